@@ -1,0 +1,37 @@
+# make demo: train the default recipe, sample and animate it.   make test: the tests.   make bench: the benchmarks.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DATA_ROOT ?=
+DEMO := demo
+
+.PHONY: demo test bench lint clean
+.DEFAULT_GOAL := demo
+
+# Made once, and again when the dependencies change. torch and torchvision go together, so that their versions fit.
+$(BIN)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "error: $(PYTHON) is older than Python 3.10"; echo "hint: make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(BIN)/.installed
+	@rm -rf $(DEMO) && mkdir $(DEMO)
+	cd $(DEMO) && ../$(BIN)/wgan train
+	cd $(DEMO) && ../$(BIN)/wgan sample --ckpt runs/digits_dcgan/G.pth -n 64
+	cd $(DEMO) && ../$(BIN)/wgan gif runs/digits_dcgan --scale 2
+	@echo
+	@echo "The pictures: $(DEMO)/samples.png and $(DEMO)/digits_dcgan.gif"
+
+test: $(BIN)/.installed
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(BIN)/.installed
+	$(BIN)/python benchmarks/train_speed.py $(if $(DATA_ROOT),--data-root $(DATA_ROOT))
+
+lint: $(BIN)/.installed
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist

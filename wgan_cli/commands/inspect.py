@@ -1,0 +1,178 @@
+"""`wgan inspect`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wgan_cli.commands.options import Json, example
+from wgan_cli.errors import WganError
+
+if TYPE_CHECKING:
+    from wgan_cli.inspection import CheckpointFacts, NetworkFacts, RecipeFacts, RunFacts
+
+
+def inspect(
+    what: Annotated[str, typer.Argument(metavar="RUN|CKPT|RECIPE", help="What to look into.")],
+    as_json: Json = False,
+    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw a run's curves.")] = None,
+) -> None:
+    """Show what is inside a run, a checkpoint or a recipe."""
+    from wgan_cli.console import data, say
+
+    facts = _facts(what)
+    if plot is not None:
+        _plot(facts, plot)
+        say(f"curves: {plot}")
+    if as_json:
+        data().print(json.dumps(asdict(facts)), soft_wrap=True)
+    else:
+        {"run": _show_run, "checkpoint": _show_checkpoint, "recipe": _show_recipe}[facts.kind](facts)
+
+
+inspect.__doc__ += "\n\n" + example(
+    "wgan inspect runs/digits_dcgan",
+    "wgan inspect runs/digits_dcgan/G.pth",
+    "wgan inspect cifar10_dcgan",
+    "wgan inspect runs/digits_dcgan --json",
+)
+
+
+def _facts(what: str) -> RunFacts | CheckpointFacts | RecipeFacts:
+    from wgan_cli.data import native_shape
+    from wgan_cli.inspection import inspect_checkpoint, inspect_recipe, inspect_run
+    from wgan_cli.recipe import load_recipe, recipe_names
+
+    path = Path(what)
+    if path.is_dir():
+        return inspect_run(path)
+    if path.suffix.lower() in (".yaml", ".yml") or (what in recipe_names() and not path.exists()):
+        recipe = load_recipe(what)
+        return inspect_recipe(recipe, native_shape(recipe.data))
+    if not path.exists() and path.suffix == "" and len(path.parts) == 1:
+        load_recipe(what)  # says which names are near
+    return inspect_checkpoint(path)
+
+
+def _plot(facts: Any, path: Path) -> None:
+    from wgan_cli.outputs.curves import draw_curves
+
+    if facts.kind != "run" or not facts.history:
+        raise WganError(
+            f"--plot draws a run's curves, and this {facts.kind} has none", "give a run that has logged a step"
+        )
+    if path.suffix.lower() != ".png":
+        raise WganError(f"--plot {path} does not end in .png", f"write --plot {path.stem}.png")
+    draw_curves(list(facts.history), path, title=facts.recipe["name"])
+
+
+def _show_run(facts: RunFacts) -> None:
+    from wgan_cli.commands.progress import clock
+    from wgan_cli.console import data
+    from wgan_cli.outputs.curves import term_names
+
+    percent = 100 * facts.step / facts.steps
+    _rows(
+        ("run", facts.path),
+        ("recipe", _recipe_line(facts.recipe)),
+        (
+            "state",
+            facts.state if facts.state == "finished" else f"{facts.state}; last record {_ago(facts.idle_seconds)}",
+        ),
+        ("step", f"{facts.step:,} of {facts.steps:,} ({percent:.0f}%), {facts.kimg:,.1f} kimg"),
+        ("time", clock(facts.seconds)),
+        ("speed", f"{facts.images_per_second:,.0f} images/s" if facts.images_per_second else "none yet"),
+        ("samples", f"{facts.samples} grids"),
+        ("checkpoints", ", ".join(Path(file).name for file in facts.checkpoints) or "none yet"),
+    )
+    names = term_names(list(facts.history))
+    if names:
+        _rows(*((name, _curve_line([r[name] for r in facts.history if name in r], data().encoding)) for name in names))
+
+
+def _ago(seconds: float | None) -> str:
+    from wgan_cli.commands.progress import clock
+
+    return "not yet" if seconds is None else f"{clock(seconds)} ago"
+
+
+def _curve_line(values: list[float], encoding: str, width: int = 40) -> str:
+    """A term's course as a row of bars from its least to its greatest value, with first and last value."""
+    marks = "▁▂▃▄▅▆▇█" if encoding.lower().startswith("utf") else "_.-=*#"
+    low, high = min(values), max(values)
+    places = [int(i * len(values) / min(width, len(values))) for i in range(min(width, len(values)))]
+    bars = "".join(marks[round((values[p] - low) / ((high - low) or 1.0) * (len(marks) - 1))] for p in places)
+    return f"{bars}  {values[0]:.4g} -> {values[-1]:.4g}"
+
+
+def _show_checkpoint(facts: CheckpointFacts) -> None:
+    _rows(
+        ("checkpoint", f"{facts.path}, {facts.bytes / 1e6:.1f} MB"),
+        ("recipe", _recipe_line(facts.recipe)),
+        ("step", f"{facts.step:,} of {facts.recipe['steps']:,}"),
+        ("holds", "everything to continue" if facts.continues else "the generator to sample from"),
+        ("images", f"{facts.image}, classes: {', '.join(facts.class_names) or 'none'}"),
+        ("made with", ", ".join(f"{name} {version}" for name, version in facts.versions.items())),
+    )
+    _settings(facts.recipe)
+    _layers(facts.networks)
+
+
+def _show_recipe(facts: RecipeFacts) -> None:
+    total = sum(facts.memory.values())
+    parts = ", ".join(f"{_megabytes(count)} {purpose}" for purpose, count in facts.memory.items())
+    _rows(
+        ("recipe", _recipe_line(facts.recipe)),
+        ("images", f"{facts.image}, {facts.image.pixels:,} bytes each while training"),
+        ("memory", f"about {_megabytes(total)} beside torch itself and the images: {parts}"),
+    )
+    _settings(facts.recipe)
+    _layers(facts.networks)
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB" if count >= 1e6 else f"{count / 1e6:.1f} MB"
+
+
+def _recipe_line(recipe: dict[str, Any]) -> str:
+    return f"{recipe['name']}: {recipe['objective']['name']}, {recipe['model']['name']} on {recipe['data']['source']}"
+
+
+def _settings(recipe: dict[str, Any]) -> None:
+    from wgan_cli.console import data
+    from wgan_cli.recipe.strict_yaml import dump_yaml
+
+    data().print(dump_yaml(recipe).rstrip(), style="dim", soft_wrap=True)
+
+
+def _rows(*rows: tuple[str, str]) -> None:
+    from rich.table import Table
+
+    from wgan_cli.console import data
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    data().print(table)
+
+
+def _layers(networks: tuple[NetworkFacts, ...]) -> None:
+    from rich.table import Table
+
+    from wgan_cli.console import data
+
+    for network in networks:
+        table = Table(title=f"{network.role}: {network.parameters:,} parameters", title_justify="left", box=None)
+        for heading in ("layer", "kind", "output"):
+            table.add_column(heading, overflow="fold")
+        table.add_column("parameters", justify="right")
+        for layer in network.layers:
+            shape = "x".join(map(str, layer.output)) or "1"
+            table.add_row(layer.name, layer.kind, shape, f"{layer.parameters:,}" if layer.parameters else "")
+        data().print(table)

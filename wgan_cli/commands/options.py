@@ -1,0 +1,25 @@
+"""Option types that several commands share, each written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the random numbers.")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", help=r"Folder with the data sets. \[default: $WGAN_DATA, else a cache folder]"),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeat for more."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+def example(*lines: str) -> str:
+    """Examples for the end of a command's help, each on its own line."""
+    return "\n".join(("[bold]Examples[/bold]", *lines))

@@ -1,0 +1,96 @@
+"""What a person sees while a run trains: a live bar on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from typing import Any
+
+from wgan_cli.console import messages, say
+
+
+class Quiet(AbstractContextManager):
+    """Shows nothing."""
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def stepped(self, step: int) -> None:
+        pass
+
+    def logged(self, record: dict[str, Any]) -> None:
+        pass
+
+
+class PlainLines(Quiet):
+    """One line for each record, for pipes and log files."""
+
+    def __init__(self, start: int, steps: int) -> None:
+        self.steps = steps
+        self.start, self.began = start, time.monotonic()
+
+    def logged(self, record: dict[str, Any]) -> None:
+        done = record["step"] - self.start
+        left = (time.monotonic() - self.began) / max(done, 1) * (self.steps - record["step"])
+        say(f"step {record['step']}/{self.steps}  {describe(record)}  {clock(left)} left")
+
+
+class LiveBar(Quiet):
+    """A bar with the newest record above it, redrawn four times a second by a thread of rich's."""
+
+    def __init__(self, start: int, steps: int) -> None:
+        from rich.console import Group
+        from rich.live import Live
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.text import Text
+
+        self.record = Text("the first losses follow", style="dim", overflow="fold")
+        self.bar = Progress(
+            TextColumn("step"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), TextColumn("left"),
+            console=messages(),
+        )  # fmt: skip
+        self.task = self.bar.add_task("", total=steps, completed=start)
+        self.live = Live(Group(self.record, self.bar), console=messages(), transient=True, refresh_per_second=4)
+        self.next_update = 0.0
+
+    def __enter__(self) -> LiveBar:
+        self.live.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.live.__exit__(None, None, None)
+
+    def stepped(self, step: int) -> None:
+        now = time.monotonic()
+        if now >= self.next_update:  # an update takes a lock; a step may take less than a millisecond
+            self.bar.update(self.task, completed=step)
+            self.next_update = now + 0.1
+
+    def logged(self, record: dict[str, Any]) -> None:
+        self.record.plain = describe(record)
+        self.record.style = ""
+
+
+def make_watch(start: int, steps: int, quiet: bool) -> Quiet:
+    """The watch that fits: none if quiet, a bar on a terminal, else lines."""
+    if quiet:
+        return Quiet()
+    return (
+        LiveBar(start, steps)
+        if messages().is_terminal and not messages().is_dumb_terminal
+        else PlainLines(start, steps)
+    )
+
+
+def describe(record: dict[str, Any]) -> str:
+    """A record of metrics.jsonl as one line."""
+    known = {"step", "kimg", "seconds", "images_per_second"}
+    terms = "  ".join(f"{name} {value:.4g}" for name, value in record.items() if name not in known)
+    return f"kimg {record['kimg']:.1f}  {terms}  {record['images_per_second']:,.0f} img/s"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

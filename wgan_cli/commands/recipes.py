@@ -1,0 +1,48 @@
+"""`wgan recipes`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from wgan_cli.commands.options import example
+
+
+def recipes(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print this recipe's file.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of every setting.")] = False,
+) -> None:
+    """List the recipes by paper, or print one to copy and change."""
+    from wgan_cli.console import data
+    from wgan_cli.recipe import load_recipe, recipe_names, recipe_path
+    from wgan_cli.recipe.schema import Recipe
+
+    if schema:
+        import json
+
+        data().print(json.dumps(Recipe.model_json_schema(), indent=2), soft_wrap=True)
+        return
+    if name is not None:
+        data().print(recipe_path(name).read_text(encoding="utf-8"), end="", soft_wrap=True)
+        return
+    by_paper: dict[str, list[str]] = {}
+    for each in recipe_names():
+        recipe = load_recipe(each)
+        length = f"{recipe.steps:,} steps" if recipe.steps else f"{recipe.epochs:g} epochs"
+        line = f"  {each:<18} {recipe.data.source:<14} {recipe.model.name:<7} {length:<13} {_purpose(each)}"
+        by_paper.setdefault(f"{recipe.objective.name}: {recipe.objective.paper}", []).append(line.rstrip())
+    for paper, lines in by_paper.items():
+        data().print(paper, style="bold")
+        data().print("\n".join(lines), soft_wrap=True)
+
+
+recipes.__doc__ += "\n\n" + example("wgan recipes", "wgan recipes mnist_dcgan > mine.yaml")
+
+
+def _purpose(name: str) -> str:
+    """What a recipe says of itself on its first line, behind the command."""
+    from wgan_cli.recipe import recipe_path
+
+    first = recipe_path(name).read_text(encoding="utf-8").partition("\n")[0]
+    return first.partition("    ")[2].strip()

@@ -1,0 +1,158 @@
+"""`wgan train`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wgan_cli.commands.options import DataRoot, Device, Settings, example
+from wgan_cli.errors import ExitStatus, WganError
+
+if TYPE_CHECKING:
+    from wgan_cli.recipe import Recipe
+    from wgan_cli.runs.checkpoint import Checkpoint
+    from wgan_cli.runs.run_dir import RunDir
+    from wgan_cli.training.state import TrainingState
+
+DEFAULT_RECIPE = "digits_dcgan"
+_WHERE, _HOW = "Where", "How long and how"
+
+
+def train(
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help=rf"Name or file of a recipe. \[default: {DEFAULT_RECIPE}]")
+    ] = None,
+    settings: Settings = None,
+    resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="Continue a run exactly.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, then stop before training.")] = False,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="Generator updates.", rich_help_panel=_HOW)
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", min=0.0, help="Stop after this time.", rich_help_panel=_HOW)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Of all random numbers.", rich_help_panel=_HOW)
+    ] = None,
+    amp: Annotated[str | None, typer.Option("--amp", help="auto, off, bf16 or fp16.", rich_help_panel=_HOW)] = None,
+    device: Device = "auto",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help=r"Run folder. \[default: runs/RECIPE, runs/RECIPE-2...]", rich_help_panel=_WHERE),
+    ] = None,
+    data_root: DataRoot = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.", rich_help_panel=_WHERE)] = False,
+) -> int:
+    """Train a GAN by a recipe; alone, real digits in about a minute."""
+    shortcuts = {"steps": steps, "seed": seed, "amp": amp}
+    changes = [*(settings or []), *(f"{key}={value}" for key, value in shortcuts.items() if value is not None)]
+    run, checkpoint = _run_to_resume(resume, out)
+    wanted = _wanted_recipe(recipe, changes, checkpoint)
+
+    from wgan_cli.console import say
+    from wgan_cli.data import default_data_root, load_images
+    from wgan_cli.runs.environment import resolve_device
+    from wgan_cli.training.state import check_same_mathematics, prepare
+
+    tell = (lambda text: None) if quiet else say
+    where = resolve_device(device)
+    dataset = load_images(wanted.data, data_root or default_data_root(), tell)
+    state = prepare(wanted, dataset, where)
+    if checkpoint is not None:
+        check_same_mathematics(checkpoint.recipe, state.recipe)
+        state.restore(checkpoint)
+        _check_not_finished(run, state)
+    tell(_plan(state, dataset.origin))
+    if dry_run:
+        tell("dry run: everything is in order, nothing was written")
+        return ExitStatus.DONE
+    return _train(state, run, out, minutes, quiet)
+
+
+train.__doc__ += "\n\n" + example(
+    "wgan train",
+    "wgan train --recipe mnist_dcgan --data-root data",
+    "wgan train --recipe digits_dcgan --set optim.critic.lr=0.001 --steps 5000",
+    "wgan train --resume runs/digits_dcgan --steps 6000",
+)
+
+
+def _run_to_resume(resume: Path | None, out: Path | None) -> tuple[RunDir | None, Checkpoint | None]:
+    if resume is None:
+        return None, None
+    if out is not None:
+        raise WganError("--resume continues in its own folder, so --out has no place", "leave out --out, or --resume")
+    from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
+    from wgan_cli.runs.run_dir import open_run
+
+    run = open_run(resume)
+    return run, load_checkpoint(newest_checkpoint(run))
+
+
+def _wanted_recipe(name: str | None, changes: list[str], checkpoint: Checkpoint | None) -> Recipe:
+    from wgan_cli.recipe import apply_settings, load_recipe
+
+    if checkpoint is None or name is not None:
+        return load_recipe(name or DEFAULT_RECIPE, changes)
+    return apply_settings(checkpoint.recipe.as_dict(), changes, "the run's recipe")
+
+
+def _check_not_finished(run: RunDir, state: TrainingState) -> None:
+    if state.step >= state.recipe.steps:
+        raise WganError(
+            f"{run.path} is finished: {state.step} of {state.recipe.steps} steps are done",
+            f"--steps {2 * state.step} would train it further",
+        )
+
+
+def _plan(state: TrainingState, origin: str) -> str:
+    """What is about to be trained, in two lines."""
+    recipe = state.recipe
+    sizes = " + ".join(f"{role} {sum(p.numel() for p in net.parameters()):,}" for role, net in state.networks.items())
+    number_format = "float32" if recipe.amp == "off" else recipe.amp
+    return (
+        f"{recipe.name}: {len(state.feed.labels):,} images of {state.image} ({origin})\n"
+        f"{recipe.objective.name} on {state.device} in {number_format}, {recipe.steps:,} steps of "
+        f"{state.images_per_step:,} images, {sizes} parameters"
+    )
+
+
+def _train(
+    state: TrainingState, run: RunDir | None, out: Path | None, minutes: float | None, quiet: bool
+) -> ExitStatus:
+    from wgan_cli.commands.progress import clock, make_watch
+    from wgan_cli.console import say
+    from wgan_cli.runs.environment import describe_environment
+    from wgan_cli.runs.run_dir import create_run
+    from wgan_cli.training.loop import train as train_loop
+    from wgan_cli.training.stop import StopRequest
+
+    tell = (lambda text: None) if quiet else say
+    command = shlex.join(["wgan", *sys.argv[1:]])
+    run = run or create_run(out, state.recipe.name)
+    run.write_description(state.recipe, describe_environment(state.device, command))
+    tell(f"run folder: {run.path}" + (f", from step {state.step:,}" if state.step else ""))
+    for term, meaning in state.objective.meanings.items():
+        tell(f"  {term}: {meaning}")
+
+    stop = StopRequest(minutes)
+    with stop.on_signals(), make_watch(state.step, state.recipe.steps, quiet) as watch:
+        train_loop(state, run, stop, watch)
+
+    if state.step < state.recipe.steps:
+        tell(f"stopped at step {state.step:,} of {state.recipe.steps:,}; everything is saved")
+        tell(f"continue: wgan train --resume {shlex.quote(str(run.path))}")
+    else:
+        tell(f"done: {state.step:,} steps in {clock(state.seconds)}; samples: {run.sample_file(state.step)}")
+    if stop.status in (None, ExitStatus.DONE):
+        tell(_next_commands(run.path))
+    return stop.status or ExitStatus.DONE
+
+
+def _next_commands(run: Path) -> str:
+    path = shlex.quote(str(run))
+    return f"next: wgan sample --ckpt {path}/G.pth -n 64\n      wgan gif {path}\n      wgan inspect {path}"

@@ -1,0 +1,44 @@
+"""The one exception that a user is meant to read, and what a process says when it ends."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """What the shell sees. 130 and 143 are 128 plus the number of the signal."""
+
+    DONE = 0
+    FAILED = 1  # the run itself went wrong: it diverged, the disk is full
+    USAGE = 2  # what the user gave is wrong: an option, a recipe, a file
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class WganError(Exception):
+    """Something a user can put right.
+
+    Args:
+        message: what is wrong, naming the value, field or file at fault. One line.
+        hint: what to do about it. One line.
+        status: the process's exit status.
+    """
+
+    def __init__(self, message: str, hint: str, status: ExitStatus = ExitStatus.USAGE) -> None:
+        super().__init__(message)
+        self.message = " ".join(message.split())
+        self.hint = " ".join(hint.split())
+        self.status = status
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Name the known words nearest to `word`: "did you mean `a` or `b`? " with the space, or ""."""
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.55)
+    return f"did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else ""
+
+
+def why_file_failed(error: OSError) -> str:
+    """The system's own words for a failed file operation, without the number: "Permission denied"."""
+    return error.strerror or str(error) or type(error).__name__

@@ -1,0 +1,178 @@
+"""What is inside a run, a checkpoint or a recipe, as facts; commands print them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from wgan_cli.networks import build_network
+from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
+from wgan_cli.runs.metrics_log import read_metrics
+from wgan_cli.runs.run_dir import open_run
+
+ROLES = ("generator", "critic")
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """One layer: its dotted name, kind, output shape for one image without the batch, and number of parameters."""
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    parameters: int
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """One network: its layers in the order in which they run. activations: numbers that they give for one image."""
+
+    role: str
+    layers: tuple[LayerFacts, ...]
+    parameters: int
+    activations: int
+
+
+@dataclass(frozen=True)
+class RecipeFacts:
+    """A recipe before any training. memory: estimated bytes by what they are for, without torch itself and the data."""
+
+    kind: str
+    recipe: dict[str, Any]
+    image: ImageShape
+    networks: tuple[NetworkFacts, ...]
+    memory: dict[str, int]
+
+
+@dataclass(frozen=True)
+class CheckpointFacts:
+    """A checkpoint file. continues: whether a run can go on from it, or it only samples."""
+
+    kind: str
+    path: str
+    bytes: int
+    step: int
+    continues: bool
+    image: ImageShape
+    class_names: tuple[str, ...]
+    versions: dict[str, str]
+    recipe: dict[str, Any]
+    networks: tuple[NetworkFacts, ...]
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """A run folder. state: "finished" or "unfinished". idle_seconds: since the last record; losses: its terms."""
+
+    kind: str
+    path: str
+    state: str
+    step: int
+    steps: int
+    kimg: float
+    seconds: float
+    idle_seconds: float | None
+    images_per_second: float | None
+    losses: dict[str, float]
+    checkpoints: tuple[str, ...]
+    samples: int
+    recipe: dict[str, Any]
+    history: tuple[dict[str, Any], ...] = field(repr=False)
+
+
+def inspect_recipe(recipe: Recipe, image: ImageShape) -> RecipeFacts:
+    """Facts of a recipe on images of a shape; networks are built without memory for their weights."""
+    networks = _networks(recipe, image, ROLES)
+    return RecipeFacts("recipe", recipe.as_dict(), image, networks, estimate_memory(recipe, networks))
+
+
+def inspect_checkpoint(path: Path) -> CheckpointFacts:
+    """Facts of a checkpoint file."""
+    checkpoint: Checkpoint = load_checkpoint(path)
+    return CheckpointFacts(
+        kind="checkpoint",
+        path=str(path),
+        bytes=path.stat().st_size,
+        step=checkpoint.step,
+        continues=checkpoint.training is not None,
+        image=checkpoint.image,
+        class_names=checkpoint.class_names,
+        versions=checkpoint.versions,
+        recipe=checkpoint.recipe.as_dict(),
+        networks=_networks(checkpoint.recipe, checkpoint.image, tuple(checkpoint.networks)),
+    )
+
+
+def inspect_run(path: Path) -> RunFacts:
+    """Facts of a run folder, also while it trains."""
+    run = open_run(path)
+    recipe = run.read_recipe()
+    history = read_metrics(run.metrics_file)
+    last = history[-1] if history else {}
+    known = {"step", "kimg", "seconds", "images_per_second"}
+    step = last.get("step", 0)
+    return RunFacts(
+        kind="run",
+        path=str(path),
+        state="finished" if step >= recipe.steps else "unfinished",
+        step=step,
+        steps=recipe.steps,
+        kimg=last.get("kimg", 0.0),
+        seconds=last.get("seconds", 0.0),
+        idle_seconds=max(0.0, time.time() - run.metrics_file.stat().st_mtime) if history else None,
+        images_per_second=last.get("images_per_second"),
+        losses={name: value for name, value in last.items() if name not in known},
+        checkpoints=tuple(str(file) for file in run.checkpoint_files()),
+        samples=len(list(run.samples.glob("step_*.png"))),
+        recipe=recipe.as_dict(),
+        history=tuple(history),
+    )
+
+
+def estimate_memory(recipe: Recipe, networks: tuple[NetworkFacts, ...]) -> dict[str, int]:
+    """Bytes that training takes, by purpose: float32 weights with gradients, Adam's two moments and the average; and a
+    critic step's activations, for real and fake, for the points between them, and once more for each of the penalty's
+    two derivatives."""
+    by_role = {network.role: network for network in networks}
+    generator, critic = by_role["generator"], by_role["critic"]
+    images_at_once = 2 + 1 + 2
+    return {
+        "weights and optimizers": 4 * (5 * generator.parameters + 4 * critic.parameters),
+        "activations": 4 * recipe.batch_size * (images_at_once * critic.activations + generator.activations),
+    }
+
+
+def _networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tuple[NetworkFacts, ...]:
+    with torch.device("meta"):
+        built = {role: build_network(role, recipe, image).eval() for role in roles}
+        inputs = {
+            "generator": torch.empty(1, recipe.model.latent_dim),
+            "critic": torch.empty(1, image.channels, image.size, image.size),
+        }
+    return tuple(_network(role, network, inputs[role]) for role, network in built.items())
+
+
+@torch.no_grad()
+def _network(role: str, network: nn.Module, example: torch.Tensor) -> NetworkFacts:
+    layers: list[LayerFacts] = []
+
+    def note(name: str, module: nn.Module):
+        def hook(_module, _inputs, output: torch.Tensor) -> None:
+            count = sum(parameter.numel() for parameter in module.parameters())
+            layers.append(LayerFacts(name, type(module).__name__, tuple(output.shape[1:]), count))
+
+        return hook
+
+    for name, module in network.named_modules():
+        if not any(module.children()):
+            module.register_forward_hook(note(name, module))
+    network(example)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    activations = sum(torch.Size(layer.output).numel() for layer in layers)
+    return NetworkFacts(role, tuple(layers), parameters, activations)

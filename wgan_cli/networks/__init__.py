@@ -1,0 +1,41 @@
+"""Networks by name: a family is a module with `Generator` and `Critic`, built from settings and the image's shape."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from wgan_cli.errors import WganError
+from wgan_cli.networks import dcgan, mlp
+from wgan_cli.networks.layers import initialise
+from wgan_cli.recipe import ImageShape, Recipe
+
+FAMILIES = {"mlp": mlp, "dcgan": dcgan}
+ROLES = {"generator": "Generator", "critic": "Critic"}
+
+
+def build_network(role: str, recipe: Recipe, image: ImageShape) -> nn.Module:
+    """Build one network of a recipe with first weights from torch's random state.
+
+    Args:
+        role: "generator" or "critic".
+        image: height, width and channels of the data.
+    Raises: WganError where the settings do not fit the image's size.
+    """
+    check_fits(recipe, image)
+    family = FAMILIES[recipe.model.name]
+    return initialise(getattr(family, ROLES[role])(recipe.model, image), recipe.model.init)
+
+
+def check_fits(recipe: Recipe, image: ImageShape) -> None:
+    """Refuse an image size that the networks' stages cannot reach, naming the setting to change."""
+    if image.size % 4 or not 8 <= image.size <= 128:
+        raise WganError(
+            f"images of {recipe.data.source} are {image.size} pixels wide, and networks take 8 to 128, divisible by 4",
+            "resize them, for example --set data.image_size=32",
+        )
+    problem = recipe.model.size_problem(image.size)
+    if problem:
+        setting, why = problem
+        raise WganError(
+            f"`{setting}` has {why}", f"give `{setting}` fewer values, or resize with --set data.image_size=32"
+        )

@@ -1,0 +1,110 @@
+"""The pieces that networks are made of: activations, normalisations, first weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from wgan_cli.recipe.model_settings import Activation, Init, LayerSettings, Norm
+
+
+class _LeakyReLUGradient(torch.autograd.Function):
+    """grad * (1 where the activation let its input through, `slope` elsewhere), linear in grad and in nothing else."""
+
+    @staticmethod
+    def forward(ctx, grad: Tensor, output: Tensor, slope: float) -> Tensor:
+        ctx.save_for_backward(output)
+        ctx.slope = slope
+        return torch.ops.aten.leaky_relu_backward(grad, output, slope, True)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor):
+        (output,) = ctx.saved_tensors
+        return torch.ops.aten.leaky_relu_backward(grad, output, ctx.slope, True), None, None
+
+
+class _LeakyReLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, slope: float) -> Tensor:
+        output = F.leaky_relu(x, slope)
+        ctx.save_for_backward(output)
+        ctx.slope = slope
+        return output
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):
+        (output,) = ctx.saved_tensors
+        return _LeakyReLUGradient.apply(grad, output.detach(), ctx.slope), None
+
+
+class PiecewiseLinear(nn.Module):
+    """LeakyReLU whose second derivative is not only zero but absent: max(x, slope*x), 0 <= slope <= 1.
+
+    A gradient penalty differentiates the critic twice. The framework's activation then sends zeros back from its second
+    derivative through the whole forward graph, a third of all the convolutions' backward work, for nothing. Here the
+    gradient does not depend on the input, so autograd never visits that graph. The gradients are the same.
+    """
+
+    def __init__(self, slope: float) -> None:
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Where nothing is differentiated, and so where a network is exported, plain operators serve.
+        if torch.is_grad_enabled() and x.requires_grad:
+            return _LeakyReLU.apply(x, self.slope)
+        return F.leaky_relu(x, self.slope)
+
+    def extra_repr(self) -> str:
+        return f"slope={self.slope}"
+
+
+def activation(name: Activation, slope: float) -> nn.Module:
+    """The activation of a hidden layer."""
+    smooth = {"elu": nn.ELU, "silu": nn.SiLU, "gelu": nn.GELU, "tanh": nn.Tanh}
+    if name in smooth:
+        return smooth[name]()
+    return PiecewiseLinear(slope if name == "leaky_relu" else 0.0)
+
+
+def norm(name: Norm, features: int, spatial: bool) -> list[nn.Module]:
+    """The normalisation after a hidden layer, as the modules to add: none or one.
+
+    Args:
+        features: channels of (N, features, H, W) if `spatial`, else width of (N, features).
+    """
+    if name == "none":
+        return []
+    if name == "batch":
+        return [nn.BatchNorm2d(features) if spatial else nn.BatchNorm1d(features)]
+    if name == "layer" or not spatial:  # an instance of a flat layer is the whole layer
+        return [nn.GroupNorm(1, features)]
+    return [nn.GroupNorm(features, features)]  # instance norm that also has a weight and a bias
+
+
+def hidden(settings: LayerSettings, layer: nn.Module, features: int, spatial: bool) -> list[nn.Module]:
+    """A layer with the normalisation and activation that the settings ask for."""
+    return [layer, *norm(settings.norm, features, spatial), activation(settings.activation, settings.slope)]
+
+
+def initialise(network: nn.Module, init: Init) -> nn.Module:
+    """Draw first weights from torch's default random state, and return the network.
+
+    normal: N(0, 0.02), and N(1, 0.02) for batch norm's (Radford et al. 2016). he: U(-b, b) with b = sqrt(6 / fan_in)
+    (He et al. 2015). torch: the framework's own. Biases are zero but for `torch`.
+    """
+    if init == "torch":
+        return network
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            if init == "normal":
+                nn.init.normal_(module.weight, 0.0, 0.02)
+            else:
+                nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and init == "normal":
+            nn.init.normal_(module.weight, 1.0, 0.02)
+    return network

@@ -1,0 +1,64 @@
+"""What an objective is: names of networks, and phases that train them in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+Networks = Mapping[str, nn.Module]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one phase sees once.
+
+    z: (N, latent_dim), standard normal. real: (N, C, H, W) in [-1, 1], or None in a phase that looks at no data.
+    labels: (N,) int64 or None. iteration: how often this phase ran before, from 0.
+    """
+
+    z: Tensor
+    real: Tensor | None = None
+    labels: Tensor | None = None
+    iteration: int = 0
+
+
+class Loss(NamedTuple):
+    """total: scalar to go down. terms: detached scalars for the log, by the name that they have there."""
+
+    total: Tensor
+    terms: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of an iteration that lowers one loss of one network, `repeats` times in a row."""
+
+    name: str
+    trains: str
+    repeats: int
+    loss: Callable[[Networks, Batch], Loss]
+    uses_real: bool = True
+    after_step: Callable[[Networks], None] | None = None
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Phases in the order in which an iteration runs them, and what their terms mean in plain words.
+
+    meanings: by a term's name, a phrase on what it is and where a healthy run takes it.
+    """
+
+    phases: tuple[Phase, ...]
+    meanings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The networks that it trains, each once."""
+        return tuple(dict.fromkeys(phase.trains for phase in self.phases))
+
+    def images_per_iteration(self, batch_size: int) -> int:
+        """Real images that one whole iteration shows to the networks."""
+        return batch_size * sum(phase.repeats for phase in self.phases if phase.uses_real)

@@ -1,0 +1,138 @@
+"""Animations: a run's sample grids in order, any folder of numbered images, or a walk through the latent space."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+from torch import nn
+
+from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.outputs.grid import as_picture, grid_tensor
+from wgan_cli.outputs.sampling import generate, slerp_path
+from wgan_cli.recipe.seeds import latent_vectors
+from wgan_cli.runs.atomic import write_atomically
+
+FORMS = (".gif", ".webp", ".mp4")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture and the words to write below it, "" for none."""
+
+    picture: Image.Image
+    label: str = ""
+
+
+def folder_frames(folder: Path, most: int | None = None) -> list[Frame]:
+    """The numbered images of a folder, sorted by all numbers in their names: 9.png before 10.png, 2_50 before 10_0.
+
+    Args:
+        most: take only so many, evenly spread, the first and the last among them.
+    Raises: WganError for a folder without numbered images, or a file that is no image.
+    """
+    endings = {ending for ending, form in Image.registered_extensions().items() if form in Image.OPEN}
+    numbered = [
+        (tuple(map(int, re.findall(r"\d+", path.stem))), path)
+        for path in folder.iterdir()
+        if path.suffix.lower() in endings and not path.name.startswith(".") and re.search(r"\d", path.stem)
+    ]
+    if not numbered:
+        raise WganError(f"{folder} holds no numbered images", "give a run folder, or a folder of 1.png, 2.png...")
+    chosen = _thinned(sorted(numbered), most)
+    return [Frame(_opened(path), " ".join(map(str, numbers))) for numbers, path in chosen]
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+    except (UnidentifiedImageError, OSError) as error:
+        raise WganError(f"{path} is not an image that can be read", "delete it, or give another folder") from error
+
+
+def _thinned(items: list, most: int | None) -> list:
+    if most is None or len(items) <= most:
+        return items
+    return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]
+
+
+def walk_frames(
+    generator: nn.Module, latent_dim: int, seed: int, count: int, side: int = 4, legs: int = 4
+) -> list[Frame]:
+    """A grid of side x side images, each on a closed walk of its own through the latent space, so that it loops.
+
+    Args:
+        count: frames in all, rounded to a multiple of `legs`, at least 2 a leg.
+    """
+    a_leg = max(2, round(count / legs))
+    ends = latent_vectors(seed, range(side * side * legs), latent_dim).reshape(side * side, legs, latent_dim)
+    walks = np.stack([slerp_path(own, a_leg, closed=True) for own in ends], axis=1)  # (frames, side*side, latent_dim)
+    images = torch.cat(list(generate(generator, walks.reshape(-1, latent_dim))))
+    per_frame = images.unflatten(0, (len(walks), side * side))  # (frames, side*side, C, H, W)
+    return [Frame(as_picture(grid_tensor(grid, side)).convert("RGB")) for grid in per_frame]
+
+
+def save_animation(frames: list[Frame], path: Path, fps: float, hold: float, scale: int) -> None:
+    """Write frames as .gif or .webp that loop, or as .mp4.
+
+    Args:
+        hold: seconds that the last frame stays. scale: whole factor by which each pixel grows.
+    Raises: WganError for another ending, or .mp4 without its extra package.
+    """
+    form = path.suffix.lower()
+    if form not in FORMS:
+        raise WganError(f"{path} does not end in {', '.join(FORMS)}", f"write --out {path.stem or 'animation'}.gif")
+    drawn = _drawn(frames, scale)
+    if form == ".mp4":
+        write_atomically(path, lambda file: _write_video(file, drawn, fps, hold))
+    else:
+        durations = [1000 / fps] * (len(drawn) - 1) + [1000 * max(hold, 1 / fps)]
+        write_atomically(path, lambda file: _write_looping(file, form, drawn, durations))
+
+
+def _write_looping(file, form: str, frames: list[np.ndarray], durations: list[float]) -> None:
+    import imageio.v3 as imageio
+
+    options = {"lossless": True} if form == ".webp" else {}
+    file.write(
+        imageio.imwrite("<bytes>", frames, extension=form, plugin="pillow", duration=durations, loop=0, **options)
+    )
+
+
+def _write_video(file, frames: list[np.ndarray], fps: float, hold: float) -> None:
+    import imageio.v3 as imageio
+
+    try:
+        import av  # noqa: F401
+    except ImportError:
+        raise WganError(
+            "an .mp4 needs the package av, which is not installed", "pip install 'wgan[video]', or write a .gif",
+            ExitStatus.FAILED,
+        ) from None  # fmt: skip
+    # The codec halves the colours' resolution, so it takes only even sizes.
+    height, width = (-(-side // 2) * 2 for side in frames[0].shape[:2])
+    colour = [np.asarray(Image.fromarray(frame).convert("RGB")) for frame in frames]
+    even = [np.pad(f, ((0, height - f.shape[0]), (0, width - f.shape[1]), (0, 0))) for f in colour]
+    even += [even[-1]] * round(hold * fps)
+    file.write(imageio.imwrite("<bytes>", np.stack(even), extension=".mp4", plugin="pyav", codec="libx264", fps=fps))
+
+
+def _drawn(frames: list[Frame], scale: int) -> list[np.ndarray]:
+    """All frames in one size and mode: scaled, and with a strip for the label where any frame has one."""
+    width, height = (side * scale for side in frames[0].picture.size)
+    strip = 20 if any(frame.label for frame in frames) else 0
+    mode = "L" if all(frame.picture.mode == "L" for frame in frames) else "RGB"
+    font = ImageFont.load_default(13)
+    drawn = []
+    for frame in frames:
+        canvas = Image.new(mode, (width, height + strip))
+        canvas.paste(frame.picture.convert(mode).resize((width, height), Image.Resampling.NEAREST), (0, 0))
+        if strip:
+            ImageDraw.Draw(canvas).text((5, height + 2), frame.label, fill="white", font=font)
+        drawn.append(np.asarray(canvas))
+    return drawn

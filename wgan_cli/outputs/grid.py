@@ -1,0 +1,53 @@
+"""Many images in one."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from wgan_cli.errors import WganError
+from wgan_cli.runs.atomic import write_atomically
+
+
+def grid_tensor(images: Tensor, columns: int, padding: int = 2) -> Tensor:
+    """Lay images out row by row: (N, C, H, W) uint8 -> (C', H', W') uint8, C' = 3 where C is 1."""
+    return make_grid(images, nrow=columns, padding=padding)
+
+
+def as_picture(image: Tensor) -> Image.Image:
+    """One image for Pillow: (C, H, W) uint8 with 1, 3 or 4 channels."""
+    array = image.permute(1, 2, 0).contiguous().numpy()  # (H, W, C)
+    return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+
+
+def picture_format(path: Path) -> str:
+    """Pillow's name for the file format that a path's ending asks for.
+
+    Raises: WganError for an ending that Pillow does not write.
+    """
+    extensions = Image.registered_extensions()
+    wanted = extensions.get(path.suffix.lower())
+    if wanted not in Image.SAVE:
+        raise WganError(
+            f"{path} ends in {path.suffix or 'nothing'}, which is no image format that can be written",
+            "end it in .png, .jpg or .webp for a grid, in / for single images, or in .npy or .npz for an array",
+        )
+    return wanted
+
+
+def save_picture(image: Tensor, path: Path) -> None:
+    """Write one image, (C, H, W) uint8, in one step, in the format of the path's ending."""
+    wanted = picture_format(path)
+    picture = as_picture(image)
+    if wanted == "JPEG" and picture.mode == "RGBA":
+        picture = picture.convert("RGB")
+    write_atomically(path, lambda file: picture.save(file, format=wanted))
+
+
+def near_square(count: int) -> int:
+    """Columns for a grid of `count` images that is square or a little wider than high."""
+    return max(1, math.ceil(math.sqrt(count)))

@@ -1,0 +1,106 @@
+"""From a checkpoint to images: the same image for the same seed and number, always."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wgan_cli.errors import WganError
+from wgan_cli.networks import build_network
+from wgan_cli.recipe.seeds import latent_vectors
+from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
+
+MOST_SEEDS = 10_000_000
+
+
+def load_generator(path: Path, device: torch.device) -> tuple[nn.Module, Checkpoint]:
+    """Build the generator of a checkpoint or run, in evaluation mode on a device.
+
+    Raises: WganError where the file's weights do not fit the networks of its own recipe.
+    """
+    file = generator_file(path)
+    checkpoint = load_checkpoint(file)
+    with torch.device("meta"):  # the weights come from the file, so first weights are never drawn
+        generator = build_network("generator", checkpoint.recipe, checkpoint.image)
+    try:
+        generator.load_state_dict(checkpoint.networks["generator"], assign=True)
+    except (RuntimeError, KeyError) as error:
+        raise WganError(
+            f"{file} is damaged: its weights do not fit its recipe", "use another checkpoint of the run"
+        ) from error
+    return generator.eval().requires_grad_(False).to(device), checkpoint
+
+
+@torch.inference_mode()
+def generate(generator: nn.Module, z: np.ndarray, batch_size: int = 64) -> Iterator[Tensor]:
+    """Run a generator over latent vectors, batch by batch, each image as it would come out alone.
+
+    Args:
+        generator: in evaluation mode; its parameters' device serves.
+        z: (N, latent_dim) float32.
+    Yields: images (n, C, H, W) uint8 on the CPU, n <= batch_size.
+    """
+    device = next(generator.parameters()).device
+    for start in range(0, len(z), batch_size):
+        part = torch.from_numpy(z[start : start + batch_size])  # (n, latent_dim)
+        # Every batch has the full size: a kernel chosen for a smaller one could round an image differently.
+        full = torch.cat([part, part.new_zeros(batch_size - len(part), part.shape[1])])
+        images = generator(full.to(device))[: len(part)]  # (n, C, H, W)
+        yield to_uint8(images).cpu()
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Images in [-1, 1] as whole numbers 0..255, rounded to the nearest."""
+    return images.float().add(1).mul(127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def sample_latents(latent_dim: int, count: int, seed: int, seeds: list[int] | None = None) -> np.ndarray:
+    """z for images 0..count-1 of one seed, or for image 0 of each of several: (N, latent_dim) float32."""
+    if seeds is None:
+        return latent_vectors(seed, range(count), latent_dim)
+    return np.concatenate([latent_vectors(each, [0], latent_dim) for each in seeds])
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read a list such as 0-63,70 in its order.
+
+    Raises: WganError naming the part that is no seed or range.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise WganError(f"--seeds {text!r}: {part!r} is neither a seed nor a range", "write for example 0-63,70")
+        start, end = int(first), int(last or first)
+        if end < start or max(end, len(seeds) + end - start) >= MOST_SEEDS:
+            raise WganError(
+                f"--seeds {text!r}: {part!r} is empty or too large", f"count upwards, to {MOST_SEEDS:,} seeds at most"
+            )
+        seeds.extend(range(start, end + 1))
+    return seeds
+
+
+def slerp_path(ends: np.ndarray, frames: int, closed: bool) -> np.ndarray:
+    """Walk from each latent vector to the next along the sphere on which they lie (White 2016).
+
+    slerp(a, b; t) = (sin((1-t)*angle)*a + sin(t*angle)*b) / sin(angle).
+
+    Args:
+        ends: (N, latent_dim), N >= 2. frames: of each leg, at least 2.
+        closed: also walk from the last end back to the first, each leg without its last frame, so that it loops;
+            else N - 1 legs, each from one end to the other.
+    Returns: (legs * frames, latent_dim) float32.
+    """
+    a = ends.astype(np.float64)
+    b = np.roll(a, -1, axis=0)
+    if not closed:
+        a, b = a[:-1], b[:-1]
+    t = (np.arange(frames) / (frames if closed else frames - 1))[None, :, None]  # (1, frames, 1)
+    cosine = (a * b).sum(1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0)).clip(1e-6)[:, None, None]  # (legs, 1, 1)
+    path = (np.sin((1 - t) * angle) * a[:, None] + np.sin(t * angle) * b[:, None]) / np.sin(angle)
+    return path.reshape(-1, ends.shape[1]).astype(np.float32)

@@ -1,0 +1,112 @@
+"""From pydantic's list of errors to one that a person can act on."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from wgan_cli.errors import WganError, did_you_mean
+from wgan_cli.recipe.schema import Recipe
+
+
+def explain_invalid(error: ValidationError, values: dict[str, Any], origin: str, changed: set[str]) -> WganError:
+    """Turn the first of pydantic's errors into an error with the dotted setting, its origin and the repair."""
+    first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    section, keys = _walk(first["loc"])
+    dotted = ".".join(keys)
+    source = "--set" if any(dotted == key or dotted.startswith(f"{key}.") for key in changed) else origin
+    known = list(section.model_fields) if section else []
+    kind, given = first["type"], first.get("input")
+
+    if kind == "extra_forbidden":
+        owner = _section_name(section, values, keys)
+        return WganError(
+            f"{source} sets `{dotted}`, which is not a setting of {owner}",
+            f"{did_you_mean(keys[-1], known)}Settings: {', '.join(known)}",
+        )
+    if kind == "missing":
+        return WganError(f"{origin} does not set `{dotted}`", "`wgan recipes --schema` lists every setting")
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        tags = first["ctx"].get("expected_tags", "'mlp', 'dcgan'").replace("'", "")
+        named = given.get("name") if isinstance(given, dict) else given
+        return WganError(f"{source} sets `{dotted}.name` to {named!r}, which is none", f"give one of {tags}")
+    if kind == "value_error":
+        message, _, hint = str(first["ctx"]["error"]).partition("|")
+        return WganError(f"{source}: {message}", hint or "`wgan recipes --schema` lists every setting")
+    return WganError(
+        f"{source} sets `{dotted}` to {_short(given)}, which does not fit: {_plain(first['msg'])}",
+        f"`{dotted}` is: {_described(section, keys[-1] if keys else '')}",
+    )
+
+
+def _walk(location: tuple[int | str, ...]) -> tuple[type[BaseModel] | None, list[str]]:
+    """Follow an error's location through the schema: the section that holds the setting, and the keys a user writes."""
+    section: type[BaseModel] | None = Recipe
+    keys: list[str] = []
+    inner: Any = Recipe
+    for part in location:
+        if isinstance(part, int):  # a place in a list
+            keys[-1] = f"{keys[-1]}[{part}]"
+            continue
+        members = [arm for arm in _models(inner) if isinstance(arm, type)]
+        tagged = [arm for arm in members if part in _tags(arm)]
+        if len(members) > 1 and tagged:  # pydantic names the arm of a union, which the user did not write
+            inner = tagged[0]
+            continue
+        section = members[0] if members else section
+        keys.append(part)
+        field = section.model_fields.get(part) if section else None
+        inner = field.annotation if field else None
+    return section, keys
+
+
+def _models(annotation: Any) -> list[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for arm in typing.get_args(annotation) for model in _models(arm)]
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    field = model.model_fields.get("name")
+    return typing.get_args(field.annotation) if field else ()
+
+
+def _section_name(section: type[BaseModel] | None, values: dict[str, Any], keys: list[str]) -> str:
+    """What a user calls the section: `wgan_gp`, `model.generator` or `a recipe`."""
+    if len(keys) == 1:
+        return "a recipe"
+    tags = _tags(section) if section else ()
+    return tags[0] if tags else ".".join(keys[:-1])
+
+
+def _described(section: type[BaseModel] | None, key: str) -> str:
+    key = key.partition("[")[0]
+    field = section.model_fields.get(key) if section else None
+    if field is None:
+        return "see `wgan recipes --schema`"
+    schema = section.model_json_schema()["properties"][key]
+    words = field.description or "a setting"
+    limits = [
+        f"{word} {schema[name]}"
+        for name, word in (
+            ("minimum", "at least"),
+            ("exclusiveMinimum", "more than"),
+            ("maximum", "at most"),
+            ("exclusiveMaximum", "less than"),
+        )
+        if name in schema
+    ]
+    if "enum" in schema:
+        limits.append("one of " + ", ".join(schema["enum"]))
+    return f"{words} ({', '.join(limits)})" if limits else words
+
+
+def _plain(message: str) -> str:
+    return message[0].lower() + message[1:]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

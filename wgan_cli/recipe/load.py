@@ -1,0 +1,99 @@
+"""From a name, a file or a dict to a checked Recipe; every complaint names the setting and the repair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from wgan_cli.errors import WganError, did_you_mean, why_file_failed
+from wgan_cli.recipe.explain import explain_invalid
+from wgan_cli.recipe.schema import Recipe
+from wgan_cli.recipe.strict_yaml import parse_yaml
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+def recipes_folder() -> Path:
+    """Where the recipes lie: inside the installed package, or at the top of a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "recipes"
+    return installed if installed.is_dir() else package.parent / "recipes"
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the program, sorted."""
+    return sorted(path.stem for path in recipes_folder().glob("*.yaml"))
+
+
+def recipe_path(name: str) -> Path:
+    """The file of a recipe: one that comes with the program by its name, else a path.
+
+    Raises: WganError with the nearest names.
+    """
+    path = Path(name)
+    if path.suffix.lower() in _SUFFIXES or len(path.parts) > 1:
+        if path.is_file():
+            return path
+        raise WganError(f"there is no recipe file {name}", "check the path, or name one of `wgan recipes`")
+    if name in recipe_names():
+        return recipes_folder() / f"{name}.yaml"
+    hint = did_you_mean(name, recipe_names()) or "give one of `wgan recipes`, or the path of a .yaml file. "
+    raise WganError(f"there is no recipe named {name!r}", f"{hint}Recipes: {', '.join(recipe_names())}")
+
+
+def load_recipe(name: str, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
+    """Read a recipe by name or path and put `key=value` settings over it."""
+    path = recipe_path(name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise WganError(f"cannot read {path}: {why_file_failed(error)}", "check the file's permissions") from None
+    except UnicodeDecodeError:
+        raise WganError(f"{path} is not a text file", "give the path of a recipe, a .yaml file") from None
+    values = parse_yaml(text, path.name)
+    if not isinstance(values, dict):
+        raise WganError(
+            f"{path.name} holds no settings", "a recipe is `key: value` lines; `wgan recipes` lists working examples"
+        )
+    values.setdefault("name", path.stem)
+    return apply_settings(values, settings, path.name)
+
+
+def recipe_from_dict(values: Any, origin: str) -> Recipe:
+    """Check plain values, from a file's or checkpoint's text, as a Recipe; `origin` is the name that errors give it."""
+    return apply_settings(values if isinstance(values, dict) else {}, (), origin)
+
+
+def apply_settings(values: dict[str, Any], settings: list[str] | tuple[str, ...], origin: str) -> Recipe:
+    """Put `dotted.key=value` settings over plain values and check the whole; a value is read as YAML."""
+    changed = set()
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        key = key.strip()
+        if not equals or not key or not all(key.split(".")):
+            raise WganError(f"--set {setting!r} is not KEY=VALUE", "write for example --set optim.critic.lr=0.001")
+        values = _with_value(values, key.split("."), parse_yaml(text, f"--set {key}"))
+        changed.add(key)
+    # A run's length is said in one unit, so a setting in one replaces a recipe's in the other.
+    for given, other in (("steps", "epochs"), ("epochs", "steps")):
+        if given in changed and other not in changed:
+            values = {**values, other: None}
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise explain_invalid(error, values, origin, changed) from None
+
+
+def _with_value(values: Any, keys: list[str], value: Any) -> dict[str, Any]:
+    """A copy of nested dicts with one value changed; a section in its short form `wgan_gp` becomes a dict."""
+    head, *rest = keys
+    section = _long_form(values)
+    return {**section, head: _with_value(section.get(head, {}), rest, value) if rest else value}
+
+
+def _long_form(section: Any) -> dict[str, Any]:
+    if isinstance(section, dict):
+        return section
+    return {"name": section} if isinstance(section, str) else {}

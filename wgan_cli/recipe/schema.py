@@ -1,0 +1,99 @@
+"""The recipe: everything that decides what a run computes, typed and frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from wgan_cli.recipe.base import Settings
+from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.recipe.model_settings import ModelSettings
+from wgan_cli.recipe.objective_settings import ObjectiveSettings
+
+
+@dataclass(frozen=True)
+class ImageShape:
+    """What networks must know of the images: square `size` in pixels, `channels` 1, 3 or 4, classes (0: no labels)."""
+
+    size: int
+    channels: int
+    num_classes: int = 0
+
+    @property
+    def pixels(self) -> int:
+        """Numbers in one image."""
+        return self.channels * self.size * self.size
+
+    def __str__(self) -> str:
+        return f"{self.size}x{self.size}x{self.channels}"
+
+
+class AdamSettings(Settings):
+    """Adam (Kingma and Ba 2015)."""
+
+    lr: float = Field(2e-4, gt=0.0, le=1.0, description="learning rate")
+    betas: tuple[Annotated[float, Field(ge=0.0, lt=1.0)], Annotated[float, Field(ge=0.0, lt=1.0)]] = (0.0, 0.9)
+
+
+class OptimSettings(Settings):
+    """How each network follows its gradient."""
+
+    generator: AdamSettings = AdamSettings()
+    critic: AdamSettings = AdamSettings()
+    decay: Literal["none", "linear", "cosine"] = Field("none", description="of every lr, to zero at the last step")
+
+
+def _by(key: str):
+    """Let a section be written as its name alone: `objective: wgan_gp` is `objective: {name: wgan_gp}`."""
+    return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
+
+
+class Recipe(Settings):
+    """Everything that decides what a run computes. A step is one generator update."""
+
+    name: str = Field("recipe", min_length=1, max_length=100, description="of the run folder; default the file's name")
+    data: Annotated[DataSettings, _by("source")] = DataSettings()
+    model: Annotated[ModelSettings, _by("name")]
+    objective: Annotated[ObjectiveSettings, _by("name")] = ObjectiveSettings()
+    optim: OptimSettings = OptimSettings()
+
+    batch_size: int = Field(64, ge=1, le=65536, description="real images in each critic step")
+    steps: int | None = Field(None, ge=1, le=10**9, description="generator updates in all")
+    epochs: float | None = Field(
+        None, gt=0.0, le=1e6, description="instead of steps: passes of the critic over the data"
+    )
+    ema_decay: float = Field(
+        0.999, ge=0.0, lt=1.0, description="of the averaged generator that samples; 0 turns it off"
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="of weights, data order and noise")
+    amp: Literal["auto", "off", "bf16", "fp16"] = Field("auto", description="number format of the networks' arithmetic")
+
+    log_every: int = Field(50, ge=1, description="steps between lines of metrics.jsonl")
+    sample_every: int = Field(200, ge=1, description="steps between sample grids")
+    sample_grid: int = Field(10, ge=1, le=64, description="images on each side of a sample grid")
+    save_every: int = Field(1000, ge=1, description="steps between checkpoints")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Recipe:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("set one of `steps` and `epochs`")
+        if self.objective.scores_each_image_alone and self.model.critic.norm == "batch":
+            raise ValueError(
+                f"`model.critic.norm` is batch, which mixes the images of a batch, and {self.objective.name} penalises "
+                "the gradient of each image's own score|set `model.critic.norm` to layer, instance or none"
+            )
+        return self
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain lists, dicts, numbers and strings: what YAML and a checkpoint hold, and `recipe_from_dict` reads."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def replaced(self, **changes: Any) -> Recipe:
+        """A copy with other values of top-level settings, checked again."""
+        return Recipe.model_validate({**self.as_dict(), **changes})
+
+
+#: Settings that change how long a run lasts and how it is watched, but not what a step computes.
+FREE_ON_RESUME = frozenset({"steps", "log_every", "sample_every", "save_every", "name"})

@@ -1,0 +1,26 @@
+"""Random streams that depend on a seed and on what they are for, and on nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+
+def derived_seed(seed: int, *purpose: int | str) -> int:
+    """A 63-bit seed for one purpose of a run; other purposes and other seeds give unrelated ones."""
+    words = [int.from_bytes(part.encode(), "little") if isinstance(part, str) else part for part in purpose]
+    return int(np.random.SeedSequence([seed, *words]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def latent_vectors(seed: int, indices: Iterable[int], latent_dim: int) -> np.ndarray:
+    """Standard normal z for image numbers `indices` of a seed: (N, latent_dim) float32.
+
+    Row i depends on (seed, indices[i]) alone, so an image is the same in any batch, count and order, on any device.
+    RandomState and Philox are frozen by NumPy's compatibility policy (NEP 19): the same numbers next year.
+    """
+    rows = [
+        np.random.RandomState(np.random.Philox(key=np.array([seed, index], np.uint64))).standard_normal(latent_dim)
+        for index in indices
+    ]
+    return np.array(rows, np.float32).reshape(-1, latent_dim)

@@ -1,0 +1,120 @@
+"""Checkpoints: one file that holds everything, opened anywhere, and that can run no code."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from wgan_cli.errors import WganError, why_file_failed
+from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
+from wgan_cli.runs.atomic import write_atomically
+from wgan_cli.runs.run_dir import RunDir, is_run
+
+FORMAT = "wgan"
+VERSION = 1  # raised when an older program could not read the file rightly
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file holds.
+
+    networks: state dicts by role; "generator" is the one to sample from (the average, where there is one).
+    training: what else it takes to continue, or None in a file that only samples.
+    """
+
+    recipe: Recipe
+    image: ImageShape
+    class_names: tuple[str, ...]
+    step: int
+    networks: dict[str, dict[str, torch.Tensor]]
+    training: dict[str, Any] | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write the file in one step. The same content gives the same bytes."""
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "recipe": self.recipe.as_dict(),
+            "image": asdict(self.image),
+            "class_names": list(self.class_names),
+            "step": self.step,
+            "networks": self.networks,
+            "training": self.training,
+            "versions": self.versions,
+        }
+        write_atomically(path, lambda file: torch.save(content, file))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint to the CPU; nothing in the file can run code.
+
+    Raises: WganError for a file that is missing, no checkpoint, damaged, or of a newer format.
+    """
+    no_checkpoint = WganError(
+        f"{path} is not a checkpoint of wgan", "give a run folder, its G.pth, or a file of its checkpoints/ folder"
+    )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise WganError(f"there is no file {path}", "check the path; a run keeps its generator in G.pth") from None
+    except OSError as error:
+        raise WganError(f"cannot read {path}: {why_file_failed(error)}", "check the path and its permissions") from None
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        if _starts_like_zip(path):
+            raise WganError(f"{path} is cut off or damaged", "use another file of the run's checkpoints/") from error
+        raise no_checkpoint from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise no_checkpoint
+    if content["version"] > VERSION:
+        raise WganError(
+            f"{path} has checkpoint format {content['version']}, and this wgan reads up to {VERSION}",
+            "pip install --upgrade the program that opens it",
+        )
+    return Checkpoint(
+        recipe=recipe_from_dict(content["recipe"], str(path)),
+        image=ImageShape(**content["image"]),
+        class_names=tuple(content["class_names"]),
+        step=content["step"],
+        networks=content["networks"],
+        training=content["training"],
+        versions=content["versions"],
+    )
+
+
+def _starts_like_zip(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(2) == b"PK"
+
+
+def newest_checkpoint(run: RunDir) -> Path:
+    """The checkpoint to continue a run from.
+
+    Raises: WganError where the run has none.
+    """
+    files = run.checkpoint_files()
+    if not files:
+        raise WganError(
+            f"{run.path} holds no checkpoint to continue from", f"start again with --recipe {run.recipe_file} --out NEW"
+        )
+    return files[-1]
+
+
+def generator_file(path: Path) -> Path:
+    """The file to sample from: a checkpoint as it is, or a run folder's generator."""
+    if not path.is_dir():
+        return path
+    run = RunDir(path)
+    if not is_run(path):
+        raise WganError(f"{path} is no run folder: it holds no recipe.yaml", "give a run folder or a G.pth file")
+    if not run.generator_file.is_file():
+        raise WganError(
+            f"{path} has no G.pth yet",
+            f"the first checkpoint writes it; `wgan inspect {path}` shows how far the run is",
+        )
+    return run.generator_file

@@ -1,0 +1,65 @@
+"""The machine: which device serves, and what could make the same run differ elsewhere."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import datetime, timezone
+from importlib import metadata
+from typing import Any
+
+import torch
+
+from wgan_cli import __version__
+from wgan_cli.errors import WganError
+
+
+def resolve_device(name: str) -> torch.device:
+    """Turn auto | cpu | cuda | cuda:N | mps into a device that is there; `auto` takes the fastest.
+
+    Raises: WganError naming the devices that there are.
+    """
+    found = available_devices()
+    if name == "auto":
+        return torch.device(found[1] if len(found) > 1 else "cpu")
+    if name == "cuda" and "cuda:0" in found:
+        return torch.device("cuda:0")
+    if name not in found:
+        raise WganError(f"there is no device {name!r} here", f"give one of: auto, {', '.join(found)}")
+    return torch.device(name)
+
+
+def available_devices() -> list[str]:
+    """Names that --device takes here: cpu, then cuda:0, cuda:1..., mps."""
+    found = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    return [*found, "mps"] if torch.backends.mps.is_available() else found
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes."""
+    packages = {name: metadata.version(name) for name in ("torch", "torchvision", "numpy", "pillow")}
+    return {"wgan": __version__, "python": platform.python_version(), **packages}
+
+
+def describe_environment(device: torch.device, command: str) -> dict[str, Any]:
+    """What a later reader must know to run the same again: command, versions, device, threads, time (UTC)."""
+    return {
+        "command": command,
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": str(device),
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            named = next((line for line in file if line.startswith("model name")), "")
+    except OSError:
+        named = ""
+    return named.partition(":")[2].strip() or platform.processor() or platform.machine()

@@ -1,0 +1,149 @@
+"""The run folder: where everything of one run lies, and how it gets its name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from wgan_cli.errors import WganError, why_file_failed
+from wgan_cli.recipe import Recipe, recipe_from_dict
+from wgan_cli.recipe.strict_yaml import dump_yaml, parse_yaml
+from wgan_cli.runs.atomic import write_text
+
+STEP_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """Paths inside one run folder."""
+
+    path: Path
+
+    @property
+    def recipe_file(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def environment_file(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def curves_file(self) -> Path:
+        return self.path / "curves.png"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def generator_file(self) -> Path:
+        return self.path / "G.pth"
+
+    def sample_file(self, step: int) -> Path:
+        """The sample grid of a step."""
+        return self.samples / f"step_{step:0{STEP_DIGITS}d}.png"
+
+    def checkpoint_file(self, step: int) -> Path:
+        """The full checkpoint of a step."""
+        return self.checkpoints / f"step_{step:0{STEP_DIGITS}d}.pth"
+
+    def checkpoint_files(self) -> list[Path]:
+        """Full checkpoints, oldest first."""
+        return sorted(self.checkpoints.glob("step_*.pth"))
+
+    def read_recipe(self) -> Recipe:
+        """The resolved recipe of the run."""
+        origin = str(self.recipe_file)
+        return recipe_from_dict(parse_yaml(self.recipe_file.read_text(encoding="utf-8"), origin), origin)
+
+    def write_description(self, recipe: Recipe, environment: dict[str, Any]) -> None:
+        """Write what the run is: its resolved recipe, which runs again as it is, and the machine and versions.
+
+        A run that is continued keeps its first environment, and lists the later ones under `resumed`.
+        """
+        if self.environment_file.exists():
+            first = json.loads(self.environment_file.read_text(encoding="utf-8"))
+            environment = {**first, "resumed": [*first.get("resumed", []), environment]}
+        header = f"# {environment['command']}\n# Every setting of this run; `wgan train --recipe` takes this file.\n"
+        write_text(self.recipe_file, header + dump_yaml(recipe.as_dict()))
+        write_text(self.environment_file, json.dumps(environment, indent=2) + "\n")
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is a run folder."""
+    return (path / "recipe.yaml").is_file()
+
+
+def open_run(path: Path) -> RunDir:
+    """An existing run folder.
+
+    Raises: WganError where it is none.
+    """
+    if not path.exists():
+        raise WganError(f"there is no run folder {path}", "check the path; `wgan train` prints it when it starts")
+    if not is_run(path):
+        raise WganError(f"{path} is no run folder: it holds no recipe.yaml", "give a folder that `wgan train` made")
+    return RunDir(path)
+
+
+def create_run(path: Path | None, name: str) -> RunDir:
+    """Make a new run folder: `path`, or the first free of runs/NAME, runs/NAME-2...
+
+    Raises: WganError where `path` exists and is not empty, or the file system refuses.
+    """
+    if path is not None:
+        if path.is_dir() and not any(path.iterdir()):
+            return _furnished(path)
+        return _made(path)
+    for number in count(1):
+        candidate = Path("runs") / (name if number == 1 else f"{name}-{number}")
+        if not candidate.exists():
+            try:
+                return _made(candidate)
+            except FileExistsError:  # another process was faster
+                continue
+    raise AssertionError
+
+
+def _made(path: Path) -> RunDir:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir()
+    except FileExistsError:
+        if is_run(path):
+            hint = f"continue it with --resume {path}, or choose another --out"
+        else:
+            hint = "choose another --out; an existing file or folder is never overwritten"
+        raise WganError(f"{path} exists already", hint) from None
+    except OSError as error:
+        raise _cannot_make(path, error) from None
+    return _furnished(path)
+
+
+def _furnished(path: Path) -> RunDir:
+    run = RunDir(path)
+    try:
+        run.samples.mkdir()
+        run.checkpoints.mkdir()
+    except OSError as error:
+        raise _cannot_make(path, error) from None
+    return run
+
+
+def _cannot_make(path: Path, error: OSError) -> WganError:
+    return WganError(f"cannot make the run folder {path}: {why_file_failed(error)}", "choose another place with --out")

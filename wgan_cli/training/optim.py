@@ -1,0 +1,40 @@
+"""Optimizers for the roles of an objective, and how the learning rate falls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from wgan_cli.recipe import Recipe
+
+Optimizers = dict[str, torch.optim.Optimizer]
+
+_DECAYS = {
+    "none": lambda done: 1.0,
+    "linear": lambda done: 1.0 - done,
+    "cosine": lambda done: 0.5 * (1.0 + math.cos(math.pi * done)),
+}
+_FUSED = ("cpu", "cuda", "mps")
+
+
+def make_optimizers(recipe: Recipe, networks: Mapping[str, nn.Module]) -> Optimizers:
+    """Adam for every role with the recipe's settings, fused into one kernel where the device has that."""
+    optimizers = {}
+    for role, network in networks.items():
+        settings = getattr(recipe.optim, role)
+        parameters = list(network.parameters())
+        fused = parameters[0].device.type in _FUSED
+        optimizers[role] = torch.optim.Adam(parameters, lr=settings.lr, betas=settings.betas, fused=fused)
+    return optimizers
+
+
+def set_learning_rates(recipe: Recipe, optimizers: Optimizers, step: int) -> None:
+    """Set every lr for a step: the recipe's, times the decay's factor, which reaches 0 at `steps`. No state to save."""
+    factor = _DECAYS[recipe.optim.decay](min(1.0, step / recipe.steps))
+    for role, optimizer in optimizers.items():
+        lr = getattr(recipe.optim, role).lr * factor
+        for group in optimizer.param_groups:
+            group["lr"] = lr

@@ -1,0 +1,166 @@
+"""Everything that a run is made of while it trains, and how it goes into a checkpoint and comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from wgan_cli.data.dataset import ImageSet
+from wgan_cli.data.feed import DeviceFeed
+from wgan_cli.errors import WganError
+from wgan_cli.networks import build_network
+from wgan_cli.objectives import Objective, build_objective
+from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.recipe.schema import FREE_ON_RESUME
+from wgan_cli.recipe.seeds import derived_seed
+from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.runs.environment import versions
+from wgan_cli.training.ema import ExponentialMovingAverage
+from wgan_cli.training.optim import Optimizers, make_optimizers
+from wgan_cli.training.precision import Precision, resolve_amp
+from wgan_cli.training.step import TrainingStep
+
+
+@dataclass
+class TrainingState:
+    """The parts of a run. `step` counts finished iterations, `seconds` the time spent on them over all resumes."""
+
+    recipe: Recipe
+    image: ImageShape
+    class_names: tuple[str, ...]
+    device: torch.device
+    objective: Objective
+    networks: dict[str, nn.Module]
+    optimizers: Optimizers
+    average: ExponentialMovingAverage
+    feed: DeviceFeed
+    precision: Precision
+    iterate: TrainingStep
+    step: int = 0
+    seconds: float = 0.0
+
+    @property
+    def images_per_step(self) -> int:
+        """Real images shown in one iteration."""
+        return self.objective.images_per_iteration(self.recipe.batch_size)
+
+    @property
+    def kimg(self) -> float:
+        """Thousand real images shown so far."""
+        return self.step * self.images_per_step / 1000
+
+    def generator_checkpoint(self) -> Checkpoint:
+        """The generator to sample from, alone. It holds nothing that differs between two equal runs."""
+        return Checkpoint(
+            self.recipe, self.image, self.class_names, self.step,
+            networks={"generator": self.average.network.state_dict()}, versions=versions(),
+        )  # fmt: skip
+
+    def full_checkpoint(self) -> Checkpoint:
+        """Everything that it takes to continue as if nothing had happened."""
+        networks = {role: network.state_dict() for role, network in self.networks.items()}
+        training = {
+            "generator": networks["generator"],
+            "optimizers": {role: optimizer.state_dict() for role, optimizer in self.optimizers.items()},
+            "feed": self.feed.state_dict(),
+            "precision": self.precision.state_dict(),
+            "terms": self.iterate.terms.state_dict(),
+            "random": _random_states(self.device),
+            "seconds": self.seconds,
+        }
+        networks["generator"] = self.average.network.state_dict()
+        return Checkpoint(self.recipe, self.image, self.class_names, self.step, networks, training, versions())
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go to where a full checkpoint stands.
+
+        Raises: WganError where it holds only a generator, or its tensors do not fit.
+        """
+        training = checkpoint.training
+        if training is None:
+            raise WganError(
+                "this checkpoint holds only a generator", "resume a run folder, or a file of its checkpoints/"
+            )
+        try:
+            for role, network in self.networks.items():
+                network.load_state_dict(training["generator"] if role == "generator" else checkpoint.networks[role])
+            self.average.network.load_state_dict(checkpoint.networks["generator"])
+            for role, optimizer in self.optimizers.items():
+                optimizer.load_state_dict(training["optimizers"][role])
+            self.feed.load_state_dict(training["feed"])
+            self.precision.load_state_dict(training["precision"])
+            self.iterate.terms.load_state_dict(training["terms"], self.device)
+            _restore_random_states(training["random"], self.device)
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise WganError(
+                "the checkpoint is damaged: its tensors do not fit its recipe", "use an older one"
+            ) from error
+        self.step = checkpoint.step
+        self.seconds = training["seconds"]
+
+
+def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device) -> TrainingState:
+    """Build a run at step 0. The recipe becomes fully resolved: its length in steps, its number format as it is here.
+
+    Raises: WganError where recipe, data and device do not fit together.
+    """
+    amp = resolve_amp(recipe.amp, device)
+    objective = build_objective(recipe.objective)
+    recipe = recipe.replaced(amp=amp, steps=_steps(recipe, objective, len(dataset)), epochs=None)
+    image = dataset.shape
+
+    torch.manual_seed(derived_seed(recipe.seed, "weights"))
+    networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
+    torch.manual_seed(derived_seed(recipe.seed, "noise"))
+
+    optimizers = make_optimizers(recipe, networks)
+    average = ExponentialMovingAverage(networks["generator"], recipe.ema_decay)
+    feed = DeviceFeed(dataset, recipe.batch_size, recipe.seed, device)
+    precision = Precision(amp, device)
+    step = TrainingStep(objective, networks, optimizers, feed, average, precision, recipe.model.latent_dim)
+    return TrainingState(
+        recipe, image, dataset.class_names, device, objective, networks, optimizers, average, feed, precision, step
+    )
+
+
+def _steps(recipe: Recipe, objective: Objective, images: int) -> int:
+    if recipe.steps is not None:
+        return recipe.steps
+    return max(1, round(recipe.epochs * images / objective.images_per_iteration(recipe.batch_size)))
+
+
+def check_same_mathematics(saved: Recipe, wanted: Recipe) -> None:
+    """Refuse to continue a run under a recipe that computes something else.
+
+    Raises: WganError naming the first setting that differs.
+    """
+    before, after = _flat(saved.as_dict()), _flat(wanted.as_dict())
+    for key in sorted(before.keys() | after.keys()):
+        if key not in FREE_ON_RESUME and before.get(key) != after.get(key):
+            raise WganError(
+                f"the run was made with {key}={before.get(key)}, and cannot continue exactly with {after.get(key)}",
+                f"leave `{key}` as it was; a resumed run may change {', '.join(sorted(FREE_ON_RESUME - {'name'}))}",
+            )
+
+
+def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in section.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _random_states(device: torch.device) -> dict[str, torch.Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["device"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def _restore_random_states(states: dict[str, torch.Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "device" in states:
+        torch.cuda.set_rng_state(states["device"], device)
