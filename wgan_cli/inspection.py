@@ -31,7 +31,7 @@ class LayerFacts:
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """One network: its layers in the order in which they run. activations: numbers that they give for one image."""
+    """One network: its layers in the order in which they run. activations: numbers kept for one image to train it."""
 
     role: str
     layers: tuple[LayerFacts, ...]
@@ -136,15 +136,18 @@ def inspect_run(path: Path) -> RunFacts:
 
 
 def estimate_memory(recipe: Recipe, networks: tuple[NetworkFacts, ...]) -> dict[str, int]:
-    """Bytes that training takes, by purpose: float32 weights with gradients, Adam's two moments and the average; and a
-    critic step's activations, for real and fake, for the points between them, and once more for each of the penalty's
-    two derivatives."""
+    """Bytes that training takes in float32, by purpose.
+
+    Weights have gradients, Adam's two moments and, for the generator, the average. A critic step keeps activations of
+    real and fake, of the points between them, and twice more for the penalty's two derivatives; a generator step keeps
+    those of both networks. What a kernel needs while it runs comes on top.
+    """
     by_role = {network.role: network for network in networks}
     generator, critic = by_role["generator"], by_role["critic"]
-    images_at_once = 2 + 1 + 2
+    for_one_image = max((2 + 1 + 2) * critic.activations, generator.activations + critic.activations)
     return {
         "weights and optimizers": 4 * (5 * generator.parameters + 4 * critic.parameters),
-        "activations": 4 * recipe.batch_size * (images_at_once * critic.activations + generator.activations),
+        "activations": 4 * recipe.batch_size * for_one_image,
     }
 
 
@@ -174,5 +177,6 @@ def _network(role: str, network: nn.Module, example: torch.Tensor) -> NetworkFac
             module.register_forward_hook(note(name, module))
     network(example)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    activations = sum(torch.Size(layer.output).numel() for layer in layers)
+    # An activation function's output takes the place of its layer's, so a layer and its function count once.
+    activations = example.numel() + sum(torch.Size(layer.output).numel() for layer in layers if layer.parameters)
     return NetworkFacts(role, tuple(layers), parameters, activations)

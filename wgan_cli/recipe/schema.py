@@ -53,7 +53,7 @@ def _by(key: str):
 class Recipe(Settings):
     """Everything that decides what a run computes. A step is one generator update."""
 
-    name: str = Field("recipe", min_length=1, max_length=100, description="of the run folder; default the file's name")
+    name: str = Field("recipe", pattern=r"^\w[\w .+-]{0,99}$", description="of the run folder; default the file's name")
     data: Annotated[DataSettings, _by("source")] = DataSettings()
     model: Annotated[ModelSettings, _by("name")]
     objective: Annotated[ObjectiveSettings, _by("name")] = ObjectiveSettings()
@@ -83,6 +83,11 @@ class Recipe(Settings):
             raise ValueError(
                 f"`model.critic.norm` is batch, which mixes the images of a batch, and {self.objective.name} penalises "
                 "the gradient of each image's own score|set `model.critic.norm` to layer, instance or none"
+            )
+        if self.batch_size == 1 and self.model.generator.norm == "batch":
+            raise ValueError(
+                "`batch_size` is 1, and batch norm in the generator needs more|"
+                "raise `batch_size`, or set `model.generator.norm` to layer, instance or none"
             )
         return self
 

@@ -16,20 +16,24 @@ class TensorBoardLog:
     def __init__(self, folder: Path, resumed_from: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
+        self.folder = folder
         with writing(folder):
             purge_step = resumed_from + 1 if resumed_from else None
             self.writer = SummaryWriter(str(folder), purge_step=purge_step, flush_secs=30)
 
     def scalars(self, record: dict[str, Any]) -> None:
         """Write every number of a metrics record but the step itself."""
-        for name, value in record.items():
-            if name != "step":
-                self.writer.add_scalar(name, value, record["step"])
+        with writing(self.folder):
+            for name, value in record.items():
+                if name != "step":
+                    self.writer.add_scalar(name, value, record["step"])
 
     def grid(self, image: Tensor, step: int) -> None:
         """Write a sample grid, (C, H, W) uint8."""
-        self.writer.add_image("samples", image, step)
+        with writing(self.folder):
+            self.writer.add_image("samples", image, step)
 
     def close(self) -> None:
-        with writing(Path(self.writer.log_dir)):
+        """Write what is still on its way."""
+        with writing(self.folder):
             self.writer.close()

@@ -70,6 +70,7 @@ class TrainingState:
             "terms": self.iterate.terms.state_dict(),
             "random": _random_states(self.device),
             "seconds": self.seconds,
+            "images": len(self.feed.labels),
         }
         networks["generator"] = self.average.network.state_dict()
         return Checkpoint(self.recipe, self.image, self.class_names, self.step, networks, training, versions())
@@ -83,6 +84,12 @@ class TrainingState:
         if training is None:
             raise WganError(
                 "this checkpoint holds only a generator", "resume a run folder, or a file of its checkpoints/"
+            )
+        images = len(self.feed.labels)
+        if training.get("images") != images:
+            raise WganError(
+                f"the run was trained on {training.get('images')} images, and there are {images} now",
+                "give the folder with the same data to --data-root",
             )
         try:
             for role, network in self.networks.items():
