@@ -31,7 +31,9 @@ def test_layers_are_those_of_the_networks_in_the_order_of_running(prepared):
         assert network.parameters == sum(p.numel() for p in built.parameters())
         assert network.parameters == sum(layer.parameters for layer in network.layers)
         modules = dict(built.named_modules())
-        assert [layer.kind for layer in network.layers] == [type(modules[layer.name]).__name__ for layer in network.layers]
+        assert [layer.kind for layer in network.layers] == [
+            type(modules[layer.name]).__name__ for layer in network.layers
+        ]
     generator = next(network for network in facts.networks if network.role == "generator")
     assert torch.Size(generator.layers[-1].output).numel() == facts.image.pixels
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -42,3 +43,9 @@ class ImageSet:
             return self
         parts = [transforms.resize(part, [size, size], antialias=True) for part in self.images.split(chunk)]
         return replace(self, images=torch.cat(parts))
+
+
+def tell_odd_count(what: str, count: int, standard: int, notify: Callable[[str], None]) -> None:
+    """Say that a set is not the one that papers mean."""
+    if count != standard:
+        notify(f"{what} hold {count:,} images; the standard set has {standard:,}")

@@ -15,13 +15,16 @@ class _LeakyReLUGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, grad: Tensor, output: Tensor, slope: float) -> Tensor:
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(output)
         ctx.slope = slope
         return torch.ops.aten.leaky_relu_backward(grad, output, slope, True)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(ctx, grad: Tensor | None):
+        if grad is None:
+            return None, None, None
         (output,) = ctx.saved_tensors
         return torch.ops.aten.leaky_relu_backward(grad, output, ctx.slope, True), None, None
 
@@ -29,13 +32,17 @@ class _LeakyReLUGradient(torch.autograd.Function):
 class _LeakyReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, slope: float) -> Tensor:
+        # An absent gradient must stay absent: made into zeros, it would travel on through every layer below.
+        ctx.set_materialize_grads(False)
         output = F.leaky_relu(x, slope)
         ctx.save_for_backward(output)
         ctx.slope = slope
         return output
 
     @staticmethod
-    def backward(ctx, grad: Tensor):
+    def backward(ctx, grad: Tensor | None):
+        if grad is None:
+            return None, None
         (output,) = ctx.saved_tensors
         return _LeakyReLUGradient.apply(grad, output.detach(), ctx.slope), None
 

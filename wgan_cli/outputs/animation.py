@@ -50,6 +50,8 @@ def folder_frames(folder: Path, most: int | None = None) -> list[Frame]:
 def _opened(path: Path) -> Image.Image:
     try:
         with Image.open(path) as picture:
+            if picture.mode.startswith("I"):  # 16 bits
+                return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
             return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
     except (UnidentifiedImageError, OSError) as error:
         raise WganError(f"{path} is not an image that can be read", "delete it, or give another folder") from error
@@ -99,8 +101,9 @@ def _write_looping(file, form: str, frames: list[np.ndarray], durations: list[fl
     import imageio.v3 as imageio
 
     options = {"lossless": True} if form == ".webp" else {}
+    duration = durations if len(frames) > 1 else durations[0]
     file.write(
-        imageio.imwrite("<bytes>", frames, extension=form, plugin="pillow", duration=durations, loop=0, **options)
+        imageio.imwrite("<bytes>", frames, extension=form, plugin="pillow", duration=duration, loop=0, **options)
     )
 
 

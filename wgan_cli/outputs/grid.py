@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 
@@ -11,6 +12,16 @@ from torchvision.utils import make_grid
 
 from wgan_cli.errors import WganError
 from wgan_cli.runs.atomic import write_atomically
+
+FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
 
 
 def grid_tensor(images: Tensor, columns: int, padding: int = 2) -> Tensor:
@@ -27,25 +38,32 @@ def as_picture(image: Tensor) -> Image.Image:
 def picture_format(path: Path) -> str:
     """Pillow's name for the file format that a path's ending asks for.
 
-    Raises: WganError for an ending that Pillow does not write.
+    Raises: WganError for an ending of no such format.
     """
-    extensions = Image.registered_extensions()
-    wanted = extensions.get(path.suffix.lower())
-    if wanted not in Image.SAVE:
+    if path.suffix.lower() not in FORMATS:
         raise WganError(
             f"{path} ends in {path.suffix or 'nothing'}, which is no image format that can be written",
             "end it in .png, .jpg or .webp for a grid, in / for single images, or in .npy or .npz for an array",
         )
-    return wanted
+    return FORMATS[path.suffix.lower()]
 
 
 def save_picture(image: Tensor, path: Path) -> None:
-    """Write one image, (C, H, W) uint8, in one step, in the format of the path's ending."""
+    """Write one image, (C, H, W) uint8, in one step, in the format of the path's ending.
+
+    Raises: WganError where the format cannot hold it, or the file system refuses.
+    """
     wanted = picture_format(path)
     picture = as_picture(image)
     if wanted == "JPEG" and picture.mode == "RGBA":
         picture = picture.convert("RGB")
-    write_atomically(path, lambda file: picture.save(file, format=wanted))
+    encoded = io.BytesIO()
+    try:
+        picture.save(encoded, format=wanted)
+    except (OSError, ValueError) as error:
+        size = f"{picture.width}x{picture.height} pixels"
+        raise WganError(f"{path}: {wanted} cannot hold {size} ({error})", "end it in .png, or take fewer") from error
+    write_atomically(path, lambda file: file.write(encoded.getbuffer()))
 
 
 def near_square(count: int) -> int:

@@ -74,11 +74,14 @@ def parse_seeds(text: str) -> list[int]:
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise WganError(f"--seeds {text!r}: {part!r} is neither a seed nor a range", "write for example 0-63,70")
-        start, end = int(first), int(last or first)
-        if end < start or max(end, len(seeds) + end - start) >= MOST_SEEDS:
             raise WganError(
-                f"--seeds {text!r}: {part!r} is empty or too large", f"count upwards, to {MOST_SEEDS:,} seeds at most"
+                f"--seeds: {part.strip()[:40]!r} is neither a seed nor a range", "write for example 0-63,70"
+            )
+        start, end = int(first[:20]), int((last or first)[:20])  # no seed has 20 digits
+        if end < start or end >= 2**63 or len(seeds) + end - start >= MOST_SEEDS:
+            raise WganError(
+                f"--seeds: {part.strip()[:40]!r} is empty or too large",
+                f"count upwards, below 2**63, to {MOST_SEEDS:,} seeds at most",
             )
         seeds.extend(range(start, end + 1))
     return seeds

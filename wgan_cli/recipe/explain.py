@@ -15,10 +15,13 @@ def explain_invalid(error: ValidationError, values: dict[str, Any], origin: str,
     """Turn the first of pydantic's errors into an error with the dotted setting, its origin and the repair."""
     first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     section, keys = _walk(first["loc"])
-    dotted = ".".join(keys)
-    source = "--set" if any(dotted == key or dotted.startswith(f"{key}.") for key in changed) else origin
-    known = list(section.model_fields) if section else []
     kind, given = first["type"], first.get("input")
+    no_such_arm = kind in ("union_tag_invalid", "union_tag_not_found")
+    if no_such_arm:
+        keys = [*keys, "name"]
+    dotted = ".".join(keys)
+    source = "--set" if any(_related(dotted, key) for key in changed) else origin
+    known = list(section.model_fields) if section else []
 
     if kind == "extra_forbidden":
         owner = _section_name(section, values, keys)
@@ -28,10 +31,10 @@ def explain_invalid(error: ValidationError, values: dict[str, Any], origin: str,
         )
     if kind == "missing":
         return WganError(f"{origin} does not set `{dotted}`", "`wgan recipes --schema` lists every setting")
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
+    if no_such_arm:
         tags = first["ctx"].get("expected_tags", "'mlp', 'dcgan'").replace("'", "")
         named = given.get("name") if isinstance(given, dict) else given
-        return WganError(f"{source} sets `{dotted}.name` to {named!r}, which is none", f"give one of {tags}")
+        return WganError(f"{source} sets `{dotted}` to {named!r}, which is none", f"give one of {tags}")
     if kind == "value_error":
         message, _, hint = str(first["ctx"]["error"]).partition("|")
         return WganError(f"{source}: {message}", hint or "`wgan recipes --schema` lists every setting")
@@ -41,14 +44,19 @@ def explain_invalid(error: ValidationError, values: dict[str, Any], origin: str,
     )
 
 
+def _related(a: str, b: str) -> bool:
+    """Whether two dotted settings are the same, or one holds the other."""
+    return a == b or a.startswith(f"{b}.") or b.startswith(f"{a}.")
+
+
 def _walk(location: tuple[int | str, ...]) -> tuple[type[BaseModel] | None, list[str]]:
     """Follow an error's location through the schema: the section that holds the setting, and the keys a user writes."""
     section: type[BaseModel] | None = Recipe
     keys: list[str] = []
     inner: Any = Recipe
     for part in location:
-        if isinstance(part, int):  # a place in a list
-            keys[-1] = f"{keys[-1]}[{part}]"
+        if isinstance(part, int):  # a place in a list, or a key that should have been a word
+            keys[-1:] = [f"{keys[-1]}[{part}]"] if keys else [str(part)]
             continue
         members = [arm for arm in _models(inner) if isinstance(arm, type)]
         tagged = [arm for arm in members if part in _tags(arm)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from wgan_cli.errors import WganError, did_you_mean, why_file_failed
 from wgan_cli.recipe.explain import explain_invalid
-from wgan_cli.recipe.schema import Recipe
+from wgan_cli.recipe.schema import SHORT_FORMS, Recipe
 from wgan_cli.recipe.strict_yaml import parse_yaml
 
 _SUFFIXES = (".yaml", ".yml")
@@ -34,7 +35,7 @@ def recipe_path(name: str) -> Path:
     """
     path = Path(name)
     if path.suffix.lower() in _SUFFIXES or len(path.parts) > 1:
-        if path.is_file():
+        if os.path.isfile(path):  # False where the system cannot even look
             return path
         raise WganError(f"there is no recipe file {name}", "check the path, or name one of `wgan recipes`")
     if name in recipe_names():
@@ -86,14 +87,12 @@ def apply_settings(values: dict[str, Any], settings: list[str] | tuple[str, ...]
         raise explain_invalid(error, values, origin, changed) from None
 
 
-def _with_value(values: Any, keys: list[str], value: Any) -> dict[str, Any]:
+def _with_value(values: dict[str, Any], keys: list[str], value: Any) -> dict[str, Any]:
     """A copy of nested dicts with one value changed; a section in its short form `wgan_gp` becomes a dict."""
     head, *rest = keys
-    section = _long_form(values)
-    return {**section, head: _with_value(section.get(head, {}), rest, value) if rest else value}
-
-
-def _long_form(section: Any) -> dict[str, Any]:
-    if isinstance(section, dict):
-        return section
-    return {"name": section} if isinstance(section, str) else {}
+    if not rest:
+        return {**values, head: value}
+    section = values.get(head)
+    if isinstance(section, str) and head in SHORT_FORMS:
+        section = {SHORT_FORMS[head]: section}
+    return {**values, head: _with_value(section if isinstance(section, dict) else {}, rest, value)}

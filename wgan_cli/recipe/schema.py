@@ -45,8 +45,12 @@ class OptimSettings(Settings):
     decay: Literal["none", "linear", "cosine"] = Field("none", description="of every lr, to zero at the last step")
 
 
-def _by(key: str):
-    """Let a section be written as its name alone: `objective: wgan_gp` is `objective: {name: wgan_gp}`."""
+#: Sections that may be written as one word, `objective: wgan_gp` for `objective: {name: wgan_gp}`, and its key.
+SHORT_FORMS = {"data": "source", "model": "name", "objective": "name"}
+
+
+def _short(section: str):
+    key = SHORT_FORMS[section]
     return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
 
@@ -54,9 +58,9 @@ class Recipe(Settings):
     """Everything that decides what a run computes. A step is one generator update."""
 
     name: str = Field("recipe", pattern=r"^\w[\w .+-]{0,99}$", description="of the run folder; default the file's name")
-    data: Annotated[DataSettings, _by("source")] = DataSettings()
-    model: Annotated[ModelSettings, _by("name")]
-    objective: Annotated[ObjectiveSettings, _by("name")] = ObjectiveSettings()
+    data: Annotated[DataSettings, _short("data")] = DataSettings()
+    model: Annotated[ModelSettings, _short("model")]
+    objective: Annotated[ObjectiveSettings, _short("objective")] = ObjectiveSettings()
     optim: OptimSettings = OptimSettings()
 
     batch_size: int = Field(64, ge=1, le=65536, description="real images in each critic step")

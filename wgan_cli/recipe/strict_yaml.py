@@ -11,39 +11,51 @@ from wgan_cli.errors import WganError
 
 MAX_BYTES = 1_000_000  # a recipe is a page; more than this is another kind of file
 
+# YAML 1.1 reads `off` as false, `2e-4` as text and `1:30` as 90. A recipe says what it means.
+_FLOAT = re.compile(r"^[-+]?(?:\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.inf|\.nan)$")
+_RESOLVERS = (
+    ("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]),
+    ("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF")),
+    ("tag:yaml.org,2002:int", re.compile(r"^(?:[-+]?\d+|0x[0-9a-fA-F]+)$"), list("-+0123456789")),
+    ("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789.")),
+)
+
 
 class _StrictLoader(yaml.SafeLoader):
     """SafeLoader that refuses what a recipe never needs, so that no surprise is possible."""
 
+    yaml_implicit_resolvers: dict = {}
+
     def compose_node(self, parent, index):
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.constructor.ConstructorError(
-                None, None, "aliases (*name) have no place in a recipe", self.peek_event().start_mark
-            )
+        event = self.peek_event()
+        if isinstance(event, yaml.events.AliasEvent):
+            raise _problem("aliases (*name) have no place in a recipe", event)
+        if getattr(event, "tag", None) is not None:
+            raise _problem(f"the tag {event.tag} has no place in a recipe", event)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node, deep=False):
         seen = set()
-        for key_node, _ in node.value:
-            if key_node.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"`{key_node.value}` is set twice", key_node.start_mark
-                )
-            seen.add(key_node.value if isinstance(key_node.value, str) else None)
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _problem("a key must be one word", key)
+            if key.value in seen:
+                raise _problem(f"`{key.value}` is set twice", key)
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
-# YAML 1.1 reads `off` as false and `2e-4` as text. A recipe says `amp: off` and `lr: 2e-4` and means what it says.
-_StrictLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] in ("null", "int")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF"))
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.inf|\.nan)$"),
-    list("-+0123456789."),
-)
+def _problem(what: str, where: yaml.Event | yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError(None, None, what, where.start_mark)
+
+
+def _construct_int(loader: _StrictLoader, node: yaml.ScalarNode) -> int:
+    return int(node.value, 16 if node.value.startswith("0x") else 10)
+
+
+for _tag, _pattern, _first in _RESOLVERS:
+    _StrictLoader.add_implicit_resolver(_tag, _pattern, _first)
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 
 
 def parse_yaml(text: str, origin: str) -> Any:
@@ -52,7 +64,7 @@ def parse_yaml(text: str, origin: str) -> Any:
     Raises: WganError naming the line for anything that is not strict YAML.
     """
     if len(text) > MAX_BYTES:
-        raise WganError(f"{origin} is {len(text):,} bytes long, which no recipe is", "give the path of a recipe file")
+        raise WganError(f"{origin} is {len(text):,} characters long, which no recipe is", "give the path of a recipe")
     try:
         return yaml.load(text, _StrictLoader)
     except yaml.MarkedYAMLError as error:
@@ -84,10 +96,9 @@ def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.Node:
 
 
 _PlainDumper.add_representer(float, _represent_float)
-# What this module's reader resolves as text, every other reader should too: `off` must be quoted.
-_PlainDumper.yaml_implicit_resolvers = {
-    first: list(resolvers) for first, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
-}
+# Text is quoted if either this module's reader or one of YAML 1.1 would take it for something else.
+for _tag, _pattern, _first in _RESOLVERS:
+    _PlainDumper.add_implicit_resolver(_tag, _pattern, _first)
 
 
 def dump_yaml(value: Any) -> str:

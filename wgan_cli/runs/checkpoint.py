@@ -56,40 +56,59 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
     Raises: WganError for a file that is missing, no checkpoint, damaged, or of a newer format.
     """
-    no_checkpoint = WganError(
-        f"{path} is not a checkpoint of wgan", "give a run folder, its G.pth, or a file of its checkpoints/ folder"
-    )
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise WganError(f"there is no file {path}", "check the path; a run keeps its generator in G.pth") from None
-    except OSError as error:
-        raise WganError(f"cannot read {path}: {why_file_failed(error)}", "check the path and its permissions") from None
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        if _starts_like_zip(path):
-            raise WganError(f"{path} is cut off or damaged", "use another file of the run's checkpoints/") from error
-        raise no_checkpoint from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise no_checkpoint
+    content = _read(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("version"), int):
+        raise _no_checkpoint(path)
     if content["version"] > VERSION:
         raise WganError(
             f"{path} has checkpoint format {content['version']}, and this wgan reads up to {VERSION}",
             "pip install --upgrade the program that opens it",
         )
-    return Checkpoint(
-        recipe=recipe_from_dict(content["recipe"], str(path)),
-        image=ImageShape(**content["image"]),
-        class_names=tuple(content["class_names"]),
-        step=content["step"],
-        networks=content["networks"],
-        training=content["training"],
-        versions=content["versions"],
+    try:
+        return Checkpoint(
+            recipe=recipe_from_dict(content["recipe"], str(path)),
+            image=ImageShape(**content["image"]),
+            class_names=tuple(content["class_names"]),
+            step=content["step"],
+            networks=content["networks"],
+            training=content["training"],
+            versions=content["versions"],
+        )
+    except (KeyError, TypeError) as error:
+        raise _no_checkpoint(path) from error
+
+
+def _read(path: Path) -> Any:
+    """The plain content of a file that torch.save wrote."""
+    try:
+        with open(path, "rb") as file:
+            starts_as_archive = file.read(2) == b"PK"
+            if starts_as_archive and not zipfile.is_zipfile(file):
+                raise _damaged(path)
+    except FileNotFoundError:
+        raise WganError(f"there is no file {path}", "check the path; a run keeps its generator in G.pth") from None
+    except OSError as error:
+        raise WganError(f"cannot read {path}: {why_file_failed(error)}", "check the path and its permissions") from None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if not any(name.endswith("/data.pkl") for name in archive.namelist()):
+                raise _no_checkpoint(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (zipfile.BadZipFile, pickle.UnpicklingError) as error:  # no archive, or one that would run code
+        damaged = starts_as_archive and isinstance(error, zipfile.BadZipFile)
+        raise (_damaged(path) if damaged else _no_checkpoint(path)) from error
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+        raise _damaged(path) from error
+
+
+def _no_checkpoint(path: Path) -> WganError:
+    return WganError(
+        f"{path} is not a checkpoint of wgan", "give a run folder, its G.pth, or a file of its checkpoints/ folder"
     )
 
 
-def _starts_like_zip(path: Path) -> bool:
-    with open(path, "rb") as file:
-        return file.read(2) == b"PK"
+def _damaged(path: Path) -> WganError:
+    return WganError(f"{path} is cut off or damaged", "use another file of the run's checkpoints/ folder")
 
 
 def newest_checkpoint(run: RunDir) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -64,7 +65,7 @@ class RunDir:
 
     def checkpoint_files(self) -> list[Path]:
         """Full checkpoints, oldest first."""
-        return sorted(self.checkpoints.glob("step_*.pth"))
+        return sorted(self.checkpoints.glob("step_*.pth"), key=lambda file: int(file.stem.removeprefix("step_")))
 
     def read_recipe(self) -> Recipe:
         """The resolved recipe of the run."""
@@ -79,7 +80,8 @@ class RunDir:
         if self.environment_file.exists():
             first = json.loads(self.environment_file.read_text(encoding="utf-8"))
             environment = {**first, "resumed": [*first.get("resumed", []), environment]}
-        header = f"# {environment['command']}\n# Every setting of this run; `wgan train --recipe` takes this file.\n"
+        command = " ".join(environment["command"].split())
+        header = f"# {command}\n# Every setting of this run; `wgan train --recipe` takes this file.\n"
         write_text(self.recipe_file, header + dump_yaml(recipe.as_dict()))
         write_text(self.environment_file, json.dumps(environment, indent=2) + "\n")
 
@@ -104,35 +106,38 @@ def open_run(path: Path) -> RunDir:
 def create_run(path: Path | None, name: str) -> RunDir:
     """Make a new run folder: `path`, or the first free of runs/NAME, runs/NAME-2...
 
-    Raises: WganError where `path` exists and is not empty, or the file system refuses.
+    Raises: WganError where `path` exists and is not an empty folder, or the file system refuses.
     """
     if path is not None:
-        if path.is_dir() and not any(path.iterdir()):
-            return _furnished(path)
-        return _made(path)
+        if not _make(path) and not _is_empty_folder(path):
+            if is_run(path):
+                hint = f"continue it with --resume {path}, or choose another --out"
+            else:
+                hint = "choose another --out; an existing file or folder is never overwritten"
+            raise WganError(f"{path} exists already", hint)
+        return _furnished(path)
     for number in count(1):
         candidate = Path("runs") / (name if number == 1 else f"{name}-{number}")
-        if not candidate.exists():
-            try:
-                return _made(candidate)
-            except FileExistsError:  # another process was faster
-                continue
-    raise AssertionError
+        if _make(candidate):
+            return _furnished(candidate)
+    raise AssertionError("count never ends")
 
 
-def _made(path: Path) -> RunDir:
+def _make(path: Path) -> bool:
+    """Make a folder and those above it; False where there is one, or a file, already."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # a file in the place of a parent: mkdir below says so
+            path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir()
     except FileExistsError:
-        if is_run(path):
-            hint = f"continue it with --resume {path}, or choose another --out"
-        else:
-            hint = "choose another --out; an existing file or folder is never overwritten"
-        raise WganError(f"{path} exists already", hint) from None
+        return False
     except OSError as error:
         raise _cannot_make(path, error) from None
-    return _furnished(path)
+    return True
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
 
 
 def _furnished(path: Path) -> RunDir:

@@ -1,0 +1,205 @@
+"""What all tests share: the program in this process and in its own, and one small trained run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+import wgan_cli
+from wgan_cli import console
+from wgan_cli.commands import app
+from wgan_cli.data import default_data_root, load_images
+from wgan_cli.recipe import Recipe, load_recipe
+from wgan_cli.runs.environment import describe_environment
+from wgan_cli.runs.run_dir import RunDir, create_run
+from wgan_cli.training.loop import train
+from wgan_cli.training.state import TrainingState, prepare
+from wgan_cli.training.stop import StopRequest
+
+# The same examples each time: a test that fails sometimes helps nobody.
+settings.register_profile("wgan", deadline=None, derandomize=True, database=None)
+settings.load_profile("wgan")
+torch.set_num_threads(min(2, torch.get_num_threads()))
+
+TINY = (
+    "name=tiny",
+    "model.latent_dim=16",
+    "model.generator.channels=[8,4]",
+    "model.critic.channels=[4,8]",
+    "optim.decay=none",
+    "batch_size=8",
+    "ema_decay=0.9",
+    "amp=off",
+    "log_every=4",
+    "sample_every=6",
+    "sample_grid=3",
+    "save_every=6",
+)
+#: What would make the program's output depend on who runs the tests.
+_PERSONAL = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "WGAN_DEBUG", "WGAN_DATA")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what this machine cannot run, or nobody asked for, and say why."""
+    no_gpu = pytest.mark.skip(reason="needs a CUDA device, and there is none")
+    slow = pytest.mark.skip(reason="takes long; run it with -m slow")
+    for item in items:
+        if "gpu" in item.keywords and not torch.cuda.is_available():
+            item.add_marker(no_gpu)
+        if "slow" in item.keywords and "slow" not in config.getoption("markexpr"):
+            item.add_marker(slow)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one command line left behind."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def error(self) -> str:
+        """The text of the one `error:` line."""
+        return self._line("error: ")
+
+    @property
+    def hint(self) -> str:
+        """The text of the one `hint:` line."""
+        return self._line("hint: ")
+
+    def _line(self, start: str) -> str:
+        (found,) = [line for line in self.stderr.splitlines() if line.startswith(start)]
+        return found.removeprefix(start)
+
+
+@pytest.fixture
+def wgan(tmp_path, monkeypatch, capsys) -> Callable[..., Result]:
+    """Call it with the words of a command line; the program runs in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in _PERSONAL:
+        monkeypatch.delenv(name, raising=False)
+    console.messages.cache_clear()  # a console asks once whether it is a terminal
+    console.data.cache_clear()
+
+    def call(*words: object) -> Result:
+        capsys.readouterr()
+        status = app.run([str(word) for word in words])
+        return Result(status, *capsys.readouterr())
+
+    return call
+
+
+class Processes:
+    """The program as a process of its own, which the shell would see."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.started: list[subprocess.Popen] = []
+
+    def start(self, *words: object, python: tuple[str, ...] = ("-m", "wgan_cli"), **options) -> subprocess.Popen:
+        """Start `wgan WORDS`; both outputs are pipes unless `options` say otherwise."""
+        kept = {name: value for name, value in os.environ.items() if name not in _PERSONAL}
+        package = str(Path(wgan_cli.__file__).parents[1])
+        environment = {**kept, "PYTHONPATH": package, "OMP_NUM_THREADS": "2", "TERM": "xterm-256color"}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+        command = [sys.executable, *python, *map(str, words)]
+        process = subprocess.Popen(command, **{"cwd": self.folder, "env": environment, **pipes, **options})
+        self.started.append(process)
+        return process
+
+    def __call__(self, *words: object, **options) -> Result:
+        """Run `wgan WORDS` to its end."""
+        process = self.start(*words, **options)
+        stdout, stderr = process.communicate(timeout=120)
+        return Result(process.returncode, stdout, stderr)
+
+    def close(self) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def wgan_process(tmp_path) -> Iterator[Processes]:
+    """Call it like `wgan`; slower, for what only a real process shows."""
+    processes = Processes(tmp_path)
+    yield processes
+    processes.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_options() -> tuple[str, ...]:
+    """The options of `wgan train` that make a run of a second."""
+    return tuple(word for setting in TINY for word in ("--set", setting))
+
+
+class _Silent:
+    def stepped(self, step: int) -> None:
+        pass
+
+    def logged(self, record: dict) -> None:
+        pass
+
+
+class StopAfter(StopRequest):
+    """A stop that is due after so many steps; None is never."""
+
+    def __init__(self, steps: int | None = None) -> None:
+        super().__init__()
+        self.left = steps
+
+    def due(self) -> bool:
+        if self.left is None:
+            return False
+        self.left -= 1
+        return self.left < 0
+
+
+class Trainer:
+    """Training through the library, without a command line."""
+
+    silent = _Silent()
+
+    @staticmethod
+    def recipe(*changes: str, base: str = "digits_dcgan") -> Recipe:
+        """A small recipe; later settings win."""
+        return load_recipe(base, [*TINY, *changes])
+
+    @staticmethod
+    def prepared(recipe: Recipe) -> TrainingState:
+        """A state at step 0 on the CPU."""
+        dataset = load_images(recipe.data, default_data_root(), lambda text: None)
+        return prepare(recipe, dataset, torch.device("cpu"))
+
+    def run(self, recipe: Recipe, folder: Path, stop_after: int | None = None) -> RunDir:
+        """Train a new run."""
+        state = self.prepared(recipe)
+        run = create_run(folder, recipe.name)
+        run.write_description(state.recipe, describe_environment(state.device, "wgan train"))
+        self.go_on(state, run, stop_after)
+        return run
+
+    def go_on(self, state: TrainingState, run: RunDir, stop_after: int | None = None) -> None:
+        """Train from where a state stands."""
+        train(state, run, StopAfter(stop_after), self.silent)
+
+
+@pytest.fixture(scope="session")
+def trainer() -> Trainer:
+    return Trainer()
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory, trainer) -> RunDir:
+    """A finished run of 12 steps on 28x28x1 digits, with records at 4, 8, 12 and grids of 3x3. Tests only read it."""
+    return trainer.run(trainer.recipe("steps=12"), tmp_path_factory.mktemp("tiny") / "tiny")

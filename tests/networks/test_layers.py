@@ -1,0 +1,133 @@
+"""The pieces of networks: an activation with no second derivative to follow, and normalisations."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from wgan_cli.networks.layers import PiecewiseLinear, activation, norm
+
+SLOPES = [0.0, 0.2, 1.0]
+
+
+def inputs(dtype: torch.dtype = torch.float64) -> Tensor:
+    """Values on both sides of the kink and none on it, where finite differences would straddle it."""
+    x = torch.linspace(-2.0, 2.0, 24, dtype=dtype).view(2, 3, 4)
+    return x.requires_grad_()
+
+
+@pytest.mark.parametrize("slope", SLOPES)
+def test_derivatives_agree_with_finite_differences(slope):
+    layer = PiecewiseLinear(slope)
+    assert torch.autograd.gradcheck(layer, (inputs(),))
+    assert torch.autograd.gradgradcheck(layer, (inputs(),))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("slope", SLOPES)
+def test_values_and_both_derivatives_equal_the_frameworks(slope, dtype):
+    torch.manual_seed(0)
+    weight = torch.randn(4, 4, dtype=dtype)
+    points = torch.cat([torch.randn(15, 4, dtype=dtype), torch.zeros(1, 4, dtype=dtype)])  # the kink as well
+
+    def derivatives(layer: nn.Module) -> list[Tensor]:
+        x, w = points.clone().requires_grad_(), weight.clone().requires_grad_()
+        y = layer(x @ w)
+        (first,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+        second = torch.autograd.grad(first.square().sum(), [x, w])
+        return [y, first, *second]
+
+    for ours, theirs in zip(derivatives(PiecewiseLinear(slope)), derivatives(nn.LeakyReLU(slope)), strict=True):
+        assert ours.dtype == theirs.dtype == dtype
+        assert torch.equal(ours, theirs)
+
+
+def test_the_second_derivative_does_not_reach_the_input():
+    x, v = inputs(), torch.ones(2, 3, 4, dtype=torch.float64, requires_grad=True)
+    (first,) = torch.autograd.grad(PiecewiseLinear(0.2)(x), x, v, create_graph=True)
+    by_input, by_vector = torch.autograd.grad(first.sum(), [x, v], allow_unused=True)
+    assert by_input is None, "so autograd never walks the forward graph a second time"
+    assert torch.equal(by_vector, torch.ones_like(x).where(x > 0, 0.2))  # linear in the incoming gradient
+
+    (framework,) = torch.autograd.grad(nn.LeakyReLU(0.2)(x), x, v, create_graph=True)
+    assert torch.autograd.grad(framework.sum(), x)[0].eq(0).all(), "where the framework sends zeros"
+
+
+def test_an_absent_gradient_stays_absent():
+    """A convolution's second derivative hands the activation before it no gradient; that must not become a tensor
+    of zeros, which every layer below would carry further."""
+    visits = []
+
+    class Below(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x: Tensor) -> Tensor:
+            ctx.set_materialize_grads(False)
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, grad: Tensor | None) -> Tensor | None:
+            visits.append(grad)
+            return grad
+
+    class NoGradient(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, grad: Tensor) -> None:
+            return None
+
+    x = inputs()
+    NoGradient.apply(PiecewiseLinear(0.2)(Below.apply(x))).sum().backward()
+    assert x.grad is None and all(grad is None for grad in visits)
+
+
+def test_without_gradients_only_plain_operators_run():
+    layer = PiecewiseLinear(0.2)
+    with torch.no_grad():
+        assert torch.equal(layer(inputs()), nn.functional.leaky_relu(inputs(), 0.2))
+    exported = torch.export.export(layer.eval(), (torch.randn(2, 3),)).graph_module
+    assert {node.target for node in exported.graph.nodes if node.op == "call_function"} == {
+        torch.ops.aten.leaky_relu.default
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("relu", nn.functional.relu),
+        ("leaky_relu", lambda x: nn.functional.leaky_relu(x, 0.3)),
+        ("elu", nn.functional.elu),
+        ("silu", nn.functional.silu),
+        ("gelu", nn.functional.gelu),
+        ("tanh", torch.tanh),
+    ],
+)
+def test_activations_are_what_their_names_say(name, function):
+    assert torch.allclose(activation(name, 0.3)(inputs()), function(inputs()))
+
+
+@pytest.mark.parametrize(
+    ("name", "spatial", "over"),
+    [
+        ("batch", True, (0, 2, 3)),
+        ("batch", False, (0,)),
+        ("instance", True, (2, 3)),
+        ("instance", False, (1,)),  # an instance of a flat layer is the whole layer
+        ("layer", True, (1, 2, 3)),
+        ("layer", False, (1,)),
+    ],
+)
+def test_a_norm_leaves_mean_0_and_variance_1_over_what_it_normalises(name, spatial, over):
+    (layer,) = norm(name, 8, spatial)
+    x = torch.randn(6, 8, 5, 5) if spatial else torch.randn(6, 8)
+    x = layer(3 * x + 2)
+    assert x.mean(over).abs().max() < 1e-5
+    assert torch.allclose(x.var(over, correction=0), torch.ones(()), atol=1e-3)
+    assert [p.numel() for p in layer.parameters()] == [8, 8]
+
+
+def test_no_norm_is_no_module():
+    assert norm("none", 8, True) == norm("none", 8, False) == []

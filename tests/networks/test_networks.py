@@ -1,0 +1,192 @@
+"""Every family at every size: what a network must do whatever its settings are."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from wgan_cli.errors import WganError
+from wgan_cli.networks import FAMILIES, ROLES, build_network
+from wgan_cli.objectives import Batch, build_objective
+from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
+
+SIZES = (8, 12, 28, 32, 64, 128)
+CHANNELS = (1, 3, 4)
+BATCH = 3
+LATENT = 5
+# What is set for both roles, and for one of them.
+VARIANTS: dict[str, list[tuple[dict, dict, dict]]] = {
+    "mlp": [
+        ({}, {}, {}),
+        ({"norm": "layer", "activation": "elu"}, {}, {}),
+        ({"norm": "none", "activation": "leaky_relu", "slope": 0.1}, {"widths": [16]}, {"widths": [8]}),
+        ({"norm": "instance", "activation": "silu"}, {}, {}),
+    ],
+    "dcgan": [
+        ({}, {}, {}),
+        ({"kernel": 3, "norm": "layer"}, {"activation": "gelu"}, {"activation": "leaky_relu"}),
+        ({"kernel": 4, "norm": "instance"}, {"activation": "leaky_relu"}, {"activation": "tanh"}),
+        ({"activation": "silu"}, {"kernel": 2, "norm": "none"}, {"kernel": 6}),
+    ],
+}
+CASES = [
+    pytest.param(family, size, channels, variant, id=f"{family}-{size}-{channels}-{number}")
+    for family, size, channels in product(FAMILIES, SIZES, CHANNELS)
+    for number, variant in enumerate(VARIANTS[family])
+]
+
+
+def recipe_of(family: str, generator: dict, critic: dict, **model: object) -> Recipe:
+    model = {"name": family, "latent_dim": LATENT, "generator": generator, "critic": critic, **model}
+    return recipe_from_dict({"model": model, "steps": 1, "batch_size": BATCH}, "a test")
+
+
+def small(family: str, size: int, variant: tuple[dict, dict, dict]) -> Recipe:
+    """Narrow networks; the convolutional ones as deep as the size allows without reaching a single pixel."""
+    both, *one = variant
+    widths = {"mlp": [12, 16], "dcgan": [8, 6, 4, 4][: min(4, (size & -size).bit_length() - 1, size.bit_length() - 2)]}
+    key = {"mlp": "widths", "dcgan": "channels"}[family]
+    return recipe_of(family, *({key: widths[family], **both, **own} for own in one))
+
+
+def built(recipe: Recipe, image: ImageShape, seed: int = 0) -> dict[str, nn.Module]:
+    torch.manual_seed(seed)
+    return {role: build_network(role, recipe, image) for role in ROLES}
+
+
+def weights(networks: dict[str, nn.Module]) -> Tensor:
+    return torch.cat([p.detach().flatten() for network in networks.values() for p in network.parameters()])
+
+
+@pytest.mark.parametrize(("family", "size", "channels", "variant"), CASES)
+def test_every_network_keeps_the_rules(family, size, channels, variant):
+    recipe, image = small(family, size, variant), ImageShape(size, channels)
+    networks = built(recipe, image)
+    generator, critic = networks["generator"], networks["critic"]
+    z = torch.randn(BATCH, LATENT)
+
+    # Shapes and ranges; another z is another image.
+    fake = generator(z)
+    assert fake.shape == (BATCH, channels, size, size)
+    assert fake.abs().max() <= 1
+    assert not torch.equal(fake[0], fake[1])
+    real = torch.rand_like(fake) * 2 - 1
+    scores = critic(real)
+    assert scores.shape == (BATCH,)
+
+    # An image's score is its own, which the gradient penalty relies on.
+    alone = torch.cat([critic(image) for image in real.split(1)])
+    torch.testing.assert_close(alone, scores, rtol=1e-4, atol=1e-5)
+    assert scores.unique().numel() == BATCH
+
+    # Every parameter learns from its own network's loss, and every layer gets something to learn.
+    for phase in build_objective(recipe.objective).phases:
+        network = networks[phase.trains].requires_grad_()
+        network.zero_grad()
+        phase.loss(networks, Batch(z, real)).total.backward()
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+            assert parameter.dim() == 1 or parameter.grad.any(), f"{name} never learns"
+
+    # The same seed gives the same weights, and another one others.
+    first = weights(built(recipe, image))
+    assert torch.equal(first, weights(built(recipe, image)))
+    assert not torch.equal(first, weights(built(recipe, image, seed=1)))
+
+
+def layers(network: nn.Module, *kinds: type) -> list[nn.Module]:
+    return [module for module in network.modules() if isinstance(module, kinds)]
+
+
+def linear_sizes(network: nn.Module) -> list[int]:
+    linear = layers(network, nn.Linear)
+    return [linear[0].in_features, *(layer.out_features for layer in linear)]
+
+
+def test_the_mlps_defaults_are_the_common_scripts_widths():
+    recipe = recipe_from_dict({"model": "mlp", "steps": 1}, "a test")
+    networks = built(recipe, ImageShape(28, 1))
+    assert linear_sizes(networks["generator"]) == [100, 128, 256, 512, 1024, 784]
+    assert linear_sizes(networks["critic"]) == [784, 512, 256, 1]
+    assert [norm.num_features for norm in layers(networks["generator"], nn.BatchNorm1d)] == [128, 256, 512, 1024]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_critic_ends_without_a_sigmoid(family):
+    critic = built(small(family, 28, VARIANTS[family][0]), ImageShape(28, 1))["critic"]
+    nn.init.constant_(critic.to_score.bias, 100.0)
+    assert (critic(torch.zeros(2, 1, 28, 28)) > 50).all()
+
+
+WIDE = {
+    "mlp": ({"widths": [256, 256]}, {"widths": [256, 256]}),
+    "dcgan": ({"channels": [64, 48], "kernel": 4}, {"channels": [48, 64], "kernel": 5}),
+}
+
+
+def wide(family: str, init: str) -> list[nn.Module]:
+    """Networks with enough weights in each layer to measure their spread."""
+    recipe = recipe_of(family, *WIDE[family], init=init, latent_dim=100)
+    return list(built(recipe, ImageShape(28, 3)).values())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_normal_weights(family):
+    for network in wide(family, "normal"):
+        for layer in layers(network, nn.Linear, nn.Conv2d, nn.ConvTranspose2d):
+            count = layer.weight.numel()
+            # Four standard errors of a mean, and of a standard deviation.
+            assert abs(layer.weight.mean().item()) < 4 * 0.02 / count**0.5
+            assert abs(layer.weight.std().item() / 0.02 - 1) < 4 / (2 * count) ** 0.5
+            assert not layer.bias.any()
+        for norm in layers(network, nn.BatchNorm1d, nn.BatchNorm2d):
+            assert abs(norm.weight.mean().item() - 1) < 4 * 0.02 / len(norm.weight) ** 0.5
+            assert 0 < norm.weight.std() < 0.04 and not norm.bias.any()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_he_weights(family):
+    for network in wide(family, "he"):
+        for layer in layers(network, nn.Linear, nn.Conv2d):
+            bound = (6 / layer.weight[0].numel()) ** 0.5  # fan-in is the number of weights of one output
+            assert layer.weight.abs().max() <= bound
+            if layer.weight.numel() > 1000:
+                assert layer.weight.abs().max() > 0.98 * bound
+                assert abs(layer.weight.std().item() / (bound / 3**0.5) - 1) < 0.05
+            assert not layer.bias.any()
+
+
+def test_torch_weights_are_the_frameworks_own():
+    recipe = recipe_of("mlp", *WIDE["mlp"], init="torch")
+    ours = built(recipe, ImageShape(28, 1))["critic"]
+    torch.manual_seed(0)
+    build_network("generator", recipe, ImageShape(28, 1))
+    theirs = [nn.Linear(784, 256), nn.Linear(256, 256), nn.Linear(256, 1)]
+    for layer, other in zip(layers(ours, nn.Linear), theirs, strict=True):
+        assert torch.equal(layer.weight, other.weight) and torch.equal(layer.bias, other.bias)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("size", "stages", "most"), [(28, 3, 2), (12, 3, 2), (8, 4, 3), (100, 4, 2)])
+def test_too_many_stages_are_refused_by_the_name_of_their_setting(role, size, stages, most):
+    fitting, wanted = {"channels": [4]}, {"channels": [4] * stages}
+    generator, critic = (wanted, fitting) if role == "generator" else (fitting, wanted)
+    recipe = recipe_of("dcgan", generator, critic)
+    for built_role in ROLES:  # either way, before anything is trained
+        with pytest.raises(WganError) as refused:
+            build_network(built_role, recipe, ImageShape(size, 1))
+        assert f"`model.{role}.channels`" in refused.value.message
+        assert f"{stages} stages" in refused.value.message and f"{size} halves {most} times" in refused.value.message
+        assert "data.image_size" in refused.value.hint
+
+
+@pytest.mark.parametrize("size", [4, 10, 30, 31, 132, 256])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_sizes_that_no_network_takes_are_refused(family, size):
+    with pytest.raises(WganError) as refused:
+        build_network("generator", small(family, 28, VARIANTS[family][0]), ImageShape(size, 1))
+    assert f"{size} pixels" in refused.value.message
+    assert "data.image_size" in refused.value.hint

@@ -1,0 +1,183 @@
+"""The gradient penalty: closed forms, safety at zero, and what it costs."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
+
+from wgan_cli.networks import build_network
+from wgan_cli.objectives import Batch, build_objective
+from wgan_cli.objectives.penalties import gradient_penalty
+from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
+
+_spec = importlib.util.spec_from_file_location("golden_textbook", Path(__file__).parents[1] / "golden" / "textbook.py")
+textbook = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(textbook)
+
+IMAGE = ImageShape(8, 1)
+
+
+class Linear(nn.Module):
+    """critic(x) = w.x + b, whose gradient is w everywhere."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        return images.flatten(1) @ self.weight + 3.0  # (N,)
+
+
+def images(count: int = 5, channels: int = 1, size: int = 8) -> tuple[Tensor, Tensor]:
+    torch.manual_seed(7)
+    return torch.rand(count, channels, size, size) * 2 - 1, torch.rand(count, channels, size, size) * 2 - 1
+
+
+def recipe_of(name: str, **critic: object) -> Recipe:
+    return recipe_from_dict({"model": {"name": name, "critic": critic}, "steps": 1}, "a test")
+
+
+@pytest.mark.parametrize("length", [0.25, 1.0, 3.0])
+def test_a_linear_critic_has_the_penalty_of_its_weights_length(length):
+    weight = torch.randn(64, generator=torch.Generator().manual_seed(0))
+    critic = Linear(weight * (length / weight.norm()))
+    penalty = gradient_penalty(critic, *images())
+    penalty.backward()
+    assert penalty.item() == pytest.approx((length - 1) ** 2, abs=1e-6)
+    # d/dw (||w|| - 1)^2 = 2 (||w|| - 1) w / ||w||
+    expected = 2 * (length - 1) * critic.weight.detach() / length
+    torch.testing.assert_close(critic.weight.grad, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_each_image_has_a_norm_of_its_own():
+    """critic(x) = ||x||^2 / 2 has the gradient x, so the penalty is the mean of (||x_n|| - 1)^2, not of any mixture."""
+    real, _ = images()
+    scale = torch.linspace(0.1, 2.0, len(real)).view(-1, 1, 1, 1)
+    real = real * scale
+    penalty = gradient_penalty(lambda x, labels: x.square().flatten(1).sum(1) / 2, real, real)
+    expected = (real.flatten(1).norm(dim=1) - 1).square().mean()
+    torch.testing.assert_close(penalty, expected)
+
+
+def test_the_points_lie_between_each_pair_at_a_place_of_its_own():
+    seen = []
+
+    def critic(x: Tensor, labels: Tensor | None) -> Tensor:
+        seen.append(x.detach())
+        return x.flatten(1).sum(1)
+
+    gradient_penalty(critic, torch.ones(200, 3, 4, 4), torch.zeros(200, 3, 4, 4))
+    eps = seen[0].flatten(1)  # real 1 and fake 0 show eps itself
+    assert torch.equal(eps.amin(1), eps.amax(1)), "one eps for all pixels of an image"
+    eps = eps[:, 0]
+    assert eps.unique().numel() == 200 and eps.min() >= 0 and eps.max() <= 1
+    assert abs(eps.mean().item() - 0.5) < 0.1 and eps.min() < 0.05 and eps.max() > 0.95
+
+
+def test_labels_reach_the_critic():
+    told = []
+    real, fake = images()
+    labels = torch.arange(5)
+
+    def critic(x: Tensor, labels: Tensor | None) -> Tensor:
+        told.append(labels)
+        return x.flatten(1).sum(1)
+
+    gradient_penalty(critic, real, fake, labels)
+    assert told == [labels]
+
+
+@pytest.mark.parametrize("name", ["mlp", "dcgan"])
+def test_a_dead_critic_has_penalty_one_and_finite_gradients(name):
+    critic = build_network("critic", recipe_of(name), IMAGE)
+    for parameter in critic.parameters():
+        nn.init.zeros_(parameter)
+    penalty = gradient_penalty(critic, *images())
+    penalty.backward()
+    assert penalty.item() == pytest.approx(1.0, abs=1e-5)  # (0 - 1)^2
+    assert all(p.grad is None or p.grad.isfinite().all() for p in critic.parameters())
+
+
+def test_real_and_fake_are_detached():
+    real, fake = (image.requires_grad_() for image in images())
+    gradient_penalty(build_network("critic", recipe_of("dcgan"), IMAGE), real, fake).backward()
+    assert real.grad is None and fake.grad is None
+
+
+def test_the_penalty_is_exact_float32_under_bf16():
+    # Every weight is a bf16 number, but the norm, 1.0303, lies between two of them, 1.0312 and 1.0234.
+    weight = torch.full((1024,), 2.0**-5)
+    weight[0] = 0.25
+    with torch.autocast("cpu", torch.bfloat16):
+        penalty = gradient_penalty(Linear(weight), *images(size=32))
+    assert penalty.dtype == torch.float32
+    assert penalty.item() == pytest.approx((weight.double().norm().item() - 1) ** 2, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "critic",
+    [
+        {"activation": "leaky_relu"},
+        {"activation": "relu"},
+        {"activation": "leaky_relu", "norm": "layer"},
+        {"activation": "leaky_relu", "norm": "instance"},
+        {"activation": "elu"},
+    ],
+    ids=lambda critic: "-".join(critic.values()),
+)
+@pytest.mark.parametrize("name", ["mlp", "dcgan"])
+def test_gradients_equal_the_textbooks(name, critic):
+    torch.manual_seed(3)
+    ours = build_network("critic", recipe_of(name, **critic), IMAGE)
+    plain = textbook.plain_copy(ours)
+    real, fake = images()
+    torch.manual_seed(11)
+    penalty = gradient_penalty(ours, real, fake)
+    torch.manual_seed(11)
+    expected = textbook.gradient_penalty(plain, real, fake, torch.rand(len(real), 1, 1, 1))
+    torch.testing.assert_close(penalty, expected)
+    penalty.backward()
+    expected.backward()
+    for (parameter, value), other in zip(ours.named_parameters(), plain.parameters(), strict=True):
+        # Absent and zero mean the same: the last bias, or all biases where the activation's second derivative is zero.
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in (value, other)]
+        torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6, msg=lambda m, n=parameter: f"{n}: {m}")
+
+
+def convolution_backwards(work: Callable[[], Tensor]) -> int:
+    """How many backward convolutions a loss and its gradients run."""
+    with profile(activities=[ProfilerActivity.CPU]) as record:
+        work().backward()
+    return sum(event.name == "aten::convolution_backward" for event in record.events())
+
+
+def test_a_critic_step_runs_half_of_the_textbooks_backward_convolutions():
+    """Three convolutions. Each of these passes runs one backward kernel for every one of them.
+
+    Textbook, 12: the scores of real, the scores of fake, the penalty's gradient by the image, and zeros through the
+    forward graph of the points between, which the second derivative of LeakyReLU sends there.
+    Here, 6: the scores of both at once, and the penalty's gradient by the image.
+
+    The derivative of that gradient is counted nowhere: _convolution_double_backward is made of forward convolutions,
+    and there are as many of them on both sides.
+    """
+    recipe = recipe_of("dcgan", channels=[4, 8, 16])
+    critic = build_network("critic", recipe, ImageShape(32, 3))
+    generator = build_network("generator", recipe, ImageShape(32, 3)).requires_grad_(False)
+    real, _ = images(4, 3, 32)
+    z = torch.randn(4, 100)
+    critic_phase = build_objective(recipe.objective).phases[0]
+
+    ours = convolution_backwards(
+        lambda: critic_phase.loss({"generator": generator, "critic": critic}, Batch(z, real)).total
+    )
+    plain = convolution_backwards(
+        lambda: textbook.critic_loss(generator, textbook.plain_copy(critic), real, z, torch.rand(4, 1, 1, 1), 10.0)
+    )
+    assert (ours, plain) == (6, 12)

@@ -1,0 +1,220 @@
+"""Animations, read back from the files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from wgan_cli.errors import WganError
+from wgan_cli.outputs.animation import Frame, folder_frames, save_animation, walk_frames
+from wgan_cli.outputs.sampling import load_generator
+
+
+def picture(shade: int, size: tuple[int, int] = (24, 16), mode: str = "L") -> Image.Image:
+    return Image.new("L", size, shade).convert(mode)
+
+
+def write_folder(folder: Path, names: list[str], **options) -> None:
+    for number, name in enumerate(names):
+        picture(10 * number, **options).save(folder / name)
+
+
+def shades(frames: list[Frame]) -> list[int]:
+    return [frame.picture.convert("L").getpixel((0, 0)) for frame in frames]
+
+
+def different(count: int) -> list[Frame]:
+    return [Frame(picture(20 * number)) for number in range(count)]
+
+
+def read_back(path: Path) -> tuple[list[np.ndarray], list[float]]:
+    """Frames as RGB, and how long each is shown in milliseconds."""
+    frames, durations = [], []
+    with Image.open(path) as animation:
+        for number in range(getattr(animation, "n_frames", 1)):
+            animation.seek(number)
+            animation.load()  # WebP knows a frame's duration only then
+            frames.append(np.asarray(animation.convert("RGB")))
+            durations.append(animation.info["duration"])
+    return frames, durations
+
+
+@pytest.mark.parametrize(
+    "in_order",
+    [
+        ["9.png", "10.png", "100.png"],
+        ["step_00000009.png", "step_00000010.png", "step_100000000.png"],
+        ["2_0.png", "2_50.png", "10_0.png", "10_9.png", "10_10.png"],
+        ["epoch 2 iter 9.png", "epoch 2 iter 10.png", "epoch 11 iter 1.png"],
+        ["1.PNG", "2.jpg", "3.Jpeg", "4.bmp", "5.webp"],
+    ],
+)
+def test_files_are_sorted_by_their_numbers(tmp_path, in_order):
+    write_folder(tmp_path, in_order)
+    frames = folder_frames(tmp_path)
+    assert np.abs(np.subtract(shades(frames), [10 * number for number in range(len(in_order))])).max() <= 2
+
+
+def test_label_is_the_numbers(tmp_path):
+    write_folder(tmp_path, ["step_00000500.png", "2_10.png"])
+    assert [frame.label for frame in folder_frames(tmp_path)] == ["2 10", "500"]
+
+
+def test_other_files_are_passed_over(tmp_path):
+    write_folder(tmp_path, ["1.png", "2.png", "logo.png", ".3.png"])
+    (tmp_path / "4.txt").write_text("4")
+    (tmp_path / ".5.png.77.part").write_bytes(b"half")
+    assert len(folder_frames(tmp_path)) == 2
+
+
+def test_folder_without_numbered_images(tmp_path):
+    with pytest.raises(WganError, match="holds no numbered images"):
+        folder_frames(tmp_path)
+    write_folder(tmp_path, ["logo.png"])
+    with pytest.raises(WganError, match="holds no numbered images"):
+        folder_frames(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["text", "cut off", "byte"])
+def test_file_that_is_no_image_is_named(tmp_path, damage):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "1.png")
+    whole = (tmp_path / "1.png").read_bytes()
+    bad = {"text": b"hello", "cut off": whole[: len(whole) // 2], "byte": whole[:40] + b"XXXX" + whole[44:]}[damage]
+    (tmp_path / "2.png").write_bytes(bad)
+    with pytest.raises(WganError, match="2.png is not an image that can be read"):
+        folder_frames(tmp_path)
+
+
+@pytest.mark.parametrize("most", [2, 3, 7, 19, 20, 21, None])
+def test_thinning_keeps_first_and_last(tmp_path, most):
+    write_folder(tmp_path, [f"{number}.png" for number in range(20)])
+    frames = folder_frames(tmp_path, most)
+    assert len(frames) == min(most or 20, 20)
+    places = [shade // 10 for shade in shades(frames)]
+    assert (places[0], places[-1]) == (0, 19)
+    steps = np.diff(places)
+    assert steps.min() >= 1
+    assert steps.max() - steps.min() <= 1
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_any_mode_of_image(tmp_path, mode):
+    ending = ".tiff" if mode == "CMYK" else ".png"
+    for number in (1, 2):
+        image = Image.new("I;16", (8, 8), 30_000) if mode == "I;16" else picture(120, (8, 8), mode)
+        image.save(tmp_path / f"{number}{ending}")
+    frames = folder_frames(tmp_path)
+    save_animation(frames, tmp_path / "a.gif", fps=8, hold=0, scale=1)
+    assert {frame.picture.mode for frame in frames} <= {"L", "RGB"}
+    if mode != "1":
+        assert abs(shades(frames)[0] - 120) <= 4  # of 65,536 greys 30,000 is the same brightness
+
+
+@pytest.mark.parametrize("form", [".gif", ".webp", ".GIF"])
+@pytest.mark.parametrize(("fps", "hold"), [(8, 2.0), (10, 0.0), (20, 0.35), (25, 1.0)])
+def test_every_frame_and_its_time(tmp_path, form, fps, hold):
+    path = tmp_path / f"a{form}"
+    save_animation(different(5), path, fps, hold, scale=1)
+    frames, durations = read_back(path)
+    assert [int(frame[0, 0, 0]) for frame in frames] == [0, 20, 40, 60, 80]
+    # A GIF counts hundredths of a second.
+    assert np.abs(np.subtract(durations[:-1], 1000 / fps)).max() < 10
+    assert abs(durations[-1] - 1000 * max(hold, 1 / fps)) < 10
+
+
+@pytest.mark.parametrize("form", [".gif", ".webp"])
+def test_it_loops_for_ever(tmp_path, form):
+    save_animation(different(3), tmp_path / f"a{form}", 8, 0, 1)
+    with Image.open(tmp_path / f"a{form}") as animation:
+        assert animation.info["loop"] == 0
+
+
+@pytest.mark.parametrize("form", [".gif", ".webp"])
+def test_frames_that_are_equal_take_their_time(tmp_path, form):
+    frames = [Frame(picture(shade)) for shade in (0, 0, 0, 90)]
+    save_animation(frames, tmp_path / f"a{form}", fps=10, hold=1, scale=1)
+    assert sum(read_back(tmp_path / f"a{form}")[1]) == pytest.approx(1300, abs=20)
+
+
+def test_a_single_frame_is_a_picture(tmp_path):
+    save_animation(different(1), tmp_path / "a.gif", 8, 2, 1)
+    with Image.open(tmp_path / "a.gif") as animation:
+        assert animation.size == (24, 16)
+
+
+def test_pixels_grow_whole(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 2, (16, 24), dtype=np.uint8) * 255
+    save_animation([Frame(Image.fromarray(noise)), Frame(picture(0))], tmp_path / "a.gif", 8, 0, scale=3)
+    frames, _ = read_back(tmp_path / "a.gif")
+    np.testing.assert_array_equal(frames[0][:, :, 0], noise.repeat(3, 0).repeat(3, 1))
+
+
+def test_frames_of_other_sizes_and_modes_take_the_first_ones_size(tmp_path):
+    frames = [Frame(picture(10)), Frame(picture(50, (48, 48), "RGB"))]
+    save_animation(frames, tmp_path / "a.gif", 8, 0, 1)
+    assert [frame.shape for frame in read_back(tmp_path / "a.gif")[0]] == [(16, 24, 3)] * 2
+
+
+def test_label_stands_in_a_strip_below_the_picture(tmp_path):
+    frames = [Frame(picture(20, (120, 40)), "step 5"), Frame(picture(40, (120, 40)))]
+    save_animation(frames, tmp_path / "a.webp", 8, 0, 1)
+    (first, second), _ = read_back(tmp_path / "a.webp")
+    assert first.shape == second.shape == (60, 120, 3)
+    assert (first[:40] == 20).all()
+    assert (second[:40] == 40).all()
+    assert first[40:].max() > 200  # letters
+    assert second[40:].max() == 0  # a frame without a label has an empty strip
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a", "a.png"])
+def test_other_endings_are_refused(tmp_path, name):
+    with pytest.raises(WganError, match="does not end in .gif, .webp, .mp4"):
+        save_animation(different(2), tmp_path / name, 8, 0, 1)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("size", [(24, 16), (25, 17)])
+def test_video(tmp_path, size):
+    av = pytest.importorskip("av", reason="an .mp4 needs the package av, which is not installed")
+    frames = [Frame(picture(40 * number, size)) for number in range(5)]
+    save_animation(frames, tmp_path / "a.mp4", fps=10, hold=0.5, scale=2)
+    with av.open(str(tmp_path / "a.mp4")) as video:
+        stream = video.streams.video[0]
+        decoded = [frame.to_ndarray(format="rgb24") for frame in video.decode(stream)]
+        assert float(stream.average_rate) == pytest.approx(10)
+    assert len(decoded) == 5 + 5  # half a second more of the last
+    height, width = decoded[0].shape[:2]
+    assert (height % 2, width % 2) == (0, 0)
+    assert abs(height - 2 * size[1]) <= 1
+    assert abs(width - 2 * size[0]) <= 1
+    for number, frame in enumerate(decoded[:5]):
+        assert np.abs(frame[:16, :16].astype(int) - 40 * number).mean() < 8
+
+
+def test_video_without_its_package(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(WganError, match="needs the package av") as caught:
+        save_animation(different(2), tmp_path / "a.mp4", 8, 0, 1)
+    assert "pip install" in caught.value.hint
+    assert os.listdir(tmp_path) == []
+
+
+def test_walk_through_the_latent_space_loops_smoothly(tiny_run):
+    generator, checkpoint = load_generator(tiny_run.path, torch.device("cpu"))
+    frames = walk_frames(generator, checkpoint.recipe.model.latent_dim, seed=0, count=40)
+    assert len(frames) == 40
+    assert {frame.picture.size for frame in frames} == {(4 * 30 + 2, 4 * 30 + 2)}
+    drawn = np.stack([np.asarray(frame.picture, dtype=np.float64) for frame in frames])
+    moves = np.abs(drawn - np.roll(drawn, -1, axis=0)).mean((1, 2, 3))  # the last one leads back to the first
+    far = np.abs(drawn[0] - drawn[20]).mean()
+    assert moves.min() > 0
+    assert moves.max() < far
+    again = walk_frames(generator, checkpoint.recipe.model.latent_dim, seed=0, count=40)
+    assert all(one.picture.tobytes() == other.picture.tobytes() for one, other in zip(frames, again, strict=True))

@@ -1,0 +1,62 @@
+"""Curves of a run."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wgan_cli.errors import WganError
+from wgan_cli.outputs.curves import draw_curves, smoothed, term_names
+
+RECORDS = [
+    {"step": 5, "kimg": 0.1, "seconds": 1.0, "images_per_second": 9.0, "b_loss": 3.0},
+    {"step": 10, "kimg": 0.2, "seconds": 2.0, "images_per_second": 9.0, "a_loss": 1.0, "b_loss": 2.0},
+]
+
+
+def test_terms_are_what_is_not_bookkeeping():
+    assert term_names(RECORDS) == ["b_loss", "a_loss"]
+    assert term_names([]) == []
+
+
+def test_a_term_that_comes_and_goes_is_drawn(tmp_path):
+    draw_curves(RECORDS, tmp_path / "curves.png", "title")
+    with Image.open(tmp_path / "curves.png") as picture:
+        assert picture.format == "PNG"
+        assert picture.width > 2 * picture.height > 200  # two panels side by side
+        assert np.asarray(picture.convert("L")).std() > 5
+    assert os.listdir(tmp_path) == ["curves.png"]
+
+
+def test_a_panel_for_each_term(tmp_path):
+    heights = []
+    for count in (1, 2, 3, 5):
+        draw_curves([{"step": 1, **{f"term {n}": 1.0 for n in range(count)}}], tmp_path / "curves.png", "$ broken _")
+        with Image.open(tmp_path / "curves.png") as picture:
+            heights.append(picture.height)
+    assert heights == [heights[0], heights[0], 2 * heights[0], 3 * heights[0]]
+
+
+def test_nothing_is_drawn_for_no_records(tmp_path):
+    draw_curves([], tmp_path / "curves.png", "title")
+    draw_curves([{"step": 1, "kimg": 0.1}], tmp_path / "curves.png", "title")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_place_where_no_file_can_be(tmp_path):
+    with pytest.raises(WganError, match="cannot write"):
+        draw_curves(RECORDS, tmp_path / "gone" / "curves.png", "title")
+
+
+def test_smoothing_has_no_bias_towards_zero():
+    np.testing.assert_allclose(smoothed((4.0,) * 20), 4.0)
+    assert smoothed((7.0, 0.0))[0] == pytest.approx(7.0)
+
+
+def test_smoothing_is_the_weighted_mean():
+    values, weight = (3.0, -1.0, 2.0), 0.5
+    expected = [3.0, (0.5 * 3 - 1) / 1.5, (0.25 * 3 - 0.5 + 2) / 1.75]
+    np.testing.assert_allclose(smoothed(values, weight), expected)

@@ -1,0 +1,86 @@
+"""Grids and pictures, pixel by pixel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from wgan_cli.errors import WganError
+from wgan_cli.outputs.grid import grid_tensor, near_square, picture_format, save_picture
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize(("count", "columns"), [(6, 3), (5, 3), (2, 2), (4, 1), (2, 5)])
+def test_every_pixel_of_a_grid(channels, count, columns):
+    images = noise(count, channels, 4, 5)
+    grid = grid_tensor(images, columns)
+    across, down = min(columns, count), -(-count // columns)
+    shown = images.expand(-1, 3, -1, -1) if channels == 1 else images
+    expected = torch.zeros(shown.shape[1], 2 + down * 6, 2 + across * 7, dtype=torch.uint8)
+    for number, image in enumerate(shown):
+        top, left = 2 + 6 * (number // columns), 2 + 7 * (number % columns)
+        expected[:, top : top + 4, left : left + 5] = image
+    assert torch.equal(grid, expected)
+
+
+def test_one_image_is_itself():
+    image = noise(1, 3, 4, 5)
+    assert torch.equal(grid_tensor(image, 1), image[0])
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])
+@pytest.mark.parametrize("ending", [".png", ".tiff", ".PNG"])
+def test_picture_keeps_its_channels_and_pixels(tmp_path, channels, mode, ending):
+    image = noise(channels, 6, 5)
+    save_picture(image, tmp_path / f"picture{ending}")
+    with Image.open(tmp_path / f"picture{ending}") as picture:
+        assert (picture.mode, picture.size) == (mode, (5, 6))
+        read = np.asarray(picture)
+    np.testing.assert_array_equal(read.reshape(6, 5, channels), image.permute(1, 2, 0).numpy())
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize(("ending", "form"), [(".jpg", "JPEG"), (".jpeg", "JPEG"), (".webp", "WEBP")])
+def test_lossy_formats_take_any_channels(tmp_path, channels, ending, form):
+    save_picture(torch.full((channels, 16, 16), 200, dtype=torch.uint8), tmp_path / f"picture{ending}")
+    with Image.open(tmp_path / f"picture{ending}") as picture:
+        assert (picture.format, picture.size) == (form, (16, 16))
+        assert abs(np.asarray(picture).astype(int) - 200).max() <= 2
+
+
+@pytest.mark.parametrize("name", ["picture", "picture.txt", "picture.", ".png", "picture.png.gz"])
+def test_ending_that_is_no_image_format(name):
+    with pytest.raises(WganError, match="no image format that can be written") as caught:
+        picture_format(Path(name))
+    assert ".png" in caught.value.hint
+
+
+def test_every_ending_that_is_accepted_can_be_written(tmp_path):
+    failed = []
+    for ending in sorted(Image.registered_extensions()):
+        path = tmp_path / f"picture{ending}"
+        try:
+            picture_format(path)
+        except WganError:
+            continue
+        try:
+            save_picture(noise(3, 16, 16), path)
+        except WganError:
+            failed.append(ending)
+    assert failed == []
+
+
+@given(st.integers(1, 100_000))
+def test_near_square_is_as_near_as_can_be(count):
+    columns = near_square(count)
+    assert (columns - 1) ** 2 < count <= columns**2

@@ -1,0 +1,256 @@
+"""Checkpoints: everything in one file that opens anywhere and can run no code."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wgan_cli.errors import WganError
+from wgan_cli.recipe import ImageShape, load_recipe
+from wgan_cli.runs.checkpoint import FORMAT, VERSION, Checkpoint, generator_file, load_checkpoint, newest_checkpoint
+from wgan_cli.runs.run_dir import RunDir
+
+
+def example(**changes) -> Checkpoint:
+    torch.manual_seed(0)
+    network = {"weight": torch.randn(3, 4), "bias": torch.zeros(3), "count": torch.tensor(7)}
+    whole = Checkpoint(
+        recipe=load_recipe("digits_dcgan", ["seed=9"]),
+        image=ImageShape(28, 1, 10),
+        class_names=("zero", "one"),
+        step=123,
+        networks={"generator": network},
+        training={"random": {"cpu": torch.get_rng_state()}, "seconds": 1.5, "none": None, "numbers": [1, 2.5]},
+        versions={"torch": "2.0"},
+    )
+    return replace(whole, **changes)
+
+
+def content(path: Path) -> dict:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def same(a, b) -> bool:
+    """Equal all the way down, tensors bit by bit."""
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and a == b
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> bytes:
+    """The bytes of a whole checkpoint."""
+    path = tmp_path_factory.mktemp("saved") / "G.pth"
+    example().save(path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("changes", [{}, {"training": None}, {"class_names": (), "image": ImageShape(64, 4)}])
+def test_what_is_saved_comes_back(tmp_path, changes):
+    before = example(**changes)
+    before.save(tmp_path / "G.pth")
+    after = load_checkpoint(tmp_path / "G.pth")
+    for name in ("recipe", "image", "class_names", "step", "versions"):
+        assert getattr(after, name) == getattr(before, name), name
+    assert same(after.networks, before.networks)
+    assert same(after.training, before.training)
+
+
+def test_same_content_gives_same_bytes_under_any_name(tmp_path):
+    for name in ("a.pth", "other.pt"):
+        example().save(tmp_path / name)
+    assert (tmp_path / "a.pth").read_bytes() == (tmp_path / "other.pt").read_bytes()
+    example(step=124).save(tmp_path / "b.pth")
+    assert (tmp_path / "a.pth").read_bytes() != (tmp_path / "b.pth").read_bytes()
+
+
+def test_real_checkpoints_hold_plain_values_and_tensors_only(tiny_run):
+    def kinds(value) -> set[type]:
+        if isinstance(value, dict):
+            return {type(value)}.union(*(kinds(inner) for pair in value.items() for inner in pair))
+        if isinstance(value, list | tuple):
+            return {type(value)}.union(*map(kinds, value))
+        return {type(value)}
+
+    for path in (tiny_run.generator_file, tiny_run.checkpoint_files()[-1]):
+        modules = {kind.__module__.partition(".")[0] for kind in kinds(content(path))}
+        assert modules <= {"builtins", "collections", "torch"}
+        assert content(path)["recipe"]["name"] == "tiny"
+
+
+def test_the_file_to_sample_from_is_small_and_the_full_one_continues(tiny_run):
+    generator, full = load_checkpoint(tiny_run.generator_file), load_checkpoint(tiny_run.checkpoint_files()[-1])
+    assert (generator.training, set(generator.networks)) == (None, {"generator"})
+    assert set(full.networks) == {"generator", "critic"}
+    assert same(generator.networks["generator"], full.networks["generator"])
+    assert generator.step == full.step == 12
+
+
+class RunsCode:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def as_zip(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def torch_bytes(value: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
+
+
+NO_CHECKPOINTS = {
+    "empty": b"",
+    "text": b"# wgan train\nmodel: mlp\n",
+    "image": b"\x89PNG\r\n\x1a\n" + bytes(100),
+    "zip": as_zip({"readme.txt": b"hello"}),
+    "zip of another program": as_zip({"archive/data.pkl": b"hello", "archive/version": b"3\n"}),
+    "pickle": pickle.dumps({"format": FORMAT}),
+    "weights of another program": torch_bytes({"weight": torch.zeros(3)}),
+    "a tensor": torch_bytes(torch.zeros(3)),
+    "a list": torch_bytes([1, 2]),
+    "only the letters of a zip": b"P",
+    "no pickle": b"\x80\x02}q\x00.",
+    "deep pickle": b"\x80\x02" + b"(" * 50_000 + b"t" * 50_000 + b".",
+}
+
+
+@pytest.mark.parametrize("name", NO_CHECKPOINTS)
+def test_another_file_is_not_a_checkpoint(tmp_path, name):
+    path = tmp_path / "G.pth"
+    path.write_bytes(NO_CHECKPOINTS[name])
+    with pytest.raises(WganError) as caught:
+        load_checkpoint(path)
+    assert caught.value.message == f"{path} is not a checkpoint of wgan"
+    assert "G.pth" in caught.value.hint
+
+
+@pytest.mark.parametrize("form", ["pickle", "torch", "inside a checkpoint"])
+def test_no_file_can_run_code(tmp_path, form):
+    trap, path = tmp_path / "sprung", tmp_path / "G.pth"
+    if form == "pickle":
+        path.write_bytes(pickle.dumps(RunsCode(trap)))
+    elif form == "torch":
+        path.write_bytes(torch_bytes(RunsCode(trap)))
+    else:
+        example(versions=RunsCode(trap)).save(path)
+    with pytest.raises(WganError, match="is not a checkpoint of wgan"):
+        load_checkpoint(path)
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("part", [0.02, 0.5, 0.9, 0.999])
+def test_a_file_that_is_cut_off_is_called_so(tmp_path, saved, part):
+    path = tmp_path / "G.pth"
+    path.write_bytes(saved[: int(part * len(saved))])
+    with pytest.raises(WganError) as caught:
+        load_checkpoint(path)
+    assert caught.value.message == f"{path} is cut off or damaged"
+
+
+def test_a_newer_format_is_called_so(tmp_path):
+    path = tmp_path / "G.pth"
+    path.write_bytes(torch_bytes({"format": FORMAT, "version": VERSION + 1, "something": "new"}))
+    with pytest.raises(WganError) as caught:
+        load_checkpoint(path)
+    assert f"checkpoint format {VERSION + 1}, and this wgan reads up to {VERSION}" in caught.value.message
+    assert "upgrade" in caught.value.hint
+
+
+def test_missing_file_and_folder_are_named(tmp_path):
+    with pytest.raises(WganError, match=f"there is no file {tmp_path / 'gone.pth'}"):
+        load_checkpoint(tmp_path / "gone.pth")
+    with pytest.raises(WganError, match=f"cannot read {tmp_path}"):
+        load_checkpoint(tmp_path)
+
+
+PARTS = ["version", "recipe", "image", "class_names", "step", "networks", "training", "versions"]
+
+
+@pytest.mark.parametrize("change", [*((part, None) for part in PARTS), *((part, "other") for part in PARTS[:3])])
+def test_a_checkpoint_with_a_missing_or_odd_part_is_an_error(tmp_path, saved, change):
+    part, odd = change
+    values = torch.load(io.BytesIO(saved), weights_only=True)
+    del values[part]
+    if odd is not None:
+        values[part] = odd
+    path = tmp_path / "G.pth"
+    path.write_bytes(torch_bytes(values))
+    with pytest.raises(WganError, match=str(path)):
+        load_checkpoint(path)
+
+
+@given(st.binary(max_size=80))
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_a_checkpoint_or_an_error(tmp_path, data):
+    path = tmp_path / "G.pth"
+    path.write_bytes(data)
+    with pytest.raises(WganError):
+        load_checkpoint(path)
+
+
+@given(st.data())
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_damage_is_read_or_an_error(tmp_path, saved, data):
+    place = data.draw(st.integers(0, len(saved) - 1))
+    bad = data.draw(st.binary(min_size=1, max_size=8))
+    path = tmp_path / "G.pth"
+    path.write_bytes(saved[:place] + bad + saved[place + len(bad) :])
+    try:
+        assert isinstance(load_checkpoint(path), Checkpoint)
+    except WganError as error:
+        assert str(path) in error.message
+
+
+def test_newest_checkpoint_of_a_run(tiny_run, tmp_path):
+    assert newest_checkpoint(tiny_run) == tiny_run.checkpoint_file(12)
+    with pytest.raises(WganError, match="holds no checkpoint to continue from"):
+        newest_checkpoint(RunDir(tmp_path))
+
+
+def test_the_file_to_sample_from(tiny_run, tmp_path):
+    assert generator_file(tiny_run.path) == tiny_run.generator_file
+    assert generator_file(tiny_run.checkpoint_file(6)) == tiny_run.checkpoint_file(6)
+    with pytest.raises(WganError, match="is no run folder"):
+        generator_file(tmp_path)
+    (tmp_path / "recipe.yaml").write_text("")
+    with pytest.raises(WganError, match="has no G.pth yet"):
+        generator_file(tmp_path)
+
+
+def test_a_failing_save_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "G.pth"
+    example().save(path)
+    before = path.read_bytes()
+
+    def fill_the_disk(value, file):
+        file.write(b"half a checkpoint")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", fill_the_disk)
+    with pytest.raises(WganError, match="No space left on device"):
+        example(step=124).save(path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["G.pth"]

@@ -1,0 +1,152 @@
+"""The run folder: its name, its description, and that nothing is overwritten."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from wgan_cli.errors import WganError
+from wgan_cli.recipe import load_recipe
+from wgan_cli.runs.run_dir import RunDir, create_run, is_run, open_run
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def content(folder: Path) -> dict[str, bytes | None]:
+    return {str(path): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+def test_default_names_count_up():
+    made = [create_run(None, "x").path for _ in range(3)]
+    assert made == [Path("runs/x"), Path("runs/x-2"), Path("runs/x-3")]
+    assert all(path.is_dir() for path in made)
+    assert create_run(None, "y").path == Path("runs/y")
+
+
+def test_default_name_passes_over_what_exists_in_any_form():
+    Path("runs").mkdir()
+    Path("runs/x").write_text("a file")
+    Path("runs/x-2").mkdir()
+    assert create_run(None, "x").path == Path("runs/x-3")
+    assert Path("runs/x").read_text() == "a file"
+
+
+def test_default_name_when_another_process_is_faster(monkeypatch):
+    create_run(None, "x")
+    monkeypatch.setattr(Path, "exists", lambda self, **options: False)  # it was free a moment ago
+    assert create_run(None, "x").path == Path("runs/x-2")
+
+
+def test_chosen_folder_is_made_with_its_parents():
+    run = create_run(Path("a/b/c"), "x")
+    assert run.path == Path("a/b/c")
+    assert run.samples.is_dir()
+    assert run.checkpoints.is_dir()
+
+
+def test_empty_folder_is_taken():
+    Path("empty").mkdir()
+    assert create_run(Path("empty"), "x").checkpoints.is_dir()
+
+
+def test_existing_run_is_never_overwritten(here):
+    run = create_run(Path("mine"), "x")
+    run.write_description(load_recipe("digits_dcgan"), {"command": "wgan train"})
+    before = content(here)
+    with pytest.raises(WganError, match="mine exists already") as caught:
+        create_run(Path("mine"), "x")
+    assert "--resume mine" in caught.value.hint
+    assert content(here) == before
+
+
+@pytest.mark.parametrize("kind", ["file", "folder with a file"])
+def test_anything_else_is_never_overwritten(here, kind):
+    if kind == "file":
+        Path("mine").write_text("precious")
+    else:
+        Path("mine").mkdir()
+        Path("mine/notes.txt").write_text("precious")
+    before = content(here)
+    with pytest.raises(WganError, match="mine exists already") as caught:
+        create_run(Path("mine"), "x")
+    assert "--out" in caught.value.hint
+    assert "--resume" not in caught.value.hint
+    assert content(here) == before
+
+
+@pytest.mark.parametrize("path", ["file/run", "file/a/run"])
+def test_folder_below_a_file_cannot_be(path):
+    Path("file").write_text("precious")
+    with pytest.raises(WganError) as caught:
+        create_run(Path(path), "x")
+    assert caught.value.message.startswith(f"cannot make the run folder {path}")
+    assert Path("file").read_text() == "precious"
+
+
+def test_description_runs_again_as_it_is():
+    run = create_run(None, "x")
+    recipe = load_recipe("digits_dcgan", ["seed=5", "optim.critic.lr=1e-5", "name=off"])
+    run.write_description(recipe, {"command": "wgan train --set seed=5"})
+    assert run.read_recipe() == recipe
+    assert load_recipe(str(run.recipe_file)) == recipe
+    assert run.recipe_file.read_text().splitlines()[0] == "# wgan train --set seed=5"
+
+
+@pytest.mark.parametrize("name", ["1e5", "2e-4", "010", "1_000", "null", "true", "é", "a.b+c-d"])
+def test_description_keeps_any_name(name):
+    run = create_run(None, "x")
+    recipe = load_recipe("digits_dcgan").replaced(name=name)
+    run.write_description(recipe, {"command": "wgan train"})
+    assert run.read_recipe() == recipe
+
+
+def test_command_over_several_lines_does_not_break_the_recipe():
+    run = create_run(None, "x")
+    recipe = load_recipe("digits_dcgan")
+    run.write_description(recipe, {"command": "wgan train --set 'model={name: dcgan,\nlatent_dim: 5}'"})
+    assert run.read_recipe() == recipe
+
+
+def test_first_environment_is_kept_and_later_ones_are_listed():
+    run = create_run(None, "x")
+    for number in range(3):
+        run.write_description(load_recipe("digits_dcgan"), {"command": "wgan train", "threads": number})
+    environment = json.loads(run.environment_file.read_text())
+    assert environment["threads"] == 0
+    assert [each["threads"] for each in environment["resumed"]] == [1, 2]
+
+
+def test_only_a_folder_with_a_recipe_is_a_run():
+    with pytest.raises(WganError, match="there is no run folder gone"):
+        open_run(Path("gone"))
+    Path("plain").mkdir()
+    Path("file").write_text("")
+    for path in (Path("plain"), Path("file")):
+        assert not is_run(path)
+        with pytest.raises(WganError, match=f"{path} is no run folder"):
+            open_run(path)
+    run = create_run(Path("mine"), "x")
+    run.write_description(load_recipe("digits_dcgan"), {"command": "wgan train"})
+    assert is_run(run.path)
+    assert open_run(run.path) == run
+
+
+def test_checkpoints_are_listed_by_step():
+    run = create_run(Path("mine"), "x")
+    numbers = [9, 10, 200, 99_999_999, 100_000_000, 1_000_000_000]  # a recipe may have 1e9 steps
+    for number in reversed(numbers):
+        run.checkpoint_file(number).touch()
+    (run.checkpoints / ".step_00000300.pth.77.part").touch()  # left by a killed process
+    assert run.checkpoint_files() == [run.checkpoint_file(number) for number in numbers]
+
+
+def test_names_of_files_sort_like_their_steps():
+    run = RunDir(Path("mine"))
+    names = [run.sample_file(step).name for step in (0, 9, 10, 123_456)]
+    assert names == sorted(names)

@@ -1,0 +1,86 @@
+"""The layers of the package, held by reading its imports; and help that is fast because it imports little."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import wgan_cli
+
+PACKAGE = Path(wgan_cli.__file__).parent
+BELOW = {
+    "errors": set(),
+    "console": set(),
+    "recipe": {"errors"},
+    "data": {"recipe"},
+    "networks": {"recipe"},
+    "objectives": {"data", "networks"},
+    "runs": {"recipe"},
+    "outputs": {"networks", "runs"},
+    "inspection": {"networks", "runs"},
+    "evaluation": {"data", "outputs"},
+    "training": {"objectives", "inspection", "evaluation"},
+    "commands": {"training", "console"},
+    "__main__": {"commands"},
+}
+NOT_FOR_HELP = {"torch", "torchvision", "matplotlib", "imageio", "numpy", "PIL", "tensorboard", "scipy"}
+
+
+def layers_below(layer: str) -> set[str]:
+    """All layers that a layer may import: itself, those below it, and theirs."""
+    return {layer}.union(*(layers_below(below) for below in BELOW[layer]))
+
+
+def layer_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of what a file imports anywhere, also inside functions."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: a relative import hides its layer"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+
+
+def test_imports_point_down():
+    for path in FILES:
+        allowed = layers_below(layer_of(path)) | {"__version__"}
+        used = {name.split(".")[1] for name in imported(path) if name.startswith("wgan_cli.")}
+        assert used <= allowed, f"{path} imports {used - allowed}"
+
+
+def test_only_the_command_line_knows_typer_and_the_console():
+    for path in FILES:
+        if layer_of(path) not in ("commands", "console", "__main__"):
+            known = {name for name in imported(path) if name.startswith(("typer", "rich", "wgan_cli.console"))}
+            assert not known, f"{path} imports {known}"
+
+
+def test_the_library_never_prints():
+    for path in FILES:
+        if layer_of(path) not in ("commands", "console"):
+            names = {node.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if hasattr(node, "id")}
+            assert "print" not in names, f"{path} prints"
+
+
+def test_help_imports_nothing_heavy(wgan_process):
+    code = (
+        "import sys\n"
+        "from wgan_cli.commands.app import run\n"
+        "for words in (['--help'], ['recipes'], ['train', '--help']):\n"
+        "    assert run(words) == 0\n"
+        "    print('MODULES', *{name.partition('.')[0] for name in sys.modules}, sep=' ')\n"
+    )
+    result = wgan_process(python=("-c", code))
+    assert result.status == 0, result.stderr
+    after_each = [set(line.split()[1:]) for line in result.stdout.splitlines() if line.startswith("MODULES")]
+    assert len(after_each) == 3
+    assert [modules & NOT_FOR_HELP for modules in after_each] == [set(), set(), set()]
