@@ -94,11 +94,12 @@ def _read(path: Path) -> Any:
             if not any(name.endswith("/data.pkl") for name in archive.namelist()):
                 raise _no_checkpoint(path)
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (zipfile.BadZipFile, pickle.UnpicklingError) as error:  # no archive, or one that would run code
-        damaged = starts_as_archive and isinstance(error, zipfile.BadZipFile)
-        raise (_damaged(path) if damaged else _no_checkpoint(path)) from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
-        raise _damaged(path) from error
+    except pickle.UnpicklingError as error:  # it would run code
+        raise _no_checkpoint(path) from error
+    except (RuntimeError, OSError, zipfile.BadZipFile) as error:
+        raise (_damaged(path) if starts_as_archive else _no_checkpoint(path)) from error
+    except (EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+        raise _no_checkpoint(path) from error
 
 
 def _no_checkpoint(path: Path) -> WganError:
