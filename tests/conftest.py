@@ -27,7 +27,7 @@ from wgan_cli.training.stop import StopRequest
 # The same examples each time: a test that fails sometimes helps nobody.
 settings.register_profile("wgan", deadline=None, derandomize=True, database=None)
 settings.load_profile("wgan")
-torch.set_num_threads(min(2, torch.get_num_threads()))
+torch.set_num_threads(1)  # networks this small gain nothing from more, and busy machines make threads wait
 
 TINY = (
     "name=tiny",
@@ -109,7 +109,7 @@ class Processes:
         """Start `wgan WORDS`; both outputs are pipes unless `options` say otherwise."""
         kept = {name: value for name, value in os.environ.items() if name not in _PERSONAL}
         package = str(Path(wgan_cli.__file__).parents[1])
-        environment = {**kept, "PYTHONPATH": package, "OMP_NUM_THREADS": "2", "TERM": "xterm-256color"}
+        environment = {**kept, "PYTHONPATH": package, "OMP_NUM_THREADS": "1", "TERM": "xterm-256color"}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
         command = [sys.executable, *python, *map(str, words)]
         process = subprocess.Popen(command, **{"cwd": self.folder, "env": environment, **pipes, **options})

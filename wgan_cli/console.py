@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,16 @@ def data() -> Console:
 def _console(stderr: bool) -> Console:
     from rich.console import Console
 
-    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console = Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=10_000, soft_wrap=True)
-    return console
+    class Patient(Console):
+        """A console that falls silent when the reader of its pipe has seen enough, where rich would end the program."""
+
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+    plain = {"stderr": stderr, "highlight": False, "markup": False, "emoji": False}
+    console = Patient(**plain)
+    return console if console.is_terminal else Patient(**plain, width=10_000, soft_wrap=True)
 
 
 def say(text: str) -> None:

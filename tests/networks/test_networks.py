@@ -115,6 +115,14 @@ def test_the_mlps_defaults_are_the_common_scripts_widths():
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+def test_a_generator_ends_with_a_tanh(family):
+    generator = built(small(family, 28, VARIANTS[family][0]), ImageShape(28, 1))["generator"]
+    nn.init.zeros_(generator.to_image.weight)
+    nn.init.constant_(generator.to_image.bias, -0.5)
+    torch.testing.assert_close(generator(torch.randn(2, LATENT)), torch.full((2, 1, 28, 28), -0.5).tanh())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_critic_ends_without_a_sigmoid(family):
     critic = built(small(family, 28, VARIANTS[family][0]), ImageShape(28, 1))["critic"]
     nn.init.constant_(critic.to_score.bias, 100.0)

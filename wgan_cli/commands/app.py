@@ -60,15 +60,23 @@ def run(arguments: list[str]) -> int:
         return _failed(error.format_message(), f"`{command} --help` shows what it takes", ExitStatus.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         return ExitStatus.INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitStatus.DONE
     except Exception as error:
+        if _is_lack_of_memory(error):
+            return _failed(
+                f"there is not enough memory: {' '.join(str(error).split())}",
+                "compute fewer images at once: `sample --batch 16`, or `train --set batch_size=32`",
+                ExitStatus.FAILED,
+            )
         return _failed(
-            f"{type(error).__name__}: {error}",
+            f"{type(error).__name__}: {' '.join(str(error).split())}",
             "this is a fault of wgan itself; run again with WGAN_DEBUG=1 and report what it prints",
             ExitStatus.FAILED,
         )
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    # PyTorch's allocator for the CPU has no exception of its own.
+    return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)
 
 
 def _failed(message: str, hint: str, status: ExitStatus) -> ExitStatus:

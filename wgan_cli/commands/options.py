@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the random numbers.")]
+MOST_SEED = 2**63 - 1
+Seed = Annotated[int, typer.Option("--seed", min=0, max=MOST_SEED, help="Of the random numbers.")]
 DataRoot = Annotated[
     Path | None,
     typer.Option("--data-root", help=r"Folder with the data sets. \[default: $WGAN_DATA, else a cache folder]"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -45,4 +46,4 @@ def _purpose(name: str) -> str:
     from wgan_cli.recipe import recipe_path
 
     first = recipe_path(name).read_text(encoding="utf-8").partition("\n")[0]
-    return first.partition("    ")[2].strip()
+    return re.split(r"\s{2,}", first, maxsplit=1)[-1]

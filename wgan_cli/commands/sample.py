@@ -41,12 +41,12 @@ def sample(
 
     generator, checkpoint = load_generator(ckpt, resolve_device(device))
     _refuse_unserved(checkpoint.recipe.model.name, class_, truncation)
-    z = sample_latents(checkpoint.recipe.model.latent_dim, count, seed, parse_seeds(seeds) if seeds else None)
-    columns = None if rows is None else -(-len(z) // rows)
+    z = sample_latents(checkpoint.recipe.model.latent_dim, count, seed, None if seeds is None else parse_seeds(seeds))
     if interpolate is not None:
         if len(z) < 2:
             raise WganError("--interpolate walks from image to image, and there is only one", "give -n 2 or more")
-        z, columns = slerp_path(z, interpolate, closed=False), columns or interpolate
+        z = slerp_path(z, interpolate, closed=False)
+    columns = interpolate if rows is None else -(-len(z) // rows)
     written = save_images(generate(generator, z, batch), len(z), out, columns)
     say(f"{len(z):,} images of {checkpoint.image} from step {checkpoint.step:,} of {checkpoint.recipe.name}: {written}")
 

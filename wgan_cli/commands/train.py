@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wgan_cli.commands.options import DataRoot, Device, Settings, example
+from wgan_cli.commands.options import MOST_SEED, DataRoot, Device, Settings, example
 from wgan_cli.errors import ExitStatus, WganError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def train(
         float | None, typer.Option("--minutes", min=0.0, help="Stop after this time.", rich_help_panel=_HOW)
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Of all random numbers.", rich_help_panel=_HOW)
+        int | None, typer.Option("--seed", min=0, max=MOST_SEED, help="Of all random numbers.", rich_help_panel=_HOW)
     ] = None,
     amp: Annotated[str | None, typer.Option("--amp", help="auto, off, bf16 or fp16.", rich_help_panel=_HOW)] = None,
     device: Device = "auto",
@@ -51,19 +51,21 @@ def train(
     shortcuts = {"steps": steps, "seed": seed, "amp": amp}
     changes = [*(settings or []), *(f"{key}={value}" for key, value in shortcuts.items() if value is not None)]
     run, checkpoint = _run_to_resume(resume, out)
-    wanted = _wanted_recipe(recipe, changes, checkpoint)
+    wanted = _wanted_recipe(recipe, changes, run, checkpoint)
 
     from wgan_cli.console import say
     from wgan_cli.data import default_data_root, load_images
     from wgan_cli.runs.environment import resolve_device
-    from wgan_cli.training.state import check_same_mathematics, prepare
+    from wgan_cli.runs.run_dir import check_free
+    from wgan_cli.training.state import prepare
 
     tell = (lambda text: None) if quiet else say
+    if out is not None:
+        check_free(out)
     where = resolve_device(device)
     dataset = load_images(wanted.data, data_root or default_data_root(), tell)
     state = prepare(wanted, dataset, where)
     if checkpoint is not None:
-        check_same_mathematics(checkpoint.recipe, state.recipe)
         state.restore(checkpoint)
         _check_not_finished(run, state)
     tell(_plan(state, dataset.origin))
@@ -90,15 +92,20 @@ def _run_to_resume(resume: Path | None, out: Path | None) -> tuple[RunDir | None
     from wgan_cli.runs.run_dir import open_run
 
     run = open_run(resume)
-    return run, load_checkpoint(newest_checkpoint(run))
+    newest = newest_checkpoint(run)
+    return run, load_checkpoint(newest) if newest else None
 
 
-def _wanted_recipe(name: str | None, changes: list[str], checkpoint: Checkpoint | None) -> Recipe:
+def _wanted_recipe(name: str | None, changes: list[str], run: RunDir | None, checkpoint: Checkpoint | None) -> Recipe:
     from wgan_cli.recipe import apply_settings, load_recipe
 
-    if checkpoint is None or name is not None:
+    if run is None:
         return load_recipe(name or DEFAULT_RECIPE, changes)
-    return apply_settings(checkpoint.recipe.as_dict(), changes, "the run's recipe")
+    from wgan_cli.training.state import continued_recipe
+
+    saved = checkpoint.recipe if checkpoint else run.read_recipe()
+    wanted = load_recipe(name, changes) if name else apply_settings(saved.as_dict(), changes, "the run's recipe")
+    return continued_recipe(saved, wanted)
 
 
 def _check_not_finished(run: RunDir, state: TrainingState) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -14,7 +15,18 @@ from wgan_cli.errors import WganError
 from wgan_cli.outputs.grid import grid_tensor, near_square, picture_format, save_picture
 from wgan_cli.runs.atomic import write_atomically, writing
 
-_ARRAYS = {".npy": np.save, ".npz": lambda file, array: np.savez_compressed(file, images=array)}
+
+class _WriteOnly:
+    """Hides that a file is one: NumPy would write past Python, and lose the error of a full disk."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write = file.write
+
+
+_ARRAYS = {
+    ".npy": lambda file, array: np.save(_WriteOnly(file), array),
+    ".npz": lambda file, array: np.savez_compressed(file, images=array),
+}
 MOST_IN_A_GRID = 10_000
 
 
@@ -29,6 +41,8 @@ def save_images(batches: Iterator[Tensor], count: int, where: str, columns: int 
         columns: of the grid; near square where None.
     Raises: WganError where the path does not say a form, or single images would replace others.
     """
+    if not where:
+        raise WganError("--out is empty", "name an image file, a folder that ends in /, or a .npy or .npz file")
     path = Path(where)
     if where.endswith(("/", os.sep)) or path.is_dir():
         _save_singles(batches, count, path)

@@ -12,6 +12,8 @@ from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_settings import ObjectiveSettings
 
+MOST_STEPS = 10**9
+
 
 @dataclass(frozen=True)
 class ImageShape:
@@ -64,7 +66,7 @@ class Recipe(Settings):
     optim: OptimSettings = OptimSettings()
 
     batch_size: int = Field(64, ge=1, le=65536, description="real images in each critic step")
-    steps: int | None = Field(None, ge=1, le=10**9, description="generator updates in all")
+    steps: int | None = Field(None, ge=1, le=MOST_STEPS, description="generator updates in all")
     epochs: float | None = Field(
         None, gt=0.0, le=1e6, description="instead of steps: passes of the critic over the data"
     )
@@ -105,4 +107,4 @@ class Recipe(Settings):
 
 
 #: Settings that change how long a run lasts and how it is watched, but not what a step computes.
-FREE_ON_RESUME = frozenset({"steps", "log_every", "sample_every", "save_every", "name"})
+FREE_ON_RESUME = frozenset({"steps", "epochs", "log_every", "sample_every", "save_every", "name"})

@@ -112,17 +112,10 @@ def _damaged(path: Path) -> WganError:
     return WganError(f"{path} is cut off or damaged", "use another file of the run's checkpoints/ folder")
 
 
-def newest_checkpoint(run: RunDir) -> Path:
-    """The checkpoint to continue a run from.
-
-    Raises: WganError where the run has none.
-    """
+def newest_checkpoint(run: RunDir) -> Path | None:
+    """The checkpoint to continue a run from, or None where it was stopped before its first."""
     files = run.checkpoint_files()
-    if not files:
-        raise WganError(
-            f"{run.path} holds no checkpoint to continue from", f"start again with --recipe {run.recipe_file} --out NEW"
-        )
-    return files[-1]
+    return files[-1] if files else None
 
 
 def generator_file(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -109,18 +110,27 @@ def create_run(path: Path | None, name: str) -> RunDir:
     Raises: WganError where `path` exists and is not an empty folder, or the file system refuses.
     """
     if path is not None:
-        if not _make(path) and not _is_empty_folder(path):
-            if is_run(path):
-                hint = f"continue it with --resume {path}, or choose another --out"
-            else:
-                hint = "choose another --out; an existing file or folder is never overwritten"
-            raise WganError(f"{path} exists already", hint)
+        check_free(path)
+        _make(path)
         return _furnished(path)
     for number in count(1):
         candidate = Path("runs") / (name if number == 1 else f"{name}-{number}")
         if _make(candidate):
             return _furnished(candidate)
     raise AssertionError("count never ends")
+
+
+def check_free(path: Path) -> None:
+    """Refuse a place for a run where something is; an empty folder is nothing.
+
+    Raises: WganError.
+    """
+    if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
+        if is_run(path):
+            hint = f"continue it with --resume {path}, or choose another --out"
+        else:
+            hint = "choose another --out; an existing file or folder is never overwritten"
+        raise WganError(f"{path} exists already", hint)
 
 
 def _make(path: Path) -> bool:
@@ -134,10 +144,6 @@ def _make(path: Path) -> bool:
     except OSError as error:
         raise _cannot_make(path, error) from None
     return True
-
-
-def _is_empty_folder(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())
 
 
 def _furnished(path: Path) -> RunDir:

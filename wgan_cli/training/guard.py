@@ -11,8 +11,8 @@ from torch import nn
 from wgan_cli.errors import ExitStatus, WganError
 
 _HINT = (
-    "continue from the last checkpoint with a lower lr (--set optim.critic.lr=... --set optim.generator.lr=...), "
-    "then try --amp off, then a larger objective.n_critic"
+    "train again with a lower lr (--set optim.critic.lr=... --set optim.generator.lr=...), then try --amp off, "
+    "then a larger objective.n_critic; the last checkpoint is good"
 )
 
 

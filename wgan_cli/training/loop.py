@@ -45,7 +45,7 @@ def train(state: TrainingState, run: RunDir, stop: StopRequest, watch: Watch) ->
     if state.step == 0:
         recorder.draw_samples()
 
-    saved_at = state.step
+    saved_at = state.step if state.step else None
     while state.step < recipe.steps and not stop.due():
         # 2. One iteration: n_critic steps of the critic and one of the generator, as the objective's phases say.
         set_learning_rates(recipe, state.optimizers, state.step)

@@ -14,7 +14,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Objective, build_objective
 from wgan_cli.recipe import ImageShape, Recipe
-from wgan_cli.recipe.schema import FREE_ON_RESUME
+from wgan_cli.recipe.schema import FREE_ON_RESUME, MOST_STEPS
 from wgan_cli.recipe.seeds import derived_seed
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import versions
@@ -136,21 +136,30 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device) -> Training
 def _steps(recipe: Recipe, objective: Objective, images: int) -> int:
     if recipe.steps is not None:
         return recipe.steps
-    return max(1, round(recipe.epochs * images / objective.images_per_iteration(recipe.batch_size)))
+    steps = max(1, round(recipe.epochs * images / objective.images_per_iteration(recipe.batch_size)))
+    if steps > MOST_STEPS:
+        raise WganError(
+            f"`epochs` is {recipe.epochs:g}, which is {steps:,} steps, and {MOST_STEPS:,} is the most",
+            "give fewer `epochs`, or `steps` instead",
+        )
+    return steps
 
 
-def check_same_mathematics(saved: Recipe, wanted: Recipe) -> None:
-    """Refuse to continue a run under a recipe that computes something else.
+def continued_recipe(saved: Recipe, wanted: Recipe) -> Recipe:
+    """The recipe under which a run goes on: the wanted one, with `amp: auto` as the run took it.
 
-    Raises: WganError naming the first setting that differs.
+    Raises: WganError naming the first setting that would change what is computed.
     """
+    if wanted.amp == "auto":
+        wanted = wanted.replaced(amp=saved.amp)
     before, after = _flat(saved.as_dict()), _flat(wanted.as_dict())
     for key in sorted(before.keys() | after.keys()):
         if key not in FREE_ON_RESUME and before.get(key) != after.get(key):
             raise WganError(
                 f"the run was made with {key}={before.get(key)}, and cannot continue exactly with {after.get(key)}",
-                f"leave `{key}` as it was; a resumed run may change {', '.join(sorted(FREE_ON_RESUME - {'name'}))}",
+                f"leave `{key}` as it was; a resumed run may change {', '.join(sorted(FREE_ON_RESUME))}",
             )
+    return wanted
 
 
 def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,0 +1,109 @@
+"""WGAN-GP as the widely used public scripts write it, to measure this project against.
+
+A torchvision-like dataset with per-image transforms behind a DataLoader, a forward of the critic each for real images,
+fakes and the points between, nn.LeakyReLU, Adam as `torch.optim` gives it, and the losses read with .item() every step.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from wgan_cli.data import ImageSet
+from wgan_cli.networks.layers import PiecewiseLinear
+from wgan_cli.recipe import Recipe
+
+
+class Digits(Dataset):
+    """The same images as torchvision.datasets.MNIST would give them: a PIL image through the transforms, and a label."""
+
+    def __init__(self, images: ImageSet, transform=None) -> None:
+        self.data = images.images[:, 0]  # (N, H, W) uint8
+        self.targets = images.labels
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        img, target = self.data[index], int(self.targets[index])
+        img = Image.fromarray(img.numpy())
+        if self.transform is not None:
+            img = self.transform(img)
+        return img, target
+
+
+def make_loader(images: ImageSet, batch_size: int) -> DataLoader:
+    """Shuffled batches. The last, smaller one is left out, so that an iteration is as much work on both sides."""
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.5], [0.5])])
+    return DataLoader(Digits(images, transform), batch_size=batch_size, shuffle=True, num_workers=0, drop_last=True)
+
+
+def plain_copy(network: nn.Module) -> nn.Module:
+    """A copy of a network, same weights, with the framework's own activation."""
+    network = copy.deepcopy(network)
+    for name, module in list(network.named_modules()):
+        if isinstance(module, PiecewiseLinear):
+            network.set_submodule(name, nn.ReLU() if module.slope == 0 else nn.LeakyReLU(module.slope))
+    return network
+
+
+def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, device: torch.device) -> Tensor:
+    alpha = torch.rand(real.size(0), 1, 1, 1, device=device)
+    interpolates = (alpha * real + (1 - alpha) * fake).requires_grad_(True)
+    scores = critic(interpolates)
+    gradients = torch.autograd.grad(
+        outputs=scores,
+        inputs=interpolates,
+        grad_outputs=torch.ones_like(scores),
+        create_graph=True,
+        retain_graph=True,
+        only_inputs=True,
+    )[0]
+    gradients = gradients.view(gradients.size(0), -1)
+    return ((gradients.norm(2, dim=1) - 1) ** 2).mean()
+
+
+def train(
+    generator: nn.Module, critic: nn.Module, loader: DataLoader, recipe: Recipe, device: torch.device, amp: str
+) -> Iterator[None]:
+    """Train for ever, and yield after each step of the generator. amp: "off", or "bf16" for autocast."""
+    of_generator, of_critic = recipe.optim.generator, recipe.optim.critic
+    optimizer_g = torch.optim.Adam(generator.parameters(), lr=of_generator.lr, betas=of_generator.betas)
+    optimizer_d = torch.optim.Adam(critic.parameters(), lr=of_critic.lr, betas=of_critic.betas)
+    latent_dim, gp_weight, n_critic = recipe.model.latent_dim, recipe.objective.gp_weight, recipe.objective.n_critic
+    iteration = 0
+    while True:
+        for real, _ in loader:
+            iteration += 1
+            real = real.to(device)
+
+            # Train the critic.
+            optimizer_d.zero_grad()
+            with torch.autocast(device.type, torch.bfloat16, enabled=amp == "bf16"):
+                z = torch.randn(real.size(0), latent_dim, device=device)
+                fake = generator(z).detach()
+                real_validity = critic(real)
+                fake_validity = critic(fake)
+                penalty = gradient_penalty(critic, real, fake, device)
+                d_loss = -real_validity.mean() + fake_validity.mean() + gp_weight * penalty
+            d_loss.backward()
+            optimizer_d.step()
+            d_loss.item()
+
+            # Train the generator every n_critic steps.
+            if iteration % n_critic == 0:
+                optimizer_g.zero_grad()
+                with torch.autocast(device.type, torch.bfloat16, enabled=amp == "bf16"):
+                    z = torch.randn(real.size(0), latent_dim, device=device)
+                    g_loss = -critic(generator(z)).mean()
+                g_loss.backward()
+                optimizer_g.step()
+                g_loss.item()
+                yield

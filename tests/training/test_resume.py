@@ -1,0 +1,181 @@
+"""Stopping and continuing gives exactly what not stopping gives."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from wgan_cli.errors import WganError
+from wgan_cli.recipe import Recipe
+from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
+from wgan_cli.runs.metrics_log import SET_ASIDE, read_metrics
+from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.training.precision import resolve_amp
+from wgan_cli.training.state import continued_recipe
+
+TIMES = ("seconds", "images_per_second")
+HALF = 5
+MLP = ("model={name: mlp, latent_dim: 16, generator: {widths: [32]}, critic: {widths: [32]}}",)
+#: Two critic steps of 8 images out of 20, so that epochs end in the middle; a record that spans the stop; a penalty
+#: every second critic step.
+HARD = ("steps=10", "data.limit=20", "objective.n_critic=2", "objective.gp_every=3", "log_every=3", "save_every=4")
+
+
+def needs_bf16(amp: str) -> None:
+    if amp == "bf16" and resolve_amp("auto", torch.device("cpu")) != "bf16":
+        pytest.skip("this processor does not multiply bf16")
+
+
+def resume(trainer, run: RunDir, recipe: Recipe) -> None:
+    """Continue a run as a new process would: nothing is left of the old one but its folder."""
+    torch.manual_seed(12345)
+    state = trainer.prepared(recipe)
+    checkpoint = load_checkpoint(newest_checkpoint(run))
+    continued_recipe(checkpoint.recipe, state.recipe)
+    state.restore(checkpoint)
+    torch.randn(7)
+    state.restore(checkpoint)
+    trainer.go_on(state, run)
+
+
+def untimed(value):
+    """A checkpoint's content without the time that it took."""
+    if isinstance(value, dict):
+        return {key: untimed(inner) for key, inner in value.items() if key not in TIMES}
+    return value
+
+
+def assert_same(a, b, place: str = "") -> None:
+    """Equal all the way down, tensors bit by bit."""
+    assert type(a) is type(b), place
+    if isinstance(a, torch.Tensor):
+        assert a.dtype == b.dtype, place
+        assert torch.equal(a, b), place
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), place
+        for key in a:
+            assert_same(a[key], b[key], f"{place}.{key}")
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b), place
+        for index, (one, other) in enumerate(zip(a, b, strict=True)):
+            assert_same(one, other, f"{place}[{index}]")
+    else:
+        assert a == b, place
+
+
+def assert_same_run(one: RunDir, other: RunDir) -> None:
+    contents = [torch.load(newest_checkpoint(run), weights_only=True) for run in (one, other)]
+    assert_same(*map(untimed, contents))
+    assert one.generator_file.read_bytes() == other.generator_file.read_bytes()
+    assert [untimed(r) for r in read_metrics(one.metrics_file)] == [
+        untimed(r) for r in read_metrics(other.metrics_file)
+    ]
+    for sample in one.samples.iterdir():
+        assert sample.read_bytes() == (other.samples / sample.name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("model", "amp", "decay"),
+    [
+        ((), "off", "none"),
+        ((), "bf16", "linear"),
+        (MLP, "off", "linear"),
+        (MLP, "bf16", "none"),
+        (MLP, "off", "cosine"),
+    ],
+)
+def test_resuming_equals_not_stopping(trainer, tmp_path, model, amp, decay):
+    needs_bf16(amp)
+    recipe = trainer.recipe(*model, *HARD, f"amp={amp}", f"optim.decay={decay}")
+    whole = trainer.run(recipe, tmp_path / "whole")
+    halves = trainer.run(recipe, tmp_path / "halves", stop_after=HALF)
+    assert halves.checkpoint_files()[-1] == halves.checkpoint_file(HALF)
+    resume(trainer, halves, recipe)
+    assert_same_run(whole, halves)
+    assert not halves.metrics_file.with_name(SET_ASIDE).exists()
+
+
+@pytest.fixture(scope="module")
+def killed(trainer, tmp_path_factory) -> tuple[Recipe, RunDir, RunDir]:
+    """A whole run, and one that was killed after step 7, whose last checkpoint is of step 4."""
+    folder = tmp_path_factory.mktemp("killed")
+    recipe = trainer.recipe(*MLP, *HARD)
+    whole = trainer.run(recipe, folder / "whole")
+    run = trainer.run(recipe, folder / "killed", stop_after=7)
+    run.checkpoint_file(7).unlink()  # it was written because of the stop; a kill leaves no time for that
+    with open(run.metrics_file, "a") as file:
+        file.write('{"step": 8, "kim')
+    return recipe, whole, run
+
+
+def test_a_killed_run_continues_from_its_last_checkpoint(trainer, killed, tmp_path):
+    recipe, whole, run = killed
+    run = RunDir(shutil.copytree(run.path, tmp_path / "copy"))
+    resume(trainer, run, recipe)
+    assert_same_run(whole, run)
+    assert [record["step"] for record in read_metrics(run.metrics_file.with_name(SET_ASIDE))] == [6]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("seed=1", "seed"),
+        ("batch_size=9", "batch_size"),
+        ("objective.n_critic=3", "objective.n_critic"),
+        ("optim.critic.lr=0.5", "optim.critic.lr"),
+        ("model.generator.widths=[33]", "model.generator.widths"),
+        ("data.limit=21", "data.limit"),
+        ("ema_decay=0.5", "ema_decay"),
+        ("optim.decay=linear", "optim.decay"),
+    ],
+)
+def test_a_recipe_that_differs_is_refused(trainer, killed, wgan, change, named):
+    recipe, _, run = killed
+    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    result = wgan("train", "--resume", run.path, "--device", "cpu", "--set", change)
+    assert result.status == 2
+    assert f"with {named}=" in result.error
+    assert f"`{named}`" in result.hint
+    assert before == {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+
+
+def test_how_a_run_is_watched_may_change(trainer, killed):
+    recipe, _, _ = killed
+    for change in ({"log_every": 1}, {"sample_every": 3}, {"save_every": 2}, {"steps": 20}, {"name": "other"}):
+        continued_recipe(recipe, recipe.replaced(**change))
+
+
+def test_a_file_that_only_samples_does_not_resume(trainer, tiny_run):
+    state = trainer.prepared(trainer.recipe("steps=12"))
+    with pytest.raises(WganError, match="holds only a generator"):
+        state.restore(load_checkpoint(tiny_run.generator_file))
+
+
+@pytest.fixture
+def train(wgan, tiny_options):
+    """`wgan train` with tiny settings, on the CPU."""
+    return lambda *words: wgan("train", "--quiet", "--device", "cpu", *tiny_options, *words)
+
+
+def test_the_command_line_resumes_exactly(train, wgan):
+    # A run that ends writes a record of its last step, so it is one of those that the longer run writes too.
+    every = ("--set", "log_every=2")
+    assert train(*every, "--steps", 8, "--out", "whole").status == 0
+    assert train(*every, "--steps", 4, "--out", "halves").status == 0
+    result = wgan("train", "--resume", "halves", "--device", "cpu", "--steps", 8)
+    assert (result.status, "from step 4" in result.stderr) == (0, True)
+    assert_same_run(RunDir(Path("whole")), RunDir(Path("halves")))
+    # The folder tells what was done, and its recipe is the one that ran.
+    assert RunDir(Path("halves")).read_recipe() == RunDir(Path("whole")).read_recipe()
+
+
+def test_a_finished_run_says_so(wgan, tiny_run):
+    before = tiny_run.recipe_file.read_bytes()
+    result = wgan("train", "--resume", tiny_run.path, "--device", "cpu")
+    assert result.status == 2
+    assert result.error == f"{tiny_run.path} is finished: 12 of 12 steps are done"
+    assert "--steps 24" in result.hint
+    assert tiny_run.recipe_file.read_bytes() == before
