@@ -13,7 +13,7 @@ from wgan_cli.errors import WganError
 
 def sample(
     ckpt: Annotated[Path, typer.Option("--ckpt", help="A checkpoint, or a run folder.")],
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many images.")] = 64,
+    count: Annotated[int | None, typer.Option("-n", "--count", min=1, help=r"How many images. \[default: 64]")] = None,
     out: Annotated[
         str, typer.Option("--out", help="IMAGE: a grid; FOLDER/: single images; .npy, .npz: an array.")
     ] = "samples.png",
@@ -41,7 +41,11 @@ def sample(
 
     generator, checkpoint = load_generator(ckpt, resolve_device(device))
     _refuse_unserved(checkpoint.recipe.model.name, class_, truncation)
-    z = sample_latents(checkpoint.recipe.model.latent_dim, count, seed, None if seeds is None else parse_seeds(seeds))
+    if seeds is not None and count is not None:
+        raise WganError("-n and --seeds both say how many images", "leave out one of them")
+    z = sample_latents(
+        checkpoint.recipe.model.latent_dim, count or 64, seed, None if seeds is None else parse_seeds(seeds)
+    )
     if interpolate is not None:
         if len(z) < 2:
             raise WganError("--interpolate walks from image to image, and there is only one", "give -n 2 or more")

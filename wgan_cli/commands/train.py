@@ -68,6 +68,10 @@ def train(
     if checkpoint is not None:
         state.restore(checkpoint)
         _check_not_finished(run, state)
+        if wanted.optim.decay != "none" and state.recipe.steps != checkpoint.recipe.steps:
+            tell(
+                f"the lr now falls to zero at step {state.recipe.steps:,}, not {checkpoint.recipe.steps:,}: it rises first"
+            )
     tell(_plan(state, dataset.origin))
     if dry_run:
         tell("dry run: everything is in order, nothing was written")
@@ -103,9 +107,9 @@ def _wanted_recipe(name: str | None, changes: list[str], run: RunDir | None, che
         return load_recipe(name or DEFAULT_RECIPE, changes)
     from wgan_cli.training.state import continued_recipe
 
-    saved = checkpoint.recipe if checkpoint else run.read_recipe()
-    wanted = load_recipe(name, changes) if name else apply_settings(saved.as_dict(), changes, "the run's recipe")
-    return continued_recipe(saved, wanted)
+    latest = run.read_recipe()  # may say more steps than the checkpoint, if a longer run was killed early
+    wanted = load_recipe(name, changes) if name else apply_settings(latest.as_dict(), changes, "the run's recipe")
+    return continued_recipe(checkpoint.recipe if checkpoint else latest, wanted)
 
 
 def _check_not_finished(run: RunDir, state: TrainingState) -> None:

@@ -15,7 +15,7 @@ from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.outputs.grid import as_picture, grid_tensor
 from wgan_cli.outputs.sampling import generate, slerp_path
 from wgan_cli.recipe.seeds import latent_vectors
-from wgan_cli.runs.atomic import write_atomically
+from wgan_cli.runs.atomic import make_parent, write_atomically
 
 FORMS = (".gif", ".webp", ".mp4")
 
@@ -63,15 +63,14 @@ def _thinned(items: list, most: int | None) -> list:
     return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]
 
 
-def walk_frames(
-    generator: nn.Module, latent_dim: int, seed: int, count: int, side: int = 4, legs: int = 4
-) -> list[Frame]:
+def walk_frames(generator: nn.Module, latent_dim: int, seed: int, count: int, side: int = 4) -> list[Frame]:
     """A grid of side x side images, each on a closed walk of its own through the latent space, so that it loops.
 
     Args:
-        count: frames in all, rounded to a multiple of `legs`, at least 2 a leg.
+        count: frames in all, at least 2, rounded to whole legs of the walk.
     """
-    a_leg = max(2, round(count / legs))
+    legs = max(2, min(4, count // 8))
+    a_leg = max(1, count // legs)
     ends = latent_vectors(seed, range(side * side * legs), latent_dim).reshape(side * side, legs, latent_dim)
     walks = np.stack([slerp_path(own, a_leg, closed=True) for own in ends], axis=1)  # (frames, side*side, latent_dim)
     images = torch.cat(list(generate(generator, walks.reshape(-1, latent_dim))))
@@ -90,6 +89,7 @@ def save_animation(frames: list[Frame], path: Path, fps: float, hold: float, sca
     if form not in FORMS:
         raise WganError(f"{path} does not end in {', '.join(FORMS)}", f"write --out {path.stem or 'animation'}.gif")
     drawn = _drawn(frames, scale)
+    make_parent(path)
     if form == ".mp4":
         write_atomically(path, lambda file: _write_video(file, drawn, fps, hold))
     else:
@@ -128,9 +128,10 @@ def _write_video(file, frames: list[np.ndarray], fps: float, hold: float) -> Non
 def _drawn(frames: list[Frame], scale: int) -> list[np.ndarray]:
     """All frames in one size and mode: scaled, and with a strip for the label where any frame has one."""
     width, height = (side * scale for side in frames[0].picture.size)
-    strip = 20 if any(frame.label for frame in frames) else 0
-    mode = "L" if all(frame.picture.mode == "L" for frame in frames) else "RGB"
     font = ImageFont.load_default(13)
+    widest = max(font.getlength(frame.label) for frame in frames)
+    strip = 20 if 0 < widest <= width - 10 else 0  # half a number would say something else
+    mode = "L" if all(frame.picture.mode == "L" for frame in frames) else "RGB"
     drawn = []
     for frame in frames:
         canvas = Image.new(mode, (width, height + strip))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.grid import grid_tensor, near_square, picture_format, save_picture
-from wgan_cli.runs.atomic import write_atomically, writing
+from wgan_cli.runs.atomic import make_parent, write_atomically, writing
 
 
 class _WriteOnly:
@@ -47,7 +47,7 @@ def save_images(batches: Iterator[Tensor], count: int, where: str, columns: int 
     if where.endswith(("/", os.sep)) or path.is_dir():
         _save_singles(batches, count, path)
     elif path.suffix.lower() in _ARRAYS:
-        _make_parent(path)
+        make_parent(path)
         array = torch.cat([batch.permute(0, 2, 3, 1) for batch in batches]).numpy()  # (N, H, W, C)
         write_atomically(path, lambda file: _ARRAYS[path.suffix.lower()](file, array))
     else:
@@ -56,14 +56,9 @@ def save_images(batches: Iterator[Tensor], count: int, where: str, columns: int 
             raise WganError(
                 f"{count:,} images do not fit into one grid", "write them singly or as an array: --out images/"
             )
-        _make_parent(path)
+        make_parent(path)
         save_picture(grid_tensor(torch.cat(list(batches)), columns or near_square(count)), path)
     return path
-
-
-def _make_parent(path: Path) -> None:
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _save_singles(batches: Iterator[Tensor], count: int, folder: Path) -> None:

@@ -46,7 +46,11 @@ def recipe_path(name: str) -> Path:
 
 def load_recipe(name: str, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
     """Read a recipe by name or path and put `key=value` settings over it."""
-    path = recipe_path(name)
+    return read_recipe_file(recipe_path(name), settings)
+
+
+def read_recipe_file(path: Path, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
+    """Read a recipe file and put `key=value` settings over it."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

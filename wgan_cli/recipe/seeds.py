@@ -10,7 +10,7 @@ import numpy as np
 def derived_seed(seed: int, *purpose: int | str) -> int:
     """A 63-bit seed for one purpose of a run; other purposes and other seeds give unrelated ones."""
     words = [int.from_bytes(part.encode(), "little") if isinstance(part, str) else part for part in purpose]
-    return int(np.random.SeedSequence([seed, *words]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    return int(np.random.SeedSequence([seed, len(words), *words]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def latent_vectors(seed: int, indices: Iterable[int], latent_dim: int) -> np.ndarray:

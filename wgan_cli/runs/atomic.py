@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 from wgan_cli.errors import ExitStatus, WganError, why_file_failed
 
+UNFINISHED = ".part"  # the end of a file's name until it is whole
+
 
 @contextmanager
 def writing(what: Path) -> Iterator[None]:
@@ -29,7 +31,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
     Raises: WganError (status FAILED) where the file system refuses; the old file is then untouched.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
     with writing(path):
         try:
             with open(beside, "wb") as file:
@@ -41,6 +43,12 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
             raise
+
+
+def make_parent(path: Path) -> None:
+    """Make the folder that a file is to lie in."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

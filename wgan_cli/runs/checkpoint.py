@@ -112,7 +112,9 @@ def _no_checkpoint(path: Path) -> WganError:
 
 
 def _damaged(path: Path) -> WganError:
-    return WganError(f"{path} is cut off or damaged", "use another file of the run's checkpoints/ folder")
+    return WganError(
+        f"{path} is cut off or damaged", "use another one; a run continues from the one before if this is deleted"
+    )
 
 
 def newest_checkpoint(run: RunDir) -> Path | None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from wgan_cli.errors import WganError, why_file_failed
-from wgan_cli.recipe import Recipe, recipe_from_dict
-from wgan_cli.recipe.strict_yaml import dump_yaml, parse_yaml
-from wgan_cli.runs.atomic import write_text
+from wgan_cli.recipe import Recipe, read_recipe_file
+from wgan_cli.recipe.strict_yaml import dump_yaml
+from wgan_cli.runs.atomic import UNFINISHED, write_text
 
 STEP_DIGITS = 8
 
@@ -68,17 +68,21 @@ class RunDir:
         """Full checkpoints, oldest first."""
         return sorted(self.checkpoints.glob("step_*.pth"), key=lambda file: int(file.stem.removeprefix("step_")))
 
+    def remove_leftovers(self) -> None:
+        """Delete what a killed process left half-written."""
+        for left in self.path.rglob(f".*{UNFINISHED}"):
+            left.unlink(missing_ok=True)
+
     def read_recipe(self) -> Recipe:
         """The resolved recipe of the run."""
-        origin = str(self.recipe_file)
-        return recipe_from_dict(parse_yaml(self.recipe_file.read_text(encoding="utf-8"), origin), origin)
+        return read_recipe_file(self.recipe_file)
 
     def write_description(self, recipe: Recipe, environment: dict[str, Any]) -> None:
         """Write what the run is: its resolved recipe, which runs again as it is, and the machine and versions.
 
         A run that is continued keeps its first environment, and lists the later ones under `resumed`.
         """
-        if self.environment_file.exists():
+        with suppress(FileNotFoundError, ValueError):  # none yet, or somebody spoilt it
             first = json.loads(self.environment_file.read_text(encoding="utf-8"))
             environment = {**first, "resumed": [*first.get("resumed", []), environment]}
         command = " ".join(environment["command"].split())

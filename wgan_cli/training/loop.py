@@ -37,7 +37,8 @@ def train(state: TrainingState, run: RunDir, stop: StopRequest, watch: Watch) ->
     """
     recipe = state.recipe
 
-    # 1. Open the logs where the run stands: at its start, or at the step that it continues from.
+    # 1. Clear up after a process that was killed; open the logs where the run stands: at its start, or at the step that it continues from.
+    run.remove_leftovers()
     metrics = MetricsLog(run.metrics_file)
     metrics.rewind(state.step)
     tensorboard = TensorBoardLog(run.tensorboard, resumed_from=state.step)

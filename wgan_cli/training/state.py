@@ -103,7 +103,8 @@ class TrainingState:
             _restore_random_states(training["random"], self.device)
         except (RuntimeError, KeyError, ValueError) as error:
             raise WganError(
-                "the checkpoint is damaged: its tensors do not fit its recipe", "use an older one"
+                f"the checkpoint of step {checkpoint.step} is damaged: its tensors do not fit its recipe",
+                "delete it, and the run continues from the one before",
             ) from error
         self.step = checkpoint.step
         self.seconds = training["seconds"]

@@ -30,8 +30,10 @@ class StopRequest:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Let Ctrl-C and SIGTERM ask for a stop; a second Ctrl-C ends the process at once."""
+        """Let Ctrl-C, SIGTERM and a lost terminal ask for a stop; a second Ctrl-C ends the process at once."""
         statuses = {signal.SIGINT: ExitStatus.INTERRUPTED, signal.SIGTERM: ExitStatus.TERMINATED}
+        if hasattr(signal, "SIGHUP"):  # not on Windows
+            statuses[signal.SIGHUP] = ExitStatus.TERMINATED
 
         def ask(number: int, frame: object) -> None:
             if self.status == ExitStatus.INTERRUPTED and number == signal.SIGINT:
