@@ -43,9 +43,8 @@ def sample(
     _refuse_unserved(checkpoint.recipe.model.name, class_, truncation)
     if seeds is not None and count is not None:
         raise WganError("-n and --seeds both say how many images", "leave out one of them")
-    z = sample_latents(
-        checkpoint.recipe.model.latent_dim, count or 64, seed, None if seeds is None else parse_seeds(seeds)
-    )
+    chosen = None if seeds is None else parse_seeds(seeds)
+    z = sample_latents(checkpoint.recipe.model.latent_dim, count or 64, seed, chosen)
     if interpolate is not None:
         if len(z) < 2:
             raise WganError("--interpolate walks from image to image, and there is only one", "give -n 2 or more")

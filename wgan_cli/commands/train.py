@@ -69,9 +69,7 @@ def train(
         state.restore(checkpoint)
         _check_not_finished(run, state)
         if wanted.optim.decay != "none" and state.recipe.steps != checkpoint.recipe.steps:
-            tell(
-                f"the lr now falls to zero at step {state.recipe.steps:,}, not {checkpoint.recipe.steps:,}: it rises first"
-            )
+            tell(f"the lr rises again: its end is now step {state.recipe.steps:,}, not {checkpoint.recipe.steps:,}")
     tell(_plan(state, dataset.origin))
     if dry_run:
         tell("dry run: everything is in order, nothing was written")

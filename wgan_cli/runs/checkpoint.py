@@ -113,7 +113,7 @@ def _no_checkpoint(path: Path) -> WganError:
 
 def _damaged(path: Path) -> WganError:
     return WganError(
-        f"{path} is cut off or damaged", "use another one; a run continues from the one before if this is deleted"
+        f"{path} is cut off or damaged", "use another one; without this file a run continues from the one before"
     )
 
 

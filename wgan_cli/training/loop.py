@@ -37,7 +37,7 @@ def train(state: TrainingState, run: RunDir, stop: StopRequest, watch: Watch) ->
     """
     recipe = state.recipe
 
-    # 1. Clear up after a process that was killed; open the logs where the run stands: at its start, or at the step that it continues from.
+    # 1. Clear up after a process that was killed, and open the logs at the step where the run stands.
     run.remove_leftovers()
     metrics = MetricsLog(run.metrics_file)
     metrics.rewind(state.step)
