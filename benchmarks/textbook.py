@@ -20,8 +20,8 @@ from wgan_cli.networks.layers import PiecewiseLinear
 from wgan_cli.recipe import Recipe
 
 
-class Digits(Dataset):
-    """The same images as torchvision.datasets.MNIST would give them: a PIL image through the transforms, and a label."""
+class MnistLike(Dataset):
+    """Images as torchvision.datasets.MNIST gives them: a PIL image through the transforms, and a label."""
 
     def __init__(self, images: ImageSet, transform=None) -> None:
         self.data = images.images[:, 0]  # (N, H, W) uint8
@@ -42,7 +42,7 @@ class Digits(Dataset):
 def make_loader(images: ImageSet, batch_size: int) -> DataLoader:
     """Shuffled batches. The last, smaller one is left out, so that an iteration is as much work on both sides."""
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.5], [0.5])])
-    return DataLoader(Digits(images, transform), batch_size=batch_size, shuffle=True, num_workers=0, drop_last=True)
+    return DataLoader(MnistLike(images, transform), batch_size=batch_size, shuffle=True, num_workers=0, drop_last=True)
 
 
 def plain_copy(network: nn.Module) -> nn.Module:
@@ -56,7 +56,7 @@ def plain_copy(network: nn.Module) -> nn.Module:
 
 def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, device: torch.device) -> Tensor:
     alpha = torch.rand(real.size(0), 1, 1, 1, device=device)
-    interpolates = (alpha * real + (1 - alpha) * fake).requires_grad_(True)
+    interpolates = (alpha * real + (1 - alpha) * fake.detach()).requires_grad_(True)
     scores = critic(interpolates)
     gradients = torch.autograd.grad(
         outputs=scores,
@@ -71,9 +71,21 @@ def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, device: torc
 
 
 def train(
-    generator: nn.Module, critic: nn.Module, loader: DataLoader, recipe: Recipe, device: torch.device, amp: str
+    generator: nn.Module,
+    critic: nn.Module,
+    loader: DataLoader,
+    recipe: Recipe,
+    device: torch.device,
+    amp: str,
+    detach: bool,
 ) -> Iterator[None]:
-    """Train for ever, and yield after each step of the generator. amp: "off", or "bf16" for autocast."""
+    """Train for ever, and yield after each step of the generator.
+
+    Args:
+        amp: "off", or "bf16" for autocast.
+        detach: stop the critic's loss at the fakes, as the paper has it. Many scripts do not, and throw away what the
+            generator is then taught.
+    """
     of_generator, of_critic = recipe.optim.generator, recipe.optim.critic
     optimizer_g = torch.optim.Adam(generator.parameters(), lr=of_generator.lr, betas=of_generator.betas)
     optimizer_d = torch.optim.Adam(critic.parameters(), lr=of_critic.lr, betas=of_critic.betas)
@@ -88,7 +100,7 @@ def train(
             optimizer_d.zero_grad()
             with torch.autocast(device.type, torch.bfloat16, enabled=amp == "bf16"):
                 z = torch.randn(real.size(0), latent_dim, device=device)
-                fake = generator(z).detach()
+                fake = generator(z).detach() if detach else generator(z)
                 real_validity = critic(real)
                 fake_validity = critic(fake)
                 penalty = gradient_penalty(critic, real, fake, device)
