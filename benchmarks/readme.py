@@ -29,11 +29,12 @@ def section(result: dict[str, Any]) -> str:
             times = f"**{ratio['median']:.2f}** ({ratio['min']:.2f} to {ratio['max']:.2f})"
             lines.append(f"| {case['case']} | {', then '.join(formats)} | {before:,.0f} | {now:,.0f} | {times} |")
     machine, versions = result["machine"], result["versions"]
+    batch, rounds = result["cases"][0]["batch_size"], result["settings"]["rounds"]
     lines += [
         "",
-        f"Critic iterations a second at batch {result['cases'][0]['batch_size']}, generator steps included: medians and",
-        f"spread over {result['settings']['rounds']} rounds in turns on {machine['device_name']} with {machine['threads']}",
-        f"threads, torch {versions['torch']}, Python {versions['python']}, {result['date'][:10]}.",
+        f"Critic iterations a second at batch {batch}, generator steps included: medians and spread over {rounds} rounds",
+        f"in turns on {machine['device_name']} with {machine['threads']} threads, torch {versions['torch']},",
+        f"Python {versions['python']}, {result['date'][:10]}.",
     ]
     return "\n".join(lines)
 
