@@ -32,7 +32,7 @@ def section(result: dict[str, Any]) -> str:
     batch, rounds = result["cases"][0]["batch_size"], result["settings"]["rounds"]
     lines += [
         "",
-        f"Critic iterations a second at batch {batch}, generator steps included: medians and spread over {rounds} rounds",
+        f"Critic iterations a second at batch {batch}, generator steps included; median and spread of {rounds} rounds",
         f"in turns on {machine['device_name']} with {machine['threads']} threads, torch {versions['torch']},",
         f"Python {versions['python']}, {result['date'][:10]}.",
     ]
