@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from wgan_cli.data import SOURCES, ImageSet, default_data_root, load_images, native_shape
+from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
 
@@ -36,6 +37,60 @@ def test_first_takes_images_with_their_labels(asked, kept):
     part = whole.first(asked)
     assert torch.equal(part.images, whole.images[:kept]) and torch.equal(part.labels, whole.labels[:kept])
     assert part.class_names == whole.class_names and part.origin == whole.origin
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names", "labels"),
+    [
+        (None, ("3", "a", "b", "8"), [0, 1, 2, 3, 0, 1, 2, 3]),
+        (["b", "a"], ("b", "a"), [1, 0, 1, 0]),
+        ([2], ("b",), [0, 0]),
+        ([3], ("3",), [0, 0]),  # a class's name before a class's number
+        (["8", 0], ("8", "3"), [1, 0, 1, 0]),
+        ([8, 1], ("8", "a"), [1, 0, 1, 0]),
+    ],
+)
+def test_only_some_classes_by_name_or_number_numbered_anew(wanted, names, labels):
+    pixels = torch.arange(8, dtype=torch.uint8).reshape(8, 1, 1, 1).expand(8, 1, 8, 8)
+    whole = ImageSet(pixels, torch.arange(8) % 4, ("3", "a", "b", "8"), "made up")
+    part = whole.only(wanted)
+    assert part.class_names == names and part.labels.tolist() == labels and part.labels.dtype == torch.int64
+    for image, label in zip(part.images[:, 0, 0, 0].tolist(), part.labels.tolist(), strict=True):
+        assert whole.class_names[image % 4] == names[label], "each image keeps its own class"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message", "hint"),
+    [
+        (["cta"], "'cta', and there is no such class", "did you mean `cat`? Classes: cat, dog"),
+        ([2], "2, and there is no such class", "Classes: cat, dog"),
+        ([-1], "-1, and there is no such class", "Classes: cat, dog"),
+        (["cat", 0], "cat twice", "once"),
+    ],
+)
+def test_a_class_that_is_not_there_is_named(wanted, message, hint):
+    whole = ImageSet(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.arange(2), ("cat", "dog"), "")
+    with pytest.raises(WganError) as caught:
+        whole.only(wanted)
+    assert message in caught.value.message and hint in caught.value.hint
+
+
+def test_classes_of_a_set_without_any():
+    whole = ImageSet(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.zeros(2).long(), (), "")
+    with pytest.raises(WganError) as caught:
+        whole.only([0])
+    assert "leave out `data.classes`" in caught.value.hint
+
+
+@pytest.mark.parametrize("classes", [[3, 8], ["3", "8"], [8]])
+def test_classes_of_a_named_set_with_a_limit(classes, told):
+    settings = DataSettings(source="digits", classes=classes, limit=50)
+    loaded = load_images(settings, Path("nowhere"), told.append)
+    assert loaded.class_names == tuple(map(str, classes)) and len(loaded) == 50
+    assert loaded.shape == native_shape(settings)
+    whole = load_images(DataSettings(source="digits"), Path("nowhere"), told.append)
+    first = next(index for index, label in enumerate(whole.labels) if str(label.item()) in loaded.class_names)
+    assert torch.equal(loaded.images[0], whole.images[first])
 
 
 @pytest.mark.parametrize("size", [4, 12])

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from wgan_cli.data import DeviceFeed, ImageSet
+from wgan_cli.data import DeviceFeed, ImageSet, memory
+from wgan_cli.data import feed as feed_module
+from wgan_cli.data.feed import make_feed
+from wgan_cli.data.memory import free_memory
+from wgan_cli.data.stream import StreamFeed
+from wgan_cli.recipe.data_settings import DataSettings
 
 CPU = torch.device("cpu")
 
@@ -96,3 +101,47 @@ def test_a_set_smaller_than_a_batch_is_repeated(count):
         assert len(labels) == 8
         times = [labels.count(number) for number in range(count)]
         assert min(times) >= 8 // count and max(times) <= -(-8 // count)
+
+
+def made(limit: str | None, free: int | None = 10**9, monkeypatch=None):
+    """The feed of 12 images of 16 bytes each."""
+    if monkeypatch is not None:
+        monkeypatch.setattr(feed_module, "free_memory", lambda device: free)
+    return make_feed(numbered(12), DataSettings(memory_limit=limit), 4, 0, CPU)
+
+
+@pytest.mark.parametrize(
+    ("limit", "kind"), [("192", DeviceFeed), ("191", StreamFeed), ("1KB", DeviceFeed), (None, DeviceFeed)]
+)
+def test_the_memory_limit_decides_which_feed_serves(limit, kind):
+    feed = made(limit)
+    assert type(feed) is kind
+    assert (len(feed), feed.batch_size) == (12, 4)
+    assert shown(feed, 3) == shown(feed_of(12, 4), 3)
+    feed.close()
+
+
+@pytest.mark.parametrize(("free", "kind"), [(384, DeviceFeed), (383, StreamFeed), (None, DeviceFeed)])
+def test_without_a_limit_half_of_what_is_free_may_be_used(monkeypatch, free, kind):
+    assert type(made(None, free, monkeypatch)) is kind
+
+
+def test_a_feed_says_what_became_of_the_images(monkeypatch):
+    assert made("1KB").why == "192 bytes kept on cpu"
+    assert made("100").why == "streamed: 192 bytes are more than data.memory_limit, 100 bytes"
+    assert "half of the free memory" in made(None, 100, monkeypatch).why
+
+
+def test_free_memory_is_less_than_any_machine_has():
+    free = free_memory(CPU)
+    assert free is None or 10**6 < free < 10**14
+
+
+def test_a_containers_limit_counts_where_it_is_lower(monkeypatch, tmp_path):
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    (tmp_path / "memory.stat").write_text("anon 300000\nfile 7000000\n")
+    for limit, free in (("1000000", 700_000), ("200000", 0)):
+        (tmp_path / "memory.max").write_text(f"{limit}\n")
+        assert free_memory(CPU) == free
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_memory(CPU) == memory._of_machine()

@@ -53,6 +53,15 @@ def problem(values: dict, *settings: str) -> WganError:
         ({"model": {"latent_dim": 5}}, "`model.name`", "mlp, dcgan"),
         ({"model": {"name": "mlp", "generator": {"widths": [8, "a"]}}}, "`model.generator.widths[1]` to 'a'", "hidden"),
         ({"model": {"name": "mlp", "generator": {"widths": []}}}, "`model.generator.widths` to []", "hidden layers"),
+        ({"data": {"classes": [3, 1.5]}}, "`data.classes` holds 1.5", "by number or name"),
+        ({"data": {"classes": [True]}}, "`data.classes` holds True", "by number or name"),
+        ({"data": {"classes": []}}, "`data.classes` to []", "only these"),
+        ({"data": {"memory_limit": "much"}}, "`data.memory_limit` is 'much'", "500MB or 2GB"),
+        ({"data": {"memory_limit": [1]}}, "`data.memory_limit` is [1]", "500MB or 2GB"),
+        ({"data": {"source": "folder"}}, "`data.path` is not set", "--set data.path=photos"),
+        ({"data": {"path": "photos"}}, "`data.path` is only for `data.source: folder`", "set `data.source` to folder"),
+        ({"data": {"channels": 3}}, "`data.channels` is only for `data.source: folder`", "`data.source` to folder"),
+        ({"data": {"augment": {"miror": True}}}, "not a setting of data.augment", "did you mean `mirror`?"),
         ({"model": None}, "`model`", ""),
         ({"name": 5}, "`name` to 5", "run folder"),
         ({1: 2}, "`1`", ""),
@@ -81,6 +90,7 @@ def test_missing_section_is_named():
         ("model.name=mpl", "`model.name`"),
         ("optm.critic.lr=1", "`optm`"),
         ("batch_size.more=1", "`batch_size`"),
+        ("data.diff_augment=[colour]", "`data.diff_augment[0]`"),
     ],
 )
 def test_blame_goes_to_set_when_it_is_to_blame(setting, named):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from pydantic import ValidationError
 
 from wgan_cli.data import ImageSet, native_shape
@@ -30,15 +31,32 @@ def load(tmp_path):
     return call
 
 
+def command_of(name: str) -> list[str]:
+    """The command that a packaged recipe opens with; behind two spaces stands what it is for."""
+    first_line = recipe_path(name).read_text(encoding="utf-8").splitlines()[0]
+    assert first_line.startswith("# wgan train")
+    return shlex.split(first_line.removeprefix("# ").partition("  ")[0])
+
+
+def settings_of(name: str) -> list[str]:
+    """What that command sets: whose images, for a recipe that cannot know."""
+    words = command_of(name)
+    return [value for option, value in zip(words, words[1:], strict=False) if option == "--set"]
+
+
 @pytest.mark.parametrize("name", recipe_names())
 def test_packaged_recipe_loads_and_its_dump_loads_back(name):
-    recipe = load_recipe(name)
+    recipe = load_recipe(name, settings_of(name))
     assert recipe.name == name
     assert recipe_from_dict(parse_yaml(dump_yaml(recipe.as_dict()), "dump"), "dump") == recipe
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_packaged_recipe_opens_with_a_command_that_trains_it(name, wgan, monkeypatch):
+def test_packaged_recipe_opens_with_a_command_that_trains_it(name, wgan, tmp_path, monkeypatch):
+    folder = tmp_path / "photos"  # which a command may name
+    folder.mkdir()
+    Image.new("RGB", (9, 7), "red").save(folder / "one.png")
+
     def blank(wanted, data_root, notify):
         shape = native_shape(wanted)
         pixels = torch.zeros(16, shape.channels, shape.size, shape.size, dtype=torch.uint8)
@@ -46,12 +64,15 @@ def test_packaged_recipe_opens_with_a_command_that_trains_it(name, wgan, monkeyp
         return ImageSet(pixels, torch.zeros(16, dtype=torch.int64), names, "blank images")
 
     monkeypatch.setattr("wgan_cli.data.load_images", blank)
-    first_line = recipe_path(name).read_text(encoding="utf-8").splitlines()[0]
-    assert first_line.startswith("# wgan train")
-    command = shlex.split(first_line.removeprefix("# ").partition("  ")[0])  # behind two spaces: what it is for
-    result = wgan(*command[1:], "--dry-run")
+    result = wgan(*command_of(name)[1:], "--dry-run")
     assert result.status == 0, result.stderr
     assert result.stderr.startswith(f"{name}: ")
+
+
+def test_a_recipe_for_your_own_images_asks_for_them():
+    with pytest.raises(WganError, match="folder_dcgan.yaml: `data.path` is not set") as caught:
+        load_recipe("folder_dcgan")
+    assert "--set data.path=" in caught.value.hint
 
 
 def test_there_are_recipes_for_the_offline_start_and_mnist():

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wgan_cli.commands.options import Json, example
+from wgan_cli.commands.inspect_data import inspect_data, is_data
+from wgan_cli.commands.options import DataRoot, Json, example
 from wgan_cli.errors import WganError
 
 if TYPE_CHECKING:
@@ -17,13 +19,18 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    what: Annotated[str, typer.Argument(metavar="RUN|CKPT|RECIPE", help="What to look into.")],
+    what: Annotated[str, typer.Argument(metavar="RUN|CKPT|RECIPE|FOLDER|SET", help="What to look into.")],
     as_json: Json = False,
-    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw a run's curves.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw a run's curves, or some of the images.")
+    ] = None,
+    data_root: DataRoot = None,
 ) -> None:
-    """Show what is inside a run, a checkpoint or a recipe."""
+    """Show what is inside a run, a checkpoint, a recipe, or a folder, archive or named set of images."""
     from wgan_cli.console import data, say
 
+    if is_data(what):
+        return inspect_data(what, data_root, as_json, plot)
     facts = _facts(what)
     if plot is not None:
         _plot(facts, plot)
@@ -32,6 +39,7 @@ def inspect(
         data().print(json.dumps(asdict(facts)), soft_wrap=True)
     else:
         {"run": _show_run, "checkpoint": _show_checkpoint, "recipe": _show_recipe}[facts.kind](facts)
+    return None
 
 
 inspect.__doc__ += "\n\n" + example(
@@ -39,6 +47,7 @@ inspect.__doc__ += "\n\n" + example(
     "wgan inspect runs/digits_dcgan/G.pth",
     "wgan inspect cifar10_dcgan",
     "wgan inspect runs/digits_dcgan --json",
+    "wgan inspect photos --plot photos.png",
 )
 
 
@@ -48,12 +57,12 @@ def _facts(what: str) -> RunFacts | CheckpointFacts | RecipeFacts:
     from wgan_cli.recipe import load_recipe, recipe_names
 
     path = Path(what)
-    if path.is_dir():
+    if os.path.isdir(what):  # unlike Path, it takes names of any length
         return inspect_run(path)
-    if path.suffix.lower() in (".yaml", ".yml") or (what in recipe_names() and not path.exists()):
+    if path.suffix.lower() in (".yaml", ".yml") or (what in recipe_names() and not os.path.exists(what)):
         recipe = load_recipe(what)
         return inspect_recipe(recipe, native_shape(recipe.data))
-    if not path.exists() and path.suffix == "" and len(path.parts) == 1:
+    if not os.path.exists(what) and path.suffix == "" and len(path.parts) == 1:
         load_recipe(what)  # says which names are near
     return inspect_checkpoint(path)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+from itertools import pairwise
 from typing import Annotated
 
 import typer
@@ -29,7 +31,7 @@ def recipes(
         return
     by_paper: dict[str, list[str]] = {}
     for each in recipe_names():
-        recipe = load_recipe(each)
+        recipe = load_recipe(each, _settings_of_its_command(each))
         length = f"{recipe.steps:,} steps" if recipe.steps else f"{recipe.epochs:g} epochs"
         line = f"  {each:<18} {recipe.data.source:<14} {recipe.model.name:<7} {length:<13} {_purpose(each)}"
         by_paper.setdefault(f"{recipe.objective.name}: {recipe.objective.paper}", []).append(line.rstrip())
@@ -43,7 +45,16 @@ recipes.__doc__ += "\n\n" + example("wgan recipes", "wgan recipes mnist_dcgan > 
 
 def _purpose(name: str) -> str:
     """What a recipe says of itself on its first line, behind the command."""
+    return re.split(r"\s{2,}", _first_line(name), maxsplit=1)[-1]
+
+
+def _settings_of_its_command(name: str) -> list[str]:
+    """What the command on a recipe's first line sets, for a recipe that says nothing of whose images."""
+    words = shlex.split(_first_line(name).partition("  ")[0])
+    return [value for option, value in pairwise(words) if option == "--set"]
+
+
+def _first_line(name: str) -> str:
     from wgan_cli.recipe import recipe_path
 
-    first = recipe_path(name).read_text(encoding="utf-8").partition("\n")[0]
-    return re.split(r"\s{2,}", first, maxsplit=1)[-1]
+    return recipe_path(name).read_text(encoding="utf-8").partition("\n")[0]

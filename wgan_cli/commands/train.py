@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,7 +125,7 @@ def _plan(state: TrainingState, origin: str) -> str:
     sizes = " + ".join(f"{role} {sum(p.numel() for p in net.parameters()):,}" for role, net in state.networks.items())
     number_format = "float32" if recipe.amp == "off" else recipe.amp
     return (
-        f"{recipe.name}: {len(state.feed.labels):,} images of {state.image} ({origin})\n"
+        f"{recipe.name}: {len(state.feed):,} images of {state.image} ({origin}; {state.feed.why})\n"
         f"{recipe.objective.name} on {state.device} in {number_format}, {recipe.steps:,} steps of "
         f"{state.images_per_step:,} images, {sizes} parameters"
     )
@@ -149,7 +150,7 @@ def _train(
         tell(f"  {term}: {meaning}")
 
     stop = StopRequest(minutes)
-    with stop.on_signals(), make_watch(state.step, state.recipe.steps, quiet) as watch:
+    with closing(state.feed), stop.on_signals(), make_watch(state.step, state.recipe.steps, quiet) as watch:
         train_loop(state, run, stop, watch)
 
     if state.step < state.recipe.steps:

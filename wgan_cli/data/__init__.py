@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from wgan_cli.data import cifar, digits, mnist_like
+from wgan_cli.data import cifar, digits, folder, mnist_like
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.feed import DeviceFeed
 from wgan_cli.recipe import ImageShape
@@ -17,18 +17,34 @@ from wgan_cli.recipe.data_settings import DataSettings
 __all__ = ["SOURCES", "DeviceFeed", "ImageSet", "Source", "default_data_root", "load_images", "native_shape"]
 
 
-class Source(NamedTuple):
-    """How a source is read, and the shape of its images before any resizing."""
+Load = Callable[[DataSettings, Path, Callable[[str], None]], ImageSet]
 
-    load: Callable[[DataSettings, Path, Callable[[str], None]], ImageSet]
-    shape: ImageShape
+
+class Source(NamedTuple):
+    """How a source is read, its `classes` only, and the shape of those images before any resizing."""
+
+    load: Load
+    shape: Callable[[DataSettings], ImageShape]
+
+
+def _named(load: Load, shape: ImageShape) -> Source:
+    """A set whose shape is known, and which is read whole before classes are chosen."""
+
+    def load_classes(settings: DataSettings, data_root: Path, notify: Callable[[str], None]) -> ImageSet:
+        return load(settings, data_root, notify).only(settings.classes)
+
+    def shape_of_classes(settings: DataSettings) -> ImageShape:
+        return shape if settings.classes is None else replace(shape, num_classes=len(settings.classes))
+
+    return Source(load_classes, shape_of_classes)
 
 
 SOURCES = {
-    "digits": Source(digits.load, ImageShape(28, 1, 10)),
-    "mnist": Source(mnist_like.load, ImageShape(28, 1, 10)),
-    "fashion_mnist": Source(mnist_like.load, ImageShape(28, 1, 10)),
-    "cifar10": Source(cifar.load, ImageShape(32, 3, 10)),
+    "digits": _named(digits.load, ImageShape(28, 1, 10)),
+    "mnist": _named(mnist_like.load, ImageShape(28, 1, 10)),
+    "fashion_mnist": _named(mnist_like.load, ImageShape(28, 1, 10)),
+    "cifar10": _named(cifar.load, ImageShape(32, 3, 10)),
+    "folder": Source(folder.load, folder.shape),
 }
 
 
@@ -37,7 +53,7 @@ def load_images(settings: DataSettings, data_root: Path, notify: Callable[[str],
 
     Args:
         notify: called with one line whenever there is something to tell: a download, an unusual number of images.
-    Returns: the first `limit` images, at `image_size`.
+    Returns: the first `limit` images of `classes`, at `image_size`.
     Raises: WganError where the set cannot be had or is broken.
     """
     images = SOURCES[settings.source].load(settings, data_root, notify)
@@ -45,8 +61,11 @@ def load_images(settings: DataSettings, data_root: Path, notify: Callable[[str],
 
 
 def native_shape(settings: DataSettings) -> ImageShape:
-    """The shape that `load_images` will return, `image_size` included, without reading anything."""
-    shape = SOURCES[settings.source].shape
+    """The shape that `load_images` will return, `image_size` included, without decoding anything.
+
+    Raises: WganError where a folder of images is missing or empty.
+    """
+    shape = SOURCES[settings.source].shape(settings)
     return replace(shape, size=settings.image_size or shape.size)
 
 

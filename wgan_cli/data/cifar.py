@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor
 
 from wgan_cli.data.dataset import ImageSet, tell_odd_count
 from wgan_cli.data.download import fetch
+from wgan_cli.data.folder import in_threads
+from wgan_cli.data.pack import Facts, Pack, Rows, cached_pack, pack_key, packs_folder, told_now_and_then
 from wgan_cli.errors import WganError, why_file_failed
 from wgan_cli.recipe.data_settings import DataSettings
 
@@ -85,8 +87,7 @@ def _broken_batch(folder: Path) -> WganError:
 
 
 def _read_folders(folder: Path, settings: DataSettings, notify: Callable[[str], None]) -> ImageSet:
-    paths: list[Path] = []
-    labels: list[int] = []
+    files: list[tuple[os.DirEntry, int]] = []
     parts = PARTS[settings.split]
     class_names = _class_names(folder / parts[0])
     for part in parts:
@@ -95,23 +96,44 @@ def _read_folders(folder: Path, settings: DataSettings, notify: Callable[[str], 
                 f"{folder / part} has other class folders than {folder / parts[0]}", "give both the same ten folders"
             )
         listed = [
-            (rank, label, path)
+            (rank, label, file)
             for label, name in enumerate(class_names)
-            for rank, path in enumerate(_listed(folder / part / name, os.path.isfile))
+            for rank, file in enumerate(_listed(folder / part / name, os.DirEntry.is_file))
         ]
         listed.sort()  # one of each class in turn, so that `limit` keeps all classes
-        paths += [path for _, _, path in listed]
-        labels += [label for _, label, _ in listed]
+        files += [(file, label) for _, label, file in listed]
         tell_odd_count(f"{folder / part}'s folders", len(listed), STANDARD_COUNTS[part], notify)
-    if not paths:
+    if not files:
         raise WganError(f"{folder / parts[0]} holds no images", "put JPEG or PNG files into its class folders")
-    images = torch.from_numpy(_decode_all(paths[: settings.limit]))  # (N, 32, 32, 3)
+    if settings.classes is None:  # else the first ones are only known once classes are chosen
+        files = files[: settings.limit]
+    pack = _pack(folder, files, settings, notify)
     origin = f"cifar10 {settings.split} from the images in {folder}"
-    return _image_set(images, torch.tensor(labels[: settings.limit]), class_names, origin)
+    return ImageSet(pack.images, pack.labels, tuple(class_names), origin)
+
+
+def _pack(
+    folder: Path, files: list[tuple[os.DirEntry, int]], settings: DataSettings, notify: Callable[[str], None]
+) -> Pack:
+    """The images, (N, 3, 32, 32), decoded once into the cache."""
+
+    def build(file: BinaryIO) -> tuple[Rows, Facts]:
+        rows = Rows(file, (3, IMAGE_SIZE, IMAGE_SIZE))
+        decoded = in_threads(_decode, (entry.path for entry, _ in files), THREADS, CHUNK)
+        decoded = told_now_and_then(decoded, len(files), "cifar10: decoded", notify)
+        for (_, label), pixels in zip(files, decoded, strict=True):
+            rows.add(pixels, label)
+        return rows, rows.facts()
+
+    place = ["cifar10", os.path.realpath(folder), settings.split, settings.classes is None and settings.limit]
+    statuses = [(entry.path, entry.stat()) for entry, _ in files]
+    content = [[path, status.st_size, status.st_mtime_ns] for path, status in statuses]
+    cache = packs_folder(folder.parent)
+    return cached_pack(cache, pack_key(place, content), build, len(files) * 3 * IMAGE_SIZE**2, notify)
 
 
 def _class_names(folder: Path) -> list[str]:
-    names = [path.name for path in _listed(folder, os.path.isdir)]
+    names = [entry.name for entry in _listed(folder, os.DirEntry.is_dir)]
     if len(names) != NUM_CLASSES:
         raise WganError(
             f"{folder} has {len(names)} class folders; CIFAR-10 has {NUM_CLASSES} classes",
@@ -120,40 +142,35 @@ def _class_names(folder: Path) -> list[str]:
     return names
 
 
-def _listed(folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
+def _listed(folder: Path, wanted: Callable[[os.DirEntry], bool]) -> list[os.DirEntry]:
     """Whatever is wanted in a folder, sorted by name; hidden files belong to the system."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(Path(entry) for entry in entries if not entry.name.startswith(".") and wanted(entry.path))
+            shown = [entry for entry in entries if not entry.name.startswith(".") and wanted(entry)]
+            return sorted(shown, key=lambda entry: entry.name)
     except OSError as error:
         raise WganError(f"cannot read {folder}: {why_file_failed(error)}", "make the folder readable") from error
 
 
-def _decode_all(paths: Sequence[Path]) -> np.ndarray:
-    """(N, 32, 32, 3) uint8, in the order of `paths`."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        return np.concatenate(list(pool.map(_decode, [paths[i : i + CHUNK] for i in range(0, len(paths), CHUNK)])))
-
-
-def _decode(paths: Sequence[Path]) -> np.ndarray:
+def _decode(path: str) -> np.ndarray:
+    """(3, 32, 32) uint8."""
     from PIL import Image
 
-    pixels = np.empty((len(paths), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
-    for row, path in zip(pixels, paths, strict=True):
-        try:
-            with Image.open(path, formats=("JPEG", "PNG")) as image:
-                size = image.size
-                if size == (IMAGE_SIZE, IMAGE_SIZE):
-                    row[...] = np.asarray(image.convert("RGB"))
-        except Exception as error:  # for broken bytes PIL's decoders raise a dozen types, SyntaxError among them
-            raise WganError(
-                f"{path} is not a readable JPEG or PNG image", "replace the file or move it out of the class folder"
-            ) from error
-        if size != (IMAGE_SIZE, IMAGE_SIZE):
-            raise WganError(
-                f"{path} has {size[0]}x{size[1]} pixels; CIFAR-10's images have {IMAGE_SIZE}x{IMAGE_SIZE}",
-                f"resize it to {IMAGE_SIZE}x{IMAGE_SIZE} or move it out of the class folder",
-            )
+    pixels = None
+    try:
+        with Image.open(path, formats=("JPEG", "PNG")) as image:
+            size = image.size
+            if size == (IMAGE_SIZE, IMAGE_SIZE):
+                pixels = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+    except Exception as error:  # for broken bytes PIL's decoders raise a dozen types, SyntaxError among them
+        raise WganError(
+            f"{path} is not a readable JPEG or PNG image", "replace the file or move it out of the class folder"
+        ) from error
+    if pixels is None:
+        raise WganError(
+            f"{path} has {size[0]}x{size[1]} pixels; CIFAR-10's images have {IMAGE_SIZE}x{IMAGE_SIZE}",
+            f"resize it to {IMAGE_SIZE}x{IMAGE_SIZE} or move it out of the class folder",
+        )
     return pixels
 
 

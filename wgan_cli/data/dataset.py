@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
+from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe import ImageShape
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Decoded images in memory.
+    """Decoded images, in memory or mapped into it from a file; nobody writes to them.
 
-    images: (N, C, H, W) uint8, H = W. labels: (N,) int64, each in [0, len(class_names)). origin: where they came from,
-    a phrase for people.
+    images: (N, C, H, W) uint8, H = W. labels: (N,) int64, each in [0, len(class_names)), or all 0 where there are no
+    classes. origin: where they came from, a phrase for people.
     """
 
     images: Tensor
@@ -37,12 +38,53 @@ class ImageSet:
         """Only the first `count` images; all of them where count is None."""
         return self if count is None else replace(self, images=self.images[:count], labels=self.labels[:count])
 
+    def only(self, classes: Sequence[int | str] | None) -> ImageSet:
+        """Only the images of some classes, by name or number, numbered anew in that order; all where classes is None.
+
+        Raises: WganError where there is no such class.
+        """
+        if classes is None:
+            return self
+        chosen = chosen_classes(self.class_names, classes)
+        new_number = torch.full((len(self.class_names),), -1, dtype=torch.int64)
+        new_number[chosen] = torch.arange(len(chosen))
+        labels = new_number[self.labels]
+        kept = labels >= 0
+        names = tuple(self.class_names[number] for number in chosen)
+        return replace(self, images=self.images[kept], labels=labels[kept], class_names=names)
+
     def resized(self, size: int | None, chunk: int = 4096) -> ImageSet:
         """All images as size x size pixels, smoothed where they shrink; unchanged where size is None."""
         if size is None or size == self.images.shape[-1]:
             return self
         parts = [transforms.resize(part, [size, size], antialias=True) for part in self.images.split(chunk)]
         return replace(self, images=torch.cat(parts))
+
+
+def chosen_classes(class_names: Sequence[str], wanted: Sequence[int | str] | None) -> list[int]:
+    """Numbers of the wanted classes, in their order; of all where wanted is None.
+
+    A word, or a number that is a class's name, means the class of that name; any other number counts from 0.
+    Raises: WganError where there is no such class, or one is named twice.
+    """
+    if wanted is None:
+        return list(range(len(class_names)))
+    chosen: list[int] = []
+    for word in wanted:
+        if str(word) in class_names:
+            number = class_names.index(str(word))
+        elif isinstance(word, int) and 0 <= word < len(class_names):
+            number = word
+        else:
+            named = f"Classes: {', '.join(class_names)}" if class_names else "leave out `data.classes`"
+            raise WganError(
+                f"`data.classes` names {word!r}, and there is no such class",
+                f"{did_you_mean(str(word), class_names)}{named}",
+            )
+        if number in chosen:
+            raise WganError(f"`data.classes` names {class_names[number]} twice", "name each class once")
+        chosen.append(number)
+    return chosen
 
 
 def tell_odd_count(what: str, count: int, standard: int, notify: Callable[[str], None]) -> None:

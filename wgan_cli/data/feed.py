@@ -1,45 +1,68 @@
-"""From images in memory to batches on the device."""
+"""From a set of images to batches on the device."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.recipe.seeds import derived_seed
+from wgan_cli.data.memory import free_memory
+from wgan_cli.data.order import DataOrder, to_unit_range
+from wgan_cli.data.stream import StreamFeed
+from wgan_cli.recipe.data_settings import DataSettings, parse_bytes
+
+DEFAULT_SHARE = 0.5  # of the free memory; the rest is for networks and activations
 
 
-class DeviceFeed:
-    """The whole set as uint8 on the device; each batch is one gather there.
+class Feed(Protocol):
+    """Batches without end, in an order that follows from data, batch size and seed. Its len() is the number of images.
 
-    An epoch shows every image at most once, in an order that depends on (seed, epoch) alone, and leaves out what does
-    not fill a last batch. A set smaller than a batch is repeated until it fills one.
+    why: what became of the images and for what reason, a phrase for people.
     """
 
-    def __init__(self, dataset: ImageSet, batch_size: int, seed: int, device: torch.device) -> None:
-        self.images = dataset.images.to(device)  # (N, C, H, W) uint8
-        self.labels = dataset.labels.to(device)  # (N,) int64
-        self.batch_size = batch_size
-        self.seed = seed
-        self._start_epoch(0)
+    batch_size: int
+    why: str
 
-    def _start_epoch(self, epoch: int) -> None:
-        count = len(self.labels)
-        repeats = -(-self.batch_size // count)
-        order = torch.Generator().manual_seed(derived_seed(self.seed, "data order", epoch))
-        # Drawn on the host, so that every device sees the same order.
-        self.order = torch.cat([torch.randperm(count, generator=order) for _ in range(repeats)]).to(self.labels.device)
-        self.epoch = epoch
-        self.cursor = 0
+    def __len__(self) -> int: ...
 
     def next(self) -> tuple[Tensor, Tensor]:
         """The next batch: images (batch_size, C, H, W) float32 in [-1, 1] and labels (batch_size,) int64."""
-        if self.cursor + self.batch_size > len(self.order):
-            self._start_epoch(self.epoch + 1)
-        chosen = self.order[self.cursor : self.cursor + self.batch_size]
-        self.cursor += self.batch_size
-        real = self.images[chosen].float().div_(127.5).sub_(1)
-        return real, self.labels[chosen]
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the feed stands: `epoch` and `cursor`."""
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go to where another feed of the same data, batch size and seed stood, of whatever kind."""
+
+    def close(self) -> None:
+        """End what runs beside the program; nothing is lost, and the feed may be used again."""
+
+
+class DeviceFeed:
+    """The whole set as uint8 on the device; each batch is one gather there."""
+
+    def __init__(self, dataset: ImageSet, batch_size: int, seed: int, device: torch.device, why: str = "") -> None:
+        self.images = dataset.images.to(device)  # (N, C, H, W) uint8
+        self.labels = dataset.labels.to(device)  # (N,) int64
+        self.batch_size = batch_size
+        self.why = why
+        self._order = DataOrder(len(dataset), batch_size, seed)
+        self.load_state_dict({"epoch": 0, "cursor": 0})
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def next(self) -> tuple[Tensor, Tensor]:
+        """The next batch: images (batch_size, C, H, W) float32 in [-1, 1] and labels (batch_size,) int64."""
+        epoch, start = self._order.batch_from(self.epoch, self.cursor)
+        if epoch != self.epoch:
+            self._start_epoch(epoch)
+        self.cursor = start + self.batch_size
+        chosen = self.order[start : self.cursor]
+        # On a CPU seven times as fast as images[chosen], which gathers number by number.
+        return to_unit_range(self.images.index_select(0, chosen)), self.labels.index_select(0, chosen)
 
     def state_dict(self) -> dict[str, int]:
         """Where the feed stands: a few numbers, for the order follows from them."""
@@ -49,3 +72,34 @@ class DeviceFeed:
         """Go to where another feed of the same data and seed stood."""
         self._start_epoch(state["epoch"])
         self.cursor = state["cursor"]
+
+    def close(self) -> None:
+        """Nothing runs beside this feed."""
+
+    def _start_epoch(self, epoch: int) -> None:
+        self.order = self._order.of_epoch(epoch).to(self.labels.device)
+        self.epoch = epoch
+
+
+def make_feed(dataset: ImageSet, settings: DataSettings, batch_size: int, seed: int, device: torch.device) -> Feed:
+    """The feed that serves a set best: on the device where it fits `data.memory_limit`, else streamed.
+
+    Without that setting the limit is half of what is free on the device.
+    """
+    needed = dataset.images.numel()
+    if settings.memory_limit is not None:
+        limit, whose = parse_bytes(settings.memory_limit), "data.memory_limit"
+    else:
+        free = free_memory(device)
+        limit, whose = (None if free is None else int(DEFAULT_SHARE * free)), "half of the free memory"
+    if limit is None or needed <= limit:
+        return DeviceFeed(dataset, batch_size, seed, device, f"{_in_words(needed)} kept on {device}")
+    why = f"streamed: {_in_words(needed)} are more than {whose}, {_in_words(limit)}"
+    return StreamFeed(dataset, batch_size, seed, device, why=why)
+
+
+def _in_words(count: int) -> str:
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "KB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} bytes"

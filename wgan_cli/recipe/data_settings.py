@@ -1,20 +1,79 @@
-"""`data:` in a recipe: which images, and how many of them."""
+"""`data:` in a recipe: which images, how many of them, and what becomes of each before a network sees it."""
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from wgan_cli.recipe.base import Settings
+
+Fit = Literal["crop", "pad", "stretch", "random_crop"]
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+def parse_bytes(text: str) -> int:
+    """Read a size such as 500MB or 2GB in bytes. Raises: ValueError for anything else."""
+    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*([KMG]B|)\s*", text.upper(), re.ASCII)
+    if not found:
+        raise ValueError(f"{text!r} is no size")
+    return round(float(found[1]) * _UNITS[found[2]])
+
+
+def _checked_size(value: Any) -> Any:
+    value = str(value) if type(value) is int else value
+    try:
+        return value if value is None or parse_bytes(value) >= 0 else None
+    except (ValueError, TypeError, AttributeError):
+        raise ValueError(f"`data.memory_limit` is {value!r:.60}, no size|write for example 500MB or 2GB") from None
+
+
+def _checked_class(value: Any) -> Any:
+    if type(value) not in (int, str):  # not left to the union, whose two complaints would name neither number nor name
+        raise ValueError(
+            f"`data.classes` holds {value!r:.60}, no class|name classes by number or name, as [3, 8] or [cat, dog]"
+        )
+    return value
+
+
+class AugmentSettings(Settings):
+    """Changes of real images, drawn anew each time one is shown."""
+
+    mirror: bool = Field(False, description="flip half of them left to right")
+    random_crop: int = Field(0, ge=0, le=64, description="shift by up to so many pixels, edges repeated")
+    color_jitter: float = Field(0.0, ge=0.0, le=1.0, description="change brightness, contrast and saturation by this")
 
 
 class DataSettings(Settings):
     """Which images to learn from."""
 
-    source: Literal["digits", "mnist", "fashion_mnist", "cifar10"] = Field(
-        "digits", description="`digits` (7,000 MNIST images inside the package), or a set under --data-root"
+    source: Literal["digits", "mnist", "fashion_mnist", "cifar10", "folder"] = Field(
+        "digits", description="`digits` (inside the package), a set under --data-root, or `folder` for your own images"
     )
-    split: Literal["train", "test", "all"] = Field("train", description="which part of the set")
+    path: str | None = Field(None, min_length=1, description="of a folder, .zip or .tar; subfolders are classes")
+    split: Literal["train", "test", "all"] = Field("train", description="which part of a named set")
+    classes: tuple[Annotated[int | str, BeforeValidator(_checked_class)], ...] | None = Field(
+        None, min_length=1, description="only these, by name or number, as [3, 8]; they become 0, 1..."
+    )
     limit: int | None = Field(None, ge=1, description="take only the first so many images")
     image_size: int | None = Field(None, ge=8, le=128, description="resize to this height and width, in pixels")
+    channels: Literal[1, 3, 4] | None = Field(None, description="of a folder's images; default as they are, 1 or 3")
+    fit: Fit = Field("crop", description="how a folder's images become square")
+    on_bad_file: Literal["stop", "skip"] = Field("stop", description="when a folder holds a file that is no image")
+    memory_limit: Annotated[str | None, BeforeValidator(_checked_size)] = Field(
+        None, description="stream images that take more, such as 2GB; default half of what is free"
+    )
+    augment: AugmentSettings = AugmentSettings()
+    diff_augment: tuple[Literal["color", "translation", "cutout"], ...] = Field(
+        (), description="of real and fake alike, for small sets (Zhao et al. 2020)"
+    )
+
+    @model_validator(mode="after")
+    def _fits_source(self) -> DataSettings:
+        if self.source == "folder" and self.path is None:
+            raise ValueError("`data.path` is not set|give a folder of images: --set data.path=photos")
+        for name in ("path", "channels"):
+            if self.source != "folder" and getattr(self, name) is not None:
+                raise ValueError(f"`data.{name}` is only for `data.source: folder`|set `data.source` to folder")
+        return self

@@ -20,7 +20,7 @@ def explain_invalid(error: ValidationError, values: dict[str, Any], origin: str,
     if no_such_arm:
         keys = [*keys, "name"]
     dotted = ".".join(keys)
-    source = "--set" if any(_related(dotted, key) for key in changed) else origin
+    source = "--set" if any(_related(dotted.partition("[")[0], key) for key in changed) else origin
     known = list(section.model_fields) if section else []
 
     if kind == "extra_forbidden":

@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from wgan_cli.data.augment import make_augment
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.feed import DeviceFeed
+from wgan_cli.data.feed import Feed, make_feed
 from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Objective, build_objective
+from wgan_cli.objectives.diff_augment import with_diff_augment
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.schema import FREE_ON_RESUME, MOST_STEPS
 from wgan_cli.recipe.seeds import derived_seed
@@ -36,7 +38,7 @@ class TrainingState:
     networks: dict[str, nn.Module]
     optimizers: Optimizers
     average: ExponentialMovingAverage
-    feed: DeviceFeed
+    feed: Feed
     precision: Precision
     iterate: TrainingStep
     step: int = 0
@@ -70,7 +72,7 @@ class TrainingState:
             "terms": self.iterate.terms.state_dict(),
             "random": _random_states(self.device),
             "seconds": self.seconds,
-            "images": len(self.feed.labels),
+            "images": len(self.feed),
         }
         networks["generator"] = self.average.network.state_dict()
         return Checkpoint(self.recipe, self.image, self.class_names, self.step, networks, training, versions())
@@ -85,7 +87,7 @@ class TrainingState:
             raise WganError(
                 "this checkpoint holds only a generator", "resume a run folder, or a file of its checkpoints/"
             )
-        images = len(self.feed.labels)
+        images = len(self.feed)
         if training.get("images") != images:
             raise WganError(
                 f"the run was trained on {training.get('images')} images, and there are {images} now",
@@ -126,9 +128,12 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device) -> Training
 
     optimizers = make_optimizers(recipe, networks)
     average = ExponentialMovingAverage(networks["generator"], recipe.ema_decay)
-    feed = DeviceFeed(dataset, recipe.batch_size, recipe.seed, device)
+    feed = make_feed(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
     precision = Precision(amp, device)
-    step = TrainingStep(objective, networks, optimizers, feed, average, precision, recipe.model.latent_dim)
+    step = TrainingStep(
+        objective, networks, optimizers, feed, average, precision, recipe.model.latent_dim,
+        make_augment(recipe.data.augment, image), with_diff_augment(networks, recipe.data.diff_augment),
+    )  # fmt: skip
     return TrainingState(
         recipe, image, dataset.class_names, device, objective, networks, optimizers, average, feed, precision, step
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.data.feed import DeviceFeed
+from wgan_cli.data.feed import Feed
 from wgan_cli.objectives import Batch, Objective, Phase
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.optim import Optimizers
@@ -18,6 +18,10 @@ class TrainingStep:
     """Call it with the number of the step, from 0, and it runs one whole iteration.
 
     Nothing here waits for the device; the terms of the losses are summed there until somebody asks.
+
+    Args:
+        augment: changes real images, (N, C, H, W) to the same, before a loss sees them.
+        seen: the networks as losses see them, such as a critic that looks at augmented images; default as they are.
     """
 
     def __init__(
@@ -25,10 +29,12 @@ class TrainingStep:
         objective: Objective,
         networks: Mapping[str, nn.Module],
         optimizers: Optimizers,
-        feed: DeviceFeed,
+        feed: Feed,
         average: ExponentialMovingAverage,
         precision: Precision,
         latent_dim: int,
+        augment: Callable[[Tensor], Tensor] | None = None,
+        seen: Mapping[str, nn.Module] | None = None,
     ) -> None:
         self.objective = objective
         self.networks = networks
@@ -37,6 +43,8 @@ class TrainingStep:
         self.average = average
         self.precision = precision
         self.latent_dim = latent_dim
+        self.augment = augment
+        self.seen = networks if seen is None else seen
         self.terms = TermSums()
 
     def __call__(self, step: int) -> None:
@@ -49,13 +57,15 @@ class TrainingStep:
 
     def _batch(self, phase: Phase, iteration: int) -> Batch:
         real, labels = self.feed.next() if phase.uses_real else (None, None)
+        if real is not None and self.augment is not None:
+            real = self.augment(real)
         z = torch.randn(self.feed.batch_size, self.latent_dim, device=self.precision.device)
         return Batch(z, real, labels, iteration)
 
     def _descend(self, phase: Phase, batch: Batch) -> None:
         optimizer = self.optimizers[phase.trains]
         with self.precision.autocast():
-            loss = phase.loss(self.networks, batch)
+            loss = phase.loss(self.seen, batch)
         optimizer.zero_grad(set_to_none=True)
         self.precision.backward(loss.total)
         self.precision.step(optimizer)

@@ -1,0 +1,223 @@
+"""How fast images come: this project's feeds beside torchvision's ImageFolder and DataLoader, on the same JPEG files.
+
+    python benchmarks/feeds.py --data-root DIR [--json FILE] [--quick]
+
+DIR holds cifar10/{train,test}/CLASS/*.jpg. Each round runs all candidates one after another, in an order that turns,
+and ratios are taken within a round, so that whatever else the machine does at the time touches both sides. A batch
+counts when it lies on the device as float32 in [-1, 1], which is what ToTensor and Normalize make of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.utils.data import DataLoader
+from torchvision import transforms
+from torchvision.datasets import ImageFolder
+
+from wgan_cli.data import ImageSet, load_images
+from wgan_cli.data.feed import DeviceFeed
+from wgan_cli.data.stream import StreamFeed
+from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.runs.environment import describe_environment, resolve_device
+
+BATCH = 64
+LOADER_2, LOADER_0 = "loader, 2 workers", "loader, 0 workers"
+WARM_UP = 4  # batches that do not count: what was read ahead while others ran
+GOALS = {"resident": 50.0, "streamed": 10.0}  # times the loader with 2 workers
+GOAL_SECONDS = 1.0  # to the first batch of a second run
+
+Next = Callable[[], Any]
+
+FIRST_BATCH = """
+import time
+started = time.perf_counter()
+from pathlib import Path
+import sys, torch
+from wgan_cli.data import load_images
+from wgan_cli.data.feed import make_feed
+from wgan_cli.recipe.data_settings import DataSettings
+imported = time.perf_counter()
+folder, cache, device, limit = sys.argv[1:]
+settings = DataSettings(source="folder", path=folder, memory_limit=limit or None)
+images = load_images(settings, Path(cache), lambda text: None)
+feed = make_feed(images, settings, 64, 0, torch.device(device))
+feed.next()[0].sum().item()
+print(len(feed), time.perf_counter() - imported, time.perf_counter() - started)
+feed.close()
+"""
+
+
+def loader_batches(folder: Path, workers: int, device: torch.device) -> Iterator[Any]:
+    """What the usual script does, for ever."""
+    normalise = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)])
+    loader = DataLoader(
+        ImageFolder(folder, normalise),
+        batch_size=BATCH,
+        shuffle=True,
+        drop_last=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=device.type == "cuda",
+    )
+    while True:
+        for images, labels in loader:
+            yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+
+
+def candidates(images: ImageSet, folder: Path, device: torch.device) -> dict[str, Next]:
+    """What is compared, each as a function that gives the next batch."""
+    return {
+        "resident": DeviceFeed(images, BATCH, 0, device).next,
+        "streamed": StreamFeed(images, BATCH, 0, device).next,
+        LOADER_2: loader_batches(folder, 2, device).__next__,
+        LOADER_0: loader_batches(folder, 0, device).__next__,
+    }
+
+
+def rate(following: Next, seconds: float, device: torch.device) -> float:
+    """Images per second over about so many seconds."""
+    for _ in range(WARM_UP):
+        following()
+    _wait(device)
+    batches, started = 0, time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        for _ in range(8):
+            following()
+        batches += 8
+    _wait(device)
+    return batches * BATCH / (time.perf_counter() - started)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def measure(compared: dict[str, Next], rounds: int, seconds: float, device: torch.device) -> list[dict[str, float]]:
+    """Each candidate's rate in each round."""
+    names = list(compared)
+    results = []
+    for number in range(rounds):
+        turned = names[number % len(names) :] + names[: number % len(names)]
+        measured = {name: rate(compared[name], seconds, device) for name in turned}
+        results.append({name: measured[name] for name in names})
+    return results
+
+
+def first_batches(folder: Path, cache: Path, device: torch.device, starts: int) -> dict[str, Any]:
+    """Seconds to the first batch in new processes that find the pack made: without and with Python's imports."""
+    found: dict[str, Any] = {}
+    for name, limit in (("resident", ""), ("streamed", "1KB")):
+        runs = []
+        for _ in range(starts):
+            words = [sys.executable, "-c", FIRST_BATCH, str(folder), str(cache), str(device), limit]
+            count, seconds, whole = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
+            runs.append((float(seconds), float(whole)))
+        found[name] = {"images": int(count), **_spread("seconds", [seconds for seconds, _ in runs])}
+        found[name] |= _spread("seconds_with_imports", [whole for _, whole in runs])
+    return found
+
+
+def _spread(name: str, values: list[float]) -> dict[str, list[float]]:
+    """Median, least, greatest."""
+    return {name: [statistics.median(values), min(values), max(values)]}
+
+
+def summary(results: list[dict[str, float]]) -> dict[str, Any]:
+    """Median, least and greatest rate of each candidate, and likewise its ratio to both loaders."""
+    whole: dict[str, Any] = {}
+    for name in results[0]:
+        whole[name] = _spread("images_per_second", [result[name] for result in results])
+        for other in (LOADER_2, LOADER_0):
+            whole[name] |= _spread(f"times {other}", [result[name] / result[other] for result in results])
+    return whole
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print the tables, and whether the goals are met."""
+    console = Console(highlight=False, soft_wrap=True, width=120)
+    table = Table("candidate", title=f"{report['images']:,} JPEG files, batch {BATCH}, {report['device']}", box=None)
+    columns = {"images_per_second": "images/s", f"times {LOADER_2}": "x 2 workers", f"times {LOADER_0}": "x 0 workers"}
+    for heading in columns.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, row in report["feeds"].items():
+        table.add_row(name, *(_in_words(row[column]) for column in columns))
+    console.print(table)
+    console.print(f"pack made in {report['pack_seconds']:.1f} s, once")
+    for name, row in report["first_batch"].items():
+        console.print(
+            f"first batch of a second run, {name}: {_in_words(row['seconds'])} s, "
+            f"with imports {_in_words(row['seconds_with_imports'])} s"
+        )
+    for goal, (value, wanted, met) in report["goals"].items():
+        console.print(f"{'met   ' if met else 'MISSED'}  {goal}: {value:.3g}, wanted {wanted:g}")
+
+
+def _in_words(spread: list[float]) -> str:
+    middle, least, most = (f"{value:,.0f}" if value >= 100 else f"{value:.2f}" for value in spread)
+    return f"{middle} ({least} to {most})"
+
+
+def goals(report: dict[str, Any]) -> dict[str, tuple[float, float, bool]]:
+    """What was wanted: value, wanted value, met."""
+    found = {}
+    for name, wanted in GOALS.items():
+        value = report["feeds"][name][f"times {LOADER_2}"][0]
+        found[f"{name}, times the loader with 2 workers"] = (value, wanted, value >= wanted)
+    for name, row in report["first_batch"].items():
+        value = row["seconds"][0]
+        found[f"{name}, seconds to the first batch of {row['images']:,}"] = (value, GOAL_SECONDS, value < GOAL_SECONDS)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-root", type=Path, required=True, help="holds cifar10/{train,test}/CLASS/*.jpg")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each candidate in each round")
+    parser.add_argument("--json", type=Path, default=Path("feeds.json"))
+    parser.add_argument("--quick", action="store_true", help="10,000 images and short rounds")
+    options = parser.parse_args()
+
+    # Both parts as two classes are 60,000 files.
+    folder = options.data_root / "cifar10" / ("test" if options.quick else "")
+    rounds, seconds, starts = (3, 0.2, 1) if options.quick else (options.rounds, options.seconds, 3)
+    device = resolve_device(options.device)
+    torch.set_num_threads(1)  # on a CPU, batches this small gain nothing from more, and the loader's workers have one
+    with tempfile.TemporaryDirectory() as cache:
+        started = time.perf_counter()
+        settings = DataSettings(source="folder", path=str(folder))
+        images = load_images(settings, Path(cache), lambda text: print(text, file=sys.stderr))
+        pack_seconds = time.perf_counter() - started
+        report = {
+            "question": __doc__.splitlines()[0],
+            "environment": describe_environment(device, shlex.join(sys.argv)),
+            "device": str(device),
+            "images": len(images),
+            "pack_seconds": pack_seconds,
+            "first_batch": first_batches(folder, Path(cache), device, starts),
+        }
+        results = measure(candidates(images, folder, device), rounds, seconds, device)
+    report |= {"feeds": summary(results), "rounds": results}
+    report["goals"] = goals(report)
+    show(report)
+    options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""DiffAugment: gradients flow through it, all that a critic sees goes through it, and off it is not there."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from wgan_cli.networks import build_network
+from wgan_cli.objectives import Batch, build_objective
+from wgan_cli.objectives import diff_augment as module
+from wgan_cli.objectives.diff_augment import POLICIES, color, cutout, diff_augment, translation, with_diff_augment
+from wgan_cli.recipe import ImageShape, recipe_from_dict
+
+ALL = tuple(POLICIES)
+
+
+def noise(count: int = 6, channels: int = 3, size: int = 8, dtype=torch.float32) -> Tensor:
+    random = torch.Generator().manual_seed(0)
+    return torch.rand(count, channels, size, size, generator=random, dtype=dtype) * 2 - 1
+
+
+@pytest.fixture(autouse=True)
+def same_numbers_each_time():
+    torch.manual_seed(0)
+
+
+def test_no_policy_is_the_identity_and_wraps_nothing():
+    networks = {"generator": nn.Identity(), "critic": nn.Identity()}
+    assert with_diff_augment(networks, ()) is networks
+    images = noise()
+    state = torch.get_rng_state()
+    assert diff_augment(images, ()) is images
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("policy", [*[(name,) for name in ALL], ALL])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_each_policy_changes_images_and_keeps_their_shape(policy, channels):
+    images = noise(channels=channels)
+    before = images.clone()
+    changed = diff_augment(images, policy)
+    assert changed.shape == images.shape and changed.dtype == images.dtype
+    assert not torch.equal(changed, images)
+    assert torch.equal(images, before)
+
+
+def test_the_order_of_names_has_no_say():
+    torch.manual_seed(1)
+    forwards = diff_augment(noise(), ALL)
+    torch.manual_seed(1)
+    assert torch.equal(diff_augment(noise(), ALL[::-1]), forwards)
+
+
+def redrawn(change, seed: int = 4):
+    """The same draw in each call, so that a derivative can be measured."""
+
+    def repeated(images: Tensor) -> Tensor:
+        torch.manual_seed(seed)
+        return change(images)
+
+    return repeated
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_derivatives_are_right(name):
+    images = noise(2, 3, 4, torch.float64).requires_grad_()
+    change = redrawn(POLICIES[name])
+    assert torch.autograd.gradcheck(change, images)
+    # The penalty needs the second: of something that is not linear in the images.
+    assert torch.autograd.gradgradcheck(lambda x: change(x).pow(3), images)
+
+
+def test_colour_of_one_value_becomes_another_value():
+    """An even grey image has no saturation and no contrast, so only brightness moves it."""
+    changed = color(torch.zeros(500, 3, 4, 4))
+    assert torch.allclose(changed, changed[:, :1, :1, :1].expand_as(changed), atol=1e-6)
+    shifts = changed[:, 0, 0, 0]
+    assert -0.5 <= shifts.min() < -0.45 and 0.45 < shifts.max() <= 0.5
+
+
+def test_colour_numbers_lie_where_the_paper_has_them(monkeypatch):
+    asked = []
+    drawn = module.uniform
+    monkeypatch.setattr(module, "uniform", lambda x, low, high: (asked.append((low, high)), drawn(x, low, high))[1])
+    color(noise())
+    assert asked == [(-0.5, 0.5), (0.0, 2.0), (0.5, 1.5)]
+
+
+def test_colour_leaves_transparency_alone():
+    images = noise(channels=4)
+    assert torch.equal(color(images)[:, 3], images[:, 3])
+
+
+def test_translation_reaches_an_eighth_each_way_and_brings_in_zeros():
+    images = torch.zeros(900, 1, 16, 16)
+    images[:, :, 8, 8] = 1.0
+    moved = translation(images)
+    places = {divmod(image.argmax().item(), 16) for image in moved}
+    assert places == {(row, column) for row in range(6, 11) for column in range(6, 11)}
+    assert (moved.sum((1, 2, 3)) == 1).all()
+    ones = translation(torch.ones(300, 2, 16, 16))
+    assert set(ones.unique().tolist()) == {0.0, 1.0}
+    kept = ones[:, 0].sum((1, 2))
+    assert kept.min() == 14 * 14 and kept.max() == 16 * 16
+    assert torch.equal(ones[:, 0], ones[:, 1])
+
+
+@pytest.mark.parametrize("size", [8, 9])
+def test_cutout_takes_a_square_of_half_the_side(size):
+    holes = 1 - cutout(torch.ones(600, 2, size, size))
+    assert torch.equal(holes[:, 0], holes[:, 1])
+    rows, columns = holes[:, 0].amax(2).sum(1), holes[:, 0].amax(1).sum(1)
+    assert torch.equal(holes[:, 0].sum((1, 2)), rows * columns), "what is cut out is a rectangle"
+    side = int(size / 2 + 0.5)
+    assert rows.max() == columns.max() == side
+    assert rows.min() >= side // 2
+    assert (holes.mean(0) > 0).all(), "every pixel is hidden now and then"
+
+
+class Sum(nn.Module):
+    """A linear critic that keeps what it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.shown: list[Tensor] = []
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        self.shown.append(images.detach())
+        return self.weight * images.flatten(1).mean(1)
+
+
+class Even(nn.Module):
+    """A generator of one even image, whatever z."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.tensor(0.3))
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.value.expand(len(z), 1, 8, 8)
+
+
+def settings(**objective):
+    values = {"model": {"name": "dcgan", "latent_dim": 6, "generator": {"channels": [8]}, "critic": {"channels": [8]}}}
+    return recipe_from_dict(
+        {**values, "objective": {"name": "wgan_gp", **objective}, "batch_size": 4, "amp": "off", "steps": 5}, "a test"
+    )
+
+
+def test_real_fake_and_the_points_between_are_all_changed_and_gradients_reach_the_generator():
+    networks = {"generator": Even(), "critic": Sum()}
+    seen = with_diff_augment(networks, ("cutout",))
+    critic, generator = build_objective(settings().objective).phases
+    batch = Batch(torch.randn(500, 6), torch.full((500, 1, 8, 8), 0.3))
+    critic.loss(seen, batch)
+    generator.loss(seen, batch).total.backward()
+    both, between, fake = networks["critic"].shown
+    real, fake_beside = both.chunk(2)
+    for shown in (real, fake_beside, between, fake):
+        assert shown.eq(0).flatten(1).any(1).all(), "every image has its hole"
+    hidden = fake.eq(0).float().mean().item()
+    assert networks["generator"].value.grad.item() == pytest.approx(-(1 - hidden), abs=1e-5)
+    assert not torch.equal(real, fake_beside), "each image has its own draw"
+
+
+def test_real_and_fake_are_changed_alike():
+    """Of the same images, the changed ones have the same mean and spread, pixel by pixel."""
+    images = noise(1, 1, 8).expand(4000, -1, -1, -1)
+    real, fake = diff_augment(torch.cat([images, images]), ALL).chunk(2)
+    spread = real.std(0) / 4000**0.5
+    assert ((real.mean(0) - fake.mean(0)).abs() < 6 * spread + 1e-6).all()
+    torch.testing.assert_close(real.std(0), fake.std(0), rtol=0.1, atol=0.02)
+
+
+def test_weights_and_their_names_stay_as_they_were():
+    recipe = settings()
+    networks = {role: build_network(role, recipe, ImageShape(8, 1)) for role in ("generator", "critic")}
+    names = {role: list(network.state_dict()) for role, network in networks.items()}
+    seen = with_diff_augment(networks, ALL)
+    assert {role: list(network.state_dict()) for role, network in networks.items()} == names
+    assert seen["generator"] is networks["generator"]
+    assert [id(p) for p in seen["critic"].parameters()] == [id(p) for p in networks["critic"].parameters()]
+
+
+def test_a_recipe_turns_it_on_for_losses_alone(trainer):
+    state = trainer.prepared(
+        trainer.recipe("steps=2", "data.limit=40", "data.diff_augment=[color, translation, cutout]")
+    )
+    plain = trainer.prepared(trainer.recipe("steps=2", "data.limit=40"))
+    assert plain.iterate.seen is plain.networks
+    seen = state.iterate.seen["critic"]
+    assert seen.critic is state.networks["critic"]
+    counts = []
+    seen.register_forward_hook(lambda module, inputs, output: counts.append(len(output)))
+    for step in range(2):
+        state.iterate(step)
+    # Real and fake at once, the points between, then the generator's own phase.
+    assert counts == ([16, 8] * state.recipe.objective.n_critic + [8]) * 2
+    saved, saved_plain = state.full_checkpoint(), plain.full_checkpoint()
+    for role, weights in saved.networks.items():
+        assert list(weights) == list(saved_plain.networks[role])
+
+
+def test_it_computes_in_float32_under_bf16():
+    critic = Sum()
+    for policy in (ALL, ("cutout",)):
+        with torch.autocast("cpu", torch.bfloat16):
+            with_diff_augment({"critic": critic}, policy)["critic"](noise().bfloat16())
+    assert [shown.dtype for shown in critic.shown] == [torch.float32] * 2

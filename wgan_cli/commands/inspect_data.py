@@ -1,0 +1,114 @@
+"""`wgan inspect` for images: a folder, an archive or a named set."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wgan_cli.errors import WganError
+
+if TYPE_CHECKING:
+    from wgan_cli.data.inspection import DataFacts, DataInspection
+
+NAMED_SETS = ("digits", "mnist", "fashion_mnist", "cifar10")
+ON_SHEET = 100  # images of a contact sheet
+SHOWN = 8  # sizes, modes
+
+
+def is_data(what: str) -> bool:
+    """Whether a word names images, and not a run, a checkpoint or a recipe."""
+    path = Path(what)
+    if os.path.isdir(what):
+        from wgan_cli.runs.run_dir import is_run
+
+        return not is_run(path) and not _is_empty(path)
+    if not os.path.isfile(what):
+        return what in NAMED_SETS
+    if path.suffix.lower() in (".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz"):
+        return True
+    if path.suffix.lower() in (".pth", ".pt", ".yaml", ".yml"):
+        return False
+    try:
+        return tarfile.is_tarfile(path) or (zipfile.is_zipfile(path) and not _is_of_torch(path))
+    except OSError:
+        return False
+
+
+def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path | None) -> None:
+    """Show the facts of a set of images, and draw its contact sheet where one is wanted."""
+    from wgan_cli.console import data, say
+    from wgan_cli.data import default_data_root
+    from wgan_cli.data.inspection import inspect_folder, inspect_named_set
+
+    if sheet is not None and sheet.suffix.lower() != ".png":
+        raise WganError(f"--plot {sheet} does not end in .png", f"write --plot {sheet.stem}.png")
+    pictures = 0 if sheet is None else ON_SHEET
+    if Path(what).exists():
+        found = inspect_folder(Path(what), pictures)
+    else:
+        found = inspect_named_set(what, data_root or default_data_root(), say, pictures)
+    if sheet is not None:
+        _draw(found, sheet)
+        say(f"contact sheet: {sheet}")
+    if as_json:
+        data().print(json.dumps(asdict(found.facts)), soft_wrap=True)
+    else:
+        _show(found.facts)
+
+
+def _draw(found: DataInspection, path: Path) -> None:
+    from wgan_cli.outputs.grid import grid_tensor, near_square, save_picture
+
+    if not len(found.pictures):
+        raise WganError(f"--plot draws images, and {found.facts.name} holds none", "leave out --plot")
+    save_picture(grid_tensor(found.pictures, columns=near_square(len(found.pictures))), path)
+
+
+def _show(facts: DataFacts) -> None:
+    from rich.table import Table
+
+    from wgan_cli.console import data
+
+    rows = [
+        ("images", f"{facts.count:,} ({facts.origin})"),
+        ("classes", _counts(facts.classes, len(facts.classes)) or "none: the files lie flat"),
+        ("sizes", _counts(facts.sizes, SHOWN) or "none"),
+        ("modes", _counts(facts.modes, SHOWN) or "none"),
+    ]
+    if facts.bad_count:
+        rows.append(("bad files", f"{facts.bad_count:,}"))
+        rows += [("", f"{name}: {reason}") for name, reason in facts.bad]
+        if facts.bad_count > len(facts.bad):
+            rows.append(("", f"and {facts.bad_count - len(facts.bad):,} more"))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    data().print(table)
+
+
+def _counts(counts: dict[str, int], most: int) -> str:
+    """Names with their counts: "cat 500, dog 420"."""
+    named = [f"{name} {count:,}" for name, count in list(counts.items())[:most]]
+    return ", ".join(named + ([f"and {len(counts) - most:,} more"] if len(counts) > most else []))
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not os.listdir(folder)
+    except OSError:  # whoever reads it says why that fails
+        return False
+
+
+def _is_of_torch(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/data.pkl") for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
