@@ -147,8 +147,10 @@ def test_gradients_equal_the_textbooks(name, critic):
     expected.backward()
     for (parameter, value), other in zip(ours.named_parameters(), plain.parameters(), strict=True):
         # Absent and zero mean the same: the last bias, or all biases where the activation's second derivative is zero.
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in (value, other)]
-        torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6, msg=lambda m, n=parameter: f"{n}: {m}")
+        got, wanted = (torch.zeros_like(p) if p.grad is None else p.grad for p in (value, other))
+        # Sums of large terms that cancel, in another order: float32 keeps a thousandth of the largest gradient.
+        tolerance = 1e-6 + 1e-3 * wanted.abs().max().item()
+        torch.testing.assert_close(got, wanted, rtol=0, atol=tolerance, msg=lambda m, n=parameter: f"{n}: {m}")
 
 
 def convolution_backwards(work: Callable[[], Tensor]) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wgan_cli.commands.inspect_data import inspect_data, is_data
-from wgan_cli.commands.options import DataRoot, Json, example
+from wgan_cli.commands.options import DataRoot, Json, Settings, example
 from wgan_cli.errors import WganError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def inspect(
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw a run's curves, or some of the images.")
     ] = None,
+    settings: Settings = None,
     data_root: DataRoot = None,
 ) -> None:
     """Show what is inside a run, a checkpoint, a recipe, or a folder, archive or named set of images."""
@@ -31,7 +32,7 @@ def inspect(
 
     if is_data(what):
         return inspect_data(what, data_root, as_json, plot)
-    facts = _facts(what)
+    facts = _facts(what, settings or [])
     if plot is not None:
         _plot(facts, plot)
         say(f"curves: {plot}")
@@ -51,7 +52,7 @@ inspect.__doc__ += "\n\n" + example(
 )
 
 
-def _facts(what: str) -> RunFacts | CheckpointFacts | RecipeFacts:
+def _facts(what: str, settings: list[str]) -> RunFacts | CheckpointFacts | RecipeFacts:
     from wgan_cli.data import native_shape
     from wgan_cli.inspection import inspect_checkpoint, inspect_recipe, inspect_run
     from wgan_cli.recipe import load_recipe, recipe_names
@@ -60,7 +61,7 @@ def _facts(what: str) -> RunFacts | CheckpointFacts | RecipeFacts:
     if os.path.isdir(what):  # unlike Path, it takes names of any length
         return inspect_run(path)
     if path.suffix.lower() in (".yaml", ".yml") or (what in recipe_names() and not os.path.exists(what)):
-        recipe = load_recipe(what)
+        recipe = load_recipe(what, settings)
         return inspect_recipe(recipe, native_shape(recipe.data))
     if not os.path.exists(what) and path.suffix == "" and len(path.parts) == 1:
         load_recipe(what)  # says which names are near

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from contextlib import closing
@@ -52,7 +53,7 @@ def train(
     shortcuts = {"steps": steps, "seed": seed, "amp": amp}
     changes = [*(settings or []), *(f"{key}={value}" for key, value in shortcuts.items() if value is not None)]
     run, checkpoint = _run_to_resume(resume, out)
-    wanted = _wanted_recipe(recipe, changes, run, checkpoint)
+    wanted = _with_whole_path(_wanted_recipe(recipe, changes, run, checkpoint))
 
     from wgan_cli.console import say
     from wgan_cli.data import default_data_root, load_images
@@ -109,6 +110,14 @@ def _wanted_recipe(name: str | None, changes: list[str], run: RunDir | None, che
     latest = run.read_recipe()  # may say more steps than the checkpoint, if a longer run was killed early
     wanted = load_recipe(name, changes) if name else apply_settings(latest.as_dict(), changes, "the run's recipe")
     return continued_recipe(checkpoint.recipe if checkpoint else latest, wanted)
+
+
+def _with_whole_path(recipe: Recipe) -> Recipe:
+    """The recipe with a folder's path from the root, so that the run can be resumed from anywhere."""
+    if recipe.data.path is None:
+        return recipe
+    path = os.path.abspath(os.path.expanduser(recipe.data.path))
+    return recipe.replaced(data={**recipe.as_dict()["data"], "path": path})
 
 
 def _check_not_finished(run: RunDir, state: TrainingState) -> None:

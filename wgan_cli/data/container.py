@@ -143,7 +143,8 @@ class FolderContainer(Container):
     """A folder and all below it. What is reached twice, through links, counts once, by its own name if it has one."""
 
     def fingerprint(self) -> list:
-        return [[entry.name, entry.size, entry.changed] for entry in self.entries()]
+        # One string: a list of lists takes ten times as long to write down, which 60,000 files make felt.
+        return ["\0".join(f"{entry.name}\0{entry.size}\0{entry.changed}" for entry in self.entries())]
 
     def _list(self) -> tuple[list[Entry], list[str]]:
         entries, folders = [], []

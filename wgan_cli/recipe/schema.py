@@ -107,4 +107,16 @@ class Recipe(Settings):
 
 
 #: Settings that change how long a run lasts and how it is watched, but not what a step computes.
-FREE_ON_RESUME = frozenset({"steps", "epochs", "log_every", "sample_every", "save_every", "name"})
+FREE_ON_RESUME = frozenset(
+    {
+        "name",
+        "steps",
+        "epochs",
+        "log_every",
+        "sample_every",
+        "save_every",
+        "data.path",  # a folder may move; the number of its images is checked
+        "data.on_bad_file",
+        "data.memory_limit",
+    }
+)
