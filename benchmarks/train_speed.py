@@ -128,9 +128,10 @@ def measure(sides: list[Side], rounds: int, seconds: float, device: torch.device
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:
-    """Median, least and most."""
-    values = [float(f"{value:.4g}") for value in values]
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    """Median, least and most, to four digits."""
+    values = list(values)
+    figures = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    return {name: float(f"{value:.4g}") for name, value in figures.items()}
 
 
 def compare(name: str, recipe: Recipe, rates: dict[str, list[float]]) -> dict[str, Any]:
