@@ -222,6 +222,7 @@ def test_an_archive_with_a_wrong_checksum_is_downloaded_but_not_touched(tmp_path
     files.write(raw(tmp_path), {mine.name: b"something else"})
     assert len(load(tmp_path, told.append)) == 30
     assert mine.read_bytes() == b"something else"
+    assert f"{mine} has a wrong checksum and is not used: delete it" in told
 
 
 def test_a_file_that_lies_there_is_not_replaced(tmp_path, served, files, told):

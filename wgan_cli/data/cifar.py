@@ -47,7 +47,7 @@ def load(settings: DataSettings, data_root: Path, notify: Callable[[str], None])
             settings.source,
             data_root,
             files=[f"{CIFAR10.base_folder}/{file}" for file in files],
-            archives=[CIFAR10.filename],
+            archives={CIFAR10.filename: CIFAR10.tgz_md5},
             download=lambda root: CIFAR10(root, download=True),
             by_hand=f"put {CIFAR10.filename} into {data_root} or images into {folder / parts[0]}/CLASS",
             notify=notify,

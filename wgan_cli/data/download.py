@@ -9,7 +9,7 @@ import socket
 import ssl
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stderr
 from http.client import HTTPException
 from pathlib import Path
@@ -24,7 +24,7 @@ def fetch(
     source: str,
     data_root: Path,
     files: Iterable[str],
-    archives: Iterable[str],
+    archives: Mapping[str, str],
     download: Callable[[Path], object],
     by_hand: str,
     notify: Callable[[str], None],
@@ -35,18 +35,24 @@ def fetch(
 
     Args:
         files: what must be under `data_root` in the end, relative to it.
-        archives: what is downloaded, relative to `data_root`; one that lies there is taken if its checksum is right.
+        archives: what is downloaded, relative to `data_root`, and its MD5; one that lies there whole is taken.
         download: has torchvision download and unpack below the folder it is given.
         by_hand: what a user without a network can do, for the hint.
     Raises: WganError where the network, a checksum or the file system fails.
     """
+    from torchvision.datasets.utils import check_integrity
+
     notify(f"{source} is not under {data_root}: downloading with torchvision")
     try:
         data_root.mkdir(parents=True, exist_ok=True)
         # Below data_root, so that moving a file is a rename: there at once, or not at all.
         with tempfile.TemporaryDirectory(prefix=f".{source}-", dir=data_root, ignore_cleanup_errors=True) as beside:
-            for archive in archives:
-                if os.path.isfile(data_root / archive):  # a copy, for torchvision overwrites one it does not accept
+            for archive, md5 in archives.items():
+                if not os.path.isfile(data_root / archive):
+                    continue
+                if not check_integrity(data_root / archive, md5):
+                    notify(f"{data_root / archive} has a wrong checksum and is not used: delete it")
+                else:
                     (Path(beside) / archive).parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(data_root / archive, Path(beside) / archive)
             with _silence_is_limited(), _progress_for_terminals_only():

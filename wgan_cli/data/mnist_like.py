@@ -83,7 +83,7 @@ def _broken(file: Path, what: str, either: bool = False) -> WganError:
 
 def _download(source: str, dataset: type, data_root: Path, notify: Callable[[str], None]) -> None:
     raw = f"{dataset.__name__}/raw"
-    archives = [f"{raw}/{name}" for name, _ in dataset.resources]
+    archives = {f"{raw}/{name}": md5 for name, md5 in dataset.resources}
     fetch(
         source,
         data_root,
