@@ -145,3 +145,37 @@ def test_a_containers_limit_counts_where_it_is_lower(monkeypatch, tmp_path):
         assert free_memory(CPU) == free
     (tmp_path / "memory.max").write_text("max\n")
     assert free_memory(CPU) == memory._of_machine()
+
+
+def addresses(feed: DeviceFeed) -> list[int]:
+    return [buffer.data_ptr() for buffer in (feed.images, feed.labels, feed.order, feed.place)]
+
+
+def test_buffers_keep_their_addresses_over_epochs_and_resumes():
+    feed = DeviceFeed(numbered(10), 4, seed=1, device=CPU)
+    before = addresses(feed)
+    for _ in range(7):
+        feed.next()
+    feed.load_state_dict({"epoch": 5, "cursor": 4})
+    feed.next()
+    assert addresses(feed) == before
+
+
+@pytest.mark.gpu
+def test_gathering_can_be_captured_into_a_graph():
+    device = torch.device("cuda")
+    captured, eager = (DeviceFeed(numbered(10), 4, seed=1, device=device) for _ in range(2))
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        captured.gather()  # warm-up
+    torch.cuda.synchronize()
+    captured.load_state_dict({"epoch": 0, "cursor": 0})
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        images, labels = captured.gather()
+    captured.load_state_dict({"epoch": 0, "cursor": 0})
+    for _ in range(7):
+        captured.turn_page()
+        graph.replay()
+        real, wanted = eager.next()
+        assert torch.equal(images, real) and torch.equal(labels, wanted)

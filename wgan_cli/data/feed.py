@@ -41,7 +41,11 @@ class Feed(Protocol):
 
 
 class DeviceFeed:
-    """The whole set as uint8 on the device; each batch is one gather there."""
+    """The whole set as uint8 on the device; each batch is one gather there.
+
+    The epoch's order and the place in it are buffers on the device that keep their addresses, so that `gather` can be
+    captured into a CUDA graph; what the host must do before each replay is `turn_page`.
+    """
 
     def __init__(self, dataset: ImageSet, batch_size: int, seed: int, device: torch.device, why: str = "") -> None:
         self.images = dataset.images.to(device)  # (N, C, H, W) uint8
@@ -49,18 +53,30 @@ class DeviceFeed:
         self.batch_size = batch_size
         self.why = why
         self._order = DataOrder(len(dataset), batch_size, seed)
-        self.load_state_dict({"epoch": 0, "cursor": 0})
+        self.order = self._order.of_epoch(0).to(device)  # (L,) int64
+        self.place = torch.zeros((), dtype=torch.int64, device=device)
+        self._offsets = torch.arange(batch_size, device=device)  # (batch_size,)
+        self.epoch, self.cursor = 0, 0
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def next(self) -> tuple[Tensor, Tensor]:
         """The next batch: images (batch_size, C, H, W) float32 in [-1, 1] and labels (batch_size,) int64."""
+        self.turn_page()
+        return self.gather()
+
+    def turn_page(self) -> None:
+        """Start the next epoch if this one has no whole batch left, and count the batch that `gather` is to take."""
         epoch, start = self._order.batch_from(self.epoch, self.cursor)
         if epoch != self.epoch:
-            self._start_epoch(epoch)
+            self.load_state_dict({"epoch": epoch, "cursor": start})
         self.cursor = start + self.batch_size
-        chosen = self.order[start : self.cursor]
+
+    def gather(self) -> tuple[Tensor, Tensor]:
+        """Take the batch at the place, on the device alone."""
+        chosen = self.order.index_select(0, self._offsets + self.place)  # (batch_size,)
+        self.place += self.batch_size
         # On a CPU seven times as fast as images[chosen], which gathers number by number.
         return to_unit_range(self.images.index_select(0, chosen)), self.labels.index_select(0, chosen)
 
@@ -70,15 +86,12 @@ class DeviceFeed:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go to where another feed of the same data and seed stood."""
-        self._start_epoch(state["epoch"])
-        self.cursor = state["cursor"]
+        self.order.copy_(self._order.of_epoch(state["epoch"]))
+        self.place.fill_(state["cursor"])
+        self.epoch, self.cursor = state["epoch"], state["cursor"]
 
     def close(self) -> None:
         """Nothing runs beside this feed."""
-
-    def _start_epoch(self, epoch: int) -> None:
-        self.order = self._order.of_epoch(epoch).to(self.labels.device)
-        self.epoch = epoch
 
 
 def make_feed(dataset: ImageSet, settings: DataSettings, batch_size: int, seed: int, device: torch.device) -> Feed:
