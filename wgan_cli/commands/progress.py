@@ -27,11 +27,13 @@ class PlainLines(Quiet):
 
     def __init__(self, start: int, steps: int) -> None:
         self.steps = steps
-        self.start, self.began = start, time.monotonic()
+        self.last_step, self.last_time = start, time.monotonic()
 
     def logged(self, record: dict[str, Any]) -> None:
-        done = record["step"] - self.start
-        left = (time.monotonic() - self.began) / max(done, 1) * (self.steps - record["step"])
+        # By the newest steps alone: a run that was held up for a while soon says again what is true.
+        step, now = record["step"], time.monotonic()
+        left = (now - self.last_time) / max(step - self.last_step, 1) * (self.steps - step)
+        self.last_step, self.last_time = step, now
         say(f"step {record['step']}/{self.steps}  {describe(record)}  {clock(left)} left")
 
 
