@@ -158,8 +158,11 @@ def test_normal_weights(family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_he_weights(family):
     for network in wide(family, "he"):
-        for layer in layers(network, nn.Linear, nn.Conv2d):
-            bound = (6 / layer.weight[0].numel()) ** 0.5  # fan-in is the number of weights of one output
+        for layer in layers(network, nn.Linear, nn.Conv2d, nn.ConvTranspose2d):
+            fan_in = layer.weight[0].numel()  # the number of weights of one output
+            if isinstance(layer, nn.ConvTranspose2d):
+                fan_in = layer.in_channels * layer.kernel_size[0] ** 2 / 4  # a kernel's weights go to 2x2 outputs
+            bound = (6 / fan_in) ** 0.5
             assert layer.weight.abs().max() <= bound
             if layer.weight.numel() > 1000:
                 assert layer.weight.abs().max() > 0.98 * bound
@@ -198,3 +201,11 @@ def test_sizes_that_no_network_takes_are_refused(family, size):
         build_network("generator", small(family, 28, VARIANTS[family][0]), ImageShape(size, 1))
     assert f"{size} pixels" in refused.value.message
     assert "data.image_size" in refused.value.hint
+
+
+@pytest.mark.parametrize("role", ["generator", "critic"])
+def test_instance_norm_of_single_pixels_is_refused(role):
+    with pytest.raises(WganError, match=f"`model.{role}.channels` has so many stages"):
+        sections = {role: {"channels": [4, 4, 4], "norm": "instance"}}
+        recipe = recipe_from_dict({"model": {"name": "dcgan", **sections}, "steps": 1}, "here")
+        build_network(role, recipe, ImageShape(8, 1))

@@ -45,3 +45,10 @@ def test_one_bad_weight_anywhere_names_its_network(role, name, bad):
     assert {"critic", "generator"} - {role} not in stopped.value.message.split()
     assert stopped.value.status == ExitStatus.FAILED
     assert "checkpoint" in stopped.value.hint
+
+
+def test_a_bad_running_statistic_is_no_better_than_a_bad_weight():
+    network = nn.BatchNorm1d(3)
+    network.running_var[1] = float("nan")
+    with pytest.raises(WganError, match="generator"):
+        check_weights({"generator": network}, step=7)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -97,6 +99,13 @@ def hidden(settings: LayerSettings, layer: nn.Module, features: int, spatial: bo
     return [layer, *norm(settings.norm, features, spatial), activation(settings.activation, settings.slope)]
 
 
+def _fan_in(module: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
+    """Inputs that each output sums; a transposed convolution spreads its kernel over stride^2 outputs."""
+    if isinstance(module, nn.ConvTranspose2d):
+        return module.in_channels * math.prod(module.kernel_size) / math.prod(module.stride)
+    return module.weight[0].numel()
+
+
 def initialise(network: nn.Module, init: Init) -> nn.Module:
     """Draw first weights from torch's default random state, and return the network.
 
@@ -110,7 +119,8 @@ def initialise(network: nn.Module, init: Init) -> nn.Module:
             if init == "normal":
                 nn.init.normal_(module.weight, 0.0, 0.02)
             else:
-                nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
+                bound = math.sqrt(6 / _fan_in(module))
+                nn.init.uniform_(module.weight, -bound, bound)
             nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and init == "normal":
             nn.init.normal_(module.weight, 1.0, 0.02)

@@ -26,7 +26,7 @@ class Batch:
 
 
 class Loss(NamedTuple):
-    """total: scalar to go down. terms: detached scalars for the log, by the name that they have there."""
+    """total: scalar to go down. terms: scalars for the log, by their name there."""
 
     total: Tensor
     terms: dict[str, Tensor]

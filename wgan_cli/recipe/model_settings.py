@@ -78,6 +78,8 @@ class DcganSettings(Settings):
                     f"model.{role}.channels",
                     f"{len(settings.channels)} stages, but {image_size} halves {most} times",
                 )
+            if settings.norm == "instance" and image_size == 2 ** len(settings.channels):
+                return f"model.{role}.channels", "so many stages that instance norm would see single pixels"
         return None
 
 

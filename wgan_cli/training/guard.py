@@ -32,7 +32,8 @@ def check_weights(networks: Mapping[str, nn.Module], step: int) -> None:
     Raises: WganError (status FAILED) naming the network.
     """
     for role, network in networks.items():
-        whole = torch.stack([parameter.isfinite().all() for parameter in network.parameters()]).all()
+        tensors = [*network.parameters(), *network.buffers()]  # batch norm's statistics spoil samples just as well
+        whole = torch.stack([tensor.isfinite().all() for tensor in tensors]).all()
         if not whole:
             raise WganError(
                 f"training diverged before step {step}: a weight of the {role} is not finite", _HINT, ExitStatus.FAILED
