@@ -1,4 +1,4 @@
-# make demo: train the default recipe, sample and animate it.   make test: the tests.   make bench: the benchmarks.
+# make demo: train the default recipe, sample and animate it.   make test: the tests.   make bench: the benchmarks; DATA_ROOT=... for real data.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -29,6 +29,7 @@ test: $(BIN)/.installed
 
 bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/train_speed.py $(if $(DATA_ROOT),--data-root $(DATA_ROOT))
+	$(if $(DATA_ROOT),$(BIN)/python benchmarks/feeds.py --data-root $(DATA_ROOT))
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
