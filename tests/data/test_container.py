@@ -13,8 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wgan_cli.data import container as module
-from wgan_cli.data.container import NotAnImage, open_container, safe_name
+from wgan_cli.data import archive, entries
+from wgan_cli.data.archive import safe_name
+from wgan_cli.data.container import open_container
+from wgan_cli.data.entries import NotAnImage
 from wgan_cli.errors import WganError
 
 FILES = {"cat/1.jpg": b"one", "cat/deep/er/2.JPG": b"two", "dog/3.png": b"three"}
@@ -280,7 +282,7 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
 
 
 def test_files_too_large_for_an_image_are_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MOST_BYTES", 4)
+    monkeypatch.setattr(entries, "MOST_BYTES", 4)
     for make in (make_folder, make_zip, make_tar):
         with open_container(make(tmp_path / make.__name__, FILES)) as container:
             large = container.entries()[-1]
@@ -311,7 +313,7 @@ def test_compressed_tars_that_find_no_room_to_unpack(tmp_path, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.shutil, "copyfileobj", full)
+    monkeypatch.setattr(archive.shutil, "copyfileobj", full)
     with pytest.raises(WganError, match="No space left") as caught:
         open_container(make_tar(tmp_path / "x", FILES, "w:gz")).entries()
     assert "TMPDIR" in caught.value.hint

@@ -145,7 +145,7 @@ def test_a_recipe_that_differs_is_refused(trainer, killed, wgan, change, named):
 def test_how_a_run_is_watched_may_change(trainer, killed):
     recipe, _, _ = killed
     for change in ({"log_every": 1}, {"sample_every": 3}, {"save_every": 2}, {"steps": 20}, {"name": "other"}):
-        continued_recipe(recipe, recipe.replaced(**change))
+        assert continued_recipe(recipe, recipe.replaced(**change)) == recipe.replaced(**change)
 
 
 def test_a_file_that_only_samples_does_not_resume(trainer, tiny_run):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wgan_cli.commands.facts_table import print_rows
 from wgan_cli.commands.inspect_data import inspect_data, is_data
 from wgan_cli.commands.options import DataRoot, Json, Settings, example
 from wgan_cli.errors import WganError
@@ -86,7 +87,7 @@ def _show_run(facts: RunFacts) -> None:
     from wgan_cli.outputs.curves import term_names
 
     percent = 100 * facts.step / facts.steps
-    _rows(
+    print_rows(
         ("run", facts.path),
         ("recipe", _recipe_line(facts.recipe)),
         (
@@ -99,9 +100,10 @@ def _show_run(facts: RunFacts) -> None:
         ("samples", f"{facts.samples} grids"),
         ("checkpoints", ", ".join(Path(file).name for file in facts.checkpoints) or "none yet"),
     )
-    names = term_names(list(facts.history))
-    if names:
-        _rows(*((name, _curve_line([r[name] for r in facts.history if name in r], data().encoding)) for name in names))
+    courses = {
+        name: [record[name] for record in facts.history if name in record] for name in term_names(list(facts.history))
+    }
+    print_rows(*((name, _curve_line(values, data().encoding)) for name, values in courses.items()))
 
 
 def _ago(seconds: float | None) -> str:
@@ -120,7 +122,7 @@ def _curve_line(values: list[float], encoding: str, width: int = 40) -> str:
 
 
 def _show_checkpoint(facts: CheckpointFacts) -> None:
-    _rows(
+    print_rows(
         ("checkpoint", f"{facts.path}, {facts.bytes / 1e6:.1f} MB"),
         ("recipe", _recipe_line(facts.recipe)),
         ("step", f"{facts.step:,} of {facts.recipe['steps']:,}"),
@@ -135,7 +137,7 @@ def _show_checkpoint(facts: CheckpointFacts) -> None:
 def _show_recipe(facts: RecipeFacts) -> None:
     total = sum(facts.memory.values())
     parts = ", ".join(f"{_megabytes(count)} {purpose}" for purpose, count in facts.memory.items())
-    _rows(
+    print_rows(
         ("recipe", _recipe_line(facts.recipe)),
         ("images", f"{facts.image}, {facts.image.pixels:,} bytes each while training"),
         ("memory", f"about {_megabytes(total)} beside torch itself and the images: {parts}"),
@@ -157,19 +159,6 @@ def _settings(recipe: dict[str, Any]) -> None:
     from wgan_cli.recipe.strict_yaml import dump_yaml
 
     data().print(dump_yaml(recipe).rstrip(), style="dim", soft_wrap=True)
-
-
-def _rows(*rows: tuple[str, str]) -> None:
-    from rich.table import Table
-
-    from wgan_cli.console import data
-
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    data().print(table)
 
 
 def _layers(networks: tuple[NetworkFacts, ...]) -> None:

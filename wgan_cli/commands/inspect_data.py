@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wgan_cli.commands.facts_table import print_rows
 from wgan_cli.errors import WganError
 
 if TYPE_CHECKING:
@@ -70,10 +71,6 @@ def _draw(found: DataInspection, path: Path) -> None:
 
 
 def _show(facts: DataFacts) -> None:
-    from rich.table import Table
-
-    from wgan_cli.console import data
-
     rows = [
         ("images", f"{facts.count:,} ({facts.origin})"),
         ("classes", _counts(facts.classes, len(facts.classes)) or "none: the files lie flat"),
@@ -85,12 +82,7 @@ def _show(facts: DataFacts) -> None:
         rows += [("", f"{name}: {reason}") for name, reason in facts.bad]
         if facts.bad_count > len(facts.bad):
             rows.append(("", f"and {facts.bad_count - len(facts.bad):,} more"))
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    data().print(table)
+    print_rows(*rows)
 
 
 def _counts(counts: dict[str, int], most: int) -> str:

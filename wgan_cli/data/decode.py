@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from wgan_cli.data.container import NotAnImage
+from wgan_cli.data.entries import NotAnImage
 from wgan_cli.recipe.data_settings import Fit
 
 __all__ = ["Header", "NotAnImage", "natural_channels", "open_image", "quiet_pillow", "read_header", "to_pixels"]

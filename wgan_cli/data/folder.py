@@ -13,9 +13,10 @@ from typing import BinaryIO, TypeVar
 
 import numpy as np
 
-from wgan_cli.data.container import Container, Entry, open_container
+from wgan_cli.data.container import open_container
 from wgan_cli.data.dataset import ImageSet, chosen_classes
 from wgan_cli.data.decode import Header, NotAnImage, quiet_pillow, read_header, to_pixels
+from wgan_cli.data.entries import Container, Entry
 from wgan_cli.data.pack import Facts, Pack, Rows, cached_pack, open_pack, pack_key, packs_folder, told_now_and_then
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape

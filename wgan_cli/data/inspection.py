@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from wgan_cli.data import load_images
-from wgan_cli.data.container import Container, NotAnImage, open_container
+from wgan_cli.data.container import open_container
 from wgan_cli.data.decode import MODES, quiet_pillow, to_pixels
+from wgan_cli.data.entries import Container, NotAnImage
 from wgan_cli.data.folder import LOOSE, Survey, shown, survey
 from wgan_cli.recipe.data_settings import DataSettings
 

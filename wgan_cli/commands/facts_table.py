@@ -1,0 +1,17 @@
+"""How facts are printed: a name and what it is, a row each."""
+
+from __future__ import annotations
+
+
+def print_rows(*rows: tuple[str, str]) -> None:
+    """Print rows of two columns to stdout; long values fold inside their column."""
+    from rich.table import Table
+
+    from wgan_cli.console import data
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    data().print(table)
