@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from wgan_cli.data import ImageSet
+from wgan_cli.networks.convolution import Doubling, FromVector, Halving, ToVector
 from wgan_cli.networks.layers import PiecewiseLinear
 from wgan_cli.recipe import Recipe
 
@@ -45,12 +46,30 @@ def make_loader(images: ImageSet, batch_size: int) -> DataLoader:
     return DataLoader(MnistLike(images, transform), batch_size=batch_size, shuffle=True, num_workers=0, drop_last=True)
 
 
+class Unflattened(nn.Linear):
+    """A linear layer and a view of its outputs as an image, of which scripts have two lines."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).view(x.size(0), *self.image)
+
+
+class Flattened(nn.Linear):
+    """A view of an image as a row, and a linear layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.flatten(1))
+
+
+PLAIN = {Halving: nn.Conv2d, Doubling: nn.ConvTranspose2d, FromVector: Unflattened, ToVector: Flattened}
+
+
 def plain_copy(network: nn.Module) -> nn.Module:
-    """A copy of a network, same weights, with the framework's own activation."""
-    network = copy.deepcopy(network)
+    """A copy of a network, same weights, made of nothing but the framework's own layers in its own memory layout."""
+    network = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
     for name, module in list(network.named_modules()):
         if isinstance(module, PiecewiseLinear):
             network.set_submodule(name, nn.ReLU() if module.slope == 0 else nn.LeakyReLU(module.slope))
+        module.__class__ = PLAIN.get(type(module), type(module))  # what it does, not what it holds
     return network
 
 

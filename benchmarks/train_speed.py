@@ -76,7 +76,7 @@ def make_sides(recipe: Recipe, images: ImageSet, device: torch.device) -> list[S
     sides = []
     for amp in ("off", "bf16") if resolve_amp("auto", device) == "bf16" else ("off",):
         sides += [
-            Side("wgan", amp, our_loop(recipe.replaced(amp=amp), images, device)),
+            Side("wgan", amp, our_loop(recipe.replaced(amp=amp, engine="eager"), images, device)),
             Side("textbook", amp, textbook_loop(recipe, images, device, amp, detach=True)),
         ]
     return [*sides, Side("script", "off", textbook_loop(recipe, images, device, "off", detach=False))]
@@ -91,7 +91,7 @@ def our_loop(recipe: Recipe, images: ImageSet, device: torch.device) -> Callable
         state.iterate(state.step)
         state.step += 1
         if state.step % recipe.log_every == 0:
-            check_terms(state.iterate.terms.means(), state.step)
+            check_terms(state.iteration.terms.means(), state.step)
 
     return run
 

@@ -53,6 +53,6 @@ def test_memory_estimate_is_near_what_autograd_keeps_in_a_critic_step(prepared):
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        phase.loss(state.networks, state.iterate._batch(phase, 0))
+        phase.loss(state.networks, state.iteration.batch(phase, 0))
     measured = sum(count for address, count in kept.items() if address not in weights)
     assert 0.7 * measured < facts.memory["activations"] < 2.0 * measured

@@ -42,3 +42,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def why_file_failed(error: OSError) -> str:
     """The system's own words for a failed file operation, without the number: "Permission denied"."""
     return error.strerror or str(error) or type(error).__name__
+
+
+class CannotServe(Exception):
+    """A faster way does not work here, and the plain one is taken; the text is the reason, a phrase."""

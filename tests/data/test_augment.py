@@ -163,9 +163,9 @@ def test_a_training_step_sees_changed_images_and_samples_come_as_they_are(traine
     recipe = trainer.recipe("steps=4", "data.limit=40", AUGMENTED[0])
     state, plain = trainer.prepared(recipe), trainer.prepared(trainer.recipe("steps=4", "data.limit=40"))
     phase = state.objective.phases[0]
-    real, unchanged = state.iterate._batch(phase, 0).real, plain.iterate._batch(phase, 0).real
+    real, unchanged = state.iteration.batch(phase, 0).real, plain.iteration.batch(phase, 0).real
     assert real.shape == unchanged.shape and not torch.equal(real, unchanged)
-    assert state.iterate._batch(state.objective.phases[1], 0).real is None
+    assert state.iteration.batch(state.objective.phases[1], 0).real is None
 
 
 @pytest.mark.parametrize("feed", ["1GB", "1KB"])

@@ -11,16 +11,35 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.networks.convolution import Doubling, FromVector, Halving, ToVector
 from wgan_cli.networks.layers import PiecewiseLinear
 from wgan_cli.recipe import Recipe
 
 
+class Unflattened(nn.Linear):
+    """A linear layer and a view of its outputs as an image."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).view(len(x), *self.image)
+
+
+class Flattened(nn.Linear):
+    """A view of an image as a row, and a linear layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.flatten(1))
+
+
+PLAIN = {Halving: nn.Conv2d, Doubling: nn.ConvTranspose2d, FromVector: Unflattened, ToVector: Flattened}
+
+
 def plain_copy(network: nn.Module) -> nn.Module:
-    """A copy of a network, same weights, with the framework's LeakyReLU as its activation."""
-    network = copy.deepcopy(network)
+    """A copy of a network, same weights, made of nothing but the framework's own layers."""
+    network = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
     for name, module in list(network.named_modules()):
         if isinstance(module, PiecewiseLinear):
             network.set_submodule(name, nn.LeakyReLU(module.slope))
+        module.__class__ = PLAIN.get(type(module), type(module))
     return network
 
 

@@ -189,8 +189,8 @@ def test_a_recipe_turns_it_on_for_losses_alone(trainer):
         trainer.recipe("steps=2", "data.limit=40", "data.diff_augment=[color, translation, cutout]")
     )
     plain = trainer.prepared(trainer.recipe("steps=2", "data.limit=40"))
-    assert plain.iterate.seen is plain.networks
-    seen = state.iterate.seen["critic"]
+    assert plain.iteration.seen is plain.networks
+    seen = state.iteration.seen["critic"]
     assert seen.critic is state.networks["critic"]
     counts = []
     seen.register_forward_hook(lambda module, inputs, output: counts.append(len(output)))

@@ -99,6 +99,6 @@ def test_bf16_steps_keep_float32_weights_near_those_of_float32_steps():
     assert all(value.isfinite().all() for value in half.average.network.parameters())
 
     # bf16 has 8 bits, so a loss is right to about a hundredth; and it must have been used at all.
-    losses = [state.iterate.terms.means() for state in (half, whole)]
+    losses = [state.iteration.terms.means() for state in (half, whole)]
     assert losses[0] == pytest.approx(losses[1], rel=0.05, abs=0.02)
     assert losses[0] != losses[1]

@@ -31,7 +31,7 @@ class Scale(nn.Module):
 class Setup:
     """An objective of three phases over two roles, that writes down what it was shown."""
 
-    def __init__(self, repeats: int = 2) -> None:
+    def __init__(self, repeats: int = 2, penalise_every: int = 1) -> None:
         self.seen: list[tuple[str, Batch, dict[str, bool]]] = []
         self.after: list[str] = []
         self.networks = {"critic": Scale(), "generator": Scale()}
@@ -40,8 +40,13 @@ class Setup:
         }
         phases = (
             Phase(
-                "score", "critic", repeats, self.loss("score", "critic"), after_step=lambda n: self.after.append("s")
-            ),
+                "score",
+                "critic",
+                repeats,
+                self.loss("score", "critic"),
+                penalise_every=penalise_every,
+                after_step=lambda n: self.after.append("s"),
+            ),  # fmt: skip
             Phase("make", "generator", 1, self.loss("make", "generator"), uses_real=False),
             Phase("again", "critic", 1, self.loss("again", "critic"), after_step=lambda n: self.after.append("a")),
         )
@@ -70,12 +75,15 @@ def test_phases_run_in_order_each_as_often_as_it_says():
     assert setup.after == ["s", "s", "a"]
 
 
-def test_an_iteration_number_counts_a_phases_runs():
-    setup = Setup()
+def test_a_lazy_penalty_is_asked_for_in_every_so_many_runs_of_its_phase():
+    """Counted over iterations, so that two runs an iteration and a penalty in every third meet in all ways."""
+    setup = Setup(penalise_every=3)
+    foretold = [setup.step.penalties(step) for step in range(3)]
     for step in range(3):
         setup.step(step)
-    counted = {name: [batch.iteration for n, batch, _ in setup.seen if n == name] for name, _, _ in setup.seen}
-    assert counted == {"score": [0, 1, 2, 3, 4, 5], "make": [0, 1, 2], "again": [0, 1, 2]}
+    asked = {name: [batch.penalise for n, batch, _ in setup.seen if n == name] for name, _, _ in setup.seen}
+    assert asked == {"score": [True, False, False] * 2, "make": [True] * 3, "again": [True] * 3}
+    assert [p for pattern in foretold for p in pattern] == [batch.penalise for _, batch, _ in setup.seen]
 
 
 def test_each_run_sees_noise_and_images_of_its_own():

@@ -41,6 +41,9 @@ def train(
         int | None, typer.Option("--seed", min=0, max=MOST_SEED, help="Of all random numbers.", rich_help_panel=_HOW)
     ] = None,
     amp: Annotated[str | None, typer.Option("--amp", help="auto, off, bf16 or fp16.", rich_help_panel=_HOW)] = None,
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="auto, eager, graph or compile.", rich_help_panel=_HOW)
+    ] = None,
     device: Device = "auto",
     out: Annotated[
         Path | None,
@@ -50,7 +53,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.", rich_help_panel=_WHERE)] = False,
 ) -> int:
     """Train a GAN by a recipe; alone, real digits in about a minute."""
-    shortcuts = {"steps": steps, "seed": seed, "amp": amp}
+    shortcuts = {"steps": steps, "seed": seed, "amp": amp, "engine": engine}
     changes = [*(settings or []), *(f"{key}={value}" for key, value in shortcuts.items() if value is not None)]
     run, checkpoint = _run_to_resume(resume, out)
     wanted = _with_whole_path(_wanted_recipe(recipe, changes, run, checkpoint))
@@ -137,6 +140,7 @@ def _plan(state: TrainingState, origin: str) -> str:
         f"{recipe.name}: {len(state.feed):,} images of {state.image} ({origin}; {state.feed.why})\n"
         f"{recipe.objective.name} on {state.device} in {number_format}, {recipe.steps:,} steps of "
         f"{state.images_per_step:,} images, {sizes} parameters"
+        + (f"\n{state.why_so_fast}" if state.why_so_fast else "")
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
@@ -51,7 +50,7 @@ def make_augment(settings: AugmentSettings, image: ImageShape) -> Augment | None
 def mirror(images: Tensor) -> Tensor:
     """Flip each image left to right with probability 1/2."""
     chosen = uniform(images, 0.0, 1.0) < 0.5  # (N, 1, 1, 1)
-    return torch.where(chosen, transforms.horizontal_flip(images), images)
+    return torch.where(chosen, images.flip(-1), images)
 
 
 def random_crop(images: Tensor, most: int) -> Tensor:
@@ -95,7 +94,11 @@ def uniform(images: Tensor, low: float, high: float) -> Tensor:
 
 
 def _grey(images: Tensor) -> Tensor:
-    return images if images.shape[1] == 1 else transforms.rgb_to_grayscale(images)  # (N, 1, H, W)
+    if images.shape[1] == 1:
+        return images
+    from torchvision.transforms.v2.functional import rgb_to_grayscale  # a second to import, only where it is used
+
+    return rgb_to_grayscale(images)  # (N, 1, H, W)
 
 
 def _blend(base: Tensor | float, images: Tensor, factor: Tensor) -> Tensor:

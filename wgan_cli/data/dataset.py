@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe import ImageShape
@@ -57,6 +56,8 @@ class ImageSet:
         """All images as size x size pixels, smoothed where they shrink; unchanged where size is None."""
         if size is None or size == self.images.shape[-1]:
             return self
+        from torchvision.transforms.v2 import functional as transforms  # a second and a half, only where it is used
+
         parts = [transforms.resize(part, [size, size], antialias=True) for part in self.images.split(chunk)]
         return replace(self, images=torch.cat(parts))
 

@@ -80,6 +80,14 @@ class DeviceFeed:
         # On a CPU seven times as fast as images[chosen], which gathers number by number.
         return to_unit_range(self.images.index_select(0, chosen)), self.labels.index_select(0, chosen)
 
+    def has_batches(self, count: int) -> bool:
+        """Whether this epoch still has so many whole batches."""
+        return self.cursor + count * self.batch_size <= len(self.order)
+
+    def count_batches(self, count: int) -> None:
+        """Count batches that were gathered by replaying a captured `gather`; of this epoch, see `has_batches`."""
+        self.cursor += count * self.batch_size
+
     def state_dict(self) -> dict[str, int]:
         """Where the feed stands: a few numbers, for the order follows from them."""
         return {"epoch": self.epoch, "cursor": self.cursor}

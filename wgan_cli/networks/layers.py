@@ -46,6 +46,10 @@ class _LeakyReLU(torch.autograd.Function):
         if grad is None:
             return None, None
         (output,) = ctx.saved_tensors
+        if grad.stride() != output.stride() and output.is_contiguous(memory_format=torch.channels_last):
+            grad = grad.contiguous(
+                memory_format=torch.channels_last
+            )  # two layouts in one kernel take thirty times as long
         return _LeakyReLUGradient.apply(grad, output.detach(), ctx.slope), None
 
 
@@ -63,9 +67,11 @@ class PiecewiseLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # Where nothing is differentiated, and so where a network is exported, plain operators serve.
-        if torch.is_grad_enabled() and x.requires_grad:
-            return _LeakyReLU.apply(x, self.slope)
-        return F.leaky_relu(x, self.slope)
+        if not torch.is_grad_enabled() or not x.requires_grad:
+            return F.leaky_relu(x, self.slope)
+        if torch.compiler.is_compiling():  # fuses these three, and the factor has no gradient to send back either
+            return x * torch.where(x.detach() > 0, 1.0, self.slope).to(x.dtype)
+        return _LeakyReLU.apply(x, self.slope)
 
     def extra_repr(self) -> str:
         return f"slope={self.slope}"

@@ -16,13 +16,13 @@ class Batch:
     """What one phase sees once.
 
     z: (N, latent_dim), standard normal. real: (N, C, H, W) in [-1, 1], or None in a phase that looks at no data.
-    labels: (N,) int64 or None. iteration: how often this phase ran before, from 0.
+    labels: (N,) int64 or None. penalise: whether a phase that penalises only now and then does so this time.
     """
 
     z: Tensor
     real: Tensor | None = None
     labels: Tensor | None = None
-    iteration: int = 0
+    penalise: bool = True
 
 
 class Loss(NamedTuple):
@@ -34,7 +34,11 @@ class Loss(NamedTuple):
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of an iteration that lowers one loss of one network, `repeats` times in a row."""
+    """A part of an iteration that lowers one loss of one network, `repeats` times in a row.
+
+    penalise_every: of the phase's runs, the first and then every so many see `batch.penalise` true. A loss depends on
+        its batch and the networks alone, so that it can be compiled, or captured, once for each value of that.
+    """
 
     name: str
     trains: str
@@ -42,6 +46,7 @@ class Phase:
     loss: Callable[[Networks, Batch], Loss]
     uses_real: bool = True
     after_step: Callable[[Networks], None] | None = None
+    penalise_every: int = 1
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -18,10 +20,21 @@ def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, labels: Tens
     """
     real, fake = real.detach(), fake.detach()
     eps = torch.rand(real.shape[0], 1, 1, 1, device=real.device)
-    between = torch.lerp(fake, real, eps).requires_grad_()  # (N, C, H, W)
-    scores = critic(between, labels)  # (N,)
-    # The sum's gradient holds each sample's own gradient, since no sample's score depends on another sample.
-    (gradient,) = torch.autograd.grad(scores.sum(), between, create_graph=True)  # (N, C, H, W)
+    between = torch.lerp(fake, real, eps)  # (N, C, H, W)
+    gradient = input_gradient(lambda images: critic(images, labels), between)  # (N, C, H, W)
     # The square root's derivative is infinite at zero, and a dead critic would turn every weight to NaN.
     norms = (gradient.float().flatten(1).square().sum(1) + 1e-12).sqrt()  # (N,)
     return (norms - 1).square().mean()
+
+
+def input_gradient(score: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """The gradient of each image's score by its own pixels, itself differentiable in the critic's parameters.
+
+    Args:
+        score: (N, C, H, W) -> (N,), each from its own image alone, so that the sum's gradient holds every image's own.
+    """
+    if torch.compiler.is_compiling():  # the compiler refuses autograd.grad(create_graph=True), and takes this whole
+        return torch.func.grad(lambda x: score(x).float().sum())(images)
+    images = images.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(score(images).sum(), images, create_graph=True)
+    return gradient

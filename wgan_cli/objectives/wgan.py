@@ -20,7 +20,7 @@ def wgan_gp(settings: WganGpSettings) -> Objective:
         labels = None if batch.labels is None else batch.labels.repeat(2)
         real_scores, fake_scores = critic(torch.cat([batch.real, fake]), labels).float().chunk(2)  # (N,), (N,)
         wasserstein = real_scores.mean() - fake_scores.mean()
-        if batch.iteration % settings.gp_every:
+        if not batch.penalise:
             return Loss(-wasserstein, {"critic_loss": -wasserstein, "wasserstein": wasserstein})
         penalty = gradient_penalty(critic, batch.real, fake, batch.labels)
         total = settings.gp_weight * settings.gp_every * penalty - wasserstein
@@ -34,8 +34,8 @@ def wgan_gp(settings: WganGpSettings) -> Objective:
 
     return Objective(
         phases=(
-            Phase("critic", trains="critic", repeats=settings.n_critic, loss=critic_loss),
-            Phase("generator", trains="generator", repeats=1, loss=generator_loss, uses_real=False),
+            Phase("critic", "critic", settings.n_critic, critic_loss, penalise_every=settings.gp_every),
+            Phase("generator", "generator", 1, generator_loss, uses_real=False),
         ),
         meanings={
             "wasserstein": "how far the samples are from the data, as the critic sees it; falls as they improve",

@@ -75,6 +75,9 @@ class Recipe(Settings):
     )
     seed: int = Field(0, ge=0, lt=2**63, description="of weights, data order and noise")
     amp: Literal["auto", "off", "bf16", "fp16"] = Field("auto", description="number format of the networks' arithmetic")
+    tf32: bool = Field(False, description="let a GPU round the factors of float32 products to TF32")
+    engine: Literal["auto", "eager", "graph", "compile"] = Field("auto", description="how an iteration is carried out")
+    threads: int | None = Field(None, ge=1, le=1024, description="of the processor; default as many as are fastest")
 
     log_every: int = Field(50, ge=1, description="steps between lines of metrics.jsonl")
     sample_every: int = Field(200, ge=1, description="steps between sample grids")
@@ -110,6 +113,8 @@ class Recipe(Settings):
 FREE_ON_RESUME = frozenset(
     {
         "name",
+        "engine",
+        "threads",
         "steps",
         "epochs",
         "log_every",

@@ -90,7 +90,7 @@ class _Recorder:
     def log(self) -> None:
         """Read the losses' means, check them and write them down."""
         state = self.state
-        terms = state.iterate.terms.means()
+        terms = state.iteration.terms.means()
         check_terms(terms, state.step)
         seconds = time.perf_counter() - self.started
         rate = 1000 * (state.kimg - self.last_kimg) / max(seconds - self.last_seconds, 1e-9)

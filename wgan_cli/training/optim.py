@@ -26,8 +26,11 @@ def make_optimizers(recipe: Recipe, networks: Mapping[str, nn.Module]) -> Optimi
     for role, network in networks.items():
         settings = getattr(recipe.optim, role)
         parameters = list(network.parameters())
-        fused = parameters[0].device.type in _FUSED
-        optimizers[role] = torch.optim.Adam(parameters, lr=settings.lr, betas=settings.betas, fused=fused)
+        device = parameters[0].device
+        captured = device.type == "cuda"  # in a CUDA graph, where the lr can change only in memory
+        lr = torch.tensor(settings.lr, device=device) if captured else settings.lr
+        fused = device.type in _FUSED
+        optimizers[role] = torch.optim.Adam(parameters, lr, settings.betas, fused=fused, capturable=captured)
     return optimizers
 
 
@@ -37,4 +40,7 @@ def set_learning_rates(recipe: Recipe, optimizers: Optimizers, step: int) -> Non
     for role, optimizer in optimizers.items():
         lr = getattr(recipe.optim, role).lr * factor
         for group in optimizer.param_groups:
-            group["lr"] = lr
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(lr)
+            else:
+                group["lr"] = lr

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.errors import WganError
+from wgan_cli.training.products import float32_products
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -41,16 +42,27 @@ class Precision:
 
     Args:
         amp: "off", "bf16" or "fp16", as `resolve_amp` gives it.
+        tf32: whether a GPU may round the factors of float32 products to TF32.
     """
 
-    def __init__(self, amp: str, device: torch.device) -> None:
+    def __init__(self, amp: str, device: torch.device, tf32: bool = False) -> None:
         self.amp = amp
         self.device = device
+        self.tf32 = tf32
         self.scaler = torch.amp.GradScaler(device.type, enabled=amp == "fp16")
 
     def autocast(self) -> AbstractContextManager:
         """The context in which losses are computed."""
         return torch.autocast(self.device.type, _DTYPES.get(self.amp, torch.bfloat16), enabled=self.amp != "off")
+
+    @property
+    def half(self) -> torch.dtype | None:
+        """The type of products, where it is not float32."""
+        return _DTYPES.get(self.amp)
+
+    def products(self) -> AbstractContextManager:
+        """The context of a whole iteration: how its float32 products are computed."""
+        return float32_products(self.device, self.tf32)
 
     def backward(self, loss: Tensor) -> None:
         """Compute gradients of a loss."""

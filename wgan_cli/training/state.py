@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,10 @@ from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import versions
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.optim import Optimizers, make_optimizers
-from wgan_cli.training.precision import Precision, resolve_amp
+from wgan_cli.training.engine import Iterate, apply_engine
+from wgan_cli.training.graph import GraphIteration
+from wgan_cli.training.precision import Precision
+from wgan_cli.training.trials import resolve_speed
 from wgan_cli.training.step import TrainingStep
 
 
@@ -40,7 +44,9 @@ class TrainingState:
     average: ExponentialMovingAverage
     feed: Feed
     precision: Precision
-    iterate: TrainingStep
+    iteration: TrainingStep
+    iterate: Iterate  # runs the iteration under the recipe's engine
+    why_so_fast: str = ""  # what was measured to choose threads, number format and engine
     step: int = 0
     seconds: float = 0.0
 
@@ -69,7 +75,7 @@ class TrainingState:
             "optimizers": {role: optimizer.state_dict() for role, optimizer in self.optimizers.items()},
             "feed": self.feed.state_dict(),
             "precision": self.precision.state_dict(),
-            "terms": self.iterate.terms.state_dict(),
+            "terms": self.iteration.terms.state_dict(),
             "random": _random_states(self.device),
             "seconds": self.seconds,
             "images": len(self.feed),
@@ -98,45 +104,54 @@ class TrainingState:
                 network.load_state_dict(training["generator"] if role == "generator" else checkpoint.networks[role])
             self.average.network.load_state_dict(checkpoint.networks["generator"])
             for role, optimizer in self.optimizers.items():
-                optimizer.load_state_dict(training["optimizers"][role])
+                own = optimizer.state_dict()["param_groups"]  # the recipe's, in the form that this device wants
+                optimizer.load_state_dict({"state": training["optimizers"][role]["state"], "param_groups": own})
             self.feed.load_state_dict(training["feed"])
             self.precision.load_state_dict(training["precision"])
-            self.iterate.terms.load_state_dict(training["terms"], self.device)
+            self.iteration.terms.load_state_dict(training["terms"], self.device)
             _restore_random_states(training["random"], self.device)
         except (RuntimeError, KeyError, ValueError) as error:
             raise WganError(
                 f"the checkpoint of step {checkpoint.step} is damaged: its tensors do not fit its recipe",
                 "delete it, and the run continues from the one before",
             ) from error
+        if isinstance(self.iterate, GraphIteration):
+            self.iterate.forget()
         self.step = checkpoint.step
         self.seconds = training["seconds"]
 
 
 def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device) -> TrainingState:
-    """Build a run at step 0. The recipe becomes fully resolved: its length in steps, its number format as it is here.
+    """Build a run at step 0. The recipe becomes fully resolved: its length in steps, and what is fastest here.
 
     Raises: WganError where recipe, data and device do not fit together.
     """
-    amp = resolve_amp(recipe.amp, device)
     objective = build_objective(recipe.objective)
-    recipe = recipe.replaced(amp=amp, steps=_steps(recipe, objective, len(dataset)), epochs=None)
+    recipe = recipe.replaced(steps=_steps(recipe, objective, len(dataset)), epochs=None)
     image = dataset.shape
 
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
     networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
-    torch.manual_seed(derived_seed(recipe.seed, "noise"))
-
-    optimizers = make_optimizers(recipe, networks)
-    average = ExponentialMovingAverage(networks["generator"], recipe.ema_decay)
     feed = make_feed(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
-    precision = Precision(amp, device)
-    step = TrainingStep(
-        objective, networks, optimizers, feed, average, precision, recipe.model.latent_dim,
-        make_augment(recipe.data.augment, image), with_diff_augment(networks, recipe.data.diff_augment),
-    )  # fmt: skip
+
+    def make_step(recipe: Recipe, networks: dict[str, nn.Module]) -> TrainingStep:
+        return TrainingStep(
+            objective, networks, make_optimizers(recipe, networks), feed,
+            ExponentialMovingAverage(networks["generator"], recipe.ema_decay),
+            Precision(recipe.amp, device, recipe.tf32), recipe.model.latent_dim,
+            make_augment(recipe.data.augment, image), with_diff_augment(networks, recipe.data.diff_augment),
+        )  # fmt: skip
+
+    start = feed.state_dict()
+    recipe, why_so_fast = resolve_speed(recipe, device, lambda trial: make_step(trial, copy.deepcopy(networks)))
+    feed.load_state_dict(start)
+
+    torch.manual_seed(derived_seed(recipe.seed, "noise"))
+    step = make_step(recipe, networks)
     return TrainingState(
-        recipe, image, dataset.class_names, device, objective, networks, optimizers, average, feed, precision, step
-    )
+        recipe, image, dataset.class_names, device, objective, networks, step.optimizers, step.average, feed,
+        step.precision, step, apply_engine(recipe.engine, step), why_so_fast,
+    )  # fmt: skip
 
 
 def _steps(recipe: Recipe, objective: Objective, images: int) -> int:
@@ -152,12 +167,16 @@ def _steps(recipe: Recipe, objective: Objective, images: int) -> int:
 
 
 def continued_recipe(saved: Recipe, wanted: Recipe) -> Recipe:
-    """The recipe under which a run goes on: the wanted one, with `amp: auto` as the run took it.
+    """The recipe under which a run goes on: the wanted one, with what it leaves open as the run took it.
 
     Raises: WganError naming the first setting that would change what is computed.
     """
     if wanted.amp == "auto":
         wanted = wanted.replaced(amp=saved.amp)
+    if wanted.engine == "auto":
+        wanted = wanted.replaced(engine=saved.engine)
+    if wanted.threads is None:
+        wanted = wanted.replaced(threads=saved.threads)
     before, after = _flat(saved.as_dict()), _flat(wanted.as_dict())
     for key in sorted(before.keys() | after.keys()):
         if key not in FREE_ON_RESUME and before.get(key) != after.get(key):

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.data.feed import Feed
-from wgan_cli.objectives import Batch, Objective, Phase
+from wgan_cli.objectives import Batch, Loss, Objective, Phase
+from wgan_cli.training.cast_once import CastOnce
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.optim import Optimizers
 from wgan_cli.training.precision import Precision
@@ -46,36 +47,69 @@ class TrainingStep:
         self.augment = augment
         self.seen = networks if seen is None else seen
         self.terms = TermSums()
+        self.losses = {phase.name: phase.loss for phase in objective.phases}  # an engine may put compiled ones here
+        self.next_real = feed.next
+        plain = [role for role, network in self.networks.items() if self.seen[role] is network]
+        half = precision.half
+        self._cast_once = {role: CastOnce(networks[role], half) for role in plain} if half else {}
 
     def __call__(self, step: int) -> None:
-        for phase in self.objective.phases:
-            for role, network in self.networks.items():
-                network.requires_grad_(role == phase.trains)  # a frozen network costs no gradients of its weights
-            for repeat in range(phase.repeats):
-                self._descend(phase, self._batch(phase, step * phase.repeats + repeat))
-        self.average.update(step)
+        self.average.schedule(step)
+        self.run(step)
 
-    def _batch(self, phase: Phase, iteration: int) -> Batch:
-        real, labels = self.feed.next() if phase.uses_real else (None, None)
+    def run(self, step: int) -> None:
+        """The iteration itself: nothing in it but work for the device, so that it can be captured."""
+        with self.precision.products():
+            for phase in self.objective.phases:
+                networks = self.shown(phase)
+                for repeat in range(phase.repeats):
+                    self._descend(phase, networks, self.batch(phase, step * phase.repeats + repeat))
+            self.average.blend()
+
+    def shown(self, phase: Phase) -> Mapping[str, nn.Module]:
+        """The networks as a phase's loss sees them now; those that it does not train cost no gradients of weights."""
+        for role, network in self.networks.items():
+            network.requires_grad_(role == phase.trains)
+        frozen = [role for role in self._cast_once if role != phase.trains and phase.repeats > 1]
+        return {**self.seen, **{role: self._cast_once[role].refresh() for role in frozen}}
+
+    def batch(self, phase: Phase, count: int) -> Batch:
+        """What a phase sees in its run number `count`, from 0: the next images, if it looks at any, and fresh noise."""
+        real, labels = self.next_real() if phase.uses_real else (None, None)
         if real is not None and self.augment is not None:
             real = self.augment(real)
         z = torch.randn(self.feed.batch_size, self.latent_dim, device=self.precision.device)
-        return Batch(z, real, labels, iteration)
+        return Batch(z, real, labels, penalise=count % phase.penalise_every == 0)
 
-    def _descend(self, phase: Phase, batch: Batch) -> None:
-        optimizer = self.optimizers[phase.trains]
+    def gradients(self, phase: Phase, networks: Mapping[str, nn.Module], batch: Batch) -> Loss:
+        """Compute a phase's loss and leave its gradients in the network that the phase trains."""
         with self.precision.autocast():
-            loss = phase.loss(self.seen, batch)
-        optimizer.zero_grad(set_to_none=True)
+            loss = self.losses[phase.name](networks, batch)
+        self.optimizers[phase.trains].zero_grad(set_to_none=True)
         self.precision.backward(loss.total)
-        self.precision.step(optimizer)
+        return loss
+
+    def penalties(self, step: int) -> tuple[bool, ...]:
+        """Which runs of an iteration's phases penalise, in order: iterations alike in this are alike in every kernel."""
+        return tuple(
+            (step * phase.repeats + repeat) % phase.penalise_every == 0
+            for phase in self.objective.phases
+            for repeat in range(phase.repeats)
+        )
+
+    def _descend(self, phase: Phase, networks: Mapping[str, nn.Module], batch: Batch) -> None:
+        loss = self.gradients(phase, networks, batch)
+        self.precision.step(self.optimizers[phase.trains])
         if phase.after_step:
             phase.after_step(self.networks)
         self.terms.add(loss.terms)
 
 
 class TermSums:
-    """Sums of named scalars on the device, read with one wait for all of them."""
+    """Sums of named scalars on the device, read with one wait for all of them.
+
+    A sum keeps its place in memory for ever, since a captured iteration adds to that place.
+    """
 
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
@@ -90,20 +124,34 @@ class TermSums:
                 self.sums[name] = value.detach().clone()
             self.counts[name] = self.counts.get(name, 0) + 1
 
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Count terms that a captured iteration added by itself."""
+        for name, count in counts.items():
+            self.counts[name] = self.counts.get(name, 0) + count
+
     def means(self) -> dict[str, float]:
         """The mean of each term since the last call; starts anew."""
-        if not self.sums:
+        names = [name for name, count in self.counts.items() if count]
+        if not names:
             return {}
-        values = torch.stack(list(self.sums.values())).tolist()
-        means = {name: value / self.counts[name] for name, value in zip(self.sums, values, strict=True)}
-        self.sums, self.counts = {}, {}
+        values = torch.stack([self.sums[name] for name in names]).tolist()
+        means = {name: value / self.counts[name] for name, value in zip(names, values, strict=True)}
+        self._clear()
         return means
 
     def state_dict(self) -> dict[str, dict]:
         """The sums so far: a run that continues logs the same means as one that never stopped."""
-        return {"sums": dict(self.sums), "counts": dict(self.counts)}
+        counts = {name: count for name, count in self.counts.items() if count}
+        return {"sums": {name: self.sums[name].clone() for name in counts}, "counts": counts}
 
     def load_state_dict(self, state: dict[str, dict], device: torch.device) -> None:
         """Continue another's sums."""
-        self.sums = {name: value.to(device) for name, value in state["sums"].items()}
-        self.counts = dict(state["counts"])
+        self._clear()
+        for name, value in state["sums"].items():
+            self.sums.setdefault(name, torch.zeros((), device=device)).copy_(value)
+        self.counts |= state["counts"]
+
+    def _clear(self) -> None:
+        for name, value in self.sums.items():
+            value.zero_()
+            self.counts[name] = 0

@@ -1,0 +1,37 @@
+"""A frozen network's weights in half precision, cast once for all the steps in which they stand still."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+_PRODUCTS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)  # whose weights autocast would cast anew in every forward
+
+
+class CastOnce:
+    """A twin of a network that shares all but the weights of its products, which are half-precision copies.
+
+    Autocast keeps its casts of weights that learn, but casts frozen ones in every forward: in a phase of five critic
+    steps the generator's five times, for nothing.
+    """
+
+    def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
+        shared = {id(m): m for m in network.modules() if not _holds_products(m)}
+        self.network = copy.deepcopy(network, shared).requires_grad_(False)
+        for module in self.network.modules():
+            if isinstance(module, _PRODUCTS):
+                module.to(dtype)
+        pairs = list(zip(self.network.parameters(), network.parameters(), strict=True))
+        self._copies = [mine.detach() for mine, theirs in pairs if mine is not theirs]
+        self._source = [theirs.detach() for mine, theirs in pairs if mine is not theirs]
+
+    def refresh(self) -> nn.Module:
+        """Take over the weights as they are now, and return the twin."""
+        torch._foreach_copy_(self._copies, self._source)
+        return self.network
+
+
+def _holds_products(module: nn.Module) -> bool:
+    return any(isinstance(inner, _PRODUCTS) for inner in module.modules())
