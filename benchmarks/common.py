@@ -1,0 +1,132 @@
+"""What all benchmarks share: their options, the facts of the machine, spreads, clocks, and how results are kept."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from rich.console import Console
+
+from wgan_cli.data import ImageSet
+from wgan_cli.errors import WganError
+from wgan_cli.recipe import ImageShape
+from wgan_cli.runs.environment import describe_environment, resolve_device
+
+RESULTS = Path(__file__).parent / "results"
+MEGABYTE = 1e6
+T = TypeVar("T")
+
+
+def parse(parser: argparse.ArgumentParser, name: str, device: bool = True) -> argparse.Namespace:
+    """Read the command line with the options that all benchmarks have, and apply those that can be applied here.
+
+    A quick run's figures have their own folder, so that they never pass for those of a whole one.
+    """
+    if device:
+        parser.add_argument("--device", default="cpu", help="auto, cpu, cuda, cuda:N (default cpu)")
+    parser.add_argument("--threads", type=int, help="of the processor; default what torch takes")
+    parser.add_argument("--quick", action="store_true", help="for a glance; written to results/quick/")
+    parser.add_argument("--out", type=Path, help=f"JSON (default benchmarks/results/{name}.json)")
+    arguments = parser.parse_args()
+    arguments.device = resolve_device(arguments.device) if device else torch.device("cpu")
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    if arguments.out is None:
+        arguments.out = RESULTS / ("quick" if arguments.quick else "") / f"{name}.json"
+    return arguments
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a benchmark; what it cannot do becomes two lines and an exit status, as in the program."""
+    try:
+        main()
+    except WganError as error:
+        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        raise SystemExit(int(error.status)) from None
+
+
+def facts(device: torch.device) -> dict[str, Any]:
+    """Date, machine and versions: where every result begins."""
+    environment = describe_environment(device, "")
+    return {
+        "date": environment["started"],
+        "machine": {key: environment[key] for key in ("platform", "processor", "cores", "threads", "device_name")},
+        "versions": environment["versions"],
+        "load_average": [load()],
+    }
+
+
+def load() -> float | None:
+    """How many processes want a core, over the last minute; more than there are cores makes all figures doubtful."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def finish(result: dict[str, Any], out: Path, console: Console) -> None:
+    """Write a result down, and say so if the machine was busy before it."""
+    result["load_average"].append(load())
+    busy, cores = result["load_average"][0], result["machine"]["cores"]
+    if busy is not None and busy > 0.5 * cores:
+        console.print(
+            f"note: the load average was {busy} on {cores} cores at the start; repeat this on an idle machine"
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    console.print(f"written to {out}")
+
+
+def spread(values: Iterable[float]) -> dict[str, float]:
+    """Median, least and most, to four digits."""
+    values = list(values)
+    figures = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    return {name: four_digits(value) for name, value in figures.items()}
+
+
+def four_digits(value: float) -> float:
+    """As many as a measured figure deserves."""
+    return float(f"{value:.4g}")
+
+
+def columns(figures: dict[str, Any], form: str) -> list[str]:
+    """A spread as three cells of a table."""
+    return [f"{figures[key]:{form}}" for key in ("median", "min", "max")]
+
+
+def in_turns(items: Sequence[T], rounds: int) -> Iterable[T]:
+    """All items, `rounds` times, every second time backwards, so that a drift of the machine meets all of them."""
+    for number in range(rounds):
+        yield from items if number % 2 == 0 else reversed(items)
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done all that it was asked."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def steps_per_second(run: Callable[[], None], seconds: float, device: torch.device) -> float:
+    """Run for a while, at least once, until the device has done all of it."""
+    wait(device)
+    steps, start = 0, time.perf_counter()
+    while steps == 0 or time.perf_counter() - start < seconds:
+        run()
+        steps += 1
+    wait(device)
+    return steps / (time.perf_counter() - start)
+
+
+def made_up_images(shape: ImageShape, count: int = 4096) -> ImageSet:
+    """Random images, for what a step costs does not depend on what they show."""
+    pixels = torch.randint(0, 256, (count, shape.channels, shape.size, shape.size), dtype=torch.uint8)
+    names = tuple(str(number) for number in range(shape.num_classes))
+    labels = torch.arange(count) % max(1, shape.num_classes)
+    return ImageSet(pixels, labels, names, "made up")
