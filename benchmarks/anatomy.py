@@ -34,9 +34,8 @@ NAMES = {
     ),
 }
 GROUPS = (*NAMES, REST)
-AUTOGRAD = re.compile(
-    r"^autograd::|Backward\d*$|_double_backward$"
-)  # what the engine itself takes around the operators that it calls
+#: What the engine itself takes around the operators that it calls.
+AUTOGRAD = re.compile(r"^autograd::|Backward\d*$|_double_backward$")
 MICROSECOND = 1e-6
 
 

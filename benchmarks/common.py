@@ -21,7 +21,6 @@ from wgan_cli.recipe import ImageShape
 from wgan_cli.runs.environment import describe_environment, resolve_device
 
 RESULTS = Path(__file__).parent / "results"
-MEGABYTE = 1e6
 T = TypeVar("T")
 
 
@@ -51,6 +50,11 @@ def run(main: Callable[[], None]) -> None:
     except WganError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         raise SystemExit(int(error.status)) from None
+
+
+def make_console() -> Console:
+    """Where tables are printed; a pipe is wide enough for them."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 def facts(device: torch.device) -> dict[str, Any]:

@@ -200,7 +200,7 @@ def main() -> None:
         results = measure(candidates(images, folder, device), rounds, seconds, device)
     report |= {"feeds": summary(results)}
     report["goals"] = goals(report)
-    console = Console(highlight=False, soft_wrap=True, width=120)
+    console = common.make_console()
     show(report, console)
     common.finish(report, options.out, console)
 

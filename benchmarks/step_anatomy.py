@@ -198,7 +198,7 @@ def main() -> None:
         for batch in arguments.batch
     ]
     result = benchmark(recipes, 0.5 if arguments.quick else arguments.seconds, device)
-    console = Console()
+    console = common.make_console()
     show(result, console)
     common.finish(result, arguments.out, console)
 

@@ -180,7 +180,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse_arguments()
-    console = Console()
+    console = common.make_console()
     if arguments.quick:
         arguments.rounds, arguments.seconds, arguments.cases = 2, 0.25, ["mlp", "dcgan"]
     settings = DataSettings(source="mnist") if arguments.data_root else DataSettings(source="digits", split="all")
