@@ -20,26 +20,29 @@ from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.runs.environment import describe_environment, resolve_device
 
+FORMATS = {"off": "float32", "bf16": "bf16", "fp16": "fp16"}  # what --amp means in words
 RESULTS = Path(__file__).parent / "results"
+MANY_CORES = 0.3  # in use by others, and figures are doubtful
 T = TypeVar("T")
 
 
-def parse(parser: argparse.ArgumentParser, name: str, device: bool = True) -> argparse.Namespace:
+def parse(parser: argparse.ArgumentParser, name: str) -> argparse.Namespace:
     """Read the command line with the options that all benchmarks have, and apply those that can be applied here.
 
-    A quick run's figures have their own folder, so that they never pass for those of a whole one.
+    A quick run's figures have their own folder, so that they never pass for those of a whole one; those of another
+    device than the processor have a file beside the first.
     """
-    if device:
-        parser.add_argument("--device", default="cpu", help="auto, cpu, cuda, cuda:N (default cpu)")
+    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda, cuda:N (default cpu)")
     parser.add_argument("--threads", type=int, help="of the processor; default what torch takes")
     parser.add_argument("--quick", action="store_true", help="for a glance; written to results/quick/")
-    parser.add_argument("--out", type=Path, help=f"JSON (default benchmarks/results/{name}.json)")
+    parser.add_argument("--out", type=Path, help=f"JSON (default benchmarks/results/{name}.json, {name}-cuda.json)")
     arguments = parser.parse_args()
-    arguments.device = resolve_device(arguments.device) if device else torch.device("cpu")
+    arguments.device = resolve_device(arguments.device)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     if arguments.out is None:
-        arguments.out = RESULTS / ("quick" if arguments.quick else "") / f"{name}.json"
+        kind = "" if arguments.device.type == "cpu" else f"-{arguments.device.type}"
+        arguments.out = RESULTS / ("quick" if arguments.quick else "") / f"{name}{kind}.json"
     return arguments
 
 
@@ -64,22 +67,47 @@ def facts(device: torch.device) -> dict[str, Any]:
         "date": environment["started"],
         "machine": {key: environment[key] for key in ("platform", "processor", "cores", "threads", "device_name")},
         "versions": environment["versions"],
-        "load_average": [load()],
+        "cores_used_by_others": [cores_in_use()],
     }
 
 
-def load() -> float | None:
-    """How many processes want a core, over the last minute; more than there are cores makes all figures doubtful."""
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+def cores_in_use(seconds: float = 0.25) -> float | None:
+    """How many cores others keep busy while this process waits a moment; None where the system does not say.
+
+    The usual load average still counts, a minute later, the benchmark that ran before.
+    """
+    before = _core_times()
+    time.sleep(seconds)
+    after = _core_times()
+    if before is None or after is None:
+        return None
+    idle, whole = (now - then for now, then in zip(after, before, strict=True))
+    return round((os.cpu_count() or 1) * (1 - idle / whole), 2) if whole else None
+
+
+def _core_times() -> tuple[int, int] | None:
+    """Idle time and all time of all cores since the machine started."""
+    try:
+        with open("/proc/stat", encoding="ascii") as file:
+            times = [int(word) for word in file.readline().split()[1:9]]  # the rest, for guests, is counted in these
+    except OSError:
+        return None
+    return times[3] + times[4], sum(times)  # idle, and idle but for the disk
+
+
+def was_busy(result: dict[str, Any]) -> bool:
+    """Whether others kept cores busy when a result's measurement began or ended."""
+    return any(cores is not None and cores > MANY_CORES for cores in result["cores_used_by_others"])
 
 
 def finish(result: dict[str, Any], out: Path, console: Console) -> None:
-    """Write a result down, and say so if the machine was busy before it."""
-    result["load_average"].append(load())
-    busy, cores = result["load_average"][0], result["machine"]["cores"]
-    if busy is not None and busy > 0.5 * cores:
+    """Write a result down, and say so if the machine was busy."""
+    result["cores_used_by_others"].append(cores_in_use())
+    if was_busy(result):
+        start, end = result["cores_used_by_others"]
         console.print(
-            f"note: the load average was {busy} on {cores} cores at the start; repeat this on an idle machine"
+            f"note: others used {start} cores of {result['machine']['cores']} at the start and {end} at the end; "
+            "repeat this on an idle machine"
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -96,6 +124,11 @@ def spread(values: Iterable[float]) -> dict[str, float]:
 def four_digits(value: float) -> float:
     """As many as a measured figure deserves."""
     return float(f"{value:.4g}")
+
+
+def count(number: int, what: str) -> str:
+    """1 thread, 2 threads."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def columns(figures: dict[str, Any], form: str) -> list[str]:

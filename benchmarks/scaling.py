@@ -27,7 +27,7 @@ from wgan_cli.recipe import ImageShape, Recipe, load_recipe
 from wgan_cli.training.state import prepare
 
 RECIPES = {"mlp": "mnist_mlp", "dcgan": "mnist_dcgan"}
-PLOT = Path(__file__).parents[1] / "docs" / "scaling_cost.png"
+ROOT = Path(__file__).resolve().parents[1]
 WARM_UP, BLOCKS = 3, 5
 
 
@@ -172,11 +172,17 @@ def in_words(line: dict[str, Any]) -> str:
     """A family's lines as a sentence."""
     time, memory = line["seconds"], line["bytes"]
     return (
-        f"{line['family']} in {line['amp']}: a step takes about {1e3 * time['fixed']:.1f} ms and "
-        f"{1e6 * time['each']:.0f} us for each image of the batch (at most {time['worst']:.0%} off); memory "
-        f"{memory['fixed'] / 1e6:,.0f} MB and {memory['each'] / 1e6:.2f} MB for each "
-        f"(at most {memory['worst']:.0%} off)"
+        f"{line['recipe']} in {common.FORMATS[line['amp']]}: a step, {common.count(line['n_critic'], 'critic update')} "
+        f"and one of the generator, takes about {1e3 * time['fixed']:.1f} ms and {1e6 * time['each']:.0f} us for each "
+        f"image of the batch (at most {time['worst']:.0%} off); memory {memory['fixed'] / 1e6:,.0f} MB and "
+        f"{memory['each'] / 1e6:.2f} MB for each (at most {memory['worst']:.1%} off)"
     )
+
+
+def plot_of(device: torch.device) -> Path:
+    """Where the picture for the README lies."""
+    kind = "" if device.type == "cpu" else f"-{device.type}"
+    return ROOT / "docs" / f"scaling_cost{kind}.png"
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -212,8 +218,10 @@ def main() -> None:
     result["points"] = [measured_apart(point, words) for point in points(QUICK if arguments.quick else AXES)]
     result["lines"] = lines(result)
     show(result, console)
-    plot = arguments.plot or (arguments.out.with_suffix(".png") if arguments.quick else PLOT)
+    plot = arguments.plot or (arguments.out.with_suffix(".png") if arguments.quick else plot_of(device))
     draw(result, plot)
+    if plot.resolve().is_relative_to(ROOT):
+        result["plot"] = plot.resolve().relative_to(ROOT).as_posix()
     common.finish(result, arguments.out, console)
     console.print(f"drawn to {plot}")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from common import FORMATS, count
+
 TITLES = {"batch_size": "images in a batch", "image_size": "pixels on each side", "width": "times the recipe's widths"}
 # Told apart without colour: by the marker, the line and how dark they are.
 STYLES = {
@@ -63,8 +65,6 @@ def _locator() -> Any:
 
 def _below(result: dict[str, Any]) -> str:
     machine, versions = result["machine"], result["versions"]
-    formats = ", ".join(sorted({f"{point['family']} {point['amp']}" for point in result["points"]}))
-    return (
-        f"{machine['device_name']}, {machine['threads']} threads, torch {versions['torch']}, {result['date'][:10]}; "
-        f"number formats: {formats}"
-    )
+    formats = sorted({f"{point['family']} in {FORMATS[point['amp']]}" for point in result["points"]})
+    threads, torch = count(machine["threads"], "thread"), versions["torch"]
+    return f"{', '.join(formats)}; {machine['device_name']}, {threads}, torch {torch}, {result['date'][:10]}"
