@@ -110,15 +110,16 @@ def peak_bytes(device: torch.device) -> int:
 def measured_apart(point: Point, words: list[str]) -> dict[str, Any]:
     """`measure` in a new process.
 
-    Raises: WganError with the end of that process's messages where it fails.
+    Raises: WganError with that process's own message where it fails.
     """
     command = [sys.executable, __file__, "--point", json.dumps(point._asdict()), *words]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        messages = done.stderr.splitlines() or ["no message"]
+        error = next((line for line in messages if line.startswith("error: ")), messages[-1])
         raise WganError(
             f"{point.family} with batch {point.batch_size}, {point.image_size} pixels and width {point.width:g} "
-            f"ended with {done.returncode}: {last}",
+            f"ended with {done.returncode}: {error.removeprefix('error: ')}",
             "a machine with more memory may manage; --quick stays small",
             ExitStatus.FAILED,
         )

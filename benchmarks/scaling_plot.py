@@ -30,6 +30,11 @@ def draw(result: dict[str, Any], path: Path) -> None:
                 own = along(result, family, axis)
                 axes.plot([point[axis] for point in own], [value(point) for point in own], label=family, **style)
             _scale(axes, sorted({point[axis] for point in result["points"]}))
+    start = min(point["start_bytes"] for point in result["points"]) / 1e6
+    if start > 1:  # a GPU holds nothing yet
+        for axes in panels[-1]:
+            axes.axhline(start, color="0.3", linestyle=":", label="before any network")
+        panels[-1][0].legend()
     for axes, title in zip(panels[-1], TITLES.values(), strict=True):
         axes.set_xlabel(title)
     panels[0][0].legend()
