@@ -60,6 +60,8 @@ def test_the_line_says_how_far_it_is_off(scaling):
     errors = [abs(line["fixed"] + line["each"] * x - y) / y for x, y in ((1, 1), (2, 3), (3, 3))]
     assert line["worst"] == pytest.approx(max(errors), rel=1e-2)
     assert line["worst"] > 0.05
+    # Without weights the great value alone would decide, and 1 and 2 would be 25% off.
+    assert scaling.straight_line([1.0, 2.0, 1000.0], [2.0, 2.0, 1000.0])["worst"] < 0.24
 
 
 def test_points_are_measured_in_processes_of_their_own_and_drawn(scaling, monkeypatch, tmp_path, capsys):

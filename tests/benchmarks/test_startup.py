@@ -34,9 +34,12 @@ def test_what_is_ours_is_taken_within_a_round(startup):
     # The machine is twice as slow in the second round; ours takes a second, and then two.
     found = {command.name: [1.0, 2.0, 1.0] for command in timed}
     found["wgan --help"] = [2.0, 4.0, 2.0]
+    found["wgan inspect, a run"] = [9.0, 18.0, 9.0]
+    found[startup.TORCH] = [4.0, 8.0, 4.0]
     rows = {row["command"]: row for row in startup.summary(timed, found)}
     assert rows["wgan --help"]["ours"] == {"beyond": startup.PYTHON, "median": 1.0, "min": 1.0, "max": 2.0}
-    assert rows["wgan inspect, a run"]["ours"]["beyond"] == startup.TORCH
+    ours = rows["wgan inspect, a run"]["ours"]
+    assert ours == {"beyond": startup.TORCH, "median": 5.0, "min": 5.0, "max": 10.0}
     assert "ours" not in rows[startup.TORCH]
 
 
