@@ -29,7 +29,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
             for family, style in STYLES.items():
                 own = along(result, family, axis)
                 axes.plot([point[axis] for point in own], [value(point) for point in own], label=family, **style)
-            _scale(axes, sorted({point[axis] for point in result["points"]}))
+            _scale(axes, sorted({point[axis] for point in result["points"]}), [*map(value, result["points"])])
     start = min(point["start_bytes"] for point in result["points"]) / 1e6
     if start > 1:  # a GPU holds nothing yet
         for axes in panels[-1]:
@@ -51,21 +51,20 @@ def along(result: dict[str, Any], family: str, axis: str) -> list[dict[str, Any]
     return sorted(on_axis, key=lambda point: point[axis])
 
 
-def _scale(axes: Any, ticks: list[float]) -> None:
-    """Both ways by factors, with a mark at each size that was measured and plain numbers."""
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.minorticks_off()
-    axes.yaxis.set_major_locator(_locator())
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
-    axes.grid(alpha=0.3)
-
-
-def _locator() -> Any:
+def _scale(axes: Any, ticks: list[float], values: list[float]) -> None:
+    """By factors to the right, with a mark at each size that was measured; upwards too where values differ widely."""
     from matplotlib.ticker import LogLocator
 
-    return LogLocator(base=10, subs=(1, 2, 5))
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    if max(values) > 10 * min(values):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
+    else:
+        axes.set_ylim(0, 1.1 * max(values))
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axes.grid(alpha=0.3)
 
 
 def _below(result: dict[str, Any]) -> str:

@@ -65,7 +65,8 @@ def count_flops(run: Callable[[], Any]) -> int:
 
 def step_of(recipe: Recipe, device: torch.device) -> Callable[[], None]:
     """A function that does one step of a recipe's training, and knows its number."""
-    state = prepare(recipe, common.made_up_images(native_shape(recipe.data)), device)
+    images = common.made_up_images(native_shape(recipe.data), max(4096, 50 * recipe.batch_size))  # no short epochs
+    state = prepare(recipe, images, device)
 
     def step() -> None:
         state.iterate(state.step)

@@ -31,6 +31,32 @@ def test_every_second_round_runs_backwards(common):
     assert "".join(common.in_turns("abc", 3)) == "abccbaabc"
 
 
+class Clock:
+    """A clock that only steps move, and a device that is waited for."""
+
+    def __init__(self, per_step):
+        self.now, self.per_step, self.queue, self.most = 0.0, per_step, 0, 0
+
+    def step(self):
+        self.queue += 1
+
+    def wait(self, device):
+        self.most = max(self.most, self.queue)
+        self.now += self.queue * self.per_step
+        self.queue = 0
+
+
+@pytest.mark.parametrize(("per_step", "longest"), [(0.001, 1.01), (0.3, 1.2), (5.0, 5.0)])
+def test_a_rate_waits_for_the_device_and_does_not_overrun(common, monkeypatch, per_step, longest):
+    clock = Clock(per_step)
+    monkeypatch.setattr(common.time, "perf_counter", lambda: clock.now)
+    monkeypatch.setattr(common, "wait", clock.wait)
+    assert common.steps_per_second(clock.step, 1.0, torch.device("cpu")) == pytest.approx(1 / per_step)
+    assert 1.0 <= clock.now <= longest + 1e-9
+    assert clock.queue == 0
+    assert clock.most <= max(1, 0.5 / per_step)  # steps that were asked for without a look at the clock
+
+
 def test_quick_results_never_pass_for_whole_ones(common, monkeypatch):
     assert parsed(common, monkeypatch).out == common.RESULTS / "some.json"
     assert parsed(common, monkeypatch, "--quick").out == common.RESULTS / "quick" / "some.json"
