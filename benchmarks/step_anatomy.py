@@ -37,6 +37,16 @@ SIZES = {"cpu": (512, 1024, 2048), "cuda": (2048, 4096, 8192)}
 WARM_UP, BLOCKS = 5, 5
 
 
+def _linear_flops(x: torch.Tensor, weight: torch.Tensor, *_: Any, out_val: torch.Tensor, **__: Any) -> int:
+    return 2 * out_val.numel() * x.shape[-1]
+
+
+#: torch's formulas, and that of a product which a processor's other library does and torch does not count.
+FORMULAS = dict(flop_registry)
+if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    FORMULAS[torch.ops.mkldnn._linear_pointwise] = _linear_flops
+
+
 class FlopCounter(TorchDispatchMode):
     """Counts the floating point operations of products and convolutions, forward, backward and twice backward.
 
@@ -50,7 +60,7 @@ class FlopCounter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        formula = flop_registry.get(func.overloadpacket)
+        formula = FORMULAS.get(func.overloadpacket)
         if formula is not None:
             self.total += formula(*args, **(kwargs or {}), out_val=result)
         return result
@@ -199,6 +209,7 @@ def main() -> None:
         for batch in arguments.batch
     ]
     result = benchmark(recipes, 0.5 if arguments.quick else arguments.seconds, device)
+    result["settings"]["set"] = arguments.set
     console = common.make_console()
     show(result, console)
     common.finish(result, arguments.out, console)

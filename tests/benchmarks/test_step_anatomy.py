@@ -162,6 +162,17 @@ def test_operations_are_counted_forward_backward_and_twice_backward(step_anatomy
     assert step_anatomy.count_flops(penalise) == 3 * (first + last) + first
 
 
+@pytest.mark.skipif(not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="this torch has no such product")
+def test_a_product_that_torch_does_not_count_is_counted(step_anatomy):
+    x, weight, bias = torch.randn(3, 5), torch.randn(7, 5), torch.randn(7)
+
+    def multiply():
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+
+    torch.testing.assert_close(multiply(), nn.functional.linear(x, weight, bias))
+    assert step_anatomy.count_flops(multiply) == 2 * 3 * 5 * 7
+
+
 def test_a_tiny_run_writes_the_whole_anatomy(step_anatomy, monkeypatch, tmp_path, capsys):
     out = tmp_path / "anatomy.json"
     options = ["--recipe", "digits_dcgan", "--amp", "off", "--batch", "2", "3", "--seconds", "0.02", "--out", str(out)]
