@@ -1,8 +1,10 @@
-# make demo: train the default recipe, sample and animate it.   make test: the tests.   make bench: the benchmarks; DATA_ROOT=... for real data.
+# make demo: train the default recipe, sample and animate it.   make test: the tests.   make bench: the benchmarks, in a
+# quarter of an hour; DATA_ROOT=... for real data, BENCH_ARGS=--quick for a glance, BENCH_ARGS='--device cuda' for a GPU.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DATA_ROOT ?=
+BENCH_ARGS ?=
 DEMO := demo
 
 .PHONY: demo test bench lint clean
@@ -27,9 +29,13 @@ demo: $(BIN)/.installed
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+# The README's figures come from whole runs on an idle machine: make bench, then python benchmarks/readme.py.
 bench: $(BIN)/.installed
-	$(BIN)/python benchmarks/train_speed.py $(if $(DATA_ROOT),--data-root $(DATA_ROOT))
-	$(if $(DATA_ROOT),$(BIN)/python benchmarks/feeds.py --data-root $(DATA_ROOT))
+	$(BIN)/python benchmarks/train_speed.py $(if $(DATA_ROOT),--data-root $(DATA_ROOT)) $(BENCH_ARGS)
+	$(BIN)/python benchmarks/step_anatomy.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/startup.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/scaling.py $(BENCH_ARGS)
+	$(if $(DATA_ROOT),$(BIN)/python benchmarks/feeds.py --data-root $(DATA_ROOT) $(BENCH_ARGS))
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,6 +1,6 @@
 """How fast images come: this project's feeds beside torchvision's ImageFolder and DataLoader, on the same JPEG files.
 
-    python benchmarks/feeds.py --data-root DIR [--json FILE] [--quick]
+    python benchmarks/feeds.py --data-root DIR [--quick]
 
 DIR holds cifar10/{train,test}/CLASS/*.jpg. Each round runs all candidates one after another, in an order that turns,
 and ratios are taken within a round, so that whatever else the machine does at the time touches both sides. A batch
@@ -10,9 +10,6 @@ counts when it lies on the device as float32 in [-1, 1], which is what ToTensor 
 from __future__ import annotations
 
 import argparse
-import json
-import shlex
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import common
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -32,7 +30,6 @@ from wgan_cli.data import ImageSet, load_images
 from wgan_cli.data.feed import DeviceFeed
 from wgan_cli.data.stream import StreamFeed
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.runs.environment import describe_environment, resolve_device
 
 BATCH = 64
 LOADER_2, LOADER_0 = "loader, 2 workers", "loader, 0 workers"
@@ -92,19 +89,14 @@ def rate(following: Next, seconds: float, device: torch.device) -> float:
     """Images per second over about so many seconds."""
     for _ in range(WARM_UP):
         following()
-    _wait(device)
+    common.wait(device)
     batches, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
         for _ in range(8):
             following()
         batches += 8
-    _wait(device)
+    common.wait(device)
     return batches * BATCH / (time.perf_counter() - started)
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def measure(compared: dict[str, Next], rounds: int, seconds: float, device: torch.device) -> list[dict[str, float]]:
@@ -127,30 +119,26 @@ def first_batches(folder: Path, cache: Path, device: torch.device, starts: int) 
             words = [sys.executable, "-c", FIRST_BATCH, str(folder), str(cache), str(device), limit]
             count, seconds, whole = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
             runs.append((float(seconds), float(whole)))
-        found[name] = {"images": int(count), **_spread("seconds", [seconds for seconds, _ in runs])}
-        found[name] |= _spread("seconds_with_imports", [whole for _, whole in runs])
+        found[name] = {"images": int(count), "seconds": common.spread(seconds for seconds, _ in runs)}
+        found[name]["seconds_with_imports"] = common.spread(whole for _, whole in runs)
     return found
-
-
-def _spread(name: str, values: list[float]) -> dict[str, list[float]]:
-    """Median, least, greatest."""
-    return {name: [statistics.median(values), min(values), max(values)]}
 
 
 def summary(results: list[dict[str, float]]) -> dict[str, Any]:
     """Median, least and greatest rate of each candidate, and likewise its ratio to both loaders."""
     whole: dict[str, Any] = {}
     for name in results[0]:
-        whole[name] = _spread("images_per_second", [result[name] for result in results])
+        whole[name] = {"images_per_second": common.spread(result[name] for result in results)}
         for other in (LOADER_2, LOADER_0):
-            whole[name] |= _spread(f"times {other}", [result[name] / result[other] for result in results])
+            whole[name][f"times {other}"] = common.spread(result[name] / result[other] for result in results)
     return whole
 
 
-def show(report: dict[str, Any]) -> None:
+def show(report: dict[str, Any], console: Console) -> None:
     """Print the tables, and whether the goals are met."""
-    console = Console(highlight=False, soft_wrap=True, width=120)
-    table = Table("candidate", title=f"{report['images']:,} JPEG files, batch {BATCH}, {report['device']}", box=None)
+    settings = report["settings"]
+    title = f"{settings['images']:,} JPEG files, batch {settings['batch_size']}, {settings['device']}"
+    table = Table("candidate", title=title, box=None)
     columns = {"images_per_second": "images/s", f"times {LOADER_2}": "x 2 workers", f"times {LOADER_0}": "x 0 workers"}
     for heading in columns.values():
         table.add_column(heading, justify="right", no_wrap=True)
@@ -167,8 +155,9 @@ def show(report: dict[str, Any]) -> None:
         console.print(f"{'met   ' if met else 'MISSED'}  {goal}: {value:.3g}, wanted {wanted:g}")
 
 
-def _in_words(spread: list[float]) -> str:
-    middle, least, most = (f"{value:,.0f}" if value >= 100 else f"{value:.2f}" for value in spread)
+def _in_words(spread: dict[str, float]) -> str:
+    values = (spread[key] for key in ("median", "min", "max"))
+    middle, least, most = (f"{value:,.0f}" if value >= 100 else f"{value:.2f}" for value in values)
     return f"{middle} ({least} to {most})"
 
 
@@ -176,10 +165,10 @@ def goals(report: dict[str, Any]) -> dict[str, tuple[float, float, bool]]:
     """What was wanted: value, wanted value, met."""
     found = {}
     for name, wanted in GOALS.items():
-        value = report["feeds"][name][f"times {LOADER_2}"][0]
+        value = report["feeds"][name][f"times {LOADER_2}"]["median"]
         found[f"{name}, times the loader with 2 workers"] = (value, wanted, value >= wanted)
     for name, row in report["first_batch"].items():
-        value = row["seconds"][0]
+        value = row["seconds"]["median"]
         found[f"{name}, seconds to the first batch of {row['images']:,}"] = (value, GOAL_SECONDS, value < GOAL_SECONDS)
     return found
 
@@ -187,17 +176,14 @@ def goals(report: dict[str, Any]) -> dict[str, tuple[float, float, bool]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-root", type=Path, required=True, help="holds cifar10/{train,test}/CLASS/*.jpg")
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0, help="for each candidate in each round")
-    parser.add_argument("--json", type=Path, default=Path("feeds.json"))
-    parser.add_argument("--quick", action="store_true", help="10,000 images and short rounds")
-    options = parser.parse_args()
+    options = common.parse(parser, "feeds")
 
     # Both parts as two classes are 60,000 files.
     folder = options.data_root / "cifar10" / ("test" if options.quick else "")
     rounds, seconds, starts = (3, 0.2, 1) if options.quick else (options.rounds, options.seconds, 3)
-    device = resolve_device(options.device)
+    device = options.device
     torch.set_num_threads(1)  # on a CPU, batches this small gain nothing from more, and the loader's workers have one
     with tempfile.TemporaryDirectory() as cache:
         started = time.perf_counter()
@@ -205,19 +191,19 @@ def main() -> None:
         images = load_images(settings, Path(cache), lambda text: print(text, file=sys.stderr))
         pack_seconds = time.perf_counter() - started
         report = {
-            "question": __doc__.splitlines()[0],
-            "environment": describe_environment(device, shlex.join(sys.argv)),
-            "device": str(device),
-            "images": len(images),
-            "pack_seconds": pack_seconds,
+            **common.facts(device),
+            "settings": {"device": str(device), "rounds": rounds, "seconds": seconds, "images": len(images)},
+            "pack_seconds": common.four_digits(pack_seconds),
             "first_batch": first_batches(folder, Path(cache), device, starts),
         }
+        report["settings"]["batch_size"] = BATCH
         results = measure(candidates(images, folder, device), rounds, seconds, device)
-    report |= {"feeds": summary(results), "rounds": results}
+    report |= {"feeds": summary(results)}
     report["goals"] = goals(report)
-    show(report)
-    options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    console = common.make_console()
+    show(report, console)
+    common.finish(report, options.out, console)
 
 
 if __name__ == "__main__":
-    main()
+    common.run(main)

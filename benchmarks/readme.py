@@ -1,24 +1,59 @@
-"""Write the figures of results/train_speed.json into README.md, between its two speed marks.
+"""Write README.md's performance section from the results of all benchmarks, between its two speed marks.
 
-python benchmarks/readme.py
+    python benchmarks/readme.py
+
+A result of another device lies beside the first, as in results/train_speed-cuda.json, and has a table of its own.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import textwrap
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
+import common
+import scaling
+from common import FORMATS
+
+from wgan_cli.errors import WganError
+
+README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- speed: written by benchmarks/readme.py -->", "<!-- end of speed -->"
-FORMATS = {"off": "float32", "bf16": "bf16"}
+MOST_GROUPS = 3  # of an anatomy, in a table's row
 
 
-def section(result: dict[str, Any]) -> str:
-    """The figures as a Markdown table, with the machine, the versions and the date below."""
-    lines = ["| networks | format | textbook | wgan | times as fast |", "| --- | --- | ---: | ---: | ---: |"]
+def table(headings: str, rows: Iterable[Iterable[str]], words: int = 1) -> str:
+    """A Markdown table. headings: separated by commas; the first `words` columns hold words, the others numbers."""
+    names = [name.strip() for name in headings.split(",")]
+    marks = ["---"] * words + ["---:"] * (len(names) - words)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (names, marks, *rows))
+
+
+def paragraph(text: str, indent: str = "") -> str:
+    """Lines as wide as the rest of the file; all but the first are indented."""
+    return textwrap.fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def where(result: dict[str, Any]) -> str:
+    """On what and when a result was measured."""
+    machine, versions = result["machine"], result["versions"]
+    processor = result["settings"]["device"] == "cpu"
+    threads = f" with {common.count(machine['threads'], 'thread')}" if processor else ""
+    busy = ", while other work ran beside it" if common.was_busy(result) else ""
+    name, python = machine["device_name"], versions["python"]
+    return f"{name}{threads}, torch {versions['torch']}, Python {python}, {result['date'][:10]}{busy}."
+
+
+def times(spread: dict[str, float], form: str = ",.2f") -> str:
+    """A median with its spread."""
+    return f"{spread['median']:{form}} ({spread['min']:{form}} to {spread['max']:{form}})"
+
+
+def train_speed(result: dict[str, Any]) -> str:
+    rows = []
     for case in result["cases"]:
         for ratio in case["ratios"]:
             ours, theirs = ratio["ours"], ratio["theirs"]
@@ -26,27 +61,96 @@ def section(result: dict[str, Any]) -> str:
                 continue
             formats = list(dict.fromkeys(FORMATS[side.split()[1]] for side in (theirs, ours)))
             before, now = (case["sides"][side]["critic_iterations_per_second"]["median"] for side in (theirs, ours))
-            times = f"**{ratio['median']:.2f}** ({ratio['min']:.2f} to {ratio['max']:.2f})"
-            lines.append(f"| {case['case']} | {', then '.join(formats)} | {before:,.0f} | {now:,.0f} | {times} |")
-    machine, versions = result["machine"], result["versions"]
+            spread = f"{ratio['min']:.2f} to {ratio['max']:.2f}"
+            faster = f"**{ratio['median']:.2f}** ({spread})"
+            rows.append((case["case"], ", then ".join(formats), f"{before:,.0f}", f"{now:,.0f}", faster))
     batch, rounds = result["cases"][0]["batch_size"], result["settings"]["rounds"]
-    lines += [
-        "",
-        f"Critic iterations a second at batch {batch}, generator steps included; median and spread of {rounds} rounds",
-        f"in turns on {machine['device_name']} with {machine['threads']} threads, torch {versions['torch']},",
-        f"Python {versions['python']}, {result['date'][:10]}.",
-    ]
-    return "\n".join(lines)
+    told = (
+        f"Critic iterations a second at batch {batch}, generator steps included; median and spread of {rounds} rounds"
+    )
+    headings = "networks, format, textbook, wgan, times as fast"
+    return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} in turns on {where(result)}")
+
+
+def step_anatomy(result: dict[str, Any]) -> str:
+    rows = []
+    for case in result["cases"]:
+        groups = [f"{group['name']} {group['share']:.0%}" for group in case["groups"][:MOST_GROUPS]]
+        rate, milliseconds = case["flop_per_second"] / 1e9, 1e3 * case["seconds_per_step"]["median"]
+        busy = "" if case["busy_share"] is None else f"{case['busy_share']:.0%}"
+        cells = (f"{milliseconds:,.2f}", f"{rate:,.0f}", f"{case['share_of_peak']:.0%}", busy)
+        rows.append((case["recipe"], FORMATS[case["amp"]], ", ".join(groups), str(case["batch_size"]), *cells))
+    headings = "recipe, format, most of the time, batch, ms a step, GFLOP/s, of the peak, GPU busy"
+    if all(case["busy_share"] is None for case in result["cases"]):
+        headings, rows = headings.removesuffix(", GPU busy"), [row[:-1] for row in rows]
+    peaks = [f"{rates['flop_per_second'] / 1e9:,.0f} in {FORMATS[amp]}" for amp, rates in result["roofline"].items()]
+    told = f"The peak, in GFLOP/s, is the best rate of large products in the same run: {' and '.join(peaks)}."
+    return table(headings, rows, words=3) + "\n\n" + paragraph(f"{told} On {where(result)}")
+
+
+def startup(result: dict[str, Any]) -> str:
+    rows = []
+    for row in result["commands"]:
+        ours = row.get("ours")
+        beyond = (f"{ours['median']:.2f}", ours["beyond"]) if ours else ("", "")
+        rows.append((row["command"], times(row["seconds"]), *beyond))
+    told = f"Seconds from the prompt back to it; median and spread of {result['settings']['rounds']} rounds on"
+    return table("command, seconds, ours, beyond", rows) + "\n\n" + paragraph(f"{told} {where(result)}")
+
+
+def scaling_cost(result: dict[str, Any]) -> str:
+    plot = result.get("plot")
+    picture = f"![Time and memory of a step against batch size, image size and width]({plot})\n\n" if plot else ""
+    lines = (paragraph(f"- {scaling.in_words(line)}", indent="  ") for line in result["lines"])
+    return picture + "\n".join(lines) + "\n\n" + paragraph(f"On {where(result)}")
+
+
+def feeds(result: dict[str, Any]) -> str:
+    settings, columns = result["settings"], ("images_per_second", "times loader, 2 workers", "times loader, 0 workers")
+    rows = []
+    for name, row in result["feeds"].items():
+        rate, *ratios = (row[column] for column in columns)
+        rows.append((name, times(rate, ",.0f"), *(times(ratio, ",.1f") for ratio in ratios)))
+    told = f"{settings['images']:,} JPEG files in batches of {settings['batch_size']}, {settings['rounds']} rounds on"
+    headings = "feed, images a second, times 2 workers, times 0 workers"
+    return table(headings, rows) + "\n\n" + paragraph(f"{told} {where(result)}")
+
+
+#: Each benchmark's heading and how its results read.
+SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "train_speed": ("Training, beside the textbook's loop", train_speed),
+    "step_anatomy": ("Where a step's time goes", step_anatomy),
+    "scaling": ("What a run will cost", scaling_cost),
+    "startup": ("Starting", startup),
+    "feeds": ("Images, beside torchvision's ImageFolder and DataLoader", feeds),
+}
+
+
+def section(folder: Path) -> str:
+    """All results in a folder as Markdown; a benchmark without any has no heading."""
+    parts = []
+    for name, (heading, text) in SECTIONS.items():
+        files = [folder / f"{name}.json", *sorted(folder.glob(f"{name}-*.json"))]
+        texts = [text(json.loads(file.read_text(encoding="utf-8"))) for file in files if file.exists()]
+        parts += [f"### {heading}", *texts] if texts else []
+    return "\n\n".join(parts)
+
+
+def written(readme: str, text: str) -> str:
+    """A README with a text between its speed marks.
+
+    Raises: WganError where the marks are missing.
+    """
+    begin, end = re.escape(BEGIN), re.escape(END)
+    changed, count = re.subn(f"{begin}.*?{end}", lambda _: f"{BEGIN}\n{text}\n{END}", readme, flags=re.DOTALL)
+    if count != 1:
+        raise WganError(f"{README.name} has no speed marks, or more than one", f"put {BEGIN} and {END} there once")
+    return changed
 
 
 def main() -> None:
-    result = json.loads((HERE / "results" / "train_speed.json").read_text(encoding="utf-8"))
-    text = README.read_text(encoding="utf-8")
-    written, count = re.subn(f"{BEGIN}.*?{END}", lambda _: f"{BEGIN}\n{section(result)}\n{END}", text, flags=re.DOTALL)
-    if count != 1:
-        raise SystemExit(f"error: {README.name} has no speed marks\nhint: put {BEGIN} and {END} where the table goes")
-    README.write_text(written, encoding="utf-8")
+    README.write_text(written(README.read_text(encoding="utf-8"), section(common.RESULTS)), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    common.run(main)

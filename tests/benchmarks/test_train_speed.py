@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,11 +13,8 @@ from wgan_cli.recipe import load_recipe
 
 
 @pytest.fixture
-def train_speed(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
-    yield importlib.import_module("train_speed")
-    for name in ("train_speed", "textbook"):
-        sys.modules.pop(name, None)
+def train_speed(benchmark):
+    return benchmark("train_speed")
 
 
 def test_a_tiny_run_writes_figures_of_both_sides(train_speed, monkeypatch, tmp_path, capsys):

@@ -1,0 +1,219 @@
+"""Where does a training step's time go, and how near does it come to what the machine can multiply?
+
+    python benchmarks/step_anatomy.py                                       two minutes; --quick for a glance
+    python benchmarks/step_anatomy.py --device cuda --batch 64 256 1024     on a GPU
+
+A step is one update of the generator with the critic's before it, on images made up of noise. Kernels are timed by
+torch.profiler: on a processor each operator without those it calls, on a GPU what ran there. What remains of the wall
+clock is Python and launching. Beside them stands the roofline: the best rate of large matrix products in the same run
+at the same number of threads. A step's share of it counts the multiplications and additions of the products and
+convolutions that it runs. Needless ones count too, so of two programs the one with the greater share may be the slower.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import common
+import torch
+from anatomy import Kernel, busy_seconds, group_rows, kernel_rows, kernels_of
+from rich.console import Console
+from rich.table import Table
+from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from wgan_cli.data import native_shape
+from wgan_cli.recipe import Recipe, load_recipe
+from wgan_cli.training.precision import resolve_amp
+from wgan_cli.training.state import prepare
+
+DTYPES = {"off": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+SIZES = {"cpu": (512, 1024, 2048), "cuda": (2048, 4096, 8192)}
+WARM_UP, BLOCKS = 5, 5
+
+
+def _linear_flops(x: torch.Tensor, weight: torch.Tensor, *_: Any, out_val: torch.Tensor, **__: Any) -> int:
+    return 2 * out_val.numel() * x.shape[-1]
+
+
+#: torch's formulas, and that of a product which a processor's other library does and torch does not count.
+FORMULAS = dict(flop_registry)
+if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+    FORMULAS[torch.ops.mkldnn._linear_pointwise] = _linear_flops
+
+
+class FlopCounter(TorchDispatchMode):
+    """Counts the floating point operations of products and convolutions, forward, backward and twice backward.
+
+    It uses the formulas of torch.utils.flop_counter. FlopCounterMode itself hooks into modules to say which of them
+    worked, and these hooks refuse torch.autograd.grad inside a backward graph, which is what a penalty needs.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        formula = FORMULAS.get(func.overloadpacket)
+        if formula is not None:
+            self.total += formula(*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+def count_flops(run: Callable[[], Any]) -> int:
+    """Floating point operations of a call."""
+    with FlopCounter() as counter:
+        run()
+    return counter.total
+
+
+def step_of(recipe: Recipe, device: torch.device) -> Callable[[], None]:
+    """A function that does one step of a recipe's training, and knows its number."""
+    images = common.made_up_images(native_shape(recipe.data), max(4096, 50 * recipe.batch_size))  # no short epochs
+    state = prepare(recipe, images, device)
+
+    def step() -> None:
+        state.iterate(state.step)
+        state.step += 1
+
+    return step
+
+
+def flops_of_step(recipe: Recipe, device: torch.device) -> int:
+    """What one step needs, counted where every operator passes by: a captured graph would show none."""
+    if "engine" in Recipe.model_fields:
+        recipe = recipe.replaced(engine="eager")
+    return count_flops(step_of(recipe, device))
+
+
+def roofline(dtype: torch.dtype, seconds: float, device: torch.device) -> dict[str, Any]:
+    """The best rate of large square products, in FLOP/s, and each of them.
+
+    On a processor a large direct convolution stands beside them: it is the same arithmetic in another library, and
+    where the one for products is not made for the processor, twice as fast.
+    """
+    calls = {}
+    for size in SIZES.get(device.type, SIZES["cpu"]):
+        a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+        calls[f"product {size}"] = (2 * size**3, partial(torch.mm, a, b, out=torch.empty_like(a)))
+    if device.type == "cpu":
+        images, weights = torch.randn(64, 64, 16, 16, dtype=dtype), torch.randn(64, 64, 5, 5, dtype=dtype)
+        convolve = partial(torch.conv2d, images, weights, padding=2)
+        calls["convolution 5x5"] = (count_flops(convolve), convolve)
+    rates = {}
+    for name, (flops, call) in calls.items():
+        common.steps_per_second(call, seconds / 4, device)
+        best = max(common.steps_per_second(call, seconds / 4, device) for _ in range(3))
+        rates[name] = common.four_digits(flops * best)
+    return {"flop_per_second": max(rates.values()), "calls": rates}
+
+
+def profiled(step: Callable[[], None], steps: int, device: torch.device) -> tuple[list[Kernel], float]:
+    """What ran in some steps, each kernel with its time and calls per step; and how long any ran, in s per step."""
+    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device.type == "cuda")
+    common.wait(device)
+    with profile(activities=activities) as profiler:
+        for _ in range(steps):
+            step()
+        common.wait(device)
+    events = profiler.events()
+    return kernels_of(events, steps, device.type), busy_seconds(events, device.type) / steps
+
+
+def anatomy(recipe: Recipe, peak: float, seconds: float, device: torch.device) -> dict[str, Any]:
+    """One case: the wall clock of a step, its operations, and where its time goes."""
+    step = step_of(recipe, device)
+    for _ in range(WARM_UP):
+        step()
+    rates = [common.steps_per_second(step, seconds / BLOCKS, device) for _ in range(BLOCKS)]
+    wall = common.spread(1 / rate for rate in rates)
+    kernels, busy = profiled(step, max(1, min(20, round(seconds / wall["median"]))), device)
+    flops = flops_of_step(recipe, device)
+    return {
+        "recipe": recipe.name,
+        "amp": recipe.amp,
+        "batch_size": recipe.batch_size,
+        "seconds_per_step": wall,
+        "flop_per_step": flops,
+        "flop_per_second": common.four_digits(flops / wall["median"]),
+        "share_of_peak": common.four_digits(flops / wall["median"] / peak),
+        # On a processor the profiler's own work lies between the operators, so there is no such share.
+        "busy_share": None if device.type == "cpu" else common.four_digits(busy / wall["median"]),
+        "groups": group_rows(kernels),
+        "kernels": kernel_rows(kernels, 20),
+    }
+
+
+def benchmark(recipes: list[Recipe], seconds: float, device: torch.device) -> dict[str, Any]:
+    """Measure the rooflines of the formats that occur, and every case beside its own."""
+    result = {**common.facts(device), "settings": {"device": str(device), "seconds": seconds}}
+    formats = dict.fromkeys(recipe.amp for recipe in recipes)
+    result["roofline"] = {amp: roofline(DTYPES[amp], seconds / 4, device) for amp in formats}
+    peaks = {amp: found["flop_per_second"] for amp, found in result["roofline"].items()}
+    result["cases"] = [anatomy(recipe, peaks[recipe.amp], seconds, device) for recipe in recipes]
+    return result
+
+
+def show(result: dict[str, Any], console: Console, most: int = 12) -> None:
+    """Print the rooflines, then where the time goes, by groups and by kernels, and a line on the whole step."""
+    for amp, found in result["roofline"].items():
+        rates = ", ".join(f"{name} {rate / 1e9:,.0f}" for name, rate in found["calls"].items())
+        console.print(f"GFLOP/s in {amp}: {rates}", soft_wrap=True)
+    for case in result["cases"]:
+        title = f"{case['recipe']} {case['amp']}, batch {case['batch_size']}"
+        for name, rows in (("groups", case["groups"]), ("kernels", case["kernels"][:most])):
+            table = Table(name, title=title, title_justify="left", min_width=len(title))
+            for heading in ("ms per step", "calls", "share"):
+                table.add_column(heading, justify="right", no_wrap=True)
+            for row in rows:
+                cells = (f"{1000 * row['seconds']:.3f}", f"{row['calls']:.1f}", f"{row['share']:.1%}")
+                table.add_row(row["name"][:80], *cells)
+            console.print(table)
+        console.print(in_words(case, result["roofline"][case["amp"]]["flop_per_second"]), "\n")
+
+
+def in_words(case: dict[str, Any], peak: float) -> str:
+    """The whole step in a line: its time, its rate beside the peak, and how much of it kernels ran."""
+    busy = "" if case["busy_share"] is None else f"; kernels run {case['busy_share']:.0%} of the time"
+    return (
+        f"{1000 * case['seconds_per_step']['median']:.2f} ms a step, {case['flop_per_step'] / 1e9:.2f} GFLOP: "
+        f"{case['flop_per_second'] / 1e9:,.0f} of {peak / 1e9:,.0f} GFLOP/s, {case['share_of_peak']:.1%}{busy}"
+    )
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", nargs="+", default=["mnist_mlp", "mnist_dcgan"], help="names or files")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of all recipes")
+    parser.add_argument("--amp", nargs="+", choices=list(DTYPES), help="default off, and bf16 where the device has it")
+    parser.add_argument("--batch", nargs="+", type=int, default=[64], help="batch sizes (default 64)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="for the wall clock of each case")
+    return common.parse(parser, "step_anatomy")
+
+
+def main() -> None:
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler's messages are about itself
+    arguments = parse_arguments()
+    device = arguments.device
+    formats = arguments.amp or ["off"] + ["bf16"] * (resolve_amp("auto", device) == "bf16")
+    recipes = [
+        load_recipe(name, [*arguments.set, f"batch_size={batch}", f"amp={amp}"])
+        for name in arguments.recipe
+        for amp in formats
+        for batch in arguments.batch
+    ]
+    result = benchmark(recipes, 0.5 if arguments.quick else arguments.seconds, device)
+    result["settings"]["set"] = arguments.set
+    console = common.make_console()
+    show(result, console)
+    common.finish(result, arguments.out, console)
+
+
+if __name__ == "__main__":
+    common.run(main)
