@@ -22,12 +22,12 @@ from wgan_cli.recipe.seeds import derived_seed
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import versions
 from wgan_cli.training.ema import ExponentialMovingAverage
-from wgan_cli.training.optim import Optimizers, make_optimizers
 from wgan_cli.training.engine import Iterate, apply_engine
 from wgan_cli.training.graph import GraphIteration
+from wgan_cli.training.optim import Optimizers, make_optimizers
 from wgan_cli.training.precision import Precision
-from wgan_cli.training.trials import resolve_speed
 from wgan_cli.training.step import TrainingStep
+from wgan_cli.training.trials import resolve_speed
 
 
 @dataclass
