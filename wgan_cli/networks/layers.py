@@ -118,7 +118,7 @@ def initialise(network: nn.Module, init: Init) -> nn.Module:
     normal: N(0, 0.02), and N(1, 0.02) for batch norm's (Radford et al. 2016). he: U(-b, b) with b = sqrt(6 / fan_in)
     (He et al. 2015). torch: the framework's own. Biases are zero but for `torch`.
     """
-    if init == "torch":
+    if init == "torch" or next(network.parameters()).is_meta:  # which holds shapes alone, and drawing takes a second
         return network
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
