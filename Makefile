@@ -1,11 +1,12 @@
-# make demo: train the default recipe, sample and animate it.   make test: the tests.   make bench: the benchmarks; DATA_ROOT=... for real data.
+# make demo: train the default recipe, sample and animate it.   make test: the tests.   make soak: faults, for long.
+# make bench: the benchmarks; DATA_ROOT=... for real data.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DATA_ROOT ?=
 DEMO := demo
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test soak bench lint clean
 .DEFAULT_GOAL := demo
 
 # Made once, and again when the dependencies change. torch and torchvision go together, so that their versions fit.
@@ -26,6 +27,10 @@ demo: $(BIN)/.installed
 
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The promises of docs/reliability.md, the long loops too; writes what it saw there.
+soak: $(BIN)/.installed
+	$(BIN)/python -m pytest --write-reliability $(PYTEST_ARGS)
 
 bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/train_speed.py $(if $(DATA_ROOT),--data-root $(DATA_ROOT))
