@@ -42,3 +42,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def why_file_failed(error: OSError) -> str:
     """The system's own words for a failed file operation, without the number: "Permission denied"."""
     return error.strerror or str(error) or type(error).__name__
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on the host or on a device."""
+    # PyTorch's allocator for the CPU has no exception of its own.
+    return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)

@@ -13,7 +13,7 @@ from wgan_cli.commands.inspect import inspect
 from wgan_cli.commands.recipes import recipes
 from wgan_cli.commands.sample import sample
 from wgan_cli.commands.train import train
-from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.errors import ExitStatus, WganError, is_lack_of_memory
 
 # Typer keeps its parser's base class private; every error of usage derives from it.
 _UsageError = typer.BadParameter.__base__
@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return ExitStatus.INTERRUPTED
     except Exception as error:
-        if _is_lack_of_memory(error):
+        if is_lack_of_memory(error):
             return _failed(
                 f"there is not enough memory: {' '.join(str(error).split())}",
                 "compute fewer images at once: `sample --batch 16`, or `train --set batch_size=32`",
@@ -72,11 +72,6 @@ def run(arguments: list[str]) -> int:
             "this is a fault of wgan itself; run again with WGAN_DEBUG=1 and report what it prints",
             ExitStatus.FAILED,
         )
-
-
-def _is_lack_of_memory(error: Exception) -> bool:
-    # PyTorch's allocator for the CPU has no exception of its own.
-    return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)
 
 
 def _failed(message: str, hint: str, status: ExitStatus) -> ExitStatus:
