@@ -125,8 +125,8 @@ def train(wgan, tiny_options):
 
 
 def test_the_command_line_resumes_exactly(train, wgan):
-    # A run that ends writes a record of its last step, so it is one of those that the longer run writes too.
-    every = ("--set", "log_every=2")
+    # A run that ends writes a record and a grid of its last step, so they are some that the longer run writes too.
+    every = ("--set", "log_every=2", "--set", "sample_every=2")
     assert train(*every, "--steps", 8, "--out", "whole").status == 0
     assert train(*every, "--steps", 4, "--out", "halves").status == 0
     result = wgan("train", "--resume", "halves", "--device", "cpu", "--steps", 8)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 SAME_SAMPLES = 1.0  # of 255 grey levels: less spread than this in every pixel shows to nobody
+YOUNG = 100  # steps; a generator that has hardly begun gives grey, whatever the latent vector
 ZERO_LOSS = 1e-4
 HUGE_LOSS = 1e4
 FAR_PENALTY = 2.0  # it starts at 1, where the critic is flat, and falls
@@ -17,6 +18,7 @@ class Health:
 
     def __init__(self) -> None:
         self._said: set[str] = set()
+        self._varied = False
 
     def of_terms(self, terms: Mapping[str, float]) -> list[str]:
         """Warnings from the means of the losses' terms."""
@@ -41,11 +43,14 @@ class Health:
             )
         return warnings
 
-    def of_samples(self, images: Tensor) -> list[str]:
+    def of_samples(self, images: Tensor, step: int) -> list[str]:
         """Warnings from samples of different latent vectors, (N, C, H, W) uint8."""
         if len(images) < 2:
             return []
         spread = images.float().std(dim=0).max().item()
+        self._varied = self._varied or spread >= SAME_SAMPLES
+        if not self._varied and step < YOUNG:
+            return []
         return self._once(
             "same",
             spread < SAME_SAMPLES,

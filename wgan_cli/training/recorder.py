@@ -100,8 +100,7 @@ class Recorder:
         state = self.state
         with self._overhead():
             images = torch.cat(list(generate(state.average.network, self.latents)))  # (grid*grid, C, H, W) uint8
-            if state.step:  # an untrained generator gives grey
-                self._warn(self.health.of_samples(images))
+            self._warn(self.health.of_samples(images, state.step))
             grid = grid_tensor(images, columns=state.recipe.sample_grid)
             with self._dispensable("this sample grid"):
                 save_picture(grid, self.run.sample_file(state.step))
