@@ -13,7 +13,7 @@ from wgan_cli.commands.inspect import inspect
 from wgan_cli.commands.recipes import recipes
 from wgan_cli.commands.sample import sample
 from wgan_cli.commands.train import train
-from wgan_cli.errors import ExitStatus, WganError, is_lack_of_memory
+from wgan_cli.errors import ExitStatus, WganError, is_lack_of_memory, why_file_failed
 
 # Typer keeps its parser's base class private; every error of usage derives from it.
 _UsageError = typer.BadParameter.__base__
@@ -66,6 +66,12 @@ def run(arguments: list[str]) -> int:
                 f"there is not enough memory: {' '.join(str(error).split())}",
                 "compute fewer images at once: `sample --batch 16`, or `train --set batch_size=32`",
                 ExitStatus.FAILED,
+            )
+        if isinstance(error, OSError) and error.filename is not None:
+            return _failed(
+                f"cannot use {os.fsdecode(error.filename):.200}: {why_file_failed(error)}",
+                "check the path, its length and its permissions",
+                ExitStatus.USAGE,
             )
         return _failed(
             f"{type(error).__name__}: {' '.join(str(error).split())}",
