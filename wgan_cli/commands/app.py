@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 
@@ -43,8 +45,29 @@ def _options(
     pass
 
 
+_SHOW_ANYHOW = "wgan_show_anyhow"
+
+
+def _shown_anyhow(error: UnicodeError) -> tuple[bytes, int]:
+    """What an output cannot encode: a path's bytes as they are, everything else as an escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    shown = (
+        bytes([ord(letter) - 0xDC00]) if "\udc80" <= letter <= "\udcff" else letter.encode("ascii", "backslashreplace")
+        for letter in letters
+    )
+    return b"".join(shown), error.end
+
+
+codecs.register_error(_SHOW_ANYHOW, _shown_anyhow)
+
+
 def main() -> None:
     """The `wgan` program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not where it is closed
+            stream.reconfigure(errors=_SHOW_ANYHOW)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -67,10 +90,11 @@ def run(arguments: list[str]) -> int:
                 "compute fewer images at once: `sample --batch 16`, or `train --set batch_size=32`",
                 ExitStatus.FAILED,
             )
-        if isinstance(error, OSError) and error.filename is not None:
+        if isinstance(error, OSError):
+            what = "a file or an output" if error.filename is None else f"{os.fsdecode(error.filename):.200}"
             return _failed(
-                f"cannot use {os.fsdecode(error.filename):.200}: {why_file_failed(error)}",
-                "check the path, its length and its permissions",
+                f"cannot use {what}: {why_file_failed(error)}",
+                "check the path, its length and its permissions, and the space there",
                 ExitStatus.USAGE,
             )
         return _failed(

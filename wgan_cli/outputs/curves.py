@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ def draw_curves(records: list[dict[str, Any]], path: Path, title: str) -> None:
     names = term_names(records)
     if not names:
         return
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of its cache folder
     # The object interface touches no global state and opens no window, whatever the backend.
     from matplotlib.figure import Figure
 

@@ -99,7 +99,8 @@ class RunDir:
         with suppress(FileNotFoundError, ValueError):  # none yet, or somebody spoilt it
             first = json.loads(self.environment_file.read_text(encoding="utf-8"))
             environment = {**first, "resumed": [*first.get("resumed", []), environment]}
-        command = " ".join(environment["command"].split())
+        command = environment["command"].encode("utf-8", "replace").decode()  # a path need not be text
+        command = " ".join(command.split())
         header = f"# {command}\n# Every setting of this run; `wgan train --recipe` takes this file.\n"
         write_text(self.recipe_file, header + dump_yaml(recipe.as_dict()))
         write_text(self.environment_file, json.dumps(environment, indent=2) + "\n")

@@ -16,7 +16,7 @@ from wgan_cli.outputs.curves import draw_curves
 from wgan_cli.outputs.grid import grid_tensor, save_picture
 from wgan_cli.outputs.sampling import generate
 from wgan_cli.recipe.seeds import derived_seed, latent_vectors
-from wgan_cli.runs.atomic import repair_of
+from wgan_cli.runs.atomic import repair_of, writing
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.metrics_log import MetricsLog, read_metrics
 from wgan_cli.runs.run_dir import RunDir, step_of
@@ -161,7 +161,7 @@ class Recorder:
         """Save what is not saved yet, and draw the curves."""
         if self.saved_at != self.state.step and not self.went_back():
             self.save()
-        with self._dispensable("curves.png"):
+        with self._dispensable("curves.png"), writing(self.run.curves_file):  # matplotlib wants a cache folder
             draw_curves(read_metrics(self.run.metrics_file), self.run.curves_file, title=self.state.recipe.name)
 
     def _last_good(self, ill_step: int, illness: str) -> Checkpoint:
