@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 
 import pytest
+import torch
 
 from wgan_cli.errors import ExitStatus, WganError
-from wgan_cli.runs.atomic import write_atomically, write_text, writing
+from wgan_cli.runs.atomic import append_whole, write_atomically, write_text, writing
 
 
 def test_writes_a_new_file_and_replaces_an_old_one(tmp_path):
@@ -82,3 +84,31 @@ def test_text_is_utf8(tmp_path):
 def test_writing_lets_other_errors_through(tmp_path):
     with pytest.raises(ZeroDivisionError), writing(tmp_path):
         1 / 0  # noqa: B018
+
+
+@pytest.fixture
+def largest_file():
+    """Call it with a size that no file may grow past from then on, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_appending_adds_all_or_nothing(tmp_path, largest_file):
+    path = tmp_path / "file"
+    append_whole(path, b"first\n")
+    largest_file(10)
+    for _ in range(2):
+        with pytest.raises(OSError):
+            append_whole(path, b"second, of which four bytes fit\n")
+        assert path.read_bytes() == b"first\n"
+    append_whole(path, b"2nd\n")
+    assert path.read_bytes() == b"first\n2nd\n"
+
+
+@pytest.mark.parametrize("size", [0, 64, 1000, 1500, 5000, 9000])
+def test_a_disk_that_fills_up_inside_torch_is_called_full(tmp_path, largest_file, size):
+    largest_file(size)  # torch makes an error of its own out of some of these
+    with pytest.raises(WganError, match="cannot write .*: File too large"):
+        write_atomically(tmp_path / "file", lambda file: torch.save({"weight": torch.zeros(3000)}, file))
+    assert os.listdir(tmp_path) == []
