@@ -54,7 +54,7 @@ def describe_environment(device: torch.device, command: str) -> dict[str, Any]:
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        # Where these are the same, a recipe gives the same bytes on a CPU; elsewhere sums may be added in another order.
+        # With the same a recipe gives the same bytes on a CPU; else sums may be added in another order.
         "may_differ_with": ["versions", "instructions", "threads", "device_name"],
     }
 
