@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -86,20 +88,22 @@ def test_writing_lets_other_errors_through(tmp_path):
         1 / 0  # noqa: B018
 
 
-@pytest.fixture
-def largest_file():
-    """Call it with a size that no file may grow past from then on, as on a full disk."""
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """What a full disk does, for one process: no file grows past this many bytes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_appending_adds_all_or_nothing(tmp_path, largest_file):
+def test_appending_adds_all_or_nothing(tmp_path):
     path = tmp_path / "file"
     append_whole(path, b"first\n")
-    largest_file(10)
     for _ in range(2):
-        with pytest.raises(OSError):
+        with largest_file(10), pytest.raises(OSError):
             append_whole(path, b"second, of which four bytes fit\n")
         assert path.read_bytes() == b"first\n"
     append_whole(path, b"2nd\n")
@@ -107,8 +111,8 @@ def test_appending_adds_all_or_nothing(tmp_path, largest_file):
 
 
 @pytest.mark.parametrize("size", [0, 64, 1000, 1500, 5000, 9000])
-def test_a_disk_that_fills_up_inside_torch_is_called_full(tmp_path, largest_file, size):
-    largest_file(size)  # torch makes an error of its own out of some of these
-    with pytest.raises(WganError, match="cannot write .*: File too large"):
-        write_atomically(tmp_path / "file", lambda file: torch.save({"weight": torch.zeros(3000)}, file))
+def test_a_disk_that_fills_up_inside_torch_is_called_full(tmp_path, size):
+    weights = {"weight": torch.zeros(3000)}
+    with largest_file(size), pytest.raises(WganError, match="cannot write .*: File too large"):
+        write_atomically(tmp_path / "file", lambda file: torch.save(weights, file))  # torch's error is another one
     assert os.listdir(tmp_path) == []
