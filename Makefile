@@ -1,5 +1,6 @@
-# make demo: train the default recipe, sample and animate it.   make test: the tests.   make bench: the benchmarks, in a
-# quarter of an hour; DATA_ROOT=... for real data, BENCH_ARGS=--quick for a glance, BENCH_ARGS='--device cuda' for a GPU.
+# make demo: train the default recipe, sample and animate it.   make test: the tests.   make soak: faults, for long.
+# make bench: the benchmarks, in a quarter of an hour; DATA_ROOT=... for real data, BENCH_ARGS=--quick for a glance,
+# BENCH_ARGS='--device cuda' for a GPU.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -7,7 +8,7 @@ DATA_ROOT ?=
 BENCH_ARGS ?=
 DEMO := demo
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test soak bench lint clean
 .DEFAULT_GOAL := demo
 
 # Made once, and again when the dependencies change. torch and torchvision go together, so that their versions fit.
@@ -28,6 +29,10 @@ demo: $(BIN)/.installed
 
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The promises of docs/reliability.md, the long loops too; writes what it saw there.
+soak: $(BIN)/.installed
+	$(BIN)/python -m pytest --write-reliability $(PYTEST_ARGS)
 
 # The README's figures come from whole runs on an idle machine: make bench, then python benchmarks/readme.py.
 bench: $(BIN)/.installed

@@ -43,6 +43,7 @@ TINY = (
     "sample_grid=3",
     "save_every=6",
 )
+pytest_plugins = ["reliability"]
 #: What would make the program's output depend on who runs the tests.
 _PERSONAL = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "WGAN_DEBUG", "WGAN_DATA")
 
@@ -51,10 +52,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Skip what this machine cannot run, or nobody asked for, and say why."""
     no_gpu = pytest.mark.skip(reason="needs a CUDA device, and there is none")
     slow = pytest.mark.skip(reason="takes long; run it with -m slow")
+    asked = "slow" in config.getoption("markexpr") or config.getoption("--write-reliability")
     for item in items:
         if "gpu" in item.keywords and not torch.cuda.is_available():
             item.add_marker(no_gpu)
-        if "slow" in item.keywords and "slow" not in config.getoption("markexpr"):
+        if "slow" in item.keywords and not asked:
             item.add_marker(slow)
 
 
@@ -148,6 +150,9 @@ class _Silent:
         pass
 
     def logged(self, record: dict) -> None:
+        pass
+
+    def noted(self, text: str) -> None:
         pass
 
 

@@ -44,5 +44,11 @@ def why_file_failed(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on the host or on a device."""
+    # PyTorch's allocator for the CPU has no exception of its own.
+    return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)
+
+
 class CannotServe(Exception):
     """A faster way does not work here, and the plain one is taken; the text is the reason, a phrase."""
