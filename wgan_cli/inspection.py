@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from wgan_cli.networks import build_network
+from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
@@ -52,11 +53,12 @@ class RecipeFacts:
 
 @dataclass(frozen=True)
 class CheckpointFacts:
-    """A checkpoint file. continues: whether a run can go on from it, or it only samples."""
+    """A checkpoint file. checksum: carried and found right, or None; continues: whether a run can go on from it."""
 
     kind: str
     path: str
     bytes: int
+    checksum: str | None
     step: int
     continues: bool
     image: ImageShape
@@ -93,12 +95,19 @@ def inspect_recipe(recipe: Recipe, image: ImageShape) -> RecipeFacts:
 
 
 def inspect_checkpoint(path: Path) -> CheckpointFacts:
-    """Facts of a checkpoint file."""
+    """Facts of a checkpoint file, after checking all that it holds.
+
+    Raises: WganError where it is damaged, or its weights do not fit its recipe.
+    """
     checkpoint: Checkpoint = load_checkpoint(path)
+    check_roles(checkpoint.networks, str(path))
+    for role, weights in checkpoint.networks.items():
+        network_with(role, checkpoint.recipe, checkpoint.image, weights, str(path))
     return CheckpointFacts(
         kind="checkpoint",
         path=str(path),
         bytes=path.stat().st_size,
+        checksum=checkpoint.checksum,
         step=checkpoint.step,
         continues=checkpoint.training is not None,
         image=checkpoint.image,

@@ -125,6 +125,7 @@ def _show_checkpoint(facts: CheckpointFacts) -> None:
     print_rows(
         ("checkpoint", f"{facts.path}, {facts.bytes / 1e6:.1f} MB"),
         ("recipe", _recipe_line(facts.recipe)),
+        ("checksum", f"right: {facts.checksum}" if facts.checksum else "none, so damage could go unseen"),
         ("step", f"{facts.step:,} of {facts.recipe['steps']:,}"),
         ("holds", "everything to continue" if facts.continues else "the generator to sample from"),
         ("images", f"{facts.image}, classes: {', '.join(facts.class_names) or 'none'}"),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks import build_network
+from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe.seeds import latent_vectors
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
 
@@ -24,15 +24,10 @@ def load_generator(path: Path, device: torch.device) -> tuple[nn.Module, Checkpo
     """
     file = generator_file(path)
     checkpoint = load_checkpoint(file)
-    with torch.device("meta"):  # the weights come from the file, so first weights are never drawn
-        generator = build_network("generator", checkpoint.recipe, checkpoint.image)
-    try:
-        generator.load_state_dict(checkpoint.networks["generator"], assign=True)
-    except (RuntimeError, KeyError) as error:
-        raise WganError(
-            f"{file} is damaged: its weights do not fit its recipe", "use another checkpoint of the run"
-        ) from error
-    return generator.eval().requires_grad_(False).to(device), checkpoint
+    check_roles(checkpoint.networks, str(file))
+    weights = checkpoint.networks["generator"]
+    generator = network_with("generator", checkpoint.recipe, checkpoint.image, weights, str(file))
+    return generator.requires_grad_(False).to(device), checkpoint
 
 
 @torch.inference_mode()
