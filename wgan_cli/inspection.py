@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from wgan_cli.errors import WganError
+from wgan_cli.memory import free_memory
 from wgan_cli.networks import build_network
 from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
@@ -158,6 +160,31 @@ def estimate_memory(recipe: Recipe, networks: tuple[NetworkFacts, ...]) -> dict[
         "weights and optimizers": 4 * (5 * generator.parameters + 4 * critic.parameters),
         "activations": 4 * recipe.batch_size * for_one_image,
     }
+
+
+def check_memory(recipe: Recipe, image: ImageShape, device: torch.device) -> None:
+    """Refuse a recipe whose training this device has no memory for, before anything of it is built.
+
+    Activations count half, as bfloat16 makes them: a rough estimate must never refuse what would have fitted.
+    Raises: WganError naming the setting to lower.
+    """
+    free = free_memory(device)
+    if free is None:
+        return
+    networks = _networks(recipe, image, ROLES)
+    memory = estimate_memory(recipe, networks)
+    weights, activations = memory["weights and optimizers"], memory["activations"] // 2
+    if weights + activations <= free:
+        return
+    largest = max(networks, key=lambda network: network.parameters)
+    layers = "widths" if recipe.model.name == "mlp" else "channels"
+    fitting = int(recipe.batch_size * (free - weights) / activations) if activations else 0
+    batch = f"--set batch_size={fitting}, or " if fitting > 0 else ""
+    raise WganError(
+        f"training takes about {(weights + activations) / 1e9:,.1f} GB of memory at `batch_size` {recipe.batch_size}, "
+        f"and {free / 1e9:,.1f} GB are free on {device}",
+        f"try {batch}smaller `model.{largest.role}.{layers}`; `wgan inspect` of the recipe shows what takes how much",
+    )
 
 
 def _networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tuple[NetworkFacts, ...]:

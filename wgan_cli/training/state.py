@@ -12,6 +12,7 @@ from wgan_cli.data.augment import make_augment
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.feed import Feed, make_feed
 from wgan_cli.errors import WganError
+from wgan_cli.inspection import check_memory
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Objective, build_objective
 from wgan_cli.objectives.diff_augment import with_diff_augment
@@ -103,7 +104,7 @@ class TrainingState:
             self.precision.load_state_dict(training["precision"])
             self.iterate.terms.load_state_dict(training["terms"], self.device)
             _restore_random_states(training["random"], self.device)
-        except (RuntimeError, KeyError, ValueError) as error:
+        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
             raise WganError(
                 f"the checkpoint of step {checkpoint.step} is damaged: its tensors do not fit its recipe",
                 "delete it, and the run continues from the one before",
@@ -121,6 +122,7 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device) -> Training
     objective = build_objective(recipe.objective)
     recipe = recipe.replaced(amp=amp, steps=_steps(recipe, objective, len(dataset)), epochs=None)
     image = dataset.shape
+    check_memory(recipe, image, device)
 
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
     networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
