@@ -124,6 +124,11 @@ def inspect_run(path: Path) -> RunFacts:
     """Facts of a run folder, also while it trains."""
     run = open_run(path)
     recipe = run.read_recipe()
+    if recipe.steps is None:
+        raise WganError(
+            f"{run.recipe_file} sets `epochs`, and a run's own recipe says its length in `steps`",
+            "somebody changed it; a checkpoint of the run still knows: wgan inspect the newest of its checkpoints/",
+        )
     history = read_metrics(run.metrics_file)
     last = history[-1] if history else {}
     known = {"step", "kimg", "seconds", "images_per_second"}

@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from wgan_cli.errors import WganError, did_you_mean, why_file_failed
+from wgan_cli.reading import open_plain
 from wgan_cli.recipe.explain import explain_invalid
 from wgan_cli.recipe.schema import SHORT_FORMS, Recipe
-from wgan_cli.recipe.strict_yaml import parse_yaml
+from wgan_cli.recipe.strict_yaml import MAX_LENGTH, parse_yaml
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -35,7 +36,7 @@ def recipe_path(name: str) -> Path:
     """
     path = Path(name)
     if path.suffix.lower() in _SUFFIXES or len(path.parts) > 1:
-        if os.path.isfile(path):  # False where the system cannot even look
+        if os.path.exists(path):  # False where the system cannot even look
             return path
         raise WganError(f"there is no recipe file {name}", "check the path, or name one of `wgan recipes`")
     if name in recipe_names():
@@ -52,9 +53,12 @@ def load_recipe(name: str, settings: list[str] | tuple[str, ...] = ()) -> Recipe
 def read_recipe_file(path: Path, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
     """Read a recipe file and put `key=value` settings over it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with open_plain(path) as file:
+            text = file.read(4 * MAX_LENGTH + 1).decode("utf-8")  # a letter takes 4 bytes at most
     except OSError as error:
-        raise WganError(f"cannot read {path}: {why_file_failed(error)}", "check the file's permissions") from None
+        raise WganError(
+            f"cannot read {path}: {why_file_failed(error)}", "give the path of a recipe, a .yaml file that you may read"
+        ) from None
     except UnicodeDecodeError:
         raise WganError(f"{path} is not a text file", "give the path of a recipe, a .yaml file") from None
     values = parse_yaml(text, path.name)

@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from wgan_cli.errors import WganError, why_file_failed
+from wgan_cli.reading import open_plain
+from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.runs.atomic import write_text, writing
 
 SET_ASIDE = "metrics.set-aside.jsonl"
+MOST_IN_A_LINE = 65_536  # bytes; a record has a few hundred
 
 
 class MetricsLog:
@@ -39,15 +43,36 @@ def _lines(records: list[dict[str, Any]]) -> str:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """All whole records of a metrics.jsonl; [] where there is none yet. A last line cut off by a crash is left out."""
-    if not path.exists():
-        return []
+    """All whole records of a metrics.jsonl; [] where there is none yet. A last line cut off by a crash is left out.
+
+    Of what somebody else may have written in it, only finite numbers are taken.
+    Raises: WganError where there is something else than a file.
+    """
     records = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(record, dict) and isinstance(record.get("step"), int):
-            records.append(record)
+    try:
+        with open_plain(path) as file:
+            while line := file.readline(MOST_IN_A_LINE):
+                record = _record(line)
+                if record is not None:
+                    records.append(record)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise WganError(
+            f"cannot read {path}: {why_file_failed(error)}", "move it away; a run goes on without its old numbers"
+        ) from None
     return records
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):  # no JSON, no UTF-8, a number of thousands of digits, or brackets without end
+        return None
+    if not isinstance(values, dict) or type(values.get("step")) is not int or not 0 <= values["step"] <= MOST_STEPS:
+        return None
+    return {name: value for name, value in values.items() if _is_finite(value)}
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e300  # so that sums of some are finite too

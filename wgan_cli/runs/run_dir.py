@@ -66,7 +66,8 @@ class RunDir:
 
     def checkpoint_files(self) -> list[Path]:
         """Full checkpoints, oldest first."""
-        return sorted(self.checkpoints.glob("step_*.pth"), key=lambda file: int(file.stem.removeprefix("step_")))
+        steps = {file: file.stem.removeprefix("step_") for file in self.checkpoints.glob("step_*.pth")}
+        return sorted((file for file, step in steps.items() if step.isdecimal()), key=lambda file: int(steps[file]))
 
     def remove_leftovers(self) -> None:
         """Delete what a killed process left half-written."""
