@@ -86,8 +86,7 @@ def _check_room(sizes: list[tuple[int, int]], scale: int = 1) -> None:
     free = free_memory(torch.device("cpu"))
     if free is not None and needed > free:
         raise WganError(
-            f"{len(sizes)} frames of {max(sizes)[0] * scale}x{max(sizes)[1] * scale} pixels take {needed / 1e9:,.1f} GB "
-            f"of memory, and {free / 1e9:,.1f} GB are free",
+            f"{len(sizes)} frames take {needed / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free",
             "give a smaller --max-frames or --scale",
         )
 

@@ -12,7 +12,6 @@ from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.runs.atomic import write_text, writing
 
 SET_ASIDE = "metrics.set-aside.jsonl"
-MOST_IN_A_LINE = 65_536  # bytes; a record has a few hundred
 
 
 class MetricsLog:
@@ -40,6 +39,9 @@ class MetricsLog:
 
 def _lines(records: list[dict[str, Any]]) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
+
+
+MOST_IN_A_LINE = 65_536  # bytes; a record has a few hundred
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

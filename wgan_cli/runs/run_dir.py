@@ -66,8 +66,7 @@ class RunDir:
 
     def checkpoint_files(self) -> list[Path]:
         """Full checkpoints, oldest first."""
-        steps = {file: file.stem.removeprefix("step_") for file in self.checkpoints.glob("step_*.pth")}
-        return sorted((file for file, step in steps.items() if step.isdecimal()), key=lambda file: int(steps[file]))
+        return sorted(self.checkpoints.glob("step_*.pth"), key=lambda file: int(file.stem.removeprefix("step_")))
 
     def remove_leftovers(self) -> None:
         """Delete what a killed process left half-written."""
