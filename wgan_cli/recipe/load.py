@@ -14,6 +14,7 @@ from wgan_cli.recipe.explain import explain_invalid
 from wgan_cli.recipe.schema import SHORT_FORMS, Recipe
 from wgan_cli.recipe.strict_yaml import MAX_LENGTH, parse_yaml
 
+MOST_IN_A_KEY = 200  # letters; the longest that there is has thirty
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -81,8 +82,10 @@ def apply_settings(values: dict[str, Any], settings: list[str] | tuple[str, ...]
     for setting in settings:
         key, equals, text = setting.partition("=")
         key = key.strip()
-        if not equals or not key or not all(key.split(".")):
-            raise WganError(f"--set {setting!r} is not KEY=VALUE", "write for example --set optim.critic.lr=0.001")
+        if not equals or len(key) > MOST_IN_A_KEY or not key.isprintable() or not all(key.split(".")):
+            raise WganError(
+                f"--set {setting[:MOST_IN_A_KEY]!r} is not KEY=VALUE", "write for example --set optim.critic.lr=0.001"
+            )
         values = _with_value(values, key.split("."), parse_yaml(text, f"--set {key}"))
         changed.add(key)
     # A run's length is said in one unit, so a setting in one replaces a recipe's in the other.

@@ -74,7 +74,9 @@ def parse_yaml(text: str, origin: str) -> Any:
     Raises: WganError naming the line for anything that is not strict YAML.
     """
     if len(text) > MAX_LENGTH:
-        raise WganError(f"{origin} is {len(text):,} characters long, which no recipe is", "give the path of a recipe")
+        raise WganError(
+            f"{origin} is longer than {MAX_LENGTH:,} characters, which no recipe is", "give the path of a recipe"
+        )
     try:
         return yaml.load(text, _StrictLoader)
     except yaml.MarkedYAMLError as error:
