@@ -42,6 +42,7 @@ def _lines(records: list[dict[str, Any]]) -> str:
 
 
 MOST_IN_A_LINE = 65_536  # bytes; a record has a few hundred
+MOST_NAMES = 100  # of terms and other numbers in all records; each is drawn in a panel of its own
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -50,13 +51,14 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     Of what somebody else may have written in it, only finite numbers are taken.
     Raises: WganError where there is something else than a file.
     """
-    records = []
+    records, names = [], set()
     try:
         with open_plain(path) as file:
             while line := file.readline(MOST_IN_A_LINE):
                 record = _record(line)
-                if record is not None:
+                if record is not None and len(names | record.keys()) <= MOST_NAMES:
                     records.append(record)
+                    names |= record.keys()
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -73,7 +75,7 @@ def _record(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(values, dict) or type(values.get("step")) is not int or not 0 <= values["step"] <= MOST_STEPS:
         return None
-    return {name: value for name, value in values.items() if _is_finite(value)}
+    return {name: value for name, value in values.items() if name.isprintable() and _is_finite(value)}
 
 
 def _is_finite(value: Any) -> bool:
