@@ -53,22 +53,26 @@ def load_recipe(name: str, settings: list[str] | tuple[str, ...] = ()) -> Recipe
 
 def read_recipe_file(path: Path, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
     """Read a recipe file and put `key=value` settings over it."""
-    try:
-        with open_plain(path) as file:
-            text = file.read(4 * MAX_LENGTH + 1).decode("utf-8")  # a letter takes 4 bytes at most
-    except OSError as error:
-        raise WganError(
-            f"cannot read {path}: {why_file_failed(error)}", "give the path of a recipe, a .yaml file that you may read"
-        ) from None
-    except UnicodeDecodeError:
-        raise WganError(f"{path} is not a text file", "give the path of a recipe, a .yaml file") from None
-    values = parse_yaml(text, path.name)
+    values = parse_yaml(read_recipe_text(path), path.name)
     if not isinstance(values, dict):
         raise WganError(
             f"{path.name} holds no settings", "a recipe is `key: value` lines; `wgan recipes` lists working examples"
         )
     values.setdefault("name", path.stem)
     return apply_settings(values, settings, path.name)
+
+
+def read_recipe_text(path: Path) -> str:
+    """The text of a recipe file, or as much of a larger file as shows that it is none. Raises: WganError."""
+    try:
+        with open_plain(path) as file:
+            return file.read(4 * MAX_LENGTH + 1).decode("utf-8")  # a letter takes 4 bytes at most
+    except OSError as error:
+        raise WganError(
+            f"cannot read {path}: {why_file_failed(error)}", "give the path of a recipe, a .yaml file that you may read"
+        ) from None
+    except UnicodeDecodeError:
+        raise WganError(f"{path} is not a text file", "give the path of a recipe, a .yaml file") from None
 
 
 def recipe_from_dict(values: Any, origin: str) -> Recipe:
