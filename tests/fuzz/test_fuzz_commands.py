@@ -44,9 +44,8 @@ OPTIONS = {
     "inspect": ("--json", "--plot", "--set", "--data-root"),
     "recipes": ("--schema",),
 }
-OUTPUTS = st.sampled_from(
-    ["o.png", "o/", "o.npz", "o.gif", "o.mp4", "o", "", "text/o.png", "x" * 300 + ".png", "pipe/"]
-)
+#: What is written lies in the test's own folder.
+WRITTEN = ("o.png", "o/", "o.npz", "o.gif", "o.mp4", "o", "", "text/o.png", "x" * 300 + ".png", "pipe/")
 ANY = st.one_of(
     st.sampled_from(FILES),
     st.sampled_from(NUMBERS),
@@ -67,10 +66,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     elif command in ("gif", "inspect"):
         words.append(draw(st.sampled_from(FILES)))
     for option in draw(st.lists(st.sampled_from(OPTIONS[command]), max_size=3)):
-        words += [
-            option,
-            draw(st.sampled_from(WRITTEN) if option in ("--out", "--plot") else ANY),
-        ]  # nothing is written elsewhere
+        words += [option, draw(st.sampled_from(WRITTEN) if option in ("--out", "--plot") else ANY)]
     return words + draw(st.lists(ANY, max_size=1))
 
 
