@@ -32,7 +32,7 @@ from wgan_cli.data import ImageSet, load_images
 from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.environment import describe_environment, resolve_device
-from wgan_cli.training.guard import check_terms
+from wgan_cli.training.guard import find_illness
 from wgan_cli.training.optim import set_learning_rates
 from wgan_cli.training.precision import resolve_amp
 from wgan_cli.training.state import prepare
@@ -91,7 +91,9 @@ def our_loop(recipe: Recipe, images: ImageSet, device: torch.device) -> Callable
         state.iterate(state.step)
         state.step += 1
         if state.step % recipe.log_every == 0:
-            check_terms(state.iterate.terms.means(), state.step)
+            sums = state.iterate.terms.state_dict()["sums"]
+            assert find_illness(sums, state.networks, state.optimizers) is None
+            state.iterate.terms.means()
 
     return run
 

@@ -152,6 +152,9 @@ class _Silent:
     def logged(self, record: dict) -> None:
         pass
 
+    def noted(self, text: str) -> None:
+        pass
+
 
 class StopAfter(StopRequest):
     """A stop that is due after so many steps; None is never."""

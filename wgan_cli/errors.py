@@ -38,7 +38,10 @@ class WganError(Exception):
 def _one_line(text: str) -> str:
     """Text that a terminal shows as one line of bounded length, whatever a file put into it."""
     line = " ".join(text[:MOST_LETTERS].split()) + ("..." if len(text) > MOST_LETTERS else "")
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+    # From U+DC80 on: the bytes of a path that is no UTF-8, which the program shows as they are.
+    return "".join(
+        letter if letter.isprintable() or "\udc80" <= letter <= "\udcff" else ascii(letter)[1:-1] for letter in line
+    )
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -50,3 +53,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def why_file_failed(error: OSError) -> str:
     """The system's own words for a failed file operation, without the number: "Permission denied"."""
     return error.strerror or str(error) or type(error).__name__
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on the host or on a device."""
+    # PyTorch's allocator for the CPU has no exception of its own.
+    return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)

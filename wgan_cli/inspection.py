@@ -16,7 +16,8 @@ from wgan_cli.networks import build_network
 from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
-from wgan_cli.runs.metrics_log import read_metrics
+from wgan_cli.runs.lock import trainer_of
+from wgan_cli.runs.metrics_log import NOT_TERMS, read_metrics
 from wgan_cli.runs.run_dir import open_run
 
 ROLES = ("generator", "critic")
@@ -72,7 +73,11 @@ class CheckpointFacts:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """A run folder. state: "finished" or "unfinished". idle_seconds: since the last record; losses: its terms."""
+    """A run folder. state: "finished", "training" (a process does so now) or "unfinished".
+
+    idle_seconds: since the last record. losses: its terms. overhead_seconds: of `seconds`, in logs, grids, checkpoints.
+    rollbacks: how often it diverged and went back.
+    """
 
     kind: str
     path: str
@@ -81,6 +86,8 @@ class RunFacts:
     steps: int
     kimg: float
     seconds: float
+    overhead_seconds: float
+    rollbacks: int
     idle_seconds: float | None
     images_per_second: float | None
     losses: dict[str, float]
@@ -131,19 +138,20 @@ def inspect_run(path: Path) -> RunFacts:
         )
     history = read_metrics(run.metrics_file)
     last = history[-1] if history else {}
-    known = {"step", "kimg", "seconds", "images_per_second"}
     step = last.get("step", 0)
     return RunFacts(
         kind="run",
         path=str(path),
-        state="finished" if step >= recipe.steps else "unfinished",
+        state="training" if trainer_of(run) is not None else "finished" if step >= recipe.steps else "unfinished",
         step=step,
         steps=recipe.steps,
         kimg=last.get("kimg", 0.0),
         seconds=last.get("seconds", 0.0),
+        overhead_seconds=last.get("overhead_seconds", 0.0),
+        rollbacks=last.get("rollbacks", 0),
         idle_seconds=max(0.0, time.time() - run.metrics_file.stat().st_mtime) if history else None,
         images_per_second=last.get("images_per_second"),
-        losses={name: value for name, value in last.items() if name not in known},
+        losses={name: value for name, value in last.items() if name not in NOT_TERMS},
         checkpoints=tuple(str(file) for file in run.checkpoint_files()),
         samples=len(list(run.samples.glob("step_*.png"))),
         recipe=recipe.as_dict(),

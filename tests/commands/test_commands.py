@@ -31,10 +31,10 @@ def test_train_sample_animate_and_inspect(wgan, tiny_options):
     result = train(wgan, tiny_options, "--steps", 6)
     assert result.status == 0, result.stderr
     run = RunDir(Path("runs/tiny"))
-    files = "G.pth checkpoints curves.png environment.json metrics.jsonl recipe.yaml samples tensorboard"
+    files = ".lock G.pth checkpoints curves.png environment.json metrics.jsonl recipe.yaml samples tensorboard"
     assert sorted(path.name for path in run.path.iterdir()) == files.split()
     assert sorted(path.name for path in run.samples.iterdir()) == ["step_00000000.png", "step_00000006.png"]
-    assert [path.name for path in run.checkpoint_files()] == ["step_00000006.pth"]
+    assert [path.name for path in run.checkpoint_files()] == ["step_00000000.pth", "step_00000006.pth"]
     assert size(run.sample_file(6)) == (3 * 30 + 2, 3 * 30 + 2)
 
     # The commands that it names at its end work as they stand.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from PIL import Image
 
 from wgan_cli.runs.checkpoint import FORMAT, VERSION, load_checkpoint
 from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.training.step import TrainingStep
 
 CLOSED = "http://127.0.0.1:1/"  # nothing answers there
 
@@ -223,16 +223,6 @@ def test_a_disk_that_is_full_from_the_start(wgan, tmp_path, tiny_options, size):
     assert no_litter(tmp_path)
 
 
-def test_a_full_disk_shows_no_traceback_of_another_thread(wgan, tiny_options, monkeypatch):
-    shown = []
-    monkeypatch.setattr(threading, "excepthook", shown.append)
-    often = ("--set", "log_every=1", "--set", "save_every=1000", "--set", "sample_every=1000")
-    with largest_file(5000):  # enough to begin with, but not for the logs of all steps
-        result = wgan("train", "--quiet", "--device", "cpu", *tiny_options, *often, "--steps", 1000, "--out", "mine")
-    assert (result.status, result.error.startswith("cannot write mine/")) == (1, True)
-    assert shown == []
-
-
 @pytest.mark.parametrize("form", ["grid.png", "array.npz", "array.npy", "singles/"])
 def test_a_full_disk_while_sampling(wgan, place, form):
     with largest_file(200):
@@ -251,6 +241,34 @@ def test_too_little_memory_is_not_called_a_fault(wgan, place, monkeypatch):
     assert result.status == 1
     assert "memory" in result.error
     assert "--batch" in result.hint
+
+
+@pytest.mark.parametrize(("batch", "hint"), [(48, "--set batch_size=24"), (1, "smaller networks")])
+def test_too_little_memory_for_a_step_names_the_batch_to_try(wgan, tiny_options, monkeypatch, batch, hint):
+    def too_much(self, number):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a capacity of 1 GiB.")
+
+    monkeypatch.setattr(TrainingStep, "__call__", too_much)
+    options = (*tiny_options, "--set", f"batch_size={batch}", "--set", "model.generator.norm=layer", "--steps", 2)
+    result = wgan("train", "--quiet", "--device", "cpu", *options)
+    assert result.status == 1
+    assert result.error == f"there is not enough memory on cpu for batch_size={batch}: CUDA out of memory"
+    assert hint in result.hint
+
+
+def test_a_batch_too_large_for_the_host_names_the_batch_to_try(wgan_process, tiny_options, promise):
+    limit = 6 << 30
+
+    def small_host():
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+    wide = ("--set", "model.generator.channels=[512,256]", "--set", "batch_size=60000", "--set", "sample_grid=1")
+    result = wgan_process("train", "--device", "cpu", *tiny_options, *wide, "--steps", 2, preexec_fn=small_host)
+    assert result.status == 1, result.stderr
+    assert "not enough memory on cpu for batch_size=60000" in result.error
+    assert "--set batch_size=30000" in result.hint
+    assert "Traceback" not in result.stderr
+    promise("a batch that does not fit the memory ends with exit 1 and half of it as a hint", how="limits the memory")
 
 
 def test_an_unforeseen_error_is_two_lines_too(wgan, monkeypatch):

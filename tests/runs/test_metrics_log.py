@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from wgan_cli.errors import WganError
-from wgan_cli.runs.metrics_log import SET_ASIDE, MetricsLog, read_metrics
+from wgan_cli.runs.metrics_log import MetricsLog, read_metrics
 
 
 @pytest.fixture
@@ -17,6 +18,10 @@ def log(tmp_path) -> MetricsLog:
 
 def steps(records: list[dict]) -> list[int]:
     return [record["step"] for record in records]
+
+
+def aside(log: MetricsLog) -> Path:
+    return log.path.parent / "set-aside" / "metrics.jsonl"
 
 
 def test_records_read_back_in_order(log):
@@ -29,7 +34,7 @@ def test_records_read_back_in_order(log):
 
 def test_no_file_holds_no_records(log):
     assert read_metrics(log.path) == []
-    log.rewind(0)
+    log.rewind(0, aside(log))
     assert read_metrics(log.path) == []
 
 
@@ -39,7 +44,7 @@ def test_half_a_line_is_left_out_and_cleared_away(log, half):
     with open(log.path, "a") as file:
         file.write(half)  # what a crash in the middle of a write leaves: no end of line
     assert steps(read_metrics(log.path)) == [10]
-    log.rewind(10)
+    log.rewind(10, aside(log))
     log.append({"step": 20, "loss": 1.0})
     assert steps(read_metrics(log.path)) == [10, 20]
     assert [json.loads(line)["step"] for line in log.path.read_text().splitlines()] == [10, 20]
@@ -53,24 +58,24 @@ def test_bytes_that_are_no_text_are_left_out(log):
 def test_rewind_sets_later_records_aside(log):
     for step in (5, 10, 15, 20):
         log.append({"step": step})
-    log.rewind(10)
+    log.rewind(10, aside(log))
     assert steps(read_metrics(log.path)) == [5, 10]
-    assert steps(read_metrics(log.path.with_name(SET_ASIDE))) == [15, 20]
+    assert steps(read_metrics(aside(log))) == [15, 20]
 
 
 def test_what_was_set_aside_before_is_kept(log):
     for _ in range(2):
         log.append({"step": 15})
-        log.rewind(10)
+        log.rewind(10, aside(log))
     assert steps(read_metrics(log.path)) == []
-    assert steps(read_metrics(log.path.with_name(SET_ASIDE))) == [15, 15]
+    assert steps(read_metrics(aside(log))) == [15, 15]
 
 
 def test_rewind_to_the_end_sets_nothing_aside(log):
     log.append({"step": 10})
-    log.rewind(10)
+    log.rewind(10, aside(log))
     assert steps(read_metrics(log.path)) == [10]
-    assert not log.path.with_name(SET_ASIDE).exists()
+    assert not aside(log).exists()
 
 
 def test_a_folder_that_is_gone_is_named(tmp_path):

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from same_run import assert_same_run
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
 from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
-from wgan_cli.runs.metrics_log import SET_ASIDE, read_metrics
+from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.precision import resolve_amp
 from wgan_cli.training.state import continued_recipe
 
-TIMES = ("seconds", "images_per_second")
 HALF = 5
 MLP = ("model={name: mlp, latent_dim: 16, generator: {widths: [32]}, critic: {widths: [32]}}",)
 #: Two critic steps of 8 images out of 20, so that epochs end in the middle; a record that spans the stop; a penalty
@@ -41,42 +41,6 @@ def resume(trainer, run: RunDir, recipe: Recipe) -> None:
     trainer.go_on(state, run)
 
 
-def untimed(value):
-    """A checkpoint's content without the time that it took."""
-    if isinstance(value, dict):
-        return {key: untimed(inner) for key, inner in value.items() if key not in TIMES}
-    return value
-
-
-def assert_same(a, b, place: str = "") -> None:
-    """Equal all the way down, tensors bit by bit."""
-    assert type(a) is type(b), place
-    if isinstance(a, torch.Tensor):
-        assert a.dtype == b.dtype, place
-        assert torch.equal(a, b), place
-    elif isinstance(a, dict):
-        assert a.keys() == b.keys(), place
-        for key in a:
-            assert_same(a[key], b[key], f"{place}.{key}")
-    elif isinstance(a, list | tuple):
-        assert len(a) == len(b), place
-        for index, (one, other) in enumerate(zip(a, b, strict=True)):
-            assert_same(one, other, f"{place}[{index}]")
-    else:
-        assert a == b, place
-
-
-def assert_same_run(one: RunDir, other: RunDir) -> None:
-    contents = [torch.load(newest_checkpoint(run), weights_only=True) for run in (one, other)]
-    assert_same(*map(untimed, contents))
-    assert one.generator_file.read_bytes() == other.generator_file.read_bytes()
-    assert [untimed(r) for r in read_metrics(one.metrics_file)] == [
-        untimed(r) for r in read_metrics(other.metrics_file)
-    ]
-    for sample in one.samples.iterdir():
-        assert sample.read_bytes() == (other.samples / sample.name).read_bytes()
-
-
 @pytest.mark.parametrize(
     ("model", "amp", "decay"),
     [
@@ -95,7 +59,7 @@ def test_resuming_equals_not_stopping(trainer, tmp_path, model, amp, decay):
     assert halves.checkpoint_files()[-1] == halves.checkpoint_file(HALF)
     resume(trainer, halves, recipe)
     assert_same_run(whole, halves)
-    assert not halves.metrics_file.with_name(SET_ASIDE).exists()
+    assert not halves.set_aside.exists()
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +80,7 @@ def test_a_killed_run_continues_from_its_last_checkpoint(trainer, killed, tmp_pa
     run = RunDir(shutil.copytree(run.path, tmp_path / "copy"))
     resume(trainer, run, recipe)
     assert_same_run(whole, run)
-    assert [record["step"] for record in read_metrics(run.metrics_file.with_name(SET_ASIDE))] == [6]
+    assert [record["step"] for record in read_metrics(run.set_aside / "metrics.jsonl")] == [6]
 
 
 @pytest.mark.parametrize(
@@ -161,8 +125,8 @@ def train(wgan, tiny_options):
 
 
 def test_the_command_line_resumes_exactly(train, wgan):
-    # A run that ends writes a record of its last step, so it is one of those that the longer run writes too.
-    every = ("--set", "log_every=2")
+    # A run that ends writes a record and a grid of its last step, so they are some that the longer run writes too.
+    every = ("--set", "log_every=2", "--set", "sample_every=2")
     assert train(*every, "--steps", 8, "--out", "whole").status == 0
     assert train(*every, "--steps", 4, "--out", "halves").status == 0
     result = wgan("train", "--resume", "halves", "--device", "cpu", "--steps", 8)

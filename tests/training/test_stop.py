@@ -84,17 +84,17 @@ def poisoned(role: str) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize(("role", "log_every"), [("critic", 4), ("generator", 100)])
-def test_divergence_ends_the_run_and_spares_the_checkpoints(wgan, tiny_options, role, log_every):
+@pytest.mark.parametrize(("role", "log_every", "seen"), [("critic", 4, 8), ("generator", 100, 12)])
+def test_divergence_ends_the_run_and_spares_the_checkpoints(wgan, tiny_options, role, log_every, seen):
     options = ("--quiet", "--device", "cpu", *tiny_options, "--set", f"log_every={log_every}")
     with poisoned(role):
         result = wgan("train", *options, "--steps", 18, "--out", "mine")
     assert result.status == 1
-    assert result.error.startswith("training diverged before step 12: ")
+    assert result.error.startswith(f"training diverged before step {seen}: ")
     assert result.stderr == f"error: {result.error}\nhint: {result.hint}\n"
 
     run = RunDir(Path("mine"))
-    assert run.checkpoint_files() == [run.checkpoint_file(6)]
+    assert run.checkpoint_files() == [run.checkpoint_file(0), run.checkpoint_file(6)]
     assert finite(run.checkpoint_file(6))
     assert finite(run.generator_file)
     assert "NaN" not in run.metrics_file.read_text()

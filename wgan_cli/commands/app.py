@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 
@@ -13,7 +15,7 @@ from wgan_cli.commands.inspect import inspect
 from wgan_cli.commands.recipes import recipes
 from wgan_cli.commands.sample import sample
 from wgan_cli.commands.train import train
-from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.errors import ExitStatus, WganError, is_lack_of_memory, why_file_failed
 
 # Typer keeps its parser's base class private; every error of usage derives from it.
 _UsageError = typer.BadParameter.__base__
@@ -43,8 +45,29 @@ def _options(
     pass
 
 
+_SHOW_ANYHOW = "wgan_show_anyhow"
+
+
+def _shown_anyhow(error: UnicodeError) -> tuple[bytes, int]:
+    """What an output cannot encode: a path's bytes as they are, everything else as an escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    shown = (
+        bytes([ord(letter) - 0xDC00]) if "\udc80" <= letter <= "\udcff" else letter.encode("ascii", "backslashreplace")
+        for letter in letters
+    )
+    return b"".join(shown), error.end
+
+
+codecs.register_error(_SHOW_ANYHOW, _shown_anyhow)
+
+
 def main() -> None:
     """The `wgan` program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not where it is closed
+            stream.reconfigure(errors=_SHOW_ANYHOW)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -61,22 +84,24 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return ExitStatus.INTERRUPTED
     except Exception as error:
-        if _is_lack_of_memory(error):
+        if is_lack_of_memory(error):
             return _failed(
                 f"there is not enough memory: {' '.join(str(error).split())}",
                 "compute fewer images at once: `sample --batch 16`, or `train --set batch_size=32`",
                 ExitStatus.FAILED,
+            )
+        if isinstance(error, OSError):
+            what = "a file or an output" if error.filename is None else f"{os.fsdecode(error.filename):.200}"
+            return _failed(
+                f"cannot use {what}: {why_file_failed(error)}",
+                "check the path, its length and its permissions, and the space there",
+                ExitStatus.USAGE,
             )
         return _failed(
             f"{type(error).__name__}: {' '.join(str(error).split())}",
             "this is a fault of wgan itself; run again with WGAN_DEBUG=1 and report what it prints",
             ExitStatus.FAILED,
         )
-
-
-def _is_lack_of_memory(error: Exception) -> bool:
-    # PyTorch's allocator for the CPU has no exception of its own.
-    return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)
 
 
 def _failed(message: str, hint: str, status: ExitStatus) -> ExitStatus:

@@ -95,15 +95,21 @@ def _show_run(facts: RunFacts) -> None:
             facts.state if facts.state == "finished" else f"{facts.state}; last record {_ago(facts.idle_seconds)}",
         ),
         ("step", f"{facts.step:,} of {facts.steps:,} ({percent:.0f}%), {facts.kimg:,.1f} kimg"),
-        ("time", clock(facts.seconds)),
+        ("time", f"{clock(facts.seconds)}, {_share(facts)} of it for logs, grids and checkpoints"),
         ("speed", f"{facts.images_per_second:,.0f} images/s" if facts.images_per_second else "none yet"),
         ("samples", f"{facts.samples} grids"),
         ("checkpoints", ", ".join(Path(file).name for file in facts.checkpoints) or "none yet"),
     )
+    if facts.rollbacks:
+        print_rows(("diverged", f"{facts.rollbacks} times, and went back to a checkpoint each time"))
     courses = {
         name: [record[name] for record in facts.history if name in record] for name in term_names(list(facts.history))
     }
     print_rows(*((name, _curve_line(values, data().encoding)) for name, values in courses.items()))
+
+
+def _share(facts: RunFacts) -> str:
+    return f"{100 * facts.overhead_seconds / facts.seconds:.1f}%" if facts.seconds else "none"
 
 
 def _ago(seconds: float | None) -> str:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from wgan_cli.console import messages, say
+from wgan_cli.runs.metrics_log import NOT_TERMS
 
 
 class Quiet(AbstractContextManager):
@@ -21,20 +22,29 @@ class Quiet(AbstractContextManager):
     def logged(self, record: dict[str, Any]) -> None:
         pass
 
+    def noted(self, text: str) -> None:
+        pass
+
 
 class PlainLines(Quiet):
     """One line for each record, for pipes and log files."""
 
-    def __init__(self, start: int, steps: int) -> None:
+    def __init__(self, steps: int) -> None:
         self.steps = steps
-        self.last_step, self.last_time = start, time.monotonic()
+        self.since, self.last_time = 0, time.monotonic()
+
+    def stepped(self, step: int) -> None:
+        self.since += 1
 
     def logged(self, record: dict[str, Any]) -> None:
         # By the newest steps alone: a run that was held up for a while soon says again what is true.
         step, now = record["step"], time.monotonic()
-        left = (now - self.last_time) / max(step - self.last_step, 1) * (self.steps - step)
-        self.last_step, self.last_time = step, now
+        left = (now - self.last_time) / max(self.since, 1) * (self.steps - step)
+        self.since, self.last_time = 0, now
         say(f"step {record['step']}/{self.steps}  {describe(record)}  {clock(left)} left")
+
+    def noted(self, text: str) -> None:
+        say(text)
 
 
 class LiveBar(Quiet):
@@ -72,22 +82,20 @@ class LiveBar(Quiet):
         self.record.plain = describe(record)
         self.record.style = ""
 
+    def noted(self, text: str) -> None:
+        say(text)  # rich puts it above the bar
+
 
 def make_watch(start: int, steps: int, quiet: bool) -> Quiet:
     """The watch that fits: none if quiet, a bar on a terminal, else lines."""
     if quiet:
         return Quiet()
-    return (
-        LiveBar(start, steps)
-        if messages().is_terminal and not messages().is_dumb_terminal
-        else PlainLines(start, steps)
-    )
+    return LiveBar(start, steps) if messages().is_terminal and not messages().is_dumb_terminal else PlainLines(steps)
 
 
 def describe(record: dict[str, Any]) -> str:
     """A record of metrics.jsonl as one line."""
-    known = {"step", "kimg", "seconds", "images_per_second"}
-    terms = "  ".join(f"{name} {value:.4g}" for name, value in record.items() if name not in known)
+    terms = "  ".join(f"{name} {value:.4g}" for name, value in record.items() if name not in NOT_TERMS)
     return f"kimg {record['kimg']:.1f}  {terms}  {record['images_per_second']:,.0f} img/s"
 
 

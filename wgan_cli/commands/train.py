@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wgan_cli.commands.options import MOST_SEED, DataRoot, Device, Settings, example
-from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.errors import ExitStatus, WganError, is_lack_of_memory
 
 if TYPE_CHECKING:
     from wgan_cli.recipe import Recipe
-    from wgan_cli.runs.checkpoint import Checkpoint
+    from wgan_cli.runs.resume import ResumePoint
     from wgan_cli.runs.run_dir import RunDir
     from wgan_cli.training.state import TrainingState
 
@@ -29,7 +30,10 @@ def train(
         str | None, typer.Option("--recipe", help=rf"Name or file of a recipe. \[default: {DEFAULT_RECIPE}]")
     ] = None,
     settings: Settings = None,
-    resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="Continue a run exactly.")] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="RUN|CKPT", help="Continue a run exactly, or go back to a checkpoint of it."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, then stop before training.")] = False,
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, help="Generator updates.", rich_help_panel=_HOW)
@@ -52,31 +56,19 @@ def train(
     """Train a GAN by a recipe; alone, real digits in about a minute."""
     shortcuts = {"steps": steps, "seed": seed, "amp": amp}
     changes = [*(settings or []), *(f"{key}={value}" for key, value in shortcuts.items() if value is not None)]
-    run, checkpoint = _run_to_resume(resume, out)
-    wanted = _with_whole_path(_wanted_recipe(recipe, changes, run, checkpoint))
 
     from wgan_cli.console import say
-    from wgan_cli.data import default_data_root, load_images
-    from wgan_cli.runs.environment import resolve_device
-    from wgan_cli.runs.run_dir import check_free
-    from wgan_cli.training.state import prepare
 
     tell = (lambda text: None) if quiet else say
-    if out is not None:
-        check_free(out)
-    where = resolve_device(device)
-    dataset = load_images(wanted.data, data_root or default_data_root(), tell)
-    state = prepare(wanted, dataset, where)
-    if checkpoint is not None:
-        state.restore(checkpoint)
-        _check_not_finished(run, state)
-        if wanted.optim.decay != "none" and state.recipe.steps != checkpoint.recipe.steps:
-            tell(f"the lr rises again: its end is now step {state.recipe.steps:,}, not {checkpoint.recipe.steps:,}")
-    tell(_plan(state, dataset.origin))
+    if resume is not None and out is not None:
+        raise WganError("--resume continues in its own folder, so --out has no place", "leave out --out, or --resume")
+    run, point = _resumed(resume)
+    wanted = _with_whole_path(_wanted_recipe(recipe, changes, run, point))
+    state = _prepared(wanted, run, point, out, data_root, device, tell)
     if dry_run:
         tell("dry run: everything is in order, nothing was written")
         return ExitStatus.DONE
-    return _train(state, run, out, minutes, quiet)
+    return _train(state, run, point, out, minutes, quiet)
 
 
 train.__doc__ += "\n\n" + example(
@@ -87,20 +79,18 @@ train.__doc__ += "\n\n" + example(
 )
 
 
-def _run_to_resume(resume: Path | None, out: Path | None) -> tuple[RunDir | None, Checkpoint | None]:
-    if resume is None:
+def _resumed(path: Path | None) -> tuple[RunDir | None, ResumePoint | None]:
+    if path is None:
         return None, None
-    if out is not None:
-        raise WganError("--resume continues in its own folder, so --out has no place", "leave out --out, or --resume")
-    from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
-    from wgan_cli.runs.run_dir import open_run
+    from wgan_cli.runs.lock import refuse_second_trainer
+    from wgan_cli.runs.resume import resume_point, run_to_resume
 
-    run = open_run(resume)
-    newest = newest_checkpoint(run)
-    return run, load_checkpoint(newest) if newest else None
+    run = run_to_resume(path)
+    refuse_second_trainer(run)
+    return run, resume_point(run, path)
 
 
-def _wanted_recipe(name: str | None, changes: list[str], run: RunDir | None, checkpoint: Checkpoint | None) -> Recipe:
+def _wanted_recipe(name: str | None, changes: list[str], run: RunDir | None, point: ResumePoint | None) -> Recipe:
     from wgan_cli.recipe import apply_settings, load_recipe
 
     if run is None:
@@ -109,7 +99,7 @@ def _wanted_recipe(name: str | None, changes: list[str], run: RunDir | None, che
 
     latest = run.read_recipe()  # may say more steps than the checkpoint, if a longer run was killed early
     wanted = load_recipe(name, changes) if name else apply_settings(latest.as_dict(), changes, "the run's recipe")
-    return continued_recipe(checkpoint.recipe if checkpoint else latest, wanted)
+    return continued_recipe(point.checkpoint.recipe if point.checkpoint else latest, wanted)
 
 
 def _with_whole_path(recipe: Recipe) -> Recipe:
@@ -118,6 +108,36 @@ def _with_whole_path(recipe: Recipe) -> Recipe:
         return recipe
     path = os.path.abspath(os.path.expanduser(recipe.data.path))
     return recipe.replaced(data={**recipe.as_dict()["data"], "path": path})
+
+
+def _prepared(
+    wanted: Recipe,
+    run: RunDir | None,
+    point: ResumePoint | None,
+    out: Path | None,
+    data_root: Path | None,
+    device: str,
+    tell: Callable[[str], None],
+) -> TrainingState:
+    """The state to train from; everything that can be wrong is found here, before anything is written."""
+    from wgan_cli.data import default_data_root, load_images
+    from wgan_cli.runs.environment import resolve_device
+    from wgan_cli.runs.run_dir import check_free
+    from wgan_cli.training.state import prepare
+
+    if out is not None:
+        check_free(out)
+    where = resolve_device(device)
+    dataset = load_images(wanted.data, data_root or default_data_root(), tell)
+    state = prepare(wanted, dataset, where)
+    if point is not None and point.checkpoint is not None:
+        state.restore(point.checkpoint)
+        _check_not_finished(run, state)
+        before = point.checkpoint.recipe.steps
+        if wanted.optim.decay != "none" and state.recipe.steps != before:
+            tell(f"the lr rises again: its end is now step {state.recipe.steps:,}, not {before:,}")
+    tell(_plan(state, dataset.origin))
+    return state
 
 
 def _check_not_finished(run: RunDir, state: TrainingState) -> None:
@@ -141,11 +161,17 @@ def _plan(state: TrainingState, origin: str) -> str:
 
 
 def _train(
-    state: TrainingState, run: RunDir | None, out: Path | None, minutes: float | None, quiet: bool
+    state: TrainingState,
+    run: RunDir | None,
+    point: ResumePoint | None,
+    out: Path | None,
+    minutes: float | None,
+    quiet: bool,
 ) -> ExitStatus:
     from wgan_cli.commands.progress import clock, make_watch
     from wgan_cli.console import say
     from wgan_cli.runs.environment import describe_environment
+    from wgan_cli.runs.lock import only_trainer
     from wgan_cli.runs.run_dir import create_run
     from wgan_cli.training.loop import train as train_loop
     from wgan_cli.training.stop import StopRequest
@@ -153,14 +179,22 @@ def _train(
     tell = (lambda text: None) if quiet else say
     command = shlex.join(["wgan", *sys.argv[1:]])
     run = run or create_run(out, state.recipe.name)
-    run.write_description(state.recipe, describe_environment(state.device, command))
-    tell(f"run folder: {run.path}" + (f", from step {state.step:,}" if state.step else ""))
-    for term, meaning in state.objective.meanings.items():
-        tell(f"  {term}: {meaning}")
+    with only_trainer(run):
+        if point is not None:
+            _leave_behind(run, point, tell)
+        run.write_description(state.recipe, describe_environment(state.device, command))
+        tell(f"run folder: {run.path}" + (f", from step {state.step:,}" if state.step else ""))
+        for term, meaning in state.objective.meanings.items():
+            tell(f"  {term}: {meaning}")
 
-    stop = StopRequest(minutes)
-    with closing(state.feed), stop.on_signals(), make_watch(state.step, state.recipe.steps, quiet) as watch:
-        train_loop(state, run, stop, watch)
+        stop = StopRequest(minutes)
+        with (
+            _fitting_batch(state),
+            closing(state.feed),
+            stop.on_signals(),
+            make_watch(state.step, state.recipe.steps, quiet) as watch,
+        ):
+            train_loop(state, run, stop, watch)
 
     if state.step < state.recipe.steps:
         tell(f"stopped at step {state.step:,} of {state.recipe.steps:,}; everything is saved")
@@ -170,6 +204,42 @@ def _train(
     if stop.status in (None, ExitStatus.DONE):
         tell(_next_commands(run.path))
     return stop.status or ExitStatus.DONE
+
+
+def _leave_behind(run: RunDir, point: ResumePoint, tell: Callable[[str], None]) -> None:
+    """Move damaged checkpoints out of the way, once no other process trains the run."""
+    from wgan_cli.runs.set_aside import set_aside
+
+    if tuple(run.checkpoint_files()) != point.files:
+        raise WganError(f"another process has just trained {run.path}", "give the same command again")
+    for file, why in point.damaged.items():
+        moved = set_aside(run, file, mark=".damaged")
+        tell(f"{why}; it is kept as {moved}, and the run goes on from the checkpoint before")
+
+
+@contextmanager
+def _fitting_batch(state: TrainingState) -> Iterator[None]:
+    """Say which batch size to try where memory runs out."""
+    try:
+        yield
+    except Exception as error:
+        if not is_lack_of_memory(error):
+            raise
+        size = state.recipe.batch_size
+        hint = (
+            f"train again with --set batch_size={size // 2}"
+            if size > 1
+            else "choose smaller networks: model.generator and model.critic in the recipe"
+        )
+        raise WganError(
+            f"there is not enough memory on {state.device} for batch_size={size}: {_first_sentence(error)}",
+            hint,
+            ExitStatus.FAILED,
+        ) from error
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).partition("\n")[0].partition(". ")[0].strip() or type(error).__name__
 
 
 def _next_commands(run: Path) -> str:

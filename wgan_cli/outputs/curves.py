@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from wgan_cli.runs.atomic import write_atomically
-
-_NOT_LOSSES = {"step", "kimg", "seconds", "images_per_second"}
+from wgan_cli.runs.metrics_log import NOT_TERMS
 
 
 def term_names(records: list[dict[str, Any]]) -> list[str]:
     """The losses' terms that occur in records of a metrics.jsonl, in the order in which they first do."""
-    return list(dict.fromkeys(name for record in records for name in record if name not in _NOT_LOSSES))
+    return list(dict.fromkeys(name for record in records for name in record if name not in NOT_TERMS))
 
 
 def draw_curves(records: list[dict[str, Any]], path: Path, title: str) -> None:
@@ -20,6 +20,7 @@ def draw_curves(records: list[dict[str, Any]], path: Path, title: str) -> None:
     names = term_names(records)
     if not names:
         return
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of its cache folder
     # The object interface touches no global state and opens no window, whatever the backend.
     from matplotlib.figure import Figure
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from wgan_cli.errors import ExitStatus, WganError, why_file_failed
 
@@ -21,9 +23,25 @@ def writing(what: Path) -> Iterator[None]:
     except OSError as error:
         raise WganError(
             f"cannot write {what}: {why_file_failed(error)}",
-            "free space or choose another place with --out; what was written before is whole",
+            f"{repair_of(error)} or choose another place with --out; what was written before is whole",
             ExitStatus.FAILED,
         ) from error
+
+
+def repair_of(error: OSError) -> str:
+    """What makes a file writable after a failure: "free space there"."""
+    return _REPAIRS.get(error.errno, "free space there")
+
+
+_REPAIRS = {
+    errno.EACCES: "make the folder writable",
+    errno.EPERM: "make the folder writable",
+    errno.EROFS: "make the folder writable",
+    errno.ENOENT: "make the folder again",
+    errno.ENOTDIR: "move the file that is in the way",
+    errno.EISDIR: "move the folder that is in the way",
+    errno.ENAMETOOLONG: "take a shorter name",
+}
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -33,16 +51,52 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
     with writing(path):
+        failures: list[OSError] = []
         try:
-            with open(beside, "wb") as file:
+            with io.BufferedWriter(_Noting(beside, failures)) as file:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(beside, path)
-        except BaseException:
+        except BaseException as error:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
+            if failures and not isinstance(error, OSError):
+                raise failures[0] from error
             raise
+
+
+class _Noting(io.FileIO):
+    """A file that notes why it failed, for torch.save makes an error of its own out of a full disk."""
+
+    def __init__(self, path: Path, failures: list[OSError]) -> None:
+        super().__init__(path, "wb")
+        self.failures = failures
+
+    def write(self, data: Any) -> int | None:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.failures.append(error)
+            raise
+
+
+def append_whole(path: Path, data: bytes) -> None:
+    """Add bytes to the end of a file, all of them or none: what a full disk cuts short is taken back.
+
+    Raises: OSError.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+    try:
+        before, left = os.fstat(file).st_size, memoryview(data)
+        try:
+            while left:
+                left = left[os.write(file, left) :]
+        except BaseException:
+            os.ftruncate(file, before)
+            raise
+    finally:
+        os.close(file)
 
 
 def make_parent(path: Path) -> None:

@@ -9,32 +9,41 @@ from typing import Any
 from wgan_cli.errors import WganError, why_file_failed
 from wgan_cli.reading import open_plain
 from wgan_cli.recipe.schema import MOST_STEPS
-from wgan_cli.runs.atomic import write_text, writing
+from wgan_cli.runs.atomic import append_whole, write_text, writing
 
-SET_ASIDE = "metrics.set-aside.jsonl"
+#: What a record holds beside the terms of the losses.
+NOT_TERMS = frozenset({"step", "kimg", "seconds", "overhead_seconds", "images_per_second", "rollbacks"})
 
 
 class MetricsLog:
-    """Appends records to a file, each a line in one write."""
+    """Appends records to a file, each a line in one write; what a full disk refused is written with the next."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._owed = ""
 
     def append(self, record: dict[str, Any]) -> None:
         """Add one record. It must hold `step`."""
-        with writing(self.path), open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        self._owed += json.dumps(record) + "\n"
+        self.flush()
 
-    def rewind(self, step: int) -> None:
-        """Move records past `step` to a file beside it, so that a resumed run continues without a double."""
+    def flush(self) -> None:
+        """Try again to write what could not be written."""
+        if self._owed:
+            with writing(self.path):
+                append_whole(self.path, self._owed.encode("utf-8"))
+            self._owed = ""
+
+    def rewind(self, step: int, aside: Path) -> None:
+        """Move records past `step` to another file, so that a resumed run continues without a double."""
         records = read_metrics(self.path)
-        kept = [record for record in records if record["step"] <= step]
         late = [record for record in records if record["step"] > step]
         if late:
-            aside = self.path.with_name(SET_ASIDE)
-            before = aside.read_text(encoding="utf-8") if aside.exists() else ""
-            write_text(aside, before + _lines(late))
-        write_text(self.path, _lines(kept))  # also where none is late: a crash may have left half a line
+            with writing(aside):
+                aside.parent.mkdir(parents=True, exist_ok=True)
+                append_whole(aside, _lines(late).encode("utf-8"))
+        # Also where none is late: a crash may have left half a line.
+        write_text(self.path, _lines([record for record in records if record["step"] <= step]))
 
 
 def _lines(records: list[dict[str, Any]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -56,6 +57,15 @@ class RunDir:
     def generator_file(self) -> Path:
         return self.path / "G.pth"
 
+    @property
+    def set_aside(self) -> Path:
+        """Where things go that lie past the step at which a run was resumed."""
+        return self.path / "set-aside"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / ".lock"
+
     def sample_file(self, step: int) -> Path:
         """The sample grid of a step."""
         return self.samples / f"step_{step:0{STEP_DIGITS}d}.png"
@@ -66,7 +76,11 @@ class RunDir:
 
     def checkpoint_files(self) -> list[Path]:
         """Full checkpoints, oldest first."""
-        return sorted(self.checkpoints.glob("step_*.pth"), key=lambda file: int(file.stem.removeprefix("step_")))
+        return _by_step(self.checkpoints.glob("step_*.pth"))
+
+    def sample_files(self) -> list[Path]:
+        """Sample grids, oldest first."""
+        return _by_step(self.samples.glob("step_*.png"))
 
     def remove_leftovers(self) -> None:
         """Delete what a killed process left half-written."""
@@ -85,10 +99,21 @@ class RunDir:
         with suppress(FileNotFoundError, ValueError):  # none yet, or somebody spoilt it
             first = json.loads(self.environment_file.read_text(encoding="utf-8"))
             environment = {**first, "resumed": [*first.get("resumed", []), environment]}
-        command = " ".join(environment["command"].split())
+        command = environment["command"].encode("utf-8", "replace").decode()  # a path need not be text
+        command = " ".join(command.split())
         header = f"# {command}\n# Every setting of this run; `wgan train --recipe` takes this file.\n"
         write_text(self.recipe_file, header + dump_yaml(recipe.as_dict()))
         write_text(self.environment_file, json.dumps(environment, indent=2) + "\n")
+
+
+def step_of(file: Path) -> int:
+    """The step in the name of a checkpoint or a sample grid."""
+    return int(file.stem.removeprefix("step_"))
+
+
+def _by_step(files: Iterable[Path]) -> list[Path]:
+    """Files of steps in their order, without those that somebody else put there."""
+    return sorted((file for file in files if file.stem.removeprefix("step_").isdecimal()), key=step_of)
 
 
 def is_run(path: Path) -> bool:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import struct
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from wgan_cli.runs.atomic import writing
+from wgan_cli.runs.atomic import append_whole, write_atomically, writing
+
+_FILES = "events.out.tfevents.*"
 
 
 class TensorBoardLog:
@@ -20,21 +25,13 @@ class TensorBoardLog:
 
     def __init__(self, folder: Path, resumed_from: int) -> None:
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-        from tensorboard.summary.writer.record_writer import RecordWriter
 
         self.event = Event
         self.path = folder / f"events.out.tfevents.{time.time_ns()}"
-        with writing(self.path):
-            folder.mkdir(parents=True, exist_ok=True)
-            self.records = RecordWriter(open(self.path, "wb"))  # noqa: SIM115  (open as long as the run)
-        self._write(file_version="brain.Event:2")
+        # Owed until the first entry, so that a disk that is full now and free later still gets a file that can be read.
+        self._start = self._encoded(file_version="brain.Event:2")
         if resumed_from:
-            self._write(step=resumed_from + 1, session_log=SessionLog(status=SessionLog.START))
-
-    def _write(self, **content: Any) -> None:
-        with writing(self.path):
-            self.records.write(self.event(wall_time=time.time(), **content).SerializeToString())
-            self.records.flush()
+            self._start += self._encoded(step=resumed_from + 1, session_log=SessionLog(status=SessionLog.START))
 
     def scalars(self, record: dict[str, Any]) -> None:
         """Write every number of a metrics record but the step itself."""
@@ -49,7 +46,55 @@ class TensorBoardLog:
 
         self._write(step=step, summary=image_summary("samples", image, dataformats="CHW"))
 
-    def close(self) -> None:
-        """Write what is still on its way."""
+    def _encoded(self, **content: Any) -> bytes:
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        record = io.BytesIO()
+        RecordWriter(record).write(self.event(wall_time=time.time(), **content).SerializeToString())
+        return record.getvalue()
+
+    def _write(self, **content: Any) -> None:
         with writing(self.path):
-            self.records.close()
+            self.path.parent.mkdir(exist_ok=True)
+            append_whole(self.path, self._start + self._encoded(**content))
+        self._start = b""
+
+
+def rewind_events(folder: Path, step: int, aside: Path) -> None:
+    """Move entries past a step to files of the same names in another folder, and drop what a crash left half-written.
+
+    Raises: WganError where the file system refuses.
+    """
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    for path in sorted(folder.glob(_FILES)):
+        with writing(path):
+            content = path.read_bytes()
+        parts: dict[bool, list[bytes]] = {False: [], True: []}
+        for record in _records(content):
+            parts[Event.FromString(record[_HEADER:-_CHECKSUM]).step > step].append(record)
+        kept, late = (b"".join(records) for records in parts.values())
+        if late:
+            with writing(aside):
+                aside.mkdir(parents=True, exist_ok=True)
+                append_whole(aside / path.name, late)
+        if kept != content:
+            write_atomically(path, lambda file, kept=kept: file.write(kept))
+
+
+_CHECKSUM = 4
+_HEADER = 8 + _CHECKSUM
+
+
+def _records(content: bytes) -> Iterator[bytes]:
+    """The whole records of an event file: length, its checksum, data, their checksum."""
+    from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
+
+    start = 0
+    while start + _HEADER <= len(content):
+        length, checksum = struct.unpack_from("<QI", content, start)
+        end = start + _HEADER + length + _CHECKSUM
+        if end > len(content) or masked_crc32c(content[start : start + 8]) != checksum:
+            return
+        yield content[start:end]
+        start = end

@@ -1,40 +1,66 @@
-"""What stops a run before it wastes a night: numbers that are no numbers."""
+"""What sends a run back before it wastes a night: numbers that are no numbers."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.recipe import Recipe
 
-_HINT = (
-    "train again with a lower lr (--set optim.critic.lr=... --set optim.generator.lr=...), then try --amp off, "
-    "then a larger objective.n_critic; the last checkpoint is good"
-)
+MOST_ROLLBACKS = 3
 
 
-def check_terms(terms: Mapping[str, float], step: int) -> None:
-    """Stop if a mean since the last check is NaN or infinite; one bad step spoils the whole mean, so none is missed.
+def find_illness(
+    terms: Mapping[str, Tensor],
+    networks: Mapping[str, nn.Module],
+    optimizers: Mapping[str, torch.optim.Optimizer],
+) -> str | None:
+    """What is NaN or infinite, in words, or None. Waits once for the device.
 
-    Raises: WganError (status FAILED) naming the term.
+    One bad step spoils the sum of a term, a gradient the weight that follows it, and both stay so: a look now and then
+    misses none. An infinite moment of Adam's would freeze its weight for ever.
+
+    Args:
+        terms: sums of the losses' terms since the last record.
     """
+    found = list(_tensors(terms, networks, optimizers))
+    if not found or torch.stack([tensor.isfinite().all() for _, tensor in found]).all():
+        return None
+    return next(name for name, tensor in found if not tensor.isfinite().all())
+
+
+def _tensors(
+    terms: Mapping[str, Tensor],
+    networks: Mapping[str, nn.Module],
+    optimizers: Mapping[str, torch.optim.Optimizer],
+) -> Iterator[tuple[str, Tensor]]:
     for name, value in terms.items():
-        if not math.isfinite(value):
-            raise WganError(f"training diverged before step {step}: {name} is {value}", _HINT, ExitStatus.FAILED)
-
-
-def check_weights(networks: Mapping[str, nn.Module], step: int) -> None:
-    """Stop if a weight is NaN or infinite, so that no checkpoint ever holds one. One sync per network.
-
-    Raises: WganError (status FAILED) naming the network.
-    """
+        yield f"{name} is not finite", value
     for role, network in networks.items():
-        tensors = [*network.parameters(), *network.buffers()]  # batch norm's statistics spoil samples just as well
-        whole = torch.stack([tensor.isfinite().all() for tensor in tensors]).all()
-        if not whole:
-            raise WganError(
-                f"training diverged before step {step}: a weight of the {role} is not finite", _HINT, ExitStatus.FAILED
-            )
+        for tensor in (*network.parameters(), *network.buffers()):  # batch norm's statistics spoil samples as well
+            yield f"a weight of the {role} is not finite", tensor
+    for role, optimizer in optimizers.items():
+        for moments in optimizer.state.values():
+            for name, value in moments.items():
+                if isinstance(value, Tensor) and name != "step":  # which may lie on the host
+                    yield f"a moment of the {role}'s optimizer is not finite", value
+
+
+def gave_up(recipe: Recipe, roles: tuple[str, ...], step: int, illness: str) -> WganError:
+    """The end of a run that diverged too often, with what to change, in the order in which it helps."""
+    lower = " ".join(f"--set optim.{role}.lr={getattr(recipe.optim, role).lr / 4:.2g}" for role in reversed(roles))
+    hints = [f"train again with a lower lr ({lower})"]
+    if getattr(recipe.objective, "gp_weight", 0.0) > 1.0:
+        hints.append(f"a lower gp_weight (--set objective.gp_weight={recipe.objective.gp_weight / 10:g})")
+    if recipe.amp != "off":
+        hints.append(f"float32 instead of {recipe.amp} (--amp off)")
+    if hasattr(recipe.objective, "n_critic"):
+        hints.append(f"a larger n_critic (--set objective.n_critic={max(5, 2 * recipe.objective.n_critic)})")
+    return WganError(
+        f"training diverged before step {step}: {illness}; it had gone back {MOST_ROLLBACKS} times before",
+        f"{', then '.join(hints)}; everything is kept, and the last checkpoint is good",
+        ExitStatus.FAILED,
+    )

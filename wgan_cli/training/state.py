@@ -29,7 +29,11 @@ from wgan_cli.training.step import TrainingStep
 
 @dataclass
 class TrainingState:
-    """The parts of a run. `step` counts finished iterations, `seconds` the time spent on them over all resumes."""
+    """The parts of a run.
+
+    step: finished iterations. seconds: time spent over all resumes; overhead: that part of it that went into logs,
+    grids and checkpoints. rollbacks: how often the run diverged and went back, to the checkpoint of step `anchor`.
+    """
 
     recipe: Recipe
     image: ImageShape
@@ -44,6 +48,9 @@ class TrainingState:
     iterate: TrainingStep
     step: int = 0
     seconds: float = 0.0
+    overhead: float = 0.0
+    rollbacks: int = 0
+    anchor: int = 0
 
     @property
     def images_per_step(self) -> int:
@@ -73,6 +80,9 @@ class TrainingState:
             "terms": self.iterate.terms.state_dict(),
             "random": _random_states(self.device),
             "seconds": self.seconds,
+            "overhead": self.overhead,
+            "rollbacks": self.rollbacks,
+            "anchor": self.anchor,
             "images": len(self.feed),
         }
         networks["generator"] = self.average.network.state_dict()
@@ -111,6 +121,9 @@ class TrainingState:
             ) from error
         self.step = checkpoint.step
         self.seconds = training["seconds"]
+        self.overhead = training.get("overhead", 0.0)  # the three came later than the first checkpoints
+        self.rollbacks = training.get("rollbacks", 0)
+        self.anchor = training.get("anchor", checkpoint.step)
 
 
 def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device) -> TrainingState:

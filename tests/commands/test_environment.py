@@ -1,0 +1,120 @@
+"""Odd surroundings: the program says the same, or why it cannot, and never shows a traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import wgan_cli
+
+PROMISE = "odd surroundings (no HOME, no TMPDIR, no terminal, another locale, closed outputs) change nothing"
+ASCII_ONLY = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+SURROUNDINGS = {
+    "no HOME": {"HOME": None},
+    "HOME that is no folder": {"HOME": "/dev/null/home"},
+    "TMPDIR that is no folder": {"TMPDIR": "/dev/null/tmp"},
+    "TERM=dumb": {"TERM": "dumb"},
+    "no TERM": {"TERM": None},
+    "NO_COLOR": {"NO_COLOR": "1"},
+    "40 columns": {"COLUMNS": "40"},
+    "PYTHONHASHSEED": {"PYTHONHASHSEED": "123"},
+    "C locale": ASCII_ONLY,
+    "Latin-1 output": {"PYTHONIOENCODING": "latin-1"},
+    "no PATH": {"PATH": ""},
+}
+ALL = {"HOME": "/dev/null/home", "TMPDIR": "/dev/null/tmp", "TERM": "dumb", "COLUMNS": "40", **ASCII_ONLY}
+
+
+def run(folder: Path, *words: str, changes: dict[str, str | None], **options) -> subprocess.CompletedProcess:
+    """`wgan WORDS` as a process with other environment variables; None takes one away."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(wgan_cli.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    environment = {name: value for name, value in {**environment, **changes}.items() if value is not None}
+    command = [sys.executable, "-m", "wgan_cli", *words]
+    return subprocess.run(command, cwd=folder, env=environment, timeout=120, **{"capture_output": True, **options})
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory) -> list[subprocess.CompletedProcess]:
+    """A list and an error as they are said in a plain environment."""
+    return [
+        run(tmp_path_factory.mktemp("usual"), *words, changes={"COLUMNS": "100"})
+        for words in (("recipes",), ("trian",))
+    ]
+
+
+@pytest.mark.parametrize("name", SURROUNDINGS)
+def test_a_list_and_an_error_are_the_same_anywhere(tmp_path, usual, name, promise):
+    for (words, status), expected in zip(((("recipes",), 0), (("trian",), 2)), usual, strict=True):
+        said = run(tmp_path, *words, changes={"COLUMNS": "100", **SURROUNDINGS[name]})
+        assert said.returncode == status
+        assert said.stdout.split() == expected.stdout.split()
+        assert said.stderr == expected.stderr
+        assert b"\x1b" not in said.stdout + said.stderr
+    assert os.listdir(tmp_path) == []
+    promise(PROMISE, how="runs commands as real processes", cases=2)
+
+
+def test_all_of_it_at_once_while_training(tmp_path, tiny_options, promise):
+    out = b"runs/\xc3\xa9 \xff".decode("utf-8", "surrogateescape")  # an accent, and a byte that is no text
+    words = ("train", "--device", "cpu", *tiny_options, "--steps", "2", "--out", out)
+    trained = run(tmp_path, *words, changes=ALL)
+    assert trained.returncode == 0, trained.stderr
+    for line in (b"Traceback", b"matplotlib", b"arning"):
+        assert line not in trained.stderr
+    assert b"run folder: runs/\xc3\xa9 \xff\n" in trained.stderr  # as it was given
+    inspected = run(tmp_path, "inspect", out, changes=ALL)
+    assert (inspected.returncode, inspected.stderr) == (0, b"")
+    assert b"finished" in inspected.stdout
+    assert (tmp_path / out / "curves.png").is_file()
+    promise(PROMISE, how="trains and inspects in all of them at once", cases=2)
+
+
+def test_letters_that_an_output_does_not_know_are_escaped(tmp_path):
+    failed = run(tmp_path, "sample", "--ckpt", "数.pth", changes={"PYTHONIOENCODING": "ascii:strict"})
+    assert failed.returncode == 2
+    assert failed.stderr.splitlines()[0] == b"error: there is no file \\u6570.pth"
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+@pytest.mark.parametrize("words", [("recipes",), ("--help",), ("trian",)])
+def test_closed_streams(tmp_path, closed, words, promise):
+    script = f'exec "$0" -m wgan_cli {" ".join(words)} {"<>"[closed > 0] if closed < 2 else "2>"}&-'
+    environment = {**os.environ, "PYTHONPATH": str(Path(wgan_cli.__file__).parents[1])}
+    done = subprocess.run(
+        ["sh", "-c", script, sys.executable], cwd=tmp_path, env=environment, capture_output=True, timeout=120
+    )
+    assert done.returncode == (2 if words == ("trian",) else 0)
+    assert b"Traceback" not in done.stderr
+    promise(PROMISE, how="closes an input or output before the start")
+
+
+def test_a_reader_that_takes_one_line(tmp_path, promise):
+    script = '"$0" -m wgan_cli recipes --schema | head -1'
+    environment = {**os.environ, "PYTHONPATH": str(Path(wgan_cli.__file__).parents[1])}
+    done = subprocess.run(["sh", "-c", script, sys.executable], env=environment, capture_output=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(done.stdout.splitlines()) == 1
+    promise(PROMISE, how="reads one line of an output")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_an_output_that_is_full(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = run(tmp_path, "recipes", changes={}, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert b"No space left on device" in done.stderr.splitlines()[0]
+    assert b"fault of wgan" not in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert done.returncode != 0
+
+
+def test_two_processes_make_the_same_generator_byte_for_byte(tiny_options, tmp_path, promise):
+    for out, hash_seed in (("one", "1"), ("two", "2")):
+        words = ("train", "--quiet", "--device", "cpu", *tiny_options, "--set", "amp=auto", "--steps", "20")
+        assert run(tmp_path, *words, "--out", out, changes={"PYTHONHASHSEED": hash_seed}).returncode == 0
+    one, two = (Path(tmp_path, out, "G.pth").read_bytes() for out in ("one", "two"))
+    assert one == two
+    promise("the same recipe and seed give the same G.pth, byte for byte", how="trains in two processes", cases=2)

@@ -1,0 +1,125 @@
+"""One trainer in a run folder, and readers that never see half of anything."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wgan_cli.errors import WganError
+from wgan_cli.runs.lock import only_trainer, refuse_second_trainer, trainer_of
+from wgan_cli.runs.run_dir import RunDir
+
+ONE_TRAINER = "a run folder takes one trainer at a time, and the lock ends with its process"
+HOLDER = """
+import sys
+from pathlib import Path
+from wgan_cli.runs.lock import only_trainer
+from wgan_cli.runs.run_dir import RunDir
+with only_trainer(RunDir(Path(sys.argv[1]))):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(wgan_process, tmp_path) -> subprocess.Popen:
+    """A process that holds the lock until it ends."""
+    process = wgan_process.start(tmp_path, python=("-c", HOLDER), stdin=subprocess.PIPE)
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+@pytest.mark.parametrize("end", ["its own end", "SIGKILL"])
+def test_a_held_run_is_refused_by_pid_until_its_process_ends(holder, tmp_path, end, promise):
+    run = RunDir(tmp_path)
+    assert trainer_of(run) == holder.pid
+    for refuse in (lambda: only_trainer(run).__enter__(), lambda: refuse_second_trainer(run)):
+        with pytest.raises(WganError, match=f"process {holder.pid}$") as caught:
+            refuse()
+        assert f"`kill {holder.pid}`" in caught.value.hint
+    if end == "SIGKILL":
+        holder.kill()
+    holder.communicate(timeout=60)  # closes its input too
+    assert trainer_of(run) is None
+    refuse_second_trainer(run)
+    with only_trainer(run):
+        pass
+    promise(ONE_TRAINER, how="a second process tries while the first lives, and after a SIGKILL")
+
+
+def test_the_lock_is_free_after_its_block_also_after_an_error(tmp_path):
+    run = RunDir(tmp_path)
+    with pytest.raises(ZeroDivisionError), only_trainer(run):
+        1 / 0  # noqa: B018
+    with only_trainer(run), pytest.raises(WganError, match="being trained already"), only_trainer(run):
+        pass
+
+
+def test_asking_makes_no_file(tmp_path):
+    assert trainer_of(RunDir(tmp_path)) is None
+    refuse_second_trainer(RunDir(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_somebody_who_only_asks_does_not_stop_a_trainer(tmp_path):
+    run = RunDir(tmp_path)
+    with only_trainer(run):
+        pass
+    asking = "from wgan_cli.runs.lock import trainer_of\nwhile True: trainer_of(run)\n"
+    start = (
+        f"from pathlib import Path\nfrom wgan_cli.runs.run_dir import RunDir\nrun = RunDir(Path({str(tmp_path)!r}))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{start}print('asks', flush=True)\n{asking}"], stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdout.readline() == b"asks\n"
+        for _ in range(200):
+            with only_trainer(run):
+                pass
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def live_run(wgan_process, tiny_options):
+    """A process that trains, writing all the time, and its run folder."""
+    often = [word for name in ("log", "sample", "save") for word in ("--set", f"{name}_every=2")]
+    process = wgan_process.start("train", "--device", "cpu", *tiny_options, *often, "--steps", 10**6, "--out", "mine")
+    for line in process.stderr:
+        if line.startswith("step 4/"):
+            break
+    return process
+
+
+def test_a_live_run_refuses_a_second_trainer_and_shows_whole_files(wgan, live_run, promise):
+    before = {path for path in Path("mine").rglob("*") if path.suffix not in (".part", ".pth")}
+    for dry in ((), ("--dry-run",)):
+        result = wgan("train", "--resume", "mine", "--device", "cpu", *dry)
+        assert (result.status, result.error) == (2, f"mine is being trained already, by process {live_run.pid}")
+    assert before <= set(Path("mine").rglob("*"))
+
+    looks, last = 40, 0
+    for look in range(looks):  # each while the other process writes
+        facts = wgan("inspect", "mine", "--json")
+        assert facts.status == 0, facts.stderr
+        facts = json.loads(facts.stdout)
+        assert facts["state"] == "training"
+        assert facts["step"] >= last
+        last = facts["step"]
+        out = f"images{look}.npy"
+        sampled = wgan("sample", "--ckpt", "mine", "-n", 1, "--out", out, "--device", "cpu")
+        assert sampled.status == 0, sampled.stderr
+        assert live_run.poll() is None
+    assert last > 4
+    promise("whoever samples or inspects a live run sees whole files", how="hammers a run that trains", cases=2 * looks)
+
+    live_run.send_signal(signal.SIGTERM)
+    live_run.communicate(timeout=60)
+    assert json.loads(wgan("inspect", "mine", "--json").stdout)["state"] == "unfinished"

@@ -1,0 +1,64 @@
+"""Whether two runs are the same, for tests of everything that must not change one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from wgan_cli.runs.checkpoint import newest_checkpoint
+from wgan_cli.runs.metrics_log import read_metrics
+from wgan_cli.runs.run_dir import RunDir
+
+TIMES = ("seconds", "images_per_second", "overhead", "overhead_seconds")
+
+
+def untimed(value):
+    """A checkpoint's content without the time that it took."""
+    if isinstance(value, dict):
+        return {key: untimed(inner) for key, inner in value.items() if key not in TIMES}
+    return value
+
+
+def assert_same(a, b, place: str = "") -> None:
+    """Equal all the way down, tensors bit by bit."""
+    assert type(a) is type(b), place
+    if isinstance(a, torch.Tensor):
+        assert a.dtype == b.dtype, place
+        assert torch.equal(a, b), place
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), place
+        for key in a:
+            assert_same(a[key], b[key], f"{place}.{key}")
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b), place
+        for index, (one, other) in enumerate(zip(a, b, strict=True)):
+            assert_same(one, other, f"{place}[{index}]")
+    else:
+        assert a == b, place
+
+
+def assert_same_run(one: RunDir, other: RunDir) -> None:
+    """Equal in everything but time: checkpoint, generator, records, grids, TensorBoard's entries; nothing doubled."""
+    contents = [torch.load(newest_checkpoint(run), weights_only=True) for run in (one, other)]
+    assert_same(*map(untimed, contents))
+    assert one.generator_file.read_bytes() == other.generator_file.read_bytes()
+    records = [[untimed(record) for record in read_metrics(run.metrics_file)] for run in (one, other)]
+    assert records[0] == records[1]
+    grids = [{file.name: file.read_bytes() for file in run.samples.iterdir()} for run in (one, other)]
+    assert grids[0] == grids[1]
+    shown = [events(run.tensorboard) for run in (one, other)]
+    assert shown[0] == shown[1]
+
+
+def events(folder: Path) -> list[tuple[int, str, object]]:
+    """Step, name and value of each entry for TensorBoard, read as TensorBoard reads it; the value of a time is None."""
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    found = []
+    for path in sorted(folder.iterdir()):
+        for event in EventFileLoader(str(path)).Load():
+            for value in event.summary.value:
+                content = value.tensor.float_val[:] or value.tensor.string_val[:]
+                found.append((event.step, value.tag, None if value.tag in TIMES else list(content)))
+    return sorted(found, key=lambda entry: entry[:2])

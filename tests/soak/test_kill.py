@@ -1,0 +1,70 @@
+"""A run killed with SIGKILL again and again, wherever it is, ends as one that was left alone: bit by bit."""
+
+from __future__ import annotations
+
+import random
+import signal
+from pathlib import Path
+
+import pytest
+from same_run import assert_same_run
+
+from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.run_dir import RunDir
+
+VICTIM = str(Path(__file__).with_name("victim.py"))
+SETTINGS = (
+    "data.limit=50", "objective.n_critic=2", "objective.gp_every=3", "optim.decay=linear", "log_every=2",
+    "sample_every=5", "save_every=4",
+)  # fmt: skip
+STEPS_FOR_A_KILL = 30  # more than a life makes, so that the run does not end before its last kill
+EVENTS, WRITES, LINES = 12_000, 60, 12  # in a life, at most: about 15 steps each
+KILLED = "a run killed at any moment resumes, and ends bit by bit as one that was left alone"
+
+
+def kill_once(processes, kind: str, number: int, words: tuple[str, ...]) -> None:
+    """Let a process live up to a moment, and see that it was killed there."""
+    if kind == "line":
+        process = processes.start(*words)
+        for _ in range(number):
+            process.stderr.readline()
+        process.kill()
+    else:
+        process = processes.start(kind, number, *words, python=(VICTIM,))
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == -signal.SIGKILL, f"{kind} {number}: {said}"
+
+
+def survive(processes, options: tuple[str, ...], folder: Path, kills: int, seed: int) -> None:
+    """Train one run undisturbed and one with so many kills, and compare them."""
+    options = ("--device", "cpu", *options, *(word for setting in SETTINGS for word in ("--set", setting)))
+    options = (*options, "--steps", str(STEPS_FOR_A_KILL * kills))
+    assert processes("train", *options, "--out", "whole").status == 0
+    moments = random.Random(seed)
+    run = RunDir(folder / "mine")
+    for life in range(kills):
+        kind, most = (("call", EVENTS), ("write", WRITES), ("line", LINES))[life % 3]
+        words = ("train", "--resume", "mine", "--device", "cpu") if life else ("train", *options, "--out", "mine")
+        # Up to the description of a new run there is nothing to resume; it says nine lines before its first record.
+        least = 9 if kind == "line" or life == 0 else 0
+        kill_once(processes, kind, moments.randint(least, least + most), words)
+        for file in (*run.checkpoint_files(), run.generator_file):
+            if file.exists():
+                load_checkpoint(file)  # whatever is there is whole
+    rest = processes("train", "--resume", "mine", "--device", "cpu")
+    assert rest.status == 0, rest.stderr
+    assert "damaged" not in rest.stderr
+    assert_same_run(RunDir(folder / "whole"), run)
+    assert not list(run.path.rglob("*.part"))
+
+
+def test_a_run_survives_a_few_kills(wgan_process, tiny_options, tmp_path, promise):
+    survive(wgan_process, tiny_options, tmp_path, kills=3, seed=0)
+    promise(KILLED, how="SIGKILL of real processes, at any call, inside writes and from outside", cases=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_run_survives_25_kills(wgan_process, tiny_options, tmp_path, promise, seed):
+    survive(wgan_process, tiny_options, tmp_path, kills=25, seed=seed)
+    promise(KILLED, how="SIGKILL of real processes, at any call, inside writes and from outside", cases=25)

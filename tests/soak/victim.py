@@ -1,0 +1,64 @@
+"""`wgan WORDS` in a process that kills itself with SIGKILL: `python victim.py KIND NUMBER WORDS...`.
+
+KIND call: at event NUMBER of the calls and returns of functions, Python's and C's, in the program's own files, from the
+start of training on. KIND write: file write NUMBER gets half of its bytes onto the disk first. Nothing of the program
+can prepare for either.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import wgan_cli
+from wgan_cli.commands.app import main
+from wgan_cli.runs import atomic
+
+PROGRAM = str(Path(wgan_cli.__file__).parent)
+LOOP = str(Path(PROGRAM, "training", "loop.py"))
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_at_event(number: int) -> None:
+    left = None
+
+    def look(frame, event, argument) -> None:
+        nonlocal left
+        if left is None and frame.f_code.co_name == "train" and frame.f_code.co_filename == LOOP:
+            left = number
+        if left is not None and frame.f_code.co_filename.startswith(PROGRAM):
+            left -= 1
+            if left < 0:
+                die()
+
+    sys.setprofile(look)
+
+
+def die_in_write(number: int) -> None:
+    left = number
+
+    def halved(write):
+        def call(file, data):
+            nonlocal left
+            left -= 1
+            if left < 0:
+                write(file, memoryview(data)[: len(data) // 2])
+                die()
+            return write(file, data)
+
+        return call
+
+    atomic._Noting.write = halved(atomic._Noting.write)
+    os.write = halved(os.write)
+
+
+if __name__ == "__main__":
+    kind, number = sys.argv[1], int(sys.argv[2])
+    sys.argv[1:] = sys.argv[3:]
+    {"call": die_at_event, "write": die_in_write}[kind](number)
+    main()

@@ -1,0 +1,230 @@
+"""What the loop shows and keeps, and the way back to what it kept."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+
+from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.outputs.curves import draw_curves
+from wgan_cli.outputs.grid import grid_tensor, save_picture
+from wgan_cli.outputs.sampling import generate
+from wgan_cli.recipe.seeds import derived_seed, latent_vectors
+from wgan_cli.runs.atomic import repair_of, writing
+from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
+from wgan_cli.runs.metrics_log import MetricsLog, read_metrics
+from wgan_cli.runs.run_dir import RunDir, step_of
+from wgan_cli.runs.set_aside import rewind
+from wgan_cli.runs.tensorboard_log import TensorBoardLog
+from wgan_cli.training.guard import MOST_ROLLBACKS, find_illness, gave_up
+from wgan_cli.training.health import Health
+from wgan_cli.training.state import TrainingState
+
+KEPT_CHECKPOINTS = 2
+_RECORDS = "new records in metrics.jsonl, and writes them when it can"
+
+
+class Watch(Protocol):
+    """Somebody who looks on: told of each step, of each record that is logged, and in words of what is odd."""
+
+    def stepped(self, step: int) -> None: ...
+
+    def logged(self, record: dict[str, Any]) -> None: ...
+
+    def noted(self, text: str) -> None: ...
+
+
+class Recorder:
+    """Writes what the loop has to show and to keep, and measures the time that this takes."""
+
+    def __init__(self, state: TrainingState, run: RunDir, watch: Watch) -> None:
+        self.state, self.run, self.watch = state, run, watch
+        count = state.recipe.sample_grid**2
+        self.latents = latent_vectors(state.recipe.seed, range(count), state.recipe.model.latent_dim)
+        self.metrics = MetricsLog(run.metrics_file)
+        self.health = Health()
+        self.saved_at: int | None = None
+        self.missing: set[str] = set()
+        self.started = time.perf_counter() - state.seconds
+        self.last_seconds, self.last_kimg = state.seconds, state.kimg
+
+    def start(self) -> None:
+        """Make the run's folder what it was when the state was saved; a new run gets a grid and a checkpoint first.
+
+        With that checkpoint there is always one to go back to, and a disk that is too small shows before any training.
+        """
+        self.run.remove_leftovers()
+        new = not self.run.checkpoint_files()  # also a run that was killed before its first
+        went_back = rewind(self.run, -1 if new else self.state.step)
+        self.tensorboard = TensorBoardLog(self.run.tensorboard, resumed_from=self.state.step)
+        if new:
+            self.draw_samples()
+            self.save()
+            return
+        self.saved_at = self.state.step
+        if went_back or self._generator_step() != self.state.step:
+            self.state.generator_checkpoint().save(self.run.generator_file)
+
+    def log(self) -> None:
+        """Read the losses' means and write them down."""
+        state = self.state
+        terms = state.iterate.terms.means()
+        with self._overhead():
+            self._warn(self.health.of_terms(terms))
+            seconds = time.perf_counter() - self.started
+            rate = 1000 * (state.kimg - self.last_kimg) / max(seconds - self.last_seconds, 1e-9)
+            self.last_seconds, self.last_kimg = seconds, state.kimg
+            record = {
+                "step": state.step,
+                "kimg": round(state.kimg, 3),
+                "seconds": round(seconds, 3),
+                "overhead_seconds": round(state.overhead, 3),
+                "images_per_second": round(rate, 1),
+                **({"rollbacks": state.rollbacks} if state.rollbacks else {}),
+                **terms,
+            }
+            with self._dispensable(_RECORDS):
+                self.metrics.append(record)
+            with self._dispensable("TensorBoard's entries"):
+                self.tensorboard.scalars(record)
+            self.watch.logged(record)
+
+    def draw_samples(self) -> None:
+        """Draw the grid of the fixed latent vectors with the averaged generator."""
+        state = self.state
+        with self._overhead():
+            images = torch.cat(list(generate(state.average.network, self.latents)))  # (grid*grid, C, H, W) uint8
+            self._warn(self.health.of_samples(images, state.step))
+            grid = grid_tensor(images, columns=state.recipe.sample_grid)
+            with self._dispensable("this sample grid"):
+                save_picture(grid, self.run.sample_file(state.step))
+            with self._dispensable("TensorBoard's entries"):
+                self.tensorboard.grid(grid, state.step)
+
+    def save(self) -> None:
+        """Write the full checkpoint and the generator, then drop the oldest checkpoints but the one to go back to."""
+        state = self.state
+        if state.step % state.recipe.save_every == 0:  # a stop in between is no place that an unstopped run knows
+            state.anchor = state.step
+        with self._overhead():
+            with self._dispensable(_RECORDS):
+                self.metrics.flush()
+            state.seconds = time.perf_counter() - self.started
+            try:
+                state.full_checkpoint().save(self.run.checkpoint_file(state.step))
+                state.generator_checkpoint().save(self.run.generator_file)
+            except WganError as error:
+                raise self._cannot_save(error) from error
+            self.saved_at = state.step
+            for old in self.run.checkpoint_files()[:-KEPT_CHECKPOINTS]:
+                if step_of(old) != state.anchor:
+                    old.unlink(missing_ok=True)
+
+    def went_back(self) -> bool:
+        """Whether something is NaN or infinite; then the run stands at its last good checkpoint, with new noise.
+
+        That checkpoint is one that a run without stops has too, and the noise follows from the seed and how often this
+        happened, so that a resumed run goes back exactly as one that never stopped.
+
+        Raises: WganError (status FAILED) where this happened too often.
+        """
+        state = self.state
+        networks = {**state.networks, "averaged generator": state.average.network}
+        illness = find_illness(state.iterate.terms.state_dict()["sums"], networks, state.optimizers)
+        if illness is None:
+            return False
+        ill_step, rollbacks = state.step, state.rollbacks + 1
+        if rollbacks > MOST_ROLLBACKS:
+            raise gave_up(state.recipe, state.objective.roles, ill_step, illness)
+        with self._overhead():
+            overhead = state.overhead
+            state.restore(self._last_good(ill_step, illness))
+            state.overhead, state.rollbacks = overhead, rollbacks  # time does not go back
+            torch.manual_seed(derived_seed(state.recipe.seed, "noise after going back", rollbacks))
+            rewind(self.run, state.step)
+            self.tensorboard = TensorBoardLog(self.run.tensorboard, resumed_from=state.step)
+            self.saved_at = state.step
+            self.last_seconds, self.last_kimg = time.perf_counter() - self.started, state.kimg
+        self.watch.noted(
+            f"diverged before step {ill_step:,}: {illness}; back at step {state.step:,} with other random numbers "
+            f"({rollbacks} of at most {MOST_ROLLBACKS} times)"
+        )
+        return True
+
+    def finish(self) -> None:
+        """Save what is not saved yet, and draw the curves."""
+        if self.saved_at != self.state.step and not self.went_back():
+            self.save()
+        with self._dispensable("curves.png"), writing(self.run.curves_file):  # matplotlib wants a cache folder
+            draw_curves(read_metrics(self.run.metrics_file), self.run.curves_file, title=self.state.recipe.name)
+
+    def _last_good(self, ill_step: int, illness: str) -> Checkpoint:
+        files = self.run.checkpoint_files()
+        anchor = self.run.checkpoint_file(self.state.anchor)
+        for file in [*(file for file in files if file == anchor), *reversed(files)]:
+            try:
+                return load_checkpoint(file)
+            except WganError:
+                continue
+        raise WganError(
+            f"training diverged before step {ill_step}: {illness}; {self.run.checkpoints} holds nothing to go back to",
+            "train again with a lower lr",
+            ExitStatus.FAILED,
+        )
+
+    def _generator_step(self) -> int | None:
+        try:
+            return load_checkpoint(self.run.generator_file).step
+        except WganError:  # a kill between the checkpoint and it
+            return None
+
+    @contextmanager
+    def _overhead(self) -> Iterator[None]:
+        if self.state.device.type == "cuda":
+            torch.cuda.synchronize(self.state.device)  # what it still computes is training
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.state.overhead += time.perf_counter() - start
+
+    @contextmanager
+    def _dispensable(self, what: str) -> Iterator[None]:
+        """Go on where a file cannot be written that no later step needs, and say so once until it can be again."""
+        try:
+            yield
+        except WganError as error:
+            if not self.run.path.is_dir():
+                raise self._cannot_save(error) from error
+            if what not in self.missing:
+                self.missing.add(what)
+                self.watch.noted(f"warning: {error.message}; training goes on without {what}")
+        else:
+            self.missing.discard(what)
+
+    def _cannot_save(self, error: WganError) -> WganError:
+        """The error with what to do about it, and how to go on from the last checkpoint."""
+        path = self.run.path
+        if not path.is_dir():
+            return WganError(
+                f"the run folder {path} is gone since training began",
+                "put it back where it was and --resume it, or train again",
+                ExitStatus.FAILED,
+            )
+        kept = self.run.checkpoint_files()
+        if not kept or not isinstance(error.__cause__, OSError):
+            return error
+        free, takes = shutil.disk_usage(path).free / 1e6, kept[-1].stat().st_size / 1e6
+        space = f"{free:.1f} MB are free, a checkpoint takes {takes:.1f} MB"
+        hint = f"{repair_of(error.__cause__)} ({space}), then: wgan train --resume {shlex.quote(str(path))}"
+        return WganError(error.message, f"{hint}; it continues from step {step_of(kept[-1])}", ExitStatus.FAILED)
+
+    def _warn(self, warnings: list[str]) -> None:
+        for warning in warnings:
+            self.watch.noted(warning)
