@@ -90,7 +90,7 @@ def test_checkpoints_that_say_anything(fuzz, small_run, attempt):
 
 
 def test_full_checkpoints_that_say_anything(fuzz, small_run, trainer, tmp_path):
-    """Resuming from them restores all or says why not."""
+    """Resuming from them goes on, or says why not."""
     content = whole_content(small_run.checkpoint_files()[-1])
     recipe = small_run.read_recipe()
     path = tmp_path / "step_00000006.pth"
@@ -99,6 +99,7 @@ def test_full_checkpoints_that_say_anything(fuzz, small_run, trainer, tmp_path):
         path.write_bytes(summed(torch_bytes({**content, "training": training})))
         state = trainer.prepared(recipe)
         state.restore(load_checkpoint(path))
+        state.iterate(state.step)
 
     fuzz("full checkpoints with other values", attempt, changed_inside(content["training"]), short=15, long=500)
 

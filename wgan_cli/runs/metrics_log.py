@@ -51,7 +51,7 @@ def _lines(records: list[dict[str, Any]]) -> str:
 
 
 MOST_IN_A_LINE = 65_536  # bytes; a record has a few hundred
-MOST_NAMES = 100  # of terms and other numbers in all records; each is drawn in a panel of its own
+MOST_NAMES = 40  # of terms and other numbers in all records; each is drawn in a panel of its own
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from wgan_cli.recipe.seeds import derived_seed
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import versions
 from wgan_cli.training.ema import ExponentialMovingAverage
-from wgan_cli.training.optim import Optimizers, make_optimizers
+from wgan_cli.training.optim import Optimizers, make_optimizers, restore_optimizers
 from wgan_cli.training.precision import Precision, resolve_amp
 from wgan_cli.training.step import TrainingStep
 
@@ -108,19 +109,19 @@ class TrainingState:
             for role, network in self.networks.items():
                 network.load_state_dict(training["generator"] if role == "generator" else checkpoint.networks[role])
             self.average.network.load_state_dict(checkpoint.networks["generator"])
-            for role, optimizer in self.optimizers.items():
-                optimizer.load_state_dict(training["optimizers"][role])
+            restore_optimizers(self.optimizers, training["optimizers"])
+            _check_counters(training, images)
             self.feed.load_state_dict(training["feed"])
             self.precision.load_state_dict(training["precision"])
             self.iterate.terms.load_state_dict(training["terms"], self.device)
             _restore_random_states(training["random"], self.device)
-        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise WganError(
                 f"the checkpoint of step {checkpoint.step} is damaged: its tensors do not fit its recipe",
                 "delete it, and the run continues from the one before",
             ) from error
         self.step = checkpoint.step
-        self.seconds = training["seconds"]
+        self.seconds = training.get("seconds", 0.0)
         self.overhead = training.get("overhead", 0.0)  # the three came later than the first checkpoints
         self.rollbacks = training.get("rollbacks", 0)
         self.anchor = training.get("anchor", checkpoint.step)
@@ -188,6 +189,18 @@ def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in section.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
+
+
+def _check_counters(training: dict[str, Any], images: int) -> None:
+    """Refuse a place in the run that cannot be. Raises: ValueError, KeyError, TypeError."""
+    counts = (training["feed"]["epoch"], training.get("rollbacks", 0), training.get("anchor", 0))
+    cursor = training["feed"]["cursor"]
+    if any(type(n) is not int or not 0 <= n <= MOST_STEPS for n in counts) or type(cursor) is not int:
+        raise TypeError("no counts")
+    if not 0 <= cursor <= images:
+        raise ValueError(f"image {cursor} of {images}")
+    if not all(math.isfinite(training.get(name, 0.0)) for name in ("seconds", "overhead")):
+        raise ValueError("no time")
 
 
 def _random_states(device: torch.device) -> dict[str, torch.Tensor]:
