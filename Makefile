@@ -1,12 +1,12 @@
 # make demo: train the default recipe, sample and animate it.   make test: the tests.   make soak: faults, for long.
-# make bench: the benchmarks; DATA_ROOT=... for real data.
+# make fuzz: very many cases that nobody thought of.   make bench: the benchmarks; DATA_ROOT=... for real data.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DATA_ROOT ?=
 DEMO := demo
 
-.PHONY: demo test soak bench lint clean
+.PHONY: demo test soak fuzz bench lint clean
 .DEFAULT_GOAL := demo
 
 # Made once, and again when the dependencies change. torch and torchvision go together, so that their versions fit.
@@ -30,7 +30,11 @@ test: $(BIN)/.installed
 
 # The promises of docs/reliability.md, the long loops too; writes what it saw there.
 soak: $(BIN)/.installed
-	$(BIN)/python -m pytest --write-reliability $(PYTEST_ARGS)
+	WGAN_FUZZ=1 $(BIN)/python -m pytest --write-reliability $(PYTEST_ARGS)
+
+# Over 20,000 cases, other ones each time; writes how many into docs/reliability.md.
+fuzz: $(BIN)/.installed
+	WGAN_FUZZ=1 $(BIN)/python -m pytest --write-reliability tests/fuzz $(PYTEST_ARGS)
 
 bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/train_speed.py $(if $(DATA_ROOT),--data-root $(DATA_ROOT))

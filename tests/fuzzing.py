@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from wgan_cli.errors import WganError
 
 FUZZ = os.environ.get("WGAN_FUZZ") == "1"
-SECONDS = 30  # a case takes milliseconds; a machine may be busy
+SECONDS = 60  # a case takes milliseconds; a machine may be busy
 MORE_MEMORY = 3 * 10**9
 PROMISE = "whatever a recipe, option, file or log holds: it works, or an error says what to do; no traceback, no hang"
 

@@ -42,6 +42,8 @@ HOSTILE = {
     ),
 }
 
+pytestmark = pytest.mark.usefixtures("guarded")  # to wait for a pipe, or for ever, is to fail
+
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_recipe_is_refused_in_two_short_lines(tmp_path, name):

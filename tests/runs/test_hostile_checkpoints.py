@@ -24,6 +24,8 @@ from wgan_cli.runs.checkpoint import load_checkpoint
 
 CPU = torch.device("cpu")
 
+pytestmark = pytest.mark.usefixtures("guarded")  # to wait for a pipe, or for ever, is to fail
+
 
 @pytest.fixture
 def written(tmp_path):

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from wgan_cli.outputs import animation
 from wgan_cli.runs.metrics_log import MOST_IN_A_LINE, read_metrics
 from wgan_cli.runs.run_dir import RunDir
+
+pytestmark = pytest.mark.usefixtures("guarded")  # to wait for a pipe, or for ever, is to fail
 
 
 @pytest.fixture
@@ -130,10 +132,15 @@ def test_a_pipe_among_the_pictures_is_passed_over(wgan, tmp_path):
     assert wgan("gif", folder).status == 0
 
 
-def test_a_program_is_not_run_as_a_picture(wgan, tmp_path):
-    trap = tmp_path / "sprung"
+def test_a_program_is_not_run_as_a_picture(wgan, tmp_path, monkeypatch):
+    trap, interpreter = tmp_path / "sprung", tmp_path / "bin" / "gs"
+    interpreter.parent.mkdir()
+    interpreter.write_text(f"#!/bin/sh\ntouch {trap}\n")
+    interpreter.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{interpreter.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # to be looked for again
     folder = picture(tmp_path / "pictures")
-    script = f"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n({trap}) (w) file closefile\nshowpage\n"
+    script = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
     for name in ("2.eps", "3.png"):  # a picture is what its bytes say, whatever its ending
         (folder / name).write_text(script)
     result = wgan("gif", folder)
@@ -141,6 +148,9 @@ def test_a_program_is_not_run_as_a_picture(wgan, tmp_path):
     (folder / "3.png").unlink()
     assert wgan("gif", folder).status == 0
     assert not trap.exists()
+    with pytest.raises(OSError), Image.open(folder / "2.eps") as program:
+        program.load()
+    assert trap.exists()  # it would have been run
 
 
 def bomb() -> bytes:
@@ -173,3 +183,13 @@ def test_frames_that_no_memory_holds_are_refused_before_one_is_decoded(wgan, tmp
 def test_a_sample_grid_with_two_numbers_in_its_name(wgan, run):
     shutil.copy(run.sample_file(12), run.samples / "step_13_14.png")
     assert wgan("gif", run.path).status == 0
+
+
+def test_a_lock_that_is_a_link_empties_no_file(wgan, run, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (run.path / ".lock").unlink(missing_ok=True)
+    (run.path / ".lock").symlink_to(precious)
+    result = wgan("train", "--resume", run.path, "--steps", 14, "--device", "cpu")
+    assert (result.status, ".lock" in result.error) == (1, True)
+    assert precious.read_text() == "precious"
