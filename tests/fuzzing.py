@@ -24,7 +24,8 @@ from wgan_cli.errors import WganError
 FUZZ = os.environ.get("WGAN_FUZZ") == "1"
 SECONDS = 60  # a case takes milliseconds; a machine may be busy
 MORE_MEMORY = 3 * 10**9
-PROMISE = "whatever a recipe, option, file or log holds: it works, or an error says what to do; no traceback, no hang"
+REFUSED = "refused"  # what an attempt returns that saw an error without an exception
+PROMISE = "whatever a recipe, option or file holds: it works, or an error says what to do (drawn by hypothesis)"
 
 
 class Hang(BaseException):
@@ -96,13 +97,13 @@ def fuzz(promise, limited_memory, capsys) -> Callable[..., None]:
             tried += 1
             try:
                 with no_hang():
-                    attempt(*drawn)
+                    refused += attempt(*drawn) is REFUSED
             except WganError as error:
                 refused += 1
                 is_said(error)
 
         case()
-        promise(PROMISE, f"hypothesis: {what}", tried)
+        promise(PROMISE, what, tried)
         if FUZZ:
             with capsys.disabled():
                 print(f"\n{what}: {tried:,} cases, {refused:,} of them refused")

@@ -6,7 +6,7 @@ import os
 import shutil
 
 import pytest
-from fuzzing import WORDS
+from fuzzing import REFUSED, WORDS
 from hypothesis import strategies as st
 
 FILES = (
@@ -93,7 +93,7 @@ def place(tmp_path, tiny_run) -> None:
 def test_command_lines(fuzz, wgan, place, monkeypatch):
     monkeypatch.setenv("WGAN_DATA", "no_data")  # and no network is asked: no word names a set that is missing
 
-    def attempt(words: list[str]) -> None:
+    def attempt(words: list[str]) -> str | None:
         result = wgan(*words)
         assert result.status in (0, 1, 2), result
         assert "fault of wgan itself" not in result.stderr, result.stderr
@@ -101,5 +101,6 @@ def test_command_lines(fuzz, wgan, place, monkeypatch):
         if result.status:
             assert result.stderr.splitlines()[-2:] == [f"error: {result.error}", f"hint: {result.hint}"]
             assert (result.error + result.hint).isprintable()
+        return REFUSED if result.status else None
 
     fuzz("command lines", attempt, command_lines(), short=60, long=1500)

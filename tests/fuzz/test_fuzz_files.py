@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import struct
 import zipfile
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 import torch
 from fuzzing import ACCIDENTS, changed_inside, damaged
 from hostile import summed, torch_bytes, whole_content
+from hypothesis import strategies as st
 from PIL import Image
 
 from wgan_cli.commands import inspect as inspect_command
@@ -54,7 +57,13 @@ def attempt(tmp_path):
 
 def test_checkpoints_after_accidents(fuzz, small_run, attempt):
     whole = small_run.generator_file.read_bytes()
-    fuzz("damaged checkpoints", lambda accidents: attempt(damaged(whole, accidents)), ACCIDENTS, short=100, long=1500)
+
+    def noticed(accidents: list) -> None:
+        data = damaged(whole, accidents)
+        attempt(data)
+        assert data == whole  # an accident that changed nothing
+
+    fuzz("damaged checkpoints", noticed, ACCIDENTS, short=100, long=1500)
 
 
 def test_checkpoints_with_damage_under_a_right_checksum(fuzz, small_run, attempt):
@@ -141,3 +150,22 @@ def test_images_after_accidents(fuzz, tmp_path, form):
 
     whole = archive.getvalue() if form == "zip" else picture()
     fuzz(f"damaged images ({form})", attempt, ACCIDENTS, short=20, long=400)
+
+
+def idx(*sides: int) -> bytes:
+    """An array of zeros in the format of MNIST's files."""
+    return struct.pack(f">HBB{len(sides)}I", 0, 8, len(sides), *sides) + bytes(math.prod(sides))
+
+
+def test_mnist_files_after_accidents(fuzz, tmp_path):
+    folder = tmp_path / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    whole = {folder / "t10k-images-idx3-ubyte": idx(5, 28, 28), folder / "t10k-labels-idx1-ubyte": idx(5)}
+    settings = DataSettings(source="mnist", split="test")
+
+    def attempt(file: Path, accidents: list) -> None:
+        for path, content in whole.items():
+            path.write_bytes(damaged(content[:16], accidents) + content[16:] if path == file else content)
+        load_images(settings, tmp_path, lambda text: None)
+
+    fuzz("damaged files of MNIST", attempt, st.sampled_from(sorted(whole)), ACCIDENTS, short=60, long=1000)

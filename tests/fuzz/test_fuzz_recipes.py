@@ -71,12 +71,14 @@ def test_recipe_files_of_yamls_own_signs(fuzz):
 def test_settings(fuzz):
     keys = st.one_of(st.sampled_from(NAMES), WORDS, st.lists(WORDS, max_size=40).map(".".join))
     texts = st.one_of(YAML, WORDS, NUMBERS.filter(lambda n: abs(n) < 10**800).map(str))
-    pairs = st.one_of(st.tuples(keys, texts).map("=".join), WORDS)
+    good = ["steps=5", "model=mlp", "batch_size=8", "optim.decay=cosine", "seed=0x1F", "data.classes=[3, 8]", "amp=off"]
+    good += ["model.generator.norm=layer", "objective.gp_weight=.5", "optim.critic.betas=[0, 0.5]", "epochs=0.5"]
+    pairs = st.one_of(st.sampled_from(good), st.tuples(keys, texts).map("=".join), WORDS)
 
     def attempt(settings: list[str], base: str, image: ImageShape) -> None:
         use(apply_settings(BASES[base], settings, "file"), image)
 
-    some = st.lists(pairs, min_size=1, max_size=3)
+    some = st.lists(st.sampled_from(good) | pairs, min_size=1, max_size=3)
     fuzz("--set", attempt, some, st.sampled_from(sorted(BASES)), SHAPES, short=80, long=2500)
 
 
