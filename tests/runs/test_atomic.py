@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+import torch
 
 from wgan_cli.errors import ExitStatus, WganError
-from wgan_cli.runs.atomic import write_atomically, write_text, writing
+from wgan_cli.runs.atomic import append_whole, write_atomically, write_text, writing
 
 
 def test_writes_a_new_file_and_replaces_an_old_one(tmp_path):
@@ -82,3 +86,33 @@ def test_text_is_utf8(tmp_path):
 def test_writing_lets_other_errors_through(tmp_path):
     with pytest.raises(ZeroDivisionError), writing(tmp_path):
         1 / 0  # noqa: B018
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """What a full disk does, for one process: no file grows past this many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_appending_adds_all_or_nothing(tmp_path):
+    path = tmp_path / "file"
+    append_whole(path, b"first\n")
+    for _ in range(2):
+        with largest_file(10), pytest.raises(OSError):
+            append_whole(path, b"second, of which four bytes fit\n")
+        assert path.read_bytes() == b"first\n"
+    append_whole(path, b"2nd\n")
+    assert path.read_bytes() == b"first\n2nd\n"
+
+
+@pytest.mark.parametrize("size", [0, 64, 1000, 1500, 5000, 9000])
+def test_a_disk_that_fills_up_inside_torch_is_called_full(tmp_path, size):
+    weights = {"weight": torch.zeros(3000)}
+    with largest_file(size), pytest.raises(WganError, match="cannot write .*: File too large"):
+        write_atomically(tmp_path / "file", lambda file: torch.save(weights, file))  # torch's error is another one
+    assert os.listdir(tmp_path) == []

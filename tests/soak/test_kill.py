@@ -35,11 +35,11 @@ def kill_once(processes, kind: str, number: int, words: tuple[str, ...]) -> None
     assert process.returncode == -signal.SIGKILL, f"{kind} {number}: {said}"
 
 
-def survive(processes, options: tuple[str, ...], folder: Path, kills: int, seed: int) -> None:
-    """Train one run undisturbed and one with so many kills, and compare them."""
+def survive(wgan, processes, options: tuple[str, ...], folder: Path, kills: int, seed: int) -> None:
+    """Train one run undisturbed, by `wgan`, and one with so many kills, and compare them."""
     options = ("--device", "cpu", *options, *(word for setting in SETTINGS for word in ("--set", setting)))
     options = (*options, "--steps", str(STEPS_FOR_A_KILL * kills))
-    assert processes("train", *options, "--out", "whole").status == 0
+    assert wgan("train", *options, "--out", "whole").status == 0
     moments = random.Random(seed)
     run = RunDir(folder / "mine")
     for life in range(kills):
@@ -51,20 +51,20 @@ def survive(processes, options: tuple[str, ...], folder: Path, kills: int, seed:
         for file in (*run.checkpoint_files(), run.generator_file):
             if file.exists():
                 load_checkpoint(file)  # whatever is there is whole
-    rest = processes("train", "--resume", "mine", "--device", "cpu")
+    rest = wgan("train", "--resume", "mine", "--device", "cpu")
     assert rest.status == 0, rest.stderr
     assert "damaged" not in rest.stderr
     assert_same_run(RunDir(folder / "whole"), run)
     assert not list(run.path.rglob("*.part"))
 
 
-def test_a_run_survives_a_few_kills(wgan_process, tiny_options, tmp_path, promise):
-    survive(wgan_process, tiny_options, tmp_path, kills=3, seed=0)
+def test_a_run_survives_a_few_kills(wgan, wgan_process, tiny_options, tmp_path, promise):
+    survive(wgan, wgan_process, tiny_options, tmp_path, kills=3, seed=0)
     promise(KILLED, how="SIGKILL of real processes, at any call, inside writes and from outside", cases=3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_run_survives_25_kills(wgan_process, tiny_options, tmp_path, promise, seed):
-    survive(wgan_process, tiny_options, tmp_path, kills=25, seed=seed)
+    survive(wgan_process, wgan_process, tiny_options, tmp_path, kills=25, seed=seed)
     promise(KILLED, how="SIGKILL of real processes, at any call, inside writes and from outside", cases=25)

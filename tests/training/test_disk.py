@@ -95,7 +95,7 @@ class FullDisk:
             (self.disk / "filler").unlink()
 
 
-@pytest.fixture(params=["mounted", "limit"])
+@pytest.fixture
 def full_disk(request) -> FullDisk:
     if request.param == "mounted":
         return FullDisk(request.getfixturevalue("small_disk"))
@@ -126,7 +126,16 @@ def warns_of(*names: str) -> Callable[[str], bool]:
     return found
 
 
-@pytest.mark.parametrize("freed", [True, False])
+@pytest.mark.parametrize(
+    ("full_disk", "freed"),
+    [
+        ("limit", True),
+        ("mounted", False),
+        pytest.param("limit", False, marks=pytest.mark.slow),
+        pytest.param("mounted", True, marks=pytest.mark.slow),
+    ],
+    indirect=["full_disk"],
+)
 def test_a_disk_that_fills_up_while_training(wgan_process, options, full_disk, tmp_path, freed, promise):
     rarely = ("--set", "save_every=1000000", "--set", "sample_every=20")
     place = full_disk.folder / "mine"
@@ -200,10 +209,7 @@ def test_a_run_folder_that_is_deleted_while_it_trains(wgan_process, options, tmp
 
 
 ODD = {
-    "spaces": "my runs/a run",
-    "unicode": "läufe/ünï 数字",
-    "newline": "two\nlines",
-    "quotes": 'it\'s "odd" $HOME `x` [bold]',
+    "letters": 'my läufe/ünï 数字\ntwo lines it\'s "odd" $HOME `x` [bold]',
     "dash": "./--out",
     "long": "x" * 200,
     "deep": "/".join(["folder"] * 60),

@@ -49,9 +49,11 @@ def resume(trainer, run: RunDir, recipe: Recipe) -> None:
         (MLP, "off", "linear"),
         (MLP, "bf16", "none"),
         (MLP, "off", "cosine"),
+        ((*MLP, "data.memory_limit=1KB"), "off", "none"),  # streamed
+        ((*MLP, "data.augment={mirror: true, random_crop: 2}", "data.diff_augment=[color, cutout]"), "off", "none"),
     ],
 )
-def test_resuming_equals_not_stopping(trainer, tmp_path, model, amp, decay):
+def test_resuming_equals_not_stopping(trainer, tmp_path, model, amp, decay, promise):
     needs_bf16(amp)
     recipe = trainer.recipe(*model, *HARD, f"amp={amp}", f"optim.decay={decay}")
     whole = trainer.run(recipe, tmp_path / "whole")
@@ -60,6 +62,8 @@ def test_resuming_equals_not_stopping(trainer, tmp_path, model, amp, decay):
     resume(trainer, halves, recipe)
     assert_same_run(whole, halves)
     assert not halves.set_aside.exists()
+    how = "compares every tensor, record, grid and TensorBoard entry, over networks, number formats, feeds and decays"
+    promise("a resumed run equals one that never stopped, bit by bit", how=how)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +19,18 @@ from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.step import TrainingStep
 from wgan_cli.training.stop import StopRequest
 
+SIGNALS = "a signal saves, says how to go on and ends with its own exit status; a second Ctrl-C ends at once"
+
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, ExitStatus.INTERRUPTED), (signal.SIGTERM, ExitStatus.TERMINATED)]
+    ("number", "status"),
+    [
+        (signal.SIGINT, ExitStatus.INTERRUPTED),
+        (signal.SIGTERM, ExitStatus.TERMINATED),
+        (signal.SIGHUP, ExitStatus.TERMINATED),
+    ],
 )
-def test_a_signal_saves_and_says_how_to_go_on(wgan, wgan_process, tiny_options, number, status):
+def test_a_signal_saves_and_says_how_to_go_on(wgan, wgan_process, tiny_options, number, status, promise):
     process = wgan_process.start("train", "--device", "cpu", *tiny_options, "--steps", 10**6, "--out", "mine")
     for line in process.stderr:
         if line.startswith("step "):
@@ -41,6 +49,62 @@ def test_a_signal_saves_and_says_how_to_go_on(wgan, wgan_process, tiny_options, 
     assert f"done: {stopped + 2:,} steps" in result.stderr
     steps = [record["step"] for record in read_metrics(Path("mine/metrics.jsonl"))]
     assert steps == sorted(set(steps))
+    promise(SIGNALS, how="sends SIGINT, SIGTERM and SIGHUP to processes that train, and resumes them")
+
+
+#: A save that lasts until its input ends, so that the second Ctrl-C surely comes while it is under way.
+SLOW_SAVE = """
+import sys
+from wgan_cli.commands.app import main
+from wgan_cli.training.state import TrainingState
+
+whole = TrainingState.full_checkpoint
+
+def waiting(state):
+    if state.step:
+        print("saving", flush=True)
+        sys.stdin.read()
+    return whole(state)
+
+TrainingState.full_checkpoint = waiting
+main()
+"""
+
+
+def test_a_second_ctrl_c_ends_at_once(wgan, wgan_process, tiny_options, promise):
+    words = (
+        "train",
+        "--device",
+        "cpu",
+        *tiny_options,
+        "--set",
+        "save_every=1000000",
+        "--steps",
+        10**6,
+        "--out",
+        "mine",
+    )
+    process = wgan_process.start(*words, python=("-c", SLOW_SAVE), stdin=subprocess.PIPE)
+    for line in process.stderr:
+        if line.startswith("step "):
+            break
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "saving\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == ExitStatus.INTERRUPTED  # though its input is still open
+    run = RunDir(Path("mine"))
+    assert run.checkpoint_files() == [run.checkpoint_file(0)]
+    result = wgan("train", "--resume", "mine", "--steps", 8, "--device", "cpu")
+    assert result.status == 0, result.stderr
+    promise(SIGNALS, how="sends a second SIGINT while the first one's save is under way")
+
+
+def test_minutes_end_a_process_as_a_normal_end(wgan_process, tiny_options, tmp_path):
+    words = ("train", "--device", "cpu", *tiny_options, "--steps", 10**6, "--out", "mine", "--minutes", 0.001)
+    result = wgan_process(*words)
+    assert result.status == 0, result.stderr
+    stopped = int(re.search(r"stopped at step ([\d,]+) of 1,000,000; everything is saved", result.stderr)[1])
+    assert load_checkpoint(tmp_path / "mine/G.pth").step == stopped
 
 
 def test_a_stop_request_keeps_its_reason():

@@ -53,6 +53,9 @@ def describe_environment(device: torch.device, command: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        # With the same a recipe gives the same bytes on a CPU; else sums may be added in another order.
+        "may_differ_with": ["versions", "instructions", "threads", "device_name"],
     }
 
 
