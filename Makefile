@@ -1,4 +1,5 @@
 # make demo: train the default recipe, sample and animate it.   make test: the tests.   make soak: faults, for long.
+# make fuzz: very many cases that nobody thought of.
 # make bench: the benchmarks, in a quarter of an hour; DATA_ROOT=... for real data, BENCH_ARGS=--quick for a glance,
 # BENCH_ARGS='--device cuda' for a GPU.
 PYTHON ?= python3
@@ -8,7 +9,7 @@ DATA_ROOT ?=
 BENCH_ARGS ?=
 DEMO := demo
 
-.PHONY: demo test soak bench lint clean
+.PHONY: demo test soak fuzz bench lint clean
 .DEFAULT_GOAL := demo
 
 # Made once, and again when the dependencies change. torch and torchvision go together, so that their versions fit.
@@ -32,7 +33,11 @@ test: $(BIN)/.installed
 
 # The promises of docs/reliability.md, the long loops too; writes what it saw there.
 soak: $(BIN)/.installed
-	$(BIN)/python -m pytest --write-reliability $(PYTEST_ARGS)
+	WGAN_FUZZ=1 $(BIN)/python -m pytest --write-reliability $(PYTEST_ARGS)
+
+# Over 20,000 cases, other ones each time; writes how many into docs/reliability.md.
+fuzz: $(BIN)/.installed
+	WGAN_FUZZ=1 $(BIN)/python -m pytest --write-reliability tests/fuzz $(PYTEST_ARGS)
 
 # The README's figures come from whole runs on an idle machine: make bench, then python benchmarks/readme.py.
 bench: $(BIN)/.installed

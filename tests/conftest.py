@@ -43,7 +43,7 @@ TINY = (
     "sample_grid=3",
     "save_every=6",
 )
-pytest_plugins = ["reliability"]
+pytest_plugins = ["reliability", "fuzzing"]
 #: What would make the program's output depend on who runs the tests.
 _PERSONAL = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "WGAN_DEBUG", "WGAN_DATA")
 

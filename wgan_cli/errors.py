@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from enum import IntEnum
 
+MOST_LETTERS = 6000  # of a message; the longest path is 4096
+
 
 class ExitStatus(IntEnum):
     """What the shell sees. 130 and 143 are 128 plus the number of the signal."""
@@ -28,9 +30,18 @@ class WganError(Exception):
 
     def __init__(self, message: str, hint: str, status: ExitStatus = ExitStatus.USAGE) -> None:
         super().__init__(message)
-        self.message = " ".join(message.split())
-        self.hint = " ".join(hint.split())
+        self.message = _one_line(message)
+        self.hint = _one_line(hint)
         self.status = status
+
+
+def _one_line(text: str) -> str:
+    """Text that a terminal shows as one line of bounded length, whatever a file put into it."""
+    line = " ".join(text[:MOST_LETTERS].split()) + ("..." if len(text) > MOST_LETTERS else "")
+    # From U+DC80 on: the bytes of a path that is no UTF-8, which the program shows as they are.
+    return "".join(
+        letter if letter.isprintable() or "\udc80" <= letter <= "\udcff" else ascii(letter)[1:-1] for letter in line
+    )
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

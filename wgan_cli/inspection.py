@@ -10,7 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from wgan_cli.errors import WganError
+from wgan_cli.memory import free_memory
 from wgan_cli.networks import build_network
+from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.lock import trainer_of
@@ -53,11 +56,12 @@ class RecipeFacts:
 
 @dataclass(frozen=True)
 class CheckpointFacts:
-    """A checkpoint file. continues: whether a run can go on from it, or it only samples."""
+    """A checkpoint file. checksum: carried and found right, or None; continues: whether a run can go on from it."""
 
     kind: str
     path: str
     bytes: int
+    checksum: str | None
     step: int
     continues: bool
     image: ImageShape
@@ -100,12 +104,19 @@ def inspect_recipe(recipe: Recipe, image: ImageShape) -> RecipeFacts:
 
 
 def inspect_checkpoint(path: Path) -> CheckpointFacts:
-    """Facts of a checkpoint file."""
+    """Facts of a checkpoint file, after checking all that it holds.
+
+    Raises: WganError where it is damaged, or its weights do not fit its recipe.
+    """
     checkpoint: Checkpoint = load_checkpoint(path)
+    check_roles(checkpoint.networks, str(path))
+    for role, weights in checkpoint.networks.items():
+        network_with(role, checkpoint.recipe, checkpoint.image, weights, str(path))
     return CheckpointFacts(
         kind="checkpoint",
         path=str(path),
         bytes=path.stat().st_size,
+        checksum=checkpoint.checksum,
         step=checkpoint.step,
         continues=checkpoint.training is not None,
         image=checkpoint.image,
@@ -120,6 +131,11 @@ def inspect_run(path: Path) -> RunFacts:
     """Facts of a run folder, also while it trains."""
     run = open_run(path)
     recipe = run.read_recipe()
+    if recipe.steps is None:
+        raise WganError(
+            f"{run.recipe_file} sets `epochs`, and a run's own recipe says its length in `steps`",
+            "somebody changed it; a checkpoint of the run still knows: wgan inspect the newest of its checkpoints/",
+        )
     history = read_metrics(run.metrics_file)
     last = history[-1] if history else {}
     step = last.get("step", 0)
@@ -157,6 +173,31 @@ def estimate_memory(recipe: Recipe, networks: tuple[NetworkFacts, ...]) -> dict[
         "weights and optimizers": 4 * (5 * generator.parameters + 4 * critic.parameters),
         "activations": 4 * recipe.batch_size * for_one_image,
     }
+
+
+def check_memory(recipe: Recipe, image: ImageShape, device: torch.device) -> None:
+    """Refuse a recipe whose training this device has no memory for, before anything of it is built.
+
+    Activations count half, as bfloat16 makes them: a rough estimate must never refuse what would have fitted.
+    Raises: WganError naming the setting to lower.
+    """
+    free = free_memory(device)
+    if free is None:
+        return
+    networks = _networks(recipe, image, ROLES)
+    memory = estimate_memory(recipe, networks)
+    weights, activations = memory["weights and optimizers"], memory["activations"] // 2
+    if weights + activations <= free:
+        return
+    largest = max(networks, key=lambda network: network.parameters)
+    layers = "widths" if recipe.model.name == "mlp" else "channels"
+    fitting = int(recipe.batch_size * (free - weights) / activations) if activations else 0
+    batch = f"--set batch_size={fitting}, or " if fitting > 0 else ""
+    raise WganError(
+        f"training takes about {(weights + activations) / 1e9:,.1f} GB of memory at `batch_size` {recipe.batch_size}, "
+        f"and {free / 1e9:,.1f} GB are free on {device}",
+        f"try {batch}smaller `model.{largest.role}.{layers}`; `wgan inspect` of the recipe shows what takes how much",
+    )
 
 
 def _networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tuple[NetworkFacts, ...]:

@@ -130,6 +130,8 @@ CASES = [
     ("sample --ckpt G.pth --seeds ", "--seeds", "0-63,70", 2),
     ("sample --ckpt G.pth --seed 99999999999999999999", "--seed", "", 2),
     ("gif G.pth --seed 99999999999999999999", "--seed", "", 2),
+    (f"sample --ckpt G.pth -n {10**12} --out x/", "1,000,000,000,000 images need", "draw fewer", 2),
+    (f"sample --ckpt G.pth -n 4 --interpolate {10**12}", "4,000,000,000,000 images need", "draw fewer", 2),
     ("sample --ckpt G.pth --class 3", "--class needs a generator trained with classes", "leave out --class", 2),
     ("sample --ckpt G.pth --truncation 0.7", "--truncation needs a style space", "leave out --truncation", 2),
     ("sample --ckpt G.pth -n 1 --interpolate 5", "--interpolate", "-n 2", 2),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from wgan_cli.data import DeviceFeed, ImageSet, memory
+from wgan_cli import memory
+from wgan_cli.data import DeviceFeed, ImageSet
 from wgan_cli.data import feed as feed_module
 from wgan_cli.data.feed import make_feed
-from wgan_cli.data.memory import free_memory
 from wgan_cli.data.stream import StreamFeed
+from wgan_cli.memory import free_memory
 from wgan_cli.recipe.data_settings import DataSettings
 
 CPU = torch.device("cpu")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wgan_cli.errors import WganError
-from wgan_cli.recipe.strict_yaml import MAX_BYTES, dump_yaml, parse_yaml
+from wgan_cli.recipe.strict_yaml import MAX_LENGTH, dump_yaml, parse_yaml
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_key_that_is_a_collection_is_refused(text):
         parse_yaml(text, "mine.yaml")
 
 
-@pytest.mark.parametrize("text", ["[" * 5000, "a: " + "9" * 5000, "a: \x1b[31m", "x" * (MAX_BYTES + 1)])
+@pytest.mark.parametrize("text", ["[" * 5000, "a: " + "9" * 5000, "a: \x1b[31m", "x" * (MAX_LENGTH + 1)])
 def test_hostile_text_is_refused(text):
     with pytest.raises(WganError, match="mine.yaml"):
         parse_yaml(text, "mine.yaml")

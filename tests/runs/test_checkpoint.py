@@ -143,7 +143,7 @@ def test_another_file_is_not_a_checkpoint(tmp_path, name):
     path.write_bytes(NO_CHECKPOINTS[name])
     with pytest.raises(WganError) as caught:
         load_checkpoint(path)
-    assert caught.value.message == f"{path} is not a checkpoint of wgan"
+    assert caught.value.message.startswith(f"{path} is not a checkpoint of wgan")
     assert "G.pth" in caught.value.hint
 
 
@@ -167,7 +167,7 @@ def test_a_file_that_is_cut_off_is_called_so(tmp_path, saved, part):
     path.write_bytes(saved[: int(part * len(saved))])
     with pytest.raises(WganError) as caught:
         load_checkpoint(path)
-    assert caught.value.message == f"{path} is cut off or damaged"
+    assert caught.value.message == f"{path} is cut off or damaged: its end is missing"
 
 
 def test_a_newer_format_is_called_so(tmp_path):

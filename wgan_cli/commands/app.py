@@ -109,5 +109,6 @@ def _failed(message: str, hint: str, status: ExitStatus) -> ExitStatus:
         raise  # noqa: PLE0704  (the error being handled)
     from wgan_cli.console import complain
 
-    complain(message, hint)
+    said = WganError(message, hint)  # without what would steer the terminal, also in an error of usage
+    complain(said.message, said.hint)
     return status

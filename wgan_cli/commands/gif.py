@@ -39,7 +39,7 @@ def gif(
     if source.is_dir():
         frames = folder_frames(RunDir(source).samples if is_run(source) else source, max_frames)
         if is_run(source):
-            frames = [Frame(frame.picture, f"step {int(frame.label):,}") for frame in frames]
+            frames = [Frame(frame.picture, f"step {int(frame.label.split()[0]):,}") for frame in frames]
         if not label:
             frames = [Frame(frame.picture) for frame in frames]
     else:

@@ -131,7 +131,8 @@ def _show_checkpoint(facts: CheckpointFacts) -> None:
     print_rows(
         ("checkpoint", f"{facts.path}, {facts.bytes / 1e6:.1f} MB"),
         ("recipe", _recipe_line(facts.recipe)),
-        ("step", f"{facts.step:,} of {facts.recipe['steps']:,}"),
+        ("checksum", f"right: {facts.checksum}" if facts.checksum else "none, so damage could go unseen"),
+        ("step", f"{facts.step:,} of {facts.recipe.get('steps', facts.step):,}"),
         ("holds", "everything to continue" if facts.continues else "the generator to sample from"),
         ("images", f"{facts.image}, classes: {', '.join(facts.class_names) or 'none'}"),
         ("made with", ", ".join(f"{name} {version}" for name, version in facts.versions.items())),

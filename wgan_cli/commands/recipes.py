@@ -18,7 +18,7 @@ def recipes(
 ) -> None:
     """List the recipes by paper, or print one to copy and change."""
     from wgan_cli.console import data
-    from wgan_cli.recipe import load_recipe, recipe_names, recipe_path
+    from wgan_cli.recipe import load_recipe, read_recipe_text, recipe_names, recipe_path
     from wgan_cli.recipe.schema import Recipe
 
     if schema:
@@ -27,7 +27,7 @@ def recipes(
         data().print(json.dumps(Recipe.model_json_schema(), indent=2), soft_wrap=True)
         return
     if name is not None:
-        data().print(recipe_path(name).read_text(encoding="utf-8"), end="", soft_wrap=True)
+        data().print(read_recipe_text(recipe_path(name)), end="", soft_wrap=True)
         return
     by_paper: dict[str, list[str]] = {}
     for each in recipe_names():

@@ -36,7 +36,14 @@ def sample(
     """Draw images from a trained generator: image i of a seed is always the same."""
     from wgan_cli.console import say
     from wgan_cli.outputs.export import save_images
-    from wgan_cli.outputs.sampling import generate, load_generator, parse_seeds, sample_latents, slerp_path
+    from wgan_cli.outputs.sampling import (
+        check_room,
+        generate,
+        load_generator,
+        parse_seeds,
+        sample_latents,
+        slerp_path,
+    )
     from wgan_cli.runs.environment import resolve_device
 
     generator, checkpoint = load_generator(ckpt, resolve_device(device))
@@ -44,6 +51,7 @@ def sample(
     if seeds is not None and count is not None:
         raise WganError("-n and --seeds both say how many images", "leave out one of them")
     chosen = None if seeds is None else parse_seeds(seeds)
+    check_room((len(chosen) if chosen else count or 64) * (interpolate or 1), checkpoint.recipe.model.latent_dim)
     z = sample_latents(checkpoint.recipe.model.latent_dim, count or 64, seed, chosen)
     if interpolate is not None:
         if len(z) < 2:

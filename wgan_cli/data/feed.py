@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.memory import free_memory
 from wgan_cli.data.order import DataOrder, to_unit_range
 from wgan_cli.data.stream import StreamFeed
+from wgan_cli.memory import free_memory
 from wgan_cli.recipe.data_settings import DataSettings, parse_bytes
 
 DEFAULT_SHARE = 0.5  # of the free memory; the rest is for networks and activations

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +15,15 @@ from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 from torch import nn
 
 from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.memory import free_memory
 from wgan_cli.outputs.grid import as_picture, grid_tensor
 from wgan_cli.outputs.sampling import generate, slerp_path
 from wgan_cli.recipe.seeds import latent_vectors
 from wgan_cli.runs.atomic import make_parent, write_atomically
 
 FORMS = (".gif", ".webp", ".mp4")
+#: Formats of pixels. Not Pillow's others: to open an .eps runs another program.
+_READ = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "TGA")
 
 
 @dataclass(frozen=True)
@@ -35,26 +41,54 @@ def folder_frames(folder: Path, most: int | None = None) -> list[Frame]:
         most: take only so many, evenly spread, the first and the last among them.
     Raises: WganError for a folder without numbered images, or a file that is no image.
     """
-    endings = {ending for ending, form in Image.registered_extensions().items() if form in Image.OPEN}
+    endings = {ending for ending, form in Image.registered_extensions().items() if form in _READ}
     numbered = [
         (tuple(map(int, re.findall(r"\d+", path.stem))), path)
         for path in folder.iterdir()
-        if path.suffix.lower() in endings and not path.name.startswith(".") and re.search(r"\d", path.stem)
+        if path.suffix.lower() in endings
+        and not path.name.startswith(".")
+        and re.search(r"\d", path.stem)
+        and path.is_file()  # reading a pipe would wait for ever
     ]
     if not numbered:
         raise WganError(f"{folder} holds no numbered images", "give a run folder, or a folder of 1.png, 2.png...")
     chosen = _thinned(sorted(numbered), most)
+    _check_room([_size(path) for _, path in chosen])
     return [Frame(_opened(path), " ".join(map(str, numbers))) for numbers, path in chosen]
 
 
 def _opened(path: Path) -> Image.Image:
+    with _readable(path), Image.open(path, formats=_READ) as picture:
+        if picture.mode.startswith("I"):  # 16 bits
+            return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+        return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+
+
+def _size(path: Path) -> tuple[int, int]:
+    with _readable(path), Image.open(path, formats=_READ) as picture:  # reads the header alone
+        return picture.size
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn all that Pillow raises inside the block into an error that names the file."""
     try:
-        with Image.open(path) as picture:
-            if picture.mode.startswith("I"):  # 16 bits
-                return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
-            return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
-    except (UnidentifiedImageError, OSError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of many pixels, which are counted here
+            yield
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
         raise WganError(f"{path} is not an image that can be read", "delete it, or give another folder") from error
+
+
+def _check_room(sizes: list[tuple[int, int]], scale: int = 1) -> None:
+    """Refuse frames that take more memory than is free, before one is decoded. Raises: WganError."""
+    needed = sum(3 * width * height * scale**2 for width, height in sizes)
+    free = free_memory(torch.device("cpu"))
+    if free is not None and needed > free:
+        raise WganError(
+            f"{len(sizes)} frames take {needed / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free",
+            "give a smaller --max-frames or --scale",
+        )
 
 
 def _thinned(items: list, most: int | None) -> list:
@@ -88,6 +122,7 @@ def save_animation(frames: list[Frame], path: Path, fps: float, hold: float, sca
     form = path.suffix.lower()
     if form not in FORMS:
         raise WganError(f"{path} does not end in {', '.join(FORMS)}", f"write --out {path.stem or 'animation'}.gif")
+    _check_room([frames[0].picture.size] * len(frames), scale)
     drawn = _drawn(frames, scale)
     make_parent(path)
     if form == ".mp4":

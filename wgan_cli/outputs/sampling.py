@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks import build_network
+from wgan_cli.memory import free_memory
+from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe.seeds import latent_vectors
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
 
@@ -24,15 +25,10 @@ def load_generator(path: Path, device: torch.device) -> tuple[nn.Module, Checkpo
     """
     file = generator_file(path)
     checkpoint = load_checkpoint(file)
-    with torch.device("meta"):  # the weights come from the file, so first weights are never drawn
-        generator = build_network("generator", checkpoint.recipe, checkpoint.image)
-    try:
-        generator.load_state_dict(checkpoint.networks["generator"], assign=True)
-    except (RuntimeError, KeyError) as error:
-        raise WganError(
-            f"{file} is damaged: its weights do not fit its recipe", "use another checkpoint of the run"
-        ) from error
-    return generator.eval().requires_grad_(False).to(device), checkpoint
+    check_roles(checkpoint.networks, str(file))
+    weights = checkpoint.networks["generator"]
+    generator = network_with("generator", checkpoint.recipe, checkpoint.image, weights, str(file))
+    return generator.requires_grad_(False).to(device), checkpoint
 
 
 @torch.inference_mode()
@@ -56,6 +52,16 @@ def generate(generator: nn.Module, z: np.ndarray, batch_size: int = 64) -> Itera
 def to_uint8(images: Tensor) -> Tensor:
     """Images in [-1, 1] as whole numbers 0..255, rounded to the nearest."""
     return images.float().add(1).mul(127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def check_room(count: int, latent_dim: int) -> None:
+    """Refuse more latent vectors than there is memory for, before the first is drawn. Raises: WganError."""
+    needed, free = count * (16 * latent_dim + 200), free_memory(torch.device("cpu"))  # in several forms at once
+    if free is not None and needed > free:
+        raise WganError(
+            f"{count:,} images need {needed / 1e9:,.1f} GB for their latent vectors, and {free / 1e9:,.1f} GB are free",
+            "draw fewer at a time, with another --seed each time",
+        )
 
 
 def sample_latents(latent_dim: int, count: int, seed: int, seeds: list[int] | None = None) -> np.ndarray:

@@ -34,7 +34,7 @@ def explain_invalid(error: ValidationError, values: dict[str, Any], origin: str,
     if no_such_arm:
         tags = first["ctx"].get("expected_tags", "'mlp', 'dcgan'").replace("'", "")
         named = given.get("name") if isinstance(given, dict) else given
-        return WganError(f"{source} sets `{dotted}` to {named!r}, which is none", f"give one of {tags}")
+        return WganError(f"{source} sets `{dotted}` to {_short(named)}, which is none", f"give one of {tags}")
     if kind == "value_error":
         message, _, hint = str(first["ctx"]["error"]).partition("|")
         return WganError(f"{source}: {message}", hint or "`wgan recipes --schema` lists every setting")

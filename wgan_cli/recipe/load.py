@@ -9,10 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from wgan_cli.errors import WganError, did_you_mean, why_file_failed
+from wgan_cli.reading import open_plain
 from wgan_cli.recipe.explain import explain_invalid
 from wgan_cli.recipe.schema import SHORT_FORMS, Recipe
-from wgan_cli.recipe.strict_yaml import parse_yaml
+from wgan_cli.recipe.strict_yaml import MAX_LENGTH, parse_yaml
 
+MOST_IN_A_KEY = 200  # letters; the longest that there is has thirty
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -35,7 +37,7 @@ def recipe_path(name: str) -> Path:
     """
     path = Path(name)
     if path.suffix.lower() in _SUFFIXES or len(path.parts) > 1:
-        if os.path.isfile(path):  # False where the system cannot even look
+        if os.path.exists(path):  # False where the system cannot even look
             return path
         raise WganError(f"there is no recipe file {name}", "check the path, or name one of `wgan recipes`")
     if name in recipe_names():
@@ -51,19 +53,26 @@ def load_recipe(name: str, settings: list[str] | tuple[str, ...] = ()) -> Recipe
 
 def read_recipe_file(path: Path, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
     """Read a recipe file and put `key=value` settings over it."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise WganError(f"cannot read {path}: {why_file_failed(error)}", "check the file's permissions") from None
-    except UnicodeDecodeError:
-        raise WganError(f"{path} is not a text file", "give the path of a recipe, a .yaml file") from None
-    values = parse_yaml(text, path.name)
+    values = parse_yaml(read_recipe_text(path), path.name)
     if not isinstance(values, dict):
         raise WganError(
             f"{path.name} holds no settings", "a recipe is `key: value` lines; `wgan recipes` lists working examples"
         )
     values.setdefault("name", path.stem)
     return apply_settings(values, settings, path.name)
+
+
+def read_recipe_text(path: Path) -> str:
+    """The text of a recipe file, or as much of a larger file as shows that it is none. Raises: WganError."""
+    try:
+        with open_plain(path) as file:
+            return file.read(4 * MAX_LENGTH + 1).decode("utf-8")  # a letter takes 4 bytes at most
+    except OSError as error:
+        raise WganError(
+            f"cannot read {path}: {why_file_failed(error)}", "give the path of a recipe, a .yaml file that you may read"
+        ) from None
+    except UnicodeDecodeError:
+        raise WganError(f"{path} is not a text file", "give the path of a recipe, a .yaml file") from None
 
 
 def recipe_from_dict(values: Any, origin: str) -> Recipe:
@@ -77,8 +86,10 @@ def apply_settings(values: dict[str, Any], settings: list[str] | tuple[str, ...]
     for setting in settings:
         key, equals, text = setting.partition("=")
         key = key.strip()
-        if not equals or not key or not all(key.split(".")):
-            raise WganError(f"--set {setting!r} is not KEY=VALUE", "write for example --set optim.critic.lr=0.001")
+        if not equals or len(key) > MOST_IN_A_KEY or not key.isprintable() or not all(key.split(".")):
+            raise WganError(
+                f"--set {setting[:MOST_IN_A_KEY]!r} is not KEY=VALUE", "write for example --set optim.critic.lr=0.001"
+            )
         values = _with_value(values, key.split("."), parse_yaml(text, f"--set {key}"))
         changed.add(key)
     # A run's length is said in one unit, so a setting in one replaces a recipe's in the other.

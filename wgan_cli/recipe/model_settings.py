@@ -23,12 +23,14 @@ class LayerSettings(Settings):
 
 
 class MlpGeneratorSettings(LayerSettings):
-    widths: tuple[Width, ...] = Field((128, 256, 512, 1024), min_length=1, description="hidden layers, first to last")
+    widths: tuple[Width, ...] = Field(
+        (128, 256, 512, 1024), min_length=1, max_length=32, description="hidden layers, in order"
+    )
     norm: Norm = "batch"
 
 
 class MlpCriticSettings(LayerSettings):
-    widths: tuple[Width, ...] = Field((512, 256), min_length=1, description="hidden layers, first to last")
+    widths: tuple[Width, ...] = Field((512, 256), min_length=1, max_length=32, description="hidden layers, in order")
 
 
 class MlpSettings(Settings):

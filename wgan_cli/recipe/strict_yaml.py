@@ -9,8 +9,10 @@ import yaml
 
 from wgan_cli.errors import WganError
 
-MAX_BYTES = 1_000_000  # a recipe is a page; more than this is another kind of file
+MAX_LENGTH = 100_000  # letters; a recipe is a page, and more than this is another kind of file
+MAX_DIGITS = 1000  # Python refuses to write numbers of more than 4300 digits into an error
 
+_UNUSABLE = re.compile("[\\0\\ud800-\\udfff]")  # written with escapes; no file name or terminal takes them
 # YAML 1.1 reads `off` as false, `2e-4` as text and `1:30` as 90. A recipe says what it means.
 _FLOAT = re.compile(r"^[-+]?(?:\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.inf|\.nan)$")
 _RESOLVERS = (
@@ -44,12 +46,20 @@ class _StrictLoader(yaml.SafeLoader):
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
+    def construct_scalar(self, node):
+        text = super().construct_scalar(node)
+        if _UNUSABLE.search(text):
+            raise _problem("a zero byte or half a letter has no place in a recipe", node)
+        return text
+
 
 def _problem(what: str, where: yaml.Event | yaml.Node) -> yaml.MarkedYAMLError:
     return yaml.constructor.ConstructorError(None, None, what, where.start_mark)
 
 
 def _construct_int(loader: _StrictLoader, node: yaml.ScalarNode) -> int:
+    if len(node.value) > MAX_DIGITS:
+        raise _problem(f"a number of {len(node.value):,} digits has no place in a recipe", node)
     return int(node.value, 16 if node.value.startswith("0x") else 10)
 
 
@@ -63,15 +73,16 @@ def parse_yaml(text: str, origin: str) -> Any:
 
     Raises: WganError naming the line for anything that is not strict YAML.
     """
-    if len(text) > MAX_BYTES:
-        raise WganError(f"{origin} is {len(text):,} characters long, which no recipe is", "give the path of a recipe")
+    if len(text) > MAX_LENGTH:
+        raise WganError(
+            f"{origin} is longer than {MAX_LENGTH:,} characters, which no recipe is", "give the path of a recipe"
+        )
     try:
         return yaml.load(text, _StrictLoader)
     except yaml.MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise WganError(
-            f"{origin}{line}: {error.problem or error.context}", "mend that line; `wgan recipes` lists working examples"
-        ) from None
+        problem = str(error.problem or error.context)[:300]
+        raise WganError(f"{origin}{line}: {problem}", "mend that line; `wgan recipes` lists working examples") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise WganError(f"{origin} is not YAML: {reason}", "`wgan recipes` lists working examples") from None

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import pickle
 import warnings
-import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
 from wgan_cli.errors import WganError, why_file_failed
+from wgan_cli.memory import free_memory
+from wgan_cli.reading import open_plain
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
+from wgan_cli.recipe.schema import MOST_STEPS
+from wgan_cli.runs.archive import Damaged, Refused, read_parts, verified_checksum, write_summed
 from wgan_cli.runs.atomic import write_atomically
+from wgan_cli.runs.outline import check_outline
 from wgan_cli.runs.run_dir import RunDir, is_run
 
 FORMAT = "wgan"
-VERSION = 1  # raised when an older program could not read the file rightly
+VERSION = 2  # raised when an older program could not read the file rightly; from 2 on a file carries its checksum
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Checkpoint:
 
     networks: state dicts by role; "generator" is the one to sample from (the average, where there is one).
     training: what else it takes to continue, or None in a file that only samples.
+    checksum: of the file that it was read from, computed anew and found right; None where the file carries none.
     """
 
     recipe: Recipe
@@ -35,6 +40,7 @@ class Checkpoint:
     networks: dict[str, dict[str, torch.Tensor]]
     training: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    checksum: str | None = field(default=None, compare=False)
 
     def save(self, path: Path) -> None:
         """Write the file in one step. The same content gives the same bytes."""
@@ -49,71 +55,126 @@ class Checkpoint:
             "training": self.training,
             "versions": self.versions,
         }
-        write_atomically(path, lambda file: torch.save(content, file))
+        write_atomically(path, lambda file: write_summed(file, lambda summed: torch.save(content, summed)))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint to the CPU; nothing in the file can run code.
+    """Read a checkpoint to the CPU; nothing in the file can run code, or take more memory than the file is long.
 
     Raises: WganError for a file that is missing, no checkpoint, damaged, or of a newer format.
     """
-    content = _read(path)
-    if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("version"), int):
+    content, checksum = _read(path)
+    version = content.get("version") if isinstance(content, dict) and content.get("format") == FORMAT else None
+    if type(version) is not int:
         raise _no_checkpoint(path)
-    if content["version"] > VERSION:
+    if version > VERSION:
         raise WganError(
-            f"{path} has checkpoint format {content['version']}, and this wgan reads up to {VERSION}",
+            f"{path} has checkpoint format {version}, and this wgan reads up to {VERSION}",
             "pip install --upgrade the program that opens it",
         )
+    if version > 1 and checksum is None:
+        raise _damaged(path, "its checksum is missing")
     try:
         return Checkpoint(
             recipe=recipe_from_dict(content["recipe"], str(path)),
-            image=ImageShape(**content["image"]),
-            class_names=tuple(content["class_names"]),
-            step=content["step"],
-            networks=content["networks"],
-            training=content["training"],
-            versions=content["versions"],
+            image=_checked_image(content["image"]),
+            class_names=_checked_names(content["class_names"]),
+            step=_checked_number(content["step"], 0, MOST_STEPS),
+            networks={role: _checked_weights(weights) for role, weights in _items(content["networks"])},
+            training=None if content["training"] is None else dict(_items(content["training"])),
+            versions={name: text for name, text in _items(content["versions"]) if _checked_names((name, text))},
+            checksum=checksum,
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise _no_checkpoint(path) from error
 
 
-def _read(path: Path) -> Any:
-    """The plain content of a file that torch.save wrote."""
+def _checked_number(value: Any, least: int, most: int) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{value!r:.60} is no number from {least} to {most}")
+    return value
+
+
+def _checked_image(values: Any) -> ImageShape:
+    size, channels, classes = (dict(_items(values))[name] for name in ("size", "channels", "num_classes"))
+    return ImageShape(
+        _checked_number(size, 1, 8192), _checked_number(channels, 1, 4), _checked_number(classes, 0, 1_000_000)
+    )
+
+
+def _checked_names(names: Any) -> tuple[str, ...]:
+    """Names that can be printed: a file from somewhere must not steer the terminal."""
+    if not all(isinstance(name, str) and len(name) <= 1000 and name.isprintable() for name in names):
+        raise TypeError("no names")
+    return tuple(names)
+
+
+def _checked_weights(weights: Any) -> dict[str, torch.Tensor]:
+    if not all(isinstance(tensor, torch.Tensor) for _, tensor in _items(weights)):
+        raise TypeError("no weights")
+    return dict(weights)  # without what torch notes beside it, of which a file could say anything
+
+
+def _items(values: Any) -> list[tuple[str, Any]]:
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise TypeError("no names with values")
+    return list(values.items())
+
+
+def _read(path: Path) -> tuple[Any, str | None]:
+    """The plain content of a file that torch.save wrote, and its checksum."""
     try:
-        with open(path, "rb") as file:
-            starts_as_archive = file.read(2) == b"PK"
-            if starts_as_archive and not zipfile.is_zipfile(file):
-                raise _damaged(path)
+        with open_plain(path) as file:
+            return _read_opened(path, file)
     except FileNotFoundError:
         raise WganError(f"there is no file {path}", "check the path; a run keeps its generator in G.pth") from None
     except OSError as error:
         raise WganError(f"cannot read {path}: {why_file_failed(error)}", "check the path and its permissions") from None
+
+
+def _read_opened(path: Path, file: BinaryIO) -> tuple[Any, str | None]:
+    if file.read(2) != b"PK":
+        raise _no_checkpoint(path)
+    _check_memory(path, file)
     try:
-        with zipfile.ZipFile(path) as archive:
-            if not any(name.endswith("/data.pkl") for name in archive.namelist()):
-                raise _no_checkpoint(path)
+        checksum = verified_checksum(file)
+        pickled, parts = read_parts(file, summed=checksum is not None)
+        check_outline(pickled, parts)
+        file.seek(0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch wonders aloud at bytes that it then refuses
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True), checksum
+    except Refused as why:
+        raise _no_checkpoint(path, str(why)) from why
     except pickle.UnpicklingError as error:  # it would run code
         raise _no_checkpoint(path) from error
-    except (RuntimeError, OSError, zipfile.BadZipFile) as error:
-        raise (_damaged(path) if starts_as_archive else _no_checkpoint(path)) from error
-    except (EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
-        raise _no_checkpoint(path) from error
+    except Damaged as why:
+        raise _damaged(path, str(why)) from why
+    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+        raise _damaged(path) from error
 
 
-def _no_checkpoint(path: Path) -> WganError:
+def _check_memory(path: Path, file: BinaryIO) -> None:
+    """Refuse a file that does not fit, before it is read: a sparse one can be of any length without taking room."""
+    size, free = file.seek(0, 2), free_memory(torch.device("cpu"))
+    if free is not None and size > free:
+        raise WganError(
+            f"{path} takes {size / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB of memory are free",
+            "check that it is the right file; close other programs, or open it on a machine with more memory",
+        )
+
+
+def _no_checkpoint(path: Path, why: str = "") -> WganError:
     return WganError(
-        f"{path} is not a checkpoint of wgan", "give a run folder, its G.pth, or a file of its checkpoints/ folder"
+        f"{path} is not a checkpoint of wgan{why and ': '}{why}",
+        "give a run folder, its G.pth, or a file of its checkpoints/ folder",
     )
 
 
-def _damaged(path: Path) -> WganError:
+def _damaged(path: Path, why: str = "") -> WganError:
     return WganError(
-        f"{path} is cut off or damaged", "use another one; without this file a run continues from the one before"
+        f"{path} is cut off or damaged{why and ': '}{why}",
+        "use another one; without this file a run continues from the one before",
     )
 
 

@@ -14,6 +14,7 @@ from wgan_cli.runs.run_dir import RunDir
 
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)  # every other failure: a file system without locks
 _PID_BYTES = 20
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # a run folder from somewhere must not choose which file is emptied
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def only_trainer(run: RunDir) -> Iterator[None]:
     Raises: WganError naming the process that holds it.
     """
     with writing(run.lock_file):
-        file = os.open(run.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+        file = os.open(run.lock_file, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o644)
     try:
         if not _lock_patiently(file):
             raise _refused(run, _pid(file))

@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from wgan_cli.errors import WganError, why_file_failed
+from wgan_cli.reading import open_plain
+from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.runs.atomic import append_whole, write_text, writing
 
 #: What a record holds beside the terms of the losses.
@@ -47,16 +50,42 @@ def _lines(records: list[dict[str, Any]]) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
+MOST_IN_A_LINE = 65_536  # bytes; a record has a few hundred
+MOST_NAMES = 40  # of terms and other numbers in all records; each is drawn in a panel of its own
+
+
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """All whole records of a metrics.jsonl; [] where there is none yet. A last line cut off by a crash is left out."""
-    if not path.exists():
+    """All whole records of a metrics.jsonl; [] where there is none yet. A last line cut off by a crash is left out.
+
+    Of what somebody else may have written in it, only finite numbers are taken.
+    Raises: WganError where there is something else than a file.
+    """
+    records, names = [], set()
+    try:
+        with open_plain(path) as file:
+            while line := file.readline(MOST_IN_A_LINE):
+                record = _record(line)
+                if record is not None and len(names | record.keys()) <= MOST_NAMES:
+                    records.append(record)
+                    names |= record.keys()
+    except FileNotFoundError:
         return []
-    records = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(record, dict) and isinstance(record.get("step"), int):
-            records.append(record)
+    except OSError as error:
+        raise WganError(
+            f"cannot read {path}: {why_file_failed(error)}", "move it away; a run goes on without its old numbers"
+        ) from None
     return records
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):  # no JSON, no UTF-8, a number of thousands of digits, or brackets without end
+        return None
+    if not isinstance(values, dict) or type(values.get("step")) is not int or not 0 <= values["step"] <= MOST_STEPS:
+        return None
+    return {name: value for name, value in values.items() if name.isprintable() and _is_finite(value)}
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e300  # so that sums of some are finite too

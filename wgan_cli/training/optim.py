@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -44,3 +45,17 @@ def set_learning_rates(recipe: Recipe, optimizers: Optimizers, step: int) -> Non
                 group["lr"].fill_(lr)
             else:
                 group["lr"] = lr
+
+
+def restore_optimizers(optimizers: Optimizers, saved: Mapping[str, Any]) -> None:
+    """Go on with the moments of others, by role. The settings stay as `make_optimizers` made them from the recipe.
+
+    Raises: ValueError, KeyError, TypeError where the moments are not of these networks.
+    """
+    for role, optimizer in optimizers.items():
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": saved[role]["state"], "param_groups": groups})
+        for parameter, moments in optimizer.state.items():
+            for name, moment in moments.items():  # torch believes any shape, and fails in the middle of a step
+                if not isinstance(moment, torch.Tensor) or (moment.ndim and moment.shape != parameter.shape):
+                    raise ValueError(f"the {name} of the {role} does not fit")

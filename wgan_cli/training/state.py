@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from wgan_cli.data.augment import make_augment
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.feed import Feed, make_feed
 from wgan_cli.errors import WganError
+from wgan_cli.inspection import check_memory
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Objective, build_objective
 from wgan_cli.objectives.diff_augment import with_diff_augment
@@ -24,7 +26,7 @@ from wgan_cli.runs.environment import versions
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engine import Iterate, apply_engine
 from wgan_cli.training.graph import GraphIteration
-from wgan_cli.training.optim import Optimizers, make_optimizers
+from wgan_cli.training.optim import Optimizers, make_optimizers, restore_optimizers
 from wgan_cli.training.precision import Precision
 from wgan_cli.training.step import TrainingStep
 from wgan_cli.training.trials import resolve_speed
@@ -113,14 +115,13 @@ class TrainingState:
             for role, network in self.networks.items():
                 network.load_state_dict(training["generator"] if role == "generator" else checkpoint.networks[role])
             self.average.network.load_state_dict(checkpoint.networks["generator"])
-            for role, optimizer in self.optimizers.items():
-                own = optimizer.state_dict()["param_groups"]  # the recipe's, in the form that this device wants
-                optimizer.load_state_dict({"state": training["optimizers"][role]["state"], "param_groups": own})
+            restore_optimizers(self.optimizers, training["optimizers"])
+            _check_counters(training, images)
             self.feed.load_state_dict(training["feed"])
             self.precision.load_state_dict(training["precision"])
             self.iteration.terms.load_state_dict(training["terms"], self.device)
             _restore_random_states(training["random"], self.device)
-        except (RuntimeError, KeyError, ValueError) as error:
+        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise WganError(
                 f"the checkpoint of step {checkpoint.step} is damaged: its tensors do not fit its recipe",
                 "delete it, and the run continues from the one before",
@@ -128,7 +129,7 @@ class TrainingState:
         if isinstance(self.iterate, GraphIteration):
             self.iterate.forget()
         self.step = checkpoint.step
-        self.seconds = training["seconds"]
+        self.seconds = training.get("seconds", 0.0)
         self.overhead = training.get("overhead", 0.0)  # the three came later than the first checkpoints
         self.rollbacks = training.get("rollbacks", 0)
         self.anchor = training.get("anchor", checkpoint.step)
@@ -142,6 +143,7 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device) -> Training
     objective = build_objective(recipe.objective)
     recipe = recipe.replaced(steps=_steps(recipe, objective, len(dataset)), epochs=None)
     image = dataset.shape
+    check_memory(recipe, image, device)
 
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
     networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
@@ -205,6 +207,18 @@ def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in section.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
+
+
+def _check_counters(training: dict[str, Any], images: int) -> None:
+    """Refuse a place in the run that cannot be. Raises: ValueError, KeyError, TypeError."""
+    counts = (training["feed"]["epoch"], training.get("rollbacks", 0), training.get("anchor", 0))
+    cursor = training["feed"]["cursor"]
+    if any(type(n) is not int or not 0 <= n <= MOST_STEPS for n in counts) or type(cursor) is not int:
+        raise TypeError("no counts")
+    if not 0 <= cursor <= images:
+        raise ValueError(f"image {cursor} of {images}")
+    if not all(math.isfinite(training.get(name, 0.0)) for name in ("seconds", "overhead")):
+        raise ValueError("no time")
 
 
 def _random_states(device: torch.device) -> dict[str, torch.Tensor]:

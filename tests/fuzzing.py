@@ -1,0 +1,196 @@
+"""Fuzzing: very many cases that nobody thought of, each of which works or is an error that says what to do.
+
+A short run is among the tests; `make fuzz` sets WGAN_FUZZ=1, draws other cases each time, and many more of them.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wgan_cli.errors import WganError
+
+FUZZ = os.environ.get("WGAN_FUZZ") == "1"
+SECONDS = 60  # a case takes milliseconds; a machine may be busy
+MORE_MEMORY = 3 * 10**9
+REFUSED = "refused"  # what an attempt returns that saw an error without an exception
+PROMISE = "whatever a recipe, option or file holds: it works, or an error says what to do (drawn by hypothesis)"
+
+
+class Hang(BaseException):
+    """Not an Exception, which the code under test might take for one of its own."""
+
+
+@contextmanager
+def no_hang(seconds: int = SECONDS) -> Iterator[None]:
+    """Fail the test if the block takes longer; where even Python hangs, end the process and say where."""
+
+    def stop(number: int, frame: object) -> None:
+        raise Hang(f"a case took more than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    faulthandler.dump_traceback_later(4 * seconds, exit=True, file=sys.__stderr__)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def guarded() -> Iterator[None]:
+    """A test that must not wait for anything."""
+    with no_hang():
+        yield
+
+
+@pytest.fixture(scope="module")
+def limited_memory() -> Iterator[None]:
+    """No more than so many new bytes for the tests of a module."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    status = Path("/proc/self/statm")
+    if status.exists():
+        used = int(status.read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + MORE_MEMORY, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def is_said(error: WganError) -> None:
+    """An error that a person can act on: two lines of bounded length, and nothing that steers a terminal."""
+    assert error.message
+    assert error.hint
+    assert (error.message + error.hint).isprintable()
+    assert len(error.message) < 6100
+
+
+@pytest.fixture
+def fuzz(promise, limited_memory, capsys) -> Callable[..., None]:
+    """Call it with what is tried, the attempt and its values' strategies; any WganError counts as survived."""
+
+    def run(what: str, attempt: Callable[..., Any], *values: st.SearchStrategy, short: int, long: int) -> None:
+        tried = refused = 0
+
+        @settings(
+            max_examples=long if FUZZ else short,
+            derandomize=not FUZZ,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(st.tuples(*values))
+        def case(drawn: tuple) -> None:
+            nonlocal tried, refused
+            tried += 1
+            try:
+                with no_hang():
+                    refused += attempt(*drawn) is REFUSED
+            except WganError as error:
+                refused += 1
+                is_said(error)
+
+        case()
+        promise(PROMISE, what, tried)
+        if FUZZ:
+            with capsys.disabled():
+                print(f"\n{what}: {tried:,} cases, {refused:,} of them refused")
+
+    return run
+
+
+NUMBERS = st.one_of(
+    st.integers(-5, 300),
+    st.integers(),
+    st.sampled_from([2**31, 2**63 - 1, 2**63, 2**64, 10**30, 10**900, -1]),
+    st.floats(),
+)
+WORDS = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(["mlp", "dcgan", "wgan_gp", "digits", "folder", "batch", "none", "relu", "linear", "auto", "1GB"]),
+    st.sampled_from(["", "x" * 5000, "\x1b[2J", "a\0b", "\ud800", "../../etc", "1e5", "null", "{", "[", "\u202e"]),
+)
+PLAIN = st.one_of(st.none(), st.booleans(), NUMBERS, WORDS)
+WILD = st.recursive(
+    PLAIN, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS | NUMBERS, inner, max_size=4), max_leaves=8
+)
+
+
+#: One to four accidents of a file: (what, where in millionths of its length, how long, what comes there).
+ACCIDENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["flip", "set", "drop", "put", "move", "cut"]),
+        st.integers(0, 10**6),
+        st.sampled_from([1, 2, 4, 8, 64, 1024]),
+        st.binary(min_size=1, max_size=16) | st.sampled_from([b"\xff" * 4, bytes(8), b"\xff\xff\xff\x7f", b"\0\0\1\0"]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def damaged(whole: bytes, accidents: list[tuple[str, int, int, bytes]]) -> bytes:
+    """A file after accidents: bits flipped, bytes changed, lost, put in or repeated, the end cut off."""
+    data = bytearray(whole)
+    for kind, millionths, length, new in accidents:
+        place = millionths * max(0, len(data) - 1) // 10**6
+        if kind == "flip" and data:
+            data[place] ^= 1 << new[0] % 8
+        elif kind == "set":
+            data[place : place + len(new)] = new
+        elif kind == "drop":
+            del data[place : place + length]
+        elif kind == "put":
+            data[place:place] = new * length
+        elif kind == "move":
+            source = place * new[0] // 256
+            data[place : place + length] = data[source : source + length]
+        elif kind == "cut":
+            del data[place:]
+    return bytes(data)
+
+
+def changed_inside(content: Any) -> st.SearchStrategy[Any]:
+    """A nested value with one to three of its inner values replaced, taken out or added to."""
+
+    @st.composite
+    def changed(draw: st.DrawFn) -> Any:
+        value = _copied(content)
+        for _ in range(draw(st.integers(1, 3))):
+            value = _with_change(draw, value)
+        return value
+
+    return changed()
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(inner) for key, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _with_change(draw: st.DrawFn, value: Any) -> Any:
+    places = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    if not places or draw(st.integers(0, 9)) == 0:
+        return draw(WILD)
+    place = draw(st.sampled_from(places))
+    kind = draw(st.sampled_from(["inside", "inside", "inside", "drop", "add"]))
+    if kind == "drop":
+        del value[place]
+    elif kind == "add" and isinstance(value, dict):
+        value[draw(WORDS)] = draw(WILD)
+    else:
+        value[place] = _with_change(draw, value[place])
+    return value

@@ -1,0 +1,195 @@
+"""Run folders that somebody changed by hand, or made to do harm: every command says what is wrong, and none waits."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import EpsImagePlugin, Image
+
+from wgan_cli.outputs import animation
+from wgan_cli.runs.metrics_log import MOST_IN_A_LINE, read_metrics
+from wgan_cli.runs.run_dir import RunDir
+
+pytestmark = pytest.mark.usefixtures("guarded")  # to wait for a pipe, or for ever, is to fail
+
+
+@pytest.fixture
+def run(tiny_run, tmp_path) -> RunDir:
+    """A finished run, to be spoilt."""
+    shutil.copytree(tiny_run.path, tmp_path / "run")
+    return RunDir(tmp_path / "run")
+
+
+def as_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def as_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def as_endless(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def as_nothing(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+SPOIL: list[Callable[[Path], None]] = [as_folder, as_pipe, as_endless, as_nothing]
+
+
+@pytest.mark.parametrize("spoil", SPOIL)
+@pytest.mark.parametrize("name", ["recipe.yaml", "G.pth"])
+def test_something_else_in_the_place_of_a_file(wgan, run, spoil, name):
+    spoil(run.path / name)
+    for line in (["sample", "--ckpt", run.path], ["inspect", run.path / name], ["sample", "--ckpt", run.path / name]):
+        result = wgan(*line)
+        if name == "G.pth" or line[0] == "inspect":
+            assert result.status == 2, (line, result.stderr)
+            assert result.hint
+            assert "fault of wgan itself" not in result.stderr
+
+
+@pytest.mark.parametrize("spoil", SPOIL)
+def test_something_else_in_the_place_of_the_log(wgan, run, spoil):
+    spoil(run.metrics_file)
+    result = wgan("inspect", run.path)
+    if spoil is as_nothing:
+        assert (result.status, "unfinished" in result.stdout) == (0, True)
+    else:
+        assert (result.status, str(run.metrics_file) in result.error) == (2, True)
+        assert result.hint
+
+
+GARBAGE = {
+    "bytes": bytes(range(256)) * 20,
+    "no record": b'[1]\n7\n"step"\nnull\n{}\n{"step": "one"}\n{"step": true}\n{"step": -5}\n{"step": 1.5}\n',
+    "a long line": b'{"step": 16, "critic_loss": ' + b"1" * 3_000_000 + b"}\n",
+    "brackets": b"[" * (MOST_IN_A_LINE - 1) + b"\n",
+    "a step of many digits": b'{"step": ' + b"9" * 5000 + b'}\n{"step": ' + b"9" * 4000 + b"}\n",
+    "not finite": b'{"step": 16, "critic_loss": NaN, "wasserstein": -Infinity, "kimg": Infinity, "seconds": NaN}\n',
+    "words": b'{"step": 16, "critic_loss": "low", "kimg": [], "seconds": {}, "images_per_second": null}\n',
+    "large": b'{"step": 16, "critic_loss": 1e308, "seconds": 1e308}\n{"step": 17, "critic_loss": -1e308}\n',
+    "names without end": b"".join(b'{"step": %d, "term%d": 1.0}\n' % (n, n) for n in range(20, 5020)),
+    "steering": b'{"step": 16, "\\u001b[2J": 5.0}\n',
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+def test_garbage_in_the_log_is_left_out(wgan, run, name):
+    before = read_metrics(run.metrics_file)
+    whole = run.metrics_file.read_bytes()
+    run.metrics_file.write_bytes(whole + GARBAGE[name] + b"\n" + whole)
+    records = read_metrics(run.metrics_file)
+    assert all(record in records for record in before)
+    assert all(np.isfinite(value) for record in records for value in record.values())
+    for options in ([], ["--json"], ["--plot", "curves.png"]):
+        result = wgan("inspect", run.path, *options)
+        assert result.status == 0, result.stderr
+        assert "\x1b[2J" not in result.stdout
+    assert json.loads(wgan("inspect", run.path, "--json").stdout)["steps"] == 12
+
+
+RECIPES = {
+    "another length": ("steps: 12", "epochs: 3", "`epochs`"),
+    "an unknown setting": ("seed: 0", "sed: 0", "did you mean"),
+    "an absurd size": ("batch_size: 8", "batch_size: 999999999", "batch_size"),
+    "no YAML": ("seed: 0", "seed: [", "recipe.yaml line"),
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_that_was_changed_by_hand(wgan, run, name):
+    old, new, words = RECIPES[name]
+    text = run.recipe_file.read_text()
+    assert old in text
+    run.recipe_file.write_text(text.replace(old, new))
+    result = wgan("inspect", run.path)
+    assert result.status == 2
+    assert words in result.error + result.hint
+    assert wgan("sample", "--ckpt", run.path, "-n", 4).status == 0  # the generator carries its own recipe
+
+
+def picture(folder: Path, name: str = "1.png") -> Path:
+    folder.mkdir(exist_ok=True)
+    Image.new("L", (8, 8), 99).save(folder / name)
+    return folder
+
+
+def test_a_pipe_among_the_pictures_is_passed_over(wgan, tmp_path):
+    folder = picture(tmp_path / "pictures")
+    os.mkfifo(folder / "2.png")
+    assert wgan("gif", folder).status == 0
+
+
+def test_a_program_is_not_run_as_a_picture(wgan, tmp_path, monkeypatch):
+    trap, interpreter = tmp_path / "sprung", tmp_path / "bin" / "gs"
+    interpreter.parent.mkdir()
+    interpreter.write_text(f"#!/bin/sh\ntouch {trap}\n")
+    interpreter.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{interpreter.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # to be looked for again
+    folder = picture(tmp_path / "pictures")
+    script = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
+    for name in ("2.eps", "3.png"):  # a picture is what its bytes say, whatever its ending
+        (folder / name).write_text(script)
+    result = wgan("gif", folder)
+    assert (result.status, "3.png is not an image" in result.error) == (2, True)
+    (folder / "3.png").unlink()
+    assert wgan("gif", folder).status == 0
+    assert not trap.exists()
+    with pytest.raises(OSError), Image.open(folder / "2.eps") as program:
+        program.load()
+    assert trap.exists()  # it would have been run
+
+
+def bomb() -> bytes:
+    """The header of a PNG of 4 billion pixels."""
+    import struct
+    import zlib
+
+    header = b"IHDR" + struct.pack(">IIBBBBB", 65_535, 65_535, 8, 0, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    data = b"IDAT" + zlib.compress(bytes(1000))
+    return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
+
+
+def test_a_picture_of_billions_of_pixels_is_refused(wgan, tmp_path):
+    folder = picture(tmp_path / "pictures")
+    (folder / "2.png").write_bytes(bomb())
+    result = wgan("gif", folder)
+    assert (result.status, "2.png is not an image that can be read" in result.error) == (2, True)
+
+
+def test_frames_that_no_memory_holds_are_refused_before_one_is_decoded(wgan, tmp_path, monkeypatch):
+    monkeypatch.setattr(animation, "free_memory", lambda device: 1000)
+    folder = picture(tmp_path / "pictures")
+    result = wgan("gif", folder, "--scale", 3)
+    assert (result.status, "1 frames take" in result.error) == (2, True)
+    assert "--scale" in result.hint
+    assert wgan("gif", folder).status == 0
+
+
+def test_a_sample_grid_with_two_numbers_in_its_name(wgan, run):
+    shutil.copy(run.sample_file(12), run.samples / "step_13_14.png")
+    assert wgan("gif", run.path).status == 0
+
+
+def test_a_lock_that_is_a_link_empties_no_file(wgan, run, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (run.path / ".lock").unlink(missing_ok=True)
+    (run.path / ".lock").symlink_to(precious)
+    result = wgan("train", "--resume", run.path, "--steps", 14, "--device", "cpu")
+    assert (result.status, ".lock" in result.error) == (1, True)
+    assert precious.read_text() == "precious"
