@@ -22,10 +22,10 @@ from wgan_cli.recipe import Recipe
 
 
 class MnistLike(Dataset):
-    """Images as torchvision.datasets.MNIST gives them: a PIL image through the transforms, and a label."""
+    """Images as torchvision's MNIST and CIFAR10 give them: a PIL image through the transforms, and a label."""
 
     def __init__(self, images: ImageSet, transform=None) -> None:
-        self.data = images.images[:, 0]  # (N, H, W) uint8
+        self.data = images.images.squeeze(1) if images.images.shape[1] == 1 else images.images.permute(0, 2, 3, 1)
         self.targets = images.labels
         self.transform = transform
 
