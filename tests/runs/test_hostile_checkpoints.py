@@ -96,7 +96,7 @@ def test_the_checksum_is_of_the_archive_without_it(tiny_run):
 
 
 @pytest.mark.parametrize("command", ["sample --ckpt", "inspect", "gif", "train --resume"])
-def test_no_command_runs_the_code_in_a_file(wgan, tmp_path, tiny_run, command):
+def test_no_command_runs_the_code_in_a_file(wgan, tmp_path, tiny_run, command, promise):
     trap = tmp_path / "sprung"
     forms = {
         "pickle": pickle.dumps(Trap(trap)),
@@ -115,6 +115,7 @@ def test_no_command_runs_the_code_in_a_file(wgan, tmp_path, tiny_run, command):
     assert not trap.exists()
     pickle.loads(forms["pickle"])
     assert trap.exists()  # it would have sprung
+    promise("no file runs code", "pickles that would, bare and in checkpoints, given to every command", len(forms))
 
 
 class Trap:
