@@ -79,6 +79,43 @@ def test_letters_that_an_output_does_not_know_are_escaped(tmp_path):
     assert failed.stderr.splitlines()[0] == b"error: No such command '\\u6570'."
 
 
+def on_terminal(folder: Path, *words: str, columns: int, term: str) -> tuple[int, str]:
+    """Run `wgan WORDS` on a terminal of its own: its exit status and all that it showed."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    mine, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+    environment |= {"PYTHONPATH": str(Path(wgan_cli.__file__).parents[1]), "OMP_NUM_THREADS": "1", "TERM": term}
+    command = [sys.executable, "-m", "wgan_cli", *words]
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdin=its, stdout=its, stderr=its)
+    os.close(its)
+    shown = b""
+    try:
+        while part := os.read(mine, 4096):
+            shown += part
+    except OSError:  # how Linux says that nobody holds the other end any longer
+        pass
+    finally:
+        os.close(mine)
+    return process.wait(timeout=60), shown.decode("utf-8")
+
+
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+def test_a_narrow_terminal(tmp_path, tiny_options, term, promise):
+    status, shown = on_terminal(tmp_path, "recipes", columns=40, term=term)
+    assert (status, "digits_dcgan" in shown, "Traceback" in shown) == (0, True, False)
+    assert ("\x1b[" in shown) == (term != "dumb")
+    words = ("train", "--device", "cpu", *tiny_options, "--steps", "4", "--out", "mine")
+    status, shown = on_terminal(tmp_path, *words, columns=40, term=term)
+    assert (status, "Traceback" in shown) == (0, False), shown
+    assert "done: 4 steps" in " ".join(shown.split())
+    promise(PROMISE, how="runs commands on a terminal of 40 columns", cases=2)
+
+
 @pytest.mark.parametrize("closed", [0, 1, 2])
 @pytest.mark.parametrize("words", [("recipes",), ("--help",), ("trian",)])
 def test_closed_streams(tmp_path, closed, words, promise):
