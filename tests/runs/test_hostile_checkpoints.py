@@ -201,7 +201,7 @@ def test_absurd_facts_are_refused(tiny_run, written):
         assert refusal(written(summed(torch_bytes(content)))), what
 
 
-def test_names_in_a_file_steer_no_terminal(wgan_process, tiny_run, written):
+def test_names_in_a_file_steer_no_terminal(wgan, wgan_process, tiny_run, written):
     names = ["\x1b[2Jgone", "\u202eleftwards", "\U0001f469\u200d\U0001f52c", "caf\udce9"]  # folders have such names
     versions = {"torch": "\x1b]0;title\x07"}
     content = {**whole_content(tiny_run.generator_file), "class_names": names, "versions": versions}
@@ -212,7 +212,7 @@ def test_names_in_a_file_steer_no_terminal(wgan_process, tiny_run, written):
     assert "\\x1b[2Jgone, \\u202eleftwards, " in result.stdout
     assert "caf\udce9" in result.stdout
     assert not {"\x1b", "\x07", "\u202e"} & set(result.stdout)
-    assert json.loads(wgan_process("inspect", path, "--json").stdout)["class_names"] == names
+    assert json.loads(wgan("inspect", path, "--json").stdout)["class_names"] == names
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "endless", "empty", "link to itself", "no name"])
