@@ -30,12 +30,12 @@ class WganError(Exception):
 
     def __init__(self, message: str, hint: str, status: ExitStatus = ExitStatus.USAGE) -> None:
         super().__init__(message)
-        self.message = _one_line(message)
-        self.hint = _one_line(hint)
+        self.message = one_line(message)
+        self.hint = one_line(hint)
         self.status = status
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Text that a terminal shows as one line of bounded length, whatever a file put into it."""
     line = " ".join(text[:MOST_LETTERS].split()) + ("..." if len(text) > MOST_LETTERS else "")
     # From U+DC80 on: the bytes of a path that is no UTF-8, which the program shows as they are.

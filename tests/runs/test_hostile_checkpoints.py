@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pickle
 import random
@@ -95,7 +96,7 @@ def test_the_checksum_is_of_the_archive_without_it(tiny_run):
 
 
 @pytest.mark.parametrize("command", ["sample --ckpt", "inspect", "gif", "train --resume"])
-def test_no_command_runs_the_code_in_a_file(wgan, tmp_path, tiny_run, command):
+def test_no_command_runs_the_code_in_a_file(wgan, tmp_path, tiny_run, command, promise):
     trap = tmp_path / "sprung"
     forms = {
         "pickle": pickle.dumps(Trap(trap)),
@@ -114,6 +115,7 @@ def test_no_command_runs_the_code_in_a_file(wgan, tmp_path, tiny_run, command):
     assert not trap.exists()
     pickle.loads(forms["pickle"])
     assert trap.exists()  # it would have sprung
+    promise("no file runs code", "pickles that would, bare and in checkpoints, given to every command", len(forms))
 
 
 class Trap:
@@ -197,6 +199,20 @@ def refusal_of_one(path: Path) -> str:
 def test_absurd_facts_are_refused(tiny_run, written):
     for what, content in spoilt_facts(whole_content(tiny_run.generator_file)).items():
         assert refusal(written(summed(torch_bytes(content)))), what
+
+
+def test_names_in_a_file_steer_no_terminal(wgan, wgan_process, tiny_run, written):
+    names = ["\x1b[2Jgone", "\u202eleftwards", "\U0001f469\u200d\U0001f52c", "caf\udce9"]  # folders have such names
+    versions = {"torch": "\x1b]0;title\x07"}
+    content = {**whole_content(tiny_run.generator_file), "class_names": names, "versions": versions}
+    path = written(summed(torch_bytes(content)))
+    assert load_checkpoint(path).class_names == tuple(names)
+    result = wgan_process("inspect", path, errors="surrogateescape")
+    assert result.status == 0, result.stderr
+    assert "\\x1b[2Jgone, \\u202eleftwards, " in result.stdout
+    assert "caf\udce9" in result.stdout
+    assert not {"\x1b", "\x07", "\u202e"} & set(result.stdout)
+    assert json.loads(wgan("inspect", path, "--json").stdout)["class_names"] == names
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "endless", "empty", "link to itself", "no name"])

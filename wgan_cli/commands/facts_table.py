@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from wgan_cli.errors import one_line
+
 
 def print_rows(*rows: tuple[str, str]) -> None:
     """Print rows of two columns to stdout; long values fold inside their column."""
@@ -13,5 +15,5 @@ def print_rows(*rows: tuple[str, str]) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(one_line, row))  # a file from somewhere must not steer the terminal
     data().print(table)
