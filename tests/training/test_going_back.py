@@ -111,6 +111,16 @@ def test_a_dry_run_moves_nothing(wgan, mine):
     assert before == {path: path.read_bytes() for path in mine.path.rglob("*") if path.is_file()}
 
 
+def test_a_checkpoint_is_found_from_inside_its_folder_and_through_a_link(wgan, whole, mine, monkeypatch):
+    Path("newest.pth").symlink_to("mine/checkpoints/step_00000008.pth")
+    resume(wgan, "newest.pth", "--minutes", 0)
+    assert mine.checkpoint_files()[-1] == mine.checkpoint_file(8)
+    folder = Path.cwd()
+    monkeypatch.chdir("mine/checkpoints")
+    resume(wgan, "step_00000008.pth")
+    assert_same_run(whole, RunDir(folder / "mine"))
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,11 +28,12 @@ def run_to_resume(path: Path) -> RunDir:
 
     Raises: WganError where it is neither.
     """
-    if _is_checkpoint_place(path):
-        run = RunDir(path.parent.parent)
+    folder = _folder_of_checkpoint(path)
+    if folder is not None:
+        run = RunDir(folder)
         if not path.exists():
             there = ", ".join(file.name for file in run.checkpoint_files()) or "none"
-            raise WganError(f"there is no checkpoint {path}", f"{path.parent} holds: {there}")
+            raise WganError(f"there is no checkpoint {path}", f"{run.checkpoints} holds: {there}")
         return run
     if path.is_file():
         raise WganError(
@@ -41,8 +43,12 @@ def run_to_resume(path: Path) -> RunDir:
     return open_run(path)
 
 
-def _is_checkpoint_place(path: Path) -> bool:
-    return path.suffix == ".pth" and path.parent.name == "checkpoints" and is_run(path.parent.parent)
+def _folder_of_checkpoint(path: Path) -> Path | None:
+    """The run folder RUN of RUN/checkpoints/FILE.pth, also from inside it and through a link."""
+    for place in (path, Path(os.path.abspath(path)), Path(os.path.realpath(path))):
+        if place.suffix == ".pth" and place.parent.name == "checkpoints" and is_run(place.parent.parent):
+            return place.parent.parent
+    return None
 
 
 def resume_point(run: RunDir, path: Path) -> ResumePoint:
