@@ -160,7 +160,7 @@ def _plan(state: TrainingState, origin: str) -> str:
         f"{recipe.name}: {len(state.feed):,} images of {state.image} ({origin}; {state.feed.why})\n"
         f"{recipe.objective.name} on {state.device} in {number_format}, {recipe.steps:,} steps of "
         f"{state.images_per_step:,} images, {sizes} parameters"
-        + (f"\n{state.why_so_fast}" if state.why_so_fast else "")
+        + (f"\ntried: {state.why_so_fast}" if state.why_so_fast else "")
     )
 
 
