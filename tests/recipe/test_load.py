@@ -254,3 +254,9 @@ def test_any_values_are_a_recipe_or_an_error(values):
         assert isinstance(recipe_from_dict({"model": "mlp", "steps": 5, **values}, "values"), Recipe)
     except WganError as error:
         assert error.message and error.hint
+
+
+def test_a_runs_folder_names_the_runs_recipe(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "recipe.yaml").write_text("model: mlp\nsteps: 7\n", encoding="utf-8")
+    assert load_recipe(str(tmp_path / "run")).steps == 7

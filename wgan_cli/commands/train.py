@@ -145,9 +145,12 @@ def _prepared(
 
 def _check_not_finished(run: RunDir, state: TrainingState) -> None:
     if state.step >= state.recipe.steps:
+        done, wanted = state.step, state.recipe.steps
         raise WganError(
-            f"{run.path} is finished: {state.step} of {state.recipe.steps} steps are done",
-            f"--steps {2 * state.step} would train it further",
+            f"{run.path} is finished: {done} of {wanted} steps are done"
+            if done == wanted
+            else f"{run.path} has done {done} steps already, and {wanted} were asked for",
+            f"--steps {2 * done} would train it further",
         )
 
 

@@ -31,11 +31,13 @@ def recipe_names() -> list[str]:
 
 
 def recipe_path(name: str) -> Path:
-    """The file of a recipe: one that comes with the program by its name, else a path.
+    """The file of a recipe: one that comes with the program by its name, else a path, of a run's folder too.
 
     Raises: WganError with the nearest names.
     """
     path = Path(name)
+    if name not in recipe_names() and (path / "recipe.yaml").is_file():  # a run's folder
+        return path / "recipe.yaml"
     if path.suffix.lower() in _SUFFIXES or len(path.parts) > 1:
         if os.path.exists(path):  # False where the system cannot even look
             return path
