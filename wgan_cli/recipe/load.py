@@ -36,7 +36,7 @@ def recipe_path(name: str) -> Path:
     Raises: WganError with the nearest names.
     """
     path = Path(name)
-    if name not in recipe_names() and (path / "recipe.yaml").is_file():  # a run's folder
+    if name not in recipe_names() and os.path.isfile(path / "recipe.yaml"):  # a run's folder
         return path / "recipe.yaml"
     if path.suffix.lower() in _SUFFIXES or len(path.parts) > 1:
         if os.path.exists(path):  # False where the system cannot even look
