@@ -21,7 +21,7 @@ def prepared(request):
     shape = SHAPES[request.param]
     images = torch.zeros(recipe.batch_size, shape.channels, shape.size, shape.size, dtype=torch.uint8)
     dataset = ImageSet(images, torch.zeros(len(images), dtype=torch.int64), tuple("0123456789"), "made here")
-    return inspect_recipe(recipe, shape), prepare(recipe, dataset, torch.device("cpu"))
+    return inspect_recipe(recipe, shape), prepare(recipe, dataset, torch.device("cpu"), trials=False)
 
 
 def test_layers_are_those_of_the_networks_in_the_order_of_running(prepared):

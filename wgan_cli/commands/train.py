@@ -67,7 +67,7 @@ def train(
         raise WganError("--resume continues in its own folder, so --out has no place", "leave out --out, or --resume")
     run, point = _resumed(resume)
     wanted = _with_whole_path(_wanted_recipe(recipe, changes, run, point))
-    state = _prepared(wanted, run, point, out, data_root, device, tell)
+    state = _prepared(wanted, run, point, out, data_root, device, tell, trials=not dry_run)
     if dry_run:
         tell("dry run: everything is in order, nothing was written")
         return ExitStatus.DONE
@@ -121,6 +121,7 @@ def _prepared(
     data_root: Path | None,
     device: str,
     tell: Callable[[str], None],
+    trials: bool,
 ) -> TrainingState:
     """The state to train from; everything that can be wrong is found here, before anything is written."""
     from wgan_cli.data import default_data_root, load_images
@@ -132,7 +133,7 @@ def _prepared(
         check_free(out)
     where = resolve_device(device)
     dataset = load_images(wanted.data, data_root or default_data_root(), tell)
-    state = prepare(wanted, dataset, where)
+    state = prepare(wanted, dataset, where, trials)
     if point is not None and point.checkpoint is not None:
         state.restore(point.checkpoint)
         _check_not_finished(run, state)

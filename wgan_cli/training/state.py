@@ -135,9 +135,11 @@ class TrainingState:
         self.anchor = training.get("anchor", checkpoint.step)
 
 
-def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device) -> TrainingState:
+def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: bool = True) -> TrainingState:
     """Build a run at step 0. The recipe becomes fully resolved: its length in steps, and what is fastest here.
 
+    Args:
+        trials: whether to time what the recipe leaves open; else the usual choices are taken.
     Raises: WganError where recipe, data and device do not fit together.
     """
     objective = build_objective(recipe.objective)
@@ -158,7 +160,8 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device) -> Training
         )  # fmt: skip
 
     start = feed.state_dict()
-    recipe, why_so_fast = resolve_speed(recipe, device, lambda trial: make_step(trial, copy.deepcopy(networks)))
+    on_copies = (lambda trial: make_step(trial, copy.deepcopy(networks))) if trials else None
+    recipe, why_so_fast = resolve_speed(recipe, device, on_copies)
     feed.load_state_dict(start)
 
     torch.manual_seed(derived_seed(recipe.seed, "noise"))
