@@ -54,6 +54,7 @@ def test_a_signal_saves_and_says_how_to_go_on(wgan, wgan_process, tiny_options, 
 
 #: A save that lasts until its input ends, so that the second Ctrl-C surely comes while it is under way.
 SLOW_SAVE = """
+import select
 import sys
 from wgan_cli.commands.app import main
 from wgan_cli.training.state import TrainingState
@@ -63,7 +64,8 @@ whole = TrainingState.full_checkpoint
 def waiting(state):
     if state.step:
         print("saving", flush=True)
-        sys.stdin.read()
+        while not select.select([sys.stdin], [], [], 0.05)[0]:
+            pass  # a signal right before a read that never ends would wait as long
     return whole(state)
 
 TrainingState.full_checkpoint = waiting
