@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
 from wgan_cli.data import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import recipe_from_dict
-from wgan_cli.training.precision import Precision, resolve_amp
+from wgan_cli.training.precision import Precision, insist_on_same_bits, resolve_amp
 from wgan_cli.training.state import TrainingState, prepare
 
 CPU = torch.device("cpu")
@@ -102,3 +104,15 @@ def test_bf16_steps_keep_float32_weights_near_those_of_float32_steps():
     losses = [state.iteration.terms.means() for state in (half, whole)]
     assert losses[0] == pytest.approx(losses[1], rel=0.05, abs=0.02)
     assert losses[0] != losses[1]
+
+
+def test_same_bits_are_asked_of_a_gpu_alone(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", asked.append)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    insist_on_same_bits(True, CPU)
+    assert asked == [] and "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+    for wanted in (True, False):
+        insist_on_same_bits(wanted, torch.device("cuda", 0))
+    assert asked == [True, False]
+    assert os.environ.pop("CUBLAS_WORKSPACE_CONFIG") == ":4096:8"

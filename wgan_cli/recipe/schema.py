@@ -76,6 +76,7 @@ class Recipe(Settings):
     seed: int = Field(0, ge=0, lt=2**63, description="of weights, data order and noise")
     amp: Literal["auto", "off", "bf16", "fp16"] = Field("auto", description="number format of the networks' arithmetic")
     tf32: bool = Field(False, description="let a GPU round the factors of float32 products to TF32")
+    deterministic: bool = Field(False, description="on a GPU, only kernels that give the same bits each time")
     engine: Literal["auto", "eager", "graph", "compile"] = Field("auto", description="how an iteration is carried out")
     threads: int | None = Field(None, ge=1, le=1024, description="of the processor; default as many as are fastest")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -35,6 +36,13 @@ def _multiplies_bf16(device: torch.device) -> bool:
         return torch.cpu._is_amx_tile_supported()
     has = torch.cpu.get_capabilities()
     return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
+
+
+def insist_on_same_bits(deterministic: bool, device: torch.device) -> None:
+    """Let a GPU run only kernels that give the same bits each time, or any again; a processor runs no others."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without which cuBLAS may choose by chance
+        torch.use_deterministic_algorithms(deterministic)
 
 
 class Precision:

@@ -27,7 +27,7 @@ from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engine import Iterate, apply_engine
 from wgan_cli.training.graph import GraphIteration
 from wgan_cli.training.optim import Optimizers, make_optimizers, restore_optimizers
-from wgan_cli.training.precision import Precision
+from wgan_cli.training.precision import Precision, insist_on_same_bits
 from wgan_cli.training.step import TrainingStep
 from wgan_cli.training.trials import resolve_speed
 
@@ -146,6 +146,7 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: boo
     recipe = recipe.replaced(steps=_steps(recipe, objective, len(dataset)), epochs=None)
     image = dataset.shape
     check_memory(recipe, image, device)
+    insist_on_same_bits(recipe.deterministic, device)
 
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
     networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
