@@ -86,7 +86,7 @@ def promise(record_property) -> Callable[..., None]:
 
     def keep(text: str, how: str, cases: int = 1, survived: int | None = None, lost: int = 0) -> None:
         survived = cases if survived is None else survived
-        record_property(_PROPERTY, Kept(text, how, cases, survived, lost, date.today().isoformat()))
+        record_property(_PROPERTY, [text, how, cases, survived, lost, date.today().isoformat()])  # plain, for xdist
 
     return keep
 
@@ -116,7 +116,7 @@ class _Writer:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" and report.passed:
-            self.seen += [value for name, value in report.user_properties if name == _PROPERTY]
+            self.seen += [Kept(*value) for name, value in report.user_properties if name == _PROPERTY]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if session.testsfailed or not self.seen:

@@ -259,13 +259,10 @@ def test_too_little_memory_for_a_step_names_the_batch_to_try(wgan, tiny_options,
 
 
 def test_a_batch_too_large_for_the_host_names_the_batch_to_try(wgan_process, tiny_options, promise):
-    limit = 6 << 30
-
-    def small_host():
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
+    small_host = "import resource as r; r.setrlimit(r.RLIMIT_AS, (6 << 30, 6 << 30)); import runpy; "
+    program = small_host + "runpy.run_module('wgan_cli', run_name='__main__')"
     wide = ("--set", "model.generator.channels=[512,256]", "--set", "batch_size=60000", "--set", "sample_grid=1")
-    result = wgan_process("train", "--device", "cpu", *tiny_options, *wide, "--steps", 2, preexec_fn=small_host)
+    result = wgan_process("train", "--device", "cpu", *tiny_options, *wide, "--steps", 2, python=("-c", program))
     assert result.status == 1, result.stderr
     assert "not enough memory on cpu for batch_size=60000" in result.error
     assert "--set batch_size=30000" in result.hint
