@@ -90,7 +90,7 @@ class TrainingStep:
         return loss
 
     def penalties(self, step: int) -> tuple[bool, ...]:
-        """Which runs of an iteration's phases penalise, in order: iterations alike in this are alike in every kernel."""
+        """Which runs of an iteration's phases penalise, in order: iterations alike in this have the same kernels."""
         return tuple(
             (step * phase.repeats + repeat) % phase.penalise_every == 0
             for phase in self.objective.phases
