@@ -93,15 +93,15 @@ def test_everything_that_is_open_is_settled_one_after_the_other(machine, small):
     assert all(wanted == had for wanted, had in machine.ran_with)
 
 
-def test_turns_alternate_and_the_best_of_each_counts(machine, small):
+@pytest.mark.parametrize("busy_turn", range(4))
+def test_turns_alternate_and_the_best_of_each_counts(machine, small, busy_turn):
     """A machine that is busy during one turn says nothing about the candidate whose turn it was."""
-    order, busy = [], []
+    order = []
 
     def cost(recipe: Recipe) -> float:
         if not order or order[-1] != recipe.threads:
             order.append(recipe.threads)
-            busy.append(len(order) == 1)  # the first turn of the usual choice
-        return 1.0 if busy[-1] else 0.01
+        return 1.0 if len(order) - 1 == busy_turn else 0.01
 
     machine.cost = cost
     recipe, note = machine.resolve(small.recipe(steps=LONG, engine="eager"))
