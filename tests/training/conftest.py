@@ -10,6 +10,7 @@ import torch
 
 from wgan_cli.data import ImageSet
 from wgan_cli.recipe import Recipe, recipe_from_dict
+from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.training.state import TrainingState, prepare
 
 MODELS = {
@@ -57,9 +58,14 @@ class Small:
         return state
 
     @staticmethod
+    def checkpoint(state: TrainingState) -> Checkpoint:
+        """Where a state stands, in memory of its own."""
+        return copy.deepcopy(state.full_checkpoint())
+
+    @staticmethod
     def content(state: TrainingState) -> dict[str, Any]:
         """A copy of all that a checkpoint would hold, but the time and the rates, which an engine keeps in its form."""
-        checkpoint = copy.deepcopy(state.full_checkpoint())
+        checkpoint = Small.checkpoint(state)
         training = {key: value for key, value in checkpoint.training.items() if key != "seconds"}
         training["optimizers"] = {role: held["state"] for role, held in training["optimizers"].items()}
         return {"networks": checkpoint.networks, "training": training}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -207,7 +206,7 @@ def test_after_a_restore_everything_is_captured_anew(small, cuda):
     state = small.state(images=400)
     iterate = cuda.watch(state)
     small.run(state, 10)
-    checkpoint = copy.deepcopy(state.full_checkpoint())
+    checkpoint = small.checkpoint(state)
     whole = small.content(small.run(state, 10))
     state.restore(checkpoint)
     assert (iterate.captured, iterate.met, iterate.warm) == ({}, set(), 0)
