@@ -105,3 +105,30 @@ def test_it_follows_a_network_whose_weights_are_loaded_later():
     source.load_state_dict(other.state_dict())
     average.update(0)
     assert torch.equal(floats(average.network), floats(other))
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3, 0.9, 0.999])
+def test_the_form_for_a_gpu_is_the_librarys(decay):
+    """There the decay lies in memory, where a captured step looks; the same sums, to float32's last digits."""
+    source = network()
+    on_host, on_device = (ExponentialMovingAverage(source, decay) for _ in range(2))
+    on_device._on_device = torch.zeros(())
+    for step in range(30):
+        wander(source, step)
+        on_host.update(step)
+        place = on_device._on_device.data_ptr()
+        on_device.schedule(step)
+        share = 1 - min(decay, (1 + step) / (10 + step))
+        assert on_device._on_device.item() == pytest.approx(share) and on_device._on_device.data_ptr() == place
+        on_device.blend()
+        torch.testing.assert_close(floats(on_device.network), floats(on_host.network), rtol=0, atol=1e-6)
+        assert on_device.network[1].num_batches_tracked == source[1].num_batches_tracked
+
+
+def test_weights_that_stand_still_are_their_own_average_in_the_form_for_a_gpu_too():
+    source = network()
+    average = ExponentialMovingAverage(source, 0.99)
+    average._on_device = torch.zeros(())
+    for step in range(10):
+        average.update(step)
+    assert torch.equal(floats(average.network), floats(source))

@@ -94,3 +94,25 @@ def test_a_rate_of_zero_moves_nothing():
     both["critic"](torch.ones(2, 4)).sum().backward()
     optimizers["critic"].step()
     assert torch.equal(both["critic"].weight, before)
+
+
+def test_a_rate_in_memory_is_changed_there():
+    """A captured step looks at one place for ever."""
+    recipe = recipe_of("linear")
+    optimizers = make_optimizers(recipe, networks())
+    places = {}
+    for role, optimizer in optimizers.items():
+        places[role] = optimizer.param_groups[0]["lr"] = torch.tensor(9.0)
+    set_learning_rates(recipe, optimizers, 10)
+    for role, lr in {"critic": 0.04, "generator": 0.01}.items():
+        assert optimizers[role].param_groups[0]["lr"] is places[role]
+        assert places[role].item() == pytest.approx(0.75 * lr)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_the_rate_lies_in_memory_and_the_step_can_be_captured():
+    moved = {role: network.cuda() for role, network in networks().items()}
+    for role, optimizer in make_optimizers(recipe_of(), moved).items():
+        (group,) = optimizer.param_groups
+        assert group["lr"].device.type == "cuda" and group["capturable"] and group["fused"]
+        assert group["lr"].item() == pytest.approx({"critic": 0.04, "generator": 0.01}[role])

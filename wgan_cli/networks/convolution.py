@@ -24,8 +24,8 @@ class Halving(nn.Conv2d):
         # The same sums on blocks of 2x2 pixels as channels, with stride 1: forward alike, its gradients 3 to 5 times
         # as fast. Kernel entry 2t+r meets pixel r of block t.
         taps = (self.kernel_size[0] + 1) // 2
-        near, far = self.padding[0], 2 * taps - 2 - self.padding[0]
-        blocks = F.pixel_unshuffle(F.pad(x, (near, far, near, far)), 2)  # (N, fan_in*4, H/2+taps-1, W/2+taps-1)
+        frame = 4 * self.padding[:1]  # taps - 1 on each side
+        blocks = F.pixel_unshuffle(F.pad(x, frame), 2)  # (N, fan_in*4, H/2+taps-1, W/2+taps-1)
         kernel = _split(self.weight, taps)  # (fan_out, fan_in, taps, 2, taps, 2)
         kernel = kernel.permute(0, 1, 3, 5, 2, 4).flatten(1, 3)  # (fan_out, fan_in*4, taps, taps)
         return F.conv2d(_channels_last(blocks), _channels_last(kernel), self.bias)

@@ -19,13 +19,14 @@ class CastOnce:
 
     def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
         shared = {id(m): m for m in network.modules() if not _holds_products(m)}
-        self.network = copy.deepcopy(network, shared).requires_grad_(False)
+        self.network = copy.deepcopy(network, shared)
         for module in self.network.modules():
             if isinstance(module, _PRODUCTS):
                 module.to(dtype)
-        pairs = list(zip(self.network.parameters(), network.parameters(), strict=True))
-        self._copies = [mine.detach() for mine, theirs in pairs if mine is not theirs]
-        self._source = [theirs.detach() for mine, theirs in pairs if mine is not theirs]
+        pairs = zip(self.network.parameters(), network.parameters(), strict=True)
+        copied = [(mine.requires_grad_(False), theirs) for mine, theirs in pairs if mine is not theirs]
+        self._copies = [mine.detach() for mine, _ in copied]
+        self._source = [theirs.detach() for _, theirs in copied]
 
     def refresh(self) -> nn.Module:
         """Take over the weights as they are now, and return the twin."""

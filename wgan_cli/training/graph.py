@@ -22,7 +22,14 @@ def why_no_graph(step: TrainingStep) -> str | None:
         return "the images are streamed from the host, and a graph can only read the device"
     if step.precision.amp == "fp16":
         return "fp16 scales its loss by what the host finds out after each step; bf16 needs no scale"
+    if len(step.feed.order) // step.feed.batch_size <= _batches(step):
+        return "an iteration takes as many images as an epoch has, and the host draws the order of each epoch"
     return None
+
+
+def _batches(step: TrainingStep) -> int:
+    """Batches of images that one iteration takes."""
+    return sum(phase.repeats for phase in step.objective.phases if phase.uses_real)
 
 
 @dataclass
@@ -38,8 +45,9 @@ class GraphIteration:
 
     The first iterations run eagerly, on the stream of the later capture, and are training like any other; a capture
     computes nothing, so that it leaves no trace in weights, statistics or random states. There is one graph for each
-    pattern of lazy penalties in an iteration. An iteration in which the feed starts a new epoch runs eagerly, since the
-    host draws the order of epochs.
+    pattern of lazy penalties in an iteration, captured when the pattern comes for the second time: the first time may
+    compile a loss, load kernels or start the sum of a term, whose place must not lie in a graph's own memory. An
+    iteration in which the feed starts a new epoch runs eagerly, since the host draws the order of epochs.
 
     Raises: CannotServe where `why_no_graph` has a reason.
     """
@@ -49,29 +57,33 @@ class GraphIteration:
         if reason:
             raise CannotServe(reason)
         self.step = step
-        self.batches = sum(phase.repeats for phase in step.objective.phases if phase.uses_real)
+        self.batches = _batches(step)
         self.stream = torch.cuda.Stream(step.precision.device)
         self.forget()
 
     def forget(self) -> None:
         """Drop every graph, since tensors that they know were replaced."""
         self.warm = 0
+        self.met: set[tuple[bool, ...]] = set()  # patterns that ran eagerly
         self.captured: dict[tuple[bool, ...], _Captured] = {}
+        # No graph needs what another left there, so all work in the same memory.
+        self.pool = torch.cuda.graph_pool_handle()
 
     def rehearse(self) -> None:
         """Run through warm-up, capture and a replay, so that whatever refuses does so now."""
-        for number in range(WARM_UP + 2):
-            self(number)
+        while not self.captured:  # every iteration is number 0, which has all penalties that there are
+            self(0)
         torch.cuda.synchronize(self.step.precision.device)
 
     def __call__(self, number: int) -> None:
         """Run iteration `number`, from 0; returns before the device is done."""
         self.step.average.schedule(number)
-        if self.warm < WARM_UP or not self.step.feed.has_batches(self.batches):
+        pattern = self.step.penalties(number)
+        if self.warm < WARM_UP or pattern not in self.met or not self.step.feed.has_batches(self.batches):
             self._run_eagerly(number)
             self.warm += 1
+            self.met.add(pattern)
             return
-        pattern = self.step.penalties(number)
         if pattern not in self.captured:
             self.captured[pattern] = self._capture(number)
         captured = self.captured[pattern]
@@ -87,13 +99,20 @@ class GraphIteration:
         current.wait_stream(self.stream)
 
     def _capture(self, number: int) -> _Captured:
-        """Record the iteration's work for the device; the device does none of it."""
+        """Record the iteration's work for the device; the device does none of it.
+
+        Raises: CannotServe with the reason.
+        """
         step, before = self.step, dict(self.step.terms.counts)
         step.next_real = step.feed.gather  # the host's part of taking a batch is done at each replay
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph, stream=self.stream):
+            # The outer context, because older torch leaves the stream current where a capture cannot even end.
+            with torch.cuda.stream(self.stream), torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
                 step.run(number)
+        except Exception as error:
+            cause = error.__context__ or error  # the end of a broken capture fails as well, and says less
+            raise CannotServe(str(cause) or type(cause).__name__) from error
         finally:
             step.next_real = step.feed.next
             after, step.terms.counts = step.terms.counts, before

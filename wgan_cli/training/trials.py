@@ -64,9 +64,9 @@ def _container_quota(file: Path) -> int | None:
     """Whole processors that a container may use, at least 1; torch counts those of the machine. None is no limit."""
     try:
         quota, period = file.read_text(encoding="ascii").split()
-    except (OSError, ValueError):
+        return None if quota == "max" else max(1, int(quota) // int(period))
+    except (OSError, ValueError, ZeroDivisionError):
         return None
-    return None if quota == "max" else max(1, int(quota) // int(period))
 
 
 class _Trials:
@@ -117,14 +117,14 @@ class _Trials:
         return candidate
 
     def _start(self, candidate: Recipe) -> None:
+        if candidate.threads is not None:  # before anything is compiled, for so many threads
+            torch.set_num_threads(candidate.threads)
         if candidate not in self.running:
             self.running[candidate] = rehearse(candidate.engine, self.make_step(candidate))
             self.running[candidate](0)
             self._wait()
 
     def _turn(self, candidate: Recipe) -> None:
-        if candidate.threads is not None:
-            torch.set_num_threads(candidate.threads)
         self._start(candidate)
         iterate, count, start = self.running[candidate], 0, time.perf_counter()
         while count < LEAST or time.perf_counter() - start < SHORT:

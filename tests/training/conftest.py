@@ -1,0 +1,76 @@
+"""Small runs on made-up images, for the tests of how an iteration is carried out."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+
+from wgan_cli.data import ImageSet
+from wgan_cli.recipe import Recipe, recipe_from_dict
+from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.training.state import TrainingState, prepare
+
+MODELS = {
+    "mlp": {"name": "mlp", "latent_dim": 6, "generator": {"widths": [16]}, "critic": {"widths": [16]}},
+    "dcgan": {"name": "dcgan", "latent_dim": 6, "generator": {"channels": [8]}, "critic": {"channels": [8]}},
+}
+CPU = torch.device("cpu")
+
+
+class Small:
+    """Makes states at step 0 that are equal whenever their settings are."""
+
+    @staticmethod
+    def recipe(family: str = "mlp", **changes: Any) -> Recipe:
+        """Two critic steps an iteration, float32, eager unless `changes` say otherwise."""
+        adam = {"lr": 1e-3, "betas": [0.0, 0.9]}
+        values = {
+            "model": MODELS[family],
+            "objective": {"name": "wgan_gp", "n_critic": 2},
+            "optim": {"generator": adam, "critic": adam},
+            "batch_size": 4,
+            "steps": 100,
+            "ema_decay": 0.9,
+            "amp": "off",
+            "engine": "eager",
+        }
+        return recipe_from_dict({**values, **changes}, "a test")
+
+    @staticmethod
+    def images(count: int = 40) -> ImageSet:
+        """Noise of 8x8 pixels, the same each time."""
+        pixels = torch.randint(0, 256, (count, 1, 8, 8), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+        return ImageSet(pixels, torch.zeros(count, dtype=torch.long), ("noise",), "made up")
+
+    def state(self, family: str = "mlp", images: int = 40, device: torch.device = CPU, **changes: Any) -> TrainingState:
+        """A run at step 0, whose noise comes next from torch's random state."""
+        return prepare(self.recipe(family, **changes), self.images(images), device)
+
+    @staticmethod
+    def run(state: TrainingState, steps: int) -> TrainingState:
+        """Carry out so many iterations under the state's engine."""
+        for _ in range(steps):
+            state.iterate(state.step)
+            state.step += 1
+        return state
+
+    @staticmethod
+    def checkpoint(state: TrainingState) -> Checkpoint:
+        """Where a state stands, in memory of its own."""
+        return copy.deepcopy(state.full_checkpoint())
+
+    @staticmethod
+    def content(state: TrainingState) -> dict[str, Any]:
+        """A copy of all that a checkpoint would hold, but the time and the rates, which an engine keeps in its form."""
+        checkpoint = Small.checkpoint(state)
+        training = {key: value for key, value in checkpoint.training.items() if key != "seconds"}
+        training["optimizers"] = {role: held["state"] for role, held in training["optimizers"].items()}
+        return {"networks": checkpoint.networks, "training": training}
+
+
+@pytest.fixture(scope="session")
+def small() -> Small:
+    return Small()

@@ -1,0 +1,306 @@
+"""The logic around a captured iteration, with a fake that records a step on the processor and replays it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from wgan_cli.data.stream import StreamFeed
+from wgan_cli.errors import CannotServe
+from wgan_cli.training import graph
+from wgan_cli.training.graph import WARM_UP, GraphIteration, why_no_graph
+from wgan_cli.training.state import TrainingState
+from wgan_cli.training.step import TrainingStep
+
+CUDA = torch.device("cuda")
+
+
+class FakeGraph:
+    """What `torch.cuda.CUDAGraph` is here: a number of an iteration, whose work a replay does again."""
+
+    number: int
+    replays = 0
+
+    def replay(self) -> None:
+        """The device's part of the iteration alone: whatever Python would count stays as it is."""
+        step, feed = self.step, self.step.feed
+        counts, real, place = dict(step.terms.counts), step.next_real, (feed.epoch, feed.cursor)
+        step.next_real = feed.gather
+        step.run(self.number)
+        step.terms.counts, step.next_real = counts, real
+        assert place == (feed.epoch, feed.cursor), "replays do not know where the feed stands"
+        self.replays += 1
+
+
+class FakeCuda:
+    """Stands in for torch.cuda. A capture runs the step and then takes back all that it did to memory."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ran: list[int] = []  # numbers of iterations that ran, also while captured or replayed
+        self.graphs: list[FakeGraph] = []
+        self.streams: list[str] = []  # the stream of each of `ran`
+        self.current = "default"
+        self.pools: list[object] = []
+        self.fails: Exception | None = None
+        monkeypatch.setattr(graph, "why_no_graph", lambda step: None)
+        monkeypatch.setattr(torch.cuda, "Stream", lambda device: self.stream_named("side"))
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda device: self.stream_named("default"))
+        monkeypatch.setattr(torch.cuda, "stream", self.on)
+        monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
+        monkeypatch.setattr(torch.cuda, "graph_pool_handle", object)
+        monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
+        monkeypatch.setattr(torch.cuda, "graph", self.capture)
+
+    class _Stream(str):
+        def wait_stream(self, other: str) -> None:
+            assert {self, other} == {"side", "default"}
+
+    def stream_named(self, name: str) -> _Stream:
+        return self._Stream(name)
+
+    @contextmanager
+    def on(self, stream: str) -> Iterator[None]:
+        before, self.current = self.current, stream
+        try:
+            yield
+        finally:
+            self.current = before
+
+    def watch(self, state: TrainingState) -> GraphIteration:
+        """Run a state's iterations by graph."""
+        step, run = state.iteration, state.iteration.run
+        self.step = step
+
+        def watched(number: int) -> None:
+            self.ran.append(number)
+            self.streams.append(self.current)
+            run(number)
+            if self.fails:
+                raise self.fails
+
+        step.run = watched
+        state.iterate = GraphIteration(step)
+        return state.iterate
+
+    @contextmanager
+    def capture(self, captured: FakeGraph, pool: object, stream: str) -> Iterator[None]:
+        before = memory(self.step)
+        values, random = [t.clone() for t in before], torch.get_rng_state()
+        with self.on(stream):
+            yield
+        after = memory(self.step)
+        assert [t.data_ptr() for t in after] == [t.data_ptr() for t in before], "a graph found other memory than it had"
+        for tensor, value in zip(after, values, strict=True):
+            tensor.copy_(value)
+        torch.set_rng_state(random)
+        captured.number, captured.step = self.ran.pop(), self.step
+        self.streams.pop()
+        self.graphs.append(captured)
+        self.pools.append(pool)
+
+
+@torch.no_grad()
+def memory(step: TrainingStep) -> list[torch.Tensor]:
+    """All tensors that outlive an iteration."""
+    modules = [*step.networks.values(), step.average.network]
+    tensors = [t.detach() for module in modules for t in module.state_dict().values()]
+    for optimizer in step.optimizers.values():
+        tensors += [t for state in optimizer.state.values() for t in state.values()]
+    return [*tensors, step.feed.order, step.feed.place, *step.terms.sums.values()]
+
+
+@pytest.fixture
+def cuda(monkeypatch) -> FakeCuda:
+    return FakeCuda(monkeypatch)
+
+
+def lazy(every: int, n_critic: int = 2) -> dict[str, object]:
+    return {"objective": {"name": "wgan_gp", "n_critic": n_critic, "gp_every": every}}
+
+
+@pytest.mark.parametrize("family", ["mlp", "dcgan"])
+@pytest.mark.parametrize("every", [1, 3])
+def test_fifty_iterations_by_graph_are_fifty_eager_ones(small, cuda, family, every):
+    """10 batches an epoch and 2 an iteration, then 7: epochs end between iterations and in the middle of one."""
+    for images in (40, 28):
+        eager = small.content(small.run(small.state(family, images, **lazy(every)), 50))
+        state = small.state(family, images, **lazy(every))
+        cuda.watch(state)
+        torch.testing.assert_close(small.content(small.run(state, 50)), eager, rtol=0, atol=0)
+        assert sum(g.replays for g in cuda.graphs) > 25, "most iterations were replayed"
+        cuda.graphs.clear()
+
+
+def test_the_first_iterations_run_eagerly_on_the_captures_stream_and_count(small, cuda):
+    state = small.state(images=400)
+    cuda.watch(state)
+    small.run(state, WARM_UP)
+    assert cuda.ran == list(range(WARM_UP)) and not cuda.graphs
+    assert set(cuda.streams) == {"side"}
+    assert state.feed.state_dict() == {"epoch": 0, "cursor": WARM_UP * 2 * 4}
+    critic = dict.fromkeys(("critic_loss", "wasserstein", "gradient_penalty"), 2 * WARM_UP)
+    assert state.iteration.terms.counts == {**critic, "generator_loss": WARM_UP}
+    small.run(state, 1)
+    assert len(cuda.graphs) == 1 and cuda.graphs[0].replays == 1
+
+
+def test_a_capture_alone_leaves_no_trace(small, cuda):
+    state = small.state(images=400)
+    iterate = cuda.watch(state)
+    small.run(state, WARM_UP)
+    before = small.content(state)
+    recorded = iterate._capture(WARM_UP)
+    assert recorded.counts == {"critic_loss": 2, "wasserstein": 2, "gradient_penalty": 2, "generator_loss": 1}
+    torch.testing.assert_close(small.content(state), before, rtol=0, atol=0)
+    assert state.iteration.next_real == state.feed.next
+
+
+def test_replays_count_batches_and_terms(small, cuda):
+    state = small.state(images=400)
+    cuda.watch(state)
+    small.run(state, WARM_UP + 5)
+    assert state.feed.state_dict() == {"epoch": 0, "cursor": (WARM_UP + 5) * 2 * 4}
+    assert state.feed.place.item() == state.feed.cursor
+    assert state.iteration.terms.counts["critic_loss"] == 2 * (WARM_UP + 5)
+    assert state.iteration.terms.counts["generator_loss"] == WARM_UP + 5
+
+
+def test_an_iteration_that_turns_the_page_runs_eagerly(small, cuda):
+    state = small.state(images=20)  # 5 batches, so that every third iteration begins a new epoch
+    cuda.watch(state)
+    turned = []
+    for number in range(20):
+        epoch, replays = state.feed.epoch, sum(g.replays for g in cuda.graphs)
+        small.run(state, 1)
+        replayed = sum(g.replays for g in cuda.graphs) > replays
+        assert replayed == (number >= WARM_UP and state.feed.epoch == epoch)
+        turned.append(state.feed.epoch > epoch)
+    assert sum(turned) == 7
+
+
+def test_there_is_one_graph_for_each_pattern_of_penalties_in_one_memory(small, cuda):
+    state = small.state(images=2000, **lazy(3))
+    iterate = cuda.watch(state)
+    small.run(state, 30)
+    assert {pattern[:2] for pattern in iterate.captured} == {(True, False), (False, True), (False, False)}
+    assert len(cuda.graphs) == 3 and sum(g.replays for g in cuda.graphs) == 30 - WARM_UP
+    assert len(set(cuda.pools)) == 1
+
+
+def test_a_pattern_runs_eagerly_once_before_it_is_captured(small, cuda):
+    """With a penalty in every eighth iteration, the first after a resume comes long after the warm-up; the sum of its
+    term begins there, and must not begin in a graph's memory, which the next replay would overwrite."""
+    state = small.state(images=2000, **lazy(8, n_critic=1))
+    cuda.watch(state)
+    state.step = 3
+    small.run(state, 15)  # to iteration 17: penalties in 8 and 16
+    assert [g.number for g in cuda.graphs] == [6, 16]
+    assert state.iteration.terms.counts["gradient_penalty"] == 2
+
+
+def test_after_a_restore_everything_is_captured_anew(small, cuda):
+    state = small.state(images=400)
+    iterate = cuda.watch(state)
+    small.run(state, 10)
+    checkpoint = small.checkpoint(state)
+    whole = small.content(small.run(state, 10))
+    state.restore(checkpoint)
+    assert (iterate.captured, iterate.met, iterate.warm) == ({}, set(), 0)
+    torch.testing.assert_close(small.content(small.run(state, 10)), whole, rtol=0, atol=0)
+    assert len(cuda.graphs) == 2 and len(set(cuda.pools)) == 2
+
+
+def test_a_capture_that_fails_gives_its_reason_and_leaves_no_trace(small, cuda):
+    state = small.state(images=400)
+    iterate = cuda.watch(state)
+    small.run(state, WARM_UP)
+    before, counts = small.content(state), dict(state.iteration.terms.counts)
+    cuda.fails = RuntimeError("operation not permitted when stream is capturing")
+    with pytest.raises(CannotServe, match="^operation not permitted when stream is capturing$"):
+        iterate(WARM_UP)
+    assert state.iteration.next_real == state.feed.next
+    assert state.iteration.terms.counts == counts and not iterate.captured
+    assert cuda.current == "default"
+    assert small.content(state)["training"]["feed"] == before["training"]["feed"]
+
+
+def test_the_reason_is_the_first_failure_not_that_of_the_captures_end(small, cuda, monkeypatch):
+    @contextmanager
+    def ends_badly(captured: FakeGraph, pool: object, stream: str) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+
+    state = small.state(images=400)
+    iterate = cuda.watch(state)
+    small.run(state, WARM_UP)
+    cuda.fails = ValueError("a host was asked")
+    monkeypatch.setattr(torch.cuda, "graph", ends_badly)
+    with pytest.raises(CannotServe, match="^a host was asked$"):
+        iterate(WARM_UP)
+
+
+@pytest.mark.parametrize("images", [40, 28, 12])
+def test_a_rehearsal_captures_the_penalty_and_replays(small, cuda, images):
+    state = small.state(images=images, **lazy(50))
+    cuda.watch(state).rehearse()
+    assert [(g.number, g.replays) for g in cuda.graphs] == [(0, 1)]
+
+
+def on_cuda(state: TrainingState) -> TrainingStep:
+    """A step that says it is on a GPU."""
+    state.iteration.precision.device = CUDA
+    return state.iteration
+
+
+def test_what_a_graph_can_serve(small):
+    assert why_no_graph(on_cuda(small.state())) is None
+
+
+def test_reasons_why_there_is_no_graph(small):
+    on_host = small.state().iteration
+    assert "CUDA" in why_no_graph(on_host) and "cpu" in why_no_graph(on_host)
+    with pytest.raises(CannotServe, match="CUDA"):
+        GraphIteration(on_host)
+
+    streamed = on_cuda(small.state())
+    streamed.feed = StreamFeed(small.images(), 4, 0, torch.device("cpu"))
+    assert "streamed" in why_no_graph(streamed)
+    streamed.feed.close()
+
+    scaled = on_cuda(small.state())
+    scaled.precision.amp = "fp16"
+    assert "fp16" in why_no_graph(scaled) and "bf16" in why_no_graph(scaled)
+
+    assert "epoch" in why_no_graph(on_cuda(small.state(images=11)))  # 2 batches, as many as an iteration takes
+    assert why_no_graph(on_cuda(small.state(images=12))) is None
+
+
+class NoHost(TorchDispatchMode):
+    """Refuses every operator that hands a number to the host, which a capture cannot survive."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default):
+            raise AssertionError(f"{func} waits for the device")
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("amp", ["off", "bf16"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan"])
+def test_an_iteration_asks_the_device_for_nothing(small, family, amp):
+    data = {
+        "source": "digits",
+        "augment": {"mirror": True, "random_crop": 1},
+        "diff_augment": ["translation", "cutout"],
+    }
+    state = small.run(small.state(family, amp=amp, data=data, **lazy(2)), 2)
+    state.iteration.average._on_device = torch.zeros(())  # as on a GPU
+    with NoHost():
+        small.run(state, 3)
+    with NoHost(), pytest.raises(AssertionError, match="waits for the device"):
+        torch.ones(()).item()
