@@ -46,6 +46,7 @@ class FakeCuda:
         self.current = "default"
         self.pools: list[object] = []
         self.fails: Exception | None = None
+        self.capturing = False
         monkeypatch.setattr(graph, "why_no_graph", lambda step: None)
         monkeypatch.setattr(torch.cuda, "Stream", lambda device: self.stream_named("side"))
         monkeypatch.setattr(torch.cuda, "current_stream", lambda device: self.stream_named("default"))
@@ -79,7 +80,7 @@ class FakeCuda:
             self.ran.append(number)
             self.streams.append(self.current)
             run(number)
-            if self.fails:
+            if self.fails and self.capturing:
                 raise self.fails
 
         step.run = watched
@@ -90,15 +91,19 @@ class FakeCuda:
     def capture(self, captured: FakeGraph, pool: object, stream: str) -> Iterator[None]:
         before = memory(self.step)
         values, random = [t.clone() for t in before], torch.get_rng_state()
-        with self.on(stream):
-            yield
-        after = memory(self.step)
-        assert [t.data_ptr() for t in after] == [t.data_ptr() for t in before], "a graph found other memory than it had"
-        for tensor, value in zip(after, values, strict=True):
-            tensor.copy_(value)
-        torch.set_rng_state(random)
-        captured.number, captured.step = self.ran.pop(), self.step
-        self.streams.pop()
+        self.capturing = True
+        try:
+            with self.on(stream):
+                yield
+        finally:
+            self.capturing = False
+            after = memory(self.step)
+            assert [t.data_ptr() for t in after] == [t.data_ptr() for t in before], "a graph's memory has moved"
+            for tensor, value in zip(after, values, strict=True):
+                tensor.copy_(value)
+            torch.set_rng_state(random)
+            captured.number, captured.step = self.ran.pop(), self.step
+            self.streams.pop()
         self.graphs.append(captured)
         self.pools.append(pool)
 
@@ -214,26 +219,27 @@ def test_after_a_restore_everything_is_captured_anew(small, cuda):
     assert len(cuda.graphs) == 2 and len(set(cuda.pools)) == 2
 
 
-def test_a_capture_that_fails_gives_its_reason_and_leaves_no_trace(small, cuda):
+def test_a_capture_that_fails_gives_its_reason_and_training_goes_on_as_if_none_had_been(small, cuda):
     state = small.state(images=400)
     iterate = cuda.watch(state)
     small.run(state, WARM_UP)
-    before, counts = small.content(state), dict(state.iteration.terms.counts)
     cuda.fails = RuntimeError("operation not permitted when stream is capturing")
-    with pytest.raises(CannotServe, match="^operation not permitted when stream is capturing$"):
-        iterate(WARM_UP)
-    assert state.iteration.next_real == state.feed.next
-    assert state.iteration.terms.counts == counts and not iterate.captured
-    assert cuda.current == "default"
-    assert small.content(state)["training"]["feed"] == before["training"]["feed"]
+    small.run(state, 5)
+    assert iterate.trouble == "operation not permitted when stream is capturing"
+    assert state.iteration.next_real == state.feed.next and cuda.current == "default"
+    assert not iterate.captured and not cuda.graphs
+    eager = small.run(small.state(images=400), WARM_UP + 5)
+    torch.testing.assert_close(small.content(state), small.content(eager), rtol=0, atol=0)
 
 
 def test_the_reason_is_the_first_failure_not_that_of_the_captures_end(small, cuda, monkeypatch):
     @contextmanager
     def ends_badly(captured: FakeGraph, pool: object, stream: str) -> Iterator[None]:
+        cuda.capturing = True
         try:
             yield
         finally:
+            cuda.capturing = False
             raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
 
     state = small.state(images=400)
@@ -241,8 +247,8 @@ def test_the_reason_is_the_first_failure_not_that_of_the_captures_end(small, cud
     small.run(state, WARM_UP)
     cuda.fails = ValueError("a host was asked")
     monkeypatch.setattr(torch.cuda, "graph", ends_badly)
-    with pytest.raises(CannotServe, match="^a host was asked$"):
-        iterate(WARM_UP)
+    iterate(WARM_UP)
+    assert iterate.trouble == "a host was asked"
 
 
 @pytest.mark.parametrize("images", [40, 28, 12])

@@ -64,6 +64,7 @@ class GraphIteration:
     def forget(self) -> None:
         """Drop every graph, since tensors that they know were replaced."""
         self.warm = 0
+        self.trouble = ""  # why nothing is captured any more
         self.met: set[tuple[bool, ...]] = set()  # patterns that ran eagerly
         self.captured: dict[tuple[bool, ...], _Captured] = {}
         # No graph needs what another left there, so all work in the same memory.
@@ -73,23 +74,38 @@ class GraphIteration:
         """Run through warm-up, capture and a replay, so that whatever refuses does so now."""
         while not self.captured:  # every iteration is number 0, which has all penalties that there are
             self(0)
+            if self.trouble:
+                raise CannotServe(self.trouble)
         torch.cuda.synchronize(self.step.precision.device)
 
     def __call__(self, number: int) -> None:
         """Run iteration `number`, from 0; returns before the device is done."""
         self.step.average.schedule(number)
         pattern = self.step.penalties(number)
-        if self.warm < WARM_UP or pattern not in self.met or not self.step.feed.has_batches(self.batches):
+        early = self.warm < WARM_UP or pattern not in self.met
+        if (
+            early
+            or self.trouble
+            or not self.step.feed.has_batches(self.batches)
+            or not self._has_graph(pattern, number)
+        ):
             self._run_eagerly(number)
             self.warm += 1
             self.met.add(pattern)
             return
-        if pattern not in self.captured:
-            self.captured[pattern] = self._capture(number)
         captured = self.captured[pattern]
         captured.graph.replay()
         self.step.feed.count_batches(self.batches)
         self.step.terms.count(captured.counts)
+
+    def _has_graph(self, pattern: tuple[bool, ...], number: int) -> bool:
+        """Capture an iteration's pattern if it was not yet. A failure leaves its reason, and all goes on eagerly."""
+        if pattern not in self.captured:
+            try:
+                self.captured[pattern] = self._capture(number)
+            except CannotServe as error:
+                self.trouble = str(error)
+        return not self.trouble
 
     def _run_eagerly(self, number: int) -> None:
         current = torch.cuda.current_stream(self.step.precision.device)

@@ -12,24 +12,30 @@ import torch
 @contextmanager
 def float32_products(device: torch.device, tf32: bool) -> Iterator[None]:
     """Within it, float32 products run the fastest way that keeps float32; with `tf32` a GPU rounds them to TF32."""
-    if not hasattr(torch.backends.mkldnn, "matmul"):  # before torch 2.9
+    if device.type == "cuda":
+        # Through the older settings, which the compiler reads; torch refuses to tell them where the newer ones differ.
+        before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+        change, wanted = _set_tf32, (tf32, tf32)
+    elif device.type == "cpu" and onednn_is_exact_and_faster():
+        before = (torch.backends.mkldnn.matmul.fp32_precision,)
+        change, wanted = _set_onednn, ("bf16",)
+    else:
         yield
         return
-    if device.type == "cuda":
-        wanted = "tf32" if tf32 else "ieee"
-        places = (torch.backends.cuda.matmul, torch.backends.cudnn.conv)
-    elif device.type == "cpu" and onednn_is_exact_and_faster():
-        wanted, places = "bf16", (torch.backends.mkldnn.matmul,)
-    else:
-        wanted, places = "", ()
-    before = [place.fp32_precision for place in places]
     try:
-        for place in places:
-            place.fp32_precision = wanted
+        change(*wanted)
         yield
     finally:
-        for place, value in zip(places, before, strict=True):
-            place.fp32_precision = value
+        change(*before)
+
+
+def _set_tf32(products: bool, convolutions: bool) -> None:
+    torch.backends.cuda.matmul.allow_tf32 = products
+    torch.backends.cudnn.allow_tf32 = convolutions
+
+
+def _set_onednn(precision: str) -> None:
+    torch.backends.mkldnn.matmul.fp32_precision = precision
 
 
 @functools.cache
@@ -40,14 +46,16 @@ def onednn_is_exact_and_faster() -> bool:
     processor with matrix tiles would take the permission and round to bf16, so each product is tried before: a sum that
     only float32 gets right must come out right.
     """
+    if not hasattr(torch.backends.mkldnn, "matmul"):  # before torch 2.9
+        return False
     if "AuthenticAMD" not in _processor_facts() or not torch.backends.mkldnn.is_available():
         return False
     before = torch.backends.mkldnn.matmul.fp32_precision
-    torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+    _set_onednn("bf16")
     try:
         return all(_keeps_float32(side) for side in (64, 256, 1024))
     finally:
-        torch.backends.mkldnn.matmul.fp32_precision = before
+        _set_onednn(before)
 
 
 def _keeps_float32(side: int) -> bool:

@@ -77,6 +77,7 @@ class Recorder:
         terms = state.iteration.terms.means()
         with self._overhead():
             self._warn(self.health.of_terms(terms))
+            self._warn_of_engine()
             seconds = time.perf_counter() - self.started
             rate = 1000 * (state.kimg - self.last_kimg) / max(seconds - self.last_seconds, 1e-9)
             self.last_seconds, self.last_kimg = seconds, state.kimg
@@ -224,6 +225,13 @@ class Recorder:
         space = f"{free:.1f} MB are free, a checkpoint takes {takes:.1f} MB"
         hint = f"{repair_of(error.__cause__)} ({space}), then: wgan train --resume {shlex.quote(str(path))}"
         return WganError(error.message, f"{hint}; it continues from step {step_of(kept[-1])}", ExitStatus.FAILED)
+
+    def _warn_of_engine(self) -> None:
+        """Say once that a graph could not be captured after all."""
+        trouble = getattr(self.state.iterate, "trouble", "")
+        if trouble and "graph" not in self.missing:
+            self.missing.add("graph")
+            self.watch.noted(f"the graph engine cannot serve any more, and eager goes on: {trouble}")
 
     def _warn(self, warnings: list[str]) -> None:
         for warning in warnings:

@@ -86,9 +86,9 @@ class _Trials:
                 self._turn(candidate)
         chosen = other if MARGIN * self.seconds[other] < self.seconds[usual] else usual
         figures = (f"{_difference(a, b)} {1000 * self.seconds[a]:.1f}" for a, b in ((usual, other), (other, usual)))
-        self.notes.append(
-            f"{' or '.join(figures)} ms a step: {_difference(chosen, usual if chosen is other else other)}"
-        )
+        refused = usual if chosen is other else other
+        del self.running[refused]  # a GPU's memory may not hold all candidates at once
+        self.notes.append(f"{' or '.join(figures)} ms a step, {_difference(chosen, refused)}")
         return chosen
 
     def fastest_engine(self, eager: Recipe) -> Recipe:
