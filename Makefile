@@ -28,8 +28,9 @@ demo: $(BIN)/.installed
 	@echo
 	@echo "The pictures: $(DEMO)/samples.png and $(DEMO)/digits_dcgan.gif"
 
+# In as many processes as there are cores; tests of one file stay together, since they share what they trained.
 test: $(BIN)/.installed
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile $(PYTEST_ARGS)
 
 # The promises of docs/reliability.md, the long loops too; writes what it saw there.
 soak: $(BIN)/.installed
