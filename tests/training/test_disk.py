@@ -254,3 +254,19 @@ def test_a_path_too_long_is_two_lines(wgan, tiny_run, tmp_path, words, path):
     assert result.status in (1, 2)
     assert [line.partition(":")[0] for line in result.stderr.splitlines()[-2:]] == ["error", "hint"]
     assert "fault of wgan itself" not in result.stderr
+
+
+def test_a_full_folder_for_temporary_files_changes_nothing(wgan_process, tmp_path, small_disk, options, promise):
+    fill(small_disk)
+    program = f"import os, runpy; os.environ['TMPDIR'] = {str(small_disk)!r}; "
+    program += "runpy.run_module('wgan_cli', run_name='__main__')"
+    for words in (
+        ("train", *options, "--steps", 12, "--out", "mine"),
+        ("sample", "--ckpt", "mine", "-n", 4),
+        ("gif", "mine"),
+    ):
+        result = wgan_process(*words, python=("-c", program))
+        assert result.status == 0, result.stderr
+        assert "error" not in result.stderr.lower()
+    assert (tmp_path / "samples.png").stat().st_size and (tmp_path / "mine.gif").stat().st_size
+    promise("a full TMPDIR changes nothing", how="fills a mounted disk of 3 MB; trains, samples, animates", cases=3)
