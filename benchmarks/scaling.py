@@ -74,7 +74,7 @@ def measure(point: Point, amp: str, seconds: float, device: torch.device) -> dic
     torch.ones(2, 2, device=device) @ torch.ones(2, 2, device=device)  # what the first product loads is no network's
     start = peak_bytes(device)
     images = common.made_up_images(ImageShape(point.image_size, 1), max(256, point.batch_size))
-    state = prepare(recipe_of(point, amp), images, device)
+    state = prepare(recipe_of(point, amp), images, device, trials=False)
 
     def step() -> None:
         state.iterate(state.step)

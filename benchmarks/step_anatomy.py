@@ -76,7 +76,7 @@ def count_flops(run: Callable[[], Any]) -> int:
 def step_of(recipe: Recipe, device: torch.device) -> Callable[[], None]:
     """A function that does one step of a recipe's training, and knows its number."""
     images = common.made_up_images(native_shape(recipe.data), max(4096, 50 * recipe.batch_size))  # no short epochs
-    state = prepare(recipe, images, device)
+    state = prepare(recipe, images, device, trials=False)
 
     def step() -> None:
         state.iterate(state.step)

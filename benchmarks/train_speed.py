@@ -77,7 +77,7 @@ def make_sides(recipe: Recipe, images: ImageSet, device: torch.device) -> list[S
 
 def our_loop(recipe: Recipe, images: ImageSet, device: torch.device) -> Callable[[], None]:
     """The body of training/loop.py, without what is written to disk."""
-    state = prepare(recipe, images, device)
+    state = prepare(recipe, images, device, trials=False)
 
     def run() -> None:
         set_learning_rates(recipe, state.optimizers, state.step)
@@ -93,7 +93,7 @@ def our_loop(recipe: Recipe, images: ImageSet, device: torch.device) -> Callable
 
 def textbook_loop(recipe: Recipe, images: ImageSet, device: torch.device, amp: str, detach: bool) -> Callable[[], None]:
     """The textbook's training of the networks with which ours starts."""
-    networks = prepare(recipe, images, device).networks
+    networks = prepare(recipe, images, device, trials=False).networks
     generator, critic = (textbook.plain_copy(networks[role]) for role in ("generator", "critic"))
     loader = textbook.make_loader(images, recipe.batch_size)
     steps = textbook.train(generator, critic, loader, recipe, device, amp, detach)

@@ -48,8 +48,8 @@ def test_both_sides_start_from_the_same_weights(train_speed, monkeypatch):
     started = []
     prepare = train_speed.prepare
 
-    def watched(*arguments):
-        state = prepare(*arguments)
+    def watched(*arguments, **words):
+        state = prepare(*arguments, **words)
         started.append(torch.cat([p.detach().flatten() for n in state.networks.values() for p in n.parameters()]))
         return state
 

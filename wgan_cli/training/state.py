@@ -161,8 +161,7 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: boo
         )  # fmt: skip
 
     start = feed.state_dict()
-    on_copies = (lambda trial: make_step(trial, copy.deepcopy(networks))) if trials else None
-    recipe, why_so_fast = resolve_speed(recipe, device, on_copies)
+    recipe, why_so_fast = resolve_speed(recipe, device, lambda trial: make_step(trial, copy.deepcopy(networks)), trials)
     feed.load_state_dict(start)
 
     torch.manual_seed(derived_seed(recipe.seed, "noise"))

@@ -22,25 +22,27 @@ TURNS, SHORT, LEAST = 2, 0.15, 3  # of each candidate: turns, seconds and iterat
 MakeStep = Callable[[Recipe], TrainingStep]
 
 
-def resolve_speed(recipe: Recipe, device: torch.device, make_step: MakeStep | None) -> tuple[Recipe, str]:
+def resolve_speed(recipe: Recipe, device: torch.device, make_step: MakeStep, timed: bool = True) -> tuple[Recipe, str]:
     """Settle threads, amp and engine, and say in a line what was measured; empty where nothing was.
 
-    What a recipe names is taken, and an engine tried whether it works. What it leaves open is timed if the run is long.
+    What a recipe names is taken, and an engine tried whether it works. What it leaves open is timed if the run is long,
+    and else as usual: the format that the hardware multiplies, all threads, eager.
 
     Args:
-        make_step: a step on copies of the run's networks, which may be spoilt; None to time nothing.
+        make_step: a step on copies of the run's networks, which may be spoilt.
+        timed: whether to time anything at all.
     Raises: WganError where the device cannot serve the number format asked for.
     """
     usual = recipe.replaced(
         amp=resolve_amp(recipe.amp, device), threads=recipe.threads or available_threads(device), engine="eager"
     )
     trials = _Trials(device, make_step)
-    long = make_step is not None and recipe.steps >= WORTH_TRIALS
+    long = timed and recipe.steps >= WORTH_TRIALS
     if long and recipe.threads is None and (usual.threads or 1) > 1 and "OMP_NUM_THREADS" not in os.environ:
         usual = trials.fastest(usual, usual.replaced(threads=1))
     if long and recipe.amp == "auto" and usual.amp != "off":
         usual = trials.fastest(usual, usual.replaced(amp="off"))
-    if recipe.engine not in ("auto", "eager") and make_step is not None:
+    if recipe.engine not in ("auto", "eager"):
         usual = trials.only_if_it_works(usual.replaced(engine=recipe.engine), usual)
     elif long and recipe.engine == "auto":
         usual = trials.fastest_engine(usual)
