@@ -104,7 +104,7 @@ def classes(logits: Tensor) -> Classes:
 def _distances(queries: Tensor, others: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Squared distances (n, M) of some rows of queries to all others, with those rows; the last n may be smaller.
 
-    By a product of matrices, whose rounding is of the size of the squared norms: what is below counts as the same place.
+    By a product of matrices, whose rounding is of the size of the squared norms: what is less is the same place.
     """
     middle = others.mean(0)  # nearer to zero, rounding is less
     queries, others = queries - middle, others - middle
