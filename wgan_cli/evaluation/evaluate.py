@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +54,7 @@ class Evaluation:
     training: str
     training_count: int
     held_out: str
+    tested: str
     seen: bool
     generated: Scores
     floor: Scores
@@ -102,9 +102,9 @@ class Reference:
     def _of(self, images: Selection) -> Tensor:
         return self.features.of(images.batches(BATCH))[0]
 
-    def scores(self, batches: Iterable[Tensor]) -> Scores:
-        """Measure images, batches of (n, C, H, W) uint8."""
-        return self._scores(*self.features.of(batches))
+    def scores(self, images: Tensor) -> Scores:
+        """Measure images (N, C, H, W) uint8."""
+        return self._scores(*self.features.of(images.split(BATCH)))
 
     def _scores(self, features: Tensor, logits: Tensor | None) -> Scores:
         fitted = fit(self.manifold, manifold(features))
@@ -140,12 +140,19 @@ def evaluate_generator(
 
     Draws no random number of torch, so that training goes on as if nothing had been measured.
     """
-    latents = sample_latents(latent_dim, reference.count, seed)
-    return evaluate_images(generate(generator, latents, batch_size), step, reference)
+    images = generated_images(generator, latent_dim, reference.count, seed, batch_size)
+    return evaluate_images(images, step, reference)
 
 
-def evaluate_images(batches: Iterable[Tensor], step: int, reference: Reference) -> Evaluation:
-    """Measure images, batches of (n, C, H, W) uint8, as those of a generator at a step."""
+def generated_images(
+    generator: nn.Module, latent_dim: int, count: int, seed: int = 0, batch_size: int = 64
+) -> Tensor:  # fmt: skip
+    """Images 0..count-1 of a seed: (count, C, H, W) uint8 on the CPU."""
+    return torch.cat(list(generate(generator, sample_latents(latent_dim, count, seed), batch_size)))
+
+
+def evaluate_images(images: Tensor, step: int, reference: Reference) -> Evaluation:
+    """Measure images (N, C, H, W) uint8 as those of a generator at a step."""
     features, real = reference.features, reference.real
     return Evaluation(
         step=step,
@@ -156,8 +163,9 @@ def evaluate_images(batches: Iterable[Tensor], step: int, reference: Reference) 
         training=real.training.name,
         training_count=len(reference.training),
         held_out=real.held_out.name,
+        tested=real.tested.name,
         seen=real.seen,
-        generated=reference.scores(batches),
+        generated=reference.scores(images),
         floor=reference.floor,
     )
 

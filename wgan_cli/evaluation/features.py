@@ -32,7 +32,7 @@ EACH_CLASS = 20  # images of each class, on the mean, that a classifier needs
 class Features:
     """What turns images into features. Numbers of different names are never to be compared.
 
-    what: a phrase for people. class_names: of its logits. accuracy: on images it has not seen; None where it knows none.
+    what: a phrase for people. class_names: of its logits. accuracy: on images it has not seen, or None.
     """
 
     network: FeatureNetwork
