@@ -59,6 +59,8 @@ def fixed_network(image: ImageShape, num_classes: int = 0) -> FeatureNetwork:
         return FeatureNetwork(image, num_classes).eval()
 
 
+@torch.inference_mode(False)  # whatever the caller is in the middle of
+@torch.enable_grad()
 def trained_network(labelled: Selection, device: torch.device) -> FeatureNetwork:
     """A network that has learnt the classes of labelled images; the same order and weights at the start every time."""
     network = fixed_network(labelled.dataset.shape, len(labelled.dataset.class_names)).to(device).train()
@@ -68,16 +70,15 @@ def trained_network(labelled: Selection, device: torch.device) -> FeatureNetwork
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps, pct_start=0.2)
     random = torch.Generator().manual_seed(SEED)
     order = torch.empty(0, dtype=torch.int64)
-    with torch.enable_grad():
-        for _ in range(steps):
-            if len(order) < batch:
-                order = labelled.indices[torch.randperm(len(labelled), generator=random)]
-            chosen, order = order[:batch], order[batch:]
-            images = to_unit_range(labelled.dataset.images.index_select(0, chosen).to(device))
-            labels = labelled.dataset.labels.index_select(0, chosen).to(device)
-            loss = F.cross_entropy(network(images)[1], labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+    for _ in range(steps):
+        if len(order) < batch:
+            order = labelled.indices[torch.randperm(len(labelled), generator=random)]
+        chosen, order = order[:batch], order[batch:]
+        images = to_unit_range(labelled.dataset.images.index_select(0, chosen).to(device))
+        labels = labelled.dataset.labels.index_select(0, chosen).to(device)
+        loss = F.cross_entropy(network(images)[1], labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
     return network.eval().requires_grad_(False)

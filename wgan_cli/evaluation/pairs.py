@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from wgan_cli.evaluation.evaluate import Reference
@@ -39,5 +40,6 @@ def save_pairs(images: Tensor, reference: Reference, path: Path) -> int:
     Raises: WganError where the path is no picture's, or the file system refuses.
     """
     pairs = nearest_pairs(images, reference)
-    save_picture(grid_tensor(pairs, columns=IN_A_ROW), path)
+    framed = F.pad(pairs, (1, 1, 1, 1), value=128)  # so that one sees which two belong together
+    save_picture(grid_tensor(framed, columns=IN_A_ROW), path)
     return len(pairs)
