@@ -23,8 +23,8 @@ def test_every_number_stands_beside_that_of_real_images(evaluate, tiny_run):
     result = evaluate()
     assert (result.status, result.stderr) == (0, "")
     facts = [line.rstrip() for line in result.stdout.splitlines()]
-    assert facts[0].split(maxsplit=1) == ["checkpoint", f"{tiny_run.path}: step 12 of tiny"]
-    assert facts[1].split(maxsplit=1) == ["generated", "1,000 images, seed 0"]
+    assert facts[0].split(maxsplit=1) == ["checkpoint", f"{tiny_run.path}: step 12 of tiny, seed 0"]
+    assert facts[1].split(maxsplit=1) == ["generated", "1,000 images"]
     assert facts[2].split(maxsplit=1) == ["real", "1,000 images: digits test; the generator learnt from them as well"]
     assert facts[3].split(maxsplit=2)[2] == "6,000 training images: digits train"
     assert re.fullmatch(

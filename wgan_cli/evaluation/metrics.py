@@ -5,6 +5,7 @@ from __future__ import annotations
 from wgan_cli.errors import WganError, did_you_mean
 
 OWN = ("distance", "precision", "recall", "density", "coverage", "copies", "classes")
+INCEPTION = ("fid", "is", "kid")  # with the extra `fid`
 
 
 def chosen_metrics(text: str | None) -> tuple[str, ...]:
@@ -16,9 +17,9 @@ def chosen_metrics(text: str | None) -> tuple[str, ...]:
         return OWN
     words = [word.strip().lower() for word in text.split(",")]
     for word in words:
-        if word not in OWN:
+        if word not in OWN + INCEPTION:
             raise WganError(
                 f"--metrics names {word[:40]!r}, which is no metric",
-                f"{did_you_mean(word[:40], OWN)}Metrics: {', '.join(OWN)}",
+                f"{did_you_mean(word[:40], OWN + INCEPTION)}Metrics: {', '.join(OWN + INCEPTION)}",
             )
     return tuple(dict.fromkeys(words))
