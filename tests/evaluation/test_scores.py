@@ -35,6 +35,25 @@ def test_scores_of_points_on_a_line():
     assert found.coverage == 1
 
 
+@given(st.integers(0, 100), st.integers(6, 30), st.integers(6, 30))
+@settings(max_examples=30)
+def test_scores_are_the_definitions_written_out(seed, count, other_count):
+    real, fake = cloud(seed, count).tolist(), cloud(seed + 1, other_count).tolist()
+
+    def radius(points: list, number: int, k: int) -> float:
+        return sorted(math.dist(points[number], other) for other in points)[k]  # the first is its own
+
+    def inside(points: list, k: int, other: list) -> list[bool]:
+        return [math.dist(point, other) <= radius(points, number, k) for number, point in enumerate(points)]
+
+    found = fit(manifold(torch.tensor(real)), manifold(torch.tensor(fake)))
+    assert found.precision == pytest.approx(sum(any(inside(real, 3, point)) for point in fake) / other_count)
+    assert found.recall == pytest.approx(sum(any(inside(fake, 3, point)) for point in real) / count)
+    assert found.density == pytest.approx(sum(sum(inside(real, 5, point)) for point in fake) / (5 * other_count))
+    covered = [any(inside(real, 5, point)[number] for point in fake) for number in range(count)]
+    assert found.coverage == pytest.approx(sum(covered) / count)
+
+
 @given(st.integers(0, 100), st.integers(6, 60))
 @settings(max_examples=30)
 def test_a_set_and_itself(seed, count):
@@ -96,7 +115,7 @@ def test_chunks_change_nothing(monkeypatch):
 
 
 def test_copies_lie_in_the_same_place_however_far_from_zero_all_are():
-    x = cloud(0, 40, centre=1e4).double()
+    x = cloud(0, 40).double() + 1e7
     distances, numbers = nearest(x, x.flip(0))
     assert distances.tolist() == [0.0] * 40
     assert numbers.tolist() == list(range(39, -1, -1))
