@@ -149,7 +149,7 @@ def test_images_without_classes_have_fixed_weights_named_so(tmp_path):
 
 
 def test_too_few_images_of_a_class_to_learn_from(tmp_path, digits):
-    few = digits.labelled.evenly(199)
+    few = digits.labelled.some(199)
     found = make_features(replace(digits, labelled=few), "digits", tmp_path, CPU, never)
     assert found.name.startswith("random-")
     assert "fewer than 20 images a class" in found.what
@@ -216,10 +216,17 @@ def test_a_folder_of_too_few_images(tmp_path):
         real_images(DataSettings(source="folder", path="photos"), tmp_path, lambda text: None, dataset)
 
 
-def test_some_of_a_selection_are_spread_over_it(digits):
-    some = digits.training.evenly(7)
-    assert some.indices.tolist() == [0, 857, 1714, 2571, 3428, 4285, 5142]
-    assert digits.training.evenly(10_000) is digits.training
+@pytest.mark.parametrize("order", ["sorted", "in turn"])
+def test_some_of_a_selection_are_of_all_classes(digits, order):
+    labels = torch.arange(1000) // 100 if order == "sorted" else torch.arange(1000) % 10
+    dataset = ImageSet(noise(1).expand(1000, -1, -1, -1), labels, tuple("0123456789"), "noise")
+    whole = Selection(dataset, torch.arange(1000), "noise")
+    for count in (100, 200, 500):
+        some = whole.some(count)
+        assert len(set(some.indices.tolist())) == count
+        assert torch.bincount(some.labels, minlength=10).min() >= 0.04 * count
+        assert torch.equal(some.indices, whole.some(count).indices)
+    assert whole.some(1000) is whole
 
 
 def test_features_stand_on_the_device_of_their_network():

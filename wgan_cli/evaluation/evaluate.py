@@ -88,12 +88,12 @@ class Reference:
     def __init__(self, real: RealImages, features: Features, count: int | None = None) -> None:
         self.real, self.features = real, features
         self.count = count or min(MOST_IMAGES, len(real.held_out))
-        self.training = real.training.evenly(MOST_TRAINING)
-        held_out = real.held_out.evenly(self.count)
+        self.training = real.training.some(MOST_TRAINING)
+        held_out = real.held_out.some(self.count)
         _check_counts(self.training, held_out)
         self.training_features = self._of(self.training)
         self.moments: Moments = moments(self.training_features)
-        self.manifold: Manifold = manifold(self._of(self.training.evenly(self.count)))
+        self.manifold: Manifold = manifold(self._of(self.training.some(self.count)))
         held_out_features, logits = features.of(held_out.batches(BATCH))
         far = nearest(held_out_features, self.training_features)[0]
         self.copy_limit = far.sort().values[int(COPY_SHARE * len(far))].item()

@@ -86,7 +86,7 @@ def make_features(
 
 def _set_scale(network: FeatureNetwork, images: Selection) -> None:
     """Give the features of real images a total variance of 100, so that distances can be read."""
-    features, _ = Features(network, "", "").of(images.evenly(FOR_SCALE).batches(BATCH))
+    features, _ = Features(network, "", "").of(images.some(FOR_SCALE).batches(BATCH))
     variance = float(moments(features).covariance.trace())
     network.scale.fill_((VARIANCE / variance) ** 0.5 if variance > 0 else 1.0)
 
@@ -99,7 +99,7 @@ def _accuracy(features: Features, tested: Selection) -> float:
 def _fingerprint(images: Selection) -> str:
     """Tells one set from another by some of its images and all of its labels."""
     digest = hashlib.sha256(str(images.dataset.class_names).encode() + images.labels.numpy().tobytes())
-    for batch in images.evenly(LOOKED_AT).batches(BATCH):
+    for batch in images.some(LOOKED_AT).batches(BATCH):
         digest.update(batch.numpy().tobytes())
     return digest.hexdigest()[:12]
 

@@ -97,7 +97,7 @@ def measure_inception(
         return _named(found, metrics)
 
     reference = _Rgb(training.dataset.images, training.indices)
-    held_out = held_out.evenly(len(images))
+    held_out = held_out.some(len(images))
     try:
         with tempfile.TemporaryDirectory() as cache:  # so that the training images' features are computed once
             generated = of(_Rgb(images, torch.arange(len(images))), cache)

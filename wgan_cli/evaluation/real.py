@@ -39,11 +39,11 @@ class Selection:
         for part in self.indices.split(size):
             yield self.dataset.images.index_select(0, part)
 
-    def evenly(self, count: int) -> Selection:
-        """At most `count` of them, spread over all, for a set may be sorted."""
+    def some(self, count: int) -> Selection:
+        """At most `count` of them, the same each time, by lot: a set may be sorted, or take its classes in turn."""
         if count >= len(self):
             return self
-        chosen = torch.arange(count, dtype=torch.int64) * len(self) // count
+        chosen = torch.randperm(len(self), generator=torch.Generator().manual_seed(0))[:count].sort().values
         return Selection(self.dataset, self.indices[chosen], self.name)
 
 
