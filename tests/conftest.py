@@ -17,7 +17,11 @@ import wgan_cli
 from wgan_cli import console
 from wgan_cli.commands import app
 from wgan_cli.data import default_data_root, load_images
+from wgan_cli.evaluation import classifier
+from wgan_cli.evaluation.features import make_features
+from wgan_cli.evaluation.real import real_images
 from wgan_cli.recipe import Recipe, load_recipe
+from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.environment import describe_environment
 from wgan_cli.runs.run_dir import RunDir, create_run
 from wgan_cli.training.loop import train
@@ -208,3 +212,14 @@ def trainer() -> Trainer:
 def tiny_run(tmp_path_factory, trainer) -> RunDir:
     """A finished run of 12 steps on 28x28x1 digits, with records at 4, 8, 12 and grids of 3x3. Tests only read it."""
     return trainer.run(trainer.recipe("steps=12"), tmp_path_factory.mktemp("tiny") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def features_root(tmp_path_factory) -> Path:
+    """A data root whose cache holds a classifier of the digits, trained for some seconds only."""
+    root = tmp_path_factory.mktemp("features")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier, "MOST_IMAGES", 24_000)
+        real = real_images(DataSettings(), root, lambda text: None)
+        make_features(real, "digits", root, torch.device("cpu"), lambda text: None)
+    return root

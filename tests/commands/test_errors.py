@@ -135,6 +135,22 @@ CASES = [
     ("sample --ckpt G.pth --class 3", "--class needs a generator trained with classes", "leave out --class", 2),
     ("sample --ckpt G.pth --truncation 0.7", "--truncation needs a style space", "leave out --truncation", 2),
     ("sample --ckpt G.pth -n 1 --interpolate 5", "--interpolate", "-n 2", 2),
+    # What to measure.
+    ("evaluate", "Missing argument", "`wgan evaluate --help`", 2),
+    (
+        "evaluate run --metrics recal",
+        "--metrics names 'recal', which is no metric",
+        "did you mean `recall`? Metrics:",
+        2,
+    ),
+    ("evaluate run --metrics ", "--metrics names '', which is no metric", "Metrics: distance, ", 2),
+    ("evaluate run -n 9", "Invalid value for '-n'", "`wgan evaluate --help`", 2),
+    ("evaluate run --device gpu", "there is no device 'gpu' here", "give one of: auto, cpu", 2),
+    ("evaluate run --pairs pairs.txt", "pairs.txt ends in .txt", "end it in .png", 2),
+    ("evaluate gone.pth", "there is no file gone.pth", "check the path", 2),
+    ("evaluate text.pth", "text.pth is not a checkpoint of wgan", "G.pth", 2),
+    ("evaluate half.pth", "half.pth is cut off or damaged", "another", 2),
+    ("evaluate empty", "empty is no run folder", "G.pth", 2),
     # Resuming.
     ("train --resume gone", "there is no run folder gone", "check the path", 2),
     ("train --resume empty", "empty is no run folder", "wgan train", 2),

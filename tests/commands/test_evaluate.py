@@ -1,0 +1,131 @@
+"""`wgan evaluate`: what a user sees."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from PIL import Image
+
+from wgan_cli.evaluation import classifier
+
+TRAIN = ("train", "--quiet", "--device", "cpu", "--steps", 2)
+
+
+@pytest.fixture
+def evaluate(wgan, tiny_run, features_root):
+    """`wgan evaluate` of the tiny run, whose data's classifier lies in the cache."""
+    return lambda *words: wgan("evaluate", tiny_run.path, "--device", "cpu", "--data-root", features_root, *words)
+
+
+def test_every_number_stands_beside_that_of_real_images(evaluate, tiny_run):
+    result = evaluate()
+    assert (result.status, result.stderr) == (0, "")
+    facts = [line.rstrip() for line in result.stdout.splitlines()]
+    assert facts[0].split(maxsplit=1) == ["checkpoint", f"{tiny_run.path}: step 12 of tiny, seed 0"]
+    assert facts[1].split(maxsplit=1) == ["generated", "1,000 images"]
+    assert facts[2].split(maxsplit=1) == ["real", "1,000 images: digits test; the generator learnt from them as well"]
+    assert facts[3].split(maxsplit=2)[2] == "6,000 training images: digits train"
+    assert re.fullmatch(
+        r"features +digits-28x28x1-v1-\w{12}: a classifier trained on digits train, right on 9\d\.\d% of digits test",
+        facts[4],
+    )
+    numbers = {words[0]: words[1:3] for line in facts[5:-1] if len(words := line.split()) > 2}
+    names = ["distance", "precision", "recall", "density", "coverage", "copies", "entropy", "confidence"]
+    assert [name for name in numbers if name in names] == names
+    for name in ("recall", "coverage"):
+        ours, real = map(float, numbers[name])
+        assert ours < real
+    ours, real = numbers["distance"]
+    assert float(ours) > 5 * float(real)
+    assert [name for name in numbers if name.isdigit()] == list("0123456789")
+    start, end = facts[-1].split("), ", maxsplit=1)
+    assert start == f"step 12: distance {ours} (real images: {real}"
+    assert re.fullmatch(r"\d+ of 10 classes, fewest: \d \(\d+%\)", end)
+
+
+def test_only_some_numbers_as_json(evaluate):
+    result = evaluate("--metrics", "recall, distance", "-n", 50, "--seed", 5, "--json")
+    assert (result.status, result.stderr) == (0, "")
+    found = json.loads(result.stdout)
+    assert list(found["generated"]) == list(found["real"]) == ["count", "recall", "distance"]
+    assert found["generated"]["count"] == found["real"]["count"] == 50
+    assert (found["step"], found["seed"], found["held_out"]["seen_by_generator"]) == (12, 5, True)
+    assert found["features"]["name"].startswith("digits-28x28x1-v1-")
+    assert json.loads(evaluate("--metrics", "distance", "-n", 50, "--seed", 5, "--json").stdout)["generated"] == {
+        "count": 50,
+        "distance": found["generated"]["distance"],
+    }
+
+
+def test_classes_as_json(evaluate):
+    found = json.loads(evaluate("--metrics", "classes", "-n", 50, "--json").stdout)
+    for side in ("generated", "real"):
+        assert list(found[side]) == ["count", "entropy", "confidence", "shares"]
+        assert list(found[side]["shares"]) == list("0123456789")
+        assert sum(found[side]["shares"].values()) == pytest.approx(1)
+
+
+def test_pairs(evaluate, tmp_path):
+    result = evaluate("-n", 20, "--pairs", "pairs.png")
+    assert result.stderr == "the 20 images nearest to training images, each left of it: pairs.png\n"
+    with Image.open(tmp_path / "pairs.png") as picture:
+        assert picture.size == (8 * 60 + 2, 3 * 32 + 2)
+
+
+def test_a_checkpoint_alone(wgan, tiny_run, features_root):
+    result = wgan("evaluate", tiny_run.checkpoint_file(6), "-n", 20, "--data-root", features_root, "--device", "cpu")
+    assert (result.status, result.stderr) == (0, "")
+    assert "step 6 of tiny" in result.stdout
+    assert "step 6: distance" in result.stdout
+
+
+def test_the_first_time_a_classifier_is_trained(wgan, tiny_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(classifier, "MOST_IMAGES", 1000)
+    words = ("evaluate", tiny_run.path, "-n", 20, "--device", "cpu", "--data-root", "new")
+    first, again = wgan(*words), wgan(*words)
+    lines = first.stderr.splitlines()
+    assert lines[0] == "training a classifier of digits train for its features; once, in a minute or two"
+    assert re.fullmatch(r"it is right on \d\d?\.\d% of 1,000 images that it has not seen", lines[1])
+    assert (again.stdout, again.stderr) == (first.stdout, "")
+    assert [path.suffix for path in (tmp_path / "new" / ".features").iterdir()] == [".pth"]
+
+
+@pytest.fixture
+def photos(wgan, tmp_path, tiny_options):
+    """A run on a folder of 60 images without classes."""
+    (tmp_path / "photos").mkdir()
+    for number in range(60):
+        Image.new("L", (16, 16), 4 * number).save(tmp_path / "photos" / f"{number}.png")
+    folder = ("--set", "data.source=folder", "--set", "data.path=photos", "--set", "data.split=train")
+    result = wgan(*TRAIN, *tiny_options, *folder, "--out", "mine")
+    assert result.status == 0, result.stderr
+    return tmp_path / "photos"
+
+
+def test_images_without_classes(wgan, photos):
+    result = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache")
+    assert result.status == 0, result.stderr
+    assert re.search(r"features +random-folder-16x16x1-v1-\w{12}: a network of fixed random weights", result.stdout)
+    assert re.search(r"real +12 images: 20% of \S+photos; the generator learnt from them as well", result.stdout)
+    assert "entropy" not in result.stdout
+    assert re.search(r"step 2: distance \S+ \(real images: \S+\), recall \d+%\n$", result.stdout)
+    refused = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache", "--metrics", "distance,classes")
+    assert (refused.status, refused.stdout) == (2, "")
+    assert refused.error.startswith("--metrics names classes, and random-folder-")
+
+
+def test_images_that_are_others_now(wgan, photos):
+    for path in photos.iterdir():
+        Image.new("RGB", (32, 32), (9, 99, 200)).save(path)
+    result = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache")
+    assert (result.status, result.stdout) == (2, "")
+    assert result.error.endswith("photos has images of 32x32x3 now, and mine learnt from 16x16x1")
+
+
+def test_images_that_are_gone(wgan, photos):
+    photos.rename(photos.with_name("elsewhere"))
+    result = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache")
+    assert (result.status, result.stdout) == (2, "")
+    assert "there is no folder or archive" in result.error

@@ -1,0 +1,155 @@
+"""A generator's scores beside those of real images, and what spoils them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from wgan_cli.data import load_images
+from wgan_cli.errors import WganError
+from wgan_cli.evaluation.evaluate import (
+    Reference,
+    evaluate_generator,
+    evaluate_images,
+    generated_images,
+    make_reference,
+)
+from wgan_cli.evaluation.pairs import nearest_pairs, save_pairs
+from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.recipe.data_settings import DataSettings
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def reference(features_root) -> Reference:
+    """The first 6,000 digits, 1,000 held out, and 500 images for each evaluation."""
+    return make_reference(DataSettings(), features_root, CPU, lambda text: None, 500)
+
+
+@pytest.fixture(scope="module")
+def unseen(reference) -> torch.Tensor:
+    """The 500 held-out images that the floor is not made of."""
+    return reference.real.held_out.dataset.images[1::2]
+
+
+def scores(reference, images):
+    return evaluate_images(images, 7, reference).generated
+
+
+def test_real_images_score_as_the_floor(reference, unseen):
+    found, floor = scores(reference, unseen), reference.floor
+    assert found.count == floor.count == 500
+    assert found.distance == pytest.approx(floor.distance, rel=0.3)
+    for name in ("precision", "recall", "coverage"):
+        assert getattr(found, name) == pytest.approx(getattr(floor, name), abs=0.08), name
+    assert floor.classes.entropy > 0.98
+    assert floor.copies == pytest.approx(0.01, abs=0.003)
+
+
+def test_a_trained_generator_lies_between_noise_and_real_images(reference, tiny_run):
+    generator, checkpoint = load_generator(tiny_run.path, CPU)
+    found = evaluate_generator(generator, checkpoint.recipe.model.latent_dim, checkpoint.step, reference)
+    assert found.generated.distance > 5 * found.floor.distance
+    assert found.generated.coverage < 0.5 * found.floor.coverage
+
+
+def test_shuffled_pixels_score_badly(reference, unseen):
+    order = torch.randperm(784, generator=torch.Generator().manual_seed(0))
+    found = scores(reference, unseen.flatten(1)[:, order].view_as(unseen))
+    assert found.distance > 20 * reference.floor.distance
+    assert found.precision < 0.1
+    assert found.coverage < 0.1
+
+
+def test_one_repeated_image_scores_badly(reference, unseen):
+    found = scores(reference, unseen[:1].expand(500, -1, -1, -1))
+    assert found.distance > 20 * reference.floor.distance
+    assert found.recall < 0.02
+    assert found.classes.entropy == 0
+
+
+def test_missing_classes_move_recall_coverage_and_entropy_but_not_precision(reference, unseen):
+    labels = reference.real.held_out.labels[1::2]
+    few = unseen[(labels == 3) | (labels == 1)]
+    found, whole = scores(reference, few), scores(reference, unseen)
+    assert found.precision == pytest.approx(whole.precision, abs=0.12)
+    assert found.recall < 0.6 * whole.recall
+    assert found.coverage < 0.6 * whole.coverage
+    assert found.classes.entropy < 0.6
+    assert found.distance > 5 * whole.distance
+
+
+def test_noise_moves_precision(reference, unseen):
+    random = torch.Generator().manual_seed(0)
+    noisy = (unseen.float() + 60 * torch.randn(unseen.shape, generator=random)).clamp(0, 255).to(torch.uint8)
+    assert scores(reference, noisy).precision < 0.8 * reference.floor.precision
+
+
+def test_copies_are_noticed(reference):
+    copies = reference.training.dataset.images[:500]
+    assert scores(reference, copies).copies == 1
+    half = torch.cat([copies[:250], torch.full_like(copies[:250], 255)])
+    assert scores(reference, half).copies == pytest.approx(0.5)
+
+
+def test_pairs_show_the_copies_first(reference, tmp_path):
+    copy = reference.training.dataset.images[77]
+    others = torch.full((60, 1, 28, 28), 255, dtype=torch.uint8)
+    pairs = nearest_pairs(torch.cat([others, copy[None]]), reference)
+    assert pairs.shape == (40, 1, 28, 56)
+    assert torch.equal(pairs[0], torch.cat([copy, copy], dim=2))
+    assert (pairs[1:, :, :, :28] == 255).all()
+    assert save_pairs(others, reference, tmp_path / "pairs.png") == 40
+    with Image.open(tmp_path / "pairs.png") as picture:
+        assert picture.size == (8 * (58 + 2) + 2, 5 * (30 + 2) + 2)
+        assert np.asarray(picture)[10, 10].max() == 255
+
+
+def test_the_same_seed_gives_the_same_scores_and_training_notices_nothing(reference, tiny_run):
+    generator, checkpoint = load_generator(tiny_run.path, CPU)
+    state = torch.get_rng_state()
+    one, again = (evaluate_generator(generator, 16, checkpoint.step, reference, seed=3) for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert one == again
+    assert evaluate_generator(generator, 16, checkpoint.step, reference, seed=4).generated != one.generated
+    assert generated_images(generator, 16, 70).shape == (70, 1, 28, 28)
+
+
+def test_the_line_and_the_record(reference, unseen):
+    labels = reference.real.held_out.labels[1::2]
+    found = evaluate_images(unseen[labels != 7], 4000, reference)
+    distance, floor = found.generated.distance, found.floor.distance
+    assert found.line().startswith(f"step 4,000: distance {distance:.3g} (real images: {floor:.3g}), ")
+    assert " of 10 classes, fewest: 7 (" in found.line()
+    record = found.record()
+    assert (record["distance"], record["real_distance"]) == (distance, floor)
+    assert record["class_entropy"] == found.generated.classes.entropy
+    assert all(isinstance(value, float) for value in record.values())
+
+
+def test_images_without_classes(tmp_path, features_root):
+    dataset = load_images(DataSettings(limit=300), features_root, lambda text: None)
+    for number, image in enumerate(dataset.images):
+        Image.fromarray(image[0].numpy()).save(tmp_path / f"{number}.png")
+    settings = DataSettings(source="folder", path=str(tmp_path))
+    reference = make_reference(settings, tmp_path / ".cache", CPU, lambda text: None)
+    assert (reference.count, len(reference.training)) == (60, 240)
+    white = evaluate_images(torch.full((60, 1, 28, 28), 255, dtype=torch.uint8), 5, reference)
+    assert white.generated.distance > 10 * white.floor.distance
+    assert white.generated.classes is None
+    assert white.line().endswith(", recall 0%")
+    assert "class_entropy" not in white.record()
+
+
+@pytest.mark.parametrize("limit", [1, 9])
+def test_too_few_training_images(features_root, limit):
+    with pytest.raises(WganError, match=f"digits train: {limit} real images are too few"):
+        make_reference(DataSettings(limit=limit), features_root, CPU, lambda text: None)
+
+
+def test_more_images_than_are_held_out(features_root):
+    reference = make_reference(DataSettings(), features_root, CPU, lambda text: None, 1200)
+    assert (reference.count, reference.floor.count) == (1200, 1000)

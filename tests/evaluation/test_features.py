@@ -1,0 +1,235 @@
+"""The classifier that features come from: learnt once, kept whole, and fixed weights where there are no classes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from wgan_cli.data import load_images
+from wgan_cli.data.dataset import ImageSet
+from wgan_cli.errors import WganError
+from wgan_cli.evaluation import classifier, features
+from wgan_cli.evaluation.classifier import FeatureNetwork, fixed_network
+from wgan_cli.evaluation.features import Features, cache_folder, make_features
+from wgan_cli.evaluation.frechet import moments
+from wgan_cli.evaluation.real import RealImages, Selection, real_images
+from wgan_cli.recipe import ImageShape
+from wgan_cli.recipe.data_settings import DataSettings
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def digits(features_root) -> RealImages:
+    return real_images(DataSettings(), features_root, lambda text: None)
+
+
+@pytest.fixture
+def quick(monkeypatch) -> None:
+    """Classifiers that learn for a moment."""
+    monkeypatch.setattr(classifier, "MOST_IMAGES", 1000)
+
+
+def never(*args) -> None:
+    raise AssertionError("a classifier is trained again")
+
+
+def flat(images: torch.Tensor) -> RealImages:
+    dataset = ImageSet(images, torch.zeros(len(images), dtype=torch.int64), (), "photos")
+    every = Selection(dataset, torch.arange(len(images)), "photos")
+    return RealImages(every, every, every, every, seen=False)
+
+
+def noise(count: int = 60, size: int = 16, channels: int = 1) -> torch.Tensor:
+    random = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, channels, size, size), dtype=torch.uint8, generator=random)
+
+
+def test_the_classifier_knows_the_digits(features_root, digits):
+    told = []
+    found = make_features(digits, "digits", features_root, CPU, told.append)
+    assert told == []  # it lay in the cache
+    assert found.name.startswith("digits-28x28x1-v1-")
+    assert found.accuracy > 0.9
+    values, logits = found.of(digits.held_out.batches(300))
+    assert (values.shape, logits.shape) == ((1000, 128), (1000, 10))
+    assert (logits.argmax(1) == digits.held_out.labels).double().mean().item() == pytest.approx(found.accuracy)
+
+
+def test_real_images_have_a_variance_of_a_hundred(features_root, digits):
+    found = make_features(digits, "digits", features_root, CPU, never)
+    values, _ = found.of(digits.labelled.batches(500))
+    assert float(moments(values).covariance.trace()) == pytest.approx(100, rel=0.05)
+
+
+def test_trained_once_and_said(tmp_path, digits, quick, monkeypatch):
+    told = []
+    first = make_features(digits, "digits", tmp_path, CPU, told.append)
+    assert told[0].startswith("training a classifier of digits train")
+    assert told[1] == f"it is right on {first.accuracy:.1%} of 1,000 images that it has not seen"
+    monkeypatch.setattr(features, "trained_network", never)
+    again = make_features(digits, "digits", tmp_path, CPU, never)
+    assert (again.name, again.accuracy) == (first.name, first.accuracy)
+    for one, other in zip(first.of([noise(9, 28)]), again.of([noise(9, 28)]), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_two_trainings_give_the_same_and_nobody_elses_numbers_move(tmp_path, digits, quick):
+    torch.manual_seed(123)
+    state = torch.get_rng_state()
+    with torch.inference_mode():  # as in the middle of anything
+        one = make_features(digits, "digits", tmp_path / "one", CPU, lambda text: None)
+    other = make_features(digits, "digits", tmp_path / "other", CPU, lambda text: None)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.testing.assert_close(one.of([noise(9, 28)]), other.of([noise(9, 28)]))
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "other", "gone"])
+def test_a_damaged_file_is_made_anew(tmp_path, digits, quick, damage):
+    first = make_features(digits, "digits", tmp_path, CPU, lambda text: None)
+    (file,) = cache_folder(tmp_path).iterdir()
+    if damage == "cut":
+        file.write_bytes(file.read_bytes()[:1000])
+    elif damage == "changed":
+        content = torch.load(file, weights_only=True)
+        content["weights"]["head.bias"] += 1
+        torch.save(content, file)
+    elif damage == "other":
+        file.write_text("no network")
+    else:
+        file.unlink()
+    told = []
+    again = make_features(digits, "digits", tmp_path, CPU, told.append)
+    assert len(told) == 2
+    assert again.accuracy == first.accuracy
+    assert make_features(digits, "digits", tmp_path, CPU, never).accuracy == first.accuracy
+
+
+class Evil:
+    def __reduce__(self):
+        return exec, ("raise AssertionError('code of the file ran')",)
+
+
+def test_a_file_of_the_cache_runs_no_code(tmp_path, digits, quick):
+    make_features(digits, "digits", tmp_path, CPU, lambda text: None)
+    (file,) = cache_folder(tmp_path).iterdir()
+    torch.save({"format": features.FORMAT, "weights": Evil()}, file)
+    assert make_features(digits, "digits", tmp_path, CPU, lambda text: None).accuracy is not None
+
+
+def test_a_cache_that_takes_nothing_is_no_failure(tmp_path, digits, quick):
+    (tmp_path / "file").write_text("here")
+    told = []
+    found = make_features(digits, "digits", tmp_path / "file", CPU, told.append)
+    assert found.accuracy is not None
+    assert "cannot be kept" in told[-1]
+
+
+def test_other_images_have_another_name(tmp_path, digits, quick):
+    names = set()
+    for settings in (DataSettings(), DataSettings(classes=[3, 8]), DataSettings(image_size=32)):
+        real = real_images(settings, tmp_path, lambda text: None)
+        names.add(make_features(real, "digits", tmp_path, CPU, lambda text: None).name)
+    turned = replace(digits.labelled.dataset, labels=9 - digits.labelled.dataset.labels)
+    real = replace(digits, labelled=replace(digits.labelled, dataset=turned))
+    names.add(make_features(real, "digits", tmp_path, CPU, lambda text: None).name)
+    assert len(names) == len(list(cache_folder(tmp_path).iterdir())) == 4
+
+
+def test_images_without_classes_have_fixed_weights_named_so(tmp_path):
+    found = make_features(flat(noise()), "folder", tmp_path, CPU, never)
+    assert found.name.startswith("random-folder-16x16x1-v1-")
+    assert "random weights" in found.what
+    assert (found.accuracy, found.class_names, found.of([noise()])[1]) == (None, (), None)
+    assert not cache_folder(tmp_path).exists()
+    again = make_features(flat(noise()), "folder", tmp_path, CPU, never)
+    assert torch.equal(found.of([noise()])[0], again.of([noise()])[0])
+
+
+def test_too_few_images_of_a_class_to_learn_from(tmp_path, digits):
+    few = digits.labelled.some(199)
+    found = make_features(replace(digits, labelled=few), "digits", tmp_path, CPU, never)
+    assert found.name.startswith("random-")
+    assert "fewer than 20 images a class" in found.what
+
+
+def test_images_that_are_all_alike(tmp_path):
+    found = make_features(flat(noise(1).expand(60, -1, -1, -1)), "folder", tmp_path, CPU, never)
+    assert found.of([noise()])[0].isfinite().all()
+
+
+@pytest.mark.parametrize(("size", "channels"), [(8, 1), (20, 3), (28, 1), (32, 3), (64, 4), (128, 3)])
+def test_any_shape_has_features_and_every_pixel_counts(size, channels):
+    network = fixed_network(ImageShape(size, channels), 5)
+    images = noise(2, size, channels).float().div(127.5).sub(1).requires_grad_()
+    values, logits = network(images)
+    assert (values.shape, logits.shape) == ((2, 128), (2, 5))
+    values.sum().backward()
+    assert (images.grad.abs().amax(dim=(0, 1)) > 0).double().mean() > 0.95
+
+
+def test_batches_change_nothing(features_root, digits):
+    found = make_features(digits, "digits", features_root, CPU, never)
+    images = noise(50, 28)
+    torch.testing.assert_close(found.of([images])[0], found.of(images.split(7))[0])
+
+
+def test_held_out_is_never_what_was_learnt_from(tmp_path):
+    def bytes_of(images: Selection) -> set[bytes]:
+        return {image.numpy().tobytes() for batch in images.batches(500) for image in batch}
+
+    for split, seen in (("train", False), ("test", False), ("all", True)):
+        real = real_images(DataSettings(split=split), tmp_path, lambda text: None)
+        assert real.seen is seen
+        assert not bytes_of(real.training) & bytes_of(real.held_out)
+        learnt = bytes_of(Selection(*_all(split), "learnt"))
+        assert bytes_of(real.training) <= learnt
+        assert bool(bytes_of(real.held_out) & learnt) is seen
+
+
+def _all(split: str) -> tuple[ImageSet, torch.Tensor]:
+    dataset = load_images(DataSettings(split=split), None, lambda text: None)
+    return dataset, torch.arange(len(dataset))
+
+
+def test_a_limit_is_the_generators_and_not_the_classifiers(tmp_path):
+    real = real_images(DataSettings(limit=100, split="all"), tmp_path, lambda text: None)
+    assert [len(part) for part in (real.training, real.held_out, real.labelled, real.tested)] == [100, 1000, 6000, 1000]
+    assert not real.seen
+
+
+def test_a_folder_holds_a_fifth_out(tmp_path):
+    dataset = ImageSet(noise(100), torch.arange(100) % 2, ("a", "b"), "photos")
+    real = real_images(DataSettings(source="folder", path="photos"), tmp_path, lambda text: None, dataset)
+    assert (len(real.training), len(real.held_out), real.seen) == (80, 20, True)
+    assert sorted([*real.training.indices.tolist(), *real.held_out.indices.tolist()]) == list(range(100))
+    assert real.held_out.name == "20% of photos"
+    again = real_images(DataSettings(source="folder", path="photos"), tmp_path, lambda text: None, dataset)
+    assert torch.equal(real.held_out.indices, again.held_out.indices)
+
+
+def test_a_folder_of_too_few_images(tmp_path):
+    dataset = ImageSet(noise(49), torch.zeros(49, dtype=torch.int64), (), "photos")
+    with pytest.raises(WganError, match="photos holds 49 images, too few to measure against"):
+        real_images(DataSettings(source="folder", path="photos"), tmp_path, lambda text: None, dataset)
+
+
+@pytest.mark.parametrize("order", ["sorted", "in turn"])
+def test_some_of_a_selection_are_of_all_classes(digits, order):
+    labels = torch.arange(1000) // 100 if order == "sorted" else torch.arange(1000) % 10
+    dataset = ImageSet(noise(1).expand(1000, -1, -1, -1), labels, tuple("0123456789"), "noise")
+    whole = Selection(dataset, torch.arange(1000), "noise")
+    for count in (100, 200, 500):
+        some = whole.some(count)
+        assert len(set(some.indices.tolist())) == count
+        assert torch.bincount(some.labels, minlength=10).min() >= 0.04 * count
+        assert torch.equal(some.indices, whole.some(count).indices)
+    assert whole.some(1000) is whole
+
+
+def test_features_stand_on_the_device_of_their_network():
+    network = FeatureNetwork(ImageShape(28, 1), 3).eval()
+    values, logits = Features(network, "name", "what").of(iter([noise(4, 28), noise(3, 28)]))
+    assert (values.shape, logits.shape, values.device.type) == ((7, 128), (7, 3), "cpu")

@@ -1,0 +1,149 @@
+"""Precision, recall, density, coverage and classes: closed forms, properties, and what each is meant to notice."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wgan_cli.evaluation import scores
+from wgan_cli.evaluation.scores import classes, fit, manifold, nearest
+
+
+def cloud(seed: int, count: int, width: int = 4, centre: float = 0.0) -> torch.Tensor:
+    return centre + torch.randn(count, width, generator=torch.Generator().manual_seed(seed))
+
+
+def test_radii_of_points_on_a_line():
+    found = manifold(torch.tensor([[0.0], [1.0], [3.0], [7.0], [15.0], [31.0], [63.0]]))
+    assert found.radii.tolist() == pytest.approx([7**2, 6**2, 4**2, 7**2, 14**2, 28**2, 56**2])
+    assert found.density_radii.tolist() == pytest.approx([31**2, 30**2, 28**2, 24**2, 16**2, 31**2, 62**2])
+
+
+def test_scores_of_points_on_a_line():
+    real = manifold(torch.arange(8.0)[:, None])  # every ball but the outer ones reaches 2, those of the ends 3
+    fake = manifold(torch.tensor([[3.5], [4.5], [100.0], [101.0], [102.0]]))
+    found = fit(real, fake)
+    assert found.precision == 2 / 5
+    # The ball of each fake reaches its third neighbour: all reals lie in those of the last three.
+    assert found.recall == 1
+    # Radii of five neighbours: 5 4 3 3 3 3 4 5; 3.5 lies in all eight balls, and 4.5 in all eight.
+    assert found.density == pytest.approx((8 + 8) / (5 * 5))
+    assert found.coverage == 1
+
+
+@given(st.integers(0, 100), st.integers(6, 30), st.integers(6, 30))
+@settings(max_examples=30)
+def test_scores_are_the_definitions_written_out(seed, count, other_count):
+    real, fake = cloud(seed, count).tolist(), cloud(seed + 1, other_count).tolist()
+
+    def radius(points: list, number: int, k: int) -> float:
+        return sorted(math.dist(points[number], other) for other in points)[k]  # the first is its own
+
+    def inside(points: list, k: int, other: list) -> list[bool]:
+        return [math.dist(point, other) <= radius(points, number, k) for number, point in enumerate(points)]
+
+    found = fit(manifold(torch.tensor(real)), manifold(torch.tensor(fake)))
+    assert found.precision == pytest.approx(sum(any(inside(real, 3, point)) for point in fake) / other_count)
+    assert found.recall == pytest.approx(sum(any(inside(fake, 3, point)) for point in real) / count)
+    assert found.density == pytest.approx(sum(sum(inside(real, 5, point)) for point in fake) / (5 * other_count))
+    covered = [any(inside(real, 5, point)[number] for point in fake) for number in range(count)]
+    assert found.coverage == pytest.approx(sum(covered) / count)
+
+
+@given(st.integers(0, 100), st.integers(6, 60))
+@settings(max_examples=30)
+def test_a_set_and_itself(seed, count):
+    itself = manifold(cloud(seed, count))
+    found = fit(itself, itself)
+    assert (found.precision, found.recall, found.coverage) == (1, 1, 1)
+    assert found.density >= 1  # each lies in its own ball and, on the mean, in those of five others
+
+
+def test_sets_that_lie_far_apart():
+    found = fit(manifold(cloud(0, 100)), manifold(cloud(1, 80, centre=1000)))
+    assert (found.precision, found.recall, found.density, found.coverage) == (0, 0, 0, 0)
+
+
+def test_two_samples_of_one_distribution_score_high():
+    found = fit(manifold(cloud(0, 1000)), manifold(cloud(1, 1000)))
+    assert min(found.precision, found.recall) > 0.8
+    assert found.coverage > 0.9
+    assert found.density == pytest.approx(1, abs=0.1)
+
+
+def test_collapse_keeps_precision_and_loses_recall_and_coverage():
+    found = fit(manifold(cloud(0, 1000)), manifold(0.01 * cloud(1, 1000)))
+    assert found.precision == 1
+    assert found.recall < 0.02
+    assert found.coverage < 0.1
+
+
+def test_one_repeated_image():
+    found = fit(manifold(cloud(0, 500)), manifold(cloud(0, 500)[:1].expand(500, -1)))
+    assert (found.precision, found.recall) == (1, 1 / 500)  # it is a real one, and reaches only that
+
+
+def test_a_dropped_mode_moves_recall_and_coverage_but_not_precision():
+    modes = [cloud(seed, 300, centre=20 * seed) for seed in range(4)]
+    again = [cloud(10 + seed, 300, centre=20 * seed) for seed in range(4)]
+    real = manifold(torch.cat(modes))
+    whole, dropped = fit(real, manifold(torch.cat(again))), fit(real, manifold(torch.cat(again[:2] * 2)))
+    assert abs(dropped.precision - whole.precision) < 0.05
+    assert dropped.recall < 0.6 * whole.recall
+    assert dropped.coverage < 0.6 * whole.coverage
+
+
+def test_noise_moves_precision():
+    real, again = manifold(cloud(0, 1000)), cloud(1, 1000)
+    clean, noisy = fit(real, manifold(again)), fit(real, manifold(again + 2 * cloud(2, 1000)))
+    assert noisy.precision < 0.6 * clean.precision
+    assert noisy.density < 0.6 * clean.density
+
+
+def test_chunks_change_nothing(monkeypatch):
+    real, fake = cloud(0, 53), cloud(1, 47)
+    expected = fit(manifold(real), manifold(fake))
+    distances, numbers = nearest(real, fake)
+    monkeypatch.setattr(scores, "CHUNK", 10)
+    assert fit(manifold(real), manifold(fake)) == expected
+    torch.testing.assert_close(nearest(real, fake)[0], distances)
+    assert torch.equal(nearest(real, fake)[1], numbers)
+
+
+def test_copies_lie_in_the_same_place_however_far_from_zero_all_are():
+    x = cloud(0, 40).double() + 1e7
+    distances, numbers = nearest(x, x.flip(0))
+    assert distances.tolist() == [0.0] * 40
+    assert numbers.tolist() == list(range(39, -1, -1))
+
+
+def test_nearest_is_the_nearest():
+    queries, others = cloud(0, 30), cloud(1, 70)
+    distances, numbers = nearest(queries, others)
+    expected = torch.cdist(queries, others).min(1)
+    torch.testing.assert_close(distances.sqrt(), expected.values, rtol=1e-4, atol=1e-4)
+    assert torch.equal(numbers, expected.indices)
+
+
+def test_few_images_have_as_many_neighbours_as_there_are():
+    pair = manifold(torch.tensor([[0.0], [2.0]]))
+    assert pair.radii.tolist() == pair.density_radii.tolist() == [4, 4]
+    assert fit(pair, pair).coverage == 1
+
+
+def test_shares_entropy_and_confidence_of_classes():
+    sure = 50 * torch.eye(4)
+    even = classes(sure.repeat(3, 1))
+    assert even.shares == (0.25,) * 4
+    assert even.entropy == pytest.approx(1)
+    assert even.confidence == pytest.approx(1)
+    one = classes(sure[:1].repeat(5, 1))
+    assert (one.shares, one.entropy) == ((1, 0, 0, 0), 0)
+    two = classes(sure[[0, 2]])
+    assert two.entropy == pytest.approx(0.5)
+    unsure = classes(torch.tensor([[math.log(3.0), 0.0, 0.0, 0.0]]))
+    assert unsure.confidence == pytest.approx(0.5)

@@ -1,0 +1,179 @@
+"""Measure a generator beside real images that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from wgan_cli.data.dataset import ImageSet
+from wgan_cli.errors import WganError
+from wgan_cli.evaluation.features import BATCH, Features, make_features
+from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
+from wgan_cli.evaluation.real import RealImages, Selection, real_images
+from wgan_cli.evaluation.scores import Classes, Manifold, classes, fit, manifold, nearest
+from wgan_cli.outputs.sampling import generate, sample_latents
+from wgan_cli.recipe.data_settings import DataSettings
+
+MOST_IMAGES = 10_000  # generated, unless asked for more
+FEWEST_IMAGES = 10  # of each kind; five neighbours and a spread take some
+MOST_TRAINING = 60_000  # real images that generated ones are held against
+COPY_SHARE = 0.01  # of real held-out images that lie nearer to a training image than the limit of a copy
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What is measured of one set of images, generated or real.
+
+    distance: Frechet's, in hundredths of the real images' variance. copies: share of images nearer to a training image
+    than 99% of the real held-out ones are. classes: None where the features know none.
+    """
+
+    count: int
+    distance: float
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    copies: float
+    classes: Classes | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A generator's scores, and `floor`, those of real images that it has not seen (or has, where `seen`)."""
+
+    step: int
+    features: str
+    what_features: str
+    accuracy: float | None
+    class_names: tuple[str, ...]
+    training: str
+    training_count: int
+    held_out: str
+    tested: str
+    seen: bool
+    generated: Scores
+    floor: Scores
+
+    def line(self) -> str:
+        """The whole in plain words."""
+        start = f"step {self.step:,}: distance {self.generated.distance:.3g} (real images: {self.floor.distance:.3g})"
+        if self.generated.classes is None:
+            return f"{start}, recall {self.generated.recall:.0%}"
+        shares = self.generated.classes.shares
+        fewest = min(range(len(shares)), key=shares.__getitem__)
+        return (
+            f"{start}, {sum(share > 0 for share in shares)} of {len(shares)} classes, "
+            f"fewest: {self.class_names[fewest]} ({shares[fewest]:.0%})"
+        )
+
+    def record(self) -> dict[str, float]:
+        """The numbers by name, for a log."""
+        kept = {**asdict(self.generated), "real_distance": self.floor.distance}
+        seen = kept.pop("classes") or {}
+        del kept["count"]
+        return {**kept, **{f"class_{name}": seen[name] for name in ("entropy", "confidence") if name in seen}}
+
+
+class Reference:
+    """Everything of the real images that an evaluation needs, computed once.
+
+    count: how many images are generated for each evaluation; the floor is of as many, if there are.
+    """
+
+    def __init__(self, real: RealImages, features: Features, count: int | None = None) -> None:
+        self.real, self.features = real, features
+        self.count = count or min(MOST_IMAGES, len(real.held_out))
+        self.training = real.training.some(MOST_TRAINING)
+        held_out = real.held_out.some(self.count)
+        _check_counts(self.training, held_out)
+        self.training_features = self._of(self.training)
+        self.moments: Moments = moments(self.training_features)
+        self.manifold: Manifold = manifold(self._of(self.training.some(self.count)))
+        held_out_features, logits = features.of(held_out.batches(BATCH))
+        far = nearest(held_out_features, self.training_features)[0]
+        self.copy_limit = far.sort().values[int(COPY_SHARE * len(far))].item()
+        self.floor = self._scores(held_out_features, logits)
+
+    def _of(self, images: Selection) -> Tensor:
+        return self.features.of(images.batches(BATCH))[0]
+
+    def scores(self, images: Tensor) -> Scores:
+        """Measure images (N, C, H, W) uint8."""
+        return self._scores(*self.features.of(images.split(BATCH)))
+
+    def _scores(self, features: Tensor, logits: Tensor | None) -> Scores:
+        fitted = fit(self.manifold, manifold(features))
+        distances, _ = nearest(features, self.training_features)
+        return Scores(
+            count=len(features),
+            distance=frechet_distance(self.moments, moments(features)),
+            **asdict(fitted),
+            copies=(distances < self.copy_limit).double().mean().item(),
+            classes=None if logits is None else classes(logits),
+        )
+
+
+def make_reference(
+    settings: DataSettings, data_root: Path, device: torch.device, notify: Callable[[str], None],
+    count: int | None = None, dataset: ImageSet | None = None,
+) -> Reference:  # fmt: skip
+    """Read the real images of a recipe's `data`, train or find their features, and measure the floor.
+
+    Args:
+        count: of images that each evaluation generates; by default as many as are held out, at most 10,000.
+        dataset: what `load_images` returns for the settings, where it is at hand already.
+    Raises: WganError where images cannot be had or are too few.
+    """
+    real = real_images(settings, data_root, notify, dataset)
+    return Reference(real, make_features(real, settings.source, data_root, device, notify), count)
+
+
+def evaluate_generator(
+    generator: nn.Module, latent_dim: int, step: int, reference: Reference, seed: int = 0, batch_size: int = 64
+) -> Evaluation:
+    """Measure a generator in evaluation mode: images 0, 1... of a seed, the same each time.
+
+    Draws no random number of torch, so that training goes on as if nothing had been measured.
+    """
+    images = generated_images(generator, latent_dim, reference.count, seed, batch_size)
+    return evaluate_images(images, step, reference)
+
+
+def generated_images(
+    generator: nn.Module, latent_dim: int, count: int, seed: int = 0, batch_size: int = 64
+) -> Tensor:  # fmt: skip
+    """Images 0..count-1 of a seed: (count, C, H, W) uint8 on the CPU."""
+    return torch.cat(list(generate(generator, sample_latents(latent_dim, count, seed), batch_size)))
+
+
+def evaluate_images(images: Tensor, step: int, reference: Reference) -> Evaluation:
+    """Measure images (N, C, H, W) uint8 as those of a generator at a step."""
+    features, real = reference.features, reference.real
+    return Evaluation(
+        step=step,
+        features=features.name,
+        what_features=features.what,
+        accuracy=features.accuracy,
+        class_names=features.class_names,
+        training=real.training.name,
+        training_count=len(reference.training),
+        held_out=real.held_out.name,
+        tested=real.tested.name,
+        seen=real.seen,
+        generated=reference.scores(images),
+        floor=reference.floor,
+    )
+
+
+def _check_counts(training: Selection, held_out: Selection) -> None:
+    for images in (training, held_out):
+        if len(images) < FEWEST_IMAGES:
+            raise WganError(
+                f"{images.name}: {len(images)} real images are too few to measure against",
+                f"{FEWEST_IMAGES} or more are needed; check `data.limit`, and -n",
+            )

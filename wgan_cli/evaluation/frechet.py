@@ -1,0 +1,43 @@
+"""Frechet distance of two sets of features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Moments:
+    """A set of features as the Gaussian that the distance takes it for. mean: (D,), covariance: (D, D), float64."""
+
+    mean: Tensor
+    covariance: Tensor
+    count: int
+
+
+def moments(features: Tensor) -> Moments:
+    """Mean and unbiased covariance of features (N, D), in float64 on the CPU; one row has covariance 0."""
+    features = features.detach().to("cpu", torch.float64)
+    mean = features.mean(0)
+    centred = features - mean
+    return Moments(mean, centred.T @ centred / max(1, len(features) - 1), len(features))
+
+
+def frechet_distance(one: Moments, other: Moments) -> float:
+    """Squared Frechet distance of two Gaussians (Heusel et al. 2017, after Dowson and Landau 1982).
+
+    ||mu1 - mu2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)). The eigenvalues of the symmetric C1^(1/2) C2 C1^(1/2) are the
+    squares of the singular values of C1^(1/2) C2^(1/2), so the last trace is their sum: no root of a matrix that is
+    not symmetric, nothing complex, and covariances without full rank (more features than images) need no epsilon.
+    """
+    roots = _root(one.covariance) @ _root(other.covariance)  # (D, D)
+    traces = one.covariance.trace() + other.covariance.trace() - 2 * torch.linalg.svdvals(roots).sum()
+    return max(0.0, float((one.mean - other.mean).square().sum() + traces))
+
+
+def _root(covariance: Tensor) -> Tensor:
+    """The symmetric root of a covariance, whose eigenvalues rounding can make a little negative."""
+    values, vectors = torch.linalg.eigh(covariance)
+    return (vectors * values.clamp(min=0).sqrt()) @ vectors.T

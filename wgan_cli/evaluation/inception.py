@@ -1,0 +1,162 @@
+"""The metrics of papers, in the features of Inception-v3: torch-fidelity computes them, with weights of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import pickle
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+from torch import Tensor
+
+from wgan_cli.errors import ExitStatus, WganError, why_file_failed
+from wgan_cli.evaluation.real import Selection
+
+COUNT = 50_000  # images, as in most papers
+SUBSET = 1000  # images of each of KID's hundred subsets
+RESIZED = "to 299x299, bilinear as in TensorFlow 1"
+KEYS = {
+    "fid": ("frechet_inception_distance", None),
+    "is": ("inception_score_mean", "inception_score_std"),
+    "kid": ("kernel_inception_distance_mean", "kernel_inception_distance_std"),
+}
+FIRST_WEIGHT = "Conv2d_1a_3x3.conv.weight"  # which only Inception's files have
+
+
+@dataclass(frozen=True)
+class InceptionScores:
+    """Numbers by name: fid, is and is_std, kid and kid_std. resized: what becomes of images first.
+
+    generated, real: of generated and of real held-out images; fid and kid against the training images.
+    """
+
+    features: str
+    resized: str
+    training: str
+    training_count: int
+    held_out: str
+    generated_count: int
+    real_count: int
+    generated: dict[str, float]
+    real: dict[str, float]
+
+
+def check_inception(weights: Path | None) -> None:
+    """Find out before anything else is computed whether Inception can be had; a file of weights runs no code.
+
+    Raises: WganError where torch-fidelity is not installed, or the file holds no weights of Inception.
+    """
+    if importlib.util.find_spec("torch_fidelity") is None:
+        raise WganError("fid, is and kid need torch-fidelity, which is not installed", "pip install 'wgan[fid]'")
+    if weights is None:
+        return
+    try:
+        found = torch.load(weights, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise WganError(f"there is no file {weights}", "check the path after --feature-weights") from None
+    except OSError as error:
+        raise WganError(f"cannot read {weights}: {why_file_failed(error)}", "make it readable") from None
+    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, TypeError):
+        raise _no_weights(weights) from None
+    if not isinstance(found, dict) or FIRST_WEIGHT not in found:
+        raise _no_weights(weights)
+
+
+def measure_inception(
+    images: Tensor, training: Selection, held_out: Selection, metrics: Sequence[str], weights: Path | None,
+    device: torch.device,
+) -> InceptionScores:  # fmt: skip
+    """FID (Heusel et al. 2017), IS (Salimans et al. 2016) and KID (Binkowski et al. 2018) of images (N, C, H, W) uint8.
+
+    Raises: WganError where the weights cannot be downloaded or do not fit.
+    """
+    import torch_fidelity
+
+    def of(measured: _Rgb, cache: str) -> dict[str, float]:
+        found = torch_fidelity.calculate_metrics(
+            input1=measured,
+            input2=reference if {"fid", "kid"} & set(metrics) else None,
+            input2_cache_name="training" if {"fid", "kid"} & set(metrics) else None,
+            fid="fid" in metrics,
+            isc="is" in metrics,
+            kid="kid" in metrics,
+            kid_subset_size=min(SUBSET, len(measured), len(reference)),
+            feature_extractor_weights_path=None if weights is None else str(weights),
+            cuda=device.type == "cuda",
+            cache_root=cache,
+            save_cpu_ram=True,  # one process
+            verbose=False,
+        )
+        return _named(found, metrics)
+
+    reference = _Rgb(training.dataset.images, training.indices)
+    held_out = held_out.some(len(images))
+    try:
+        with tempfile.TemporaryDirectory() as cache:  # so that the training images' features are computed once
+            generated = of(_Rgb(images, torch.arange(len(images))), cache)
+            real = of(_Rgb(held_out.dataset.images, held_out.indices), cache)
+    except (URLError, ConnectionError, TimeoutError) as error:
+        raise _cannot_download(error) from error
+    except RuntimeError as error:
+        if "loading state_dict" not in str(error):
+            raise
+        raise _no_weights(weights) from error
+    return InceptionScores(
+        features=f"inception-v3 of torch-fidelity {metadata.version('torch-fidelity')}",
+        resized=RESIZED,
+        training=training.name,
+        training_count=len(training),
+        held_out=held_out.name,
+        generated_count=len(images),
+        real_count=len(held_out),
+        generated=generated,
+        real=real,
+    )
+
+
+class _Rgb(torch.utils.data.Dataset):
+    """Images as torch-fidelity takes them: (3, H, W) uint8; grey becomes three equal channels, alpha is left out."""
+
+    def __init__(self, images: Tensor, indices: Tensor) -> None:
+        self.images, self.indices = images, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, number: int) -> Tensor:
+        image = self.images[self.indices[number]]  # (C, H, W)
+        return image.expand(3, -1, -1) if len(image) == 1 else image[:3]
+
+
+def _named(found: dict[str, Any], metrics: Sequence[str]) -> dict[str, float]:
+    numbers = {}
+    for name in metrics:
+        mean, deviation = KEYS[name]
+        numbers[name] = float(found[mean])
+        if deviation is not None:
+            numbers[f"{name}_std"] = float(found[deviation])
+    return numbers
+
+
+def _no_weights(path: Path | None) -> WganError:
+    return WganError(
+        f"{path or 'what was downloaded'} does not hold the weights of Inception-v3 as torch-fidelity has them",
+        "give the file weights-inception-2015-12-05-6726825d.pth with --feature-weights",
+    )
+
+
+def _cannot_download(error: OSError) -> WganError:
+    reason = getattr(error, "reason", None) or why_file_failed(error)
+    return WganError(
+        f"cannot have the weights of Inception-v3: {reason}",
+        "download weights-inception-2015-12-05-6726825d.pth of torch-fidelity where there is a network, and give it "
+        "with --feature-weights FILE; wgan's own metrics need no download",
+        ExitStatus.FAILED,
+    )
