@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import resource
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
+from small_disk import largest_file
 
 from wgan_cli.runs.checkpoint import FORMAT, VERSION, load_checkpoint
 from wgan_cli.runs.run_dir import RunDir
@@ -195,17 +194,6 @@ def test_a_dry_run_checks_the_run_folder_too(wgan, place):
 def test_a_recipe_that_differs_is_refused_before_data_is_downloaded(wgan, place):
     result = wgan("train", "--resume", "run", "--recipe", "mnist_mlp", "--data-root", "no_data")
     assert "downloading" not in result.stderr
-
-
-@contextmanager
-def largest_file(size: int):
-    """What a full disk does, for one process: no file grows past this many bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def no_litter(folder: Path) -> bool:

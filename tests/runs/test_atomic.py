@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 import torch
+from small_disk import largest_file
 
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.runs.atomic import append_whole, write_atomically, write_text, writing
@@ -86,17 +84,6 @@ def test_text_is_utf8(tmp_path):
 def test_writing_lets_other_errors_through(tmp_path):
     with pytest.raises(ZeroDivisionError), writing(tmp_path):
         1 / 0  # noqa: B018
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """What a full disk does, for one process: no file grows past this many bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_appending_adds_all_or_nothing(tmp_path):
