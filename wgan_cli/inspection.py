@@ -13,6 +13,7 @@ from torch import nn
 from wgan_cli.errors import WganError
 from wgan_cli.memory import free_memory
 from wgan_cli.networks import build_network
+from wgan_cli.networks.conditioning import LabelledLatent, LabelPlane
 from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
@@ -207,11 +208,12 @@ def _networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tupl
             "generator": torch.empty(1, recipe.model.latent_dim),
             "critic": torch.empty(1, image.channels, image.size, image.size),
         }
-    return tuple(_network(role, network, inputs[role]) for role, network in built.items())
+        label = torch.zeros(1, dtype=torch.int64) if recipe.model.conditional else None
+    return tuple(_network(role, network, inputs[role], label) for role, network in built.items())
 
 
 @torch.no_grad()
-def _network(role: str, network: nn.Module, example: torch.Tensor) -> NetworkFacts:
+def _network(role: str, network: nn.Module, example: torch.Tensor, label: torch.Tensor | None) -> NetworkFacts:
     layers: list[LayerFacts] = []
 
     def note(name: str, module: nn.Module):
@@ -222,9 +224,9 @@ def _network(role: str, network: nn.Module, example: torch.Tensor) -> NetworkFac
         return hook
 
     for name, module in network.named_modules():
-        if not any(module.children()):
+        if not any(module.children()) and not isinstance(module, LabelledLatent | LabelPlane):
             module.register_forward_hook(note(name, module))
-    network(example)
+    network(example, label)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     # An activation function's output takes the place of its layer's, so a layer and its function count once.
     activations = example.numel() + sum(torch.Size(layer.output).numel() for layer in layers if layer.parameters)
