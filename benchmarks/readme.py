@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,9 @@ BEGIN, END = "<!-- speed: written by benchmarks/readme.py -->", "<!-- end of spe
 MOST_GROUPS = 3  # of an anatomy, in a table's row
 
 
-def table(headings: str, rows: Iterable[Iterable[str]], words: int = 1) -> str:
-    """A Markdown table. headings: separated by commas; the first `words` columns hold words, the others numbers."""
-    names = [name.strip() for name in headings.split(",")]
+def table(headings: str | Sequence[str], rows: Iterable[Iterable[str]], words: int = 1) -> str:
+    """A Markdown table. headings: as a text, separated by commas; the first `words` columns hold words, not numbers."""
+    names = [name.strip() for name in headings.split(",")] if isinstance(headings, str) else list(headings)
     marks = ["---"] * words + ["---:"] * (len(names) - words)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (names, marks, *rows))
 

@@ -1,0 +1,92 @@
+"""A budget of time as a number of steps, what training for so many gives, and how good that is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import common
+import torch
+from torch import nn
+
+from wgan_cli.data import ImageSet
+from wgan_cli.evaluation.evaluate import Reference, evaluate_generator
+from wgan_cli.recipe import Recipe
+from wgan_cli.training.guard import find_illness
+from wgan_cli.training.optim import set_learning_rates
+from wgan_cli.training.state import TrainingState, prepare
+
+ENDLESS = 10**9  # steps, so that no learning rate falls while the clock runs
+LOOK_EVERY = 200  # steps, for numbers that are none
+#: Settings, by section and key, that change what a step computes and not how long it takes.
+FREE = (
+    *((None, key) for key in ("name", "optim", "ema_decay", "seed", "steps", "epochs")),
+    *((None, key) for key in ("log_every", "sample_every", "sample_grid", "save_every", "eval_every")),
+    *(("model", "init"), ("objective", "gp_weight")),
+)
+KEPT = ("distance", "real_distance", "precision", "recall", "coverage", "class_entropy")
+
+
+def milliseconds_per_step(
+    recipes: Sequence[Recipe], dataset: ImageSet, device: torch.device, rounds: int = 10, seconds: float = 0.3
+) -> list[float]:
+    """How long a step of each recipe takes, timed in turns; the least of all turns, for noise only adds.
+
+    Recipes that differ in numbers alone cost the same, and are timed as one.
+    """
+    alike: dict[str, list[int]] = {}
+    for index, recipe in enumerate(recipes):
+        alike.setdefault(_cost(recipe), []).append(index)
+    firsts = [recipes[indices[0]] for indices in alike.values()]
+    runs = [_steps_of(prepare(_timed(recipe), dataset, device, trials=False)) for recipe in firsts]
+    for run in runs:  # first calls choose kernels and take memory
+        common.steps_per_second(run, seconds, device)
+    least = [float("inf")] * len(runs)
+    for index in common.in_turns(range(len(runs)), rounds):
+        least[index] = min(least[index], 1000 / common.steps_per_second(runs[index], seconds, device))
+    found = {index: ms for indices, ms in zip(alike.values(), least, strict=True) for index in indices}
+    return [common.four_digits(found[index]) for index in range(len(recipes))]
+
+
+def _cost(recipe: Recipe) -> str:
+    """Equal for recipes whose steps run the same kernels."""
+    values = recipe.as_dict()
+    for section, key in FREE:
+        (values[section] if section else values).pop(key, None)
+    return json.dumps(values, sort_keys=True)
+
+
+def _timed(recipe: Recipe) -> Recipe:
+    return recipe.replaced(steps=ENDLESS, epochs=None, engine="eager", threads=torch.get_num_threads())
+
+
+def _steps_of(state: TrainingState) -> Callable[[], None]:
+    def run() -> None:
+        set_learning_rates(state.recipe, state.optimizers, state.step)
+        state.iterate(state.step)
+        state.step += 1
+
+    return run
+
+
+def trained(recipe: Recipe, dataset: ImageSet, device: torch.device) -> nn.Module | None:
+    """The averaged generator after all of a recipe's steps; None where the numbers diverged. Writes no file."""
+    recipe = recipe.replaced(engine="eager", threads=torch.get_num_threads())
+    state = prepare(recipe, dataset, device, trials=False)
+    run = _steps_of(state)
+    while state.step < recipe.steps:
+        run()
+        if state.step % LOOK_EVERY == 0 or state.step == recipe.steps:
+            sums = state.iteration.terms.state_dict()["sums"]
+            if find_illness(sums, state.networks, state.optimizers):
+                return None
+    return state.average.network
+
+
+def figures(generator: nn.Module, recipe: Recipe, step: int, reference: Reference) -> dict[str, Any]:
+    """What a result keeps of a generator's evaluation, to four digits, and in which features."""
+    evaluation = evaluate_generator(generator, recipe, step, reference)
+    record = evaluation.record()
+    measured = {name: common.four_digits(record[name]) for name in KEPT if name in record}
+    return {**measured, "images": reference.count, "features": evaluation.features}

@@ -1,0 +1,75 @@
+"""The results of search.py as docs/search.md: for each recipe and budget a table of the settings that differ."""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from readme import paragraph, table
+
+DOC = Path(__file__).parents[1] / "docs" / "search.md"
+TOP = """# Which settings are good after so many minutes?
+
+Written by `python benchmarks/search.py --table` from all that search.py measured. Minutes are those of the training
+steps alone on the machine that has the given milliseconds a step; each candidate trained for as many steps as fit into
+them, with its own decay over those steps. The distance is Frechet's, in the features of `wgan evaluate`; beside it
+stands that of as many real images that training did not see. Best first; settings that do not differ stand above.
+"""
+FIGURES = ("distance", "class_entropy", "recall", "steps", "ms_per_step")
+HEADINGS = ("distance", "entropy", "recall", "steps", "ms a step")
+
+
+def document(runs: list[dict[str, Any]]) -> str:
+    """All runs as Markdown, in one section for each recipe and budget."""
+
+    def key(run: dict[str, Any]) -> tuple[str, float, int]:
+        return run["recipe"], run["minutes"], run["images"]
+
+    sections = [_section(name, list(group)) for name, group in groupby(sorted(runs, key=key), key=key)]
+    return "\n\n".join([TOP.strip(), *sections]) + "\n"
+
+
+def _section(name: tuple[str, float, int], runs: list[dict[str, Any]]) -> str:
+    recipe, minutes, images = name
+    runs = sorted(runs, key=lambda run: run.get("distance", float("inf")))
+    keys = list(dict.fromkeys(key for run in runs for key in run["chosen"]))
+    differ = [key for key in keys if len({_cell(run["chosen"].get(key)) for run in runs}) > 1]
+    same = ", ".join(f"`{key}` {_cell(runs[0]['chosen'][key])}" for key in keys if key not in differ)
+    rows = [[*_figures(run), *(_cell(run["chosen"].get(key)) for key in differ)] for run in runs]
+    headings = [*HEADINGS, *(f"`{key}`" for key in differ)]
+    real = next((run["real_distance"] for run in runs if "distance" in run), float("nan"))
+    parts = [
+        f"## {recipe}, {minutes:g} minutes",
+        paragraph(f"{images:,} images; {images:,} real ones are at {real:.3g}. {_where(runs)}"),
+        *([paragraph(f"All with {same}.")] if len(runs) > 1 else [paragraph(f"With {same}.")]),
+        table(headings, rows, words=0),
+    ]
+    return "\n\n".join(parts)
+
+
+def _figures(run: dict[str, Any]) -> list[str]:
+    if "distance" not in run:
+        return ["diverged", "", "", f"{run['steps']:,}", f"{run['ms_per_step']:.1f}"]
+    values = [run.get(name) for name in FIGURES]
+    forms = (".3g", ".3f", ".2f", ",", ".1f")
+    return ["" if value is None else f"{value:{form}}" for value, form in zip(values, forms, strict=True)]
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _where(runs: list[dict[str, Any]]) -> str:
+    machines = dict.fromkeys(
+        f"{run['machine']['device_name']} (trained with {run['machine']['threads']} threads), "
+        f"torch {run['versions']['torch']}, {run['date'][:10]}"
+        for run in runs
+    )
+    return f"{'; '.join(machines)}."
+
+
+def write(runs: list[dict[str, Any]], path: Path = DOC) -> None:
+    """Write the document."""
+    path.write_text(document(runs), encoding="utf-8")
