@@ -85,8 +85,13 @@ def trained(recipe: Recipe, dataset: ImageSet, device: torch.device) -> nn.Modul
 
 
 def figures(generator: nn.Module, recipe: Recipe, step: int, reference: Reference) -> dict[str, Any]:
-    """What a result keeps of a generator's evaluation, to four digits, and in which features."""
+    """What a result keeps of a generator's evaluation, to four digits, and in which features.
+
+    rarest: the share of the class that is seen least.
+    """
     evaluation = evaluate_generator(generator, recipe, step, reference)
-    record = evaluation.record()
+    record, classes = evaluation.record(), evaluation.generated.classes
     measured = {name: common.four_digits(record[name]) for name in KEPT if name in record}
+    if classes:
+        measured["rarest"] = common.four_digits(min(classes.shares))
     return {**measured, "images": reference.count, "features": evaluation.features}

@@ -18,7 +18,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -43,13 +43,18 @@ WATCHING = ("log_every", "sample_every", "sample_grid", "save_every", "eval_ever
 
 @dataclass(frozen=True)
 class Candidate:
-    """A recipe with settings put over it, and what its steps took."""
+    """A recipe, by its name or file, with settings put over it, and what its steps took."""
 
-    name: str
+    origin: str
     settings: tuple[str, ...]
     recipe: Recipe
     ms_here: float = 0.0
     ms_per_step: float = 0.0  # on the machine that the minutes are of
+
+    @property
+    def name(self) -> str:
+        """Of the recipe."""
+        return Path(self.origin).stem
 
     def steps(self, minutes: float) -> int:
         """As many as fit into the minutes."""
@@ -115,7 +120,7 @@ def candidates_of(what: str, vary: list[str], settings: list[str]) -> list[Candi
 
 
 def _candidate(name: str, settings: list[str]) -> Candidate:
-    return Candidate(Path(name).stem, tuple(settings), load_recipe(name, [*settings, "steps=1"]))
+    return Candidate(name, tuple(settings), load_recipe(name, [*settings, "steps=1"]))
 
 
 def _as_settings(values: Any) -> list[str]:
@@ -141,11 +146,11 @@ def with_times(
     Args:
         base_ms: what a step of the unchanged recipe takes on the machine that the minutes are of; default this one.
     """
-    base = _candidate(candidates[0].name, [])
+    base = _candidate(candidates[0].origin, [])
     first, *here = milliseconds_per_step([base.recipe, *(each.recipe for each in candidates)], dataset, device)
     factor = base_ms / first if base_ms else 1.0
     return [
-        Candidate(each.name, each.settings, each.recipe, ms, common.four_digits(factor * ms))
+        replace(each, ms_here=ms, ms_per_step=common.four_digits(factor * ms))
         for each, ms in zip(candidates, here, strict=True)
     ]
 
@@ -234,8 +239,8 @@ def main() -> None:
         rungs = [share * arguments.minutes for share in arguments.rungs or (0.25, 0.5, 1.0)]
         every = candidates_of(arguments.what, arguments.vary, arguments.set)
         try:
-            for name in dict.fromkeys(candidate.name for candidate in every):
-                own = [candidate for candidate in every if candidate.name == name]
+            for origin in dict.fromkeys(candidate.origin for candidate in every):
+                own = [candidate for candidate in every if candidate.origin == origin]
                 halve(own, rungs, arguments.keep, arguments, results)
         except KeyboardInterrupt:
             print(f"stopped; {arguments.out} keeps what was measured", file=sys.stderr)

@@ -41,7 +41,7 @@ def _section(name: tuple[str, float, int], runs: list[dict[str, Any]]) -> str:
     headings = [*HEADINGS, *(f"`{key}`" for key in differ)]
     real = next((run["real_distance"] for run in runs if "distance" in run), float("nan"))
     parts = [
-        f"## {recipe}, {minutes:g} minutes",
+        f"## {recipe}, {minutes:g} minute{'s' * (minutes != 1)}",
         paragraph(f"{images:,} images; {images:,} real ones are at {real:.3g}. {_where(runs)}"),
         *([paragraph(f"All with {same}.")] if len(runs) > 1 else [paragraph(f"With {same}.")]),
         table(headings, rows, words=0),

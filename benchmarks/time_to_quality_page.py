@@ -1,0 +1,116 @@
+"""The results of time_to_quality.py: how they are kept, and docs/time_to_quality.md with its plot made from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from common import count, four_digits
+from readme import paragraph, table, where
+
+DOC = Path(__file__).parents[1] / "docs" / "time_to_quality.md"
+TOP = "# How good are the images after so many minutes?\n\nWritten by `python benchmarks/time_to_quality.py --page`."
+COUNTED = (
+    "Distance is Frechet's, in the features of `wgan evaluate`, and entropy that of the shares of the ten classes, 1 "
+    "if all are equal; the share of the rarest class stands beside it. Ours: each row is a `wgan train` of its own, "
+    "with as many steps as were planned for the minutes, and the seconds are a stopwatch's around the whole process: "
+    "start, data, trials, training, grids and checkpoints. The textbook's rows are of one run whose learning rates "
+    "stay as they are; its seconds are those of the loop and its loader alone, without start, data and evaluation. "
+    "Its loop is benchmarks/textbook.py: per-image transforms, the loss of Algorithm 1 as scripts write it, float32."
+)
+# Told apart without colour: by the marker, the line and how dark they are.
+STYLES = (("o", "-", "0.0"), ("s", "--", "0.0"), ("^", "-", "0.5"), ("D", "--", "0.5"), ("v", ":", "0.2"))
+Contestants = dict[str, dict[str, Any]]
+
+
+class Results:
+    """What each contestant gave, in a JSON file that is whole after each point."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.contestants: Contestants = {}
+        if file.exists():
+            self.contestants = json.loads(file.read_text(encoding="utf-8"))["contestants"]
+
+    def complete(self, name: str, minutes: Sequence[float]) -> bool:
+        """Whether a contestant has all points that are asked for."""
+        points = self.contestants.get(name, {}).get("points", [])
+        return set(minutes) <= {point["minutes"] for point in points}
+
+    def write(self) -> None:
+        """Write all down."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.write_text(json.dumps({"contestants": self.contestants}, indent=1) + "\n", encoding="utf-8")
+
+
+class Keep:
+    """Takes a contestant's points, one after another, into the results, in the place of those of an earlier run."""
+
+    def __init__(self, name: str, facts: dict[str, Any], results: Results, say: Callable[[dict], None]) -> None:
+        self.own = {**facts, "points": []}
+        results.contestants[name] = self.own
+        self.results, self.say = results, say
+
+    def __call__(self, minutes: float, seconds: float, steps: int, figures: dict[str, Any]) -> None:
+        point = {"minutes": minutes, "seconds": four_digits(seconds), "steps": steps, **figures}
+        self.own["points"].append(point)
+        self.results.write()
+        self.say(point)
+
+    def finish(self, cores: float | None) -> None:
+        """Say how many cores others used at the end."""
+        self.own["cores_used_by_others"].append(cores)
+        self.results.write()
+
+
+def document(contestants: Contestants) -> str:
+    """All points as Markdown."""
+    rows, told = [], []
+    for name, own in contestants.items():
+        told.append(paragraph(f"- {name}: {own['what']}. On {where(own)}", indent="  "))
+        rows += [[name, *_cells(point)] for point in own["points"]]
+    headings = "what, minutes, seconds, steps, distance, real images, entropy, rarest, recall"
+    images = sorted({point["images"] for own in contestants.values() for point in own["points"]})
+    floor = f"Scored by {' or '.join(count(each, 'image') for each in images)}, and as many real ones that no run saw."
+    picture = f"![Distance against time, for each]({DOC.stem}.png)"
+    return "\n\n".join([TOP, picture, table(headings, rows), paragraph(f"{floor} {COUNTED}"), "\n".join(told)]) + "\n"
+
+
+def _cells(point: dict[str, Any]) -> list[str]:
+    names = ("minutes", "seconds", "steps", "distance", "real_distance", "class_entropy", "rarest", "recall")
+    forms = ("g", ".1f", ",", ".3g", ".3g", ".3f", ".0%", ".2f")
+    return [f"{point[name]:{form}}" if name in point else "" for name, form in zip(names, forms, strict=True)]
+
+
+def draw(contestants: Contestants, path: Path) -> None:
+    """Draw distance against seconds, both by factors, with the real images' distance below."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 5), layout="constrained")
+    axes = figure.subplots()
+    for index, (name, own) in enumerate(contestants.items()):
+        marker, line, color = STYLES[index % len(STYLES)]
+        points = sorted(own["points"], key=lambda point: point["seconds"])
+        minutes, distances = [p["seconds"] / 60 for p in points], [p["distance"] for p in points]
+        axes.plot(minutes, distances, label=name, marker=marker, linestyle=line, color=color)
+    floor = min(point["real_distance"] for own in contestants.values() for point in own["points"])
+    axes.axhline(floor, color="0.3", linestyle=(0, (1, 3)), label="real images that no run saw")
+    axes.set(xscale="log", yscale="log", xlabel="minutes", ylabel="Frechet distance")
+    ticks = sorted({point["minutes"] for own in contestants.values() for point in own["points"]})
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    own = next(iter(contestants.values()))
+    figure.supxlabel(where(own), fontsize=8, color="0.3")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, format="png", dpi=110)
+
+
+def write(contestants: Contestants, path: Path = DOC) -> None:
+    """Write the page, and the plot beside it."""
+    draw(contestants, path.with_suffix(".png"))
+    path.write_text(document(contestants), encoding="utf-8")
