@@ -29,7 +29,7 @@ VARIANTS: dict[str, list[tuple[dict, dict, dict]]] = {
         ({}, {}, {}),
         ({"kernel": 3, "norm": "layer"}, {"activation": "gelu"}, {"activation": "leaky_relu"}),
         ({"kernel": 4, "norm": "instance"}, {"activation": "leaky_relu"}, {"activation": "tanh"}),
-        ({"activation": "silu"}, {"kernel": 2, "norm": "none"}, {"kernel": 6}),
+        ({"activation": "silu"}, {"kernel": 2, "norm": "none"}, {"kernel": 6, "dense": [12, 10]}),
     ],
 }
 CASES = [

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from wgan_cli.networks.conditioning import ConditionalCritic, Judgement, LabelledLatent, LabelPlane
 from wgan_cli.networks.convolution import Doubling, FromVector, Halving, ToVector
-from wgan_cli.networks.layers import activation, hidden, norm
+from wgan_cli.networks.layers import activation, hidden, hidden_layers, norm
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import DcganSettings
 
@@ -40,7 +40,7 @@ class Generator(nn.Module):
 
 
 class Critic(ConditionalCritic):
-    """An image through halving convolutions and a fully connected layer to one score: no sigmoid."""
+    """An image through halving convolutions and fully connected layers to one score: no sigmoid."""
 
     def __init__(self, settings: DcganSettings, image: ImageShape) -> None:
         super().__init__()
@@ -51,10 +51,19 @@ class Critic(ConditionalCritic):
             *(m for a, b in pairwise(widths) for m in hidden(own, Halving(a, b, own.kernel), b, spatial=True))
         )
         side = image.size // 2 ** len(own.channels)
-        self.end(settings, image, lambda outputs: ToVector((own.channels[-1], side, side), outputs))
+        features = (own.channels[-1], side, side)
+        self.dense = nn.Sequential()
+        if own.dense:
+            first, last = own.dense[0], own.dense[-1]
+            self.dense.extend(hidden(own, ToVector(features, first), first, spatial=False))
+            self.dense.extend(hidden_layers(own, own.dense))
+            self.end(settings, image, lambda outputs: nn.Linear(last, outputs))
+        else:
+            self.end(settings, image, lambda outputs: ToVector(features, outputs))
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor, labels: Tensor | None = None, classify: bool = False) -> Judgement:
         """images (N, C, H, W) -> scores (N,); with `classify` also logits of the classes (N, num_classes)."""
         x = self.down(self.enter(images, labels))  # (N, channels[-1], H/2^k, W/2^k) for k stages
+        x = self.dense(x)  # (N, dense[-1]), or as it was
         return self.judge(x, labels, classify)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -103,6 +105,12 @@ def norm(name: Norm, features: int, spatial: bool) -> list[nn.Module]:
 def hidden(settings: LayerSettings, layer: nn.Module, features: int, spatial: bool) -> list[nn.Module]:
     """A layer with the normalisation and activation that the settings ask for."""
     return [layer, *norm(settings.norm, features, spatial), activation(settings.activation, settings.slope)]
+
+
+def hidden_layers(settings: LayerSettings, widths: Sequence[int]) -> nn.Sequential:
+    """Fully connected hidden layers between vectors of these widths: empty for a single one."""
+    layers = [hidden(settings, nn.Linear(a, b), b, spatial=False) for a, b in pairwise(widths)]
+    return nn.Sequential(*(module for layer in layers for module in layer))
 
 
 def _fan_in(module: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:

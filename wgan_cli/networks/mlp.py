@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from torch import Tensor, nn
 
 from wgan_cli.networks.conditioning import ConditionalCritic, Judgement, LabelledLatent, LabelPlane
-from wgan_cli.networks.layers import hidden
+from wgan_cli.networks.layers import hidden_layers
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.model_settings import LayerSettings, MlpSettings
-
-
-def _hidden_layers(settings: LayerSettings, widths: tuple[int, ...]) -> nn.Sequential:
-    return nn.Sequential(
-        *(
-            module
-            for fan_in, width in pairwise(widths)
-            for module in hidden(settings, nn.Linear(fan_in, width), width, spatial=False)
-        )
-    )
+from wgan_cli.recipe.model_settings import MlpSettings
 
 
 class Generator(nn.Module):
@@ -30,7 +18,7 @@ class Generator(nn.Module):
         own = settings.generator
         self.image = image
         self.enter = LabelledLatent(settings, image)
-        self.body = _hidden_layers(own, (self.enter.width, *own.widths))
+        self.body = hidden_layers(own, (self.enter.width, *own.widths))
         self.to_image = nn.Linear(own.widths[-1], image.pixels)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -47,7 +35,7 @@ class Critic(ConditionalCritic):
         super().__init__()
         own = settings.critic
         self.enter = LabelPlane(settings, image)
-        self.body = _hidden_layers(own, (self.enter.channels * image.size**2, *own.widths))
+        self.body = hidden_layers(own, (self.enter.channels * image.size**2, *own.widths))
         self.end(settings, image, lambda outputs: nn.Linear(own.widths[-1], outputs))
 
     def forward(self, images: Tensor, labels: Tensor | None = None, classify: bool = False) -> Judgement:

@@ -74,6 +74,7 @@ class DcganCriticSettings(LayerSettings):
         (32, 64), min_length=1, max_length=5, description="channels after each halving of the size, first to last"
     )
     kernel: int = Field(5, ge=2, le=9, description="of the convolutions, in pixels")
+    dense: tuple[Width, ...] = Field((), max_length=8, description="widths of fully connected hidden layers after them")
 
 
 class DcganSettings(FamilySettings):
