@@ -51,7 +51,7 @@ def test_real_images_score_as_the_floor(reference, unseen):
 
 def test_a_trained_generator_lies_between_noise_and_real_images(reference, tiny_run):
     generator, checkpoint = load_generator(tiny_run.path, CPU)
-    found = evaluate_generator(generator, checkpoint.recipe.model.latent_dim, checkpoint.step, reference)
+    found = evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference)
     assert found.generated.distance > 5 * found.floor.distance
     assert found.generated.coverage < 0.5 * found.floor.coverage
 
@@ -111,11 +111,15 @@ def test_pairs_show_the_copies_first(reference, tmp_path):
 def test_the_same_seed_gives_the_same_scores_and_training_notices_nothing(reference, tiny_run):
     generator, checkpoint = load_generator(tiny_run.path, CPU)
     state = torch.get_rng_state()
-    one, again = (evaluate_generator(generator, 16, checkpoint.step, reference, seed=3) for _ in range(2))
+    one, again = (
+        evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference, seed=3) for _ in range(2)
+    )
     assert torch.equal(torch.get_rng_state(), state)
     assert one == again
-    assert evaluate_generator(generator, 16, checkpoint.step, reference, seed=4).generated != one.generated
-    assert generated_images(generator, 16, 70).shape == (70, 1, 28, 28)
+    assert (
+        evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference, seed=4).generated != one.generated
+    )
+    assert generated_images(generator, checkpoint.recipe, checkpoint.image, 70).shape == (70, 1, 28, 28)
 
 
 def test_the_line_and_the_record(reference, unseen):

@@ -64,6 +64,18 @@ def test_the_papers_critic_by_its_parameters():
     assert [parameters(each) for each in (critic.first, *critic.blocks)] == [first, halving, keeping, keeping]
 
 
+def test_classes_add_gains_biases_and_a_classifier():
+    """Each norm of a block holds a gain and a bias for every class; the last norm, outside of blocks, none by class."""
+    generators, critics = (
+        [parameters(built(role, load_recipe(name), CIFAR)) for name in ("cifar10_resnet", "cifar10_resnet_ac")]
+        for role in ROLES
+    )
+    assert generators[1] - generators[0] == 3 * 2 * (10 - 1) * 2 * 128
+    assert critics[1] - critics[0] == (128 + 1) * 10
+    assert load_recipe("cifar10_resnet_ac").objective.class_weight == 1.0
+    assert load_recipe("cifar10_resnet_ac").objective.generator_class_weight == 0.1
+
+
 def test_layer_norm_comes_before_every_activation_of_the_critics_later_blocks():
     plain, normalised = (built("critic", recipe_of(critic={"norm": norm}), CIFAR) for norm in ("none", "layer"))
     assert parameters(normalised) - parameters(plain) == 3 * 2 * 2 * 128
@@ -207,9 +219,14 @@ def test_first_weights_are_as_wide_as_the_authors():
     ("size", "generator", "critic", "message"),
     [
         (28, {"channels": [4, 4, 4, 4]}, {}, "`model.generator.channels` has 3 doublings, but 28 halves 2 times"),
-        (28, {"channels": [4]}, {"halvings": 3}, "`model.critic.halvings` is 3, but 28 halves 2 times"),
+        (28, {"channels": [4, 4]}, {"halvings": 3}, "`model.critic.halvings` is 3, but 28 halves 2 times"),
         (8, {"channels": [4] * 4, "norm": "instance"}, {}, "`model.generator.channels` has so many values that inst"),
-        (8, {"channels": [4]}, {"halvings": 3, "norm": "instance"}, "`model.critic.halvings` is 3, so many that inst"),
+        (
+            8,
+            {"channels": [4, 4]},
+            {"halvings": 3, "norm": "instance"},
+            "`model.critic.halvings` is 3, so many that inst",
+        ),
     ],
 )
 def test_blocks_that_a_size_does_not_take_are_refused(size, generator, critic, message):

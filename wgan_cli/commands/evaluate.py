@@ -63,7 +63,7 @@ def evaluate(
         check_inception(feature_weights)
     where, root = resolve_device(device), data_root or default_data_root()
     generator, checkpoint = load_generator(what, where)
-    settings, latent_dim = checkpoint.recipe.data, checkpoint.recipe.model.latent_dim
+    recipe, settings = checkpoint.recipe, checkpoint.recipe.data
     dataset = _training_images(checkpoint, what, root)
     result = {"checkpoint": str(what), "recipe": checkpoint.recipe.name, "step": checkpoint.step, "seed": seed}
     title = f"{what}: step {checkpoint.step:,} of {checkpoint.recipe.name}, seed {seed}"
@@ -72,7 +72,7 @@ def evaluate(
         reference = make_reference(settings, root, where, say, count, dataset)
         if metrics is not None:
             _check_classes(own, reference.features)
-        images = generated_images(generator, latent_dim, reference.count, seed, batch)
+        images = generated_images(generator, recipe, checkpoint.image, reference.count, seed, batch)
         found = evaluate_images(images, checkpoint.step, reference)
         result |= as_dict(found, own)
         if not as_json:
@@ -81,7 +81,7 @@ def evaluate(
             written = save_pairs(images, reference, pairs)
             say(f"the {written} images nearest to training images, each left of it: {pairs}")
     if inception:
-        images = generated_images(generator, latent_dim, count or COUNT, seed, batch)
+        images = generated_images(generator, recipe, checkpoint.image, count or COUNT, seed, batch)
         real = real_images(settings, root, say, dataset)
         scores = measure_inception(images, real.training, real.held_out, inception, feature_weights, where)
         result["inception"] = asdict(scores)

@@ -15,7 +15,8 @@ from wgan_cli.evaluation.features import BATCH, Features, make_features
 from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
 from wgan_cli.evaluation.real import RealImages, Selection, real_images
 from wgan_cli.evaluation.scores import Classes, Manifold, classes, fit, manifold, nearest
-from wgan_cli.outputs.sampling import generate, sample_latents
+from wgan_cli.outputs.sampling import generate, labels_in_turn, sample_latents
+from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.data_settings import DataSettings
 
 MOST_IMAGES = 10_000  # generated, unless asked for more
@@ -134,21 +135,23 @@ def make_reference(
 
 
 def evaluate_generator(
-    generator: nn.Module, latent_dim: int, step: int, reference: Reference, seed: int = 0, batch_size: int = 64
+    generator: nn.Module, recipe: Recipe, step: int, reference: Reference, seed: int = 0, batch_size: int = 64
 ) -> Evaluation:
     """Measure a generator in evaluation mode: images 0, 1... of a seed, the same each time.
 
     Draws no random number of torch, so that training goes on as if nothing had been measured.
     """
-    images = generated_images(generator, latent_dim, reference.count, seed, batch_size)
+    shape = reference.real.training.dataset.shape
+    images = generated_images(generator, recipe, shape, reference.count, seed, batch_size)
     return evaluate_images(images, step, reference)
 
 
 def generated_images(
-    generator: nn.Module, latent_dim: int, count: int, seed: int = 0, batch_size: int = 64
-) -> Tensor:  # fmt: skip
-    """Images 0..count-1 of a seed: (count, C, H, W) uint8 on the CPU."""
-    return torch.cat(list(generate(generator, sample_latents(latent_dim, count, seed), batch_size)))
+    generator: nn.Module, recipe: Recipe, image: ImageShape, count: int, seed: int = 0, batch_size: int = 64
+) -> Tensor:
+    """Images 0..count-1 of a seed, of all classes in turn: (count, C, H, W) uint8 on the CPU."""
+    z, labels = sample_latents(recipe.model.latent_dim, count, seed), labels_in_turn(recipe, image, count)
+    return torch.cat(list(generate(generator, z, batch_size, labels)))
 
 
 def evaluate_images(images: Tensor, step: int, reference: Reference) -> Evaluation:

@@ -118,7 +118,7 @@ def initialise(network: nn.Module, init: Init) -> nn.Module:
 
     normal: N(0, 0.02), and N(1, 0.02) for batch norm's (Radford et al. 2016). he: U(-b, b) with b = sqrt(6 / fan_in)
     (He et al. 2015). glorot: b = gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010), the gain 1 but where a
-    layer has another as its attribute `gain`. torch: the framework's own. Biases are zero but for `torch`.
+    layer carries another as `init_gain`. torch: the framework's own. Biases are zero but for `torch`.
     """
     if init == "torch" or next(network.parameters()).is_meta:  # which holds shapes alone, and drawing takes a second
         return network
@@ -127,7 +127,7 @@ def initialise(network: nn.Module, init: Init) -> nn.Module:
             if init == "normal":
                 nn.init.normal_(module.weight, 0.0, 0.02)
             elif init == "glorot":
-                nn.init.xavier_uniform_(module.weight, getattr(module, "gain", 1.0))
+                nn.init.xavier_uniform_(module.weight, getattr(module, "init_gain", 1.0))
             else:
                 bound = math.sqrt(6 / _fan_in(module))
                 nn.init.uniform_(module.weight, -bound, bound)

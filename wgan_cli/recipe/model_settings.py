@@ -13,6 +13,7 @@ Norm = Literal["none", "batch", "instance", "layer"]
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "gelu", "tanh"]
 Init = Literal["normal", "he", "glorot", "torch"]
 INITS = "first weights: `normal` N(0, 0.02), `he` (He et al. 2015), `glorot` (Glorot and Bengio 2010), `torch`"
+Condition = Literal["embedding", "projection", "classifier"]
 
 
 class LayerSettings(Settings):
@@ -21,6 +22,25 @@ class LayerSettings(Settings):
     norm: Norm = Field("none", description="normalisation after each hidden layer")
     activation: Activation = Field("leaky_relu", description="after each hidden layer")
     slope: float = Field(0.2, ge=0.0, le=1.0, description="LeakyReLU's slope below zero")
+
+
+class FamilySettings(Settings):
+    """What every family of networks has: z, first weights, and whether and how they know of classes."""
+
+    latent_dim: int = Field(100, ge=1, le=4096, description="length of z")
+    init: Init = Field("normal", description=INITS)
+    conditional: bool = Field(False, description="learn the classes of the data, to sample the one asked for")
+    condition: Condition = Field("projection", description="how the critic learns of classes, if conditional")
+
+    def shows_critic(self, way: Condition) -> bool:
+        """Whether the critic learns of classes in this way."""
+        return self.conditional and self.condition == way
+
+
+class LabelledLatentSettings(FamilySettings):
+    """Of families whose generator is told the class beside z."""
+
+    label_dim: int = Field(32, ge=1, le=4096, description="length of a class's embedding beside z, if conditional")
 
 
 class MlpGeneratorSettings(LayerSettings):
@@ -34,11 +54,10 @@ class MlpCriticSettings(LayerSettings):
     widths: tuple[Width, ...] = Field((512, 256), min_length=1, max_length=32, description="hidden layers, in order")
 
 
-class MlpSettings(Settings):
+class MlpSettings(LabelledLatentSettings):
     """Fully connected networks on the flattened image (Goodfellow et al. 2014)."""
 
     name: Literal["mlp"] = "mlp"
-    latent_dim: int = Field(100, ge=1, le=4096, description="length of z")
     init: Init = Field("torch", description=INITS)
     generator: MlpGeneratorSettings = MlpGeneratorSettings()
     critic: MlpCriticSettings = MlpCriticSettings()
@@ -63,12 +82,10 @@ class DcganCriticSettings(LayerSettings):
     kernel: int = Field(5, ge=2, le=9, description="of the convolutions, in pixels")
 
 
-class DcganSettings(Settings):
+class DcganSettings(LabelledLatentSettings):
     """Strided convolutions (Radford et al. 2016)."""
 
     name: Literal["dcgan"] = "dcgan"
-    latent_dim: int = Field(100, ge=1, le=4096, description="length of z")
-    init: Init = Field("normal", description=INITS)
     generator: DcganGeneratorSettings = DcganGeneratorSettings()
     critic: DcganCriticSettings = DcganCriticSettings()
 
@@ -86,7 +103,7 @@ class DcganSettings(Settings):
 
 class ResnetGeneratorSettings(LayerSettings):
     channels: tuple[Width, ...] = Field(
-        (128, 128, 128, 128), min_length=1, max_length=6, description="channels at first and after each doubling"
+        (128, 128, 128, 128), min_length=2, max_length=6, description="channels at first and after each doubling"
     )
     norm: Norm = Field("batch", description="normalisation before each activation")
     activation: Activation = Field("relu", description="before each convolution of a block")
@@ -110,7 +127,7 @@ class ResnetCriticSettings(LayerSettings):
         return self
 
 
-class ResnetSettings(Settings):
+class ResnetSettings(FamilySettings):
     """Residual networks (Gulrajani et al. 2017, appendix F)."""
 
     name: Literal["resnet"] = "resnet"

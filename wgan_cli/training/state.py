@@ -142,7 +142,7 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: boo
         trials: whether to time what the recipe leaves open; else the usual choices are taken.
     Raises: WganError where recipe, data and device do not fit together.
     """
-    objective = build_objective(recipe.objective)
+    objective = build_objective(recipe)
     recipe = recipe.replaced(steps=_steps(recipe, objective, len(dataset)), epochs=None)
     image = dataset.shape
     check_memory(recipe, image, device)
@@ -151,12 +151,13 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: boo
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
     networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
     feed = make_feed(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
+    classes = image.num_classes if recipe.model.conditional else 0
 
     def make_step(recipe: Recipe, networks: dict[str, nn.Module]) -> TrainingStep:
         return TrainingStep(
             objective, networks, make_optimizers(recipe, networks), feed,
             ExponentialMovingAverage(networks["generator"], recipe.ema_decay),
-            Precision(recipe.amp, device, recipe.tf32), recipe.model.latent_dim,
+            Precision(recipe.amp, device, recipe.tf32), recipe.model.latent_dim, classes,
             make_augment(recipe.data.augment, image), with_diff_augment(networks, recipe.data.diff_augment),
         )  # fmt: skip
 
