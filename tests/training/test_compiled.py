@@ -76,7 +76,7 @@ def assert_equal_to_eager(fast: TrainingState, eager: TrainingState) -> None:
                 assert (ours[name] - gradient).norm() <= 1e-4 * gradient.norm() + 1e-6, name
 
 
-@pytest.mark.parametrize("family", ["mlp", "dcgan"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
 def test_traced_losses_equal_eagers(small, traced, family):
     state = small.state(family, **LAZY)
     compile_losses(state.iteration)

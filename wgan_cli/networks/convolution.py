@@ -52,29 +52,35 @@ class Doubling(nn.ConvTranspose2d):
         return image if self.bias is None else image + self.bias.to(image.dtype)[:, None, None]
 
 
-class Pooled(nn.Conv2d):
-    """A convolution of odd kernel and the mean of each 2x2 block of its outputs."""
+class Blurred(nn.Conv2d):
+    """A convolution of odd kernel that also changes the size, as one convolution by a blurred kernel of one more pixel.
+
+    The sums are those of both steps; the products are less than half as many.
+    """
 
     def __init__(self, fan_in: int, fan_out: int, kernel: int) -> None:
         super().__init__(fan_in, fan_out, kernel, padding=(kernel - 1) // 2)
+
+    def blurred(self) -> Tensor:
+        """The mean of the kernel at four places, each a pixel further: (fan_out, fan_in, k+1, k+1)."""
+        return F.avg_pool2d(F.pad(self.weight, (1, 1, 1, 1)), 2, stride=1)
+
+
+class Pooled(Blurred):
+    """A convolution and the mean of each 2x2 block of its outputs."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, fan_in, H, W) -> (N, fan_out, H/2, W/2)."""
-        # The same sums as one kernel of k+1 pixels and stride 2: less than half of the products.
-        kernel = _channels_last(_blurred(self.weight))  # (fan_out, fan_in, k+1, k+1)
-        return F.conv2d(x, kernel, self.bias, stride=2, padding=self.padding)
+        return F.conv2d(x, _channels_last(self.blurred()), self.bias, stride=2, padding=self.padding)
 
 
-class Enlarged(nn.Conv2d):
-    """Each pixel made a block of 2x2, and a convolution of odd kernel over them."""
-
-    def __init__(self, fan_in: int, fan_out: int, kernel: int) -> None:
-        super().__init__(fan_in, fan_out, kernel, padding=(kernel - 1) // 2)
+class Enlarged(Blurred):
+    """Each pixel made a block of 2x2, and a convolution over them."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, fan_in, H, W) -> (N, fan_out, 2H, 2W)."""
-        # The same sums as one transposed kernel of k+1 pixels: out[q] = sum_j x[j] * kernel[q - 2j + padding].
-        kernel = 4 * _blurred(self.weight).flip(2, 3).transpose(0, 1)  # (fan_in, fan_out, k+1, k+1)
+        # out[q] = sum_j x[j] * kernel[q - 2j + padding], a kernel that lies the other way round.
+        kernel = 4 * self.blurred().flip(2, 3).transpose(0, 1)  # (fan_in, fan_out, k+1, k+1)
         return F.conv_transpose2d(x, _channels_last(kernel), self.bias, stride=2, padding=self.padding)
 
 
@@ -108,11 +114,6 @@ def _split(weight: Tensor, taps: int) -> Tensor:
     """A kernel (A, B, k, k) by blocks of 2x2: (A, B, taps, 2, taps, 2), with zeros where k is odd."""
     more = 2 * taps - weight.shape[2]
     return F.pad(weight, (0, more, 0, more)).unflatten(3, (taps, 2)).unflatten(2, (taps, 2))
-
-
-def _blurred(weight: Tensor) -> Tensor:
-    """A kernel (A, B, k, k) averaged with itself moved by a pixel each way: (A, B, k+1, k+1)."""
-    return F.avg_pool2d(F.pad(weight, (1, 1, 1, 1)), 2, stride=1)
 
 
 def _channels_last(x: Tensor) -> Tensor:
