@@ -64,6 +64,17 @@ def test_the_papers_critic_by_its_parameters():
     assert [parameters(each) for each in (critic.first, *critic.blocks)] == [first, halving, keeping, keeping]
 
 
+def test_blocks_widen_where_the_authors_do():
+    """At the first convolution, but where a block halves at its last."""
+    generator, critic = (built(role, small(16), ImageShape(16, 3)) for role in ROLES)
+    up, first, down, same = generator.up[0], critic.first, critic.blocks[0], critic.blocks[1]
+    widths = {"up": (up, 6, 5, 5), "first": (first, 3, 4, 4), "down": (down, 4, 4, 5), "same": (same, 5, 6, 6)}
+    for name, (block, fan_in, middle, fan_out) in widths.items():
+        layers = [layer for layer in block.branch if isinstance(layer, nn.Conv2d)]
+        seen = [(layer.in_channels, layer.out_channels) for layer in layers]
+        assert seen == [(fan_in, middle), (middle, fan_out)], name
+
+
 def test_classes_add_gains_biases_and_a_classifier():
     """Each norm of a block holds a gain and a bias for every class; the last norm, outside of blocks, none by class."""
     generators, critics = (

@@ -48,8 +48,9 @@ class ConditionalNorm2d(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         """x (N, features, H, W), labels (N,) -> (N, features, H, W)."""
+        x = self.normalise(x)
         gain, bias = (table(labels).to(x.dtype)[:, :, None, None] for table in (self.gain, self.bias))
-        return torch.addcmul(bias, self.normalise(x), gain)  # (N, features, H, W)
+        return torch.addcmul(bias, x, gain)  # (N, features, H, W)
 
 
 class LabelPlane(nn.Module):
