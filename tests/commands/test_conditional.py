@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from wgan_cli.evaluation import classifier
 from wgan_cli.runs.run_dir import RunDir
 
 
@@ -96,3 +99,27 @@ def test_photos_without_classes_are_refused(wgan, tmp_path):
     refused = wgan("train", "--recipe", "folder_dcgan", *words, "--data-root", "cache", "--device", "cpu")
     assert refused.status == 2
     assert refused.error == "`model.conditional` is true, and the images of folder have no classes to learn"
+
+
+def test_what_the_images_are_good_for(wgan, conditional, features_root, monkeypatch):
+    monkeypatch.setattr(classifier, "MOST_IMAGES", 300)
+    words = ("evaluate", conditional.path, "--data-root", features_root, "--device", "cpu", "-n", 100)
+    shown = wgan(*words, "--metrics", "agreement,cas,augmentation", "--subset", 20)
+    assert shown.status == 0, shown.stderr
+    assert re.search(r"agreement +0\.\d+ +0\.9\d+", shown.stdout)
+    assert re.search(r"100 generated images +\d+\.\d% +\d \d+\.\d%", shown.stdout)
+    assert re.search(r"20 real images and 100 generated +\d+\.\d% \+- \d+\.\d%", shown.stdout)
+    assert shown.stdout.count("the generator learnt from them as well") == 3
+    assert re.search(r"generated images (help|do harm|make no difference) here", shown.stdout)
+    found = json.loads(wgan(*words, "--metrics", "cas", "--json").stdout)
+    assert list(found["cas"]) == ["generated", "real", "tested_on"] and len(found["cas"]["real"]["by_class"]) == 10
+
+
+def test_metrics_of_classes_need_a_generator_that_knows_them(wgan, tiny_run):
+    for words, error in [
+        (("--metrics", "cas"), "--metrics names cas, which needs a generator trained with classes"),
+        (("--subset", 100), "--subset is only for augmentation"),
+        (("--set", "steps=4"), "--set 'steps=4': only data.path can be said anew of a generator that is trained"),
+    ]:
+        refused = wgan("evaluate", tiny_run.path, "--device", "cpu", *words)
+        assert (refused.status, refused.error) == (2, error)
