@@ -54,8 +54,8 @@ def gradients(
     """Of a phase's network by name, with the loss, and the random state afterwards."""
     torch.manual_seed(seed)
     networks = step.shown(phase)
-    shown = (torch.rand(4, 1, 8, 8) * 2 - 1, torch.zeros(4, dtype=torch.long)) if phase.uses_real else (None, None)
-    loss = step.gradients(phase, networks, Batch(torch.randn(4, 6), *shown, penalise))
+    real = torch.rand(4, 1, 8, 8) * 2 - 1 if phase.uses_real else None
+    loss = step.gradients(phase, networks, Batch(torch.randn(4, 6), real, None, penalise))
     found = {name: p.grad.clone() for name, p in step.networks[phase.trains].named_parameters()}
     return found, loss, torch.get_rng_state()
 
