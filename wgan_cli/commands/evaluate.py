@@ -66,7 +66,7 @@ def evaluate(
     settings, latent_dim = checkpoint.recipe.data, checkpoint.recipe.model.latent_dim
     dataset = _training_images(checkpoint, what, root)
     result = {"checkpoint": str(what), "recipe": checkpoint.recipe.name, "step": checkpoint.step, "seed": seed}
-    title = f"{what}: step {checkpoint.step:,} of {checkpoint.recipe.name}, seed {seed}"
+    title = f"{what}: {checkpoint.source}, seed {seed}"
 
     if own:
         reference = make_reference(settings, root, where, say, count, dataset)

@@ -59,7 +59,7 @@ def sample(
         z = slerp_path(z, interpolate, closed=False)
     columns = interpolate if rows is None else -(-len(z) // rows)
     written = save_images(generate(generator, z, batch), len(z), out, columns)
-    say(f"{len(z):,} images of {checkpoint.image} from step {checkpoint.step:,} of {checkpoint.recipe.name}: {written}")
+    say(f"{len(z):,} images of {checkpoint.image} from {checkpoint.source}: {written}")
 
 
 sample.__doc__ += "\n\n" + example(
