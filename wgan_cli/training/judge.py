@@ -79,17 +79,10 @@ class Judge:
             held = load_checkpoint(file)
         except WganError:
             held = None
-        if (
-            held is not None
-            and state.best is not None
-            and (held.step, held.score)
-            == (
-                state.best.step,
-                state.best.score,
-            )
-        ):
-            self._kept = state.best
-        elif file.exists() and (held is None or state.best is None or held.step > state.step):
+        best = state.best
+        if held and best and (held.step, held.score, held.recipe) == (best.step, best.score, state.recipe):
+            self._kept = best
+        elif file.exists() and (held is None or best is None or held.step > state.step):
             with self.spare.dispensable("moving G_best.pth away"):
                 set_aside(self.run, file, mark="" if held else ".damaged")
         self.keep_best()
