@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from wgan_cli.runs.checkpoint import Score
+from wgan_cli.errors import WganError
+from wgan_cli.runs.checkpoint import Score, load_checkpoint
 
 
 @pytest.mark.parametrize(
@@ -22,3 +25,25 @@ def test_only_scores_of_one_name_and_measure_compare():
     assert score.compares_with(Score("distance", 2.0, "these"))
     assert not score.compares_with(Score("distance", 1.0, "those"))
     assert not score.compares_with(Score("recall", 1.0, "these"))
+
+
+def test_a_checkpoint_says_why_it_is_the_best(tiny_run, tmp_path):
+    plain = load_checkpoint(tiny_run.generator_file)
+    assert (plain.score, plain.source) == (None, "step 12 of tiny")
+    best = replace(plain, score=Score("distance", 3.25, "50 images in these"))
+    best.save(tmp_path / "best.pth")
+    found = load_checkpoint(tmp_path / "best.pth")
+    assert (found.score, str(found.score), found.source) == (
+        best.score,
+        "distance 3.25",
+        f"{plain.source}, the best by distance",
+    )
+
+
+@pytest.mark.parametrize(
+    "score", [("\x1b[2J", 1.0), ("distance", float("nan")), ("distance", 1), ("a" * 50, 1.0), (5, 1.0)]
+)
+def test_a_score_that_cannot_be_is_refused(tiny_run, tmp_path, score):
+    replace(load_checkpoint(tiny_run.generator_file), score=Score(*score, "these")).save(tmp_path / "odd.pth")
+    with pytest.raises(WganError, match="is not a checkpoint of wgan"):
+        load_checkpoint(tmp_path / "odd.pth")

@@ -139,7 +139,7 @@ def _checked_image(values: Any) -> ImageShape:
 def checked_score(values: Any) -> Score:
     """The score of a checkpoint's content. Raises: KeyError, TypeError, ValueError."""
     by, value, measured = (dict(_items(values))[name] for name in ("by", "value", "measured"))
-    if type(value) is not float or not math.isfinite(value):
+    if type(value) is not float or not math.isfinite(value) or not (by.isidentifier() and len(by) <= 40):
         raise ValueError("no score")
     return Score(*_checked_names((by,)), value, *_checked_names((measured,)))
 
