@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,10 @@ def test_inspect_shows_scores_beside_losses(train, wgan):
     assert wgan("inspect", "mine", "--plot", "curves.png").status == 0
     with Image.open("curves.png") as ours, Image.open("mine/curves.png") as picture:
         assert ours.size == picture.size == (1100, 280 * 4)  # four losses, and scores in three panels
+    shutil.copytree("mine", "twin")
+    compared = wgan("compare", "mine", "twin", "--out", "both.png").stdout.splitlines()
+    (row,) = [line.split() for line in compared if line.lstrip().startswith("distance")]
+    assert row == ["distance", *[f"{facts['scores']['distance']:.4g}"] * 2]
     Path("mine/G_best.pth").write_bytes(b"")
     assert json.loads(wgan("inspect", "mine", "--json").stdout)["best"] is None
 
@@ -81,12 +86,14 @@ def test_a_run_without_improvement_ends_early_and_well(train, wgan):
 
 
 def test_a_run_that_is_trained_further_equals_one_that_never_stopped(train, wgan, features_root):
-    every = ("--set", "log_every=2", "--set", "sample_every=2")
+    # By recall, which noise has none of, the first evaluation stays the best: its file is of the shorter run's recipe.
+    every = ("--set", "log_every=2", "--set", "sample_every=2", "--set", "best_by=recall")
     assert train(*every, "--steps", 8, "--out", "whole").status == 0
     assert train(*every, "--steps", 4, "--out", "halves").status == 0
     result = wgan("train", "--resume", "halves", "--device", "cpu", "--steps", 8, "--data-root", features_root)
     assert result.status == 0, result.stderr
     assert_same_run(RunDir(Path("whole")), RunDir(Path("halves")))
+    assert load_checkpoint(Path("halves/G_best.pth")).step == 2
 
 
 def test_what_is_missing_is_found_before_anything_is_written(wgan, tiny_options, tmp_path):

@@ -36,7 +36,7 @@ def unseen(reference) -> torch.Tensor:
 
 
 def scores(reference, images):
-    return evaluate_images(images, 7, reference).generated
+    return evaluate_images(images, None, 7, reference).generated
 
 
 def test_real_images_score_as_the_floor(reference, unseen):
@@ -51,7 +51,7 @@ def test_real_images_score_as_the_floor(reference, unseen):
 
 def test_a_trained_generator_lies_between_noise_and_real_images(reference, tiny_run):
     generator, checkpoint = load_generator(tiny_run.path, CPU)
-    found = evaluate_generator(generator, checkpoint.recipe.model.latent_dim, checkpoint.step, reference)
+    found = evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference)
     assert found.generated.distance > 5 * found.floor.distance
     assert found.generated.coverage < 0.5 * found.floor.coverage
 
@@ -111,16 +111,21 @@ def test_pairs_show_the_copies_first(reference, tmp_path):
 def test_the_same_seed_gives_the_same_scores_and_training_notices_nothing(reference, tiny_run):
     generator, checkpoint = load_generator(tiny_run.path, CPU)
     state = torch.get_rng_state()
-    one, again = (evaluate_generator(generator, 16, checkpoint.step, reference, seed=3) for _ in range(2))
+    one, again = (
+        evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference, seed=3) for _ in range(2)
+    )
     assert torch.equal(torch.get_rng_state(), state)
     assert one == again
-    assert evaluate_generator(generator, 16, checkpoint.step, reference, seed=4).generated != one.generated
-    assert generated_images(generator, 16, 70).shape == (70, 1, 28, 28)
+    assert (
+        evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference, seed=4).generated != one.generated
+    )
+    images, labels = generated_images(generator, checkpoint.recipe, checkpoint.image, 70)
+    assert images.shape == (70, 1, 28, 28) and labels is None
 
 
 def test_the_line_and_the_record(reference, unseen):
     labels = reference.real.held_out.labels[1::2]
-    found = evaluate_images(unseen[labels != 7], 4000, reference)
+    found = evaluate_images(unseen[labels != 7], None, 4000, reference)
     distance, floor = found.generated.distance, found.floor.distance
     assert found.line().startswith(f"step 4,000: distance {distance:.3g} (real images: {floor:.3g}), ")
     assert " of 10 classes, fewest: 7 (" in found.line()
@@ -137,7 +142,7 @@ def test_images_without_classes(tmp_path, features_root):
     settings = DataSettings(source="folder", path=str(tmp_path))
     reference = make_reference(settings, tmp_path / ".cache", CPU, lambda text: None)
     assert (reference.count, len(reference.training)) == (60, 240)
-    white = evaluate_images(torch.full((60, 1, 28, 28), 255, dtype=torch.uint8), 5, reference)
+    white = evaluate_images(torch.full((60, 1, 28, 28), 255, dtype=torch.uint8), None, 5, reference)
     assert white.generated.distance > 10 * white.floor.distance
     assert white.generated.classes is None
     assert white.line().endswith(", recall 0%")

@@ -83,7 +83,7 @@ def test_every_network_keeps_the_rules(family, size, channels, variant):
     assert scores.unique().numel() == BATCH
 
     # Every parameter learns from its own network's loss, and every layer gets something to learn.
-    for phase in build_objective(recipe.objective).phases:
+    for phase in build_objective(recipe).phases:
         network = networks[phase.trains].requires_grad_()
         network.zero_grad()
         phase.loss(networks, Batch(z, real)).total.backward()

@@ -175,7 +175,7 @@ def test_a_critic_step_runs_half_of_the_textbooks_backward_convolutions():
     generator = build_network("generator", recipe, ImageShape(32, 3)).requires_grad_(False)
     real, _ = images(4, 3, 32)
     z = torch.randn(4, 100)
-    critic_phase = build_objective(recipe.objective).phases[0]
+    critic_phase = build_objective(recipe).phases[0]
 
     ours = convolution_backwards(
         lambda: critic_phase.loss({"generator": generator, "critic": critic}, Batch(z, real)).total

@@ -208,7 +208,7 @@ def test_video_without_its_package(tmp_path, monkeypatch):
 
 def test_walk_through_the_latent_space_loops_smoothly(tiny_run):
     generator, checkpoint = load_generator(tiny_run.path, torch.device("cpu"))
-    frames = walk_frames(generator, checkpoint.recipe.model.latent_dim, seed=0, count=40)
+    frames = walk_frames(generator, checkpoint, seed=0, count=40)
     assert len(frames) == 40
     assert {frame.picture.size for frame in frames} == {(4 * 30 + 2, 4 * 30 + 2)}
     drawn = np.stack([np.asarray(frame.picture, dtype=np.float64) for frame in frames])
@@ -216,5 +216,5 @@ def test_walk_through_the_latent_space_loops_smoothly(tiny_run):
     far = np.abs(drawn[0] - drawn[20]).mean()
     assert moves.min() > 0
     assert moves.max() < far
-    again = walk_frames(generator, checkpoint.recipe.model.latent_dim, seed=0, count=40)
+    again = walk_frames(generator, checkpoint, seed=0, count=40)
     assert all(one.picture.tobytes() == other.picture.tobytes() for one, other in zip(frames, again, strict=True))

@@ -47,3 +47,11 @@ def test_a_score_that_cannot_be_is_refused(tiny_run, tmp_path, score):
     replace(load_checkpoint(tiny_run.generator_file), score=Score(*score, "these")).save(tmp_path / "odd.pth")
     with pytest.raises(WganError, match="is not a checkpoint of wgan"):
         load_checkpoint(tmp_path / "odd.pth")
+
+
+def test_equal_content_gives_equal_bytes_whatever_its_strings_are(tiny_run, tmp_path):
+    best = replace(load_checkpoint(tiny_run.generator_file), score=Score("distance", 1.0, "these"))
+    other = replace(best, score=Score("".join(list("distance")), 1.0, "".join(list("these"))))
+    best.save(tmp_path / "one.pth")
+    other.save(tmp_path / "other.pth")
+    assert (tmp_path / "one.pth").read_bytes() == (tmp_path / "other.pth").read_bytes()

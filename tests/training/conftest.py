@@ -93,7 +93,7 @@ class Scripted(Reference):
         self.__dict__ |= like.__dict__
         self.distances, self.instead, self.shown = distances, instead, []
 
-    def scores(self, images: torch.Tensor) -> Scores:
+    def scores(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> Scores:
         number = len(self.shown)
         self.shown.append(images)
         self.instead(number)

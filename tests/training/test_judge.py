@@ -77,16 +77,17 @@ def test_scores_stand_in_the_records_of_their_steps(recipe, reference, listened)
     scored = [record for record in records if "distance" in record]
     assert [record["step"] for record in scored] == [2, 4, 6, 8, 10]
     assert all("critic_loss" in record and record["images_per_second"] > 0 for record in records)
-    assert all(set(SCORES) <= record.keys() for record in scored)
+    names = set(SCORES) - {"agreement"}  # which only a generator of classes has
+    assert all(names <= record.keys() for record in scored)
     assert records == listener.records
     shown = {tag for _, tag, _ in events(run.tensorboard)}
-    assert {f"scores/{name}" for name in SCORES} < shown
+    assert {f"scores/{name}" for name in names} < shown
     assert not shown & set(SCORES)
     # They are those of the file that was kept, measured by itself.
     generator, checkpoint = load_generator(run.best_file, CPU)
-    found = evaluate_generator(generator, checkpoint.recipe.model.latent_dim, checkpoint.step, reference)
+    found = evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference)
     (record,) = [record for record in scored if record["step"] == checkpoint.step]
-    assert found.record() == {name: record[name] for name in SCORES}
+    assert found.record() == {name: record[name] for name in names}
     assert checkpoint.score.value == min(record["distance"] for record in scored)
     assert f"{found.line()}; the best so far" in listener.notes
 
@@ -111,6 +112,13 @@ def test_training_notices_nothing(trainer, recipe, reference, tmp_path, model):
         del each["terms"]  # the means of losses begin anew at each record
     assert_same(kept[0], kept[1])
     assert_same(contents[0]["networks"], contents[1]["networks"])
+
+
+def test_a_generator_of_classes_is_measured_by_its_classes_as_well(recipe, reference, listened):
+    _, run, listener = listened(recipe("model.conditional=true", "steps=2"), reference)
+    (record,) = read_metrics(run.metrics_file)
+    assert set(SCORES) <= record.keys()
+    assert f"{record['agreement']:.1%} are of the class asked for; the best so far" in listener.notes[0]
 
 
 def test_its_time_is_no_training(recipe, scripted, listened, monkeypatch):

@@ -31,7 +31,7 @@ class Scale(nn.Module):
 class Setup:
     """An objective of three phases over two roles, that writes down what it was shown."""
 
-    def __init__(self, repeats: int = 2, penalise_every: int = 1) -> None:
+    def __init__(self, repeats: int = 2, penalise_every: int = 1, num_classes: int = 12) -> None:
         self.seen: list[tuple[str, Batch, dict[str, bool]]] = []
         self.after: list[str] = []
         self.networks = {"critic": Scale(), "generator": Scale()}
@@ -55,7 +55,7 @@ class Setup:
         self.average = ExponentialMovingAverage(self.networks["generator"], 0.5)
         self.step = TrainingStep(
             Objective(phases), self.networks, self.optimizers, DeviceFeed(dataset, BATCH, 0, CPU), self.average,
-            Precision("off", CPU), LATENT,
+            Precision("off", CPU), LATENT, num_classes,
         )  # fmt: skip
 
     def loss(self, name: str, role: str):
@@ -96,6 +96,21 @@ def test_each_run_sees_noise_and_images_of_its_own():
     assert sorted(sum(shown[:3], [])) == list(range(12)), "an epoch of 12 images"
     assert {name for name, batch, _ in setup.seen if batch.real is None} == {"make"}
     assert all(batch.real.shape == (BATCH, 1, 1, 1) for name, batch, _ in setup.seen if name != "make")
+
+
+def test_networks_that_learn_no_classes_see_no_labels():
+    setup = Setup(num_classes=0)
+    setup.step(0)
+    assert {batch.labels for _, batch, _ in setup.seen} == {None}
+
+
+def test_without_images_labels_are_drawn_of_all_classes():
+    setup = Setup(num_classes=3)
+    for step in range(20):
+        setup.step(step)
+    drawn = torch.cat([batch.labels for name, batch, _ in setup.seen if name == "make"])
+    assert len(drawn) == 20 * BATCH
+    assert all(10 < count < 45 for count in torch.bincount(drawn, minlength=3)), "80 draws of 3 classes"
 
 
 def test_a_phase_trains_its_network_and_freezes_the_others():

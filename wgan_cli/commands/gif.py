@@ -44,7 +44,7 @@ def gif(
             frames = [Frame(frame.picture) for frame in frames]
     else:
         generator, checkpoint = load_generator(source, resolve_device(device))
-        frames = walk_frames(generator, checkpoint.recipe.model.latent_dim, seed, max_frames)
+        frames = walk_frames(generator, checkpoint, seed, max_frames)
         hold = 0.0  # a walk that loops must not stop
     save_animation(frames, path, fps, hold, scale)
     say(f"{len(frames)} frames, {path.stat().st_size / 1e6:.1f} MB: {path}")

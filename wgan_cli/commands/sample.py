@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wgan_cli.commands.options import Device, Seed, example
 from wgan_cli.errors import WganError
 
+if TYPE_CHECKING:
+    from wgan_cli.recipe.model_settings import ModelSettings
+
 
 def sample(
     ckpt: Annotated[Path, typer.Option("--ckpt", help="A checkpoint, or a run folder.")],
-    count: Annotated[int | None, typer.Option("-n", "--count", min=1, help=r"How many images. \[default: 64]")] = None,
+    count: Annotated[
+        int | None, typer.Option("-n", "--count", min=1, help=r"How many; of each --class. \[default: 64, 10]")
+    ] = None,
     out: Annotated[
         str, typer.Option("--out", help="IMAGE: a grid; FOLDER/: single images; .npy, .npz: an array.")
     ] = "samples.png",
@@ -29,16 +34,21 @@ def sample(
         int | None, typer.Option("--rows", min=1, help=r"Rows of the grid. \[default: near square]")
     ] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Images computed at once.")] = 64,
-    class_: Annotated[str | None, typer.Option("--class", help="For generators trained with classes.")] = None,
+    class_: Annotated[
+        str | None, typer.Option("--class", metavar="LIST", help="Of these classes, such as 7, 0-9 or cat,dog.")
+    ] = None,
     truncation: Annotated[float | None, typer.Option("--truncation", help="For generators with a style space.")] = None,
     device: Device = "auto",
 ) -> None:
     """Draw images from a trained generator: image i of a seed is always the same."""
     from wgan_cli.console import say
-    from wgan_cli.outputs.export import save_images
+    from wgan_cli.outputs.classes import parse_classes
+    from wgan_cli.outputs.export import Classes, save_images
     from wgan_cli.outputs.sampling import (
         check_room,
+        for_each_class,
         generate,
+        labels_in_turn,
         load_generator,
         parse_seeds,
         sample_latents,
@@ -47,18 +57,29 @@ def sample(
     from wgan_cli.runs.environment import resolve_device
 
     generator, checkpoint = load_generator(ckpt, resolve_device(device))
-    _refuse_unserved(checkpoint.recipe.model.name, class_, truncation)
+    model = checkpoint.recipe.model
+    _refuse_unserved(model, class_, truncation)
     if seeds is not None and count is not None:
         raise WganError("-n and --seeds both say how many images", "leave out one of them")
+    asked = None if class_ is None else parse_classes(class_, checkpoint.class_names)
+    rows_of_classes = asked is not None and len(asked) > 1
     chosen = None if seeds is None else parse_seeds(seeds)
-    check_room((len(chosen) if chosen else count or 64) * (interpolate or 1), checkpoint.recipe.model.latent_dim)
-    z = sample_latents(checkpoint.recipe.model.latent_dim, count or 64, seed, chosen)
+    count = len(chosen) if chosen else count or (10 if rows_of_classes else 64)
+    check_room(count * (interpolate or 1) * len(asked or [0]), model.latent_dim)
+    z = sample_latents(model.latent_dim, count, seed, chosen)
     if interpolate is not None:
         if len(z) < 2:
             raise WganError("--interpolate walks from image to image, and there is only one", "give -n 2 or more")
         z = slerp_path(z, interpolate, closed=False)
-    columns = interpolate if rows is None else -(-len(z) // rows)
-    written = save_images(generate(generator, z, batch), len(z), out, columns)
+
+    if asked is None:
+        labels = labels_in_turn(checkpoint.recipe, checkpoint.image, len(z), each=interpolate or 1)
+    else:
+        z, labels = for_each_class(z, asked)
+    across = interpolate or (count if rows_of_classes else None)
+    columns = across if rows is None else -(-len(z) // rows)
+    classes = None if labels is None else Classes(labels, checkpoint.class_names, apart=rows_of_classes)
+    written = save_images(generate(generator, z, batch, labels), len(z), out, columns, classes)
     say(f"{len(z):,} images of {checkpoint.image} from {checkpoint.source}: {written}")
 
 
@@ -67,11 +88,15 @@ sample.__doc__ += "\n\n" + example(
     "wgan sample --ckpt runs/digits_dcgan --seeds 0-9,42 --out digits/",
     "wgan sample --ckpt G.pth -n 10000 --seed 7 --out fakes.npz",
     "wgan sample --ckpt G.pth -n 8 --interpolate 12 --out walk.png",
+    "wgan sample --ckpt G.pth --class 0-9 -n 500 --out more_digits/",
 )
 
 
-def _refuse_unserved(model: str, class_: str | None, truncation: float | None) -> None:
-    if class_ is not None:
-        raise WganError("--class needs a generator trained with classes, and this one knows none", "leave out --class")
+def _refuse_unserved(model: ModelSettings, class_: str | None, truncation: float | None) -> None:
+    if class_ is not None and not model.conditional:
+        raise WganError(
+            "--class needs a generator trained with classes, and this one knows none",
+            "leave out --class, or train with --set model.conditional=true",
+        )
     if truncation is not None:
-        raise WganError(f"--truncation needs a style space, and {model} has none", "leave out --truncation")
+        raise WganError(f"--truncation needs a style space, and {model.name} has none", "leave out --truncation")

@@ -33,6 +33,11 @@ def check_fits(recipe: Recipe, image: ImageShape) -> None:
             f"images of {recipe.data.source} are {image.size} pixels wide, and networks take 8 to 128, divisible by 4",
             "resize them, for example --set data.image_size=32",
         )
+    if recipe.model.conditional and image.num_classes < 2:
+        raise WganError(
+            f"`model.conditional` is true, and the images of {recipe.data.source} have no classes to learn",
+            "put the images of each class into a folder of its own, or --set model.conditional=false",
+        )
     problem = recipe.model.size_problem(image.size)
     if problem:
         setting, why = problem

@@ -7,6 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.networks.conditioning import ConditionalCritic, Judgement, LabelledLatent, LabelPlane
 from wgan_cli.networks.convolution import Doubling, FromVector, Halving, ToVector
 from wgan_cli.networks.layers import activation, hidden, norm
 from wgan_cli.recipe import ImageShape
@@ -21,7 +22,8 @@ class Generator(nn.Module):
         own = settings.generator
         first, last = own.channels[0], own.channels[-1]
         side = image.size // 2 ** len(own.channels)
-        self.project = FromVector(settings.latent_dim, (first, side, side))
+        self.enter = LabelledLatent(settings, image)
+        self.project = FromVector(self.enter.width, (first, side, side))
         self.start = nn.Sequential(*norm(own.norm, first, spatial=True), activation(own.activation, own.slope))
         self.up = nn.Sequential(
             *(m for a, b in pairwise(own.channels) for m in hidden(own, Doubling(a, b, own.kernel), b, spatial=True))
@@ -31,27 +33,28 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """z (N, latent_dim) -> images (N, C, H, W) in [-1, 1]."""
-        x = self.project(z)  # (N, channels[0], H/2^k, W/2^k) for k stages
+        x = self.project(self.enter(z, labels))  # (N, channels[0], H/2^k, W/2^k) for k stages
         x = self.start(x)
         x = self.up(x)  # (N, channels[-1], H/2, W/2)
         return self.to_image(x).tanh()  # (N, C, H, W)
 
 
-class Critic(nn.Module):
+class Critic(ConditionalCritic):
     """An image through halving convolutions and a fully connected layer to one score: no sigmoid."""
 
     def __init__(self, settings: DcganSettings, image: ImageShape) -> None:
         super().__init__()
         own = settings.critic
-        widths = (image.channels, *own.channels)
+        self.enter = LabelPlane(settings, image)
+        widths = (self.enter.channels, *own.channels)
         self.down = nn.Sequential(
             *(m for a, b in pairwise(widths) for m in hidden(own, Halving(a, b, own.kernel), b, spatial=True))
         )
         side = image.size // 2 ** len(own.channels)
-        self.to_score = ToVector((own.channels[-1], side, side), 1)
+        self.end(settings, image, lambda outputs: ToVector((own.channels[-1], side, side), outputs))
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """images (N, C, H, W) -> scores (N,)."""
-        x = self.down(images)  # (N, channels[-1], H/2^k, W/2^k) for k stages
-        return self.to_score(x).squeeze(1)  # (N,)
+    def forward(self, images: Tensor, labels: Tensor | None = None, classify: bool = False) -> Judgement:
+        """images (N, C, H, W) -> scores (N,); with `classify` also logits of the classes (N, num_classes)."""
+        x = self.down(self.enter(images, labels))  # (N, channels[-1], H/2^k, W/2^k) for k stages
+        return self.judge(x, labels, classify)

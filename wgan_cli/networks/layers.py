@@ -128,6 +128,6 @@ def initialise(network: nn.Module, init: Init) -> nn.Module:
                 bound = math.sqrt(6 / _fan_in(module))
                 nn.init.uniform_(module.weight, -bound, bound)
             nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and init == "normal":
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and init == "normal" and module.affine:
             nn.init.normal_(module.weight, 1.0, 0.02)
     return network

@@ -40,9 +40,9 @@ class AugmentedCritic(nn.Module):
         self.critic = critic
         self.policy = tuple(policy)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, labels: Tensor | None = None, **more: bool) -> Tensor | tuple[Tensor, Tensor]:
         # In float32 also under autocast: the means over whole images need it.
-        return self.critic(diff_augment(images.float(), self.policy), labels)
+        return self.critic(diff_augment(images.float(), self.policy), labels, **more)
 
 
 def diff_augment(images: Tensor, policy: Sequence[str]) -> Tensor:

@@ -17,9 +17,10 @@ from torch import nn
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.memory import free_memory
 from wgan_cli.outputs.grid import as_picture, grid_tensor
-from wgan_cli.outputs.sampling import generate, slerp_path
+from wgan_cli.outputs.sampling import generate, labels_in_turn, slerp_path
 from wgan_cli.recipe.seeds import latent_vectors
 from wgan_cli.runs.atomic import make_parent, write_atomically
+from wgan_cli.runs.checkpoint import Checkpoint
 
 FORMS = (".gif", ".webp", ".mp4")
 #: Formats of pixels. Not Pillow's others: to open an .eps runs another program.
@@ -54,10 +55,11 @@ def folder_frames(folder: Path, most: int | None = None) -> list[Frame]:
         raise WganError(f"{folder} holds no numbered images", "give a run folder, or a folder of 1.png, 2.png...")
     chosen = _thinned(sorted(numbered), most)
     _check_room([_size(path) for _, path in chosen])
-    return [Frame(_opened(path), " ".join(map(str, numbers))) for numbers, path in chosen]
+    return [Frame(open_picture(path), " ".join(map(str, numbers))) for numbers, path in chosen]
 
 
-def _opened(path: Path) -> Image.Image:
+def open_picture(path: Path) -> Image.Image:
+    """Read an image from somewhere as grey or RGB. Raises: WganError where it is none."""
     with _readable(path), Image.open(path, formats=_READ) as picture:
         if picture.mode.startswith("I"):  # 16 bits
             return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
@@ -97,17 +99,23 @@ def _thinned(items: list, most: int | None) -> list:
     return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]
 
 
-def walk_frames(generator: nn.Module, latent_dim: int, seed: int, count: int, side: int = 4) -> list[Frame]:
+def walk_frames(generator: nn.Module, checkpoint: Checkpoint, seed: int, count: int, side: int = 4) -> list[Frame]:
     """A grid of side x side images, each on a closed walk of its own through the latent space, so that it loops.
 
+    An image stays in its class, if the generator knows classes.
+
     Args:
+        checkpoint: of the generator.
         count: frames in all, at least 2, rounded to whole legs of the walk.
     """
+    latent_dim = checkpoint.recipe.model.latent_dim
     legs = max(2, min(4, count // 8))
     a_leg = max(1, count // legs)
     ends = latent_vectors(seed, range(side * side * legs), latent_dim).reshape(side * side, legs, latent_dim)
     walks = np.stack([slerp_path(own, a_leg, closed=True) for own in ends], axis=1)  # (frames, side*side, latent_dim)
-    images = torch.cat(list(generate(generator, walks.reshape(-1, latent_dim))))
+    labels = labels_in_turn(checkpoint.recipe, checkpoint.image, side * side)
+    every_frames = None if labels is None else np.tile(labels, len(walks))
+    images = torch.cat(list(generate(generator, walks.reshape(-1, latent_dim), labels=every_frames)))
     per_frame = images.unflatten(0, (len(walks), side * side))  # (frames, side*side, C, H, W)
     return [Frame(as_picture(grid_tensor(grid, side)).convert("RGB")) for grid in per_frame]
 

@@ -18,7 +18,7 @@ FLOOR = "real_distance"  # drawn beside the distance
 PANELS = {
     "distance": ("distance",),
     "likeness and variety": ("precision", "recall", "density", "coverage"),
-    "classes and copies": ("class_entropy", "class_confidence", "copies"),
+    "classes and copies": ("class_entropy", "class_confidence", "agreement", "copies"),
 }
 
 

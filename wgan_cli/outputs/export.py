@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.errors import WganError
+from wgan_cli.outputs.classes import folder_names
 from wgan_cli.outputs.grid import grid_tensor, near_square, picture_format, save_picture
 from wgan_cli.runs.atomic import make_parent, write_atomically, writing
 
@@ -23,33 +26,52 @@ class _WriteOnly:
         self.write = file.write
 
 
-_ARRAYS = {
-    ".npy": lambda file, array: np.save(_WriteOnly(file), array),
-    ".npz": lambda file, array: np.savez_compressed(file, images=array),
-}
+@dataclass(frozen=True)
+class Classes:
+    """Of images to write: labels (N,) int64 in their order, and each class's name. apart: in folders, one for each."""
+
+    labels: np.ndarray
+    names: tuple[str, ...]
+    apart: bool = False
+
+
+def _write_npy(file: BinaryIO, images: np.ndarray, classes: Classes | None) -> None:
+    np.save(_WriteOnly(file), images)
+
+
+def _write_npz(file: BinaryIO, images: np.ndarray, classes: Classes | None) -> None:
+    more = {} if classes is None else {"labels": classes.labels, "class_names": np.array(classes.names)}
+    np.savez_compressed(file, images=images, **more)
+
+
+_ARRAYS = {".npy": _write_npy, ".npz": _write_npz}
 MOST_IN_A_GRID = 10_000
 
 
-def save_images(batches: Iterator[Tensor], count: int, where: str, columns: int | None = None) -> Path:
+def save_images(
+    batches: Iterator[Tensor], count: int, where: str, columns: int | None = None, classes: Classes | None = None
+) -> Path:
     """Write images in the form that the path asks for, and return the path.
 
-    An existing folder, or a path that ends in a slash: single images 00000.png... An ending .npy or .npz: a uint8 array
-    (N, H, W, C), in the .npz under the name `images`. Any other file: a grid, in the image format of its ending.
+    An existing folder, or a path that ends in a slash: single images 00000.png..., in a folder for each class if they
+    are to be `apart`. An ending .npy or .npz: a uint8 array (N, H, W, C), in the .npz under the name `images` and
+    beside `labels` and `class_names`. Any other file: a grid, in the image format of its ending.
 
     Args:
         batches: images (n, C, H, W) uint8, `count` in all.
         columns: of the grid; near square where None.
+        classes: of the images, where they have any.
     Raises: WganError where the path does not say a form, or single images would replace others.
     """
     if not where:
         raise WganError("--out is empty", "name an image file, a folder that ends in /, or a .npy or .npz file")
     path = Path(where)
     if where.endswith(("/", os.sep)) or path.is_dir():
-        _save_singles(batches, count, path)
+        _save_singles(batches, _places(count, classes), path)
     elif path.suffix.lower() in _ARRAYS:
         make_parent(path)
         array = torch.cat([batch.permute(0, 2, 3, 1) for batch in batches]).numpy()  # (N, H, W, C)
-        write_atomically(path, lambda file: _ARRAYS[path.suffix.lower()](file, array))
+        write_atomically(path, lambda file: _ARRAYS[path.suffix.lower()](file, array, classes))
     else:
         picture_format(path)
         if count > MOST_IN_A_GRID:
@@ -61,16 +83,26 @@ def save_images(batches: Iterator[Tensor], count: int, where: str, columns: int 
     return path
 
 
-def _save_singles(batches: Iterator[Tensor], count: int, folder: Path) -> None:
+def _places(count: int, classes: Classes | None) -> list[str]:
+    """Where each image goes inside a folder: 00000.png, or 00000.png in its class's own."""
     digits = max(5, len(str(count - 1)))
-    names = [f"{number:0{digits}d}.png" for number in range(count)]
+    if classes is None or not classes.apart:
+        return [f"{number:0{digits}d}.png" for number in range(count)]
+    folders, met = folder_names(classes.names), Counter()
+    places = []
+    for label in classes.labels.tolist():
+        places.append(os.path.join(folders[label], f"{met[label]:0{digits}d}.png"))
+        met[label] += 1
+    return places
+
+
+def _save_singles(batches: Iterator[Tensor], places: list[str], folder: Path) -> None:
     with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        taken = set(os.listdir(folder)).intersection(names)
+        for inner in {os.path.dirname(place) for place in places}:
+            (folder / inner).mkdir(parents=True, exist_ok=True)
+    taken = next((place for place in places if os.path.lexists(folder / place)), None)
     if taken:
-        raise WganError(
-            f"{folder} holds {min(taken)} already, and nothing is overwritten", "give a new folder to --out"
-        )
+        raise WganError(f"{folder} holds {taken} already, and nothing is overwritten", "give a new folder to --out")
     images = (image for batch in batches for image in batch)
-    for name, image in zip(names, images, strict=True):
-        save_picture(image, folder / name)
+    for place, image in zip(places, images, strict=True):
+        save_picture(image, folder / place)

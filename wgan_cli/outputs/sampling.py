@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from wgan_cli.errors import WganError
 from wgan_cli.memory import free_memory
 from wgan_cli.networks.weights import check_roles, network_with
+from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.seeds import latent_vectors
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
 
@@ -32,21 +33,42 @@ def load_generator(path: Path, device: torch.device) -> tuple[nn.Module, Checkpo
 
 
 @torch.inference_mode()
-def generate(generator: nn.Module, z: np.ndarray, batch_size: int = 64) -> Iterator[Tensor]:
+def generate(
+    generator: nn.Module, z: np.ndarray, batch_size: int = 64, labels: np.ndarray | None = None
+) -> Iterator[Tensor]:
     """Run a generator over latent vectors, batch by batch, each image as it would come out alone.
 
     Args:
         generator: in evaluation mode; its parameters' device serves.
-        z: (N, latent_dim) float32.
+        z: (N, latent_dim) float32. labels: (N,) int64, for a generator that knows classes.
     Yields: images (n, C, H, W) uint8 on the CPU, n <= batch_size.
     """
     device = next(generator.parameters()).device
     for start in range(0, len(z), batch_size):
-        part = torch.from_numpy(z[start : start + batch_size])  # (n, latent_dim)
+        count = len(z[start : start + batch_size])
         # Every batch has the full size: a kernel chosen for a smaller one could round an image differently.
-        full = torch.cat([part, part.new_zeros(batch_size - len(part), part.shape[1])])
-        images = generator(full.to(device))[: len(part)]  # (n, C, H, W)
+        inputs = (_filled(given[start : start + count], batch_size) for given in (z, labels) if given is not None)
+        images = generator(*(full.to(device) for full in inputs))[:count]  # (n, C, H, W)
         yield to_uint8(images).cpu()
+
+
+def _filled(part: np.ndarray, size: int) -> Tensor:
+    """Rows with zeros below them: (n, ...) -> (size, ...)."""
+    part = torch.from_numpy(part)
+    return torch.cat([part, part.new_zeros(size - len(part), *part.shape[1:])])
+
+
+def labels_in_turn(recipe: Recipe, image: ImageShape, count: int, each: int = 1) -> np.ndarray | None:
+    """Classes where nobody asks for one: each of them `each` times, in turn, (count,) int64; None without classes."""
+    return np.arange(count, dtype=np.int64) // each % image.num_classes if recipe.model.conditional else None
+
+
+def for_each_class(z: np.ndarray, classes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The same latent vectors (N, latent_dim) for every class: (classes*N, latent_dim) and labels (classes*N,) int64.
+
+    What does not depend on the class, such as a digit's slant, is then the same in a column of the grid.
+    """
+    return np.tile(z, (len(classes), 1)), np.repeat(np.array(classes, np.int64), len(z))
 
 
 def to_uint8(images: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ Width = Annotated[int, Field(ge=1, le=8192)]
 Norm = Literal["none", "batch", "instance", "layer"]
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "gelu", "tanh"]
 Init = Literal["normal", "he", "torch"]
+Condition = Literal["embedding", "projection", "classifier"]
 
 
 class LayerSettings(Settings):
@@ -20,6 +21,20 @@ class LayerSettings(Settings):
     norm: Norm = Field("none", description="normalisation after each hidden layer")
     activation: Activation = Field("leaky_relu", description="after each hidden layer")
     slope: float = Field(0.2, ge=0.0, le=1.0, description="LeakyReLU's slope below zero")
+
+
+class FamilySettings(Settings):
+    """What every family of networks has: z, first weights, and how labels enter."""
+
+    latent_dim: int = Field(100, ge=1, le=4096, description="length of z")
+    init: Init = Field("normal", description="first weights: `normal` N(0, 0.02), `he` (He et al. 2015), `torch`")
+    conditional: bool = Field(False, description="learn the classes of the data, to sample the one asked for")
+    condition: Condition = Field("projection", description="how the critic learns of classes, if conditional")
+    label_dim: int = Field(32, ge=1, le=4096, description="length of a class's embedding beside z, if conditional")
+
+    def shows_critic(self, way: Condition) -> bool:
+        """Whether the critic learns of classes in this way."""
+        return self.conditional and self.condition == way
 
 
 class MlpGeneratorSettings(LayerSettings):
@@ -33,11 +48,10 @@ class MlpCriticSettings(LayerSettings):
     widths: tuple[Width, ...] = Field((512, 256), min_length=1, max_length=32, description="hidden layers, in order")
 
 
-class MlpSettings(Settings):
+class MlpSettings(FamilySettings):
     """Fully connected networks on the flattened image (Goodfellow et al. 2014)."""
 
     name: Literal["mlp"] = "mlp"
-    latent_dim: int = Field(100, ge=1, le=4096, description="length of z")
     init: Init = Field("torch", description="first weights: `normal` N(0, 0.02), `he` (He et al. 2015), `torch`")
     generator: MlpGeneratorSettings = MlpGeneratorSettings()
     critic: MlpCriticSettings = MlpCriticSettings()
@@ -62,12 +76,10 @@ class DcganCriticSettings(LayerSettings):
     kernel: int = Field(5, ge=2, le=9, description="of the convolutions, in pixels")
 
 
-class DcganSettings(Settings):
+class DcganSettings(FamilySettings):
     """Strided convolutions (Radford et al. 2016)."""
 
     name: Literal["dcgan"] = "dcgan"
-    latent_dim: int = Field(100, ge=1, le=4096, description="length of z")
-    init: Init = Field("normal", description="first weights: `normal` N(0, 0.02), `he` (He et al. 2015), `torch`")
     generator: DcganGeneratorSettings = DcganGeneratorSettings()
     critic: DcganCriticSettings = DcganCriticSettings()
 

@@ -9,7 +9,19 @@ from pydantic import Field
 from wgan_cli.recipe.base import Settings
 
 
-class WganGpSettings(Settings):
+class TwoPlayerSettings(Settings):
+    """What every objective of one critic and one generator has."""
+
+    n_critic: int = Field(1, ge=1, le=100, description="critic steps before each generator step")
+    class_weight: float = Field(
+        1.0, ge=0.0, le=1e6, description="of the critic's naming of classes, with `model.condition: classifier`"
+    )
+    generator_class_weight: float = Field(
+        0.1, ge=0.0, le=1e6, description="of how it names the generator's images, with `model.condition: classifier`"
+    )
+
+
+class WganGpSettings(TwoPlayerSettings):
     """Wasserstein GAN with gradient penalty."""
 
     paper: ClassVar[str] = "Gulrajani et al. 2017, Improved Training of Wasserstein GANs"

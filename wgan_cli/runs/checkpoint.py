@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import sys
 import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -76,19 +77,27 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Write the file in one step. The same content gives the same bytes."""
-        content = {
+        facts = {
             "format": FORMAT,
             "version": VERSION,
             "recipe": self.recipe.as_dict(),
             "image": asdict(self.image),
             "class_names": list(self.class_names),
             "step": self.step,
-            "networks": self.networks,
-            "training": self.training,
             "versions": self.versions,
             **({} if self.score is None else {"score": asdict(self.score)}),
         }
+        content = {**_interned(facts), "networks": self.networks, "training": self.training}
         write_atomically(path, lambda file: write_summed(file, lambda summed: torch.save(content, summed)))
+
+
+def _interned(value: Any) -> Any:
+    """The same with one object for equal strings: a pickle tells one that comes twice from two that are equal."""
+    if isinstance(value, dict):
+        return {sys.intern(key): _interned(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_interned(inner) for inner in value]
+    return sys.intern(value) if type(value) is str else value
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -139,9 +148,10 @@ def _checked_image(values: Any) -> ImageShape:
 def checked_score(values: Any) -> Score:
     """The score of a checkpoint's content. Raises: KeyError, TypeError, ValueError."""
     by, value, measured = (dict(_items(values))[name] for name in ("by", "value", "measured"))
+    (by,) = _checked_names((by,))
     if type(value) is not float or not math.isfinite(value) or not (by.isidentifier() and len(by) <= 40):
         raise ValueError("no score")
-    return Score(*_checked_names((by,)), value, *_checked_names((measured,)))
+    return Score(by, value, *_checked_names((measured,)))
 
 
 def _checked_names(names: Any) -> tuple[str, ...]:

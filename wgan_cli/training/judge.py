@@ -55,7 +55,7 @@ class Judge:
         return {}
 
     def keep_best(self) -> None:
-        """Write G_best.pth where it does not hold the best generator yet; a disk may have been full."""
+        """Write G_best.pth where it holds another one than the best; an evaluation tries again after a full disk."""
         state, best = self.state, self.state.best
         if best is None or (self._kept is not None and self._kept.weights is best.weights):
             return
@@ -90,7 +90,7 @@ class Judge:
     def _measured(self) -> Evaluation:
         state = self.state
         try:
-            return evaluate_generator(state.average.network, state.recipe.model.latent_dim, state.step, self.reference)
+            return evaluate_generator(state.average.network, state.recipe, state.step, self.reference)
         except Exception as error:  # whatever it is, training itself is well
             why = "there is not enough memory" if is_lack_of_memory(error) else one_line(str(error)).partition(". ")[0]
             raise WganError(

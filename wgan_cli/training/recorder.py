@@ -13,7 +13,7 @@ from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.evaluation.evaluate import Reference
 from wgan_cli.outputs.curves import draw_curves
 from wgan_cli.outputs.grid import grid_tensor, save_picture
-from wgan_cli.outputs.sampling import generate
+from wgan_cli.outputs.sampling import generate, labels_in_turn
 from wgan_cli.recipe.seeds import derived_seed, latent_vectors
 from wgan_cli.runs.atomic import writing
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
@@ -48,6 +48,7 @@ class Recorder:
         self.state, self.run, self.watch = state, run, watch
         count = state.recipe.sample_grid**2
         self.latents = latent_vectors(state.recipe.seed, range(count), state.recipe.model.latent_dim)
+        self.labels = labels_in_turn(state.recipe, state.image, count)
         self.metrics = MetricsLog(run.metrics_file)
         self.health = Health()
         self.saved_at: int | None = None
@@ -112,7 +113,9 @@ class Recorder:
         """Draw the grid of the fixed latent vectors with the averaged generator."""
         state = self.state
         with self._overhead():
-            images = torch.cat(list(generate(state.average.network, self.latents)))  # (grid*grid, C, H, W) uint8
+            images = torch.cat(
+                list(generate(state.average.network, self.latents, labels=self.labels))
+            )  # (grid*grid, C, H, W) uint8
             self._warn(self.health.of_samples(images, state.step))
             grid = grid_tensor(images, columns=state.recipe.sample_grid)
             with self.spare.dispensable("this sample grid"):
@@ -135,7 +138,6 @@ class Recorder:
             except WganError as error:
                 raise self.spare.cannot_save(error) from error
             self.saved_at = state.step
-            self.judge.keep_best()
             for old in self.run.checkpoint_files()[:-KEPT_CHECKPOINTS]:
                 if step_of(old) != state.anchor:
                     old.unlink(missing_ok=True)

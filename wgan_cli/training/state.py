@@ -18,7 +18,7 @@ from wgan_cli.inspection import check_memory
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Objective, build_objective
 from wgan_cli.objectives.diff_augment import with_diff_augment
-from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.recipe import ImageShape, Recipe, flat_settings
 from wgan_cli.recipe.schema import FREE_ON_RESUME, MOST_STEPS
 from wgan_cli.recipe.seeds import derived_seed
 from wgan_cli.runs.checkpoint import Checkpoint
@@ -146,7 +146,7 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: boo
         trials: whether to time what the recipe leaves open; else the usual choices are taken.
     Raises: WganError where recipe, data and device do not fit together.
     """
-    objective = build_objective(recipe.objective)
+    objective = build_objective(recipe)
     recipe = recipe.replaced(steps=_steps(recipe, objective, len(dataset)), epochs=None)
     image = dataset.shape
     check_memory(recipe, image, device)
@@ -155,12 +155,13 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: boo
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
     networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
     feed = make_feed(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
+    classes = image.num_classes if recipe.model.conditional else 0
 
     def make_step(recipe: Recipe, networks: dict[str, nn.Module]) -> TrainingStep:
         return TrainingStep(
             objective, networks, make_optimizers(recipe, networks), feed,
             ExponentialMovingAverage(networks["generator"], recipe.ema_decay),
-            Precision(recipe.amp, device, recipe.tf32), recipe.model.latent_dim,
+            Precision(recipe.amp, device, recipe.tf32), recipe.model.latent_dim, classes,
             make_augment(recipe.data.augment, image), with_diff_augment(networks, recipe.data.diff_augment),
         )  # fmt: skip
 
@@ -199,7 +200,7 @@ def continued_recipe(saved: Recipe, wanted: Recipe) -> Recipe:
         wanted = wanted.replaced(engine=saved.engine)
     if wanted.threads is None:
         wanted = wanted.replaced(threads=saved.threads)
-    before, after = _flat(saved.as_dict()), _flat(wanted.as_dict())
+    before, after = flat_settings(saved.as_dict()), flat_settings(wanted.as_dict())
     for key in sorted(before.keys() | after.keys()):
         if key not in FREE_ON_RESUME and before.get(key) != after.get(key):
             raise WganError(
@@ -207,13 +208,6 @@ def continued_recipe(saved: Recipe, wanted: Recipe) -> Recipe:
                 f"leave `{key}` as it was; a resumed run may change {', '.join(sorted(FREE_ON_RESUME))}",
             )
     return wanted
-
-
-def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in section.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
 
 
 def _check_counters(training: dict[str, Any], images: int) -> None:

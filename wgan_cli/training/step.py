@@ -21,6 +21,7 @@ class TrainingStep:
     Nothing here waits for the device; the terms of the losses are summed there until somebody asks.
 
     Args:
+        num_classes: that the networks are told of; 0 where they learn no classes.
         augment: changes real images, (N, C, H, W) to the same, before a loss sees them.
         seen: the networks as losses see them, such as a critic that looks at augmented images; default as they are.
     """
@@ -34,6 +35,7 @@ class TrainingStep:
         average: ExponentialMovingAverage,
         precision: Precision,
         latent_dim: int,
+        num_classes: int = 0,
         augment: Callable[[Tensor], Tensor] | None = None,
         seen: Mapping[str, nn.Module] | None = None,
     ) -> None:
@@ -44,6 +46,7 @@ class TrainingStep:
         self.average = average
         self.precision = precision
         self.latent_dim = latent_dim
+        self.num_classes = num_classes
         self.augment = augment
         self.seen = networks if seen is None else seen
         self.terms = TermSums()
@@ -78,7 +81,12 @@ class TrainingStep:
         real, labels = self.next_real() if phase.uses_real else (None, None)
         if real is not None and self.augment is not None:
             real = self.augment(real)
-        z = torch.randn(self.feed.batch_size, self.latent_dim, device=self.precision.device)
+        size, device = self.feed.batch_size, self.precision.device
+        z = torch.randn(size, self.latent_dim, device=device)
+        if not self.num_classes:
+            labels = None
+        elif labels is None:
+            labels = torch.randint(self.num_classes, (size,), device=device)
         return Batch(z, real, labels, penalise=count % phase.penalise_every == 0)
 
     def gradients(self, phase: Phase, networks: Mapping[str, nn.Module], batch: Batch) -> Loss:

@@ -1,0 +1,110 @@
+"""Labels in networks: where they enter, and that nothing else changes without them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from wgan_cli.errors import WganError
+from wgan_cli.networks import FAMILIES, ROLES, build_network
+from wgan_cli.objectives import Batch, build_objective
+from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
+
+CLASSES = 5
+WAYS = ("embedding", "projection", "classifier")
+LABELS = torch.tensor([0, 4, 2, 2])
+WIDTHS = {"mlp": "widths", "dcgan": "channels"}
+
+
+def recipe_of(family: str, way: str, **more: object) -> Recipe:
+    widths = {role: {WIDTHS.get(family, "channels"): [6]} for role in ROLES}
+    model = {"name": family, "latent_dim": 3, "label_dim": 2, "conditional": True, "condition": way, **widths}
+    return recipe_from_dict({"model": model, "steps": 1, "batch_size": 4, **more}, "a test")
+
+
+def networks_of(recipe: Recipe, channels: int = 1, size: int = 8):
+    torch.manual_seed(0)
+    return {role: build_network(role, recipe, ImageShape(size, channels, CLASSES)) for role in ROLES}
+
+
+@pytest.mark.parametrize("family", WIDTHS)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("size", "channels"), [(8, 1), (28, 3), (32, 3)])
+def test_every_way_in_every_family(family, way, size, channels):
+    recipe = recipe_of(family, way)
+    networks = networks_of(recipe, channels, size)
+    generator, critic = networks["generator"].eval(), networks["critic"]
+    z = torch.randn(1, 3).expand(4, 3)
+
+    # The class, and nothing else here, makes the image another.
+    images = generator(z, LABELS)
+    assert images.shape == (4, channels, size, size)
+    torch.testing.assert_close(images[2], images[3])
+    assert not torch.allclose(images[0], images[1])
+
+    # The same image scores otherwise under another class, unless the score is to know of none.
+    scores = critic(images[:1].expand_as(images), LABELS)
+    assert scores.shape == (4,)
+    torch.testing.assert_close(scores[2], scores[3])
+    assert torch.allclose(scores[0], scores[1], atol=0.0) == (way == "classifier")
+
+    # All of it learns from the losses.
+    generator.train()
+    for phase in build_objective(recipe).phases:
+        network = networks[phase.trains].requires_grad_()
+        network.zero_grad()
+        real = torch.rand(4, channels, size, size) * 2 - 1 if phase.uses_real else None
+        phase.loss(networks, Batch(torch.randn(4, 3), real, LABELS)).total.backward()
+        for name, parameter in network.named_parameters():
+            assert parameter.grad.isfinite().all() and (parameter.dim() == 1 or parameter.grad.any()), name
+
+
+@pytest.mark.parametrize("family", WIDTHS)
+def test_projection_adds_the_row_of_the_label(family):
+    """score(x, y) = w.x + v_y.x (Miyato and Koyama 2018, eq. 5), with V at 0 the score without classes."""
+    critic = networks_of(recipe_of(family, "projection"))["critic"]
+    images = torch.rand(4, 1, 8, 8)
+    both, logits = critic(images, LABELS, classify=True)
+    with torch.no_grad():
+        for parameter in critic.to_classes.parameters():
+            parameter.zero_()
+    plain = critic(images, LABELS)
+    torch.testing.assert_close(both - plain, logits[torch.arange(4), LABELS])
+
+
+def test_the_classifiers_cross_entropy_goes_into_both_losses():
+    recipe = recipe_of("dcgan", "classifier", objective={"class_weight": 3.0, "generator_class_weight": 0.5})
+    plain = recipe_of("dcgan", "classifier", objective={"class_weight": 0.0, "generator_class_weight": 0.0})
+    networks = networks_of(recipe)
+    real, z = torch.rand(4, 1, 8, 8), torch.randn(4, 3)
+
+    def losses(recipe: Recipe):
+        torch.manual_seed(1)
+        return [phase.loss(networks, Batch(z, real, LABELS)) for phase in build_objective(recipe).phases]
+
+    (critic, generator), (critic_alone, generator_alone) = losses(recipe), losses(plain)
+    # In training mode, as the losses are: batch norm in the generator sees the same batch.
+    of_real = F.cross_entropy(networks["critic"](real, LABELS, classify=True)[1], LABELS)
+    fake = networks["generator"](z, LABELS)
+    of_fake = F.cross_entropy(networks["critic"](fake, LABELS, classify=True)[1], LABELS)
+    torch.testing.assert_close(critic.total - critic_alone.total, 3.0 * of_real)
+    torch.testing.assert_close(generator.total - generator_alone.total, 0.5 * of_fake)
+    torch.testing.assert_close(critic.terms["class_loss"], of_real)
+    torch.testing.assert_close(generator.terms["generator_class_loss"], of_fake)
+    assert build_objective(recipe).meanings.keys() == critic.terms.keys() | generator.terms.keys()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_without_classes_nothing_is_there_to_learn_them(family):
+    recipe = recipe_from_dict({"model": {"name": family}, "steps": 1}, "a test")
+    with torch.device("meta"):
+        networks = {role: build_network(role, recipe, ImageShape(32, 3, CLASSES)) for role in ROLES}
+    names = [name for network in networks.values() for name, _ in network.named_parameters()]
+    assert not any("embedding" in name or "classes" in name for name in names)
+
+
+def test_images_without_classes_are_refused():
+    with pytest.raises(WganError, match="no classes to learn") as caught:
+        build_network("generator", recipe_of("mlp", "projection"), ImageShape(8, 1, 0))
+    assert "conditional=false" in caught.value.hint

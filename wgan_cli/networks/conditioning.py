@@ -1,0 +1,73 @@
+"""How labels enter networks: beside z, beside the image, or at the score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from wgan_cli.recipe import ImageShape
+from wgan_cli.recipe.model_settings import FamilySettings
+
+Judgement = Tensor | tuple[Tensor, Tensor]
+
+
+class LabelledLatent(nn.Module):
+    """z with the embedding of its image's class behind it (Mirza and Osindero 2014); z alone without classes."""
+
+    def __init__(self, settings: FamilySettings, image: ImageShape) -> None:
+        super().__init__()
+        self.width = settings.latent_dim
+        self.embedding = None
+        if settings.conditional:
+            self.embedding = nn.Embedding(image.num_classes, settings.label_dim)
+            self.width += settings.label_dim
+
+    def forward(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """z (N, latent_dim), labels (N,) -> (N, width)."""
+        if self.embedding is None:
+            return z
+        return torch.cat([z, self.embedding(labels)], 1)  # (N, latent_dim + label_dim)
+
+
+class LabelPlane(nn.Module):
+    """An image with one more channel, a picture learnt for its class; the image alone where `condition` is another."""
+
+    def __init__(self, settings: FamilySettings, image: ImageShape) -> None:
+        super().__init__()
+        self.channels, self.size = image.channels, image.size
+        self.embedding = None
+        if settings.shows_critic("embedding"):
+            self.embedding = nn.Embedding(image.num_classes, image.size**2)
+            self.channels += 1
+
+    def forward(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """images (N, C, H, W), labels (N,) -> (N, channels, H, W)."""
+        if self.embedding is None:
+            return images
+        plane = self.embedding(labels).unflatten(1, (1, self.size, self.size))  # (N, 1, H, W)
+        return torch.cat([images, plane.to(images.dtype)], 1)  # (N, C+1, H, W)
+
+
+class ConditionalCritic(nn.Module):
+    """A critic's last step, from features to scores, for every way in which it can know of classes.
+
+    projection: score = to_score(x) + row `label` of to_classes(x) (Miyato and Koyama 2018). classifier: the rows of
+    to_classes(x) are logits of the classes, beside a score that knows nothing of them (Odena et al. 2017).
+    A family calls `end` in its constructor and `judge` at the end of its forward pass.
+    """
+
+    def end(self, settings: FamilySettings, image: ImageShape, layer: Callable[[int], nn.Module]) -> None:
+        """Make the last layers; `layer` makes one from the features to so many outputs."""
+        self.projects = settings.shows_critic("projection")
+        self.to_score = layer(1)
+        knows = self.projects or settings.shows_critic("classifier")
+        self.to_classes = layer(image.num_classes) if knows else None
+
+    def judge(self, x: Tensor, labels: Tensor | None, classify: bool) -> Judgement:
+        """Features to scores (N,), and with `classify` also logits (N, num_classes)."""
+        scores = self.to_score(x).squeeze(1)  # (N,)
+        if self.projects:
+            scores = scores + self.to_classes(x).gather(1, labels[:, None]).squeeze(1)  # (N,)
+        return (scores, self.to_classes(x)) if classify else scores

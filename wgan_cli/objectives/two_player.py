@@ -1,0 +1,103 @@
+"""A critic that tells real from fake, and a generator that learns from it: what the whole family shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase
+from wgan_cli.recipe import Recipe
+
+CriticFormula = Callable[[Tensor, Tensor], Loss]
+GeneratorFormula = Callable[[Tensor], Tensor]
+Penalty = Callable[[nn.Module, Tensor, Tensor, Tensor | None], Loss]
+
+
+@dataclass(frozen=True)
+class Game:
+    """What one member of the family puts into the two losses.
+
+    critic: scores of real and of fake images, (N,) each, to what the critic lowers, with terms for the log.
+    generator: scores of fake images (N,) to what the generator lowers.
+    penalty: (critic, real, fake, labels) to what is added to the critic's loss, weighted; on every `penalise_every`th
+        step. after_step: what happens to the critic after each of its steps.
+    meanings: of the terms, as in Objective.
+    """
+
+    critic: CriticFormula
+    generator: GeneratorFormula
+    penalty: Penalty | None = None
+    penalise_every: int = 1
+    after_step: Callable[[Networks], None] | None = None
+    meanings: dict[str, str] = field(default_factory=dict)
+
+
+def two_player(recipe: Recipe, game: Game) -> Objective:
+    """The phases of a game: n_critic steps of the critic, then one of the generator (Goodfellow et al. 2014, Alg. 1).
+
+    A critic that also tells classes apart lowers its cross-entropy on real images, and the generator that on fake ones
+    (Odena et al. 2017).
+    """
+    settings = recipe.objective
+    classify = recipe.model.shows_critic("classifier")
+    mixes = recipe.model.critic.norm == "batch"  # the images of a batch, so that it must not see real beside fake
+
+    def critic_loss(networks: Networks, batch: Batch) -> Loss:
+        generator, critic, labels = networks["generator"], networks["critic"], batch.labels
+        with torch.no_grad():
+            fake = generator(batch.z, labels).float()  # (N, C, H, W)
+
+        if mixes:
+            real_scores, logits = judge(critic, batch.real, labels, classify)  # (N,), (N, num_classes)
+            fake_scores, _ = judge(critic, fake, labels, classify)
+        else:  # one pass through the critic costs less than two
+            twice = None if labels is None else labels.repeat(2)
+            scores, logits = judge(critic, torch.cat([batch.real, fake]), twice, classify)
+            real_scores, fake_scores = scores.chunk(2)  # (N,), (N,)
+
+        total, terms = game.critic(real_scores, fake_scores)
+        if game.penalty and batch.penalise:
+            penalty = game.penalty(critic, batch.real, fake, labels)
+            total, terms = total + penalty.total, terms | penalty.terms
+        if classify:
+            wrong = F.cross_entropy(logits[: len(labels)], labels)
+            total, terms = total + settings.class_weight * wrong, {**terms, "class_loss": wrong}
+        return Loss(total, {"critic_loss": total, **terms})
+
+    def generator_loss(networks: Networks, batch: Batch) -> Loss:
+        fake = networks["generator"](batch.z, batch.labels)  # (N, C, H, W)
+        scores, logits = judge(networks["critic"], fake, batch.labels, classify)
+        total, terms = game.generator(scores), {}
+        if classify:
+            wrong = F.cross_entropy(logits, batch.labels)
+            total, terms = total + settings.generator_class_weight * wrong, {"generator_class_loss": wrong}
+        return Loss(total, {"generator_loss": total, **terms})
+
+    return Objective(
+        phases=(
+            Phase(
+                "critic", "critic", settings.n_critic, critic_loss,
+                after_step=game.after_step, penalise_every=game.penalise_every,
+            ),
+            Phase("generator", "generator", 1, generator_loss, uses_real=False),
+        ),
+        meanings=game.meanings | (CLASS_MEANINGS if classify else {}),
+    )  # fmt: skip
+
+
+CLASS_MEANINGS = {
+    "class_loss": "how badly the critic names the classes of real images; falls towards 0",
+    "generator_class_loss": "how badly it names those that the samples were asked for; falls towards 0",
+}
+
+
+def judge(critic: nn.Module, images: Tensor, labels: Tensor | None, classify: bool) -> tuple[Tensor, Tensor | None]:
+    """Scores (N,) and, where a critic classifies, logits (N, num_classes), else None; in float32."""
+    if not classify:
+        return critic(images, labels).float(), None
+    scores, logits = critic(images, labels, classify=True)
+    return scores.float(), logits.float()
