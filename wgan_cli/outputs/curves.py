@@ -82,8 +82,7 @@ def _draw_scores(axes: Axes, records: Records, names: list[str]) -> None:
         floor = course(records, FLOOR)
         if floor[0]:
             axes.plot(*floor, color="0.3", linestyle="--", linewidth=1.0, label="real images")
-        if min(course(records, "distance")[1]) > 0:
-            axes.set_yscale("log")
+        axes.set_yscale("log")
     axes.legend(fontsize=7)
 
 
