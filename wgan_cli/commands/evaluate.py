@@ -75,7 +75,7 @@ def evaluate(
         check_inception(feature_weights)
     recipe = _with_moved_folder(checkpoint.recipe, settings or [])
     subject = _Subject(
-        title=f"{what}: step {checkpoint.step:,} of {recipe.name}, seed {seed}",
+        title=f"{what}: {checkpoint.source}, seed {seed}",
         recipe=recipe,
         step=checkpoint.step,
         make=lambda number: generated_images(generator, recipe, checkpoint.image, number, seed, batch),
