@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wgan_cli.commands.evaluate_report import as_dict, lessons_as_dict, show, show_inception, show_usefulness
-from wgan_cli.commands.options import DataRoot, Device, Json, Seed, Settings, example
+from wgan_cli.commands.options import DataRoot, Device, Json, Seed, example
 from wgan_cli.errors import WganError
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ def evaluate(
         typer.Option("--feature-weights", metavar="FILE", help="Of Inception, for fid, is, kid; else downloaded."),
     ] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Images computed at once.")] = 64,
-    settings: Settings = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="data.path=PATH", help="Where the folder of training images is now."),
+    ] = None,
     as_json: Json = False,
     data_root: DataRoot = None,
     device: Device = "auto",
