@@ -54,8 +54,8 @@ def gradients(
     """Of a phase's network by name, with the loss, and the random state afterwards."""
     torch.manual_seed(seed)
     networks = step.shown(phase)
-    shown = (torch.rand(4, 1, 8, 8) * 2 - 1, torch.zeros(4, dtype=torch.long)) if phase.uses_real else (None, None)
-    loss = step.gradients(phase, networks, Batch(torch.randn(4, 6), *shown, penalise))
+    real = torch.rand(4, 1, 8, 8) * 2 - 1 if phase.uses_real else None
+    loss = step.gradients(phase, networks, Batch(torch.randn(4, 6), real, None, penalise))
     found = {name: p.grad.clone() for name, p in step.networks[phase.trains].named_parameters()}
     return found, loss, torch.get_rng_state()
 
@@ -76,7 +76,7 @@ def assert_equal_to_eager(fast: TrainingState, eager: TrainingState) -> None:
                 assert (ours[name] - gradient).norm() <= 1e-4 * gradient.norm() + 1e-6, name
 
 
-@pytest.mark.parametrize("family", ["mlp", "dcgan"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
 def test_traced_losses_equal_eagers(small, traced, family):
     state = small.state(family, **LAZY)
     compile_losses(state.iteration)
