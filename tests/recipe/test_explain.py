@@ -27,7 +27,7 @@ def problem(values: dict, *settings: str) -> WganError:
         (
             {"objective": {"gp_wieght": 1}},
             "`objective.gp_wieght`, which is not a setting of wgan_gp",
-            "did you mean `gp_weight`",
+            "did you mean `gp_weight`?",
         ),
         ({"data": {"sorce": "mnist"}}, "`data.sorce`, which is not a setting of data", "did you mean `source`?"),
         ({"model": {"name": "mlp", "channels": 3}}, "`model.channels`, which is not a setting of mlp", "latent_dim"),
