@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from wgan_cli.errors import WganError
 from wgan_cli.memory import free_memory
@@ -224,10 +225,16 @@ def _network(role: str, network: nn.Module, example: torch.Tensor, label: torch.
         return hook
 
     for name, module in network.named_modules():
-        if not any(module.children()) and not isinstance(module, LabelledLatent | LabelPlane):
+        if _is_layer(name, module):
             module.register_forward_hook(note(name, module))
     network(example, label)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     # An activation function's output takes the place of its layer's, so a layer and its function count once.
     activations = example.numel() + sum(torch.Size(layer.output).numel() for layer in layers if layer.parameters)
     return NetworkFacts(role, tuple(layers), parameters, activations)
+
+
+def _is_layer(name: str, module: nn.Module) -> bool:
+    """Whether a module is one of the layers that are listed: not a part of one, nor what only joins labels to it."""
+    whole = is_parametrized(module) or not any(module.children())
+    return whole and "parametrizations" not in name.split(".") and not isinstance(module, LabelledLatent | LabelPlane)

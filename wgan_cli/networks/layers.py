@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
 
 from wgan_cli.recipe.model_settings import Activation, Init, LayerSettings, Norm
 
@@ -100,9 +101,15 @@ def norm(name: Norm, features: int, spatial: bool) -> list[nn.Module]:
     return [nn.GroupNorm(features, features)]  # instance norm that also has a weight and a bias
 
 
+def after(settings: LayerSettings, features: int, spatial: bool) -> list[nn.Module]:
+    """What follows a layer: the normalisation, activation and dropout that the settings ask for."""
+    dropout = [nn.Dropout(settings.dropout)] if settings.dropout else []
+    return [*norm(settings.norm, features, spatial), activation(settings.activation, settings.slope), *dropout]
+
+
 def hidden(settings: LayerSettings, layer: nn.Module, features: int, spatial: bool) -> list[nn.Module]:
-    """A layer with the normalisation and activation that the settings ask for."""
-    return [layer, *norm(settings.norm, features, spatial), activation(settings.activation, settings.slope)]
+    """A layer with all that follows it."""
+    return [layer, *after(settings, features, spatial)]
 
 
 def _fan_in(module: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
@@ -127,7 +134,20 @@ def initialise(network: nn.Module, init: Init) -> nn.Module:
             else:
                 bound = math.sqrt(6 / _fan_in(module))
                 nn.init.uniform_(module.weight, -bound, bound)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and init == "normal" and module.affine:
             nn.init.normal_(module.weight, 1.0, 0.02)
+    return network
+
+
+def limit_slope(network: nn.Module) -> nn.Module:
+    """Divide the weights of each layer by their largest singular value, so that none stretches more than by 1.
+
+    Miyato et al. 2018, Algorithm 1: the value comes from one power iteration in each forward pass in training; its
+    vectors are buffers, and so part of a checkpoint. Returns: the network.
+    """
+    for module in list(network.modules()):
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            spectral_norm(module)
     return network
