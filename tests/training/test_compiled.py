@@ -54,8 +54,8 @@ def gradients(
     """Of a phase's network by name, with the loss, and the random state afterwards."""
     torch.manual_seed(seed)
     networks = step.shown(phase)
-    shown = (torch.rand(4, 1, 8, 8) * 2 - 1, torch.zeros(4, dtype=torch.long)) if phase.uses_real else (None, None)
-    loss = step.gradients(phase, networks, Batch(torch.randn(4, 6), *shown, penalise))
+    real = torch.rand(4, 1, 8, 8) * 2 - 1 if phase.uses_real else None
+    loss = step.gradients(phase, networks, Batch(torch.randn(4, 6), real, None, penalise))
     found = {name: p.grad.clone() for name, p in step.networks[phase.trains].named_parameters()}
     return found, loss, torch.get_rng_state()
 
@@ -74,6 +74,20 @@ def assert_equal_to_eager(fast: TrainingState, eager: TrainingState) -> None:
                 torch.testing.assert_close(loss.terms[name], value, rtol=1e-4, atol=1e-5)
             for name, gradient in theirs.items():
                 assert (ours[name] - gradient).norm() <= 1e-4 * gradient.norm() + 1e-6, name
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        {"name": "gan", "label_flip": 0.2, "gp_weight": 1.0, "gp_at": "real", "gp_sided": "one", "instance_noise": 0.1},
+        {"name": "r3gan"},
+    ],
+    ids=["gan", "r3gan"],
+)
+def test_traced_losses_of_the_family_equal_eagers(small, traced, objective):
+    state = small.state("mlp", objective=objective)
+    compile_losses(state.iteration)
+    assert_equal_to_eager(state, small.state("mlp", objective=objective))
 
 
 @pytest.mark.parametrize("family", ["mlp", "dcgan"])
