@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.layers import PiecewiseLinear, activation, norm
+from wgan_cli.networks.layers import PiecewiseLinear, activation, initialise, limit_slope, norm
 
 SLOPES = [0.0, 0.2, 1.0]
 
@@ -132,3 +134,34 @@ def test_a_norm_takes_mean_and_variance_over_what_its_name_says(name, spatial, o
 
 def test_no_norm_is_no_module():
     assert norm("none", 8, True) == norm("none", 8, False) == []
+
+
+def test_limited_weights_stretch_by_one_at_most():
+    """After enough forward passes, the largest singular value of each layer's weights is 1."""
+    torch.manual_seed(0)
+    network = limit_slope(nn.Sequential(nn.Linear(6, 9), PiecewiseLinear(0.1), nn.Linear(9, 1)))
+    for _ in range(50):
+        network(torch.randn(3, 6))
+    for layer in (network[0], network[2]):
+        assert torch.linalg.matrix_norm(layer.weight, 2).item() == pytest.approx(1, abs=1e-3)
+    one, other = torch.randn(2, 500, 6)
+    slopes = (network(one) - network(other)).abs().squeeze(1) / (one - other).norm(dim=1)
+    assert slopes.max() <= 1.001
+
+
+def test_limited_networks_can_be_differentiated_twice_and_copied():
+    torch.manual_seed(0)
+    network = limit_slope(nn.Sequential(nn.Conv2d(1, 4, 3), PiecewiseLinear(0.1), nn.Flatten(), nn.Linear(16, 1)))
+    x = torch.randn(2, 1, 4, 4, requires_grad=True)
+    (gradient,) = torch.autograd.grad(network(x).sum(), x, create_graph=True)
+    gradient.square().sum().backward()
+    assert all(p.grad.isfinite().all() for name, p in network.named_parameters() if name.endswith("original"))
+    twin = copy.deepcopy(network)
+    twin.load_state_dict(network.state_dict())
+    torch.testing.assert_close(twin.eval()(x), network.eval()(x))
+    assert not {p.data_ptr() for p in twin.parameters()} & {p.data_ptr() for p in network.parameters()}
+
+
+def test_layers_without_bias_get_first_weights():
+    layer = initialise(nn.Linear(50, 40, bias=False), "normal")
+    assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)
