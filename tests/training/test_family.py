@@ -48,7 +48,7 @@ def trained(recipe: Recipe, size: int = 8, channels: int = 1, steps: int = 2) ->
     for role, network in state.networks.items():
         moved = [not torch.equal(p, old) for p, old in zip(network.parameters(), before[role], strict=True)]
         assert any(moved), role
-        assert all(p.isfinite().all() for p in network.parameters())
+        assert all(p.isfinite().all() and p.dtype == torch.float32 for p in network.parameters())
     return state
 
 
@@ -119,6 +119,13 @@ def test_any_objective_in_any_recipe_works_or_says_why_not(name, objective):
     else:
         assert recipe.objective.name == objective
         assert not (batch_norm and objective in PENALISED)
+
+
+@pytest.mark.parametrize("trick", ["spectral norm", "dropout", "instance noise"])
+def test_tricks_in_half_precision_leave_weights_whole(trick):
+    settings = ALONE[trick]
+    objective = {"name": "hinge", "n_critic": 2, **settings.get("more", {})}
+    trained(recipe_of("dcgan", critic=settings.get("critic"), objective=objective, amp="bf16"))
 
 
 def test_a_critic_without_other_images_has_nothing_to_compare():

@@ -58,9 +58,10 @@ class TrainingStep:
         self.terms = TermSums()
         self.losses = {phase.name: phase.loss for phase in objective.phases}  # an engine may put compiled ones here
         self.next_real = feed.next
-        plain = [role for role, network in self.networks.items() if self.seen[role] is network]
+        plain = {role for role, network in self.networks.items() if self.seen[role] is network}
+        frozen = {role for role in plain for phase in objective.phases if _freezes(phase, role)}
         half = precision.half
-        self._cast_once = {role: CastOnce(networks[role], half) for role in plain} if half else {}
+        self._cast_once = {role: CastOnce(networks[role], half) for role in frozen} if half else {}
 
     def __call__(self, step: int) -> None:
         self.schedule(step)
@@ -85,7 +86,7 @@ class TrainingStep:
         """The networks as a phase's loss sees them now; those that it does not train cost no gradients of weights."""
         for role, network in self.networks.items():
             network.requires_grad_(role == phase.trains)
-        frozen = [role for role in self._cast_once if role != phase.trains and phase.repeats > 1]
+        frozen = [role for role in self._cast_once if _freezes(phase, role)]
         return {**self.seen, **{role: self._cast_once[role].refresh() for role in frozen}}
 
     def batch(self, phase: Phase, count: int) -> Batch:
@@ -123,6 +124,11 @@ class TrainingStep:
         if phase.after_step:
             phase.after_step(self.networks)
         self.terms.add(loss.terms)
+
+
+def _freezes(phase: Phase, role: str) -> bool:
+    """Whether a phase looks at a network time and again while it stands still."""
+    return role != phase.trains and phase.repeats > 1
 
 
 class TermSums:
