@@ -162,6 +162,14 @@ def test_limited_networks_can_be_differentiated_twice_and_copied():
     assert not {p.data_ptr() for p in twin.parameters()} & {p.data_ptr() for p in network.parameters()}
 
 
+def test_the_limit_is_computed_in_float32_also_in_half_precision():
+    torch.manual_seed(0)
+    layer = limit_slope(nn.Sequential(nn.Linear(40, 30)))[0].eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        weight = layer.weight
+    assert torch.equal(weight, layer.weight)
+
+
 def test_layers_without_bias_get_first_weights():
     layer = initialise(nn.Linear(50, 40, bias=False), "normal")
     assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)

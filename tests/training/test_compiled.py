@@ -90,6 +90,14 @@ def test_traced_losses_of_the_family_equal_eagers(small, traced, objective):
     assert_equal_to_eager(state, small.state("mlp", objective=objective))
 
 
+def test_a_traced_loss_with_spectral_norm_passes_the_check(small, traced):
+    """Although the norm's vectors move on in every forward pass."""
+    model = {**small.recipe("dcgan").model.model_dump(), "critic": {"channels": [8], "spectral_norm": True}}
+    state = small.state("dcgan", model=model, objective="hinge")
+    compile_losses(state.iteration)
+    check_gradients(state.iteration)
+
+
 @pytest.mark.parametrize("family", ["mlp", "dcgan"])
 def test_traced_losses_equal_eagers(small, traced, family):
     state = small.state(family, **LAZY)

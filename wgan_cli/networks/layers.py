@@ -150,4 +150,19 @@ def limit_slope(network: nn.Module) -> nn.Module:
     for module in list(network.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             spectral_norm(module)
+            module.parametrizations.weight[0] = _InFloat32(module.parametrizations.weight[0])
     return network
+
+
+class _InFloat32(nn.Module):
+    """Computes a weight from another in float32 also under autocast, whose half precision would move the result."""
+
+    def __init__(self, parametrization: nn.Module) -> None:
+        super().__init__()
+        self.inner = parametrization
+
+    def forward(self, weight: Tensor) -> Tensor:
+        if weight.is_meta:  # which autocast does not know
+            return self.inner(weight)
+        with torch.autocast(weight.device.type, enabled=False):
+            return self.inner(weight)
