@@ -21,8 +21,9 @@ BELOW = {
     "outputs": {"networks", "runs", "memory"},
     "inspection": {"networks", "runs", "memory"},
     "evaluation": {"data", "outputs"},
+    "comparison": {"inspection", "outputs"},
     "training": {"objectives", "inspection", "evaluation"},
-    "commands": {"training", "console"},
+    "commands": {"training", "comparison", "console"},
     "__main__": {"commands"},
 }
 NOT_FOR_HELP = {"torch", "torchvision", "matplotlib", "imageio", "numpy", "PIL", "tensorboard", "scipy"}

@@ -205,16 +205,20 @@ def check_memory(recipe: Recipe, image: ImageShape, device: torch.device) -> Non
 def _networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tuple[NetworkFacts, ...]:
     with torch.device("meta"):
         built = {role: build_network(role, recipe, image).eval() for role in roles}
-        inputs = {
-            "generator": torch.empty(1, recipe.model.latent_dim),
-            "critic": torch.empty(1, image.channels, image.size, image.size),
-        }
         label = torch.zeros(1, dtype=torch.int64) if recipe.model.conditional else None
-    return tuple(_network(role, network, inputs[role], label) for role, network in built.items())
+        inputs = {
+            "generator": {"z": torch.empty(1, recipe.model.latent_dim), "labels": label},
+            "critic": {
+                "images": torch.empty(1, image.channels, image.size, image.size),
+                "labels": label,
+                "classify": recipe.model.shows_critic("classifier"),
+            },
+        }
+    return tuple(_network(role, network, inputs[role]) for role, network in built.items())
 
 
 @torch.no_grad()
-def _network(role: str, network: nn.Module, example: torch.Tensor, label: torch.Tensor | None) -> NetworkFacts:
+def _network(role: str, network: nn.Module, inputs: dict[str, Any]) -> NetworkFacts:
     layers: list[LayerFacts] = []
 
     def note(name: str, module: nn.Module):
@@ -227,10 +231,11 @@ def _network(role: str, network: nn.Module, example: torch.Tensor, label: torch.
     for name, module in network.named_modules():
         if _is_layer(name, module):
             module.register_forward_hook(note(name, module))
-    network(example, label)
+    network(**inputs)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     # An activation function's output takes the place of its layer's, so a layer and its function count once.
-    activations = example.numel() + sum(torch.Size(layer.output).numel() for layer in layers if layer.parameters)
+    outputs = (torch.Size(layer.output).numel() for layer in layers if layer.parameters)
+    activations = next(iter(inputs.values())).numel() + sum(outputs)
     return NetworkFacts(role, tuple(layers), parameters, activations)
 
 

@@ -129,3 +129,11 @@ def test_images_that_are_gone(wgan, photos):
     result = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache")
     assert (result.status, result.stdout) == (2, "")
     assert "there is no folder or archive" in result.error
+
+
+def test_images_that_have_moved(wgan, photos):
+    photos.rename(photos.with_name("elsewhere"))
+    words = ("evaluate", "mine", "--device", "cpu", "--data-root", "cache", "--metrics", "distance")
+    result = wgan(*words, "--set", "data.path=elsewhere")
+    assert result.status == 0, result.stderr
+    assert "elsewhere" in result.stdout

@@ -36,7 +36,7 @@ def unseen(reference) -> torch.Tensor:
 
 
 def scores(reference, images):
-    return evaluate_images(images, 7, reference).generated
+    return evaluate_images(images, None, 7, reference).generated
 
 
 def test_real_images_score_as_the_floor(reference, unseen):
@@ -119,12 +119,13 @@ def test_the_same_seed_gives_the_same_scores_and_training_notices_nothing(refere
     assert (
         evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference, seed=4).generated != one.generated
     )
-    assert generated_images(generator, checkpoint.recipe, checkpoint.image, 70).shape == (70, 1, 28, 28)
+    images, labels = generated_images(generator, checkpoint.recipe, checkpoint.image, 70)
+    assert images.shape == (70, 1, 28, 28) and labels is None
 
 
 def test_the_line_and_the_record(reference, unseen):
     labels = reference.real.held_out.labels[1::2]
-    found = evaluate_images(unseen[labels != 7], 4000, reference)
+    found = evaluate_images(unseen[labels != 7], None, 4000, reference)
     distance, floor = found.generated.distance, found.floor.distance
     assert found.line().startswith(f"step 4,000: distance {distance:.3g} (real images: {floor:.3g}), ")
     assert " of 10 classes, fewest: 7 (" in found.line()
@@ -141,7 +142,7 @@ def test_images_without_classes(tmp_path, features_root):
     settings = DataSettings(source="folder", path=str(tmp_path))
     reference = make_reference(settings, tmp_path / ".cache", CPU, lambda text: None)
     assert (reference.count, len(reference.training)) == (60, 240)
-    white = evaluate_images(torch.full((60, 1, 28, 28), 255, dtype=torch.uint8), 5, reference)
+    white = evaluate_images(torch.full((60, 1, 28, 28), 255, dtype=torch.uint8), None, 5, reference)
     assert white.generated.distance > 10 * white.floor.distance
     assert white.generated.classes is None
     assert white.line().endswith(", recall 0%")

@@ -10,6 +10,7 @@ import sys
 import typer
 
 from wgan_cli import __version__
+from wgan_cli.commands.compare import compare
 from wgan_cli.commands.evaluate import evaluate
 from wgan_cli.commands.gif import gif
 from wgan_cli.commands.inspect import inspect
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, gif, inspect, evaluate, recipes):
+for command in (train, sample, gif, inspect, evaluate, compare, recipes):
     app.command()(command)
 
 

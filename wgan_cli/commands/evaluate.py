@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wgan_cli.commands.evaluate_report import as_dict, show, show_inception
+from wgan_cli.commands.evaluate_report import as_dict, show, show_inception, show_usefulness
 from wgan_cli.commands.options import DataRoot, Device, Json, Seed, example
 from wgan_cli.errors import WganError
 
 if TYPE_CHECKING:
+    import torch
+
     from wgan_cli.data.dataset import ImageSet
-    from wgan_cli.evaluation.features import Features
+    from wgan_cli.evaluation.real import RealImages
+    from wgan_cli.recipe import Recipe
     from wgan_cli.runs.checkpoint import Checkpoint
 
 
@@ -23,7 +27,7 @@ def evaluate(
     what: Annotated[Path, typer.Argument(metavar="RUN|CKPT", help="A run folder, or a checkpoint.")],
     metrics: Annotated[
         str | None,
-        typer.Option("--metrics", metavar="LIST", help=r"Such as distance,recall or fid,is. \[default: wgan's own]"),
+        typer.Option("--metrics", metavar="LIST", help=r"Such as recall, cas or fid,is. \[default: wgan's own]"),
     ] = None,
     count: Annotated[
         int | None,
@@ -36,11 +40,18 @@ def evaluate(
         Path | None,
         typer.Option("--pairs", metavar="FILE.png", help="Draw those most like a training image, each beside it."),
     ] = None,
+    subset: Annotated[
+        int | None, typer.Option("--subset", min=2, metavar="N", help=r"Real images for augmentation. \[default: 500]")
+    ] = None,
     feature_weights: Annotated[
         Path | None,
         typer.Option("--feature-weights", metavar="FILE", help="Of Inception, for fid, is, kid; else downloaded."),
     ] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Images computed at once.")] = 64,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="data.path=PATH", help="Where the folder of training images is now."),
+    ] = None,
     as_json: Json = False,
     data_root: DataRoot = None,
     device: Device = "auto",
@@ -48,45 +59,39 @@ def evaluate(
     """Measure how good and how varied a generator's images are, beside real images held out from it."""
     from wgan_cli.console import data, say
     from wgan_cli.data import default_data_root
-    from wgan_cli.evaluation.evaluate import evaluate_images, generated_images, make_reference
-    from wgan_cli.evaluation.inception import COUNT, check_inception, measure_inception
-    from wgan_cli.evaluation.metrics import INCEPTION, OWN, chosen_metrics
-    from wgan_cli.evaluation.pairs import save_pairs
+    from wgan_cli.evaluation.evaluate import generated_images
+    from wgan_cli.evaluation.inception import check_inception
+    from wgan_cli.evaluation.metrics import INCEPTION, OWN, USEFULNESS, chosen_metrics
     from wgan_cli.evaluation.real import real_images
     from wgan_cli.outputs.sampling import load_generator
     from wgan_cli.runs.environment import resolve_device
 
-    chosen = chosen_metrics(metrics)
-    own, inception = [name for name in chosen if name in OWN], [name for name in chosen if name in INCEPTION]
-    _check_together(own, inception, pairs, feature_weights)
-    if inception:
-        check_inception(feature_weights)
     where, root = resolve_device(device), data_root or default_data_root()
     generator, checkpoint = load_generator(what, where)
-    recipe, settings = checkpoint.recipe, checkpoint.recipe.data
-    dataset = _training_images(checkpoint, what, root)
-    result = {"checkpoint": str(what), "recipe": checkpoint.recipe.name, "step": checkpoint.step, "seed": seed}
-    title = f"{what}: step {checkpoint.step:,} of {checkpoint.recipe.name}, seed {seed}"
-
-    if own:
-        reference = make_reference(settings, root, where, say, count, dataset)
-        if metrics is not None:
-            _check_classes(own, reference.features)
-        images = generated_images(generator, recipe, checkpoint.image, reference.count, seed, batch)
-        found = evaluate_images(images, checkpoint.step, reference)
-        result |= as_dict(found, own)
-        if not as_json:
-            show(title, found, own)
-        if pairs is not None:
-            written = save_pairs(images, reference, pairs)
-            say(f"the {written} images nearest to training images, each left of it: {pairs}")
+    chosen = chosen_metrics(metrics, checkpoint.recipe.model.conditional)
+    own, useful, inception = ([name for name in chosen if name in kind] for kind in (OWN, USEFULNESS, INCEPTION))
+    _check_together(own, useful, inception, pairs, subset, feature_weights)
     if inception:
-        images = generated_images(generator, recipe, checkpoint.image, count or COUNT, seed, batch)
-        real = real_images(settings, root, say, dataset)
-        scores = measure_inception(images, real.training, real.held_out, inception, feature_weights, where)
-        result["inception"] = asdict(scores)
-        if not as_json:
-            show_inception(title, scores)
+        check_inception(feature_weights)
+    recipe = _with_moved_folder(checkpoint.recipe, settings or [])
+    subject = _Subject(
+        title=f"{what}: step {checkpoint.step:,} of {recipe.name}, seed {seed}",
+        recipe=recipe,
+        step=checkpoint.step,
+        make=lambda number: generated_images(generator, recipe, checkpoint.image, number, seed, batch),
+        real=real_images(recipe.data, root, say, _training_images(recipe, checkpoint, what, root)),
+        data_root=root,
+        device=where,
+        count=count,
+        shown=not as_json,
+    )
+    result = {"checkpoint": str(what), "recipe": recipe.name, "step": checkpoint.step, "seed": seed}
+    if own:
+        result |= _measure_own(subject, own, pairs, strict=metrics is not None)
+    if useful:
+        result |= _measure_usefulness(subject, useful, subset)
+    if inception:
+        result |= _measure_inception(subject, inception, feature_weights)
     if as_json:
         data().print(json.dumps(result), soft_wrap=True)
 
@@ -96,32 +101,112 @@ evaluate.__doc__ += "\n\n" + example(
     "wgan evaluate runs/digits_dcgan/checkpoints/step_00001000.pth --metrics distance,recall",
     "wgan evaluate runs/digits_dcgan --pairs pairs.png",
     "wgan evaluate G.pth -n 5000 --json",
+    "wgan evaluate G.pth --metrics cas,augmentation",
     "wgan evaluate G.pth --metrics fid,is,kid --feature-weights inception.pth",
 )
 
 
-def _check_together(own: list[str], inception: list[str], pairs: Path | None, weights: Path | None) -> None:
+@dataclass(frozen=True)
+class _Subject:
+    """What is measured, and beside what. make: a number to so many images and their classes, if they have any."""
+
+    title: str
+    recipe: Recipe
+    step: int
+    make: Callable[[int], tuple[torch.Tensor, torch.Tensor | None]]
+    real: RealImages
+    data_root: Path
+    device: torch.device
+    count: int | None
+    shown: bool
+
+
+def _measure_own(subject: _Subject, chosen: list[str], pairs: Path | None, strict: bool) -> dict[str, Any]:
+    from wgan_cli.console import say
+    from wgan_cli.evaluation.evaluate import Reference, evaluate_images
+    from wgan_cli.evaluation.features import make_features
+    from wgan_cli.evaluation.pairs import save_pairs
+
+    features = make_features(subject.real, subject.recipe.data.source, subject.data_root, subject.device, say)
+    if strict and "classes" in chosen and not features.class_names:
+        raise WganError(f"--metrics names classes, and {features.name} knows none", "leave classes out of --metrics")
+    reference = Reference(subject.real, features, subject.count)
+    images, labels = subject.make(reference.count)
+    found = evaluate_images(images, labels, subject.step, reference)
+    if subject.shown:
+        show(subject.title, found, chosen)
+    if pairs is not None:
+        written = save_pairs(images, reference, pairs)
+        say(f"the {written} images nearest to training images, each left of it: {pairs}")
+    return as_dict(found, chosen)
+
+
+def _measure_usefulness(subject: _Subject, chosen: list[str], subset: int | None) -> dict[str, Any]:
+    from wgan_cli.console import say
+    from wgan_cli.evaluation.usefulness import SUBSET, augmentation, classification_accuracy
+
+    say("training classifiers on what was generated; a minute or two each time")
+    found = {}
+    if "cas" in chosen:
+        found["cas"] = classification_accuracy(subject.make, subject.real, subject.device, subject.count)
+    if "augmentation" in chosen:
+        few = subset or min(SUBSET, len(subject.real.training))
+        found["augmentation"] = augmentation(subject.make, subject.real, subject.device, few, subject.count)
+    if subject.shown:
+        for name, lessons in found.items():
+            show_usefulness(name, lessons, subject.real)
+    names = {"cas": ("generated", "real"), "augmentation": ("real", "real_and_generated")}
+    return {
+        name: dict(zip(names[name], map(asdict, lessons), strict=True)) | {"tested_on": subject.real.held_out.name}
+        for name, lessons in found.items()
+    }
+
+
+def _measure_inception(subject: _Subject, chosen: list[str], weights: Path | None) -> dict[str, Any]:
+    from wgan_cli.evaluation.inception import COUNT, measure_inception
+
+    images, _ = subject.make(subject.count or COUNT)
+    scores = measure_inception(images, subject.real.training, subject.real.held_out, chosen, weights, subject.device)
+    if subject.shown:
+        show_inception(subject.title, scores, subject.real.seen)
+    return {"inception": asdict(scores)}
+
+
+def _check_together(
+    own: list[str], useful: list[str], inception: list[str], pairs: Path | None, subset: int | None,
+    weights: Path | None,
+) -> None:  # fmt: skip
     from wgan_cli.outputs.grid import picture_format
 
     if weights is not None and not inception:
         raise WganError("--feature-weights is only for fid, is and kid", "add --metrics fid,is,kid")
+    if subset is not None and "augmentation" not in useful:
+        raise WganError("--subset is only for augmentation", "add --metrics augmentation")
     if pairs is not None:
         picture_format(pairs)
         if not own:
             raise WganError("--pairs looks for copies in wgan's own features", "add copies to --metrics")
 
 
-def _check_classes(own: list[str], features: Features) -> None:
-    if "classes" in own and not features.class_names:
-        raise WganError(f"--metrics names classes, and {features.name} knows none", "leave classes out of --metrics")
+def _with_moved_folder(recipe: Recipe, settings: list[str]) -> Recipe:
+    """The recipe with another path of its folder: all that may be said anew of a generator that is trained."""
+    from wgan_cli.recipe import apply_settings
+
+    for setting in settings:
+        if setting.partition("=")[0].strip() != "data.path":
+            raise WganError(
+                f"--set {setting[:60]!r}: only data.path can be said anew of a generator that is trained",
+                "write for example --set data.path=photos",
+            )
+    return apply_settings(recipe.as_dict(), settings, "the checkpoint's recipe") if settings else recipe
 
 
-def _training_images(checkpoint: Checkpoint, what: Path, data_root: Path) -> ImageSet:
+def _training_images(recipe: Recipe, checkpoint: Checkpoint, what: Path, data_root: Path) -> ImageSet:
     """What the generator learnt from, which may have changed since."""
     from wgan_cli.console import say
     from wgan_cli.data import load_images
 
-    dataset = load_images(checkpoint.recipe.data, data_root, say)
+    dataset = load_images(recipe.data, data_root, say)
     if str(dataset.shape) != str(checkpoint.image):
         raise WganError(
             f"{dataset.origin} has images of {dataset.shape} now, and {what} learnt from {checkpoint.image}",

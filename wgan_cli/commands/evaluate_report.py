@@ -10,6 +10,8 @@ from wgan_cli.commands.facts_table import print_rows
 if TYPE_CHECKING:
     from wgan_cli.evaluation.evaluate import Evaluation, Scores
     from wgan_cli.evaluation.inception import InceptionScores
+    from wgan_cli.evaluation.real import RealImages
+    from wgan_cli.evaluation.usefulness import Lesson
 
 MEANINGS = {
     "distance": "from the training images, in percent of their variance; less is better",
@@ -20,6 +22,7 @@ MEANINGS = {
     "copies": "share nearer to a training image than 99% of real images are",
     "entropy": "of the classes; 1 where all are equally frequent",
     "confidence": "of the classifier in the class that it names",
+    "agreement": "share in which the classifier names the class asked for; of real images, their own",
     "fid": "Frechet distance from the training images in Inception's features",
     "is": "inception score; more is better",
     "is_std": "its deviation over ten parts",
@@ -31,6 +34,7 @@ MEANINGS = {
 def _numbers(scores: Scores, chosen: Sequence[str]) -> dict[str, float]:
     """The chosen numbers by name, in order."""
     numbers = {name: getattr(scores, name) for name in chosen if name != "classes"}
+    numbers = {name: value for name, value in numbers.items() if value is not None}
     if "classes" in chosen and scores.classes is not None:
         numbers |= {"entropy": scores.classes.entropy, "confidence": scores.classes.confidence}
     return numbers
@@ -40,12 +44,11 @@ def show(title: str, found: Evaluation, chosen: Sequence[str]) -> None:
     """Print wgan's own numbers of generated images, each beside that of real ones."""
     from wgan_cli.console import data
 
-    seen = "; the generator learnt from them as well" if found.seen else ""
     right = "" if found.accuracy is None else f", right on {found.accuracy:.1%} of {found.tested}"
     print_rows(
         ("checkpoint", title),
         ("generated", f"{found.generated.count:,} images"),
-        ("real", f"{found.floor.count:,} images: {found.held_out}{seen}"),
+        ("real", f"{found.floor.count:,} images: {found.held_out}{_seen(found.seen)}"),
         ("compared with", f"{found.training_count:,} training images: {found.training}"),
         ("features", f"{found.features}: {found.what_features}{right}"),
     )
@@ -57,16 +60,46 @@ def show(title: str, found: Evaluation, chosen: Sequence[str]) -> None:
     data().print(found.line(), soft_wrap=True)
 
 
-def show_inception(title: str, found: InceptionScores) -> None:
+def show_inception(title: str, found: InceptionScores, seen: bool) -> None:
     """Print the numbers of papers, whose features are others: in a table of their own."""
     print_rows(
         ("checkpoint", title),
         ("generated", f"{found.generated_count:,} images"),
-        ("real", f"{found.real_count:,} images: {found.held_out}"),
+        ("real", f"{found.real_count:,} images: {found.held_out}{_seen(seen)}"),
         ("compared with", f"{found.training_count:,} training images: {found.training}"),
         ("features", f"{found.features}; images are resized {found.resized}"),
     )
     _compare(found.generated, found.real)
+
+
+def show_usefulness(name: str, lessons: tuple[Lesson, Lesson], real: RealImages) -> None:
+    """Print what classifiers that learnt from generated images know of real ones."""
+    from wgan_cli.console import data
+
+    class_names, rows = real.held_out.dataset.class_names, []
+    for lesson in lessons:
+        worst = min(range(len(lesson.by_class)), key=lesson.by_class.__getitem__)
+        spread = f" +- {lesson.spread:.1%}" if lesson.spread else ""
+        rows.append(
+            (lesson.learnt_from, f"{lesson.accuracy:.1%}{spread}", f"{class_names[worst]} {lesson.by_class[worst]:.1%}")
+        )
+    _table((f"{name}: what a classifier learnt from", "is right on", "worst class"), rows)
+    words = f"tested on {len(real.held_out):,} images: {real.held_out.name}{_seen(real.seen)}"
+    if name == "augmentation":
+        words += f"; the generator learnt from {len(real.training):,} images\n{_verdict(*lessons)}"
+    data().print(words, soft_wrap=True)
+
+
+def _verdict(alone: Lesson, both: Lesson) -> str:
+    """Whether generated images helped, where the difference is more than chance makes."""
+    gain, doubt = both.accuracy - alone.accuracy, max(alone.spread, both.spread)
+    if abs(gain) <= doubt:
+        return f"generated images make no difference here: {gain:+.1%}, within the spread"
+    return f"generated images {'help' if gain > 0 else 'do harm'} here: {gain:+.1%}"
+
+
+def _seen(seen: bool) -> str:
+    return "; the generator learnt from them as well" if seen else ""
 
 
 def _compare(ours: dict[str, float], real: dict[str, float]) -> None:

@@ -52,23 +52,23 @@ def _layer(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
-def fixed_network(image: ImageShape, num_classes: int = 0) -> FeatureNetwork:
+def fixed_network(image: ImageShape, num_classes: int = 0, seed: int = SEED) -> FeatureNetwork:
     """A network with the same random weights every time, on the CPU, in evaluation mode; nobody else's numbers move."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
+        torch.manual_seed(seed)
         return FeatureNetwork(image, num_classes).eval()
 
 
 @torch.inference_mode(False)  # whatever the caller is in the middle of
 @torch.enable_grad()
-def trained_network(labelled: Selection, device: torch.device) -> FeatureNetwork:
-    """A network that has learnt the classes of labelled images; the same order and weights at the start every time."""
-    network = fixed_network(labelled.dataset.shape, len(labelled.dataset.class_names)).to(device).train()
+def trained_network(labelled: Selection, device: torch.device, seed: int = SEED) -> FeatureNetwork:
+    """A network that has learnt the classes of labelled images; of a seed the same order and first weights."""
+    network = fixed_network(labelled.dataset.shape, len(labelled.dataset.class_names), seed).to(device).train()
     optimizer = torch.optim.AdamW(network.parameters(), LR)
     batch = min(BATCH, len(labelled))
     steps = min(MOST_IMAGES, max(FEWEST_IMAGES, PASSES * len(labelled))) // batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps, pct_start=0.2)
-    random = torch.Generator().manual_seed(SEED)
+    random = torch.Generator().manual_seed(seed)
     order = torch.empty(0, dtype=torch.int64)
     for _ in range(steps):
         if len(order) < batch:

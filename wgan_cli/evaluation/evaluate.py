@@ -30,7 +30,8 @@ class Scores:
     """What is measured of one set of images, generated or real.
 
     distance: Frechet's, in hundredths of the real images' variance. copies: share of images nearer to a training image
-    than 99% of the real held-out ones are. classes: None where the features know none.
+    than 99% of the real held-out ones are. classes: None where the features know none. agreement: share in which a
+    classifier names the class that was asked for, or of real images their own; None where none was asked for.
     """
 
     count: int
@@ -41,6 +42,7 @@ class Scores:
     coverage: float
     copies: float
     classes: Classes | None
+    agreement: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class Evaluation:
         start = f"step {self.step:,}: distance {self.generated.distance:.3g} (real images: {self.floor.distance:.3g})"
         if self.generated.classes is None:
             return f"{start}, recall {self.generated.recall:.0%}"
+        if self.generated.agreement is not None:
+            return f"{start}, {self.generated.agreement:.1%} are of the class asked for"
         shares = self.generated.classes.shares
         fewest = min(range(len(shares)), key=shares.__getitem__)
         return (
@@ -77,6 +81,7 @@ class Evaluation:
         kept = {**asdict(self.generated), "real_distance": self.floor.distance}
         seen = kept.pop("classes") or {}
         del kept["count"]
+        kept = {name: value for name, value in kept.items() if value is not None}
         return {**kept, **{f"class_{name}": seen[name] for name in ("entropy", "confidence") if name in seen}}
 
 
@@ -98,24 +103,25 @@ class Reference:
         held_out_features, logits = features.of(held_out.batches(BATCH))
         far = nearest(held_out_features, self.training_features)[0]
         self.copy_limit = far.sort().values[int(COPY_SHARE * len(far))].item()
-        self.floor = self._scores(held_out_features, logits)
+        self.floor = self._scores(held_out_features, logits, held_out.labels)
 
     def _of(self, images: Selection) -> Tensor:
         return self.features.of(images.batches(BATCH))[0]
 
-    def scores(self, images: Tensor) -> Scores:
-        """Measure images (N, C, H, W) uint8."""
-        return self._scores(*self.features.of(images.split(BATCH)))
+    def scores(self, images: Tensor, labels: Tensor | None = None) -> Scores:
+        """Measure images (N, C, H, W) uint8, and whether they are of the classes asked for (N,), if any were."""
+        return self._scores(*self.features.of(images.split(BATCH)), labels)
 
-    def _scores(self, features: Tensor, logits: Tensor | None) -> Scores:
+    def _scores(self, features: Tensor, logits: Tensor | None, labels: Tensor | None) -> Scores:
         fitted = fit(self.manifold, manifold(features))
         distances, _ = nearest(features, self.training_features)
         return Scores(
             count=len(features),
             distance=frechet_distance(self.moments, moments(features)),
             **asdict(fitted),
-            copies=(distances < self.copy_limit).double().mean().item(),
+            copies=_mean(distances < self.copy_limit),
             classes=None if logits is None else classes(logits),
+            agreement=None if logits is None or labels is None else _mean(logits.argmax(1) == labels),
         )
 
 
@@ -142,20 +148,21 @@ def evaluate_generator(
     Draws no random number of torch, so that training goes on as if nothing had been measured.
     """
     shape = reference.real.training.dataset.shape
-    images = generated_images(generator, recipe, shape, reference.count, seed, batch_size)
-    return evaluate_images(images, step, reference)
+    made = generated_images(generator, recipe, shape, reference.count, seed, batch_size)
+    return evaluate_images(*made, step, reference)
 
 
 def generated_images(
     generator: nn.Module, recipe: Recipe, image: ImageShape, count: int, seed: int = 0, batch_size: int = 64
-) -> Tensor:
-    """Images 0..count-1 of a seed, of all classes in turn: (count, C, H, W) uint8 on the CPU."""
+) -> tuple[Tensor, Tensor | None]:
+    """Images 0..count-1 of a seed, of all classes in turn: (count, C, H, W) uint8 and labels (count,), on the CPU."""
     z, labels = sample_latents(recipe.model.latent_dim, count, seed), labels_in_turn(recipe, image, count)
-    return torch.cat(list(generate(generator, z, batch_size, labels)))
+    images = torch.cat(list(generate(generator, z, batch_size, labels)))
+    return images, None if labels is None else torch.from_numpy(labels)
 
 
-def evaluate_images(images: Tensor, step: int, reference: Reference) -> Evaluation:
-    """Measure images (N, C, H, W) uint8 as those of a generator at a step."""
+def evaluate_images(images: Tensor, labels: Tensor | None, step: int, reference: Reference) -> Evaluation:
+    """Measure images (N, C, H, W) uint8, made for labels (N,) or none, as those of a generator at a step."""
     features, real = reference.features, reference.real
     return Evaluation(
         step=step,
@@ -168,9 +175,13 @@ def evaluate_images(images: Tensor, step: int, reference: Reference) -> Evaluati
         held_out=real.held_out.name,
         tested=real.tested.name,
         seen=real.seen,
-        generated=reference.scores(images),
+        generated=reference.scores(images, labels),
         floor=reference.floor,
     )
+
+
+def _mean(right: Tensor) -> float:
+    return right.double().mean().item()
 
 
 def _check_counts(training: Selection, held_out: Selection) -> None:

@@ -55,10 +55,11 @@ def folder_frames(folder: Path, most: int | None = None) -> list[Frame]:
         raise WganError(f"{folder} holds no numbered images", "give a run folder, or a folder of 1.png, 2.png...")
     chosen = _thinned(sorted(numbered), most)
     _check_room([_size(path) for _, path in chosen])
-    return [Frame(_opened(path), " ".join(map(str, numbers))) for numbers, path in chosen]
+    return [Frame(open_picture(path), " ".join(map(str, numbers))) for numbers, path in chosen]
 
 
-def _opened(path: Path) -> Image.Image:
+def open_picture(path: Path) -> Image.Image:
+    """Read an image from somewhere as grey or RGB. Raises: WganError where it is none."""
     with _readable(path), Image.open(path, formats=_READ) as picture:
         if picture.mode.startswith("I"):  # 16 bits
             return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")

@@ -2,6 +2,7 @@
 
 from wgan_cli.recipe.load import (
     apply_settings,
+    flat_settings,
     load_recipe,
     read_recipe_file,
     read_recipe_text,
@@ -15,6 +16,7 @@ __all__ = [
     "ImageShape",
     "Recipe",
     "apply_settings",
+    "flat_settings",
     "load_recipe",
     "read_recipe_file",
     "read_recipe_text",

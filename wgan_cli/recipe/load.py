@@ -104,6 +104,14 @@ def apply_settings(values: dict[str, Any], settings: list[str] | tuple[str, ...]
         raise explain_invalid(error, values, origin, changed) from None
 
 
+def flat_settings(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings of nested sections by their dotted names, as `--set` takes them."""
+    flat = {}
+    for key, value in section.items():
+        flat |= flat_settings(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
 def _with_value(values: dict[str, Any], keys: list[str], value: Any) -> dict[str, Any]:
     """A copy of nested dicts with one value changed; a section in its short form `wgan_gp` becomes a dict."""
     head, *rest = keys

@@ -19,7 +19,7 @@ from wgan_cli.networks import build_network
 from wgan_cli.objectives import Objective, build_objective
 from wgan_cli.objectives.diff_augment import with_diff_augment
 from wgan_cli.objectives.instance_noise import make_noise
-from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.recipe import ImageShape, Recipe, flat_settings
 from wgan_cli.recipe.schema import FREE_ON_RESUME, MOST_STEPS
 from wgan_cli.recipe.seeds import derived_seed
 from wgan_cli.runs.checkpoint import Checkpoint
@@ -199,7 +199,7 @@ def continued_recipe(saved: Recipe, wanted: Recipe) -> Recipe:
         wanted = wanted.replaced(engine=saved.engine)
     if wanted.threads is None:
         wanted = wanted.replaced(threads=saved.threads)
-    before, after = _flat(saved.as_dict()), _flat(wanted.as_dict())
+    before, after = flat_settings(saved.as_dict()), flat_settings(wanted.as_dict())
     for key in sorted(before.keys() | after.keys()):
         if key not in FREE_ON_RESUME and before.get(key) != after.get(key):
             raise WganError(
@@ -207,13 +207,6 @@ def continued_recipe(saved: Recipe, wanted: Recipe) -> Recipe:
                 f"leave `{key}` as it was; a resumed run may change {', '.join(sorted(FREE_ON_RESUME))}",
             )
     return wanted
-
-
-def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in section.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
 
 
 def _check_counters(training: dict[str, Any], images: int) -> None:

@@ -1,0 +1,125 @@
+"""A run that learns classes, through every command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wgan_cli.evaluation import classifier
+from wgan_cli.runs.run_dir import RunDir
+
+
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory, trainer) -> RunDir:
+    recipe = trainer.recipe("model.conditional=true", "steps=8", "model.condition=classifier")
+    return trainer.run(recipe, tmp_path_factory.mktemp("conditional") / "run")
+
+
+@pytest.fixture
+def sample(wgan, conditional):
+    return lambda *words: wgan("sample", "--ckpt", conditional.path, "--device", "cpu", *words)
+
+
+def size(path: str) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def arrays(path: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    with np.load(path) as file:
+        return file["images"], file["labels"], file["class_names"].tolist()
+
+
+def test_an_image_depends_on_its_seed_number_and_class_alone(sample):
+    for out, words in {"all": ("0-9", 3), "some": ("7,2", 5), "one": ("2", 1)}.items():
+        assert sample("--class", words[0], "-n", words[1], "--out", f"{out}.npz", "--batch", words[1]).status == 0
+    images, labels, names = arrays("all.npz")
+    assert labels.tolist() == [digit for digit in range(10) for _ in range(3)]
+    assert names == list("0123456789")
+    few, few_labels, _ = arrays("some.npz")
+    assert few_labels.tolist() == [7] * 5 + [2] * 5
+    np.testing.assert_allclose(few[:3].astype(int), images[21:24], atol=1)
+    np.testing.assert_allclose(few[5:8].astype(int), images[6:9], atol=1)
+    np.testing.assert_allclose(arrays("one.npz")[0].astype(int), images[6:7], atol=1)
+    assert not np.array_equal(images[0], images[3]), "the same z in two classes"
+
+
+def test_a_grid_has_a_row_for_each_class(sample):
+    assert sample("--class", "0-3").status == 0
+    assert size("samples.png") == (10 * 30 + 2, 4 * 30 + 2)
+    assert sample("--class", "3").status == 0
+    assert size("samples.png") == (8 * 30 + 2, 8 * 30 + 2)
+    assert sample("--class", "1,5,9", "-n", 3, "--interpolate", 4).status == 0
+    assert size("samples.png") == (4 * 30 + 2, 6 * 30 + 2)
+
+
+def test_a_folder_has_a_folder_for_each_class_as_image_folders_do(sample):
+    assert sample("--class", "4,0", "-n", 2, "--out", "new/").status == 0
+    found = sorted(os.path.relpath(os.path.join(at, f), "new") for at, _, files in os.walk("new") for f in files)
+    assert found == ["0/00000.png", "0/00001.png", "4/00000.png", "4/00001.png"]
+    refused = sample("--class", "4,0", "-n", 2, "--out", "new/")
+    assert (refused.status, refused.error) == (2, "new holds 4/00000.png already, and nothing is overwritten")
+    assert sample("--class", "4", "-n", 2, "--out", "one/").status == 0
+    assert sorted(os.listdir("one")) == ["00000.png", "00001.png"]
+
+
+def test_without_a_class_all_come_in_turn(sample):
+    assert sample("-n", 12, "--out", "turn.npz").status == 0
+    assert arrays("turn.npz")[1].tolist() == [*range(10), 0, 1]
+
+
+def test_a_class_that_is_none_is_named(sample):
+    refused = sample("--class", "10")
+    assert (refused.status, refused.error) == (2, "--class: '10' is no class of this generator")
+
+
+def test_the_other_commands_know_classes(wgan, conditional, features_root):
+    walk = wgan("gif", conditional.generator_file, "--max-frames", 16, "--out", "walk.gif", "--device", "cpu")
+    assert walk.status == 0
+    shown = wgan("inspect", conditional.checkpoint_file(8)).stdout
+    assert "enter.embedding" in shown and "to_classes" in shown
+    found = wgan(
+        "evaluate", conditional.path, "--data-root", features_root, "-n", 50, "--metrics", "distance", "--device", "cpu"
+    )
+    assert found.status == 0, found.stderr
+    resumed = wgan("train", "--resume", conditional.path, "--steps", 9, "--device", "cpu")
+    assert resumed.status == 0 and "class_loss" in resumed.stderr
+
+
+def test_photos_without_classes_are_refused(wgan, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for number in range(4):
+        Image.new("L", (8, 8), 60 * number).save(tmp_path / "photos" / f"{number}.png")
+    words = ("--set", "data.path=photos", "--set", "model.conditional=true", "--set", "data.image_size=16")
+    refused = wgan("train", "--recipe", "folder_dcgan", *words, "--data-root", "cache", "--device", "cpu")
+    assert refused.status == 2
+    assert refused.error == "`model.conditional` is true, and the images of folder have no classes to learn"
+
+
+def test_what_the_images_are_good_for(wgan, conditional, features_root, monkeypatch):
+    monkeypatch.setattr(classifier, "MOST_IMAGES", 300)
+    words = ("evaluate", conditional.path, "--data-root", features_root, "--device", "cpu", "-n", 100)
+    shown = wgan(*words, "--metrics", "agreement,cas,augmentation", "--subset", 20)
+    assert shown.status == 0, shown.stderr
+    assert re.search(r"agreement +0\.\d+ +0\.9\d+", shown.stdout)
+    assert re.search(r"100 generated images +\d+\.\d% +\d \d+\.\d%", shown.stdout)
+    assert re.search(r"20 real images and 100 generated +\d+\.\d% \+- \d+\.\d%", shown.stdout)
+    assert shown.stdout.count("the generator learnt from them as well") == 3
+    assert re.search(r"generated images (help|do harm|make no difference) here", shown.stdout)
+    found = json.loads(wgan(*words, "--metrics", "cas", "--json").stdout)
+    assert list(found["cas"]) == ["generated", "real", "tested_on"] and len(found["cas"]["real"]["by_class"]) == 10
+
+
+def test_metrics_of_classes_need_a_generator_that_knows_them(wgan, tiny_run):
+    for words, error in [
+        (("--metrics", "cas"), "--metrics names cas, which needs a generator trained with classes"),
+        (("--subset", 100), "--subset is only for augmentation"),
+        (("--set", "steps=4"), "--set 'steps=4': only data.path can be said anew of a generator that is trained"),
+    ]:
+        refused = wgan("evaluate", tiny_run.path, "--device", "cpu", *words)
+        assert (refused.status, refused.error) == (2, error)

@@ -1,0 +1,82 @@
+"""Several runs beside each other: in what they differ, and how far each came."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wgan_cli.errors import WganError
+from wgan_cli.inspection import RunFacts, inspect_run
+from wgan_cli.recipe import flat_settings
+from wgan_cli.runs.run_dir import RunDir
+
+MOST_RUNS = 12  # more columns nobody can read
+_SAID_ELSEWHERE = ("name", "steps")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs, by a name of each that no other has.
+
+    settings: by dotted name those in which they differ, a value for each run, None where it has no such setting.
+    losses: by a term's name its last value in each run, None where it has no such term.
+    grids: the newest sample grid of each run, or None.
+    """
+
+    names: tuple[str, ...]
+    runs: tuple[RunFacts, ...]
+    settings: dict[str, tuple[Any, ...]]
+    losses: dict[str, tuple[float | None, ...]]
+    grids: tuple[Path | None, ...] = field(repr=False)
+
+
+def compare_runs(paths: Sequence[Path]) -> Comparison:
+    """Read several runs, also while they train.
+
+    Raises: WganError where there are fewer than two or too many, one is none, or is given twice.
+    """
+    if not 2 <= len(paths) <= MOST_RUNS:
+        raise WganError(
+            f"{len(paths)} run{'s' if len(paths) > 1 else ''} to compare: give 2 to {MOST_RUNS}",
+            "wgan compare runs/one runs/other",
+        )
+    real = [os.path.realpath(path) for path in paths]
+    twice = next((path for place, path in enumerate(paths) if real[place] in real[:place]), None)
+    if twice is not None:
+        raise WganError(f"{twice} is given twice", "give each run once")
+    runs = tuple(inspect_run(path) for path in paths)
+    grids = [RunDir(path).sample_files() for path in paths]
+    return Comparison(
+        names=_names(paths),
+        runs=runs,
+        settings=_differences([flat_settings(run.recipe) for run in runs]),
+        losses=_side_by_side([run.losses for run in runs]),
+        grids=tuple(files[-1] if files else None for files in grids),
+    )
+
+
+def _names(paths: Sequence[Path]) -> tuple[str, ...]:
+    """The last parts of the paths, as few as tell them apart."""
+    parts = [Path(os.path.abspath(path)).parts for path in paths]
+    for count in range(1, max(map(len, parts)) + 1):
+        names = tuple("/".join(each[-count:]) for each in parts)
+        if len(set(names)) == len(names):
+            return names
+    return tuple(map(str, paths))
+
+
+def _differences(settings: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
+    together = _side_by_side(settings)
+    return {
+        name: values
+        for name, values in together.items()
+        if name not in _SAID_ELSEWHERE and any(value != values[0] for value in values)
+    }
+
+
+def _side_by_side(dicts: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
+    names = dict.fromkeys(name for each in dicts for name in each)
+    return {name: tuple(each.get(name) for each in dicts) for name in names}
