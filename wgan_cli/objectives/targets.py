@@ -22,4 +22,4 @@ def _flipped(settings: TargetSettings, scores: Tensor, target: float, other: flo
     targets = torch.full_like(scores, target)
     if not settings.label_flip:
         return targets
-    return torch.where(torch.rand_like(scores) < settings.label_flip, other, targets)
+    return targets.masked_fill(torch.rand_like(scores) < settings.label_flip, other)
