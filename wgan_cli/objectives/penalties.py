@@ -57,7 +57,7 @@ def gradient_penalty(
     Args:
         critic: (N,C,H,W) -> scores (N,); no batch norm, since the penalty is per sample.
         real, fake: (N,C,H,W) in [-1,1] on one device; detached here.
-        sided: "one" counts norms above 1 alone (WGAN-LP, Petzka et al. 2018, eq. 8).
+        sided: "one" counts norms above 1 alone (WGAN-LP, Petzka et al. 2018).
         at: "real" takes x around real images (DRAGAN, Kodali et al. 2017).
     Returns: unweighted float32 scalar, differentiable in the critic's parameters.
     """
