@@ -151,7 +151,7 @@ def test_labels_reach_the_critic():
     assert told == [labels]
 
 
-@pytest.mark.parametrize("name", ["mlp", "dcgan"])
+@pytest.mark.parametrize("name", ["mlp", "dcgan", "resnet"])
 def test_a_dead_critic_has_penalty_one_and_finite_gradients(name):
     critic = build_network("critic", recipe_of(name), IMAGE)
     for parameter in critic.parameters():

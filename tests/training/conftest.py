@@ -16,6 +16,12 @@ from wgan_cli.training.state import TrainingState, prepare
 MODELS = {
     "mlp": {"name": "mlp", "latent_dim": 6, "generator": {"widths": [16]}, "critic": {"widths": [16]}},
     "dcgan": {"name": "dcgan", "latent_dim": 6, "generator": {"channels": [8]}, "critic": {"channels": [8]}},
+    "resnet": {
+        "name": "resnet",
+        "latent_dim": 6,
+        "generator": {"channels": [8, 8]},
+        "critic": {"channels": [8, 8], "halvings": 1},
+    },
 }
 CPU = torch.device("cpu")
 

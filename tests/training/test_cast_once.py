@@ -79,7 +79,7 @@ def test_it_follows_when_it_is_told():
     assert torch.equal(seen(twin.refresh()), seen(own))
 
 
-@pytest.mark.parametrize("family", ["mlp", "dcgan"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
 def test_an_iteration_is_the_same_bit_by_bit(small, family):
     """The casts are those that autocast would make, only fewer."""
     with_twins, without = (small.state(family, amp="bf16") for _ in range(2))

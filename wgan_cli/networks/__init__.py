@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks import dcgan, mlp
+from wgan_cli.networks import dcgan, mlp, resnet
 from wgan_cli.networks.layers import initialise, limit_slope
 from wgan_cli.recipe import ImageShape, Recipe
 
-FAMILIES = {"mlp": mlp, "dcgan": dcgan}
+FAMILIES = {"mlp": mlp, "dcgan": dcgan, "resnet": resnet}
 ROLES = {"generator": "Generator", "critic": "Critic"}
 
 
@@ -41,7 +41,5 @@ def check_fits(recipe: Recipe, image: ImageShape) -> None:
         )
     problem = recipe.model.size_problem(image.size)
     if problem:
-        setting, why = problem
-        raise WganError(
-            f"`{setting}` has {why}", f"give `{setting}` fewer values, or resize with --set data.image_size=32"
-        )
+        what, repair = problem
+        raise WganError(what, f"{repair}, or resize with --set data.image_size=32")

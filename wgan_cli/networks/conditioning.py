@@ -1,4 +1,4 @@
-"""How labels enter networks: beside z, beside the image, or at the score."""
+"""How labels enter networks: beside z, by norms, beside the image, or at the score."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.networks.batch_layers import BatchScore
+from wgan_cli.networks.layers import norm
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.model_settings import FamilySettings
+from wgan_cli.recipe.model_settings import FamilySettings, LabelledLatentSettings, Norm
 
 Judgement = Tensor | tuple[Tensor, Tensor]
 
@@ -17,7 +18,7 @@ Judgement = Tensor | tuple[Tensor, Tensor]
 class LabelledLatent(nn.Module):
     """z with the embedding of its image's class behind it (Mirza and Osindero 2014); z alone without classes."""
 
-    def __init__(self, settings: FamilySettings, image: ImageShape) -> None:
+    def __init__(self, settings: LabelledLatentSettings, image: ImageShape) -> None:
         super().__init__()
         self.width = settings.latent_dim
         self.embedding = None
@@ -30,6 +31,27 @@ class LabelledLatent(nn.Module):
         if self.embedding is None:
             return z
         return torch.cat([z, self.embedding(labels)], 1)  # (N, latent_dim + label_dim)
+
+
+class ConditionalNorm2d(nn.Module):
+    """A normalisation whose gain and bias are those of its image's class (Dumoulin et al. 2017, eq. 5).
+
+    Every class starts with gain 1 and bias 0. After no normalisation at all they are the whole of it.
+    """
+
+    def __init__(self, name: Norm, features: int, num_classes: int) -> None:
+        super().__init__()
+        self.normalise = (norm(name, features, spatial=True, affine=False) or [nn.Identity()])[0]
+        self.gain = nn.Embedding(num_classes, features)
+        self.bias = nn.Embedding(num_classes, features)
+        nn.init.ones_(self.gain.weight)
+        nn.init.zeros_(self.bias.weight)
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        """x (N, features, H, W), labels (N,) -> (N, features, H, W)."""
+        x = self.normalise(x)
+        gain, bias = (table(labels).to(x.dtype)[:, :, None, None] for table in (self.gain, self.bias))
+        return torch.addcmul(bias, x, gain)  # (N, features, H, W)
 
 
 class LabelPlane(nn.Module):
