@@ -28,7 +28,7 @@ def recipe_of(family: str = "mlp", condition: str = "none", critic: dict | None 
     narrow = {"widths": [8]} if family == "mlp" else {"channels": [4, 4]}
     model = {"name": family, "latent_dim": 4, "generator": narrow, "critic": {**narrow, **(critic or {})}}
     if condition != "none":
-        model |= {"conditional": True, "condition": condition, "label_dim": 3}
+        model |= {"conditional": True, "condition": condition}
     values = {"model": model, "batch_size": 4, "steps": 100, "amp": "off", "engine": "eager", **changes}
     return recipe_from_dict(values, "a test")
 
