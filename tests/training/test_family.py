@@ -25,7 +25,7 @@ PENALISED = {"wgan_gp", "r3gan"}
 
 
 def recipe_of(family: str = "mlp", condition: str = "none", critic: dict | None = None, **changes: object) -> Recipe:
-    narrow = {"widths": [8]} if family == "mlp" else {"channels": [4, 4]}
+    narrow = {"widths": [8]} if family == "mlp" else {"channels": [8, 8]}
     model = {"name": family, "latent_dim": 4, "generator": narrow, "critic": {**narrow, **(critic or {})}}
     if condition != "none":
         model |= {"conditional": True, "condition": condition}
