@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.layers import PiecewiseLinear, activation, initialise, limit_slope, norm
+from wgan_cli.networks.layers import PiecewiseLinear, activation, hidden, initialise, limit_slope, norm
+from wgan_cli.recipe.model_settings import MlpCriticSettings
 
 SLOPES = [0.0, 0.2, 1.0]
 
@@ -163,11 +164,27 @@ def test_limited_networks_can_be_differentiated_twice_and_copied():
 
 
 def test_the_limit_is_computed_in_float32_also_in_half_precision():
-    torch.manual_seed(0)
-    layer = limit_slope(nn.Sequential(nn.Linear(40, 30)))[0].eval()
+    class Square(nn.Module):
+        def forward(self, weight: Tensor) -> Tensor:
+            return weight @ weight
+
+    layer = limit_slope(nn.Sequential(nn.Linear(8, 8)))[0]
+    layer.parametrizations.weight[0].inner = Square()
     with torch.autocast("cpu", torch.bfloat16):
-        weight = layer.weight
-    assert torch.equal(weight, layer.weight)
+        half = layer.weight
+    assert half.dtype == torch.float32 and torch.equal(half, layer.weight)
+
+
+@pytest.mark.parametrize("spatial", [False, True])
+def test_dropout_follows_the_activation_in_training_alone(spatial):
+    torch.manual_seed(0)
+    settings = MlpCriticSettings(dropout=0.25)
+    network = nn.Sequential(*hidden(settings, nn.Identity(), 50, spatial))
+    x = torch.ones(80, 50, 2, 2) if spatial else torch.ones(200, 50)
+    y = network(x)
+    assert (y == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
+    torch.testing.assert_close(y[y != 0], torch.ones_like(y[y != 0]) / 0.75)
+    assert torch.equal(network.eval()(x), x)
 
 
 def test_layers_without_bias_get_first_weights():
