@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.networks import build_network
 from wgan_cli.objectives import OBJECTIVES, Batch, Loss, build_objective
-from wgan_cli.recipe import Recipe, recipe_from_dict
+from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 REAL = np.array([2.0, -0.5, 0.3, 4.0, -3.0])  # scores that the critic gives
 FAKE = np.array([-1.5, 0.7, -4.0, 2.5, 0.2])
@@ -178,3 +179,18 @@ def test_clipping_bounds_every_weight_and_changes_no_other(clip_value):
         assert torch.equal(p, old.clamp(-clip_value, clip_value)) and p.requires_grad
     assert all(torch.equal(p, old) for p, old in zip(generator.parameters(), before[2:], strict=True))
     assert generator_phase.after_step is None
+
+
+@pytest.mark.parametrize("critic", [{"norm": "batch"}, {"minibatch_std": True}, {"minibatch_features": 4}])
+def test_a_critic_that_mixes_images_sees_real_and_fake_apart(critic):
+    model = {"name": "mlp", "latent_dim": 4, "generator": {"widths": [8]}, "critic": {"widths": [8], **critic}}
+    recipe = recipe_from_dict({"model": model, "objective": "lsgan", "steps": 1}, "a test")
+    torch.manual_seed(0)
+    networks = {role: build_network(role, recipe, ImageShape(8, 1)) for role in ("generator", "critic")}
+    batch = Batch(torch.randn(6, 4), torch.rand(6, 1, 8, 8))
+    terms = build_objective(recipe).phases[0].loss(networks, batch).terms
+    fake = networks["generator"](batch.z)
+    for name, images in (("real_score", batch.real), ("fake_score", fake)):
+        torch.testing.assert_close(terms[name], networks["critic"](images).mean())
+    both = networks["critic"](torch.cat([batch.real, fake]))[:6].mean()
+    assert (both - terms["real_score"]).abs() > 1e-3, "mixed, they would have other scores"
