@@ -66,10 +66,26 @@ class Recipe(Settings):
     sample_grid: int = Field(10, ge=1, le=64, description="images on each side of a sample grid")
     save_every: int = Field(1000, ge=1, description="steps between checkpoints")
 
+    eval_every: int | None = Field(
+        None, ge=1, description="steps between evaluations beside real images; default none while training"
+    )
+    eval_count: int = Field(2000, ge=10, le=50_000, description="images generated for each evaluation")
+    best_by: Literal["distance", "precision", "recall", "density", "coverage"] = Field(
+        "distance", description="the score whose best generator is kept in G_best.pth"
+    )
+    patience: int | None = Field(
+        None, ge=1, description="evaluations without a better score after which a run ends early; default never"
+    )
+
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("set one of `steps` and `epochs`")
+        if self.patience is not None and self.eval_every is None:
+            raise ValueError(
+                "`patience` waits for a better score, and nothing is evaluated without `eval_every`|"
+                "set `eval_every` to some steps, or leave out `patience`"
+            )
         self._check_batches()
         self._check_clipping()
         return self
@@ -131,6 +147,10 @@ FREE_ON_RESUME = frozenset(
         "log_every",
         "sample_every",
         "save_every",
+        "eval_every",
+        "eval_count",
+        "best_by",
+        "patience",
         "data.path",  # a folder may move; the number of its images is checked
         "data.on_bad_file",
         "data.memory_limit",

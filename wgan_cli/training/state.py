@@ -24,6 +24,7 @@ from wgan_cli.recipe.schema import FREE_ON_RESUME, MOST_STEPS
 from wgan_cli.recipe.seeds import derived_seed
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import versions
+from wgan_cli.training.best import Best
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engine import Iterate, apply_engine
 from wgan_cli.training.graph import GraphIteration
@@ -59,6 +60,7 @@ class TrainingState:
     overhead: float = 0.0
     rollbacks: int = 0
     anchor: int = 0
+    best: Best | None = None  # of what was evaluated so far
 
     @property
     def images_per_step(self) -> int:
@@ -92,6 +94,7 @@ class TrainingState:
             "rollbacks": self.rollbacks,
             "anchor": self.anchor,
             "images": len(self.feed),
+            "best": None if self.best is None else self.best.as_dict(),
         }
         networks["generator"] = self.average.network.state_dict()
         return Checkpoint(self.recipe, self.image, self.class_names, self.step, networks, training, versions())
@@ -121,6 +124,7 @@ class TrainingState:
             self.feed.load_state_dict(training["feed"])
             self.precision.load_state_dict(training["precision"])
             self.iteration.terms.load_state_dict(training["terms"], self.device)
+            self.best = Best.from_dict(training.get("best"), checkpoint.networks["generator"])
             _restore_random_states(training["random"], self.device)
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise WganError(
