@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from wgan_cli.errors import WganError
 from wgan_cli.memory import free_memory
@@ -256,7 +257,7 @@ def _network(role: str, network: nn.Module, inputs: dict[str, Any]) -> NetworkFa
         return hook
 
     for name, module in network.named_modules():
-        if not any(module.children()) and not isinstance(module, LabelledLatent | LabelPlane):
+        if _is_layer(name, module):
             module.register_forward_hook(note(name, module))
     network(**inputs)
     parameters = sum(parameter.numel() for parameter in network.parameters())
@@ -264,3 +265,9 @@ def _network(role: str, network: nn.Module, inputs: dict[str, Any]) -> NetworkFa
     outputs = (torch.Size(layer.output).numel() for layer in layers if layer.parameters)
     activations = next(iter(inputs.values())).numel() + sum(outputs)
     return NetworkFacts(role, tuple(layers), parameters, activations)
+
+
+def _is_layer(name: str, module: nn.Module) -> bool:
+    """Whether a module is one of the layers that are listed: not a part of one, nor what only joins labels to it."""
+    whole = is_parametrized(module) or not any(module.children())
+    return whole and "parametrizations" not in name.split(".") and not isinstance(module, LabelledLatent | LabelPlane)

@@ -38,8 +38,8 @@ def problem(values: dict, *settings: str) -> WganError:
         ),
         (
             {"optim": {"critic": {"rate": 1}}},
-            "`optim.critic.rate`, which is not a setting of optim.critic",
-            "lr, betas",
+            "`optim.critic.rate`, which is not a setting of adam",
+            "Settings: lr, ",
         ),
         ({"batch_size": 0}, "`batch_size` to 0, which does not fit", "at least 1, at most 65536"),
         ({"optim": {"critic": {"lr": 0}}}, "`optim.critic.lr` to 0, which does not fit", "more than 0.0, at most 1.0"),

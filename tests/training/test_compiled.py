@@ -76,6 +76,28 @@ def assert_equal_to_eager(fast: TrainingState, eager: TrainingState) -> None:
                 assert (ours[name] - gradient).norm() <= 1e-4 * gradient.norm() + 1e-6, name
 
 
+@pytest.mark.parametrize(
+    "objective",
+    [
+        {"name": "gan", "label_flip": 0.2, "gp_weight": 1.0, "gp_at": "real", "gp_sided": "one", "instance_noise": 0.1},
+        {"name": "r3gan"},
+    ],
+    ids=["gan", "r3gan"],
+)
+def test_traced_losses_of_the_family_equal_eagers(small, traced, objective):
+    state = small.state("mlp", objective=objective)
+    compile_losses(state.iteration)
+    assert_equal_to_eager(state, small.state("mlp", objective=objective))
+
+
+def test_a_traced_loss_with_spectral_norm_passes_the_check(small, traced):
+    """Although the norm's vectors move on in every forward pass."""
+    model = {**small.recipe("dcgan").model.model_dump(), "critic": {"channels": [8], "spectral_norm": True}}
+    state = small.state("dcgan", model=model, objective="hinge")
+    compile_losses(state.iteration)
+    check_gradients(state.iteration)
+
+
 @pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
 def test_traced_losses_equal_eagers(small, traced, family):
     state = small.state(family, **LAZY)

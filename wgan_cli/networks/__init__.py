@@ -6,7 +6,7 @@ from torch import nn
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks import dcgan, mlp, resnet
-from wgan_cli.networks.layers import initialise
+from wgan_cli.networks.layers import initialise, limit_slope
 from wgan_cli.recipe import ImageShape, Recipe
 
 FAMILIES = {"mlp": mlp, "dcgan": dcgan, "resnet": resnet}
@@ -23,7 +23,8 @@ def build_network(role: str, recipe: Recipe, image: ImageShape) -> nn.Module:
     """
     check_fits(recipe, image)
     family = FAMILIES[recipe.model.name]
-    return initialise(getattr(family, ROLES[role])(recipe.model, image), recipe.model.init)
+    network = initialise(getattr(family, ROLES[role])(recipe.model, image), recipe.model.init)
+    return limit_slope(network) if role == "critic" and recipe.model.critic.spectral_norm else network
 
 
 def check_fits(recipe: Recipe, image: ImageShape) -> None:

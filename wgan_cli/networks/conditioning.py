@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.networks.batch_layers import BatchScore
 from wgan_cli.networks.layers import norm
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import FamilySettings, LabelledLatentSettings, Norm
@@ -73,7 +74,7 @@ class LabelPlane(nn.Module):
 
 
 class ConditionalCritic(nn.Module):
-    """A critic's last step, from features to scores, for every way in which it can know of classes.
+    """A critic's last step, from features to scores, for every way in which it can know of classes and of its batch.
 
     projection: score = to_score(x) + row `label` of to_classes(x) (Miyato and Koyama 2018). classifier: the rows of
     to_classes(x) are logits of the classes, beside a score that knows nothing of them (Odena et al. 2017).
@@ -86,10 +87,15 @@ class ConditionalCritic(nn.Module):
         self.to_score = layer(1)
         knows = self.projects or settings.shows_critic("classifier")
         self.to_classes = layer(image.num_classes) if knows else None
+        own, features = settings.critic, self.to_score.in_features
+        looks_around = own.minibatch_std or own.minibatch_features
+        self.of_batch = BatchScore(own, features) if looks_around else None
 
     def judge(self, x: Tensor, labels: Tensor | None, classify: bool) -> Judgement:
         """Features to scores (N,), and with `classify` also logits (N, num_classes)."""
         scores = self.to_score(x).squeeze(1)  # (N,)
+        if self.of_batch is not None:
+            scores = scores + self.of_batch(x)  # (N,)
         if self.projects:
             scores = scores + self.to_classes(x).gather(1, labels[:, None]).squeeze(1)  # (N,)
         return (scores, self.to_classes(x)) if classify else scores

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from wgan_cli.networks.conditioning import ConditionalCritic, ConditionalNorm2d, Judgement, LabelPlane
 from wgan_cli.networks.convolution import Enlarged, FromVector, Pooled
-from wgan_cli.networks.layers import activation, norm
+from wgan_cli.networks.layers import activation, active, norm
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import LayerSettings, ResnetSettings
 
@@ -116,7 +116,7 @@ def _halving(own: LayerSettings, fan_in: int, fan_out: int) -> ResidualBlock:
 def _halving_of_image(own: LayerSettings, fan_in: int, fan_out: int) -> ResidualBlock:
     branch = [
         _convolution(fan_in, fan_out),
-        activation(own.activation, own.slope),
+        *active(own),
         Pooled(fan_out, fan_out, KERNEL),
     ]
     return ResidualBlock(branch, [nn.AvgPool2d(2), nn.Conv2d(fan_in, fan_out, 1)])
@@ -138,7 +138,7 @@ def _ready(own: LayerSettings, features: int, num_classes: int = 0) -> list[nn.M
         first = [ConditionalNorm2d(own.norm, features, num_classes)]
     else:
         first = norm(own.norm, features, spatial=True)
-    return [*first, activation(own.activation, own.slope)]
+    return [*first, *active(own)]
 
 
 def _convolution(fan_in: int, fan_out: int) -> nn.Conv2d:

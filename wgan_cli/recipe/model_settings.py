@@ -22,6 +22,29 @@ class LayerSettings(Settings):
     norm: Norm = Field("none", description="normalisation after each hidden layer")
     activation: Activation = Field("leaky_relu", description="after each hidden layer")
     slope: float = Field(0.2, ge=0.0, le=1.0, description="LeakyReLU's slope below zero")
+    dropout: float = Field(0.0, ge=0.0, lt=1.0, description="share of each hidden layer's outputs set to zero")
+
+
+class CriticLayerSettings(LayerSettings):
+    """What the critic of any family has besides."""
+
+    spectral_norm: bool = Field(
+        False, description="divide each layer's weights by their largest stretch (Miyato et al. 2018)"
+    )
+    minibatch_std: bool = Field(False, description="show the score how much a batch varies (Karras et al. 2018)")
+    minibatch_features: int = Field(
+        0, ge=0, le=1024, description="numbers on how like its batch an image is (Salimans et al. 2016)"
+    )
+
+    @property
+    def mixes_images(self) -> str | None:
+        """The setting by which an image's score depends on the others of its batch, or None."""
+        mixing = {
+            "norm": self.norm == "batch",
+            "minibatch_std": self.minibatch_std,
+            "minibatch_features": self.minibatch_features > 0,
+        }
+        return next((setting for setting, mixes in mixing.items() if mixes), None)
 
 
 class FamilySettings(Settings):
@@ -50,7 +73,7 @@ class MlpGeneratorSettings(LayerSettings):
     norm: Norm = "batch"
 
 
-class MlpCriticSettings(LayerSettings):
+class MlpCriticSettings(CriticLayerSettings):
     widths: tuple[Width, ...] = Field((512, 256), min_length=1, max_length=32, description="hidden layers, in order")
 
 
@@ -75,7 +98,7 @@ class DcganGeneratorSettings(LayerSettings):
     activation: Activation = "relu"
 
 
-class DcganCriticSettings(LayerSettings):
+class DcganCriticSettings(CriticLayerSettings):
     channels: tuple[Width, ...] = Field(
         (32, 64), min_length=1, max_length=5, description="channels after each halving of the size, first to last"
     )
@@ -109,7 +132,7 @@ class ResnetGeneratorSettings(LayerSettings):
     activation: Activation = Field("relu", description="before each convolution of a block")
 
 
-class ResnetCriticSettings(LayerSettings):
+class ResnetCriticSettings(CriticLayerSettings):
     channels: tuple[Width, ...] = Field(
         (128, 128, 128, 128), min_length=1, max_length=16, description="channels after each block, first to last"
     )

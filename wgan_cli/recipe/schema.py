@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from wgan_cli.recipe.base import Settings
+from wgan_cli.recipe.base import Settings, named_by
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.model_settings import ModelSettings
-from wgan_cli.recipe.objective_settings import ObjectiveSettings
+from wgan_cli.recipe.objective_settings import ObjectiveSettings, WganGpSettings
+from wgan_cli.recipe.optim_settings import OptimSettings
 
 MOST_STEPS = 10**9
 
@@ -32,37 +33,17 @@ class ImageShape:
         return f"{self.size}x{self.size}x{self.channels}"
 
 
-class AdamSettings(Settings):
-    """Adam (Kingma and Ba 2015)."""
-
-    lr: float = Field(2e-4, gt=0.0, le=1.0, description="learning rate")
-    betas: tuple[Annotated[float, Field(ge=0.0, lt=1.0)], Annotated[float, Field(ge=0.0, lt=1.0)]] = (0.0, 0.9)
-
-
-class OptimSettings(Settings):
-    """How each network follows its gradient."""
-
-    generator: AdamSettings = AdamSettings()
-    critic: AdamSettings = AdamSettings()
-    decay: Literal["none", "linear", "cosine"] = Field("none", description="of every lr, to zero at the last step")
-
-
 #: Sections that may be written as one word, `objective: wgan_gp` for `objective: {name: wgan_gp}`, and its key.
 SHORT_FORMS = {"data": "source", "model": "name", "objective": "name"}
-
-
-def _short(section: str):
-    key = SHORT_FORMS[section]
-    return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
 
 class Recipe(Settings):
     """Everything that decides what a run computes. A step is one generator update."""
 
     name: str = Field("recipe", pattern=r"^\w[\w .+-]{0,99}$", description="of the run folder; default the file's name")
-    data: Annotated[DataSettings, _short("data")] = DataSettings()
-    model: Annotated[ModelSettings, _short("model")]
-    objective: Annotated[ObjectiveSettings, _short("objective")] = ObjectiveSettings()
+    data: Annotated[DataSettings, named_by("source")] = DataSettings()
+    model: Annotated[ModelSettings, named_by("name")]
+    objective: Annotated[ObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings()
     optim: OptimSettings = OptimSettings()
 
     batch_size: int = Field(64, ge=1, le=65536, description="real images in each critic step")
@@ -105,17 +86,46 @@ class Recipe(Settings):
                 "`patience` waits for a better score, and nothing is evaluated without `eval_every`|"
                 "set `eval_every` to some steps, or leave out `patience`"
             )
-        if self.objective.scores_each_image_alone and self.model.critic.norm == "batch":
+        self._check_batches()
+        self._check_clipping()
+        return self
+
+    def _check_batches(self) -> None:
+        """Refuse what looks at the other images of a batch where there are none, or where each must count alone."""
+        setting, penalties = self.model.critic.mixes_images, self.objective.penalties
+        if setting and penalties:
+            norm = setting == "norm"
             raise ValueError(
-                f"`model.critic.norm` is batch, which mixes the images of a batch, and {self.objective.name} penalises "
-                "the gradient of each image's own score|set `model.critic.norm` to layer, instance or none"
+                f"`model.critic.{setting}` {self._said(setting)}, which mixes the images of a batch, and "
+                f"{self.objective.name} penalises the gradient of each image's own score|"
+                + ("set `model.critic.norm` to layer, instance or none" if norm else f"leave out `{setting}`")
+                + f", or set {' and '.join(f'`objective.{weight}`' for weight in penalties)} to 0"
             )
-        if self.batch_size == 1 and self.model.generator.norm == "batch":
+        if self.batch_size > 1:
+            return
+        if self.model.generator.norm == "batch":
             raise ValueError(
                 "`batch_size` is 1, and batch norm in the generator needs more|"
                 "raise `batch_size`, or set `model.generator.norm` to layer, instance or none"
             )
-        return self
+        if setting:
+            raise ValueError(
+                f"`batch_size` is 1, and `model.critic.{setting}`, which {self._said(setting)}, needs more|"
+                f"raise `batch_size`, or leave out `model.critic.{setting}`"
+            )
+
+    def _said(self, setting: str) -> str:
+        """A setting of the critic's as words: `is batch`, `is true`, `is 16`."""
+        value = getattr(self.model.critic, setting)
+        return f"is {str(value).lower()}"
+
+    def _check_clipping(self) -> None:
+        if getattr(self.objective, "clip_value", None) and self.model.critic.spectral_norm:
+            raise ValueError(
+                "`model.critic.spectral_norm` divides weights by their largest stretch, so that clipping them with "
+                "`objective.clip_value` changes nothing|"
+                "set `model.critic.spectral_norm` to false, or `objective.name` to hinge"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain lists, dicts, numbers and strings: what YAML and a checkpoint hold, and `recipe_from_dict` reads."""

@@ -20,7 +20,8 @@ class CastOnce:
     """
 
     def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
-        shared = {id(m): m for m in network.modules() if not _holds_products(m)}
+        within = {id(m) for product in network.modules() if _is_product(product) for m in product.modules()}
+        shared = {id(m): m for m in network.modules() if id(m) not in within and not _holds_products(m)}
         self.network = copy.deepcopy(network, shared)
         for module in self.network.modules():
             if _is_product(module):

@@ -88,7 +88,7 @@ class Recorder:
         state = self.state
         terms = state.iteration.terms.means()
         with self._overhead():
-            self._warn(self.health.of_terms(terms))
+            self._warn(self.health.of_terms(terms, self.state.step))
             self._warn_of_engine()
             seconds = time.perf_counter() - self.started
             rate = 1000 * (state.kimg - self.last_kimg) / max(seconds - self.last_seconds, 1e-9)

@@ -18,6 +18,7 @@ from wgan_cli.inspection import check_memory
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Objective, build_objective
 from wgan_cli.objectives.diff_augment import with_diff_augment
+from wgan_cli.objectives.instance_noise import make_noise
 from wgan_cli.recipe import ImageShape, Recipe, flat_settings
 from wgan_cli.recipe.schema import FREE_ON_RESUME, MOST_STEPS
 from wgan_cli.recipe.seeds import derived_seed
@@ -27,7 +28,7 @@ from wgan_cli.training.best import Best
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engine import Iterate, apply_engine
 from wgan_cli.training.graph import GraphIteration
-from wgan_cli.training.optim import Optimizers, make_optimizers, restore_optimizers
+from wgan_cli.training.optim import Optimizers, make_clips, make_optimizers, restore_optimizers
 from wgan_cli.training.precision import Precision, insist_on_same_bits
 from wgan_cli.training.step import TrainingStep
 from wgan_cli.training.trials import resolve_speed
@@ -162,7 +163,9 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: boo
             objective, networks, make_optimizers(recipe, networks), feed,
             ExponentialMovingAverage(networks["generator"], recipe.ema_decay),
             Precision(recipe.amp, device, recipe.tf32), recipe.model.latent_dim, classes,
-            make_augment(recipe.data.augment, image), with_diff_augment(networks, recipe.data.diff_augment),
+            make_augment(recipe.data.augment, image),
+            with_diff_augment(networks, recipe.data.diff_augment, make_noise(recipe.objective, device)),
+            make_clips(recipe, networks),
         )  # fmt: skip
 
     start = feed.state_dict()
