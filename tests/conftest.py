@@ -18,6 +18,7 @@ from wgan_cli import console
 from wgan_cli.commands import app
 from wgan_cli.data import default_data_root, load_images
 from wgan_cli.evaluation import classifier
+from wgan_cli.evaluation.evaluate import Reference
 from wgan_cli.evaluation.features import make_features
 from wgan_cli.evaluation.real import real_images
 from wgan_cli.recipe import Recipe, load_recipe
@@ -46,6 +47,7 @@ TINY = (
     "sample_every=6",
     "sample_grid=3",
     "save_every=6",
+    "eval_every=null",
 )
 pytest_plugins = ["reliability", "fuzzing"]
 #: What would make the program's output depend on who runs the tests.
@@ -190,17 +192,21 @@ class Trainer:
         dataset = load_images(recipe.data, default_data_root(), lambda text: None)
         return prepare(recipe, dataset, torch.device("cpu"))
 
-    def run(self, recipe: Recipe, folder: Path, stop_after: int | None = None) -> RunDir:
+    def run(
+        self, recipe: Recipe, folder: Path, stop_after: int | None = None, reference: Reference | None = None
+    ) -> RunDir:
         """Train a new run."""
         state = self.prepared(recipe)
         run = create_run(folder, recipe.name)
         run.write_description(state.recipe, describe_environment(state.device, "wgan train"))
-        self.go_on(state, run, stop_after)
+        self.go_on(state, run, stop_after, reference)
         return run
 
-    def go_on(self, state: TrainingState, run: RunDir, stop_after: int | None = None) -> None:
+    def go_on(
+        self, state: TrainingState, run: RunDir, stop_after: int | None = None, reference: Reference | None = None
+    ) -> None:
         """Train from where a state stands."""
-        train(state, run, StopAfter(stop_after), self.silent)
+        train(state, run, StopAfter(stop_after), self.silent, reference)
 
 
 @pytest.fixture(scope="session")

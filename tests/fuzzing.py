@@ -119,7 +119,7 @@ NUMBERS = st.one_of(
 )
 WORDS = st.one_of(
     st.text(max_size=12),
-    st.sampled_from(["mlp", "dcgan", "wgan_gp", "digits", "folder", "batch", "none", "relu", "linear", "auto", "1GB"]),
+    st.sampled_from(["mlp", "resnet", "wgan_gp", "digits", "folder", "batch", "none", "relu", "linear", "auto", "1GB"]),
     st.sampled_from(["", "x" * 5000, "\x1b[2J", "a\0b", "\ud800", "../../etc", "1e5", "null", "{", "[", "\u202e"]),
 )
 PLAIN = st.one_of(st.none(), st.booleans(), NUMBERS, WORDS)

@@ -39,10 +39,12 @@ def assert_same(a, b, place: str = "") -> None:
 
 
 def assert_same_run(one: RunDir, other: RunDir) -> None:
-    """Equal in everything but time: checkpoint, generator, records, grids, TensorBoard's entries; nothing doubled."""
+    """Equal in everything but time: checkpoint, generators, records, grids, TensorBoard's entries; nothing doubled."""
     contents = [torch.load(newest_checkpoint(run), weights_only=True) for run in (one, other)]
     assert_same(*map(untimed, contents))
     assert one.generator_file.read_bytes() == other.generator_file.read_bytes()
+    best = [run.best_file.read_bytes() if run.best_file.exists() else None for run in (one, other)]
+    assert best[0] == best[1]
     records = [[untimed(record) for record in read_metrics(run.metrics_file)] for run in (one, other)]
     assert records[0] == records[1]
     grids = [{file.name: file.read_bytes() for file in run.samples.iterdir()} for run in (one, other)]

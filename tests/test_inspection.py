@@ -56,3 +56,16 @@ def test_memory_estimate_is_near_what_autograd_keeps_in_a_critic_step(prepared):
         phase.loss(state.networks, state.iteration.batch(phase, 0))
     measured = sum(count for address, count in kept.items() if address not in weights)
     assert 0.7 * measured < facts.memory["activations"] < 2.0 * measured
+
+
+def test_a_layer_with_spectral_norm_is_one_layer():
+    """Of the same name, output and parameters as without."""
+    settings = ["objective=hinge", "model.critic.spectral_norm={}"]
+    plain, limited = (
+        inspect_recipe(load_recipe("mnist_dcgan", [s.format(on) for s in settings]), ImageShape(28, 1)).networks[1]
+        for on in ("false", "true")
+    )
+    assert [(a.name, a.output, a.parameters) for a in plain.layers] == [
+        (a.name, a.output, a.parameters) for a in limited.layers
+    ]
+    assert (plain.parameters, plain.activations) == (limited.parameters, limited.activations)

@@ -47,6 +47,8 @@ def one_line(text: str) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Name the known words nearest to `word`: "did you mean `a` or `b`? " with the space, or ""."""
     near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.55)
+    close = [difflib.SequenceMatcher(None, name, word).ratio() for name in near]
+    near = [name for name, ratio in zip(near, close, strict=True) if ratio > close[0] - 0.2]  # of a typo only one
     return f"did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else ""
 
 

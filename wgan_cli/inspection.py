@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from wgan_cli.errors import WganError
 from wgan_cli.memory import free_memory
@@ -16,10 +18,10 @@ from wgan_cli.networks import build_network
 from wgan_cli.networks.conditioning import LabelledLatent, LabelPlane
 from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
-from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
+from wgan_cli.runs.checkpoint import Checkpoint, Score, load_checkpoint
 from wgan_cli.runs.lock import trainer_of
-from wgan_cli.runs.metrics_log import NOT_TERMS, read_metrics
-from wgan_cli.runs.run_dir import open_run
+from wgan_cli.runs.metrics_log import NOT_TERMS, SCORES, read_metrics
+from wgan_cli.runs.run_dir import RunDir, open_run
 
 ROLES = ("generator", "critic")
 
@@ -57,7 +59,10 @@ class RecipeFacts:
 
 @dataclass(frozen=True)
 class CheckpointFacts:
-    """A checkpoint file. checksum: carried and found right, or None; continues: whether a run can go on from it."""
+    """A checkpoint file. checksum: carried and found right, or None; continues: whether a run can go on from it.
+
+    score: why it is the best of its run, or None.
+    """
 
     kind: str
     path: str
@@ -68,16 +73,27 @@ class CheckpointFacts:
     image: ImageShape
     class_names: tuple[str, ...]
     versions: dict[str, str]
+    score: Score | None
     recipe: dict[str, Any]
     networks: tuple[NetworkFacts, ...]
+
+
+@dataclass(frozen=True)
+class BestFacts:
+    """The best generator of a run: its file, step, and score."""
+
+    path: str
+    step: int
+    score: Score
 
 
 @dataclass(frozen=True)
 class RunFacts:
     """A run folder. state: "finished", "training" (a process does so now) or "unfinished".
 
-    idle_seconds: since the last record. losses: its terms. overhead_seconds: of `seconds`, in logs, grids, checkpoints.
-    rollbacks: how often it diverged and went back.
+    idle_seconds: since the last record. losses: its terms. overhead_seconds: of `seconds`, in logs, grids, checkpoints
+    and evaluations. rollbacks: how often it diverged and went back. scores: of the last evaluation. best: None where
+    there is no G_best.pth that can be read.
     """
 
     kind: str
@@ -92,6 +108,8 @@ class RunFacts:
     idle_seconds: float | None
     images_per_second: float | None
     losses: dict[str, float]
+    scores: dict[str, float]
+    best: BestFacts | None
     checkpoints: tuple[str, ...]
     samples: int
     recipe: dict[str, Any]
@@ -123,6 +141,7 @@ def inspect_checkpoint(path: Path) -> CheckpointFacts:
         image=checkpoint.image,
         class_names=checkpoint.class_names,
         versions=checkpoint.versions,
+        score=checkpoint.score,
         recipe=checkpoint.recipe.as_dict(),
         networks=_networks(checkpoint.recipe, checkpoint.image, tuple(checkpoint.networks)),
     )
@@ -139,6 +158,7 @@ def inspect_run(path: Path) -> RunFacts:
         )
     history = read_metrics(run.metrics_file)
     last = history[-1] if history else {}
+    measured = next((record for record in reversed(history) if SCORES[0] in record), {})
     step = last.get("step", 0)
     return RunFacts(
         kind="run",
@@ -153,11 +173,20 @@ def inspect_run(path: Path) -> RunFacts:
         idle_seconds=max(0.0, time.time() - run.metrics_file.stat().st_mtime) if history else None,
         images_per_second=last.get("images_per_second"),
         losses={name: value for name, value in last.items() if name not in NOT_TERMS},
+        scores={name: value for name, value in measured.items() if name in SCORES},
+        best=_best(run),
         checkpoints=tuple(str(file) for file in run.checkpoint_files()),
         samples=len(list(run.samples.glob("step_*.png"))),
         recipe=recipe.as_dict(),
         history=tuple(history),
     )
+
+
+def _best(run: RunDir) -> BestFacts | None:
+    with suppress(WganError):
+        found = load_checkpoint(run.best_file)
+        return None if found.score is None else BestFacts(str(run.best_file), found.step, found.score)
+    return None
 
 
 def estimate_memory(recipe: Recipe, networks: tuple[NetworkFacts, ...]) -> dict[str, int]:
@@ -228,7 +257,7 @@ def _network(role: str, network: nn.Module, inputs: dict[str, Any]) -> NetworkFa
         return hook
 
     for name, module in network.named_modules():
-        if not any(module.children()) and not isinstance(module, LabelledLatent | LabelPlane):
+        if _is_layer(name, module):
             module.register_forward_hook(note(name, module))
     network(**inputs)
     parameters = sum(parameter.numel() for parameter in network.parameters())
@@ -236,3 +265,9 @@ def _network(role: str, network: nn.Module, inputs: dict[str, Any]) -> NetworkFa
     outputs = (torch.Size(layer.output).numel() for layer in layers if layer.parameters)
     activations = next(iter(inputs.values())).numel() + sum(outputs)
     return NetworkFacts(role, tuple(layers), parameters, activations)
+
+
+def _is_layer(name: str, module: nn.Module) -> bool:
+    """Whether a module is one of the layers that are listed: not a part of one, nor what only joins labels to it."""
+    whole = is_parametrized(module) or not any(module.children())
+    return whole and "parametrizations" not in name.split(".") and not isinstance(module, LabelledLatent | LabelPlane)

@@ -102,24 +102,71 @@ def test_photos_without_classes_are_refused(wgan, tmp_path):
 
 
 def test_what_the_images_are_good_for(wgan, conditional, features_root, monkeypatch):
+    monkeypatch.setattr(classifier, "FEWEST_IMAGES", 300)
     monkeypatch.setattr(classifier, "MOST_IMAGES", 300)
     words = ("evaluate", conditional.path, "--data-root", features_root, "--device", "cpu", "-n", 100)
     shown = wgan(*words, "--metrics", "agreement,cas,augmentation", "--subset", 20)
     assert shown.status == 0, shown.stderr
     assert re.search(r"agreement +0\.\d+ +0\.9\d+", shown.stdout)
-    assert re.search(r"100 generated images +\d+\.\d% +\d \d+\.\d%", shown.stdout)
-    assert re.search(r"20 real images and 100 generated +\d+\.\d% \+- \d+\.\d%", shown.stdout)
-    assert shown.stdout.count("the generator learnt from them as well") == 3
-    assert re.search(r"generated images (help|do harm|make no difference) here", shown.stdout)
-    found = json.loads(wgan(*words, "--metrics", "cas", "--json").stdout)
-    assert list(found["cas"]) == ["generated", "real", "tested_on"] and len(found["cas"]["real"]["by_class"]) == 10
+    assert len(re.findall(r"(?m)^ *\d +\d+\.\d% +\d+\.\d% *$", shown.stdout)) == 10, "agreement of each class"
+    share = r"\d+\.\d%"
+    assert re.search(rf"cas +{share} +100 generated images +\d \({share}\)", shown.stdout)
+    assert re.search(rf"augmentation +{share} +{share} +20 real images and 100 generated +\d \({share}\)", shown.stdout)
+    assert re.search(
+        rf"(?m)^cas {share} \(trained on real images: {share}\), worst class: \d \({share}\)$", shown.stdout
+    )
+    assert shown.stdout.count("the generator learnt from them as well") == 2
+    assert re.search(r"(?m)^generated images (help|do harm|make no clear difference) here: ", shown.stdout)
+    assert "for a fair test train it with --set data.limit=20\n" in shown.stdout
+
+
+def test_what_the_images_are_good_for_as_json(wgan, conditional, features_root, monkeypatch):
+    monkeypatch.setattr(classifier, "FEWEST_IMAGES", 300)
+    monkeypatch.setattr(classifier, "MOST_IMAGES", 300)
+    words = ("evaluate", conditional.path, "--data-root", features_root, "--device", "cpu", "-n", 20)
+    result = wgan(*words, "--metrics", "agreement,cas,augmentation", "--subset", 20, "--json")
+    found = json.loads(result.stdout)
+    assert list(found["generated"]) == list(found["real"]) == ["count", "agreement", "agreement_by_class"]
+    assert list(found["real"]["agreement_by_class"]) == list("0123456789")
+    tested = {"name": "digits test", "seen_by_generator": True}
+    assert list(found["cas"]) == ["generated", "real", "tested_on"] and found["cas"]["tested_on"] == tested
+    cas = found["cas"]["real"]
+    assert list(cas["by_class"]) == list("0123456789") and cas["draws"] == [cas["accuracy"]]
+    both = found["augmentation"]["real_and_generated"]
+    assert len(both["draws"]) == 3 and both["accuracy"] == pytest.approx(sum(both["draws"]) / 3)
+    assert found["augmentation"]["tested_on"] == tested
+    assert found["augmentation"]["verdict"].startswith("generated images ")
+    assert found["augmentation"]["fairness"].endswith("--set data.limit=20")
+
+
+def test_classes_are_measured_unasked_where_the_generator_knows_them(wgan, conditional, features_root):
+    words = ("evaluate", conditional.path, "--data-root", features_root, "--device", "cpu", "-n", 50)
+    shown = wgan(*words).stdout
+    assert re.search(r"(?m)^ *class +generated +real +seen where asked for +in real ones *$", shown)
+    assert re.search(r"step \d: distance .*, \d+\.\d% are of the class asked for\n$", shown)
+
+
+def test_other_classes_than_the_generator_learnt(wgan, tiny_options):
+    for name in ("cat", "dog", "eel"):
+        os.makedirs(f"pets/{name}")
+        for number in range(25):
+            Image.new("L", (16, 16), 10 * number).save(f"pets/{name}/{number}.png")
+    folder = ("--set", "data.source=folder", "--set", "data.path=pets", "--set", "model.conditional=true")
+    split = ("--set", "data.split=train", "--steps", 2)
+    trained = wgan("train", "--quiet", "--device", "cpu", *tiny_options, *folder, *split, "--out", "mine")
+    assert trained.status == 0, trained.stderr
+    os.rename("pets/eel", "pets/ant")
+    refused = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache", "--metrics", "cas")
+    assert (refused.status, refused.stdout) == (2, "")
+    assert refused.error.endswith("pets has the classes ant, cat, dog now, and mine learnt cat, dog, eel")
 
 
 def test_metrics_of_classes_need_a_generator_that_knows_them(wgan, tiny_run):
     for words, error in [
         (("--metrics", "cas"), "--metrics names cas, which needs a generator trained with classes"),
         (("--subset", 100), "--subset is only for augmentation"),
-        (("--set", "steps=4"), "--set 'steps=4': only data.path can be said anew of a generator that is trained"),
+        (("--set", "steps=4"), "--set 'steps=4': a generator that is trained keeps its recipe's steps"),
+        (("--set", "data.path=photos"), "--set: `data.path` is only for `data.source: folder`"),
     ]:
         refused = wgan("evaluate", tiny_run.path, "--device", "cpu", *words)
         assert (refused.status, refused.error) == (2, error)

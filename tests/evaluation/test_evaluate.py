@@ -123,6 +123,21 @@ def test_the_same_seed_gives_the_same_scores_and_training_notices_nothing(refere
     assert images.shape == (70, 1, 28, 28) and labels is None
 
 
+def test_agreement_is_the_share_of_the_class_asked_for(reference, unseen):
+    labels = reference.real.held_out.labels[1::2]
+    own = evaluate_images(unseen, labels, 7, reference)
+    assert own.generated.agreement.share == pytest.approx(own.floor.agreement.share, abs=0.04)
+    assert own.floor.agreement.share > 0.9
+    assert own.line().endswith(f", {own.generated.agreement.share:.1%} are of the class asked for")
+    assert own.record()["agreement"] == own.generated.agreement.share
+    random = torch.randint(0, 10, (500,), generator=torch.Generator().manual_seed(0))
+    assert evaluate_images(unseen, random, 7, reference).generated.agreement.share == pytest.approx(0.1, abs=0.05)
+    swapped = torch.where(labels == 3, 5, labels)
+    of_five = evaluate_images(unseen, swapped, 7, reference).generated.agreement.by_class
+    assert of_five[3] is None and of_five[5] < 0.7
+    assert "agreement" not in evaluate_images(unseen, None, 7, reference).record()
+
+
 def test_the_line_and_the_record(reference, unseen):
     labels = reference.real.held_out.labels[1::2]
     found = evaluate_images(unseen[labels != 7], None, 4000, reference)

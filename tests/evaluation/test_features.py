@@ -233,3 +233,21 @@ def test_features_stand_on_the_device_of_their_network():
     network = FeatureNetwork(ImageShape(28, 1), 3).eval()
     values, logits = Features(network, "name", "what").of(iter([noise(4, 28), noise(3, 28)]))
     assert (values.shape, logits.shape, values.device.type) == ((7, 128), (7, 3), "cpu")
+
+
+def test_a_run_about_to_train_notices_nothing_of_the_classifier(digits, quick, tmp_path, monkeypatch):
+    torch.use_deterministic_algorithms(True)  # as a recipe may insist on; the pooling's backward on a GPU cannot
+    seen, cross_entropy = set(), torch.nn.functional.cross_entropy
+
+    def look(*args):
+        seen.add(torch.are_deterministic_algorithms_enabled())
+        return cross_entropy(*args)
+
+    monkeypatch.setattr(torch.nn.functional, "cross_entropy", look)
+    state = torch.get_rng_state()
+    try:
+        make_features(digits, "digits", tmp_path, CPU, lambda text: None)
+        assert (seen, torch.are_deterministic_algorithms_enabled()) == ({False}, True)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert torch.equal(torch.get_rng_state(), state)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wgan_cli.evaluation import scores
-from wgan_cli.evaluation.scores import classes, fit, manifold, nearest
+from wgan_cli.evaluation.scores import agreement, classes, fit, manifold, nearest
 
 
 def cloud(seed: int, count: int, width: int = 4, centre: float = 0.0) -> torch.Tensor:
@@ -147,3 +147,11 @@ def test_shares_entropy_and_confidence_of_classes():
     assert two.entropy == pytest.approx(0.5)
     unsure = classes(torch.tensor([[math.log(3.0), 0.0, 0.0, 0.0]]))
     assert unsure.confidence == pytest.approx(0.5)
+
+
+def test_agreement_is_counted_class_by_class():
+    logits = torch.eye(4)[[0, 0, 1, 1, 1, 2]]
+    found = agreement(logits, torch.tensor([0, 0, 0, 1, 1, 1]))
+    assert found.share == pytest.approx(4 / 6)
+    assert found.by_class == (pytest.approx(2 / 3), pytest.approx(2 / 3), None, None)
+    assert found.worst() in (0, 1)

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from wgan_cli.errors import WganError
-from wgan_cli.evaluation import classifier, usefulness
+from wgan_cli.evaluation import classifier
 from wgan_cli.evaluation.real import RealImages, Selection, real_images
-from wgan_cli.evaluation.usefulness import augmentation, classification_accuracy
+from wgan_cli.evaluation.usefulness import Lesson, augmentation, classification_accuracy, fairness, verdict
 from wgan_cli.recipe.data_settings import DataSettings
 
 CPU = torch.device("cpu")
@@ -18,24 +18,51 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory) -> RealImages:
-    whole = real_images(DataSettings(split="train"), tmp_path_factory.mktemp("root"), lambda text: None)
+    small = DataSettings(split="train", image_size=16)
+    whole = real_images(small, tmp_path_factory.mktemp("root"), lambda text: None)
     return replace(whole, training=whole.training.some(1500), held_out=whole.held_out.some(500))
 
 
 @pytest.fixture(autouse=True)
 def short_lessons(monkeypatch):
+    monkeypatch.setattr(classifier, "FEWEST_IMAGES", 3000)
     monkeypatch.setattr(classifier, "MOST_IMAGES", 3000)
 
 
-def copying(real: RealImages, shown=lambda images: images, asked=lambda labels: labels):
-    """A generator that gives real images, which the classifiers otherwise never see, after a change of both."""
-    others = real.labelled.indices[-2000:]
+def copying(real: RealImages, shown=lambda images: images, understood=lambda labels: labels):
+    """A generator that gives real images of the classes it understands, after a change."""
+    images, labels = real.labelled.dataset.images, real.labelled.labels
 
-    def make(count: int):
-        chosen = others[:count]
-        return shown(real.labelled.dataset.images[chosen]), asked(real.labelled.dataset.labels[chosen])
+    def make(asked: torch.Tensor) -> torch.Tensor:
+        found = torch.empty_like(asked)
+        wanted = understood(asked)
+        for label in wanted.unique():
+            places, of_class = torch.where(wanted == label)[0], torch.where(labels == label)[0].flip(0)
+            found[places] = of_class[torch.arange(len(places)) % len(of_class)]
+        return shown(images[found])
 
     return make
+
+
+def any_class(labels: torch.Tensor) -> torch.Tensor:
+    return torch.randint(0, 10, labels.shape, generator=torch.Generator().manual_seed(1))
+
+
+def noise(images: torch.Tensor) -> torch.Tensor:
+    return torch.randint(0, 256, images.shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def lessons(monkeypatch) -> list[tuple[Selection, int, int | None]]:
+    """What each classifier would learn from, its seed and how many images it would be shown; none learns anything."""
+    given = []
+
+    def note(source: Selection, device: torch.device, seed: int, shown: int | None):
+        given.append((source, seed, shown))
+        return classifier.fixed_network(source.dataset.shape, 10)
+
+    monkeypatch.setattr(classifier, "trained_network", note)
+    return given
 
 
 def test_a_perfect_generator_teaches_as_much_as_real_images(real):
@@ -45,53 +72,90 @@ def test_a_perfect_generator_teaches_as_much_as_real_images(real):
     assert best.accuracy > 0.85 and generated.accuracy == pytest.approx(best.accuracy, abs=0.06)
     assert generated.learnt_from == "1,500 generated images" and best.learnt_from == "1,500 real images"
     assert len(best.by_class) == 10 and min(best.by_class) < best.accuracy < max(best.by_class)
+    assert best.by_class[best.worst()] == min(best.by_class)
+    assert best.spread == 0
     assert classification_accuracy(copying(real), real, CPU) == (generated, best)
 
 
-@pytest.mark.parametrize("fault", ["other classes", "noise"])
+@pytest.mark.parametrize("fault", [{"understood": any_class}, {"shown": noise}], ids=["ignores classes", "noise"])
 def test_a_generator_that_ignores_what_it_is_asked_for_teaches_nothing(real, fault):
-    make = {
-        "other classes": copying(real, asked=lambda labels: (labels + 1 + torch.arange(len(labels)) % 9) % 10),
-        "noise": copying(real, shown=lambda images: torch.randint_like(images, 256)),
-    }[fault]
-    generated, best = classification_accuracy(make, real, CPU, count=500)
+    generated, best = classification_accuracy(copying(real, **fault), real, CPU, count=500)
     assert generated.accuracy < 0.3 < best.accuracy
 
 
-def test_more_real_images_help_and_wrong_ones_do_harm(real, monkeypatch):
-    monkeypatch.setattr(usefulness, "DRAWS", 2)
-    monkeypatch.setattr(classifier, "MOST_IMAGES", 2500)
+def test_both_lessons_are_of_as_many_images_of_each_class(real, lessons):
+    rare = torch.cat([torch.where(real.labelled.labels == 3)[0][:10], torch.where(real.labelled.labels == 8)[0][:70]])
+    uneven = replace(real, training=replace(real.labelled, indices=rare))
+    classification_accuracy(copying(real), uneven, CPU)
+    (generated, *first), (true, *second) = lessons
+    assert first == second
+    assert torch.equal(generated.labels.bincount(), true.labels.bincount())
+    assert true.labels.bincount()[[3, 8]].tolist() == [10, 70]
+
+
+def test_more_real_images_help_and_wrong_ones_do_harm(real):
     alone, both = augmentation(copying(real), real, CPU, subset=50)
     assert both.accuracy > alone.accuracy + max(alone.spread, both.spread)
     assert alone.learnt_from == "50 real images" and both.learnt_from == "50 real images and 500 generated"
     assert alone.spread > 0
-    wrong = copying(real, asked=lambda labels: (labels + 1) % 10)
-    assert augmentation(wrong, real, CPU, subset=50)[1].accuracy < alone.accuracy
+    assert verdict(alone, both).startswith("generated images help here: +")
+    same, harmed = augmentation(copying(real, understood=lambda labels: (labels + 1) % 10), real, CPU, subset=50)
+    assert same == alone
+    assert verdict(alone, harmed).startswith("generated images do harm here: -")
 
 
-def test_a_subset_has_each_class_as_often(real, monkeypatch):
-    learnt = []
-
-    def note(source: Selection, device, seed):
-        learnt.append((seed, source.labels, source.dataset.images[source.indices]))
-        return classifier.fixed_network(source.dataset.shape, 10)
-
-    monkeypatch.setattr(classifier, "trained_network", note)
+def test_real_images_alone_are_shown_as_often_as_both(real, lessons):
     augmentation(copying(real), real, CPU, subset=40, count=100)
-    assert [seed for seed, _, _ in learnt] == [0, 0, 1, 1, 2, 2]
-    subsets = [images for _, labels, images in learnt if len(labels) == 40]
-    assert all(torch.bincount(labels).tolist() == [4] * 10 for _, labels, _ in learnt if len(labels) == 40)
-    assert not torch.equal(subsets[0], subsets[1])
-    assert all(len(labels) == 2 * 40 + 100 or len(labels) == 40 for _, labels, _ in learnt), "about half are real"
+    assert [seed for _, seed, _ in lessons] == [0, 1, 2, 0, 1, 2]
+    assert {(len(source), shown) for source, _, shown in lessons} == {(200, 3000)}
+    alone, both = lessons[:3], lessons[3:]
+    for (few, _, _), (mixed, _, _) in zip(alone, both, strict=True):
+        assert len(few.indices.unique()) == 40 and len(mixed.indices.unique()) == 140
+        assert (mixed.indices < 40).sum() == 100, "half are real"
+        distinct = few.dataset.images[few.indices.unique()].unique(dim=0)
+        assert torch.equal(mixed.dataset.images[:40].unique(dim=0), distinct), "the same real images in both"
+        assert torch.bincount(few.dataset.labels[few.indices.unique()]).tolist() == [4] * 10
+        assert torch.bincount(mixed.dataset.labels[40:]).tolist() == [10] * 10
+    assert not torch.equal(alone[0][0].indices, alone[1][0].indices)
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        ((0.93, 0.74, 0.82), "generated images help here: +3.0 points on the mean, +2.0 to +4.0 in 3 draws"),
+        ((0.88, 0.675, 0.785), "generated images do harm here: -2.0 points on the mean, -2.5 to -1.5 in 3 draws"),
+        ((0.93, 0.70, 0.79), "generated images make no clear difference here: +0.7 points on the mean, "),
+        ((0.90, 0.70, 0.80), "generated images make no clear difference here: +0.0 points on the mean, "),
+    ],
+)
+def test_the_verdict_compares_draw_with_draw(after, said):
+    alone, both = (Lesson("images", draws, ()) for draws in ((0.9, 0.7, 0.8), after))
+    assert verdict(alone, both).startswith(said)
+
+
+def test_what_the_generator_knows_beyond_the_subset_is_said(real):
+    assert "all 1,500 training images, more than these 500" in fairness(500, real)
+    assert "--set data.limit=500" in fairness(500, real)
+    assert fairness(1500, real) == "the generator learnt from the same 1,500 images"
+
+
+def test_a_class_without_held_out_images_is_not_the_worst(real, lessons):
+    held_out = real.held_out
+    without = replace(real, held_out=replace(held_out, indices=held_out.indices[held_out.labels != 4]))
+    for lesson in (*classification_accuracy(copying(real), without, CPU), *augmentation(copying(real), without, CPU)):
+        assert [label for label, share in enumerate(lesson.by_class) if share is None] == [4]
+        assert lesson.worst() != 4
 
 
 def test_what_cannot_be_taught_is_refused(real):
-    with pytest.raises(WganError, match="--subset 9 does not fit"):
-        augmentation(copying(real), real, CPU, subset=9)
-    with pytest.raises(WganError, match="--subset 1501 does not fit"):
-        augmentation(copying(real), real, CPU, subset=1501)
+    for subset in (9, 1501):
+        with pytest.raises(WganError, match=f"--subset {subset} does not fit"):
+            augmentation(copying(real), real, CPU, subset=subset)
     nameless = replace(real.training.dataset, class_names=())
     without = replace(real, training=replace(real.training, dataset=nameless))
+    too_few = replace(real, held_out=replace(real.held_out, indices=real.held_out.indices[:9]))
     for test in (augmentation, classification_accuracy):
         with pytest.raises(WganError, match="images without classes"):
             test(copying(real), without, CPU)
+        with pytest.raises(WganError, match="9 real images are too few for a classifier"):
+            test(copying(real), too_few, CPU)

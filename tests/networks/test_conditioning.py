@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks import FAMILIES, ROLES, build_network
+from wgan_cli.networks.conditioning import ConditionalNorm2d
+from wgan_cli.networks.layers import norm
 from wgan_cli.objectives import Batch, build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 CLASSES = 5
 WAYS = ("embedding", "projection", "classifier")
 LABELS = torch.tensor([0, 4, 2, 2])
-WIDTHS = {"mlp": "widths", "dcgan": "channels"}
+SMALL = {
+    "mlp": {"generator": {"widths": [6]}, "critic": {"widths": [6]}, "label_dim": 2},
+    "dcgan": {"generator": {"channels": [6]}, "critic": {"channels": [6]}, "label_dim": 2},
+    "resnet": {"generator": {"channels": [9, 8]}, "critic": {"channels": [8, 9], "halvings": 1}},
+}
 
 
 def recipe_of(family: str, way: str, **more: object) -> Recipe:
-    widths = {role: {WIDTHS.get(family, "channels"): [6]} for role in ROLES}
-    model = {"name": family, "latent_dim": 3, "label_dim": 2, "conditional": True, "condition": way, **widths}
+    model = {"name": family, "latent_dim": 3, "conditional": True, "condition": way, **SMALL[family]}
     return recipe_from_dict({"model": model, "steps": 1, "batch_size": 4, **more}, "a test")
 
 
@@ -28,7 +34,7 @@ def networks_of(recipe: Recipe, channels: int = 1, size: int = 8):
     return {role: build_network(role, recipe, ImageShape(size, channels, CLASSES)) for role in ROLES}
 
 
-@pytest.mark.parametrize("family", WIDTHS)
+@pytest.mark.parametrize("family", SMALL)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (28, 3), (32, 3)])
 def test_every_way_in_every_family(family, way, size, channels):
@@ -36,6 +42,9 @@ def test_every_way_in_every_family(family, way, size, channels):
     networks = networks_of(recipe, channels, size)
     generator, critic = networks["generator"].eval(), networks["critic"]
     z = torch.randn(1, 3).expand(4, 3)
+    for module in generator.modules():  # some start alike for all classes
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight)
 
     # The class, and nothing else here, makes the image another.
     images = generator(z, LABELS)
@@ -60,7 +69,7 @@ def test_every_way_in_every_family(family, way, size, channels):
             assert parameter.grad.isfinite().all() and (parameter.dim() == 1 or parameter.grad.any()), name
 
 
-@pytest.mark.parametrize("family", WIDTHS)
+@pytest.mark.parametrize("family", SMALL)
 def test_projection_adds_the_row_of_the_label(family):
     """score(x, y) = w.x + v_y.x (Miyato and Koyama 2018, eq. 5), with V at 0 the score without classes."""
     critic = networks_of(recipe_of(family, "projection"))["critic"]
@@ -95,13 +104,37 @@ def test_the_classifiers_cross_entropy_goes_into_both_losses():
     assert build_objective(recipe).meanings.keys() == critic.terms.keys() | generator.terms.keys()
 
 
+NORMS = ["none", "batch", "instance", "layer"]
+
+
+@pytest.mark.parametrize("kind", NORMS)
+def test_a_conditional_norm_is_the_plain_one_with_its_classs_gain_and_bias(kind):
+    torch.manual_seed(0)
+    layer, plain = ConditionalNorm2d(kind, 3, CLASSES), nn.Sequential(*norm(kind, 3, spatial=True))
+    x = torch.randn(4, 3, 6, 6) * torch.arange(1, 5)[:, None, None, None]
+    torch.testing.assert_close(layer(x, LABELS), plain(x))  # at first no class changes anything
+
+    for table in (layer.gain, layer.bias):
+        nn.init.normal_(table.weight)
+    gain, bias = (
+        torch.stack([table.weight[y] for y in LABELS])[:, :, None, None] for table in (layer.gain, layer.bias)
+    )
+    torch.testing.assert_close(layer(x, LABELS), plain(x) * gain + bias)
+    torch.testing.assert_close(layer.eval()(x, LABELS), plain.eval()(x) * gain + bias)  # by running statistics
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_conditional_norm_keeps_its_images_type(dtype):
+    assert ConditionalNorm2d("batch", 3, CLASSES)(torch.randn(4, 3, 6, 6).to(dtype), LABELS).dtype == dtype
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_without_classes_nothing_is_there_to_learn_them(family):
     recipe = recipe_from_dict({"model": {"name": family}, "steps": 1}, "a test")
     with torch.device("meta"):
         networks = {role: build_network(role, recipe, ImageShape(32, 3, CLASSES)) for role in ROLES}
     names = [name for network in networks.values() for name, _ in network.named_parameters()]
-    assert not any("embedding" in name or "classes" in name for name in names)
+    assert not any("embedding" in name or "classes" in name or "gain" in name for name in names)
 
 
 def test_images_without_classes_are_refused():

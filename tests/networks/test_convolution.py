@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from wgan_cli.networks.convolution import FEW, Doubling, FromVector, Halving, ToVector
+from wgan_cli.networks.convolution import FEW, Doubling, Enlarged, FromVector, Halving, Pooled, ToVector
 from wgan_cli.recipe.model_settings import DcganCriticSettings, DcganGeneratorSettings
 
 KERNELS = range(2, 10)
@@ -59,6 +59,23 @@ def test_values_and_both_derivatives_equal_the_frameworks(kind, kernel, few, wid
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
     factor = 0.5 if kind is Halving else 2
     assert layer(x).shape == (batch, wide, *(int(side * factor) for side in size))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kernel", [1, 3, 5, 7])
+@pytest.mark.parametrize("kind", [Pooled, Enlarged])
+@given(fans=st.tuples(st.integers(1, 4), st.integers(1, 4)), height=st.integers(1, 4), width=st.integers(1, 4))
+def test_one_kernel_equals_a_convolution_and_a_change_of_size(kind, kernel, bias, fans, height, width):
+    torch.manual_seed(0)
+    layer = kind(*fans, kernel).double()
+    other = nn.Conv2d(*fans, kernel, padding="same").double()
+    other.load_state_dict(layer.state_dict())
+    if not bias:
+        layer.bias = other.bias = None
+    x = torch.randn(2, fans[0], 2 * height, 2 * width, dtype=torch.float64)
+    two = nn.Sequential(*([other, nn.AvgPool2d(2)] if kind is Pooled else [nn.Upsample(scale_factor=2), other]))
+    for ours, theirs in zip(derivatives(layer, x), derivatives(two, x), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
 def test_every_kernel_that_a_recipe_allows_is_tried():

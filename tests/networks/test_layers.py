@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.layers import PiecewiseLinear, activation, norm
+from wgan_cli.networks.layers import PiecewiseLinear, activation, hidden, initialise, limit_slope, norm
+from wgan_cli.recipe.model_settings import MlpCriticSettings
 
 SLOPES = [0.0, 0.2, 1.0]
 
@@ -132,3 +135,58 @@ def test_a_norm_takes_mean_and_variance_over_what_its_name_says(name, spatial, o
 
 def test_no_norm_is_no_module():
     assert norm("none", 8, True) == norm("none", 8, False) == []
+
+
+def test_limited_weights_stretch_by_one_at_most():
+    """After enough forward passes, the largest singular value of each layer's weights is 1."""
+    torch.manual_seed(0)
+    network = limit_slope(nn.Sequential(nn.Linear(6, 9), PiecewiseLinear(0.1), nn.Linear(9, 1)))
+    for _ in range(50):
+        network(torch.randn(3, 6))
+    for layer in (network[0], network[2]):
+        assert torch.linalg.matrix_norm(layer.weight, 2).item() == pytest.approx(1, abs=1e-3)
+    one, other = torch.randn(2, 500, 6)
+    slopes = (network(one) - network(other)).abs().squeeze(1) / (one - other).norm(dim=1)
+    assert slopes.max() <= 1.001
+
+
+def test_limited_networks_can_be_differentiated_twice_and_copied():
+    torch.manual_seed(0)
+    network = limit_slope(nn.Sequential(nn.Conv2d(1, 4, 3), PiecewiseLinear(0.1), nn.Flatten(), nn.Linear(16, 1)))
+    x = torch.randn(2, 1, 4, 4, requires_grad=True)
+    (gradient,) = torch.autograd.grad(network(x).sum(), x, create_graph=True)
+    gradient.square().sum().backward()
+    assert all(p.grad.isfinite().all() for name, p in network.named_parameters() if name.endswith("original"))
+    twin = copy.deepcopy(network)
+    twin.load_state_dict(network.state_dict())
+    torch.testing.assert_close(twin.eval()(x), network.eval()(x))
+    assert not {p.data_ptr() for p in twin.parameters()} & {p.data_ptr() for p in network.parameters()}
+
+
+def test_the_limit_is_computed_in_float32_also_in_half_precision():
+    class Square(nn.Module):
+        def forward(self, weight: Tensor) -> Tensor:
+            return weight @ weight
+
+    layer = limit_slope(nn.Sequential(nn.Linear(8, 8)))[0]
+    layer.parametrizations.weight[0].inner = Square()
+    with torch.autocast("cpu", torch.bfloat16):
+        half = layer.weight
+    assert half.dtype == torch.float32 and torch.equal(half, layer.weight)
+
+
+@pytest.mark.parametrize("spatial", [False, True])
+def test_dropout_follows_the_activation_in_training_alone(spatial):
+    torch.manual_seed(0)
+    settings = MlpCriticSettings(dropout=0.25)
+    network = nn.Sequential(*hidden(settings, nn.Identity(), 50, spatial))
+    x = torch.ones(80, 50, 2, 2) if spatial else torch.ones(200, 50)
+    y = network(x)
+    assert (y == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
+    torch.testing.assert_close(y[y != 0], torch.ones_like(y[y != 0]) / 0.75)
+    assert torch.equal(network.eval()(x), x)
+
+
+def test_layers_without_bias_get_first_weights():
+    layer = initialise(nn.Linear(50, 40, bias=False), "normal")
+    assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)

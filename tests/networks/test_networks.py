@@ -31,6 +31,12 @@ VARIANTS: dict[str, list[tuple[dict, dict, dict]]] = {
         ({"kernel": 4, "norm": "instance"}, {"activation": "leaky_relu"}, {"activation": "tanh"}),
         ({"activation": "silu"}, {"kernel": 2, "norm": "none"}, {"kernel": 6, "dense": [12, 10]}),
     ],
+    "resnet": [
+        ({}, {}, {}),
+        ({"norm": "layer"}, {"activation": "gelu"}, {"activation": "leaky_relu"}),
+        ({"norm": "instance", "slope": 0.1}, {"activation": "leaky_relu"}, {"activation": "elu", "halvings": 1}),
+        ({"norm": "none"}, {"activation": "silu"}, {"channels": [5], "halvings": 1}),
+    ],
 }
 CASES = [
     pytest.param(family, size, channels, variant, id=f"{family}-{size}-{channels}-{number}")
@@ -47,9 +53,15 @@ def recipe_of(family: str, generator: dict, critic: dict, **model: object) -> Re
 def small(family: str, size: int, variant: tuple[dict, dict, dict]) -> Recipe:
     """Narrow networks; the convolutional ones as deep as the size allows without reaching a single pixel."""
     both, *one = variant
-    widths = {"mlp": [12, 16], "dcgan": [8, 6, 4, 4][: min(4, (size & -size).bit_length() - 1, size.bit_length() - 2)]}
-    key = {"mlp": "widths", "dcgan": "channels"}[family]
-    return recipe_of(family, *({key: widths[family], **both, **own} for own in one))
+    stages = min(4, (size & -size).bit_length() - 1, size.bit_length() - 2)
+    depth = {
+        "mlp": {"widths": [12, 16]},
+        "dcgan": {"channels": [8, 6, 4, 4][:stages]},
+        "resnet": {"channels": [12, 10, 8, 8, 8][: stages + 1]},
+    }
+    halvings = {"halvings": stages} if family == "resnet" else {}
+    generator, critic = ({**depth[family], **both, **own} for own in one)
+    return recipe_of(family, generator, {**halvings, **critic})
 
 
 def built(recipe: Recipe, image: ImageShape, seed: int = 0) -> dict[str, nn.Module]:
@@ -132,6 +144,7 @@ def test_a_critic_ends_without_a_sigmoid(family):
 WIDE = {
     "mlp": ({"widths": [256, 256]}, {"widths": [256, 256]}),
     "dcgan": ({"channels": [64, 48], "kernel": 4}, {"channels": [48, 64], "kernel": 5}),
+    "resnet": ({"channels": [64, 48]}, {"channels": [48, 64]}),
 }
 
 
@@ -168,6 +181,19 @@ def test_he_weights(family):
                 assert layer.weight.abs().max() > 0.98 * bound
                 assert abs(layer.weight.std().item() / (bound / 3**0.5) - 1) < 0.05
             assert not layer.bias.any()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_glorot_weights(family):
+    for network in wide(family, "glorot"):
+        for name, layer in network.named_modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+                fans = sum(layer.weight.shape[:2]) * layer.weight[0, 0].numel()
+                bound = (6 / fans) ** 0.5 * (2**0.5 if ".branch." in name else 1)  # wider in a residual branch
+                assert layer.weight.abs().max() <= bound
+                if layer.weight.numel() > 1000:
+                    assert layer.weight.abs().max() > 0.98 * bound
+                assert not layer.bias.any()
 
 
 def test_torch_weights_are_the_frameworks_own():
@@ -209,3 +235,16 @@ def test_instance_norm_of_single_pixels_is_refused(role):
         sections = {role: {"channels": [4, 4, 4], "norm": "instance"}}
         recipe = recipe_from_dict({"model": {"name": "dcgan", **sections}, "steps": 1}, "here")
         build_network(role, recipe, ImageShape(8, 1))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_spectral_norm_is_the_critics_and_bounds_every_layer(family):
+    recipe = recipe_from_dict(
+        {"model": {"name": family, "init": "he", "critic": {"spectral_norm": True}}, "objective": "hinge", "steps": 1},
+        "a test",
+    )
+    networks = built(recipe, ImageShape(8, 1))
+    assert not any("parametrizations" in name for name in networks["generator"].state_dict())
+    layers = [m for m in networks["critic"].modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    for layer in layers:
+        assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.05)

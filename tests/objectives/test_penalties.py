@@ -13,7 +13,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Batch, build_objective
-from wgan_cli.objectives.penalties import gradient_penalty
+from wgan_cli.objectives.penalties import gradient_penalty, penalty_of, squared_slope
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 _spec = importlib.util.spec_from_file_location("golden_textbook", Path(__file__).parents[1] / "golden" / "textbook.py")
@@ -55,6 +55,64 @@ def test_a_linear_critic_has_the_penalty_of_its_weights_length(length):
     torch.testing.assert_close(critic.weight.grad, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("length", [0.25, 1.0, 3.0])
+def test_one_sided_only_slopes_above_one_cost(length):
+    weight = torch.randn(64, generator=torch.Generator().manual_seed(0))
+    critic = Linear(weight * (length / weight.norm()))
+    penalty = gradient_penalty(critic, *images(), sided="one")
+    penalty.backward()
+    assert penalty.item() == pytest.approx(max(0.0, length - 1) ** 2, abs=1e-6)
+    assert (critic.weight.grad.abs().max() > 1e-3) == (length > 1)
+
+
+def test_around_real_images_the_places_lie_within_half_their_deviation():
+    seen = []
+
+    def critic(x: Tensor, labels: Tensor | None) -> Tensor:
+        seen.append(x.detach())
+        return x.flatten(1).sum(1)
+
+    real, fake = images(400)
+    gradient_penalty(critic, real, fake, at="real")
+    moved = (seen[0] - real).flatten(1) / (0.5 * real.std())  # (N, 64): eps of the image times U[0,1] of the pixel
+    assert moved.min() >= 0 and moved.max() <= 1
+    assert (moved.std(1) > 0).all(), "each pixel by its own draw"
+    farthest = moved.amax(1)  # nearly eps, with 64 pixels
+    assert farthest.min() < 0.1 and farthest.max() > 0.9 and abs(farthest.mean().item() - 0.5) < 0.1
+
+
+def test_the_squared_slope_of_a_linear_critic_is_its_weights_square():
+    critic = Linear(torch.randn(64, generator=torch.Generator().manual_seed(0)))
+    term = squared_slope(critic, images()[0])
+    term.backward()
+    torch.testing.assert_close(term, critic.weight.detach().square().sum())
+    torch.testing.assert_close(critic.weight.grad, 2 * critic.weight.detach())
+
+
+@pytest.mark.parametrize("gp_every", [1, 4])
+def test_penalties_add_up_each_at_its_own_images(gp_every):
+    """critic(x) = ||x||^2 / 2 has the gradient x: R1 is gamma/2 mean ||real||^2, and R2 the same of fake."""
+    settings = {"name": "gan", "gp_weight": 7.0, "gp_at": "real", "r1_weight": 3.0, "r2_weight": 5.0}
+    objective = {**settings, "gp_every": gp_every}
+    recipe = recipe_from_dict({"model": "mlp", "objective": objective, "steps": 1}, "a test")
+    real, fake = images()
+    torch.manual_seed(0)
+    total, terms = penalty_of(recipe.objective)(lambda x, labels: x.square().flatten(1).sum(1) / 2, real, fake, None)
+    squares = [x.flatten(1).square().sum(1).mean() for x in (real, fake)]
+    assert list(terms) == ["gradient_penalty", "r1", "r2"]
+    torch.testing.assert_close(terms["r1"], squares[0])
+    torch.testing.assert_close(terms["r2"], squares[1])
+    expected = 7.0 * terms["gradient_penalty"] + 1.5 * squares[0] + 2.5 * squares[1]
+    torch.testing.assert_close(total, gp_every * expected)
+
+
+def test_without_weights_there_is_no_penalty():
+    settings = {"model": "mlp", "steps": 1}
+    assert penalty_of(recipe_from_dict({**settings, "objective": "gan"}, "a test").objective) is None
+    none = {"name": "r3gan", "r1_weight": 0, "r2_weight": 0}
+    assert penalty_of(recipe_from_dict({**settings, "objective": none}, "a test").objective) is None
+
+
 def test_each_image_has_a_norm_of_its_own():
     """critic(x) = ||x||^2 / 2 has the gradient x, so the penalty is the mean of (||x_n|| - 1)^2, not of any mixture."""
     real, _ = images()
@@ -93,7 +151,7 @@ def test_labels_reach_the_critic():
     assert told == [labels]
 
 
-@pytest.mark.parametrize("name", ["mlp", "dcgan"])
+@pytest.mark.parametrize("name", ["mlp", "dcgan", "resnet"])
 def test_a_dead_critic_has_penalty_one_and_finite_gradients(name):
     critic = build_network("critic", recipe_of(name), IMAGE)
     for parameter in critic.parameters():

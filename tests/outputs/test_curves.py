@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.curves import draw_curves, smoothed, term_names
+from wgan_cli.outputs.curves import course, draw_curves, score_names, smoothed, term_names
 
 RECORDS = [
     {"step": 5, "kimg": 0.1, "seconds": 1.0, "images_per_second": 9.0, "b_loss": 3.0},
@@ -60,3 +60,32 @@ def test_smoothing_is_the_weighted_mean():
     values, weight = (3.0, -1.0, 2.0), 0.5
     expected = [3.0, (0.5 * 3 - 1) / 1.5, (0.25 * 3 - 0.5 + 2) / 1.75]
     np.testing.assert_allclose(smoothed(values, weight), expected)
+
+
+SCORED = [
+    {"step": 5, "kimg": 0.1, "b_loss": 3.0, "distance": 40.0, "recall": 0.1, "real_distance": 2.0},
+    {"step": 7, "kimg": 0.1, "distance": 20.0, "recall": 0.2, "copies": 0.0, "real_distance": 2.0},
+    {"step": 10, "kimg": 0.2, "b_loss": 2.0},
+]
+
+
+def test_scores_are_no_terms_and_stand_at_their_own_steps():
+    assert term_names(SCORED) == ["b_loss"]
+    assert score_names(SCORED) == ["distance", "recall", "copies"]
+    assert course(SCORED, "distance") == ((5, 7), (40.0, 20.0))
+    assert course(SCORED, "b_loss") == ((5, 10), (3.0, 2.0))
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.0])  # zero has no place on a scale of powers of ten
+def test_scores_are_drawn_beside_losses(tmp_path, factor):
+    records = [{**record, "distance": factor * record["distance"]} for record in SCORED[:2]]
+    draw_curves([*records, SCORED[2]], tmp_path / "scored.png", "title")
+    draw_curves(SCORED[2:], tmp_path / "plain.png", "title")
+    with Image.open(tmp_path / "scored.png") as scored, Image.open(tmp_path / "plain.png") as plain:
+        assert (scored.width, scored.height) == (2 * plain.width, 2 * plain.height)  # four panels, and one
+        # Colours other than that of a loss: several scores share a panel.
+        assert len(colours(scored)) > 1.5 * len(colours(plain))
+
+
+def colours(picture: Image.Image) -> np.ndarray:
+    return np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)

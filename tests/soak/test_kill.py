@@ -17,6 +17,7 @@ SETTINGS = (
     "data.limit=50", "objective.n_critic=2", "objective.gp_every=3", "optim.decay=linear", "log_every=2",
     "sample_every=5", "save_every=4",
 )  # fmt: skip
+EVALUATED = (*SETTINGS, "eval_every=3", "eval_count=30")
 STEPS_FOR_A_KILL = 30  # more than a life makes, so that the run does not end before its last kill
 EVENTS, WRITES, LINES = 12_000, 60, 12  # in a life, at most: about 15 steps each
 KILLED = "a run killed at any moment resumes, and ends bit by bit as one that was left alone"
@@ -35,23 +36,31 @@ def kill_once(processes, kind: str, number: int, words: tuple[str, ...]) -> None
     assert process.returncode == -signal.SIGKILL, f"{kind} {number}: {said}"
 
 
-def survive(wgan, processes, options: tuple[str, ...], folder: Path, kills: int, seed: int) -> None:
-    """Train one run undisturbed, by `wgan`, and one with so many kills, and compare them."""
-    options = ("--device", "cpu", *options, *(word for setting in SETTINGS for word in ("--set", setting)))
+def survive(
+    wgan, processes, options: tuple[str, ...], folder: Path, kills: int, seed: int, evaluated: Path | None = None
+) -> None:
+    """Train one run undisturbed, by `wgan`, and one with so many kills, and compare them.
+
+    Args:
+        evaluated: a data root with the features by which the runs are evaluated; None for no evaluation.
+    """
+    settings, where = (SETTINGS, ()) if evaluated is None else (EVALUATED, ("--data-root", evaluated))
+    options = ("--device", "cpu", *options, *(word for setting in settings for word in ("--set", setting)), *where)
     options = (*options, "--steps", str(STEPS_FOR_A_KILL * kills))
     assert wgan("train", *options, "--out", "whole").status == 0
+    resume = ("--resume", "mine", "--device", "cpu", *where)
     moments = random.Random(seed)
     run = RunDir(folder / "mine")
     for life in range(kills):
         kind, most = (("call", EVENTS), ("write", WRITES), ("line", LINES))[life % 3]
-        words = ("train", "--resume", "mine", "--device", "cpu") if life else ("train", *options, "--out", "mine")
+        words = ("train", *resume) if life else ("train", *options, "--out", "mine")
         # Up to the description of a new run there is nothing to resume; it says nine lines before its first record.
         least = 9 if kind == "line" or life == 0 else 0
         kill_once(processes, kind, moments.randint(least, least + most), words)
-        for file in (*run.checkpoint_files(), run.generator_file):
+        for file in (*run.checkpoint_files(), run.generator_file, run.best_file):
             if file.exists():
                 load_checkpoint(file)  # whatever is there is whole
-    rest = wgan("train", "--resume", "mine", "--device", "cpu")
+    rest = wgan("train", *resume)
     assert rest.status == 0, rest.stderr
     assert "damaged" not in rest.stderr
     assert_same_run(RunDir(folder / "whole"), run)
@@ -60,6 +69,13 @@ def survive(wgan, processes, options: tuple[str, ...], folder: Path, kills: int,
 
 def test_a_run_survives_a_few_kills(wgan, wgan_process, tiny_options, tmp_path, promise):
     survive(wgan, wgan_process, tiny_options, tmp_path, kills=3, seed=0)
+    promise(KILLED, how="SIGKILL of real processes, at any call, inside writes and from outside", cases=3)
+
+
+def test_a_run_that_is_evaluated_survives_a_few_kills(
+    wgan, wgan_process, tiny_options, tmp_path, features_root, promise
+):
+    survive(wgan, wgan_process, tiny_options, tmp_path, kills=3, seed=1, evaluated=features_root)
     promise(KILLED, how="SIGKILL of real processes, at any call, inside writes and from outside", cases=3)
 
 

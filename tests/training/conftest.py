@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
 from wgan_cli.data import ImageSet
+from wgan_cli.evaluation.classifier import fixed_network
+from wgan_cli.evaluation.evaluate import Reference, Scores
+from wgan_cli.evaluation.features import Features
+from wgan_cli.evaluation.real import real_images
 from wgan_cli.recipe import Recipe, recipe_from_dict
+from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.training.state import TrainingState, prepare
 
 MODELS = {
     "mlp": {"name": "mlp", "latent_dim": 6, "generator": {"widths": [16]}, "critic": {"widths": [16]}},
     "dcgan": {"name": "dcgan", "latent_dim": 6, "generator": {"channels": [8]}, "critic": {"channels": [8]}},
+    "resnet": {
+        "name": "resnet",
+        "latent_dim": 6,
+        "generator": {"channels": [8, 8]},
+        "critic": {"channels": [8, 8], "halvings": 1},
+    },
 }
 CPU = torch.device("cpu")
 
@@ -74,3 +87,35 @@ class Small:
 @pytest.fixture(scope="session")
 def small() -> Small:
     return Small()
+
+
+class Scripted(Reference):
+    """A reference whose distances are foretold, by the number of the evaluation; what it is shown is kept.
+
+    instead: called with that number first, and may fail.
+    """
+
+    def __init__(self, like: Reference, distances: list[float], instead: Callable[[int], object] = lambda n: None):
+        self.__dict__ |= like.__dict__
+        self.distances, self.instead, self.shown = distances, instead, []
+
+    def scores(self, images: torch.Tensor, labels: torch.Tensor | None = None) -> Scores:
+        number = len(self.shown)
+        self.shown.append(images)
+        self.instead(number)
+        return replace(self.floor, distance=self.distances[number], precision=1 / self.distances[number])
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory) -> Reference:
+    """100 digits to compare with, 30 held out, in the features of a network that learnt nothing."""
+    real = real_images(DataSettings(limit=100), tmp_path_factory.mktemp("real"), lambda text: None)
+    names = tuple("0123456789")
+    network = fixed_network(real.training.dataset.shape, len(names)).requires_grad_(False)
+    return Reference(real, Features(network, "random", "random weights", names), 30)
+
+
+@pytest.fixture(scope="session")
+def scripted(reference) -> Callable[..., Scripted]:
+    """Makes a reference whose evaluations find these distances."""
+    return lambda *distances, **options: Scripted(reference, list(distances), **options)

@@ -28,7 +28,7 @@ def lazy(every: int, n_critic: int = 2) -> dict[str, object]:
     return {"objective": {"name": "wgan_gp", "n_critic": n_critic, "gp_every": every}}
 
 
-@pytest.mark.parametrize("family", ["mlp", "dcgan"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
 @pytest.mark.parametrize("every", [1, 3])
 def test_fifty_iterations_by_graph_are_fifty_eager_ones(small, cuda, family, every):
     """10 batches an epoch and 2 an iteration, then 7: epochs end between iterations and in the middle of one."""
@@ -39,6 +39,30 @@ def test_fifty_iterations_by_graph_are_fifty_eager_ones(small, cuda, family, eve
         torch.testing.assert_close(small.content(small.run(state, 50)), eager, rtol=0, atol=0)
         assert sum(g.replays for g in cuda.graphs) > 25, "most iterations were replayed"
         cuda.graphs.clear()
+
+
+def with_tricks(small, **objective: object) -> dict[str, object]:
+    """Settings that turn on whatever happens inside an iteration besides its loss."""
+    critic = {**small.recipe("dcgan").model.critic.model_dump(), "spectral_norm": True, "dropout": 0.2}
+    adam = {"lr": 1e-3, "weight_decay": 0.1, "clip_norm": 0.5, "clip_grad_value": 0.1}
+    return {
+        "model": {**small.recipe("dcgan").model.model_dump(), "critic": critic},
+        "objective": {"n_critic": 2, "instance_noise": 0.5, "instance_noise_steps": 30, **objective},
+        "optim": {"generator": adam, "critic": {"name": "rmsprop", "lr": 1e-3, "clip_norm": 0.5}},
+    }
+
+
+@pytest.mark.parametrize(
+    "objective", [{"name": "gan", "label_flip": 0.2, "r1_weight": 1.0, "gp_every": 3}, {"name": "r3gan"}]
+)
+def test_the_familys_tricks_by_graph_are_the_eager_ones(small, cuda, objective):
+    """Noise that fades with the step, which a graph cannot know, among them."""
+    changes = with_tricks(small, **objective)
+    eager = small.content(small.run(small.state("dcgan", 200, **changes), 40))
+    state = small.state("dcgan", 200, **changes)
+    cuda.watch(state)
+    torch.testing.assert_close(small.content(small.run(state, 40)), eager, rtol=0, atol=0)
+    assert sum(g.replays for g in cuda.graphs) > 20
 
 
 def test_the_first_iterations_run_eagerly_on_the_captures_stream_and_count(small, cuda):
@@ -198,7 +222,7 @@ class NoHost(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("amp", ["off", "bf16"])
-@pytest.mark.parametrize("family", ["mlp", "dcgan"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
 def test_an_iteration_asks_the_device_for_nothing(small, family, amp):
     data = {
         "source": "digits",
@@ -211,3 +235,26 @@ def test_an_iteration_asks_the_device_for_nothing(small, family, amp):
         small.run(state, 3)
     with NoHost(), pytest.raises(AssertionError, match="waits for the device"):
         torch.ones(()).item()
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        {"name": "gan", "label_flip": 0.2, "r1_weight": 1.0, "gp_weight": 1.0, "gp_at": "real", "gp_sided": "one"},
+        {"name": "lsgan", "label_flip": 0.2},
+        {"name": "hinge"},
+        {"name": "r3gan"},
+    ],
+)
+def test_the_familys_tricks_ask_the_device_for_nothing(small, objective):
+    state = small.run(small.state("dcgan", 200, **with_tricks(small, **objective)), 2)
+    state.iteration.average._on_device = torch.zeros(())
+    with NoHost():
+        small.run(state, 3)
+
+
+def test_clipping_asks_the_device_for_nothing(small):
+    state = small.run(small.state(objective="wgan"), 2)
+    state.iteration.average._on_device = torch.zeros(())
+    with NoHost():
+        small.run(state, 3)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from wgan_cli.training.health import FAR_PENALTY, HUGE_LOSS, SAME_SAMPLES, YOUNG, ZERO_LOSS, Health
+from wgan_cli.training.health import FAR_PENALTY, HUGE_LOSS, LONG, SAME_SAMPLES, YOUNG, ZERO_LOSS, Health
 from wgan_cli.training.step import TrainingStep
 
 COLLAPSE = "a collapse is said in words, once until it clears"
@@ -25,18 +25,57 @@ GOOD = {"critic_loss": -3.0, "gradient_penalty": 0.1, "wasserstein": 4.0}
 )
 def test_each_illness_is_said_once_until_it_clears(ill, words):
     health = Health()
-    assert health.of_terms(GOOD) == []
+    assert health.of_terms(GOOD, 1) == []
     for _ in range(2):
-        (said,) = health.of_terms({**GOOD, **ill})
+        (said,) = health.of_terms({**GOOD, **ill}, 1)
         assert words in said
         assert "try a " in said
-        assert health.of_terms({**GOOD, **ill}) == []
-        assert health.of_terms(GOOD) == []
+        assert health.of_terms({**GOOD, **ill}, 1) == []
+        assert health.of_terms(GOOD, 1) == []
 
 
 def test_other_objectives_have_other_terms():
-    assert Health().of_terms({}) == []
-    assert Health().of_terms({"cycle_loss": 0.0}) == []
+    assert Health().of_terms({}, 1) == []
+    assert Health().of_terms({"cycle_loss": 0.0}, 1) == []
+
+
+def said_over_time(*course: tuple[float, float]) -> list[str]:
+    """Warnings of a run whose D(real) and D(fake) are these in turn, each for longer than a passing thing."""
+    health, step, said = Health(), 0, []
+    for real, fake in course:
+        for _ in range(4):
+            step += LONG // 2
+            said += health.of_terms({"critic_loss": 1.0, "real_probability": real, "fake_probability": fake}, step)
+    return said
+
+
+WINS, GUESSES, LEARNS, FOOLED = (0.999, 0.001), (0.5, 0.5), (0.75, 0.2), (0.3, 0.7)
+
+
+@pytest.mark.parametrize(
+    ("course", "words"),
+    [
+        ([GUESSES], []),
+        ([GUESSES, LEARNS, (0.6, 0.4)], []),
+        ([WINS], ["wins outright"]),
+        ([WINS, LEARNS, WINS], ["wins outright", "wins outright"]),
+        ([LEARNS, GUESSES], ["tells real from fake no longer"]),
+        ([FOOLED], ["tells real from fake no longer"]),
+        ([(0.9, 0.001)], []),
+    ],
+)
+def test_a_critic_that_wins_or_loses_for_long(course, words):
+    said = said_over_time(*course)
+    assert len(said) == len(words)
+    assert all(word in warning and "; try a " in warning for word, warning in zip(words, said, strict=True))
+
+
+def test_a_critic_may_win_for_a_while():
+    health = Health()
+    won = {"real_probability": 1.0, "fake_probability": 0.0}
+    fair = {"real_probability": 0.9, "fake_probability": 0.1}
+    for step in range(0, 20 * LONG, LONG // 2):
+        assert health.of_terms(fair if step % LONG else won, step) == []
 
 
 def test_samples_that_nobody_can_tell_apart():

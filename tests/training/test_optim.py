@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from wgan_cli.recipe import Recipe, recipe_from_dict
-from wgan_cli.training.optim import make_optimizers, set_learning_rates
+from wgan_cli.training.optim import make_clips, make_optimizers, restore_optimizers, set_learning_rates
 
 STEPS = 40
 CLOSED_FORMS = {
@@ -84,6 +85,88 @@ def test_the_optimizer_is_adam():
         v = 0.9 * v + 0.1 * gradient.double() ** 2
         weight = weight - 0.01 * (m / (1 - 0.5**t)) / ((v / (1 - 0.9**t)).sqrt() + 1e-8)
     torch.testing.assert_close(network.weight.detach().double(), weight, rtol=0, atol=1e-6)
+
+
+def recipe_with(**generator: object) -> Recipe:
+    return recipe_from_dict({"model": "mlp", "optim": {"generator": generator}, "steps": STEPS}, "a test")
+
+
+def five_steps(recipe: Recipe) -> tuple[Tensor, list[Tensor], Tensor]:
+    """A weight before, the gradients that it followed, and the weight after them, in double precision."""
+    network = networks()["critic"]
+    optimizer = make_optimizers(recipe, {"generator": network})["generator"]
+    before = network.weight.detach().double().clone()
+    gradients = [torch.randn(3, 4, generator=torch.Generator().manual_seed(t)) for t in range(1, 6)]
+    for gradient in gradients:
+        network.weight.grad = gradient
+        optimizer.step()
+    return before, [g.double() for g in gradients], network.weight.detach().double()
+
+
+def test_rmsprop_is_rmsprop():
+    """v = alpha v + (1 - alpha) g^2, w -= lr g / (sqrt(v) + eps)."""
+    weight, gradients, after = five_steps(recipe_with(name="rmsprop", lr=0.01, alpha=0.9))
+    v = torch.zeros_like(weight)
+    for gradient in gradients:
+        v = 0.9 * v + 0.1 * gradient**2
+        weight = weight - 0.01 * gradient / (v.sqrt() + 1e-8)
+    torch.testing.assert_close(after, weight, rtol=0, atol=1e-6)
+
+
+def test_weight_decay_shrinks_weights_beside_the_gradient():
+    """w -= lr * decay * w before Adam's own step, which does not see it (Loshchilov and Hutter 2019, Algorithm 2)."""
+    weight, gradients, after = five_steps(recipe_with(lr=0.01, betas=[0.5, 0.9], weight_decay=0.3))
+    m = v = torch.zeros_like(weight)
+    for t, gradient in enumerate(gradients, 1):
+        weight = weight * (1 - 0.01 * 0.3)
+        m = 0.5 * m + 0.5 * gradient
+        v = 0.9 * v + 0.1 * gradient**2
+        weight = weight - 0.01 * (m / (1 - 0.5**t)) / ((v / (1 - 0.9**t)).sqrt() + 1e-8)
+    torch.testing.assert_close(after, weight, rtol=0, atol=1e-6)
+
+
+def clipped(*gradients: list[float], **settings: float) -> list[list[float]]:
+    network = nn.ParameterList(torch.zeros(len(gradient)) for gradient in gradients)
+    for parameter, gradient in zip(network, gradients, strict=True):
+        parameter.grad = torch.tensor(gradient)
+    make_clips(recipe_with(**settings), {"generator": network})["generator"]()
+    return [parameter.grad.tolist() for parameter in network]
+
+
+def test_gradients_are_bounded_by_their_common_length():
+    (first, second) = clipped([3.0, 0.0], [0.0, 4.0], clip_norm=2.5)
+    assert first == pytest.approx([1.5, 0.0], abs=1e-5) and second == pytest.approx([0.0, 2.0], abs=1e-5)
+    assert clipped([0.3], [0.4], clip_norm=2.5) == [pytest.approx([0.3]), pytest.approx([0.4])]
+
+
+def test_gradients_are_bounded_one_by_one():
+    assert clipped([3.0, -0.25], [-4.0], clip_grad_value=0.5) == [[0.5, -0.25], [-0.5]]
+
+
+def test_where_no_bound_is_set_nothing_is_bounded():
+    both = networks()
+    assert make_clips(recipe_of(), both) == {}
+    assert list(make_clips(recipe_with(clip_norm=1.0), both)) == ["generator"]
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop"])
+def test_moments_come_back_and_wrong_ones_are_refused(name):
+    recipe = recipe_with(name=name)
+
+    def optimizer() -> torch.optim.Optimizer:
+        return make_optimizers(recipe, {"generator": networks()["generator"]})["generator"]
+
+    trained, fresh = optimizer(), optimizer()
+    for parameter in trained.param_groups[0]["params"]:
+        parameter.grad = torch.ones_like(parameter)
+    trained.step()
+    saved = copy.deepcopy(trained.state_dict())
+    restore_optimizers({"generator": fresh}, {"generator": saved})
+    torch.testing.assert_close(fresh.state_dict()["state"], saved["state"])
+    moment = next(key for key, value in saved["state"][0].items() if value.ndim)
+    saved["state"][0][moment] = torch.ones(5)
+    with pytest.raises(ValueError, match=f"the {moment} of the generator does not fit"):
+        restore_optimizers({"generator": optimizer()}, {"generator": saved})
 
 
 def test_a_rate_of_zero_moves_nothing():

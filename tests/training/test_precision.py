@@ -116,3 +116,12 @@ def test_same_bits_are_asked_of_a_gpu_alone(monkeypatch):
         insist_on_same_bits(wanted, torch.device("cuda", 0))
     assert asked == [True, False]
     assert os.environ.pop("CUBLAS_WORKSPACE_CONFIG") == ":4096:8"
+
+
+def test_a_scaled_losss_gradients_are_bounded_in_their_true_size():
+    precision, weight, seen = Precision("off", CPU), torch.nn.Parameter(torch.ones(3)), []
+    precision.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    precision.backward((2 * weight).sum())
+    precision.step(optimizer, lambda: seen.append(weight.grad.clone()))
+    assert seen[0].tolist() == [2.0, 2.0, 2.0] and weight.tolist() == [0.0, 0.0, 0.0]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from wgan_cli.data import DeviceFeed, ImageSet
 from wgan_cli.objectives import Batch, Loss, Objective, Phase
+from wgan_cli.objectives.instance_noise import InstanceNoise
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.precision import Precision
 from wgan_cli.training.step import TermSums, TrainingStep
@@ -138,6 +139,32 @@ def test_the_average_follows_once_an_iteration():
         decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * weight
     assert setup.average.network.weight.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_gradients_are_bounded_before_the_step_that_follows_them():
+    setup = Setup(repeats=1)
+
+    def clip() -> None:
+        setup.networks["critic"].weight.grad.mul_(0.1)
+
+    setup.step.clips = {"critic": clip}
+    setup.step(0)
+    assert setup.networks["critic"].weight.item() == pytest.approx(1 - 2 * 0.5 * 0.1)
+    assert setup.networks["generator"].weight.item() == 1 - 0.5
+
+
+def test_noise_fades_with_the_steps_number():
+    setup = Setup()
+    noise = setup.networks["critic"].noise = InstanceNoise(0.8, 4, CPU)
+    step = TrainingStep(
+        setup.step.objective, setup.networks, setup.optimizers, setup.step.feed, setup.average, setup.step.precision,
+        LATENT,
+    )  # fmt: skip
+    sigmas = []
+    for number in (0, 1, 3, 9):
+        step(number)
+        sigmas.append(noise.sigma.item())
+    assert sigmas == pytest.approx([0.8, 0.6, 0.2, 0.0])
 
 
 def test_terms_are_means_over_all_their_runs():

@@ -60,8 +60,9 @@ def _rows(compared: Comparison) -> list[tuple[str, list[str]]]:
         ("diverged", [f"{run.rollbacks} times" if run.rollbacks else "" for run in compared.runs]),
     ]
     settings = [(name, [_value(value) for value in values]) for name, values in compared.settings.items()]
-    losses = [(name, [_value(value) for value in values]) for name, values in compared.losses.items()]
-    return [(name, values) for name, values in facts if any(values)] + settings + losses
+    numbers = {**compared.losses, **compared.scores}
+    measured = [(name, [_value(value) for value in values]) for name, values in numbers.items()]
+    return [(name, values) for name, values in facts if any(values)] + settings + measured
 
 
 def _value(value: Any) -> str:

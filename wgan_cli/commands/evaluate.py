@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wgan_cli.commands.evaluate_report import as_dict, show, show_inception, show_usefulness
+from wgan_cli.commands.evaluate_report import as_dict, lessons_as_dict, show, show_inception, show_usefulness
 from wgan_cli.commands.options import DataRoot, Device, Json, Seed, example
 from wgan_cli.errors import WganError
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from wgan_cli.evaluation.real import RealImages
     from wgan_cli.recipe import Recipe
     from wgan_cli.runs.checkpoint import Checkpoint
+
+
+MOST_NAMED = 20  # classes in an error
 
 
 def evaluate(
@@ -59,7 +62,7 @@ def evaluate(
     """Measure how good and how varied a generator's images are, beside real images held out from it."""
     from wgan_cli.console import data, say
     from wgan_cli.data import default_data_root
-    from wgan_cli.evaluation.evaluate import generated_images
+    from wgan_cli.evaluation.evaluate import generated_images, images_of
     from wgan_cli.evaluation.inception import check_inception
     from wgan_cli.evaluation.metrics import INCEPTION, OWN, USEFULNESS, chosen_metrics
     from wgan_cli.evaluation.real import real_images
@@ -75,10 +78,11 @@ def evaluate(
         check_inception(feature_weights)
     recipe = _with_moved_folder(checkpoint.recipe, settings or [])
     subject = _Subject(
-        title=f"{what}: step {checkpoint.step:,} of {recipe.name}, seed {seed}",
+        title=f"{what}: {checkpoint.source}, seed {seed}",
         recipe=recipe,
         step=checkpoint.step,
         make=lambda number: generated_images(generator, recipe, checkpoint.image, number, seed, batch),
+        make_of=lambda labels: images_of(generator, recipe, labels, seed, batch),
         real=real_images(recipe.data, root, say, _training_images(recipe, checkpoint, what, root)),
         data_root=root,
         device=where,
@@ -108,12 +112,16 @@ evaluate.__doc__ += "\n\n" + example(
 
 @dataclass(frozen=True)
 class _Subject:
-    """What is measured, and beside what. make: a number to so many images and their classes, if they have any."""
+    """What is measured, and beside what.
+
+    make: a number to so many images and their classes, if they have any. make_of: classes to images of them.
+    """
 
     title: str
     recipe: Recipe
     step: int
     make: Callable[[int], tuple[torch.Tensor, torch.Tensor | None]]
+    make_of: Callable[[torch.Tensor], torch.Tensor]
     real: RealImages
     data_root: Path
     device: torch.device
@@ -128,8 +136,10 @@ def _measure_own(subject: _Subject, chosen: list[str], pairs: Path | None, stric
     from wgan_cli.evaluation.pairs import save_pairs
 
     features = make_features(subject.real, subject.recipe.data.source, subject.data_root, subject.device, say)
-    if strict and "classes" in chosen and not features.class_names:
-        raise WganError(f"--metrics names classes, and {features.name} knows none", "leave classes out of --metrics")
+    unknown = [name for name in ("classes", "agreement") if strict and name in chosen and not features.class_names]
+    if unknown:
+        names = " and ".join(unknown)
+        raise WganError(f"--metrics names {names}, and {features.name} knows none", f"leave {names} out of --metrics")
     reference = Reference(subject.real, features, subject.count)
     images, labels = subject.make(reference.count)
     found = evaluate_images(images, labels, subject.step, reference)
@@ -146,20 +156,14 @@ def _measure_usefulness(subject: _Subject, chosen: list[str], subset: int | None
     from wgan_cli.evaluation.usefulness import SUBSET, augmentation, classification_accuracy
 
     say("training classifiers on what was generated; a minute or two each time")
-    found = {}
+    found, few = {}, subset or min(SUBSET, len(subject.real.training))
     if "cas" in chosen:
-        found["cas"] = classification_accuracy(subject.make, subject.real, subject.device, subject.count)
+        found["cas"] = classification_accuracy(subject.make_of, subject.real, subject.device, subject.count)
     if "augmentation" in chosen:
-        few = subset or min(SUBSET, len(subject.real.training))
-        found["augmentation"] = augmentation(subject.make, subject.real, subject.device, few, subject.count)
+        found["augmentation"] = augmentation(subject.make_of, subject.real, subject.device, few, subject.count)
     if subject.shown:
-        for name, lessons in found.items():
-            show_usefulness(name, lessons, subject.real)
-    names = {"cas": ("generated", "real"), "augmentation": ("real", "real_and_generated")}
-    return {
-        name: dict(zip(names[name], map(asdict, lessons), strict=True)) | {"tested_on": subject.real.held_out.name}
-        for name, lessons in found.items()
-    }
+        show_usefulness(subject.title, found, subject.real, few)
+    return lessons_as_dict(found, subject.real, few)
 
 
 def _measure_inception(subject: _Subject, chosen: list[str], weights: Path | None) -> dict[str, Any]:
@@ -169,7 +173,7 @@ def _measure_inception(subject: _Subject, chosen: list[str], weights: Path | Non
     scores = measure_inception(images, subject.real.training, subject.real.held_out, chosen, weights, subject.device)
     if subject.shown:
         show_inception(subject.title, scores, subject.real.seen)
-    return {"inception": asdict(scores)}
+    return {"inception": asdict(scores) | {"seen_by_generator": subject.real.seen}}
 
 
 def _check_together(
@@ -189,14 +193,17 @@ def _check_together(
 
 
 def _with_moved_folder(recipe: Recipe, settings: list[str]) -> Recipe:
-    """The recipe with another path of its folder: all that may be said anew of a generator that is trained."""
+    """The recipe with what may be said anew of a trained generator's data: where its folder is, and how it is read."""
     from wgan_cli.recipe import apply_settings
+    from wgan_cli.recipe.schema import FREE_ON_RESUME
 
+    free = sorted(name for name in FREE_ON_RESUME if name.startswith("data."))
     for setting in settings:
-        if setting.partition("=")[0].strip() != "data.path":
+        name = setting.partition("=")[0].strip()
+        if name not in free:
             raise WganError(
-                f"--set {setting[:60]!r}: only data.path can be said anew of a generator that is trained",
-                "write for example --set data.path=photos",
+                f"--set {setting[:60]!r}: a generator that is trained keeps its recipe's {name[:60]}",
+                f"only {', '.join(free)} can be said anew",
             )
     return apply_settings(recipe.as_dict(), settings, "the checkpoint's recipe") if settings else recipe
 
@@ -210,6 +217,12 @@ def _training_images(recipe: Recipe, checkpoint: Checkpoint, what: Path, data_ro
     if str(dataset.shape) != str(checkpoint.image):
         raise WganError(
             f"{dataset.origin} has images of {dataset.shape} now, and {what} learnt from {checkpoint.image}",
+            "give the images back that it was trained on; `wgan inspect` shows the recipe",
+        )
+    if recipe.model.conditional and dataset.class_names != checkpoint.class_names:
+        now, then = (", ".join(names[:MOST_NAMED]) for names in (dataset.class_names, checkpoint.class_names))
+        raise WganError(
+            f"{dataset.origin} has the classes {now} now, and {what} learnt {then}",
             "give the images back that it was trained on; `wgan inspect` shows the recipe",
         )
     return dataset

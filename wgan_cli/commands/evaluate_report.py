@@ -33,10 +33,11 @@ MEANINGS = {
 
 def _numbers(scores: Scores, chosen: Sequence[str]) -> dict[str, float]:
     """The chosen numbers by name, in order."""
-    numbers = {name: getattr(scores, name) for name in chosen if name != "classes"}
-    numbers = {name: value for name, value in numbers.items() if value is not None}
+    numbers = {name: getattr(scores, name) for name in chosen if name not in ("classes", "agreement")}
     if "classes" in chosen and scores.classes is not None:
         numbers |= {"entropy": scores.classes.entropy, "confidence": scores.classes.confidence}
+    if "agreement" in chosen and scores.agreement is not None:
+        numbers["agreement"] = scores.agreement.share
     return numbers
 
 
@@ -54,10 +55,23 @@ def show(title: str, found: Evaluation, chosen: Sequence[str]) -> None:
     )
     ours, real = _numbers(found.generated, chosen), _numbers(found.floor, chosen)
     _compare(ours, real)
-    if "classes" in chosen and found.generated.classes is not None:
-        shares = zip(found.class_names, found.generated.classes.shares, found.floor.classes.shares, strict=True)
-        _table(("class", "generated", "real"), [(name, f"{ours:.1%}", f"{real:.1%}") for name, ours, real in shares])
+    _by_class(found, chosen)
     data().print(found.line(), soft_wrap=True)
+
+
+def _by_class(found: Evaluation, chosen: Sequence[str]) -> None:
+    """A row for each class: its share, and in how many of its images it is seen."""
+    ours, real, columns = found.generated, found.floor, []
+    if "classes" in chosen and ours.classes is not None:
+        columns += [("generated", ours.classes.shares), ("real", real.classes.shares)]
+    if "agreement" in chosen and ours.agreement is not None:
+        columns += [("seen where asked for", ours.agreement.by_class), ("in real ones", real.agreement.by_class)]
+    if columns:
+        headings, shares = zip(*columns, strict=True)
+        rows = zip(
+            found.class_names, *(["" if s is None else f"{s:.1%}" for s in each] for each in shares), strict=True
+        )
+        _table(("class", *headings), list(rows), right=(1, 2, 3, 4))
 
 
 def show_inception(title: str, found: InceptionScores, seen: bool) -> None:
@@ -72,30 +86,59 @@ def show_inception(title: str, found: InceptionScores, seen: bool) -> None:
     _compare(found.generated, found.real)
 
 
-def show_usefulness(name: str, lessons: tuple[Lesson, Lesson], real: RealImages) -> None:
+def show_usefulness(title: str, lessons: dict[str, tuple[Lesson, Lesson]], real: RealImages, subset: int) -> None:
     """Print what classifiers that learnt from generated images know of real ones."""
     from wgan_cli.console import data
+    from wgan_cli.evaluation.usefulness import fairness, verdict
 
-    class_names, rows = real.held_out.dataset.class_names, []
-    for lesson in lessons:
-        worst = min(range(len(lesson.by_class)), key=lesson.by_class.__getitem__)
-        spread = f" +- {lesson.spread:.1%}" if lesson.spread else ""
-        rows.append(
-            (lesson.learnt_from, f"{lesson.accuracy:.1%}{spread}", f"{class_names[worst]} {lesson.by_class[worst]:.1%}")
-        )
-    _table((f"{name}: what a classifier learnt from", "is right on", "worst class"), rows)
-    words = f"tested on {len(real.held_out):,} images: {real.held_out.name}{_seen(real.seen)}"
-    if name == "augmentation":
-        words += f"; the generator learnt from {len(real.training):,} images\n{_verdict(*lessons)}"
-    data().print(words, soft_wrap=True)
+    tested = f"{real.held_out.name}{_seen(real.seen)}"
+    print_rows(("checkpoint", title), ("training images", real.training.name), ("tested on", tested))
+    rows = [_lesson_row(name, lesson, real) for name, pair in lessons.items() for lesson in pair]
+    _table(("", "is right on", "spread", "a classifier that learnt from", "worst class"), rows)
+    if "cas" in lessons:
+        data().print(_cas_line(*lessons["cas"], real), soft_wrap=True)
+    if "augmentation" in lessons:
+        data().print(f"{verdict(*lessons['augmentation'])}\n{fairness(subset, real)}", soft_wrap=True)
 
 
-def _verdict(alone: Lesson, both: Lesson) -> str:
-    """Whether generated images helped, where the difference is more than chance makes."""
-    gain, doubt = both.accuracy - alone.accuracy, max(alone.spread, both.spread)
-    if abs(gain) <= doubt:
-        return f"generated images make no difference here: {gain:+.1%}, within the spread"
-    return f"generated images {'help' if gain > 0 else 'do harm'} here: {gain:+.1%}"
+def _lesson_row(name: str, lesson: Lesson, real: RealImages) -> tuple[str, ...]:
+    spread = f"{lesson.spread:.1%}" if len(lesson.draws) > 1 else ""
+    return name, f"{lesson.accuracy:.1%}", spread, lesson.learnt_from, _worst(lesson, real)
+
+
+def _worst(lesson: Lesson, real: RealImages) -> str:
+    worst = lesson.worst()
+    return f"{real.held_out.dataset.class_names[worst]} ({lesson.by_class[worst]:.1%})"
+
+
+def _cas_line(generated: Lesson, best: Lesson, real: RealImages) -> str:
+    return (
+        f"cas {generated.accuracy:.1%} (trained on real images: {best.accuracy:.1%}), "
+        f"worst class: {_worst(generated, real)}"
+    )
+
+
+def lessons_as_dict(lessons: dict[str, tuple[Lesson, Lesson]], real: RealImages, subset: int) -> dict[str, Any]:
+    """What classifiers learnt, as `--json` prints it."""
+    from wgan_cli.evaluation.usefulness import fairness, verdict
+
+    names = {"cas": ("generated", "real"), "augmentation": ("real", "real_and_generated")}
+    class_names = real.held_out.dataset.class_names
+
+    def of(lesson: Lesson) -> dict[str, Any]:
+        return {
+            "learnt_from": lesson.learnt_from,
+            "accuracy": lesson.accuracy,
+            "spread": lesson.spread,
+            "draws": list(lesson.draws),
+            "by_class": dict(zip(class_names, lesson.by_class, strict=True)),
+        }
+
+    tested = {"tested_on": {"name": real.held_out.name, "seen_by_generator": real.seen}}
+    found = {name: dict(zip(names[name], map(of, pair), strict=True)) | tested for name, pair in lessons.items()}
+    if "augmentation" in found:
+        found["augmentation"] |= {"verdict": verdict(*lessons["augmentation"]), "fairness": fairness(subset, real)}
+    return found
 
 
 def _seen(seen: bool) -> str:
@@ -111,14 +154,14 @@ def _short(name: str, value: float) -> str:
     return f"{value:.3g}" if name == "distance" else f"{value:.3f}" if "kid" not in name else f"{value:.5f}"
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = (1, 2)) -> None:
     from rich.table import Table
 
     from wgan_cli.console import data
 
     table = Table(box=None)
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number in (1, 2) else "left", overflow="fold")
+        table.add_column(heading, justify="right" if number in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
     data().print(table)
@@ -131,6 +174,8 @@ def as_dict(found: Evaluation, chosen: Sequence[str]) -> dict[str, Any]:
         numbers: dict[str, Any] = {"count": scores.count, **_numbers(scores, chosen)}
         if "classes" in chosen and scores.classes is not None:
             numbers["shares"] = dict(zip(found.class_names, scores.classes.shares, strict=True))
+        if "agreement" in numbers:
+            numbers["agreement_by_class"] = dict(zip(found.class_names, scores.agreement.by_class, strict=True))
         return numbers
 
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ from wgan_cli.commands.options import DataRoot, Json, Settings, example
 from wgan_cli.errors import WganError
 
 if TYPE_CHECKING:
-    from wgan_cli.inspection import CheckpointFacts, NetworkFacts, RecipeFacts, RunFacts
+    from wgan_cli.inspection import BestFacts, CheckpointFacts, NetworkFacts, RecipeFacts, RunFacts
 
 
 def inspect(
@@ -84,9 +85,10 @@ def _plot(facts: Any, path: Path) -> None:
 def _show_run(facts: RunFacts) -> None:
     from wgan_cli.commands.progress import clock
     from wgan_cli.console import data
-    from wgan_cli.outputs.curves import term_names
+    from wgan_cli.outputs.curves import FLOOR, course, score_names, term_names
 
     percent = 100 * facts.step / facts.steps
+    beside = "logs, grids, checkpoints and evaluations" if facts.scores else "logs, grids and checkpoints"
     print_rows(
         ("run", facts.path),
         ("recipe", _recipe_line(facts.recipe)),
@@ -95,17 +97,26 @@ def _show_run(facts: RunFacts) -> None:
             facts.state if facts.state == "finished" else f"{facts.state}; last record {_ago(facts.idle_seconds)}",
         ),
         ("step", f"{facts.step:,} of {facts.steps:,} ({percent:.0f}%), {facts.kimg:,.1f} kimg"),
-        ("time", f"{clock(facts.seconds)}, {_share(facts)} of it for logs, grids and checkpoints"),
+        ("time", f"{clock(facts.seconds)}, {_share(facts)} of it for {beside}"),
         ("speed", f"{facts.images_per_second:,.0f} images/s" if facts.images_per_second else "none yet"),
         ("samples", f"{facts.samples} grids"),
         ("checkpoints", ", ".join(Path(file).name for file in facts.checkpoints) or "none yet"),
+        *((("best", _best_line(facts.best)),) if facts.best else ()),
     )
     if facts.rollbacks:
         print_rows(("diverged", f"{facts.rollbacks} times, and went back to a checkpoint each time"))
-    courses = {
-        name: [record[name] for record in facts.history if name in record] for name in term_names(list(facts.history))
+    history = list(facts.history)
+    lines = {
+        name: _curve_line(course(history, name)[1], data().encoding)
+        for name in (*term_names(history), *score_names(history))
     }
-    print_rows(*((name, _curve_line(values, data().encoding)) for name, values in courses.items()))
+    if {"distance", FLOOR} <= facts.scores.keys():
+        lines["distance"] += f" (real images: {facts.scores[FLOOR]:.4g})"
+    print_rows(*lines.items())
+
+
+def _best_line(best: BestFacts) -> str:
+    return f"{Path(best.path).name}, of step {best.step:,}: {best.score} of {best.score.measured}"
 
 
 def _share(facts: RunFacts) -> str:
@@ -118,8 +129,8 @@ def _ago(seconds: float | None) -> str:
     return "not yet" if seconds is None else f"{clock(seconds)} ago"
 
 
-def _curve_line(values: list[float], encoding: str, width: int = 40) -> str:
-    """A term's course as a row of bars from its least to its greatest value, with first and last value."""
+def _curve_line(values: Sequence[float], encoding: str, width: int = 40) -> str:
+    """A number's course as a row of bars from its least to its greatest value, with first and last value."""
     marks = "▁▂▃▄▅▆▇█" if encoding.lower().startswith("utf") else "_.-=*#"
     low, high = min(values), max(values)
     places = [int(i * len(values) / min(width, len(values))) for i in range(min(width, len(values)))]
@@ -134,6 +145,7 @@ def _show_checkpoint(facts: CheckpointFacts) -> None:
         ("checksum", f"right: {facts.checksum}" if facts.checksum else "none, so damage could go unseen"),
         ("step", f"{facts.step:,} of {facts.recipe.get('steps', facts.step):,}"),
         ("holds", "everything to continue" if facts.continues else "the generator to sample from"),
+        *((("best", f"of its run, by {facts.score} of {facts.score.measured}"),) if facts.score else ()),
         ("images", f"{facts.image}, classes: {', '.join(facts.class_names) or 'none'}"),
         ("made with", ", ".join(f"{name} {version}" for name, version in facts.versions.items())),
     )

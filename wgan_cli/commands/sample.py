@@ -80,7 +80,7 @@ def sample(
     columns = across if rows is None else -(-len(z) // rows)
     classes = None if labels is None else Classes(labels, checkpoint.class_names, apart=rows_of_classes)
     written = save_images(generate(generator, z, batch, labels), len(z), out, columns, classes)
-    say(f"{len(z):,} images of {checkpoint.image} from step {checkpoint.step:,} of {checkpoint.recipe.name}: {written}")
+    say(f"{len(z):,} images of {checkpoint.image} from {checkpoint.source}: {written}")
 
 
 sample.__doc__ += "\n\n" + example(

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wgan_cli.commands.options import MOST_SEED, DataRoot, Device, Settings, example
-from wgan_cli.errors import ExitStatus, WganError, is_lack_of_memory
+from wgan_cli.commands.train_report import fitting_batch, plan, say_how_it_ended
+from wgan_cli.errors import ExitStatus, WganError
 
 if TYPE_CHECKING:
+    from wgan_cli.data.dataset import ImageSet
+    from wgan_cli.evaluation.evaluate import Reference
     from wgan_cli.recipe import Recipe
     from wgan_cli.runs.resume import ResumePoint
     from wgan_cli.runs.run_dir import RunDir
@@ -67,11 +70,11 @@ def train(
         raise WganError("--resume continues in its own folder, so --out has no place", "leave out --out, or --resume")
     run, point = _resumed(resume)
     wanted = _with_whole_path(_wanted_recipe(recipe, changes, run, point))
-    state = _prepared(wanted, run, point, out, data_root, device, tell, trials=not dry_run)
+    state, reference = _prepared(wanted, run, point, out, data_root, device, tell, dry_run)
     if dry_run:
         tell("dry run: everything is in order, nothing was written")
         return ExitStatus.DONE
-    return _train(state, run, point, out, minutes, quiet)
+    return _train(state, run, point, out, minutes, quiet, reference)
 
 
 train.__doc__ += "\n\n" + example(
@@ -121,9 +124,9 @@ def _prepared(
     data_root: Path | None,
     device: str,
     tell: Callable[[str], None],
-    trials: bool,
-) -> TrainingState:
-    """The state to train from; everything that can be wrong is found here, before anything is written."""
+    dry_run: bool,
+) -> tuple[TrainingState, Reference | None]:
+    """The state to train from and what to measure it beside; what can be wrong is found before anything is written."""
     from wgan_cli.data import default_data_root, load_images
     from wgan_cli.runs.environment import resolve_device
     from wgan_cli.runs.run_dir import check_free
@@ -132,16 +135,33 @@ def _prepared(
     if out is not None:
         check_free(out)
     where = resolve_device(device)
-    dataset = load_images(wanted.data, data_root or default_data_root(), tell)
-    state = prepare(wanted, dataset, where, trials)
+    root = data_root or default_data_root()
+    dataset = load_images(wanted.data, root, tell)
+    state = prepare(wanted, dataset, where, trials=not dry_run)
     if point is not None and point.checkpoint is not None:
         state.restore(point.checkpoint)
         _check_not_finished(run, state)
         before = point.checkpoint.recipe.steps
         if wanted.optim.decay != "none" and state.recipe.steps != before:
             tell(f"the lr rises again: its end is now step {state.recipe.steps:,}, not {before:,}")
-    tell(_plan(state, dataset.origin))
-    return state
+    tell(plan(state, dataset.origin))
+    return state, _reference(state, dataset, root, tell, dry_run)
+
+
+def _reference(
+    state: TrainingState, dataset: ImageSet, data_root: Path, tell: Callable[[str], None], dry_run: bool
+) -> Reference | None:
+    """The real images beside which the run is measured, if it is to be; a dry run only sees whether they are there."""
+    recipe = state.recipe
+    if recipe.eval_every is None:
+        return None
+    from wgan_cli.evaluation.evaluate import make_reference
+    from wgan_cli.evaluation.real import real_images
+
+    if dry_run:
+        real_images(recipe.data, data_root, tell, dataset)
+        return None
+    return make_reference(recipe.data, data_root, state.device, tell, recipe.eval_count, dataset)
 
 
 def _check_not_finished(run: RunDir, state: TrainingState) -> None:
@@ -155,19 +175,6 @@ def _check_not_finished(run: RunDir, state: TrainingState) -> None:
         )
 
 
-def _plan(state: TrainingState, origin: str) -> str:
-    """What is about to be trained, in two lines."""
-    recipe = state.recipe
-    sizes = " + ".join(f"{role} {sum(p.numel() for p in net.parameters()):,}" for role, net in state.networks.items())
-    number_format = "float32" if recipe.amp == "off" else recipe.amp
-    return (
-        f"{recipe.name}: {len(state.feed):,} images of {state.image} ({origin}; {state.feed.why})\n"
-        f"{recipe.objective.name} on {state.device} in {number_format}, {recipe.steps:,} steps of "
-        f"{state.images_per_step:,} images, {sizes} parameters"
-        + (f"\ntried: {state.why_so_fast}" if state.why_so_fast else "")
-    )
-
-
 def _train(
     state: TrainingState,
     run: RunDir | None,
@@ -175,8 +182,9 @@ def _train(
     out: Path | None,
     minutes: float | None,
     quiet: bool,
+    reference: Reference | None,
 ) -> ExitStatus:
-    from wgan_cli.commands.progress import clock, make_watch
+    from wgan_cli.commands.progress import make_watch
     from wgan_cli.console import say
     from wgan_cli.runs.environment import describe_environment
     from wgan_cli.runs.lock import only_trainer
@@ -197,20 +205,14 @@ def _train(
 
         stop = StopRequest(minutes)
         with (
-            _fitting_batch(state),
+            fitting_batch(state),
             closing(state.feed),
             stop.on_signals(),
             make_watch(state.step, state.recipe.steps, quiet) as watch,
         ):
-            train_loop(state, run, stop, watch)
+            train_loop(state, run, stop, watch, reference)
 
-    if state.step < state.recipe.steps:
-        tell(f"stopped at step {state.step:,} of {state.recipe.steps:,}; everything is saved")
-        tell(f"continue: wgan train --resume {shlex.quote(str(run.path))}")
-    else:
-        tell(f"done: {state.step:,} steps in {clock(state.seconds)}; samples: {run.sample_file(state.step)}")
-    if stop.status in (None, ExitStatus.DONE):
-        tell(_next_commands(run.path))
+    say_how_it_ended(state, run, stop.status, tell)
     return stop.status or ExitStatus.DONE
 
 
@@ -223,33 +225,3 @@ def _leave_behind(run: RunDir, point: ResumePoint, tell: Callable[[str], None]) 
     for file, why in point.damaged.items():
         moved = set_aside(run, file, mark=".damaged")
         tell(f"{why}; it is kept as {moved}, and the run goes on from the checkpoint before")
-
-
-@contextmanager
-def _fitting_batch(state: TrainingState) -> Iterator[None]:
-    """Say which batch size to try where memory runs out."""
-    try:
-        yield
-    except Exception as error:
-        if not is_lack_of_memory(error):
-            raise
-        size = state.recipe.batch_size
-        hint = (
-            f"train again with --set batch_size={size // 2}"
-            if size > 1
-            else "choose smaller networks: model.generator and model.critic in the recipe"
-        )
-        raise WganError(
-            f"there is not enough memory on {state.device} for batch_size={size}: {_first_sentence(error)}",
-            hint,
-            ExitStatus.FAILED,
-        ) from error
-
-
-def _first_sentence(error: Exception) -> str:
-    return str(error).partition("\n")[0].partition(". ")[0].strip() or type(error).__name__
-
-
-def _next_commands(run: Path) -> str:
-    path = shlex.quote(str(run))
-    return f"next: wgan sample --ckpt {path}/G.pth -n 64\n      wgan gif {path}\n      wgan inspect {path}"

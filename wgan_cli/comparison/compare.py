@@ -22,7 +22,7 @@ class Comparison:
     """Runs, by a name of each that no other has.
 
     settings: by dotted name those in which they differ, a value for each run, None where it has no such setting.
-    losses: by a term's name its last value in each run, None where it has no such term.
+    losses: by a term's name its last value in each run, None where it has no such term. scores: the same of its scores.
     grids: the newest sample grid of each run, or None.
     """
 
@@ -30,6 +30,7 @@ class Comparison:
     runs: tuple[RunFacts, ...]
     settings: dict[str, tuple[Any, ...]]
     losses: dict[str, tuple[float | None, ...]]
+    scores: dict[str, tuple[float | None, ...]]
     grids: tuple[Path | None, ...] = field(repr=False)
 
 
@@ -54,6 +55,7 @@ def compare_runs(paths: Sequence[Path]) -> Comparison:
         runs=runs,
         settings=_differences([flat_settings(run.recipe) for run in runs]),
         losses=_side_by_side([run.losses for run in runs]),
+        scores=_side_by_side([run.scores for run in runs]),
         grids=tuple(files[-1] if files else None for files in grids),
     )
 

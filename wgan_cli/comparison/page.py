@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from wgan_cli.comparison.compare import Comparison
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.animation import open_picture
-from wgan_cli.outputs.curves import smoothed, term_names
+from wgan_cli.outputs.curves import score_names, smoothed, term_names
 from wgan_cli.runs.atomic import make_parent, write_atomically
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def _curves(compared: Comparison, with_grids: bool) -> Figure:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of its cache folder
     from matplotlib.figure import Figure
 
-    terms = term_names([record for run in compared.runs for record in run.history])
+    records = [record for run in compared.runs for record in run.history]
+    scores = score_names(records)
+    terms = [*term_names(records), *scores]
     rows = -(-len(terms) // _COLUMNS)
     high = 4.0 if with_grids else 0.0
     figure = Figure(figsize=(5.0 * _COLUMNS, max(1.0, 2.6 * rows + high + 0.4)), layout="constrained")
@@ -57,7 +59,7 @@ def _curves(compared: Comparison, with_grids: bool) -> Figure:
             points = [(record["step"], record[term]) for record in run.history if term in record]
             if points:
                 steps, values = zip(*points, strict=True)
-                axes.plot(steps, smoothed(values), linewidth=1.3, label=name)
+                axes.plot(steps, values if term in scores else smoothed(values), linewidth=1.3, label=name)
         axes.set_title(term.replace("_", " "), fontsize=10)
         axes.set_xlabel("step", fontsize=8)
         axes.tick_params(labelsize=8)

@@ -35,7 +35,8 @@ def open_container(path: Path) -> Container:
                     raise WganError(f"{path} is a damaged archive, or none of files", "make or copy it again")
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a name with a zero byte
         raise WganError(
-            f"there is no folder or archive {path}", "check `data.path`; it starts from the folder where you run wgan"
+            f"there is no folder or archive {path}",
+            "give --set data.path=FOLDER; a path starts from the folder where you run wgan",
         ) from None
     except OSError as error:
         raise WganError(f"cannot read {path}: {why_file_failed(error)}", "make it readable") from None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -55,18 +58,40 @@ def _layer(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential
 def fixed_network(image: ImageShape, num_classes: int = 0, seed: int = SEED) -> FeatureNetwork:
     """A network with the same random weights every time, on the CPU, in evaluation mode; nobody else's numbers move."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would also move a GPU's numbers
         return FeatureNetwork(image, num_classes).eval()
 
 
+def lesson_length(count: int) -> int:
+    """How many images a network is shown to learn from `count`, repeats counted."""
+    return min(MOST_IMAGES, max(FEWEST_IMAGES, PASSES * count))
+
+
+@contextmanager
+def _any_kernels() -> Iterator[None]:
+    """Let a GPU take kernels that round by chance, as its pooling must, also where a recipe forbids them."""
+    insisted = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(insisted)
+
+
+@_any_kernels()
 @torch.inference_mode(False)  # whatever the caller is in the middle of
 @torch.enable_grad()
-def trained_network(labelled: Selection, device: torch.device, seed: int = SEED) -> FeatureNetwork:
-    """A network that has learnt the classes of labelled images; of a seed the same order and first weights."""
+def trained_network(
+    labelled: Selection, device: torch.device, seed: int = SEED, shown: int | None = None
+) -> FeatureNetwork:
+    """A network that has learnt the classes of labelled images; of a seed the same order and first weights.
+
+    shown: images that it sees until it has learnt, repeats counted; by default what so many images take.
+    """
     network = fixed_network(labelled.dataset.shape, len(labelled.dataset.class_names), seed).to(device).train()
     optimizer = torch.optim.AdamW(network.parameters(), LR)
     batch = min(BATCH, len(labelled))
-    steps = min(MOST_IMAGES, max(FEWEST_IMAGES, PASSES * len(labelled))) // batch
+    steps = (shown or lesson_length(len(labelled))) // batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps, pct_start=0.2)
     random = torch.Generator().manual_seed(seed)
     order = torch.empty(0, dtype=torch.int64)

@@ -14,7 +14,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.evaluation.features import BATCH, Features, make_features
 from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
 from wgan_cli.evaluation.real import RealImages, Selection, real_images
-from wgan_cli.evaluation.scores import Classes, Manifold, classes, fit, manifold, nearest
+from wgan_cli.evaluation.scores import Agreement, Classes, Manifold, agreement, classes, fit, manifold, nearest
 from wgan_cli.outputs.sampling import generate, labels_in_turn, sample_latents
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.data_settings import DataSettings
@@ -30,8 +30,8 @@ class Scores:
     """What is measured of one set of images, generated or real.
 
     distance: Frechet's, in hundredths of the real images' variance. copies: share of images nearer to a training image
-    than 99% of the real held-out ones are. classes: None where the features know none. agreement: share in which a
-    classifier names the class that was asked for, or of real images their own; None where none was asked for.
+    than 99% of the real held-out ones are. classes: None where the features know none. agreement: with the class that
+    was asked for, or of real images with their own; None where none was asked for.
     """
 
     count: int
@@ -42,7 +42,7 @@ class Scores:
     coverage: float
     copies: float
     classes: Classes | None
-    agreement: float | None = None
+    agreement: Agreement | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Evaluation:
         if self.generated.classes is None:
             return f"{start}, recall {self.generated.recall:.0%}"
         if self.generated.agreement is not None:
-            return f"{start}, {self.generated.agreement:.1%} are of the class asked for"
+            return f"{start}, {self.generated.agreement.share:.1%} are of the class asked for"
         shares = self.generated.classes.shares
         fewest = min(range(len(shares)), key=shares.__getitem__)
         return (
@@ -79,10 +79,10 @@ class Evaluation:
     def record(self) -> dict[str, float]:
         """The numbers by name, for a log."""
         kept = {**asdict(self.generated), "real_distance": self.floor.distance}
-        seen = kept.pop("classes") or {}
+        seen, agreed = kept.pop("classes") or {}, kept.pop("agreement")
         del kept["count"]
-        kept = {name: value for name, value in kept.items() if value is not None}
-        return {**kept, **{f"class_{name}": seen[name] for name in ("entropy", "confidence") if name in seen}}
+        kept |= {f"class_{name}": seen[name] for name in ("entropy", "confidence") if name in seen}
+        return kept if agreed is None else {**kept, "agreement": agreed["share"]}
 
 
 class Reference:
@@ -119,9 +119,9 @@ class Reference:
             count=len(features),
             distance=frechet_distance(self.moments, moments(features)),
             **asdict(fitted),
-            copies=_mean(distances < self.copy_limit),
+            copies=(distances < self.copy_limit).double().mean().item(),
             classes=None if logits is None else classes(logits),
-            agreement=None if logits is None or labels is None else _mean(logits.argmax(1) == labels),
+            agreement=None if logits is None or labels is None else agreement(logits, labels),
         )
 
 
@@ -161,6 +161,12 @@ def generated_images(
     return images, None if labels is None else torch.from_numpy(labels)
 
 
+def images_of(generator: nn.Module, recipe: Recipe, labels: Tensor, seed: int = 0, batch_size: int = 64) -> Tensor:
+    """Images of the classes asked for, labels (N,) int64: (N, C, H, W) uint8 on the CPU, number i of a seed each."""
+    z = sample_latents(recipe.model.latent_dim, len(labels), seed)
+    return torch.cat(list(generate(generator, z, batch_size, labels.numpy())))
+
+
 def evaluate_images(images: Tensor, labels: Tensor | None, step: int, reference: Reference) -> Evaluation:
     """Measure images (N, C, H, W) uint8, made for labels (N,) or none, as those of a generator at a step."""
     features, real = reference.features, reference.real
@@ -178,10 +184,6 @@ def evaluate_images(images: Tensor, labels: Tensor | None, step: int, reference:
         generated=reference.scores(images, labels),
         floor=reference.floor,
     )
-
-
-def _mean(right: Tensor) -> float:
-    return right.double().mean().item()
 
 
 def _check_counts(training: Selection, held_out: Selection) -> None:

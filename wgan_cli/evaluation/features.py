@@ -18,6 +18,7 @@ from wgan_cli.errors import WganError, why_file_failed
 from wgan_cli.evaluation.classifier import VARIANCE, FeatureNetwork, fixed_network, trained_network
 from wgan_cli.evaluation.frechet import moments
 from wgan_cli.evaluation.real import RealImages, Selection
+from wgan_cli.evaluation.scores import agreement
 from wgan_cli.runs.atomic import write_atomically
 
 VERSION = 1  # raised when the network or its training changes; its numbers are then others
@@ -93,7 +94,7 @@ def _set_scale(network: FeatureNetwork, images: Selection) -> None:
 
 def _accuracy(features: Features, tested: Selection) -> float:
     _, logits = features.of(tested.batches(BATCH))
-    return (logits.argmax(1) == tested.labels).double().mean().item()
+    return agreement(logits, tested.labels).share
 
 
 def _fingerprint(images: Selection) -> str:

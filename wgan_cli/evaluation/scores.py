@@ -48,6 +48,21 @@ class Classes:
     confidence: float
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """How often a classifier names the class that an image is meant to be of. share: from 0 to 1.
+
+    by_class: the same for each class (K); None where there is no image of it.
+    """
+
+    share: float
+    by_class: tuple[float | None, ...]
+
+    def worst(self) -> int:
+        """The class that is named least often."""
+        return min(range(len(self.by_class)), key=lambda k: 2.0 if self.by_class[k] is None else self.by_class[k])
+
+
 def manifold(features: Tensor) -> Manifold:
     """The manifold of features (N, D), N at least 2; where N is small, of as many neighbours as there are."""
     features = features.detach().to("cpu", torch.float64)
@@ -99,6 +114,13 @@ def classes(logits: Tensor) -> Classes:
     shares = torch.bincount(named, minlength=num_classes).double() / len(named)
     entropy = -torch.xlogy(shares, shares).sum() / math.log(num_classes)
     return Classes(tuple(shares.tolist()), max(0.0, entropy.item()), probabilities.mean().item())
+
+
+def agreement(logits: Tensor, labels: Tensor) -> Agreement:
+    """How often logits (N, K) are highest for the label (N,)."""
+    right = (logits.argmax(1) == labels).double()
+    parts = (right[labels == label] for label in range(logits.shape[1]))
+    return Agreement(right.mean().item(), tuple(part.mean().item() if len(part) else None for part in parts))
 
 
 def _distances(queries: Tensor, others: Tensor) -> Iterator[tuple[slice, Tensor]]:

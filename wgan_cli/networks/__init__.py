@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks import dcgan, mlp
-from wgan_cli.networks.layers import initialise
+from wgan_cli.networks import dcgan, mlp, resnet
+from wgan_cli.networks.layers import initialise, limit_slope
 from wgan_cli.recipe import ImageShape, Recipe
 
-FAMILIES = {"mlp": mlp, "dcgan": dcgan}
+FAMILIES = {"mlp": mlp, "dcgan": dcgan, "resnet": resnet}
 ROLES = {"generator": "Generator", "critic": "Critic"}
 
 
@@ -23,7 +23,8 @@ def build_network(role: str, recipe: Recipe, image: ImageShape) -> nn.Module:
     """
     check_fits(recipe, image)
     family = FAMILIES[recipe.model.name]
-    return initialise(getattr(family, ROLES[role])(recipe.model, image), recipe.model.init)
+    network = initialise(getattr(family, ROLES[role])(recipe.model, image), recipe.model.init)
+    return limit_slope(network) if role == "critic" and recipe.model.critic.spectral_norm else network
 
 
 def check_fits(recipe: Recipe, image: ImageShape) -> None:
@@ -40,7 +41,5 @@ def check_fits(recipe: Recipe, image: ImageShape) -> None:
         )
     problem = recipe.model.size_problem(image.size)
     if problem:
-        setting, why = problem
-        raise WganError(
-            f"`{setting}` has {why}", f"give `{setting}` fewer values, or resize with --set data.image_size=32"
-        )
+        what, repair = problem
+        raise WganError(what, f"{repair}, or resize with --set data.image_size=32")

@@ -1,4 +1,4 @@
-"""How labels enter networks: beside z, beside the image, or at the score."""
+"""How labels enter networks: beside z, by norms, beside the image, or at the score."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.networks.batch_layers import BatchScore
+from wgan_cli.networks.layers import norm
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.model_settings import FamilySettings
+from wgan_cli.recipe.model_settings import FamilySettings, LabelledLatentSettings, Norm
 
 Judgement = Tensor | tuple[Tensor, Tensor]
 
@@ -16,7 +18,7 @@ Judgement = Tensor | tuple[Tensor, Tensor]
 class LabelledLatent(nn.Module):
     """z with the embedding of its image's class behind it (Mirza and Osindero 2014); z alone without classes."""
 
-    def __init__(self, settings: FamilySettings, image: ImageShape) -> None:
+    def __init__(self, settings: LabelledLatentSettings, image: ImageShape) -> None:
         super().__init__()
         self.width = settings.latent_dim
         self.embedding = None
@@ -29,6 +31,27 @@ class LabelledLatent(nn.Module):
         if self.embedding is None:
             return z
         return torch.cat([z, self.embedding(labels)], 1)  # (N, latent_dim + label_dim)
+
+
+class ConditionalNorm2d(nn.Module):
+    """A normalisation whose gain and bias are those of its image's class (Dumoulin et al. 2017, eq. 5).
+
+    Every class starts with gain 1 and bias 0. After no normalisation at all they are the whole of it.
+    """
+
+    def __init__(self, name: Norm, features: int, num_classes: int) -> None:
+        super().__init__()
+        self.normalise = (norm(name, features, spatial=True, affine=False) or [nn.Identity()])[0]
+        self.gain = nn.Embedding(num_classes, features)
+        self.bias = nn.Embedding(num_classes, features)
+        nn.init.ones_(self.gain.weight)
+        nn.init.zeros_(self.bias.weight)
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        """x (N, features, H, W), labels (N,) -> (N, features, H, W)."""
+        x = self.normalise(x)
+        gain, bias = (table(labels).to(x.dtype)[:, :, None, None] for table in (self.gain, self.bias))
+        return torch.addcmul(bias, x, gain)  # (N, features, H, W)
 
 
 class LabelPlane(nn.Module):
@@ -51,7 +74,7 @@ class LabelPlane(nn.Module):
 
 
 class ConditionalCritic(nn.Module):
-    """A critic's last step, from features to scores, for every way in which it can know of classes.
+    """A critic's last step, from features to scores, for every way in which it can know of classes and of its batch.
 
     projection: score = to_score(x) + row `label` of to_classes(x) (Miyato and Koyama 2018). classifier: the rows of
     to_classes(x) are logits of the classes, beside a score that knows nothing of them (Odena et al. 2017).
@@ -64,10 +87,15 @@ class ConditionalCritic(nn.Module):
         self.to_score = layer(1)
         knows = self.projects or settings.shows_critic("classifier")
         self.to_classes = layer(image.num_classes) if knows else None
+        own, features = settings.critic, self.to_score.in_features
+        looks_around = own.minibatch_std or own.minibatch_features
+        self.of_batch = BatchScore(own, features) if looks_around else None
 
     def judge(self, x: Tensor, labels: Tensor | None, classify: bool) -> Judgement:
         """Features to scores (N,), and with `classify` also logits (N, num_classes)."""
         scores = self.to_score(x).squeeze(1)  # (N,)
+        if self.of_batch is not None:
+            scores = scores + self.of_batch(x)  # (N,)
         if self.projects:
             scores = scores + self.to_classes(x).gather(1, labels[:, None]).squeeze(1)  # (N,)
         return (scores, self.to_classes(x)) if classify else scores

@@ -52,6 +52,38 @@ class Doubling(nn.ConvTranspose2d):
         return image if self.bias is None else image + self.bias.to(image.dtype)[:, None, None]
 
 
+class Blurred(nn.Conv2d):
+    """A convolution of odd kernel that also changes the size, as one convolution by a blurred kernel of one more pixel.
+
+    The sums are those of both steps; the products are less than half as many.
+    """
+
+    def __init__(self, fan_in: int, fan_out: int, kernel: int) -> None:
+        super().__init__(fan_in, fan_out, kernel, padding=(kernel - 1) // 2)
+
+    def blurred(self) -> Tensor:
+        """The mean of the kernel at four places, each a pixel further: (fan_out, fan_in, k+1, k+1)."""
+        return F.avg_pool2d(F.pad(self.weight, (1, 1, 1, 1)), 2, stride=1)
+
+
+class Pooled(Blurred):
+    """A convolution and the mean of each 2x2 block of its outputs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, fan_in, H, W) -> (N, fan_out, H/2, W/2)."""
+        return F.conv2d(x, _channels_last(self.blurred()), self.bias, stride=2, padding=self.padding)
+
+
+class Enlarged(Blurred):
+    """Each pixel made a block of 2x2, and a convolution over them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, fan_in, H, W) -> (N, fan_out, 2H, 2W)."""
+        # out[q] = sum_j x[j] * kernel[q - 2j + padding], a kernel that lies the other way round.
+        kernel = 4 * self.blurred().flip(2, 3).transpose(0, 1)  # (fan_in, fan_out, k+1, k+1)
+        return F.conv_transpose2d(x, _channels_last(kernel), self.bias, stride=2, padding=self.padding)
+
+
 class FromVector(nn.Linear):
     """A linear layer whose outputs are a small image, laid out with a pixel's channels side by side."""
 

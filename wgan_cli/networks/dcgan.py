@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from wgan_cli.networks.conditioning import ConditionalCritic, Judgement, LabelledLatent, LabelPlane
 from wgan_cli.networks.convolution import Doubling, FromVector, Halving, ToVector
-from wgan_cli.networks.layers import activation, hidden, hidden_layers, norm
+from wgan_cli.networks.layers import after, hidden, hidden_layers
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import DcganSettings
 
@@ -24,7 +24,7 @@ class Generator(nn.Module):
         side = image.size // 2 ** len(own.channels)
         self.enter = LabelledLatent(settings, image)
         self.project = FromVector(self.enter.width, (first, side, side))
-        self.start = nn.Sequential(*norm(own.norm, first, spatial=True), activation(own.activation, own.slope))
+        self.start = nn.Sequential(*after(own, first, spatial=True))
         self.up = nn.Sequential(
             *(m for a, b in pairwise(own.channels) for m in hidden(own, Doubling(a, b, own.kernel), b, spatial=True))
         )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
 
 from wgan_cli.recipe.model_settings import Activation, Init, LayerSettings, Norm
 
@@ -87,24 +88,36 @@ def activation(name: Activation, slope: float) -> nn.Module:
     return PiecewiseLinear(slope if name == "leaky_relu" else 0.0)
 
 
-def norm(name: Norm, features: int, spatial: bool) -> list[nn.Module]:
-    """The normalisation after a hidden layer, as the modules to add: none or one.
+def norm(name: Norm, features: int, spatial: bool, affine: bool = True) -> list[nn.Module]:
+    """The normalisation of a hidden layer, as the modules to add: none or one.
 
     Args:
         features: channels of (N, features, H, W) if `spatial`, else width of (N, features).
+        affine: whether it learns a gain and a bias for each of them.
     """
     if name == "none":
         return []
     if name == "batch":
-        return [nn.BatchNorm2d(features) if spatial else nn.BatchNorm1d(features)]
+        return [(nn.BatchNorm2d if spatial else nn.BatchNorm1d)(features, affine=affine)]
     if name == "layer" or not spatial:  # an instance of a flat layer is the whole layer
-        return [nn.GroupNorm(1, features)]
-    return [nn.GroupNorm(features, features)]  # instance norm that also has a weight and a bias
+        return [nn.GroupNorm(1, features, affine=affine)]
+    return [nn.GroupNorm(features, features, affine=affine)]  # instance norm that also has a weight and a bias
+
+
+def after(settings: LayerSettings, features: int, spatial: bool) -> list[nn.Module]:
+    """What follows a layer: the normalisation, activation and dropout that the settings ask for."""
+    return [*norm(settings.norm, features, spatial), *active(settings)]
+
+
+def active(settings: LayerSettings) -> list[nn.Module]:
+    """The activation and dropout that the settings ask for."""
+    dropout = [nn.Dropout(settings.dropout)] if settings.dropout else []
+    return [activation(settings.activation, settings.slope), *dropout]
 
 
 def hidden(settings: LayerSettings, layer: nn.Module, features: int, spatial: bool) -> list[nn.Module]:
-    """A layer with the normalisation and activation that the settings ask for."""
-    return [layer, *norm(settings.norm, features, spatial), activation(settings.activation, settings.slope)]
+    """A layer with all that follows it."""
+    return [layer, *after(settings, features, spatial)]
 
 
 def hidden_layers(settings: LayerSettings, widths: Sequence[int]) -> nn.Sequential:
@@ -124,7 +137,8 @@ def initialise(network: nn.Module, init: Init) -> nn.Module:
     """Draw first weights from torch's default random state, and return the network.
 
     normal: N(0, 0.02), and N(1, 0.02) for batch norm's (Radford et al. 2016). he: U(-b, b) with b = sqrt(6 / fan_in)
-    (He et al. 2015). torch: the framework's own. Biases are zero but for `torch`.
+    (He et al. 2015). glorot: b = gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010), the gain 1 but where a
+    layer carries another as `init_gain`. torch: the framework's own. Biases are zero but for `torch`.
     """
     if init == "torch" or next(network.parameters()).is_meta:  # which holds shapes alone, and drawing takes a second
         return network
@@ -132,10 +146,40 @@ def initialise(network: nn.Module, init: Init) -> nn.Module:
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             if init == "normal":
                 nn.init.normal_(module.weight, 0.0, 0.02)
+            elif init == "glorot":
+                nn.init.xavier_uniform_(module.weight, getattr(module, "init_gain", 1.0))
             else:
                 bound = math.sqrt(6 / _fan_in(module))
                 nn.init.uniform_(module.weight, -bound, bound)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and init == "normal" and module.affine:
             nn.init.normal_(module.weight, 1.0, 0.02)
     return network
+
+
+def limit_slope(network: nn.Module) -> nn.Module:
+    """Divide the weights of each layer by their largest singular value, so that none stretches more than by 1.
+
+    Miyato et al. 2018, Algorithm 1: the value comes from one power iteration in each forward pass in training; its
+    vectors are buffers, and so part of a checkpoint. Returns: the network.
+    """
+    for module in list(network.modules()):
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            spectral_norm(module)
+            module.parametrizations.weight[0] = _InFloat32(module.parametrizations.weight[0])
+    return network
+
+
+class _InFloat32(nn.Module):
+    """Computes a weight from another in float32 also under autocast, whose half precision would move the result."""
+
+    def __init__(self, parametrization: nn.Module) -> None:
+        super().__init__()
+        self.inner = parametrization
+
+    def forward(self, weight: Tensor) -> Tensor:
+        if weight.is_meta:  # which autocast does not know
+            return self.inner(weight)
+        with torch.autocast(weight.device.type, enabled=False):
+            return self.inner(weight)

@@ -10,24 +10,26 @@ from torch.nn import functional
 
 from wgan_cli.data.augment import shifted, uniform
 from wgan_cli.objectives.base import Networks
+from wgan_cli.objectives.instance_noise import InstanceNoise
 
 SHIFT_SHARE = 1 / 8  # of the side, at most, each way
 CUTOUT_SHARE = 1 / 2  # of the side
 
 
-def with_diff_augment(networks: Networks, policy: Sequence[str]) -> Networks:
+def with_diff_augment(networks: Networks, policy: Sequence[str], noise: InstanceNoise | None = None) -> Networks:
     """The networks as losses see them: critics look at augmented images (Zhao et al. 2020, eqs. 4 to 6).
 
     Whatever a loss shows to a critic, real, fake or between, is changed by its own random draw of one distribution, and
     gradients flow back through the change. The networks themselves, and so their weights' names, stay as they were.
 
     Args:
-        policy: of POLICIES, in any order; empty gives the same networks back.
+        policy: of POLICIES, in any order.
+        noise: put upon what they have changed. With neither, the same networks come back.
     """
-    if not policy:
+    if not policy and noise is None:
         return networks
     return {
-        role: AugmentedCritic(network, policy) if role.startswith("critic") else network
+        role: AugmentedCritic(network, policy, noise) if role.startswith("critic") else network
         for role, network in networks.items()
     }
 
@@ -35,14 +37,16 @@ def with_diff_augment(networks: Networks, policy: Sequence[str]) -> Networks:
 class AugmentedCritic(nn.Module):
     """A critic behind random changes of its images."""
 
-    def __init__(self, critic: nn.Module, policy: Sequence[str]) -> None:
+    def __init__(self, critic: nn.Module, policy: Sequence[str], noise: InstanceNoise | None = None) -> None:
         super().__init__()
         self.critic = critic
         self.policy = tuple(policy)
+        self.noise = noise
 
     def forward(self, images: Tensor, labels: Tensor | None = None, **more: bool) -> Tensor | tuple[Tensor, Tensor]:
         # In float32 also under autocast: the means over whole images need it.
-        return self.critic(diff_augment(images.float(), self.policy), labels, **more)
+        images = diff_augment(images.float(), self.policy)
+        return self.critic(images if self.noise is None else self.noise(images), labels, **more)
 
 
 def diff_augment(images: Tensor, policy: Sequence[str]) -> Tensor:

@@ -3,12 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.objectives.base import Loss
+from wgan_cli.recipe.objective_settings import TwoPlayerSettings
 
-def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, labels: Tensor | None = None) -> Tensor:
+Penalty = Callable[[nn.Module, Tensor, Tensor, Tensor | None], Loss]
+
+#: By the setting of its weight: a penalty's term in the log, and what it means.
+TERMS = {
+    "gp_weight": ("gradient_penalty", "how far the critic's slope is from 1; small is right"),
+    "r1_weight": ("r1", "the critic's squared slope at real images; small where it is smooth"),
+    "r2_weight": ("r2", "the critic's squared slope at samples; small where it is smooth"),
+}
+
+
+def penalty_of(settings: TwoPlayerSettings) -> Penalty | None:
+    """What an objective's settings add to the critic's loss, from (critic, real, fake, labels); None if nothing.
+
+    gp_weight * gradient_penalty + r1_weight/2 * r1 + r2_weight/2 * r2, as many times as hard as it comes seldom.
+    """
+    every = settings.gp_every
+
+    def penalty(critic: nn.Module, real: Tensor, fake: Tensor, labels: Tensor | None) -> Loss:
+        total, terms = 0.0, {}
+        if settings.gp_weight:
+            term = gradient_penalty(critic, real, fake, labels, settings.gp_sided, settings.gp_at)
+            total, terms["gradient_penalty"] = total + settings.gp_weight * every * term, term
+        for name, weight, images in (("r1", settings.r1_weight, real), ("r2", settings.r2_weight, fake)):
+            if weight:
+                term = squared_slope(critic, images, labels)
+                total, terms[name] = total + 0.5 * weight * every * term, term
+        return Loss(total, terms)
+
+    return penalty if settings.penalties else None
+
+
+def gradient_penalty(
+    critic: nn.Module,
+    real: Tensor,
+    fake: Tensor,
+    labels: Tensor | None = None,
+    sided: Literal["two", "one"] = "two",
+    at: Literal["between", "real"] = "between",
+) -> Tensor:
     """Penalise critic gradients whose norm differs from 1 (Gulrajani et al. 2017, eq. 3).
 
     mean_n (||grad critic(x_n)||_2 - 1)^2 with x = eps*real + (1-eps)*fake, eps ~ U[0,1] per sample.
@@ -16,15 +57,28 @@ def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, labels: Tens
     Args:
         critic: (N,C,H,W) -> scores (N,); no batch norm, since the penalty is per sample.
         real, fake: (N,C,H,W) in [-1,1] on one device; detached here.
+        sided: "one" counts norms above 1 alone (WGAN-LP, Petzka et al. 2018).
+        at: "real" takes x around real images (DRAGAN, Kodali et al. 2017).
     Returns: unweighted float32 scalar, differentiable in the critic's parameters.
     """
     real, fake = real.detach(), fake.detach()
-    eps = torch.rand(real.shape[0], 1, 1, 1, device=real.device)
-    between = torch.lerp(fake, real, eps)  # (N, C, H, W)
-    gradient = input_gradient(lambda images: critic(images, labels), between)  # (N, C, H, W)
+    places = _around(real) if at == "real" else _between(real, fake)  # (N, C, H, W)
+    gradient = input_gradient(lambda images: critic(images, labels), places)  # (N, C, H, W)
     # The square root's derivative is infinite at zero, and a dead critic would turn every weight to NaN.
     norms = (gradient.float().flatten(1).square().sum(1) + 1e-12).sqrt()  # (N,)
-    return (norms - 1).square().mean()
+    excess = norms - 1 if sided == "two" else (norms - 1).clamp(min=0)
+    return excess.square().mean()
+
+
+def squared_slope(critic: nn.Module, images: Tensor, labels: Tensor | None = None) -> Tensor:
+    """R1 on real images, R2 on fake ones: mean_n ||grad critic(x_n)||_2^2 (Mescheder et al. 2018, eqs. 9 and 10).
+
+    Args:
+        critic, images, labels: as of `gradient_penalty`.
+    Returns: float32 scalar without gamma/2, differentiable in the critic's parameters.
+    """
+    gradient = input_gradient(lambda x: critic(x, labels), images.detach())  # (N, C, H, W)
+    return gradient.float().flatten(1).square().sum(1).mean()
 
 
 def input_gradient(score: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
@@ -38,3 +92,14 @@ def input_gradient(score: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     images = images.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(score(images).sum(), images, create_graph=True)
     return gradient
+
+
+def _between(real: Tensor, fake: Tensor) -> Tensor:
+    eps = torch.rand(real.shape[0], 1, 1, 1, device=real.device)
+    return torch.lerp(fake, real, eps)  # (N, C, H, W)
+
+
+def _around(real: Tensor) -> Tensor:
+    """real + eps * 0.5 * std(real) * U[0,1] per pixel, eps ~ U[0,1] per sample, as in DRAGAN's code."""
+    eps = torch.rand(real.shape[0], 1, 1, 1, device=real.device)
+    return real + eps * 0.5 * real.std() * torch.rand_like(real)  # (N, C, H, W)

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase
+from wgan_cli.objectives.penalties import TERMS, penalty_of
 from wgan_cli.recipe import Recipe
+from wgan_cli.recipe.objective_settings import TwoPlayerSettings
 
 CriticFormula = Callable[[Tensor, Tensor], Loss]
 GeneratorFormula = Callable[[Tensor], Tensor]
-Penalty = Callable[[nn.Module, Tensor, Tensor, Tensor | None], Loss]
+PairedGeneratorFormula = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -22,16 +24,15 @@ class Game:
     """What one member of the family puts into the two losses.
 
     critic: scores of real and of fake images, (N,) each, to what the critic lowers, with terms for the log.
-    generator: scores of fake images (N,) to what the generator lowers.
-    penalty: (critic, real, fake, labels) to what is added to the critic's loss, weighted; on every `penalise_every`th
-        step. after_step: what happens to the critic after each of its steps.
+    generator: scores of fake images (N,) to what the generator lowers; or, instead, paired_generator: scores of real
+        and of fake images, (N,) each, to the same. Then the generator's phase takes real images too.
+    after_step: what happens to the critic after each of its steps.
     meanings: of the terms, as in Objective.
     """
 
     critic: CriticFormula
-    generator: GeneratorFormula
-    penalty: Penalty | None = None
-    penalise_every: int = 1
+    generator: GeneratorFormula | None = None
+    paired_generator: PairedGeneratorFormula | None = None
     after_step: Callable[[Networks], None] | None = None
     meanings: dict[str, str] = field(default_factory=dict)
 
@@ -44,7 +45,8 @@ def two_player(recipe: Recipe, game: Game) -> Objective:
     """
     settings = recipe.objective
     classify = recipe.model.shows_critic("classifier")
-    mixes = recipe.model.critic.norm == "batch"  # the images of a batch, so that it must not see real beside fake
+    mixes = recipe.model.critic.mixes_images  # so that the critic must not see real beside fake
+    penalty = penalty_of(settings)
 
     def critic_loss(networks: Networks, batch: Batch) -> Loss:
         generator, critic, labels = networks["generator"], networks["critic"], batch.labels
@@ -60,9 +62,9 @@ def two_player(recipe: Recipe, game: Game) -> Objective:
             real_scores, fake_scores = scores.chunk(2)  # (N,), (N,)
 
         total, terms = game.critic(real_scores, fake_scores)
-        if game.penalty and batch.penalise:
-            penalty = game.penalty(critic, batch.real, fake, labels)
-            total, terms = total + penalty.total, terms | penalty.terms
+        if penalty and batch.penalise:
+            smooth = penalty(critic, batch.real, fake, labels)
+            total, terms = total + smooth.total, terms | smooth.terms
         if classify:
             wrong = F.cross_entropy(logits[: len(labels)], labels)
             total, terms = total + settings.class_weight * wrong, {**terms, "class_loss": wrong}
@@ -71,7 +73,13 @@ def two_player(recipe: Recipe, game: Game) -> Objective:
     def generator_loss(networks: Networks, batch: Batch) -> Loss:
         fake = networks["generator"](batch.z, batch.labels)  # (N, C, H, W)
         scores, logits = judge(networks["critic"], fake, batch.labels, classify)
-        total, terms = game.generator(scores), {}
+        terms = {}
+        if game.paired_generator:
+            with torch.no_grad():
+                real_scores, _ = judge(networks["critic"], batch.real, batch.labels, classify)
+            total = game.paired_generator(real_scores, scores)
+        else:
+            total = game.generator(scores)
         if classify:
             wrong = F.cross_entropy(logits, batch.labels)
             total, terms = total + settings.generator_class_weight * wrong, {"generator_class_loss": wrong}
@@ -81,11 +89,11 @@ def two_player(recipe: Recipe, game: Game) -> Objective:
         phases=(
             Phase(
                 "critic", "critic", settings.n_critic, critic_loss,
-                after_step=game.after_step, penalise_every=game.penalise_every,
+                after_step=game.after_step, penalise_every=settings.gp_every if penalty else 1,
             ),
-            Phase("generator", "generator", 1, generator_loss, uses_real=False),
+            Phase("generator", "generator", 1, generator_loss, uses_real=game.paired_generator is not None),
         ),
-        meanings=game.meanings | (CLASS_MEANINGS if classify else {}),
+        meanings=_meanings(game, settings, classify),
     )  # fmt: skip
 
 
@@ -93,6 +101,12 @@ CLASS_MEANINGS = {
     "class_loss": "how badly the critic names the classes of real images; falls towards 0",
     "generator_class_loss": "how badly it names those that the samples were asked for; falls towards 0",
 }
+
+
+def _meanings(game: Game, settings: TwoPlayerSettings, classify: bool) -> dict[str, str]:
+    """Of the terms that the settings bring about."""
+    penalties = dict(TERMS[weight] for weight in settings.penalties)
+    return game.meanings | penalties | (CLASS_MEANINGS if classify else {})
 
 
 def judge(critic: nn.Module, images: Tensor, labels: Tensor | None, classify: bool) -> tuple[Tensor, Tensor | None]:

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
-from wgan_cli.objectives.base import Loss, Objective
-from wgan_cli.objectives.penalties import gradient_penalty
+from wgan_cli.objectives.base import Loss, Networks, Objective
 from wgan_cli.objectives.two_player import Game, two_player
 from wgan_cli.recipe import Recipe
+
+OPINION = "the critic's opinion of the samples; its level alone means nothing"
 
 
 def wgan_gp(recipe: Recipe) -> Objective:
     """WGAN with gradient penalty (Gulrajani et al. 2017, Algorithm 1). The critic gives scores, without sigmoid."""
-    settings = recipe.objective
-
-    def penalty(critic: nn.Module, real: Tensor, fake: Tensor, labels: Tensor | None) -> Loss:
-        """gp_weight * penalty, as many times as hard as it comes seldom."""
-        term = gradient_penalty(critic, real, fake, labels)
-        return Loss(settings.gp_weight * settings.gp_every * term, {"gradient_penalty": term})
-
     meanings = {
         "wasserstein": "how far the samples are from the data, as the critic sees it; falls as they improve",
-        "gradient_penalty": "how far the critic's slope is from 1; small is right",
         "critic_loss": "gp_weight * gradient_penalty - wasserstein; its negative estimates the distance",
-        "generator_loss": "the critic's opinion of the samples; its level alone means nothing",
+        "generator_loss": OPINION,
     }
-    return two_player(recipe, Game(critic_loss, generator_loss, penalty, settings.gp_every, meanings=meanings))
+    return two_player(recipe, Game(critic_loss, generator_loss, meanings=meanings))
+
+
+def wgan(recipe: Recipe) -> Objective:
+    """WGAN with weight clipping (Arjovsky et al. 2017, Algorithm 1)."""
+    bound = recipe.objective.clip_value
+
+    @torch.no_grad()
+    def clip_weights(networks: Networks) -> None:
+        weights = list(networks["critic"].parameters())
+        torch._foreach_clamp_min_(weights, -bound)
+        torch._foreach_clamp_max_(weights, bound)
+
+    meanings = {
+        "wasserstein": "how far the samples are from the data, times a factor that nobody knows; falls as they improve",
+        "critic_loss": "its negative is that distance",
+        "generator_loss": OPINION,
+    }
+    return two_player(recipe, Game(critic_loss, generator_loss, after_step=clip_weights, meanings=meanings))
 
 
 def critic_loss(real_scores: Tensor, fake_scores: Tensor) -> Loss:

@@ -4,41 +4,86 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wgan_cli.runs.atomic import write_atomically
-from wgan_cli.runs.metrics_log import NOT_TERMS
+from wgan_cli.runs.metrics_log import NOT_TERMS, SCORES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Records = list[dict[str, Any]]
+FLOOR = "real_distance"  # drawn beside the distance
+#: Scores that share a panel, since they are read together and of one size.
+PANELS = {
+    "distance": ("distance",),
+    "likeness and variety": ("precision", "recall", "density", "coverage"),
+    "classes and copies": ("class_entropy", "class_confidence", "agreement", "copies"),
+}
 
 
-def term_names(records: list[dict[str, Any]]) -> list[str]:
+def term_names(records: Records) -> list[str]:
     """The losses' terms that occur in records of a metrics.jsonl, in the order in which they first do."""
     return list(dict.fromkeys(name for record in records for name in record if name not in NOT_TERMS))
 
 
-def draw_curves(records: list[dict[str, Any]], path: Path, title: str) -> None:
-    """Draw each term against the step in a panel of its own, with a smoothed line, as PNG; nothing for no records."""
-    names = term_names(records)
-    if not names:
+def score_names(records: Records) -> list[str]:
+    """The scores that occur in records, but that of real images."""
+    return [name for name in SCORES if name != FLOOR and any(name in record for record in records)]
+
+
+def course(records: Records, name: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Steps and values of a number that occurs in some of the records."""
+    points = [(record["step"], record[name]) for record in records if name in record]
+    return tuple(step for step, _ in points), tuple(value for _, value in points)
+
+
+def draw_curves(records: Records, path: Path, title: str) -> None:
+    """Draw terms and scores against the step as PNG; nothing for no records.
+
+    Each term has a panel of its own, with a smoothed line. Scores stand as they were measured, the distance on a scale
+    of powers of ten above the dashed line of real images.
+    """
+    terms, found = term_names(records), score_names(records)
+    panels = {panel: present for panel, names in PANELS.items() if (present := [n for n in names if n in found])}
+    count = len(terms) + len(panels)
+    if not count:
         return
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of its cache folder
     # The object interface touches no global state and opens no window, whatever the backend.
     from matplotlib.figure import Figure
 
-    columns = 2 if len(names) > 1 else 1
-    rows = -(-len(names) // columns)
+    columns = 2 if count > 1 else 1
+    rows = -(-count // columns)
     figure = Figure(figsize=(5.5 * columns, 2.8 * rows), layout="constrained")
     figure.suptitle(title)
-    for index, name in enumerate(names):
+    for index, name in enumerate([*terms, *panels]):
         axes = figure.add_subplot(rows, columns, index + 1)
-        points = [(record["step"], record[name]) for record in records if name in record]
-        steps, values = zip(*points, strict=True)
-        axes.plot(steps, values, color="0.75", linewidth=0.8)
-        axes.plot(steps, smoothed(values), color="tab:blue", linewidth=1.5)
+        if index < len(terms):
+            _draw_term(axes, *course(records, name))
+        else:
+            _draw_scores(axes, records, panels[name])
         axes.set_title(name.replace("_", " "), fontsize=10)
         axes.set_xlabel("step", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=100))
+
+
+def _draw_term(axes: Axes, steps: tuple[int, ...], values: tuple[float, ...]) -> None:
+    axes.plot(steps, values, color="0.75", linewidth=0.8)
+    axes.plot(steps, smoothed(values), color="tab:blue", linewidth=1.5)
+
+
+def _draw_scores(axes: Axes, records: Records, names: list[str]) -> None:
+    for name in names:
+        axes.plot(*course(records, name), marker=".", linewidth=1.2, label=name.replace("_", " "))
+    if names == ["distance"]:
+        floor = course(records, FLOOR)
+        if floor[0]:
+            axes.plot(*floor, color="0.3", linestyle="--", linewidth=1.0, label="real images")
+        axes.set_yscale("log")
+    axes.legend(fontsize=7)
 
 
 def smoothed(values: tuple[float, ...], weight: float = 0.9) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 
 class Settings(BaseModel):
@@ -21,3 +21,14 @@ class Settings(BaseModel):
             if isinstance(value, bool) and field is not None and field.annotation is not bool:
                 raise ValueError(f"`{name}` is {str(value).lower()}, which is no value for it|give a number or a word")
         return values
+
+
+def named_by(key: str, default: str | None = None) -> BeforeValidator:
+    """Let a section be written as one word, which its `key` then is, and take the default where it names none."""
+
+    def name(value: Any) -> Any:
+        if isinstance(value, str):
+            return {key: value}
+        return {key: default, **value} if default and isinstance(value, dict) else value
+
+    return BeforeValidator(name)

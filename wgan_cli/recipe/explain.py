@@ -32,7 +32,8 @@ def explain_invalid(error: ValidationError, values: dict[str, Any], origin: str,
     if kind == "missing":
         return WganError(f"{origin} does not set `{dotted}`", "`wgan recipes --schema` lists every setting")
     if no_such_arm:
-        tags = first["ctx"].get("expected_tags", "'mlp', 'dcgan'").replace("'", "")
+        arms = _models(section.model_fields[keys[-2]].annotation)
+        tags = ", ".join(tag for arm in arms for tag in _tags(arm))
         named = given.get("name") if isinstance(given, dict) else given
         return WganError(f"{source} sets `{dotted}` to {_short(named)}, which is none", f"give one of {tags}")
     if kind == "value_error":

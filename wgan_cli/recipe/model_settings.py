@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from wgan_cli.recipe.base import Settings
 
 Width = Annotated[int, Field(ge=1, le=8192)]
 Norm = Literal["none", "batch", "instance", "layer"]
 Activation = Literal["relu", "leaky_relu", "elu", "silu", "gelu", "tanh"]
-Init = Literal["normal", "he", "torch"]
+Init = Literal["normal", "he", "glorot", "torch"]
+INITS = "first weights: `normal` N(0, 0.02), `he` (He et al. 2015), `glorot` (Glorot and Bengio 2010), `torch`"
 Condition = Literal["embedding", "projection", "classifier"]
 
 
@@ -21,20 +22,48 @@ class LayerSettings(Settings):
     norm: Norm = Field("none", description="normalisation after each hidden layer")
     activation: Activation = Field("leaky_relu", description="after each hidden layer")
     slope: float = Field(0.2, ge=0.0, le=1.0, description="LeakyReLU's slope below zero")
+    dropout: float = Field(0.0, ge=0.0, lt=1.0, description="share of each hidden layer's outputs set to zero")
+
+
+class CriticLayerSettings(LayerSettings):
+    """What the critic of any family has besides."""
+
+    spectral_norm: bool = Field(
+        False, description="divide each layer's weights by their largest stretch (Miyato et al. 2018)"
+    )
+    minibatch_std: bool = Field(False, description="show the score how much a batch varies (Karras et al. 2018)")
+    minibatch_features: int = Field(
+        0, ge=0, le=1024, description="numbers on how like its batch an image is (Salimans et al. 2016)"
+    )
+
+    @property
+    def mixes_images(self) -> str | None:
+        """The setting by which an image's score depends on the others of its batch, or None."""
+        mixing = {
+            "norm": self.norm == "batch",
+            "minibatch_std": self.minibatch_std,
+            "minibatch_features": self.minibatch_features > 0,
+        }
+        return next((setting for setting, mixes in mixing.items() if mixes), None)
 
 
 class FamilySettings(Settings):
-    """What every family of networks has: z, first weights, and how labels enter."""
+    """What every family of networks has: z, first weights, and whether and how they know of classes."""
 
     latent_dim: int = Field(100, ge=1, le=4096, description="length of z")
-    init: Init = Field("normal", description="first weights: `normal` N(0, 0.02), `he` (He et al. 2015), `torch`")
+    init: Init = Field("normal", description=INITS)
     conditional: bool = Field(False, description="learn the classes of the data, to sample the one asked for")
     condition: Condition = Field("projection", description="how the critic learns of classes, if conditional")
-    label_dim: int = Field(32, ge=1, le=4096, description="length of a class's embedding beside z, if conditional")
 
     def shows_critic(self, way: Condition) -> bool:
         """Whether the critic learns of classes in this way."""
         return self.conditional and self.condition == way
+
+
+class LabelledLatentSettings(FamilySettings):
+    """Of families whose generator is told the class beside z."""
+
+    label_dim: int = Field(32, ge=1, le=4096, description="length of a class's embedding beside z, if conditional")
 
 
 class MlpGeneratorSettings(LayerSettings):
@@ -44,15 +73,15 @@ class MlpGeneratorSettings(LayerSettings):
     norm: Norm = "batch"
 
 
-class MlpCriticSettings(LayerSettings):
+class MlpCriticSettings(CriticLayerSettings):
     widths: tuple[Width, ...] = Field((512, 256), min_length=1, max_length=32, description="hidden layers, in order")
 
 
-class MlpSettings(FamilySettings):
+class MlpSettings(LabelledLatentSettings):
     """Fully connected networks on the flattened image (Goodfellow et al. 2014)."""
 
     name: Literal["mlp"] = "mlp"
-    init: Init = Field("torch", description="first weights: `normal` N(0, 0.02), `he` (He et al. 2015), `torch`")
+    init: Init = Field("torch", description=INITS)
     generator: MlpGeneratorSettings = MlpGeneratorSettings()
     critic: MlpCriticSettings = MlpCriticSettings()
 
@@ -69,7 +98,7 @@ class DcganGeneratorSettings(LayerSettings):
     activation: Activation = "relu"
 
 
-class DcganCriticSettings(LayerSettings):
+class DcganCriticSettings(CriticLayerSettings):
     channels: tuple[Width, ...] = Field(
         (32, 64), min_length=1, max_length=5, description="channels after each halving of the size, first to last"
     )
@@ -77,7 +106,7 @@ class DcganCriticSettings(LayerSettings):
     dense: tuple[Width, ...] = Field((), max_length=8, description="widths of fully connected hidden layers after them")
 
 
-class DcganSettings(FamilySettings):
+class DcganSettings(LabelledLatentSettings):
     """Strided convolutions (Radford et al. 2016)."""
 
     name: Literal["dcgan"] = "dcgan"
@@ -85,17 +114,73 @@ class DcganSettings(FamilySettings):
     critic: DcganCriticSettings = DcganCriticSettings()
 
     def size_problem(self, image_size: int) -> tuple[str, str] | None:
-        """Say which setting asks for more halvings than the size allows, and the most it allows; None if all fit."""
+        """Say which setting asks for more halvings than the size allows, and what to do; None if all fit."""
         for role, settings in (("generator", self.generator), ("critic", self.critic)):
-            if image_size % 2 ** len(settings.channels):
-                most = (image_size & -image_size).bit_length() - 1
-                return (
-                    f"model.{role}.channels",
-                    f"{len(settings.channels)} stages, but {image_size} halves {most} times",
-                )
-            if settings.norm == "instance" and image_size == 2 ** len(settings.channels):
-                return f"model.{role}.channels", "so many stages that instance norm would see single pixels"
+            stages, setting = len(settings.channels), f"`model.{role}.channels`"
+            repair = f"give {setting} fewer values"
+            if image_size % 2**stages:
+                return f"{setting} has {stages} stages, but {_halves(image_size)}", repair
+            if settings.norm == "instance" and image_size == 2**stages:
+                return f"{setting} has so many stages that {SINGLE_PIXELS}", repair
         return None
 
 
-ModelSettings = Annotated[MlpSettings | DcganSettings, Field(discriminator="name")]
+class ResnetGeneratorSettings(LayerSettings):
+    channels: tuple[Width, ...] = Field(
+        (128, 128, 128, 128), min_length=2, max_length=6, description="channels at first and after each doubling"
+    )
+    norm: Norm = Field("batch", description="normalisation before each activation")
+    activation: Activation = Field("relu", description="before each convolution of a block")
+
+
+class ResnetCriticSettings(CriticLayerSettings):
+    channels: tuple[Width, ...] = Field(
+        (128, 128, 128, 128), min_length=1, max_length=16, description="channels after each block, first to last"
+    )
+    halvings: int = Field(2, ge=1, le=5, description="how many of the blocks, from the first, halve the size")
+    norm: Norm = Field("none", description="normalisation before each activation, but in the first block")
+    activation: Activation = Field("relu", description="before each convolution of a block")
+
+    @model_validator(mode="after")
+    def _blocks_that_halve(self) -> ResnetCriticSettings:
+        if self.halvings > len(self.channels):
+            raise ValueError(
+                f"`model.critic.halvings` is {self.halvings}, and `model.critic.channels` gives {len(self.channels)} "
+                "blocks to halve|lower `model.critic.halvings`, or give `model.critic.channels` more values"
+            )
+        return self
+
+
+class ResnetSettings(FamilySettings):
+    """Residual networks (Gulrajani et al. 2017, appendix F)."""
+
+    name: Literal["resnet"] = "resnet"
+    latent_dim: int = Field(128, ge=1, le=4096, description="length of z")
+    init: Init = Field("glorot", description=INITS)
+    generator: ResnetGeneratorSettings = ResnetGeneratorSettings()
+    critic: ResnetCriticSettings = ResnetCriticSettings()
+
+    def size_problem(self, image_size: int) -> tuple[str, str] | None:
+        """Say which setting asks for more halvings than the size allows, and what to do; None if all fit."""
+        doublings, halvings = len(self.generator.channels) - 1, self.critic.halvings
+        setting, repair = "`model.generator.channels`", "give `model.generator.channels` fewer values"
+        if image_size % 2**doublings:
+            return f"{setting} has {doublings} doublings, but {_halves(image_size)}", repair
+        if self.generator.norm == "instance" and image_size == 2**doublings:
+            return f"{setting} has so many values that {SINGLE_PIXELS}", repair
+        setting, repair = f"`model.critic.halvings` is {halvings}", "lower `model.critic.halvings`"
+        if image_size % 2**halvings:
+            return f"{setting}, but {_halves(image_size)}", repair
+        goes_on = halvings < len(self.critic.channels)
+        if self.critic.norm == "instance" and image_size == 2**halvings and goes_on:
+            return f"{setting}, so many that {SINGLE_PIXELS}", repair
+        return None
+
+
+def _halves(image_size: int) -> str:
+    return f"{image_size} halves {(image_size & -image_size).bit_length() - 1} times"
+
+
+SINGLE_PIXELS = "instance norm would see single pixels"
+
+ModelSettings = Annotated[MlpSettings | DcganSettings | ResnetSettings, Field(discriminator="name")]

@@ -2,35 +2,156 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from wgan_cli.recipe.base import Settings
+
+_NO_TARGETS = "is for a critic that is taught target values, and the critic of {} only ranks images"
+#: Settings that some objectives have: why the others cannot, and which have them.
+_OF_SOME = {
+    "label_smoothing": (_NO_TARGETS, "gan or lsgan"),
+    "fake_smoothing": (_NO_TARGETS, "gan or lsgan"),
+    "label_flip": (_NO_TARGETS, "gan or lsgan"),
+    "saturating": ("chooses between two forms of the cross-entropy, and {} has none", "gan"),
+    "clip_value": ("bounds the weights of a critic that has no other bound, and {} needs none", "wgan"),
+}
 
 
 class TwoPlayerSettings(Settings):
     """What every objective of one critic and one generator has."""
 
+    paper: ClassVar[str]
+
     n_critic: int = Field(1, ge=1, le=100, description="critic steps before each generator step")
+    gp_weight: float = Field(0.0, ge=0.0, le=1e6, description="of the penalty on slopes that are not 1; lambda")
+    gp_every: int = Field(1, ge=1, le=100, description="penalise every so many critic steps, as many times as hard")
+    gp_sided: Literal["two", "one"] = Field(
+        "two", description="penalise slopes on both sides of 1, or only above it (WGAN-LP, Petzka et al. 2018)"
+    )
+    gp_at: Literal["between", "real"] = Field(
+        "between", description="penalise between real and fake, or around real images (DRAGAN, Kodali et al. 2017)"
+    )
+    r1_weight: float = Field(
+        0.0, ge=0.0, le=1e6, description="gamma of half the squared slope at real images (Mescheder et al. 2018)"
+    )
+    r2_weight: float = Field(0.0, ge=0.0, le=1e6, description="gamma of half the squared slope at fake images")
     class_weight: float = Field(
         1.0, ge=0.0, le=1e6, description="of the critic's naming of classes, with `model.condition: classifier`"
     )
     generator_class_weight: float = Field(
         0.1, ge=0.0, le=1e6, description="of how it names the generator's images, with `model.condition: classifier`"
     )
+    instance_noise: float = Field(
+        0.0, ge=0.0, le=10.0, description="standard deviation, at first, of noise on all that the critic sees"
+    )
+    instance_noise_steps: int = Field(2000, ge=1, description="steps after which that noise has faded away")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _makes_sense_here(cls, values: Any) -> Any:
+        for setting in values if isinstance(values, dict) else ():
+            if setting in _OF_SOME and setting not in cls.model_fields:
+                why, others = _OF_SOME[setting]
+                raise ValueError(
+                    f"`objective.{setting}` {why.format(cls.model_fields['name'].default)}|"
+                    f"leave it out, or set `objective.name` to {others}"
+                )
+        return values
+
+    @property
+    def penalties(self) -> tuple[str, ...]:
+        """The weights of penalties in force, by setting. Each penalises the gradient of every image's own score."""
+        return tuple(name for name in ("gp_weight", "r1_weight", "r2_weight") if getattr(self, name))
+
+
+class TargetSettings(TwoPlayerSettings):
+    """What an objective has whose critic is taught 1 for real images and 0 for fake ones."""
+
+    label_smoothing: float = Field(
+        0.0, ge=0.0, lt=0.5, description="the target of real images is so much less than 1 (Salimans et al. 2016)"
+    )
+    fake_smoothing: float = Field(0.0, ge=0.0, lt=0.5, description="the target of fake images is so much more than 0")
+    label_flip: float = Field(
+        0.0, ge=0.0, lt=0.5, description="share of images that the critic is taught the wrong target of"
+    )
+
+
+class GanSettings(TargetSettings):
+    """Generative adversarial network with cross-entropy: the critic's scores are logits of being real."""
+
+    name: Literal["gan"] = "gan"
+    saturating: bool = Field(
+        False, description="the generator lowers log(1 - D) as in the proof, instead of raising log D"
+    )
+
+    @property
+    def paper(self) -> str:
+        """The paper, whichever penalty makes it another's."""
+        if self.r1_weight:
+            return "Mescheder et al. 2018, Which Training Methods for GANs do actually Converge?"
+        if self.gp_weight and self.gp_at == "real":
+            return "Kodali et al. 2017, On Convergence and Stability of GANs"
+        return "Goodfellow et al. 2014, Generative Adversarial Nets"
+
+
+class LsganSettings(TargetSettings):
+    """Least squares GAN: the critic's scores aim at 1 for real images and at 0 for fake ones."""
+
+    paper: ClassVar[str] = "Mao et al. 2017, Least Squares Generative Adversarial Networks"
+
+    name: Literal["lsgan"] = "lsgan"
+
+
+class HingeSettings(TwoPlayerSettings):
+    """GAN with hinge losses: scores above 1 for real images and below -1 for fake ones are good enough."""
+
+    paper: ClassVar[str] = "Lim and Ye 2017, Geometric GAN; Miyato et al. 2018, Spectral Normalization"
+
+    name: Literal["hinge"] = "hinge"
+
+
+class WganSettings(TwoPlayerSettings):
+    """Wasserstein GAN with weight clipping.
+
+    Batch norm in the critic is allowed, as the authors have it: clipping asks nothing of the score of a single image.
+    The critic's slope then depends on the batch, and so does the unknown factor in the distance that it estimates.
+    """
+
+    paper: ClassVar[str] = "Arjovsky et al. 2017, Wasserstein GAN"
+
+    name: Literal["wgan"] = "wgan"
+    n_critic: int = Field(5, ge=1, le=100, description="critic steps before each generator step")
+    clip_value: float = Field(0.01, gt=0.0, le=100.0, description="the critic's weights stay within it, either sign")
 
 
 class WganGpSettings(TwoPlayerSettings):
     """Wasserstein GAN with gradient penalty."""
 
-    paper: ClassVar[str] = "Gulrajani et al. 2017, Improved Training of Wasserstein GANs"
-    scores_each_image_alone: ClassVar[bool] = True  # the penalty is per image, so batch norm in the critic breaks it
-
     name: Literal["wgan_gp"] = "wgan_gp"
     gp_weight: float = Field(10.0, ge=0.0, le=1e6, description="the paper's lambda")
     n_critic: int = Field(5, ge=1, le=100, description="critic steps before each generator step")
-    gp_every: int = Field(1, ge=1, le=100, description="penalise every so many critic steps, as many times as hard")
+
+    @property
+    def paper(self) -> str:
+        """The paper, also where a setting makes it another's."""
+        if self.gp_sided == "one":
+            return "Petzka et al. 2018, On the Regularization of Wasserstein GANs"
+        return "Gulrajani et al. 2017, Improved Training of Wasserstein GANs"
 
 
-ObjectiveSettings = WganGpSettings
+class R3ganSettings(TwoPlayerSettings):
+    """Relativistic pairs of real and fake, with both zero-centred penalties."""
+
+    paper: ClassVar[str] = "Huang et al. 2024, The GAN is dead; long live the GAN!"
+
+    name: Literal["r3gan"] = "r3gan"
+    r1_weight: float = Field(1.0, ge=0.0, le=1e6, description="gamma of half the squared slope at real images")
+    r2_weight: float = Field(1.0, ge=0.0, le=1e6, description="gamma of half the squared slope at fake images")
+
+
+ObjectiveSettings = Annotated[
+    WganGpSettings | WganSettings | GanSettings | LsganSettings | HingeSettings | R3ganSettings,
+    Field(discriminator="name"),
+]

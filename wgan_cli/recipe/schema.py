@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from wgan_cli.recipe.base import Settings
+from wgan_cli.recipe.base import Settings, named_by
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.model_settings import ModelSettings
-from wgan_cli.recipe.objective_settings import ObjectiveSettings
+from wgan_cli.recipe.objective_settings import ObjectiveSettings, WganGpSettings
+from wgan_cli.recipe.optim_settings import OptimSettings
 
 MOST_STEPS = 10**9
 
@@ -32,37 +33,17 @@ class ImageShape:
         return f"{self.size}x{self.size}x{self.channels}"
 
 
-class AdamSettings(Settings):
-    """Adam (Kingma and Ba 2015)."""
-
-    lr: float = Field(2e-4, gt=0.0, le=1.0, description="learning rate")
-    betas: tuple[Annotated[float, Field(ge=0.0, lt=1.0)], Annotated[float, Field(ge=0.0, lt=1.0)]] = (0.0, 0.9)
-
-
-class OptimSettings(Settings):
-    """How each network follows its gradient."""
-
-    generator: AdamSettings = AdamSettings()
-    critic: AdamSettings = AdamSettings()
-    decay: Literal["none", "linear", "cosine"] = Field("none", description="of every lr, to zero at the last step")
-
-
 #: Sections that may be written as one word, `objective: wgan_gp` for `objective: {name: wgan_gp}`, and its key.
 SHORT_FORMS = {"data": "source", "model": "name", "objective": "name"}
-
-
-def _short(section: str):
-    key = SHORT_FORMS[section]
-    return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
 
 class Recipe(Settings):
     """Everything that decides what a run computes. A step is one generator update."""
 
     name: str = Field("recipe", pattern=r"^\w[\w .+-]{0,99}$", description="of the run folder; default the file's name")
-    data: Annotated[DataSettings, _short("data")] = DataSettings()
-    model: Annotated[ModelSettings, _short("model")]
-    objective: Annotated[ObjectiveSettings, _short("objective")] = ObjectiveSettings()
+    data: Annotated[DataSettings, named_by("source")] = DataSettings()
+    model: Annotated[ModelSettings, named_by("name")]
+    objective: Annotated[ObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings()
     optim: OptimSettings = OptimSettings()
 
     batch_size: int = Field(64, ge=1, le=65536, description="real images in each critic step")
@@ -85,21 +66,66 @@ class Recipe(Settings):
     sample_grid: int = Field(10, ge=1, le=64, description="images on each side of a sample grid")
     save_every: int = Field(1000, ge=1, description="steps between checkpoints")
 
+    eval_every: int | None = Field(
+        None, ge=1, description="steps between evaluations beside real images; default none while training"
+    )
+    eval_count: int = Field(2000, ge=10, le=50_000, description="images generated for each evaluation")
+    best_by: Literal["distance", "precision", "recall", "density", "coverage"] = Field(
+        "distance", description="the score whose best generator is kept in G_best.pth"
+    )
+    patience: int | None = Field(
+        None, ge=1, description="evaluations without a better score after which a run ends early; default never"
+    )
+
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("set one of `steps` and `epochs`")
-        if self.objective.scores_each_image_alone and self.model.critic.norm == "batch":
+        if self.patience is not None and self.eval_every is None:
             raise ValueError(
-                f"`model.critic.norm` is batch, which mixes the images of a batch, and {self.objective.name} penalises "
-                "the gradient of each image's own score|set `model.critic.norm` to layer, instance or none"
+                "`patience` waits for a better score, and nothing is evaluated without `eval_every`|"
+                "set `eval_every` to some steps, or leave out `patience`"
             )
-        if self.batch_size == 1 and self.model.generator.norm == "batch":
+        self._check_batches()
+        self._check_clipping()
+        return self
+
+    def _check_batches(self) -> None:
+        """Refuse what looks at the other images of a batch where there are none, or where each must count alone."""
+        setting, penalties = self.model.critic.mixes_images, self.objective.penalties
+        if setting and penalties:
+            norm = setting == "norm"
+            raise ValueError(
+                f"`model.critic.{setting}` {self._said(setting)}, which mixes the images of a batch, and "
+                f"{self.objective.name} penalises the gradient of each image's own score|"
+                + ("set `model.critic.norm` to layer, instance or none" if norm else f"leave out `{setting}`")
+                + f", or set {' and '.join(f'`objective.{weight}`' for weight in penalties)} to 0"
+            )
+        if self.batch_size > 1:
+            return
+        if self.model.generator.norm == "batch":
             raise ValueError(
                 "`batch_size` is 1, and batch norm in the generator needs more|"
                 "raise `batch_size`, or set `model.generator.norm` to layer, instance or none"
             )
-        return self
+        if setting:
+            raise ValueError(
+                f"`batch_size` is 1, and `model.critic.{setting}`, which {self._said(setting)}, needs more|"
+                f"raise `batch_size`, or leave out `model.critic.{setting}`"
+            )
+
+    def _said(self, setting: str) -> str:
+        """A setting of the critic's as words: `is batch`, `is true`, `is 16`."""
+        value = getattr(self.model.critic, setting)
+        return f"is {str(value).lower()}"
+
+    def _check_clipping(self) -> None:
+        if getattr(self.objective, "clip_value", None) and self.model.critic.spectral_norm:
+            raise ValueError(
+                "`model.critic.spectral_norm` divides weights by their largest stretch, so that clipping them with "
+                "`objective.clip_value` changes nothing|"
+                "set `model.critic.spectral_norm` to false, or `objective.name` to hinge"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain lists, dicts, numbers and strings: what YAML and a checkpoint hold, and `recipe_from_dict` reads."""
@@ -121,6 +147,10 @@ FREE_ON_RESUME = frozenset(
         "log_every",
         "sample_every",
         "save_every",
+        "eval_every",
+        "eval_count",
+        "best_by",
+        "patience",
         "data.path",  # a folder may move; the number of its images is checked
         "data.on_bad_file",
         "data.memory_limit",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import pickle
+import sys
 import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,12 +26,36 @@ FORMAT = "wgan"
 VERSION = 2  # raised when an older program could not read the file rightly; from 2 on a file carries its checksum
 
 
+LESS_IS_BETTER = frozenset({"distance"})  # of the scores; of all others more
+
+
+@dataclass(frozen=True)
+class Score:
+    """What made a generator the best of its run. by: the score's name. measured: in what, such as a set of features."""
+
+    by: str
+    value: float
+    measured: str
+
+    def __str__(self) -> str:
+        return f"{self.by} {self.value:.3g}"
+
+    def compares_with(self, other: Score) -> bool:
+        """Whether the two are of one name, and measured in the same."""
+        return (self.by, self.measured) == (other.by, other.measured)
+
+    def beats(self, other: Score) -> bool:
+        """Whether it is the better one."""
+        return self.value < other.value if self.by in LESS_IS_BETTER else self.value > other.value
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """What a checkpoint file holds.
 
     networks: state dicts by role; "generator" is the one to sample from (the average, where there is one).
     training: what else it takes to continue, or None in a file that only samples.
+    score: why this generator is the best of its run, or None in a file that does not say so.
     checksum: of the file that it was read from, computed anew and found right; None where the file carries none.
     """
 
@@ -40,22 +66,38 @@ class Checkpoint:
     networks: dict[str, dict[str, torch.Tensor]]
     training: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    score: Score | None = None
     checksum: str | None = field(default=None, compare=False)
+
+    @property
+    def source(self) -> str:
+        """Where the generator comes from: "step 4,000 of mnist_dcgan, the best by distance"."""
+        best = "" if self.score is None else f", the best by {self.score.by}"
+        return f"step {self.step:,} of {self.recipe.name}{best}"
 
     def save(self, path: Path) -> None:
         """Write the file in one step. The same content gives the same bytes."""
-        content = {
+        facts = {
             "format": FORMAT,
             "version": VERSION,
             "recipe": self.recipe.as_dict(),
             "image": asdict(self.image),
             "class_names": list(self.class_names),
             "step": self.step,
-            "networks": self.networks,
-            "training": self.training,
             "versions": self.versions,
+            **({} if self.score is None else {"score": asdict(self.score)}),
         }
+        content = {**_interned(facts), "networks": self.networks, "training": self.training}
         write_atomically(path, lambda file: write_summed(file, lambda summed: torch.save(content, summed)))
+
+
+def _interned(value: Any) -> Any:
+    """The same with one object for equal strings: a pickle tells one that comes twice from two that are equal."""
+    if isinstance(value, dict):
+        return {sys.intern(key): _interned(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_interned(inner) for inner in value]
+    return sys.intern(value) if type(value) is str else value
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -83,6 +125,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             networks={role: _checked_weights(weights) for role, weights in _items(content["networks"])},
             training=None if content["training"] is None else dict(_items(content["training"])),
             versions={name: text for name, text in _items(content["versions"]) if _checked_names((name, text))},
+            score=None if content.get("score") is None else checked_score(content["score"]),
             checksum=checksum,
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -100,6 +143,15 @@ def _checked_image(values: Any) -> ImageShape:
     return ImageShape(
         _checked_number(size, 1, 8192), _checked_number(channels, 1, 4), _checked_number(classes, 0, 1_000_000)
     )
+
+
+def checked_score(values: Any) -> Score:
+    """The score of a checkpoint's content. Raises: KeyError, TypeError, ValueError."""
+    by, value, measured = (dict(_items(values))[name] for name in ("by", "value", "measured"))
+    (by,) = _checked_names((by,))
+    if type(value) is not float or not math.isfinite(value) or not (by.isidentifier() and len(by) <= 40):
+        raise ValueError("no score")
+    return Score(by, value, *_checked_names((measured,)))
 
 
 def _checked_names(names: Any) -> tuple[str, ...]:
@@ -185,12 +237,14 @@ def newest_checkpoint(run: RunDir) -> Path | None:
 
 
 def generator_file(path: Path) -> Path:
-    """The file to sample from: a checkpoint as it is, or a run folder's generator."""
+    """The file to sample from: a checkpoint as it is, or a run folder's best generator, where there is one."""
     if not path.is_dir():
         return path
     run = RunDir(path)
     if not is_run(path):
         raise WganError(f"{path} is no run folder: it holds no recipe.yaml", "give a run folder or a G.pth file")
+    if run.best_file.is_file():
+        return run.best_file
     if not run.generator_file.is_file():
         raise WganError(
             f"{path} has no G.pth yet",

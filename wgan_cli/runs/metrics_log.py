@@ -11,8 +11,13 @@ from wgan_cli.reading import open_plain
 from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.runs.atomic import append_whole, write_text, writing
 
+#: What an evaluation adds to a record: the generator's scores, and real images' own distance.
+SCORES = (
+    "distance", "precision", "recall", "density", "coverage", "copies", "agreement", "class_entropy",
+    "class_confidence", "real_distance",
+)  # fmt: skip
 #: What a record holds beside the terms of the losses.
-NOT_TERMS = frozenset({"step", "kimg", "seconds", "overhead_seconds", "images_per_second", "rollbacks"})
+NOT_TERMS = frozenset({"step", "kimg", "seconds", "overhead_seconds", "images_per_second", "rollbacks", *SCORES})
 
 
 class MetricsLog:

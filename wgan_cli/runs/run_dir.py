@@ -58,6 +58,11 @@ class RunDir:
         return self.path / "G.pth"
 
     @property
+    def best_file(self) -> Path:
+        """The generator with the best score, where the run was evaluated."""
+        return self.path / "G_best.pth"
+
+    @property
     def set_aside(self) -> Path:
         """Where things go that lie past the step at which a run was resumed."""
         return self.path / "set-aside"

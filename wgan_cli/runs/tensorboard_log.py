@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from wgan_cli.runs.atomic import append_whole, write_atomically, writing
+from wgan_cli.runs.metrics_log import SCORES
 
 _FILES = "events.out.tfevents.*"
 
@@ -34,10 +35,11 @@ class TensorBoardLog:
             self._start += self._encoded(step=resumed_from + 1, session_log=SessionLog(status=SessionLog.START))
 
     def scalars(self, record: dict[str, Any]) -> None:
-        """Write every number of a metrics record but the step itself."""
+        """Write every number of a metrics record but the step itself; the scores in a group of their own."""
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        values = [Summary.Value(tag=name, simple_value=value) for name, value in record.items() if name != "step"]
+        tags = {name: f"scores/{name}" if name in SCORES else name for name in record if name != "step"}
+        values = [Summary.Value(tag=tag, simple_value=record[name]) for name, tag in tags.items()]
         self._write(step=record["step"], summary=Summary(value=values))
 
     def grid(self, image: Tensor, step: int) -> None:

@@ -7,6 +7,8 @@ import copy
 import torch
 from torch import nn
 
+from wgan_cli.networks.convolution import Blurred
+
 _PRODUCTS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)  # whose weights autocast would cast anew in every forward
 
 
@@ -18,10 +20,11 @@ class CastOnce:
     """
 
     def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
-        shared = {id(m): m for m in network.modules() if not _holds_products(m)}
+        within = {id(m) for product in network.modules() if _is_product(product) for m in product.modules()}
+        shared = {id(m): m for m in network.modules() if id(m) not in within and not _holds_products(m)}
         self.network = copy.deepcopy(network, shared)
         for module in self.network.modules():
-            if isinstance(module, _PRODUCTS):
+            if _is_product(module):
                 module.to(dtype)
         pairs = zip(self.network.parameters(), network.parameters(), strict=True)
         copied = [(mine.requires_grad_(False), theirs) for mine, theirs in pairs if mine is not theirs]
@@ -35,4 +38,9 @@ class CastOnce:
 
 
 def _holds_products(module: nn.Module) -> bool:
-    return any(isinstance(inner, _PRODUCTS) for inner in module.modules())
+    return any(_is_product(inner) for inner in module.modules())
+
+
+def _is_product(module: nn.Module) -> bool:
+    # A blurred kernel is cast after it was made from the weight: cast before, it would be rounded twice.
+    return isinstance(module, _PRODUCTS) and not isinstance(module, Blurred)

@@ -80,7 +80,7 @@ class GraphIteration:
 
     def __call__(self, number: int) -> None:
         """Run iteration `number`, from 0; returns before the device is done."""
-        self.step.average.schedule(number)
+        self.step.schedule(number)
         pattern = self.step.penalties(number)
         early = self.warm < WARM_UP or pattern not in self.met
         if (

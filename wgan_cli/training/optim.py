@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from wgan_cli.recipe import Recipe
+from wgan_cli.recipe.optim_settings import AdamSettings, RmspropSettings
 
 Optimizers = dict[str, torch.optim.Optimizer]
+Rate = float | torch.Tensor
 
 _DECAYS = {
     "none": lambda done: 1.0,
@@ -22,7 +25,7 @@ _FUSED = ("cpu", "cuda", "mps")
 
 
 def make_optimizers(recipe: Recipe, networks: Mapping[str, nn.Module]) -> Optimizers:
-    """Adam for every role with the recipe's settings, fused into one kernel where the device has that."""
+    """The recipe's optimizer for every role, in as few kernels as the device has for it."""
     optimizers = {}
     for role, network in networks.items():
         settings = getattr(recipe.optim, role)
@@ -30,9 +33,44 @@ def make_optimizers(recipe: Recipe, networks: Mapping[str, nn.Module]) -> Optimi
         device = parameters[0].device
         captured = device.type == "cuda"  # in a CUDA graph, where the lr can change only in memory
         lr = torch.tensor(settings.lr, device=device) if captured else settings.lr
-        fused = device.type in _FUSED
-        optimizers[role] = torch.optim.Adam(parameters, lr, settings.betas, fused=fused, capturable=captured)
+        optimizers[role] = _MAKERS[settings.name](settings, parameters, lr, captured)
     return optimizers
+
+
+def _adam(settings: AdamSettings, parameters: list[nn.Parameter], lr: Rate, captured: bool) -> torch.optim.Optimizer:
+    fused = parameters[0].device.type in _FUSED
+    if settings.weight_decay:
+        return torch.optim.AdamW(
+            parameters, lr, settings.betas, weight_decay=settings.weight_decay, fused=fused, capturable=captured
+        )
+    return torch.optim.Adam(parameters, lr, settings.betas, fused=fused, capturable=captured)
+
+
+def _rmsprop(
+    settings: RmspropSettings, parameters: list[nn.Parameter], lr: Rate, captured: bool
+) -> torch.optim.Optimizer:
+    return torch.optim.RMSprop(parameters, lr, settings.alpha, foreach=True, capturable=captured)
+
+
+_MAKERS = {"adam": _adam, "rmsprop": _rmsprop}
+
+
+def make_clips(recipe: Recipe, networks: Mapping[str, nn.Module]) -> dict[str, Callable[[], None]]:
+    """By role, what bounds the gradients that lie in its network, for those whose settings ask for it."""
+    clips = {}
+    for role, network in networks.items():
+        settings = getattr(recipe.optim, role)
+        if settings.clip_norm or settings.clip_grad_value:
+            clips[role] = partial(_clip, list(network.parameters()), settings.clip_norm, settings.clip_grad_value)
+    return clips
+
+
+def _clip(parameters: list[nn.Parameter], norm: float | None, value: float | None) -> None:
+    """Each number first, then the length of all together."""
+    if value:
+        nn.utils.clip_grad_value_(parameters, value)
+    if norm:
+        nn.utils.clip_grad_norm_(parameters, norm)
 
 
 def set_learning_rates(recipe: Recipe, optimizers: Optimizers, step: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -76,8 +77,11 @@ class Precision:
         """Compute gradients of a loss."""
         self.scaler.scale(loss).backward()
 
-    def step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Follow the gradients; fp16 leaves out a step whose gradients overflowed."""
+    def step(self, optimizer: torch.optim.Optimizer, clip: Callable[[], None] | None = None) -> None:
+        """Follow the gradients, bounded by `clip`; fp16 leaves out a step whose gradients overflowed."""
+        if clip is not None:
+            self.scaler.unscale_(optimizer)
+            clip()
         self.scaler.step(optimizer)
         self.scaler.update()
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
 
 from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.evaluation.evaluate import Reference
 from wgan_cli.outputs.curves import draw_curves
 from wgan_cli.outputs.grid import grid_tensor, save_picture
 from wgan_cli.outputs.sampling import generate, labels_in_turn
 from wgan_cli.recipe.seeds import derived_seed, latent_vectors
-from wgan_cli.runs.atomic import repair_of, writing
+from wgan_cli.runs.atomic import writing
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.metrics_log import MetricsLog, read_metrics
 from wgan_cli.runs.run_dir import RunDir, step_of
@@ -24,6 +23,8 @@ from wgan_cli.runs.set_aside import rewind
 from wgan_cli.runs.tensorboard_log import TensorBoardLog
 from wgan_cli.training.guard import MOST_ROLLBACKS, find_illness, gave_up
 from wgan_cli.training.health import Health
+from wgan_cli.training.judge import Judge
+from wgan_cli.training.spare import Spare
 from wgan_cli.training.state import TrainingState
 
 KEPT_CHECKPOINTS = 2
@@ -31,7 +32,7 @@ _RECORDS = "new records in metrics.jsonl, and writes them when it can"
 
 
 class Watch(Protocol):
-    """Somebody who looks on: told of each step, of each record that is logged, and in words of what is odd."""
+    """Somebody who looks on: told of each step, of each record that is logged, and in words how good or odd it is."""
 
     def stepped(self, step: int) -> None: ...
 
@@ -43,7 +44,7 @@ class Watch(Protocol):
 class Recorder:
     """Writes what the loop has to show and to keep, and measures the time that this takes."""
 
-    def __init__(self, state: TrainingState, run: RunDir, watch: Watch) -> None:
+    def __init__(self, state: TrainingState, run: RunDir, watch: Watch, reference: Reference | None = None) -> None:
         self.state, self.run, self.watch = state, run, watch
         count = state.recipe.sample_grid**2
         self.latents = latent_vectors(state.recipe.seed, range(count), state.recipe.model.latent_dim)
@@ -51,7 +52,8 @@ class Recorder:
         self.metrics = MetricsLog(run.metrics_file)
         self.health = Health()
         self.saved_at: int | None = None
-        self.missing: set[str] = set()
+        self.spare = Spare(run, watch.noted)
+        self.judge = Judge(state, run, reference, self.spare, watch.noted)
         self.started = time.perf_counter() - state.seconds
         self.last_seconds, self.last_kimg = state.seconds, state.kimg
 
@@ -63,6 +65,7 @@ class Recorder:
         self.run.remove_leftovers()
         new = not self.run.checkpoint_files()  # also a run that was killed before its first
         went_back = rewind(self.run, -1 if new else self.state.step)
+        self.judge.settle()
         self.tensorboard = TensorBoardLog(self.run.tensorboard, resumed_from=self.state.step)
         if new:
             self.draw_samples()
@@ -72,12 +75,20 @@ class Recorder:
         if went_back or self._generator_step() != self.state.step:
             self.state.generator_checkpoint().save(self.run.generator_file)
 
-    def log(self) -> None:
-        """Read the losses' means and write them down."""
+    def evaluate(self) -> dict[str, float]:
+        """Measure the averaged generator beside real images: its scores by name, none where that fails."""
+        start = time.perf_counter()
+        with self._overhead():
+            scores = self.judge.evaluate()
+        self.last_seconds += time.perf_counter() - start  # it is no training, so the rate does not count it
+        return scores
+
+    def log(self, scores: Mapping[str, float]) -> None:
+        """Read the losses' means and write them down, with the scores of an evaluation, where there was one."""
         state = self.state
         terms = state.iteration.terms.means()
         with self._overhead():
-            self._warn(self.health.of_terms(terms))
+            self._warn(self.health.of_terms(terms, self.state.step))
             self._warn_of_engine()
             seconds = time.perf_counter() - self.started
             rate = 1000 * (state.kimg - self.last_kimg) / max(seconds - self.last_seconds, 1e-9)
@@ -90,10 +101,11 @@ class Recorder:
                 "images_per_second": round(rate, 1),
                 **({"rollbacks": state.rollbacks} if state.rollbacks else {}),
                 **terms,
+                **scores,
             }
-            with self._dispensable(_RECORDS):
+            with self.spare.dispensable(_RECORDS):
                 self.metrics.append(record)
-            with self._dispensable("TensorBoard's entries"):
+            with self.spare.dispensable("TensorBoard's entries"):
                 self.tensorboard.scalars(record)
             self.watch.logged(record)
 
@@ -106,9 +118,9 @@ class Recorder:
             )  # (grid*grid, C, H, W) uint8
             self._warn(self.health.of_samples(images, state.step))
             grid = grid_tensor(images, columns=state.recipe.sample_grid)
-            with self._dispensable("this sample grid"):
+            with self.spare.dispensable("this sample grid"):
                 save_picture(grid, self.run.sample_file(state.step))
-            with self._dispensable("TensorBoard's entries"):
+            with self.spare.dispensable("TensorBoard's entries"):
                 self.tensorboard.grid(grid, state.step)
 
     def save(self) -> None:
@@ -117,14 +129,14 @@ class Recorder:
         if state.step % state.recipe.save_every == 0:  # a stop in between is no place that an unstopped run knows
             state.anchor = state.step
         with self._overhead():
-            with self._dispensable(_RECORDS):
+            with self.spare.dispensable(_RECORDS):
                 self.metrics.flush()
             state.seconds = time.perf_counter() - self.started
             try:
                 state.full_checkpoint().save(self.run.checkpoint_file(state.step))
                 state.generator_checkpoint().save(self.run.generator_file)
             except WganError as error:
-                raise self._cannot_save(error) from error
+                raise self.spare.cannot_save(error) from error
             self.saved_at = state.step
             for old in self.run.checkpoint_files()[:-KEPT_CHECKPOINTS]:
                 if step_of(old) != state.anchor:
@@ -152,6 +164,7 @@ class Recorder:
             state.overhead, state.rollbacks = overhead, rollbacks  # time does not go back
             torch.manual_seed(derived_seed(state.recipe.seed, "noise after going back", rollbacks))
             rewind(self.run, state.step)
+            self.judge.settle()
             self.tensorboard = TensorBoardLog(self.run.tensorboard, resumed_from=state.step)
             self.saved_at = state.step
             self.last_seconds, self.last_kimg = time.perf_counter() - self.started, state.kimg
@@ -165,7 +178,7 @@ class Recorder:
         """Save what is not saved yet, and draw the curves."""
         if self.saved_at != self.state.step and not self.went_back():
             self.save()
-        with self._dispensable("curves.png"), writing(self.run.curves_file):  # matplotlib wants a cache folder
+        with self.spare.dispensable("curves.png"), writing(self.run.curves_file):  # matplotlib wants a cache folder
             draw_curves(read_metrics(self.run.metrics_file), self.run.curves_file, title=self.state.recipe.name)
 
     def _last_good(self, ill_step: int, illness: str) -> Checkpoint:
@@ -198,43 +211,11 @@ class Recorder:
         finally:
             self.state.overhead += time.perf_counter() - start
 
-    @contextmanager
-    def _dispensable(self, what: str) -> Iterator[None]:
-        """Go on where a file cannot be written that no later step needs, and say so once until it can be again."""
-        try:
-            yield
-        except WganError as error:
-            if not self.run.path.is_dir():
-                raise self._cannot_save(error) from error
-            if what not in self.missing:
-                self.missing.add(what)
-                self.watch.noted(f"warning: {error.message}; training goes on without {what}")
-        else:
-            self.missing.discard(what)
-
-    def _cannot_save(self, error: WganError) -> WganError:
-        """The error with what to do about it, and how to go on from the last checkpoint."""
-        path = self.run.path
-        if not path.is_dir():
-            return WganError(
-                f"the run folder {path} is gone since training began",
-                "put it back where it was and --resume it, or train again",
-                ExitStatus.FAILED,
-            )
-        kept = self.run.checkpoint_files()
-        if not kept or not isinstance(error.__cause__, OSError):
-            return error
-        free, takes = shutil.disk_usage(path).free / 1e6, kept[-1].stat().st_size / 1e6
-        space = f"{free:.1f} MB are free, a checkpoint takes {takes:.1f} MB"
-        hint = f"{repair_of(error.__cause__)} ({space}), then: wgan train --resume {shlex.quote(str(path))}"
-        return WganError(error.message, f"{hint}; it continues from step {step_of(kept[-1])}", ExitStatus.FAILED)
-
     def _warn_of_engine(self) -> None:
         """Say once that a graph could not be captured after all."""
         trouble = getattr(self.state.iterate, "trouble", "")
-        if trouble and "graph" not in self.missing:
-            self.missing.add("graph")
-            self.watch.noted(f"the graph engine cannot serve any more, and eager goes on: {trouble}")
+        if trouble:
+            self.spare.note_once("graph", f"the graph engine cannot serve any more, and eager goes on: {trouble}")
 
     def _warn(self, warnings: list[str]) -> None:
         for warning in warnings:

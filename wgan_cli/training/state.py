@@ -18,15 +18,17 @@ from wgan_cli.inspection import check_memory
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Objective, build_objective
 from wgan_cli.objectives.diff_augment import with_diff_augment
+from wgan_cli.objectives.instance_noise import make_noise
 from wgan_cli.recipe import ImageShape, Recipe, flat_settings
 from wgan_cli.recipe.schema import FREE_ON_RESUME, MOST_STEPS
 from wgan_cli.recipe.seeds import derived_seed
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import versions
+from wgan_cli.training.best import Best
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engine import Iterate, apply_engine
 from wgan_cli.training.graph import GraphIteration
-from wgan_cli.training.optim import Optimizers, make_optimizers, restore_optimizers
+from wgan_cli.training.optim import Optimizers, make_clips, make_optimizers, restore_optimizers
 from wgan_cli.training.precision import Precision, insist_on_same_bits
 from wgan_cli.training.step import TrainingStep
 from wgan_cli.training.trials import resolve_speed
@@ -58,6 +60,7 @@ class TrainingState:
     overhead: float = 0.0
     rollbacks: int = 0
     anchor: int = 0
+    best: Best | None = None  # of what was evaluated so far
 
     @property
     def images_per_step(self) -> int:
@@ -91,6 +94,7 @@ class TrainingState:
             "rollbacks": self.rollbacks,
             "anchor": self.anchor,
             "images": len(self.feed),
+            "best": None if self.best is None else self.best.as_dict(),
         }
         networks["generator"] = self.average.network.state_dict()
         return Checkpoint(self.recipe, self.image, self.class_names, self.step, networks, training, versions())
@@ -120,6 +124,7 @@ class TrainingState:
             self.feed.load_state_dict(training["feed"])
             self.precision.load_state_dict(training["precision"])
             self.iteration.terms.load_state_dict(training["terms"], self.device)
+            self.best = Best.from_dict(training.get("best"), checkpoint.networks["generator"])
             _restore_random_states(training["random"], self.device)
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise WganError(
@@ -158,7 +163,9 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: boo
             objective, networks, make_optimizers(recipe, networks), feed,
             ExponentialMovingAverage(networks["generator"], recipe.ema_decay),
             Precision(recipe.amp, device, recipe.tf32), recipe.model.latent_dim, classes,
-            make_augment(recipe.data.augment, image), with_diff_augment(networks, recipe.data.diff_augment),
+            make_augment(recipe.data.augment, image),
+            with_diff_augment(networks, recipe.data.diff_augment, make_noise(recipe.objective, device)),
+            make_clips(recipe, networks),
         )  # fmt: skip
 
     start = feed.state_dict()

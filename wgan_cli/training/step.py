@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from wgan_cli.data.feed import Feed
 from wgan_cli.objectives import Batch, Loss, Objective, Phase
+from wgan_cli.objectives.instance_noise import InstanceNoise
 from wgan_cli.training.cast_once import CastOnce
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.optim import Optimizers
@@ -24,6 +25,7 @@ class TrainingStep:
         num_classes: that the networks are told of; 0 where they learn no classes.
         augment: changes real images, (N, C, H, W) to the same, before a loss sees them.
         seen: the networks as losses see them, such as a critic that looks at augmented images; default as they are.
+        clips: by role, what bounds the gradients that lie in its network, without a wait; default none.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class TrainingStep:
         num_classes: int = 0,
         augment: Callable[[Tensor], Tensor] | None = None,
         seen: Mapping[str, nn.Module] | None = None,
+        clips: Mapping[str, Callable[[], None]] | None = None,
     ) -> None:
         self.objective = objective
         self.networks = networks
@@ -49,16 +52,26 @@ class TrainingStep:
         self.num_classes = num_classes
         self.augment = augment
         self.seen = networks if seen is None else seen
+        self.clips = clips or {}
+        inside = (module for network in self.seen.values() for module in network.modules())
+        self.noises = {module for module in inside if isinstance(module, InstanceNoise)}
         self.terms = TermSums()
         self.losses = {phase.name: phase.loss for phase in objective.phases}  # an engine may put compiled ones here
         self.next_real = feed.next
-        plain = [role for role, network in self.networks.items() if self.seen[role] is network]
+        plain = {role for role, network in self.networks.items() if self.seen[role] is network}
+        frozen = {role for role in plain for phase in objective.phases if _freezes(phase, role)}
         half = precision.half
-        self._cast_once = {role: CastOnce(networks[role], half) for role in plain} if half else {}
+        self._cast_once = {role: CastOnce(networks[role], half) for role in frozen} if half else {}
 
     def __call__(self, step: int) -> None:
-        self.average.schedule(step)
+        self.schedule(step)
         self.run(step)
+
+    def schedule(self, step: int) -> None:
+        """Set what depends on the step's number: once before `run`, which a captured iteration replays."""
+        self.average.schedule(step)
+        for noise in self.noises:
+            noise.schedule(step)
 
     def run(self, step: int) -> None:
         """The iteration itself: nothing in it but work for the device, so that it can be captured."""
@@ -73,7 +86,7 @@ class TrainingStep:
         """The networks as a phase's loss sees them now; those that it does not train cost no gradients of weights."""
         for role, network in self.networks.items():
             network.requires_grad_(role == phase.trains)
-        frozen = [role for role in self._cast_once if role != phase.trains and phase.repeats > 1]
+        frozen = [role for role in self._cast_once if _freezes(phase, role)]
         return {**self.seen, **{role: self._cast_once[role].refresh() for role in frozen}}
 
     def batch(self, phase: Phase, count: int) -> Batch:
@@ -107,10 +120,15 @@ class TrainingStep:
 
     def _descend(self, phase: Phase, networks: Mapping[str, nn.Module], batch: Batch) -> None:
         loss = self.gradients(phase, networks, batch)
-        self.precision.step(self.optimizers[phase.trains])
+        self.precision.step(self.optimizers[phase.trains], self.clips.get(phase.trains))
         if phase.after_step:
             phase.after_step(self.networks)
         self.terms.add(loss.terms)
+
+
+def _freezes(phase: Phase, role: str) -> bool:
+    """Whether a phase looks at a network time and again while it stands still."""
+    return role != phase.trains and phase.repeats > 1
 
 
 class TermSums:

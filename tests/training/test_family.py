@@ -1,0 +1,155 @@
+"""Every objective on every family of networks, with and without classes; and every trick with every objective."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+import torch
+
+from wgan_cli.data import ImageSet
+from wgan_cli.errors import WganError
+from wgan_cli.networks import FAMILIES
+from wgan_cli.objectives import OBJECTIVES
+from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict, recipe_names
+from wgan_cli.training.state import TrainingState, prepare
+
+CONDITIONS = ("none", "embedding", "projection", "classifier")
+SHAPES = list(product((8, 28, 32), (1, 3)))
+# Each crossing of the first three once, and the shapes in turn so that each of those meets every shape.
+CASES = [
+    pytest.param(objective, family, condition, *SHAPES[(i + 2 * j + 3 * k + k // 2) % len(SHAPES)])
+    for (i, objective), (j, family), (k, condition) in product(*map(enumerate, (OBJECTIVES, FAMILIES, CONDITIONS)))
+]
+PENALISED = {"wgan_gp", "r3gan"}
+
+
+def recipe_of(family: str = "mlp", condition: str = "none", critic: dict | None = None, **changes: object) -> Recipe:
+    narrow = {"widths": [8]} if family == "mlp" else {"channels": [8, 8]}
+    model = {"name": family, "latent_dim": 4, "generator": narrow, "critic": {**narrow, **(critic or {})}}
+    if condition != "none":
+        model |= {"conditional": True, "condition": condition}
+    values = {"model": model, "batch_size": 4, "steps": 100, "amp": "off", "engine": "eager", **changes}
+    return recipe_from_dict(values, "a test")
+
+
+def trained(recipe: Recipe, size: int = 8, channels: int = 1, steps: int = 2) -> TrainingState:
+    """Two steps on noise of three classes; all numbers are numbers, and both networks have moved."""
+    noise = torch.Generator().manual_seed(1)
+    pixels = torch.randint(0, 256, (24, channels, size, size), generator=noise, dtype=torch.uint8)
+    dataset = ImageSet(pixels, torch.arange(24) % 3, ("a", "b", "c"), "made up")
+    state = prepare(recipe, dataset, torch.device("cpu"))
+    before = {role: [p.detach().clone() for p in network.parameters()] for role, network in state.networks.items()}
+    for step in range(steps):
+        state.iterate(step)
+    terms = state.iteration.terms.means()
+    assert terms.keys() == state.objective.meanings.keys()
+    assert all(value == value and abs(value) < 1e6 for value in terms.values()), terms
+    for role, network in state.networks.items():
+        moved = [not torch.equal(p, old) for p, old in zip(network.parameters(), before[role], strict=True)]
+        assert any(moved), role
+        assert all(p.isfinite().all() and p.dtype == torch.float32 for p in network.parameters())
+    return state
+
+
+@pytest.mark.parametrize(("objective", "family", "condition", "size", "channels"), CASES)
+def test_every_objective_on_every_network(objective, family, condition, size, channels):
+    state = trained(recipe_of(family, condition, objective=objective), size, channels)
+    labels = torch.tensor([0, 2]) if condition != "none" else None
+    assert state.average.network(torch.randn(2, 4), labels).shape == (2, channels, size, size)
+
+
+ALONE = {
+    "spectral norm": {"critic": {"spectral_norm": True}},
+    "dropout": {"critic": {"dropout": 0.3}},
+    "instance noise": {"more": {"instance_noise": 0.3, "instance_noise_steps": 2}},
+    "lazy penalties": {
+        "more": {"gp_weight": 1.0, "gp_sided": "one", "r1_weight": 1.0, "r2_weight": 1.0, "gp_every": 2}
+    },
+    "dragan": {"more": {"gp_weight": 1.0, "gp_at": "real"}},
+}
+TOGETHER = {
+    "batch norm": {"critic": {"norm": "batch"}},
+    "minibatch std": {"critic": {"minibatch_std": True}},
+    "minibatch discrimination": {"critic": {"minibatch_features": 3}},
+}
+TARGETS = {
+    "one-sided targets": {"more": {"label_smoothing": 0.1}},
+    "soft fakes": {"more": {"fake_smoothing": 0.1}},
+    "flipped labels": {"more": {"label_flip": 0.1}},
+}
+
+
+def refusal(trick: str, objective: str) -> str | None:
+    """A word of the message where this trick makes no sense with this objective."""
+    if trick in TOGETHER and objective in PENALISED:
+        return "mixes the images of a batch"
+    if trick in TARGETS and objective not in ("gan", "lsgan"):
+        return "target"
+    return "changes nothing" if trick == "spectral norm" and objective == "wgan" else None
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("trick", [*ALONE, *TOGETHER, *TARGETS])
+def test_every_trick_works_or_says_why_not(trick, objective):
+    settings = {**ALONE, **TOGETHER, **TARGETS}[trick]
+    make = lambda: recipe_of(  # noqa: E731
+        "dcgan", critic=settings.get("critic"), objective={"name": objective, **settings.get("more", {})}
+    )
+    word = refusal(trick, objective)
+    if word is None:
+        trained(make())
+        return
+    with pytest.raises(WganError, match=word) as caught:
+        make()
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_any_objective_in_any_recipe_works_or_says_why_not(name, objective):
+    path = ["data.path=photos"] if name.startswith("folder") else []
+    given = load_recipe(name, path)
+    batch_norm, bounded = given.model.critic.norm == "batch", given.model.critic.spectral_norm
+    try:
+        recipe = load_recipe(name, [*path, f"objective={objective}"])
+    except WganError as error:
+        assert (batch_norm and objective in PENALISED) or (bounded and objective == "wgan")
+        assert error.hint and "`model.critic." in error.message
+    else:
+        assert recipe.objective.name == objective
+        assert not (batch_norm and objective in PENALISED)
+
+
+@pytest.mark.parametrize("trick", ["spectral norm", "dropout", "instance noise"])
+def test_tricks_in_half_precision_leave_weights_whole(trick):
+    settings = ALONE[trick]
+    objective = {"name": "hinge", "n_critic": 2, **settings.get("more", {})}
+    trained(recipe_of("dcgan", critic=settings.get("critic"), objective=objective, amp="bf16"))
+
+
+def test_a_critic_without_other_images_has_nothing_to_compare():
+    with pytest.raises(WganError, match="`batch_size` is 1, and `model.critic.minibatch_std`"):
+        load_recipe("mnist_gan", ["model.generator.norm=none", "model.critic.minibatch_std=true", "batch_size=1"])
+
+
+def test_a_resumed_run_with_every_trick_equals_one_that_never_stopped():
+    """Noise that fades, spectral norm's vectors, dropout, flipped targets and RMSprop's moments, bit by bit."""
+    optim = {"name": "rmsprop", "lr": 1e-3, "clip_norm": 0.5}
+    recipe = recipe_of(
+        "dcgan",
+        "projection",
+        {"spectral_norm": True, "dropout": 0.2, "minibatch_features": 2},
+        objective={"name": "gan", "label_flip": 0.2, "instance_noise": 0.5, "instance_noise_steps": 5},
+        optim={"generator": optim, "critic": optim},
+    )
+    whole = trained(recipe, steps=6)
+    half = trained(recipe, steps=3)
+    half.step = 3
+    checkpoint = half.full_checkpoint()
+    resumed = trained(recipe, steps=1)
+    resumed.restore(checkpoint)
+    for step in range(3, 6):
+        resumed.iterate(step)
+    for role, network in whole.networks.items():
+        torch.testing.assert_close(resumed.networks[role].state_dict(), network.state_dict(), rtol=0, atol=0)

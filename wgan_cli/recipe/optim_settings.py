@@ -1,0 +1,52 @@
+"""`optim:` in a recipe: how each network follows its gradient."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from wgan_cli.recipe.base import Settings, named_by
+
+Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class _DescentSettings(Settings):
+    """What every optimizer has."""
+
+    lr: float = Field(2e-4, gt=0.0, le=1.0, description="learning rate")
+    clip_norm: float | None = Field(
+        None, gt=0.0, le=1e6, description="shorten the gradient of all weights together to this length; default never"
+    )
+    clip_grad_value: float | None = Field(
+        None, gt=0.0, le=1e6, description="cut each weight's gradient off at this, either sign; default never"
+    )
+
+
+class AdamSettings(_DescentSettings):
+    """Adam (Kingma and Ba 2015)."""
+
+    name: Literal["adam"] = "adam"
+    betas: tuple[Beta, Beta] = (0.0, 0.9)
+    weight_decay: float = Field(
+        0.0, ge=0.0, le=1.0, description="shrink weights by lr times this in each step, as AdamW does"
+    )
+
+
+class RmspropSettings(_DescentSettings):
+    """RMSprop (Tieleman and Hinton 2012)."""
+
+    name: Literal["rmsprop"] = "rmsprop"
+    lr: float = Field(5e-5, gt=0.0, le=1.0, description="learning rate")
+    alpha: float = Field(0.99, ge=0.0, lt=1.0, description="how slowly the mean of squared gradients forgets")
+
+
+DescentSettings = Annotated[AdamSettings | RmspropSettings, Field(discriminator="name"), named_by("name", "adam")]
+
+
+class OptimSettings(Settings):
+    """How each network follows its gradient."""
+
+    generator: DescentSettings = AdamSettings()
+    critic: DescentSettings = AdamSettings()
+    decay: Literal["none", "linear", "cosine"] = Field("none", description="of every lr, to zero at the last step")
