@@ -67,7 +67,7 @@ CASES = [
     (
         "train --recipe odd.yaml",
         "odd.yaml sets `objective.gp_wieght`, which is not a setting of wgan_gp",
-        "did you mean `gp_weight`",
+        "did you mean `gp_weight`?",
         2,
     ),
     ("train --set batch_sise=3", "--set sets `batch_sise`", "did you mean `batch_size`", 2),

@@ -155,13 +155,15 @@ def _reference(
     recipe = state.recipe
     if recipe.eval_every is None:
         return None
-    from wgan_cli.evaluation.evaluate import make_reference
+    from wgan_cli.evaluation.evaluate import QUICK_TRAINING, make_reference
     from wgan_cli.evaluation.real import real_images
 
     if dry_run:
         real_images(recipe.data, data_root, tell, dataset)
         return None
-    return make_reference(recipe.data, data_root, state.device, tell, recipe.eval_count, dataset)
+    return make_reference(
+        recipe.data, data_root, state.device, tell, recipe.eval_count, dataset, most_training=QUICK_TRAINING
+    )
 
 
 def _check_not_finished(run: RunDir, state: TrainingState) -> None:

@@ -22,6 +22,7 @@ from wgan_cli.recipe.data_settings import DataSettings
 MOST_IMAGES = 10_000  # generated, unless asked for more
 FEWEST_IMAGES = 10  # of each kind; five neighbours and a spread take some
 MOST_TRAINING = 60_000  # real images that generated ones are held against
+QUICK_TRAINING = 10_000  # of them while a run trains, when seconds count more than the last digit
 COPY_SHARE = 0.01  # of real held-out images that lie nearer to a training image than the limit of a copy
 
 
@@ -91,10 +92,12 @@ class Reference:
     count: how many images are generated for each evaluation; the floor is of as many, if there are.
     """
 
-    def __init__(self, real: RealImages, features: Features, count: int | None = None) -> None:
+    def __init__(
+        self, real: RealImages, features: Features, count: int | None = None, most_training: int = MOST_TRAINING
+    ) -> None:
         self.real, self.features = real, features
         self.count = count or min(MOST_IMAGES, len(real.held_out))
-        self.training = real.training.some(MOST_TRAINING)
+        self.training = real.training.some(most_training)
         held_out = real.held_out.some(self.count)
         _check_counts(self.training, held_out)
         self.training_features = self._of(self.training)
@@ -127,17 +130,19 @@ class Reference:
 
 def make_reference(
     settings: DataSettings, data_root: Path, device: torch.device, notify: Callable[[str], None],
-    count: int | None = None, dataset: ImageSet | None = None,
+    count: int | None = None, dataset: ImageSet | None = None, most_training: int = MOST_TRAINING,
 ) -> Reference:  # fmt: skip
     """Read the real images of a recipe's `data`, train or find their features, and measure the floor.
 
     Args:
         count: of images that each evaluation generates; by default as many as are held out, at most 10,000.
         dataset: what `load_images` returns for the settings, where it is at hand already.
+        most_training: of the training images, that generated ones are held against.
     Raises: WganError where images cannot be had or are too few.
     """
     real = real_images(settings, data_root, notify, dataset)
-    return Reference(real, make_features(real, settings.source, data_root, device, notify), count)
+    features = make_features(real, settings.source, data_root, device, notify)
+    return Reference(real, features, count, most_training)
 
 
 def evaluate_generator(
