@@ -22,7 +22,10 @@ LOOK_EVERY = 200  # steps, for numbers that are none
 #: Settings, by section and key, that change what a step computes and not how long it takes.
 FREE = (
     *((None, key) for key in ("name", "optim", "ema_decay", "seed", "steps", "epochs")),
-    *((None, key) for key in ("log_every", "sample_every", "sample_grid", "save_every", "eval_every")),
+    *(
+        (None, key)
+        for key in ("log_every", "sample_every", "sample_grid", "save_every", "eval_every", "eval_count", "best_by")
+    ),
     *(("model", "init"), ("objective", "gp_weight")),
 )
 KEPT = ("distance", "real_distance", "precision", "recall", "coverage", "class_entropy")

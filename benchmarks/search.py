@@ -38,7 +38,7 @@ from wgan_cli.recipe.strict_yaml import parse_yaml
 
 #: What says how long, how watched or how carried out, and not what is searched for.
 ASIDE = ("name", "data", "steps", "epochs", "engine", "threads", "amp", "tf32", "deterministic")
-WATCHING = ("log_every", "sample_every", "sample_grid", "save_every", "eval_every")
+WATCHING = ("log_every", "sample_every", "sample_grid", "save_every", "eval_every", "eval_count", "best_by", "patience")
 
 
 @dataclass(frozen=True)

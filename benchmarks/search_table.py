@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from common import count
 from readme import paragraph, table
 
 DOC = Path(__file__).parents[1] / "docs" / "search.md"
@@ -15,7 +16,8 @@ TOP = """# Which settings are good after so many minutes?
 Written by `python benchmarks/search.py --table` from all that search.py measured. Minutes are those of the training
 steps alone on the machine that has the given milliseconds a step; each candidate trained for as many steps as fit into
 them, with its own decay over those steps. The distance is Frechet's, in the features of `wgan evaluate`; beside it
-stands that of as many real images that training did not see. Best first; settings that do not differ stand above.
+stands that of real images that training did not see, as many or all there are. Best first; of the settings that any of
+these searches varied, those that are the same in a table stand above it.
 """
 FIGURES = ("distance", "class_entropy", "recall", "steps", "ms_per_step")
 HEADINGS = ("distance", "entropy", "recall", "steps", "ms a step")
@@ -27,26 +29,29 @@ def document(runs: list[dict[str, Any]]) -> str:
     def key(run: dict[str, Any]) -> tuple[str, float, int]:
         return run["recipe"], run["minutes"], run["images"]
 
-    sections = [_section(name, list(group)) for name, group in groupby(sorted(runs, key=key), key=key)]
+    searched = _differ(runs)
+    sections = [_section(name, list(group), searched) for name, group in groupby(sorted(runs, key=key), key=key)]
     return "\n\n".join([TOP.strip(), *sections]) + "\n"
 
 
-def _section(name: tuple[str, float, int], runs: list[dict[str, Any]]) -> str:
+def _differ(runs: list[dict[str, Any]]) -> list[str]:
+    """The settings that are not the same in all runs."""
+    keys = dict.fromkeys(key for run in runs for key in run["chosen"])
+    return [key for key in keys if len({_cell(run["chosen"].get(key)) for run in runs}) > 1]
+
+
+def _section(name: tuple[str, float, int], runs: list[dict[str, Any]], searched: list[str]) -> str:
     recipe, minutes, images = name
     runs = sorted(runs, key=lambda run: run.get("distance", float("inf")))
-    keys = list(dict.fromkeys(key for run in runs for key in run["chosen"]))
-    differ = [key for key in keys if len({_cell(run["chosen"].get(key)) for run in runs}) > 1]
-    same = ", ".join(f"`{key}` {_cell(runs[0]['chosen'][key])}" for key in keys if key not in differ)
+    differ, own = _differ(runs), runs[0]["chosen"]
+    same = ", ".join(f"`{key}` {_cell(own[key])}" for key in searched if key in own and key not in differ)
     rows = [[*_figures(run), *(_cell(run["chosen"].get(key)) for key in differ)] for run in runs]
     headings = [*HEADINGS, *(f"`{key}`" for key in differ)]
     real = next((run["real_distance"] for run in runs if "distance" in run), float("nan"))
-    parts = [
-        f"## {recipe}, {minutes:g} minute{'s' * (minutes != 1)}",
-        paragraph(f"{images:,} images; {images:,} real ones are at {real:.3g}. {_where(runs)}"),
-        *([paragraph(f"All with {same}.")] if len(runs) > 1 else [paragraph(f"With {same}.")]),
-        table(headings, rows, words=0),
-    ]
-    return "\n\n".join(parts)
+    told = f"{images:,} images of each; real ones are at {real:.3g}. {_where(runs)}"
+    title = f"## {recipe}, {minutes:g} minute{'s' * (minutes != 1)}"
+    same = [paragraph(f"All with {same}.")] if same else []
+    return "\n\n".join([title, paragraph(told), *same, table(headings, rows, words=0)])
 
 
 def _figures(run: dict[str, Any]) -> list[str]:
@@ -63,7 +68,7 @@ def _cell(value: Any) -> str:
 
 def _where(runs: list[dict[str, Any]]) -> str:
     machines = dict.fromkeys(
-        f"{run['machine']['device_name']} (trained with {run['machine']['threads']} threads), "
+        f"{run['machine']['device_name']}, trained with {count(run['machine']['threads'], 'thread')}, "
         f"torch {run['versions']['torch']}, {run['date'][:10]}"
         for run in runs
     )

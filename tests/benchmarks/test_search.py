@@ -139,11 +139,13 @@ def test_the_page_tells_apart_what_differs(search):
         ours = {"recipe": "mnist_dcgan", "minutes": 1.0, "steps": 2400, "ms_per_step": 24.6}
         return {**facts, **figures, **ours, "chosen": chosen}
 
-    text = search.search_table.document([run(6.5), run(5.25, batch_size=32)])
+    other = {**run(1.0, **{"model.critic.channels": [8, 8]}), "minutes": 5.0}
+    text = search.search_table.document([run(6.5), run(5.25, batch_size=32), other])
     assert "| distance | entropy | recall | steps | ms a step | `batch_size` |" in text
     assert "| 5.25 | 0.990 | 0.50 | 2,400 | 24.6 | 32 |\n| 6.5 | 0.990 | 0.50 | 2,400 | 24.6 | 64 |" in text
-    assert "`model.critic.channels` [16, 32]" in text and "## mnist_dcgan, 1 minute\n" in text
-    assert "`batch_size`" not in search.search_table.document([run(6.5)]).split("\n| ")[1]
+    assert "All with `model.critic.channels` [16, 32].\n" in text and "optim.critic.lr" not in text
+    assert "## mnist_dcgan, 1 minute\n" in text
+    assert "batch_size" not in search.search_table.document([run(6.5)])
 
 
 def test_the_committed_page_says_what_the_committed_results_say(search, benchmark):
