@@ -25,7 +25,7 @@ FREE = (
     *((None, key) for key in ("log_every", "sample_every", "sample_grid", "save_every", "eval_every")),
     *(("model", "init"), ("objective", "gp_weight")),
 )
-KEPT = ("distance", "real_distance", "precision", "recall", "coverage", "class_entropy")
+KEPT = ("distance", "real_distance", "precision", "recall", "coverage", "class_entropy", "agreement")
 
 
 def milliseconds_per_step(
