@@ -1,4 +1,4 @@
-"""Write README.md's performance section from the results of all benchmarks, between its two speed marks.
+"""Write what README.md says of the benchmarks' results, each section between its two marks.
 
     python benchmarks/readme.py
 
@@ -21,7 +21,11 @@ from common import FORMATS
 from wgan_cli.errors import WganError
 
 README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- speed: written by benchmarks/readme.py -->", "<!-- end of speed -->"
+#: What a section of the README lies between, by its name.
+MARKS = {
+    name: (f"<!-- {name}: written by benchmarks/readme.py -->", f"<!-- end of {name} -->")
+    for name in ("speed", "family")
+}
 MOST_GROUPS = 3  # of an anatomy, in a table's row
 
 
@@ -139,20 +143,54 @@ def section(folder: Path) -> str:
     return "\n\n".join(parts)
 
 
-def written(readme: str, text: str) -> str:
-    """A README with a text between its speed marks.
+def family(file: Path) -> str:
+    """A row for each recipe that benchmarks/family.py has trained; "" without results."""
+    if not file.exists():
+        return ""
+    found = json.loads(file.read_text(encoding="utf-8"))
+    rows = []
+    for name, result in found.items():
+        recipe, classes = result["recipe"], f"{result['class_entropy']:.3f}"
+        if "agreement" in result:
+            classes = f"{result['agreement']:.1%} as asked"
+        model = recipe["model"]["name"] + (", classes" if recipe["model"]["conditional"] else "")
+        numbers = (f"{result['seconds'] / 60:.1f}", f"{result['distance']:.3g}", classes)
+        picture = f"![samples of {name}](docs/family/{name}.png)"
+        rows.append((f"`{name}`", result["paper"], recipe["objective"]["name"], model, *numbers, picture))
+    first = next(iter(found.values()))
+    told = (
+        "Minutes are those of the whole `wgan train`, without evaluation. The distance is Frechet's, in the features "
+        f"of `wgan evaluate`, of {first['images']:,} samples; as many real images that no run saw are at "
+        f"{first['real_distance']:.3g}. Entropy is that of the classes, 1 where all are equally frequent; of recipes "
+        "with classes, how often a classifier sees the class that was asked for. On"
+    )
+    headings = "recipe, paper, objective, networks, minutes, distance, entropy, samples"
+    return table(headings, rows, words=4) + "\n\n" + paragraph(f"{told} {where(first)}")
+
+
+def written(readme: str, name: str, text: str) -> str:
+    """A README with a text between the marks of one of its sections.
 
     Raises: WganError where the marks are missing.
     """
-    begin, end = re.escape(BEGIN), re.escape(END)
-    changed, count = re.subn(f"{begin}.*?{end}", lambda _: f"{BEGIN}\n{text}\n{END}", readme, flags=re.DOTALL)
+    first, last = MARKS[name]
+    begin, end = re.escape(first), re.escape(last)
+    changed, count = re.subn(f"{begin}.*?{end}", lambda _: f"{first}\n{text}\n{last}", readme, flags=re.DOTALL)
     if count != 1:
-        raise WganError(f"{README.name} has no speed marks, or more than one", f"put {BEGIN} and {END} there once")
+        raise WganError(f"{README.name} has no {name} marks, or more than one", f"put {first} and {last} there once")
     return changed
 
 
+def sections(folder: Path) -> dict[str, str]:
+    """All that the README says of the results in a folder, by the name of the marks around it."""
+    return {"speed": section(folder), "family": family(folder / "family.json")}
+
+
 def main() -> None:
-    README.write_text(written(README.read_text(encoding="utf-8"), section(common.RESULTS)), encoding="utf-8")
+    readme = README.read_text(encoding="utf-8")
+    for name, text in sections(common.RESULTS).items():
+        readme = written(readme, name, text)
+    README.write_text(readme, encoding="utf-8")
 
 
 if __name__ == "__main__":
