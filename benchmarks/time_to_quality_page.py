@@ -16,8 +16,9 @@ COUNTED = (
     "Distance is Frechet's, in the features of `wgan evaluate`, and entropy that of the shares of the ten classes, 1 "
     "if all are equal; the share of the rarest class stands beside it. Ours: each row is a `wgan train` of its own, "
     "with as many steps as were planned for the minutes, and the seconds are a stopwatch's around the whole process: "
-    "start, data, trials, training, grids and checkpoints, without evaluation (`eval_every: null`). The textbook's rows are of one run whose learning rates "
-    "stay as they are; its seconds are those of the loop and its loader alone, without start, data and evaluation. "
+    "start, data, trials, training, grids and checkpoints, but no evaluation (`eval_every: null`). The textbook's rows "
+    "are of one run whose learning rates stay as they are; its seconds are those of the loop and its loader alone, "
+    "without start, data and evaluation. "
     "Its loop is benchmarks/textbook.py: per-image transforms, the loss of Algorithm 1 as scripts write it, float32."
 )
 # Told apart without colour: by the marker, the line and how dark they are.

@@ -39,6 +39,7 @@ TINY = (
     "model.latent_dim=16",
     "model.generator.channels=[8,4]",
     "model.critic.channels=[4,8]",
+    "model.critic.dense=[]",
     "optim.decay=none",
     "batch_size=8",
     "ema_decay=0.9",

@@ -116,6 +116,6 @@ def test_a_dry_run_trains_no_classifier(wgan, tiny_options, tmp_path):
 
 
 def test_patience_needs_evaluations(wgan):
-    result = wgan("train", "--set", "patience=3", "--dry-run")
+    result = wgan("train", "--set", "patience=3", "--set", "eval_every=null", "--dry-run")
     assert (result.status, "`patience` waits for a better score" in result.error) == (2, True)
     assert "`eval_every`" in result.hint

@@ -158,12 +158,16 @@ def _reference(
     from wgan_cli.evaluation.evaluate import QUICK_TRAINING, make_reference
     from wgan_cli.evaluation.real import real_images
 
-    if dry_run:
-        real_images(recipe.data, data_root, tell, dataset)
-        return None
-    return make_reference(
-        recipe.data, data_root, state.device, tell, recipe.eval_count, dataset, most_training=QUICK_TRAINING
-    )
+    try:
+        if dry_run:
+            real_images(recipe.data, data_root, tell, dataset)
+            return None
+        return make_reference(
+            recipe.data, data_root, state.device, tell, recipe.eval_count, dataset, most_training=QUICK_TRAINING
+        )
+    except WganError as error:
+        hint = f"{error.hint}; or train without evaluation: --set eval_every=null"
+        raise WganError(error.message, hint, error.status) from error
 
 
 def _check_not_finished(run: RunDir, state: TrainingState) -> None:

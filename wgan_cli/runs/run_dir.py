@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable
@@ -155,7 +156,7 @@ def create_run(path: Path | None, name: str) -> RunDir:
 
 
 def check_free(path: Path) -> None:
-    """Refuse a place for a run where something is; an empty folder is nothing.
+    """Refuse a place for a run where something is, or nothing can be; an empty folder is nothing.
 
     Raises: WganError.
     """
@@ -165,6 +166,11 @@ def check_free(path: Path) -> None:
         else:
             hint = "choose another --out; an existing file or folder is never overwritten"
         raise WganError(f"{path} exists already", hint)
+    above = next(folder for folder in Path(os.path.abspath(path)).parents if os.path.lexists(folder))
+    if not above.is_dir():
+        raise _cannot_make(path, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise _cannot_make(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def _make(path: Path) -> bool:

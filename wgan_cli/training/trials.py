@@ -15,7 +15,7 @@ from wgan_cli.training.precision import resolve_amp
 from wgan_cli.training.step import TrainingStep
 
 WORTH_TRIALS = 500  # steps; a shorter run is over before trials would pay
-WORTH_COMPILING = 300.0  # seconds of training; the compiler takes up to a minute of them
+WORTH_COMPILING = 1800.0  # seconds of training; the compiler takes a minute of them, and often gains nothing
 MARGIN = 1.1  # times faster that an unusual choice must be, so that noise does not choose
 TURNS, SHORT, LEAST = 2, 0.15, 3  # of each candidate: turns, seconds and iterations in a turn at least
 
