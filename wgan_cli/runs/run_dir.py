@@ -168,9 +168,11 @@ def check_free(path: Path) -> None:
         raise WganError(f"{path} exists already", hint)
     above = next(folder for folder in Path(os.path.abspath(path)).parents if os.path.lexists(folder))
     if not above.is_dir():
-        raise _cannot_make(path, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+        raise _cannot_make(path, OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
     if not os.access(above, os.W_OK | os.X_OK):
-        raise _cannot_make(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+        read_only = hasattr(os, "statvfs") and os.statvfs(above).f_flag & os.ST_RDONLY  # not on Windows
+        code = errno.EROFS if read_only else errno.EACCES
+        raise _cannot_make(path, OSError(code, os.strerror(code)))
 
 
 def _make(path: Path) -> bool:
