@@ -128,6 +128,7 @@ def our_points(
     """Train a recipe of ours anew for each of the minutes, as a user would."""
     with tempfile.TemporaryDirectory() as folder:
         train = partial(wgan_train, contestant, data_root, device)
+        train(Path(folder, "first"), ["--steps", "1"])  # from the disk, which later ones find in memory
         _, fixed, each = train(Path(folder, "short"), ["--steps", str(SHORT)])
         for minutes in contestant.minutes:
             steps = max(1, int((SURE * 60 * minutes - fixed) / each))
