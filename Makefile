@@ -23,7 +23,7 @@ $(BIN)/.installed: pyproject.toml
 demo: $(BIN)/.installed
 	@rm -rf $(DEMO) && mkdir $(DEMO)
 	cd $(DEMO) && ../$(BIN)/wgan train
-	cd $(DEMO) && ../$(BIN)/wgan sample --ckpt runs/digits_dcgan/G.pth -n 64
+	cd $(DEMO) && ../$(BIN)/wgan sample --ckpt runs/digits_dcgan -n 64
 	cd $(DEMO) && ../$(BIN)/wgan gif runs/digits_dcgan --scale 2
 	@echo
 	@echo "The pictures: $(DEMO)/samples.png and $(DEMO)/digits_dcgan.gif"

@@ -12,7 +12,16 @@ from wgan_cli.errors import CannotServe
 from wgan_cli.recipe import Recipe
 from wgan_cli.training import trials
 from wgan_cli.training.state import continued_recipe
-from wgan_cli.training.trials import MARGIN, WORTH_COMPILING, WORTH_TRIALS, available_threads, resolve_speed
+from wgan_cli.training.trials import (
+    CLOSE,
+    MARGIN,
+    MOST_TURNS,
+    TURNS,
+    WORTH_COMPILING,
+    WORTH_TRIALS,
+    available_threads,
+    resolve_speed,
+)
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 LONG = WORTH_TRIALS
@@ -93,7 +102,7 @@ def test_everything_that_is_open_is_settled_one_after_the_other(machine, small):
     assert all(wanted == had for wanted, had in machine.ran_with)
 
 
-@pytest.mark.parametrize("busy_turn", range(4))
+@pytest.mark.parametrize("busy_turn", range(2 * TURNS))
 def test_turns_alternate_and_the_best_of_each_counts(machine, small, busy_turn):
     """A machine that is busy during one turn says nothing about the candidate whose turn it was."""
     order = []
@@ -105,8 +114,22 @@ def test_turns_alternate_and_the_best_of_each_counts(machine, small, busy_turn):
 
     machine.cost = cost
     recipe, note = machine.resolve(small.recipe(steps=LONG, engine="eager"))
-    assert order == [2, 1, 2, 1]
+    assert order == [2, 1] * MOST_TURNS, "two that are close have more turns"
     assert recipe.threads == 2 and note.startswith("2 threads 10.0 or 1 thread 10.0 ms")
+
+
+@pytest.mark.parametrize(("times_faster", "turns"), [(CLOSE - 0.01, MOST_TURNS), (CLOSE + 0.01, TURNS)])
+def test_who_is_far_ahead_needs_no_more_turns(machine, small, times_faster, turns):
+    order = []
+
+    def cost(recipe: Recipe) -> float:
+        if not order or order[-1] != recipe.threads:
+            order.append(recipe.threads)
+        return 0.01 / (times_faster if recipe.threads == 1 else 1)
+
+    machine.cost = cost
+    machine.resolve(small.recipe(steps=LONG, engine="eager"))
+    assert order == [2, 1] * turns
 
 
 def test_what_a_recipe_names_is_taken_untimed(machine, small):

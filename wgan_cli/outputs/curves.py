@@ -83,6 +83,8 @@ def _draw_scores(axes: Axes, records: Records, names: list[str]) -> None:
         if floor[0]:
             axes.plot(*floor, color="0.3", linestyle="--", linewidth=1.0, label="real images")
         axes.set_yscale("log")
+        for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            ticks(lambda value, _: f"{value:,g}")
     axes.legend(fontsize=7)
 
 

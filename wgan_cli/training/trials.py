@@ -17,7 +17,9 @@ from wgan_cli.training.step import TrainingStep
 WORTH_TRIALS = 500  # steps; a shorter run is over before trials would pay
 WORTH_COMPILING = 1800.0  # seconds of training; the compiler takes a minute of them, and often gains nothing
 MARGIN = 1.1  # times faster that an unusual choice must be, so that noise does not choose
-TURNS, SHORT, LEAST = 2, 0.15, 3  # of each candidate: turns, seconds and iterations in a turn at least
+CLOSE = 1.3  # times faster that one must be to be believed after the first turns
+TURNS, MOST_TURNS = 2, 4  # of each candidate, and of two that are close
+SHORT, LEAST = 0.1, 3  # of each turn: seconds and iterations at least
 
 MakeStep = Callable[[Recipe], TrainingStep]
 
@@ -83,15 +85,21 @@ class _Trials:
 
     def fastest(self, usual: Recipe, other: Recipe) -> Recipe:
         """The usual candidate, or another where that is clearly faster."""
-        for _ in range(TURNS):
+        for turn in range(MOST_TURNS):
+            if turn >= TURNS and max(self._ratio(usual, other), self._ratio(other, usual)) > CLOSE:
+                break
             for candidate in (usual, other):
                 self._turn(candidate)
-        chosen = other if MARGIN * self.seconds[other] < self.seconds[usual] else usual
+        chosen = other if self._ratio(usual, other) > MARGIN else usual
         figures = (f"{_difference(a, b)} {1000 * self.seconds[a]:.1f}" for a, b in ((usual, other), (other, usual)))
         refused = usual if chosen is other else other
         del self.running[refused]  # a GPU's memory may not hold all candidates at once
         self.notes.append(f"{' or '.join(figures)} ms a step, {_difference(chosen, refused)}")
         return chosen
+
+    def _ratio(self, one: Recipe, other: Recipe) -> float:
+        """How many times as long as the other the one takes."""
+        return self.seconds[one] / self.seconds[other]
 
     def fastest_engine(self, eager: Recipe) -> Recipe:
         """Of the engines that could pay, the fastest that works."""
