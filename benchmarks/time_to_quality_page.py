@@ -47,16 +47,28 @@ class Results:
 
 
 class Keep:
-    """Takes a contestant's points, one after another, into the results, in the place of those of an earlier run."""
+    """Takes a contestant's points, one after another, into the results, beside those that are there.
 
-    def __init__(self, name: str, facts: dict[str, Any], results: Results, say: Callable[[dict], None]) -> None:
-        self.own = {**facts, "points": []}
+    Args:
+        anew: begin without those of earlier runs.
+    """
+
+    def __init__(
+        self, name: str, facts: dict[str, Any], results: Results, say: Callable[[dict], None], anew: bool = False
+    ) -> None:
+        before = [] if anew else results.contestants.get(name, {}).get("points", [])
+        self.own = {**facts, "points": list(before)}
         results.contestants[name] = self.own
         self.results, self.say = results, say
 
+    @property
+    def minutes(self) -> set[float]:
+        """Those that there are points of."""
+        return {point["minutes"] for point in self.own["points"]}
+
     def __call__(self, minutes: float, seconds: float, steps: int, figures: dict[str, Any]) -> None:
         point = {"minutes": minutes, "seconds": four_digits(seconds), "steps": steps, **figures}
-        self.own["points"].append(point)
+        self.own["points"] = sorted([*self.own["points"], point], key=lambda each: each["minutes"])
         self.results.write()
         self.say(point)
 

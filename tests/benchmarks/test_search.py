@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from wgan_cli.errors import WganError
 
@@ -27,14 +25,10 @@ def search(benchmark):
 
 
 @pytest.fixture
-def recipe(tmp_path):
+def recipe(tmp_path, sixty_images):
     """A recipe's file, with sixty images of its own."""
-    folder, random = tmp_path / "images", np.random.default_rng(0)
-    folder.mkdir()
-    for number in range(60):
-        Image.fromarray(random.integers(0, 256, (8, 8), np.uint8)).save(folder / f"{number}.png")
     file = tmp_path / "tiny.yaml"
-    file.write_text(TINY.replace("PATH", str(folder)), encoding="utf-8")
+    file.write_text(TINY.replace("PATH", str(sixty_images)), encoding="utf-8")
     return file
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import types
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -29,20 +29,16 @@ def quality(benchmark):
 
 
 @pytest.fixture
-def run(quality, monkeypatch, tmp_path):
+def run(quality, monkeypatch, tmp_path, sixty_images):
     """Run both kinds of contestants on sixty small images; returns what the file then holds."""
-    folder, random = tmp_path / "images", np.random.default_rng(0)
-    folder.mkdir()
-    for number in range(60):
-        Image.fromarray(random.integers(0, 256, (8, 8), np.uint8)).save(folder / f"{number}.png")
     recipe = tmp_path / "tiny.yaml"
-    recipe.write_text(TINY.replace("PATH", str(folder)), encoding="utf-8")
+    recipe.write_text(TINY.replace("PATH", str(sixty_images)), encoding="utf-8")
     contestants = {
         "theirs": quality.Contestant(str(recipe), (0.002, 0.004, 5), textbook=True, settings=("steps=99",)),
         "ours": quality.Contestant(str(recipe), (0.03, 5)),
     }
     monkeypatch.setattr(quality, "CONTESTANTS", contestants)
-    monkeypatch.setattr(quality, "DATA", DataSettings(source="folder", path=str(folder), image_size=8))
+    monkeypatch.setattr(quality, "DATA", DataSettings(source="folder", path=str(sixty_images), image_size=8))
     monkeypatch.setattr(quality, "SHORT", 3)
 
     def call(*options):
@@ -71,6 +67,29 @@ def test_a_tiny_run_of_both_kinds(quality, run, monkeypatch, capsys):
 
     monkeypatch.setattr(quality, "measure", lambda *_: pytest.fail("complete already"))
     assert run("--only", "ours") == found
+
+
+def test_a_run_that_took_too_long_is_planned_again_by_what_it_took(quality, monkeypatch, tmp_path):
+    """Start 4 s, and 10 ms a step at first, 20 ms once the machine is busy."""
+    asked = []
+
+    def train(_, __, ___, out, options):
+        asked.append(int(options[1]))
+        each = 0.01 if len(asked) < 3 else 0.02
+        return 4 + each * asked[-1], 4.0, each
+
+    checkpoint = types.SimpleNamespace(step=7, recipe=None)
+    monkeypatch.setattr(quality, "wgan_train", train)
+    monkeypatch.setattr(quality, "load_generator", lambda *_: (None, checkpoint))
+    monkeypatch.setattr(quality, "figures", lambda *_: {"distance": 1.0})
+    results = quality.page.Results(tmp_path / "found.json")
+    results.contestants["ours"] = {"points": [{"minutes": 3, "distance": 5.0}]}
+    keep = quality.page.Keep("ours", {}, results, lambda point: None)
+    quality.our_points(quality.Contestant("x", (1, 3)), tmp_path, None, quality.torch.device("cpu"), keep)
+    assert asked == [1, quality.SHORT, 5510, 2755], "of 59.1 s, and none for three minutes, which are there"
+    points = results.contestants["ours"]["points"]
+    assert [(point["minutes"], point["distance"]) for point in points] == [(1, 1.0), (3, 5.0)]
+    assert points[0]["seconds"] == pytest.approx(59.1)
 
 
 def test_a_program_that_fails_says_why(quality, tmp_path):
