@@ -100,6 +100,11 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
+def _place(name: str) -> int:
+    """Of a recipe in the table; one that is no member comes last."""
+    return MEMBERS.index(name) if name in MEMBERS else len(MEMBERS)
+
+
 def main() -> None:
     arguments, console = parse_arguments(), common.make_console()
     found = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.exists() else {}
@@ -110,6 +115,7 @@ def main() -> None:
         result = measure(name, arguments)
         result["cores_used_by_others"].append(common.cores_in_use())
         found[name] = result
+        found = {each: found[each] for each in sorted(found, key=_place)}
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         console.print(

@@ -24,7 +24,7 @@ README = Path(__file__).parents[1] / "README.md"
 #: What a section of the README lies between, by its name.
 MARKS = {
     name: (f"<!-- {name}: written by benchmarks/readme.py -->", f"<!-- end of {name} -->")
-    for name in ("speed", "family")
+    for name in ("quality", "family", "speed")
 }
 MOST_GROUPS = 3  # of an anatomy, in a table's row
 
@@ -168,6 +168,26 @@ def family(file: Path) -> str:
     return table(headings, rows, words=4) + "\n\n" + paragraph(f"{told} {where(first)}")
 
 
+def quality(file: Path) -> str:
+    """The distance of each contestant of benchmarks/time_to_quality.py after some minutes; "" without results."""
+    if not file.exists():
+        return ""
+    contestants = json.loads(file.read_text(encoding="utf-8"))["contestants"]
+    points = {name: {point["minutes"]: point for point in own["points"]} for name, own in contestants.items()}
+    shared = sorted(set.intersection(*(set(own) for own in points.values())))
+    rows = [[f"{minutes:g}", *(_distance(own[minutes]) for own in points.values())] for minutes in shared]
+    first = next(iter(contestants.values()))
+    floor = first["points"][0]["real_distance"]
+    told = (
+        f"Frechet distance after so many minutes; that of real images that no run saw is {floor:.3g}. On {where(first)}"
+    )
+    return table("minutes, " + ", ".join(points), rows) + "\n\n" + paragraph(told)
+
+
+def _distance(point: dict[str, Any]) -> str:
+    return f"{point['distance']:.3g} ({point['seconds']:.0f} s)"
+
+
 def written(readme: str, name: str, text: str) -> str:
     """A README with a text between the marks of one of its sections.
 
@@ -183,7 +203,11 @@ def written(readme: str, name: str, text: str) -> str:
 
 def sections(folder: Path) -> dict[str, str]:
     """All that the README says of the results in a folder, by the name of the marks around it."""
-    return {"speed": section(folder), "family": family(folder / "family.json")}
+    return {
+        "quality": quality(folder / "time_to_quality.json"),
+        "family": family(folder / "family.json"),
+        "speed": section(folder),
+    }
 
 
 def main() -> None:

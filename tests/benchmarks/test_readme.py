@@ -119,3 +119,18 @@ def test_lines_are_no_wider_than_the_file(readme, common):
     plain = [line for line in readme.section(common.RESULTS).splitlines() if not line.startswith("|")]
     assert max(map(len, plain), default=0) <= 120
     assert Path(readme.README).name == "README.md"
+
+
+def test_distances_stand_beside_each_other_where_all_have_them(readme, tmp_path):
+    def contestant(*points):
+        named = [dict(zip(("minutes", "seconds", "distance", "real_distance"), each, strict=True)) for each in points]
+        return result(points=named)
+
+    ours = contestant((1, 58.6, 1.777, 0.144), (7, 420.0, 0.5, 0.144))
+    theirs = contestant((1, 60.0, 24.0, 0.144), (2, 120.0, 12.0, 0.144))
+    file = tmp_path / "time_to_quality.json"
+    assert readme.quality(file) == ""
+    file.write_text(json.dumps({"contestants": {"ours": ours, "theirs": theirs}}))
+    text = readme.quality(file)
+    assert "| 1 | 1.78 (59 s) | 24 (60 s) |" in text and "| 2 |" not in text and "| 7 |" not in text
+    assert "no run saw is 0.144. On Some CPU" in text
