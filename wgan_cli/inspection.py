@@ -89,7 +89,7 @@ class BestFacts:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """A run folder. state: "finished", "training" (a process does so now) or "unfinished".
+    """A run folder. state: "finished", "training" (now, by a process), "stopped early" (out of patience) or "unfinished".
 
     idle_seconds: since the last record. losses: its terms. overhead_seconds: of `seconds`, in logs, grids, checkpoints
     and evaluations. rollbacks: how often it diverged and went back. scores: of the last evaluation. best: None where
@@ -159,11 +159,11 @@ def inspect_run(path: Path) -> RunFacts:
     history = read_metrics(run.metrics_file)
     last = history[-1] if history else {}
     measured = next((record for record in reversed(history) if SCORES[0] in record), {})
-    step = last.get("step", 0)
+    step, best = last.get("step", 0), _best(run)
     return RunFacts(
         kind="run",
         path=str(path),
-        state="training" if trainer_of(run) is not None else "finished" if step >= recipe.steps else "unfinished",
+        state="training" if trainer_of(run) is not None else _how_it_ended(recipe, history, best),
         step=step,
         steps=recipe.steps,
         kimg=last.get("kimg", 0.0),
@@ -174,12 +174,19 @@ def inspect_run(path: Path) -> RunFacts:
         images_per_second=last.get("images_per_second"),
         losses={name: value for name, value in last.items() if name not in NOT_TERMS},
         scores={name: value for name, value in measured.items() if name in SCORES},
-        best=_best(run),
+        best=best,
         checkpoints=tuple(str(file) for file in run.checkpoint_files()),
         samples=len(list(run.samples.glob("step_*.png"))),
         recipe=recipe.as_dict(),
         history=tuple(history),
     )
+
+
+def _how_it_ended(recipe: Recipe, history: list[dict[str, Any]], best: BestFacts | None) -> str:
+    if history and history[-1].get("step", 0) >= recipe.steps:
+        return "finished"
+    since = sum(SCORES[0] in record and record["step"] > best.step for record in history) if best else 0
+    return "stopped early" if recipe.patience is not None and since >= recipe.patience else "unfinished"
 
 
 def _best(run: RunDir) -> BestFacts | None:

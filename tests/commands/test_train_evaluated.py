@@ -83,6 +83,7 @@ def test_a_run_without_improvement_ends_early_and_well(train, wgan):
     assert "continue: wgan train --resume mine" in result.stderr
     assert "next: wgan sample" in result.stderr
     assert RunDir(Path("mine")).checkpoint_files()[-1] == RunDir(Path("mine")).checkpoint_file(6)
+    assert json.loads(wgan("inspect", "mine", "--json").stdout)["state"] == "stopped early"
 
 
 def test_a_run_that_is_trained_further_equals_one_that_never_stopped(train, wgan, features_root):

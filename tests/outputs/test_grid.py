@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from torchvision.utils import make_grid
 
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.grid import grid_tensor, near_square, picture_format, save_picture
@@ -21,21 +22,15 @@ def noise(*shape: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize(("count", "columns"), [(6, 3), (5, 3), (2, 2), (4, 1), (2, 5)])
-def test_every_pixel_of_a_grid(channels, count, columns):
+def test_every_pixel_of_a_grid_is_as_torchvision_lays_it(channels, count, columns):
     images = noise(count, channels, 4, 5)
-    grid = grid_tensor(images, columns)
-    across, down = min(columns, count), -(-count // columns)
-    shown = images.expand(-1, 3, -1, -1) if channels == 1 else images
-    expected = torch.zeros(shown.shape[1], 2 + down * 6, 2 + across * 7, dtype=torch.uint8)
-    for number, image in enumerate(shown):
-        top, left = 2 + 6 * (number // columns), 2 + 7 * (number % columns)
-        expected[:, top : top + 4, left : left + 5] = image
-    assert torch.equal(grid, expected)
+    assert torch.equal(grid_tensor(images, columns), make_grid(images, nrow=columns, padding=2))
 
 
 def test_one_image_is_itself():
     image = noise(1, 3, 4, 5)
     assert torch.equal(grid_tensor(image, 1), image[0])
+    assert torch.equal(grid_tensor(image[:, :1], 1), make_grid(image[:, :1]))
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])
