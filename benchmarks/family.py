@@ -17,18 +17,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import common
+import torch
 from budget import figures
 from PIL import Image
 
 from wgan_cli.data import load_images
 from wgan_cli.errors import WganError
-from wgan_cli.evaluation.evaluate import make_reference
+from wgan_cli.evaluation.evaluate import Reference, make_reference
 from wgan_cli.outputs.sampling import load_generator
 from wgan_cli.recipe import load_recipe
+from wgan_cli.recipe.data_settings import DataSettings
 
 PICTURES = Path(__file__).parents[1] / "docs" / "family"
 MEMBERS = (
@@ -51,6 +54,13 @@ def wgan(*words: object) -> float:
     return time.perf_counter() - start
 
 
+@cache
+def reference_for(data: DataSettings, data_root: Path, device: torch.device, images: int) -> Reference:
+    """What generators of a set are measured against; made once, for it takes as long as some trainings."""
+    quiet = common.make_console().print
+    return make_reference(data, data_root, device, quiet, images, load_images(data, data_root, quiet))
+
+
 def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Train a recipe, measure its generator, and draw its strip."""
     device, more = arguments.device, [f"--set={setting}" for setting in arguments.settings]
@@ -61,9 +71,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
         generator, checkpoint = load_generator(run / "G.pth", device)
         recipe = checkpoint.recipe
         draw_strip(run, arguments.pictures / f"{name}.png")
-    quiet = common.make_console().print
-    dataset = load_images(recipe.data, arguments.data_root, quiet)
-    reference = make_reference(recipe.data, arguments.data_root, device, quiet, arguments.images, dataset)
+    reference = reference_for(recipe.data, arguments.data_root, device, arguments.images)
     return {
         **common.facts(device),
         "settings": {"device": str(device)},
