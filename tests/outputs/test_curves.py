@@ -51,14 +51,15 @@ def test_a_place_where_no_file_can_be(tmp_path):
         draw_curves(RECORDS, tmp_path / "gone" / "curves.png", "title")
 
 
-def test_smoothing_has_no_bias_towards_zero():
+def test_smoothing_has_no_bias_towards_zero_and_no_lag():
     np.testing.assert_allclose(smoothed((4.0,) * 20), 4.0)
-    assert smoothed((7.0, 0.0))[0] == pytest.approx(7.0)
+    slope = tuple(float(number) for number in range(201))
+    assert smoothed(slope)[100] == pytest.approx(100.0)
 
 
 def test_smoothing_is_the_weighted_mean():
     values, weight = (3.0, -1.0, 2.0), 0.5
-    expected = [3.0, (0.5 * 3 - 1) / 1.5, (0.25 * 3 - 0.5 + 2) / 1.75]
+    expected = [(3 - 0.5 + 0.25 * 2) / 1.75, (0.5 * 3 - 1 + 0.5 * 2) / 2, (0.25 * 3 - 0.5 + 2) / 1.75]
     np.testing.assert_allclose(smoothed(values, weight), expected)
 
 

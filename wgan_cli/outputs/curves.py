@@ -89,10 +89,19 @@ def _draw_scores(axes: Axes, records: Records, names: list[str]) -> None:
 
 
 def smoothed(values: tuple[float, ...], weight: float = 0.9) -> list[float]:
-    """Exponential moving average without a bias towards zero at the start."""
-    result, total, norm = [], 0.0, 0.0
+    """Mean of each value and those on both sides, weight^d at a distance of d: no bias, and no lag behind a slope."""
+    past = _weighted_sums(values, weight)
+    future = _weighted_sums(values[::-1], weight)[::-1]
+    return [
+        (before + after - value) / (norm_before + norm_after - 1)
+        for value, (before, norm_before), (after, norm_after) in zip(values, past, future, strict=True)
+    ]
+
+
+def _weighted_sums(values: tuple[float, ...], weight: float) -> list[tuple[float, float]]:
+    """Of each value and those before it: sum_d weight^d * value_d, and sum_d weight^d."""
+    sums, total, norm = [], 0.0, 0.0
     for value in values:
-        total = weight * total + (1 - weight) * value
-        norm = weight * norm + (1 - weight)
-        result.append(total / norm)
-    return result
+        total, norm = weight * total + value, weight * norm + 1
+        sums.append((total, norm))
+    return sums
