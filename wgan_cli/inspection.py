@@ -89,7 +89,7 @@ class BestFacts:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """A run folder. state: "finished", "training" (now, by a process), "stopped early" (out of patience) or "unfinished".
+    """A run folder. state: "finished", "training" (at this moment), "stopped early" (out of patience), "unfinished".
 
     idle_seconds: since the last record. losses: its terms. overhead_seconds: of `seconds`, in logs, grids, checkpoints
     and evaluations. rollbacks: how often it diverged and went back. scores: of the last evaluation. best: None where
