@@ -16,8 +16,8 @@ TOP = """# Which settings are good after so many minutes?
 Written by `python benchmarks/search.py --table` from all that search.py measured. Minutes are those of the training
 steps alone on the machine that has the given milliseconds a step; each candidate trained for as many steps as fit into
 them, with its own decay over those steps. The distance is Frechet's, in the features of `wgan evaluate`; beside it
-stands that of real images that training did not see, as many or all there are. Best first; of the settings that any of
-these searches varied, those that are the same in a table stand above it.
+stands that of real images that training did not see, as many or all there are. Best first; of the settings that were
+varied or given for a recipe, those that are the same in a table stand above it.
 """
 FIGURES = ("distance", "class_entropy", "recall", "steps", "ms_per_step")
 HEADINGS = ("distance", "entropy", "recall", "steps", "ms a step")
@@ -29,21 +29,27 @@ def document(runs: list[dict[str, Any]]) -> str:
     def key(run: dict[str, Any]) -> tuple[str, float, int]:
         return run["recipe"], run["minutes"], run["images"]
 
-    searched = _differ(runs)
-    sections = [_section(name, list(group), searched) for name, group in groupby(sorted(runs, key=key), key=key)]
+    groups = {name: list(group) for name, group in groupby(sorted(runs, key=key), key=key)}
+    sections = [
+        _section(name, group, _differ([run for run in runs if run["recipe"] == name[0]]))
+        for name, group in groups.items()
+    ]
     return "\n\n".join([TOP.strip(), *sections]) + "\n"
 
 
 def _differ(runs: list[dict[str, Any]]) -> list[str]:
-    """The settings that are not the same in all runs."""
+    """The settings that are not the same in all runs that know them, or that a candidate was given."""
     keys = dict.fromkeys(key for run in runs for key in run["chosen"])
-    return [key for key in keys if len({_cell(run["chosen"].get(key)) for run in runs}) > 1]
+    given = {setting.partition("=")[0] for run in runs for setting in run.get("settings", ())}
+    known = {key: {_cell(run["chosen"][key]) for run in runs if key in run["chosen"]} for key in keys}
+    return [key for key in keys if len(known[key]) > 1 or key in given]
 
 
 def _section(name: tuple[str, float, int], runs: list[dict[str, Any]], searched: list[str]) -> str:
     recipe, minutes, images = name
     runs = sorted(runs, key=lambda run: run.get("distance", float("inf")))
-    differ, own = _differ(runs), runs[0]["chosen"]
+    own = runs[0]["chosen"]
+    differ = [key for key in searched if len({_cell(run["chosen"].get(key)) for run in runs}) > 1]
     same = ", ".join(f"`{key}` {_cell(own[key])}" for key in searched if key in own and key not in differ)
     rows = [[*_figures(run), *(_cell(run["chosen"].get(key)) for key in differ)] for run in runs]
     headings = [*HEADINGS, *(f"`{key}`" for key in differ)]
