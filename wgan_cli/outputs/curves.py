@@ -88,7 +88,7 @@ def _draw_scores(axes: Axes, records: Records, names: list[str]) -> None:
     axes.legend(fontsize=7)
 
 
-def smoothed(values: tuple[float, ...], weight: float = 0.9) -> list[float]:
+def smoothed(values: tuple[float, ...], weight: float = 0.8) -> list[float]:
     """Mean of each value and those on both sides, weight^d at a distance of d: no bias, and no lag behind a slope."""
     past = _weighted_sums(values, weight)
     future = _weighted_sums(values[::-1], weight)[::-1]
