@@ -67,8 +67,11 @@ def test_a_moment_of_the_optimizer_that_would_freeze_a_weight():
 @pytest.mark.parametrize(
     ("changes", "hints"),
     [
-        (["amp=bf16"], ["optim.critic.lr=", "gp_weight=1)", "--amp off", "n_critic=5)"]),
-        (["amp=off", "objective.n_critic=5"], ["optim.critic.lr=", "gp_weight=1)", "n_critic=10)"]),
+        (["amp=bf16", "objective.gp_weight=10"], ["optim.critic.lr=", "gp_weight=1)", "--amp off", "n_critic=5)"]),
+        (
+            ["amp=off", "objective.n_critic=5", "objective.gp_weight=10"],
+            ["optim.critic.lr=", "gp_weight=1)", "n_critic=10)"],
+        ),
         (["amp=off", "objective.gp_weight=0.5"], ["optim.critic.lr=", "n_critic=5)"]),
     ],
 )

@@ -8,7 +8,16 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from wgan_cli.training.health import FAR_PENALTY, HUGE_LOSS, LONG, SAME_SAMPLES, YOUNG, ZERO_LOSS, Health
+from wgan_cli.training.health import (
+    FAR_PENALTY,
+    FARTHER_PENALTY,
+    HUGE_LOSS,
+    LONG,
+    SAME_SAMPLES,
+    YOUNG,
+    ZERO_LOSS,
+    Health,
+)
 from wgan_cli.training.step import TrainingStep
 
 COLLAPSE = "a collapse is said in words, once until it clears"
@@ -25,13 +34,19 @@ GOOD = {"critic_loss": -3.0, "gradient_penalty": 0.1, "wasserstein": 4.0}
 )
 def test_each_illness_is_said_once_until_it_clears(ill, words):
     health = Health()
-    assert health.of_terms(GOOD, 1) == []
+    assert health.of_terms(GOOD, YOUNG) == []
     for _ in range(2):
-        (said,) = health.of_terms({**GOOD, **ill}, 1)
+        (said,) = health.of_terms({**GOOD, **ill}, YOUNG)
         assert words in said
         assert "try a " in said
-        assert health.of_terms({**GOOD, **ill}, 1) == []
-        assert health.of_terms(GOOD, 1) == []
+        assert health.of_terms({**GOOD, **ill}, YOUNG) == []
+        assert health.of_terms(GOOD, YOUNG) == []
+
+
+def test_a_young_critic_may_be_steep_but_not_endlessly():
+    steep, steeper = ({"gradient_penalty": times * FARTHER_PENALTY} for times in (0.5, 2))
+    assert Health().of_terms(steep, YOUNG - 1) == []
+    assert len(Health().of_terms(steeper, YOUNG - 1)) == 1
 
 
 def test_other_objectives_have_other_terms():

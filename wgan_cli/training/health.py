@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from torch import Tensor
 
 SAME_SAMPLES = 1.0  # of 255 grey levels: less spread than this in every pixel shows to nobody
-YOUNG = 100  # steps; a generator that has hardly begun gives grey, whatever the latent vector
+YOUNG = 100  # steps; a generator that has hardly begun gives grey, and a critic is steep
 ZERO_LOSS = 1e-4
 HUGE_LOSS = 1e4
 LONG = 500  # steps in which a critic wins or loses, before that is no passing thing
 CERTAIN = 0.99  # a probability at which nothing is left to learn
 APART, SAME = 0.2, 0.005  # differences of two probabilities: clearly told apart, and not at all
 FAR_PENALTY = 2.0  # it starts at 1, where the critic is flat, and falls
+FARTHER_PENALTY = 100.0  # while young: a small gp_weight lets it rise to about 10 before it falls
 
 
 class Health:
@@ -42,7 +43,7 @@ class Health:
         if penalty is not None:
             warnings += self._once(
                 "penalty",
-                penalty > FAR_PENALTY,
+                penalty > (FARTHER_PENALTY if step < YOUNG else FAR_PENALTY),
                 f"gradient_penalty is {penalty:.3g}, far from its aim 0: the critic is steeper than its loss can bear; "
                 "try a lower optim.critic.lr or a larger objective.gp_weight",
             )
