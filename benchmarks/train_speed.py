@@ -146,7 +146,7 @@ def benchmark(
     result = {**common.facts(device), "settings": settings, "cases": []}
     for name, (recipe, images) in cases.items():
         rates = measure(make_sides(recipe, images, device), rounds, seconds, device)
-        result["cases"].append({**compare(name, recipe, rates), "images": len(images), "data": images.origin})
+        result["cases"].append({**compare(name, recipe, rates), "images": len(images), "data": recipe.data.source})
     return result
 
 
