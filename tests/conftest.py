@@ -40,6 +40,7 @@ TINY = (
     "model.generator.channels=[8,4]",
     "model.critic.channels=[4,8]",
     "model.critic.dense=[]",
+    "objective.gp_weight=10",
     "optim.decay=none",
     "batch_size=8",
     "ema_decay=0.9",

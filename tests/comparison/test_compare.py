@@ -21,7 +21,7 @@ def other(tmp_path_factory, trainer) -> RunDir:
 
 def test_only_what_differs_is_said_and_every_loss_stands_beside_its_like(tiny_run, other):
     compared = compare_runs([tiny_run.path, other.path])
-    assert compared.settings == {"objective.gp_weight": (1.0, 3.0), "optim.critic.lr": (0.005, 0.002)}
+    assert compared.settings == {"objective.gp_weight": (10.0, 3.0), "optim.critic.lr": (0.005, 0.002)}
     assert list(compared.losses) == ["critic_loss", "wasserstein", "gradient_penalty", "generator_loss"]
     last = [json.loads(run.metrics_file.read_text().splitlines()[-1]) for run in (tiny_run, other)]
     for name, values in compared.losses.items():
@@ -35,7 +35,7 @@ def test_a_table_a_picture_and_a_page(wgan, tiny_run, other):
     shown = wgan("compare", tiny_run.path, other.path, "--out", "both.png")
     assert shown.status == 0
     rows = {line.split()[0]: line.split()[1:] for line in shown.stdout.splitlines()[1:]}
-    assert rows["objective.gp_weight"] == ["1", "3"]
+    assert rows["objective.gp_weight"] == ["10", "3"]
     assert rows["step"] == ["12", "of", "12", "8", "of", "8"]
     with Image.open("both.png") as picture:
         assert len(picture.convert("RGB").getcolors(1 << 24)) > 10

@@ -148,3 +148,11 @@ def test_a_healthy_run_warns_of_nothing(wgan, tiny_options):
     result = wgan("train", "--device", "cpu", *tiny_options, "--steps", 30, "--out", "mine")
     assert result.status == 0
     assert "warning" not in result.stderr
+
+
+def test_the_default_run_warns_of_nothing_while_its_critic_is_young(wgan):
+    # Its penalty of weight 1 is over 20 in single steps of the first 50.
+    options = ("--set", "eval_every=null", "--set", "log_every=5", "--steps", YOUNG + 20)
+    result = wgan("train", "--device", "cpu", *options, "--out", "mine")
+    assert result.status == 0
+    assert "warning" not in result.stderr

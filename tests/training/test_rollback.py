@@ -118,7 +118,6 @@ def test_stopping_before_between_or_after_changes_nothing(trainer, whole, tmp_pa
 
 def test_the_fourth_time_ends_the_run_and_keeps_everything(wgan, tiny_options, promise):
     options = ("--device", "cpu", *tiny_options, "--set", "save_every=4", "--set", "log_every=3")
-    options += ("--set", "objective.gp_weight=10")
     with ill_at(7, noises=range(99)):
         result = wgan("train", *options, "--steps", 12, "--out", "mine")
     assert result.status == 1

@@ -102,7 +102,7 @@ def test_everything_that_is_open_is_settled_one_after_the_other(machine, small):
     assert all(wanted == had for wanted, had in machine.ran_with)
 
 
-@pytest.mark.parametrize("busy_turn", range(2 * TURNS))
+@pytest.mark.parametrize("busy_turn", range(2 * MOST_TURNS))
 def test_turns_alternate_and_the_best_of_each_counts(machine, small, busy_turn):
     """A machine that is busy during one turn says nothing about the candidate whose turn it was."""
     order = []

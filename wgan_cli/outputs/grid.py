@@ -26,7 +26,7 @@ FORMATS = {
 def grid_tensor(images: Tensor, columns: int, padding: int = 2) -> Tensor:
     """Lay images out row by row: (N, C, H, W) uint8 -> (C', H', W') uint8, C' = 3 where C is 1; one is left alone.
 
-    As torchvision's make_grid does, whose import takes longer than all the rest of `wgan sample`.
+    As torchvision's make_grid does, whose import takes more than a second.
     """
     if images.shape[1] == 1:
         images = images.expand(-1, 3, -1, -1)

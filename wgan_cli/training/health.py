@@ -14,7 +14,7 @@ LONG = 500  # steps in which a critic wins or loses, before that is no passing t
 CERTAIN = 0.99  # a probability at which nothing is left to learn
 APART, SAME = 0.2, 0.005  # differences of two probabilities: clearly told apart, and not at all
 FAR_PENALTY = 2.0  # it starts at 1, where the critic is flat, and falls
-FARTHER_PENALTY = 100.0  # while young: a small gp_weight lets it rise to about 10 before it falls
+FARTHER_PENALTY = 50.0  # while young: a gp_weight of 1 lets it rise to over 20 in single steps before it falls
 
 
 class Health:
