@@ -15,7 +15,7 @@ OPINION = "the critic's opinion of the samples; its level alone means nothing"
 def wgan_gp(recipe: Recipe) -> Objective:
     """WGAN with gradient penalty (Gulrajani et al. 2017, Algorithm 1). The critic gives scores, without sigmoid."""
     meanings = {
-        "wasserstein": "how far the samples are from the data, as the critic of the moment sees it; a sharper critic sees more",
+        "wasserstein": "how far the samples are from the data, as the present critic sees it; a sharper one sees more",
         "critic_loss": "gp_weight * gradient_penalty - wasserstein; its negative estimates the distance",
         "generator_loss": OPINION,
     }
@@ -33,7 +33,7 @@ def wgan(recipe: Recipe) -> Objective:
         torch._foreach_clamp_max_(weights, bound)
 
     meanings = {
-        "wasserstein": "how far the samples are from the data, times a factor that nobody knows; a sharper critic sees more",
+        "wasserstein": "how far the samples are from the data, times an unknown factor; a sharper critic sees more",
         "critic_loss": "its negative is that distance",
         "generator_loss": OPINION,
     }
