@@ -37,7 +37,8 @@ class Phase:
     """A part of an iteration that lowers one loss of one network, `repeats` times in a row.
 
     penalise_every: of the phase's runs, the first and then every so many see `batch.penalise` true. A loss depends on
-        its batch and the networks alone, so that it can be compiled, or captured, once for each value of that.
+        its batch, the networks and the objective's memory alone, so that it can be compiled, or captured, once for
+        each value of that.
     """
 
     name: str
@@ -54,10 +55,13 @@ class Objective:
     """Phases in the order in which an iteration runs them, and what their terms mean in plain words.
 
     meanings: by a term's name, a phrase on what it is and where a healthy run takes it.
+    memory: what losses remember from one run to the next, such as a pool of images, in buffers that are changed in
+        place; it moves to the device with the networks, and into checkpoints. Such losses cannot be compiled.
     """
 
     phases: tuple[Phase, ...]
     meanings: dict[str, str] = field(default_factory=dict)
+    memory: nn.Module | None = None
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from wgan_cli.errors import CannotServe
 from wgan_cli.training.compiled import check_gradients, compile_losses
 from wgan_cli.training.graph import GraphIteration, why_no_graph
 from wgan_cli.training.step import TrainingStep
@@ -22,6 +23,8 @@ def apply_engine(name: str, step: TrainingStep) -> Iterate:
     if name == "graph":
         return GraphIteration(step)
     if name == "compile":
+        if step.objective.memory is not None:
+            raise CannotServe("its losses remember what they saw, and compiled ones would forget it")
         compile_losses(step)
         return step if why_no_graph(step) else GraphIteration(step)
     return step

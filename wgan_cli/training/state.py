@@ -94,6 +94,7 @@ class TrainingState:
             "rollbacks": self.rollbacks,
             "anchor": self.anchor,
             "images": len(self.feed),
+            "memory": {} if self.objective.memory is None else self.objective.memory.state_dict(),
             "best": None if self.best is None else self.best.as_dict(),
         }
         networks["generator"] = self.average.network.state_dict()
@@ -124,6 +125,8 @@ class TrainingState:
             self.feed.load_state_dict(training["feed"])
             self.precision.load_state_dict(training["precision"])
             self.iteration.terms.load_state_dict(training["terms"], self.device)
+            if self.objective.memory is not None:
+                self.objective.memory.load_state_dict(training["memory"])
             self.best = Best.from_dict(training.get("best"), checkpoint.networks["generator"])
             _restore_random_states(training["random"], self.device)
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
@@ -155,6 +158,7 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: boo
 
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
     networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
+    memory = (objective.memory or nn.Module()).to(device)
     feed = make_feed(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
     classes = image.num_classes if recipe.model.conditional else 0
 
@@ -168,9 +172,10 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: boo
             make_clips(recipe, networks),
         )  # fmt: skip
 
-    start = feed.state_dict()
+    start = feed.state_dict(), copy.deepcopy(memory.state_dict())
     recipe, why_so_fast = resolve_speed(recipe, device, lambda trial: make_step(trial, copy.deepcopy(networks)), trials)
-    feed.load_state_dict(start)
+    feed.load_state_dict(start[0])
+    memory.load_state_dict(start[1])
 
     torch.manual_seed(derived_seed(recipe.seed, "noise"))
     step = make_step(recipe, networks)

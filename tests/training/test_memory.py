@@ -1,0 +1,77 @@
+"""What an objective remembers goes into checkpoints; trials leave no trace in it, and the compiler is kept from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from wgan_cli.errors import CannotServe
+from wgan_cli.objectives import OBJECTIVES
+from wgan_cli.training.engine import apply_engine
+
+
+class LastFakes(nn.Module):
+    """Counts runs and keeps a number that depends on all of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("mean", torch.zeros(()))
+
+
+@pytest.fixture
+def remembering(monkeypatch):
+    """wgan_gp whose critic's loss leans on the mean of all fakes so far."""
+    plain = OBJECTIVES["wgan_gp"]
+
+    def objective(recipe):
+        made, memory = plain(recipe), LastFakes()
+        critic, generator = made.phases
+
+        def loss(networks, batch):
+            found = critic.loss(networks, batch)
+            with torch.no_grad():
+                memory.count += 1
+                memory.mean.lerp_(batch.z.mean(), 0.1)
+            return found._replace(total=found.total * (1 + memory.mean))
+
+        return replace(made, phases=(replace(critic, loss=loss), generator), memory=memory)
+
+    monkeypatch.setitem(OBJECTIVES, "wgan_gp", objective)
+
+
+def test_a_run_that_is_restored_remembers(remembering, small):
+    torch.manual_seed(0)
+    whole = small.run(small.state(), 6)
+    torch.manual_seed(0)
+    half = small.run(small.state(), 3)
+    kept = small.checkpoint(half)
+    assert kept.training["memory"]["count"] == 6
+    torch.manual_seed(9)
+    resumed = small.state()
+    resumed.restore(kept)
+    small.run(resumed, 3)
+    assert torch.equal(resumed.objective.memory.mean, whole.objective.memory.mean)
+    for mine, theirs in zip(
+        resumed.networks["critic"].parameters(), whole.networks["critic"].parameters(), strict=True
+    ):
+        assert torch.equal(mine, theirs)
+
+
+def test_trials_leave_no_memories(remembering, small, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("wgan_cli.training.trials.available_threads", lambda device: 2)  # so that one and two are tried
+    before = torch.get_num_threads()
+    state = small.state(steps=600)
+    torch.set_num_threads(before)
+    assert state.why_so_fast  # something was tried
+    assert state.objective.memory.count == 0
+
+
+def test_the_compiler_would_forget(remembering, small):
+    state = small.state()
+    with pytest.raises(CannotServe, match="remember"):
+        apply_engine("compile", state.iteration)
