@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
@@ -28,12 +29,16 @@ import search_table
 import torch
 from budget import figures, milliseconds_per_step, trained
 from rich.console import Console
+from torch import nn
 
 from wgan_cli.data import ImageSet, load_images
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import Reference, make_reference
+from wgan_cli.outputs.grid import grid_tensor, save_picture
+from wgan_cli.outputs.sampling import generate, labels_in_turn
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.recipe.load import read_recipe_text
+from wgan_cli.recipe.seeds import latent_vectors
 from wgan_cli.recipe.strict_yaml import parse_yaml
 
 #: What says how long, how watched or how carried out, and not what is searched for.
@@ -156,13 +161,24 @@ def with_times(
 
 
 def measure(
-    candidate: Candidate, minutes: float, dataset: ImageSet, reference: Reference, device: torch.device
+    candidate: Candidate,
+    minutes: float,
+    dataset: ImageSet,
+    reference: Reference,
+    device: torch.device,
+    grids: Path | None = None,
 ) -> dict[str, Any]:
-    """Train a candidate for its steps, and everything that the results keep of it. A diverged one has no distance."""
+    """Train a candidate for its steps, and everything that the results keep of it. A diverged one has no distance.
+
+    grids: a folder for a picture of its samples, named by recipe, minutes and a number of its settings.
+    """
     steps = candidate.steps(minutes)
     recipe = candidate.recipe.replaced(steps=steps)
     generator = trained(recipe, dataset, device)
     measured = figures(generator, recipe, steps, reference) if generator else {"images": reference.count}
+    if generator and grids:
+        number = zlib.crc32(" ".join(candidate.settings).encode())
+        _draw(generator, recipe, dataset, grids / f"{candidate.name}-{minutes:g}min-{number:08x}.png")
     return {
         "recipe": candidate.name,
         "settings": list(candidate.settings),
@@ -174,6 +190,13 @@ def measure(
         "chosen": chosen(recipe),
         **{key: value for key, value in common.facts(device).items() if key != "cores_used_by_others"},
     }
+
+
+def _draw(generator: nn.Module, recipe: Recipe, dataset: ImageSet, file: Path) -> None:
+    """Ten times ten samples, of each class in turn where there are any."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    z, labels = latent_vectors(0, range(100), recipe.model.latent_dim), labels_in_turn(recipe, dataset.shape, 100)
+    save_picture(grid_tensor(torch.cat(list(generate(generator, z, labels=labels))), columns=10), file)
 
 
 def halve(
@@ -190,7 +213,7 @@ def halve(
         for candidate in candidates:
             run = None if arguments.again else results.find(candidate, minutes, reference.count)
             if run is None:
-                run = measure(candidate, minutes, dataset, reference, device)
+                run = measure(candidate, minutes, dataset, reference, device, arguments.grids)
                 results.add(run)
             found.append((run.get("distance", float("inf")), candidate))
             _say(run, console)
@@ -222,6 +245,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--images", type=int, default=5000, help="generated for each evaluation (default 5000)")
     parser.add_argument("--data-root", type=Path, default=Path("data"))
+    parser.add_argument("--grids", type=Path, metavar="DIR", help="draw the samples of each candidate into this folder")
     parser.add_argument("--again", action="store_true", help="also what was measured already")
     parser.add_argument("--table", action="store_true", help="only write docs/search.md from the results")
     arguments = common.parse(parser, "search")
