@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from wgan_cli.comparison.compare import compare_runs
+from wgan_cli.comparison.page import _curves
 from wgan_cli.errors import WganError
 from wgan_cli.runs.run_dir import RunDir
 
@@ -29,6 +30,24 @@ def test_only_what_differs_is_said_and_every_loss_stands_beside_its_like(tiny_ru
     assert compared.grids == (tiny_run.sample_file(12), other.sample_file(8))
     first, second = compared.names
     assert first != second and first.endswith("/tiny") and second.endswith("/tiny")
+
+
+def test_names_come_first_and_what_is_off_wherever_it_exists_is_left_out(trainer, tiny_run, tmp_path):
+    recipe = trainer.recipe("steps=2", "objective={name: gan, n_critic: 1}", "optim.critic.lr=0.002")
+    settings = compare_runs([tiny_run.path, trainer.run(recipe, tmp_path / "gan").path]).settings
+    assert settings["objective.name"] == ("wgan_gp", "gan")
+    ours = [name for name in settings if name.startswith("objective.")]
+    assert ours[0] == "objective.name" and "objective.gp_weight" in ours
+    assert not {"objective.label_smoothing", "objective.saturating"} & set(ours)  # of the second alone, and off
+
+
+def test_a_run_has_one_colour_in_every_panel(trainer, tiny_run, tmp_path):
+    recipe = trainer.recipe("steps=2", "objective={name: gan, n_critic: 1}")
+    compared = compare_runs([tiny_run.path, trainer.run(recipe, tmp_path / "gan").path])
+    lines = [line for axes in _curves(compared, with_grids=False).axes for line in axes.get_lines()]
+    colours = {(line.get_label(), line.get_color()) for line in lines}
+    assert len({label for label, _ in colours}) == len({colour for _, colour in colours}) == len(colours) == 2
+    assert len(lines) > len(colours)  # and some terms are of the second run alone
 
 
 def test_a_table_a_picture_and_a_page(wgan, tiny_run, other):

@@ -11,17 +11,20 @@ from typing import Any
 from wgan_cli.errors import WganError
 from wgan_cli.inspection import RunFacts, inspect_run
 from wgan_cli.recipe import flat_settings
+from wgan_cli.recipe.schema import SHORT_FORMS
 from wgan_cli.runs.run_dir import RunDir
 
 MOST_RUNS = 12  # more columns nobody can read
 _SAID_ELSEWHERE = ("name", "steps")
+NAMES = frozenset(SHORT_FORMS.values())  # of a section: `source`, `name`
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Runs, by a name of each that no other has.
 
-    settings: by dotted name those in which they differ, a value for each run, None where it has no such setting.
+    settings: by dotted name those in which they differ, a value for each run, None where it has no such setting; none
+        that is off in all that have it.
     losses: by a term's name its last value in each run, None where it has no such term. scores: the same of its scores.
     grids: the newest sample grid of each run, or None.
     """
@@ -71,12 +74,20 @@ def _names(paths: Sequence[Path]) -> tuple[str, ...]:
 
 
 def _differences(settings: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
+    """What differs, each section's name first, without what is off wherever there is such a setting at all."""
     together = _side_by_side(settings)
-    return {
+    differ = {
         name: values
         for name, values in together.items()
-        if name not in _SAID_ELSEWHERE and any(value != values[0] for value in values)
+        if name not in _SAID_ELSEWHERE and any(value != values[0] for value in values) and any(values)
     }
+    sections = list(dict.fromkeys(name.partition(".")[0] for name in differ))
+    return dict(
+        sorted(
+            differ.items(),
+            key=lambda item: (sections.index(item[0].partition(".")[0]), item[0].partition(".")[2] not in NAMES),
+        )
+    )
 
 
 def _side_by_side(dicts: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:

@@ -55,11 +55,15 @@ def _curves(compared: Comparison, with_grids: bool) -> Figure:
     above, below = figure.subfigures(2, 1, height_ratios=(max(1e-3, 2.6 * rows), high)) if high else (figure, None)
     for place, term in enumerate(terms):
         axes = above.add_subplot(rows, _COLUMNS, place + 1)
-        for name, run in zip(compared.names, compared.runs, strict=True):
+        for number, (name, run) in enumerate(zip(compared.names, compared.runs, strict=True)):
             points = [(record["step"], record[term]) for record in run.history if term in record]
             if points:
                 steps, values = zip(*points, strict=True)
-                axes.plot(steps, values if term in scores else smoothed(values), linewidth=1.3, label=name)
+                # One colour for a run in every panel; the ten colours come again as dashes.
+                axes.plot(
+                    steps, values if term in scores else smoothed(values), f"C{number % 10}", label=name,
+                    linewidth=1.3, linestyle="--" if number >= 10 else "-",
+                )  # fmt: skip
         axes.set_title(term.replace("_", " "), fontsize=10)
         axes.set_xlabel("step", fontsize=8)
         axes.tick_params(labelsize=8)
