@@ -26,7 +26,7 @@ def load_generator(path: Path, device: torch.device) -> tuple[nn.Module, Checkpo
     """
     file = generator_file(path)
     checkpoint = load_checkpoint(file)
-    check_roles(checkpoint.networks, str(file))
+    check_roles(checkpoint.networks, checkpoint.recipe, str(file))
     weights = checkpoint.networks["generator"]
     generator = network_with("generator", checkpoint.recipe, checkpoint.image, weights, str(file))
     return generator.requires_grad_(False).to(device), checkpoint
