@@ -92,10 +92,11 @@ def show_reconstruction(found: Reconstruction, real: RealImages) -> None:
     from wgan_cli.console import data
 
     line = (
-        f"copies of {found.count:,} images ({real.held_out.name}{_seen(real.seen)}): error {found.error:.4f} of a pixel"
+        f"copies of {found.count:,} images ({real.held_out.name}{_seen(real.seen)}): error {found.error:.4f}, the root "
+        "mean square of pixels from 0 to 1"
     )
     if found.kept is not None:
-        line += f", {found.kept:.1%} are seen in the original's class (originals: {found.recognised:.1%})"
+        line += f"; {found.kept:.1%} are of the original's class (originals: {found.recognised:.1%})"
     data().print(line, soft_wrap=True)
 
 
