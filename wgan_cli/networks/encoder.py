@@ -83,7 +83,3 @@ class ClassCentres(nn.Module):
             rate = (1 / self.batches.clamp(min=1)).clamp(min=1 - self.decay) * present
             self.centres.lerp_(means, rate[:, None])
         return self.centres.clone() + means - means.detach()
-
-    def known(self) -> Tensor:
-        """Which classes have come so far, (num_classes,) bool."""
-        return self.batches > 0

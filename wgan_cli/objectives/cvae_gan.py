@@ -147,10 +147,10 @@ def mean_distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _class_means(classifier: nn.Module, real: Seen, samples: Seen, labels: Tensor) -> Tensor:
-    """1/2 sum_c ||centre_c of real images - centre_c of samples||^2, over classes that have come."""
-    of_real, of_fake = classifier.real_centres, classifier.fake_centres
-    distance = of_real.moved(real.by_classifier, labels) - of_fake.moved(samples.by_classifier, labels)
-    return 0.5 * (distance.square().sum(1) * (of_real.known() & of_fake.known())).sum()
+    """1/2 sum_c ||centre_c of real images - centre_c of samples||^2; of a class that never came, both are zero."""
+    of_real = classifier.real_centres.moved(real.by_classifier, labels)  # (num_classes, F)
+    of_samples = classifier.fake_centres.moved(samples.by_classifier, labels)  # (num_classes, F)
+    return 0.5 * (of_real - of_samples).square().sum()
 
 
 def _pairs(settings: CvaeGanSettings, real: Seen, copies: Seen) -> Loss:
