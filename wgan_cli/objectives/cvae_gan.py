@@ -16,7 +16,7 @@ from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase
 from wgan_cli.objectives.penalties import TERMS, penalty_of
 from wgan_cli.objectives.targets import fake_targets, real_targets
 from wgan_cli.recipe import Recipe
-from wgan_cli.recipe.objective_settings import CvaeGanSettings
+from wgan_cli.recipe.cvae_gan_settings import CvaeGanSettings
 
 
 def cvae_gan(recipe: Recipe) -> Objective:

@@ -14,7 +14,7 @@ Activation = Literal["relu", "leaky_relu", "elu", "silu", "gelu", "tanh"]
 Init = Literal["normal", "he", "glorot", "torch"]
 INITS = "first weights: `normal` N(0, 0.02), `he` (He et al. 2015), `glorot` (Glorot and Bengio 2010), `torch`"
 Condition = Literal["embedding", "projection", "classifier"]
-#: Networks of a family in which encoder and classifier have the critic's hidden layers.
+#: Networks of a family that has an encoder and a classifier beside the usual two.
 EVERY_ROLE = ("generator", "critic", "encoder", "classifier")
 
 

@@ -172,38 +172,7 @@ class R3ganSettings(TwoPlayerSettings):
     r2_weight: float = Field(1.0, ge=0.0, le=1e6, description="gamma of half the squared slope at fake images")
 
 
-class CvaeGanSettings(TargetSettings):
-    """Conditional variational autoencoder and GAN: an encoder finds the z of an image, the generator makes it again.
-
-    The critic is taught by cross-entropy; generator and encoder never see its answer, but compare features.
-    """
-
-    paper: ClassVar[str] = "Bao et al. 2017, CVAE-GAN: Fine-Grained Image Generation through Asymmetric Training"
-    roles: ClassVar[tuple[str, ...]] = ("generator", "critic", "encoder", "classifier")
-    conditions: ClassVar[tuple[Condition, ...]] = ("embedding", "projection")
-    needs_classes: ClassVar[bool] = True
-    pairs_images: ClassVar[bool] = True
-    keeps: ClassVar[tuple[dict[str, int], ...]] = (
-        {"critic": 3},  # real images, their copies and samples
-        {"classifier": 1},
-        {"generator": 2, "critic": 2, "classifier": 2},  # of copies and samples
-        {"encoder": 1, "generator": 1, "critic": 1, "classifier": 1},
-    )
-
-    name: Literal["cvae_gan"] = "cvae_gan"
-    kl_weight: float = Field(3.0, ge=0.0, le=1e6, description="of how far the encoder's z are from normal; lambda 1")
-    pixel_weight: float = Field(1.0, ge=0.0, le=1e6, description="of how far a copy's pixels are from the image's")
-    critic_pair_weight: float = Field(1.0, ge=0.0, le=1e6, description="of the same in the critic's features")
-    class_pair_weight: float = Field(1.0, ge=0.0, le=1e6, description="of the same in the classifier's features")
-    critic_mean_weight: float = Field(
-        1e-3, ge=0.0, le=1e6, description="of how far samples' mean is from real images', in the critic; lambda 3"
-    )
-    class_mean_weight: float = Field(
-        1e-3, ge=0.0, le=1e6, description="of the same for each class, in the classifier; lambda 4"
-    )
-
-
 ObjectiveSettings = Annotated[
-    WganGpSettings | WganSettings | GanSettings | LsganSettings | HingeSettings | R3ganSettings | CvaeGanSettings,
+    WganGpSettings | WganSettings | GanSettings | LsganSettings | HingeSettings | R3ganSettings,
     Field(discriminator="name"),
 ]

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, model_validator
 
 from wgan_cli.recipe.base import Settings, named_by
+from wgan_cli.recipe.cvae_gan_settings import CvaeGanSettings
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_settings import ObjectiveSettings, WganGpSettings
@@ -37,13 +38,16 @@ class ImageShape:
 SHORT_FORMS = {"data": "source", "model": "name", "objective": "name"}
 
 
+AnyObjectiveSettings = Annotated[ObjectiveSettings | CvaeGanSettings, Field(discriminator="name")]
+
+
 class Recipe(Settings):
     """Everything that decides what a run computes. A step is one generator update."""
 
     name: str = Field("recipe", pattern=r"^\w[\w .+-]{0,99}$", description="of the run folder; default the file's name")
     data: Annotated[DataSettings, named_by("source")] = DataSettings()
     model: Annotated[ModelSettings, named_by("name")]
-    objective: Annotated[ObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings()
+    objective: Annotated[AnyObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings()
     optim: OptimSettings = OptimSettings()
 
     batch_size: int = Field(64, ge=1, le=65536, description="real images in each critic step")
