@@ -23,8 +23,6 @@ from wgan_cli.runs.lock import trainer_of
 from wgan_cli.runs.metrics_log import NOT_TERMS, SCORES, read_metrics
 from wgan_cli.runs.run_dir import RunDir, open_run
 
-ROLES = ("generator", "critic")
-
 
 @dataclass(frozen=True)
 class LayerFacts:
@@ -118,7 +116,7 @@ class RunFacts:
 
 def inspect_recipe(recipe: Recipe, image: ImageShape) -> RecipeFacts:
     """Facts of a recipe on images of a shape; networks are built without memory for their weights."""
-    networks = _networks(recipe, image, ROLES)
+    networks = _networks(recipe, image, recipe.objective.roles)
     return RecipeFacts("recipe", recipe.as_dict(), image, networks, estimate_memory(recipe, networks))
 
 
@@ -128,7 +126,7 @@ def inspect_checkpoint(path: Path) -> CheckpointFacts:
     Raises: WganError where it is damaged, or its weights do not fit its recipe.
     """
     checkpoint: Checkpoint = load_checkpoint(path)
-    check_roles(checkpoint.networks, str(path))
+    check_roles(checkpoint.networks, checkpoint.recipe, str(path))
     for role, weights in checkpoint.networks.items():
         network_with(role, checkpoint.recipe, checkpoint.image, weights, str(path))
     return CheckpointFacts(
@@ -199,15 +197,15 @@ def _best(run: RunDir) -> BestFacts | None:
 def estimate_memory(recipe: Recipe, networks: tuple[NetworkFacts, ...]) -> dict[str, int]:
     """Bytes that training takes in float32, by purpose.
 
-    Weights have gradients, Adam's two moments and, for the generator, the average. A critic step keeps activations of
-    real and fake, of the points between them, and twice more for the penalty's two derivatives; a generator step keeps
-    those of both networks. What a kernel needs while it runs comes on top.
+    Weights have gradients, Adam's two moments and, for the generator, the average. Of activations a step keeps what the
+    objective says; what a kernel needs while it runs comes on top.
     """
     by_role = {network.role: network for network in networks}
-    generator, critic = by_role["generator"], by_role["critic"]
-    for_one_image = max((2 + 1 + 2) * critic.activations, generator.activations + critic.activations)
+    for_one_image = max(
+        sum(count * by_role[role].activations for role, count in kept.items()) for kept in recipe.objective.keeps
+    )
     return {
-        "weights and optimizers": 4 * (5 * generator.parameters + 4 * critic.parameters),
+        "weights and optimizers": 4 * (4 * sum(n.parameters for n in networks) + by_role["generator"].parameters),
         "activations": 4 * recipe.batch_size * for_one_image,
     }
 
@@ -221,19 +219,20 @@ def check_memory(recipe: Recipe, image: ImageShape, device: torch.device) -> Non
     free = free_memory(device)
     if free is None:
         return
-    networks = _networks(recipe, image, ROLES)
+    networks = _networks(recipe, image, recipe.objective.roles)
     memory = estimate_memory(recipe, networks)
     weights, activations = memory["weights and optimizers"], memory["activations"] // 2
     if weights + activations <= free:
         return
     largest = max(networks, key=lambda network: network.parameters)
+    role = largest.role if hasattr(recipe.model, largest.role) else "critic"  # whose settings others share
     layers = "widths" if recipe.model.name == "mlp" else "channels"
     fitting = int(recipe.batch_size * (free - weights) / activations) if activations else 0
     batch = f"--set batch_size={fitting}, or " if fitting > 0 else ""
     raise WganError(
         f"training takes about {(weights + activations) / 1e9:,.1f} GB of memory at `batch_size` {recipe.batch_size}, "
         f"and {free / 1e9:,.1f} GB are free on {device}",
-        f"try {batch}smaller `model.{largest.role}.{layers}`; `wgan inspect` of the recipe shows what takes how much",
+        f"try {batch}smaller `model.{role}.{layers}`; `wgan inspect` of the recipe shows what takes how much",
     )
 
 
@@ -241,13 +240,12 @@ def _networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tupl
     with torch.device("meta"):
         built = {role: build_network(role, recipe, image).eval() for role in roles}
         label = torch.zeros(1, dtype=torch.int64) if recipe.model.conditional else None
+        images = torch.empty(1, image.channels, image.size, image.size)
         inputs = {
             "generator": {"z": torch.empty(1, recipe.model.latent_dim), "labels": label},
-            "critic": {
-                "images": torch.empty(1, image.channels, image.size, image.size),
-                "labels": label,
-                "classify": recipe.model.shows_critic("classifier"),
-            },
+            "critic": {"images": images, "labels": label, "classify": recipe.model.shows_critic("classifier")},
+            "encoder": {"images": images, "labels": label},
+            "classifier": {"images": images},
         }
     return tuple(_network(role, network, inputs[role]) for role, network in built.items())
 

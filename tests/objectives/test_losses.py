@@ -81,6 +81,9 @@ FORMULAS = {
 }
 
 
+GAMES = [name for name in OBJECTIVES if name != "cvae_gan"]  # of one critic and one generator
+
+
 def recipe_of(name: str, **settings: float) -> Recipe:
     return recipe_from_dict({"model": "mlp", "objective": {"name": name, **settings}, "steps": 1}, "a test")
 
@@ -111,17 +114,17 @@ def test_both_losses_are_the_papers(case):
 
 
 def test_every_objective_is_checked():
-    assert {case.partition(",")[0] for case in FORMULAS} == set(OBJECTIVES)
+    assert {case.partition(",")[0] for case in FORMULAS} == set(GAMES)
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", GAMES)
 def test_every_term_has_a_meaning(name):
     settings = {"gp_weight": 1.0, "r1_weight": 1.0, "r2_weight": 1.0}
     critic, generator = losses(name, **settings)
     assert build_objective(recipe_of(name, **settings)).meanings.keys() == critic.terms.keys() | generator.terms.keys()
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", GAMES)
 @pytest.mark.parametrize("saturating", [False, True])
 def test_the_generator_wants_higher_scores(name, saturating):
     """Whatever the form, the loss falls as any sample's score rises; the saturating one hardly, where it is worst."""
@@ -135,7 +138,7 @@ def test_the_generator_wants_higher_scores(name, saturating):
 
 
 def test_only_paired_objectives_show_the_generators_phase_real_images():
-    phases = {name: build_objective(recipe_of(name)).phases for name in OBJECTIVES}
+    phases = {name: build_objective(recipe_of(name)).phases for name in GAMES}
     assert all(critic.uses_real for critic, _ in phases.values())
     assert [name for name, (_, generator) in phases.items() if generator.uses_real] == ["r3gan"]
 

@@ -52,8 +52,21 @@ def trained(recipe: Recipe, size: int = 8, channels: int = 1, steps: int = 2) ->
     return state
 
 
+def refused_condition(objective: str, condition: str) -> str | None:
+    """A word of the message where an objective cannot do with a critic that learns of classes in this way."""
+    if objective != "cvae_gan":
+        return None
+    return {"none": "learns classes", "classifier": "does not train its critic for that"}.get(condition)
+
+
 @pytest.mark.parametrize(("objective", "family", "condition", "size", "channels"), CASES)
 def test_every_objective_on_every_network(objective, family, condition, size, channels):
+    word = refused_condition(objective, condition)
+    if word is not None:
+        with pytest.raises(WganError, match=word) as caught:
+            recipe_of(family, condition, objective=objective)
+        assert "set `model.condition" in caught.value.hint
+        return
     state = trained(recipe_of(family, condition, objective=objective), size, channels)
     labels = torch.tensor([0, 2]) if condition != "none" else None
     assert state.average.network(torch.randn(2, 4), labels).shape == (2, channels, size, size)
@@ -82,9 +95,11 @@ TARGETS = {
 
 def refusal(trick: str, objective: str) -> str | None:
     """A word of the message where this trick makes no sense with this objective."""
-    if trick in TOGETHER and objective in PENALISED:
+    if trick in TOGETHER and objective in (*PENALISED, "cvae_gan"):
         return "mixes the images of a batch"
-    if trick in TARGETS and objective not in ("gan", "lsgan"):
+    if trick in ("dropout", "instance noise") and objective == "cvae_gan":
+        return "by chance"
+    if trick in TARGETS and objective not in ("gan", "lsgan", "cvae_gan"):
         return "target"
     return "changes nothing" if trick == "spectral norm" and objective == "wgan" else None
 
@@ -94,7 +109,10 @@ def refusal(trick: str, objective: str) -> str | None:
 def test_every_trick_works_or_says_why_not(trick, objective):
     settings = {**ALONE, **TOGETHER, **TARGETS}[trick]
     make = lambda: recipe_of(  # noqa: E731
-        "dcgan", critic=settings.get("critic"), objective={"name": objective, **settings.get("more", {})}
+        "dcgan",
+        "projection" if objective == "cvae_gan" else "none",
+        critic=settings.get("critic"),
+        objective={"name": objective, **settings.get("more", {})},
     )
     word = refusal(trick, objective)
     if word is None:
@@ -111,11 +129,13 @@ def test_any_objective_in_any_recipe_works_or_says_why_not(name, objective):
     path = ["data.path=photos"] if name.startswith("folder") else []
     given = load_recipe(name, path)
     batch_norm, bounded = given.model.critic.norm == "batch", given.model.critic.spectral_norm
+    of_classes = [f"model.conditional={given.model.conditional or objective == 'cvae_gan'}".lower()]
     try:
-        recipe = load_recipe(name, [*path, f"objective={objective}"])
+        recipe = load_recipe(name, [*path, *of_classes, f"objective={objective}"])
     except WganError as error:
-        assert (batch_norm and objective in PENALISED) or (bounded and objective == "wgan")
-        assert error.hint and "`model.critic." in error.message
+        pairs = objective == "cvae_gan" and (given.model.critic.dropout or given.model.condition == "classifier")
+        assert pairs or (batch_norm and objective in (*PENALISED, "cvae_gan")) or (bounded and objective == "wgan")
+        assert error.hint and "`model.c" in error.message
     else:
         assert recipe.objective.name == objective
         assert not (batch_norm and objective in PENALISED)

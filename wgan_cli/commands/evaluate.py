@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wgan_cli.commands.evaluate_report import as_dict, lessons_as_dict, show, show_inception, show_usefulness
+from wgan_cli.commands.evaluate_report import (
+    as_dict,
+    lessons_as_dict,
+    show,
+    show_inception,
+    show_reconstruction,
+    show_usefulness,
+)
 from wgan_cli.commands.options import DataRoot, Device, Json, Seed, example
 from wgan_cli.errors import WganError
 
@@ -64,15 +71,18 @@ def evaluate(
     from wgan_cli.data import default_data_root
     from wgan_cli.evaluation.evaluate import generated_images, images_of
     from wgan_cli.evaluation.inception import check_inception
-    from wgan_cli.evaluation.metrics import INCEPTION, OWN, USEFULNESS, chosen_metrics
+    from wgan_cli.evaluation.metrics import COPIED, INCEPTION, OWN, USEFULNESS, chosen_metrics
     from wgan_cli.evaluation.real import real_images
+    from wgan_cli.outputs.reconstruct import has_encoder
     from wgan_cli.outputs.sampling import load_generator
     from wgan_cli.runs.environment import resolve_device
 
     where, root = resolve_device(device), data_root or default_data_root()
     generator, checkpoint = load_generator(what, where)
-    chosen = chosen_metrics(metrics, checkpoint.recipe.model.conditional)
-    own, useful, inception = ([name for name in chosen if name in kind] for kind in (OWN, USEFULNESS, INCEPTION))
+    chosen = chosen_metrics(metrics, checkpoint.recipe.model.conditional, has_encoder(checkpoint))
+    own, copied, useful, inception = (
+        [name for name in chosen if name in kind] for kind in (OWN, COPIED, USEFULNESS, INCEPTION)
+    )
     _check_together(own, useful, inception, pairs, subset, feature_weights)
     if inception:
         check_inception(feature_weights)
@@ -92,6 +102,8 @@ def evaluate(
     result = {"checkpoint": str(what), "recipe": recipe.name, "step": checkpoint.step, "seed": seed}
     if own:
         result |= _measure_own(subject, own, pairs, strict=metrics is not None)
+    if copied:
+        result |= _measure_reconstruction(subject, what, batch)
     if useful:
         result |= _measure_usefulness(subject, useful, subset)
     if inception:
@@ -149,6 +161,20 @@ def _measure_own(subject: _Subject, chosen: list[str], pairs: Path | None, stric
         written = save_pairs(images, reference, pairs)
         say(f"the {written} images nearest to training images, each left of it: {pairs}")
     return as_dict(found, chosen)
+
+
+def _measure_reconstruction(subject: _Subject, what: Path, batch: int) -> dict[str, Any]:
+    from wgan_cli.console import say
+    from wgan_cli.evaluation.features import make_features
+    from wgan_cli.evaluation.reconstruction import measure_reconstruction
+    from wgan_cli.outputs.reconstruct import load_autoencoder
+
+    networks, _ = load_autoencoder(what, subject.device, batch)
+    features = make_features(subject.real, subject.recipe.data.source, subject.data_root, subject.device, say)
+    found = measure_reconstruction(networks, subject.real, features, subject.count)
+    if subject.shown:
+        show_reconstruction(found, subject.real)
+    return {"reconstruction": asdict(found) | {"seen_by_generator": subject.real.seen}}
 
 
 def _measure_usefulness(subject: _Subject, chosen: list[str], subset: int | None) -> dict[str, Any]:

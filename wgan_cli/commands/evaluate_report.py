@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from wgan_cli.evaluation.evaluate import Evaluation, Scores
     from wgan_cli.evaluation.inception import InceptionScores
     from wgan_cli.evaluation.real import RealImages
+    from wgan_cli.evaluation.reconstruction import Reconstruction
     from wgan_cli.evaluation.usefulness import Lesson
 
 MEANINGS = {
@@ -84,6 +85,19 @@ def show_inception(title: str, found: InceptionScores, seen: bool) -> None:
         ("features", f"{found.features}; images are resized {found.resized}"),
     )
     _compare(found.generated, found.real)
+
+
+def show_reconstruction(found: Reconstruction, real: RealImages) -> None:
+    """Print in a line how like real images their copies are."""
+    from wgan_cli.console import data
+
+    line = (
+        f"copies of {found.count:,} images ({real.held_out.name}{_seen(real.seen)}): error {found.error:.4f}, the root "
+        "mean square of pixels from 0 to 1"
+    )
+    if found.kept is not None:
+        line += f"; {found.kept:.1%} are of the original's class (originals: {found.recognised:.1%})"
+    data().print(line, soft_wrap=True)
 
 
 def show_usefulness(title: str, lessons: dict[str, tuple[Lesson, Lesson]], real: RealImages, subset: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wgan_cli.commands.options import Device, Seed, example
+from wgan_cli.commands.options import DataRoot, Device, Seed, example
 from wgan_cli.errors import WganError
 
 if TYPE_CHECKING:
@@ -37,10 +37,24 @@ def sample(
     class_: Annotated[
         str | None, typer.Option("--class", metavar="LIST", help="Of these classes, such as 7, 0-9 or cat,dog.")
     ] = None,
+    reconstruct: Annotated[
+        str | None,
+        typer.Option(
+            "--reconstruct", metavar="N|FOLDER", help="Copies of real images beside them; --class gives them another."
+        ),
+    ] = None,
     truncation: Annotated[float | None, typer.Option("--truncation", help="For generators with a style space.")] = None,
+    data_root: DataRoot = None,
     device: Device = "auto",
 ) -> None:
     """Draw images from a trained generator: image i of a seed is always the same."""
+    if reconstruct is not None:
+        from wgan_cli.commands.reconstruct import reconstruct_images
+
+        _refuse_beside_reconstruct(seeds, truncation)
+        return reconstruct_images(
+            ckpt, reconstruct, out, count, seed, interpolate, rows, batch, class_, data_root, device
+        )
     from wgan_cli.console import say
     from wgan_cli.outputs.classes import parse_classes
     from wgan_cli.outputs.export import Classes, save_images
@@ -81,6 +95,7 @@ def sample(
     classes = None if labels is None else Classes(labels, checkpoint.class_names, apart=rows_of_classes)
     written = save_images(generate(generator, z, batch, labels), len(z), out, columns, classes)
     say(f"{len(z):,} images of {checkpoint.image} from {checkpoint.source}: {written}")
+    return None
 
 
 sample.__doc__ += "\n\n" + example(
@@ -89,7 +104,14 @@ sample.__doc__ += "\n\n" + example(
     "wgan sample --ckpt G.pth -n 10000 --seed 7 --out fakes.npz",
     "wgan sample --ckpt G.pth -n 8 --interpolate 12 --out walk.png",
     "wgan sample --ckpt G.pth --class 0-9 -n 500 --out more_digits/",
+    "wgan sample --ckpt runs/mnist_cvae_gan --reconstruct 8 --class 0-9 --out other_classes.png",
 )
+
+
+def _refuse_beside_reconstruct(seeds: str | None, truncation: float | None) -> None:
+    for option, given in (("--seeds", seeds), ("--truncation", truncation)):
+        if given is not None:
+            raise WganError(f"{option} is for drawn images, and --reconstruct takes real ones", f"leave out {option}")
 
 
 def _refuse_unserved(model: ModelSettings, class_: str | None, truncation: float | None) -> None:

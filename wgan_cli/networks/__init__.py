@@ -1,4 +1,4 @@
-"""Networks by name: a family is a module with `Generator` and `Critic`, built from settings and the image's shape."""
+"""Networks by name: a family is a module with a class for each role, built from settings and the image's shape."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from wgan_cli.networks.layers import initialise, limit_slope
 from wgan_cli.recipe import ImageShape, Recipe
 
 FAMILIES = {"mlp": mlp, "dcgan": dcgan, "resnet": resnet}
-ROLES = {"generator": "Generator", "critic": "Critic"}
+ROLES = {"generator": "Generator", "critic": "Critic"}  # which every family has
+FURTHER_ROLES = {"encoder": "Encoder", "classifier": "Classifier"}  # of some: their settings' `roles` say which
 
 
 def build_network(role: str, recipe: Recipe, image: ImageShape) -> nn.Module:
     """Build one network of a recipe with first weights from torch's random state.
 
     Args:
-        role: "generator" or "critic".
+        role: one that the family has.
         image: height, width and channels of the data.
     Raises: WganError where the settings do not fit the image's size.
     """
     check_fits(recipe, image)
     family = FAMILIES[recipe.model.name]
-    network = initialise(getattr(family, ROLES[role])(recipe.model, image), recipe.model.init)
+    network = initialise(getattr(family, (ROLES | FURTHER_ROLES)[role])(recipe.model, image), recipe.model.init)
     return limit_slope(network) if role == "critic" and recipe.model.critic.spectral_norm else network
 
 

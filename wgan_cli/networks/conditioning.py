@@ -12,7 +12,7 @@ from wgan_cli.networks.layers import norm
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import FamilySettings, LabelledLatentSettings, Norm
 
-Judgement = Tensor | tuple[Tensor, Tensor]
+Judgement = Tensor | tuple[Tensor, ...]
 
 
 class LabelledLatent(nn.Module):
@@ -55,13 +55,16 @@ class ConditionalNorm2d(nn.Module):
 
 
 class LabelPlane(nn.Module):
-    """An image with one more channel, a picture learnt for its class; the image alone where `condition` is another."""
+    """An image with one more channel, a picture learnt for its class, where it is shown; else the image alone.
 
-    def __init__(self, settings: FamilySettings, image: ImageShape) -> None:
+    shown: by default where that is how the critic learns of classes.
+    """
+
+    def __init__(self, settings: FamilySettings, image: ImageShape, shown: bool | None = None) -> None:
         super().__init__()
         self.channels, self.size = image.channels, image.size
         self.embedding = None
-        if settings.shows_critic("embedding"):
+        if settings.shows_critic("embedding") if shown is None else shown:
             self.embedding = nn.Embedding(image.num_classes, image.size**2)
             self.channels += 1
 
@@ -74,12 +77,25 @@ class LabelPlane(nn.Module):
 
 
 class ConditionalCritic(nn.Module):
-    """A critic's last step, from features to scores, for every way in which it can know of classes and of its batch.
+    """A critic but for its body: labels at its start, scores at its end, in every way in which it can know of classes.
 
     projection: score = to_score(x) + row `label` of to_classes(x) (Miyato and Koyama 2018). classifier: the rows of
     to_classes(x) are logits of the classes, beside a score that knows nothing of them (Odena et al. 2017).
-    A family calls `end` in its constructor and `judge` at the end of its forward pass.
+    A family makes `enter` and what `features` runs, and calls `end` last.
     """
+
+    def forward(
+        self, images: Tensor, labels: Tensor | None = None, classify: bool = False, features: bool = False
+    ) -> Judgement:
+        """images (N, C, H, W) -> scores (N,).
+
+        With `classify` also logits of the classes (N, num_classes); with `features` also what it judges by, (N, F).
+        """
+        x = self.features(self.enter(images, labels))
+        judgement = self.judge(x, labels, classify)
+        if not features:
+            return judgement
+        return (*judgement, x.flatten(1)) if classify else (judgement, x.flatten(1))
 
     def end(self, settings: FamilySettings, image: ImageShape, layer: Callable[[int], nn.Module]) -> None:
         """Make the last layers; `layer` makes one from the features to so many outputs."""

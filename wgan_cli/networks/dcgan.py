@@ -1,4 +1,4 @@
-"""Strided convolutional generator and critic (Radford et al. 2016)."""
+"""Strided convolutional networks (Radford et al. 2016)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.conditioning import ConditionalCritic, Judgement, LabelledLatent, LabelPlane
+from wgan_cli.networks.conditioning import ConditionalCritic, LabelledLatent, LabelPlane
 from wgan_cli.networks.convolution import Doubling, FromVector, Halving, ToVector
+from wgan_cli.networks.encoder import ImageClassifier, ImageEncoder
 from wgan_cli.networks.layers import after, hidden, hidden_layers
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import DcganSettings
@@ -39,31 +40,48 @@ class Generator(nn.Module):
         return self.to_image(x).tanh()  # (N, C, H, W)
 
 
-class Critic(ConditionalCritic):
-    """An image through halving convolutions and fully connected layers to one score: no sigmoid."""
+class Body(nn.Module):
+    """An image through halving convolutions and fully connected layers to features, in critic, encoder, classifier."""
 
-    def __init__(self, settings: DcganSettings, image: ImageShape) -> None:
-        super().__init__()
+    def begin(self, settings: DcganSettings, image: ImageShape, channels: int) -> None:
+        """Make the layers, for images of so many channels."""
         own = settings.critic
-        self.enter = LabelPlane(settings, image)
-        widths = (self.enter.channels, *own.channels)
+        widths = (channels, *own.channels)
         self.down = nn.Sequential(
             *(m for a, b in pairwise(widths) for m in hidden(own, Halving(a, b, own.kernel), b, spatial=True))
         )
         side = image.size // 2 ** len(own.channels)
-        features = (own.channels[-1], side, side)
+        self.reached = (own.channels[-1], side, side)
         self.dense = nn.Sequential()
         if own.dense:
-            first, last = own.dense[0], own.dense[-1]
-            self.dense.extend(hidden(own, ToVector(features, first), first, spatial=False))
+            first = own.dense[0]
+            self.dense.extend(hidden(own, ToVector(self.reached, first), first, spatial=False))
             self.dense.extend(hidden_layers(own, own.dense))
-            self.end(settings, image, lambda outputs: nn.Linear(last, outputs))
-        else:
-            self.end(settings, image, lambda outputs: ToVector(features, outputs))
+        self.width = own.dense[-1] if own.dense else None
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None, classify: bool = False) -> Judgement:
-        """images (N, C, H, W) -> scores (N,); with `classify` also logits of the classes (N, num_classes)."""
-        x = self.down(self.enter(images, labels))  # (N, channels[-1], H/2^k, W/2^k) for k stages
-        x = self.dense(x)  # (N, dense[-1]), or as it was
-        return self.judge(x, labels, classify)
+    def features(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> (N, dense[-1]), or without those (N, channels[-1], H/2^k, W/2^k) for k stages."""
+        return self.dense(self.down(x))
+
+    def last(self, outputs: int) -> nn.Module:
+        """A layer from the features to so many outputs."""
+        return nn.Linear(self.width, outputs) if self.width else ToVector(self.reached, outputs)
+
+
+class Critic(Body, ConditionalCritic):
+    """An image through halving convolutions and fully connected layers to one score: no sigmoid."""
+
+    def __init__(self, settings: DcganSettings, image: ImageShape) -> None:
+        super().__init__()
+        self.enter = LabelPlane(settings, image)
+        self.begin(settings, image, self.enter.channels)
+        self.end(settings, image, self.last)
+
+
+class Encoder(Body, ImageEncoder):
+    """An image through halving convolutions and fully connected layers to the z that may have made it."""
+
+
+class Classifier(Body, ImageClassifier):
+    """An image through halving convolutions and fully connected layers to its class."""

@@ -1,10 +1,11 @@
-"""Fully connected generator and critic on the flattened image (Goodfellow et al. 2014)."""
+"""Fully connected networks on the flattened image (Goodfellow et al. 2014)."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from wgan_cli.networks.conditioning import ConditionalCritic, Judgement, LabelledLatent, LabelPlane
+from wgan_cli.networks.conditioning import ConditionalCritic, LabelledLatent, LabelPlane
+from wgan_cli.networks.encoder import ImageClassifier, ImageEncoder
 from wgan_cli.networks.layers import hidden_layers
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import MlpSettings
@@ -28,17 +29,37 @@ class Generator(nn.Module):
         return x.unflatten(1, (self.image.channels, self.image.size, self.image.size))  # (N, C, H, W)
 
 
-class Critic(ConditionalCritic):
+class Body(nn.Module):
+    """An image through hidden layers to features: what critic, encoder and classifier have in common."""
+
+    def begin(self, settings: MlpSettings, image: ImageShape, channels: int) -> None:
+        """Make the layers, for images of so many channels."""
+        widths = settings.critic.widths
+        self.body = hidden_layers(settings.critic, (channels * image.size**2, *widths))
+        self.width = widths[-1]
+
+    def features(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> (N, widths[-1])."""
+        return self.body(x.flatten(1))
+
+    def last(self, outputs: int) -> nn.Module:
+        """A layer from the features to so many outputs."""
+        return nn.Linear(self.width, outputs)
+
+
+class Critic(Body, ConditionalCritic):
     """An image through hidden layers to one score: no sigmoid."""
 
     def __init__(self, settings: MlpSettings, image: ImageShape) -> None:
         super().__init__()
-        own = settings.critic
         self.enter = LabelPlane(settings, image)
-        self.body = hidden_layers(own, (self.enter.channels * image.size**2, *own.widths))
-        self.end(settings, image, lambda outputs: nn.Linear(own.widths[-1], outputs))
+        self.begin(settings, image, self.enter.channels)
+        self.end(settings, image, self.last)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None, classify: bool = False) -> Judgement:
-        """images (N, C, H, W) -> scores (N,); with `classify` also logits of the classes (N, num_classes)."""
-        x = self.body(self.enter(images, labels).flatten(1))  # (N, widths[-1])
-        return self.judge(x, labels, classify)
+
+class Encoder(Body, ImageEncoder):
+    """An image through hidden layers to the z that may have made it."""
+
+
+class Classifier(Body, ImageClassifier):
+    """An image through hidden layers to its class."""

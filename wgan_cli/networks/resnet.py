@@ -1,4 +1,4 @@
-"""Residual generator and critic (Gulrajani et al. 2017, appendix F).
+"""Residual networks (Gulrajani et al. 2017, appendix F).
 
 The paper refers to its authors' code for details, and this follows the code where the two differ. A generator's block
 enlarges before its first convolution, not its second. The critic's first block neither normalises nor activates the
@@ -12,8 +12,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.conditioning import ConditionalCritic, ConditionalNorm2d, Judgement, LabelPlane
+from wgan_cli.networks.conditioning import ConditionalCritic, ConditionalNorm2d, LabelPlane
 from wgan_cli.networks.convolution import Enlarged, FromVector, Pooled
+from wgan_cli.networks.encoder import ImageClassifier, ImageEncoder
 from wgan_cli.networks.layers import activation, active, norm
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import LayerSettings, ResnetSettings
@@ -67,14 +68,13 @@ class Generator(nn.Module):
         return self.to_image(self.finish(x)).tanh()  # (N, C, H, W)
 
 
-class Critic(ConditionalCritic):
-    """An image through residual blocks, the first of which halve it, and the mean of all places to one score."""
+class Body(nn.Module):
+    """An image through residual blocks, the first of which halve it, to the mean of all places: features."""
 
-    def __init__(self, settings: ResnetSettings, image: ImageShape) -> None:
-        super().__init__()
+    def begin(self, settings: ResnetSettings, image: ImageShape, channels: int) -> None:
+        """Make the layers, for images of so many channels."""
         own = settings.critic
-        self.enter = LabelPlane(settings, image)
-        self.first = _halving_of_image(own, self.enter.channels, own.channels[0])
+        self.first = _halving_of_image(own, channels, own.channels[0])
         self.blocks = nn.Sequential(
             *(
                 (_halving if number < own.halvings else _keeping)(own, a, b)
@@ -82,14 +82,35 @@ class Critic(ConditionalCritic):
             )
         )
         self.finish = activation(own.activation, own.slope)
-        self.end(settings, image, lambda outputs: nn.Linear(own.channels[-1], outputs))
+        self.width = own.channels[-1]
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None, classify: bool = False) -> Judgement:
-        """images (N, C, H, W) -> scores (N,); with `classify` also logits of the classes (N, num_classes)."""
-        x = self.blocks(self.first(self.enter(images, labels)))  # (N, channels[-1], H/2^k, W/2^k) for k halvings
-        x = self.finish(x).mean((2, 3))  # (N, channels[-1])
-        return self.judge(x, labels, classify)
+    def features(self, x: Tensor) -> Tensor:
+        """(N, channels, H, W) -> (N, channels[-1])."""
+        x = self.blocks(self.first(x))  # (N, channels[-1], H/2^k, W/2^k) for k halvings
+        return self.finish(x).mean((2, 3))  # (N, channels[-1])
+
+    def last(self, outputs: int) -> nn.Module:
+        """A layer from the features to so many outputs."""
+        return nn.Linear(self.width, outputs)
+
+
+class Critic(Body, ConditionalCritic):
+    """An image through residual blocks, the first of which halve it, and the mean of all places to one score."""
+
+    def __init__(self, settings: ResnetSettings, image: ImageShape) -> None:
+        super().__init__()
+        self.enter = LabelPlane(settings, image)
+        self.begin(settings, image, self.enter.channels)
+        self.end(settings, image, self.last)
+
+
+class Encoder(Body, ImageEncoder):
+    """An image through residual blocks to the z that may have made it."""
+
+
+class Classifier(Body, ImageClassifier):
+    """An image through residual blocks to its class."""
 
 
 def _doubling(own: LayerSettings, fan_in: int, fan_out: int, num_classes: int) -> ResidualBlock:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks import ROLES, build_network
+from wgan_cli.networks import build_network
 from wgan_cli.recipe import ImageShape, Recipe
 
 
@@ -30,9 +30,9 @@ def network_with(role: str, recipe: Recipe, image: ImageShape, weights: Mapping[
     return network.eval()
 
 
-def check_roles(roles: Mapping[str, object], origin: str) -> None:
-    """Refuse a file that names networks which no recipe has, or lacks the generator. Raises: WganError."""
-    unknown = [role for role in roles if role not in ROLES]
+def check_roles(roles: Mapping[str, object], recipe: Recipe, origin: str) -> None:
+    """Refuse a file that names networks which its recipe does not train, or lacks the generator. Raises: WganError."""
+    unknown = [role for role in roles if role not in recipe.objective.roles]
     if unknown or "generator" not in roles:
         what = f"it names a network {unknown[0]!r:.60}" if unknown else "it holds no generator"
         raise WganError(f"{origin} is damaged: {what}", "use another checkpoint of the run")

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase
 from wgan_cli.objectives.cross_entropy import gan
+from wgan_cli.objectives.cvae_gan import cvae_gan
 from wgan_cli.objectives.hinge import hinge
 from wgan_cli.objectives.least_squares import lsgan
 from wgan_cli.objectives.relativistic import r3gan
 from wgan_cli.objectives.wgan import wgan, wgan_gp
 from wgan_cli.recipe import Recipe
 
-OBJECTIVES = {"wgan_gp": wgan_gp, "wgan": wgan, "gan": gan, "lsgan": lsgan, "hinge": hinge, "r3gan": r3gan}
+OBJECTIVES = {
+    "wgan_gp": wgan_gp,
+    "wgan": wgan,
+    "gan": gan,
+    "lsgan": lsgan,
+    "hinge": hinge,
+    "r3gan": r3gan,
+    "cvae_gan": cvae_gan,
+}
 
 __all__ = ["OBJECTIVES", "Batch", "Loss", "Networks", "Objective", "Phase", "build_objective"]
 

@@ -57,11 +57,13 @@ class Objective:
     meanings: by a term's name, a phrase on what it is and where a healthy run takes it.
     memory: what losses remember from one run to the next, such as a pool of images, in buffers that are changed in
         place; it moves to the device with the networks, and into checkpoints. Such losses cannot be compiled.
+    sampled_with: networks beside the generator that a file to sample from holds as well.
     """
 
     phases: tuple[Phase, ...]
     meanings: dict[str, str] = field(default_factory=dict)
     memory: nn.Module | None = None
+    sampled_with: tuple[str, ...] = ()
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.recipe.objective_settings import TwoPlayerSettings
+from wgan_cli.recipe.objective_settings import CriticGameSettings
 
 
-def make_noise(settings: TwoPlayerSettings, device: torch.device) -> InstanceNoise | None:
+def make_noise(settings: CriticGameSettings, device: torch.device) -> InstanceNoise | None:
     """The noise that an objective's settings ask for, or None."""
     if not settings.instance_noise:
         return None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.objectives.base import Loss
-from wgan_cli.recipe.objective_settings import TwoPlayerSettings
+from wgan_cli.recipe.objective_settings import CriticGameSettings
 
 Penalty = Callable[[nn.Module, Tensor, Tensor, Tensor | None], Loss]
 
@@ -21,7 +21,7 @@ TERMS = {
 }
 
 
-def penalty_of(settings: TwoPlayerSettings) -> Penalty | None:
+def penalty_of(settings: CriticGameSettings) -> Penalty | None:
     """What an objective's settings add to the critic's loss, from (critic, real, fake, labels); None if nothing.
 
     gp_weight * gradient_penalty + r1_weight/2 * r1 + r2_weight/2 * r2, as many times as hard as it comes seldom.

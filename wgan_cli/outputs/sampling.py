@@ -26,7 +26,7 @@ def load_generator(path: Path, device: torch.device) -> tuple[nn.Module, Checkpo
     """
     file = generator_file(path)
     checkpoint = load_checkpoint(file)
-    check_roles(checkpoint.networks, str(file))
+    check_roles(checkpoint.networks, checkpoint.recipe, str(file))
     weights = checkpoint.networks["generator"]
     generator = network_with("generator", checkpoint.recipe, checkpoint.image, weights, str(file))
     return generator.requires_grad_(False).to(device), checkpoint
@@ -47,12 +47,12 @@ def generate(
     for start in range(0, len(z), batch_size):
         count = len(z[start : start + batch_size])
         # Every batch has the full size: a kernel chosen for a smaller one could round an image differently.
-        inputs = (_filled(given[start : start + count], batch_size) for given in (z, labels) if given is not None)
+        inputs = (filled(given[start : start + count], batch_size) for given in (z, labels) if given is not None)
         images = generator(*(full.to(device) for full in inputs))[:count]  # (n, C, H, W)
         yield to_uint8(images).cpu()
 
 
-def _filled(part: np.ndarray, size: int) -> Tensor:
+def filled(part: np.ndarray, size: int) -> Tensor:
     """Rows with zeros below them: (n, ...) -> (size, ...)."""
     part = torch.from_numpy(part)
     return torch.cat([part, part.new_zeros(size - len(part), *part.shape[1:])])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,8 @@ Activation = Literal["relu", "leaky_relu", "elu", "silu", "gelu", "tanh"]
 Init = Literal["normal", "he", "glorot", "torch"]
 INITS = "first weights: `normal` N(0, 0.02), `he` (He et al. 2015), `glorot` (Glorot and Bengio 2010), `torch`"
 Condition = Literal["embedding", "projection", "classifier"]
+#: Networks of a family that has an encoder and a classifier beside the usual two.
+EVERY_ROLE = ("generator", "critic", "encoder", "classifier")
 
 
 class LayerSettings(Settings):
@@ -48,7 +50,12 @@ class CriticLayerSettings(LayerSettings):
 
 
 class FamilySettings(Settings):
-    """What every family of networks has: z, first weights, and whether and how they know of classes."""
+    """What every family of networks has: z, first weights, and whether and how they know of classes.
+
+    roles: the networks that there are of it.
+    """
+
+    roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
 
     latent_dim: int = Field(100, ge=1, le=4096, description="length of z")
     init: Init = Field("normal", description=INITS)
@@ -80,6 +87,8 @@ class MlpCriticSettings(CriticLayerSettings):
 class MlpSettings(LabelledLatentSettings):
     """Fully connected networks on the flattened image (Goodfellow et al. 2014)."""
 
+    roles: ClassVar[tuple[str, ...]] = EVERY_ROLE
+
     name: Literal["mlp"] = "mlp"
     init: Init = Field("torch", description=INITS)
     generator: MlpGeneratorSettings = MlpGeneratorSettings()
@@ -108,6 +117,8 @@ class DcganCriticSettings(CriticLayerSettings):
 
 class DcganSettings(LabelledLatentSettings):
     """Strided convolutions (Radford et al. 2016)."""
+
+    roles: ClassVar[tuple[str, ...]] = EVERY_ROLE
 
     name: Literal["dcgan"] = "dcgan"
     generator: DcganGeneratorSettings = DcganGeneratorSettings()
@@ -153,6 +164,8 @@ class ResnetCriticSettings(CriticLayerSettings):
 
 class ResnetSettings(FamilySettings):
     """Residual networks (Gulrajani et al. 2017, appendix F)."""
+
+    roles: ClassVar[tuple[str, ...]] = EVERY_ROLE
 
     name: Literal["resnet"] = "resnet"
     latent_dim: int = Field(128, ge=1, le=4096, description="length of z")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from wgan_cli.recipe.base import Settings
+from wgan_cli.recipe.model_settings import Condition
 
+_NO_NAMING = "is for a critic that names classes, and {} has a classifier of its own for that"
 _NO_TARGETS = "is for a critic that is taught target values, and the critic of {} only ranks images"
 #: Settings that some objectives have: why the others cannot, and which have them.
 _OF_SOME = {
@@ -16,13 +18,27 @@ _OF_SOME = {
     "label_flip": (_NO_TARGETS, "gan or lsgan"),
     "saturating": ("chooses between two forms of the cross-entropy, and {} has none", "gan"),
     "clip_value": ("bounds the weights of a critic that has no other bound, and {} needs none", "wgan"),
+    "class_weight": (_NO_NAMING, "gan or wgan_gp"),
+    "generator_class_weight": (_NO_NAMING, "gan or wgan_gp"),
 }
 
 
-class TwoPlayerSettings(Settings):
-    """What every objective of one critic and one generator has."""
+class CriticGameSettings(Settings):
+    """What every objective has in which a critic tells real from fake.
+
+    roles: the networks that it trains. conditions: ways in which its critic can learn of classes. needs_classes:
+    whether it is for conditional models alone. pairs_images: whether it compares what networks see in an image and in
+    its copy, which must then be of that image alone, and unchanged. keeps: of each kind of step, how many images'
+    activations are kept at once in which network.
+    """
 
     paper: ClassVar[str]
+    roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
+    conditions: ClassVar[tuple[Condition, ...]] = get_args(Condition)
+    needs_classes: ClassVar[bool] = False
+    pairs_images: ClassVar[bool] = False
+    # A critic's step: real and fake, the points between them, and twice more for the penalty's two derivatives.
+    keeps: ClassVar[tuple[dict[str, int], ...]] = ({"critic": 2 + 1 + 2}, {"generator": 1, "critic": 1})
 
     n_critic: int = Field(1, ge=1, le=100, description="critic steps before each generator step")
     gp_weight: float = Field(0.0, ge=0.0, le=1e6, description="of the penalty on slopes that are not 1; lambda")
@@ -37,12 +53,6 @@ class TwoPlayerSettings(Settings):
         0.0, ge=0.0, le=1e6, description="gamma of half the squared slope at real images (Mescheder et al. 2018)"
     )
     r2_weight: float = Field(0.0, ge=0.0, le=1e6, description="gamma of half the squared slope at fake images")
-    class_weight: float = Field(
-        1.0, ge=0.0, le=1e6, description="of the critic's naming of classes, with `model.condition: classifier`"
-    )
-    generator_class_weight: float = Field(
-        0.1, ge=0.0, le=1e6, description="of how it names the generator's images, with `model.condition: classifier`"
-    )
     instance_noise: float = Field(
         0.0, ge=0.0, le=10.0, description="standard deviation, at first, of noise on all that the critic sees"
     )
@@ -66,7 +76,18 @@ class TwoPlayerSettings(Settings):
         return tuple(name for name in ("gp_weight", "r1_weight", "r2_weight") if getattr(self, name))
 
 
-class TargetSettings(TwoPlayerSettings):
+class TwoPlayerSettings(CriticGameSettings):
+    """What every objective of one critic and one generator has."""
+
+    class_weight: float = Field(
+        1.0, ge=0.0, le=1e6, description="of the critic's naming of classes, with `model.condition: classifier`"
+    )
+    generator_class_weight: float = Field(
+        0.1, ge=0.0, le=1e6, description="of how it names the generator's images, with `model.condition: classifier`"
+    )
+
+
+class TargetSettings(CriticGameSettings):
     """What an objective has whose critic is taught 1 for real images and 0 for fake ones."""
 
     label_smoothing: float = Field(
@@ -78,7 +99,7 @@ class TargetSettings(TwoPlayerSettings):
     )
 
 
-class GanSettings(TargetSettings):
+class GanSettings(TargetSettings, TwoPlayerSettings):
     """Generative adversarial network with cross-entropy: the critic's scores are logits of being real."""
 
     name: Literal["gan"] = "gan"
@@ -96,7 +117,7 @@ class GanSettings(TargetSettings):
         return "Goodfellow et al. 2014, Generative Adversarial Nets"
 
 
-class LsganSettings(TargetSettings):
+class LsganSettings(TargetSettings, TwoPlayerSettings):
     """Least squares GAN: the critic's scores aim at 1 for real images and at 0 for fake ones."""
 
     paper: ClassVar[str] = "Mao et al. 2017, Least Squares Generative Adversarial Networks"

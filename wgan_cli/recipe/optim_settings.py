@@ -45,8 +45,21 @@ DescentSettings = Annotated[AdamSettings | RmspropSettings, Field(discriminator=
 
 
 class OptimSettings(Settings):
-    """How each network follows its gradient."""
+    """How each network follows its gradient; of those that only some objectives have, by default as a like one."""
 
     generator: DescentSettings = AdamSettings()
     critic: DescentSettings = AdamSettings()
+    encoder: DescentSettings | None = Field(None, description="where there is one; default as the generator")
+    classifier: DescentSettings | None = Field(None, description="where there is one; default as the critic")
     decay: Literal["none", "linear", "cosine"] = Field("none", description="of every lr, to zero at the last step")
+
+    def of(self, role: str) -> AdamSettings | RmspropSettings:
+        """What a network's optimizer is made by."""
+        return getattr(self, role) or getattr(self, _LIKE[role])
+
+    def idle(self, roles: tuple[str, ...]) -> str | None:
+        """A network that has settings here and is none of `roles`; None where all serve."""
+        return next((role for role in _LIKE if role not in roles and getattr(self, role) is not None), None)
+
+
+_LIKE = {"encoder": "generator", "classifier": "critic"}

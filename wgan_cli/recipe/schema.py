@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from wgan_cli.recipe.base import Settings, named_by
+from wgan_cli.recipe.cvae_gan_settings import CvaeGanSettings
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_settings import ObjectiveSettings, WganGpSettings
@@ -37,13 +38,16 @@ class ImageShape:
 SHORT_FORMS = {"data": "source", "model": "name", "objective": "name"}
 
 
+AnyObjectiveSettings = Annotated[ObjectiveSettings | CvaeGanSettings, Field(discriminator="name")]
+
+
 class Recipe(Settings):
     """Everything that decides what a run computes. A step is one generator update."""
 
     name: str = Field("recipe", pattern=r"^\w[\w .+-]{0,99}$", description="of the run folder; default the file's name")
     data: Annotated[DataSettings, named_by("source")] = DataSettings()
     model: Annotated[ModelSettings, named_by("name")]
-    objective: Annotated[ObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings()
+    objective: Annotated[AnyObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings()
     optim: OptimSettings = OptimSettings()
 
     batch_size: int = Field(64, ge=1, le=65536, description="real images in each critic step")
@@ -86,20 +90,51 @@ class Recipe(Settings):
                 "`patience` waits for a better score, and nothing is evaluated without `eval_every`|"
                 "set `eval_every` to some steps, or leave out `patience`"
             )
+        self._check_roles()
+        self._check_classes()
         self._check_batches()
+        self._check_pairs()
         self._check_clipping()
         return self
+
+    def _check_roles(self) -> None:
+        """Refuse networks that one section asks for, and another does not have."""
+        name, roles = self.objective.name, self.objective.roles
+        lacking = next((role for role in roles if role not in self.model.roles), None)
+        if lacking:
+            raise ValueError(
+                f"`objective.name` is {name}, which trains {_an(lacking)}, and `model.name` {self.model.name} has none|"
+                f"set `model.name` to {' or '.join(_families_with(lacking))}, or take another objective"
+            )
+        idle = self.optim.idle(roles)
+        if idle:
+            raise ValueError(
+                f"`optim.{idle}` is set, and {name} trains no {idle}|"
+                f"leave out `optim.{idle}`; {name} trains {' and '.join(roles)}"
+            )
+
+    def _check_classes(self) -> None:
+        """Refuse an objective whose networks must know of classes in another way than they do."""
+        objective, model = self.objective, self.model
+        if objective.needs_classes and not model.conditional:
+            raise ValueError(
+                f"`objective.name` is {objective.name}, which learns classes, and `model.conditional` is false|"
+                "set `model.conditional` to true; images need classes for it"
+            )
+        if model.conditional and model.condition not in objective.conditions:
+            raise ValueError(
+                f"`model.condition` is {model.condition}, and {objective.name} does not train its critic for that|"
+                f"set `model.condition` to {' or '.join(objective.conditions)}"
+            )
 
     def _check_batches(self) -> None:
         """Refuse what looks at the other images of a batch where there are none, or where each must count alone."""
         setting, penalties = self.model.critic.mixes_images, self.objective.penalties
         if setting and penalties:
-            norm = setting == "norm"
             raise ValueError(
                 f"`model.critic.{setting}` {self._said(setting)}, which mixes the images of a batch, and "
                 f"{self.objective.name} penalises the gradient of each image's own score|"
-                + ("set `model.critic.norm` to layer, instance or none" if norm else f"leave out `{setting}`")
-                + f", or set {' and '.join(f'`objective.{weight}`' for weight in penalties)} to 0"
+                f"{_unmixed(setting)}, or set {' and '.join(f'`objective.{weight}`' for weight in penalties)} to 0"
             )
         if self.batch_size > 1:
             return
@@ -119,6 +154,28 @@ class Recipe(Settings):
         value = getattr(self.model.critic, setting)
         return f"is {str(value).lower()}"
 
+    def _check_pairs(self) -> None:
+        """Refuse what mixes an image's features with others, or with chance, where they are compared with a copy's."""
+        if not self.objective.pairs_images:
+            return
+        setting = self.model.critic.mixes_images
+        if setting:
+            raise ValueError(
+                f"`model.critic.{setting}` {self._said(setting)}, which mixes the images of a batch, and "
+                f"{self.objective.name} compares each image's own features with those of its copy|{_unmixed(setting)}"
+            )
+        by_chance = {
+            "data.diff_augment": self.data.diff_augment,
+            "objective.instance_noise": self.objective.instance_noise,
+            "model.critic.dropout": self.model.critic.dropout,
+        }
+        setting = next((name for name, value in by_chance.items() if value), None)
+        if setting:
+            raise ValueError(
+                f"`{setting}` changes by chance what the critic sees of an image, and {self.objective.name} compares "
+                f"that with what it sees of the image's copy|leave out `{setting}`"
+            )
+
     def _check_clipping(self) -> None:
         if getattr(self.objective, "clip_value", None) and self.model.critic.spectral_norm:
             raise ValueError(
@@ -134,6 +191,20 @@ class Recipe(Settings):
     def replaced(self, **changes: Any) -> Recipe:
         """A copy with other values of top-level settings, checked again."""
         return Recipe.model_validate({**self.as_dict(), **changes})
+
+
+def _unmixed(setting: str) -> str:
+    """What to do where a critic's setting mixes the images of a batch."""
+    return "set `model.critic.norm` to layer, instance or none" if setting == "norm" else f"leave out `{setting}`"
+
+
+def _families_with(role: str) -> list[str]:
+    families = get_args(get_args(ModelSettings)[0])
+    return [family.model_fields["name"].default for family in families if role in family.roles]
+
+
+def _an(role: str) -> str:
+    return f"{'an' if role[0] in 'aeiou' else 'a'} {role}"
 
 
 #: Settings that change how long a run lasts and how it is watched, but not what a step computes.

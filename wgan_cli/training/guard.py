@@ -51,7 +51,7 @@ def _tensors(
 
 def gave_up(recipe: Recipe, roles: tuple[str, ...], step: int, illness: str) -> WganError:
     """The end of a run that diverged too often, with what to change, in the order in which it helps."""
-    rates = {role: getattr(recipe.optim, role).lr for role in roles if hasattr(recipe.optim, role)}
+    rates = {role: recipe.optim.of(role).lr for role in roles}
     lower = " ".join(f"--set optim.{role}.lr={lr / 4:.2g}" for role, lr in rates.items())
     hints = [f"train again with a lower lr ({lower})"]
     if getattr(recipe.objective, "gp_weight", 0.0) > 1.0:

@@ -57,11 +57,11 @@ class Judge:
     def keep_best(self) -> None:
         """Write G_best.pth where it holds another one than the best; an evaluation tries again after a full disk."""
         state, best = self.state, self.state.best
-        if best is None or (self._kept is not None and self._kept.weights is best.weights):
+        if best is None or (self._kept is not None and self._kept.networks is best.networks):
             return
         with self.spare.dispensable("the best generator's file"):
             Checkpoint(
-                state.recipe, state.image, state.class_names, best.step, {"generator": best.weights},
+                state.recipe, state.image, state.class_names, best.step, best.networks,
                 versions=versions(), score=best.score,
             ).save(self.run.best_file)  # fmt: skip
             self._kept = best
@@ -110,7 +110,7 @@ class Judge:
                     set_aside(self.run, self.run.best_file)
             best = None
         if best is None or score.beats(best.score):
-            state.best = Best(state.step, score, copied_to_host(state.average.network.state_dict()))
+            state.best = Best(state.step, score, copied_to_host(state.sampled_with()))
             return True
         state.best = replace(best, since=best.since + 1)
         return False

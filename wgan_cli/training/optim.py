@@ -28,7 +28,7 @@ def make_optimizers(recipe: Recipe, networks: Mapping[str, nn.Module]) -> Optimi
     """The recipe's optimizer for every role, in as few kernels as the device has for it."""
     optimizers = {}
     for role, network in networks.items():
-        settings = getattr(recipe.optim, role)
+        settings = recipe.optim.of(role)
         parameters = list(network.parameters())
         device = parameters[0].device
         captured = device.type == "cuda"  # in a CUDA graph, where the lr can change only in memory
@@ -59,7 +59,7 @@ def make_clips(recipe: Recipe, networks: Mapping[str, nn.Module]) -> dict[str, C
     """By role, what bounds the gradients that lie in its network, for those whose settings ask for it."""
     clips = {}
     for role, network in networks.items():
-        settings = getattr(recipe.optim, role)
+        settings = recipe.optim.of(role)
         if settings.clip_norm or settings.clip_grad_value:
             clips[role] = partial(_clip, list(network.parameters()), settings.clip_norm, settings.clip_grad_value)
     return clips
@@ -77,7 +77,7 @@ def set_learning_rates(recipe: Recipe, optimizers: Optimizers, step: int) -> Non
     """Set every lr for a step: the recipe's, times the decay's factor, which reaches 0 at `steps`. No state to save."""
     factor = _DECAYS[recipe.optim.decay](min(1.0, step / recipe.steps))
     for role, optimizer in optimizers.items():
-        lr = getattr(recipe.optim, role).lr * factor
+        lr = recipe.optim.of(role).lr * factor
         for group in optimizer.param_groups:
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].fill_(lr)

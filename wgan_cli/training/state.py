@@ -73,11 +73,15 @@ class TrainingState:
         return self.step * self.images_per_step / 1000
 
     def generator_checkpoint(self) -> Checkpoint:
-        """The generator to sample from, alone. It holds nothing that differs between two equal runs."""
+        """The networks to sample with, alone. It holds nothing that differs between two equal runs."""
         return Checkpoint(
-            self.recipe, self.image, self.class_names, self.step,
-            networks={"generator": self.average.network.state_dict()}, versions=versions(),
-        )  # fmt: skip
+            self.recipe, self.image, self.class_names, self.step, networks=self.sampled_with(), versions=versions()
+        )
+
+    def sampled_with(self) -> dict[str, dict[str, torch.Tensor]]:
+        """Weights of the averaged generator and, as they are now, of the other networks that sampling may take."""
+        others = {role: self.networks[role].state_dict() for role in self.objective.sampled_with}
+        return {"generator": self.average.network.state_dict(), **others}
 
     def full_checkpoint(self) -> Checkpoint:
         """Everything that it takes to continue as if nothing had happened."""
@@ -127,7 +131,7 @@ class TrainingState:
             self.iteration.terms.load_state_dict(training["terms"], self.device)
             if self.objective.memory is not None:
                 self.objective.memory.load_state_dict(training["memory"])
-            self.best = Best.from_dict(training.get("best"), checkpoint.networks["generator"])
+            self.best = Best.from_dict(training.get("best"), self.sampled_with())
             _restore_random_states(training["random"], self.device)
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise WganError(

@@ -1,0 +1,149 @@
+"""`wgan sample --reconstruct`, and what the other commands say of a run with an encoder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wgan_cli.runs.run_dir import RunDir
+
+CELL = 30  # pixels of an image and the line beside it
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, trainer) -> RunDir:
+    recipe = trainer.recipe("objective=cvae_gan", "model.conditional=true", "data.split=train", "steps=4")
+    return trainer.run(recipe, tmp_path_factory.mktemp("cvae") / "cvae")
+
+
+@pytest.fixture
+def sample(wgan, run, features_root):
+    words = ("sample", "--ckpt", run.path, "--device", "cpu", "--data-root", features_root)
+    return lambda *more: wgan(*words, *more)
+
+
+@pytest.fixture
+def photos(tmp_path) -> str:
+    """Pictures of other sizes and modes, one of them none."""
+    (tmp_path / "photos").mkdir()
+    for number, mode in enumerate(("RGB", "L", "P")):
+        Image.new(mode, (40 + number, 33), 90).save(tmp_path / "photos" / f"{number}.png")
+    (tmp_path / "photos" / "note.txt").write_text("no picture")
+    return "photos"
+
+
+def size(path: str) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def test_pairs_of_held_out_images(sample):
+    done = sample("--reconstruct", 8, "--out", "pairs.png")
+    assert done.status == 0, done.stderr
+    assert done.stderr == "8 images of digits test beside their copies, from step 4 of tiny: pairs.png\n"
+    assert size("pairs.png") == (6 * (2 * 28 + 2) + 2, 2 * CELL + 2)
+    assert sample("--reconstruct", 8, "--rows", 4, "--out", "rows.png").status == 0
+    assert size("rows.png") == (2 * (2 * 28 + 2) + 2, 4 * CELL + 2)
+
+
+def test_the_seed_chooses_and_images_are_real(sample):
+    arrays = []
+    for seed in (0, 0, 1):
+        assert sample("--reconstruct", 3, "--seed", seed, "--out", "some.npy").status == 0
+        arrays.append(np.load("some.npy"))
+    assert arrays[0].shape == (3, 28, 56, 1)
+    assert np.array_equal(arrays[0], arrays[1]) and not np.array_equal(arrays[0], arrays[2])
+    assert arrays[0][:, :, :28].max() == 255, "a real digit"
+
+
+def test_other_classes_in_a_row_and_walks(sample):
+    assert sample("--reconstruct", 3, "--class", "0-9", "--out", "classes.png").status == 0
+    assert size("classes.png") == (11 * 28 + 4, 3 * CELL + 2)
+    assert sample("--reconstruct", 3, "--interpolate", 5, "--out", "walk/").status == 0
+    assert [size(f"walk/0000{n}.png") for n in range(2)] == 2 * [(7 * 28, 28)] and len(os.listdir("walk")) == 2
+    done = sample("--reconstruct", 3, "--interpolate", 5, "--class", "4", "--out", "walk.png")
+    assert "walked between in 5 steps, as 4, from step 4" in done.stderr
+
+
+def test_a_folder_of_any_images(sample, photos):
+    done = sample("--reconstruct", photos, "--out", "mine.png")
+    assert done.status == 0, done.stderr
+    assert "skipped 1 file" in done.stderr and "the run's own classifier does" in done.stderr
+    assert "3 images of photos beside their copies" in done.stderr
+    assert sample("--reconstruct", photos, "-n", 2, "--out", "two.npy").status == 0
+    assert np.load("two.npy").shape == (2, 28, 56, 1)
+
+
+def test_a_folder_that_says_its_classes(sample, photos):
+    for name in ("7", "1"):
+        os.makedirs(f"sorted/{name}")
+        shutil.copy("photos/1.png", f"sorted/{name}/same.png")
+    done = sample("--reconstruct", "sorted", "--out", "sorted.npy")
+    assert done.status == 0 and "classifier" not in done.stderr
+    one, seven = np.load("sorted.npy")
+    assert np.array_equal(one[:, :28], seven[:, :28]) and not np.array_equal(one[:, 28:], seven[:, 28:])
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "hint"),
+    [
+        (("--reconstruct", 0), "--reconstruct 0 of ", "give 1 to "),
+        (("--reconstruct", "99999999999"), "--reconstruct 999999999 of ", "or a folder"),
+        (("--reconstruct", "none"), "--reconstruct none is neither a number of images nor a folder", "--reconstruct 8"),
+        (("--reconstruct", 3, "-n", 4), "-n and --reconstruct both say how many images", "leave out -n"),
+        (("--reconstruct", 3, "--seeds", "0-4"), "--seeds is for drawn images", "leave out --seeds"),
+        (("--reconstruct", 3, "--truncation", 0.5), "--truncation is for drawn images", "leave out --truncation"),
+        (("--reconstruct", 3, "--class", "11"), "--class: '11' is no class of this generator", "Classes: 0, 1"),
+        (("--reconstruct", 1, "--interpolate", 4), "--interpolate walks from image to image", "--reconstruct 2"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(sample, words, error, hint):
+    refused = sample(*words)
+    assert refused.status == 2
+    assert refused.error.startswith(error) and hint in refused.hint
+
+
+def test_a_generator_alone_copies_nothing(wgan, tiny_run):
+    refused = wgan("sample", "--ckpt", tiny_run.path, "--reconstruct", 3, "--device", "cpu")
+    assert (refused.status, refused.error) == (2, "tiny has no encoder to find the z of an image with")
+    refused = wgan("evaluate", tiny_run.path, "--metrics", "reconstruction", "--device", "cpu")
+    assert refused.error == "--metrics names reconstruction, which needs a model with an encoder"
+    assert "mnist_cvae_gan" in refused.hint
+
+
+def test_copies_are_measured(wgan, run, features_root):
+    words = ("evaluate", run.path, "--data-root", features_root, "--device", "cpu", "-n", 50)
+    shown = wgan(*words, "--metrics", "reconstruction")
+    assert shown.status == 0, shown.stderr
+    share = r"\d+\.\d%"
+    assert re.fullmatch(
+        r"copies of 50 images \(digits test\): error 0\.\d{4}, the root mean square of pixels from 0 to 1; "
+        rf"{share} are of the original's class \(originals: {share}\)\n",
+        shown.stdout,
+    )
+    assert "copies of 50 images" in wgan(*words).stdout, "unasked as well"
+    found = json.loads(wgan(*words, "--metrics", "reconstruction,agreement", "--json").stdout)
+    assert found["reconstruction"]["count"] == 50 and 0 < found["reconstruction"]["error"] < 1
+    assert not found["reconstruction"]["seen_by_generator"]
+    assert 0 <= found["generated"]["agreement"] <= 1
+
+
+def test_the_other_commands_know_its_networks(wgan, run):
+    shown = wgan("inspect", run.generator_file).stdout
+    assert "encoder" in shown and "to_moments" in shown and "to_classes" in shown
+    assert "encoder_loss" in wgan("inspect", run.path).stdout
+    assert wgan("gif", run.generator_file, "--max-frames", 16, "--out", "walk.gif", "--device", "cpu").status == 0
+    assert wgan("sample", "--ckpt", run.path, "--class", "0-9", "-n", 2, "--device", "cpu").status == 0
+    resumed = wgan("train", "--resume", run.path, "--steps", 5, "--device", "cpu")
+    assert resumed.status == 0 and "pixel_pairs" in resumed.stderr
+
+
+def test_a_recipe_is_inspected_with_all_its_networks(wgan):
+    facts = json.loads(wgan("inspect", "mnist_cvae_gan", "--json").stdout)
+    assert [network["role"] for network in facts["networks"]] == ["generator", "critic", "encoder", "classifier"]

@@ -1,0 +1,104 @@
+"""Copies of real images, walks between them, and the same under other classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from wgan_cli.errors import WganError
+from wgan_cli.outputs.reconstruct import Autoencoder, copies, load_autoencoder, side_by_side, walks
+
+SIDE = 4
+
+
+class Flat(nn.Module):
+    """An encoder whose z are the pixels, a little brighter by class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step = nn.Parameter(torch.tensor(2 / 255))
+
+    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        z = images.flatten(1) + self.step * labels[:, None]
+        return z, torch.zeros_like(z)
+
+
+class Unflat(Flat):
+    """The generator that undoes it: the same class gives the same pixels, another one others."""
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        return (z - self.step * labels[:, None]).unflatten(1, (1, SIDE, SIDE))
+
+
+class Brightest(nn.Module):
+    """Sees in an image the class of its brightest pixel."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1)
+
+
+@pytest.fixture
+def networks() -> Autoencoder:
+    return Autoencoder(Unflat(), Flat(), Brightest(), batch=3)
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.randint(50, 200, (5, 1, SIDE, SIDE), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+LABELS = np.array([0, 1, 2, 7, 0])
+
+
+def test_a_copy_is_beside_its_image(networks, images):
+    rows = copies(networks, images, LABELS)
+    assert (rows.shape, rows.dtype) == ((5, 2, 1, SIDE, SIDE), torch.uint8)
+    assert torch.equal(rows[:, 0], images) and torch.equal(rows[:, 1], images)
+
+
+def test_other_classes_are_of_the_same_z(networks, images):
+    rows = copies(networks, images, LABELS, classes=[7, 0])
+    assert torch.equal(rows[:, 0], images)
+    for place, label in ((1, 7), (2, 0)):
+        expected = images.int() + torch.from_numpy(LABELS - label).view(5, 1, 1, 1)
+        assert torch.equal(rows[:, place].int(), expected.int())
+
+
+def test_a_walk_is_a_line_from_image_to_image(networks, images):
+    rows = walks(networks, images, np.zeros(5, np.int64), frames=5)
+    assert rows.shape == (4, 7, 1, SIDE, SIDE)
+    for row, (a, b) in zip(rows, zip(images[:-1], images[1:], strict=True), strict=True):
+        assert torch.equal(row[0], a) and torch.equal(row[1], a) and torch.equal(row[5], b) and torch.equal(row[6], b)
+        middle = (a.float() + b.float()) / 2
+        assert (row[3].float() - middle).abs().max() <= 0.51  # of a grey level: rounding
+
+
+def test_a_walk_changes_its_class_half_way_or_keeps_the_one_asked_for(networks, images):
+    two = images[:1].repeat(2, 1, 1, 1)  # so that classes alone make a difference
+    rows = walks(networks, two, np.array([3, 3]), frames=4, classes=[0, 9])
+    assert rows.shape == (2, 6, 1, SIDE, SIDE)
+    for row, label in zip(rows, (0, 9), strict=True):
+        expected = two[0].int() + 3 - label
+        assert all(torch.equal(frame.int(), expected) for frame in row[1:5])
+    (row,) = walks(networks, two, np.array([3, 9]), frames=4)
+    z_of_class = torch.linspace(3, 9, 4)
+    for frame, z, own in zip(row[1:5], z_of_class, (3, 3, 9, 9), strict=True):
+        assert (frame.float() - (two[0].float() + z - own)).abs().max() <= 0.51
+
+
+def test_rows_become_wide_images(images):
+    wide = side_by_side(torch.stack([images, 255 - images], 1))
+    assert wide.shape == (5, 1, SIDE, 2 * SIDE)
+    assert torch.equal(wide[..., :SIDE], images) and torch.equal(wide[..., SIDE:], 255 - images)
+
+
+def test_the_classifier_names_classes(networks, images):
+    assert networks.classes_of(images).tolist() == images.flatten(1).argmax(1).tolist()
+
+
+def test_a_run_without_an_encoder_says_so(tiny_run):
+    with pytest.raises(WganError, match="tiny has no encoder") as caught:
+        load_autoencoder(tiny_run.path, torch.device("cpu"))
+    assert "mnist_cvae_gan" in caught.value.hint
