@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -49,6 +49,8 @@ class CriticLayerSettings(LayerSettings):
 
 class FamilySettings(Settings):
     """What every family of networks has: z, first weights, and whether and how they know of classes."""
+
+    task: ClassVar[str] = "generation"
 
     latent_dim: int = Field(100, ge=1, le=4096, description="length of z")
     init: Init = Field("normal", description=INITS)

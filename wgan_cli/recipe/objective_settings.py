@@ -20,9 +20,16 @@ _OF_SOME = {
 
 
 class TwoPlayerSettings(Settings):
-    """What every objective of one critic and one generator has."""
+    """What every objective of one critic and one generator has.
+
+    task: what the generator learns, which data and networks must be for as well. keeps: of each kind of step, how many
+    images' activations are kept at once in which network.
+    """
 
     paper: ClassVar[str]
+    task: ClassVar[str] = "generation"
+    # A critic's step: real and fake, the points between them, and twice more for the penalty's two derivatives.
+    keeps: ClassVar[tuple[dict[str, int], ...]] = ({"critic": 2 + 1 + 2}, {"generator": 1, "critic": 1})
 
     n_critic: int = Field(1, ge=1, le=100, description="critic steps before each generator step")
     gp_weight: float = Field(0.0, ge=0.0, le=1e6, description="of the penalty on slopes that are not 1; lambda")

@@ -12,6 +12,9 @@ from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_settings import ObjectiveSettings, WganGpSettings
 from wgan_cli.recipe.optim_settings import OptimSettings
+from wgan_cli.recipe.pair_settings import SIDES, AnyDataSettings
+from wgan_cli.recipe.tasks import check_task
+from wgan_cli.recipe.translation_settings import CycleganSettings, TranslationSettings
 
 MOST_STEPS = 10**9
 
@@ -34,16 +37,19 @@ class ImageShape:
 
 
 #: Sections that may be written as one word, `objective: wgan_gp` for `objective: {name: wgan_gp}`, and its key.
-SHORT_FORMS = {"data": "source", "model": "name", "objective": "name"}
+SHORT_FORMS = {"data": "source", "a": "source", "b": "source", "model": "name", "objective": "name"}
+
+AnyModelSettings = Annotated[ModelSettings | TranslationSettings, Field(discriminator="name")]
+AnyObjectiveSettings = Annotated[ObjectiveSettings | CycleganSettings, Field(discriminator="name")]
 
 
 class Recipe(Settings):
     """Everything that decides what a run computes. A step is one generator update."""
 
     name: str = Field("recipe", pattern=r"^\w[\w .+-]{0,99}$", description="of the run folder; default the file's name")
-    data: Annotated[DataSettings, named_by("source")] = DataSettings()
-    model: Annotated[ModelSettings, named_by("name")]
-    objective: Annotated[ObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings()
+    data: Annotated[AnyDataSettings, named_by("source")] = DataSettings()
+    model: Annotated[AnyModelSettings, named_by("name")]
+    objective: Annotated[AnyObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings()
     optim: OptimSettings = OptimSettings()
 
     batch_size: int = Field(64, ge=1, le=65536, description="real images in each critic step")
@@ -86,6 +92,7 @@ class Recipe(Settings):
                 "`patience` waits for a better score, and nothing is evaluated without `eval_every`|"
                 "set `eval_every` to some steps, or leave out `patience`"
             )
+        check_task(self.data, self.model, self.objective)
         self._check_batches()
         self._check_clipping()
         return self
@@ -100,6 +107,12 @@ class Recipe(Settings):
                 f"{self.objective.name} penalises the gradient of each image's own score|"
                 + ("set `model.critic.norm` to layer, instance or none" if norm else f"leave out `{setting}`")
                 + f", or set {' and '.join(f'`objective.{weight}`' for weight in penalties)} to 0"
+            )
+        pool = getattr(self.objective, "pool_size", 0)
+        if 0 < pool < self.batch_size:
+            raise ValueError(
+                f"`objective.pool_size` is {pool}, and a batch of {self.batch_size} does not fit into it|"
+                f"set `objective.pool_size` to 0 or at least {self.batch_size}, or lower `batch_size`"
             )
         if self.batch_size > 1:
             return
@@ -151,8 +164,11 @@ FREE_ON_RESUME = frozenset(
         "eval_count",
         "best_by",
         "patience",
-        "data.path",  # a folder may move; the number of its images is checked
-        "data.on_bad_file",
-        "data.memory_limit",
+        # A folder may move; the number of its images is checked.
+        *(
+            f"data.{side}{name}"
+            for side in ("", *(f"{side}." for side in SIDES))
+            for name in ("path", "on_bad_file", "memory_limit")
+        ),
     }
 )
