@@ -199,13 +199,13 @@ def _best(run: RunDir) -> BestFacts | None:
 def estimate_memory(recipe: Recipe, networks: tuple[NetworkFacts, ...]) -> dict[str, int]:
     """Bytes that training takes in float32, by purpose.
 
-    Weights have gradients, Adam's two moments and, for the generator, the average. A critic step keeps activations of
-    real and fake, of the points between them, and twice more for the penalty's two derivatives; a generator step keeps
-    those of both networks. What a kernel needs while it runs comes on top.
+    Weights have gradients, Adam's two moments and, for the generator, the average. Of activations count those of the
+    step that keeps the most. What a kernel needs while it runs comes on top.
     """
     by_role = {network.role: network for network in networks}
     generator, critic = by_role["generator"], by_role["critic"]
-    for_one_image = max((2 + 1 + 2) * critic.activations, generator.activations + critic.activations)
+    kept = (sum(times * by_role[role].activations for role, times in s.items()) for s in recipe.objective.keeps)
+    for_one_image = max(kept)
     return {
         "weights and optimizers": 4 * (5 * generator.parameters + 4 * critic.parameters),
         "activations": 4 * recipe.batch_size * for_one_image,
@@ -240,16 +240,20 @@ def check_memory(recipe: Recipe, image: ImageShape, device: torch.device) -> Non
 def _networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tuple[NetworkFacts, ...]:
     with torch.device("meta"):
         built = {role: build_network(role, recipe, image).eval() for role in roles}
-        label = torch.zeros(1, dtype=torch.int64) if recipe.model.conditional else None
-        inputs = {
-            "generator": {"z": torch.empty(1, recipe.model.latent_dim), "labels": label},
-            "critic": {
-                "images": torch.empty(1, image.channels, image.size, image.size),
-                "labels": label,
-                "classify": recipe.model.shows_critic("classifier"),
-            },
-        }
+        inputs = _inputs(recipe, image)
     return tuple(_network(role, network, inputs[role]) for role, network in built.items())
+
+
+def _inputs(recipe: Recipe, image: ImageShape) -> dict[str, dict[str, Any]]:
+    """What each role's network takes of one image."""
+    picture = torch.empty(1, image.channels, image.size, image.size)
+    if recipe.model.task == "translation":
+        return dict.fromkeys(ROLES, {"a": picture, "b": picture})
+    label = torch.zeros(1, dtype=torch.int64) if recipe.model.conditional else None
+    return {
+        "generator": {"z": torch.empty(1, recipe.model.latent_dim), "labels": label},
+        "critic": {"images": picture, "labels": label, "classify": recipe.model.shows_critic("classifier")},
+    }
 
 
 @torch.no_grad()

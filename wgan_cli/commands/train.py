@@ -110,10 +110,7 @@ def _wanted_recipe(name: str | None, changes: list[str], run: RunDir | None, poi
 
 def _with_whole_path(recipe: Recipe) -> Recipe:
     """The recipe with a folder's path from the root, so that the run can be resumed from anywhere."""
-    if recipe.data.path is None:
-        return recipe
-    path = os.path.abspath(os.path.expanduser(recipe.data.path))
-    return recipe.replaced(data={**recipe.as_dict()["data"], "path": path})
+    return recipe.replaced(data=recipe.data.with_paths(lambda path: os.path.abspath(os.path.expanduser(path))))
 
 
 def _prepared(
@@ -127,7 +124,7 @@ def _prepared(
     dry_run: bool,
 ) -> tuple[TrainingState, Reference | None]:
     """The state to train from and what to measure it beside; what can be wrong is found before anything is written."""
-    from wgan_cli.data import default_data_root, load_images
+    from wgan_cli.data import default_data_root, load_data
     from wgan_cli.runs.environment import resolve_device
     from wgan_cli.runs.run_dir import check_free
     from wgan_cli.training.state import prepare
@@ -136,7 +133,7 @@ def _prepared(
         check_free(out)
     where = resolve_device(device)
     root = data_root or default_data_root()
-    dataset = load_images(wanted.data, root, tell)
+    dataset = load_data(wanted.data, root, tell)
     state = prepare(wanted, dataset, where, trials=not dry_run)
     if point is not None and point.checkpoint is not None:
         state.restore(point.checkpoint)

@@ -74,9 +74,15 @@ def check_alike(a: ImageShape, b: ImageShape) -> None:
         (name, one), (_, other) = sorted((("a", a), ("b", b)), key=lambda side: side[1].channels)
         repair = (
             f"give side {name} {other.channels} channels: --set data.{name}.channels={other.channels} for a folder"
-            + (f", --set data.{name}.transform=grey for a named set" if (one.channels, other.channels) == (1, 3) else "")
+            + (
+                f", --set data.{name}.transform=grey for a named set"
+                if (one.channels, other.channels) == (1, 3)
+                else ""
+            )
         )
-    raise WganError(f"the images of `data.a` are {a} and those of `data.b` {b}, and a translation keeps its shape", repair)
+    raise WganError(
+        f"the images of `data.a` are {a} and those of `data.b` {b}, and a translation keeps its shape", repair
+    )
 
 
 def _of_both(settings: PairSettings, read: Callable[[DataSettings], T]) -> tuple[T, T]:

@@ -58,7 +58,7 @@ _OF_GREY = ("grey", "colour")  # they make three channels of one
 
 
 def transformed(images: ImageSet, name: Transform | None) -> ImageSet:
-    """A set with all its images changed; the same where name is None. Raises: WganError where it has colours already."""
+    """A set with all its images changed; the same where name is None. Raises: WganError where it has colours."""
     if name is None:
         return images
     transformed_shape(images.shape, name)
@@ -67,7 +67,7 @@ def transformed(images: ImageSet, name: Transform | None) -> ImageSet:
 
 
 def transformed_shape(shape: ImageShape, name: Transform | None) -> ImageShape:
-    """The shape of such images once they are changed. Raises: WganError where they have colours already."""
+    """The shape of such images once they are changed. Raises: WganError where they have colours."""
     if name not in _OF_GREY:
         return shape
     if shape.channels != 1:

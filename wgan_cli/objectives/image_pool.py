@@ -12,9 +12,9 @@ class ImagePool(nn.Module):
     """The last `size` fakes, of which one in two gives way to an older one (Shrivastava et al. 2017, section 2.3).
 
     Until the pool is full, every image is kept and shown as it is. From then on each is, with probability 1/2, swapped
-    for one of the pool at random: the old one is shown, and the new one is kept in its place. The images of a batch meet
-    different places, so that their order has no say. Draws come from torch's random state on the pool's device, and
-    nothing waits for it.
+    for one of the pool at random: the old one is shown, and the new one is kept in its place. The images of a batch
+    meet different places, so that their order has no say. Draws come from torch's random state on the pool's device,
+    and nothing waits for it.
 
     Args:
         size: at least the batch size; 0 keeps nothing and shows every image as it is.

@@ -14,7 +14,11 @@ class Section(Protocol):
 #: By task: what networks of it do, the data they learn from, and an example of model and objective.
 TASKS = {
     "generation": ("makes images from noise", "one set of images", "model=dcgan --set objective=wgan_gp"),
-    "translation": ("translates images", "two sides, `data.a` and `data.b`", "model=translation --set objective=cyclegan"),
+    "translation": (
+        "translates images",
+        "two sides, `data.a` and `data.b`",
+        "model=translation --set objective=cyclegan",
+    ),
 }
 
 

@@ -23,9 +23,7 @@ class PatchCriticSettings(LayerSettings):
         (64, 128, 256), min_length=2, max_length=6, description="after each convolution; all but the last halve"
     )
     kernel: int = Field(4, ge=3, le=9, description="of the convolutions, in pixels")
-    norm: Norm = Field(
-        "instance", description="normalisation after each convolution but the first"
-    )
+    norm: Norm = Field("instance", description="normalisation after each convolution but the first")
     spectral_norm: bool = Field(
         False, description="divide each layer's weights by their largest stretch (Miyato et al. 2018)"
     )

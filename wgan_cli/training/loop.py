@@ -49,7 +49,7 @@ def train(
         if log or evaluate:
             recorder.log(scores)
 
-        # 6. The same latent vectors each time, so that the grids show one development.
+        # 6. The same inputs each time, so that the grids show one development.
         if draw:
             recorder.draw_samples()
 

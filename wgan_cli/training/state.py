@@ -28,6 +28,7 @@ from wgan_cli.runs.environment import versions
 from wgan_cli.training.best import Best
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engine import Iterate, apply_engine
+from wgan_cli.training.exhibit import Exhibit, make_exhibit
 from wgan_cli.training.graph import GraphIteration
 from wgan_cli.training.optim import Optimizers, make_clips, make_optimizers, restore_optimizers
 from wgan_cli.training.precision import Precision, insist_on_same_bits
@@ -55,6 +56,7 @@ class TrainingState:
     precision: Precision
     iteration: TrainingStep
     iterate: Iterate  # runs the iteration under the recipe's engine
+    exhibit: Exhibit  # what its sample grids show
     why_so_fast: str = ""  # what was measured to choose threads, number format and engine
     step: int = 0
     seconds: float = 0.0
@@ -182,7 +184,8 @@ def prepare(recipe: Recipe, dataset: ImageSet | ImagePair, device: torch.device,
     step = make_step(recipe, networks)
     return TrainingState(
         recipe, image, dataset.class_names, device, objective, networks, step.optimizers, step.average, feed,
-        step.precision, step, apply_engine(recipe.engine, step), why_so_fast,
+        step.precision, step, apply_engine(recipe.engine, step),
+        make_exhibit(recipe, dataset), why_so_fast,
     )  # fmt: skip
 
 
