@@ -158,7 +158,7 @@ def inspect_run(path: Path) -> RunFacts:
         )
     history = read_metrics(run.metrics_file)
     last = history[-1] if history else {}
-    measured = next((record for record in reversed(history) if SCORES[0] in record), {})
+    measured = next((record for record in reversed(history) if not record.keys().isdisjoint(SCORES)), {})
     step, best = last.get("step", 0), _best(run)
     return RunFacts(
         kind="run",
@@ -185,7 +185,8 @@ def inspect_run(path: Path) -> RunFacts:
 def _how_it_ended(recipe: Recipe, history: list[dict[str, Any]], best: BestFacts | None) -> str:
     if history and history[-1].get("step", 0) >= recipe.steps:
         return "finished"
-    since = sum(SCORES[0] in record and record["step"] > best.step for record in history) if best else 0
+    measured = [record["step"] for record in history if not record.keys().isdisjoint(SCORES)]
+    since = sum(step > best.step for step in measured) if best else 0
     return "stopped early" if recipe.patience is not None and since >= recipe.patience else "unfinished"
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wgan_cli.commands.evaluate_report import as_dict, lessons_as_dict, show, show_inception, show_usefulness
+from wgan_cli.commands.evaluate_translation import evaluate_translation
 from wgan_cli.commands.options import DataRoot, Device, Json, Seed, example
+from wgan_cli.commands.translate import refuse_with_translate
 from wgan_cli.errors import WganError
 
 if TYPE_CHECKING:
@@ -71,6 +73,11 @@ def evaluate(
 
     where, root = resolve_device(device), data_root or default_data_root()
     generator, checkpoint = load_generator(what, where)
+    if checkpoint.recipe.model.task == "translation":
+        of_noise = {"--metrics": metrics, "--pairs": pairs, "--subset": subset, "--feature-weights": feature_weights}
+        refuse_with_translate(of_noise)
+        recipe = _with_moved_folder(checkpoint.recipe, settings or [])
+        return evaluate_translation(generator, recipe, checkpoint, what, root, where, count, as_json)
     chosen = chosen_metrics(metrics, checkpoint.recipe.model.conditional)
     own, useful, inception = ([name for name in chosen if name in kind] for kind in (OWN, USEFULNESS, INCEPTION))
     _check_together(own, useful, inception, pairs, subset, feature_weights)
@@ -98,6 +105,7 @@ def evaluate(
         result |= _measure_inception(subject, inception, feature_weights)
     if as_json:
         data().print(json.dumps(result), soft_wrap=True)
+    return None
 
 
 evaluate.__doc__ += "\n\n" + example(

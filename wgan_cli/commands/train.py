@@ -18,7 +18,8 @@ from wgan_cli.errors import ExitStatus, WganError
 
 if TYPE_CHECKING:
     from wgan_cli.data.dataset import ImageSet
-    from wgan_cli.evaluation.evaluate import Reference
+    from wgan_cli.data.pair import ImagePair
+    from wgan_cli.evaluation.translation import AnyReference
     from wgan_cli.recipe import Recipe
     from wgan_cli.runs.resume import ResumePoint
     from wgan_cli.runs.run_dir import RunDir
@@ -122,7 +123,7 @@ def _prepared(
     device: str,
     tell: Callable[[str], None],
     dry_run: bool,
-) -> tuple[TrainingState, Reference | None]:
+) -> tuple[TrainingState, AnyReference | None]:
     """The state to train from and what to measure it beside; what can be wrong is found before anything is written."""
     from wgan_cli.data import default_data_root, load_data
     from wgan_cli.runs.environment import resolve_device
@@ -146,18 +147,29 @@ def _prepared(
 
 
 def _reference(
-    state: TrainingState, dataset: ImageSet, data_root: Path, tell: Callable[[str], None], dry_run: bool
-) -> Reference | None:
+    state: TrainingState,
+    dataset: ImageSet | ImagePair,
+    data_root: Path,
+    tell: Callable[[str], None],
+    dry_run: bool,
+) -> AnyReference | None:
     """The real images beside which the run is measured, if it is to be; a dry run only sees whether they are there."""
     recipe = state.recipe
     if recipe.eval_every is None:
         return None
     from wgan_cli.evaluation.evaluate import QUICK_TRAINING, make_reference
     from wgan_cli.evaluation.real import real_images
+    from wgan_cli.evaluation.translation import held_out_images, make_translation_reference
 
+    two_sides = recipe.data.task == "translation"
     try:
-        if dry_run:
+        if two_sides and dry_run:
+            held_out_images(recipe.data, data_root, tell)
+        elif two_sides:
+            return make_translation_reference(recipe.data, data_root, state.device, tell, recipe.eval_count)
+        elif dry_run:
             real_images(recipe.data, data_root, tell, dataset)
+        if dry_run:
             return None
         return make_reference(
             recipe.data, data_root, state.device, tell, recipe.eval_count, dataset, most_training=QUICK_TRAINING
@@ -185,7 +197,7 @@ def _train(
     out: Path | None,
     minutes: float | None,
     quiet: bool,
-    reference: Reference | None,
+    reference: AnyReference | None,
 ) -> ExitStatus:
     from wgan_cli.commands.progress import make_watch
     from wgan_cli.console import say

@@ -71,18 +71,10 @@ def check_alike(a: ImageShape, b: ImageShape) -> None:
         size = max(a.size, b.size)
         repair = f"resize both: --set data.a.image_size={size} --set data.b.image_size={size}"
     else:
-        (name, one), (_, other) = sorted((("a", a), ("b", b)), key=lambda side: side[1].channels)
-        repair = (
-            f"give side {name} {other.channels} channels: --set data.{name}.channels={other.channels} for a folder"
-            + (
-                f", --set data.{name}.transform=grey for a named set"
-                if (one.channels, other.channels) == (1, 3)
-                else ""
-            )
-        )
-    raise WganError(
-        f"the images of `data.a` are {a} and those of `data.b` {b}, and a translation keeps its shape", repair
-    )
+        name, fewer, more = ("a", a, b) if a.channels < b.channels else ("b", b, a)
+        of_named = f", or data.{name}.transform=grey" if (fewer.channels, more.channels) == (1, 3) else ""
+        repair = f"give both as many: --set data.{name}.channels={more.channels} for a folder{of_named}"
+    raise WganError(f"images of `data.a` are {a}, those of `data.b` {b}, and a translation keeps its shape", repair)
 
 
 def _of_both(settings: PairSettings, read: Callable[[DataSettings], T]) -> tuple[T, T]:

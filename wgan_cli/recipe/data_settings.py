@@ -51,6 +51,7 @@ class DataSettings(Settings):
     """Which images to learn from."""
 
     task: ClassVar[str] = "generation"
+    scores: ClassVar[tuple[str, ...]] = ("distance", "precision", "recall", "density", "coverage")  # the best's, by any
 
     source: Literal["digits", "mnist", "fashion_mnist", "cifar10", "folder"] = Field(
         "digits", description="`digits` (inside the package), a set under --data-root, or `folder` for your own images"

@@ -47,6 +47,11 @@ class PairSettings(Settings):
         return a == b
 
     @property
+    def scores(self) -> tuple[str, ...]:
+        """By what the best translators can be told."""
+        return ("answer_error",) if self.same_images else ("distance",)
+
+    @property
     def title(self) -> str:
         """Both sides in a few words: `mnist <-> mnist invert`."""
         return f"{self.a.title} <-> {self.b.title}"

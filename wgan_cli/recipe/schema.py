@@ -76,7 +76,7 @@ class Recipe(Settings):
         None, ge=1, description="steps between evaluations beside real images; default none while training"
     )
     eval_count: int = Field(2000, ge=10, le=50_000, description="images generated for each evaluation")
-    best_by: Literal["distance", "precision", "recall", "density", "coverage"] = Field(
+    best_by: Literal["distance", "precision", "recall", "density", "coverage", "answer_error"] = Field(
         "distance", description="the score whose best generator is kept in G_best.pth"
     )
     patience: int | None = Field(
@@ -93,6 +93,11 @@ class Recipe(Settings):
                 "set `eval_every` to some steps, or leave out `patience`"
             )
         check_task(self.data, self.model, self.objective)
+        if self.eval_every is not None and self.best_by not in self.data.scores:
+            raise ValueError(
+                f"`best_by` is {self.best_by}, which of {self.data.title} is not measured|"
+                f"set `best_by` to {' or '.join(self.data.scores)}, or leave out `eval_every`"
+            )
         self._check_batches()
         self._check_clipping()
         return self

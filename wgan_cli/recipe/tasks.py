@@ -11,29 +11,24 @@ class Section(Protocol):
     task: str
 
 
-#: By task: what networks of it do, the data they learn from, and an example of model and objective.
+#: By task: what networks of it do, the data that they learn from, and an example of model and objective.
 TASKS = {
     "generation": ("makes images from noise", "one set of images", "model=dcgan --set objective=wgan_gp"),
-    "translation": (
-        "translates images",
-        "two sides, `data.a` and `data.b`",
-        "model=translation --set objective=cyclegan",
-    ),
+    "translation": ("translates images", "two sides, `a` and `b`", "model=translation --set objective=cyclegan"),
 }
 
 
 def check_task(data: Section, model: Section, objective: Section) -> None:
     """Refuse sections of two tasks. Raises: ValueError with message and hint."""
-    (wanted, of, _), (does, _, example) = TASKS[objective.task], TASKS[model.task]
+    does, learns_from, example = TASKS[objective.task]
+    trains = f"`objective.name` is {objective.name}, for a generator that {does}"
     if model.task != objective.task:
-        other = TASKS[objective.task][2]
+        other_does, _, other = TASKS[model.task]
         raise ValueError(
-            f"`objective.name` is {objective.name}, for a generator that {wanted}, and `model.name` is {model.name}, "
-            f"which {does}|give --set {other}, or --set {example}"
+            f"{trains}, and `model.name` is {model.name}, which {other_does}|give --set {example}, or --set {other}"
         )
     if data.task != objective.task:
-        found = TASKS[data.task]
+        _, given, other = TASKS[data.task]
         raise ValueError(
-            f"`objective.name` is {objective.name}, for a generator that {wanted} and learns from {of}, and `data` is "
-            f"{found[1]}|give `data` {of}, or --set {found[2]}"
+            f"{trains} and learns from {learns_from}, and `data` is {given}|give `data` {learns_from}, or --set {other}"
         )

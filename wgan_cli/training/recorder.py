@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 
 from wgan_cli.errors import ExitStatus, WganError
-from wgan_cli.evaluation.evaluate import Reference
+from wgan_cli.evaluation.translation import AnyReference
 from wgan_cli.outputs.curves import draw_curves
 from wgan_cli.outputs.grid import grid_tensor, save_picture
 from wgan_cli.recipe.seeds import derived_seed
@@ -43,7 +43,7 @@ class Watch(Protocol):
 class Recorder:
     """Writes what the loop has to show and to keep, and measures the time that this takes."""
 
-    def __init__(self, state: TrainingState, run: RunDir, watch: Watch, reference: Reference | None = None) -> None:
+    def __init__(self, state: TrainingState, run: RunDir, watch: Watch, reference: AnyReference | None = None) -> None:
         self.state, self.run, self.watch = state, run, watch
         self.metrics = MetricsLog(run.metrics_file)
         self.health = Health()
