@@ -111,11 +111,15 @@ class Reflected(nn.Conv2d):
 
 def mirrored(x: Tensor, frame: int) -> Tensor:
     """Images with a frame of `frame` pixels mirrored at the edges: (N, C, H, W) -> (N, C, H+2*frame, W+2*frame)."""
-    if not (x.is_cuda and torch.are_deterministic_algorithms_enabled()):
-        return F.pad(x, 4 * (frame,), mode="reflect")
-    for side in (2, 3):  # the framework's own gradient adds up in any order on a GPU
-        size = x.shape[side]
-        before, after = x.narrow(side, 1, frame), x.narrow(side, size - 1 - frame, frame)
+    if x.is_cuda and torch.are_deterministic_algorithms_enabled():  # whose own gradient adds up in any order
+        return mirrored_by_parts(x, frame)
+    return F.pad(x, 4 * (frame,), mode="reflect")
+
+
+def mirrored_by_parts(x: Tensor, frame: int) -> Tensor:
+    """The same as `mirrored`, put together from pieces."""
+    for side in (2, 3):
+        before, after = x.narrow(side, 1, frame), x.narrow(side, x.shape[side] - 1 - frame, frame)
         x = torch.cat([before.flip(side), x, after.flip(side)], side)
     return x
 

@@ -17,7 +17,7 @@ class ImagePool(nn.Module):
     and nothing waits for it.
 
     Args:
-        size: at least the batch size; 0 keeps nothing and shows every image as it is.
+        size: 0 keeps nothing and shows every image as it is; of a batch larger than the pool, parts take turns.
     """
 
     def __init__(self, size: int, image: ImageShape) -> None:
@@ -31,6 +31,10 @@ class ImagePool(nn.Module):
         """New images (N, C, H, W) -> what the critic is to see of them, the same shape; the pool changes in place."""
         if not self.size:
             return fresh
+        return torch.cat([self._exchanged(part) for part in fresh.split(self.size)])  # (N, C, H, W)
+
+    def _exchanged(self, fresh: Tensor) -> Tensor:
+        """Of at most as many images as the pool has places."""
         count, device = len(fresh), fresh.device
         filling = self.seen < self.size
         in_turn = (self.seen + torch.arange(count, device=device)) % self.size

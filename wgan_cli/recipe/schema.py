@@ -113,12 +113,6 @@ class Recipe(Settings):
                 + ("set `model.critic.norm` to layer, instance or none" if norm else f"leave out `{setting}`")
                 + f", or set {' and '.join(f'`objective.{weight}`' for weight in penalties)} to 0"
             )
-        pool = getattr(self.objective, "pool_size", 0)
-        if 0 < pool < self.batch_size:
-            raise ValueError(
-                f"`objective.pool_size` is {pool}, and a batch of {self.batch_size} does not fit into it|"
-                f"set `objective.pool_size` to 0 or at least {self.batch_size}, or lower `batch_size`"
-            )
         if self.batch_size > 1:
             return
         if self.model.generator.norm == "batch":
