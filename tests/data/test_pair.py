@@ -177,6 +177,9 @@ def test_each_side_is_augmented_as_it_says():
     mirrored = [torch.equal(new, old.flip(-1)) for new, old in zip(changed[:, 0], images[:, 0], strict=True)]
     assert 16 < sum(mirrored) < 48
     assert augment_of(sides(), made_up(1).shape) is None
+    too_far = sides(DIGITS, {**DIGITS, "transform": "invert", "augment": {"random_crop": 8}})
+    with pytest.raises(WganError, match="`data.b.augment.random_crop` is 8"):
+        augment_of(too_far, made_up(1).shape)
 
 
 def test_transforms_are_what_they_say():

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -163,14 +164,12 @@ def _reference(
 
     two_sides = recipe.data.task == "translation"
     try:
-        if two_sides and dry_run:
-            held_out_images(recipe.data, data_root, tell)
-        elif two_sides:
-            return make_translation_reference(recipe.data, data_root, state.device, tell, recipe.eval_count)
-        elif dry_run:
-            real_images(recipe.data, data_root, tell, dataset)
         if dry_run:
+            find = held_out_images if two_sides else partial(real_images, dataset=dataset)
+            find(recipe.data, data_root, tell)
             return None
+        if two_sides:
+            return make_translation_reference(recipe.data, data_root, state.device, tell, recipe.eval_count)
         return make_reference(
             recipe.data, data_root, state.device, tell, recipe.eval_count, dataset, most_training=QUICK_TRAINING
         )

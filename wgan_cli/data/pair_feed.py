@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch import Tensor
 from wgan_cli.data.augment import Augment, make_augment
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.feed import Feed, make_feed
-from wgan_cli.data.pair import ImagePair
+from wgan_cli.data.pair import ImagePair, said_of_side
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.pair_settings import SIDES, PairSettings
@@ -65,7 +65,7 @@ class PairFeed:
             feed.count_batches(count)
 
 
-def _side_by_side(batches) -> tuple[Tensor, Tensor]:
+def _side_by_side(batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     images, labels = zip(*batches, strict=True)
     return torch.stack(images, 1), torch.stack(labels, 1)  # (N, 2, C, H, W), (N, 2)
 
@@ -87,7 +87,10 @@ def augment_of(settings: DataSettings | PairSettings, image: ImageShape) -> Augm
     """All changes of real images that a recipe asks for; of two sides, each its own: (N, 2, C, H, W) to the same."""
     if isinstance(settings, DataSettings):
         return make_augment(settings.augment, image)
-    sides: list[Callable | None] = [make_augment(getattr(settings, name).augment, image) for name in SIDES]
+    sides: list[Augment | None] = []
+    for name in SIDES:
+        with said_of_side(name):
+            sides.append(make_augment(getattr(settings, name).augment, image))
     if not any(sides):
         return None
 
