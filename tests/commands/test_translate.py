@@ -108,6 +108,16 @@ def test_bad_use_of_a_translator(wgan, translators, photos, words, error, hint):
     assert hint in result.hint
 
 
+def test_images_become_square_as_those_of_their_side_did(wgan, photos):
+    sides = ("--set", "data.a.fit=pad", "--set", "data.b.fit=stretch", "--set", "steps=1")
+    assert train(wgan, "--quiet", "--out", "mine", *sides).status == 0
+    for side, first_row_is_black in (("b", True), ("a", False)):
+        words = ("--translate", photos, "--to", side, "--out", f"{side}.png", *WORDS)
+        assert wgan("sample", "--ckpt", "mine", *words).status == 0
+        wide = shown(f"{side}.png")[2:30, 2 + 8 * 30 : 30 + 8 * 30, 0]  # the last of the inputs, twice as wide as high
+        assert bool(wide[0].max() == 0) == first_row_is_black
+
+
 def test_a_plain_generator_translates_nothing(wgan, tiny_run, photos):
     result = wgan("sample", "--ckpt", tiny_run.path, "--translate", photos, *WORDS)
     assert result.status == 2

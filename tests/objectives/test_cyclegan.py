@@ -69,6 +69,7 @@ def test_critics_lower_half_of_both_sums_on_the_translators_images():
     objective, networks, batch = setting()
     translators, critics = objective.phases
     translators.loss(networks, batch)
+    assert not any(buffer.requires_grad for buffer in objective.memory.buffers()), "memory holds on to a graph"
     loss = critics.loss(networks, Batch(batch.z))
     a, b = batch.real[:, 0], batch.real[:, 1]
     as_b, as_a = networks["generator"](a, b)
