@@ -23,11 +23,11 @@ class FakeGraph:
     def replay(self) -> None:
         """The device's part of the iteration alone: whatever Python would count stays as it is."""
         step, feed = self.step, self.step.feed
-        counts, real, place = dict(step.terms.counts), step.next_real, (feed.epoch, feed.cursor)
+        counts, real, place = dict(step.terms.counts), step.next_real, feed.state_dict()
         step.next_real = feed.gather
         step.run(self.number)
         step.terms.counts, step.next_real = counts, real
-        assert place == (feed.epoch, feed.cursor), "replays do not know where the feed stands"
+        assert place == feed.state_dict(), "replays do not know where the feed stands"
         self.replays += 1
 
 
@@ -110,4 +110,7 @@ def memory(step: TrainingStep) -> list[torch.Tensor]:
     tensors = [t.detach() for module in modules for t in module.state_dict().values()]
     for optimizer in step.optimizers.values():
         tensors += [t for state in optimizer.state.values() for t in state.values()]
-    return [*tensors, step.feed.order, step.feed.place, *step.terms.sums.values()]
+    for feed in getattr(step.feed, "sides", {"": step.feed}).values():
+        tensors += [feed.order, feed.place]
+    remembered = () if step.objective.memory is None else step.objective.memory.buffers()
+    return [*tensors, *remembered, *step.terms.sums.values()]

@@ -62,7 +62,10 @@ def test_recipes_load_from_the_installed_package(wheel, wgan_process, tmp_path):
         "from wgan_cli.recipe import load_recipe, recipe_names, recipe_path\n"
         "print(wgan_cli.__file__)\n"
         # With other data, for a recipe of your own images does not load without a path to them.
-        "for name in recipe_names(): print(load_recipe(name, ['data=digits']).name, recipe_path(name))\n"
+        "two = '{a: digits, b: {source: digits, transform: invert}}'\n"
+        "for name in recipe_names():\n"
+        "    more = ['data=' + (two if 'cyclegan' in name else 'digits'), 'eval_every=null']\n"
+        "    print(load_recipe(name, more).name, recipe_path(name))\n"
     )
     result = wgan_process(python=("-c", code))
     assert result.status == 0, result.stderr

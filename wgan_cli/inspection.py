@@ -156,7 +156,7 @@ def inspect_run(path: Path) -> RunFacts:
         )
     history = read_metrics(run.metrics_file)
     last = history[-1] if history else {}
-    measured = next((record for record in reversed(history) if SCORES[0] in record), {})
+    measured = next((record for record in reversed(history) if not record.keys().isdisjoint(SCORES)), {})
     step, best = last.get("step", 0), _best(run)
     return RunFacts(
         kind="run",
@@ -183,7 +183,8 @@ def inspect_run(path: Path) -> RunFacts:
 def _how_it_ended(recipe: Recipe, history: list[dict[str, Any]], best: BestFacts | None) -> str:
     if history and history[-1].get("step", 0) >= recipe.steps:
         return "finished"
-    since = sum(SCORES[0] in record and record["step"] > best.step for record in history) if best else 0
+    measured = [record["step"] for record in history if not record.keys().isdisjoint(SCORES)]
+    since = sum(step > best.step for step in measured) if best else 0
     return "stopped early" if recipe.patience is not None and since >= recipe.patience else "unfinished"
 
 
@@ -239,15 +240,22 @@ def check_memory(recipe: Recipe, image: ImageShape, device: torch.device) -> Non
 def _networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tuple[NetworkFacts, ...]:
     with torch.device("meta"):
         built = {role: build_network(role, recipe, image).eval() for role in roles}
-        label = torch.zeros(1, dtype=torch.int64) if recipe.model.conditional else None
-        images = torch.empty(1, image.channels, image.size, image.size)
-        inputs = {
-            "generator": {"z": torch.empty(1, recipe.model.latent_dim), "labels": label},
-            "critic": {"images": images, "labels": label, "classify": recipe.model.shows_critic("classifier")},
-            "encoder": {"images": images, "labels": label},
-            "classifier": {"images": images},
-        }
+        inputs = _inputs(recipe, image)
     return tuple(_network(role, network, inputs[role]) for role, network in built.items())
+
+
+def _inputs(recipe: Recipe, image: ImageShape) -> dict[str, dict[str, Any]]:
+    """What each role's network takes of one image."""
+    picture = torch.empty(1, image.channels, image.size, image.size)
+    if recipe.model.task == "translation":
+        return dict.fromkeys(recipe.objective.roles, {"a": picture, "b": picture})
+    label = torch.zeros(1, dtype=torch.int64) if recipe.model.conditional else None
+    return {
+        "generator": {"z": torch.empty(1, recipe.model.latent_dim), "labels": label},
+        "critic": {"images": picture, "labels": label, "classify": recipe.model.shows_critic("classifier")},
+        "encoder": {"images": picture, "labels": label},
+        "classifier": {"images": picture},
+    }
 
 
 @torch.no_grad()

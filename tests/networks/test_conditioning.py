@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from families import FAMILIES
 from torch import nn
 from torch.nn import functional as F
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks import FAMILIES, ROLES, build_network
+from wgan_cli.networks import ROLES, build_network
 from wgan_cli.networks.conditioning import ConditionalNorm2d
 from wgan_cli.networks.layers import norm
 from wgan_cli.objectives import Batch, build_objective

@@ -6,10 +6,11 @@ from itertools import product
 
 import pytest
 import torch
+from families import FAMILIES
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks import FAMILIES, ROLES, build_network
+from wgan_cli.networks import ROLES, build_network
 from wgan_cli.objectives import Batch, build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 

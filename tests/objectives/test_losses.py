@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from families import OBJECTIVES
 from torch import Tensor, nn
 
 from wgan_cli.networks import build_network
-from wgan_cli.objectives import OBJECTIVES, Batch, Loss, build_objective
+from wgan_cli.objectives import Batch, Loss, build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 REAL = np.array([2.0, -0.5, 0.3, 4.0, -3.0])  # scores that the critic gives

@@ -53,9 +53,9 @@ def test_packaged_recipe_loads_and_its_dump_loads_back(name):
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_packaged_recipe_opens_with_a_command_that_trains_it(name, wgan, tmp_path, monkeypatch):
-    folder = tmp_path / "photos"  # which a command may name
-    folder.mkdir()
-    Image.new("RGB", (9, 7), "red").save(folder / "one.png")
+    for folder in (tmp_path / "photos", tmp_path / "paintings"):  # which a command may name
+        folder.mkdir()
+        Image.new("RGB", (9, 7), "red").save(folder / "one.png")
 
     def blank(wanted, data_root, notify):
         shape = native_shape(wanted)

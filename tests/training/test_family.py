@@ -6,11 +6,10 @@ from itertools import product
 
 import pytest
 import torch
+from families import FAMILIES, OBJECTIVES
 
 from wgan_cli.data import ImageSet
 from wgan_cli.errors import WganError
-from wgan_cli.networks import FAMILIES
-from wgan_cli.objectives import OBJECTIVES
 from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict, recipe_names
 from wgan_cli.training.state import TrainingState, prepare
 
@@ -123,7 +122,7 @@ def test_every_trick_works_or_says_why_not(trick, objective):
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", [name for name in recipe_names() if not name.endswith("cyclegan")])
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_any_objective_in_any_recipe_works_or_says_why_not(name, objective):
     path = ["data.path=photos"] if name.startswith("folder") else []

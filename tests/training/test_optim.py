@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe, recipe_from_dict
 from wgan_cli.training.optim import make_clips, make_optimizers, restore_optimizers, set_learning_rates
 
@@ -20,8 +21,9 @@ CLOSED_FORMS = {
 }
 
 
-def recipe_of(decay: str = "none") -> Recipe:
+def recipe_of(decay: str = "none", **more: float) -> Recipe:
     optim = {
+        **more,
         "generator": {"lr": 0.01, "betas": [0.5, 0.9]},
         "critic": {"lr": 0.04, "betas": [0.0, 0.99]},
         "decay": decay,
@@ -45,6 +47,23 @@ def rates(recipe: Recipe, step: int) -> dict[str, float]:
 def test_rates_follow_the_closed_form(decay, step):
     factor = CLOSED_FORMS[decay](min(1.0, step / STEPS))
     assert rates(recipe_of(decay), step) == pytest.approx({"critic": 0.04 * factor, "generator": 0.01 * factor})
+
+
+@pytest.mark.parametrize("decay", ["linear", "cosine"])
+@pytest.mark.parametrize("start", [0.25, 0.5])
+def test_rates_may_stay_whole_for_a_while(decay, start):
+    recipe = recipe_of(decay, decay_from=start)
+    every = [rates(recipe, step)["critic"] for step in range(STEPS + 1)]
+    whole = int(start * STEPS)
+    assert every[: whole + 1] == [0.04] * (whole + 1)
+    for step in range(whole, STEPS + 1):
+        factor = CLOSED_FORMS[decay]((step - whole) / (STEPS - whole))
+        assert every[step] == pytest.approx(0.04 * factor, abs=1e-12)
+
+
+def test_a_fall_that_never_begins_is_refused():
+    with pytest.raises(WganError, match="`optim.decay_from` is 0.5, and `optim.decay` is none"):
+        recipe_of("none", decay_from=0.5)
 
 
 @pytest.mark.parametrize("decay", ["linear", "cosine"])

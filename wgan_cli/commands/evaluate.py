@@ -18,7 +18,9 @@ from wgan_cli.commands.evaluate_report import (
     show_reconstruction,
     show_usefulness,
 )
+from wgan_cli.commands.evaluate_translation import evaluate_translation
 from wgan_cli.commands.options import DataRoot, Device, Json, Seed, example
+from wgan_cli.commands.translate import refuse_with_translate
 from wgan_cli.errors import WganError
 
 if TYPE_CHECKING:
@@ -79,6 +81,11 @@ def evaluate(
 
     where, root = resolve_device(device), data_root or default_data_root()
     generator, checkpoint = load_generator(what, where)
+    if checkpoint.recipe.model.task == "translation":
+        of_noise = {"--metrics": metrics, "--pairs": pairs, "--subset": subset, "--feature-weights": feature_weights}
+        refuse_with_translate(of_noise)
+        recipe = _with_moved_folder(checkpoint.recipe, settings or [])
+        return evaluate_translation(generator, recipe, checkpoint, what, root, where, count, as_json)
     chosen = chosen_metrics(metrics, checkpoint.recipe.model.conditional, has_encoder(checkpoint))
     own, copied, useful, inception = (
         [name for name in chosen if name in kind] for kind in (OWN, COPIED, USEFULNESS, INCEPTION)
@@ -110,6 +117,7 @@ def evaluate(
         result |= _measure_inception(subject, inception, feature_weights)
     if as_json:
         data().print(json.dumps(result), soft_wrap=True)
+    return None
 
 
 evaluate.__doc__ += "\n\n" + example(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wgan_cli.commands.facts_table import print_rows
+from wgan_cli.commands.facts_table import print_rows, print_table
 
 if TYPE_CHECKING:
     from wgan_cli.evaluation.evaluate import Evaluation, Scores
@@ -72,7 +72,7 @@ def _by_class(found: Evaluation, chosen: Sequence[str]) -> None:
         rows = zip(
             found.class_names, *(["" if s is None else f"{s:.1%}" for s in each] for each in shares), strict=True
         )
-        _table(("class", *headings), list(rows), right=(1, 2, 3, 4))
+        print_table(("class", *headings), list(rows), right=(1, 2, 3, 4))
 
 
 def show_inception(title: str, found: InceptionScores, seen: bool) -> None:
@@ -108,7 +108,7 @@ def show_usefulness(title: str, lessons: dict[str, tuple[Lesson, Lesson]], real:
     tested = f"{real.held_out.name}{_seen(real.seen)}"
     print_rows(("checkpoint", title), ("training images", real.training.name), ("tested on", tested))
     rows = [_lesson_row(name, lesson, real) for name, pair in lessons.items() for lesson in pair]
-    _table(("", "is right on", "spread", "a classifier that learnt from", "worst class"), rows)
+    print_table(("", "is right on", "spread", "a classifier that learnt from", "worst class"), rows)
     if "cas" in lessons:
         data().print(_cas_line(*lessons["cas"], real), soft_wrap=True)
     if "augmentation" in lessons:
@@ -161,24 +161,11 @@ def _seen(seen: bool) -> str:
 
 def _compare(ours: dict[str, float], real: dict[str, float]) -> None:
     rows = [(name, _short(name, ours[name]), _short(name, real[name]), MEANINGS[name]) for name in ours]
-    _table(("", "generated", "real", ""), rows)
+    print_table(("", "generated", "real", ""), rows)
 
 
 def _short(name: str, value: float) -> str:
     return f"{value:.3g}" if name == "distance" else f"{value:.3f}" if "kid" not in name else f"{value:.5f}"
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = (1, 2)) -> None:
-    from rich.table import Table
-
-    from wgan_cli.console import data
-
-    table = Table(box=None)
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    data().print(table)
 
 
 def as_dict(found: Evaluation, chosen: Sequence[str]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wgan_cli.errors import one_line
 
 
@@ -16,4 +18,18 @@ def print_rows(*rows: tuple[str, str]) -> None:
     table.add_column(overflow="fold")
     for row in rows:
         table.add_row(*map(one_line, row))  # a file from somewhere must not steer the terminal
+    data().print(table)
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = (1, 2)) -> None:
+    """Print rows below headings, the columns of `right` with their ends in line."""
+    from rich.table import Table
+
+    from wgan_cli.console import data
+
+    table = Table(box=None)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
     data().print(table)

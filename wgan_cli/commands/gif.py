@@ -44,6 +44,11 @@ def gif(
             frames = [Frame(frame.picture) for frame in frames]
     else:
         generator, checkpoint = load_generator(source, resolve_device(device))
+        if not checkpoint.recipe.model.latent_dim:
+            raise WganError(
+                f"{source} translates images, so there is no latent space to walk through",
+                "give the run folder: its grids show the same images translated as training went on",
+            )
         frames = walk_frames(generator, checkpoint, seed, max_frames)
         hold = 0.0  # a walk that loops must not stop
     save_animation(frames, path, fps, hold, scale)

@@ -170,7 +170,10 @@ def _megabytes(count: int) -> str:
 
 
 def _recipe_line(recipe: dict[str, Any]) -> str:
-    return f"{recipe['name']}: {recipe['objective']['name']}, {recipe['model']['name']} on {recipe['data']['source']}"
+    from wgan_cli.recipe import recipe_from_dict
+
+    images = recipe_from_dict(recipe, "the recipe").data.title
+    return f"{recipe['name']}: {recipe['objective']['name']}, {recipe['model']['name']} on {images}"
 
 
 def _settings(recipe: dict[str, Any]) -> None:

@@ -33,7 +33,7 @@ def recipes(
     for each in recipe_names():
         recipe = load_recipe(each, _settings_of_its_command(each))
         length = f"{recipe.steps:,} steps" if recipe.steps else f"{recipe.epochs:g} epochs"
-        line = f"  {each:<18} {recipe.data.source:<14} {recipe.model.name:<7} {length:<13} {_purpose(each)}"
+        line = f"  {each:<18} {recipe.data.title:<14} {recipe.model.name:<7} {length:<13} {_purpose(each)}"
         by_paper.setdefault(f"{recipe.objective.name}: {recipe.objective.paper}", []).append(line.rstrip())
     for paper, lines in by_paper.items():
         data().print(paper, style="bold")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wgan_cli.commands.options import DataRoot, Device, Seed, example
+from wgan_cli.commands.translate import refuse_with_translate, translate_folder
 from wgan_cli.errors import WganError
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ def sample(
         ),
     ] = None,
     truncation: Annotated[float | None, typer.Option("--truncation", help="For generators with a style space.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--translate", metavar="FOLDER", help="Translate these images, names kept.")
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="a|b", help=r"The side to get. \[default: b]")] = None,
     data_root: DataRoot = None,
     device: Device = "auto",
 ) -> None:
@@ -68,9 +73,16 @@ def sample(
         sample_latents,
         slerp_path,
     )
+    from wgan_cli.outputs.translate import check_translates
     from wgan_cli.runs.environment import resolve_device
 
+    _check_side(folder, to)
     generator, checkpoint = load_generator(ckpt, resolve_device(device))
+    check_translates(checkpoint.recipe, folder is not None)
+    if folder is not None:
+        of_noise = {"-n": count, "--seeds": seeds, "--interpolate": interpolate, "--class": class_}
+        refuse_with_translate({**of_noise, "--truncation": truncation})
+        return translate_folder(generator, checkpoint, folder, to or "b", out, rows, batch)
     model = checkpoint.recipe.model
     _refuse_unserved(model, class_, truncation)
     if seeds is not None and count is not None:
@@ -105,6 +117,7 @@ sample.__doc__ += "\n\n" + example(
     "wgan sample --ckpt G.pth -n 8 --interpolate 12 --out walk.png",
     "wgan sample --ckpt G.pth --class 0-9 -n 500 --out more_digits/",
     "wgan sample --ckpt runs/mnist_cvae_gan --reconstruct 8 --class 0-9 --out other_classes.png",
+    "wgan sample --ckpt runs/mnist_cyclegan --translate digits/ --to b --out negatives/",
 )
 
 
@@ -112,6 +125,13 @@ def _refuse_beside_reconstruct(seeds: str | None, truncation: float | None) -> N
     for option, given in (("--seeds", seeds), ("--truncation", truncation)):
         if given is not None:
             raise WganError(f"{option} is for drawn images, and --reconstruct takes real ones", f"leave out {option}")
+
+
+def _check_side(folder: Path | None, to: str | None) -> None:
+    if to is not None and folder is None:
+        raise WganError("--to says to which side --translate leads, and there is none", "add --translate FOLDER")
+    if to not in (None, "a", "b"):
+        raise WganError(f"--to {to[:40]!r} is no side", "give --to a or --to b")
 
 
 def _refuse_unserved(model: ModelSettings, class_: str | None, truncation: float | None) -> None:

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,8 @@ from wgan_cli.errors import ExitStatus, WganError
 
 if TYPE_CHECKING:
     from wgan_cli.data.dataset import ImageSet
-    from wgan_cli.evaluation.evaluate import Reference
+    from wgan_cli.data.pair import ImagePair
+    from wgan_cli.evaluation.translation import AnyReference
     from wgan_cli.recipe import Recipe
     from wgan_cli.runs.resume import ResumePoint
     from wgan_cli.runs.run_dir import RunDir
@@ -110,10 +112,7 @@ def _wanted_recipe(name: str | None, changes: list[str], run: RunDir | None, poi
 
 def _with_whole_path(recipe: Recipe) -> Recipe:
     """The recipe with a folder's path from the root, so that the run can be resumed from anywhere."""
-    if recipe.data.path is None:
-        return recipe
-    path = os.path.abspath(os.path.expanduser(recipe.data.path))
-    return recipe.replaced(data={**recipe.as_dict()["data"], "path": path})
+    return recipe.replaced(data=recipe.data.with_paths(lambda path: os.path.abspath(os.path.expanduser(path))))
 
 
 def _prepared(
@@ -125,9 +124,9 @@ def _prepared(
     device: str,
     tell: Callable[[str], None],
     dry_run: bool,
-) -> tuple[TrainingState, Reference | None]:
+) -> tuple[TrainingState, AnyReference | None]:
     """The state to train from and what to measure it beside; what can be wrong is found before anything is written."""
-    from wgan_cli.data import default_data_root, load_images
+    from wgan_cli.data import default_data_root, load_data
     from wgan_cli.runs.environment import resolve_device
     from wgan_cli.runs.run_dir import check_free
     from wgan_cli.training.state import prepare
@@ -136,7 +135,7 @@ def _prepared(
         check_free(out)
     where = resolve_device(device)
     root = data_root or default_data_root()
-    dataset = load_images(wanted.data, root, tell)
+    dataset = load_data(wanted.data, root, tell)
     state = prepare(wanted, dataset, where, trials=not dry_run)
     if point is not None and point.checkpoint is not None:
         state.restore(point.checkpoint)
@@ -149,19 +148,28 @@ def _prepared(
 
 
 def _reference(
-    state: TrainingState, dataset: ImageSet, data_root: Path, tell: Callable[[str], None], dry_run: bool
-) -> Reference | None:
+    state: TrainingState,
+    dataset: ImageSet | ImagePair,
+    data_root: Path,
+    tell: Callable[[str], None],
+    dry_run: bool,
+) -> AnyReference | None:
     """The real images beside which the run is measured, if it is to be; a dry run only sees whether they are there."""
     recipe = state.recipe
     if recipe.eval_every is None:
         return None
     from wgan_cli.evaluation.evaluate import QUICK_TRAINING, make_reference
     from wgan_cli.evaluation.real import real_images
+    from wgan_cli.evaluation.translation import held_out_images, make_translation_reference
 
+    two_sides = recipe.data.task == "translation"
     try:
         if dry_run:
-            real_images(recipe.data, data_root, tell, dataset)
+            find = held_out_images if two_sides else partial(real_images, dataset=dataset)
+            find(recipe.data, data_root, tell)
             return None
+        if two_sides:
+            return make_translation_reference(recipe.data, data_root, state.device, tell, recipe.eval_count)
         return make_reference(
             recipe.data, data_root, state.device, tell, recipe.eval_count, dataset, most_training=QUICK_TRAINING
         )
@@ -188,7 +196,7 @@ def _train(
     out: Path | None,
     minutes: float | None,
     quiet: bool,
-    reference: Reference | None,
+    reference: AnyReference | None,
 ) -> ExitStatus:
     from wgan_cli.commands.progress import make_watch
     from wgan_cli.console import say

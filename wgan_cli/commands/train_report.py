@@ -52,13 +52,14 @@ def say_how_it_ended(state: TrainingState, run: RunDir, status: ExitStatus | Non
     if state.step < state.recipe.steps:
         tell(f"continue: wgan train --resume {path}")
     if status in (None, ExitStatus.DONE):
-        tell(_next_commands(run))
+        tell(_next_commands(run, translates=state.recipe.model.task == "translation"))
 
 
-def _next_commands(run: RunDir) -> str:
+def _next_commands(run: RunDir, translates: bool) -> str:
     path = shlex.quote(str(run.path))
     generator = (run.best_file if run.best_file.is_file() else run.generator_file).name
-    return f"next: wgan sample --ckpt {path}/{generator} -n 64\n      wgan gif {path}\n      wgan inspect {path}"
+    of_what = "--translate FOLDER --to b" if translates else "-n 64"
+    return f"next: wgan sample --ckpt {path}/{generator} {of_what}\n      wgan gif {path}\n      wgan inspect {path}"
 
 
 @contextmanager

@@ -11,10 +11,14 @@ from typing import NamedTuple
 from wgan_cli.data import cifar, digits, folder, mnist_like
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.feed import DeviceFeed
+from wgan_cli.data.pair import ImagePair, load_pair, pair_shape
+from wgan_cli.data.transform import transformed, transformed_shape
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.recipe.pair_settings import PairSettings
 
-__all__ = ["SOURCES", "DeviceFeed", "ImageSet", "Source", "default_data_root", "load_images", "native_shape"]
+__all__ = ["SOURCES", "DeviceFeed", "ImagePair", "ImageSet", "Source", "default_data_root", "load_data"]
+__all__ += ["load_images", "native_shape"]
 
 
 Load = Callable[[DataSettings, Path, Callable[[str], None]], ImageSet]
@@ -53,20 +57,31 @@ def load_images(settings: DataSettings, data_root: Path, notify: Callable[[str],
 
     Args:
         notify: called with one line whenever there is something to tell: a download, an unusual number of images.
-    Returns: the first `limit` images of `classes`, at `image_size`.
+    Returns: the first `limit` images of `classes`, at `image_size`, changed by `transform`.
     Raises: WganError where the set cannot be had or is broken.
     """
     images = SOURCES[settings.source].load(settings, data_root, notify)
-    return images.first(settings.limit).resized(settings.image_size)
+    return transformed(images.first(settings.limit).resized(settings.image_size), settings.transform)
 
 
-def native_shape(settings: DataSettings) -> ImageShape:
-    """The shape that `load_images` will return, `image_size` included, without decoding anything.
+def load_data(
+    settings: DataSettings | PairSettings, data_root: Path, notify: Callable[[str], None]
+) -> ImageSet | ImagePair:
+    """Read all that a recipe's `data` asks for: one set of images, or two sides. As `load_images`."""
+    if isinstance(settings, DataSettings):
+        return load_images(settings, data_root, notify)
+    return load_pair(settings, lambda side: load_images(side, data_root, notify))
 
-    Raises: WganError where a folder of images is missing or empty.
+
+def native_shape(settings: DataSettings | PairSettings) -> ImageShape:
+    """The shape that `load_data` will return, `image_size` and `transform` included, without decoding anything.
+
+    Raises: WganError where a folder of images is missing or empty, or two sides differ.
     """
+    if isinstance(settings, PairSettings):
+        return pair_shape(settings, native_shape)
     shape = SOURCES[settings.source].shape(settings)
-    return replace(shape, size=settings.image_size or shape.size)
+    return transformed_shape(replace(shape, size=settings.image_size or shape.size), settings.transform)
 
 
 def default_data_root() -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -19,22 +19,27 @@ DEFAULT_SHARE = 0.5  # of the free memory; the rest is for networks and activati
 class Feed(Protocol):
     """Batches without end, in an order that follows from data, batch size and seed. Its len() is the number of images.
 
-    why: what became of the images and for what reason, a phrase for people.
+    why: what became of the images and for what reason, a phrase for people. batches_captured: whole batches of an epoch
+    that could be taken by a captured `gather`; 0 where the host must hand over each.
     """
 
     batch_size: int
     why: str
+    batches_captured: int
 
     def __len__(self) -> int: ...
 
     def next(self) -> tuple[Tensor, Tensor]:
         """The next batch: images (batch_size, C, H, W) float32 in [-1, 1] and labels (batch_size,) int64."""
 
-    def state_dict(self) -> dict[str, int]:
-        """Where the feed stands: `epoch` and `cursor`."""
+    def state_dict(self) -> dict[str, Any]:
+        """Where the feed stands: `epoch` and `cursor`, or those of each side."""
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go to where another feed of the same data, batch size and seed stood, of whatever kind."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go to where another feed of the same data, batch size and seed stood, of whatever kind.
+
+        Raises: ValueError, KeyError, TypeError where none can have stood.
+        """
 
     def close(self) -> None:
         """End what runs beside the program; nothing is lost, and the feed may be used again."""
@@ -57,6 +62,7 @@ class DeviceFeed:
         self.place = torch.zeros((), dtype=torch.int64, device=device)
         self._offsets = torch.arange(batch_size, device=device)  # (batch_size,)
         self.epoch, self.cursor = 0, 0
+        self.batches_captured = len(self.order) // batch_size
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -94,9 +100,9 @@ class DeviceFeed:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go to where another feed of the same data and seed stood."""
-        self.order.copy_(self._order.of_epoch(state["epoch"]))
-        self.place.fill_(state["cursor"])
-        self.epoch, self.cursor = state["epoch"], state["cursor"]
+        self.epoch, self.cursor = self._order.check_place(state)
+        self.order.copy_(self._order.of_epoch(self.epoch))
+        self.place.fill_(self.cursor)
 
     def close(self) -> None:
         """Nothing runs beside this feed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.recipe.seeds import derived_seed
 
 
@@ -30,6 +31,15 @@ class DataOrder:
         """Epoch and first place of the next batch of a feed that has shown `cursor` images of an epoch."""
         if cursor + self.batch_size > self._repeats * self.count:
             return epoch + 1, 0
+        return epoch, cursor
+
+    def check_place(self, place: dict[str, int]) -> tuple[int, int]:
+        """Epoch and images shown of it, as `place` says. Raises: ValueError, KeyError, TypeError where none can be."""
+        epoch, cursor = place["epoch"], place["cursor"]
+        if type(epoch) is not int or type(cursor) is not int:
+            raise TypeError("no counts")
+        if not 0 <= epoch <= MOST_STEPS or not 0 <= cursor <= self._repeats * self.count:
+            raise ValueError(f"image {cursor} of epoch {epoch}")
         return epoch, cursor
 
 

@@ -24,6 +24,8 @@ class StreamFeed:
         ahead: batches that wait at most.
     """
 
+    batches_captured = 0
+
     def __init__(
         self, dataset: ImageSet, batch_size: int, seed: int, device: torch.device, ahead: int = AHEAD, why: str = ""
     ) -> None:
@@ -71,7 +73,7 @@ class StreamFeed:
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go to where another feed of the same data and seed stood."""
         self._forget()
-        self._taken = (state["epoch"], state["cursor"])
+        self._taken = self._order.check_place(state)
 
     def close(self) -> None:
         """End the thread; taking another batch starts a new one."""

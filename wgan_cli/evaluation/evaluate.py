@@ -18,6 +18,7 @@ from wgan_cli.evaluation.scores import Agreement, Classes, Manifold, agreement, 
 from wgan_cli.outputs.sampling import generate, labels_in_turn, sample_latents
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.runs.checkpoint import Score
 
 MOST_IMAGES = 10_000  # generated, unless asked for more
 FEWEST_IMAGES = 10  # of each kind; five neighbours and a spread take some
@@ -77,6 +78,10 @@ class Evaluation:
             f"fewest: {self.class_names[fewest]} ({shares[fewest]:.0%})"
         )
 
+    def score(self, by: str) -> Score:
+        """One of the numbers, as a checkpoint keeps it."""
+        return Score(by, getattr(self.generated, by), f"{self.generated.count:,} images in {self.features}")
+
     def record(self) -> dict[str, float]:
         """The numbers by name, for a log."""
         kept = {**asdict(self.generated), "real_distance": self.floor.distance}
@@ -110,6 +115,10 @@ class Reference:
 
     def _of(self, images: Selection) -> Tensor:
         return self.features.of(images.batches(BATCH))[0]
+
+    def evaluate(self, generator: nn.Module, recipe: Recipe, step: int) -> Evaluation:
+        """Measure a generator in evaluation mode; see `evaluate_generator`."""
+        return evaluate_generator(generator, recipe, step, self)
 
     def scores(self, images: Tensor, labels: Tensor | None = None) -> Scores:
         """Measure images (N, C, H, W) uint8, and whether they are of the classes asked for (N,), if any were."""

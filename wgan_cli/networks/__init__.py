@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks import dcgan, mlp, resnet
+from wgan_cli.networks import dcgan, mlp, resnet, translation
 from wgan_cli.networks.layers import initialise, limit_slope
 from wgan_cli.recipe import ImageShape, Recipe
 
-FAMILIES = {"mlp": mlp, "dcgan": dcgan, "resnet": resnet}
+FAMILIES = {"mlp": mlp, "dcgan": dcgan, "resnet": resnet, "translation": translation}
 ROLES = {"generator": "Generator", "critic": "Critic"}  # which every family has
 FURTHER_ROLES = {"encoder": "Encoder", "classifier": "Classifier"}  # of some: their settings' `roles` say which
 
@@ -32,12 +32,12 @@ def check_fits(recipe: Recipe, image: ImageShape) -> None:
     """Refuse an image size that the networks' stages cannot reach, naming the setting to change."""
     if image.size % 4 or not 8 <= image.size <= 128:
         raise WganError(
-            f"images of {recipe.data.source} are {image.size} pixels wide, and networks take 8 to 128, divisible by 4",
+            f"images of {recipe.data.title} are {image.size} pixels wide, and networks take 8 to 128, divisible by 4",
             "resize them, for example --set data.image_size=32",
         )
     if recipe.model.conditional and image.num_classes < 2:
         raise WganError(
-            f"`model.conditional` is true, and the images of {recipe.data.source} have no classes to learn",
+            f"`model.conditional` is true, and the images of {recipe.data.title} have no classes to learn",
             "put the images of each class into a folder of its own, or --set model.conditional=false",
         )
     problem = recipe.model.size_problem(image.size)

@@ -15,7 +15,8 @@ Networks = Mapping[str, nn.Module]
 class Batch:
     """What one phase sees once.
 
-    z: (N, latent_dim), standard normal. real: (N, C, H, W) in [-1, 1], or None in a phase that looks at no data.
+    z: (N, latent_dim), standard normal. real: (N, C, H, W) in [-1, 1], of data with two sides (N, 2, C, H, W), or None
+    in a phase that looks at no data.
     labels: (N,) int64 or None. penalise: whether a phase that penalises only now and then does so this time.
     """
 
@@ -58,12 +59,14 @@ class Objective:
     memory: what losses remember from one run to the next, such as a pool of images, in buffers that are changed in
         place; it moves to the device with the networks, and into checkpoints. Such losses cannot be compiled.
     sampled_with: networks beside the generator that a file to sample from holds as well.
+    sides: images in each place of a batch; 2 where the data has two sides.
     """
 
     phases: tuple[Phase, ...]
     meanings: dict[str, str] = field(default_factory=dict)
     memory: nn.Module | None = None
     sampled_with: tuple[str, ...] = ()
+    sides: int = 1
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -72,4 +75,4 @@ class Objective:
 
     def images_per_iteration(self, batch_size: int) -> int:
         """Real images that one whole iteration shows to the networks."""
-        return batch_size * sum(phase.repeats for phase in self.phases if phase.uses_real)
+        return self.sides * batch_size * sum(phase.repeats for phase in self.phases if phase.uses_real)

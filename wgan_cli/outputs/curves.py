@@ -18,6 +18,7 @@ FLOOR = "real_distance"  # drawn beside the distance
 PANELS = {
     "distance": ("distance",),
     "likeness and variety": ("precision", "recall", "density", "coverage"),
+    "errors of translations": ("answer_error", "cycle_error"),
     "classes and copies": ("class_entropy", "class_confidence", "agreement", "copies"),
 }
 

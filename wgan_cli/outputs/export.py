@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -48,9 +48,19 @@ _ARRAYS = {".npy": _write_npy, ".npz": _write_npz}
 MOST_IN_A_GRID = 10_000
 
 
+def is_grid(where: str) -> bool:
+    """Whether `save_images` would write one picture of many images to this path."""
+    return not _is_folder(where) and Path(where).suffix.lower() not in _ARRAYS
+
+
+def _is_folder(where: str) -> bool:
+    return where.endswith(("/", os.sep)) or Path(where).is_dir()
+
+
 def save_images(
-    batches: Iterator[Tensor], count: int, where: str, columns: int | None = None, classes: Classes | None = None
-) -> Path:
+    batches: Iterator[Tensor], count: int, where: str, columns: int | None = None, classes: Classes | None = None,
+    names: Sequence[str] | None = None,
+) -> Path:  # fmt: skip
     """Write images in the form that the path asks for, and return the path.
 
     An existing folder, or a path that ends in a slash: single images 00000.png..., in a folder for each class if they
@@ -61,13 +71,14 @@ def save_images(
         batches: images (n, C, H, W) uint8, `count` in all.
         columns: of the grid; near square where None.
         classes: of the images, where they have any.
+        names: of single images' files, below the folder; numbers where None.
     Raises: WganError where the path does not say a form, or single images would replace others.
     """
     if not where:
         raise WganError("--out is empty", "name an image file, a folder that ends in /, or a .npy or .npz file")
     path = Path(where)
-    if where.endswith(("/", os.sep)) or path.is_dir():
-        _save_singles(batches, _places(count, classes), path)
+    if _is_folder(where):
+        _save_singles(batches, list(names or _places(count, classes)), path)
     elif path.suffix.lower() in _ARRAYS:
         make_parent(path)
         array = torch.cat([batch.permute(0, 2, 3, 1) for batch in batches]).numpy()  # (N, H, W, C)

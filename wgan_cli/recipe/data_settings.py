@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from wgan_cli.recipe.base import Settings
 
 Fit = Literal["crop", "pad", "stretch", "random_crop"]
+Transform = Literal["invert", "thicken", "grey", "colour"]
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
@@ -48,6 +50,9 @@ class AugmentSettings(Settings):
 class DataSettings(Settings):
     """Which images to learn from."""
 
+    task: ClassVar[str] = "generation"
+    scores: ClassVar[tuple[str, ...]] = ("distance", "precision", "recall", "density", "coverage")  # the best's, by any
+
     source: Literal["digits", "mnist", "fashion_mnist", "cifar10", "folder"] = Field(
         "digits", description="`digits` (inside the package), a set under --data-root, or `folder` for your own images"
     )
@@ -59,6 +64,9 @@ class DataSettings(Settings):
     limit: int | None = Field(None, ge=1, description="take only the first so many images")
     image_size: int | None = Field(None, ge=8, le=128, description="resize to this height and width, in pixels")
     channels: Literal[1, 3, 4] | None = Field(None, description="of a folder's images; default as they are, 1 or 3")
+    transform: Transform | None = Field(
+        None, description="negatives, thicker strokes, or grey images in three channels: grey, or on a scale of colours"
+    )
     fit: Fit = Field("crop", description="how a folder's images become square")
     on_bad_file: Literal["stop", "skip"] = Field("stop", description="when a folder holds a file that is no image")
     memory_limit: Annotated[str | None, BeforeValidator(_checked_size)] = Field(
@@ -77,3 +85,13 @@ class DataSettings(Settings):
             if self.source != "folder" and getattr(self, name) is not None:
                 raise ValueError(f"`data.{name}` is only for `data.source: folder`|set `data.source` to folder")
         return self
+
+    @property
+    def title(self) -> str:
+        """Which images, in a few words."""
+        chosen = "" if self.classes is None else " " + ", ".join(map(str, self.classes))
+        return f"{self.source}{chosen}" + ("" if self.transform is None else f" {self.transform}")
+
+    def with_paths(self, change: Callable[[str], str]) -> DataSettings:
+        """The same with its path changed, if it has one."""
+        return self if self.path is None else self.model_copy(update={"path": change(self.path)})

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from wgan_cli.errors import WganError, did_you_mean
+from wgan_cli.recipe.pair_settings import SIDES, of_side
 from wgan_cli.recipe.schema import Recipe
 
 
@@ -37,7 +38,10 @@ def explain_invalid(error: ValidationError, values: dict[str, Any], origin: str,
         named = given.get("name") if isinstance(given, dict) else given
         return WganError(f"{source} sets `{dotted}` to {_short(named)}, which is none", f"give one of {tags}")
     if kind == "value_error":
-        message, _, hint = str(first["ctx"]["error"]).partition("|")
+        said = str(first["ctx"]["error"])
+        if keys[:1] == ["data"] and keys[1:2] and keys[1] in SIDES:
+            said = of_side(said, keys[1])
+        message, _, hint = said.partition("|")
         return WganError(f"{source}: {message}", hint or "`wgan recipes --schema` lists every setting")
     return WganError(
         f"{source} sets `{dotted}` to {_short(given)}, which does not fit: {_plain(first['msg'])}",
@@ -60,7 +64,7 @@ def _walk(location: tuple[int | str, ...]) -> tuple[type[BaseModel] | None, list
             keys[-1:] = [f"{keys[-1]}[{part}]"] if keys else [str(part)]
             continue
         members = [arm for arm in _models(inner) if isinstance(arm, type)]
-        tagged = [arm for arm in members if part in _tags(arm)]
+        tagged = [arm for arm in members if part in (_tags(arm) or (getattr(arm, "task", None),))]
         if len(members) > 1 and tagged:  # pydantic names the arm of a union, which the user did not write
             inner = tagged[0]
             continue

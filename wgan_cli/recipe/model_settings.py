@@ -57,6 +57,8 @@ class FamilySettings(Settings):
 
     roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
 
+    task: ClassVar[str] = "generation"
+
     latent_dim: int = Field(100, ge=1, le=4096, description="length of z")
     init: Init = Field("normal", description=INITS)
     conditional: bool = Field(False, description="learn the classes of the data, to sample the one asked for")

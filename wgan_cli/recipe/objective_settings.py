@@ -23,20 +23,28 @@ _OF_SOME = {
 }
 
 
-class CriticGameSettings(Settings):
-    """What every objective has in which a critic tells real from fake.
+class AnyObjective(Settings):
+    """What recipe, networks and data must know of an objective.
 
-    roles: the networks that it trains. conditions: ways in which its critic can learn of classes. needs_classes:
-    whether it is for conditional models alone. pairs_images: whether it compares what networks see in an image and in
-    its copy, which must then be of that image alone, and unchanged. keeps: of each kind of step, how many images'
-    activations are kept at once in which network.
+    task: what its generator learns, which data and networks must be for as well. roles: the networks that it trains.
+    conditions: ways in which its critic can learn of classes. needs_classes: whether it is for conditional models
+    alone. pairs_images: whether it compares what networks see in an image and in its copy, which must then be of that
+    image alone, and unchanged. keeps: of each kind of step, how many images' activations are kept at once in which
+    network.
     """
 
     paper: ClassVar[str]
+    task: ClassVar[str] = "generation"
     roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
     conditions: ClassVar[tuple[Condition, ...]] = get_args(Condition)
     needs_classes: ClassVar[bool] = False
     pairs_images: ClassVar[bool] = False
+    keeps: ClassVar[tuple[dict[str, int], ...]]
+
+
+class CriticGameSettings(AnyObjective):
+    """What every objective has in which a critic tells real from fake."""
+
     # A critic's step: real and fake, the points between them, and twice more for the penalty's two derivatives.
     keeps: ClassVar[tuple[dict[str, int], ...]] = ({"critic": 2 + 1 + 2}, {"generator": 1, "critic": 1})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from wgan_cli.recipe.base import Settings, named_by
 
@@ -52,6 +52,16 @@ class OptimSettings(Settings):
     encoder: DescentSettings | None = Field(None, description="where there is one; default as the generator")
     classifier: DescentSettings | None = Field(None, description="where there is one; default as the critic")
     decay: Literal["none", "linear", "cosine"] = Field("none", description="of every lr, to zero at the last step")
+    decay_from: float = Field(0.0, ge=0.0, lt=1.0, description="share of the steps after which it begins")
+
+    @model_validator(mode="after")
+    def _something_begins(self) -> OptimSettings:
+        if self.decay_from and self.decay == "none":
+            raise ValueError(
+                f"`optim.decay_from` is {self.decay_from:g}, and `optim.decay` is none, so that nothing begins there|"
+                "set `optim.decay` to linear or cosine, or leave out `optim.decay_from`"
+            )
+        return self
 
     def of(self, role: str) -> AdamSettings | RmspropSettings:
         """What a network's optimizer is made by."""

@@ -13,6 +13,9 @@ from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_settings import ObjectiveSettings, WganGpSettings
 from wgan_cli.recipe.optim_settings import OptimSettings
+from wgan_cli.recipe.pair_settings import SIDES, AnyDataSettings
+from wgan_cli.recipe.tasks import check_task
+from wgan_cli.recipe.translation_settings import CycleganSettings, TranslationSettings
 
 MOST_STEPS = 10**9
 
@@ -35,18 +38,18 @@ class ImageShape:
 
 
 #: Sections that may be written as one word, `objective: wgan_gp` for `objective: {name: wgan_gp}`, and its key.
-SHORT_FORMS = {"data": "source", "model": "name", "objective": "name"}
+SHORT_FORMS = {"data": "source", "a": "source", "b": "source", "model": "name", "objective": "name"}
 
-
-AnyObjectiveSettings = Annotated[ObjectiveSettings | CvaeGanSettings, Field(discriminator="name")]
+AnyModelSettings = Annotated[ModelSettings | TranslationSettings, Field(discriminator="name")]
+AnyObjectiveSettings = Annotated[ObjectiveSettings | CvaeGanSettings | CycleganSettings, Field(discriminator="name")]
 
 
 class Recipe(Settings):
     """Everything that decides what a run computes. A step is one generator update."""
 
     name: str = Field("recipe", pattern=r"^\w[\w .+-]{0,99}$", description="of the run folder; default the file's name")
-    data: Annotated[DataSettings, named_by("source")] = DataSettings()
-    model: Annotated[ModelSettings, named_by("name")]
+    data: Annotated[AnyDataSettings, named_by("source")] = DataSettings()
+    model: Annotated[AnyModelSettings, named_by("name")]
     objective: Annotated[AnyObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings()
     optim: OptimSettings = OptimSettings()
 
@@ -74,7 +77,7 @@ class Recipe(Settings):
         None, ge=1, description="steps between evaluations beside real images; default none while training"
     )
     eval_count: int = Field(2000, ge=10, le=50_000, description="images generated for each evaluation")
-    best_by: Literal["distance", "precision", "recall", "density", "coverage"] = Field(
+    best_by: Literal["distance", "precision", "recall", "density", "coverage", "answer_error"] = Field(
         "distance", description="the score whose best generator is kept in G_best.pth"
     )
     patience: int | None = Field(
@@ -89,6 +92,12 @@ class Recipe(Settings):
             raise ValueError(
                 "`patience` waits for a better score, and nothing is evaluated without `eval_every`|"
                 "set `eval_every` to some steps, or leave out `patience`"
+            )
+        check_task(self.data, self.model, self.objective)
+        if self.eval_every is not None and self.best_by not in self.data.scores:
+            raise ValueError(
+                f"`best_by` is {self.best_by}, which of {self.data.title} is not measured|"
+                f"set `best_by` to {' or '.join(self.data.scores)}, or leave out `eval_every`"
             )
         self._check_roles()
         self._check_classes()
@@ -222,8 +231,11 @@ FREE_ON_RESUME = frozenset(
         "eval_count",
         "best_by",
         "patience",
-        "data.path",  # a folder may move; the number of its images is checked
-        "data.on_bad_file",
-        "data.memory_limit",
+        # A folder may move; the number of its images is checked.
+        *(
+            f"data.{side}{name}"
+            for side in ("", *(f"{side}." for side in SIDES))
+            for name in ("path", "on_bad_file", "memory_limit")
+        ),
     }
 )

@@ -26,7 +26,7 @@ FORMAT = "wgan"
 VERSION = 2  # raised when an older program could not read the file rightly; from 2 on a file carries its checksum
 
 
-LESS_IS_BETTER = frozenset({"distance"})  # of the scores; of all others more
+LESS_IS_BETTER = frozenset({"distance", "answer_error"})  # of the scores; of all others more
 
 
 @dataclass(frozen=True)

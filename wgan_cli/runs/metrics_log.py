@@ -14,7 +14,7 @@ from wgan_cli.runs.atomic import append_whole, write_text, writing
 #: What an evaluation adds to a record: the generator's scores, and real images' own distance.
 SCORES = (
     "distance", "precision", "recall", "density", "coverage", "copies", "agreement", "class_entropy",
-    "class_confidence", "real_distance",
+    "class_confidence", "real_distance", "answer_error", "cycle_error",
 )  # fmt: skip
 #: What a record holds beside the terms of the losses.
 NOT_TERMS = frozenset({"step", "kimg", "seconds", "overhead_seconds", "images_per_second", "rollbacks", *SCORES})

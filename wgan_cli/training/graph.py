@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import torch
 
-from wgan_cli.data.feed import DeviceFeed
 from wgan_cli.errors import CannotServe
 from wgan_cli.training.step import TrainingStep
 
@@ -18,11 +17,11 @@ def why_no_graph(step: TrainingStep) -> str | None:
     device = step.precision.device
     if device.type != "cuda":
         return f"a graph needs a CUDA device, and this run is on {device}"
-    if not isinstance(step.feed, DeviceFeed):
+    if not step.feed.batches_captured:
         return "the images are streamed from the host, and a graph can only read the device"
     if step.precision.amp == "fp16":
         return "fp16 scales its loss by what the host finds out after each step; bf16 needs no scale"
-    if len(step.feed.order) // step.feed.batch_size <= _batches(step):
+    if step.feed.batches_captured <= _batches(step):
         return "an iteration takes as many images as an epoch has, and the host draws the order of each epoch"
     return None
 

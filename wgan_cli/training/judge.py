@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from wgan_cli.errors import WganError, is_lack_of_memory, one_line
-from wgan_cli.evaluation.evaluate import Evaluation, Reference, evaluate_generator
-from wgan_cli.runs.checkpoint import Checkpoint, Score, load_checkpoint
+from wgan_cli.evaluation.evaluate import Evaluation
+from wgan_cli.evaluation.translation import AnyReference, TranslationEvaluation
+from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.environment import versions
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.runs.set_aside import set_aside
@@ -25,7 +26,12 @@ class Judge:
     """
 
     def __init__(
-        self, state: TrainingState, run: RunDir, reference: Reference | None, spare: Spare, note: Callable[[str], None]
+        self,
+        state: TrainingState,
+        run: RunDir,
+        reference: AnyReference | None,
+        spare: Spare,
+        note: Callable[[str], None],
     ) -> None:
         self.state, self.run, self.reference, self.spare, self.note = state, run, reference, spare, note
         self._kept: Best | None = None  # what G_best.pth holds
@@ -87,10 +93,10 @@ class Judge:
                 set_aside(self.run, file, mark="" if held else ".damaged")
         self.keep_best()
 
-    def _measured(self) -> Evaluation:
+    def _measured(self) -> Evaluation | TranslationEvaluation:
         state = self.state
         try:
-            return evaluate_generator(state.average.network, state.recipe, state.step, self.reference)
+            return self.reference.evaluate(state.average.network, state.recipe, state.step)
         except Exception as error:  # whatever it is, training itself is well
             why = "there is not enough memory" if is_lack_of_memory(error) else one_line(str(error)).partition(". ")[0]
             raise WganError(
@@ -98,10 +104,10 @@ class Judge:
                 "lower `eval_count`, or leave out `eval_every`",
             ) from error
 
-    def _is_best(self, found: Evaluation) -> bool:
+    def _is_best(self, found: Evaluation | TranslationEvaluation) -> bool:
         """Whether a generator is the best so far; the state then holds it, else it counts one more in vain."""
         state, by = self.state, self.state.recipe.best_by
-        score = Score(by, getattr(found.generated, by), f"{found.generated.count:,} images in {found.features}")
+        score = found.score(by)
         best = state.best
         if best is not None and not score.compares_with(best.score):
             self.note(f"{score.by} of {score.measured} does not compare with {best.score}, so the best is sought anew")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wgan_cli.evaluation.evaluate import Reference
+from wgan_cli.evaluation.translation import AnyReference
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.optim import set_learning_rates
 from wgan_cli.training.recorder import Recorder, Watch
@@ -11,7 +11,7 @@ from wgan_cli.training.stop import StopRequest
 
 
 def train(
-    state: TrainingState, run: RunDir, stop: StopRequest, watch: Watch, reference: Reference | None = None
+    state: TrainingState, run: RunDir, stop: StopRequest, watch: Watch, reference: AnyReference | None = None
 ) -> None:
     """Train until the recipe's steps are done, its patience is over or a stop is asked for; the last state is saved.
 
@@ -49,7 +49,7 @@ def train(
         if log or evaluate:
             recorder.log(scores)
 
-        # 6. The same latent vectors each time, so that the grids show one development.
+        # 6. The same inputs each time, so that the grids show one development.
         if draw:
             recorder.draw_samples()
 

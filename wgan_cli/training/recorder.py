@@ -10,11 +10,10 @@ from typing import Any, Protocol
 import torch
 
 from wgan_cli.errors import ExitStatus, WganError
-from wgan_cli.evaluation.evaluate import Reference
+from wgan_cli.evaluation.translation import AnyReference
 from wgan_cli.outputs.curves import draw_curves
 from wgan_cli.outputs.grid import grid_tensor, save_picture
-from wgan_cli.outputs.sampling import generate, labels_in_turn
-from wgan_cli.recipe.seeds import derived_seed, latent_vectors
+from wgan_cli.recipe.seeds import derived_seed
 from wgan_cli.runs.atomic import writing
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.metrics_log import MetricsLog, read_metrics
@@ -44,11 +43,8 @@ class Watch(Protocol):
 class Recorder:
     """Writes what the loop has to show and to keep, and measures the time that this takes."""
 
-    def __init__(self, state: TrainingState, run: RunDir, watch: Watch, reference: Reference | None = None) -> None:
+    def __init__(self, state: TrainingState, run: RunDir, watch: Watch, reference: AnyReference | None = None) -> None:
         self.state, self.run, self.watch = state, run, watch
-        count = state.recipe.sample_grid**2
-        self.latents = latent_vectors(state.recipe.seed, range(count), state.recipe.model.latent_dim)
-        self.labels = labels_in_turn(state.recipe, state.image, count)
         self.metrics = MetricsLog(run.metrics_file)
         self.health = Health()
         self.saved_at: int | None = None
@@ -110,14 +106,12 @@ class Recorder:
             self.watch.logged(record)
 
     def draw_samples(self) -> None:
-        """Draw the grid of the fixed latent vectors with the averaged generator."""
+        """Draw the grid of the fixed inputs with the averaged generator."""
         state = self.state
         with self._overhead():
-            images = torch.cat(
-                list(generate(state.average.network, self.latents, labels=self.labels))
-            )  # (grid*grid, C, H, W) uint8
-            self._warn(self.health.of_samples(images, state.step))
-            grid = grid_tensor(images, columns=state.recipe.sample_grid)
+            pictures = state.exhibit.draw(state.average.network)
+            self._warn(self.health.of_samples(pictures.made, state.step))
+            grid = grid_tensor(pictures.shown, columns=state.exhibit.columns)
             with self.spare.dispensable("this sample grid"):
                 save_picture(grid, self.run.sample_file(state.step))
             with self.spare.dispensable("TensorBoard's entries"):

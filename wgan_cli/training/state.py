@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from wgan_cli.data.augment import make_augment
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.feed import Feed, make_feed
+from wgan_cli.data.feed import Feed
+from wgan_cli.data.pair import ImagePair
+from wgan_cli.data.pair_feed import augment_of, feed_of
 from wgan_cli.errors import WganError
 from wgan_cli.inspection import check_memory
 from wgan_cli.networks import build_network
@@ -27,6 +28,7 @@ from wgan_cli.runs.environment import versions
 from wgan_cli.training.best import Best
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engine import Iterate, apply_engine
+from wgan_cli.training.exhibit import Exhibit, make_exhibit
 from wgan_cli.training.graph import GraphIteration
 from wgan_cli.training.optim import Optimizers, make_clips, make_optimizers, restore_optimizers
 from wgan_cli.training.precision import Precision, insist_on_same_bits
@@ -54,6 +56,7 @@ class TrainingState:
     precision: Precision
     iteration: TrainingStep
     iterate: Iterate  # runs the iteration under the recipe's engine
+    exhibit: Exhibit  # what its sample grids show
     why_so_fast: str = ""  # what was measured to choose threads, number format and engine
     step: int = 0
     seconds: float = 0.0
@@ -125,7 +128,7 @@ class TrainingState:
                 network.load_state_dict(training["generator"] if role == "generator" else checkpoint.networks[role])
             self.average.network.load_state_dict(checkpoint.networks["generator"])
             restore_optimizers(self.optimizers, training["optimizers"])
-            _check_counters(training, images)
+            _check_counters(training)
             self.feed.load_state_dict(training["feed"])
             self.precision.load_state_dict(training["precision"])
             self.iteration.terms.load_state_dict(training["terms"], self.device)
@@ -147,14 +150,14 @@ class TrainingState:
         self.anchor = training.get("anchor", checkpoint.step)
 
 
-def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: bool = True) -> TrainingState:
+def prepare(recipe: Recipe, dataset: ImageSet | ImagePair, device: torch.device, trials: bool = True) -> TrainingState:
     """Build a run at step 0. The recipe becomes fully resolved: its length in steps, and what is fastest here.
 
     Args:
         trials: whether to time what the recipe leaves open; else the usual choices are taken.
     Raises: WganError where recipe, data and device do not fit together.
     """
-    objective = build_objective(recipe)
+    objective = build_objective(recipe, dataset.shape)
     recipe = recipe.replaced(steps=_steps(recipe, objective, len(dataset)), epochs=None)
     image = dataset.shape
     check_memory(recipe, image, device)
@@ -163,7 +166,7 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: boo
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
     networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
     memory = (objective.memory or nn.Module()).to(device)
-    feed = make_feed(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
+    feed = feed_of(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
     classes = image.num_classes if recipe.model.conditional else 0
 
     def make_step(recipe: Recipe, networks: dict[str, nn.Module]) -> TrainingStep:
@@ -171,7 +174,7 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: boo
             objective, networks, make_optimizers(recipe, networks), feed,
             ExponentialMovingAverage(networks["generator"], recipe.ema_decay),
             Precision(recipe.amp, device, recipe.tf32), recipe.model.latent_dim, classes,
-            make_augment(recipe.data.augment, image),
+            augment_of(recipe.data, image),
             with_diff_augment(networks, recipe.data.diff_augment, make_noise(recipe.objective, device)),
             make_clips(recipe, networks),
         )  # fmt: skip
@@ -185,7 +188,8 @@ def prepare(recipe: Recipe, dataset: ImageSet, device: torch.device, trials: boo
     step = make_step(recipe, networks)
     return TrainingState(
         recipe, image, dataset.class_names, device, objective, networks, step.optimizers, step.average, feed,
-        step.precision, step, apply_engine(recipe.engine, step), why_so_fast,
+        step.precision, step, apply_engine(recipe.engine, step),
+        make_exhibit(recipe, dataset), why_so_fast,
     )  # fmt: skip
 
 
@@ -222,14 +226,11 @@ def continued_recipe(saved: Recipe, wanted: Recipe) -> Recipe:
     return wanted
 
 
-def _check_counters(training: dict[str, Any], images: int) -> None:
-    """Refuse a place in the run that cannot be. Raises: ValueError, KeyError, TypeError."""
-    counts = (training["feed"]["epoch"], training.get("rollbacks", 0), training.get("anchor", 0))
-    cursor = training["feed"]["cursor"]
-    if any(type(n) is not int or not 0 <= n <= MOST_STEPS for n in counts) or type(cursor) is not int:
+def _check_counters(training: dict[str, Any]) -> None:
+    """Refuse a place in the run that cannot be. Raises: ValueError, TypeError."""
+    counts = (training.get("rollbacks", 0), training.get("anchor", 0))
+    if any(type(n) is not int or not 0 <= n <= MOST_STEPS for n in counts):
         raise TypeError("no counts")
-    if not 0 <= cursor <= images:
-        raise ValueError(f"image {cursor} of {images}")
     if not all(math.isfinite(training.get(name, 0.0)) for name in ("seconds", "overhead")):
         raise ValueError("no time")
 

@@ -1,0 +1,122 @@
+"""Translators whose errors are known: exact ones, ones that do nothing, and ones that are off by so many greys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from wgan_cli.evaluation.translation import (
+    TranslationEvaluation,
+    TranslationReference,
+    TranslationScores,
+    error_of,
+    make_translation_reference,
+)
+from wgan_cli.recipe import load_recipe
+from wgan_cli.recipe.pair_settings import PairSettings
+
+CPU = torch.device("cpu")
+RECIPE = load_recipe("mnist_cyclegan")
+NEGATIVES = {"a": "digits", "b": {"source": "digits", "transform": "invert"}}
+
+
+class Known(nn.Module):
+    """Translators that are formulas."""
+
+    def __init__(self, to_a, to_b) -> None:
+        super().__init__()
+        self.to_a, self.to_b = _Formula(to_a), _Formula(to_b)
+
+
+class _Formula(nn.Module):
+    def __init__(self, formula) -> None:
+        super().__init__()
+        self.formula = formula
+        self.nothing = nn.Parameter(torch.zeros(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.formula(images)
+
+
+def referred(data: dict, count: int = 100, root: Path = Path("nowhere")) -> TranslationReference:
+    return make_translation_reference(PairSettings.model_validate(data), root, CPU, lambda text: None, count)
+
+
+@pytest.fixture(scope="module")
+def negatives() -> TranslationReference:
+    return referred(NEGATIVES)
+
+
+def test_exact_translators_have_no_error(negatives):
+    found = negatives.evaluate(Known(torch.neg, torch.neg), RECIPE, 7)
+    unchanged = (2 * negatives.held_out["a"].dataset.images.float() - 255).abs().mean().item()
+    assert list(found.to) == ["b", "a"]
+    for scores in found.to.values():
+        assert (scores.count, scores.answer_error, scores.cycle_error) == (100, 0.0, 0.0)
+        assert scores.unchanged_error == pytest.approx(unchanged, rel=0.02)
+    assert found.record() == {"answer_error": 0.0, "cycle_error": 0.0}
+    assert found.line().startswith("step 7: 0 off the right answer (untranslated: 2")
+    assert (found.seen, found.held_out) == (False, {"a": "digits test", "b": "digits test"})
+    score = found.score("answer_error")
+    assert (score.value, score.measured) == (0.0, "200 translations")
+
+
+def test_errors_are_grey_levels_of_255(negatives):
+    """One way three levels too dark, the other exact: off by 3 or 0, and by 3 on the way there and back."""
+    shift = 3 / 127.5
+    off = Known(torch.neg, lambda images: (-images - shift).clamp(-1, 1))
+    found = negatives.evaluate(off, RECIPE, 1)
+    a, b = (negatives.held_out[side].dataset.images[negatives.held_out[side].indices].int() for side in "ab")
+    darker = (b - 3).clamp(0)
+    assert found.to["b"].answer_error == pytest.approx((b - darker).float().mean().item())
+    assert found.to["a"].answer_error == 0.0
+    assert found.to["b"].cycle_error == pytest.approx((b - darker).float().mean().item())
+    assert found.to["a"].cycle_error == pytest.approx((b - darker).float().mean().item())
+    assert a.shape == b.shape
+
+
+def test_images_left_alone_are_as_wrong_as_untranslated_ones_and_come_back_whole(negatives):
+    found = negatives.evaluate(Known(lambda images: images, lambda images: images), RECIPE, 1)
+    for scores in found.to.values():
+        assert scores.answer_error == scores.unchanged_error > 100
+        assert scores.cycle_error == 0.0
+
+
+def test_nothing_moves_while_translators_are_measured(negatives):
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    negatives.evaluate(Known(torch.neg, torch.neg), RECIPE, 1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_without_a_right_answer_the_distance_from_the_other_side_is_measured(features_root):
+    """Threes and eights that stay as they are lie far from the other side, and come back whole."""
+    sides = {"a": {"source": "digits", "classes": [3]}, "b": {"source": "digits", "classes": [8]}}
+    ones = referred(sides, 50, features_root)
+    found = ones.evaluate(Known(lambda images: images, lambda images: images), RECIPE, 1)
+    for scores in found.to.values():
+        assert scores.answer_error is None and scores.unchanged_error is None
+        assert scores.distance > 5 * scores.real_distance > 0
+        assert scores.cycle_error == 0.0
+    assert found.record().keys() == {"distance", "real_distance", "cycle_error"}
+    assert found.score("distance").measured.startswith("100 translations in digits-28x28x1-")
+    assert "distance" in found.line() and "real images" in found.line()
+
+
+def test_both_directions_count_alike():
+    to = {"b": TranslationScores(10, 2.0, 4.0, 100.0), "a": TranslationScores(10, 4.0, 0.0, 50.0)}
+    found = TranslationEvaluation(3, "", {"a": "x", "b": "y"}, False, to)
+    assert (found.mean("answer_error"), found.mean("cycle_error"), found.mean("distance")) == (2.0, 3.0, None)
+    assert found.as_dict() == {
+        "a_to_b": {"count": 10, "cycle_error": 2.0, "answer_error": 4.0, "unchanged_error": 100.0},
+        "b_to_a": {"count": 10, "cycle_error": 4.0, "answer_error": 0.0, "unchanged_error": 50.0},
+    }
+
+
+def test_the_error_is_over_all_pixels_of_all_batches():
+    one = [torch.tensor([0, 255], dtype=torch.uint8), torch.tensor([7], dtype=torch.uint8)]
+    other = [torch.tensor([255, 255], dtype=torch.uint8), torch.tensor([1], dtype=torch.uint8)]
+    assert error_of(one, other) == (255 + 0 + 6) / 3

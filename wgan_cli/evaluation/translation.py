@@ -1,0 +1,203 @@
+"""Measure translators on images that they have not seen: against the right answer where it is known, and on the way
+there and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from wgan_cli.data.pair import said_of_side
+from wgan_cli.evaluation.evaluate import Reference
+from wgan_cli.evaluation.features import BATCH, Features, make_features
+from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
+from wgan_cli.evaluation.real import RealImages, Selection, real_images
+from wgan_cli.outputs.translate import translate, translator_to
+from wgan_cli.recipe import Recipe
+from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.recipe.pair_settings import SIDES, PairSettings
+from wgan_cli.runs.checkpoint import Score
+
+MOST_IMAGES = 2000  # of each side, unless asked for more
+MOST_TRAINING = 10_000  # real images of a side that translations are held against
+BATCH_SIZE = 64
+OTHER = dict(zip(SIDES, reversed(SIDES), strict=True))
+
+
+@dataclass(frozen=True)
+class TranslationScores:
+    """What is measured of translations to one side; errors are mean absolute differences in grey levels of 255.
+
+    answer_error: from the right answer; unchanged_error: of leaving images as they are; None where none is known.
+    cycle_error: of what comes back, from what it was. distance and real_distance: Frechet's, from real training images
+    of that side, of translations and of held-out real images; None where the right answer is known and says more.
+    """
+
+    count: int
+    cycle_error: float
+    answer_error: float | None = None
+    unchanged_error: float | None = None
+    distance: float | None = None
+    real_distance: float | None = None
+
+
+@dataclass(frozen=True)
+class TranslationEvaluation:
+    """The scores of both directions, by the side that they lead to. held_out: what was translated, by its side."""
+
+    step: int
+    features: str
+    held_out: dict[str, str]
+    seen: bool
+    to: dict[str, TranslationScores]
+
+    def mean(self, name: str) -> float | None:
+        """A score of both directions together; None where it was not measured."""
+        values = [getattr(scores, name) for scores in self.to.values()]
+        return None if None in values else sum(values) / len(values)
+
+    def line(self) -> str:
+        """The whole in plain words."""
+        back = f"there and back {self.mean('cycle_error'):.3g} of 255 grey levels off"
+        if (answer := self.mean("answer_error")) is not None:
+            unchanged = self.mean("unchanged_error")
+            return f"step {self.step:,}: {answer:.3g} off the right answer (untranslated: {unchanged:.3g}), {back}"
+        distance, real = self.mean("distance"), self.mean("real_distance")
+        return f"step {self.step:,}: distance {distance:.3g} (real images: {real:.3g}), {back}"
+
+    def score(self, by: str) -> Score:
+        """One of the numbers, as a checkpoint keeps it."""
+        count = sum(scores.count for scores in self.to.values())
+        return Score(by, self.mean(by), f"{count:,} translations" + (f" in {self.features}" if self.features else ""))
+
+    def record(self) -> dict[str, float]:
+        """The numbers of both directions together, by name, for a log."""
+        found = {name: self.mean(name) for name in ("distance", "real_distance", "answer_error", "cycle_error")}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def as_dict(self) -> dict[str, dict[str, float]]:
+        """The numbers of each direction, for people's programs."""
+        return {
+            f"{OTHER[side]}_to_{side}": {name: value for name, value in asdict(scores).items() if value is not None}
+            for side, scores in self.to.items()
+        }
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What translations to a side are held against, where no right answer is known."""
+
+    features: Features
+    training: Moments
+    floor: float
+
+
+class TranslationReference:
+    """Everything of the real images that an evaluation of translators needs, computed once.
+
+    Args:
+        real: of each side.
+        count: how many images of each side are translated.
+        targets: by side; empty where the sides show the same images, so that the right answers are known.
+    """
+
+    def __init__(self, real: dict[str, RealImages], count: int, targets: dict[str, _Target]) -> None:
+        self.held_out: dict[str, Selection] = {side: found.held_out.some(count) for side, found in real.items()}
+        self.seen = any(found.seen for found in real.values())
+        self.targets = targets
+
+    def evaluate(self, generator: nn.Module, recipe: Recipe, step: int) -> TranslationEvaluation:
+        """Measure translators in evaluation mode. Draws no random number of torch."""
+        names = dict.fromkeys(target.features.name for target in self.targets.values())
+        return TranslationEvaluation(
+            step=step,
+            features=" and ".join(names),
+            held_out={side: images.name for side, images in self.held_out.items()},
+            seen=self.seen,
+            to={side: self._scores(generator, side) for side in reversed(SIDES)},
+        )
+
+    def _scores(self, generator: nn.Module, to: str) -> TranslationScores:
+        there, back = translator_to(generator, to), translator_to(generator, OTHER[to])
+        images = list(self.held_out[OTHER[to]].batches(BATCH_SIZE))
+        changed = list(translate(there, images, BATCH_SIZE))
+        returned = translate(back, changed, BATCH_SIZE)
+        count, cycle_error = len(self.held_out[OTHER[to]]), error_of(returned, images)
+        if (target := self.targets.get(to)) is not None:
+            features, _ = target.features.of(changed)
+            distance = frechet_distance(target.training, moments(features))
+            return TranslationScores(count, cycle_error, distance=distance, real_distance=target.floor)
+        answers = list(self.held_out[to].batches(BATCH_SIZE))
+        return TranslationScores(count, cycle_error, error_of(changed, answers), error_of(images, answers))
+
+
+#: What a run can be measured by, whatever its generator does.
+AnyReference = Reference | TranslationReference
+
+
+def error_of(found: Iterable[Tensor], wanted: Iterable[Tensor]) -> float:
+    """mean |found - wanted| over all pixels of two series of batches (n, C, H, W) uint8: 0 to 255 grey levels."""
+    total = numbers = 0
+    for mine, theirs in zip(found, wanted, strict=True):
+        total += (mine.to(torch.int16) - theirs.to(torch.int16)).abs().sum().item()
+        numbers += mine.numel()
+    return total / numbers
+
+
+def make_translation_reference(
+    settings: PairSettings, data_root: Path, device: torch.device, notify: Callable[[str], None],
+    count: int | None = None,
+) -> TranslationReference:  # fmt: skip
+    """Read the real images of both sides and, where no right answer is known, find features to compare them in.
+
+    Raises: WganError where images cannot be had or are too few.
+    """
+    notify = _once(notify)
+    real = held_out_images(settings, data_root, notify)
+    count = count or MOST_IMAGES
+    targets = {}
+    for side in () if settings.same_images else SIDES:
+        with said_of_side(side):
+            targets[side] = _target(getattr(settings, side), real[side], count, data_root, device, notify)
+    return TranslationReference(real, count, targets)
+
+
+def held_out_images(settings: PairSettings, data_root: Path, notify: Callable[[str], None]) -> dict[str, RealImages]:
+    """The real images of each side. Raises: WganError where they cannot be had or are too few."""
+    found, notify = {}, _once(notify)
+    for side in SIDES:
+        with said_of_side(side):
+            found[side] = real_images(getattr(settings, side), data_root, notify)
+    return found
+
+
+def _target(
+    settings: DataSettings, real: RealImages, count: int, data_root: Path, device: torch.device,
+    notify: Callable[[str], None],
+) -> _Target:  # fmt: skip
+    whole = real  # a classifier of all classes sees more than one of a side's few
+    if settings.classes is not None or settings.limit is not None:
+        whole = real_images(settings.model_copy(update={"classes": None, "limit": None}), data_root, notify)
+    features = make_features(whole, settings.source, data_root, device, notify)
+
+    def moments_of(images: Selection) -> Moments:
+        found: Tensor = features.of(images.batches(BATCH))[0]
+        return moments(found)
+
+    training = moments_of(real.training.some(MOST_TRAINING))
+    return _Target(features, training, frechet_distance(training, moments_of(real.held_out.some(count))))
+
+
+def _once(notify: Callable[[str], None]) -> Callable[[str], None]:
+    """Tell the same thing once, though both sides have it."""
+    told: set[str] = set()
+
+    def tell(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            notify(text)
+
+    return tell

@@ -1,0 +1,59 @@
+"""From images of one side to images of the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from wgan_cli.errors import WganError
+from wgan_cli.outputs.sampling import to_uint8
+from wgan_cli.recipe import Recipe
+
+
+def translator_to(generator: nn.Module, side: str) -> nn.Module:
+    """The part of a translating generator that gives images of a side, "a" or "b"."""
+    return getattr(generator, f"to_{side}")
+
+
+def check_translates(recipe: Recipe, wanted: bool) -> None:
+    """Refuse a generator that needs images, where there are none, or that starts from noise, where images are given.
+
+    Raises: WganError.
+    """
+    translates = recipe.model.task == "translation"
+    if translates and not wanted:
+        raise WganError(
+            f"the generator of {recipe.name} translates images, so it cannot make any from noise",
+            "give it images: wgan sample --ckpt RUN --translate FOLDER --to b --out translated/",
+        )
+    if wanted and not translates:
+        raise WganError(
+            f"--translate needs a generator that translates, and that of {recipe.name} makes images from noise",
+            "leave out --translate, or train a translator: wgan train --recipe mnist_cyclegan",
+        )
+
+
+@torch.inference_mode()
+def translate(translator: nn.Module, batches: Iterable[Tensor], batch_size: int) -> Iterator[Tensor]:
+    """Run a translator over images, each as it would come out alone.
+
+    Args:
+        translator: in evaluation mode; its parameters' device serves.
+        batches: images (n, C, H, W) uint8, n <= batch_size.
+    Yields: images (n, C, H, W) uint8 on the CPU, for each batch.
+    """
+    device = next(translator.parameters()).device
+    for images in batches:
+        # Every batch has the full size: a kernel chosen for a smaller one could round an image differently.
+        rest = images.new_zeros(batch_size - len(images), *images.shape[1:])
+        inputs = torch.cat([images, rest]).to(device).float().div_(127.5).sub_(1)  # (batch_size, C, H, W)
+        yield to_uint8(translator(inputs)[: len(images)]).cpu()
+
+
+def beside(translator: nn.Module, batches: Iterable[Tensor], batch_size: int) -> Iterator[Tensor]:
+    """As `translate`, with each image left of its translation: (2*n, C, H, W) uint8."""
+    for images in batches:
+        for changed in translate(translator, [images], batch_size):
+            yield torch.stack([images, changed], 1).flatten(0, 1)  # (2*n, C, H, W)
