@@ -82,7 +82,7 @@ TARGETS = {
 
 def refusal(trick: str, objective: str) -> str | None:
     """A word of the message where this trick makes no sense with this objective."""
-    if trick in TOGETHER and objective in PENALISED:
+    if trick in TOGETHER and trick != "minibatch std" and objective in PENALISED:
         return "mixes the images of a batch"
     if trick in TARGETS and objective not in ("gan", "lsgan"):
         return "target"

@@ -28,7 +28,7 @@ def lazy(every: int, n_critic: int = 2) -> dict[str, object]:
     return {"objective": {"name": "wgan_gp", "n_critic": n_critic, "gp_every": every}}
 
 
-@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style"])
 @pytest.mark.parametrize("every", [1, 3])
 def test_fifty_iterations_by_graph_are_fifty_eager_ones(small, cuda, family, every):
     """10 batches an epoch and 2 an iteration, then 7: epochs end between iterations and in the middle of one."""
@@ -222,7 +222,7 @@ class NoHost(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("amp", ["off", "bf16"])
-@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style"])
 def test_an_iteration_asks_the_device_for_nothing(small, family, amp):
     data = {
         "source": "digits",

@@ -37,7 +37,20 @@ def sample(
     class_: Annotated[
         str | None, typer.Option("--class", metavar="LIST", help="Of these classes, such as 7, 0-9 or cat,dog.")
     ] = None,
-    truncation: Annotated[float | None, typer.Option("--truncation", help="For generators with a style space.")] = None,
+    truncation: Annotated[
+        float | None,
+        typer.Option(
+            "--truncation",
+            min=-2.0,
+            max=2.0,
+            metavar="PSI",
+            help="Styles nearer to their mean: 0 is on it.",
+        ),
+    ] = None,
+    mix: Annotated[
+        str | None,
+        typer.Option("--mix", metavar="A:B:LAYERS", help="Images A with styles of images B, such as 0-3:4-9:2-4."),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Draw images from a trained generator: image i of a seed is always the same."""
@@ -52,31 +65,36 @@ def sample(
         load_generator,
         parse_seeds,
         sample_latents,
-        slerp_path,
     )
+    from wgan_cli.outputs.styles import Truncated, draw_mix, draw_walks
     from wgan_cli.runs.environment import resolve_device
 
     generator, checkpoint = load_generator(ckpt, resolve_device(device))
     model = checkpoint.recipe.model
-    _refuse_unserved(model, class_, truncation)
+    _refuse_unserved(model, class_, {"--truncation": truncation, "--mix": mix})
     if seeds is not None and count is not None:
         raise WganError("-n and --seeds both say how many images", "leave out one of them")
+    if mix is not None and (count, seeds, interpolate) != (None, None, None):
+        raise WganError("--mix says itself which images, by their numbers", "leave out -n, --seeds and --interpolate")
     asked = None if class_ is None else parse_classes(class_, checkpoint.class_names)
+    if truncation is not None:
+        generator = Truncated(generator, truncation)
     rows_of_classes = asked is not None and len(asked) > 1
-    chosen = None if seeds is None else parse_seeds(seeds)
-    count = len(chosen) if chosen else count or (10 if rows_of_classes else 64)
-    check_room(count * (interpolate or 1) * len(asked or [0]), model.latent_dim)
-    z = sample_latents(model.latent_dim, count, seed, chosen)
-    if interpolate is not None:
-        if len(z) < 2:
-            raise WganError("--interpolate walks from image to image, and there is only one", "give -n 2 or more")
-        z = slerp_path(z, interpolate, closed=False)
-
-    if asked is None:
-        labels = labels_in_turn(checkpoint.recipe, checkpoint.image, len(z), each=interpolate or 1)
+    if mix is not None:
+        generator, z, labels, across = draw_mix(generator, checkpoint, mix, seed, asked)
     else:
-        z, labels = for_each_class(z, asked)
-    across = interpolate or (count if rows_of_classes else None)
+        chosen = None if seeds is None else parse_seeds(seeds)
+        count = len(chosen) if chosen else count or (10 if rows_of_classes else 64)
+        check_room(count * (interpolate or 1) * len(asked or [0]), model.latent_dim)
+        z = sample_latents(model.latent_dim, count, seed, chosen)
+        across = count if rows_of_classes else None
+        if interpolate is not None:
+            generator, z, labels, across = draw_walks(generator, checkpoint, z, interpolate, asked)
+        elif asked is None:
+            labels = labels_in_turn(checkpoint.recipe, checkpoint.image, len(z))
+        else:
+            z, labels = for_each_class(z, asked)
+
     columns = across if rows is None else -(-len(z) // rows)
     classes = None if labels is None else Classes(labels, checkpoint.class_names, apart=rows_of_classes)
     written = save_images(generate(generator, z, batch, labels), len(z), out, columns, classes)
@@ -89,14 +107,20 @@ sample.__doc__ += "\n\n" + example(
     "wgan sample --ckpt G.pth -n 10000 --seed 7 --out fakes.npz",
     "wgan sample --ckpt G.pth -n 8 --interpolate 12 --out walk.png",
     "wgan sample --ckpt G.pth --class 0-9 -n 500 --out more_digits/",
+    "wgan sample --ckpt runs/mnist_style --truncation 0.7",
+    "wgan sample --ckpt runs/mnist_style --mix 0-5:6-11:0-1",
 )
 
 
-def _refuse_unserved(model: ModelSettings, class_: str | None, truncation: float | None) -> None:
+def _refuse_unserved(model: ModelSettings, class_: str | None, of_styles: dict[str, object]) -> None:
     if class_ is not None and not model.conditional:
         raise WganError(
             "--class needs a generator trained with classes, and this one knows none",
             "leave out --class, or train with --set model.conditional=true",
         )
-    if truncation is not None:
-        raise WganError(f"--truncation needs a style space, and {model.name} has none", "leave out --truncation")
+    for option, value in of_styles.items():
+        if value is not None and not model.has_style_space:
+            raise WganError(
+                f"{option} needs a style space, and {model.name} has none",
+                f"leave out {option}, or train a recipe of style-based networks such as mnist_style",
+            )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks import dcgan, mlp, resnet
+from wgan_cli.networks import dcgan, mlp, resnet, style
 from wgan_cli.networks.layers import initialise, limit_slope
 from wgan_cli.recipe import ImageShape, Recipe
 
-FAMILIES = {"mlp": mlp, "dcgan": dcgan, "resnet": resnet}
+FAMILIES = {"mlp": mlp, "dcgan": dcgan, "resnet": resnet, "style": style}
 ROLES = {"generator": "Generator", "critic": "Critic"}
 
 

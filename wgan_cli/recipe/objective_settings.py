@@ -37,6 +37,12 @@ class TwoPlayerSettings(Settings):
         0.0, ge=0.0, le=1e6, description="gamma of half the squared slope at real images (Mescheder et al. 2018)"
     )
     r2_weight: float = Field(0.0, ge=0.0, le=1e6, description="gamma of half the squared slope at fake images")
+    path_length_weight: float = Field(
+        0.0, ge=0.0, le=1e6, description="of the penalty on a generator whose image answers unequally to steps in w"
+    )
+    path_length_every: int = Field(
+        4, ge=1, le=100, description="penalise paths every so many steps, as many times as hard"
+    )
     class_weight: float = Field(
         1.0, ge=0.0, le=1e6, description="of the critic's naming of classes, with `model.condition: classifier`"
     )

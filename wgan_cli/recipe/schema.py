@@ -88,11 +88,12 @@ class Recipe(Settings):
             )
         self._check_batches()
         self._check_clipping()
+        self._check_paths()
         return self
 
     def _check_batches(self) -> None:
         """Refuse what looks at the other images of a batch where there are none, or where each must count alone."""
-        setting, penalties = self.model.critic.mixes_images, self.objective.penalties
+        setting, penalties = self.model.critic.spoils_penalties, self.objective.penalties
         if setting and penalties:
             norm = setting == "norm"
             raise ValueError(
@@ -103,6 +104,7 @@ class Recipe(Settings):
             )
         if self.batch_size > 1:
             return
+        setting = self.model.critic.mixes_images
         if self.model.generator.norm == "batch":
             raise ValueError(
                 "`batch_size` is 1, and batch norm in the generator needs more|"
@@ -125,6 +127,13 @@ class Recipe(Settings):
                 "`model.critic.spectral_norm` divides weights by their largest stretch, so that clipping them with "
                 "`objective.clip_value` changes nothing|"
                 "set `model.critic.spectral_norm` to false, or `objective.name` to hinge"
+            )
+
+    def _check_paths(self) -> None:
+        if self.objective.path_length_weight and not self.model.has_style_space:
+            raise ValueError(
+                f"`objective.path_length_weight` measures paths through a style space, and {self.model.name} has none|"
+                "set `objective.path_length_weight` to 0, or `model.name` to style"
             )
 
     def as_dict(self) -> dict[str, Any]:
