@@ -136,7 +136,8 @@ def test_the_mlps_defaults_are_the_common_scripts_widths():
 def test_a_generator_ends_with_a_tanh(family):
     generator = built(recipe_of(family, *WIDE[family], init="torch"), ImageShape(28, 1))["generator"].eval()
     # The last of several contributions decides, where the others are zero.
-    *others, last = generator.to_image if isinstance(generator.to_image, nn.ModuleList) else [generator.to_image]
+    last = generator.to_image
+    *others, last = [each.colours for each in last] if isinstance(last, nn.ModuleList) else [last]
     for layer in (*others, last):
         nn.init.zeros_(layer.weight)
         nn.init.constant_(layer.bias, -0.5 if layer is last else 0.0)

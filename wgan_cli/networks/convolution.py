@@ -52,11 +52,11 @@ class Doubling(nn.ConvTranspose2d):
         return image if self.bias is None else image + self.bias.to(image.dtype)[:, None, None]
 
 
-class Computed(nn.Conv2d):
-    """A convolution whose weight is computed with, in float32, before it is a kernel."""
+class Computed:
+    """Of a layer with a weight that is computed with, in float32, before it is a factor of a product."""
 
 
-class Blurred(Computed):
+class Blurred(Computed, nn.Conv2d):
     """A convolution of odd kernel that also changes the size, as one convolution by a blurred kernel.
 
     The sums are those of both steps; with a blur by [1, 1] the products are less than half as many.

@@ -17,7 +17,7 @@ BLURS = 3  # the filter [1, 3, 3, 1] of Karras et al. (2020)
 GAIN = math.sqrt(2)  # what a rectifier takes away (He et al. 2015)
 
 
-class Same(Computed):
+class Same(Computed, nn.Conv2d):
     """A convolution that keeps the size."""
 
     def __init__(self, fan_in: int, fan_out: int) -> None:
@@ -91,9 +91,9 @@ class Demodulated(StyledLayer):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x (N, fan_in, H, W), w (N, style_dim) -> (N, fan_out, side, side)."""
-        style = self.style(w).float()  # (N, fan_in)
+        style = self.style(w)  # (N, fan_in)
         squares = self.conv.weight.square().sum((2, 3))  # (fan_out, fan_in)
-        factor = GAIN * (F.linear(style.square(), squares).float() + 1e-8).rsqrt()  # (N, fan_out)
+        factor = GAIN * (F.linear(style.square(), squares).to(squares.dtype) + 1e-8).rsqrt()  # (N, fan_out)
         x = self.conv(x * style.to(x.dtype)[:, :, None, None])
         bias, factor = (value.to(x.dtype)[..., None, None] for value in (self.bias, factor))
         return self.finish(torch.addcmul(bias, x, factor))  # (N, fan_out, side, side)
@@ -120,21 +120,30 @@ class AdaIn(StyledLayer):
         return torch.addcmul(shift, x, gain)  # (N, fan_out, side, side)
 
 
-class ToImage(nn.Linear):
-    """Each pixel's channels, weighted by the style but not scaled back, to colours ("tRGB", Karras et al. 2020)."""
+class Colours(Computed, nn.Linear):
+    """Each pixel's channels, weighted by a style, to colours."""
 
     init_gain = 1.0
 
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """x (N, features, H, W), style (N, features) -> (N, C, H, W) float32."""
+        weight = self.weight * style[:, None]  # (N, C, features)
+        pixels = x.permute(0, 2, 3, 1).flatten(1, 2)  # (N, H*W, features)
+        image = (pixels @ weight.mT).mT.unflatten(2, x.shape[2:])  # (N, C, H, W)
+        return image.to(self.bias.dtype) + self.bias[:, None, None]
+
+
+class ToImage(nn.Module):
+    """What a layer adds to the image, in the style of w but not scaled back ("tRGB", Karras et al. 2020)."""
+
     def __init__(self, features: int, channels: int, style_dim: int) -> None:
-        super().__init__(features, channels)
+        super().__init__()
         self.style = Affine(style_dim, features)
+        self.colours = Colours(features, channels)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x (N, features, H, W), w (N, style_dim) -> (N, C, H, W) float32."""
-        weight = self.weight * self.style(w)[:, None]  # (N, C, features)
-        pixels = x.permute(0, 2, 3, 1).flatten(1, 2)  # (N, H*W, features)
-        image = (pixels @ weight.mT).mT.unflatten(2, x.shape[2:])  # (N, C, H, W)
-        return image.float() + self.bias[:, None, None]
+        return self.colours(x, self.style(w))
 
 
 class FromImage(nn.Linear):

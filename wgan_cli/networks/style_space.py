@@ -52,12 +52,12 @@ class MeanStyle(nn.Module):
     @torch.no_grad()
     def follow(self, w: Tensor, labels: Tensor | None = None) -> None:
         """Move towards the styles of a batch, (N, style_dim), by the share 1 - MEAN_DECAY."""
-        w = w.float()
+        w = w.to(self.w.dtype)
         if not self.num_classes:
             self.w.lerp_(w.mean(0, keepdim=True), 1 - MEAN_DECAY)
             return
         # A product instead of an indexed sum, whose order a GPU leaves to chance.
-        belongs = (labels[:, None] == torch.arange(self.num_classes, device=w.device)).float()  # (N, classes)
+        belongs = (labels[:, None] == torch.arange(self.num_classes, device=w.device)).to(w.dtype)  # (N, classes)
         counts = belongs.sum(0)[:, None]  # (classes, 1)
         sums = (belongs[:, :, None] * w[:, None]).sum(0)  # (classes, style_dim)
         share = (1 - MEAN_DECAY) * (counts > 0)  # a class that is not in the batch stays

@@ -41,7 +41,7 @@ class TwoPlayerSettings(Settings):
         0.0, ge=0.0, le=1e6, description="of the penalty on a generator whose image answers unequally to steps in w"
     )
     path_length_every: int = Field(
-        4, ge=1, le=100, description="penalise paths every so many steps, as many times as hard"
+        4, ge=1, le=100, description="penalise it every so many steps, as many times as hard"
     )
     class_weight: float = Field(
         1.0, ge=0.0, le=1e6, description="of the critic's naming of classes, with `model.condition: classifier`"
