@@ -265,14 +265,15 @@ def test_instance_norm_of_single_pixels_is_refused(role):
         build_network(role, recipe, ImageShape(8, 1))
 
 
+@pytest.mark.parametrize("init", ["he", "equalised"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_spectral_norm_is_the_critics_and_bounds_every_layer(family):
+def test_spectral_norm_is_the_critics_and_bounds_every_layer(family, init):
     recipe = recipe_from_dict(
-        {"model": {"name": family, "init": "he", "critic": {"spectral_norm": True}}, "objective": "hinge", "steps": 1},
+        {"model": {"name": family, "init": init, "critic": {"spectral_norm": True}}, "objective": "hinge", "steps": 1},
         "a test",
     )
     networks = built(recipe, ImageShape(8, 1))
-    assert not any("parametrizations" in name for name in networks["generator"].state_dict())
+    assert not any("_u" in name for name in networks["generator"].state_dict())
     layers = [m for m in networks["critic"].modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     for layer in layers:
-        assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.05)
+        assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.1)
