@@ -95,6 +95,8 @@ class GanSettings(TargetSettings):
     @property
     def paper(self) -> str:
         """The paper, whichever penalty makes it another's."""
+        if self.path_length_weight:
+            return "Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN"
         if self.r1_weight:
             return "Mescheder et al. 2018, Which Training Methods for GANs do actually Converge?"
         if self.gp_weight and self.gp_at == "real":
