@@ -41,6 +41,21 @@ def test_fifty_iterations_by_graph_are_fifty_eager_ones(small, cuda, family, eve
         cuda.graphs.clear()
 
 
+PATHS = {
+    "objective": {"name": "gan", "r1_weight": 1.0, "gp_every": 2, "path_length_weight": 2.0, "path_length_every": 3}
+}
+
+
+def test_lengths_of_paths_by_graph_are_the_eager_ones(small, cuda):
+    """With a penalty in either phase, each in its own rhythm, and a mean that is remembered."""
+    eager = small.content(small.run(small.state("style", **PATHS), 50))
+    assert eager["training"]["memory"]["mean"] > 0
+    state = small.state("style", **PATHS)
+    cuda.watch(state)
+    torch.testing.assert_close(small.content(small.run(state, 50)), eager, rtol=0, atol=0)
+    assert sum(g.replays for g in cuda.graphs) > 20 and len(cuda.graphs) == 4
+
+
 def with_tricks(small, **objective: object) -> dict[str, object]:
     """Settings that turn on whatever happens inside an iteration besides its loss."""
     critic = {**small.recipe("dcgan").model.critic.model_dump(), "spectral_norm": True, "dropout": 0.2}
@@ -251,6 +266,13 @@ def test_the_familys_tricks_ask_the_device_for_nothing(small, objective):
     state.iteration.average._on_device = torch.zeros(())
     with NoHost():
         small.run(state, 3)
+
+
+def test_lengths_of_paths_ask_the_device_for_nothing(small):
+    state = small.run(small.state("style", **PATHS), 2)
+    state.iteration.average._on_device = torch.zeros(())
+    with NoHost():
+        small.run(state, 4)
 
 
 def test_clipping_asks_the_device_for_nothing(small):

@@ -1,4 +1,9 @@
-"""Style-based generator and residual critic (Karras et al. 2019 and 2020)."""
+"""Style-based generator and residual critic (Karras et al. 2019 and 2020).
+
+Other than theirs: the image goes through tanh, as everywhere here; what a size adds to the image takes the style of
+the size's last layer, not of the next; the critic's shortcut takes means of 2x2 pixels, its branch alone the wider
+filter; and classes stand beside z and have a mean w each.
+"""
 
 from __future__ import annotations
 
