@@ -106,7 +106,7 @@ class FakeCuda:
 @torch.no_grad()
 def memory(step: TrainingStep) -> list[torch.Tensor]:
     """All tensors that outlive an iteration."""
-    modules = [*step.networks.values(), step.average.network]
+    modules = [*step.networks.values(), step.average.network, step.objective.memory or torch.nn.Module()]
     tensors = [t.detach() for module in modules for t in module.state_dict().values()]
     for optimizer in step.optimizers.values():
         tensors += [t for state in optimizer.state.values() for t in state.values()]

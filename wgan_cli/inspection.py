@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrize import is_parametrized
+from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
 from wgan_cli.errors import WganError
 from wgan_cli.memory import free_memory
@@ -265,7 +265,8 @@ def _network(role: str, network: nn.Module, inputs: dict[str, Any]) -> NetworkFa
     def note(name: str, module: nn.Module):
         def hook(_module, _inputs, output: torch.Tensor) -> None:
             count = sum(parameter.numel() for parameter in module.parameters())
-            layers.append(LayerFacts(name, type(module).__name__, tuple(output.shape[1:]), count))
+            kind = type_before_parametrizations(module).__name__
+            layers.append(LayerFacts(name, kind, tuple(output.shape[1:]), count))
 
         return hook
 

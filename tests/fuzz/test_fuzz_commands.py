@@ -39,7 +39,10 @@ NUMBERS = ("0", "1", "2", "3", "-1", "1e3", "0x10", "nan", "inf", "1.5", "9" * 2
 #: Options that take something, by what they take.
 OPTIONS = {
     "train": ("--recipe", "--out", "--resume", "--set", "--seed", "--amp", "--device", "--data-root", "--minutes"),
-    "sample": ("--ckpt", "-n", "--out", "--seed", "--seeds", "--rows", "--batch", "--interpolate", "--class"),
+    "sample": (
+        *("--ckpt", "-n", "--out", "--seed", "--seeds", "--rows", "--batch", "--interpolate", "--class"),
+        *("--truncation", "--mix"),
+    ),
     "gif": ("--out", "--fps", "--hold", "--scale", "--label", "--max-frames", "--seed", "--device"),
     "inspect": ("--json", "--plot", "--set", "--data-root"),
     "recipes": ("--schema",),

@@ -22,6 +22,7 @@ SMALL = {
     "mlp": {"generator": {"widths": [6]}, "critic": {"widths": [6]}, "label_dim": 2},
     "dcgan": {"generator": {"channels": [6]}, "critic": {"channels": [6]}, "label_dim": 2},
     "resnet": {"generator": {"channels": [9, 8]}, "critic": {"channels": [8, 9], "halvings": 1}},
+    "style": {"generator": {"channels": [9, 8]}, "critic": {"channels": [8, 9], "dense": [8]}, "label_dim": 2},
 }
 
 

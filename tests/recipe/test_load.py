@@ -190,6 +190,14 @@ def test_batch_norm_in_a_critic_whose_penalty_is_per_image(load):
     assert "layer, instance or none" in caught.value.hint
 
 
+def test_how_much_a_batch_varies_spoils_no_penalty_and_how_alike_it_is_does(load):
+    assert load("model: {name: style, critic: {minibatch_std: true}}\nsteps: 5\n").objective.gp_weight == 10
+    with pytest.raises(WganError) as caught:
+        load("model: {name: dcgan, critic: {minibatch_std: true, minibatch_features: 3}}\nsteps: 5\n")
+    assert "`model.critic.minibatch_features` is 3, which mixes the images of a batch" in caught.value.message
+    assert "leave out `minibatch_features`" in caught.value.hint
+
+
 PIECES = (
     ["model", "steps", "data", "objective", "optim.critic", "name", "mlp", "dcgan", "mnist", "wgan_gp", "limit", "null"]
     + [": ", ":", "\n", "  ", "\n  ", "{", "}", "[", "]", ", ", "? ", "- ", "|", ">", "#", "---", "%", "'", '"', "\\"]

@@ -29,6 +29,13 @@ MODELS = {
         "generator": {"channels": [8, 8]},
         "critic": {"channels": [8, 8], "halvings": 1},
     },
+    "style": {
+        "name": "style",
+        "latent_dim": 6,
+        "style_dim": 5,
+        "generator": {"channels": [8, 8], "mapping_layers": 2},
+        "critic": {"channels": [8, 8], "dense": [8], "minibatch_std": True},
+    },
 }
 CPU = torch.device("cpu")
 

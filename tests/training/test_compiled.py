@@ -98,7 +98,7 @@ def test_a_traced_loss_with_spectral_norm_passes_the_check(small, traced):
     check_gradients(state.iteration)
 
 
-@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style"])
 def test_traced_losses_equal_eagers(small, traced, family):
     state = small.state(family, **LAZY)
     compile_losses(state.iteration)

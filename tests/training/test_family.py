@@ -94,7 +94,7 @@ TARGETS = {
 
 def refusal(trick: str, objective: str) -> str | None:
     """A word of the message where this trick makes no sense with this objective."""
-    if trick in TOGETHER and objective in (*PENALISED, "cvae_gan"):
+    if trick in TOGETHER and (objective == "cvae_gan" or (objective in PENALISED and trick != "minibatch std")):
         return "mixes the images of a batch"
     if trick in ("dropout", "instance noise") and objective == "cvae_gan":
         return "by chance"

@@ -28,7 +28,7 @@ def lazy(every: int, n_critic: int = 2) -> dict[str, object]:
     return {"objective": {"name": "wgan_gp", "n_critic": n_critic, "gp_every": every}}
 
 
-@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style"])
 @pytest.mark.parametrize("every", [1, 3])
 def test_fifty_iterations_by_graph_are_fifty_eager_ones(small, cuda, family, every):
     """10 batches an epoch and 2 an iteration, then 7: epochs end between iterations and in the middle of one."""
@@ -39,6 +39,21 @@ def test_fifty_iterations_by_graph_are_fifty_eager_ones(small, cuda, family, eve
         torch.testing.assert_close(small.content(small.run(state, 50)), eager, rtol=0, atol=0)
         assert sum(g.replays for g in cuda.graphs) > 25, "most iterations were replayed"
         cuda.graphs.clear()
+
+
+PATHS = {
+    "objective": {"name": "gan", "r1_weight": 1.0, "gp_every": 2, "path_length_weight": 2.0, "path_length_every": 3}
+}
+
+
+def test_lengths_of_paths_by_graph_are_the_eager_ones(small, cuda):
+    """With a penalty in either phase, each in its own rhythm, and a mean that is remembered."""
+    eager = small.content(small.run(small.state("style", **PATHS), 50))
+    assert eager["training"]["memory"]["mean"] > 0
+    state = small.state("style", **PATHS)
+    cuda.watch(state)
+    torch.testing.assert_close(small.content(small.run(state, 50)), eager, rtol=0, atol=0)
+    assert sum(g.replays for g in cuda.graphs) > 20 and len(cuda.graphs) == 4
 
 
 def with_tricks(small, **objective: object) -> dict[str, object]:
@@ -222,7 +237,7 @@ class NoHost(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("amp", ["off", "bf16"])
-@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style"])
 def test_an_iteration_asks_the_device_for_nothing(small, family, amp):
     data = {
         "source": "digits",
@@ -251,6 +266,13 @@ def test_the_familys_tricks_ask_the_device_for_nothing(small, objective):
     state.iteration.average._on_device = torch.zeros(())
     with NoHost():
         small.run(state, 3)
+
+
+def test_lengths_of_paths_ask_the_device_for_nothing(small):
+    state = small.run(small.state("style", **PATHS), 2)
+    state.iteration.average._on_device = torch.zeros(())
+    with NoHost():
+        small.run(state, 4)
 
 
 def test_clipping_asks_the_device_for_nothing(small):

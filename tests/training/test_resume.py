@@ -19,6 +19,13 @@ from wgan_cli.training.state import continued_recipe
 
 HALF = 5
 MLP = ("model={name: mlp, latent_dim: 16, generator: {widths: [32]}, critic: {widths: [32]}}",)
+#: Noise and mixing, the mean style, and the mean length of paths are of the run as well.
+STYLE = (
+    "model={name: style, latent_dim: 16, style_dim: 8, generator: {channels: [8, 4]}, "
+    "critic: {channels: [4, 8], dense: [8], minibatch_std: true}}",
+    "objective.path_length_weight=2",
+    "objective.path_length_every=3",
+)
 #: Two critic steps of 8 images out of 20, so that epochs end in the middle; a record that spans the stop; a penalty
 #: every second critic step.
 HARD = ("steps=10", "data.limit=20", "objective.n_critic=2", "objective.gp_every=3", "log_every=3", "save_every=4")
@@ -49,6 +56,8 @@ def resume(trainer, run: RunDir, recipe: Recipe) -> None:
         (MLP, "off", "linear"),
         (MLP, "bf16", "none"),
         (MLP, "off", "cosine"),
+        (STYLE, "off", "none"),
+        (STYLE, "bf16", "linear"),
         ((*MLP, "data.memory_limit=1KB"), "off", "none"),  # streamed
         ((*MLP, "data.augment={mirror: true, random_crop: 2}", "data.diff_augment=[color, cutout]"), "off", "none"),
     ],

@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks import dcgan, mlp, resnet, translation
+from wgan_cli.networks import dcgan, mlp, resnet, style, translation
 from wgan_cli.networks.layers import initialise, limit_slope
 from wgan_cli.recipe import ImageShape, Recipe
 
-FAMILIES = {"mlp": mlp, "dcgan": dcgan, "resnet": resnet, "translation": translation}
+FAMILIES = {"mlp": mlp, "dcgan": dcgan, "resnet": resnet, "style": style, "translation": translation}
 ROLES = {"generator": "Generator", "critic": "Critic"}  # which every family has
 FURTHER_ROLES = {"encoder": "Encoder", "classifier": "Classifier"}  # of some: their settings' `roles` say which
 

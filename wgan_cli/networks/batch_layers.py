@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.recipe.model_settings import CriticLayerSettings
-
 ROW = 5  # numbers by which two images are compared, for each feature; as in the authors' code
 
 
@@ -14,12 +12,14 @@ class BatchScore(nn.Module):
     """The part of a score that comes from an image's batch: the last layer's share for features put beside its input.
 
     A linear layer over features beside x is the sum of one over x and one over the features, so no layer grows.
+
+    Args:
+        features: of x. count: numbers on how like its batch an image is. varies: whether it sees the batch's spread.
     """
 
-    def __init__(self, settings: CriticLayerSettings, features: int) -> None:
+    def __init__(self, features: int, count: int, varies: bool) -> None:
         super().__init__()
-        self.varies = settings.minibatch_std
-        count = settings.minibatch_features
+        self.varies = varies
         self.likeness = BatchLikeness(features, count) if count else None
         self.to_score = nn.Linear(count + self.varies, 1, bias=False)
 
@@ -46,6 +46,12 @@ class BatchLikeness(nn.Module):
         return torch.exp(-apart).sum(1)  # (N, count)
 
 
+def with_spread(x: Tensor) -> Tensor:
+    """Images with one more channel, which is their batch's spread everywhere: (N, C, H, W) -> (N, C+1, H, W)."""
+    plane = spread(x.float()).to(x.dtype).expand(len(x), 1, *x.shape[2:])  # (N, 1, H, W)
+    return torch.cat([x, plane], 1)  # (N, C+1, H, W)
+
+
 def spread(x: Tensor) -> Tensor:
-    """The standard deviation over a batch, averaged over features (Karras et al. 2018, section 3): (N, F) -> ()."""
+    """The standard deviation over a batch, averaged over features (Karras et al. 2018, section 3): (N, ...) -> ()."""
     return (x.var(0, correction=0) + 1e-8).sqrt().mean()

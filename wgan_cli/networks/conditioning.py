@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from wgan_cli.networks.batch_layers import BatchScore
 from wgan_cli.networks.layers import norm
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.model_settings import FamilySettings, LabelledLatentSettings, Norm
+from wgan_cli.recipe.layer_settings import FamilySettings, LabelledLatentSettings, Norm
 
 Judgement = Tensor | tuple[Tensor, ...]
 
@@ -97,15 +97,23 @@ class ConditionalCritic(nn.Module):
             return judgement
         return (*judgement, x.flatten(1)) if classify else (judgement, x.flatten(1))
 
-    def end(self, settings: FamilySettings, image: ImageShape, layer: Callable[[int], nn.Module]) -> None:
-        """Make the last layers; `layer` makes one from the features to so many outputs."""
+    def end(
+        self, settings: FamilySettings, image: ImageShape, layer: Callable[[int], nn.Module], varies: bool | None = None
+    ) -> None:
+        """Make the last layers.
+
+        Args:
+            layer: makes one from the features to so many outputs.
+            varies: whether the score sees the batch's spread; default as `minibatch_std` says.
+        """
         self.projects = settings.shows_critic("projection")
         self.to_score = layer(1)
         knows = self.projects or settings.shows_critic("classifier")
         self.to_classes = layer(image.num_classes) if knows else None
         own, features = settings.critic, self.to_score.in_features
-        looks_around = own.minibatch_std or own.minibatch_features
-        self.of_batch = BatchScore(own, features) if looks_around else None
+        varies = own.minibatch_std if varies is None else varies
+        looks_around = varies or own.minibatch_features
+        self.of_batch = BatchScore(features, own.minibatch_features, varies) if looks_around else None
 
     def judge(self, x: Tensor, labels: Tensor | None, classify: bool) -> Judgement:
         """Features to scores (N,), and with `classify` also logits (N, num_classes)."""

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import register_parametrization
 
-from wgan_cli.recipe.model_settings import Activation, Init, LayerSettings, Norm
+from wgan_cli.recipe.layer_settings import Activation, Init, LayerSettings, Norm
 
 
 class _LeakyReLUGradient(torch.autograd.Function):
@@ -138,8 +139,11 @@ def initialise(network: nn.Module, init: Init) -> nn.Module:
 
     normal: N(0, 0.02), and N(1, 0.02) for batch norm's (Radford et al. 2016). he: U(-b, b) with b = sqrt(6 / fan_in)
     (He et al. 2015). glorot: b = gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010), the gain 1 but where a
-    layer carries another as `init_gain`. torch: the framework's own. Biases are zero but for `torch`.
+    layer carries another as `init_gain`. torch: the framework's own. Biases are zero but for `torch`. equalised: see
+    `equalise`.
     """
+    if init == "equalised":
+        return equalise(network)
     if init == "torch" or next(network.parameters()).is_meta:  # which holds shapes alone, and drawing takes a second
         return network
     for module in network.modules():
@@ -158,6 +162,38 @@ def initialise(network: nn.Module, init: Init) -> nn.Module:
     return network
 
 
+def equalise(network: nn.Module) -> nn.Module:
+    """Draw weights from N(0, 1), and multiply them in every pass by a constant: gain / sqrt(fan_in).
+
+    So each is as large beside its gradient as any other, and one learning rate suits all (Karras et al. 2018, section
+    4.1). The gain is sqrt(2) (He et al. 2015), but where a layer carries another as `init_gain`. A layer that carries
+    `lr_factor` f learns as if its learning rate were f times as high: its parameters are 1/f times as large and count
+    f times. Biases are zero. Returns: the network.
+    """
+    for module in list(network.modules()):
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            factor = getattr(module, "lr_factor", 1.0)
+            if not module.weight.is_meta:
+                nn.init.normal_(module.weight, 0.0, 1 / factor)
+            gain = getattr(module, "init_gain", math.sqrt(2))
+            register_parametrization(module, "weight", _Scaled(factor * gain / math.sqrt(_fan_in(module))))
+            if module.bias is not None:
+                if not module.bias.is_meta:
+                    nn.init.zeros_(module.bias)
+                if factor != 1:
+                    register_parametrization(module, "bias", _Scaled(factor))
+    return network
+
+
+class _Scaled(nn.Module):
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight * self.factor
+
+
 def limit_slope(network: nn.Module) -> nn.Module:
     """Divide the weights of each layer by their largest singular value, so that none stretches more than by 1.
 
@@ -167,7 +203,7 @@ def limit_slope(network: nn.Module) -> nn.Module:
     for module in list(network.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             spectral_norm(module)
-            module.parametrizations.weight[0] = _InFloat32(module.parametrizations.weight[0])
+            module.parametrizations.weight[-1] = _InFloat32(module.parametrizations.weight[-1])
     return network
 
 

@@ -17,7 +17,8 @@ from wgan_cli.networks.convolution import Enlarged, FromVector, Pooled
 from wgan_cli.networks.encoder import ImageClassifier, ImageEncoder
 from wgan_cli.networks.layers import activation, active, norm
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.model_settings import LayerSettings, ResnetSettings
+from wgan_cli.recipe.layer_settings import LayerSettings
+from wgan_cli.recipe.model_settings import ResnetSettings
 
 KERNEL = 3
 BRANCH_GAIN = nn.init.calculate_gain("relu")  # of first weights; shortcuts and the ends of a network have gain 1

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase
+from wgan_cli.objectives.path_length import MEANINGS as PATH_MEANINGS
+from wgan_cli.objectives.path_length import PathLength
 from wgan_cli.objectives.penalties import TERMS, penalty_of
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.objective_settings import TwoPlayerSettings
@@ -47,6 +49,7 @@ def two_player(recipe: Recipe, game: Game) -> Objective:
     classify = recipe.model.shows_critic("classifier")
     mixes = recipe.model.critic.mixes_images  # so that the critic must not see real beside fake
     penalty = penalty_of(settings)
+    paths = PathLength() if settings.path_length_weight else None
 
     def critic_loss(networks: Networks, batch: Batch) -> Loss:
         generator, critic, labels = networks["generator"], networks["critic"], batch.labels
@@ -83,6 +86,11 @@ def two_player(recipe: Recipe, game: Game) -> Objective:
         if classify:
             wrong = F.cross_entropy(logits, batch.labels)
             total, terms = total + settings.generator_class_weight * wrong, {"generator_class_loss": wrong}
+        if paths and batch.penalise:
+            half = -(-len(batch.z) // 2)  # as in the authors' code, for the sake of time
+            smooth = paths(networks["generator"], batch.z[:half], None if batch.labels is None else batch.labels[:half])
+            total = total + settings.path_length_weight * settings.path_length_every * smooth.total
+            terms = terms | smooth.terms
         return Loss(total, {"generator_loss": total, **terms})
 
     return Objective(
@@ -91,9 +99,13 @@ def two_player(recipe: Recipe, game: Game) -> Objective:
                 "critic", "critic", settings.n_critic, critic_loss,
                 after_step=game.after_step, penalise_every=settings.gp_every if penalty else 1,
             ),
-            Phase("generator", "generator", 1, generator_loss, uses_real=game.paired_generator is not None),
+            Phase(
+                "generator", "generator", 1, generator_loss,
+                uses_real=game.paired_generator is not None, penalise_every=settings.path_length_every if paths else 1,
+            ),
         ),
         meanings=_meanings(game, settings, classify),
+        memory=paths,
     )  # fmt: skip
 
 
@@ -106,7 +118,8 @@ CLASS_MEANINGS = {
 def _meanings(game: Game, settings: TwoPlayerSettings, classify: bool) -> dict[str, str]:
     """Of the terms that the settings bring about."""
     penalties = dict(TERMS[weight] for weight in settings.penalties)
-    return game.meanings | penalties | (CLASS_MEANINGS if classify else {})
+    paths = PATH_MEANINGS if settings.path_length_weight else {}
+    return game.meanings | penalties | (CLASS_MEANINGS if classify else {}) | paths
 
 
 def judge(critic: nn.Module, images: Tensor, labels: Tensor | None, classify: bool) -> tuple[Tensor, Tensor | None]:

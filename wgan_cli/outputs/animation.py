@@ -17,7 +17,8 @@ from torch import nn
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.memory import free_memory
 from wgan_cli.outputs.grid import as_picture, grid_tensor
-from wgan_cli.outputs.sampling import generate, labels_in_turn, slerp_path
+from wgan_cli.outputs.sampling import generate, labels_in_turn
+from wgan_cli.outputs.styles import walk, walker
 from wgan_cli.recipe.seeds import latent_vectors
 from wgan_cli.runs.atomic import make_parent, write_atomically
 from wgan_cli.runs.checkpoint import Checkpoint
@@ -102,7 +103,7 @@ def _thinned(items: list, most: int | None) -> list:
 def walk_frames(generator: nn.Module, checkpoint: Checkpoint, seed: int, count: int, side: int = 4) -> list[Frame]:
     """A grid of side x side images, each on a closed walk of its own through the latent space, so that it loops.
 
-    An image stays in its class, if the generator knows classes.
+    With a style space the walk is through that. An image stays in its class, if the generator knows classes.
 
     Args:
         checkpoint: of the generator.
@@ -112,10 +113,13 @@ def walk_frames(generator: nn.Module, checkpoint: Checkpoint, seed: int, count: 
     legs = max(2, min(4, count // 8))
     a_leg = max(1, count // legs)
     ends = latent_vectors(seed, range(side * side * legs), latent_dim).reshape(side * side, legs, latent_dim)
-    walks = np.stack([slerp_path(own, a_leg, closed=True) for own in ends], axis=1)  # (frames, side*side, latent_dim)
     labels = labels_in_turn(checkpoint.recipe, checkpoint.image, side * side)
+    of_legs = [None if labels is None else np.repeat(labels[place], legs) for place in range(side * side)]
+    walks = np.stack(
+        [walk(generator, own, a_leg, closed=True, labels=each) for own, each in zip(ends, of_legs, strict=True)], axis=1
+    )  # (frames, side*side, features)
     every_frames = None if labels is None else np.tile(labels, len(walks))
-    images = torch.cat(list(generate(generator, walks.reshape(-1, latent_dim), labels=every_frames)))
+    images = torch.cat(list(generate(walker(generator), walks.reshape(-1, walks.shape[-1]), labels=every_frames)))
     per_frame = images.unflatten(0, (len(walks), side * side))  # (frames, side*side, C, H, W)
     return [Frame(as_picture(grid_tensor(grid, side)).convert("RGB")) for grid in per_frame]
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks.weights import network_with
-from wgan_cli.outputs.sampling import filled, generate, load_generator
+from wgan_cli.outputs.sampling import generate, in_batches, load_generator
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file
 
 
@@ -43,14 +43,13 @@ class Autoencoder:
     @torch.inference_mode()
     def _rows(self, work: Callable[..., Tensor], images: Tensor, labels: np.ndarray | None = None) -> np.ndarray:
         """What `work` makes of images in [-1, 1], each as it would come out alone."""
-        device, found = next(self.encoder.parameters()).device, []
-        for start in range(0, len(images), self.batch):
-            part = images[start : start + self.batch].numpy()
-            inputs = [filled(part, self.batch).to(device).float() / 127.5 - 1]
-            if labels is not None:
-                inputs.append(filled(labels[start : start + self.batch], self.batch).to(device))
-            found.append(work(*inputs)[: len(part)].cpu())
-        return torch.cat(found).numpy()
+        device = next(self.encoder.parameters()).device
+
+        def network(pixels: Tensor, *classes: Tensor) -> Tensor:
+            return work(pixels.float() / 127.5 - 1, *classes)
+
+        found = in_batches(network, device, self.batch, images.numpy(), labels)
+        return torch.cat([part.cpu() for part in found]).numpy()
 
 
 def load_autoencoder(path: Path, device: torch.device, batch: int = 64) -> tuple[Autoencoder, Checkpoint]:

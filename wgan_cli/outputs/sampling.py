@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,15 +44,27 @@ def generate(
     Yields: images (n, C, H, W) uint8 on the CPU, n <= batch_size.
     """
     device = next(generator.parameters()).device
-    for start in range(0, len(z), batch_size):
-        count = len(z[start : start + batch_size])
-        # Every batch has the full size: a kernel chosen for a smaller one could round an image differently.
-        inputs = (filled(given[start : start + count], batch_size) for given in (z, labels) if given is not None)
-        images = generator(*(full.to(device) for full in inputs))[:count]  # (n, C, H, W)
+    for images in in_batches(generator, device, batch_size, z, labels):
         yield to_uint8(images).cpu()
 
 
-def filled(part: np.ndarray, size: int) -> Tensor:
+@torch.inference_mode()
+def in_batches(
+    network: Callable[..., Tensor], device: torch.device, batch_size: int, *inputs: np.ndarray | None
+) -> Iterator[Tensor]:
+    """What a network gives for rows of its inputs, those that are not None, each row as it would come out alone.
+
+    Yields: (n, ...) on the device, n <= batch_size.
+    """
+    given = [rows for rows in inputs if rows is not None]
+    for start in range(0, len(given[0]), batch_size):
+        count = len(given[0][start : start + batch_size])
+        # Every batch has the full size: a kernel chosen for a smaller one could round an image differently.
+        full = (_filled(rows[start : start + count], batch_size) for rows in given)
+        yield network(*(rows.to(device) for rows in full))[:count]  # (n, ...)
+
+
+def _filled(part: np.ndarray, size: int) -> Tensor:
     """Rows with zeros below them: (n, ...) -> (size, ...)."""
     part = torch.from_numpy(part)
     return torch.cat([part, part.new_zeros(size - len(part), *part.shape[1:])])
@@ -93,8 +105,8 @@ def sample_latents(latent_dim: int, count: int, seed: int, seeds: list[int] | No
     return np.concatenate([latent_vectors(each, [0], latent_dim) for each in seeds])
 
 
-def parse_seeds(text: str) -> list[int]:
-    """Read a list such as 0-63,70 in its order.
+def parse_seeds(text: str, option: str = "--seeds", one: str = "a seed") -> list[int]:
+    """Read a list such as 0-63,70 in its order; `option` and what `one` of them is are for errors.
 
     Raises: WganError naming the part that is no seed or range.
     """
@@ -103,13 +115,13 @@ def parse_seeds(text: str) -> list[int]:
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
             raise WganError(
-                f"--seeds: {part.strip()[:40]!r} is neither a seed nor a range", "write for example 0-63,70"
+                f"{option}: {part.strip()[:40]!r} is neither {one} nor a range", "write for example 0-63,70"
             )
         start, end = int(first[:20]), int((last or first)[:20])  # no seed has 20 digits
         if end < start or end >= 2**63 or len(seeds) + end - start >= MOST_SEEDS:
             raise WganError(
-                f"--seeds: {part.strip()[:40]!r} is empty or too large",
-                f"count upwards, below 2**63, to {MOST_SEEDS:,} seeds at most",
+                f"{option}: {part.strip()[:40]!r} is empty or too large",
+                f"count upwards, below 2**63, to {MOST_SEEDS:,} of them at most",
             )
         seeds.extend(range(start, end + 1))
     return seeds

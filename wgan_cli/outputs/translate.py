@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.sampling import to_uint8
+from wgan_cli.outputs.sampling import in_batches, to_uint8
 from wgan_cli.recipe import Recipe
 
 
@@ -46,10 +46,8 @@ def translate(translator: nn.Module, batches: Iterable[Tensor], batch_size: int)
     """
     device = next(translator.parameters()).device
     for images in batches:
-        # Every batch has the full size: a kernel chosen for a smaller one could round an image differently.
-        rest = images.new_zeros(batch_size - len(images), *images.shape[1:])
-        inputs = torch.cat([images, rest]).to(device).float().div_(127.5).sub_(1)  # (batch_size, C, H, W)
-        yield to_uint8(translator(inputs)[: len(images)]).cpu()
+        made = in_batches(lambda pixels: translator(pixels.float() / 127.5 - 1), device, batch_size, images.numpy())
+        yield from (to_uint8(part).cpu() for part in made)  # (n, C, H, W)
 
 
 def beside(translator: nn.Module, batches: Iterable[Tensor], batch_size: int) -> Iterator[Tensor]:

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from wgan_cli.recipe.model_settings import EVERY_ROLE, Condition
+from wgan_cli.recipe.layer_settings import EVERY_ROLE, Condition
 from wgan_cli.recipe.objective_settings import TargetSettings
 
 

@@ -6,73 +6,21 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from wgan_cli.recipe.base import Settings
-
-Width = Annotated[int, Field(ge=1, le=8192)]
-Norm = Literal["none", "batch", "instance", "layer"]
-Activation = Literal["relu", "leaky_relu", "elu", "silu", "gelu", "tanh"]
-Init = Literal["normal", "he", "glorot", "torch"]
-INITS = "first weights: `normal` N(0, 0.02), `he` (He et al. 2015), `glorot` (Glorot and Bengio 2010), `torch`"
-Condition = Literal["embedding", "projection", "classifier"]
-#: Networks of a family that has an encoder and a classifier beside the usual two.
-EVERY_ROLE = ("generator", "critic", "encoder", "classifier")
-
-
-class LayerSettings(Settings):
-    """What the hidden layers of any network have in common."""
-
-    norm: Norm = Field("none", description="normalisation after each hidden layer")
-    activation: Activation = Field("leaky_relu", description="after each hidden layer")
-    slope: float = Field(0.2, ge=0.0, le=1.0, description="LeakyReLU's slope below zero")
-    dropout: float = Field(0.0, ge=0.0, lt=1.0, description="share of each hidden layer's outputs set to zero")
-
-
-class CriticLayerSettings(LayerSettings):
-    """What the critic of any family has besides."""
-
-    spectral_norm: bool = Field(
-        False, description="divide each layer's weights by their largest stretch (Miyato et al. 2018)"
-    )
-    minibatch_std: bool = Field(False, description="show the score how much a batch varies (Karras et al. 2018)")
-    minibatch_features: int = Field(
-        0, ge=0, le=1024, description="numbers on how like its batch an image is (Salimans et al. 2016)"
-    )
-
-    @property
-    def mixes_images(self) -> str | None:
-        """The setting by which an image's score depends on the others of its batch, or None."""
-        mixing = {
-            "norm": self.norm == "batch",
-            "minibatch_std": self.minibatch_std,
-            "minibatch_features": self.minibatch_features > 0,
-        }
-        return next((setting for setting, mixes in mixing.items() if mixes), None)
-
-
-class FamilySettings(Settings):
-    """What every family of networks has: z, first weights, and whether and how they know of classes.
-
-    roles: the networks that there are of it.
-    """
-
-    roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
-
-    task: ClassVar[str] = "generation"
-
-    latent_dim: int = Field(100, ge=1, le=4096, description="length of z")
-    init: Init = Field("normal", description=INITS)
-    conditional: bool = Field(False, description="learn the classes of the data, to sample the one asked for")
-    condition: Condition = Field("projection", description="how the critic learns of classes, if conditional")
-
-    def shows_critic(self, way: Condition) -> bool:
-        """Whether the critic learns of classes in this way."""
-        return self.conditional and self.condition == way
-
-
-class LabelledLatentSettings(FamilySettings):
-    """Of families whose generator is told the class beside z."""
-
-    label_dim: int = Field(32, ge=1, le=4096, description="length of a class's embedding beside z, if conditional")
+from wgan_cli.recipe.layer_settings import (
+    EVERY_ROLE,
+    INITS,
+    SINGLE_PIXELS,
+    Activation,
+    CriticLayerSettings,
+    FamilySettings,
+    Init,
+    LabelledLatentSettings,
+    LayerSettings,
+    Norm,
+    Width,
+    halves,
+)
+from wgan_cli.recipe.style_settings import StyleSettings
 
 
 class MlpGeneratorSettings(LayerSettings):
@@ -132,7 +80,7 @@ class DcganSettings(LabelledLatentSettings):
             stages, setting = len(settings.channels), f"`model.{role}.channels`"
             repair = f"give {setting} fewer values"
             if image_size % 2**stages:
-                return f"{setting} has {stages} stages, but {_halves(image_size)}", repair
+                return f"{setting} has {stages} stages, but {halves(image_size)}", repair
             if settings.norm == "instance" and image_size == 2**stages:
                 return f"{setting} has so many stages that {SINGLE_PIXELS}", repair
         return None
@@ -180,22 +128,16 @@ class ResnetSettings(FamilySettings):
         doublings, halvings = len(self.generator.channels) - 1, self.critic.halvings
         setting, repair = "`model.generator.channels`", "give `model.generator.channels` fewer values"
         if image_size % 2**doublings:
-            return f"{setting} has {doublings} doublings, but {_halves(image_size)}", repair
+            return f"{setting} has {doublings} doublings, but {halves(image_size)}", repair
         if self.generator.norm == "instance" and image_size == 2**doublings:
             return f"{setting} has so many values that {SINGLE_PIXELS}", repair
         setting, repair = f"`model.critic.halvings` is {halvings}", "lower `model.critic.halvings`"
         if image_size % 2**halvings:
-            return f"{setting}, but {_halves(image_size)}", repair
+            return f"{setting}, but {halves(image_size)}", repair
         goes_on = halvings < len(self.critic.channels)
         if self.critic.norm == "instance" and image_size == 2**halvings and goes_on:
             return f"{setting}, so many that {SINGLE_PIXELS}", repair
         return None
 
 
-def _halves(image_size: int) -> str:
-    return f"{image_size} halves {(image_size & -image_size).bit_length() - 1} times"
-
-
-SINGLE_PIXELS = "instance norm would see single pixels"
-
-ModelSettings = Annotated[MlpSettings | DcganSettings | ResnetSettings, Field(discriminator="name")]
+ModelSettings = Annotated[MlpSettings | DcganSettings | ResnetSettings | StyleSettings, Field(discriminator="name")]

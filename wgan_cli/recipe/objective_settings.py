@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import Field, model_validator
 
 from wgan_cli.recipe.base import Settings
-from wgan_cli.recipe.model_settings import Condition
+from wgan_cli.recipe.layer_settings import Condition
 
 _NO_NAMING = "is for a critic that names classes, and {} has a classifier of its own for that"
 _NO_TARGETS = "is for a critic that is taught target values, and the critic of {} only ranks images"
@@ -87,6 +87,12 @@ class CriticGameSettings(AnyObjective):
 class TwoPlayerSettings(CriticGameSettings):
     """What every objective of one critic and one generator has."""
 
+    path_length_weight: float = Field(
+        0.0, ge=0.0, le=1e6, description="of the penalty on a generator whose image answers unequally to steps in w"
+    )
+    path_length_every: int = Field(
+        4, ge=1, le=100, description="penalise it every so many steps, as many times as hard"
+    )
     class_weight: float = Field(
         1.0, ge=0.0, le=1e6, description="of the critic's naming of classes, with `model.condition: classifier`"
     )
@@ -118,6 +124,8 @@ class GanSettings(TargetSettings, TwoPlayerSettings):
     @property
     def paper(self) -> str:
         """The paper, whichever penalty makes it another's."""
+        if self.path_length_weight:
+            return "Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN"
         if self.r1_weight:
             return "Mescheder et al. 2018, Which Training Methods for GANs do actually Converge?"
         if self.gp_weight and self.gp_at == "real":

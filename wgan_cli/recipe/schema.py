@@ -104,6 +104,7 @@ class Recipe(Settings):
         self._check_batches()
         self._check_pairs()
         self._check_clipping()
+        self._check_paths()
         return self
 
     def _check_roles(self) -> None:
@@ -138,7 +139,7 @@ class Recipe(Settings):
 
     def _check_batches(self) -> None:
         """Refuse what looks at the other images of a batch where there are none, or where each must count alone."""
-        setting, penalties = self.model.critic.mixes_images, self.objective.penalties
+        setting, penalties = self.model.critic.spoils_penalties, self.objective.penalties
         if setting and penalties:
             raise ValueError(
                 f"`model.critic.{setting}` {self._said(setting)}, which mixes the images of a batch, and "
@@ -147,6 +148,7 @@ class Recipe(Settings):
             )
         if self.batch_size > 1:
             return
+        setting = self.model.critic.mixes_images
         if self.model.generator.norm == "batch":
             raise ValueError(
                 "`batch_size` is 1, and batch norm in the generator needs more|"
@@ -191,6 +193,13 @@ class Recipe(Settings):
                 "`model.critic.spectral_norm` divides weights by their largest stretch, so that clipping them with "
                 "`objective.clip_value` changes nothing|"
                 "set `model.critic.spectral_norm` to false, or `objective.name` to hinge"
+            )
+
+    def _check_paths(self) -> None:
+        if getattr(self.objective, "path_length_weight", None) and not self.model.has_style_space:
+            raise ValueError(
+                f"`objective.path_length_weight` measures paths through a style space, and {self.model.name} has none|"
+                "set `objective.path_length_weight` to 0, or `model.name` to style"
             )
 
     def as_dict(self) -> dict[str, Any]:

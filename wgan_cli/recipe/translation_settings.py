@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from wgan_cli.recipe.base import Settings
-from wgan_cli.recipe.model_settings import INITS, Activation, Condition, Init, LayerSettings, Norm, Width
+from wgan_cli.recipe.layer_settings import INITS, Activation, Condition, Init, LayerSettings, Norm, Width
 from wgan_cli.recipe.objective_settings import AnyObjective
 
 
@@ -39,12 +39,18 @@ class PatchCriticSettings(LayerSettings):
         """The setting by which an image's scores depend on the others of its batch, or None."""
         return "norm" if self.norm == "batch" else None
 
+    @property
+    def spoils_penalties(self) -> str | None:
+        """The same: the setting that leaves a penalty of each image's own gradient without meaning."""
+        return self.mixes_images
+
 
 class TranslationSettings(Settings):
     """Two residual translators with a patch critic for each side (Zhu et al. 2017)."""
 
     task: ClassVar[str] = "translation"
     roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
+    has_style_space: ClassVar[bool] = False
     latent_dim: ClassVar[int] = 0  # its generator starts from an image
     conditional: ClassVar[bool] = False
 

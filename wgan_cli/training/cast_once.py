@@ -6,8 +6,9 @@ import copy
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
-from wgan_cli.networks.convolution import Blurred
+from wgan_cli.networks.convolution import Computed
 
 _PRODUCTS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)  # whose weights autocast would cast anew in every forward
 
@@ -33,7 +34,8 @@ class CastOnce:
 
     def refresh(self) -> nn.Module:
         """Take over the weights as they are now, and return the twin."""
-        torch._foreach_copy_(self._copies, self._source)
+        if self._copies:
+            torch._foreach_copy_(self._copies, self._source)
         return self.network
 
 
@@ -42,5 +44,5 @@ def _holds_products(module: nn.Module) -> bool:
 
 
 def _is_product(module: nn.Module) -> bool:
-    # A blurred kernel is cast after it was made from the weight: cast before, it would be rounded twice.
-    return isinstance(module, _PRODUCTS) and not isinstance(module, Blurred)
+    # A kernel that is computed from the weight is cast after that: cast before, it would be rounded twice.
+    return isinstance(module, _PRODUCTS) and not isinstance(module, Computed) and not is_parametrized(module)

@@ -1,0 +1,119 @@
+"""Path length regularisation against Jacobians that are written out, and its place in the losses."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from wgan_cli.errors import WganError
+from wgan_cli.networks import ROLES, build_network
+from wgan_cli.networks.style_space import StyleSpace
+from wgan_cli.objectives import Batch, build_objective
+from wgan_cli.objectives.path_length import DECAY, PathLength, path_lengths
+from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
+
+LAYERS, STYLE, SIDE = 3, 2, 2
+
+
+class Linear(StyleSpace):
+    """image = M w, the same step for the same step everywhere."""
+
+    style_layers = LAYERS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(torch.randn(LAYERS * STYLE, SIDE * SIDE, dtype=torch.float64))
+
+    def mapping(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        return z
+
+    def synthesis(self, styles: Tensor) -> Tensor:
+        return (styles.flatten(1) @ self.matrix).view(-1, 1, SIDE, SIDE)
+
+
+def test_of_a_linear_generator_it_is_the_length_of_the_matrix_times_the_direction():
+    torch.manual_seed(0)
+    generator = Linear()
+    styles = torch.randn(4, LAYERS, STYLE, dtype=torch.float64)
+    torch.manual_seed(1)
+    lengths = path_lengths(generator, styles)
+    torch.manual_seed(1)
+    direction = torch.randn(4, SIDE * SIDE, dtype=torch.float64) / SIDE
+    moved = (direction @ generator.matrix.T).view(4, LAYERS, STYLE)
+    torch.testing.assert_close(lengths.double(), moved.square().sum(2).mean(1).sqrt(), rtol=1e-6, atol=1e-6)
+
+
+def recipe_of(family: str = "style", **objective: object) -> Recipe:
+    model = {"name": family}
+    if family == "style":
+        generator = {"channels": [4, 4], "mapping_layers": 1, "style_mixing": 0.0, "noise": False}
+        model |= {"latent_dim": 3, "style_dim": 3, "generator": generator, "critic": {"channels": [4, 4], "dense": [4]}}
+    return recipe_from_dict({"model": model, "objective": {"name": "gan", **objective}, "steps": 1}, "a test")
+
+
+def networks_of(recipe: Recipe) -> dict[str, nn.Module]:
+    torch.manual_seed(0)
+    return {role: build_network(role, recipe, ImageShape(8, 1)) for role in ROLES}
+
+
+def test_it_equals_each_images_own_jacobian():
+    generator = networks_of(recipe_of())["generator"].double()
+    styles = generator.styles(torch.randn(3, 3, dtype=torch.float64)).detach()
+    torch.manual_seed(1)
+    lengths = path_lengths(generator, styles.clone())
+    torch.manual_seed(1)
+    directions = torch.randn(3, 1, 8, 8, dtype=torch.float64) / 8
+    for length, style, direction in zip(lengths, styles, directions, strict=True):
+        jacobian = torch.autograd.functional.jacobian(lambda s: generator.synthesis(s[None])[0], style)
+        product = torch.einsum("chw,chwld->ld", direction, jacobian)
+        torch.testing.assert_close(length.double(), product.square().sum(1).mean().sqrt(), rtol=1e-4, atol=1e-5)
+
+
+def test_the_penalty_is_the_variance_around_a_running_mean():
+    torch.manual_seed(0)
+    generator, paths = Linear(), PathLength()
+    z, expected = torch.randn(5, STYLE, dtype=torch.float64), 0.0
+    for seed in range(3):
+        torch.manual_seed(seed)
+        lengths = path_lengths(generator, generator.styles(z)).detach()
+        torch.manual_seed(seed)
+        loss = paths(generator, z)
+        expected = expected + DECAY * (lengths.mean().item() - expected)
+        assert paths.mean.item() == pytest.approx(expected, rel=1e-5)
+        assert loss.total.item() == pytest.approx((lengths - expected).square().mean().item(), rel=1e-5)
+        assert loss.terms["path_length"].item() == pytest.approx(lengths.mean().item())
+        loss.total.backward()
+    assert generator.matrix.grad.any()
+
+
+def test_it_comes_seldom_and_as_many_times_as_hard():
+    recipe = recipe_of(path_length_weight=3.0, path_length_every=5)
+    networks = networks_of(recipe)
+    z = torch.randn(6, 3)
+
+    def loss(recipe: Recipe, penalise: bool):
+        objective = build_objective(recipe)
+        phase = objective.phases[1]
+        assert phase.penalise_every == (5 if recipe.objective.path_length_weight else 1)
+        torch.manual_seed(4)
+        return phase.loss(networks, Batch(z, penalise=penalise)), objective
+
+    (with_it, objective), (without, _) = loss(recipe, True), loss(recipe_of(), True)
+    added = with_it.total - without.total
+    torch.testing.assert_close(added, 15 * with_it.terms["path_penalty"], rtol=1e-4, atol=1e-5)
+    assert list(objective.memory.state_dict()) == ["mean"] and objective.memory.mean > 0
+    assert {"path_penalty", "path_length"} < objective.meanings.keys()
+    (other_step, untouched) = loss(recipe, False)
+    torch.testing.assert_close(other_step.total, without.total)
+    assert "path_penalty" not in other_step.terms and untouched.memory.mean == 0
+    with_it.total.backward()
+    assert all(p.grad.isfinite().all() for p in networks["generator"].parameters())
+
+
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
+def test_without_a_style_space_there_are_no_paths(family):
+    with pytest.raises(WganError, match=f"through a style space, and {family} has none") as refused:
+        recipe_of(family, path_length_weight=1.0)
+    assert "`objective.path_length_weight` to 0" in refused.value.hint
+    assert build_objective(recipe_of(family)).memory is None

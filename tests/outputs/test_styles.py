@@ -1,0 +1,122 @@
+"""Truncation, walks and mixed styles of a small generator that learnt nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from wgan_cli.errors import WganError
+from wgan_cli.networks import build_network
+from wgan_cli.networks.style_space import StyleSpace
+from wgan_cli.outputs.sampling import generate, slerp_path
+from wgan_cli.outputs.styles import FromStyles, Mix, Truncated, parse_mix, styles_of, walk, walker
+from wgan_cli.recipe import ImageShape, recipe_from_dict
+from wgan_cli.recipe.seeds import latent_vectors
+
+CLASSES = np.array([0, 2, 1, 1])
+Z = latent_vectors(0, range(4), 3)
+
+
+def generator_of(conditional: bool = False) -> StyleSpace:
+    model = {
+        "name": "style", "latent_dim": 3, "style_dim": 5, "conditional": conditional,
+        "generator": {"channels": [4, 4], "mapping_layers": 2, "style_mixing": 0.0},
+    }  # fmt: skip
+    torch.manual_seed(0)
+    network = build_network("generator", recipe_from_dict({"model": model, "steps": 1}, "a test"), ImageShape(8, 1, 3))
+    for _ in range(2):  # so that there is a mean
+        network(torch.randn(9, 3), torch.arange(9) % 3 if conditional else None)
+    return network.eval().requires_grad_(False)
+
+
+def images(network: nn.Module, inputs: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+    return torch.cat(list(generate(network, inputs.astype(np.float32), 8, labels))).numpy().astype(int)
+
+
+def test_truncation_goes_from_the_mean_to_the_image_as_it_is():
+    generator = generator_of()
+    whole = images(generator, Z)
+    np.testing.assert_array_equal(images(Truncated(generator, 1.0), Z), whole)
+    mean = images(Truncated(generator, 0.0), Z)
+    assert all(np.array_equal(image, mean[0]) for image in mean)
+    apart = [np.abs(images(Truncated(generator, psi), Z) - mean).sum() for psi in (0.3, 0.7, 1.0)]
+    assert 0 < apart[0] < apart[1] < apart[2]
+
+
+def test_each_class_is_truncated_towards_its_own_mean():
+    generator = generator_of(conditional=True)
+    means = images(Truncated(generator, 0.0), Z, CLASSES)
+    np.testing.assert_array_equal(means[2], means[3])
+    assert not np.array_equal(means[0], means[1])
+
+
+@pytest.mark.parametrize("labels", [None, np.array([2, 0, 0])])
+def test_a_walk_in_styles_is_straight_and_ends_at_the_images(labels):
+    generator = generator_of(conditional=labels is not None)
+    path = walk(generator, Z, frames=5, closed=False, labels=labels).reshape(3, 5, 5)
+    for leg in range(3):
+        own = None if labels is None else labels[[leg, leg]]  # the whole leg is in one class
+        start, end = styles_of(generator, Z[leg : leg + 2], own)
+        np.testing.assert_allclose(path[leg], start + (end - start) * np.linspace(0, 1, 5)[:, None], atol=1e-6)
+        ends = images(walker(generator), path[leg][[0, -1]])
+        np.testing.assert_allclose(ends, images(generator, Z[leg : leg + 2], own), atol=1)
+
+
+def test_a_closed_walk_returns_without_a_frame_twice():
+    generator = generator_of()
+    path = walk(generator, Z[:3], frames=4, closed=True)
+    assert path.shape == (12, 5)
+    np.testing.assert_allclose(path[::4], styles_of(generator, Z[:3]), atol=1e-6)
+    first, last = path[0], path[8]
+    np.testing.assert_allclose(path[9], last + (first - last) / 4, atol=1e-6)
+
+
+def test_without_a_style_space_a_walk_is_on_the_sphere():
+    plain = nn.Identity()
+    assert walker(plain) is plain
+    np.testing.assert_array_equal(walk(plain, Z, 4, closed=True), slerp_path(Z, 4, closed=True))
+
+
+def test_a_truncated_generator_walks_between_truncated_styles():
+    generator = Truncated(generator_of(), 0.5)
+    np.testing.assert_allclose(walk(generator, Z, 2, closed=False)[0], styles_of(generator, Z)[0], atol=1e-6)
+
+
+def test_a_mixed_image_takes_some_layers_from_another():
+    generator, mix = generator_of(), Mix((0, 1), (2, 3, 0), (1, 2))
+    w = styles_of(generator, Z)
+    pairs = mix.pairs(w[[0, 1, 2, 3, 0]])
+    assert pairs.shape == (6, 10)
+    drawn = images(FromStyles(generator, mix.layers), pairs)
+    for place, (row, column) in enumerate([(0, 2), (0, 3), (0, 0), (1, 2), (1, 3), (1, 0)]):
+        styles = torch.from_numpy(np.stack([w[row], w[column], w[column]]))[None]  # (1, 3, 5)
+        expected = generator.synthesis(styles).add(1).mul(127.5).round().numpy().astype(int)
+        np.testing.assert_allclose(drawn[place], expected[0], atol=1)
+    np.testing.assert_allclose(drawn[2], images(generator, Z[:1])[0], atol=1)  # an image with itself
+    whole = images(FromStyles(generator, (0, 1, 2)), pairs)
+    np.testing.assert_allclose(whole[:3], images(generator, Z[[2, 3, 0]]), atol=1)
+
+
+def test_a_mix_is_read_as_it_is_written():
+    assert parse_mix("0-2,7:4:3,0-1", layers=5) == Mix((0, 1, 2, 7), (4,), (3, 0, 1))
+    assert parse_mix("5:5:1,1", layers=2).layers == (1,)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0:1", "'0:1' is not A:B:LAYERS"),
+        ("0:1:2:3", "is not A:B:LAYERS"),
+        ("", "'' is not A:B:LAYERS"),
+        ("x:1:0", "'x' is neither an image's number nor a range"),
+        ("0:3-1:0", "'3-1' is empty or too large"),
+        ("0:1:fine", "'fine' is neither a layer nor a range"),
+        ("0:1:5", "layer 5, and this generator has the layers 0, the coarsest, to 4"),
+    ],
+)
+def test_a_mix_that_makes_no_sense_is_named(text, message):
+    with pytest.raises(WganError) as refused:
+        parse_mix(text, layers=5)
+    assert refused.value.message.startswith("--mix") and message in refused.value.message and refused.value.hint
