@@ -72,7 +72,7 @@ def cyclegan(recipe: Recipe, image: ImageShape) -> Objective:
         return Loss(of_a + of_b, {"critic_loss": of_a + of_b, **terms})
 
     meanings = {
-        "generator_loss": "the three below, as the weights have them; the first alone says how real translations look",
+        "generator_loss": "what the translators lower: the losses that follow, each times its weight",
         "adversarial_loss": "how far the critics' scores of translations are from 1; 0.5 where they only guess",
         "cycle_loss": "how far images come back changed, there and back, both sides together; 0 is unchanged, 2 a lot",
         "identity_loss": "how much translators change images that are of their side already; falls towards 0",

@@ -17,7 +17,11 @@ SIDES = ("a", "b")
 
 
 class PairSettings(Settings):
-    """Two sides of images. Where they differ in `transform` alone, each takes every second image, and no answer."""
+    """Two sides of images.
+
+    Where they show the same images and differ in `transform` alone, each takes every second one: the right answer to an
+    image is known, and is not among those that the translators learn from.
+    """
 
     task: ClassVar[str] = "translation"
     diff_augment: ClassVar[tuple[str, ...]] = ()  # changes what one critic sees; here each side has its own

@@ -83,7 +83,7 @@ class CycleganSettings(AnyObjective):
     paper: ClassVar[str] = "Zhu et al. 2017, Unpaired Image-to-Image Translation (CycleGAN)"
     task: ClassVar[str] = "translation"
     penalties: ClassVar[tuple[str, ...]] = ()
-    instance_noise: ClassVar[float] = 0.0
+    instance_noise: ClassVar[float] = 0.0  # it has none
     # Through each translator: there, back, and the side that it leaves alone; each critic sees real and fake.
     keeps: ClassVar[tuple[dict[str, int], ...]] = ({"generator": 3, "critic": 1}, {"critic": 2})
 
