@@ -1,11 +1,12 @@
-"""Each member of the family by its own recipe: how long it takes, how good it is, and what it looks like.
+"""Each recipe of the family, and of systems beyond it: how long it takes, how good it is, and what it looks like.
 
-    python benchmarks/family.py --data-root data                 about an hour and a half on two cores
+    python benchmarks/family.py --data-root data                 about two hours and a half on two cores
     python benchmarks/family.py --data-root data --only mnist_gan mnist_hinge
     python benchmarks/readme.py                                  writes the README's table from the results
 
 For each recipe one `wgan train` in a process of its own, by all its steps, and a stopwatch around the whole of it. The
-averaged generator is then measured as by `wgan evaluate`, and a strip of its samples drawn into docs/family/. Each
+averaged generator is then measured as by `wgan evaluate`, and a strip of its samples drawn into docs/family/: of
+networks that copy images, originals beside copies; of translators, images there and back, from both sides. Each
 result is kept as it comes; a recipe whose settings are those of its result is not trained again.
 """
 
@@ -13,10 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,13 +28,20 @@ import common
 import torch
 from budget import figures
 from PIL import Image
+from torch import nn
 
 from wgan_cli.data import load_images
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import Reference, make_reference
+from wgan_cli.evaluation.reconstruction import measure_reconstruction
+from wgan_cli.evaluation.translation import make_translation_reference
+from wgan_cli.outputs.reconstruct import has_encoder, load_autoencoder
 from wgan_cli.outputs.sampling import load_generator
-from wgan_cli.recipe import load_recipe
+from wgan_cli.recipe import load_recipe, recipe_from_dict
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.runs.metrics_log import SCORES
+from wgan_cli.runs.run_dir import RunDir
 
 PICTURES = Path(__file__).parents[1] / "docs" / "family"
 #: In the table's order, with the paper that the recipe as a whole is after.
@@ -49,20 +59,42 @@ MEMBERS = {
     "mnist_r1": "Mescheder et al. 2018",
     "mnist_r3gan": "Huang et al. 2024",
 }
+#: The same of generators with styles, of encoders, and of translators.
+SYSTEMS = {
+    "mnist_style": "Karras et al. 2019 and 2020",
+    "fashion_style": "Karras et al. 2019 and 2020",
+    "mnist_cvae_gan": "Bao et al. 2017",
+    "mnist_cyclegan": "Zhu et al. 2017",
+    "fashion_cyclegan": "Zhu et al. 2017",
+}
+EVERY = {**MEMBERS, **SYSTEMS}
 IMAGES = 10_000
 IN_A_STRIP = 10
 SCALE = 2
+PADDING = 2  # pixels between the images of a grid
 UNWATCHED = ("--quiet", "--set=eval_every=null")  # what measures while it trains has no place on the stopwatch
 
 
-def wgan(*words: object) -> float:
-    """Run a command of the program; the seconds that it took. Raises: WganError where it fails, with what it said."""
+@dataclass(frozen=True)
+class Spent:
+    """What a process took. memory: in bytes, at its largest."""
+
+    seconds: float
+    memory: int
+
+
+def wgan(*words: object) -> Spent:
+    """Run a command of the program. Raises: WganError where it fails, with what it said."""
     command = [sys.executable, "-m", "wgan_cli", *map(str, words)]
-    start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
-    if done.returncode:
-        raise WganError(f"wgan {words[0]} failed: {done.stderr.strip()[-500:]}", f"try it: {' '.join(command)}")
-    return time.perf_counter() - start
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=said, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)  # the only wait that tells what one process used
+        seconds, process.returncode = time.perf_counter() - start, os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise WganError(f"wgan {words[0]} failed: {said.read().strip()[-500:]}", f"try it: {' '.join(command)}")
+    return Spent(seconds, used.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 
 
 @cache
@@ -78,36 +110,73 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder, name)
         where = ("--out", run, "--data-root", arguments.data_root.resolve(), "--device", device)
-        seconds = wgan("train", "--recipe", name, *where, *UNWATCHED, *more)
+        spent = wgan("train", "--recipe", name, *where, *UNWATCHED, *more)
         generator, checkpoint = load_generator(run / "G.pth", device)
         recipe = checkpoint.recipe
-        draw_strip(run, arguments.pictures / f"{name}.png")
-    reference = reference_for(recipe.data, arguments.data_root, device, arguments.images)
+        draw_strip(run, checkpoint, arguments.data_root.resolve(), arguments.pictures / f"{name}.png")
+        measured = scores(run, generator, checkpoint, arguments)
     return {
         **common.facts(device),
         "settings": {"device": str(device)},
         "recipe": load_recipe(name, arguments.settings).as_dict(),
-        "paper": MEMBERS.get(name, recipe.objective.paper),
-        "seconds": common.four_digits(seconds),
+        "paper": EVERY.get(name, recipe.objective.paper),
+        "seconds": common.four_digits(spent.seconds),
+        "memory": spent.memory,
         "steps": checkpoint.step,
         "parameters": sum(parameter.numel() for parameter in generator.parameters()),
-        **figures(generator, recipe, checkpoint.step, reference),
+        **measured,
     }
 
 
-def draw_strip(run: Path, path: Path) -> None:
-    """A row of samples, enlarged by whole pixels; where they have classes, one of each in turn."""
+def scores(run: Path, generator: nn.Module, checkpoint: Checkpoint, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The numbers of `wgan evaluate` for what the networks of a run are for."""
+    recipe, device, data_root = checkpoint.recipe, arguments.device, arguments.data_root
+    if recipe.model.task == "translation":
+        quiet = common.make_console().print
+        reference = make_translation_reference(recipe.data, data_root, device, quiet, arguments.images)
+        found = reference.evaluate(generator, recipe, checkpoint.step)
+        both = {**found.record(), "unchanged_error": found.mean("unchanged_error")}
+        return {name: common.four_digits(value) for name, value in both.items() if value is not None}
+    reference = reference_for(recipe.data, data_root, device, arguments.images)
+    measured = figures(generator, recipe, checkpoint.step, reference)
+    if has_encoder(checkpoint):
+        networks, _ = load_autoencoder(run / "G.pth", device)
+        copied = measure_reconstruction(networks, reference.real, reference.features)
+        measured |= {"copy_error": common.four_digits(copied.error), "copies_kept": common.four_digits(copied.kept)}
+    return measured
+
+
+def draw_strip(run: Path, checkpoint: Checkpoint, data_root: Path, path: Path) -> None:
+    """A row of images, enlarged by whole pixels: samples, one of each class in turn where there are any."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    wgan("sample", "--ckpt", run / "G.pth", "-n", IN_A_STRIP, "--rows", 1, "--out", path)
+    if checkpoint.recipe.model.task == "translation":
+        _draw_translations(RunDir(run).sample_files()[-1], checkpoint.image.size, path)
+    elif has_encoder(checkpoint):
+        which = ("--reconstruct", IN_A_STRIP // 2, "--data-root", data_root)
+        wgan("sample", "--ckpt", run / "G.pth", *which, "--rows", 1, "--out", path)
+    else:
+        wgan("sample", "--ckpt", run / "G.pth", "-n", IN_A_STRIP, "--rows", 1, "--out", path)
     with Image.open(path) as picture:
         width, height = picture.size
         picture.resize((SCALE * width, SCALE * height), Image.Resampling.NEAREST).save(path, optimize=True)
 
 
+def _draw_translations(grid: Path, size: int, path: Path) -> None:
+    """The first two rows of a grid, one behind the other: an image, there, and back, of either side."""
+    high = size + PADDING
+    with Image.open(grid) as picture:
+        wide = picture.width - PADDING
+        strip = Image.new(picture.mode, (2 * wide + PADDING, high + PADDING))
+        for number in range(2):
+            row = picture.crop((0, number * high, picture.width, (number + 1) * high + PADDING))
+            strip.paste(row, (number * wide, 0))
+    strip.save(path)
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-root", type=Path, default=Path("data"))
-    parser.add_argument("--only", nargs="+", metavar="RECIPE", default=MEMBERS, help="of: " + ", ".join(MEMBERS))
+    parser.add_argument("--only", nargs="+", metavar="RECIPE", default=EVERY, help="of: " + ", ".join(EVERY))
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="for all")
     parser.add_argument("--images", type=int, default=IMAGES, help=f"generated for each evaluation (default {IMAGES})")
     parser.add_argument("--again", action="store_true", help="also recipes that have a result")
@@ -119,9 +188,17 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
+def completed(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe of a result, with the settings that came since; empty where it is one no more."""
+    try:
+        return recipe_from_dict(recipe, "a result").as_dict()
+    except WganError:
+        return {}
+
+
 def _place(name: str) -> int:
     """Of a recipe in the table; one that is no member comes last."""
-    return [*MEMBERS, name].index(name)
+    return [*EVERY, name].index(name)
 
 
 def main() -> None:
@@ -129,7 +206,7 @@ def main() -> None:
     found = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.exists() else {}
     for name in arguments.only:
         wanted = load_recipe(name, arguments.settings).as_dict()
-        if not arguments.again and found.get(name, {}).get("recipe") == wanted:
+        if not arguments.again and name in found and completed(found[name]["recipe"]) == wanted:
             continue
         result = measure(name, arguments)
         result["cores_used_by_others"].append(common.cores_in_use())
@@ -137,10 +214,9 @@ def main() -> None:
         found = {each: found[each] for each in sorted(found, key=_place)}
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        console.print(
-            f"{name}: {result['seconds'] / 60:.1f} min, {result['steps']:,} steps, distance {result['distance']:.3g} "
-            f"(real images: {result['real_distance']:.3g})"
-        )
+        score = next(score for score in SCORES if score in result)
+        spent = f"{result['seconds'] / 60:.1f} min, {result['memory'] / 1e9:.2f} GB"
+        console.print(f"{name}: {spent}, {result['steps']:,} steps, {score} {result[score]:.3g}")
 
 
 if __name__ == "__main__":

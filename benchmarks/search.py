@@ -20,6 +20,7 @@ import sys
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import Reference, make_reference
 from wgan_cli.outputs.grid import grid_tensor, save_picture
 from wgan_cli.outputs.sampling import generate, labels_in_turn
-from wgan_cli.recipe import Recipe, load_recipe
+from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict
 from wgan_cli.recipe.load import read_recipe_text
 from wgan_cli.recipe.seeds import latent_vectors
 from wgan_cli.recipe.strict_yaml import parse_yaml
@@ -75,23 +76,31 @@ class Results:
 
     def find(self, candidate: Candidate, minutes: float, images: int) -> dict[str, Any] | None:
         """What an equal candidate gave in as many minutes."""
-        wanted = identity(candidate.name, chosen(candidate.recipe), minutes, images)
-        return next((run for run in self.runs if _identity_of(run) == wanted), None)
+        wanted = {"recipe": candidate.name, "minutes": minutes, "images": images, "chosen": chosen(candidate.recipe)}
+        return next((run for run in self.runs if equal(run, wanted)), None)
 
     def add(self, run: dict[str, Any]) -> None:
         """Take in a run, in the place of an equal one if there is any."""
-        self.runs = [*(other for other in self.runs if _identity_of(other) != _identity_of(run)), run]
+        self.runs = [*(other for other in self.runs if not equal(other, run)), run]
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.write_text(json.dumps({"runs": self.runs}, indent=1) + "\n", encoding="utf-8")
 
 
-def identity(name: str, settings: dict[str, Any], minutes: float, images: int) -> str:
-    """Equal for two runs that search for the same."""
-    return json.dumps([name, settings, minutes, images], sort_keys=True)
+def equal(run: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two runs search for the same. Settings that came after the older of them had their defaults in it."""
+    if any(run[key] != other[key] for key in ("recipe", "minutes", "images")):
+        return False
+    mine, theirs = run["chosen"], other["chosen"]
+    defaults = _defaults(mine.get("model.name"), mine.get("objective.name"))
+    return all(mine.get(key, defaults.get(key)) == theirs.get(key, defaults.get(key)) for key in mine | theirs)
 
 
-def _identity_of(run: dict[str, Any]) -> str:
-    return identity(run["recipe"], run["chosen"], run["minutes"], run["images"])
+@cache
+def _defaults(model: str | None, objective: str | None) -> dict[str, Any]:
+    """What the settings of these networks and this objective are unless somebody sets them."""
+    if model is None or objective is None:
+        return {}
+    return chosen(recipe_from_dict({"model": {"name": model}, "objective": {"name": objective}, "steps": 1}, "none"))
 
 
 def chosen(recipe: Recipe) -> dict[str, Any]:

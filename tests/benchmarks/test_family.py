@@ -37,3 +37,36 @@ def test_a_member_is_trained_measured_drawn_and_told(family, benchmark, monkeypa
     monkeypatch.setattr(family, "measure", lambda *_: pytest.fail("the result was there already"))
     family.main()
     assert benchmark("readme").family(tmp_path / "none.json") == ""
+
+
+SIDES = ("data.a={source: digits, limit: 40}", "data.b={source: digits, limit: 40, transform: invert}")
+SMALL_TRANSLATOR = (*SIDES, "model.generator.channels=4", "model.critic.channels=[4, 8]", "steps=2", "sample_grid=2")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "told", "size"),
+    [
+        ("mnist_cyclegan", SMALL_TRANSLATOR, "off the right answer (untranslated ", (2 * (12 * 30 + 2), 2 * (30 + 2))),
+        ("mnist_cvae_gan", SMALL, "% keep the class", (2 * (5 * 58 + 2), 2 * (30 + 2))),
+    ],
+)
+def test_systems_are_measured_by_what_they_are_for(
+    family, benchmark, monkeypatch, features_root, tmp_path, name, settings, told, size
+):
+    out = tmp_path / "family.json"
+    words = ["--data-root", features_root, "--images", 40, "--out", out, "--only", name]
+    monkeypatch.setattr(sys, "argv", ["family.py", *map(str, words), *(f"--set={setting}" for setting in settings)])
+    family.main()
+    row = benchmark("readme").systems(out).splitlines()[2].split(" | ")
+    assert row[0] == f"| `{name}`" and told in row[4] and f"docs/family/{name}.png" in row[5]
+    assert 0.1 < float(row[3]) < 10  # GB, for a process that imports torch
+    assert benchmark("readme").family(out) == ""
+    with Image.open(tmp_path / "family" / f"{name}.png") as picture:
+        assert picture.size == size
+
+
+def test_results_of_before_a_setting_are_of_the_recipe_with_its_default(family):
+    wanted = family.load_recipe("mnist_gan", []).as_dict()
+    older = {**wanted, "objective": {k: v for k, v in wanted["objective"].items() if k != "path_length_weight"}}
+    assert family.completed(older) == wanted != older
+    assert family.completed({**older, "objective": {"name": "of old"}}) == {}

@@ -124,6 +124,16 @@ def test_a_step_costs_the_same_whatever_its_numbers(benchmark):
         assert budget._cost(load("digits_dcgan", [other])) != budget._cost(base)
 
 
+def test_results_of_before_a_setting_are_found_by_its_default(search):
+    candidate = search.candidates_of("digits_dcgan", [], [])[0]
+    now = {"recipe": "digits_dcgan", "minutes": 1.0, "images": 5000, "chosen": search.chosen(candidate.recipe)}
+    before = {**now, "chosen": {k: v for k, v in now["chosen"].items() if k != "objective.path_length_weight"}}
+    assert before["chosen"] != now["chosen"] and search.equal(before, now) and search.equal(now, before)
+    other = search.candidates_of("digits_dcgan", [], ["objective.gp_at=real"])[0]
+    assert not search.equal(before, {**now, "chosen": search.chosen(other.recipe)})
+    assert not search.equal(before, {**now, "minutes": 3.0})
+
+
 def test_the_page_tells_apart_what_differs(search):
     def run(distance, **settings):
         chosen = {"batch_size": 64, "optim.critic.lr": 0.005, "model.critic.channels": [16, 32], **settings}
