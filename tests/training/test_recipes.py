@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+import shlex
+from itertools import pairwise
+from pathlib import Path
+
 import pytest
 import torch
 
-from wgan_cli.data import ImageSet
-from wgan_cli.recipe import Recipe, load_recipe, recipe_names
+from wgan_cli.data import ImageSet, load_data, native_shape
+from wgan_cli.recipe import Recipe, load_recipe, recipe_names, recipe_path
+from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.training.state import prepare
 
 COUNT = 40
+SMALL = ["batch_size=2", "amp=off", "engine=eager"]
 
 
-def noise(recipe: Recipe) -> ImageSet:
-    """Images of the recipe's size, in ten classes."""
-    size = recipe.data.image_size or (32 if recipe.data.source == "cifar10" else 28)
-    channels = 1 if size == 28 else 3
+def recipe_of(name: str) -> Recipe:
+    """As the command on its first line has it, whose images are those of somebody's folder."""
+    command = recipe_path(name).read_text(encoding="utf-8").partition("\n")[0].removeprefix("#").strip()
+    words = shlex.split(command.partition("  ")[0])
+    return load_recipe(name, [*(value for option, value in pairwise(words) if option == "--set"), *SMALL])
+
+
+def noise(settings: DataSettings, data_root: Path, notify: object) -> ImageSet:
+    """Images of the source's size."""
+    if settings.path:
+        settings = settings.model_copy(update={"source": "cifar10", "path": None})
+    shape = native_shape(settings)
     generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (COUNT, channels, size, size), generator=generator, dtype=torch.uint8)
-    return ImageSet(pixels, torch.arange(COUNT) % 10, tuple("0123456789"), "made up")
+    pixels = torch.randint(
+        0, 256, (COUNT, shape.channels, shape.size, shape.size), generator=generator, dtype=torch.uint8
+    )
+    names = tuple(map(str, range(shape.num_classes)))
+    return ImageSet(pixels, torch.arange(COUNT) % max(1, len(names)), names, "made up")
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_two_steps_of_every_recipe(name):
-    path = ["data.path=photos"] if name.startswith("folder") else []
-    recipe = load_recipe(name, [*path, "batch_size=2", "amp=off", "engine=eager"])
-    state = prepare(recipe, noise(recipe), torch.device("cpu"), trials=False)
+def test_two_steps_of_every_recipe(name, monkeypatch):
+    monkeypatch.setattr("wgan_cli.data.load_images", noise)
+    recipe = recipe_of(name)
+    dataset = load_data(recipe.data, Path("nowhere"), lambda text: None)
+    state = prepare(recipe, dataset, torch.device("cpu"), trials=False)
     for step in range(2):
         state.iterate(step)
     terms = state.iteration.terms.means()
