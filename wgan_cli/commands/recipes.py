@@ -11,6 +11,8 @@ import typer
 
 from wgan_cli.commands.options import example
 
+_LEAST = (18, 14, 7, 13, 0)  # letters in a column, so that those of most papers stand below each other
+
 
 def recipes(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print this recipe's file.")] = None,
@@ -29,15 +31,20 @@ def recipes(
     if name is not None:
         data().print(read_recipe_text(recipe_path(name)), end="", soft_wrap=True)
         return
-    by_paper: dict[str, list[str]] = {}
+    by_paper: dict[str, list[tuple[str, ...]]] = {}
     for each in recipe_names():
         recipe = load_recipe(each, _settings_of_its_command(each))
         length = f"{recipe.steps:,} steps" if recipe.steps else f"{recipe.epochs:g} epochs"
-        line = f"  {each:<18} {recipe.data.title:<14} {recipe.model.name:<7} {length:<13} {_purpose(each)}"
-        by_paper.setdefault(f"{recipe.objective.name}: {recipe.objective.paper}", []).append(line.rstrip())
-    for paper, lines in by_paper.items():
+        row = (each, recipe.data.title, recipe.model.name, length, _purpose(each))
+        by_paper.setdefault(f"{recipe.objective.name}: {recipe.objective.paper}", []).append(row)
+    for paper, rows in by_paper.items():
         data().print(paper, style="bold")
-        data().print("\n".join(lines), soft_wrap=True)
+        widths = [
+            max(least, *(map(len, column))) for least, column in zip(_LEAST, zip(*rows, strict=True), strict=True)
+        ]
+        for row in rows:
+            line = " ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            data().print(f"  {line.rstrip()}", soft_wrap=True)
 
 
 recipes.__doc__ += "\n\n" + example("wgan recipes", "wgan recipes mnist_dcgan > mine.yaml")
