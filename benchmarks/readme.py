@@ -180,9 +180,10 @@ def systems(file: Path) -> str:
         picture = f"![images of {name}](docs/family/{name}.png)"
         rows.append((f"`{name}`", result["paper"], *spent, _scores(result), picture))
     told = (
-        "Minutes and memory, in GB at its largest, are those of the whole `wgan train`, without evaluation. Distances "
-        "are Frechet's, with that of real images that no run saw. A copy's error is the root of the mean squared "
-        "difference, from 0 to 1; a translation's the mean difference in grey levels of 255. On"
+        "Minutes are those of the whole `wgan train`, without evaluation; its process takes so many GB at most, nearly "
+        "all of it torch. Distances are Frechet's, with that of real images that no run saw. A copy's error is the "
+        "root of the mean squared difference, from 0 to 1; a translation's the mean difference in grey levels of 255. "
+        "On"
     )
     headings = "recipe, paper, minutes, memory, scores, images"
     return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where(next(iter(found.values())))}")
