@@ -212,13 +212,15 @@ def _results(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def quality(file: Path) -> str:
-    """The distance of each contestant of benchmarks/time_to_quality.py after some minutes; "" without results."""
+    """The distances in benchmarks/time_to_quality.py at the first contestant's minutes; "" without results."""
     if not file.exists():
         return ""
     contestants = json.loads(file.read_text(encoding="utf-8"))["contestants"]
     points = {name: {point["minutes"]: point for point in own["points"]} for name, own in contestants.items()}
-    shared = sorted(set.intersection(*(set(own) for own in points.values())))
-    rows = [[f"{minutes:g}", *(_distance(own[minutes]) for own in points.values())] for minutes in shared]
+    rows = [
+        [f"{minutes:g}", *(_distance(own[minutes]) if minutes in own else "" for own in points.values())]
+        for minutes in sorted(next(iter(points.values())))
+    ]
     first = next(iter(contestants.values()))
     floor = first["points"][0]["real_distance"]
     told = (
