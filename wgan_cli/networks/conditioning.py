@@ -123,3 +123,13 @@ class ConditionalCritic(nn.Module):
         if self.projects:
             scores = scores + self.to_classes(x).gather(1, labels[:, None]).squeeze(1)  # (N,)
         return (scores, self.to_classes(x)) if classify else scores
+
+
+class ImageCritic(ConditionalCritic):
+    """A critic but for its body, which gives `begin`, `features` and `last`, as an encoder's or a classifier's does."""
+
+    def __init__(self, settings: FamilySettings, image: ImageShape) -> None:
+        super().__init__()
+        self.enter = LabelPlane(settings, image)
+        self.begin(settings, image, self.enter.channels)
+        self.end(settings, image, self.last)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.conditioning import ConditionalCritic, LabelledLatent, LabelPlane
+from wgan_cli.networks.conditioning import ImageCritic, LabelledLatent
 from wgan_cli.networks.convolution import Doubling, FromVector, Halving, ToVector
 from wgan_cli.networks.encoder import ImageClassifier, ImageEncoder
 from wgan_cli.networks.layers import after, hidden, hidden_layers
@@ -69,14 +69,8 @@ class Body(nn.Module):
         return nn.Linear(self.width, outputs) if self.width else ToVector(self.reached, outputs)
 
 
-class Critic(Body, ConditionalCritic):
+class Critic(Body, ImageCritic):
     """An image through halving convolutions and fully connected layers to one score: no sigmoid."""
-
-    def __init__(self, settings: DcganSettings, image: ImageShape) -> None:
-        super().__init__()
-        self.enter = LabelPlane(settings, image)
-        self.begin(settings, image, self.enter.channels)
-        self.end(settings, image, self.last)
 
 
 class Encoder(Body, ImageEncoder):

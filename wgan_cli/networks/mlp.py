@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from wgan_cli.networks.conditioning import ConditionalCritic, LabelledLatent, LabelPlane
+from wgan_cli.networks.conditioning import ImageCritic, LabelledLatent
 from wgan_cli.networks.encoder import ImageClassifier, ImageEncoder
 from wgan_cli.networks.layers import hidden_layers
 from wgan_cli.recipe import ImageShape
@@ -47,14 +47,8 @@ class Body(nn.Module):
         return nn.Linear(self.width, outputs)
 
 
-class Critic(Body, ConditionalCritic):
+class Critic(Body, ImageCritic):
     """An image through hidden layers to one score: no sigmoid."""
-
-    def __init__(self, settings: MlpSettings, image: ImageShape) -> None:
-        super().__init__()
-        self.enter = LabelPlane(settings, image)
-        self.begin(settings, image, self.enter.channels)
-        self.end(settings, image, self.last)
 
 
 class Encoder(Body, ImageEncoder):

@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.conditioning import ConditionalCritic, ConditionalNorm2d, LabelPlane
+from wgan_cli.networks.conditioning import ConditionalNorm2d, ImageCritic
 from wgan_cli.networks.convolution import Enlarged, FromVector, Pooled
 from wgan_cli.networks.encoder import ImageClassifier, ImageEncoder
 from wgan_cli.networks.layers import activation, active, norm
@@ -96,14 +96,8 @@ class Body(nn.Module):
         return nn.Linear(self.width, outputs)
 
 
-class Critic(Body, ConditionalCritic):
+class Critic(Body, ImageCritic):
     """An image through residual blocks, the first of which halve it, and the mean of all places to one score."""
-
-    def __init__(self, settings: ResnetSettings, image: ImageShape) -> None:
-        super().__init__()
-        self.enter = LabelPlane(settings, image)
-        self.begin(settings, image, self.enter.channels)
-        self.end(settings, image, self.last)
 
 
 class Encoder(Body, ImageEncoder):
