@@ -227,7 +227,7 @@ def check_memory(recipe: Recipe, image: ImageShape, device: torch.device) -> Non
         return
     largest = max(networks, key=lambda network: network.parameters)
     role = largest.role if hasattr(recipe.model, largest.role) else "critic"  # whose settings others share
-    layers = "widths" if recipe.model.name == "mlp" else "channels"
+    layers = "widths" if hasattr(recipe.model.generator, "widths") else "channels"
     fitting = int(recipe.batch_size * (free - weights) / activations) if activations else 0
     batch = f"--set batch_size={fitting}, or " if fitting > 0 else ""
     raise WganError(

@@ -18,6 +18,35 @@ if TYPE_CHECKING:
 
 _STYLES, _REAL = "Styles, of generators that have them", "Real images, for networks that take them"
 
+Truncation = Annotated[
+    float | None,
+    typer.Option(
+        "--truncation", min=-2.0, max=2.0, metavar="PSI", rich_help_panel=_STYLES,
+        help="Styles nearer to their mean: 0 is on it.",
+    ),
+]  # fmt: skip
+Mix = Annotated[
+    str | None,
+    typer.Option(
+        "--mix", metavar="A:B:LAYERS", rich_help_panel=_STYLES,
+        help="Images A with styles of images B, such as 0-3:4-9:2-4.",
+    ),
+]  # fmt: skip
+Reconstruct = Annotated[
+    str | None,
+    typer.Option(
+        "--reconstruct", metavar="N|FOLDER", rich_help_panel=_REAL,
+        help="Their copies beside them; --class gives them another.",
+    ),
+]  # fmt: skip
+Folder = Annotated[
+    Path | None,
+    typer.Option("--translate", metavar="FOLDER", rich_help_panel=_REAL, help="Translate these images, names kept."),
+]
+Side = Annotated[
+    str | None, typer.Option("--to", metavar="a|b", rich_help_panel=_REAL, help=r"The side to get. \[default: b]")
+]
+
 
 def sample(
     ckpt: Annotated[Path, typer.Option("--ckpt", help="A checkpoint, or a run folder.")],
@@ -43,39 +72,13 @@ def sample(
         str | None, typer.Option("--class", metavar="LIST", help="Of these classes, such as 7, 0-9 or cat,dog.")
     ] = None,
     device: Device = "auto",
-    truncation: Annotated[
-        float | None,
-        typer.Option(
-            "--truncation", min=-2.0, max=2.0, metavar="PSI", rich_help_panel=_STYLES,
-            help="Styles nearer to their mean: 0 is on it.",
-        ),
-    ] = None,
-    mix: Annotated[
-        str | None,
-        typer.Option(
-            "--mix", metavar="A:B:LAYERS", rich_help_panel=_STYLES,
-            help="Images A with styles of images B, such as 0-3:4-9:2-4.",
-        ),
-    ] = None,
-    reconstruct: Annotated[
-        str | None,
-        typer.Option(
-            "--reconstruct", metavar="N|FOLDER", rich_help_panel=_REAL,
-            help="Their copies beside them; --class gives them another.",
-        ),
-    ] = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--translate", metavar="FOLDER", rich_help_panel=_REAL, help="Translate these images, names kept."
-        ),
-    ] = None,
-    to: Annotated[
-        str | None,
-        typer.Option("--to", metavar="a|b", rich_help_panel=_REAL, help=r"The side to get. \[default: b]"),
-    ] = None,
+    truncation: Truncation = None,
+    mix: Mix = None,
+    reconstruct: Reconstruct = None,
+    folder: Folder = None,
+    to: Side = None,
     data_root: DataRoot = None,
-) -> None:  # fmt: skip
+) -> None:
     """Draw images from a trained generator: image i of a seed is always the same."""
     of_noise = {"--seeds": seeds, "--truncation": truncation, "--mix": mix}
     _check_real_images(reconstruct, folder, to, of_noise)
