@@ -23,7 +23,8 @@ BELOW = {
     "evaluation": {"data", "outputs"},
     "comparison": {"inspection", "outputs"},
     "training": {"objectives", "inspection", "evaluation"},
-    "commands": {"training", "comparison", "console"},
+    "report": {"comparison", "objectives", "evaluation"},
+    "commands": {"training", "report", "console"},
     "__main__": {"commands"},
 }
 NOT_FOR_HELP = {"torch", "torchvision", "matplotlib", "imageio", "numpy", "PIL", "tensorboard", "scipy"}

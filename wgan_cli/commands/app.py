@@ -18,6 +18,7 @@ from wgan_cli.commands.evaluate import evaluate
 from wgan_cli.commands.gif import gif
 from wgan_cli.commands.inspect import inspect
 from wgan_cli.commands.recipes import recipes
+from wgan_cli.commands.report import report
 from wgan_cli.commands.sample import sample
 from wgan_cli.commands.train import train
 from wgan_cli.errors import ExitStatus, WganError, is_lack_of_memory, why_file_failed
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, gif, inspect, evaluate, compare, recipes):
+for command in (train, sample, gif, inspect, evaluate, compare, report, recipes):
     app.command()(command)
 
 

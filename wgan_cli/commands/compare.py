@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from wgan_cli.commands.options import Json, example
 from wgan_cli.errors import one_line
-
-if TYPE_CHECKING:
-    from wgan_cli.comparison.compare import Comparison
 
 
 def compare(
@@ -24,11 +21,11 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Set runs side by side: in what they differ, losses, scores, speed and samples."""
-    from wgan_cli.comparison.compare import compare_runs
+    from wgan_cli.comparison.compare import compare_runs, table_rows
     from wgan_cli.console import data, say
 
     compared = compare_runs(runs)
-    rows = _rows(compared)
+    rows = table_rows(compared)
     if out is not None:
         from wgan_cli.comparison.page import save_comparison
 
@@ -45,32 +42,6 @@ compare.__doc__ += "\n\n" + example(
     "wgan compare runs/mnist_dcgan runs/mnist_dcgan-2",
     "wgan compare runs/* --out compared.html",
 )
-
-
-def _rows(compared: Comparison) -> list[tuple[str, list[str]]]:
-    """The table: what each run is, in which settings they differ, and how far each came."""
-    from wgan_cli.commands.progress import clock
-
-    facts = [
-        ("recipe", [run.recipe["name"] for run in compared.runs]),
-        ("state", [run.state for run in compared.runs]),
-        ("step", [f"{run.step:,} of {run.steps:,}" for run in compared.runs]),
-        ("time", [clock(run.seconds) for run in compared.runs]),
-        ("images/s", [f"{1000 * run.kimg / run.seconds:,.0f}" if run.seconds else "" for run in compared.runs]),
-        ("diverged", [f"{run.rollbacks} times" if run.rollbacks else "" for run in compared.runs]),
-    ]
-    settings = [(name, [_value(value) for value in values]) for name, values in compared.settings.items()]
-    numbers = {**compared.losses, **compared.scores}
-    measured = [(name, [_value(value) for value in values]) for name, values in numbers.items()]
-    return [(name, values) for name, values in facts if any(values)] + settings + measured
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _print_table(names: tuple[str, ...], rows: list[tuple[str, list[str]]]) -> None:

@@ -18,6 +18,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeat for more."),
 ]
+Runs = typer.Argument(metavar="RUN...", help="Run folders.")
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 

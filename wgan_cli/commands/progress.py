@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from wgan_cli.console import messages, say
+from wgan_cli.outputs.words import clock
 from wgan_cli.runs.metrics_log import NOT_TERMS
 
 
@@ -97,10 +98,3 @@ def describe(record: dict[str, Any]) -> str:
     """A record of metrics.jsonl as one line."""
     terms = "  ".join(f"{name} {value:.4g}" for name, value in record.items() if name not in NOT_TERMS)
     return f"kimg {record['kimg']:.1f}  {terms}  {record['images_per_second']:,.0f} img/s"
-
-
-def clock(seconds: float) -> str:
-    """Seconds as m:ss or h:mm:ss."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

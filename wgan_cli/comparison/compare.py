@@ -10,10 +10,12 @@ from typing import Any
 
 from wgan_cli.errors import WganError
 from wgan_cli.inspection import RunFacts, inspect_run
+from wgan_cli.outputs.words import clock
 from wgan_cli.recipe import flat_settings
 from wgan_cli.recipe.schema import SHORT_FORMS
 from wgan_cli.runs.run_dir import RunDir
 
+Row = tuple[str, Sequence[str]]
 MOST_RUNS = 12  # more columns nobody can read
 _SAID_ELSEWHERE = ("name", "steps")
 NAMES = frozenset(SHORT_FORMS.values())  # of a section: `source`, `name`
@@ -47,6 +49,16 @@ def compare_runs(paths: Sequence[Path]) -> Comparison:
             f"{len(paths)} run{'s' if len(paths) > 1 else ''} to compare: give 2 to {MOST_RUNS}",
             "wgan compare runs/one runs/other",
         )
+    return beside_each_other(paths)
+
+
+def beside_each_other(paths: Sequence[Path]) -> Comparison:
+    """Read runs, also while they train; of a single one nothing differs.
+
+    Raises: WganError where there are too many, one is none, or is given twice.
+    """
+    if len(paths) > MOST_RUNS:
+        raise WganError(f"{len(paths)} runs are too many to stand side by side", f"give at most {MOST_RUNS}")
     real = [os.path.realpath(path) for path in paths]
     twice = next((path for place, path in enumerate(paths) if real[place] in real[:place]), None)
     if twice is not None:
@@ -61,6 +73,30 @@ def compare_runs(paths: Sequence[Path]) -> Comparison:
         scores=_side_by_side([run.scores for run in runs]),
         grids=tuple(files[-1] if files else None for files in grids),
     )
+
+
+def table_rows(compared: Comparison) -> list[Row]:
+    """A heading and a text for each run: what it is, in which settings they differ, and how far each came."""
+    facts = [
+        ("recipe", [run.recipe["name"] for run in compared.runs]),
+        ("state", [run.state for run in compared.runs]),
+        ("step", [f"{run.step:,} of {run.steps:,}" for run in compared.runs]),
+        ("time", [clock(run.seconds) for run in compared.runs]),
+        ("images/s", [f"{1000 * run.kimg / run.seconds:,.0f}" if run.seconds else "" for run in compared.runs]),
+        ("diverged", [f"{run.rollbacks} times" if run.rollbacks else "" for run in compared.runs]),
+    ]
+    settings = [(name, [_value(value) for value in values]) for name, values in compared.settings.items()]
+    numbers = {**compared.losses, **compared.scores}
+    measured = [(name, [_value(value) for value in values]) for name, values in numbers.items()]
+    return [(name, values) for name, values in facts if any(values)] + settings + measured
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _names(paths: Sequence[Path]) -> tuple[str, ...]:

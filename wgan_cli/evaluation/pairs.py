@@ -34,12 +34,16 @@ def nearest_pairs(images: Tensor, reference: Reference, count: int = PAIRS) -> T
     return torch.cat([images[chosen], copied], dim=3)
 
 
+def pairs_grid(images: Tensor, reference: Reference, count: int = PAIRS, columns: int = IN_A_ROW) -> Tensor:
+    """The pairs in one picture, (C', H', W') uint8."""
+    framed = F.pad(nearest_pairs(images, reference, count), (1, 1, 1, 1), value=128)  # one sees which belong together
+    return grid_tensor(framed, columns)
+
+
 def save_pairs(images: Tensor, reference: Reference, path: Path) -> int:
     """Write the pairs as one picture; returns how many there are.
 
     Raises: WganError where the path is no picture's, or the file system refuses.
     """
-    pairs = nearest_pairs(images, reference)
-    framed = F.pad(pairs, (1, 1, 1, 1), value=128)  # so that one sees which two belong together
-    save_picture(grid_tensor(framed, columns=IN_A_ROW), path)
-    return len(pairs)
+    save_picture(pairs_grid(images, reference), path)
+    return min(PAIRS, len(images))
