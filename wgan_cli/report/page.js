@@ -83,7 +83,8 @@ function rest() {
 }
 
 if (slider) {
-  document.querySelectorAll(".time, .hint").forEach((part) => { part.hidden = false; });
+  document.querySelectorAll(".time, .samples .hint").forEach((part) => { part.hidden = false; });
+  if (grids.length === 1) grids[0].caption.parentElement.hidden = true; // the slider says it
   slider.max = steps.length - 1;
   slider.value = steps.length - 1;
   slider.addEventListener("input", show);

@@ -13,7 +13,7 @@ from wgan_cli.report import sections
 from wgan_cli.report.facts import Report, Told
 from wgan_cli.report.markup import as_json, enlarged, named_facts, safe
 from wgan_cli.report.panels import loss_panels, score_panels, speed_panels
-from wgan_cli.report.words import named, rate, score_text, state_words, verdict
+from wgan_cli.report.words import measured_with, named, rate, score_text, state_words, verdict
 from wgan_cli.runs.atomic import make_parent, write_atomically
 
 HERE = Path(__file__).parent
@@ -74,10 +74,12 @@ def _head(report: Report) -> str:
         about = f'<h1>{len(runs)} runs side by side</h1><ul class="verdicts">{words}</ul>'
     else:
         (run,) = runs
+        words = measured_with(run.facts)
+        measured = f'<p class="hint">{safe(words)}</p>' if words else ""
         about = (
             f'<p class="kicker">{safe(_kind(run))}</p><h1>{safe(run.name)}</h1>'
             f'<p class="state">{safe(state_words(run.facts))}</p>'
-            f'<p class="verdict">{safe(verdict(run.facts, run.scores))}</p>{_tiles(run)}'
+            f'<p class="verdict">{safe(verdict(run.facts, run.scores))}</p>{measured}{_tiles(run)}'
         )
     missing = [(run.name, phrase) for run in runs for phrase in run.missing]
     noted = "".join(f"<li>{safe(f'{name}: {words}' if several else words)}</li>" for name, words in missing)

@@ -13,6 +13,8 @@ from wgan_cli.report.words import SCORE_MEANINGS, named
 
 MOST_TOLD = 400  # points of a curve that the page tells of when asked
 
+FEWEST_SMOOTHED = 20  # values of a loss; fewer stand as they are
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -85,13 +87,14 @@ def speed_panels(runs: Sequence[Told]) -> list[Panel]:
 
 
 def _of_runs(runs: Sequence[Told], name: str, rough: bool) -> Panel:
-    """One number, a curve for each run that has it; `rough`: smoothed, the values as they were as a shade behind."""
+    """One number, a curve for each run that has it; `rough`: smoothed, the values themselves as a shade behind."""
     curves, several = [], len(runs) > 1
     for place, run in enumerate(runs):
         steps, values = course(list(run.facts.history), name)
         if steps:
-            line = smoothed(values) if rough else values
-            shade = values if rough and not several else None
+            smooth = rough and len(values) >= FEWEST_SMOOTHED
+            line = smoothed(values) if smooth else values
+            shade = values if smooth and not several else None
             dots = not rough and name in SCORE_MEANINGS
             curves.append(Curve(run.name if several else named(name), steps, line, shade, place, dots))
     meanings = [SCORE_MEANINGS.get(name), *(run.meanings.get(name) for run in runs)]

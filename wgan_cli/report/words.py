@@ -23,9 +23,9 @@ SCORE_MEANINGS = {
 SHARES = frozenset({"precision", "recall", "coverage", "copies", "agreement", "class_confidence"})
 #: How many times real images' own distance a distance may be, and what that says.
 _NEARNESS = (
-    (1.25, "as near to the training images as real images are that it never saw"),
-    (4.0, "close to what real images reach that it never saw"),
-    (15.0, "near its training images, and still apart from what real images reach"),
+    (1.25, "it is as near to its training images as they are"),
+    (4.0, "it comes close to them"),
+    (15.0, "it is near its training images, and still apart from them"),
 )
 
 
@@ -47,16 +47,16 @@ def state_words(run: RunFacts) -> str:
 
 
 def verdict(run: RunFacts, scores: dict[str, float]) -> str:
-    """What the best score of a run says, in a sentence or two; what to do where nothing was measured.
+    """What the best score of a run says, in one or two sentences; what to do where nothing was measured.
 
     Args:
         scores: of the best generator's step, or of the last.
     """
     if run.best is not None:
-        whose, measured = f"The best generator, of step {run.best.step:,},", run.best.score.measured
+        whose = f"The best generator, of step {run.best.step:,},"
         by, value = run.best.score.by, run.best.score.value
     elif scores:
-        whose, measured = "The generator", ""
+        whose = "The generator"
         by = "distance" if "distance" in scores else next(iter(scores))
         value = scores[by]
     else:
@@ -64,9 +64,16 @@ def verdict(run: RunFacts, scores: dict[str, float]) -> str:
     said = f"{whose} has {_an(by)} {named(by)} of {score_text(by, value)}."
     if by == "distance" and scores.get(FLOOR):
         floor = scores[FLOOR]
-        near = next((words for limit, words in _NEARNESS if value <= limit * floor), "far from its training images")
-        said += f" Real images that it never saw are at {floor:.3g}: by this measure it is {near}."
-    return f"{said} Measured with {measured}; numbers of other features say something else." if measured else said
+        near = next((words for limit, words in _NEARNESS if value <= limit * floor), "it is far from them")
+        said += f" Real images are at {floor:.3g}: by this measure {near}."
+    return said
+
+
+def measured_with(run: RunFacts) -> str:
+    """What the best score was measured with; "" where there is none."""
+    if run.best is None:
+        return ""
+    return f"Measured with {run.best.score.measured}. Numbers of other features cannot be compared with these."
 
 
 def _an(word: str) -> str:
