@@ -1,4 +1,4 @@
-"""Write what README.md says of the benchmarks' results, each section between its two marks.
+"""Write what README.md says of the benchmarks' results, each section between its two marks, and `wgan recipes`.
 
     python benchmarks/readme.py
 
@@ -20,6 +20,7 @@ from common import FORMATS
 from family import SYSTEMS
 
 from wgan_cli.errors import WganError
+from wgan_cli.recipe.measured import FILE as MEASURED
 
 README = Path(__file__).parents[1] / "README.md"
 #: What a section of the README lies between, by its name.
@@ -207,6 +208,23 @@ def _scores(result: dict[str, Any]) -> str:
     return "; ".join(parts)
 
 
+def measured(file: Path) -> dict[str, Any]:
+    """What `wgan recipes` says of each recipe that benchmarks/family.py has trained."""
+    found = _results(file)
+    rows = {}
+    for name, result in found.items():
+        score = next(score for score in ("answer_error", "distance") if score in result)
+        memory = result.get("memory")
+        rows[name] = {
+            "minutes": round(result["seconds"] / 60, 1),
+            "gigabytes": None if memory is None else round(memory / 1e9, 2),
+            "score": score,
+            "value": common.four_digits(result[score]),
+        }
+    machines = list(dict.fromkeys(where(result).partition(", while")[0].rstrip(".") for result in found.values()))
+    return {"where": "; ".join(machines), "recipes": rows}
+
+
 def _results(file: Path) -> dict[str, dict[str, Any]]:
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
@@ -261,6 +279,7 @@ def main() -> None:
     for name, text in sections(common.RESULTS).items():
         readme = written(readme, name, text)
     README.write_text(readme, encoding="utf-8")
+    MEASURED.write_text(json.dumps(measured(common.RESULTS / "family.json"), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

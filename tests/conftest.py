@@ -163,6 +163,9 @@ class _Silent:
     def noted(self, text: str) -> None:
         pass
 
+    def drawn(self, images: torch.Tensor, columns: int) -> None:
+        pass
+
 
 class StopAfter(StopRequest):
     """A stop that is due after so many steps; None is never."""

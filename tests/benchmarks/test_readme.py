@@ -44,6 +44,11 @@ def test_the_readme_says_what_the_committed_results_say(readme, common):
         assert readme.written(text, name, found) == text, "run python benchmarks/readme.py"
 
 
+def test_the_package_says_of_recipes_what_the_committed_results_say(readme, common):
+    said = json.loads(readme.MEASURED.read_text(encoding="utf-8"))
+    assert readme.measured(common.RESULTS / "family.json") == said, "run python benchmarks/readme.py"
+
+
 def test_every_result_that_is_committed_is_in_the_readme(readme, common):
     for file in common.RESULTS.glob("*.json"):
         assert file.stem.split("-")[0] in {*readme.SECTIONS, "family", "search", "time_to_quality"}

@@ -1,4 +1,4 @@
-"""The page about runs: what it tells, of whole, live and damaged runs alike, and that nothing in a run gets out of it."""
+"""The page about runs: what it tells of whole, live and damaged ones, and that nothing in them gets out of its text."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_the_slider_has_every_grid_and_the_last_is_shown_without_a_script(page, 
     steps = [0, 6, 12]
     (run,) = told(page)["runs"]
     assert run["steps"] == steps and len(run["frames"]) == 3
-    (image,) = [image for image in Outline(page).all("img")]
+    (image,) = Outline(page).all("img")
     assert image["src"] == run["frames"][-1]
     assert "hidden" in next(a for _, a in Outline(page).tags if a.get("class") == "time")
 

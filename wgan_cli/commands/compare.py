@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 
+from wgan_cli.commands.completion import complete_run
 from wgan_cli.commands.options import Json, example
 from wgan_cli.errors import one_line
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders.", autocompletion=complete_run)],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.png|.html", help="Also draw curves and last grids together.")
     ] = None,

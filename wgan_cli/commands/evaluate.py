@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wgan_cli.commands.completion import complete_checkpoint
 from wgan_cli.commands.evaluate_report import (
     as_dict,
     lessons_as_dict,
@@ -36,7 +37,10 @@ MOST_NAMED = 20  # classes in an error
 
 
 def evaluate(
-    what: Annotated[Path, typer.Argument(metavar="RUN|CKPT", help="A run folder, or a checkpoint.")],
+    what: Annotated[
+        Path,
+        typer.Argument(metavar="RUN|CKPT", help="A run folder, or a checkpoint.", autocompletion=complete_checkpoint),
+    ],
     metrics: Annotated[
         str | None,
         typer.Option("--metrics", metavar="LIST", help=r"Such as recall, cas or fid,is. \[default: wgan's own]"),

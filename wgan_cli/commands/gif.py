@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from wgan_cli.commands.completion import complete_checkpoint
 from wgan_cli.commands.options import Device, Seed, example
 from wgan_cli.errors import WganError
 
 
 def gif(
-    source: Annotated[Path, typer.Argument(metavar="RUN|FOLDER|CKPT", help="What to animate.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN|FOLDER|CKPT", help="What to animate.", autocompletion=complete_checkpoint)
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", help=r"A .gif, .webp or .mp4. \[default: NAME.gif, here]")
     ] = None,

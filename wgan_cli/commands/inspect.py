@@ -6,11 +6,14 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wgan_cli.commands.completion import complete_what
+from wgan_cli.commands.curves import print_curves, wants_curves
 from wgan_cli.commands.facts_table import print_rows
 from wgan_cli.commands.inspect_data import inspect_data, is_data
 from wgan_cli.commands.options import DataRoot, Json, Settings, example
@@ -21,10 +24,21 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    what: Annotated[str, typer.Argument(metavar="RUN|CKPT|RECIPE|FOLDER|SET", help="What to look into.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|CKPT|RECIPE|FOLDER|SET",
+            help="What to look into.",
+            autocompletion=complete_what,
+        ),
+    ],
     as_json: Json = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw a run's curves, or some of the images.")
+    ] = None,
+    curves: Annotated[
+        bool | None,
+        typer.Option("--curves/--no-curves", help=r"Draw a run's curves as letters. \[default: in a terminal]"),
     ] = None,
     settings: Settings = None,
     data_root: DataRoot = None,
@@ -41,7 +55,8 @@ def inspect(
     if as_json:
         data().print(json.dumps(asdict(facts)), soft_wrap=True)
     else:
-        {"run": _show_run, "checkpoint": _show_checkpoint, "recipe": _show_recipe}[facts.kind](facts)
+        shows = {"run": partial(_show_run, curves=curves), "checkpoint": _show_checkpoint, "recipe": _show_recipe}
+        shows[facts.kind](facts)
     return None
 
 
@@ -82,7 +97,7 @@ def _plot(facts: Any, path: Path) -> None:
     draw_curves(list(facts.history), path, title=facts.recipe["name"])
 
 
-def _show_run(facts: RunFacts) -> None:
+def _show_run(facts: RunFacts, curves: bool | None) -> None:
     from wgan_cli.commands.progress import clock
     from wgan_cli.console import data
     from wgan_cli.outputs.curves import FLOOR, course, score_names, term_names
@@ -106,6 +121,9 @@ def _show_run(facts: RunFacts) -> None:
     if facts.rollbacks:
         print_rows(("diverged", f"{facts.rollbacks} times, and went back to a checkpoint each time"))
     history = list(facts.history)
+    if wants_curves(curves) and history:
+        print_curves(history)
+        return
     lines = {
         name: _curve_line(course(history, name)[1], data().encoding)
         for name in (*term_names(history), *score_names(history))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from wgan_cli.commands.completion import complete_recipe, complete_run
+
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 MOST_SEED = 2**63 - 1
 Seed = Annotated[int, typer.Option("--seed", min=0, max=MOST_SEED, help="Of the random numbers.")]
@@ -18,7 +20,8 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeat for more."),
 ]
-Runs = typer.Argument(metavar="RUN...", help="Run folders.")
+Runs = typer.Argument(metavar="RUN...", help="Run folders.", autocompletion=complete_run)
+RecipeName = typer.Argument(metavar="[NAME]", help="Print this recipe's file.", autocompletion=complete_recipe)
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 

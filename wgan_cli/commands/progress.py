@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wgan_cli.console import messages, say
 from wgan_cli.outputs.words import clock
 from wgan_cli.runs.metrics_log import NOT_TERMS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Quiet(AbstractContextManager):
@@ -24,6 +27,9 @@ class Quiet(AbstractContextManager):
         pass
 
     def noted(self, text: str) -> None:
+        pass
+
+    def drawn(self, images: Tensor, columns: int) -> None:
         pass
 
 
@@ -49,7 +55,7 @@ class PlainLines(Quiet):
 
 
 class LiveBar(Quiet):
-    """A bar with the newest record above it, redrawn four times a second by a thread of rich's."""
+    """The newest samples, the newest record and a bar, redrawn four times a second by a thread of rich's."""
 
     def __init__(self, start: int, steps: int) -> None:
         from rich.console import Group
@@ -85,6 +91,14 @@ class LiveBar(Quiet):
 
     def noted(self, text: str) -> None:
         say(text)  # rich puts it above the bar
+
+    def drawn(self, images: Tensor, columns: int) -> None:
+        from rich.console import Group
+
+        from wgan_cli.commands.picture import can_show, live_picture
+
+        if can_show(messages()):
+            self.live.update(Group(live_picture(images, columns, messages()), self.record, self.bar))
 
 
 def make_watch(start: int, steps: int, quiet: bool) -> Quiet:

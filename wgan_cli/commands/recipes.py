@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from itertools import pairwise
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wgan_cli.commands.options import example
+from wgan_cli.commands.options import Json, RecipeName, example
 
-_LEAST = (18, 14, 7, 13, 0)  # letters in a column, so that those of most papers stand below each other
+if TYPE_CHECKING:
+    from wgan_cli.recipe import Recipe
+    from wgan_cli.recipe.measured import Measured
+
+_LEAST = (18, 14, 7, 13, 7, 7, 13, 0)  # letters in a column, so that those of most papers stand below each other
 
 
 def recipes(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print this recipe's file.")] = None,
-    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of every setting.")] = False,
+    name: Annotated[str | None, RecipeName] = None,
+    schema: Annotated[
+        bool,
+        typer.Option("--schema", help="Print the JSON schema of every setting; with NAME, the recipe for editors."),
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """List the recipes by paper, or print one to copy and change."""
     from wgan_cli.console import data
-    from wgan_cli.recipe import load_recipe, read_recipe_text, recipe_names, recipe_path
-    from wgan_cli.recipe.schema import Recipe
+    from wgan_cli.recipe import read_recipe_text, recipe_path
 
-    if schema:
-        import json
-
-        data().print(json.dumps(Recipe.model_json_schema(), indent=2), soft_wrap=True)
-        return
     if name is not None:
-        data().print(read_recipe_text(recipe_path(name)), end="", soft_wrap=True)
-        return
+        text = read_recipe_text(recipe_path(name))
+        data().print((_modeline() if schema else "") + text, end="", soft_wrap=True)
+    elif schema:
+        data().print(_schema(), soft_wrap=True)
+    elif as_json:
+        data().print(json.dumps(_facts()), soft_wrap=True)
+    else:
+        _list()
+
+
+recipes.__doc__ += "\n\n" + example(
+    "wgan recipes",
+    "wgan recipes mnist_dcgan > mine.yaml",
+    "wgan recipes mnist_dcgan --schema > mine.yaml",
+)
+
+
+def _list() -> None:
+    """A line for each recipe, with what was measured of it."""
+    from wgan_cli.console import data
+    from wgan_cli.recipe.measured import measurements, thumbnail
+
+    known = measurements()
     by_paper: dict[str, list[tuple[str, ...]]] = {}
-    for each in recipe_names():
-        recipe = load_recipe(each, _settings_of_its_command(each))
+    for name, recipe in _every_recipe().items():
         length = f"{recipe.steps:,} steps" if recipe.steps else f"{recipe.epochs:g} epochs"
-        row = (each, recipe.data.title, recipe.model.name, length, _purpose(each))
+        measured = _columns(known.recipes.get(name))
+        row = (name, recipe.data.title, recipe.model.name, length, *measured, purpose(name))
         by_paper.setdefault(f"{recipe.objective.name}: {recipe.objective.paper}", []).append(row)
     for paper, rows in by_paper.items():
         data().print(paper, style="bold")
@@ -45,12 +69,70 @@ def recipes(
         for row in rows:
             line = " ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             data().print(f"  {line.rstrip()}", soft_wrap=True)
+    pictured = next((path for name in known.recipes if (path := thumbnail(name))), None)
+    pictures = f" Their samples: {pictured.parent / 'NAME.png'}" if pictured else ""
+    data().print(f"Minutes, memory and scores: measured on {known.where}.{pictures}", style="dim", soft_wrap=True)
 
 
-recipes.__doc__ += "\n\n" + example("wgan recipes", "wgan recipes mnist_dcgan > mine.yaml")
+def _columns(measured: Measured | None) -> tuple[str, str, str]:
+    """Minutes, memory and score, or nothing where nobody has measured them."""
+    if measured is None:
+        return "", "", ""
+    memory = "" if measured.gigabytes is None else f"{measured.gigabytes:.2f} GB"
+    return f"{measured.minutes:.1f} min", memory, f"{measured.score.replace('_', ' ')} {measured.value:.3g}"
 
 
-def _purpose(name: str) -> str:
+def _facts() -> list[dict[str, Any]]:
+    """The same for programs."""
+    from dataclasses import asdict
+
+    from wgan_cli.recipe.measured import measurements, thumbnail
+
+    known = measurements().recipes
+    return [
+        {
+            "name": name,
+            "objective": recipe.objective.name,
+            "paper": recipe.objective.paper,
+            "data": recipe.data.title,
+            "model": recipe.model.name,
+            "steps": recipe.steps,
+            "epochs": recipe.epochs,
+            "purpose": purpose(name),
+            "measured": asdict(known[name]) if name in known else None,
+            "thumbnail": str(path) if (path := thumbnail(name)) else None,
+        }
+        for name, recipe in _every_recipe().items()
+    ]
+
+
+def _every_recipe() -> dict[str, Recipe]:
+    from wgan_cli.recipe import load_recipe, recipe_names
+
+    return {name: load_recipe(name, _settings_of_its_command(name)) for name in recipe_names()}
+
+
+def _schema() -> str:
+    from wgan_cli.recipe.json_schema import json_schema
+
+    return json.dumps(json_schema(), indent=2)
+
+
+def _modeline() -> str:
+    """The first line by which editors find the schema, which is kept in the cache for them.
+
+    Only on request: a recipe opens with its command, and a path on this machine says nothing on another.
+    """
+    from wgan_cli.data import default_data_root
+    from wgan_cli.runs.atomic import make_parent, write_text
+
+    path = (default_data_root() / "recipe.schema.json").absolute()
+    make_parent(path)
+    write_text(path, _schema() + "\n")
+    return f"# yaml-language-server: $schema={path.as_uri()}\n"
+
+
+def purpose(name: str) -> str:
     """What a recipe says of itself on its first line, behind the command."""
     return re.split(r"\s{2,}", _first_line(name), maxsplit=1)[-1]
 

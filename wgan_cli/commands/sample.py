@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wgan_cli.commands.completion import complete_checkpoint
 from wgan_cli.commands.options import DataRoot, Device, Seed, example
+from wgan_cli.commands.picture import show_written
 from wgan_cli.commands.translate import refuse_with_translate, translate_folder
 from wgan_cli.errors import WganError
 
@@ -49,7 +51,9 @@ Side = Annotated[
 
 
 def sample(
-    ckpt: Annotated[Path, typer.Option("--ckpt", help="A checkpoint, or a run folder.")],
+    ckpt: Annotated[
+        Path, typer.Option("--ckpt", help="A checkpoint, or a run folder.", autocompletion=complete_checkpoint)
+    ],
     count: Annotated[
         int | None, typer.Option("-n", "--count", min=1, help=r"How many; of each --class. \[default: 64, 10]")
     ] = None,
@@ -72,6 +76,7 @@ def sample(
         str | None, typer.Option("--class", metavar="LIST", help="Of these classes, such as 7, 0-9 or cat,dog.")
     ] = None,
     device: Device = "auto",
+    show: Annotated[bool, typer.Option("--show", help="Also show them in the terminal.")] = False,
     truncation: Truncation = None,
     mix: Mix = None,
     reconstruct: Reconstruct = None,
@@ -85,9 +90,8 @@ def sample(
     if reconstruct is not None:
         from wgan_cli.commands.reconstruct import reconstruct_images
 
-        return reconstruct_images(
-            ckpt, reconstruct, out, count, seed, interpolate, rows, batch, class_, data_root, device
-        )
+        reconstruct_images(ckpt, reconstruct, out, count, seed, interpolate, rows, batch, class_, data_root, device)
+        return show_written(Path(out)) if show else None
 
     from wgan_cli.console import say
     from wgan_cli.outputs.classes import parse_classes
@@ -101,7 +105,8 @@ def sample(
     check_translates(checkpoint.recipe, folder is not None)
     if folder is not None:
         refuse_with_translate({"-n": count, "--interpolate": interpolate, "--class": class_, **of_noise})
-        return translate_folder(generator, checkpoint, folder, to or "b", out, rows, batch)
+        translate_folder(generator, checkpoint, folder, to or "b", out, rows, batch)
+        return show_written(Path(out), checkpoint.image.size) if show else None
 
     _refuse_unserved(checkpoint.recipe.model, class_, {"--truncation": truncation, "--mix": mix})
     asked = None if class_ is None else parse_classes(class_, checkpoint.class_names)
@@ -121,11 +126,12 @@ def sample(
     images = generate(drawing.network, drawing.inputs, batch, drawing.labels)
     written = save_images(images, number, out, columns, classes)
     say(f"{number:,} images of {checkpoint.image} from {checkpoint.source}: {written}")
-    return None
+    return show_written(written, checkpoint.image.size) if show else None
 
 
 sample.__doc__ += "\n\n" + example(
     "wgan sample --ckpt G.pth -n 64",
+    "wgan sample --ckpt runs/digits_dcgan -n 32 --show",
     "wgan sample --ckpt runs/digits_dcgan --seeds 0-9,42 --out digits/",
     "wgan sample --ckpt G.pth -n 10000 --seed 7 --out fakes.npz",
     "wgan sample --ckpt G.pth -n 8 --interpolate 12 --out walk.png",

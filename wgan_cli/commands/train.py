@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wgan_cli.commands.completion import complete_checkpoint, complete_recipe
 from wgan_cli.commands.options import MOST_SEED, DataRoot, Device, Settings, example
+from wgan_cli.commands.report import report_at_the_end
 from wgan_cli.commands.train_report import fitting_batch, plan, say_how_it_ended
 from wgan_cli.errors import ExitStatus, WganError
 
@@ -32,13 +34,21 @@ _WHERE, _HOW = "Where", "How long and how"
 
 def train(
     recipe: Annotated[
-        str | None, typer.Option("--recipe", help=rf"Name or file of a recipe. \[default: {DEFAULT_RECIPE}]")
+        str | None,
+        typer.Option(
+            "--recipe", help=rf"Name or file of a recipe. \[default: {DEFAULT_RECIPE}]", autocompletion=complete_recipe
+        ),
     ] = None,
     settings: Settings = None,
     resume: Annotated[
         Path | None,
-        typer.Option("--resume", metavar="RUN|CKPT", help="Continue a run exactly, or go back to a checkpoint of it."),
-    ] = None,
+        typer.Option(
+            "--resume",
+            metavar="RUN|CKPT",
+            help="Continue a run exactly, or go back to a checkpoint of it.",
+            autocompletion=complete_checkpoint,
+        ),
+    ] = None,  # fmt: skip
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, then stop before training.")] = False,
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, help="Generator updates.", rich_help_panel=_HOW)
@@ -226,6 +236,8 @@ def _train(
         ):
             train_loop(state, run, stop, watch, reference)
 
+    if state.recipe.report and stop.status in (None, ExitStatus.DONE):
+        report_at_the_end(run, state.device, reference, tell)
     say_how_it_ended(state, run, stop.status, tell)
     return stop.status or ExitStatus.DONE
 

@@ -72,6 +72,7 @@ class Recipe(Settings):
     sample_every: int = Field(200, ge=1, description="steps between sample grids")
     sample_grid: int = Field(10, ge=1, le=64, description="images on each side of a sample grid")
     save_every: int = Field(1000, ge=1, description="steps between checkpoints")
+    report: bool = Field(False, description="write report.html into the run's folder at its end")
 
     eval_every: int | None = Field(
         None, ge=1, description="steps between evaluations beside real images; default none while training"
@@ -236,6 +237,7 @@ FREE_ON_RESUME = frozenset(
         "log_every",
         "sample_every",
         "save_every",
+        "report",
         "eval_every",
         "eval_count",
         "best_by",

@@ -43,6 +43,11 @@ class RunDir:
         return self.path / "curves.png"
 
     @property
+    def report_file(self) -> Path:
+        """The page about the run, where its recipe asks for one."""
+        return self.path / "report.html"
+
+    @property
     def tensorboard(self) -> Path:
         return self.path / "tensorboard"
 

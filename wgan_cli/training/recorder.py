@@ -31,13 +31,18 @@ _RECORDS = "new records in metrics.jsonl, and writes them when it can"
 
 
 class Watch(Protocol):
-    """Somebody who looks on: told of each step, of each record that is logged, and in words how good or odd it is."""
+    """Somebody who looks on: told of each step, of each record that is logged, and in words how good or odd it is.
+
+    drawn: of each sample grid its images (N, C, H, W) uint8, row by row, and how many stand in a row.
+    """
 
     def stepped(self, step: int) -> None: ...
 
     def logged(self, record: dict[str, Any]) -> None: ...
 
     def noted(self, text: str) -> None: ...
+
+    def drawn(self, images: torch.Tensor, columns: int) -> None: ...
 
 
 class Recorder:
@@ -116,6 +121,7 @@ class Recorder:
                 save_picture(grid, self.run.sample_file(state.step))
             with self.spare.dispensable("TensorBoard's entries"):
                 self.tensorboard.grid(grid, state.step)
+            self.watch.drawn(pictures.shown, state.exhibit.columns)
 
     def save(self) -> None:
         """Write the full checkpoint and the generator, then drop the oldest checkpoints but the one to go back to."""
