@@ -7,12 +7,16 @@ import os
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from wgan_cli.errors import WganError
 from wgan_cli.recipe import load_recipe, recipe_names, recipe_path
+from wgan_cli.recipe.measured import measurements
 from wgan_cli.recipe.schema import Recipe
 from wgan_cli.runs.run_dir import RunDir
 
@@ -245,7 +249,7 @@ def test_the_schema_describes_every_setting(wgan):
     assert set(schema["properties"]) == set(Recipe.model_fields)
 
 
-@pytest.mark.parametrize("command", [(), ("train",), ("sample",), ("gif",), ("inspect",), ("recipes",)])
+@pytest.mark.parametrize("command", [(), ("train",), ("sample",), ("gif",), ("inspect",), ("recipes",), ("report",)])
 def test_help(wgan, command):
     result = wgan(*command, "--help")
     assert (result.status, result.stderr) == (0, "")
@@ -281,3 +285,55 @@ def test_a_reader_that_has_seen_enough_is_no_failure(wgan_process):
     os.close(writer)
     assert result.stderr == ""
     assert result.status == 0
+
+
+def test_recipes_say_what_was_measured_of_them(wgan):
+    lines = {line.split()[0]: line for line in wgan("recipes").stdout.splitlines()}
+    listed = {each["name"]: each for each in json.loads(wgan("recipes", "--json").stdout)}
+    assert list(listed) == recipe_names()
+    known = measurements()
+    assert known.recipes and set(known.recipes) <= set(listed)
+    for name, facts in listed.items():
+        measured = known.recipes.get(name)
+        assert (facts["measured"] is None) == (measured is None)
+        assert (
+            (f"{measured.minutes:.1f} min" in lines[name]) if measured else (" min" not in lines[name].split("  ")[-2])
+        )
+        if measured:
+            assert Path(facts["thumbnail"]).is_file()
+            assert f"{measured.value:.3g}" in lines[name]
+    assert f"{known.where}" in lines["Minutes,"] and "NAME.png" in lines["Minutes,"]
+
+
+def test_a_recipe_for_an_editor_names_the_schema(wgan, tmp_path, monkeypatch):
+    monkeypatch.setenv("WGAN_DATA", str(tmp_path / "a b"))
+    first, rest = wgan("recipes", "mnist_hinge", "--schema").stdout.split("\n", 1)
+    assert rest == recipe_path("mnist_hinge").read_text(encoding="utf-8")
+    address = first.removeprefix("# yaml-language-server: $schema=")
+    assert address.startswith("file:///") and " " not in address
+    schema = Path(url2pathname(urlsplit(address).path))
+    assert json.loads(schema.read_text(encoding="utf-8")) == json.loads(wgan("recipes", "--schema").stdout)
+    (tmp_path / "mine.yaml").write_text(f"{first}\n{rest}")
+    assert wgan("inspect", "mine.yaml", "--json").status == 0
+
+
+@pytest.mark.parametrize("evaluated", [False, True])
+def test_a_run_writes_its_report_if_it_is_asked_to(wgan, tiny_options, features_root, evaluated):
+    measured = ("--set", "eval_every=6", "--set", "eval_count=50", "--data-root", features_root) if evaluated else ()
+    result = train(wgan, tiny_options, "--steps", 6, "--set", "report=true", "--out", "mine", *measured)
+    assert result.status == 0, result.stderr
+    page = Path("mine/report.html").read_text(encoding="utf-8")
+    assert "report: mine/report.html" in result.stderr.splitlines()
+    assert "finished: 6 steps" in page
+    assert ("nearest to a training image" in page) == evaluated
+
+
+def test_a_report_that_cannot_be_written_spoils_no_run(wgan, tiny_options, monkeypatch):
+    def fail(*_):
+        raise WganError("cannot write mine/report.html: No space left on device", "free space there")
+
+    monkeypatch.setattr("wgan_cli.report.page.write_page", fail)
+    result = train(wgan, tiny_options, "--steps", 2, "--set", "report=true", "--out", "mine")
+    assert result.status == 0
+    assert "warning: no report: cannot write mine/report.html: No space left on device" in result.stderr
+    assert "done: 2 steps" in result.stderr

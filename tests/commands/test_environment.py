@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from terminal import on_terminal
 
 import wgan_cli
 
@@ -78,31 +79,6 @@ def test_letters_that_an_output_does_not_know_are_escaped(tmp_path):
     failed = run(tmp_path, "数", changes={"PYTHONIOENCODING": "ascii:strict"})
     assert failed.returncode == 2
     assert failed.stderr.splitlines()[0] == b"error: No such command '\\u6570'."
-
-
-def on_terminal(folder: Path, *words: str, columns: int, term: str) -> tuple[int, str]:
-    """Run `wgan WORDS` on a terminal of its own: its exit status and all that it showed."""
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    mine, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
-    environment |= {"PYTHONPATH": str(Path(wgan_cli.__file__).parents[1]), "OMP_NUM_THREADS": "1", "TERM": term}
-    command = [sys.executable, "-m", "wgan_cli", *words]
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdin=its, stdout=its, stderr=its)
-    os.close(its)
-    shown = b""
-    try:
-        while part := os.read(mine, 4096):
-            shown += part
-    except OSError:  # how Linux says that nobody holds the other end any longer
-        pass
-    finally:
-        os.close(mine)
-    return process.wait(timeout=60), shown.decode("utf-8")
 
 
 @pytest.mark.parametrize("term", ["xterm-256color", "dumb"])

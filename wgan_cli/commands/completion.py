@@ -57,7 +57,8 @@ def _runs(incomplete: str) -> Iterator[str]:
 
 def _runs_above(incomplete: str) -> Iterator[str]:
     """The run in which the thing lies whose path is being typed."""
-    for path in Path(incomplete).parents:
+    folder = Path(os.path.dirname(incomplete))
+    for path in (folder, *folder.parents):
         if incomplete and os.path.isfile(path / "recipe.yaml"):
             yield str(path)
 

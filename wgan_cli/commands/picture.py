@@ -71,9 +71,12 @@ def fitting(images: Tensor, columns: int, width: int, height: int) -> Image:
 
 
 def live_picture(images: Tensor, columns: int, console: Console) -> Segments:
-    """A small one for beside a running bar, which is drawn again many times: half of the terminal at most."""
-    places = min(16, console.height // 2 - 2)
-    return half_blocks(fitting(images, columns, min(console.width, 120), max(2, 2 * places)))
+    """A small one for above a running bar: half of the terminal at most, and 16 levels of each colour, for it is
+    written again and again.
+    """
+    places = min(17, console.height // 2 - 2)
+    picture = fitting(images, columns, min(console.width, 120), max(2, 2 * places))
+    return half_blocks(picture.point(lambda value: value & 0xF0 | value >> 4))
 
 
 def show_written(path: Path, size: int | None = None) -> None:

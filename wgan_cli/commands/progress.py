@@ -55,7 +55,10 @@ class PlainLines(Quiet):
 
 
 class LiveBar(Quiet):
-    """The newest samples, the newest record and a bar, redrawn four times a second by a thread of rich's."""
+    """The newest samples where the terminal shows pictures, the newest record and a bar.
+
+    A thread of rich's draws them again: four times a second, with a picture once, for that is thousands of letters.
+    """
 
     def __init__(self, start: int, steps: int) -> None:
         from rich.console import Group
@@ -63,13 +66,17 @@ class LiveBar(Quiet):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
         from rich.text import Text
 
+        from wgan_cli.commands.picture import can_show
+
         self.record = Text("the first losses follow", style="dim", overflow="fold")
         self.bar = Progress(
             TextColumn("step"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), TextColumn("left"),
             console=messages(),
         )  # fmt: skip
         self.task = self.bar.add_task("", total=steps, completed=start)
-        self.live = Live(Group(self.record, self.bar), console=messages(), transient=True, refresh_per_second=4)
+        self.pictures = can_show(messages())
+        often = 1 if self.pictures else 4
+        self.live = Live(Group(self.record, self.bar), console=messages(), transient=True, refresh_per_second=often)
         self.next_update = 0.0
 
     def __enter__(self) -> LiveBar:
@@ -95,9 +102,9 @@ class LiveBar(Quiet):
     def drawn(self, images: Tensor, columns: int) -> None:
         from rich.console import Group
 
-        from wgan_cli.commands.picture import can_show, live_picture
+        from wgan_cli.commands.picture import live_picture
 
-        if can_show(messages()):
+        if self.pictures:
             self.live.update(Group(live_picture(images, columns, messages()), self.record, self.bar))
 
 

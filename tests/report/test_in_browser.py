@@ -1,0 +1,148 @@
+"""The page in a real browser: the slider, the keyboard, the curves, narrow and wide, light and dark, and no network."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from wgan_cli.report.facts import gather
+from wgan_cli.report.page import write_page
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: .[browser-tests]")
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(f"there is none of the browsers {', '.join(BROWSERS)}")
+    with playwright.sync_playwright() as started:
+        yield started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory, tiny_run, trainer) -> dict[str, Path]:
+    """The page of one run, and of two."""
+    folder = tmp_path_factory.mktemp("pages")
+    other = trainer.run(
+        trainer.recipe("steps=6", "objective.gp_weight=3"), folder / ("a_run_with_a_rather_long_name" * 2)
+    )
+    made = {"one": [tiny_run.path], "two": [tiny_run.path, other.path]}
+    for name, runs in made.items():
+        write_page(gather(runs), folder / f"{name}.html")
+    return {name: folder / f"{name}.html" for name in made}
+
+
+@pytest.fixture
+def show(browser, pages) -> Iterator:
+    """Open one of the pages; nothing may go wrong in it, or leave it, as long as it is open."""
+    opened, wrong = [], []
+
+    def open_page(name: str, **options):
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        opened.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None)
+        page.goto(pages[name].as_uri())
+        return page
+
+    yield open_page
+    for context in opened:
+        context.close()
+    assert wrong == []
+
+
+def test_the_slider_moves_through_the_grids_and_the_curves_follow(show):
+    page = show("one")
+    image, slider = page.locator("figure.grid img"), page.get_by_label("Step of training")
+    last = image.get_attribute("src")
+    assert slider.get_attribute("aria-valuetext") == "step 12"
+    slider.focus()
+    page.keyboard.press("Home")
+    first = image.get_attribute("src")
+    assert slider.get_attribute("aria-valuetext") == "step 0" and first != last
+    assert page.locator(".reading").first.text_content().startswith("step 4: ")  # the first that was logged
+    page.keyboard.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "step 6"
+    slider.blur()
+    page.keyboard.press("ArrowRight")  # anywhere on the page
+    assert (slider.get_attribute("aria-valuetext"), image.get_attribute("src")) == ("step 12", last)
+    assert page.locator(".reading").first.text_content().startswith("step 12: ")
+
+
+def test_play_goes_from_the_first_grid_to_the_last(show):
+    page = show("one")
+    slider = page.get_by_label("Step of training")
+    page.get_by_label("Play").click()
+    assert slider.get_attribute("aria-valuetext") == "step 0"
+    page.get_by_label("Play").wait_for()  # it says so again when it has come to the end
+    assert slider.get_attribute("aria-valuetext") == "step 12"
+
+
+def test_a_pointed_curve_says_its_value_there(show):
+    page = show("one")
+    chart = page.locator(".chart").first
+    box = chart.locator("svg").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.13, box["y"] + 20)
+    assert chart.locator(".reading").text_content().startswith("step 4: ")
+    assert chart.locator(".cursor line").count() == 1
+    page.mouse.move(0, 0)
+    assert chart.locator(".reading").text_content().startswith("step 12: ")
+
+
+def test_two_runs_move_together(show):
+    page = show("two")
+    slider = page.get_by_label("Step of training")
+    slider.focus()
+    page.keyboard.press("Home")
+    captions = page.locator("figure.grid figcaption span")
+    assert captions.all_text_contents() == ["step 0", "step 0"]
+    page.keyboard.press("End")
+    assert captions.all_text_contents() == ["step 12", "step 6"]
+
+
+@pytest.mark.parametrize("name", ["one", "two"])
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_no_page_is_wider_than_its_window(show, name, width):
+    page = show(name, viewport={"width": width, "height": 800})
+    for summary in page.locator("summary").all():
+        if summary.is_visible():
+            summary.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def luminance(colour: str) -> float:
+    """Of "rgb(r, g, b)", by the W3C's definition."""
+    channels = [int(part) / 255 for part in colour[4:-1].split(",")[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everything_can_be_read_in_light_and_in_dark(show, scheme):
+    page = show("two", color_scheme=scheme)
+    of = "element => [getComputedStyle(element).color, getComputedStyle(element).fill]"
+    paper = luminance(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    card = luminance(page.locator(".chart").first.evaluate("element => getComputedStyle(element).backgroundColor"))
+    assert (paper > 0.5) == (scheme == "light")
+    for words, ground in ((".lead", paper), ("h1", paper), ("figcaption", paper), (".chart figcaption p", card)):
+        colour = luminance(page.locator(words).first.evaluate(of)[0])
+        assert (max(colour, ground) + 0.05) / (min(colour, ground) + 0.05) >= 4.5, words
+    tick = luminance(page.locator("svg text").first.evaluate(of)[1])
+    assert (max(tick, card) + 0.05) / (min(tick, card) + 0.05) >= 4.5
+    for curve in page.locator("path.curve").all():
+        colour = luminance(curve.evaluate("element => getComputedStyle(element).stroke"))
+        assert (max(colour, card) + 0.05) / (min(colour, card) + 0.05) >= 3.0
+
+
+def test_without_scripts_the_last_grid_and_all_curves_are_there(show):
+    page = show("one", java_script_enabled=False)
+    assert page.locator("figure.grid img").is_visible() and page.locator("figure.grid figcaption").is_visible()
+    assert page.locator("path.curve").count() >= 5
+    assert not page.locator(".time").is_visible()
