@@ -46,9 +46,10 @@ OPTIONS = {
     "gif": ("--out", "--fps", "--hold", "--scale", "--label", "--max-frames", "--seed", "--device"),
     "inspect": ("--json", "--plot", "--set", "--data-root"),
     "recipes": ("--schema",),
+    "report": ("--out", "--device"),
 }
 #: What is written lies in the test's own folder.
-WRITTEN = ("o.png", "o/", "o.npz", "o.gif", "o.mp4", "o", "", "text/o.png", "x" * 300 + ".png", "pipe/")
+WRITTEN = ("o.png", "o/", "o.npz", "o.gif", "o.mp4", "o.html", "o", "", "text/o.png", "x" * 300 + ".png", "pipe/")
 ANY = st.one_of(
     st.sampled_from(FILES),
     st.sampled_from(NUMBERS),
@@ -66,7 +67,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     words = [command, "--dry-run"] if command == "train" else [command]
     if command == "sample":
         words += ["--ckpt", draw(st.sampled_from(FILES))]
-    elif command in ("gif", "inspect"):
+    elif command in ("gif", "inspect", "report"):
         words.append(draw(st.sampled_from(FILES)))
     for option in draw(st.lists(st.sampled_from(OPTIONS[command]), max_size=3)):
         words += [option, draw(st.sampled_from(WRITTEN) if option in ("--out", "--plot") else ANY)]

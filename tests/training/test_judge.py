@@ -40,6 +40,9 @@ class Listener:
     def noted(self, text: str) -> None:
         self.notes.append(text)
 
+    def drawn(self, images: torch.Tensor, columns: int) -> None:
+        pass
+
 
 class Never:
     def due(self) -> bool:

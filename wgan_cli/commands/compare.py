@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wgan_cli.commands.completion import complete_run
 from wgan_cli.commands.options import Json, example
-from wgan_cli.errors import one_line
+from wgan_cli.errors import WganError, one_line
+
+if TYPE_CHECKING:
+    from wgan_cli.comparison.compare import Comparison
 
 
 def compare(
@@ -26,23 +29,35 @@ def compare(
     from wgan_cli.console import data, say
 
     compared = compare_runs(runs)
-    rows = table_rows(compared)
     if out is not None:
-        from wgan_cli.comparison.page import save_comparison
-
-        save_comparison(compared, rows, out)
+        _draw(compared, runs, out)
         say(f"side by side: {out}")
     if as_json:
         content = {**asdict(compared), "grids": [grid and str(grid) for grid in compared.grids]}
         data().print(json.dumps(content), soft_wrap=True)
     else:
-        _print_table(compared.names, rows)
+        _print_table(compared.names, table_rows(compared))
 
 
 compare.__doc__ += "\n\n" + example(
     "wgan compare runs/mnist_dcgan runs/mnist_dcgan-2",
     "wgan compare runs/* --out compared.html",
 )
+
+
+def _draw(compared: Comparison, runs: list[Path], out: Path) -> None:
+    """Write a picture, or the page that `wgan report` writes. Raises: WganError for another ending."""
+    if out.suffix.lower() == ".png":
+        from wgan_cli.comparison.picture import save_comparison
+
+        save_comparison(compared, out)
+    elif out.suffix.lower() == ".html":
+        from wgan_cli.report.facts import gather
+        from wgan_cli.report.page import write_page
+
+        write_page(gather(runs), out)
+    else:
+        raise WganError(f"--out {out} ends in neither .png nor .html", f"write --out {out.stem or 'compared'}.png")
 
 
 def _print_table(names: tuple[str, ...], rows: list[tuple[str, list[str]]]) -> None:
