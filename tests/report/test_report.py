@@ -124,7 +124,7 @@ def test_several_runs_stand_side_by_side(tiny_run, trainer, tmp_path, wgan):
     page = (tmp_path / "new/both.html").read_text(encoding="utf-8")
     outline = Outline(page)
     assert "<b>other" not in page and "<b>other" in outline.text
-    assert "objective.gp weight 10 3" in outline.text
+    assert "objective.gp_weight 10 3" in outline.text
     content = told(page)
     assert [run["steps"] for run in content["runs"]] == [[0, 6, 12], [0, 6]]
     losses = [panel for panel in content["panels"] if len(panel["curves"]) == 2]

@@ -47,15 +47,15 @@ class Scale:
         return self.start + (value - low) / (high - low) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Round numbers within the scale, three to eight of them."""
+        """Round numbers within the scale, a few."""
         return _round_powers(self.low, self.high) if self.logarithmic else _round_steps(self.low, self.high)
 
 
-def _round_steps(low: float, high: float, wanted: int = 4) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten."""
+def _round_steps(low: float, high: float, wanted: int = 5) -> list[float]:
+    """Multiples of 1, 2, 2.5 or 5 times a power of ten."""
     rough = (high - low) / wanted
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [number * step for number in range(first, last + 1)]
 

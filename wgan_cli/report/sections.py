@@ -22,7 +22,9 @@ def differences(report: Report) -> str:
     names = report.compared.names
     heads = ["", *(key(style_of(place)) + safe(name) for place, name in enumerate(names))]
     rows = [
-        row(safe(named(heading)), values, "differs" if heading in report.compared.settings else "")
+        row(f"<code>{safe(heading)}</code>", values, "differs")
+        if heading in report.compared.settings
+        else row(safe(named(heading)), values)
         for heading, values in table_rows(report.compared)
     ]
     lead = "Marked: the settings in which they differ. Below them the last losses and scores of each."
