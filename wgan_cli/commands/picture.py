@@ -128,13 +128,14 @@ def _written(path: Path) -> Image:
     import numpy as np
     import torch
 
-    from wgan_cli.outputs.grid import as_picture, grid_tensor, near_square
+    from wgan_cli.outputs.grid import FORMATS, as_picture, grid_tensor, near_square
 
     if path.is_dir():
-        files = sorted(path.rglob("*.png"))[:MOST]
-        images = np.stack([np.asarray(open_picture(file).convert("RGB")) for file in files])
+        files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in FORMATS][:MOST]
+        pictures = [open_picture(file).convert("RGB") for file in files]  # others may have lain there already
+        images = np.stack([np.asarray(picture.resize(pictures[0].size)) for picture in pictures])
     else:
-        loaded = np.load(path)
-        images = (loaded if path.suffix.lower() == ".npy" else loaded["images"])[:MOST]
+        loaded = np.load(path, mmap_mode="r")
+        images = np.array((loaded if path.suffix.lower() == ".npy" else loaded["images"])[:MOST])
     grid = grid_tensor(torch.from_numpy(images).permute(0, 3, 1, 2), near_square(len(images)))
     return as_picture(grid)

@@ -50,13 +50,14 @@ function point(step) {
     const place = Math.min(field.right, Math.max(field.left, across(panel, step)));
     cursor.append(element("line", { x1: place, x2: place, y1: field.top, y2: field.bottom }));
     const styles = [...svg.querySelectorAll(".curve")].map((curve) => curve.classList[1]);
+    const first = nearest(panel.curves[0].points, step)[0];
     const said = panel.curves.map((curve, at) => {
       const [there, value] = nearest(curve.points, step);
+      const apart = there === first ? "" : ` (step ${there.toLocaleString("en")})`;
       cursor.append(element("circle", { class: styles[at], cx: across(panel, there), cy: up(panel, value), r: 3.5 }));
-      return panel.curves.length > 1 ? `${curve.name} ${number(value)}` : number(value);
+      return panel.curves.length > 1 ? `${curve.name} ${number(value)}${apart}` : number(value);
     });
-    const there = nearest(panel.curves[0].points, step)[0];
-    reading.textContent = `step ${there.toLocaleString("en")}: ${said.join(", ")}`;
+    reading.textContent = `step ${first.toLocaleString("en")}: ${said.join(", ")}`;
   });
 }
 

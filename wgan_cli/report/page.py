@@ -17,7 +17,7 @@ from wgan_cli.report.words import measured_with, named, rate, score_text, state_
 from wgan_cli.runs.atomic import make_parent, write_atomically
 
 HERE = Path(__file__).parent
-_HOW_DRAWN = ("Faint: as logged, up to the field's edge. Strong: smoothed.", "Smoothed.")
+_HOW_DRAWN = "Faint: as logged, up to the field's edge. Strong: smoothed."
 _FIRST_TILES = ("distance", "answer_error", "precision", "recall", "coverage", "copies", "agreement", "cycle_error")
 
 
@@ -46,11 +46,12 @@ def html(report: Report) -> str:
             for run in runs
         ],
     }
+    smoothed = any(curve.rough is not None for panel in losses for curve in panel.curves)
     parts = (
         _head(report),
         sections.differences(report) if several else "",
         sections.charts("How good over time", "scores", scores, "" if several else sections.scores_table(runs[0])),
-        sections.charts("Losses", "losses", losses, lead=_HOW_DRAWN[several]),
+        sections.charts("Losses", "losses", losses, lead=_HOW_DRAWN if smoothed else ""),
         *(sections.nearest(run, several) for run in runs),
         sections.speed(runs, speed),
         sections.recipe_and_environment(runs),
