@@ -33,6 +33,11 @@ def test_every_recipe_is_in_the_wheel(wheel):
     assert "wgan_cli/recipes/digits_dcgan.yaml" in packed
 
 
+def test_the_pictures_of_measured_recipes_are_in_the_wheel(wheel):
+    names = {name.rpartition("/")[2] for name in wheel.namelist() if name.startswith("wgan_cli/thumbnails/")}
+    assert names == {path.name for path in (ROOT / "docs" / "family").iterdir()}
+
+
 def test_every_module_and_data_file_is_in_the_wheel(wheel):
     files = [path for path in (ROOT / "wgan_cli").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     assert {path.relative_to(ROOT).as_posix() for path in files} <= set(wheel.namelist())
