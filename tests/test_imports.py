@@ -21,9 +21,11 @@ BELOW = {
     "outputs": {"networks", "runs", "memory"},
     "inspection": {"networks", "runs", "memory"},
     "evaluation": {"data", "outputs"},
+    "generator": {"outputs"},
+    "exports": {"data", "outputs"},
     "comparison": {"inspection", "outputs"},
     "training": {"objectives", "inspection", "evaluation"},
-    "commands": {"training", "comparison", "console"},
+    "commands": {"training", "comparison", "exports", "console"},
     "__main__": {"commands"},
 }
 NOT_FOR_HELP = {"torch", "torchvision", "matplotlib", "imageio", "numpy", "PIL", "tensorboard", "scipy"}
