@@ -22,8 +22,8 @@ from wgan_cli.runs.environment import resolve_device
 class LoadedGenerator(nn.Module):
     """A trained generator, in evaluation mode and without gradients, that draws images by number.
 
-    network: the bare generator. recipe: all that it was trained with. step: where training was. image: size, channels and
-    number of classes of its images. class_names: of those classes. latent_dim: the length of z, or 0 without one.
+    network: the bare generator. recipe: all that it was trained with. step: where training was. image: its images' size
+    and channels, and number of classes. class_names: theirs. latent_dim: the length of z, or 0 without one.
     """
 
     def __init__(self, network: nn.Module, checkpoint: Checkpoint) -> None:
@@ -34,6 +34,7 @@ class LoadedGenerator(nn.Module):
         self.image: ImageShape = checkpoint.image
         self.class_names: tuple[str, ...] = checkpoint.class_names
         self.latent_dim: int = checkpoint.recipe.model.latent_dim
+        self.eval()
 
     @property
     def device(self) -> torch.device:

@@ -84,7 +84,7 @@ def sample(
 ) -> None:
     """Draw images from a trained generator: image i of a seed is always the same."""
     of_noise = {"--seeds": seeds, "--truncation": truncation, "--mix": mix}
-    _check_real_images(reconstruct, folder, to, of_noise)
+    _check_real_images(reconstruct, folder, to, {**of_noise, "--recipe": recipe, "--set": settings})
     if reconstruct is not None:
         from wgan_cli.commands.reconstruct import reconstruct_images
 

@@ -17,9 +17,9 @@ from wgan_cli.exports.onnx_model import OPSET, OUTPUTS, OnnxFacts, export_onnx
 from wgan_cli.outputs.export import save_images
 from wgan_cli.outputs.sampling import generate, labels_in_turn, sample_latents
 from wgan_cli.runs.atomic import UNFINISHED, make_parent, write_text, writing
-from wgan_cli.runs.checkpoint import EXPORTED_CONFIG, EXPORTED_TENSORS, Checkpoint, generator_file
+from wgan_cli.runs.checkpoint import Checkpoint, generator_file
 from wgan_cli.runs.metrics_log import SCORES, read_metrics
-from wgan_cli.runs.run_dir import RunDir, is_run
+from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_TENSORS, RunDir, is_run
 
 CARD, GRID = "README.md", "samples.png"
 SHOWN = 64  # images in the grid

@@ -48,7 +48,7 @@ def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
         return chosen
     held = f"state_dicts named {', '.join(f'{key!s:.40}' for key in list(entries)[:8])}" if entries else "no state_dict"
     raise WganError(
-        f"{path} holds {held}, and none that is named as a generator's",
+        f"{path} holds {held}{', and none is named as a generator' if entries else ''}",
         "save the generator's alone: torch.save(generator.state_dict(), 'generator.pth')",
     )
 

@@ -17,7 +17,7 @@ from wgan_cli.runs.archive import write_summed
 from wgan_cli.runs.atomic import write_atomically
 from wgan_cli.runs.checkpoint_file import damaged, is_tensors_file, no_checkpoint, read_content
 from wgan_cli.runs.migration import FORMAT, VERSION, migrated
-from wgan_cli.runs.run_dir import RunDir, is_run
+from wgan_cli.runs.run_dir import EXPORTED_TENSORS, RunDir, is_exported, is_run
 from wgan_cli.runs.tensors_file import write_tensors
 
 LESS_IS_BETTER = frozenset({"distance", "answer_error"})  # of the scores; of all others more
@@ -187,15 +187,6 @@ def _items(values: Any) -> list[tuple[str, Any]]:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise TypeError("no names with values")
     return list(values.items())
-
-
-#: In the folders that `wgan export` writes: the generator's weights, and what they are.
-EXPORTED_TENSORS, EXPORTED_CONFIG = "model.safetensors", "config.json"
-
-
-def is_exported(path: Path) -> bool:
-    """Whether a path is a folder that `wgan export` wrote."""
-    return (path / EXPORTED_CONFIG).is_file() and (path / EXPORTED_TENSORS).is_file()
 
 
 def newest_checkpoint(run: RunDir) -> Path | None:

@@ -121,7 +121,7 @@ def no_checkpoint(path: Path, why: str = "") -> WganError:
     """The error of a file that holds something else."""
     return WganError(
         f"{path} is not a checkpoint of wgan{why and ': '}{why}",
-        "give a run folder, its G.pth, or a file of its checkpoints/ folder",
+        "give a run folder, its G.pth, or a file of its checkpoints/; a state_dict of another program takes --recipe",
     )
 
 
