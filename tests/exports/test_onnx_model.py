@@ -50,7 +50,7 @@ def made(case: str) -> Checkpoint:
 def exported(case: str, path: Path):
     checkpoint = made(case)
     generator = generator_of(checkpoint, case, CPU)
-    return checkpoint, generator, onnx_model.export_onnx(generator, checkpoint, path)
+    return checkpoint, generator, onnx_model.export_onnx(checkpoint, path)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -41,15 +41,15 @@ def export(
     checkpoint = open_checkpoint(ckpt, recipe, settings).to_sample()
     if to is not None and checkpoint.recipe.model.latent_dim:
         raise WganError(f"--to is for generators that translate, and {ckpt} makes images from noise", "leave out --to")
-    generator = generator_of(checkpoint, str(ckpt), torch.device("cpu"))
+    generator_of(checkpoint, str(ckpt), torch.device("cpu"))  # whose errors name the file that was given
     if form == "folder":
         from wgan_cli.exports.folder import export_folder
 
-        models = export_folder(generator, checkpoint, ckpt, path)
+        models = export_folder(checkpoint, ckpt, path)
     elif form == ".onnx":
         from wgan_cli.exports.onnx_model import export_onnx
 
-        models = {path.name: export_onnx(generator, checkpoint, path, to or "b")}
+        models = {path.name: export_onnx(checkpoint, path, to or "b")}
     else:
         from wgan_cli.runs.atomic import make_parent
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from torch import nn
+import torch
 
 from wgan_cli.errors import WganError
 from wgan_cli.exports.card import model_card
 from wgan_cli.exports.onnx_model import OPSET, OUTPUTS, OnnxFacts, export_onnx
 from wgan_cli.outputs.export import save_images
-from wgan_cli.outputs.sampling import generate, labels_in_turn, sample_latents
+from wgan_cli.outputs.sampling import generate, generator_of, labels_in_turn, sample_latents
 from wgan_cli.runs.atomic import UNFINISHED, make_parent, write_text, writing
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file
 from wgan_cli.runs.metrics_log import SCORES, read_metrics
@@ -31,7 +31,7 @@ def check_free_folder(path: Path) -> None:
         raise WganError(f"{path} exists already, and nothing is overwritten", "give a new folder to --out")
 
 
-def export_folder(generator: nn.Module, checkpoint: Checkpoint, source: Path, path: Path) -> dict[str, OnnxFacts]:
+def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str, OnnxFacts]:
     """Write a folder, whole or not at all.
 
     It holds model.safetensors, model.onnx (or to_a.onnx and to_b.onnx of what translates), config.json, README.md and
@@ -52,9 +52,9 @@ def export_folder(generator: nn.Module, checkpoint: Checkpoint, source: Path, pa
         sides = (
             {"model.onnx": "b"} if checkpoint.recipe.model.latent_dim else {f"to_{side}.onnx": side for side in "ab"}
         )
-        models = {name: export_onnx(generator, checkpoint, beside / name, side) for name, side in sides.items()}
+        models = {name: export_onnx(checkpoint, beside / name, side) for name, side in sides.items()}
         run = _run_of(source)
-        grid = _write_grid(generator, checkpoint, run, beside / GRID)
+        grid = _write_grid(checkpoint, run, beside / GRID)
         scores = _scores(checkpoint, run)
         write_text(beside / EXPORTED_CONFIG, json.dumps(_config(checkpoint, models, scores), indent=2) + "\n")
         write_text(beside / CARD, model_card(checkpoint, models, scores, grid))
@@ -92,7 +92,7 @@ def _scores(checkpoint: Checkpoint, run: RunDir | None) -> dict[str, float]:
     return {name: found[name] for name in SCORES if name in found}
 
 
-def _write_grid(generator: nn.Module, checkpoint: Checkpoint, run: RunDir | None, path: Path) -> str | None:
+def _write_grid(checkpoint: Checkpoint, run: RunDir | None, path: Path) -> str | None:
     """Images of seed 0 or, of what translates, the last grid of its run; its name, or None where there is none."""
     latent_dim = checkpoint.recipe.model.latent_dim
     if not latent_dim:
@@ -105,6 +105,7 @@ def _write_grid(generator: nn.Module, checkpoint: Checkpoint, run: RunDir | None
     columns = columns if columns and columns <= SHOWN else 8
     count = columns * (SHOWN // columns)
     labels = labels_in_turn(checkpoint.recipe, checkpoint.image, count)
+    generator = generator_of(checkpoint, str(path), torch.device("cpu"))
     images = generate(generator, sample_latents(latent_dim, count, seed=0), labels=labels)
     save_images(images, count, str(path), columns)
     return path.name

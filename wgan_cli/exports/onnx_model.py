@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 import json
 import logging
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 
 from wgan_cli.errors import ExitStatus, WganError
-from wgan_cli.outputs.sampling import to_uint8
+from wgan_cli.outputs.sampling import generator_of, to_uint8
 from wgan_cli.outputs.translate import translator_to
 from wgan_cli.recipe.seeds import latent_vectors
 from wgan_cli.runs.atomic import make_parent, write_atomically
@@ -78,8 +77,8 @@ def check_can_export(what: str) -> None:
         raise WganError(f"{what} needs {' and '.join(missing)}, not installed here", "pip install 'wgan[export]'")
 
 
-def export_onnx(generator: nn.Module, checkpoint: Checkpoint, path: Path, to: str = "b") -> OnnxFacts:
-    """Write a generator as an ONNX model whose images, for 1, 3 and 7 at once, are those of torch.
+def export_onnx(checkpoint: Checkpoint, path: Path, to: str = "b") -> OnnxFacts:
+    """Write a checkpoint's generator as an ONNX model whose images, for 1, 3 and 7 at once, are those of torch.
 
     Inputs: z (N, latent_dim) float32; labels (N,) int64, where it knows classes; truncation_psi, one float32, 1 where
     it is not given, where it has styles. Or source (N, C, H, W) float32 in [-1, 1], where it translates.
@@ -91,8 +90,7 @@ def export_onnx(generator: nn.Module, checkpoint: Checkpoint, path: Path, to: st
     """
     import onnx
 
-    plain = _without_parametrizations(generator).cpu()
-    network, inputs = _network(plain, checkpoint, to)
+    network, inputs = _network(_plain_generator(checkpoint, path), checkpoint, to)
     model = _translated(network, inputs, checkpoint)
     onnx.checker.check_model(model)
     content = model.SerializeToString()
@@ -102,13 +100,16 @@ def export_onnx(generator: nn.Module, checkpoint: Checkpoint, path: Path, to: st
     return OnnxFacts({name: meaning for name, (_, meaning) in inputs.items()}, difference)
 
 
-def _without_parametrizations(generator: nn.Module) -> nn.Module:
-    """A copy whose weights are what is computed with: scales are already in them."""
-    plain = copy.deepcopy(generator)
+def _plain_generator(checkpoint: Checkpoint, path: Path) -> nn.Module:
+    """The generator with weights that are what is computed with: scales are already in them.
+
+    It is built anew, for a copy would share its classes with the first, and that would lose its scales too.
+    """
+    plain = generator_of(checkpoint, str(path), torch.device("cpu"))
     for module in list(plain.modules()):
         for name in list(module.parametrizations) if is_parametrized(module) else ():
             remove_parametrizations(module, name)
-    return plain.requires_grad_(False).eval()
+    return plain.requires_grad_(False)
 
 
 #: From a number of images to values of one input for them.
@@ -215,6 +216,7 @@ def open_session(content: bytes) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors; it warns of every input that may be left out
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 

@@ -47,16 +47,15 @@ def read_tensors(file: BinaryIO) -> tuple[dict[str, Tensor], dict[str, Any] | No
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    start = file.read(8)
-    if len(start) < 8:
+    content = file.read()
+    if len(content) < 8:
         raise Refused("it is no .safetensors file")
-    (length,) = struct.unpack("<Q", start)
+    (length,) = struct.unpack("<Q", content[:8])
     if length > MOST_HEADER:
         raise Refused(f"its header takes {length:,} bytes")
-    rest = file.read()
     try:
-        tensors = load(start + rest)
-        about = json.loads(rest[:length]).get("__metadata__", {}).get(ENTRY)
+        tensors = load(content)
+        about = json.loads(content[8 : 8 + length]).get("__metadata__", {}).get(ENTRY)
         facts = None if about is None else json.loads(about)
     except (SafetensorError, ValueError, KeyError, RecursionError) as error:
         raise Damaged("its header does not fit its content") from error
