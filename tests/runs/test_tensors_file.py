@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.recipe import load_recipe
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.checkpoint_file import read_foreign
 
@@ -28,17 +29,24 @@ def checkpoint(tiny_run) -> Checkpoint:
 @pytest.fixture
 def written(checkpoint, tmp_path) -> Path:
     path = tmp_path / "G.safetensors"
-    checkpoint.to_sample().save(path)
+    checkpoint.to_share().save(path)
     return path
 
 
 def test_what_is_saved_comes_back(checkpoint, written):
     found = load_checkpoint(written)
-    assert found == replace(checkpoint.to_sample(), networks=found.networks)
+    assert found == replace(checkpoint.to_share(), networks=found.networks)
     assert found.checksum.startswith("sha256:")
     assert set(found.networks) == {"generator"}
     for name, tensor in checkpoint.networks["generator"].items():
         assert torch.equal(found.networks["generator"][name], tensor)
+
+
+def test_what_is_passed_on_does_not_say_where_images_lie(checkpoint):
+    settings = ["data={source: folder, path: /home/somebody/photos/}", "eval_every=null"]
+    folder = replace(checkpoint, recipe=load_recipe("folder_dcgan", settings))
+    assert folder.to_share().recipe.data.path == "photos"
+    assert checkpoint.to_share().recipe == checkpoint.recipe
 
 
 def test_weights_are_laid_out_as_the_network_has_them(checkpoint, written, tiny_run):

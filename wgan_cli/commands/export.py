@@ -38,7 +38,7 @@ def export(
         from wgan_cli.exports.onnx_model import check_can_export
 
         check_can_export(f"--out {out}")
-    checkpoint = open_checkpoint(ckpt, recipe, settings).to_sample()
+    checkpoint = open_checkpoint(ckpt, recipe, settings).to_share()
     if to is not None and checkpoint.recipe.model.latent_dim:
         raise WganError(f"--to is for generators that translate, and {ckpt} makes images from noise", "leave out --to")
     generator_of(checkpoint, str(ckpt), torch.device("cpu"))  # whose errors name the file that was given

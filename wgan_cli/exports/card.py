@@ -6,9 +6,12 @@ from collections.abc import Mapping
 
 from wgan_cli import __version__
 from wgan_cli.data import licence_of
+from wgan_cli.errors import one_line
 from wgan_cli.exports.onnx_model import OPSET, PSI, OnnxFacts
 from wgan_cli.recipe.strict_yaml import dump_yaml
 from wgan_cli.runs.checkpoint import Checkpoint
+
+MOST_CLASSES = 100  # named on the page
 
 _NOISE = """\
 import torch
@@ -28,7 +31,7 @@ from PIL import Image
 
 session = onnxruntime.InferenceSession("model.onnx")
 z = np.random.default_rng(0).standard_normal((16, {latent_dim})).astype(np.float32)
-rgb, images = session.run(None, {{"z": z{labels}}})  # (16, 3, {size}, {size}) uint8, and {images} in [-1, 1]
+rgb, images = session.run(None, {{"z": z{labels}}})  # uint8, and float32 in [-1, 1]
 row = np.concatenate(list(rgb), axis=2)  # side by side
 Image.fromarray(row.transpose(1, 2, 0)).save("sampled_onnx.png")
 """
@@ -49,7 +52,7 @@ from PIL import Image
 
 session = onnxruntime.InferenceSession("to_b.onnx")
 source = np.random.default_rng(0).uniform(-1, 1, (1, {shape})).astype(np.float32)  # put your own here
-rgb, images = session.run(None, {{"source": source}})  # (1, 3, {size}, {size}) uint8, and (1, {shape}) in [-1, 1]
+rgb, images = session.run(None, {{"source": source}})  # uint8, and float32 in [-1, 1]
 Image.fromarray(rgb[0].transpose(1, 2, 0)).save("sampled_onnx.png")
 """
 
@@ -74,14 +77,14 @@ def model_card(
         "",
         f"# {name}",
         "",
-        f"A generator of {checkpoint.image} images: {checkpoint.source}, exported by wgan {__version__}.",
+        f"A generator of {checkpoint.image} images: {one_line(checkpoint.source)}, exported by wgan {__version__}.",
         *([] if grid is None else ["", f"![Samples]({grid})"]),
         "",
         "## What it is",
         "",
         f"- Objective `{recipe.objective.name}`: {recipe.objective.paper}.",
         f"- Networks `{model.name}`, trained on {recipe.data.title}.",
-        f"- Classes: {', '.join(checkpoint.class_names)}." if model.conditional else "- It knows no classes.",
+        f"- Classes: {_classes(checkpoint)}." if model.conditional else "- It knows no classes.",
         f"- Licence of the data: {licence_of(recipe.data)} The weights learnt from it; theirs is yours to say.",
         "",
         *_scores(checkpoint, scores),
@@ -109,6 +112,13 @@ def model_card(
         "```",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _classes(checkpoint: Checkpoint) -> str:
+    """Their names, of which folders of images make any; as code, so that none is more than a word of the page."""
+    names = [f"`{one_line(name).replace('`', '')}`" for name in checkpoint.class_names]
+    more = f", and {len(names) - MOST_CLASSES} more" if len(names) > MOST_CLASSES else ""
+    return ", ".join(names[:MOST_CLASSES]) + more
 
 
 def _scores(checkpoint: Checkpoint, scores: Mapping[str, float]) -> list[str]:

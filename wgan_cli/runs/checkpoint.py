@@ -99,10 +99,12 @@ class Checkpoint:
         content = {**_interned(self.facts), "networks": self.networks, "training": self.training}
         write_atomically(path, lambda file: write_summed(file, lambda summed: torch.save(content, summed)))
 
-    def to_sample(self) -> Checkpoint:
-        """The same without what only training takes: the critic, and all that continues a run."""
+    def to_share(self) -> Checkpoint:
+        """The same without what only training takes, and without the way to folders of images on this machine."""
         networks = {role: weights for role, weights in self.networks.items() if role != "critic"}
-        return replace(self, networks=networks, training=None)
+        data = self.recipe.data.with_paths(lambda path: Path(path).name or "images")
+        recipe = self.recipe.model_copy(update={"data": data})
+        return replace(self, recipe=recipe, networks=networks, training=None)
 
 
 def _interned(value: Any) -> Any:
