@@ -21,10 +21,12 @@ BELOW = {
     "outputs": {"networks", "runs", "memory"},
     "inspection": {"networks", "runs", "memory"},
     "evaluation": {"data", "outputs"},
+    "generator": {"outputs"},
+    "exports": {"data", "outputs"},
     "comparison": {"inspection", "outputs"},
     "training": {"objectives", "inspection", "evaluation"},
     "report": {"comparison", "objectives", "evaluation"},
-    "commands": {"training", "report", "console"},
+    "commands": {"training", "report", "exports", "console"},
     "__main__": {"commands"},
 }
 NOT_FOR_HELP = {"torch", "torchvision", "matplotlib", "imageio", "numpy", "PIL", "tensorboard", "scipy"}

@@ -249,7 +249,9 @@ def test_the_schema_describes_every_setting(wgan):
     assert set(schema["properties"]) == set(Recipe.model_fields)
 
 
-@pytest.mark.parametrize("command", [(), ("train",), ("sample",), ("gif",), ("inspect",), ("recipes",), ("report",)])
+@pytest.mark.parametrize(
+    "command", [(), ("train",), ("sample",), ("gif",), ("inspect",), ("export",), ("recipes",), ("report",)]
+)
 def test_help(wgan, command):
     result = wgan(*command, "--help")
     assert (result.status, result.stderr) == (0, "")

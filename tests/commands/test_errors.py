@@ -32,6 +32,8 @@ def place(wgan, tmp_path, tiny_run, monkeypatch) -> Path:
     (tmp_path / "file").write_text("precious")
     (tmp_path / "text.pth").write_text("no checkpoint")
     torch.save({"format": FORMAT, "version": VERSION + 1}, tmp_path / "newer.pth")
+    torch.save({"epoch": 3, "loss": [1.0]}, tmp_path / "loose.pth")
+    (tmp_path / "text.safetensors").write_text("no tensors at all")
     whole = tiny_run.generator_file.read_bytes()
     (tmp_path / "half.pth").write_bytes(whole[: len(whole) // 3])
     (tmp_path / "broken.yaml").write_text("steps: 5\nmodel: [mlp\nbatch_size: 3\n")
@@ -122,6 +124,23 @@ CASES = [
     ("gif text.pth", "text.pth is not a checkpoint of wgan", "G.pth", 2),
     ("gif gone", "there is no gone", "run folder", 2),
     ("gif empty", "empty holds no numbered images", "1.png, 2.png", 2),
+    ("sample --ckpt text.safetensors", "text.safetensors is not a checkpoint of wgan", "G.pth", 2),
+    ("evaluate gone.safetensors", "there is no file gone.safetensors", "check the path", 2),
+    # What to export, and weights of other programs.
+    ("export G.pth", "Missing option '--out'", "`wgan export --help`", 2),
+    ("export G.pth --out model.h5", "--out model.h5 ends in .h5", "--out model/", 2),
+    ("export G.pth --out images/", "images exists already", "new folder", 2),
+    ("export G.pth --to b --out G.onnx", "--to is for generators that translate", "leave out --to", 2),
+    ("export G.pth --to c --out G.onnx", "--to 'c' is no side", "--to a or --to b", 2),
+    ("export G.pth --to a --out G.safetensors", "--to is for .onnx files", "leave out --to", 2),
+    ("export text.pth --out text.onnx", "text.pth is not a checkpoint of wgan", "G.pth", 2),
+    ("export gone.pth --out gone.safetensors", "there is no file gone.pth", "check the path", 2),
+    (f"export G.pth --out {BELOW_A_FILE}.safetensors", f"cannot write {BELOW_A_FILE}.safetensors", "--out", 1),
+    ("sample --ckpt G.pth --set batch_size=3", "--set changes the recipe that --recipe names", "leave out --set", 2),
+    ("sample --ckpt G.pth --recipe mnist_mlp", "G.pth is wgan's own and has its recipe", "leave out --recipe", 2),
+    ("sample --ckpt run --recipe mnist_mlp", "run is wgan's own and has its recipe", "leave out --recipe", 2),
+    ("sample --ckpt loose.pth --recipe mnist_mlp", "loose.pth holds no state_dict", "generator.state_dict()", 2),
+    ("sample --ckpt loose.pth", "loose.pth is not a checkpoint of wgan", "--recipe", 2),
     # What to sample.
     ("sample --ckpt G.pth --seeds 5-3", "'5-3'", "", 2),
     ("sample --ckpt G.pth --seeds some", "'some' is neither a seed nor a range", "0-63,70", 2),

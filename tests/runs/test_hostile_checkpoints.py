@@ -20,7 +20,7 @@ from wgan_cli import memory
 from wgan_cli.errors import WganError
 from wgan_cli.inspection import inspect_checkpoint
 from wgan_cli.outputs.sampling import load_generator
-from wgan_cli.runs import checkpoint as checkpoint_module
+from wgan_cli.runs import checkpoint_file
 from wgan_cli.runs.checkpoint import load_checkpoint
 
 CPU = torch.device("cpu")
@@ -238,9 +238,9 @@ def test_what_is_no_file_is_refused_at_once(tmp_path, kind):
 
 
 def test_a_file_larger_than_the_free_memory_is_not_read(tiny_run, monkeypatch):
-    monkeypatch.setattr(checkpoint_module, "free_memory", lambda device: 10_000)
+    monkeypatch.setattr(checkpoint_file, "free_memory", lambda device: 10_000)
     with pytest.raises(WganError, match="0.0 GB of memory are free"):
         load_checkpoint(tiny_run.generator_file)
-    monkeypatch.setattr(checkpoint_module, "free_memory", lambda device: None)
+    monkeypatch.setattr(checkpoint_file, "free_memory", lambda device: None)
     assert load_checkpoint(tiny_run.generator_file).step == 12
     assert memory.free_memory(CPU) is None or memory.free_memory(CPU) > 10**6

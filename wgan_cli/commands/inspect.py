@@ -73,10 +73,12 @@ def _facts(what: str, settings: list[str]) -> RunFacts | CheckpointFacts | Recip
     from wgan_cli.data import native_shape
     from wgan_cli.inspection import inspect_checkpoint, inspect_recipe, inspect_run
     from wgan_cli.recipe import load_recipe, recipe_names
+    from wgan_cli.runs.checkpoint import generator_file
+    from wgan_cli.runs.run_dir import is_exported
 
     path = Path(what)
     if os.path.isdir(what):  # unlike Path, it takes names of any length
-        return inspect_run(path)
+        return inspect_checkpoint(generator_file(path)) if is_exported(path) else inspect_run(path)
     if path.suffix.lower() in (".yaml", ".yml") or (what in recipe_names() and not os.path.exists(what)):
         recipe = load_recipe(what, settings)
         return inspect_recipe(recipe, native_shape(recipe.data))

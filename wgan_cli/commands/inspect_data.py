@@ -25,9 +25,9 @@ def is_data(what: str) -> bool:
     """Whether a word names images, and not a run, a checkpoint or a recipe."""
     path = Path(what)
     if os.path.isdir(what):
-        from wgan_cli.runs.run_dir import is_run
+        from wgan_cli.runs.run_dir import is_exported, is_run
 
-        return not is_run(path) and not _is_empty(path)
+        return not is_run(path) and not is_exported(path) and not _is_empty(path)
     if not os.path.isfile(what):
         return what in NAMED_SETS
     if path.suffix.lower() in (".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz"):

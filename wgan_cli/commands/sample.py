@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wgan_cli.commands.completion import complete_checkpoint
+from wgan_cli.commands.foreign import ForeignRecipe, ForeignSettings, open_checkpoint
 from wgan_cli.commands.options import DataRoot, Device, Seed, example
 from wgan_cli.commands.picture import show_written
 from wgan_cli.commands.translate import refuse_with_translate, translate_folder
@@ -83,10 +84,12 @@ def sample(
     folder: Folder = None,
     to: Side = None,
     data_root: DataRoot = None,
+    recipe: ForeignRecipe = None,
+    settings: ForeignSettings = None,
 ) -> None:
     """Draw images from a trained generator: image i of a seed is always the same."""
     of_noise = {"--seeds": seeds, "--truncation": truncation, "--mix": mix}
-    _check_real_images(reconstruct, folder, to, of_noise)
+    _check_real_images(reconstruct, folder, to, {**of_noise, "--recipe": recipe, "--set": settings})
     if reconstruct is not None:
         from wgan_cli.commands.reconstruct import reconstruct_images
 
@@ -96,12 +99,13 @@ def sample(
     from wgan_cli.console import say
     from wgan_cli.outputs.classes import parse_classes
     from wgan_cli.outputs.export import Classes, save_images
-    from wgan_cli.outputs.sampling import generate, load_generator
+    from wgan_cli.outputs.sampling import generate, generator_of
     from wgan_cli.outputs.styles import Truncated, draw_mix
     from wgan_cli.outputs.translate import check_translates
     from wgan_cli.runs.environment import resolve_device
 
-    generator, checkpoint = load_generator(ckpt, resolve_device(device))
+    where, checkpoint = resolve_device(device), open_checkpoint(ckpt, recipe, settings)
+    generator = generator_of(checkpoint, str(ckpt), where)
     check_translates(checkpoint.recipe, folder is not None)
     if folder is not None:
         refuse_with_translate({"-n": count, "--interpolate": interpolate, "--class": class_, **of_noise})
@@ -136,6 +140,7 @@ sample.__doc__ += "\n\n" + example(
     "wgan sample --ckpt G.pth -n 10000 --seed 7 --out fakes.npz",
     "wgan sample --ckpt G.pth -n 8 --interpolate 12 --out walk.png",
     "wgan sample --ckpt G.pth --class 0-9 -n 500 --out more_digits/",
+    "wgan sample --ckpt theirs.pth --recipe mnist_mlp",
     "wgan sample --ckpt runs/mnist_style --truncation 0.7",
     "wgan sample --ckpt runs/mnist_style --mix 0-5:6-11:0-1",
     "wgan sample --ckpt runs/mnist_cvae_gan --reconstruct 8 --class 0-9",

@@ -18,20 +18,21 @@ from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.pair_settings import PairSettings
 
 __all__ = ["SOURCES", "DeviceFeed", "ImagePair", "ImageSet", "Source", "default_data_root", "load_data"]
-__all__ += ["load_images", "native_shape"]
+__all__ += ["licence_of", "load_images", "native_shape"]
 
 
 Load = Callable[[DataSettings, Path, Callable[[str], None]], ImageSet]
 
 
 class Source(NamedTuple):
-    """How a source is read, its `classes` only, and the shape of those images before any resizing."""
+    """How a source is read, its `classes` only, the shape of those images before any resizing, and their licence."""
 
     load: Load
     shape: Callable[[DataSettings], ImageShape]
+    licence: str
 
 
-def _named(load: Load, shape: ImageShape) -> Source:
+def _named(load: Load, shape: ImageShape, licence: str) -> Source:
     """A set whose shape is known, and which is read whole before classes are chosen."""
 
     def load_classes(settings: DataSettings, data_root: Path, notify: Callable[[str], None]) -> ImageSet:
@@ -40,16 +41,23 @@ def _named(load: Load, shape: ImageShape) -> Source:
     def shape_of_classes(settings: DataSettings) -> ImageShape:
         return shape if settings.classes is None else replace(shape, num_classes=len(settings.classes))
 
-    return Source(load_classes, shape_of_classes)
+    return Source(load_classes, shape_of_classes, licence)
 
 
+_OF_MNIST = "CC BY-SA 3.0 (MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges)."
 SOURCES = {
-    "digits": _named(digits.load, ImageShape(28, 1, 10)),
-    "mnist": _named(mnist_like.load, ImageShape(28, 1, 10)),
-    "fashion_mnist": _named(mnist_like.load, ImageShape(28, 1, 10)),
-    "cifar10": _named(cifar.load, ImageShape(32, 3, 10)),
-    "folder": Source(folder.load, folder.shape),
+    "digits": _named(digits.load, ImageShape(28, 1, 10), _OF_MNIST),
+    "mnist": _named(mnist_like.load, ImageShape(28, 1, 10), _OF_MNIST),
+    "fashion_mnist": _named(mnist_like.load, ImageShape(28, 1, 10), "MIT (Fashion-MNIST, by Zalando SE)."),
+    "cifar10": _named(cifar.load, ImageShape(32, 3, 10), "none was given with CIFAR-10, by Alex Krizhevsky."),
+    "folder": Source(folder.load, folder.shape, "that of the images in the folder."),
 }
+
+
+def licence_of(settings: DataSettings | PairSettings) -> str:
+    """What is known of the licence of a recipe's images, in a sentence or, of two sides, two."""
+    sides = (settings.a, settings.b) if isinstance(settings, PairSettings) else (settings,)
+    return " ".join(dict.fromkeys(SOURCES[side.source].licence for side in sides))
 
 
 def load_images(settings: DataSettings, data_root: Path, notify: Callable[[str], None]) -> ImageSet:

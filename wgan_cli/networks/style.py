@@ -76,7 +76,7 @@ class Generator(StyleSpace):
     def synthesis(self, styles: Tensor) -> Tensor:
         """A w for each layer, (N, style_layers, style_dim) -> images (N, C, H, W) in [-1, 1]."""
         each = styles.unbind(1)
-        x = self.layers[0](self.start.expand(len(styles), -1, -1, -1), each[0])  # (N, channels[0], H/2^k, W/2^k)
+        x = self.layers[0](self.start.expand(styles.shape[0], -1, -1, -1), each[0])  # (N, channels[0], H/2^k, W/2^k)
         image = self.to_image[0](x, each[0])
         for number, to_image in enumerate(self.to_image[1:]):
             for layer in (2 * number + 1, 2 * number + 2):

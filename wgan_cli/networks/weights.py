@@ -21,13 +21,21 @@ def network_with(role: str, recipe: Recipe, image: ImageShape, weights: Mapping[
     """
     with torch.device("meta"):  # the weights come from the file, so first weights are never drawn
         network = build_network(role, recipe, image)
-    problem = _first_problem(network.state_dict(), weights)
+    wanted = network.state_dict()
+    problem = _first_problem(wanted, weights)
     if problem:
         raise WganError(
             f"{origin} is damaged: its weights do not fit its recipe: {problem}", "use another checkpoint of the run"
         )
-    network.load_state_dict(weights, assign=True)
+    network.load_state_dict({name: _laid_out_as(wanted[name], weights[name]) for name in wanted}, assign=True)
     return network.eval()
+
+
+def _laid_out_as(wanted: Tensor, given: Tensor) -> Tensor:
+    """The numbers of one tensor in the memory layout of another, by which kernels are chosen, and so images rounded."""
+    if given.stride() == wanted.stride():
+        return given
+    return torch.empty_strided(wanted.shape, wanted.stride(), dtype=given.dtype, device=given.device).copy_(given)
 
 
 def check_roles(roles: Mapping[str, object], recipe: Recipe, origin: str) -> None:
@@ -43,12 +51,13 @@ def _first_problem(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) ->
         if name not in given:
             return f"`{name}` is missing"
         if given[name].shape != tensor.shape or given[name].dtype != tensor.dtype:
-            return f"`{name}` is {_form(given[name])}, and should be {_form(tensor)}"
+            return f"`{name}` is {form(given[name])}, and should be {form(tensor)}"
         if not given[name].isfinite().all():
             return f"`{name}` holds NaN or infinity"
     extra = next((name for name in given if name not in wanted), None)
     return None if extra is None else f"`{extra:.60}` has no place in it"
 
 
-def _form(tensor: Tensor) -> str:
+def form(tensor: Tensor) -> str:
+    """A tensor's shape and kind in words: `128x100 of float32`."""
     return f"{'x'.join(map(str, tensor.shape)) or 'one number'} of {str(tensor.dtype).removeprefix('torch.')}"

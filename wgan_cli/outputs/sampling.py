@@ -26,10 +26,18 @@ def load_generator(path: Path, device: torch.device) -> tuple[nn.Module, Checkpo
     """
     file = generator_file(path)
     checkpoint = load_checkpoint(file)
-    check_roles(checkpoint.networks, checkpoint.recipe, str(file))
+    return generator_of(checkpoint, str(file), device), checkpoint
+
+
+def generator_of(checkpoint: Checkpoint, origin: str, device: torch.device) -> nn.Module:
+    """The generator of a checkpoint, in evaluation mode on a device; `origin` is its file, as errors name it.
+
+    Raises: WganError where the weights do not fit the networks of the recipe.
+    """
+    check_roles(checkpoint.networks, checkpoint.recipe, origin)
     weights = checkpoint.networks["generator"]
-    generator = network_with("generator", checkpoint.recipe, checkpoint.image, weights, str(file))
-    return generator.requires_grad_(False).to(device), checkpoint
+    generator = network_with("generator", checkpoint.recipe, checkpoint.image, weights, origin)
+    return generator.requires_grad_(False).to(device)
 
 
 @torch.inference_mode()

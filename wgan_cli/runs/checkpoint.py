@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import math
-import pickle
 import sys
-import warnings
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
-from wgan_cli.errors import MOST_LETTERS, WganError, why_file_failed
-from wgan_cli.memory import free_memory
-from wgan_cli.reading import open_plain
+from wgan_cli.errors import MOST_LETTERS, WganError
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.recipe.schema import MOST_STEPS
-from wgan_cli.runs.archive import Damaged, Refused, read_parts, verified_checksum, write_summed
+from wgan_cli.runs.archive import write_summed
 from wgan_cli.runs.atomic import write_atomically
-from wgan_cli.runs.outline import check_outline
-from wgan_cli.runs.run_dir import RunDir, is_run
-
-FORMAT = "wgan"
-VERSION = 2  # raised when an older program could not read the file rightly; from 2 on a file carries its checksum
-
+from wgan_cli.runs.checkpoint_file import damaged, is_tensors_file, no_checkpoint, read_content
+from wgan_cli.runs.migration import FORMAT, VERSION, migrated
+from wgan_cli.runs.run_dir import EXPORTED_TENSORS, RunDir, is_exported, is_run
+from wgan_cli.runs.tensors_file import write_tensors
 
 LESS_IS_BETTER = frozenset({"distance", "answer_error"})  # of the scores; of all others more
 
@@ -56,6 +50,7 @@ class Checkpoint:
     networks: state dicts by role; "generator" is the one to sample from (the average, where there is one).
     training: what else it takes to continue, or None in a file that only samples.
     score: why this generator is the best of its run, or None in a file that does not say so.
+    taken_from: the file of weights that another program trained, or None where this one did.
     checksum: of the file that it was read from, computed anew and found right; None where the file carries none.
     """
 
@@ -67,17 +62,22 @@ class Checkpoint:
     training: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=dict)
     score: Score | None = None
+    taken_from: str | None = None
     checksum: str | None = field(default=None, compare=False)
 
     @property
     def source(self) -> str:
         """Where the generator comes from: "step 4,000 of mnist_dcgan, the best by distance"."""
+        if self.taken_from is not None:
+            return f"{self.taken_from} as {self.recipe.name}"
         best = "" if self.score is None else f", the best by {self.score.by}"
         return f"step {self.step:,} of {self.recipe.name}{best}"
 
-    def save(self, path: Path) -> None:
-        """Write the file in one step. The same content gives the same bytes."""
-        facts = {
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All but tensors and what it takes to continue, as plain values."""
+        more = {"score": None if self.score is None else asdict(self.score), "taken_from": self.taken_from}
+        return {
             "format": FORMAT,
             "version": VERSION,
             "recipe": self.recipe.as_dict(),
@@ -85,10 +85,26 @@ class Checkpoint:
             "class_names": list(self.class_names),
             "step": self.step,
             "versions": self.versions,
-            **({} if self.score is None else {"score": asdict(self.score)}),
+            **{name: value for name, value in more.items() if value is not None},
         }
-        content = {**_interned(facts), "networks": self.networks, "training": self.training}
+
+    def save(self, path: Path) -> None:
+        """Write the file in one step, in the form of its ending. The same content gives the same bytes.
+
+        A .safetensors file has the networks to sample with, and nothing to continue from.
+        """
+        if is_tensors_file(path):
+            write_atomically(path, lambda file: write_tensors(file, self.networks, self.facts))
+            return
+        content = {**_interned(self.facts), "networks": self.networks, "training": self.training}
         write_atomically(path, lambda file: write_summed(file, lambda summed: torch.save(content, summed)))
+
+    def to_share(self) -> Checkpoint:
+        """The same without what only training takes, and without the way to folders of images on this machine."""
+        networks = {role: weights for role, weights in self.networks.items() if role != "critic"}
+        data = self.recipe.data.with_paths(lambda path: Path(path).name or "images")
+        recipe = self.recipe.model_copy(update={"data": data})
+        return replace(self, recipe=recipe, networks=networks, training=None)
 
 
 def _interned(value: Any) -> Any:
@@ -105,18 +121,19 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
     Raises: WganError for a file that is missing, no checkpoint, damaged, or of a newer format.
     """
-    content, checksum = _read(path)
+    content, checksum = read_content(path)
     version = content.get("version") if isinstance(content, dict) and content.get("format") == FORMAT else None
-    if type(version) is not int:
-        raise _no_checkpoint(path)
+    if type(version) is not int or version < 1:
+        raise no_checkpoint(path)
     if version > VERSION:
         raise WganError(
             f"{path} has checkpoint format {version}, and this wgan reads up to {VERSION}",
             "pip install --upgrade the program that opens it",
         )
     if version > 1 and checksum is None:
-        raise _damaged(path, "its checksum is missing")
+        raise damaged(path, "its checksum is missing")
     try:
+        content = migrated(content, version)
         return Checkpoint(
             recipe=recipe_from_dict(content["recipe"], str(path)),
             image=_checked_image(content["image"]),
@@ -126,10 +143,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
             training=None if content["training"] is None else dict(_items(content["training"])),
             versions={name: text for name, text in _items(content["versions"]) if _checked_names((name, text))},
             score=None if content.get("score") is None else checked_score(content["score"]),
+            taken_from=None if content.get("taken_from") is None else _checked_names((content["taken_from"],))[0],
             checksum=checksum,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise _no_checkpoint(path) from error
+        raise no_checkpoint(path) from error
 
 
 def _checked_number(value: Any, least: int, most: int) -> int:
@@ -173,63 +191,6 @@ def _items(values: Any) -> list[tuple[str, Any]]:
     return list(values.items())
 
 
-def _read(path: Path) -> tuple[Any, str | None]:
-    """The plain content of a file that torch.save wrote, and its checksum."""
-    try:
-        with open_plain(path) as file:
-            return _read_opened(path, file)
-    except FileNotFoundError:
-        raise WganError(f"there is no file {path}", "check the path; a run keeps its generator in G.pth") from None
-    except OSError as error:
-        raise WganError(f"cannot read {path}: {why_file_failed(error)}", "check the path and its permissions") from None
-
-
-def _read_opened(path: Path, file: BinaryIO) -> tuple[Any, str | None]:
-    if file.read(2) != b"PK":
-        raise _no_checkpoint(path)
-    _check_memory(path, file)
-    try:
-        checksum = verified_checksum(file)
-        pickled, parts = read_parts(file, summed=checksum is not None)
-        check_outline(pickled, parts)
-        file.seek(0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch wonders aloud at bytes that it then refuses
-            return torch.load(file, map_location="cpu", weights_only=True), checksum
-    except Refused as why:
-        raise _no_checkpoint(path, str(why)) from why
-    except pickle.UnpicklingError as error:  # it would run code
-        raise _no_checkpoint(path) from error
-    except Damaged as why:
-        raise _damaged(path, str(why)) from why
-    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
-        raise _damaged(path) from error
-
-
-def _check_memory(path: Path, file: BinaryIO) -> None:
-    """Refuse a file that does not fit, before it is read: a sparse one can be of any length without taking room."""
-    size, free = file.seek(0, 2), free_memory(torch.device("cpu"))
-    if free is not None and size > free:
-        raise WganError(
-            f"{path} takes {size / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB of memory are free",
-            "check that it is the right file; close other programs, or open it on a machine with more memory",
-        )
-
-
-def _no_checkpoint(path: Path, why: str = "") -> WganError:
-    return WganError(
-        f"{path} is not a checkpoint of wgan{why and ': '}{why}",
-        "give a run folder, its G.pth, or a file of its checkpoints/ folder",
-    )
-
-
-def _damaged(path: Path, why: str = "") -> WganError:
-    return WganError(
-        f"{path} is cut off or damaged{why and ': '}{why}",
-        "use another one; without this file a run continues from the one before",
-    )
-
-
 def newest_checkpoint(run: RunDir) -> Path | None:
     """The checkpoint to continue a run from, or None where it was stopped before its first."""
     files = run.checkpoint_files()
@@ -237,10 +198,12 @@ def newest_checkpoint(run: RunDir) -> Path | None:
 
 
 def generator_file(path: Path) -> Path:
-    """The file to sample from: a checkpoint as it is, or a run folder's best generator, where there is one."""
+    """The file to sample from: a checkpoint as it is, or a folder's, where a run's best goes before its last."""
     if not path.is_dir():
         return path
     run = RunDir(path)
+    if is_exported(path):
+        return path / EXPORTED_TENSORS
     if not is_run(path):
         raise WganError(f"{path} is no run folder: it holds no recipe.yaml", "give a run folder or a G.pth file")
     if run.best_file.is_file():

@@ -132,6 +132,15 @@ def is_run(path: Path) -> bool:
     return (path / "recipe.yaml").is_file()
 
 
+#: In the folders that `wgan export` writes: the generator's weights, and what they are.
+EXPORTED_TENSORS, EXPORTED_CONFIG = "model.safetensors", "config.json"
+
+
+def is_exported(path: Path) -> bool:
+    """Whether a path is a folder that `wgan export` wrote."""
+    return (path / EXPORTED_CONFIG).is_file() and (path / EXPORTED_TENSORS).is_file()
+
+
 def open_run(path: Path) -> RunDir:
     """An existing run folder.
 

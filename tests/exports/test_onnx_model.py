@@ -1,0 +1,133 @@
+"""Generators as ONNX models: every family, any number of images, and nothing written that is not the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from wgan_cli.errors import WganError
+from wgan_cli.exports import onnx_model
+from wgan_cli.networks import build_network
+from wgan_cli.outputs.sampling import generator_of, to_uint8
+from wgan_cli.recipe import ImageShape, load_recipe
+from wgan_cli.runs.checkpoint import Checkpoint
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
+
+CPU = torch.device("cpu")
+SMALL = "model.generator.channels=[4,4]"
+#: By what each shows: recipe, image, settings.
+CASES = {
+    "mlp": ("mnist_mlp", ImageShape(8, 1), "model.generator.widths=[8]"),
+    "dcgan with classes": ("mnist_cdcgan_gp", ImageShape(16, 4, 3), SMALL, "model.critic.channels=[4]"),
+    "resnet with classes": ("cifar10_resnet_ac", ImageShape(16, 3, 10), SMALL),
+    "style with classes": ("mnist_style", ImageShape(16, 1, 3), SMALL, "model.conditional=true"),
+    "translation": ("mnist_cyclegan", ImageShape(16, 1), "model.generator.channels=4", "model.generator.blocks=1"),
+}
+
+
+def made(case: str) -> Checkpoint:
+    base, image, *settings = CASES[case]
+    recipe = load_recipe(base, ["eval_every=null", *settings])
+    torch.manual_seed(0)
+    network = build_network("generator", recipe, image)
+    for name, buffer in network.named_buffers():  # as if it were trained: normalisations that do something
+        if name.endswith(("running_mean", "mean.w")):
+            buffer.normal_()
+    for name, parameter in network.named_parameters():
+        if name.endswith("strength"):
+            torch.nn.init.ones_(parameter)
+    names = tuple(str(number) for number in range(image.num_classes))
+    return Checkpoint(recipe, image, names, 7, {"generator": network.state_dict()})
+
+
+def exported(case: str, path: Path):
+    checkpoint = made(case)
+    generator = generator_of(checkpoint, case, CPU)
+    return checkpoint, generator, onnx_model.export_onnx(checkpoint, path)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_family_gives_the_same_images(case, tmp_path):
+    path = tmp_path / "deeper" / "G.onnx"
+    checkpoint, generator, facts = exported(case, path)
+    assert facts.difference < 1e-4
+    session, model = onnx_model.open_session(path.read_bytes()), onnx.load(path)
+    assert model.opset_import[0].version == onnx_model.OPSET
+    about = json.loads({entry.key: entry.value for entry in model.metadata_props}["wgan"])
+    assert about["recipe"] == checkpoint.recipe.as_dict()
+    assert about["inputs"] == facts.inputs
+
+    image, settings = checkpoint.image, checkpoint.recipe.model
+    random = np.random.default_rng(0)
+    for count in (1, 5):
+        if settings.latent_dim:
+            given = {"z": random.standard_normal((count, settings.latent_dim)).astype(np.float32)}
+        else:
+            given = {"source": random.uniform(-1, 1, (count, 1, 16, 16)).astype(np.float32)}
+        if settings.conditional:
+            given["labels"] = np.arange(count) % image.num_classes
+        assert [each.name for each in session.get_inputs()] == list(given)
+        rgb, images = session.run(None, given)
+        network = generator if settings.latent_dim else generator.to_b
+        wanted = network(*map(torch.from_numpy, given.values()))
+        np.testing.assert_allclose(images, wanted.numpy(), atol=1e-4)
+        assert (rgb.dtype, rgb.shape) == (np.uint8, (count, 3, image.size, image.size))
+        pixels = to_uint8(torch.from_numpy(images))
+        np.testing.assert_array_equal(rgb, (pixels[:, :3] if image.channels > 1 else pixels.expand(-1, 3, -1, -1)))
+    if settings.has_style_space:
+        check_truncation(session, generator, given)
+
+
+def check_truncation(session, generator, given: dict[str, np.ndarray]) -> None:
+    z, labels = (torch.from_numpy(value) for value in given.values())
+    assert [each.name for each in session.get_overridable_initializers()] == ["truncation_psi"]
+    for psi in (0.0, 0.4, 1.0, -1.0):
+        (found,) = session.run(["images"], {**given, "truncation_psi": np.array(psi, np.float32)})
+        mean = generator.mean.w[labels]
+        w = mean + psi * (generator.mapping(z, labels) - mean)
+        np.testing.assert_allclose(found, generator.synthesis(generator.in_every_layer(w)).numpy(), atol=1e-4)
+    with_one = session.run(["images"], {**given, "truncation_psi": np.array(1, np.float32)})
+    np.testing.assert_array_equal(session.run(["images"], given), with_one)
+
+
+def test_a_model_that_differs_is_not_written(tmp_path, monkeypatch):
+    run = onnx_model._difference
+
+    def wrong(content, network, *more):
+        with torch.no_grad():
+            network.part.to_image.bias.add_(0.5)
+        return run(content, network, *more)
+
+    monkeypatch.setattr(onnx_model, "_difference", wrong)
+    with pytest.raises(
+        WganError, match="G.onnx was not written: run by onnxruntime the model is 0.* away from it"
+    ) as caught:
+        exported("mlp", tmp_path / "G.onnx")
+    assert caught.value.status == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_torch_fidelity_reads_it(tmp_path):
+    fidelity = pytest.importorskip("torch_fidelity")
+    checkpoint, _, _ = exported("mlp", tmp_path / "G.onnx")
+    asked = {"z_size": checkpoint.recipe.model.latent_dim, "z_type": "normal", "num_classes": 0}
+    model = fidelity.generative_model_onnx.GenerativeModelONNX(str(tmp_path / "G.onnx"), **asked)
+    images = model(torch.randn(6, checkpoint.recipe.model.latent_dim))
+    assert (images.dtype, tuple(images.shape)) == (torch.uint8, (6, 3, 8, 8))
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    found = onnx_model.importlib.util.find_spec
+    monkeypatch.setattr(
+        onnx_model.importlib.util, "find_spec", lambda name: None if name == "onnxscript" else found(name)
+    )
+    with pytest.raises(WganError, match="G.onnx needs onnxscript, not installed here") as caught:
+        onnx_model.check_can_export("G.onnx")
+    assert caught.value.hint == "pip install 'wgan[export]'"
