@@ -34,12 +34,12 @@ def randint(low: int, high: int, shape: tuple[int, ...], device: torch.device, d
 def randn_like(images: Tensor) -> Tensor:
     """Standard normal numbers for each number of this share's images (N, ...), in their type."""
     mine = share()
-    whole = images.expand(mine.of, *images.shape).flatten(0, 1) if mine.of > 1 else images
-    return mine.own(torch.randn_like(whole))
+    whole = (len(images) * mine.of, *images.shape[1:])  # not randn_like, which follows the layout of memory
+    return mine.own(torch.randn(whole, dtype=images.dtype, device=images.device))
 
 
 def rand_like(images: Tensor) -> Tensor:
     """Uniform numbers in [0, 1) for each number of this share's images (N, ...), in their type."""
     mine = share()
-    whole = images.expand(mine.of, *images.shape).flatten(0, 1) if mine.of > 1 else images
-    return mine.own(torch.rand_like(whole))
+    whole = (len(images) * mine.of, *images.shape[1:])  # not rand_like, which follows the layout of memory
+    return mine.own(torch.rand(whole, dtype=images.dtype, device=images.device))
