@@ -46,6 +46,8 @@ def join(on_hang: Callable[[WganError], None]) -> None:
     try:
         store, rank, size = next(dist.rendezvous("env://"))
         store.set_timeout(timedelta(seconds=PATIENCE))
+        # torchrun's store outlives the processes: without this, those of a restart would call at addresses of the dead.
+        store = dist.PrefixStore(f"wgan/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timedelta(seconds=LONG_WORK))
     except (RuntimeError, ValueError, OSError) as error:
@@ -54,7 +56,7 @@ def join(on_hang: Callable[[WganError], None]) -> None:
             "start them with torchrun, all with the same --rdzv-endpoint",
             ExitStatus.FAILED,
         ) from error
-    _Place.store = dist.PrefixStore("wgan", store)
+    _Place.store = dist.PrefixStore("calls", store)
     take(replace(share(), index=rank, of=size))
     threading.Thread(target=_watch, args=(on_hang,), daemon=True, name="wgan-watchdog").start()
 
@@ -118,8 +120,7 @@ def from_leader(what: str, make: Callable[[], Made]) -> Made:
         box[1] = getattr(error, "status", ExitStatus.FAILED)
         raise
     finally:
-        with collective(what, LONG_WORK):
-            _tell(box)
+        _tell(what, box)
     if box[1] is not None:
         raise EndedElsewhere(box[1])
     return box[0]
@@ -141,12 +142,13 @@ def leader_first(what: str) -> Iterator[None]:
 
 def _report(what: str, failed: bool) -> None:
     box: list[Any] = [None, ExitStatus.FAILED if failed else None]
-    with collective(what, LONG_WORK):
-        _tell(box)
+    _tell(what, box)
 
 
-def _tell(box: list[Any]) -> None:
-    dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
+def _tell(what: str, box: list[Any]) -> None:
+    """Fill the box of each process with what the leader has in its own; only the leader's work may take long."""
+    with collective(what, PATIENCE if leads() else LONG_WORK):
+        dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
 
 
 def greatest(what: str, *numbers: int) -> list[int]:
@@ -182,7 +184,7 @@ def _missed(what: str) -> WganError:
     absent = _roll_call(what)
     who = f"process{'es' if len(absent) > 1 else ''} {', '.join(map(str, absent))}" if absent else "another process"
     return WganError(
-        f"{who} of {size()} did not come to: {what}",
+        f"{who} of {size()} did not come to {what}, where the others wait",
         "all up to the last checkpoint is kept: see why it ended, then continue with --resume; with torchrun's "
         "--max-restarts and --resume auto that happens by itself",
         ExitStatus.FAILED,
@@ -195,18 +197,15 @@ def _roll_call(what: str) -> list[int]:
     if store is None:
         return []
     key = hashlib.sha256(what.encode()).hexdigest()
-    absent = []
+    absent = list(range(size()))
     try:
         store.set(f"here/{key}/{dist.get_rank()}", "1")
         until = time.monotonic() + ROLL_CALL
-        for rank in range(size()):
-            left = max(0.01, until - time.monotonic())
-            try:
-                store.wait([f"here/{key}/{rank}"], timedelta(seconds=left))
-            except RuntimeError:
-                absent.append(rank)
+        while absent and time.monotonic() < until:
+            time.sleep(0.05)
+            absent = [rank for rank in absent if not store.check([f"here/{key}/{rank}"])]
     except RuntimeError:  # the store was in a process that ended
-        return absent or [0]
+        return [0]
     return absent
 
 

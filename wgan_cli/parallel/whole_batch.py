@@ -48,7 +48,7 @@ class _Sum(torch.autograd.Function):
                 ExitStatus.USAGE,
             )
         whole = own.clone(memory_format=torch.contiguous_format)
-        with collective("what looks at a whole batch"):
+        with collective("a mean over the whole batch"):
             torch.distributed.all_reduce(whole)
         return whole
 
