@@ -50,6 +50,8 @@ def main() -> None:
         return
     if not arguments.page:
         measure(arguments)
+    if arguments.quick:  # no figures for a page
+        return
     distributed_page.write(json.loads(arguments.out.read_text(encoding="utf-8")))
 
 
