@@ -63,5 +63,13 @@ def is_lack_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)
 
 
+class EndedElsewhere(Exception):
+    """Another process of the run has said what is wrong; this one ends with the same status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"another process ended with {status}")
+        self.status = status
+
+
 class CannotServe(Exception):
     """A faster way does not work here, and the plain one is taken; the text is the reason, a phrase."""

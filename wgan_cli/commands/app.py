@@ -22,7 +22,7 @@ from wgan_cli.commands.recipes import recipes
 from wgan_cli.commands.report import report
 from wgan_cli.commands.sample import sample
 from wgan_cli.commands.train import train
-from wgan_cli.errors import ExitStatus, WganError, is_lack_of_memory, why_file_failed
+from wgan_cli.errors import EndedElsewhere, ExitStatus, WganError, is_lack_of_memory, why_file_failed
 
 # Typer keeps its parser's base class private; every error of usage derives from it.
 _UsageError = typer.BadParameter.__base__
@@ -101,6 +101,8 @@ def run(arguments: list[str]) -> int:
         return app(arguments or ["--help"], prog_name="wgan", standalone_mode=False) or ExitStatus.DONE
     except WganError as error:
         return _failed(error.message, error.hint, error.status)
+    except EndedElsewhere as error:
+        return error.status
     except _UsageError as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "wgan"

@@ -6,13 +6,14 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wgan_cli.commands.company import in_company, is_one_of_many, launch
 from wgan_cli.commands.completion import complete_checkpoint, complete_recipe
 from wgan_cli.commands.options import MOST_SEED, DataRoot, Device, Settings, example
 from wgan_cli.commands.report import report_at_the_end
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from wgan_cli.training.state import TrainingState
 
 DEFAULT_RECIPE = "digits_dcgan"
+AUTO = "auto"  # of --resume
 _WHERE, _HOW = "Where", "How long and how"
 
 
@@ -44,8 +46,8 @@ def train(
         Path | None,
         typer.Option(
             "--resume",
-            metavar="RUN|CKPT",
-            help="Continue a run exactly, or go back to a checkpoint of it.",
+            metavar="RUN|CKPT|auto",
+            help="Continue a run exactly, or go back to a checkpoint of it; auto: where there is one.",
             autocompletion=complete_checkpoint,
         ),
     ] = None,  # fmt: skip
@@ -64,6 +66,10 @@ def train(
         str | None, typer.Option("--engine", help="auto, eager, graph or compile.", rich_help_panel=_HOW)
     ] = None,
     device: Device = "auto",
+    gpus: Annotated[
+        int | None,
+        typer.Option("--gpus", min=1, help="Train on so many, a process each.", rich_help_panel=_HOW),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help=r"Run folder. \[default: runs/RECIPE, runs/RECIPE-2...]", rich_help_panel=_WHERE),
@@ -75,18 +81,23 @@ def train(
     shortcuts = {"steps": steps, "seed": seed, "amp": amp, "engine": engine}
     changes = [*(settings or []), *(f"{key}={value}" for key, value in shortcuts.items() if value is not None)]
 
-    from wgan_cli.console import say
-
-    tell = (lambda text: None) if quiet else say
-    if resume is not None and out is not None:
+    if gpus is not None and not is_one_of_many():
+        return launch(gpus, device)
+    if resume is not None and str(resume) != AUTO and out is not None:
         raise WganError("--resume continues in its own folder, so --out has no place", "leave out --out, or --resume")
-    run, point = _resumed(resume)
-    wanted = _with_whole_path(_wanted_recipe(recipe, changes, run, point))
-    state, reference = _prepared(wanted, run, point, out, data_root, device, tell, dry_run)
-    if dry_run:
-        tell("dry run: everything is in order, nothing was written")
-        return ExitStatus.DONE
-    return _train(state, run, point, out, minutes, quiet, reference)
+
+    from wgan_cli.console import say
+    from wgan_cli.parallel import company
+
+    with in_company():
+        quiet = quiet or not company.leads()
+        tell = (lambda text: None) if quiet else say
+        run, point, wanted = company.from_leader("the recipe", lambda: _wanted(recipe, changes, resume, out))
+        state, reference = _prepared(wanted, run, point, out, data_root, device, tell, dry_run)
+        if dry_run:
+            tell("dry run: everything is in order, nothing was written")
+            return ExitStatus.DONE
+        return _train(state, run, point, out, minutes, quiet, reference)
 
 
 train.__doc__ += "\n\n" + example(
@@ -95,6 +106,26 @@ train.__doc__ += "\n\n" + example(
     "wgan train --recipe digits_dcgan --set optim.critic.lr=0.001 --steps 5000",
     "wgan train --resume runs/digits_dcgan --steps 6000",
 )
+
+
+def _wanted(
+    recipe: str | None, changes: list[str], resume: Path | None, out: Path | None
+) -> tuple[RunDir | None, ResumePoint | None, Recipe]:
+    """The run to continue, if one is, where it stands, and the recipe to train by."""
+    if resume is not None and str(resume) == AUTO:
+        resume = _found_run(recipe, changes, out)
+    run, point = _resumed(resume)
+    return run, point, _with_whole_path(_wanted_recipe(recipe, changes, run, point))
+
+
+def _found_run(recipe: str | None, changes: list[str], out: Path | None) -> Path | None:
+    """The run that the same command made before, or None before it made one."""
+    from wgan_cli.recipe import load_recipe
+    from wgan_cli.runs.run_dir import RUNS, clear_unborn, is_run
+
+    folder = out or RUNS / load_recipe(recipe or DEFAULT_RECIPE, changes).name
+    clear_unborn(folder)
+    return folder if is_run(folder) else None
 
 
 def _resumed(path: Path | None) -> tuple[RunDir | None, ResumePoint | None]:
@@ -137,16 +168,18 @@ def _prepared(
 ) -> tuple[TrainingState, AnyReference | None]:
     """The state to train from and what to measure it beside; what can be wrong is found before anything is written."""
     from wgan_cli.data import default_data_root, load_data
+    from wgan_cli.parallel import company
     from wgan_cli.runs.environment import resolve_device
     from wgan_cli.runs.run_dir import check_free
     from wgan_cli.training.state import prepare
 
-    if out is not None:
-        check_free(out)
-    where = resolve_device(device)
+    if out is not None and run is None:
+        company.from_leader("the run folder", lambda: check_free(out))
+    where = company.local_device(resolve_device(device))
     root = data_root or default_data_root()
-    dataset = load_data(wanted.data, root, tell)
-    state = prepare(wanted, dataset, where, trials=not dry_run)
+    with company.leader_first("the data"):
+        dataset = load_data(wanted.data, root, tell)
+    state = prepare(wanted, dataset, where, trials=not dry_run and company.size() == 1)
     if point is not None and point.checkpoint is not None:
         state.restore(point.checkpoint)
         _check_not_finished(run, state)
@@ -154,7 +187,12 @@ def _prepared(
         if wanted.optim.decay != "none" and state.recipe.steps != before:
             tell(f"the lr rises again: its end is now step {state.recipe.steps:,}, not {before:,}")
     tell(plan(state, dataset.origin))
-    return state, _reference(state, dataset, root, tell, dry_run)
+    found: list[AnyReference | None] = [None]  # in the leader alone, which measures
+    company.from_leader(
+        "the real images to measure beside",
+        lambda: found.append(_reference(state, dataset, root, tell, dry_run)),
+    )
+    return state, found[-1]
 
 
 def _reference(
@@ -210,6 +248,7 @@ def _train(
 ) -> ExitStatus:
     from wgan_cli.commands.progress import make_watch
     from wgan_cli.console import say
+    from wgan_cli.parallel import company
     from wgan_cli.runs.environment import describe_environment
     from wgan_cli.runs.lock import only_trainer
     from wgan_cli.runs.run_dir import create_run
@@ -218,11 +257,12 @@ def _train(
 
     tell = (lambda text: None) if quiet else say
     command = shlex.join(["wgan", *sys.argv[1:]])
-    run = run or create_run(out, state.recipe.name)
-    with only_trainer(run):
-        if point is not None:
-            _leave_behind(run, point, tell)
-        run.write_description(state.recipe, describe_environment(state.device, command))
+    run = run or company.from_leader("the run folder", lambda: create_run(out, state.recipe.name))
+    with only_trainer(run) if company.leads() else nullcontext():
+        if company.leads():
+            if point is not None:
+                _leave_behind(run, point, tell)
+            run.write_description(state.recipe, describe_environment(state.device, command))
         tell(f"run folder: {run.path}" + (f", from step {state.step:,}" if state.step else ""))
         for term, meaning in state.objective.meanings.items():
             tell(f"  {term}: {meaning}")
@@ -236,9 +276,12 @@ def _train(
         ):
             train_loop(state, run, stop, watch, reference)
 
-    if state.recipe.report and stop.status in (None, ExitStatus.DONE):
-        report_at_the_end(run, state.device, reference, tell)
-    say_how_it_ended(state, run, stop.status, tell)
+    def end() -> None:
+        if state.recipe.report and stop.status in (None, ExitStatus.DONE):
+            report_at_the_end(run, state.device, reference, tell)
+        say_how_it_ended(state, run, stop.status, tell)
+
+    company.from_leader("the end", end)
     return stop.status or ExitStatus.DONE
 
 

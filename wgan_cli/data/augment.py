@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.errors import WganError
+from wgan_cli.parallel import draws
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import AugmentSettings
 
@@ -55,7 +56,7 @@ def mirror(images: Tensor) -> Tensor:
 
 def random_crop(images: Tensor, most: int) -> Tensor:
     """Shift each image by up to `most` pixels each way, edges repeated: a crop of the image padded by so much."""
-    moves = torch.randint(-most, most + 1, (2, len(images)), device=images.device)
+    moves = draws.randint(-most, most + 1, (2, len(images)), device=images.device, dim=1)
     return shifted(images, moves[0], moves[1])
 
 
@@ -90,7 +91,7 @@ def color_jitter(images: Tensor, strength: float) -> Tensor:
 
 def uniform(images: Tensor, low: float, high: float) -> Tensor:
     """One number in [low, high) for each image, (N, 1, 1, 1), from torch's random state."""
-    return torch.rand(len(images), 1, 1, 1, device=images.device) * (high - low) + low
+    return draws.rand(len(images), 1, 1, 1, device=images.device) * (high - low) + low
 
 
 def _grey(images: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.order import DataOrder, to_unit_range
 from wgan_cli.data.stream import StreamFeed
 from wgan_cli.memory import free_memory
+from wgan_cli.parallel.share import share
 from wgan_cli.recipe.data_settings import DataSettings, parse_bytes
 
 DEFAULT_SHARE = 0.5  # of the free memory; the rest is for networks and activations
@@ -19,6 +20,7 @@ DEFAULT_SHARE = 0.5  # of the free memory; the rest is for networks and activati
 class Feed(Protocol):
     """Batches without end, in an order that follows from data, batch size and seed. Its len() is the number of images.
 
+    batch_size: images in each, which are this process's share of the recipe's batch.
     why: what became of the images and for what reason, a phrase for people. batches_captured: whole batches of an epoch
     that could be taken by a captured `gather`; 0 where the host must hand over each.
     """
@@ -55,12 +57,13 @@ class DeviceFeed:
     def __init__(self, dataset: ImageSet, batch_size: int, seed: int, device: torch.device, why: str = "") -> None:
         self.images = dataset.images.to(device)  # (N, C, H, W) uint8
         self.labels = dataset.labels.to(device)  # (N,) int64
-        self.batch_size = batch_size
+        self.whole_batch = batch_size
+        self.batch_size = batch_size // share().of
         self.why = why
         self._order = DataOrder(len(dataset), batch_size, seed)
         self.order = self._order.of_epoch(0).to(device)  # (L,) int64
         self.place = torch.zeros((), dtype=torch.int64, device=device)
-        self._offsets = torch.arange(batch_size, device=device)  # (batch_size,)
+        self._offsets = share().own(torch.arange(batch_size, device=device))  # (batch_size,)
         self.epoch, self.cursor = 0, 0
         self.batches_captured = len(self.order) // batch_size
 
@@ -77,22 +80,22 @@ class DeviceFeed:
         epoch, start = self._order.batch_from(self.epoch, self.cursor)
         if epoch != self.epoch:
             self.load_state_dict({"epoch": epoch, "cursor": start})
-        self.cursor = start + self.batch_size
+        self.cursor = start + self.whole_batch
 
     def gather(self) -> tuple[Tensor, Tensor]:
         """Take the batch at the place, on the device alone."""
         chosen = self.order.index_select(0, self._offsets + self.place)  # (batch_size,)
-        self.place += self.batch_size
+        self.place += self.whole_batch
         # On a CPU seven times as fast as images[chosen], which gathers number by number.
         return to_unit_range(self.images.index_select(0, chosen)), self.labels.index_select(0, chosen)
 
     def has_batches(self, count: int) -> bool:
         """Whether this epoch still has so many whole batches."""
-        return self.cursor + count * self.batch_size <= len(self.order)
+        return self.cursor + count * self.whole_batch <= len(self.order)
 
     def count_batches(self, count: int) -> None:
         """Count batches that were gathered by replaying a captured `gather`; of this epoch, see `has_batches`."""
-        self.cursor += count * self.batch_size
+        self.cursor += count * self.whole_batch
 
     def state_dict(self) -> dict[str, int]:
         """Where the feed stands: a few numbers, for the order follows from them."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.order import DataOrder, to_unit_range
 from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.parallel.share import share
 
 AHEAD = 4  # batches; enough to bridge a slow read, and small beside anything that has to be streamed
 
@@ -29,7 +30,9 @@ class StreamFeed:
     def __init__(
         self, dataset: ImageSet, batch_size: int, seed: int, device: torch.device, ahead: int = AHEAD, why: str = ""
     ) -> None:
-        self.batch_size = batch_size
+        self.whole_batch = batch_size
+        self._mine = share()
+        self.batch_size = batch_size // self._mine.of
         self.why = why
         self._images = dataset.images  # (N, C, H, W) uint8
         self._labels = dataset.labels  # (N,) int64
@@ -62,7 +65,7 @@ class StreamFeed:
                 ExitStatus.FAILED,
             ) from error
         self._waiting.popleft()
-        self._taken = (epoch, start + self.batch_size)
+        self._taken = (epoch, start + self.whole_batch)
         self._read_ahead()  # the thread goes on while this batch is used
         return to_unit_range(pixels.to(self._device, non_blocking=True)), labels.to(self._device, non_blocking=True)
 
@@ -94,7 +97,7 @@ class StreamFeed:
             epoch, shown = self._taken
             if self._waiting:
                 epoch, start, _ = self._waiting[-1]
-                shown = start + self.batch_size
+                shown = start + self.whole_batch
             epoch, start = self._order.batch_from(epoch, shown)
             self._waiting.append((epoch, start, self._thread.submit(self._gather, epoch, start)))
 
@@ -102,7 +105,7 @@ class StreamFeed:
         """In the thread: one batch's pixels (batch_size, C, H, W) uint8 and labels, in host memory."""
         if self._epoch_order[0] != epoch:
             self._epoch_order = (epoch, self._order.of_epoch(epoch))
-        chosen = self._epoch_order[1][start : start + self.batch_size]
+        chosen = self._mine.own(self._epoch_order[1][start : start + self.whole_batch])
         pixels = torch.empty(len(chosen), *self._images.shape[1:], dtype=torch.uint8, pin_memory=self._pinned)
         torch.index_select(self._images, 0, chosen, out=pixels)
         labels = self._labels.index_select(0, chosen)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.parallel.share import share
+from wgan_cli.parallel.whole_batch import mean_of_shares, rows_of_batch
+
 ROW = 5  # numbers by which two images are compared, for each feature; as in the authors' code
 
 
@@ -42,7 +45,7 @@ class BatchLikeness(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, features) -> (N, count), each number from 1, unlike all others, to N, alike."""
         rows = self.to_rows(x).float().unflatten(1, (-1, ROW))  # (N, count, ROW)
-        apart = (rows[:, None] - rows[None]).abs().sum(3)  # (N, N, count)
+        apart = (rows[:, None] - rows_of_batch(rows)[None]).abs().sum(3)  # (N, whole N, count)
         return torch.exp(-apart).sum(1)  # (N, count)
 
 
@@ -54,4 +57,8 @@ def with_spread(x: Tensor) -> Tensor:
 
 def spread(x: Tensor) -> Tensor:
     """The standard deviation over a batch, averaged over features (Karras et al. 2018, section 3): (N, ...) -> ()."""
-    return (x.var(0, correction=0) + 1e-8).sqrt().mean()
+    if share().of == 1:
+        variance = x.var(0, correction=0)
+    else:
+        variance = mean_of_shares((x - mean_of_shares(x.mean(0))).square().mean(0))
+    return (variance + 1e-8).sqrt().mean()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.networks.conditioning import LabelPlane
+from wgan_cli.parallel.whole_batch import sum_of_shares
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import FamilySettings
 
@@ -74,9 +75,9 @@ class ClassCentres(nn.Module):
         image does not depend on how slowly centres move.
         """
         of_class = torch.arange(len(self.centres), device=labels.device)[:, None] == labels  # (num_classes, N)
-        counts = of_class.sum(1, keepdim=True)  # (num_classes, 1)
+        counts = sum_of_shares(of_class.sum(1, keepdim=True))  # (num_classes, 1)
         with torch.autocast(features.device.type, enabled=False):  # sums of half precision would not do
-            means = of_class.float() @ features / counts.clamp(min=1)  # (num_classes, F)
+            means = sum_of_shares(of_class.float() @ features) / counts.clamp(min=1)  # (num_classes, F)
         with torch.no_grad():
             present = counts.squeeze(1) > 0  # (num_classes,)
             self.batches += present

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import register_parametrization
 
+from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout
 from wgan_cli.recipe.layer_settings import Activation, Init, LayerSettings, Norm
 
 
@@ -99,7 +100,7 @@ def norm(name: Norm, features: int, spatial: bool, affine: bool = True) -> list[
     if name == "none":
         return []
     if name == "batch":
-        return [(nn.BatchNorm2d if spatial else nn.BatchNorm1d)(features, affine=affine)]
+        return [(BatchNorm2d if spatial else BatchNorm1d)(features, affine=affine)]
     if name == "layer" or not spatial:  # an instance of a flat layer is the whole layer
         return [nn.GroupNorm(1, features, affine=affine)]
     return [nn.GroupNorm(features, features, affine=affine)]  # instance norm that also has a weight and a bias
@@ -112,7 +113,7 @@ def after(settings: LayerSettings, features: int, spatial: bool) -> list[nn.Modu
 
 def active(settings: LayerSettings) -> list[nn.Module]:
     """The activation and dropout that the settings ask for."""
-    dropout = [nn.Dropout(settings.dropout)] if settings.dropout else []
+    dropout = [Dropout(settings.dropout)] if settings.dropout else []
     return [activation(settings.activation, settings.slope), *dropout]
 
 

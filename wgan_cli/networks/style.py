@@ -19,6 +19,7 @@ from wgan_cli.networks.convolution import Pooled, ToVector
 from wgan_cli.networks.layers import active, hidden, hidden_layers
 from wgan_cli.networks.style_layers import BLURS, KERNEL, STYLINGS, FromImage, ToImage, enlarged
 from wgan_cli.networks.style_space import MeanStyle, StyleSpace
+from wgan_cli.parallel import draws
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import LayerSettings
 from wgan_cli.recipe.style_settings import StyleSettings
@@ -66,10 +67,10 @@ class Generator(StyleSpace):
         self.mean.follow(w, labels)
         if not self.style_mixing:
             return styles
-        other = self.in_every_layer(self.mapping(torch.randn_like(z), labels))  # (N, style_layers, style_dim)
+        other = self.in_every_layer(self.mapping(draws.randn_like(z), labels))  # (N, style_layers, style_dim)
         # From a layer of each image's own on, but the first; or from none.
-        begins = torch.randint(1, self.style_layers, (len(z), 1), device=z.device)
-        mixed = torch.rand(len(z), 1, device=z.device) < self.style_mixing
+        begins = draws.randint(1, self.style_layers, (len(z), 1), device=z.device)
+        mixed = draws.rand(len(z), 1, device=z.device) < self.style_mixing
         takes_other = mixed & (torch.arange(self.style_layers, device=z.device) >= begins)  # (N, style_layers)
         return torch.where(takes_other[:, :, None], other, styles)
 

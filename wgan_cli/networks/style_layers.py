@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from wgan_cli.networks.convolution import Computed, Enlarged
 from wgan_cli.networks.layers import active, norm
+from wgan_cli.parallel import draws
 from wgan_cli.recipe.style_settings import StyleGeneratorSettings
 
 KERNEL = 3
@@ -47,7 +48,7 @@ class Noise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, side, side) to the same."""
-        noise = torch.randn(len(x), 1, *x.shape[2:], device=x.device) if self.training else self.fixed
+        noise = draws.randn(len(x), 1, *x.shape[2:], device=x.device) if self.training else self.fixed
         return x + (self.strength * noise).to(x.dtype)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.parallel.share import share
+from wgan_cli.parallel.whole_batch import rows_of_batch
+
 MEAN_DECAY = 0.995  # how slowly the mean w follows, as in the authors' code
 
 
@@ -53,6 +56,8 @@ class MeanStyle(nn.Module):
     def follow(self, w: Tensor, labels: Tensor | None = None) -> None:
         """Move towards the styles of a batch, (N, style_dim), by the share 1 - MEAN_DECAY."""
         w = w.to(self.w.dtype)
+        if share().reachable:  # of a batch in parts each moves it
+            w, labels = rows_of_batch(w), None if labels is None else rows_of_batch(labels)
         if not self.num_classes:
             self.w.lerp_(w.mean(0, keepdim=True), 1 - MEAN_DECAY)
             return
@@ -60,8 +65,8 @@ class MeanStyle(nn.Module):
         belongs = (labels[:, None] == torch.arange(self.num_classes, device=w.device)).to(w.dtype)  # (N, classes)
         counts = belongs.sum(0)[:, None]  # (classes, 1)
         sums = (belongs[:, :, None] * w[:, None]).sum(0)  # (classes, style_dim)
-        share = (1 - MEAN_DECAY) * (counts > 0)  # a class that is not in the batch stays
-        self.w.add_(share * (sums / counts.clamp(min=1) - self.w))
+        rate = (1 - MEAN_DECAY) * (counts > 0)  # a class that is not in the batch stays
+        self.w.add_(rate * (sums / counts.clamp(min=1) - self.w))
 
     def forward(self, labels: Tensor | None = None) -> Tensor:
         """(1, style_dim), or of classes labels (N,): (N, style_dim)."""

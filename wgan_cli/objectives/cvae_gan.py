@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase
 from wgan_cli.objectives.penalties import TERMS, penalty_of
 from wgan_cli.objectives.targets import fake_targets, real_targets
+from wgan_cli.parallel import draws
+from wgan_cli.parallel.whole_batch import mean_of_shares
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.cvae_gan_settings import CvaeGanSettings
 
@@ -128,7 +130,7 @@ def encode(encoder: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, 
 
 def drawn(mean: Tensor, log_variance: Tensor) -> Tensor:
     """z ~ N(mean, exp(log_variance)), differentiable in both (Kingma and Welling 2014, section 2.4)."""
-    return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+    return mean + (0.5 * log_variance).exp() * draws.randn_like(mean)
 
 
 def kl_to_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -143,7 +145,7 @@ def pair_distance(a: Tensor, b: Tensor) -> Tensor:
 
 def mean_distance(a: Tensor, b: Tensor) -> Tensor:
     """1/2 ||mean_n a_n - mean_n b_n||^2; (N, F) each."""
-    return 0.5 * (a.mean(0) - b.mean(0)).square().sum()
+    return 0.5 * mean_of_shares(a.mean(0) - b.mean(0)).square().sum()
 
 
 def _class_means(classifier: nn.Module, real: Seen, samples: Seen, labels: Tensor) -> Tensor:

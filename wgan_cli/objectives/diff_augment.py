@@ -11,6 +11,7 @@ from torch.nn import functional
 from wgan_cli.data.augment import shifted, uniform
 from wgan_cli.objectives.base import Networks
 from wgan_cli.objectives.instance_noise import InstanceNoise
+from wgan_cli.parallel import draws
 
 SHIFT_SHARE = 1 / 8  # of the side, at most, each way
 CUTOUT_SHARE = 1 / 2  # of the side
@@ -102,4 +103,4 @@ def _shares(images: Tensor, share: float) -> tuple[int, int]:
 
 def _whole_numbers(images: Tensor, low: int, high: int) -> Tensor:
     """One of low..high for each image, (N,) int64."""
-    return torch.randint(low, high + 1, (len(images),), device=images.device)
+    return draws.randint(low, high + 1, (len(images),), device=images.device)

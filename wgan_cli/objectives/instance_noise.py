@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.parallel import draws
 from wgan_cli.recipe.objective_settings import CriticGameSettings
 
 
@@ -33,4 +34,4 @@ class InstanceNoise(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) to the same."""
-        return images + self.sigma * torch.randn_like(images)
+        return images + self.sigma * draws.randn_like(images)

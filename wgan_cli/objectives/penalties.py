@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.objectives.base import Loss
+from wgan_cli.parallel import draws
+from wgan_cli.parallel.share import share
+from wgan_cli.parallel.whole_batch import mean_of_shares
 from wgan_cli.recipe.objective_settings import CriticGameSettings
 
 Penalty = Callable[[nn.Module, Tensor, Tensor, Tensor | None], Loss]
@@ -95,11 +98,21 @@ def input_gradient(score: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
 
 
 def _between(real: Tensor, fake: Tensor) -> Tensor:
-    eps = torch.rand(real.shape[0], 1, 1, 1, device=real.device)
+    eps = draws.rand(len(real), 1, 1, 1, device=real.device)
     return torch.lerp(fake, real, eps)  # (N, C, H, W)
+
+
+def _spread(images: Tensor) -> Tensor:
+    """The standard deviation of all numbers of a batch, as Tensor.std() has it."""
+    if share().of == 1:
+        return images.std()
+    mean = mean_of_shares(images.mean())
+    square = mean_of_shares((images - mean).square().mean())
+    count = images.numel() * share().of
+    return (square * (count / (count - 1))).sqrt()
 
 
 def _around(real: Tensor) -> Tensor:
     """real + eps * 0.5 * std(real) * U[0,1] per pixel, eps ~ U[0,1] per sample, as in DRAGAN's code."""
-    eps = torch.rand(real.shape[0], 1, 1, 1, device=real.device)
-    return real + eps * 0.5 * real.std() * torch.rand_like(real)  # (N, C, H, W)
+    eps = draws.rand(len(real), 1, 1, 1, device=real.device)
+    return real + eps * 0.5 * _spread(real) * draws.rand_like(real)  # (N, C, H, W)

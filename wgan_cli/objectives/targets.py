@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from wgan_cli.parallel import draws
 from wgan_cli.recipe.objective_settings import TargetSettings
 
 
@@ -22,4 +23,4 @@ def _flipped(settings: TargetSettings, scores: Tensor, target: float, other: flo
     targets = torch.full_like(scores, target)
     if not settings.label_flip:
         return targets
-    return targets.masked_fill(torch.rand_like(scores) < settings.label_flip, other)
+    return targets.masked_fill(draws.rand_like(scores) < settings.label_flip, other)

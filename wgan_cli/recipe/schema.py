@@ -53,7 +53,13 @@ class Recipe(Settings):
     objective: Annotated[AnyObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings()
     optim: OptimSettings = OptimSettings()
 
-    batch_size: int = Field(64, ge=1, le=65536, description="real images in each critic step")
+    batch_size: int = Field(64, ge=1, le=65536, description="real images in each critic step, on all devices together")
+    batch_per_device: int | None = Field(
+        None, ge=1, le=65536, description="images that a device computes at once; more take turns, gradients are summed"
+    )
+    sync_batch_norm: bool = Field(
+        True, description="let batch norm see the whole batch of several processes; else each its own share"
+    )
     steps: int | None = Field(None, ge=1, le=MOST_STEPS, description="generator updates in all")
     epochs: float | None = Field(
         None, gt=0.0, le=1e6, description="instead of steps: passes of the critic over the data"
@@ -232,6 +238,7 @@ FREE_ON_RESUME = frozenset(
         "name",
         "engine",
         "threads",
+        "batch_per_device",
         "steps",
         "epochs",
         "log_every",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from wgan_cli.recipe.strict_yaml import dump_yaml
 from wgan_cli.runs.atomic import UNFINISHED, write_text
 
 STEP_DIGITS = 8
+RUNS = Path("runs")  # where runs lie that are given no other place
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,15 @@ def is_exported(path: Path) -> bool:
     return (path / EXPORTED_CONFIG).is_file() and (path / EXPORTED_TENSORS).is_file()
 
 
+def clear_unborn(path: Path) -> None:
+    """Remove a run folder whose process was killed before it wrote what the run is; anything else stays."""
+    if is_run(path) or not path.is_dir():
+        return
+    files = [file for file in path.rglob("*") if not file.is_dir()]
+    if all(file.name == RunDir(path).lock_file.name or file.name.endswith(UNFINISHED) for file in files):
+        shutil.rmtree(path)
+
+
 def open_run(path: Path) -> RunDir:
     """An existing run folder.
 
@@ -163,7 +174,7 @@ def create_run(path: Path | None, name: str) -> RunDir:
         _make(path)
         return _furnished(path)
     for number in count(1):
-        candidate = Path("runs") / (name if number == 1 else f"{name}-{number}")
+        candidate = RUNS / (name if number == 1 else f"{name}-{number}")
         if _make(candidate):
             return _furnished(candidate)
     raise AssertionError("count never ends")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wgan_cli.errors import CannotServe
+from wgan_cli.parallel.share import share
 from wgan_cli.training.compiled import check_gradients, compile_losses
 from wgan_cli.training.graph import GraphIteration, why_no_graph
 from wgan_cli.training.step import TrainingStep
@@ -25,6 +26,8 @@ def apply_engine(name: str, step: TrainingStep) -> Iterate:
     if name == "compile":
         if step.objective.memory is not None:
             raise CannotServe("its losses remember what they saw, and compiled ones would forget it")
+        if share().of > 1:
+            raise CannotServe("several processes speak in the middle of its losses, which the compiler does not take")
         compile_losses(step)
         return step if why_no_graph(step) else GraphIteration(step)
     return step

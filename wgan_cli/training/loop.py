@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from wgan_cli.evaluation.translation import AnyReference
 from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.training.follower import make_recorder
 from wgan_cli.training.optim import set_learning_rates
-from wgan_cli.training.recorder import Recorder, Watch
+from wgan_cli.training.recorder import Watch
 from wgan_cli.training.state import TrainingState
 from wgan_cli.training.stop import StopRequest
 
@@ -23,7 +24,7 @@ def train(
     recipe = state.recipe
 
     # 1. Clear up after a process that was killed, and open the logs at the step where the run stands.
-    recorder = Recorder(state, run, watch, reference)
+    recorder = make_recorder(state, run, watch, reference)
     recorder.start()
 
     while state.step < recipe.steps and not stop.due() and not recorder.judge.out_of_patience():

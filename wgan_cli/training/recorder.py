@@ -13,16 +13,16 @@ from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.evaluation.translation import AnyReference
 from wgan_cli.outputs.curves import draw_curves
 from wgan_cli.outputs.grid import grid_tensor, save_picture
-from wgan_cli.recipe.seeds import derived_seed
 from wgan_cli.runs.atomic import writing
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.metrics_log import MetricsLog, read_metrics
 from wgan_cli.runs.run_dir import RunDir, step_of
 from wgan_cli.runs.set_aside import rewind
 from wgan_cli.runs.tensorboard_log import TensorBoardLog
-from wgan_cli.training.guard import MOST_ROLLBACKS, find_illness, gave_up
+from wgan_cli.training.guard import MOST_ROLLBACKS, gave_up
 from wgan_cli.training.health import Health
 from wgan_cli.training.judge import Judge
+from wgan_cli.training.rollback import agreed_illness, go_back
 from wgan_cli.training.spare import Spare
 from wgan_cli.training.state import TrainingState
 
@@ -151,18 +151,14 @@ class Recorder:
         Raises: WganError (status FAILED) where this happened too often.
         """
         state = self.state
-        networks = {**state.networks, "averaged generator": state.average.network}
-        illness = find_illness(state.iteration.terms.state_dict()["sums"], networks, state.optimizers)
+        illness = agreed_illness(state)
         if illness is None:
             return False
-        ill_step, rollbacks = state.step, state.rollbacks + 1
-        if rollbacks > MOST_ROLLBACKS:
+        ill_step = state.step
+        if state.rollbacks == MOST_ROLLBACKS:
             raise gave_up(state.recipe, state.objective.roles, ill_step, illness)
         with self._overhead():
-            overhead = state.overhead
-            state.restore(self._last_good(ill_step, illness))
-            state.overhead, state.rollbacks = overhead, rollbacks  # time does not go back
-            torch.manual_seed(derived_seed(state.recipe.seed, "noise after going back", rollbacks))
+            go_back(state, lambda: self._last_good(ill_step, illness))
             rewind(self.run, state.step)
             self.judge.settle()
             self.tensorboard = TensorBoardLog(self.run.tensorboard, resumed_from=state.step)
@@ -170,7 +166,7 @@ class Recorder:
             self.last_seconds, self.last_kimg = time.perf_counter() - self.started, state.kimg
         self.watch.noted(
             f"diverged before step {ill_step:,}: {illness}; back at step {state.step:,} with other random numbers "
-            f"({rollbacks} of at most {MOST_ROLLBACKS} times)"
+            f"({state.rollbacks} of at most {MOST_ROLLBACKS} times)"
         )
         return True
 

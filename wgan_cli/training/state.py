@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from wgan_cli.networks import build_network
 from wgan_cli.objectives import Objective, build_objective
 from wgan_cli.objectives.diff_augment import with_diff_augment
 from wgan_cli.objectives.instance_noise import make_noise
+from wgan_cli.parallel.share import share, take
 from wgan_cli.recipe import ImageShape, Recipe, flat_settings
 from wgan_cli.recipe.schema import FREE_ON_RESUME, MOST_STEPS
 from wgan_cli.recipe.seeds import derived_seed
@@ -31,6 +32,7 @@ from wgan_cli.training.engine import Iterate, apply_engine
 from wgan_cli.training.exhibit import Exhibit, make_exhibit
 from wgan_cli.training.graph import GraphIteration
 from wgan_cli.training.optim import Optimizers, make_clips, make_optimizers, restore_optimizers
+from wgan_cli.training.parts import check_parts, parts_to_take
 from wgan_cli.training.precision import Precision, insist_on_same_bits
 from wgan_cli.training.step import TrainingStep
 from wgan_cli.training.trials import resolve_speed
@@ -133,7 +135,7 @@ class TrainingState:
             self.precision.load_state_dict(training["precision"])
             self.iteration.terms.load_state_dict(training["terms"], self.device)
             if self.objective.memory is not None:
-                self.objective.memory.load_state_dict(training["memory"])
+                load_memory(self.objective.memory, training["memory"])
             self.best = Best.from_dict(training.get("best"), self.sampled_with())
             _restore_random_states(training["random"], self.device)
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
@@ -157,6 +159,8 @@ def prepare(recipe: Recipe, dataset: ImageSet | ImagePair, device: torch.device,
         trials: whether to time what the recipe leaves open; else the usual choices are taken.
     Raises: WganError where recipe, data and device do not fit together.
     """
+    take(replace(share(), whole_norms=recipe.sync_batch_norm))
+    parts = parts_to_take(recipe)
     objective = build_objective(recipe, dataset.shape)
     recipe = recipe.replaced(steps=_steps(recipe, objective, len(dataset)), epochs=None)
     image = dataset.shape
@@ -176,11 +180,13 @@ def prepare(recipe: Recipe, dataset: ImageSet | ImagePair, device: torch.device,
             Precision(recipe.amp, device, recipe.tf32), recipe.model.latent_dim, classes,
             augment_of(recipe.data, image),
             with_diff_augment(networks, recipe.data.diff_augment, make_noise(recipe.objective, device)),
-            make_clips(recipe, networks),
+            make_clips(recipe, networks), parts,
         )  # fmt: skip
 
     start = feed.state_dict(), copy.deepcopy(memory.state_dict())
     recipe, why_so_fast = resolve_speed(recipe, device, lambda trial: make_step(trial, copy.deepcopy(networks)), trials)
+    if parts > 1:
+        check_parts(make_step(recipe, copy.deepcopy(networks)))
     feed.load_state_dict(start[0])
     memory.load_state_dict(start[1])
 
@@ -224,6 +230,14 @@ def continued_recipe(saved: Recipe, wanted: Recipe) -> Recipe:
                 f"leave `{key}` as it was; a resumed run may change {', '.join(sorted(FREE_ON_RESUME))}",
             )
     return wanted
+
+
+def load_memory(memory: nn.Module, saved: dict[str, torch.Tensor]) -> None:
+    """Let an objective remember what another did; buffers that used to be saved and no longer are may be there.
+
+    Raises: RuntimeError, KeyError where something is missing or does not fit.
+    """
+    memory.load_state_dict({name: saved[name] for name in memory.state_dict()})
 
 
 def _check_counters(training: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +10,14 @@ from torch import Tensor, nn
 from wgan_cli.data.feed import Feed
 from wgan_cli.objectives import Batch, Loss, Objective, Phase
 from wgan_cli.objectives.instance_noise import InstanceNoise
+from wgan_cli.parallel import draws
+from wgan_cli.parallel.gradients import average_gradients
+from wgan_cli.parallel.share import share
+from wgan_cli.parallel.whole_batch import mean_of_shares
 from wgan_cli.training.cast_once import CastOnce
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.optim import Optimizers
+from wgan_cli.training.parts import mean_loss, parts_of
 from wgan_cli.training.precision import Precision
 
 
@@ -26,6 +31,7 @@ class TrainingStep:
         augment: changes real images, (N, C, H, W) to the same, before a loss sees them.
         seen: the networks as losses see them, such as a critic that looks at augmented images; default as they are.
         clips: by role, what bounds the gradients that lie in its network, without a wait; default none.
+        parts: into which this process cuts its share of a batch, since not all of it fits the device.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class TrainingStep:
         augment: Callable[[Tensor], Tensor] | None = None,
         seen: Mapping[str, nn.Module] | None = None,
         clips: Mapping[str, Callable[[], None]] | None = None,
+        parts: int = 1,
     ) -> None:
         self.objective = objective
         self.networks = networks
@@ -53,6 +60,7 @@ class TrainingStep:
         self.augment = augment
         self.seen = networks if seen is None else seen
         self.clips = clips or {}
+        self.parts = parts
         inside = (module for network in self.seen.values() for module in network.modules())
         self.noises = {module for module in inside if isinstance(module, InstanceNoise)}
         self.terms = TermSums()
@@ -95,20 +103,27 @@ class TrainingStep:
         if real is not None and self.augment is not None:
             real = self.augment(real)
         size, device = self.feed.batch_size, self.precision.device
-        z = torch.randn(size, self.latent_dim, device=device)
+        z = draws.randn(size, self.latent_dim, device=device)
         if not self.num_classes:
             labels = None
         elif labels is None:
-            labels = torch.randint(self.num_classes, (size,), device=device)
+            labels = draws.randint(0, self.num_classes, (size,), device=device)
         return Batch(z, real, labels, penalise=count % phase.penalise_every == 0)
 
     def gradients(self, phase: Phase, networks: Mapping[str, nn.Module], batch: Batch) -> Loss:
         """Compute a phase's loss and leave its gradients in the network that the phase trains."""
-        with self.precision.autocast():
-            loss = self.losses[phase.name](networks, batch)
         self.optimizers[phase.trains].zero_grad(set_to_none=True)
-        self.precision.backward(loss.total)
+        loss = mean_loss(self._losses(phase, networks, batch))
+        average_gradients(self.networks[phase.trains], phase.trains)
         return loss
+
+    def _losses(self, phase: Phase, networks: Mapping[str, nn.Module], batch: Batch) -> Iterator[Loss]:
+        """The losses of the parts of a batch, after the backward pass of each."""
+        for part in parts_of(batch, self.parts):
+            with self.precision.autocast():
+                loss = self.losses[phase.name](networks, part)
+            self.precision.backward(loss.total / self.parts if self.parts > 1 else loss.total)
+            yield loss
 
     def penalties(self, step: int) -> tuple[bool, ...]:
         """Which runs of an iteration's phases penalise, in order: iterations alike in this run the same kernels."""
@@ -154,6 +169,14 @@ class TermSums:
         """Count terms that a captured iteration added by itself."""
         for name, count in counts.items():
             self.counts[name] = self.counts.get(name, 0) + count
+
+    def agree(self) -> None:
+        """Make the sums of every process the mean of all theirs, so that each knows those of the whole batch."""
+        if share().of > 1 and self.sums:
+            names = sorted(self.sums)
+            whole = mean_of_shares(torch.stack([self.sums[name] for name in names]))
+            for name, value in zip(names, whole, strict=True):
+                self.sums[name].copy_(value)
 
     def means(self) -> dict[str, float]:
         """The mean of each term since the last call; starts anew."""

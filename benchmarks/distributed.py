@@ -1,0 +1,165 @@
+"""What several processes gain and cost: measured here with gloo, and a prediction that is held against it.
+
+    python benchmarks/distributed.py            a few minutes on an idle machine
+    python benchmarks/distributed.py --page     only writes the tables of docs/scaling.md again
+
+One step of a recipe is timed with 1, 2 and 4 processes of one thread each, which share its batch. The prediction adds
+what one process takes for the smaller batch to what its all-reduces take by their size, both timed alone; so it says
+the same for other machines, where wires and processors are known. Traffic is counted as it is sent, and arithmetic by
+torch's counter of operations, in one iteration of each recipe.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import common
+import distributed_page
+import torch
+from traffic import Traffic, count_traffic, made_up_images
+
+from wgan_cli.parallel import company
+from wgan_cli.recipe import Recipe, load_recipe
+from wgan_cli.training.optim import set_learning_rates
+from wgan_cli.training.state import prepare
+
+TIMED = ("digits_dcgan", "cifar10_dcgan")
+COUNTED = (*TIMED, "mnist_mlp", "mnist_dcgan", "mnist_style", "mnist_cyclegan", "cifar10_resnet")
+PROCESSES = (1, 2, 4)
+SIZES = (2**12, 2**18, 2**22)  # bytes of an all-reduce
+ROUNDS = 3
+SECONDS = 2.0  # of steps, in a turn
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--page", action="store_true", help="write docs/scaling.md from the results, and stop")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)  # one of the processes, and what it is to time
+    arguments = common.parse(parser, "distributed")
+    if arguments.worker:
+        worker(json.loads(arguments.worker))
+        return
+    if not arguments.page:
+        measure(arguments)
+    if arguments.quick:  # no figures for a page
+        return
+    distributed_page.write(json.loads(arguments.out.read_text(encoding="utf-8")))
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """Time, count, and write down."""
+    console, rounds = common.make_console(), 1 if arguments.quick else ROUNDS
+    result: dict[str, Any] = {**common.facts(arguments.device), "settings": {"rounds": rounds, "threads": 1}}
+    result["all_reduce"] = {str(count): _least(count, {"sizes": SIZES}, rounds) for count in PROCESSES[1:]}
+    result["steps"] = {}
+    for name in TIMED:
+        batch = load_recipe(name).batch_size
+        cases = [(count, batch) for count in PROCESSES] + [(1, batch // count) for count in PROCESSES[1:]]
+        seconds = {f"{n}x{size}": _least(n, {"recipe": name, "batch": size}, rounds)["step"] for n, size in cases}
+        result["steps"][name] = {"batch": batch, "seconds": seconds, "averaging_alone": averaging_alone(name)}
+        console.print(f"{name}: " + ", ".join(f"{key} {1000 * value:.1f} ms" for key, value in seconds.items()))
+    result["traffic"] = {name: _counted(name).as_dict() for name in COUNTED}
+    common.finish(result, arguments.out, console)
+
+
+def _counted(name: str) -> Traffic:
+    return count_traffic(load_recipe(name, ["amp=off", "engine=eager", "threads=1"]))
+
+
+def _least(processes: int, work: dict[str, Any], rounds: int) -> dict[str, float]:
+    """The least seconds of each thing that so many processes time, over all rounds."""
+    every = [_together(processes, work) for _ in range(rounds)]
+    return {key: common.four_digits(min(each[key] for each in every)) for key in every[0]}
+
+
+def _together(processes: int, work: dict[str, Any]) -> dict[str, float]:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    base = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    command = [sys.executable, __file__, "--worker", json.dumps(work)]
+    started = [
+        subprocess.Popen(
+            command, env={**base, "WORLD_SIZE": str(processes), "RANK": str(rank)}, stdout=subprocess.PIPE, text=True
+        )
+        for rank in range(processes)
+    ]
+    said = [process.communicate()[0] for process in started]
+    return json.loads(said[0].splitlines()[-1])
+
+
+def worker(work: dict[str, Any]) -> None:
+    """Be one of the processes; the first prints what it timed."""
+    torch.set_num_threads(1)
+    if int(os.environ["WORLD_SIZE"]) > 1:
+        company.join(lambda error: sys.exit(error.message))
+    found = _all_reduces(work["sizes"]) if "sizes" in work else {"step": _step(work["recipe"], work["batch"])}
+    if company.leads():
+        print(json.dumps(found), flush=True)
+    company.part()
+
+
+def _step(name: str, batch: int) -> float:
+    """Seconds of an iteration, the median of many."""
+    recipe = load_recipe(name, ["amp=off", "engine=eager", "threads=1", f"batch_size={batch}", "steps=100000"])
+    state = _state(recipe)
+
+    def seconds(steps: int) -> list[float]:
+        taken = []
+        for _ in range(steps):
+            start = time.perf_counter()
+            set_learning_rates(recipe, state.optimizers, state.step)
+            state.iterate(state.step)
+            state.step += 1
+            taken.append(time.perf_counter() - start)
+        return taken
+
+    seconds(3)
+    (steps,) = company.greatest("how many steps", round(SECONDS / statistics.median(seconds(5))))
+    return statistics.median(seconds(steps))
+
+
+def _state(recipe: Recipe) -> Any:
+    return prepare(recipe, made_up_images(recipe), torch.device("cpu"), trials=False)
+
+
+def _all_reduces(sizes: tuple[int, ...]) -> dict[str, float]:
+    """Seconds of an all-reduce by its size in bytes, the median of fifty."""
+    found = {}
+    for size in sizes:
+        tensor, taken = torch.zeros(size // 4), []
+        for _ in range(50):
+            start = time.perf_counter()
+            torch.distributed.all_reduce(tensor)
+            taken.append(time.perf_counter() - start)
+        found[str(size)] = statistics.median(taken[5:])
+    return found
+
+
+def averaging_alone(name: str) -> float:
+    """Seconds that a process alone spends on the code that would average gradients, in one iteration."""
+    from wgan_cli.parallel.gradients import average_gradients
+
+    state = _state(load_recipe(name, ["amp=off", "engine=eager", "threads=1"]))
+    state.iterate(0)
+    start, times = time.perf_counter(), 1000
+    for _ in range(times):
+        for phase in state.objective.phases:
+            for _ in range(phase.repeats):
+                average_gradients(state.networks[phase.trains], phase.trains)
+    return (time.perf_counter() - start) / times
+
+
+if __name__ == "__main__":
+    if Path(__file__).parent not in map(Path, sys.path):
+        sys.path.insert(0, str(Path(__file__).parent))
+    common.run(main)

@@ -1,0 +1,76 @@
+"""The tables of docs/scaling.md, from the results of distributed.py."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from readme import table
+from traffic import Traffic, Wires, efficiency, fitted_wires
+
+DOC = Path(__file__).parents[1] / "docs" / "scaling.md"
+#: What is assumed of GPUs: operations a second that small convolutions reach, and the wires within and between servers.
+GPU_FLOPS = 30e12
+WITHIN = Wires(300e9, 20e-6)  # NVLink
+BETWEEN = Wires(25e9, 60e-6)  # 400 Gbit/s for every two GPUs
+PREDICTED = ((8, WITHIN), (1024, BETWEEN))
+
+
+def write(result: dict[str, Any], file: Path = DOC) -> None:
+    """Put the tables between their marks."""
+    text = file.read_text(encoding="utf-8")
+    for name, rows in (("measured", measured(result)), ("predicted", predicted(result))):
+        marks = rf"(<!-- {name} -->\n).*?(\n?<!-- end -->)"
+        text, found = re.subn(marks, lambda match, rows=rows: match[1] + rows + match[2], text, flags=re.DOTALL)
+        assert found == 1, f"{file} has no place for what was {name}"
+    file.write_text(text, encoding="utf-8")
+
+
+def predictions(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of each timed recipe and number of processes: seconds measured, and seconds predicted from its parts."""
+    rows, cores = [], result["machine"]["cores"]
+    for name, timed in result["steps"].items():
+        batch, seconds = timed["batch"], timed["seconds"]
+        for count in sorted(map(int, result["all_reduce"])):
+            traffic = Traffic(**result["traffic"][name])
+            wires = fitted_wires(result["all_reduce"][str(count)], count)
+            computing = seconds[f"1x{batch // count}"] * max(1, count / cores)  # processes without a core wait in turn
+            sending = wires.seconds(traffic.messages, traffic.bytes, count)
+            rows.append(
+                {"recipe": name, "processes": count, "batch": batch, "alone": seconds[f"1x{batch}"],
+                 "measured": seconds[f"{count}x{batch}"], "predicted": computing + sending}
+            )  # fmt: skip
+    return rows
+
+
+def measured(result: dict[str, Any]) -> str:
+    """Steps of 1, 2 and 4 processes, and what was predicted for them."""
+    cores = result["machine"]["cores"]
+    rows = [
+        [
+            row["recipe"], str(row["processes"]), f"{1000 * row['alone']:.1f}", f"{1000 * row['measured']:.1f}",
+            f"{1000 * row['predicted']:.1f}",
+            f"{100 * row['alone'] / row['measured'] / min(row['processes'], cores):.0f}%",
+        ]
+        for row in predictions(result)
+    ]  # fmt: skip
+    heads = ["recipe", "processes", "alone, ms", "together, ms", "predicted, ms", "efficiency"]
+    return table(heads, rows)
+
+
+def predicted(result: dict[str, Any]) -> str:
+    """Arithmetic, traffic and the efficiency on GPUs of each recipe that was counted."""
+    rows = []
+    for name, counted in result["traffic"].items():
+        traffic = Traffic(**counted)
+        computing = traffic.flops / GPU_FLOPS
+        shares = [
+            efficiency(computing, wires.seconds(traffic.messages, traffic.bytes, count)) for count, wires in PREDICTED
+        ]
+        rows.append(
+            [name, f"{traffic.flops / 1e9:,.1f}", f"{traffic.bytes / 1e6:.2f}", str(traffic.messages)]
+            + [f"{100 * share:.0f}%" for share in shares]
+        )
+    heads = ["recipe", "GFLOP a step", "MB a step", "messages", "on 8 GPUs", "on 1,024"]
+    return table(heads, rows)

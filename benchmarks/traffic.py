@@ -1,0 +1,118 @@
+"""What one iteration of a recipe computes and sends, and how long that takes on a machine that is known by figures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import distributed as dist
+from torch.testing._internal.distributed.fake_pg import FakeStore
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from wgan_cli.data import ImageSet
+from wgan_cli.data.pair import ImagePair
+from wgan_cli.parallel.share import Share, share, take
+from wgan_cli.recipe import Recipe
+from wgan_cli.training.state import prepare
+
+SHAPES = {"cifar10": (32, 3)}
+IMAGES = 512
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Of one process in one iteration with its recipe's batch size for itself. flops: floating-point operations.
+
+    messages: all-reduces. bytes: what they carry, each once.
+    """
+
+    flops: float
+    messages: int
+    bytes: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Wires:
+    """bandwidth: bytes a second that a process sends while it receives as many. latency: seconds of a small message."""
+
+    bandwidth: float
+    latency: float
+
+    def seconds(self, messages: int, size: float, processes: int) -> float:
+        """What all-reduces take, whose rings send 2 (n - 1) / n of each byte (Patarasuk and Yuan 2009)."""
+        if processes == 1:
+            return 0.0
+        return messages * self.latency + 2 * (processes - 1) / processes * size / self.bandwidth
+
+
+class Operations(TorchDispatchMode):
+    """Adds up the floating-point operations of what runs inside; FlopCounterMode does not take a penalty's slopes."""
+
+    total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func.overloadpacket)
+        if count is not None:
+            self.total += count(*args, **(kwargs or {}), out_val=made)
+        return made
+
+
+def efficiency(computing: float, sending: float) -> float:
+    """The share of the time in which a process computes; nothing is sent while it does."""
+    return computing / (computing + sending)
+
+
+def fitted_wires(seconds: dict[str, float], processes: int) -> Wires:
+    """Latency and bandwidth from all-reduces of the smallest and the largest size, by bytes."""
+    sizes = sorted(map(int, seconds))
+    small, large = sizes[0], sizes[-1]
+    per_byte = (seconds[str(large)] - seconds[str(small)]) / (large - small)
+    share_sent = 2 * (processes - 1) / processes
+    return Wires(share_sent / per_byte, max(0.0, seconds[str(small)] - per_byte * small))
+
+
+def made_up_images(recipe: Recipe) -> ImageSet | ImagePair:
+    """Noise of the shape of a recipe's images, in ten classes; how long a step takes does not depend on the pixels."""
+    if recipe.data.task == "translation":
+        return ImagePair(_noise(28, 1, 1), _noise(28, 1, 2))
+    return _noise(*SHAPES.get(recipe.data.source, (28, 1)), 1)
+
+
+def _noise(size: int, channels: int, seed: int) -> ImageSet:
+    noise = torch.Generator().manual_seed(seed)
+    pixels = torch.randint(0, 256, (IMAGES, channels, size, size), generator=noise, dtype=torch.uint8)
+    return ImageSet(pixels, torch.arange(IMAGES) % 10, tuple("0123456789"), "made up")
+
+
+def count_traffic(recipe: Recipe) -> Traffic:
+    """Run one iteration as if beside another process, and count.
+
+    The other is not there: its all-reduces return at once, and what is computed means nothing.
+    """
+    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
+    before = share()
+    take(Share(0, 2))
+    sent: list[int] = []
+
+    def all_reduce(tensor: torch.Tensor, *more: Any, **options: Any) -> Any:
+        sent.append(tensor.nbytes)
+        return mock.Mock()
+
+    try:
+        with mock.patch.object(dist, "all_reduce", all_reduce):
+            doubled = recipe.replaced(batch_size=2 * recipe.batch_size)
+            state = prepare(doubled, made_up_images(recipe), torch.device("cpu"), trials=False)
+            sent.clear()
+            with Operations() as counter:
+                state.iterate(0)
+    finally:
+        take(before)
+        dist.destroy_process_group()
+    return Traffic(float(counter.total), len(sent), sum(sent))

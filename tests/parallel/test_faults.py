@@ -1,0 +1,191 @@
+"""Runs of two real processes that are killed, stopped, told to stop, given nonsense, and continued."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import TINY
+from same_run import assert_same_run
+
+import wgan_cli
+from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.run_dir import RunDir
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find the processes")
+
+SHORT = [word for setting in (*TINY, "steps=24") for word in ("--set", setting)]
+PATIENCE = 90  # seconds for anything that takes one or two on an idle machine
+
+
+class Runs:
+    """Starts torchrun in an empty folder, and finds its processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.started: list[subprocess.Popen] = []
+
+    def start(self, *words: object, through: tuple[str, ...], **environment: str) -> subprocess.Popen:
+        base = {**os.environ, "PYTHONPATH": str(Path(wgan_cli.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen(
+            [sys.executable, *through, *map(str, words)], cwd=self.folder, env={**base, **environment},
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        self.started.append(process)
+        return process
+
+    def train(self, *words: object, restarts: int = 0, **environment: str) -> subprocess.Popen:
+        """`wgan train` in two processes of torchrun's."""
+        through = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d")
+        through += ("--rdzv-endpoint=localhost:0", f"--max-restarts={restarts}", "-m", "wgan_cli")
+        return self.start("train", *SHORT, *words, through=through, **environment)
+
+    def end(self, process: subprocess.Popen) -> tuple[int, str]:
+        _, said = process.communicate(timeout=PATIENCE)
+        return process.returncode, said
+
+    def rank(self, run: subprocess.Popen, number: int) -> int:
+        """The pid of one of a run's processes."""
+        found = until(lambda: [pid for pid in _children(run.pid) if f"RANK={number}" in _environment(pid)])
+        return found[0]
+
+
+def until(find: Callable[[], object]) -> object:
+    """Wait for something that happens soon."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        found = find()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def _environment(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_text().split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+@pytest.fixture
+def runs(tmp_path) -> Iterator[Runs]:
+    started = Runs(tmp_path)
+    yield started
+    for process in started.started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def saved(run: RunDir) -> list[int]:
+    return [int(file.stem.removeprefix("step_")) for file in run.checkpoint_files()]
+
+
+def errors(said: str) -> list[str]:
+    return [line for line in said.splitlines() if line.startswith("error: ")]
+
+
+def test_a_killed_process_ends_all_and_a_restart_continues_exactly(runs, promise):
+    whole, killed = (RunDir(runs.folder / name) for name in ("whole", "killed"))
+    status, said = runs.end(runs.train("--out", "whole"))
+    assert (status, said.count("run folder: whole"), said.count("step 24/24")) == (0, 1, 1), "one process speaks"
+    run = runs.train("--out", "killed", "--resume", "auto", restarts=1)
+    until(lambda: 6 in saved(killed))
+    os.kill(runs.rank(run, 1), signal.SIGKILL)
+    status, said = runs.end(run)
+    assert status == 0, said
+    assert_same_run(whole, killed)
+    promise("a process of several that is killed costs the steps since the last checkpoint", "SIGKILL to one of two", 1)
+
+
+def test_who_was_killed_is_named(runs):
+    run = runs.start(
+        "train", *SHORT, "--steps", 10**6, "--device", "cpu", "--gpus", 2, "--out", "run", through=("-m", "wgan_cli")
+    )
+    until(lambda: 6 in saved(RunDir(runs.folder / "run")))
+    os.kill(runs.rank(run, 1), signal.SIGKILL)
+    since = time.monotonic()
+    status, said = runs.end(run)
+    assert status == 1
+    assert time.monotonic() - since < 30
+    assert any("process 1" in line and "SIGKILL" in line for line in errors(said)), said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_warning_saves_once_and_another_number_of_processes_goes_on(runs, number):
+    folder = RunDir(runs.folder / "run")
+    run = runs.start(
+        "train", *SHORT, "--steps", 10**6, "--device", "cpu", "--gpus", 2, "--out", "run", through=("-m", "wgan_cli")
+    )
+    until(lambda: 6 in saved(folder))
+    run.send_signal(number)
+    status, said = runs.end(run)
+    assert status == 143, said
+    (last,) = saved(folder)[-1:]
+    assert load_checkpoint(folder.generator_file).step == last
+    alone = runs.start("train", "--resume", "run", "--steps", last + 4, "-q", through=("-m", "wgan_cli"))
+    assert runs.end(alone)[0] == 0
+    assert saved(folder)[-1] == last + 4
+
+
+def test_the_watchdog_names_who_hangs_and_where(runs):
+    run = runs.train("--steps", 10**6, "--out", "run", WGAN_COLLECTIVE_TIMEOUT="3")
+    until(lambda: 6 in saved(RunDir(runs.folder / "run")))
+    stopped = runs.rank(run, 1)
+    os.kill(stopped, signal.SIGSTOP)
+    waiting = runs.rank(run, 0)
+    until(lambda: waiting not in _children(run.pid))
+    os.kill(stopped, signal.SIGKILL)
+    status, said = runs.end(run)
+    assert status != 0
+    (error,) = errors(said)
+    assert "process 1 of 2 did not come to" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--set", "batch_size=7"], "`batch_size` is 7, which 2 processes cannot share equally"),
+        (["--set", "data={source: folder, path: nowhere}"], "nowhere"),
+    ],
+)
+def test_what_is_wrong_is_said_once(runs, words, message):
+    status, said = runs.end(runs.train("--out", "run", *words))
+    assert status != 0
+    (error,) = errors(said)
+    assert message in error
+    assert not (runs.folder / "run" / "recipe.yaml").exists()
+
+
+@pytest.mark.slow
+def test_ten_random_kills_end_like_none(runs, promise):
+    whole, killed = (RunDir(runs.folder / name) for name in ("whole", "killed"))
+    more = ["--steps", 400, "--set", "save_every=10", "--set", "log_every=10", "--set", "sample_every=100"]
+    assert runs.end(runs.train("--out", "whole", *more))[0] == 0
+    run = runs.train("--out", "killed", "--resume", "auto", *more, restarts=10)
+    chance = random.Random(0)
+    for kill in range(10):
+        goal = 20 + 30 * kill + chance.randrange(30)
+        until(lambda goal=goal: any(step >= goal for step in saved(killed)))
+        time.sleep(chance.random() / 2)
+        os.kill(runs.rank(run, chance.randrange(2)), signal.SIGKILL)
+    status, said = runs.end(run)
+    assert status == 0, said
+    assert_same_run(whole, killed)
+    promise("a process of several that is killed costs the steps since the last checkpoint", "ten random kills", 10)
