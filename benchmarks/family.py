@@ -65,6 +65,8 @@ SYSTEMS = {
     "mnist_cvae_gan": "Bao et al. 2017",
     "mnist_cyclegan": "Zhu et al. 2017",
     "fashion_cyclegan": "Zhu et al. 2017",
+    "cifar10_style": "Karras et al. 2019 and 2020",
+    "cifar10_cyclegan": "Zhu et al. 2017",
 }
 EVERY = {**MEMBERS, **SYSTEMS}
 #: A process too small to be seen starts the command: one that starts it from here counts this one's memory as its own.
