@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from wgan_cli.data import cifar, digits, folder, mnist_like
+from wgan_cli.data import cifar, digits, folder, mnist_like, shards
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.feed import DeviceFeed
 from wgan_cli.data.pair import ImagePair, load_pair, pair_shape
@@ -49,6 +49,7 @@ SOURCES = {
     "fashion_mnist": _named(mnist_like.load, ImageShape(28, 1, 10)),
     "cifar10": _named(cifar.load, ImageShape(32, 3, 10)),
     "folder": Source(folder.load, folder.shape),
+    "shards": Source(shards.load, shards.shape),
 }
 
 
