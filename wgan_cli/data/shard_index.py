@@ -32,7 +32,7 @@ MOST_LABEL = 1000  # bytes of a class's name
 NAMED = 10  # samples that an error lists
 #: Endings of images, as Pillow's formats are usually named.
 PICTURES = frozenset(
-    ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "jp2", "ppm", "pgm", "tga", "qoi"]
+    ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "jp2", "ppm", "pgm", "tga", "qoi")
 )
 _LABEL = "cls"
 _ABOUT_THE_SHARD = re.compile(r"__[^/]*__($|/)")  # names that webdataset keeps for itself
