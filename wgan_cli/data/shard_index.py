@@ -159,18 +159,19 @@ def member_name(path: Path, offset: int) -> str:
 def _searched(path: Path) -> Found:
     """The samples of one shard."""
     try:
-        with tarfile.open(path, "r:") as archive:
-            return _samples(path, archive)
+        archive = tarfile.open(path, "r:")  # noqa: SIM115 - closed below
     except OSError as error:
         raise WganError(f"cannot read {path}: {why_file_failed(error)}", "make it readable, or copy it again") from None
-    except tarfile.ReadError as error:
+    except tarfile.TarError as error:
         raise WganError(
             f"{path} is no plain .tar file: {error}", "unpack compressed shards (gunzip), and make damaged ones again"
         ) from None
-    except (ValueError, tarfile.TarError, OverflowError) as error:
-        raise WganError(
-            f"{path} is a damaged shard: {error.args[0] if error.args else error}", "make or copy it again"
-        ) from None
+    with archive:
+        try:
+            return _samples(path, archive)
+        except (ValueError, OSError, tarfile.TarError, OverflowError) as error:
+            why = error.args[0] if isinstance(error, ValueError) and error.args else error  # webdataset adds its own
+            raise WganError(f"{path} is a damaged shard: {why}", "make or copy it again") from None
 
 
 def _samples(path: Path, archive: tarfile.TarFile) -> Found:
