@@ -76,7 +76,7 @@ def test_every_kind_of_objective_can_be_rehearsed(name):
     ("recipe", "settings"),
     [
         ("mnist_mlp", ["data.source=digits"]),
-        ("digits_dcgan", ["batch_size=2048"]),
+        ("digits_dcgan", ["batch_size=512"]),
         ("mnist_style", ["data.source=digits"]),
     ],
 )
