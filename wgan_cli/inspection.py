@@ -46,7 +46,7 @@ class NetworkFacts:
 
 @dataclass(frozen=True)
 class RecipeFacts:
-    """A recipe before any training. memory: estimated bytes by what they are for, without torch itself and the data."""
+    """A recipe before any training. memory: estimated bytes by what they are for, without the images."""
 
     kind: str
     recipe: dict[str, Any]
@@ -114,10 +114,14 @@ class RunFacts:
     history: tuple[dict[str, Any], ...] = field(repr=False)
 
 
-def inspect_recipe(recipe: Recipe, image: ImageShape) -> RecipeFacts:
-    """Facts of a recipe on images of a shape; networks are built without memory for their weights."""
+def inspect_recipe(recipe: Recipe, image: ImageShape, memory: dict[str, int] | None = None) -> RecipeFacts:
+    """Facts of a recipe on images of a shape; networks are built without memory for their weights.
+
+    Args:
+        memory: what a rehearsal of its training says; by default a rough estimate takes its place.
+    """
     networks = _networks(recipe, image, recipe.objective.roles)
-    return RecipeFacts("recipe", recipe.as_dict(), image, networks, estimate_memory(recipe, networks))
+    return RecipeFacts("recipe", recipe.as_dict(), image, networks, memory or estimate_memory(recipe, networks))
 
 
 def inspect_checkpoint(path: Path) -> CheckpointFacts:
@@ -196,7 +200,7 @@ def _best(run: RunDir) -> BestFacts | None:
 
 
 def estimate_memory(recipe: Recipe, networks: tuple[NetworkFacts, ...]) -> dict[str, int]:
-    """Bytes that training takes in float32, by purpose.
+    """Bytes that training takes in float32, by purpose: rough, but in no time, and without torch itself.
 
     Weights have gradients, Adam's two moments and, for the generator, the average. Of activations a step keeps what the
     objective says; what a kernel needs while it runs comes on top.

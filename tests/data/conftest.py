@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import shutil
 import struct
 import tarfile
@@ -52,6 +53,28 @@ def real_cifar_root(tmp_path_factory) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(tar.extractfile(member).read())
     return root
+
+
+@pytest.fixture(scope="session")
+def real_cifar_shards(tmp_path_factory) -> tuple[str, list[tuple[bytes, str]]]:
+    """40 WebDataset shards of 25 JPEG files each, 100 of each class of CIFAR-10; and those files with their classes."""
+    originals = []
+    with tarfile.open(real("cifar10-jpg.tar.xz"), "r|xz") as tar:
+        for member in tar:
+            part, _, name = member.name.partition("/")
+            if part == "train" and name.partition("/")[2].startswith("00") and member.isfile():
+                originals.append((tar.extractfile(member).read(), name.partition("/")[0]))
+    folder = tmp_path_factory.mktemp("shards")
+    for shard in range(40):
+        with tarfile.open(folder / f"images-{shard:03d}.tar", "w") as tar:
+            for number in range(shard, len(originals), 40):
+                for ending, content in zip(
+                    ("jpg", "cls"), (originals[number][0], originals[number][1].encode()), strict=True
+                ):
+                    member = tarfile.TarInfo(f"{number:06d}.{ending}")
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+    return str(folder / "images-{000..039}.tar"), originals
 
 
 def idx(array: np.ndarray) -> bytes:

@@ -16,13 +16,18 @@ from wgan_cli.training.state import prepare
 
 COUNT = 40
 SMALL = ["batch_size=2", "amp=off", "engine=eager"]
+WIDEST = 128  # channels: a recipe for large images would take longer than all others
 
 
 def recipe_of(name: str) -> Recipe:
     """As the command on its first line has it, whose images are those of somebody's folder."""
     command = recipe_path(name).read_text(encoding="utf-8").partition("\n")[0].removeprefix("#").strip()
     words = shlex.split(command.partition("  ")[0])
-    return load_recipe(name, [*(value for option, value in pairwise(words) if option == "--set"), *SMALL])
+    settings = [*(value for option, value in pairwise(words) if option == "--set"), *SMALL]
+    model = load_recipe(name, settings).as_dict()["model"]
+    wide = {role: model[role].get("channels") for role in ("generator", "critic")}
+    narrow = {role: [min(WIDEST, n) for n in channels] for role, channels in wide.items() if type(channels) is list}
+    return load_recipe(name, settings + [f"model.{role}.channels={channels}" for role, channels in narrow.items()])
 
 
 def noise(settings: DataSettings, data_root: Path, notify: object) -> ImageSet:

@@ -81,7 +81,11 @@ def _facts(what: str, settings: list[str]) -> RunFacts | CheckpointFacts | Recip
         return inspect_checkpoint(generator_file(path)) if is_exported(path) else inspect_run(path)
     if path.suffix.lower() in (".yaml", ".yml") or (what in recipe_names() and not os.path.exists(what)):
         recipe = load_recipe(what, settings)
-        return inspect_recipe(recipe, native_shape(recipe.data))
+        from wgan_cli.runs.environment import resolve_device
+        from wgan_cli.training.rehearsal import training_memory
+
+        image = native_shape(recipe.data)
+        return inspect_recipe(recipe, image, training_memory(recipe, image, resolve_device("auto")))
     if not os.path.exists(what) and path.suffix == "" and len(path.parts) == 1:
         load_recipe(what)  # says which names are near
     return inspect_checkpoint(path)
@@ -179,7 +183,7 @@ def _show_recipe(facts: RecipeFacts) -> None:
     print_rows(
         ("recipe", _recipe_line(facts.recipe)),
         ("images", f"{facts.image}, {facts.image.pixels:,} bytes each while training"),
-        ("memory", f"about {_megabytes(total)} beside torch itself and the images: {parts}"),
+        ("memory", f"about {_megabytes(total)} beside the images: {parts}"),
     )
     _settings(facts.recipe)
     _layers(facts.networks)

@@ -29,7 +29,7 @@ def is_data(what: str) -> bool:
 
         return not is_run(path) and not is_exported(path) and not _is_empty(path)
     if not os.path.isfile(what):
-        return what in NAMED_SETS
+        return what in NAMED_SETS or _is_shards(what)
     if path.suffix.lower() in (".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz"):
         return True
     if path.suffix.lower() in (".pth", ".pt", ".yaml", ".yml"):
@@ -44,13 +44,15 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
     """Show the facts of a set of images, and draw its contact sheet where one is wanted."""
     from wgan_cli.console import data, say
     from wgan_cli.data import default_data_root
-    from wgan_cli.data.inspection import inspect_folder, inspect_named_set
+    from wgan_cli.data.inspection import inspect_folder, inspect_named_set, inspect_shards
 
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise WganError(f"--plot {sheet} does not end in .png", f"write --plot {sheet.stem}.png")
     pictures = 0 if sheet is None else ON_SHEET
     if Path(what).exists():
         found = inspect_folder(Path(what), pictures)
+    elif _is_shards(what):
+        found = inspect_shards(what, pictures)
     else:
         found = inspect_named_set(what, data_root or default_data_root(), say, pictures)
     if sheet is not None:
@@ -89,6 +91,11 @@ def _counts(counts: dict[str, int], most: int) -> str:
     """Names with their counts: "cat 500, dog 420"."""
     named = [f"{name} {count:,}" for name, count in list(counts.items())[:most]]
     return ", ".join(named + ([f"and {len(counts) - most:,} more"] if len(counts) > most else []))
+
+
+def _is_shards(what: str) -> bool:
+    """Whether a word stands for several .tar files, as images-{000..255}.tar does."""
+    return "{" in what and what.endswith(".tar")
 
 
 def _is_empty(folder: Path) -> bool:

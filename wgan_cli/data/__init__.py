@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from wgan_cli.data import cifar, digits, folder, mnist_like
+from wgan_cli.data import cifar, digits, folder, mnist_like, shards
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.feed import DeviceFeed
 from wgan_cli.data.pair import ImagePair, load_pair, pair_shape
@@ -51,6 +51,7 @@ SOURCES = {
     "fashion_mnist": _named(mnist_like.load, ImageShape(28, 1, 10), "MIT (Fashion-MNIST, by Zalando SE)."),
     "cifar10": _named(cifar.load, ImageShape(32, 3, 10), "none was given with CIFAR-10, by Alex Krizhevsky."),
     "folder": Source(folder.load, folder.shape, "that of the images in the folder."),
+    "shards": Source(shards.load, shards.shape, "that of the images in the shards."),
 }
 
 

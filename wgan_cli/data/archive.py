@@ -75,17 +75,9 @@ class TarContainer(_Archive):
 
     def _members(self) -> Iterator[tuple[str, int, Any]]:
         self.archive = _plain_tar(self.path)
-        last = -1
-        for info in self.archive:
-            if info.size < 0 or info.offset <= last:  # else a wrong size leads back, and round for ever
-                raise ValueError("a size in it is wrong")
-            last = info.offset
+        for info in tar_members(self.archive):
             if info.isfile() or info.isdir():
                 yield safe_name(info.name) + "/" * info.isdir(), info.size, info
-        # tarfile takes a broken header for the end, and a missing end too; the real end is a block of zeros.
-        self.archive.fileobj.seek(self.archive.offset)
-        if self.archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            raise ValueError("it is cut short, or broken in the middle")
 
     def _read(self, entry: Entry) -> bytes:
         with self.lock, self.archive.extractfile(entry.place) as file:
@@ -105,6 +97,20 @@ def is_tar(path: Path) -> bool:
         return False  # gzip's word for broken bytes
     except Exception:  # that of the other formats
         return False
+
+
+def tar_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """What a plain .tar holds, in order, by its headers alone. Raises: ValueError where it is broken or cut short."""
+    last = -1
+    for info in archive:
+        if info.size < 0 or info.offset <= last:  # else a wrong size leads back, and round for ever
+            raise ValueError("a size in it is wrong")
+        last = info.offset
+        yield info
+    # tarfile takes a broken header for the end, and a missing end too; the real end is a block of zeros.
+    archive.fileobj.seek(archive.offset)
+    if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise ValueError("it is cut short, or broken in the middle")
 
 
 def _plain_tar(path: Path) -> tarfile.TarFile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,15 +13,33 @@ from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe import ImageShape
 
 
+class LazyImages(Protocol):
+    """Images that are read and decoded as they are asked for, by what a tensor of them answers to.
+
+    shape: (N, C, H, W), H = W. They have no memory that could be kept on a device, so they are always streamed.
+    """
+
+    shape: torch.Size
+
+    def __getitem__(self, which: slice | int | Tensor) -> LazyImages | Tensor:
+        """Of a slice or mask the same kind again, still unread; of numbers a tensor."""
+
+    def index_select(self, dim: int, numbers: Tensor) -> Tensor:
+        """The images of these numbers, (n, C, H, W) uint8; dim is 0."""
+
+    def read_into(self, pixels: Tensor, numbers: Tensor) -> None:
+        """Fill `pixels` (n, C, H, W) with the images of these numbers."""
+
+
 @dataclass(frozen=True)
 class ImageSet:
-    """Decoded images, in memory or mapped into it from a file; nobody writes to them.
+    """Images, decoded in memory, mapped into it from a file, or decoded as they are asked for; nobody writes to them.
 
     images: (N, C, H, W) uint8, H = W. labels: (N,) int64, each in [0, len(class_names)), or all 0 where there are no
     classes. origin: where they came from, a phrase for people.
     """
 
-    images: Tensor
+    images: Tensor | LazyImages
     labels: Tensor
     class_names: tuple[str, ...]
     origin: str

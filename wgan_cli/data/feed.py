@@ -114,8 +114,10 @@ class DeviceFeed:
 def make_feed(dataset: ImageSet, settings: DataSettings, batch_size: int, seed: int, device: torch.device) -> Feed:
     """The feed that serves a set best: on the device where it fits `data.memory_limit`, else streamed.
 
-    Without that setting the limit is half of what is free on the device.
+    Without that setting the limit is half of what is free on the device. What is decoded as it is read is streamed.
     """
+    if not isinstance(dataset.images, Tensor):
+        return StreamFeed(dataset, batch_size, seed, device, why="streamed: decoded as they are read")
     needed = dataset.images.numel()
     if settings.memory_limit is not None:
         limit, whose = parse_bytes(settings.memory_limit), "data.memory_limit"

@@ -17,6 +17,8 @@ from wgan_cli.data.container import open_container
 from wgan_cli.data.decode import MODES, quiet_pillow, to_pixels
 from wgan_cli.data.entries import Container, NotAnImage
 from wgan_cli.data.folder import LOOSE, Survey, shown, survey
+from wgan_cli.data.shard_index import make_index, shard_paths
+from wgan_cli.data.shards import ShardImages, Shards, look
 from wgan_cli.recipe.data_settings import DataSettings
 
 NAMED_BAD_FILES = 10
@@ -85,12 +87,42 @@ def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
             origin=str(path),
             count=len(found.good),
             classes=_classes(container, found),
-            sizes=_most_frequent_first((f"{width}x{height}", count) for (width, height), count in found.sizes.items()),
+            sizes=_sizes(found),
             modes=_most_frequent_first(found.modes.items()),
             bad=found.bad[:NAMED_BAD_FILES],
             bad_count=len(found.bad),
         )
         return DataInspection(facts, _pictures(container, found, pictures))
+
+
+def inspect_shards(path: str, pictures: int = 0) -> DataInspection:
+    """Look into WebDataset shards, by the images' headers alone; only `pictures` are decoded.
+
+    Raises: WganError where one is missing or broken.
+    """
+    paths = shard_paths(path)
+    shards = Shards(paths, make_index(paths, lambda text: None))
+    index, found = shards.index, look(shards)
+    counts = np.bincount(index.labels, minlength=len(index.class_names)).tolist()
+    bad = index.bad + found.bad
+    facts = DataFacts(
+        kind="data",
+        name=path,
+        origin=f"{len(paths):,} shards",
+        count=len(shards) - len(found.bad),
+        classes=dict(zip(index.class_names, counts, strict=False)),
+        sizes=_sizes(found),
+        modes=_most_frequent_first(found.modes.items()),
+        bad=bad[:NAMED_BAD_FILES],
+        bad_count=len(bad),
+    )
+    channels, chosen = 3 if found.colour else 1, _spread(len(shards), pictures)
+    images = ShardImages(shards, chosen, PICTURE_SIZE, channels, "pad", lambda number, why: None)
+    return DataInspection(facts, images.index_select(0, torch.arange(len(chosen))))
+
+
+def _sizes(found: Survey) -> dict[str, int]:
+    return _most_frequent_first((f"{width}x{height}", count) for (width, height), count in found.sizes.items())
 
 
 def _classes(container: Container, found: Survey) -> dict[str, int]:

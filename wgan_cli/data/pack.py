@@ -155,14 +155,14 @@ def cached_pack(
 
 
 def told_now_and_then(
-    rows: Iterable, total: int, what: str, notify: Callable[[str], None], every: float = 3.0
+    rows: Iterable, total: int, what: str, notify: Callable[[str], None], every: float = 3.0, unit: str = "images"
 ) -> Iterator:
     """Hand rows on, and say every few seconds how many of them there were."""
     told = time.monotonic()
     for done, row in enumerate(rows):
         if time.monotonic() - told >= every:
             told = time.monotonic()
-            notify(f"{what}: {done:,} of {total:,} images")
+            notify(f"{what}: {done:,} of {total:,} {unit}")
         yield row
 
 

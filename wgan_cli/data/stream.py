@@ -1,4 +1,4 @@
-"""Batches of a set that stays where it is, in a file or in the host's memory, gathered before they are asked for."""
+"""Batches of a set that stays where it is, in files or in the host's memory, gathered before they are asked for."""
 
 from __future__ import annotations
 
@@ -59,6 +59,8 @@ class StreamFeed:
             pixels, labels = gathered.result()
         except Exception as error:
             self._forget()  # so that a next try reads anew
+            if isinstance(error, WganError):  # which knows better what to do
+                raise
             raise WganError(
                 f"the images cannot be read any more: {error}",
                 "check the disk and the folder with the data, then continue with --resume",
@@ -107,6 +109,9 @@ class StreamFeed:
             self._epoch_order = (epoch, self._order.of_epoch(epoch))
         chosen = self._mine.own(self._epoch_order[1][start : start + self.whole_batch])
         pixels = torch.empty(len(chosen), *self._images.shape[1:], dtype=torch.uint8, pin_memory=self._pinned)
-        torch.index_select(self._images, 0, chosen, out=pixels)
+        if isinstance(self._images, Tensor):
+            torch.index_select(self._images, 0, chosen, out=pixels)
+        else:
+            self._images.read_into(pixels, chosen)
         labels = self._labels.index_select(0, chosen)
         return pixels, labels.pin_memory() if self._pinned else labels

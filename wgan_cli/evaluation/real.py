@@ -64,14 +64,16 @@ class RealImages:
 def real_images(
     settings: DataSettings, data_root: Path, notify: Callable[[str], None], dataset: ImageSet | None = None
 ) -> RealImages:
-    """Find the real images for a recipe's `data`: of a named set its other split, of a folder a fifth of it.
+    """Find the real images for a recipe's `data`: of a named set its other split, of one's own `test_path` or a fifth.
 
     Args:
         dataset: what `load_images` returns for the settings, where it is at hand already.
     Raises: WganError where images cannot be had, or a folder holds too few.
     """
     dataset = dataset or load_images(settings, data_root, notify)
-    if settings.source == "folder":
+    if settings.test_path is not None:
+        return _of_two_places(settings, data_root, notify, dataset)
+    if settings.path is not None:
         return _of_folder(dataset)
 
     def split(name: str) -> Selection:
@@ -98,6 +100,27 @@ def _of_folder(dataset: ImageSet) -> RealImages:
     held_out = Selection(dataset, order[:last].sort().values, f"{last / len(dataset):.0%} of {dataset.origin}")
     kept = Selection(dataset, order[last:].sort().values, f"the rest of {dataset.origin}")
     return RealImages(kept, held_out, kept, held_out, seen=True)
+
+
+def _of_two_places(
+    settings: DataSettings, data_root: Path, notify: Callable[[str], None], dataset: ImageSet
+) -> RealImages:
+    """One's own images, and others of them that are held out in a place of their own."""
+
+    def read(path: str) -> ImageSet:
+        alike = {"path": path, "test_path": None, "limit": None, "image_size": shape.size, "channels": shape.channels}
+        return load_images(settings.model_copy(update=alike), data_root, notify)
+
+    shape = dataset.shape
+    whole = dataset if settings.limit is None else read(settings.path)
+    tested = read(settings.test_path)
+    if tested.class_names != whole.class_names:
+        raise WganError(
+            f"{tested.origin} (`data.test_path`) has other classes than {whole.origin}",
+            "give both the same classes, or leave out `data.test_path`",
+        )
+    held_out = _all(tested, tested.origin)
+    return RealImages(_all(dataset, dataset.origin), held_out, _all(whole, whole.origin), held_out, seen=False)
 
 
 def _all(dataset: ImageSet, name: str) -> Selection:

@@ -12,6 +12,13 @@ from wgan_cli.recipe.base import Settings
 
 Fit = Literal["crop", "pad", "stretch", "random_crop"]
 Transform = Literal["invert", "thicken", "grey", "colour"]
+#: Sources of one's own images, with what a `path` of each looks like.
+OWN = {
+    "folder": "give a folder of images: --set data.path=photos",
+    "shards": "give WebDataset shards: --set 'data.path=images-{000..255}.tar'",
+}
+_OF_OWN = ("path", "test_path", "channels")  # settings of one's own images alone
+_IN_MEMORY = ("transform", "memory_limit")  # settings of images that are all decoded before training
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
@@ -53,22 +60,30 @@ class DataSettings(Settings):
     task: ClassVar[str] = "generation"
     scores: ClassVar[tuple[str, ...]] = ("distance", "precision", "recall", "density", "coverage")  # the best's, by any
 
-    source: Literal["digits", "mnist", "fashion_mnist", "cifar10", "folder"] = Field(
-        "digits", description="`digits` (inside the package), a set under --data-root, or `folder` for your own images"
+    source: Literal["digits", "mnist", "fashion_mnist", "cifar10", "folder", "shards"] = Field(
+        "digits",
+        description="`digits` (inside the package), a set under --data-root, or your own images: `folder`, or `shards`",
     )
-    path: str | None = Field(None, min_length=1, description="of a folder, .zip or .tar; subfolders are classes")
+    path: str | None = Field(
+        None,
+        min_length=1,
+        description="of a folder, .zip or .tar, whose subfolders are classes; of shards images-{000..255}.tar",
+    )
+    test_path: str | None = Field(
+        None, min_length=1, description="of more such images, to measure against; default a fifth of those in `path`"
+    )
     split: Literal["train", "test", "all"] = Field("train", description="which part of a named set")
     classes: tuple[Annotated[int | str, BeforeValidator(_checked_class)], ...] | None = Field(
         None, min_length=1, description="only these, by name or number, as [3, 8]; they become 0, 1..."
     )
     limit: int | None = Field(None, ge=1, description="take only the first so many images")
     image_size: int | None = Field(None, ge=8, le=128, description="resize to this height and width, in pixels")
-    channels: Literal[1, 3, 4] | None = Field(None, description="of a folder's images; default as they are, 1 or 3")
+    channels: Literal[1, 3, 4] | None = Field(None, description="of your own images; default as they are, 1 or 3")
     transform: Transform | None = Field(
         None, description="negatives, thicker strokes, or grey images in three channels: grey, or on a scale of colours"
     )
-    fit: Fit = Field("crop", description="how a folder's images become square")
-    on_bad_file: Literal["stop", "skip"] = Field("stop", description="when a folder holds a file that is no image")
+    fit: Fit = Field("crop", description="how your own images become square")
+    on_bad_file: Literal["stop", "skip"] = Field("stop", description="when a file among your own is no image")
     memory_limit: Annotated[str | None, BeforeValidator(_checked_size)] = Field(
         None, description="stream images that take more, such as 2GB; default half of what is free"
     )
@@ -79,11 +94,19 @@ class DataSettings(Settings):
 
     @model_validator(mode="after")
     def _fits_source(self) -> DataSettings:
-        if self.source == "folder" and self.path is None:
-            raise ValueError("`data.path` is not set|give a folder of images: --set data.path=photos")
-        for name in ("path", "channels"):
-            if self.source != "folder" and getattr(self, name) is not None:
-                raise ValueError(f"`data.{name}` is only for `data.source: folder`|set `data.source` to folder")
+        if self.source in OWN and self.path is None:
+            raise ValueError(f"`data.path` is not set|{OWN[self.source]}")
+        for name in _OF_OWN:
+            if self.source not in OWN and getattr(self, name) is not None:
+                raise ValueError(
+                    f"`data.{name}` is only for `data.source: folder` or `shards`|set `data.source` to folder or shards"
+                )
+        for name in _IN_MEMORY:
+            if self.source == "shards" and getattr(self, name) is not None:
+                raise ValueError(
+                    f"`data.{name}` is for images that are decoded before training, and shards are decoded as they "
+                    f"are read|leave out `data.{name}`, or unpack the shards and set `data.source` to folder"
+                )
         return self
 
     @property
@@ -93,5 +116,6 @@ class DataSettings(Settings):
         return f"{self.source}{chosen}" + ("" if self.transform is None else f" {self.transform}")
 
     def with_paths(self, change: Callable[[str], str]) -> DataSettings:
-        """The same with its path changed, if it has one."""
-        return self if self.path is None else self.model_copy(update={"path": change(self.path)})
+        """The same with its paths changed, if it has any."""
+        given = {name: getattr(self, name) for name in ("path", "test_path")}
+        return self.model_copy(update={name: change(path) for name, path in given.items() if path is not None})

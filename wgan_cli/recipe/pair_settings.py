@@ -12,7 +12,13 @@ from wgan_cli.recipe.base import Settings, named_by
 from wgan_cli.recipe.data_settings import DataSettings
 
 Side = Annotated[DataSettings, named_by("source")]
-_OF_READING = ("transform", "augment", "memory_limit", "on_bad_file")  # settings that do not say which images
+_OF_READING = (
+    "transform",
+    "augment",
+    "memory_limit",
+    "on_bad_file",
+    "test_path",
+)  # settings that do not say which images
 SIDES = ("a", "b")
 
 

@@ -253,7 +253,7 @@ FREE_ON_RESUME = frozenset(
         *(
             f"data.{side}{name}"
             for side in ("", *(f"{side}." for side in SIDES))
-            for name in ("path", "on_bad_file", "memory_limit")
+            for name in ("path", "test_path", "on_bad_file", "memory_limit")
         ),
     }
 )
