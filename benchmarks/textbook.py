@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from wgan_cli.data import ImageSet
+from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout
 from wgan_cli.networks.convolution import Doubling, FromVector, Halving, ToVector
 from wgan_cli.networks.layers import PiecewiseLinear
 from wgan_cli.recipe import Recipe
@@ -60,7 +61,15 @@ class Flattened(nn.Linear):
         return super().forward(x.flatten(1))
 
 
-PLAIN = {Halving: nn.Conv2d, Doubling: nn.ConvTranspose2d, FromVector: Unflattened, ToVector: Flattened}
+PLAIN = {
+    Halving: nn.Conv2d,
+    Doubling: nn.ConvTranspose2d,
+    FromVector: Unflattened,
+    ToVector: Flattened,
+    BatchNorm1d: nn.BatchNorm1d,
+    BatchNorm2d: nn.BatchNorm2d,
+    Dropout: nn.Dropout,
+}
 
 
 def plain_copy(network: nn.Module) -> nn.Module:

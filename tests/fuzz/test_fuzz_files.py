@@ -122,7 +122,7 @@ def test_logs_after_accidents(fuzz, small_run, tmp_path, wgan):
 
     def attempt(accidents: list) -> None:
         copied.metrics_file.write_bytes(damaged(whole, accidents))
-        inspect_command._show_run(inspect_run(copied.path))
+        inspect_command._show_run(inspect_run(copied.path), curves=None)
 
     fuzz("damaged logs", attempt, ACCIDENTS, short=50, long=1000)
 
