@@ -4,9 +4,10 @@
     python benchmarks/distributed.py --page     only writes the tables of docs/scaling.md again
 
 One step of a recipe is timed with 1, 2 and 4 processes of one thread each, which share its batch. The prediction adds
-what one process takes for the smaller batch to what its all-reduces take by their size, both timed alone; so it says
-the same for other machines, where wires and processors are known. Traffic is counted as it is sent, and arithmetic by
-torch's counter of operations, in one iteration of each recipe.
+two things: what so many processes take for their shares where all-reduces return at once, and what all-reduces of so
+many bytes take between processes that multiply matrices; so it says the same for other machines, where computing and
+wires are known. Traffic is counted as it is sent, and arithmetic by torch's counter of operations, in one iteration of
+each recipe.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import common
 import distributed_page
 import torch
-from traffic import Traffic, count_traffic, made_up_images
+from traffic import Traffic, count_traffic, made_up_images, pretended
 
 from wgan_cli.parallel import company
 from wgan_cli.recipe import Recipe, load_recipe
@@ -35,8 +37,9 @@ from wgan_cli.training.state import prepare
 TIMED = ("digits_dcgan", "cifar10_dcgan")
 COUNTED = (*TIMED, "mnist_mlp", "mnist_dcgan", "mnist_style", "mnist_cyclegan", "cifar10_resnet")
 PROCESSES = (1, 2, 4)
+MANY = PROCESSES[1:]
 SIZES = (2**12, 2**18, 2**22)  # bytes of an all-reduce
-ROUNDS = 3
+ROUNDS = 2
 SECONDS = 2.0  # of steps, in a turn
 
 
@@ -59,14 +62,16 @@ def measure(arguments: argparse.Namespace) -> None:
     """Time, count, and write down."""
     console, rounds = common.make_console(), 1 if arguments.quick else ROUNDS
     result: dict[str, Any] = {**common.facts(arguments.device), "settings": {"rounds": rounds, "threads": 1}}
-    result["all_reduce"] = {str(count): _least(count, {"sizes": SIZES}, rounds) for count in PROCESSES[1:]}
+    result["all_reduce"] = {str(count): _least(count, {"sizes": SIZES}, rounds) for count in MANY}
     result["steps"] = {}
     for name in TIMED:
         batch = load_recipe(name).batch_size
-        cases = [(count, batch) for count in PROCESSES] + [(1, batch // count) for count in PROCESSES[1:]]
-        seconds = {f"{n}x{size}": _least(n, {"recipe": name, "batch": size}, rounds)["step"] for n, size in cases}
-        result["steps"][name] = {"batch": batch, "seconds": seconds, "averaging_alone": averaging_alone(name)}
-        console.print(f"{name}: " + ", ".join(f"{key} {1000 * value:.1f} ms" for key, value in seconds.items()))
+        together = {str(n): _least(n, {"recipe": name, "batch": batch}, rounds)["step"] for n in PROCESSES}
+        apart = {str(n): _least(n, {"recipe": name, "batch": batch, "of": n}, rounds)["step"] for n in MANY}
+        result["steps"][name] = {
+            "batch": batch, "together": together, "apart": apart, "averaging_alone": averaging_alone(name)
+        }  # fmt: skip
+        console.print(f"{name}, seconds a step: {together} in processes together, {apart} for shares of a batch apart")
     result["traffic"] = {name: _counted(name).as_dict() for name in COUNTED}
     common.finish(result, arguments.out, console)
 
@@ -77,11 +82,12 @@ def _counted(name: str) -> Traffic:
 
 def _least(processes: int, work: dict[str, Any], rounds: int) -> dict[str, float]:
     """The least seconds of each thing that so many processes time, over all rounds."""
-    every = [_together(processes, work) for _ in range(rounds)]
+    every = [_side_by_side(processes, work) for _ in range(rounds)]
     return {key: common.four_digits(min(each[key] for each in every)) for key in every[0]}
 
 
-def _together(processes: int, work: dict[str, Any]) -> dict[str, float]:
+def _side_by_side(processes: int, work: dict[str, Any]) -> dict[str, float]:
+    """What the first of so many processes timed, which run one recipe together, or each one of its own."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
@@ -89,7 +95,10 @@ def _together(processes: int, work: dict[str, Any]) -> dict[str, float]:
     command = [sys.executable, __file__, "--worker", json.dumps(work)]
     started = [
         subprocess.Popen(
-            command, env={**base, "WORLD_SIZE": str(processes), "RANK": str(rank)}, stdout=subprocess.PIPE, text=True
+            command,
+            env={**base, "WORLD_SIZE": str(1 if "of" in work else processes), "RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for rank in range(processes)
     ]
@@ -102,7 +111,11 @@ def worker(work: dict[str, Any]) -> None:
     torch.set_num_threads(1)
     if int(os.environ["WORLD_SIZE"]) > 1:
         company.join(lambda error: sys.exit(error.message))
-    found = _all_reduces(work["sizes"]) if "sizes" in work else {"step": _step(work["recipe"], work["batch"])}
+    if "sizes" in work:
+        found = _all_reduces(work["sizes"])
+    else:
+        with pretended(work["of"]) if "of" in work else nullcontext():
+            found = {"step": _step(work["recipe"], work["batch"])}
     if company.leads():
         print(json.dumps(found), flush=True)
     company.part()
@@ -133,16 +146,22 @@ def _state(recipe: Recipe) -> Any:
 
 
 def _all_reduces(sizes: tuple[int, ...]) -> dict[str, float]:
-    """Seconds of an all-reduce by its size in bytes, the median of fifty."""
-    found = {}
-    for size in sizes:
-        tensor, taken = torch.zeros(size // 4), []
-        for _ in range(50):
+    """Seconds that an all-reduce adds to work that all do at once, by its size in bytes: it waits for the last."""
+    factor = torch.rand(400, 400)
+
+    def each(tensor: torch.Tensor | None) -> float:
+        taken = []
+        for _ in range(80):
             start = time.perf_counter()
-            torch.distributed.all_reduce(tensor)
+            torch.mm(factor, factor)
+            if tensor is not None:
+                torch.distributed.all_reduce(tensor)
             taken.append(time.perf_counter() - start)
-        found[str(size)] = statistics.median(taken[5:])
-    return found
+        return statistics.mean(taken[10:])
+
+    each(torch.zeros(1))
+    work = each(None)
+    return {str(size): max(1e-6, each(torch.zeros(size // 4)) - work) for size in sizes}
 
 
 def averaging_alone(name: str) -> float:

@@ -21,41 +21,39 @@ def write(result: dict[str, Any], file: Path = DOC) -> None:
     """Put the tables between their marks."""
     text = file.read_text(encoding="utf-8")
     for name, rows in (("measured", measured(result)), ("predicted", predicted(result))):
-        marks = rf"(<!-- {name} -->\n).*?(\n?<!-- end -->)"
-        text, found = re.subn(marks, lambda match, rows=rows: match[1] + rows + match[2], text, flags=re.DOTALL)
+        marks = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+        text, found = re.subn(marks, lambda match, rows=rows: match[1] + rows + "\n" + match[2], text, flags=re.DOTALL)
         assert found == 1, f"{file} has no place for what was {name}"
     file.write_text(text, encoding="utf-8")
 
 
 def predictions(result: dict[str, Any]) -> list[dict[str, Any]]:
     """Of each timed recipe and number of processes: seconds measured, and seconds predicted from its parts."""
-    rows, cores = [], result["machine"]["cores"]
+    rows = []
     for name, timed in result["steps"].items():
-        batch, seconds = timed["batch"], timed["seconds"]
+        together, apart = timed["together"], timed["apart"]
         for count in sorted(map(int, result["all_reduce"])):
             traffic = Traffic(**result["traffic"][name])
             wires = fitted_wires(result["all_reduce"][str(count)], count)
-            computing = seconds[f"1x{batch // count}"] * max(1, count / cores)  # processes without a core wait in turn
             sending = wires.seconds(traffic.messages, traffic.bytes, count)
             rows.append(
-                {"recipe": name, "processes": count, "batch": batch, "alone": seconds[f"1x{batch}"],
-                 "measured": seconds[f"{count}x{batch}"], "predicted": computing + sending}
+                {"recipe": name, "processes": count, "alone": together["1"], "apart": apart[str(count)],
+                 "measured": together[str(count)], "predicted": apart[str(count)] + sending}
             )  # fmt: skip
     return rows
 
 
 def measured(result: dict[str, Any]) -> str:
     """Steps of 1, 2 and 4 processes, and what was predicted for them."""
-    cores = result["machine"]["cores"]
     rows = [
         [
-            row["recipe"], str(row["processes"]), f"{1000 * row['alone']:.1f}", f"{1000 * row['measured']:.1f}",
-            f"{1000 * row['predicted']:.1f}",
-            f"{100 * row['alone'] / row['measured'] / min(row['processes'], cores):.0f}%",
+            row["recipe"], str(row["processes"]),
+            *(f"{1000 * row[key]:.1f}" for key in ("alone", "apart", "measured", "predicted")),
+            f"{100 * efficiency(row['apart'], row['measured'] - row['apart']):.0f}%",
         ]
         for row in predictions(result)
     ]  # fmt: skip
-    heads = ["recipe", "processes", "alone, ms", "together, ms", "predicted, ms", "efficiency"]
+    heads = ["recipe", "processes", "alone, ms", "apart, ms", "together, ms", "predicted, ms", "efficiency"]
     return table(heads, rows)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 from unittest import mock
@@ -91,14 +93,15 @@ def _noise(size: int, channels: int, seed: int) -> ImageSet:
     return ImageSet(pixels, torch.arange(IMAGES) % 10, tuple("0123456789"), "made up")
 
 
-def count_traffic(recipe: Recipe) -> Traffic:
-    """Run one iteration as if beside another process, and count.
+@contextmanager
+def pretended(processes: int) -> Iterator[list[int]]:
+    """Compute as if beside other processes, which are not there: all-reduces return at once, and mean nothing.
 
-    The other is not there: its all-reduces return at once, and what is computed means nothing.
+    Gives the bytes of each, as they are sent.
     """
-    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
+    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=processes)
     before = share()
-    take(Share(0, 2))
+    take(Share(0, processes))
     sent: list[int] = []
 
     def all_reduce(tensor: torch.Tensor, *more: Any, **options: Any) -> Any:
@@ -107,12 +110,18 @@ def count_traffic(recipe: Recipe) -> Traffic:
 
     try:
         with mock.patch.object(dist, "all_reduce", all_reduce):
-            doubled = recipe.replaced(batch_size=2 * recipe.batch_size)
-            state = prepare(doubled, made_up_images(recipe), torch.device("cpu"), trials=False)
-            sent.clear()
-            with Operations() as counter:
-                state.iterate(0)
+            yield sent
     finally:
         take(before)
         dist.destroy_process_group()
+
+
+def count_traffic(recipe: Recipe) -> Traffic:
+    """Run one iteration as if beside another process, with the recipe's batch for itself, and count."""
+    with pretended(2) as sent:
+        doubled = recipe.replaced(batch_size=2 * recipe.batch_size)
+        state = prepare(doubled, made_up_images(recipe), torch.device("cpu"), trials=False)
+        sent.clear()
+        with Operations() as counter:
+            state.iterate(0)
     return Traffic(float(counter.total), len(sent), sum(sent))
