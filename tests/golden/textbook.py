@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d
 from wgan_cli.networks.convolution import Doubling, FromVector, Halving, ToVector
 from wgan_cli.networks.layers import PiecewiseLinear
 from wgan_cli.recipe import Recipe
@@ -30,7 +31,14 @@ class Flattened(nn.Linear):
         return super().forward(x.flatten(1))
 
 
-PLAIN = {Halving: nn.Conv2d, Doubling: nn.ConvTranspose2d, FromVector: Unflattened, ToVector: Flattened}
+PLAIN = {
+    Halving: nn.Conv2d,
+    Doubling: nn.ConvTranspose2d,
+    FromVector: Unflattened,
+    ToVector: Flattened,
+    BatchNorm1d: nn.BatchNorm1d,
+    BatchNorm2d: nn.BatchNorm2d,
+}
 
 
 def plain_copy(network: nn.Module) -> nn.Module:
