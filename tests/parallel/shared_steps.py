@@ -6,6 +6,7 @@ python shared_steps.py FILE     in each process, with what torchrun would have s
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import torch
 
@@ -114,6 +115,10 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     company.join(lambda error: sys.exit(error.message))
+    left_behind = Path(f"{sys.argv[1]}.left")
+    with company.leader_first("a file"):  # two that read data at once would both make its pack
+        assert company.leads() is not left_behind.exists()
+        left_behind.touch()
     results = {name: everything(trained(recipe_of(name))) for name in CASES}
     torch.save(results, f"{sys.argv[1]}.{torch.distributed.get_rank()}")
     company.part()

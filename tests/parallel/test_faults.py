@@ -161,12 +161,14 @@ def test_the_watchdog_names_who_hangs_and_where(runs):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--set", "batch_size=8"], "WGAN_COLLECTIVE_TIMEOUT is 'soon'"),
         (["--set", "batch_size=7"], "`batch_size` is 7, which 2 processes cannot share equally"),
         (["--set", "data={source: folder, path: nowhere}"], "nowhere"),
     ],
 )
 def test_what_is_wrong_is_said_once(runs, words, message):
-    status, said = runs.end(runs.train("--out", "run", *words))
+    more = {"WGAN_COLLECTIVE_TIMEOUT": "soon"} if "TIMEOUT" in message else {}
+    status, said = runs.end(runs.train("--out", "run", *words, **more))
     assert status != 0
     (error,) = errors(said)
     assert message in error

@@ -9,7 +9,7 @@ import pytest
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import load_recipe
-from wgan_cli.runs.run_dir import RunDir, create_run, is_run, open_run
+from wgan_cli.runs.run_dir import RunDir, clear_unborn, create_run, is_run, open_run
 
 
 @pytest.fixture(autouse=True)
@@ -150,3 +150,21 @@ def test_names_of_files_sort_like_their_steps():
     run = RunDir(Path("mine"))
     names = [run.sample_file(step).name for step in (0, 9, 10, 123_456)]
     assert names == sorted(names)
+
+
+def test_a_run_that_was_killed_before_it_was_born_makes_place(tmp_path):
+    run = create_run(tmp_path / "run", "any")
+    run.lock_file.touch()
+    clear_unborn(run.path)
+    assert not run.path.exists()
+    clear_unborn(run.path)  # nothing there is nothing to do
+
+
+@pytest.mark.parametrize("kept", ["recipe.yaml", "photo.png", "albums/", "samples/grid.png"])
+def test_a_folder_with_anything_of_somebodys_stays(tmp_path, kept):
+    run = create_run(tmp_path / "run", "any")
+    path = run.path / kept
+    path.mkdir() if kept.endswith("/") else path.touch()
+    clear_unborn(run.path)
+    assert path.exists()
+    assert run.checkpoints.is_dir()

@@ -28,8 +28,8 @@ def in_company() -> Iterator[None]:
         return
     from wgan_cli.parallel import company
 
-    company.join(_end)
     try:
+        company.join(_end)
         yield
     except WganError as error:
         if not company.first_to_say(error.message):

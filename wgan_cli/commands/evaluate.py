@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wgan_cli.commands.completion import complete_checkpoint
-from wgan_cli.commands.evaluate_report import (
-    as_dict,
-    lessons_as_dict,
-    show,
-    show_inception,
-    show_reconstruction,
-    show_usefulness,
-)
+from wgan_cli.commands.evaluate_measure import Subject, Wishes, measure
 from wgan_cli.commands.evaluate_translation import evaluate_translation
 from wgan_cli.commands.options import DataRoot, Device, Json, Seed, example
 from wgan_cli.commands.translate import refuse_with_translate
@@ -26,9 +16,9 @@ from wgan_cli.errors import WganError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from wgan_cli.data.dataset import ImageSet
-    from wgan_cli.evaluation.real import RealImages
     from wgan_cli.recipe import Recipe
     from wgan_cli.runs.checkpoint import Checkpoint
 
@@ -73,13 +63,7 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Measure how good and how varied a generator's images are, beside real images held out from it."""
-    from wgan_cli.console import data, say
     from wgan_cli.data import default_data_root
-    from wgan_cli.evaluation.evaluate import generated_images, images_of
-    from wgan_cli.evaluation.inception import check_inception
-    from wgan_cli.evaluation.metrics import COPIED, INCEPTION, OWN, USEFULNESS, chosen_metrics
-    from wgan_cli.evaluation.real import real_images
-    from wgan_cli.outputs.reconstruct import has_encoder
     from wgan_cli.outputs.sampling import load_generator
     from wgan_cli.runs.environment import resolve_device
 
@@ -90,37 +74,10 @@ def evaluate(
         refuse_with_translate(of_noise)
         recipe = _with_moved_folder(checkpoint.recipe, settings or [])
         return evaluate_translation(generator, recipe, checkpoint, what, root, where, count, as_json)
-    chosen = chosen_metrics(metrics, checkpoint.recipe.model.conditional, has_encoder(checkpoint))
-    own, copied, useful, inception = (
-        [name for name in chosen if name in kind] for kind in (OWN, COPIED, USEFULNESS, INCEPTION)
-    )
-    _check_together(own, useful, inception, pairs, subset, feature_weights)
-    if inception:
-        check_inception(feature_weights)
+    wishes = _checked(metrics, checkpoint, pairs, subset, feature_weights)
     recipe = _with_moved_folder(checkpoint.recipe, settings or [])
-    subject = _Subject(
-        title=f"{what}: {checkpoint.source}, seed {seed}",
-        recipe=recipe,
-        step=checkpoint.step,
-        make=lambda number: generated_images(generator, recipe, checkpoint.image, number, seed, batch),
-        make_of=lambda labels: images_of(generator, recipe, labels, seed, batch),
-        real=real_images(recipe.data, root, say, _training_images(recipe, checkpoint, what, root)),
-        data_root=root,
-        device=where,
-        count=count,
-        shown=not as_json,
-    )
-    result = {"checkpoint": str(what), "recipe": recipe.name, "step": checkpoint.step, "seed": seed}
-    if own:
-        result |= _measure_own(subject, own, pairs, strict=metrics is not None)
-    if copied:
-        result |= _measure_reconstruction(subject, what, batch)
-    if useful:
-        result |= _measure_usefulness(subject, useful, subset)
-    if inception:
-        result |= _measure_inception(subject, inception, feature_weights)
-    if as_json:
-        data().print(json.dumps(result), soft_wrap=True)
+    subject = _subject(generator, recipe, checkpoint, what, seed, batch, root, where, count, shown=not as_json)
+    measure(subject, wishes, what, seed, batch, as_json)
     return None
 
 
@@ -134,99 +91,56 @@ evaluate.__doc__ += "\n\n" + example(
 )
 
 
-@dataclass(frozen=True)
-class _Subject:
-    """What is measured, and beside what.
+def _checked(
+    metrics: str | None, checkpoint: Checkpoint, pairs: Path | None, subset: int | None, weights: Path | None
+) -> Wishes:
+    """What was asked for, if it fits together and the generator can give it. Raises: WganError."""
+    from wgan_cli.evaluation.inception import check_inception
+    from wgan_cli.evaluation.metrics import COPIED, INCEPTION, OWN, USEFULNESS, chosen_metrics
+    from wgan_cli.outputs.reconstruct import has_encoder
 
-    make: a number to so many images and their classes, if they have any. make_of: classes to images of them.
-    """
-
-    title: str
-    recipe: Recipe
-    step: int
-    make: Callable[[int], tuple[torch.Tensor, torch.Tensor | None]]
-    make_of: Callable[[torch.Tensor], torch.Tensor]
-    real: RealImages
-    data_root: Path
-    device: torch.device
-    count: int | None
-    shown: bool
+    chosen = chosen_metrics(metrics, checkpoint.recipe.model.conditional, has_encoder(checkpoint))
+    kinds = ([name for name in chosen if name in kind] for kind in (OWN, COPIED, USEFULNESS, INCEPTION))
+    wishes = Wishes(*kinds, pairs, subset, weights, strict=metrics is not None)
+    _check_together(wishes)
+    if wishes.inception:
+        check_inception(weights)
+    return wishes
 
 
-def _measure_own(subject: _Subject, chosen: list[str], pairs: Path | None, strict: bool) -> dict[str, Any]:
+def _subject(
+    generator: nn.Module, recipe: Recipe, checkpoint: Checkpoint, what: Path, seed: int, batch: int,
+    data_root: Path, device: torch.device, count: int | None, shown: bool,
+) -> Subject:  # fmt: skip
+    """A generator of noise, and the real images that it is measured beside."""
     from wgan_cli.console import say
-    from wgan_cli.evaluation.evaluate import Reference, evaluate_images
-    from wgan_cli.evaluation.features import make_features
-    from wgan_cli.evaluation.pairs import save_pairs
+    from wgan_cli.evaluation.evaluate import generated_images, images_of
+    from wgan_cli.evaluation.real import real_images
 
-    features = make_features(subject.real, subject.recipe.data.source, subject.data_root, subject.device, say)
-    unknown = [name for name in ("classes", "agreement") if strict and name in chosen and not features.class_names]
-    if unknown:
-        names = " and ".join(unknown)
-        raise WganError(f"--metrics names {names}, and {features.name} knows none", f"leave {names} out of --metrics")
-    reference = Reference(subject.real, features, subject.count)
-    images, labels = subject.make(reference.count)
-    found = evaluate_images(images, labels, subject.step, reference)
-    if subject.shown:
-        show(subject.title, found, chosen)
-    if pairs is not None:
-        written = save_pairs(images, reference, pairs)
-        say(f"the {written} images nearest to training images, each left of it: {pairs}")
-    return as_dict(found, chosen)
+    return Subject(
+        title=f"{what}: {checkpoint.source}, seed {seed}",
+        recipe=recipe,
+        step=checkpoint.step,
+        make=lambda number: generated_images(generator, recipe, checkpoint.image, number, seed, batch),
+        make_of=lambda labels: images_of(generator, recipe, labels, seed, batch),
+        real=real_images(recipe.data, data_root, say, _training_images(recipe, checkpoint, what, data_root)),
+        data_root=data_root,
+        device=device,
+        count=count,
+        shown=shown,
+    )
 
 
-def _measure_reconstruction(subject: _Subject, what: Path, batch: int) -> dict[str, Any]:
-    from wgan_cli.console import say
-    from wgan_cli.evaluation.features import make_features
-    from wgan_cli.evaluation.reconstruction import measure_reconstruction
-    from wgan_cli.outputs.reconstruct import load_autoencoder
-
-    networks, _ = load_autoencoder(what, subject.device, batch)
-    features = make_features(subject.real, subject.recipe.data.source, subject.data_root, subject.device, say)
-    found = measure_reconstruction(networks, subject.real, features, subject.count)
-    if subject.shown:
-        show_reconstruction(found, subject.real)
-    return {"reconstruction": asdict(found) | {"seen_by_generator": subject.real.seen}}
-
-
-def _measure_usefulness(subject: _Subject, chosen: list[str], subset: int | None) -> dict[str, Any]:
-    from wgan_cli.console import say
-    from wgan_cli.evaluation.usefulness import SUBSET, augmentation, classification_accuracy
-
-    say("training classifiers on what was generated; a minute or two each time")
-    found, few = {}, subset or min(SUBSET, len(subject.real.training))
-    if "cas" in chosen:
-        found["cas"] = classification_accuracy(subject.make_of, subject.real, subject.device, subject.count)
-    if "augmentation" in chosen:
-        found["augmentation"] = augmentation(subject.make_of, subject.real, subject.device, few, subject.count)
-    if subject.shown:
-        show_usefulness(subject.title, found, subject.real, few)
-    return lessons_as_dict(found, subject.real, few)
-
-
-def _measure_inception(subject: _Subject, chosen: list[str], weights: Path | None) -> dict[str, Any]:
-    from wgan_cli.evaluation.inception import COUNT, measure_inception
-
-    images, _ = subject.make(subject.count or COUNT)
-    scores = measure_inception(images, subject.real.training, subject.real.held_out, chosen, weights, subject.device)
-    if subject.shown:
-        show_inception(subject.title, scores, subject.real.seen)
-    return {"inception": asdict(scores) | {"seen_by_generator": subject.real.seen}}
-
-
-def _check_together(
-    own: list[str], useful: list[str], inception: list[str], pairs: Path | None, subset: int | None,
-    weights: Path | None,
-) -> None:  # fmt: skip
+def _check_together(wishes: Wishes) -> None:
     from wgan_cli.outputs.grid import picture_format
 
-    if weights is not None and not inception:
+    if wishes.weights is not None and not wishes.inception:
         raise WganError("--feature-weights is only for fid, is and kid", "add --metrics fid,is,kid")
-    if subset is not None and "augmentation" not in useful:
+    if wishes.subset is not None and "augmentation" not in wishes.useful:
         raise WganError("--subset is only for augmentation", "add --metrics augmentation")
-    if pairs is not None:
-        picture_format(pairs)
-        if not own:
+    if wishes.pairs is not None:
+        picture_format(wishes.pairs)
+        if not wishes.own:
             raise WganError("--pairs looks for copies in wgan's own features", "add copies to --metrics")
 
 

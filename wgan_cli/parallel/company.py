@@ -23,7 +23,7 @@ from wgan_cli.parallel.share import Share, having, share, take
 
 Made = TypeVar("Made")
 
-PATIENCE = float(os.environ.get("WGAN_COLLECTIVE_TIMEOUT", "300"))  # seconds until somebody who does not come is missed
+PATIENCE, PATIENCE_VARIABLE = 300.0, "WGAN_COLLECTIVE_TIMEOUT"  # seconds until who does not come is missed
 LONG_WORK = 86_400.0  # seconds that the leader may read data or evaluate while the others wait
 ROLL_CALL = 2.0  # seconds to answer
 
@@ -32,6 +32,7 @@ class _Place:
     """Where this process stands: what it waits for, since when, and for how long it will."""
 
     store: dist.Store | None = None
+    patience = PATIENCE
     waits_for = ""
     until = float("inf")
 
@@ -40,12 +41,11 @@ def join(on_hang: Callable[[WganError], None]) -> None:
     """Meet the other processes that torchrun started; process 0 leads.
 
     Args:
-        on_hang: called in a thread of its own where a process has not come for PATIENCE seconds; it must end this one.
+        on_hang: called in a thread of its own where a process has not come for so long; it must end this one.
     Raises: WganError (status FAILED) where they do not all come.
     """
     try:
         store, rank, size = next(dist.rendezvous("env://"))
-        store.set_timeout(timedelta(seconds=PATIENCE))
         # torchrun's store outlives the processes: without this, those of a restart would call at addresses of the dead.
         store = dist.PrefixStore(f"wgan/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -57,8 +57,23 @@ def join(on_hang: Callable[[WganError], None]) -> None:
             ExitStatus.FAILED,
         ) from error
     _Place.store = dist.PrefixStore("calls", store)
+    _Place.patience = _patience()
     take(replace(share(), index=rank, of=size))
     threading.Thread(target=_watch, args=(on_hang,), daemon=True, name="wgan-watchdog").start()
+
+
+def _patience() -> float:
+    said = os.environ.get(PATIENCE_VARIABLE, str(PATIENCE))
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= LONG_WORK:
+        raise WganError(
+            f"{PATIENCE_VARIABLE} is {said!r}, which is no number of seconds up to {LONG_WORK:,.0f}",
+            f"set it to such a number, or leave it out: {PATIENCE:g}",
+        )
+    return seconds
 
 
 def leads() -> bool:
@@ -86,14 +101,16 @@ def local_device(device: torch.device) -> torch.device:
 
 
 @contextmanager
-def collective(what: str, patience: float = PATIENCE) -> Iterator[None]:
+def collective(what: str, patience: float | None = None) -> Iterator[None]:
     """Something that all processes do together; who waits in vain says what for, and who did not come.
 
+    Args:
+        patience: in seconds; default what WGAN_COLLECTIVE_TIMEOUT says.
     Raises: WganError (status FAILED) where another process ended.
     """
     outer = _Place.waits_for, _Place.until
     if not outer[0]:  # of nested ones the outer has the name
-        _Place.waits_for, _Place.until = what, time.monotonic() + patience
+        _Place.waits_for, _Place.until = what, time.monotonic() + (patience or _Place.patience)
     try:
         yield
     except RuntimeError as error:  # gloo has no exception of its own
@@ -147,7 +164,7 @@ def _report(what: str, failed: bool) -> None:
 
 def _tell(what: str, box: list[Any]) -> None:
     """Fill the box of each process with what the leader has in its own; only the leader's work may take long."""
-    with collective(what, PATIENCE if leads() else LONG_WORK):
+    with collective(what, None if leads() else LONG_WORK):
         dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
 
 
@@ -212,7 +229,7 @@ def _roll_call(what: str) -> list[int]:
 def _watch(on_hang: Callable[[WganError], None]) -> None:
     """Look once a second whether this process waits for too long."""
     while _Place.store is not None:
-        time.sleep(min(1.0, PATIENCE / 4))
+        time.sleep(min(1.0, _Place.patience / 4))
         if time.monotonic() > _Place.until:
             on_hang(_missed(_Place.waits_for))
             return

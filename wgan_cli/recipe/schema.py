@@ -55,7 +55,10 @@ class Recipe(Settings):
 
     batch_size: int = Field(64, ge=1, le=65536, description="real images in each critic step, on all devices together")
     batch_per_device: int | None = Field(
-        None, ge=1, le=65536, description="images that a device computes at once; more take turns, gradients are summed"
+        None,
+        ge=1,
+        le=65536,
+        description="images that a device computes at once; more take turns",
     )
     sync_batch_norm: bool = Field(
         True, description="let batch norm see the whole batch of several processes; else each its own share"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -144,12 +143,24 @@ def is_exported(path: Path) -> bool:
 
 
 def clear_unborn(path: Path) -> None:
-    """Remove a run folder whose process was killed before it wrote what the run is; anything else stays."""
-    if is_run(path) or not path.is_dir():
+    """Remove what `create_run` makes, where its process was killed before it wrote what the run is.
+
+    A folder with anything else in it stays as it is, and so does one that cannot be removed, such as a mounted one.
+    """
+    if is_run(path) or not path.is_dir() or path.is_symlink():
         return
-    files = [file for file in path.rglob("*") if not file.is_dir()]
-    if all(file.name == RunDir(path).lock_file.name or file.name.endswith(UNFINISHED) for file in files):
-        shutil.rmtree(path)
+    run = RunDir(path)
+    folders, files = {run.samples, run.checkpoints}, {run.lock_file}
+    found = set(path.iterdir())
+    files |= {file for file in found if file.name.endswith(UNFINISHED)}
+    if not found <= folders | files or any(any(folder.iterdir()) for folder in found & folders):
+        return
+    with suppress(OSError):
+        for folder in found & folders:
+            folder.rmdir()
+        for file in found & files:
+            file.unlink()
+        path.rmdir()
 
 
 def open_run(path: Path) -> RunDir:

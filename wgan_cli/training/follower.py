@@ -49,7 +49,10 @@ class Leader(Recorder):
     """The recorder of the process that writes."""
 
     alone = False
-    start, log, draw_samples, save = (_while_others_wait(name) for name in _WORK)
+    start = _while_others_wait("start")
+    log = _while_others_wait("log")
+    draw_samples = _while_others_wait("draw_samples")
+    save = _while_others_wait("save")
 
     def evaluate(self) -> dict[str, float]:
         """As Recorder's; all processes learn whether the run's patience is over."""
