@@ -40,7 +40,7 @@ soak: $(BIN)/.installed
 fuzz: $(BIN)/.installed
 	WGAN_FUZZ=1 $(BIN)/python -m pytest --write-reliability tests/fuzz $(PYTEST_ARGS)
 
-# The README's figures come from whole runs on an idle machine: make bench, then python benchmarks/readme.py.
+# The figures in docs come from whole runs on an idle machine: make bench, then python benchmarks/pages.py.
 bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/train_speed.py $(if $(DATA_ROOT),--data-root $(DATA_ROOT)) $(BENCH_ARGS)
 	$(BIN)/python benchmarks/step_anatomy.py $(BENCH_ARGS)

@@ -2,7 +2,7 @@
 
     python benchmarks/family.py --data-root data                 about two hours and a half on two cores
     python benchmarks/family.py --data-root data --only mnist_gan mnist_hinge
-    python benchmarks/readme.py                                  writes the README's table from the results
+    python benchmarks/pages.py                                  writes tables from the results
 
 For each recipe one `wgan train` in a process of its own, by all its steps, and a stopwatch around the whole of it. The
 averaged generator is then measured as by `wgan evaluate`, and a strip of its samples drawn into docs/family/: of
@@ -43,7 +43,13 @@ from wgan_cli.runs.metrics_log import SCORES
 from wgan_cli.runs.run_dir import RunDir
 
 PICTURES = Path(__file__).parents[1] / "docs" / "family"
-#: In the table's order, with the paper that the recipe as a whole is after.
+#: The usual pair on each set of images, with the paper that the recipe as a whole is after.
+PAIRS = {
+    "digits_dcgan": "Gulrajani et al. 2017",
+    "fashion_dcgan": "Gulrajani et al. 2017",
+    "cifar10_dcgan": "Gulrajani et al. 2017",
+}
+#: Every objective on MNIST, in the table's order.
 MEMBERS = {
     "mnist_gan": "Goodfellow et al. 2014",
     "mnist_gan_conv": "Radford et al. 2016",
@@ -68,7 +74,7 @@ SYSTEMS = {
     "cifar10_style": "Karras et al. 2019 and 2020",
     "cifar10_cyclegan": "Zhu et al. 2017",
 }
-EVERY = {**MEMBERS, **SYSTEMS}
+EVERY = {**PAIRS, **MEMBERS, **SYSTEMS}
 #: A process too small to be seen starts the command: one that starts it from here counts this one's memory as its own.
 WATCH = """
 import os, sys

@@ -181,7 +181,7 @@ def in_words(line: dict[str, Any]) -> str:
 
 
 def plot_of(device: torch.device) -> Path:
-    """Where the picture for the README lies."""
+    """Where the picture for docs/performance.md lies."""
     kind = "" if device.type == "cpu" else f"-{device.type}"
     return ROOT / "docs" / f"scaling_cost{kind}.png"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common import count
-from readme import paragraph, table
+from pages import paragraph, table
 
 DOC = Path(__file__).parents[1] / "docs" / "search.md"
 TOP = """# Which settings are good after so many minutes?

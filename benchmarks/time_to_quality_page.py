@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common import count, four_digits
-from readme import paragraph, table, where
+from pages import paragraph, table, where
 
 DOC = Path(__file__).parents[1] / "docs" / "time_to_quality.md"
 TOP = "# How good are the images after so many minutes?\n\nWritten by `python benchmarks/time_to_quality.py --page`."

@@ -29,14 +29,14 @@ def test_a_member_is_trained_measured_drawn_and_told(family, benchmark, monkeypa
     with Image.open(tmp_path / "family" / "mnist_cgan.png") as picture:
         assert picture.size == (2 * (10 * 30 + 2), 2 * (30 + 2))
 
-    told = benchmark("readme").family(out)
+    told = benchmark("pages").family(out)
     row = told.splitlines()[2].split(" | ")
     assert row[0] == "| `mnist_cgan`" and row[2:4] == ["gan", "mlp, classes"] and row[6].endswith("% as asked")
-    assert "docs/family/mnist_cgan.png" in row[7] and "of 40 samples" in told
+    assert "(family/mnist_cgan.png)" in row[7] and "of 40 samples" in told
 
     monkeypatch.setattr(family, "measure", lambda *_: pytest.fail("the result was there already"))
     family.main()
-    assert benchmark("readme").family(tmp_path / "none.json") == ""
+    assert benchmark("pages").family(tmp_path / "none.json") == ""
 
 
 SIDES = ("data.a={source: digits, limit: 40}", "data.b={source: digits, limit: 40, transform: invert}")
@@ -57,10 +57,10 @@ def test_systems_are_measured_by_what_they_are_for(
     words = ["--data-root", features_root, "--images", 40, "--out", out, "--only", name]
     monkeypatch.setattr(sys, "argv", ["family.py", *map(str, words), *(f"--set={setting}" for setting in settings)])
     family.main()
-    row = benchmark("readme").systems(out).splitlines()[2].split(" | ")
-    assert row[0] == f"| `{name}`" and told in row[4] and f"docs/family/{name}.png" in row[5]
+    row = benchmark("pages").systems(out).splitlines()[2].split(" | ")
+    assert row[0] == f"| `{name}`" and told in row[4] and f"family/{name}.png" in row[5]
     assert 0.1 < float(row[3]) < 10  # GB, for a process that imports torch
-    assert benchmark("readme").family(out) == ""
+    assert benchmark("pages").family(out) == ""
     with Image.open(tmp_path / "family" / f"{name}.png") as picture:
         assert picture.size == size
 

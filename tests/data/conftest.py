@@ -6,15 +6,14 @@ import gzip
 import hashlib
 import io
 import shutil
-import struct
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
+from small_sets import idx, small_set, write_files
 from torchvision import datasets
 
 from wgan_cli.data import download
@@ -75,27 +74,6 @@ def real_cifar_shards(tmp_path_factory) -> tuple[str, list[tuple[bytes, str]]]:
                     member.size = len(content)
                     tar.addfile(member, io.BytesIO(content))
     return str(folder / "images-{000..039}.tar"), originals
-
-
-def idx(array: np.ndarray) -> bytes:
-    """An array of bytes in the IDX format: two zeros, type 8, number of dimensions, big-endian sizes, values."""
-    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
-
-
-def small_set(seed: int = 0) -> dict[str, bytes]:
-    """The four files of a set of 30 train and 20 test images, by name."""
-    random = np.random.default_rng(seed)
-    files = {}
-    for part, count in (("train", 30), ("t10k", 20)):
-        files[f"{part}-images-idx3-ubyte"] = idx(random.integers(0, 256, (count, 28, 28)))
-        files[f"{part}-labels-idx1-ubyte"] = idx(np.arange(count) % 10)
-    return files
-
-
-def write_files(folder: Path, files: dict[str, bytes]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
 
 
 def zipped(files: dict[str, bytes]) -> dict[str, bytes]:

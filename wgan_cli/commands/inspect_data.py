@@ -49,10 +49,10 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise WganError(f"--plot {sheet} does not end in .png", f"write --plot {sheet.stem}.png")
     pictures = 0 if sheet is None else ON_SHEET
-    if Path(what).exists():
-        found = inspect_folder(Path(what), pictures)
-    elif _is_shards(what):
+    if _is_shards(what):
         found = inspect_shards(what, pictures)
+    elif Path(what).exists():
+        found = inspect_folder(Path(what), pictures)
     else:
         found = inspect_named_set(what, data_root or default_data_root(), say, pictures)
     if sheet is not None:
@@ -94,15 +94,22 @@ def _counts(counts: dict[str, int], most: int) -> str:
 
 
 def _is_shards(what: str) -> bool:
-    """Whether a word stands for several .tar files, as images-{000..255}.tar does."""
+    """Whether a word stands for several .tar files, as images-{000..255}.tar, or is a folder of nothing else."""
+    if os.path.isdir(what):
+        return not _is_empty(Path(what)) and all(name.endswith(".tar") for name in _names(Path(what)))
     return "{" in what and what.endswith(".tar")
 
 
 def _is_empty(folder: Path) -> bool:
+    return _names(folder) == []
+
+
+def _names(folder: Path) -> list[str]:
+    """What lies in a folder; one that cannot be read holds something, and whoever reads it says why that fails."""
     try:
-        return not os.listdir(folder)
-    except OSError:  # whoever reads it says why that fails
-        return False
+        return os.listdir(folder)
+    except OSError:
+        return [""]
 
 
 def _is_of_torch(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What was measured of the recipes that come with the program; benchmarks/readme.py writes it from their results."""
+"""What was measured of the recipes that come with the program; benchmarks/pages.py writes it from their results."""
 
 from __future__ import annotations
 

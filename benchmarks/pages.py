@@ -1,6 +1,6 @@
-"""Write what README.md says of the benchmarks' results, each section between its two marks, and `wgan recipes`.
+"""Write what README.md, docs/ and `wgan recipes` say of the benchmarks' results, each part between its two marks.
 
-    python benchmarks/readme.py
+    python benchmarks/pages.py
 
 A result of another device lies beside the first, as in results/train_speed-cuda.json, and has a table of its own.
 """
@@ -17,17 +17,34 @@ from typing import Any
 import common
 import scaling
 from common import FORMATS
-from family import SYSTEMS
+from family import MEMBERS, SYSTEMS
 
+from wgan_cli.commands.recipes import purpose
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.measured import FILE as MEASURED
 
-README = Path(__file__).parents[1] / "README.md"
-#: What a section of the README lies between, by its name.
-MARKS = {
-    name: (f"<!-- {name}: written by benchmarks/readme.py -->", f"<!-- end of {name} -->")
-    for name in ("quality", "family", "systems", "speed")
+ROOT = Path(__file__).parents[1]
+#: The page on which each part stands.
+PAGES = {
+    "chosen": ROOT / "README.md",
+    "quality": ROOT / "docs" / "evaluation.md",
+    "family": ROOT / "docs" / "recipes.md",
+    "systems": ROOT / "docs" / "recipes.md",
+    "speed": ROOT / "docs" / "performance.md",
 }
+#: What a part lies between.
+MARKS = {name: (f"<!-- {name}: written by benchmarks/pages.py -->", f"<!-- end of {name} -->") for name in PAGES}
+#: The recipes on the first page: one for each thing that one may want.
+CHOSEN = (
+    "digits_dcgan",
+    "mnist_dcgan",
+    "fashion_dcgan",
+    "cifar10_dcgan",
+    "mnist_cdcgan_gp",
+    "mnist_style",
+    "mnist_cvae_gan",
+    "mnist_cyclegan",
+)
 MOST_GROUPS = 3  # of an anatomy, in a table's row
 
 
@@ -109,7 +126,8 @@ def startup(result: dict[str, Any]) -> str:
 
 def scaling_cost(result: dict[str, Any]) -> str:
     plot = result.get("plot")
-    picture = f"![Time and memory of a step against batch size, image size and width]({plot})\n\n" if plot else ""
+    words = "Time and memory of a step against batch size, image size and width"
+    picture = f"![{words}]({Path(plot).name})\n\n" if plot else ""  # beside the page
     lines = (paragraph(f"- {scaling.in_words(line)}", indent="  ") for line in result["lines"])
     return picture + "\n".join(lines) + "\n\n" + paragraph(f"On {where(result)}")
 
@@ -141,13 +159,31 @@ def section(folder: Path) -> str:
     for name, (heading, text) in SECTIONS.items():
         files = [folder / f"{name}.json", *sorted(folder.glob(f"{name}-*.json"))]
         texts = [text(json.loads(file.read_text(encoding="utf-8"))) for file in files if file.exists()]
-        parts += [f"### {heading}", *texts] if texts else []
+        parts += [f"## {heading}", *texts] if texts else []
     return "\n\n".join(parts)
+
+
+def chosen(file: Path) -> str:
+    """A row for each recipe of the first page that benchmarks/family.py has trained; "" without results."""
+    every = _results(file)
+    found = {name: every[name] for name in CHOSEN if name in every}
+    if not found:
+        return ""
+    rows = []
+    for name, result in found.items():
+        picture = f"![images of {name}](docs/family/{name}.png)"
+        rows.append((f"`{name}`", purpose(name), f"{result['seconds'] / 60:.1f}", _scores(result), picture))
+    told = (
+        "Minutes are those of the whole `wgan train`. Distances are Frechet's, as `wgan evaluate` measures them, with "
+        "that of real images that no run saw; those of different data cannot be compared. On"
+    )
+    headings = "recipe, what it learns, minutes, scores, images"
+    return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where(next(iter(found.values())))}")
 
 
 def family(file: Path) -> str:
     """A row for each recipe of two networks that benchmarks/family.py has trained; "" without results."""
-    found = {name: result for name, result in _results(file).items() if name not in SYSTEMS}
+    found = {name: result for name, result in _results(file).items() if name in MEMBERS}
     if not found:
         return ""
     rows = []
@@ -157,7 +193,7 @@ def family(file: Path) -> str:
             classes = f"{result['agreement']:.1%} as asked"
         model = recipe["model"]["name"] + (", classes" if recipe["model"]["conditional"] else "")
         numbers = (f"{result['seconds'] / 60:.1f}", f"{result['distance']:.3g}", classes)
-        picture = f"![samples of {name}](docs/family/{name}.png)"
+        picture = f"![samples of {name}](family/{name}.png)"
         rows.append((f"`{name}`", result["paper"], recipe["objective"]["name"], model, *numbers, picture))
     first = next(iter(found.values()))
     told = (
@@ -178,7 +214,7 @@ def systems(file: Path) -> str:
     rows = []
     for name, result in found.items():
         spent = (f"{result['seconds'] / 60:.1f}", f"{result['memory'] / 1e9:.2f}")
-        picture = f"![images of {name}](docs/family/{name}.png)"
+        picture = f"![images of {name}](family/{name}.png)"
         rows.append((f"`{name}`", result["paper"], *spent, _scores(result), picture))
     told = (
         "Minutes are those of the whole `wgan train`, without evaluation; its process takes so many GB at most, nearly "
@@ -251,22 +287,25 @@ def _distance(point: dict[str, Any]) -> str:
     return f"{point['distance']:.3g} ({point['seconds']:.0f} s)"
 
 
-def written(readme: str, name: str, text: str) -> str:
-    """A README with a text between the marks of one of its sections.
+def written(page: str, name: str, text: str) -> str:
+    """A page with a text between the marks of one of its parts.
 
     Raises: WganError where the marks are missing.
     """
     first, last = MARKS[name]
     begin, end = re.escape(first), re.escape(last)
-    changed, count = re.subn(f"{begin}.*?{end}", lambda _: f"{first}\n{text}\n{last}", readme, flags=re.DOTALL)
+    changed, count = re.subn(f"{begin}.*?{end}", lambda _: f"{first}\n{text}\n{last}", page, flags=re.DOTALL)
     if count != 1:
-        raise WganError(f"{README.name} has no {name} marks, or more than one", f"put {first} and {last} there once")
+        raise WganError(
+            f"{PAGES[name].name} has no {name} marks, or more than one", f"put {first} and {last} there once"
+        )
     return changed
 
 
 def sections(folder: Path) -> dict[str, str]:
-    """All that the README says of the results in a folder, by the name of the marks around it."""
+    """All that the pages say of the results in a folder, by the name of the marks around it."""
     return {
+        "chosen": chosen(folder / "family.json"),
         "quality": quality(folder / "time_to_quality.json"),
         "family": family(folder / "family.json"),
         "systems": systems(folder / "family.json"),
@@ -275,10 +314,9 @@ def sections(folder: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    readme = README.read_text(encoding="utf-8")
     for name, text in sections(common.RESULTS).items():
-        readme = written(readme, name, text)
-    README.write_text(readme, encoding="utf-8")
+        page = PAGES[name].read_text(encoding="utf-8")
+        PAGES[name].write_text(written(page, name, text), encoding="utf-8")
     MEASURED.write_text(json.dumps(measured(common.RESULTS / "family.json"), indent=1) + "\n", encoding="utf-8")
 
 
