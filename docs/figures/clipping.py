@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import torch
 from matplotlib.figure import Figure
-from style import DARK, FAKE, REAL, THIRD, new_figure, write
-from toy import beside, swiss_roll, toy_recipe, train_critic
+from style import DARK, THIRD, new_figure, write
 from torch import Tensor, nn
+from toy import beside, swiss_roll, toy_recipe, train_critic
 
 from wgan_cli.networks.layers import PiecewiseLinear
 from wgan_cli.networks.mlp import Critic
 
 LAYERS = 12
 CRITICS = {
-    "clipped at 0.1": ({"name": "wgan", "clip_value": 0.1}, FAKE, "-"),
-    "clipped at 0.03": ({"name": "wgan", "clip_value": 0.03}, FAKE, "--"),
-    "clipped at 0.01": ({"name": "wgan", "clip_value": 0.01}, FAKE, ":"),
-    "gradient penalty": ({"name": "wgan_gp", "gp_weight": 10.0}, REAL, "-"),
+    "clipped at 0.1": ({"name": "wgan", "clip_value": 0.1}, DARK, "-"),
+    "clipped at 0.03": ({"name": "wgan", "clip_value": 0.03}, DARK, "--"),
+    "clipped at 0.01": ({"name": "wgan", "clip_value": 0.01}, DARK, ":"),
+    "gradient penalty": ({"name": "wgan_gp", "gp_weight": 10.0}, THIRD, "-"),
 }
 
 

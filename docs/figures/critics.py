@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 from matplotlib.figure import Figure
-from style import DARK, FAKE, new_figure, plain, write
+from style import DARK, REAL, new_figure, plain, write
 from toy import Draw, eight_gaussians, swiss_roll, toy_recipe, train_critic, twenty_five_gaussians
 
 POINTS: dict[str, Draw] = {
@@ -36,9 +36,9 @@ def draw(quick: bool = False) -> Figure:
             x, y = torch.meshgrid(line, line, indexing="xy")
             with torch.no_grad():
                 values = critic(torch.stack([x, y], -1).view(-1, 2, 1, 1)).view_as(x)
-            axes.contourf(x, y, values, levels=14, cmap="Blues", alpha=0.75)
-            axes.contour(x, y, values, levels=14, colors=DARK, linewidths=0.4)
-            axes.scatter(*points(250).T, s=4, color=FAKE, linewidths=0)
+            axes.contourf(x, y, values, levels=14, cmap="Greys", alpha=0.75)
+            axes.contour(x, y, values, levels=14, colors=DARK, linewidths=0.4, linestyles="solid")
+            axes.scatter(*points(250).T, s=4, color=REAL, linewidths=0)
             axes.set(aspect="equal", xlim=(-REACH, REACH), ylim=(-REACH, REACH))
             plain(axes)
             if axes in panels[0]:

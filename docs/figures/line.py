@@ -38,7 +38,7 @@ def distance() -> float:
 
 
 def potential() -> np.ndarray:
-    """The best 1-Lipschitz f on the grid: it climbs by 1 where more of q lies to the left than of p, else falls by 1."""
+    """The best 1-Lipschitz f on the grid: slope 1 where more of q than of p lies to the left, else -1."""
     return climb(np.sign(cdf(q) - cdf(p)))
 
 

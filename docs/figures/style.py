@@ -12,23 +12,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-#: Of Okabe and Ito's colours. Real is always blue, fake always vermilion.
+#: Of Okabe and Ito's colours: real is blue, fake vermilion, and green what else there is.
 REAL, FAKE, THIRD, DARK, PALE = "#0072B2", "#D55E00", "#009E73", "0.15", "0.6"
 
-matplotlib.rcParams.update(
-    {
-        "font.size": 9,
-        "axes.titlesize": 9.5,
-        "axes.labelsize": 9,
-        "legend.fontsize": 8.5,
-        "legend.frameon": False,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "grid.alpha": 0.25,
-        "lines.linewidth": 1.8,
-    }
-)
+SETTINGS = {
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "lines.linewidth": 1.8,
+}
 
 
 def new_figure(height: float, width: float = 8.0) -> Figure:
@@ -49,7 +47,8 @@ def write(draw: Callable[[bool], Figure], script: str) -> None:
     parser.add_argument("--quick", action="store_true", help="with as little work as can be, for tests")
     parser.add_argument("--out", type=Path, default=Path(script).with_suffix(".png"), help="default: beside the script")
     arguments = parser.parse_args()
-    save(draw(arguments.quick), arguments.out)
+    with matplotlib.rc_context(SETTINGS):
+        save(draw(arguments.quick), arguments.out)
     print(arguments.out)
 
 

@@ -1,7 +1,7 @@
 """Takes from a run's log what log_and_distance.py draws, so that the figure can be made without training.
 
-    wgan train --set eval_every=100 --set log_every=10
-    python docs/figures/take_log.py runs/digits_dcgan
+wgan train --set eval_every=100 --set log_every=10
+python docs/figures/take_log.py runs/digits_dcgan
 """
 
 from __future__ import annotations

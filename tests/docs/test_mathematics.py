@@ -1,0 +1,248 @@
+"""What docs/mathematics.md claims holds through the package's own functions, and all that it names exists."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import math
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+from wgan_cli.objectives import Batch, Objective, build_objective
+from wgan_cli.objectives.penalties import TERMS
+from wgan_cli.recipe import Recipe, recipe_from_dict
+from wgan_cli.recipe.load import recipe_names
+from wgan_cli.recipe.model_settings import MlpSettings
+from wgan_cli.recipe.objective_settings import ObjectiveSettings
+from wgan_cli.recipe.optim_settings import OptimSettings
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "mathematics.md"
+FIGURES = PAGE.parent / "figures"
+TEXT = PAGE.read_text(encoding="utf-8")
+PROSE = re.sub(r"^```.*?^```$", "", TEXT, flags=re.DOTALL | re.MULTILINE)
+LINKED = re.findall(r"\[`([\w.]+)`\]\(([\w./]+\.py)\)", PROSE)
+SCRIPTS = sorted(path.stem for path in FIGURES.glob("*.png"))
+
+
+@pytest.fixture
+def figure(monkeypatch) -> Callable[[str], ModuleType]:
+    """Call it with the name of a script of docs/figures for its module, new in each test."""
+    monkeypatch.syspath_prepend(str(FIGURES))
+    yield importlib.import_module
+    for path in FIGURES.glob("*.py"):
+        sys.modules.pop(path.stem, None)
+
+
+# What the page names
+
+
+def definitions(path: Path) -> dict[str, str]:
+    """The source of everything that a file defines, by its name; methods by `Class.method` too."""
+    source = path.read_text(encoding="utf-8")
+    tree, found = ast.parse(source), {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef):
+                    found[f"{node.name}.{inner.name}"] = ast.get_source_segment(source, inner)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found[node.name] = ast.get_source_segment(source, node)
+    return found
+
+
+def test_every_linked_function_exists_where_the_link_leads():
+    assert len(LINKED) > 30
+    for name, target in LINKED:
+        assert name in definitions(PAGE.parent / target), f"{target} has no {name}"
+
+
+def test_the_lines_beside_the_algorithm_stand_in_the_functions_named():
+    rows = re.findall(r"^\| [\d, ]+ \| .*? \| `(.*?)` \| \[`([\w.]+)`\]\((.*?)\) \|$", PROSE, re.MULTILINE)
+    assert len(rows) == 14
+    for code, name, target in rows:
+        assert code in definitions(PAGE.parent / target)[name], f"{name} in {target} does not say: {code}"
+
+
+def test_every_name_in_backticks_is_a_setting_a_term_a_recipe_or_linked():
+    objectives = get_args(get_args(ObjectiveSettings)[0])
+    settings = {name for objective in objectives for name in objective.model_fields}
+    sections = {
+        "objective": settings,
+        "optim": set(OptimSettings.model_fields),
+        "model": set(MlpSettings.model_fields) | {"critic.norm", "critic.activation"},
+    }
+    terms = {name for name, _ in TERMS.values()} | {"wasserstein", "critic_loss", "generator_loss"}
+    assert {"norm", "activation"} <= set(
+        MlpSettings().critic.model_fields_set | type(MlpSettings().critic).model_fields.keys()
+    )
+    known = settings | set(Recipe.model_fields) | terms | set(recipe_names())
+    known |= {objective.model_fields["name"].default for objective in objectives}
+    for name in re.findall(r"(?<!\[)`([a-z][\w.]*)`", PROSE):
+        section, dot, setting = name.partition(".")
+        if dot and section in sections:
+            assert setting in sections[section], name
+        elif "_" in name and not dot:
+            assert name in known, name
+
+
+def test_the_figures_of_the_search_stand_in_its_table():
+    search = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
+    for distance in ("15.8", "24.9", "13.4", "22.2", "7.77", "18.3"):
+        assert distance in PROSE and f"\n| {distance} |" in search
+
+
+def test_the_figures_of_the_run_stand_in_its_series():
+    series = json.loads((FIGURES / "log_and_distance.json").read_text(encoding="utf-8"))
+    step, wasserstein, penalty, distance = np.array(series["rows"], dtype=float).T
+    assert wasserstein[step == 20].round(1) == 34.9 and penalty[step == 20].round(1) == 16.1
+    assert distance[step == 300].round(1) == 15.4 and distance[step == 2500].round(2) == 1.68
+    early, late = (step > 200) & (step <= 300), step > 2400
+    assert [wasserstein[part].mean().round(2) for part in (early, late)] == [0.34, 0.95]
+    assert [penalty[part].mean().round(2) for part in (early, late)] == [0.06, 0.13]
+    assert (wasserstein[(step > 50) & (step <= 200)].reshape(3, 5).mean(1) < 0).all()
+    for word in ("34.9", "16.1", "15.4", "1.68", "0.34", "0.95", "0.06", "0.13", *series["versions"]["torch"].split()):
+        assert word in PROSE, word
+    assert series["date"] in PROSE
+
+
+# The closed forms
+
+
+def gp(weight: float, **settings: object) -> Objective:
+    objective = {"name": "wgan_gp", "gp_weight": weight, **settings}
+    return build_objective(recipe_from_dict({"model": "mlp", "objective": objective, "steps": 1}, "a test"))
+
+
+def drawn(parts: tuple, count: int) -> torch.Tensor:
+    """Points (count, 1, 1, 1) of a mixture of gaussians, each part in its exact share."""
+    bags = [mean + deviation * torch.randn(round(share * count)) for share, mean, deviation in parts]
+    return torch.cat(bags)[torch.randperm(count)].view(-1, 1, 1, 1)
+
+
+class OnGrid(torch.nn.Module):
+    """A function of the line that is straight between the points of a grid."""
+
+    def __init__(self, x: np.ndarray, f: np.ndarray) -> None:
+        super().__init__()
+        self.x, self.f = torch.from_numpy(x), torch.from_numpy(f)
+        self.slopes = self.f.diff() / self.x.diff()
+
+    def forward(self, points: torch.Tensor, labels: None = None) -> torch.Tensor:
+        points = points.flatten().double()
+        left = (torch.searchsorted(self.x, points.detach()) - 1).clamp(0, len(self.slopes) - 1)
+        return self.f[left] + self.slopes[left] * (points - self.x[left])
+
+
+def test_the_potential_sees_all_of_w1_and_is_1_lipschitz(figure):
+    line = figure("line")
+    f = line.potential()
+    assert ((line.p - line.q) * f).sum() * line.STEP == pytest.approx(line.distance(), abs=1e-9)
+    assert np.abs(np.diff(f)).max() <= line.STEP * (1 + 1e-9)
+    u = (np.arange(100_000) + 0.5) / 100_000
+    by_quantiles = np.abs(line.quantile(line.p, u) - line.quantile(line.q, u)).mean()
+    assert by_quantiles == pytest.approx(line.distance(), abs=1e-3)
+
+
+@pytest.mark.parametrize("weight", [1.0, 10.0])
+@pytest.mark.parametrize("sided", ["two", "one"])
+def test_the_penalised_optimum_has_the_value_of_the_closed_form(figure, weight, sided):
+    """W1 + int G^2 / (2 lambda rho), and half of the second as the negative loss; no change of it is better."""
+    line = figure("line")
+    surplus, rho = line.cdf(line.q) - line.cdf(line.p), line.places()
+    more = (surplus**2 / np.maximum(rho, 1e-12)).sum() * line.STEP / (2 * weight)
+    f = line.penalised(weight)
+    torch.manual_seed(0)
+    batch = Batch(z=drawn(line.FAKE, 400_000), real=drawn(line.REAL, 400_000))
+    loss = gp(weight, gp_sided=sided).phases[0].loss
+
+    def terms(critic: np.ndarray) -> dict[str, float]:
+        torch.manual_seed(1)
+        networks = {"critic": OnGrid(line.x, critic), "generator": lambda z, labels: z}
+        return {name: term.item() for name, term in loss(networks, batch).terms.items()}
+
+    best = terms(f)
+    assert best["wasserstein"] == pytest.approx(line.distance() + more, abs=0.01)
+    assert -best["critic_loss"] == pytest.approx(line.distance() + more / 2, abs=0.01)
+    for other in (1.2 * f, 0.8 * f, f + 0.1 * np.sin(3 * line.x), line.potential() * 0.9):
+        assert terms(other)["critic_loss"] > best["critic_loss"]
+
+
+def test_the_page_says_what_the_penalised_critics_see(figure):
+    line = figure("line")
+    for value in (line.distance(), *(((line.p - line.q) * line.penalised(w)).sum() * line.STEP for w in (10.0, 1.0))):
+        assert f"{value:.3f}" in PROSE, value
+
+
+def test_js_of_gaussians_is_a_square_when_near_and_log_2_when_far(figure):
+    js = figure("divergences").js_of_gaussians(np.array([0.0, 0.1, 12.0]))
+    assert js[0] == pytest.approx(0, abs=1e-12)
+    assert js[1] == pytest.approx(0.1**2 / 8, rel=0.01)  # an eighth of Fisher's information, 1, times the square
+    assert js[2] == pytest.approx(math.log(2), abs=1e-6)
+
+
+@pytest.mark.parametrize("apart", [0.5, 3.0])
+def test_an_optimal_critic_between_two_points_has_slope_1_towards_the_real_one(apart):
+    """Proposition 1 of Gulrajani et al. 2017, at the places where our own penalty looks."""
+    from wgan_cli.objectives.penalties import gradient_penalty, input_gradient
+
+    torch.manual_seed(0)
+    real = torch.randn(1, 3, 8, 8)
+    way = torch.randn(1, 3, 8, 8)
+    way *= apart / way.norm()
+    fake = real - way
+
+    def best(x: torch.Tensor, labels: None = None) -> torch.Tensor:
+        return -(x - real).flatten(1).norm(dim=1)
+
+    assert gradient_penalty(best, real.expand(32, -1, -1, -1), fake.expand(32, -1, -1, -1)) < 1e-8
+    between = fake + torch.rand(32, 1, 1, 1) * way
+    torch.testing.assert_close(input_gradient(best, between), (way / apart).expand(32, -1, -1, -1))
+    assert (best(real) - best(fake)).item() == pytest.approx(apart, rel=1e-5)
+
+
+# The figures
+
+
+def test_every_figure_of_the_page_has_its_script_and_the_other_way_round():
+    assert sorted(re.findall(r"\]\(figures/(\w+)\.png\)", PROSE)) == SCRIPTS
+    for name in SCRIPTS:
+        assert "draw" in definitions(FIGURES / f"{name}.py")
+        assert (FIGURES / f"{name}.png").stat().st_size < 200_000
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_figure_is_drawn_again(figure, tmp_path, name, monkeypatch):
+    out = tmp_path / "picture.png"
+    script = figure(name)
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", "--quick", "--out", str(out)])
+    figure("style").write(script.draw, script.__file__)
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_clipped_critics_stay_within_the_bound_and_slopes_are_those_of_the_layers(figure):
+    toy, clipping = figure("toy"), figure("clipping")
+    recipe = toy.toy_recipe({"name": "wgan", "clip_value": 0.05}, [8, 8], steps=3)
+    critic = toy.train_critic(recipe, toy.swiss_roll)
+    assert all(parameter.abs().max() <= 0.05 for parameter in critic.parameters())
+    slopes = clipping.slopes_by_layer(critic, toy.swiss_roll(20))
+    assert len(slopes) == 2
+    assert slopes[-1] == pytest.approx(critic.to_score.weight.norm().item(), rel=1e-5)
+
+
+def test_a_series_is_taken_from_a_run(figure, tiny_run, tmp_path):
+    lines = [json.loads(line) for line in (tiny_run.path / "metrics.jsonl").read_text().splitlines()]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(json.dumps({**line, "real_distance": 1.5}) for line in lines))
+    (tmp_path / "environment.json").write_text((tiny_run.path / "environment.json").read_text())
+    series = json.loads(figure("take_log").take(tmp_path))
+    assert [row[0] for row in series["rows"]] == [line["step"] for line in lines]
+    assert series["real_distance"] == 1.5 and series["columns"][0] == "step"
