@@ -36,7 +36,7 @@ def draw(quick: bool = False) -> Figure:
             x, y = torch.meshgrid(line, line, indexing="xy")
             with torch.no_grad():
                 values = critic(torch.stack([x, y], -1).view(-1, 2, 1, 1)).view_as(x)
-            axes.contourf(x, y, values, levels=14, cmap="Greys", alpha=0.75)
+            axes.contourf(x, y, values, levels=14, cmap="Greys", alpha=0.45)
             axes.contour(x, y, values, levels=14, colors=DARK, linewidths=0.4, linestyles="solid")
             axes.scatter(*points(250).T, s=4, color=REAL, linewidths=0)
             axes.set(aspect="equal", xlim=(-REACH, REACH), ylim=(-REACH, REACH))
