@@ -246,3 +246,9 @@ def test_a_series_is_taken_from_a_run(figure, tiny_run, tmp_path):
     series = json.loads(figure("take_log").take(tmp_path))
     assert [row[0] for row in series["rows"]] == [line["step"] for line in lines]
     assert series["real_distance"] == 1.5 and series["columns"][0] == "step"
+
+
+def test_the_way_to_the_nearest_is_in_pixels_and_of_the_nearest(figure):
+    images = torch.zeros(2, 1, 2, 2)
+    others = torch.stack([torch.full((1, 2, 2), value) for value in (3.0, -0.5)])
+    assert figure("nearest").to_the_nearest(images, others) == pytest.approx(1.0)  # sqrt(4 * 0.5^2)

@@ -1,0 +1,36 @@
+"""How far samples of a run are from the nearest training image, in pixels: W1 from the training images is no less.
+
+wgan train
+python docs/figures/nearest.py runs/digits_dcgan
+"""
+
+from __future__ import annotations
+
+import sys
+
+import torch
+from torch import Tensor
+
+from wgan_cli import load_generator
+from wgan_cli.data import default_data_root, load_images
+from wgan_cli.recipe.data_settings import DataSettings
+
+SAMPLES = 2000
+
+
+def to_the_nearest(images: Tensor, others: Tensor) -> float:
+    """The mean over images (N, C, H, W) of the Euclidean way to the nearest of the others (M, C, H, W)."""
+    return torch.cdist(images.flatten(1), others.flatten(1)).min(dim=1).values.mean().item()
+
+
+def main(run: str) -> None:
+    train, test = (
+        load_images(DataSettings(source="digits", split=split), default_data_root(), print).images.float() / 127.5 - 1
+        for split in ("train", "test")
+    )
+    print(f"{SAMPLES} samples: {to_the_nearest(load_generator(run).sample(SAMPLES), train):.1f}")
+    print(f"{len(test)} other real digits: {to_the_nearest(test, train):.1f}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
