@@ -175,7 +175,7 @@ def chosen(file: Path) -> str:
         rows.append((f"`{name}`", purpose(name), f"{result['seconds'] / 60:.1f}", _scores(result), picture))
     told = (
         "Minutes are those of the whole `wgan train`. Distances are Frechet's, as `wgan evaluate` measures them, with "
-        "that of real images that no run saw; those of different data cannot be compared. On"
+        "that of other real images; those of different data cannot be compared. On"
     )
     headings = "recipe, what it learns, minutes, scores, images"
     return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where(next(iter(found.values())))}")
@@ -192,17 +192,18 @@ def family(file: Path) -> str:
         if "agreement" in result:
             classes = f"{result['agreement']:.1%} as asked"
         model = recipe["model"]["name"] + (", classes" if recipe["model"]["conditional"] else "")
-        numbers = (f"{result['seconds'] / 60:.1f}", f"{result['distance']:.3g}", classes)
+        memory = f"{result['memory'] / 1e9:.2f}" if "memory" in result else ""
+        numbers = (f"{result['seconds'] / 60:.1f}", memory, f"{result['distance']:.3g}", classes)
         picture = f"![samples of {name}](family/{name}.png)"
         rows.append((f"`{name}`", result["paper"], recipe["objective"]["name"], model, *numbers, picture))
     first = next(iter(found.values()))
     told = (
-        "Minutes are those of the whole `wgan train`, without evaluation. The distance is Frechet's, in the features "
-        f"of `wgan evaluate`, of {first['images']:,} samples; as many real images that no run saw are at "
-        f"{first['real_distance']:.3g}. Entropy is that of the classes, 1 where all are equally frequent; of recipes "
-        "with classes, how often a classifier sees the class that was asked for. On"
+        "Minutes are those of the whole `wgan train`, without evaluation; memory is in GB. The distance is Frechet's, "
+        f"in the features of `wgan evaluate`, of {first['images']:,} samples; as many real images that no run saw are "
+        f"at {first['real_distance']:.3g}. Entropy is that of the classes, 1 where all are equally frequent; of "
+        "recipes with classes, how often a classifier sees the class that was asked for. On"
     )
-    headings = "recipe, paper, objective, networks, minutes, distance, entropy, samples"
+    headings = "recipe, paper, objective, networks, minutes, memory, distance, entropy, samples"
     return table(headings, rows, words=4) + "\n\n" + paragraph(f"{told} {where(first)}")
 
 

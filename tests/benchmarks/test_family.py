@@ -31,11 +31,15 @@ def test_a_member_is_trained_measured_drawn_and_told(family, benchmark, monkeypa
 
     told = benchmark("pages").family(out)
     row = told.splitlines()[2].split(" | ")
-    assert row[0] == "| `mnist_cgan`" and row[2:4] == ["gan", "mlp, classes"] and row[6].endswith("% as asked")
-    assert "(family/mnist_cgan.png)" in row[7] and "of 40 samples" in told
+    assert row[0] == "| `mnist_cgan`" and row[2:4] == ["gan", "mlp, classes"] and row[7].endswith("% as asked")
+    assert "(family/mnist_cgan.png)" in row[8] and "of 40 samples" in told
 
     monkeypatch.setattr(family, "measure", lambda *_: pytest.fail("the result was there already"))
+    monkeypatch.setattr(family, "STEPS_FOR_MEMORY", 2)
+    out.write_text(json.dumps({"mnist_cgan": {name: value for name, value in result.items() if name != "memory"}}))
     family.main()
+    again = json.loads(out.read_text())["mnist_cgan"]
+    assert again == {**result, "memory": again["memory"]} and 0.5 < again["memory"] / result["memory"] < 2
     assert benchmark("pages").family(tmp_path / "none.json") == ""
 
 
