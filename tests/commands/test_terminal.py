@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import shutil
@@ -107,6 +108,56 @@ def test_samples_are_shown_on_a_terminal_alone(tmp_path, tiny_run, wgan):
     piped = wgan(*words)
     assert piped.status == 0 and piped.stdout == ""
     assert "not shown: the output is no terminal" in piped.stderr
+
+
+def of_kitty(shown: str) -> Image.Image:
+    """The PNG that a terminal is sent by Kitty's protocol."""
+    parts = re.findall(r"\x1b_G([^;\x1b]*);([^\x1b]*)\x1b", shown)
+    return Image.open(io.BytesIO(base64.b64decode("".join(text for keys, text in parts if "a=q" not in keys))))
+
+
+def of_sixel(shown: str) -> Image.Image:
+    """The picture of a sixel sequence: colours in percent, bands of six rows, `!` repeats, `$` goes back, `-` down."""
+    width, height, data = re.search(r"\x1bP[^q]*q\"\d+;\d+;(\d+);(\d+)(.*?)\x1b", shown, re.DOTALL).groups()
+    pixels, colours = np.zeros((int(height) + 6, int(width), 3)), {}
+    x = y = colour = 0
+    for number, red, green, blue, repeats, bits, move in re.findall(
+        r"#(\d+)(?:;2;(\d+);(\d+);(\d+))?|(?:!(\d+))?([?-~])|([$-])", data
+    ):
+        if red:
+            colours[int(number)] = [255 * int(part) / 100 for part in (red, green, blue)]
+        if number:
+            colour = int(number)
+        if bits:
+            rows = [y + bit for bit in range(6) if (ord(bits) - 63) >> bit & 1]
+            pixels[rows, x : x + int(repeats or 1)] = colours[colour]
+            x += int(repeats or 1)
+        if move:
+            x, y = 0, y + 6 * (move == "-")
+    return Image.fromarray(pixels[: int(height)].round().astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("answers", "decoded"),
+    [
+        ({rb"\x1b\[c": b"\x1b[?62;4;22c"}, of_sixel),
+        ({rb"\x1b\[c": b"\x1b[?62;22c", rb"\x1b_G[^\x1b]*\x1b": b"\x1b_Gi=1;OK\x1b\\"}, of_kitty),
+    ],
+    ids=["sixel", "kitty"],
+)
+def test_a_terminal_that_draws_pixels_gets_them(tmp_path, tiny_run, answers, decoded):
+    pytest.importorskip("textual_image", reason="textual-image is not installed: .[terminal]")
+    words = ("sample", "--ckpt", str(tiny_run.generator_file), "-n", "16", "--device", "cpu", "--show")
+    more = {"columns": 100, "lines": 40, "colours": "truecolor"}
+    status, shown = on_terminal(tmp_path, *words, **more, cell=(10, 20), answers=answers)
+    assert status == 0 and HALF not in shown
+    picture = decoded(shown)
+    with Image.open(tmp_path / "samples.png") as written:
+        assert min(picture.size) > min(written.size)
+        wanted = np.asarray(written.convert("L").resize(picture.size), float)
+    found = np.asarray(picture.convert("L"), float)
+    assert np.corrcoef(found.flatten(), wanted.flatten())[0, 1] > 0.98  # sixel has few colours
+    assert abs(found.mean() - wanted.mean()) < 5
 
 
 @pytest.mark.parametrize("out", ["singles/", "array.npy", "array.npz"])
