@@ -27,10 +27,11 @@ BELOW = {
     "comparison": {"inspection", "outputs"},
     "training": {"objectives", "inspection", "evaluation"},
     "report": {"comparison", "objectives", "evaluation"},
-    "commands": {"training", "report", "exports", "console"},
+    "explore": {"generator", "report"},
+    "commands": {"training", "report", "exports", "explore", "console"},
     "__main__": {"commands"},
 }
-NOT_FOR_HELP = {"torch", "torchvision", "matplotlib", "imageio", "numpy", "PIL", "tensorboard", "scipy"}
+NOT_FOR_HELP = {"torch", "torchvision", "matplotlib", "imageio", "numpy", "PIL", "tensorboard", "scipy", "gradio"}
 
 
 def layers_below(layer: str) -> set[str]:

@@ -250,7 +250,8 @@ def test_the_schema_describes_every_setting(wgan):
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("train",), ("sample",), ("gif",), ("inspect",), ("export",), ("recipes",), ("report",)]
+    "command",
+    [(), ("train",), ("sample",), ("gif",), ("inspect",), ("export",), ("recipes",), ("report",), ("explore",)],
 )
 def test_help(wgan, command):
     result = wgan(*command, "--help")

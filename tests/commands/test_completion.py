@@ -48,6 +48,7 @@ def press_tab(folder: Path, line: str, shell: str = "bash") -> list[str]:
         ("wgan train --resume runs/t", ["runs/two"]),
         ("wgan report runs/one ", ["runs/one", "runs/two"]),
         ("wgan sample --ckpt runs/one/", ["runs/one/G.pth", "runs/one/checkpoints/step_00000500.pth"]),
+        ("wgan explore runs/two", ["runs/two"]),
         ("wgan inspect elsewhere/r", ["elsewhere/run"]),
         ("wgan rep", ["report"]),
     ],

@@ -15,6 +15,7 @@ import typer
 from wgan_cli import __version__
 from wgan_cli.commands.compare import compare
 from wgan_cli.commands.evaluate import evaluate
+from wgan_cli.commands.explore import explore
 from wgan_cli.commands.export import export
 from wgan_cli.commands.gif import gif
 from wgan_cli.commands.inspect import inspect
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, gif, inspect, evaluate, compare, report, export, recipes):
+for command in (train, sample, gif, inspect, evaluate, compare, report, explore, export, recipes):
     app.command()(command)
 
 

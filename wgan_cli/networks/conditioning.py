@@ -20,7 +20,7 @@ class LabelledLatent(nn.Module):
 
     def __init__(self, settings: LabelledLatentSettings, image: ImageShape) -> None:
         super().__init__()
-        self.width = settings.latent_dim
+        self.width = self.latent_dim = settings.latent_dim
         self.embedding = None
         if settings.conditional:
             self.embedding = nn.Embedding(image.num_classes, settings.label_dim)
@@ -31,6 +31,10 @@ class LabelledLatent(nn.Module):
         if self.embedding is None:
             return z
         return torch.cat([z, self.embedding(labels)], 1)  # (N, latent_dim + label_dim)
+
+    def share_of_z(self, weight: Tensor) -> Tensor:
+        """Of the weight of a layer over all this, what meets z: (outputs, width) -> (outputs, latent_dim)."""
+        return weight[:, : self.latent_dim]
 
 
 class ConditionalNorm2d(nn.Module):

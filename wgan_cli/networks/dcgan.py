@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from wgan_cli.networks.conditioning import ImageCritic, LabelledLatent
 from wgan_cli.networks.convolution import Doubling, FromVector, Halving, ToVector
 from wgan_cli.networks.encoder import ImageClassifier, ImageEncoder
+from wgan_cli.networks.latent import FromLatent
 from wgan_cli.networks.layers import after, hidden, hidden_layers
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import DcganSettings
 
 
-class Generator(nn.Module):
+class Generator(FromLatent):
     """z through a fully connected layer to a small image of many channels, doubled until it has the full size."""
 
     def __init__(self, settings: DcganSettings, image: ImageShape) -> None:
@@ -38,6 +39,10 @@ class Generator(nn.Module):
         x = self.start(x)
         x = self.up(x)  # (N, channels[-1], H/2, W/2)
         return self.to_image(x).tanh()  # (N, C, H, W)
+
+    def first_weight(self) -> Tensor:
+        """Of the fully connected layer: (channels[0] * H/2^k * W/2^k, latent_dim)."""
+        return self.enter.share_of_z(self.project.weight)
 
 
 class Body(nn.Module):

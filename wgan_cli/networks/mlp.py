@@ -6,12 +6,13 @@ from torch import Tensor, nn
 
 from wgan_cli.networks.conditioning import ImageCritic, LabelledLatent
 from wgan_cli.networks.encoder import ImageClassifier, ImageEncoder
+from wgan_cli.networks.latent import FromLatent
 from wgan_cli.networks.layers import hidden_layers
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import MlpSettings
 
 
-class Generator(nn.Module):
+class Generator(FromLatent):
     """z through hidden layers to an image in [-1, 1]."""
 
     def __init__(self, settings: MlpSettings, image: ImageShape) -> None:
@@ -27,6 +28,10 @@ class Generator(nn.Module):
         x = self.body(self.enter(z, labels))  # (N, widths[-1])
         x = self.to_image(x).tanh()  # (N, C*H*W)
         return x.unflatten(1, (self.image.channels, self.image.size, self.image.size))  # (N, C, H, W)
+
+    def first_weight(self) -> Tensor:
+        """Of the first hidden layer: (widths[0], latent_dim)."""
+        return self.enter.share_of_z(self.body[0].weight)
 
 
 class Body(nn.Module):

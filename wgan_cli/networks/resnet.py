@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from wgan_cli.networks.conditioning import ConditionalNorm2d, ImageCritic
 from wgan_cli.networks.convolution import Enlarged, FromVector, Pooled
 from wgan_cli.networks.encoder import ImageClassifier, ImageEncoder
+from wgan_cli.networks.latent import FromLatent
 from wgan_cli.networks.layers import activation, active, norm
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import LayerSettings
@@ -43,7 +44,7 @@ class ResidualBlock(nn.Module):
         return self.shortcut(x) + rest  # (N, fan_out, H', W')
 
 
-class Generator(nn.Module):
+class Generator(FromLatent):
     """z through a linear layer to a small image of many channels, doubled by residual blocks until it has full size.
 
     The class, if conditional, chooses gains and biases of the blocks' norms, though not of the last norm.
@@ -67,6 +68,10 @@ class Generator(nn.Module):
         for block in self.up:
             x = block(x, labels)  # (N, channels[i], 2H', 2W')
         return self.to_image(self.finish(x)).tanh()  # (N, C, H, W)
+
+    def first_weight(self) -> Tensor:
+        """Of the linear layer: (channels[0] * H/2^k * W/2^k, latent_dim)."""
+        return self.project.weight
 
 
 class Body(nn.Module):

@@ -89,6 +89,11 @@ class Generator(StyleSpace):
         """mean + psi * (w - mean), with the mean w of its class: (N, style_dim) to the same."""
         return torch.lerp(self.mean(labels).expand_as(w), w, psi)
 
+    def first_weight(self) -> Tensor:
+        """Of all layers that take w: (factors and biases, style_dim)."""
+        views = [view for layer in (*self.layers, *self.to_image) for view in layer.views()]
+        return torch.cat([view.weight for view in views])  # (factors and biases, style_dim)
+
 
 class Critic(ConditionalCritic):
     """An image through residual blocks, each of which halves it, one more convolution and dense layers to one score.

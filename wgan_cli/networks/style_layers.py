@@ -74,6 +74,10 @@ class StyledLayer(nn.Module):
         """Make the views of w."""
         raise NotImplementedError
 
+    def views(self) -> tuple[nn.Linear, ...]:
+        """The layers from w to what it does here."""
+        raise NotImplementedError
+
     def finish(self, x: Tensor) -> Tensor:
         """What comes after the convolution and its bias."""
         return self.active(self.noise(x))
@@ -89,6 +93,10 @@ class Demodulated(StyledLayer):
     def add_style(self, style_dim: int) -> None:
         """Make the view of w."""
         self.style = Affine(style_dim, self.conv.in_channels)
+
+    def views(self) -> tuple[nn.Linear, ...]:
+        """To the inputs' factors."""
+        return (self.style,)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x (N, fan_in, H, W), w (N, style_dim) -> (N, fan_out, side, side)."""
@@ -112,6 +120,10 @@ class AdaIn(StyledLayer):
         self.normalise = nn.Sequential(*norm("instance", features, spatial=True, affine=False))
         self.gain, self.shift = Affine(style_dim, features), nn.Linear(style_dim, features)
         self.shift.init_gain = 1.0
+
+    def views(self) -> tuple[nn.Linear, ...]:
+        """To the gain and to the bias."""
+        return self.gain, self.shift
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x (N, fan_in, H, W), w (N, style_dim) -> (N, fan_out, side, side)."""
@@ -141,6 +153,10 @@ class ToImage(nn.Module):
         super().__init__()
         self.style = Affine(style_dim, features)
         self.colours = Colours(features, channels)
+
+    def views(self) -> tuple[nn.Linear, ...]:
+        """To the factors of the features."""
+        return (self.style,)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x (N, features, H, W), w (N, style_dim) -> (N, C, H, W) float32."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.networks.latent import FromLatent
 from wgan_cli.parallel.share import share
 from wgan_cli.parallel.whole_batch import rows_of_batch
 
 MEAN_DECAY = 0.995  # how slowly the mean w follows, as in the authors' code
 
 
-class StyleSpace(nn.Module):
+class StyleSpace(FromLatent):
     """A generator with a space of styles, in which one can walk, mix, and turn towards the mean (Karras et al. 2019).
 
-    A family's generator gives `style_layers`, `mapping` and `synthesis`; what only samples may wrap one.
+    A family's generator gives `style_layers`, `mapping`, `synthesis` and `first_weight`; what only samples may wrap
+    one.
     """
 
     style_layers: int  # layers that take a style each, coarse to fine

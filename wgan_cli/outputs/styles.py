@@ -34,6 +34,10 @@ class Truncated(StyleSpace):
         """A w for each layer, (N, style_layers, style_dim) -> images (N, C, H, W) in [-1, 1]."""
         return self.generator.synthesis(styles)
 
+    def first_weight(self) -> Tensor:
+        """The generator's own."""
+        return self.generator.first_weight()
+
 
 class FromStyles(nn.Module):
     """A generator's second half as a network of its own, whose input is one w for each image, or two.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,8 @@ class Told:
     facts: RunFacts
     scores: dict[str, float]
     meanings: dict[str, str]
-    environment: dict[str, Any]
-    frames: tuple[Frame, ...] = field(repr=False)
+    environment: dict[str, Any] = field(default_factory=dict)
+    frames: tuple[Frame, ...] = field(default=(), repr=False)
     nearest: Nearest | None = field(default=None, repr=False)
     missing: tuple[str, ...] = ()
 
@@ -71,9 +71,15 @@ def _told(name: str, facts: RunFacts, nearest: Nearest | None) -> Told:
     environment = _environment(run.environment_file)
     if not environment:
         missing.append(f"{run.environment_file.name} cannot be read")
+    told = told_by_records(name, facts)
+    return replace(told, environment=environment, frames=frames, nearest=nearest, missing=tuple(missing))
+
+
+def told_by_records(name: str, facts: RunFacts) -> Told:
+    """What a run's records alone tell, without its pictures and its machine."""
     recipe = recipe_from_dict(facts.recipe, name)
     meanings = build_objective(recipe, _ANY_SHAPE).meanings
-    return Told(name, facts, _scores(facts), meanings, environment, frames, nearest, tuple(missing))
+    return Told(name, facts, _scores(facts), meanings)
 
 
 def _scores(facts: RunFacts) -> dict[str, float]:
