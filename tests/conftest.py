@@ -51,7 +51,7 @@ TINY = (
     "save_every=6",
     "eval_every=null",
 )
-pytest_plugins = ["reliability", "fuzzing"]
+pytest_plugins = ["reliability", "fuzzing", "browser"]
 #: What would make the program's output depend on who runs the tests.
 _PERSONAL = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "WGAN_DEBUG", "WGAN_DATA")
 

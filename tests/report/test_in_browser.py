@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from wgan_cli.report.facts import gather
 from wgan_cli.report.page import write_page
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: .[browser-tests]")
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip(f"there is none of the browsers {', '.join(BROWSERS)}")
-    with playwright.sync_playwright() as started:
-        yield started.chromium.launch(executable_path=found, args=["--no-sandbox"])
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +24,9 @@ def pages(tmp_path_factory, tiny_run, trainer) -> dict[str, Path]:
 
 
 @pytest.fixture
-def show(browser, pages) -> Iterator:
-    """Open one of the pages; nothing may go wrong in it, or leave it, as long as it is open."""
-    opened, wrong = [], []
-
-    def open_page(name: str, **options):
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        opened.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None)
-        page.goto(pages[name].as_uri())
-        return page
-
-    yield open_page
-    for context in opened:
-        context.close()
-    assert wrong == []
+def show(open_page, pages):
+    """Open one of the pages; nothing may leave it."""
+    return lambda name, **options: open_page(pages[name].as_uri(), **options)
 
 
 def test_the_slider_moves_through_the_grids_and_the_curves_follow(show):

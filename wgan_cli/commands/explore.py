@@ -39,6 +39,7 @@ def explore(
         )  # fmt: skip
     from wgan_cli.console import say
     from wgan_cli.explore.address import is_local, listen, url_of
+    from wgan_cli.explore.folder import own_folder
     from wgan_cli.explore.live import has_generator
     from wgan_cli.explore.source import Source
     from wgan_cli.runs.environment import resolve_device
@@ -48,8 +49,6 @@ def explore(
     waits = run is not None and not has_generator(RunDir(run))
     generator = None if waits else Source(source, resolve_device(device))
     opened = listen(host, port)
-    from wgan_cli.explore.server import serve  # gradio takes seconds, and what was wrong is said by now
-
     url = url_of(opened)
 
     def ready() -> None:
@@ -59,7 +58,10 @@ def explore(
         if open_ or (open_ is None and _on_a_desktop()):
             webbrowser.open(url)
 
-    serve(generator, run, opened, ready)
+    with own_folder():
+        from wgan_cli.explore.server import serve  # gradio takes seconds; what is wrong with the words is said by now
+
+        serve(generator, run, opened, ready)
 
 
 explore.__doc__ += "\n\n" + example(

@@ -14,6 +14,8 @@ from wgan_cli.explore.studio import MOST_IMAGES, MOST_MOVE, MOST_SEED, Studio, V
 
 _SCRIPT = Path(__file__).parent / "grid.js"
 _IN_TURN = -1  # of the classes: all of them
+#: What the controls hold goes to the studio as it is: what is wrong with it is said on the page, not in the terminal.
+_AS_IT_IS = {**ONE_BY_ONE, "preprocess": False}
 
 
 class Drawing(OfGenerator):
@@ -30,18 +32,18 @@ class Drawing(OfGenerator):
                 self._place_controls()
         controls = [self.seed, self.count, self.label, self.psi, *self.moves]
         drawn = [self.grid, self.said, self.newer]
-        page.load(self.draw, controls, drawn, **ONE_BY_ONE)
-        gr.on([each.input for each in controls], self.draw, controls, drawn, **ONE_BY_ONE)
-        self.next.click(self.draw_next, controls, [self.seed, *drawn], **ONE_BY_ONE)
-        self.back.click(self.draw_unmoved, controls, [self.psi, *self.moves, *drawn], **ONE_BY_ONE)
-        self.newer.click(self.draw_newer, controls, [self.head, *drawn], **ONE_BY_ONE)
-        self.grid.pick(self.go, controls, [self.walk, self.said, self.newer], **ONE_BY_ONE)
+        page.load(self.draw, controls, drawn, **_AS_IT_IS)
+        gr.on([each.input for each in controls], self.draw, controls, drawn, **_AS_IT_IS)
+        self.next.click(self.draw_next, controls, [self.seed, *drawn], **_AS_IT_IS)
+        self.back.click(self.draw_unmoved, controls, [self.psi, *self.moves, *drawn], **_AS_IT_IS)
+        self.newer.click(self.draw_newer, controls, [self.head, *drawn], **_AS_IT_IS)
+        self.grid.pick(self.go, controls, [self.walk, self.said, self.newer], **_AS_IT_IS)
 
     def _place_controls(self) -> None:
         studio = self.studio
         html("<h2>Which images</h2>")
         with gr.Row(elem_classes="seed"):
-            self.seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MOST_SEED, min_width=120)
+            self.seed = gr.Number(0, label="Seed", precision=0, min_width=120)
             self.next = gr.Button("Next seed", min_width=100)
         self.count = gr.Slider(1, MOST_IMAGES, View.count, step=1, label="How many")
         choices = [("all in turn", _IN_TURN), *((name, number) for number, name in enumerate(studio.class_names))]
@@ -96,7 +98,7 @@ class Drawing(OfGenerator):
     def go(self, picked: gr.EventData, *given: Any) -> Answer:
         first, second = (picked._data.get(end) for end in ("first", "second"))
         images = self.studio.walk(self.view(*given), first, second)
-        return {self.walk: pieces.walk(images, first, second), **self.news()}
+        return {self.walk: pieces.walk(images, first, second, bool(self.studio.class_names)), **self.news()}
 
     def _drawn(self, view: View) -> Answer:
         images, labels = self.studio.images(view), self.studio.labels(view, range(view.count))

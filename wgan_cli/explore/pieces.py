@@ -56,18 +56,19 @@ def grid(images: Tensor, view: View, class_names: Sequence[str], labels: Sequenc
     )
 
 
-def walk(images: Tensor, first: int, second: int) -> str:
-    """A walk that moves, some of its frames, and the file to save."""
+def walk(images: Tensor, first: int, second: int, keeps_class: bool) -> str:
+    """A walk that moves, some of its frames, and the file to save. keeps_class: of its first image, all the way."""
     side = images.shape[-1]
     animation = written(lambda path: save_walk(images, path), "walk.gif")
     stills = "".join(
         f'<img src="{png(images[round(place * A_LEG / (_STILLS - 1))])}" alt="">' for place in range(_STILLS)
     )
     words = f"From image {first} to image {second}, and back"
+    stays = " The class stays that of the first." if keeps_class else ""
     return (
         f'<div class="walk {sharpness(side)}"><img class="moving" src="{uri("image/gif", animation)}" alt="{words}">'
         f'<div><h2>{words}</h2><div class="stills" aria-hidden="true">{stills}</div><p class="below"><span>'
-        "All between were never asked for: the generator makes them up. The class stays that of the first."
+        f"All between them are images that the generator makes, too.{stays}"
         f"</span>{link(f'walk_{first}_{second}.gif', 'image/gif', animation, 'Save as GIF')}</p></div></div>"
     )
 
@@ -106,7 +107,7 @@ def training(seen: Seen) -> str:
         picture = (
             f'<figure class="newest sharp"><img src="{frame.uri}" width="{frame.width}" '
             f'height="{frame.height}" alt="Samples of step {seen.frame.step:,}">'
-            f"<figcaption>The run's own samples at step {seen.frame.step:,}, of the same noise each time"
+            f"<figcaption>The run's own grid at step {seen.frame.step:,}; what it draws is the same each time"
             "</figcaption></figure>"
         )
     curves = charts("How good over time", "scores", score_panels([told]))

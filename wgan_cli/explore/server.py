@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import gradio as gr
 import uvicorn
@@ -34,8 +31,8 @@ class Server(uvicorn.Server):
     """Serves an app on a socket; `should_exit` ends it."""
 
     def __init__(self, app: FastAPI, ready: Callable[[], None]) -> None:
-        # It says nothing in the terminal, and takes no settings of its own from the environment.
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_PATIENCE)
+        quiet = {"log_config": None, "log_level": "critical", "access_log": False}  # the page says what goes wrong
+        config = uvicorn.Config(app, timeout_graceful_shutdown=_PATIENCE, **quiet)
         super().__init__(config)
         self.ready = ready
 
@@ -57,20 +54,5 @@ def serve(source: Source | None, run: Path | None, opened: socket.socket, ready:
         ready: called when a browser can come.
     Raises: WganError where there is no page for such a generator; KeyboardInterrupt at Ctrl-C.
     """
-    with opened, own_folder():
+    with opened:
         Server(application(build(source, run)), ready).run([opened])
-
-
-@contextmanager
-def own_folder() -> Iterator[None]:
-    """What a page is given to translate lies in a folder that goes when the page does."""
-    before = os.environ.get("GRADIO_TEMP_DIR")
-    with TemporaryDirectory(prefix="wgan-explore-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["GRADIO_TEMP_DIR"]
-            else:
-                os.environ["GRADIO_TEMP_DIR"] = before

@@ -1,0 +1,112 @@
+"""Principal directions: closed forms, and which weights each family answers for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from wgan_cli.errors import WganError
+from wgan_cli.networks import build_network
+from wgan_cli.outputs.directions import directions_of, principal_directions
+from wgan_cli.outputs.styles import Truncated
+from wgan_cli.recipe import ImageShape, load_recipe, recipe_from_dict
+
+IMAGE = ImageShape(8, 1, 3)
+MODELS = {
+    "mlp": {"name": "mlp", "generator": {"widths": [7, 9]}},
+    "dcgan": {"name": "dcgan", "generator": {"channels": [6, 4]}, "critic": {"channels": [4]}},
+    "resnet": {"name": "resnet", "generator": {"channels": [6, 4]}, "critic": {"channels": [4], "halvings": 1}},
+    "style": {"name": "style", "style_dim": 6, "generator": {"channels": [5, 4], "styling": "demodulate"}},
+    "adain": {"name": "style", "style_dim": 6, "generator": {"channels": [5, 4], "styling": "adain"}},
+}
+
+
+def generator_of(name: str, **more: object) -> nn.Module:
+    torch.manual_seed(0)
+    recipe = recipe_from_dict({"model": {"latent_dim": 5, **MODELS[name], **more}, "steps": 1}, "a test")
+    return build_network("generator", recipe, IMAGE).eval().requires_grad_(False)
+
+
+def test_of_a_diagonal_matrix_they_are_the_axes_by_size():
+    found = principal_directions(torch.diag(torch.tensor([1.0, -3.0, 2.0])), most=3)
+    np.testing.assert_allclose(found.vectors, [[0, 1, 0], [0, 0, 1], [1, 0, 0]], atol=1e-7)
+    np.testing.assert_allclose(found.strengths, [9, 4, 1])
+    assert found.shares == pytest.approx([9 / 14, 4 / 14, 1 / 14])
+
+
+def test_of_one_row_the_first_is_the_row_itself_and_the_others_do_nothing():
+    row = torch.tensor([[3.0, -4.0]])
+    found = principal_directions(row, most=2)
+    np.testing.assert_allclose(found.vectors[0], [-0.6, 0.8], atol=1e-7)  # of the two, the one whose 0.8 is positive
+    np.testing.assert_allclose(found.strengths, [25, 0], atol=1e-12)
+
+
+def test_they_are_unit_vectors_at_right_angles_and_none_answers_more_than_the_first():
+    weight = torch.randn(20, 12, generator=torch.Generator().manual_seed(0))
+    found = principal_directions(weight, most=12)
+    np.testing.assert_allclose(found.vectors @ found.vectors.T, np.eye(12), atol=1e-6)
+    assert (np.diff(found.strengths) <= 0).all()
+    answers = np.linalg.norm(weight.numpy() @ found.vectors.T, axis=0)
+    np.testing.assert_allclose(answers**2, found.strengths, rtol=1e-5)
+    others = np.random.default_rng(0).standard_normal((12, 5000))
+    assert np.linalg.norm(weight.numpy() @ (others / np.linalg.norm(others, axis=0)), axis=0).max() < answers[0]
+    # Among those at right angles to the first, none answers more than the second.
+    others -= np.outer(found.vectors[0], found.vectors[0] @ others)
+    assert np.linalg.norm(weight.numpy() @ (others / np.linalg.norm(others, axis=0)), axis=0).max() < answers[1]
+    assert found.total == pytest.approx(found.strengths.sum())
+
+
+def test_moves_add_up_and_none_is_none():
+    found = principal_directions(torch.randn(6, 4), most=3)
+    np.testing.assert_allclose(found.moved_by([2.0, -1.0]), 2 * found.vectors[0] - found.vectors[1], atol=1e-6)
+    assert not found.moved_by([]).any() and found.moved_by([]).shape == (4,)
+    assert principal_directions(torch.zeros(3, 2), most=2).shares == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("classes", [False, True])
+@pytest.mark.parametrize("name", ["mlp", "dcgan", "resnet"])
+def test_the_first_weight_is_how_the_first_layer_answers_to_z(name, classes):
+    network = generator_of(name, conditional=classes)
+    seen = []
+    first = network.body[0] if name == "mlp" else network.project
+    first.register_forward_hook(lambda module, inputs, output: seen.append(output.flatten(1)))
+    z, labels = torch.randn(3, 5), torch.tensor([0, 1, 2]) if classes else None
+    step = torch.randn(3, 5)
+    network(z, labels), network(z + step, labels)
+    torch.testing.assert_close(seen[1] - seen[0], step @ network.first_weight().T, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["style", "adain"])
+def test_with_styles_it_is_all_that_w_is_turned_into(name):
+    network = generator_of(name)
+    seen = []
+    of_images = [to_image.style for to_image in network.to_image]
+    views = [v for layer in network.layers for v in ([layer.gain, layer.shift] if name == "adain" else [layer.style])]
+    for view in (*views, *of_images):
+        view.register_forward_hook(lambda module, inputs, output: seen.append((id(module), output)))
+    w, step = torch.randn(2, 6), torch.randn(2, 6)
+    network.synthesis(network.in_every_layer(w))
+    before = dict(seen)
+    seen.clear()
+    network.synthesis(network.in_every_layer(w + step))
+    change = torch.cat([dict(seen)[id(view)] - before[id(view)] for view in (*views, *of_images)], 1)
+    weight = network.first_weight()
+    assert weight.shape == (change.shape[1], 6)
+    torch.testing.assert_close(change, step @ weight.T, rtol=1e-4, atol=1e-5)
+    assert Truncated(network, 0.5).first_weight() is not None
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_family_that_starts_from_noise_has_directions(name):
+    found = directions_of(generator_of(name), most=4)
+    assert len(found) == 4 and found.strengths[0] > 0
+
+
+def test_what_translates_has_none():
+    settings = ("model.generator.channels=4", "model.generator.blocks=1", "model.critic.channels=[4,5]")
+    recipe = load_recipe("mnist_cyclegan", settings)
+    with pytest.raises(WganError, match="no latent vector") as refused:
+        directions_of(build_network("generator", recipe, ImageShape(28, 1)), most=4)
+    assert "noise" in refused.value.hint
