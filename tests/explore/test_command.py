@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 import wgan_cli
-
 from wgan_cli.errors import WganError
 from wgan_cli.explore import address
 from wgan_cli.explore.address import is_local, listen, url_of
