@@ -223,6 +223,8 @@ def test_a_run_that_trains_is_followed_until_it_ends(show, own_run, monkeypatch)
         page.get_by_alt_text("Samples of step 12").wait_for()
         assert page.locator(".training path.curve").first.get_attribute("d") != before
         assert page.locator(".alive").count() == 1
+        shutil.copy(own_run.checkpoint_file(6), own_run.best_file)
+        page.get_by_text("has another generator by now").wait_for()
         log(12)
     page.get_by_text("finished: 12 steps").wait_for()
     asked = []

@@ -21,7 +21,7 @@ def explore(
         Path, typer.Argument(metavar="RUN|CKPT", help="What to play with.", autocompletion=complete_checkpoint)
     ],
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; others reach only this machine's own.")
+        str, typer.Option("--host", help="Address to listen on; 0.0.0.0 lets your network in.")
     ] = "127.0.0.1",
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65535, help=r"\[default: 7860, or one that is free]")

@@ -31,13 +31,13 @@ class Drawing(OfGenerator):
             with gr.Column(scale=1, min_width=300, elem_classes="controls"):
                 self._place_controls()
         controls = [self.seed, self.count, self.label, self.psi, *self.moves]
-        drawn = [self.grid, self.said, self.newer]
+        drawn = [self.grid, *self.always]
         page.load(self.draw, controls, drawn, **_AS_IT_IS)
         gr.on([each.input for each in controls], self.draw, controls, drawn, **_AS_IT_IS)
         self.next.click(self.draw_next, controls, [self.seed, *drawn], **_AS_IT_IS)
         self.back.click(self.draw_unmoved, controls, [self.psi, *self.moves, *drawn], **_AS_IT_IS)
         self.newer.click(self.draw_newer, controls, [self.head, *drawn], **_AS_IT_IS)
-        self.grid.pick(self.go, controls, [self.walk, self.said, self.newer], **_AS_IT_IS)
+        self.grid.pick(self.go, controls, [self.walk, *self.always], **_AS_IT_IS)
 
     def _place_controls(self) -> None:
         studio = self.studio
@@ -98,8 +98,8 @@ class Drawing(OfGenerator):
     def go(self, picked: gr.EventData, *given: Any) -> Answer:
         first, second = (picked._data.get(end) for end in ("first", "second"))
         images = self.studio.walk(self.view(*given), first, second)
-        return {self.walk: pieces.walk(images, first, second, bool(self.studio.class_names)), **self.news()}
+        return self.done({self.walk: pieces.walk(images, first, second, bool(self.studio.class_names))})
 
     def _drawn(self, view: View) -> Answer:
         images, labels = self.studio.images(view), self.studio.labels(view, range(view.count))
-        return {self.grid: pieces.grid(images, view, self.studio.class_names, labels), **self.news()}
+        return self.done({self.grid: pieces.grid(images, view, self.studio.class_names, labels)})

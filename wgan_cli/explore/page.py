@@ -46,9 +46,11 @@ def build(source: Source | None, run: Path | None) -> gr.Blocks:
     name = source.generator.recipe.name if source else run.resolve().name
     with gr.Blocks(title=f"{name} - wgan explore", analytics_enabled=False, fill_width=True) as page:
         if source is not None:
-            (Translating if _translates(source.generator.recipe) else Drawing)(page, source)
+            works = (Translating if _translates(source.generator.recipe) else Drawing)(page, source)
         if run is not None:
-            Training(page, run, has_generator=source is not None)
+            follows = Training(page, run, has_generator=source is not None)
+        if source is not None and run is not None:
+            works.look_with(follows.timer)
     return page
 
 

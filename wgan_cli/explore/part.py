@@ -56,13 +56,23 @@ class Part:
 
 
 class OfGenerator(Part):
-    """A part that works with a source's generator, and tells what has become of its file."""
+    """A part that works with a source's generator. fate: where it stands what has become of the file."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.head = html(pieces.head(source))
         super().__init__()
+        self.fate = html(elem_classes="said")
         self.newer = gr.Button("Load the newer generator", visible=False, elem_id="newer", size="sm")
+        self.always = [self.said, self.fate, self.newer]  # of what every handler may answer
+
+    def look_with(self, timer: gr.Timer) -> None:
+        """Look at the file again whenever a timer ticks."""
+        timer.tick(self.news, None, [self.fate, self.newer], show_progress="hidden", api_visibility="private")
+
+    def done(self, shown: Answer) -> Answer:
+        """The answer of a handler that worked: what to show, nothing wrong, and how the file is."""
+        return {self.said: "", **self.news(), **shown}
 
     def news(self) -> Answer:
         """What is to be said of the file, and whether the button that loads it anew is there."""
@@ -74,4 +84,4 @@ class OfGenerator(Part):
             )
         elif changed:
             words = pieces.notice(f"{source.path} has another generator by now", "You see the one before.", "note")
-        return {self.said: words, self.newer: gr.update(visible=changed)}
+        return {self.fate: words, self.newer: gr.update(visible=changed)}

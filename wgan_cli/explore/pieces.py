@@ -100,7 +100,8 @@ def training(seen: Seen) -> str:
     """A run's state, its last grid and its curves with what they mean."""
     told, facts = seen.told, seen.told.facts
     alive = '<span class="alive" aria-hidden="true"></span>' if facts.state == "training" else ""
-    about = f"<h2>{alive}{safe(state_words(facts))}</h2><p>{safe(verdict(facts, told.scores))}</p>"
+    words = state_words(facts)
+    about = f"<h2>{alive}{safe(words[0].upper() + words[1:])}</h2><p>{safe(verdict(facts, told.scores))}</p>"
     picture = "<p>There is no sample grid yet.</p>"
     if seen.frame is not None:
         frame = seen.frame.picture

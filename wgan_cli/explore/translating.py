@@ -32,16 +32,16 @@ class Translating(OfGenerator):
                 shape = source.generator.image
                 html(f"<p>They become {shape} first, as the images that it learnt from. They stay here.</p>")
         given = [self.files, self.to]
-        shown = [self.pairs, self.said, self.newer]
+        shown = [self.pairs, *self.always]
         gr.on([self.files.change, self.to.input], self.translate, given, shown, **ONE_BY_ONE)
         self.newer.click(self.translate_newer, given, [self.head, *shown], **ONE_BY_ONE)
 
     @answering
     def translate(self, files: Any, to: Any) -> Answer:
         if not files:
-            return {self.pairs: pieces.no_pairs(), **self.news()}
+            return self.done({self.pairs: pieces.no_pairs()})
         made = self.desk.translate([Path(file) for file in files], to)
-        return {self.pairs: pieces.translations(made), **self.news()}
+        return self.done({self.pairs: pieces.translations(made)})
 
     @answering
     def translate_newer(self, files: Any, to: Any) -> Answer:
