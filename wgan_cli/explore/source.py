@@ -10,13 +10,12 @@ from wgan_cli.errors import WganError
 from wgan_cli.generator import LoadedGenerator
 from wgan_cli.outputs.sampling import load_generator
 from wgan_cli.runs.checkpoint import generator_file
-from wgan_cli.runs.run_dir import is_run
 
 
 class Source:
     """A generator and where it is from.
 
-    path: as the user gave it, a run or a file. file: the one that was loaded. best: whether that is a run's best.
+    path: as the user gave it, a run or a file. file: the one that was loaded. words: which training step it is of.
     """
 
     def __init__(self, path: Path, device: torch.device) -> None:
@@ -37,11 +36,6 @@ class Source:
             )
         self.file, self.generator, self.words = file, loaded, checkpoint.source
         self._state = state
-
-    @property
-    def run(self) -> Path | None:
-        """The run folder, where the user gave one."""
-        return self.path if is_run(self.path) else None
 
     def changed(self) -> bool:
         """Whether there is another generator to load than the one that was."""

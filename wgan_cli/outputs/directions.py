@@ -45,7 +45,7 @@ def principal_directions(weight: Tensor, most: int) -> Directions:
     Args:
         weight: A, (outputs, F). most: how many to give, at most F.
     """
-    a = weight.detach().to("cpu", torch.float64)  # (outputs, F)
+    a = weight.detach().cpu().double()  # (outputs, F)
     values, vectors = torch.linalg.eigh(a.T @ a)  # (F,) rising, (F, F) in columns
     values, vectors = values.flip(0).clamp(min=0)[:most], vectors.flip(1).T[:most]  # (K,), (K, F)
     largest = vectors.gather(1, vectors.abs().argmax(1, keepdim=True))  # (K, 1)
