@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -36,8 +37,10 @@ def answering(handler: Callable[..., Answer]) -> Callable[..., Answer]:
             if is_lack_of_memory(error):
                 wrong = WganError("there is not enough memory for this", "ask for fewer images")
             else:
+                if os.environ.get("WGAN_DEBUG") == "1":
+                    raise
                 fault = f"{type(error).__name__}: {error}"
-                wrong = WganError(fault, "this is a fault of wgan itself; please report it, and what you clicked")
+                wrong = WganError(fault, "this is a fault of wgan itself; report what WGAN_DEBUG=1 wgan explore prints")
         return {part.said: pieces.notice(wrong.message, wrong.hint)}
 
     return answer
