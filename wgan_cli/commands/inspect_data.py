@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import tarfile
 import zipfile
 from dataclasses import asdict
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 NAMED_SETS = ("digits", "mnist", "fashion_mnist", "cifar10")
 ON_SHEET = 100  # images of a contact sheet
 SHOWN = 8  # sizes, modes
+SMALL = 40  # pixels; most of a larger image's detail would be lost at 32
 
 
 def is_data(what: str) -> bool:
@@ -62,6 +64,24 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
         data().print(json.dumps(asdict(found.facts)), soft_wrap=True)
     else:
         _show(found.facts)
+        if what not in NAMED_SETS and found.facts.count:
+            say(f"next: {_command(what, found.facts)}")
+
+
+def _command(what: str, facts: DataFacts) -> str:
+    """How to train on such images."""
+    from wgan_cli.commands.train_report import FEW, MORE_OF_FEW
+
+    width, height = map(int, next(iter(facts.sizes)).split("x"))  # of most of them
+    settings = [f"data.path={what}"]
+    if _is_shards(what):
+        settings.insert(0, "data.source=shards")
+    if facts.bad_count:
+        settings.append("data.on_bad_file=skip")
+    if facts.count < FEW:
+        settings.append(MORE_OF_FEW)
+    recipe = "folder32_dcgan" if max(width, height) <= SMALL else "folder_dcgan"
+    return shlex.join(["wgan", "train", "--recipe", recipe, *(word for each in settings for word in ("--set", each))])
 
 
 def _draw(found: DataInspection, path: Path) -> None:

@@ -129,7 +129,7 @@ def _prepared(
     root = data_root or default_data_root()
     with company.leader_first("the data"):
         dataset = load_data(wanted.data, root, tell)
-    state = prepare(wanted, dataset, where, trials=not dry_run and company.size() == 1)
+    state = prepare(wanted, dataset, where, trials=not dry_run and company.size() == 1, tell=tell)
     if point is not None and point.checkpoint is not None:
         state.restore(point.checkpoint)
         _check_not_finished(run, state)

@@ -14,8 +14,14 @@ if TYPE_CHECKING:
     from wgan_cli.training.state import TrainingState
 
 
+LONG = 30 * 60  # seconds of training; whoever waits longer is told how to wait less
+SOON = 10 * 60  # seconds that the shorter run takes which is offered instead
+FEW = 2000  # images; fewer are soon known by heart
+MORE_OF_FEW = "data.diff_augment=[color, translation, cutout]"
+
+
 def plan(state: TrainingState, origin: str) -> str:
-    """What is about to be trained, in two lines."""
+    """What is about to be trained, in two lines; what was tried, how long it will take and what may help."""
     recipe = state.recipe
     sizes = " + ".join(f"{role} {sum(p.numel() for p in net.parameters()):,}" for role, net in state.networks.items())
     number_format = "float32" if recipe.amp == "off" else recipe.amp
@@ -24,6 +30,38 @@ def plan(state: TrainingState, origin: str) -> str:
         f"{recipe.objective.name} on {state.device} in {number_format}, {recipe.steps:,} steps of "
         f"{state.images_per_step:,} images, {sizes} parameters"
         + (f"\ntried: {state.why_so_fast}" if state.why_so_fast else "")
+        + _duration(state)
+        + _advice(state)
+    )
+
+
+def _duration(state: TrainingState) -> str:
+    """How long it will take, where a step was timed."""
+    from wgan_cli.commands.progress import clock
+
+    if state.step_seconds is None:
+        return ""
+    seconds = state.step_seconds * (state.recipe.steps - state.step)
+    line = f"\nabout {clock(seconds)} at {1000 * state.step_seconds:.0f} ms a step, beside grids and evaluations"
+    if seconds <= LONG:
+        return line
+    return f"{line}; --steps {_rounded(SOON / state.step_seconds)} would take {SOON // 60} minutes"
+
+
+def _rounded(steps: float) -> int:
+    """Downwards to two figures: 987 to 980."""
+    unit = 10 ** max(0, len(str(int(steps))) - 2)
+    return max(1, int(steps) // unit * unit)
+
+
+def _advice(state: TrainingState) -> str:
+    """For sets so small that a critic learns them by heart."""
+    data, count = state.recipe.data, len(state.feed)
+    if data.task != "generation" or count >= FEW or data.diff_augment or data.augment.mirror:
+        return ""
+    return (
+        f"\n{count:,} images are few, and a critic soon knows them by heart; this makes more of them: "
+        f"--set '{MORE_OF_FEW}', and --set data.augment.mirror=true where left and right may change places"
     )
 
 

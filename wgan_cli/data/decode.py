@@ -23,6 +23,8 @@ MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 #: Formats of pixels. Not Pillow's others: to open an .eps runs another program, and an .ico is many images.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO", "JPEG2000", "PPM", "TGA", "QOI", "PCX", "SGI")
 ORIENTATION = 0x0112  # in EXIF
+#: How a telephone's photos begin, from the fifth byte: Pillow reads them only with a package of its own.
+HEIC = (b"ftypheic", b"ftypheix", b"ftypheim", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -116,7 +118,14 @@ def _known_formats() -> tuple[str, ...]:
 
 
 def _identified(source: bytes | BinaryIO) -> Image.Image:
-    image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_known_formats())
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        image = Image.open(file, formats=_known_formats())
+    except Image.UnidentifiedImageError:
+        file.seek(4)
+        if file.read(8) in HEIC:
+            raise NotAnImage("HEIC, which is not read: save it as JPEG") from None
+        raise
     # Pillow warns from its limit on and refuses at twice that; for training data the limit is the limit.
     if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
         raise Image.DecompressionBombError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,6 +61,7 @@ class TrainingState:
     iterate: Iterate  # runs the iteration under the recipe's engine
     exhibit: Exhibit  # what its sample grids show
     why_so_fast: str = ""  # what was measured to choose threads, number format and engine
+    step_seconds: float | None = None  # of a step, where it was timed for that
     step: int = 0
     seconds: float = 0.0
     overhead: float = 0.0
@@ -123,7 +125,7 @@ class TrainingState:
         if training.get("images") != images:
             raise WganError(
                 f"the run was trained on {training.get('images')} images, and there are {images} now",
-                "give the folder with the same data to --data-root",
+                "give back the same images; where they lie is said by --set data.path=FOLDER, or by --data-root",
             )
         try:
             for role, network in self.networks.items():
@@ -152,11 +154,18 @@ class TrainingState:
         self.anchor = training.get("anchor", checkpoint.step)
 
 
-def prepare(recipe: Recipe, dataset: ImageSet | ImagePair, device: torch.device, trials: bool = True) -> TrainingState:
+def prepare(
+    recipe: Recipe,
+    dataset: ImageSet | ImagePair,
+    device: torch.device,
+    trials: bool = True,
+    tell: Callable[[str], None] = lambda text: None,
+) -> TrainingState:
     """Build a run at step 0. The recipe becomes fully resolved: its length in steps, and what is fastest here.
 
     Args:
         trials: whether to time what the recipe leaves open; else the usual choices are taken.
+        tell: told in words of what takes long.
     Raises: WganError where recipe, data and device do not fit together.
     """
     take(replace(share(), whole_norms=recipe.sync_batch_norm))
@@ -184,7 +193,9 @@ def prepare(recipe: Recipe, dataset: ImageSet | ImagePair, device: torch.device,
         )  # fmt: skip
 
     start = feed.state_dict(), copy.deepcopy(memory.state_dict())
-    recipe, why_so_fast = resolve_speed(recipe, device, lambda trial: make_step(trial, copy.deepcopy(networks)), trials)
+    recipe, why_so_fast, step_seconds = resolve_speed(
+        recipe, device, lambda trial: make_step(trial, copy.deepcopy(networks)), trials, tell
+    )
     if parts > 1:
         check_parts(make_step(recipe, copy.deepcopy(networks)))
     feed.load_state_dict(start[0])
@@ -195,7 +206,7 @@ def prepare(recipe: Recipe, dataset: ImageSet | ImagePair, device: torch.device,
     return TrainingState(
         recipe, image, dataset.class_names, device, objective, networks, step.optimizers, step.average, feed,
         step.precision, step, apply_engine(recipe.engine, step),
-        make_exhibit(recipe, dataset), why_so_fast,
+        make_exhibit(recipe, dataset), why_so_fast, step_seconds,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -22,9 +23,20 @@ TURNS, MOST_TURNS = 2, 4  # of each candidate, and of two that are close
 SHORT, LEAST = 0.1, 3  # of each turn: seconds and iterations at least
 
 MakeStep = Callable[[Recipe], TrainingStep]
+Tell = Callable[[str], None]
 
 
-def resolve_speed(recipe: Recipe, device: torch.device, make_step: MakeStep, timed: bool = True) -> tuple[Recipe, str]:
+class Speed(NamedTuple):
+    """What is fastest here. why: what was measured, in a line. step_seconds: of the choice, or None if never timed."""
+
+    recipe: Recipe
+    why: str
+    step_seconds: float | None
+
+
+def resolve_speed(
+    recipe: Recipe, device: torch.device, make_step: MakeStep, timed: bool = True, tell: Tell = lambda text: None
+) -> Speed:
     """Settle threads, amp and engine, and say in a line what was measured; empty where nothing was.
 
     What a recipe names is taken, and an engine tried whether it works. What it leaves open is timed if the run is long,
@@ -33,12 +45,13 @@ def resolve_speed(recipe: Recipe, device: torch.device, make_step: MakeStep, tim
     Args:
         make_step: a step on copies of the run's networks, which may be spoilt.
         timed: whether to time anything at all.
+        tell: told in words of a trial for which a person has to wait.
     Raises: WganError where the device cannot serve the number format asked for.
     """
     usual = recipe.replaced(
         amp=resolve_amp(recipe.amp, device), threads=recipe.threads or available_threads(device), engine="eager"
     )
-    trials = _Trials(device, make_step)
+    trials = _Trials(device, make_step, tell)
     long = timed and recipe.steps >= WORTH_TRIALS
     if long and recipe.threads is None and (usual.threads or 1) > 1 and "OMP_NUM_THREADS" not in os.environ:
         usual = trials.fastest(usual, usual.replaced(threads=1))
@@ -50,7 +63,7 @@ def resolve_speed(recipe: Recipe, device: torch.device, make_step: MakeStep, tim
         usual = trials.fastest_engine(usual)
     if usual.threads is not None:
         torch.set_num_threads(usual.threads)
-    return usual, "; ".join(trials.notes)
+    return Speed(usual, "; ".join(trials.notes), trials.seconds.get(usual))
 
 
 def available_threads(device: torch.device) -> int | None:
@@ -76,9 +89,10 @@ def _container_quota(file: Path) -> int | None:
 class _Trials:
     """Times candidates in turns, so that whatever else the machine does meets all of them."""
 
-    def __init__(self, device: torch.device, make_step: MakeStep) -> None:
+    def __init__(self, device: torch.device, make_step: MakeStep, tell: Tell) -> None:
         self.device = device
         self.make_step = make_step
+        self.tell = tell
         self.notes: list[str] = []
         self.running: dict[Recipe, Iterate] = {}
         self.seconds: dict[Recipe, float] = {}  # for one iteration, the least of all turns
@@ -109,6 +123,7 @@ class _Trials:
         if eager not in self.seconds:
             self._turn(eager)
         if self.seconds[chosen] * eager.steps > WORTH_COMPILING:
+            self.tell("trying whether a compiler makes this long run faster: a minute or two; --engine eager does without")
             chosen = self._try_engine("compile", chosen)
         return chosen
 
