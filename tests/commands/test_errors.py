@@ -64,6 +64,8 @@ CASES = [
     ("sample --ckpt G.pth --seed -1", "Invalid value for '--seed'", "`wgan sample --help`", 2),
     # Recipes.
     ("train --recipe digits_dcgn", "there is no recipe named 'digits_dcgn'", "did you mean `digits_dcgan`", 2),
+    ("train --recipe images", "images is a folder, and no recipe", "--recipe folder_dcgan --set data.path=images", 2),
+    ("train --set data.path=images", "`data.path` is only for", "--recipe folder_dcgan", 2),
     ("train --recipe gone.yaml", "there is no recipe file gone.yaml", "`wgan recipes`", 2),
     ("train --recipe broken.yaml", "broken.yaml line 3: ", "mend that line", 2),
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from wgan_cli.commands.train_report import MORE_OF_FEW
 from wgan_cli.data.inspection import inspect_folder, inspect_named_set
 from wgan_cli.errors import WganError
 
@@ -122,10 +124,30 @@ def size(path: str) -> tuple[int, int]:
 
 def test_the_command_shows_a_folder_and_draws_its_sheet(photos, wgan):
     result = wgan("inspect", "photos", "--plot", "sheet.png")
-    assert (result.status, result.stderr) == (0, "contact sheet: sheet.png\n")
+    assert result.status == 0
+    assert result.stderr.startswith("contact sheet: sheet.png\nnext: wgan train ")
     assert size("sheet.png") == (3 * 66 + 2, 2 * 66 + 2)
     for words in ("5 (photos)", "[none] 0, cat 3, dog 2", "40x20 3, 30x30 2", "RGB 3, L 2", "dog/text.jpg: "):
         assert words in result.stdout
+
+
+@pytest.mark.parametrize(("width", "recipe"), [(40, "folder32_dcgan"), (41, "folder_dcgan")])
+def test_the_command_says_how_to_train_on_a_folder(photos, wgan, tiny_options, width, recipe):
+    named = photos.rename(photos.with_name("my photos"))
+    for number in range(9):
+        Image.new("RGB", (20, width)).save(named / f"cat/more{number}.png")
+    (line,) = wgan("inspect", named.name).stderr.splitlines()
+    program, *words = shlex.split(line.removeprefix("next: "))
+    assert (program, words[:3]) == ("wgan", ["train", "--recipe", recipe])
+    assert words[3:] == ["--set", "data.path=my photos", "--set", "data.on_bad_file=skip", "--set", MORE_OF_FEW]
+    result = wgan(*words, *tiny_options, "--dry-run", "--data-root", "cache")
+    assert result.status == 0, result.stderr
+
+
+def test_the_command_has_nothing_to_say_of_many_whole_images(photos, wgan, monkeypatch):
+    (photos / "dog/text.jpg").unlink(), (photos / "cat/empty.png").unlink()
+    monkeypatch.setattr("wgan_cli.commands.train_report.FEW", 5)
+    assert wgan("inspect", "photos").stderr == "next: wgan train --recipe folder32_dcgan --set data.path=photos\n"
 
 
 @pytest.mark.parametrize("make", [Path, zipped])

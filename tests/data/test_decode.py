@@ -216,6 +216,14 @@ def test_other_files_are_no_images(content):
             read(content)
 
 
+@pytest.mark.parametrize("brand", [b"heic", b"mif1"])
+def test_photos_that_pillow_cannot_read_are_called_by_their_name(brand):
+    content = b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1heic" + bytes(40)
+    for source in (content, io.BytesIO(content)):
+        with pytest.raises(NotAnImage, match="HEIC, which is not read: save it as JPEG"):
+            read_header(source)
+
+
 @pytest.mark.parametrize("size", [(10_000, 10_000), (20_000, 20_000), (2**31 - 1, 2**31 - 1)])
 def test_more_pixels_than_pillow_allows_are_refused_at_the_header(size):
     with warnings.catch_warnings():

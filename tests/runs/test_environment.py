@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+import torch
+
+from wgan_cli.errors import WganError
+from wgan_cli.runs.environment import resolve_device
+
 
 def test_all_that_could_make_a_run_differ_is_written_down(tiny_run):
     environment = json.loads(tiny_run.environment_file.read_text(encoding="utf-8"))
@@ -11,3 +17,19 @@ def test_all_that_could_make_a_run_differ_is_written_down(tiny_run):
     for name in environment["may_differ_with"]:
         assert environment[name], name
     assert {"torch", "numpy", "python", "wgan"} <= set(environment["versions"])
+
+
+@pytest.mark.parametrize(("cuda", "said"), [(None, "is built for processors"), ("12.8", "nvidia-smi")])
+def test_who_misses_a_gpu_is_told_where_to_look(monkeypatch, cuda, said):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    with pytest.raises(WganError, match="there is no device 'cuda' here") as caught:
+        resolve_device("cuda")
+    assert said in caught.value.hint
+
+
+def test_who_has_a_gpu_is_told_which(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(WganError) as caught:
+        resolve_device("cuda:7")
+    assert caught.value.hint.startswith("give one of: auto, cpu, cuda:0, cuda:1") and "nvidia" not in caught.value.hint

@@ -132,6 +132,21 @@ def test_who_is_far_ahead_needs_no_more_turns(machine, small, times_faster, turn
     assert order == [2, 1] * turns
 
 
+def test_the_seconds_of_the_choice_are_told_where_it_was_timed(machine, small):
+    machine.cost = lambda recipe: 0.01 if recipe.threads == 1 else 0.04
+    speed = resolve_speed(small.recipe(steps=LONG, engine="eager"), CPU, lambda trial: trial)
+    assert (speed.recipe.threads, speed.step_seconds) == (1, pytest.approx(0.01))
+    assert resolve_speed(speed.recipe, CPU, lambda trial: trial).step_seconds is None
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(WORTH_COMPILING / LONG - 0.1, 0), (WORTH_COMPILING / LONG + 0.1, 1)])
+def test_who_waits_for_a_compiler_is_told_why(machine, small, seconds, said):
+    machine.cost, told = lambda recipe: seconds, []
+    recipe = small.recipe(steps=LONG, threads=2, amp="off", engine="auto")
+    resolve_speed(recipe, CPU, lambda trial: trial, tell=told.append)
+    assert len(told) == said and all("--engine eager" in text for text in told)
+
+
 def test_what_a_recipe_names_is_taken_untimed(machine, small):
     recipe, note = machine.resolve(small.recipe(steps=LONG, threads=7, amp="bf16", engine="eager"))
     assert chosen(recipe) == (7, "bf16", "eager")

@@ -99,7 +99,8 @@ class DataSettings(Settings):
         for name in _OF_OWN:
             if self.source not in OWN and getattr(self, name) is not None:
                 raise ValueError(
-                    f"`data.{name}` is only for `data.source: folder` or `shards`|set `data.source` to folder or shards"
+                    f"`data.{name}` is only for `data.source: folder` or `shards`|"
+                    "set `data.source` to folder or shards, or take a recipe for your own images: --recipe folder_dcgan"
                 )
         for name in _IN_MEMORY:
             if self.source == "shards" and getattr(self, name) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,11 @@ def recipe_path(name: str) -> Path:
         raise WganError(f"there is no recipe file {name}", "check the path, or name one of `wgan recipes`")
     if name in recipe_names():
         return recipes_folder() / f"{name}.yaml"
+    if os.path.isdir(path):
+        raise WganError(
+            f"{name} is a folder, and no recipe",
+            f"to learn from the images in it: --recipe folder_dcgan --set {shlex.quote(f'data.path={name}')}",
+        )
     hint = did_you_mean(name, recipe_names()) or "give one of `wgan recipes`, or the path of a .yaml file. "
     raise WganError(f"there is no recipe named {name!r}", f"{hint}Recipes: {', '.join(recipe_names())}")
 

@@ -25,8 +25,19 @@ def resolve_device(name: str) -> torch.device:
     if name == "cuda" and "cuda:0" in found:
         return torch.device("cuda:0")
     if name not in found:
-        raise WganError(f"there is no device {name!r} here", f"give one of: auto, {', '.join(found)}")
+        raise WganError(
+            f"there is no device {name!r} here", f"give one of: auto, {', '.join(found)}{_why_no_gpu(name)}"
+        )
     return torch.device(name)
+
+
+def _why_no_gpu(name: str) -> str:
+    """What to look at where somebody expects a GPU, and torch sees none."""
+    if not name.startswith("cuda") or torch.cuda.device_count():
+        return ""
+    if torch.version.cuda is None and torch.version.hip is None:
+        return f"; torch {torch.__version__} is built for processors: pytorch.org has the build for your GPU"
+    return "; torch sees no GPU: the driver must list it (nvidia-smi), and $CUDA_VISIBLE_DEVICES must not hide it"
 
 
 def available_devices() -> list[str]:

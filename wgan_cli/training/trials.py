@@ -123,7 +123,9 @@ class _Trials:
         if eager not in self.seconds:
             self._turn(eager)
         if self.seconds[chosen] * eager.steps > WORTH_COMPILING:
-            self.tell("trying whether a compiler makes this long run faster: a minute or two; --engine eager does without")
+            self.tell(
+                "trying whether a compiler makes this long run faster: a minute or two; --engine eager does without"
+            )
             chosen = self._try_engine("compile", chosen)
         return chosen
 
