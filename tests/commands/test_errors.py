@@ -55,7 +55,8 @@ CASES = [
     # No such command, option or value.
     ("trian", "No such command 'trian'", "`wgan --help`", 2),
     ("train --stps 5", "No such option: --stps", "`wgan train --help`", 2),
-    ("train more", "unexpected extra argument", "`wgan train --help`", 2),
+    ("train more", "unexpected extra argument", "for example: wgan train --recipe mnist_dcgan --data-root data", 2),
+    ("sample run", "Missing option '--ckpt'", "for example: wgan sample --ckpt ", 2),
     ("sample", "Missing option '--ckpt'", "`wgan sample --help`", 2),
     ("train --steps 0", "Invalid value for '--steps'", "`wgan train --help`", 2),
     ("train --steps many", "Invalid value for '--steps'", "`wgan train --help`", 2),

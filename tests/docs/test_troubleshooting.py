@@ -109,6 +109,7 @@ OWN = "train --recipe folder32_dcgan --data-root cache --device cpu --dry-run --
 ERRORS = {
     "train --recipe mnist": "there is no recipe named ...",
     "train --recipe photos": "... is a folder, and no recipe",
+    "train --recipe folder_dcgan": "... `data.path` is not set",
     "train --set batch_size": "--set ... is not KEY=VALUE",
     "train --set objective.gp_wieght=1": "... sets ..., which is not a setting of ...",
     "train --set batch_size=0": "... sets ... to ..., which does not fit: ...",

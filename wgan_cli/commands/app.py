@@ -105,9 +105,7 @@ def run(arguments: list[str]) -> int:
     except EndedElsewhere as error:
         return error.status
     except _UsageError as error:
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "wgan"
-        return _failed(error.format_message(), f"`{command} --help` shows what it takes", ExitStatus.USAGE)
+        return _failed(error.format_message(), _how_to_use(getattr(error, "ctx", None)), ExitStatus.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         return ExitStatus.INTERRUPTED
     except Exception as error:
@@ -129,6 +127,14 @@ def run(arguments: list[str]) -> int:
             "this is a fault of wgan itself; run again with WGAN_DEBUG=1 and report what it prints",
             ExitStatus.FAILED,
         )
+
+
+def _how_to_use(context: typer.Context | None) -> str:
+    """Where to read what a command takes, with the first of its examples that has an argument or an option."""
+    command = context.command_path if context else "wgan"
+    lines = ((context.command.help if context else None) or "").splitlines()
+    shown = next((f", for example: {line}" for line in lines if line.startswith(f"{command} ")), "")
+    return f"`{command} --help` shows what it takes{shown}"
 
 
 def _failed(message: str, hint: str, status: ExitStatus) -> ExitStatus:
