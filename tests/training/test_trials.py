@@ -18,12 +18,14 @@ from wgan_cli.training.trials import (
     MOST_TURNS,
     TURNS,
     WORTH_COMPILING,
+    WORTH_COMPILING_ON_CPU,
     WORTH_TRIALS,
     available_threads,
     resolve_speed,
 )
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+ON_CPU = WORTH_COMPILING_ON_CPU
 LONG = WORTH_TRIALS
 OPEN = {"amp": "auto", "engine": "auto", "steps": LONG}
 
@@ -139,7 +141,7 @@ def test_the_seconds_of_the_choice_are_told_where_it_was_timed(machine, small):
     assert resolve_speed(speed.recipe, CPU, lambda trial: trial).step_seconds is None
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(WORTH_COMPILING / LONG - 0.1, 0), (WORTH_COMPILING / LONG + 0.1, 1)])
+@pytest.mark.parametrize(("seconds", "said"), [(ON_CPU / LONG - 0.1, 0), (ON_CPU / LONG + 0.1, 1)])
 def test_who_waits_for_a_compiler_is_told_why(machine, small, seconds, said):
     machine.cost, told = lambda recipe: seconds, []
     recipe = small.recipe(steps=LONG, threads=2, amp="off", engine="auto")
@@ -198,7 +200,7 @@ def test_a_user_who_interrupts_a_trial_is_heard(machine, small):
         machine.resolve(small.recipe(threads=2, engine="compile"))
 
 
-@pytest.mark.parametrize(("seconds", "tried"), [(0.9 * WORTH_COMPILING, False), (1.1 * WORTH_COMPILING, True)])
+@pytest.mark.parametrize(("seconds", "tried"), [(0.9 * ON_CPU, False), (1.1 * ON_CPU, True)])
 def test_the_compiler_is_tried_where_the_run_is_long_enough_to_pay(machine, small, seconds, tried):
     machine.cost = lambda recipe: (0.5 if recipe.engine == "compile" else 1.0) * seconds / LONG
     recipe, note = machine.resolve(small.recipe(steps=LONG, threads=2, engine="auto"))

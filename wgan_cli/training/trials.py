@@ -17,6 +17,7 @@ from wgan_cli.training.step import TrainingStep
 
 WORTH_TRIALS = 500  # steps; a shorter run is over before trials would pay
 WORTH_COMPILING = 1800.0  # seconds of training; the compiler takes a minute of them, and often gains nothing
+WORTH_COMPILING_ON_CPU = 7200.0  # the same where it takes two, and has not gained anything yet
 MARGIN = 1.1  # times faster that an unusual choice must be, so that noise does not choose
 CLOSE = 1.3  # times faster that one must be to be believed after the first turns
 TURNS, MOST_TURNS = 2, 4  # of each candidate, and of two that are close
@@ -122,10 +123,9 @@ class _Trials:
             chosen = self._try_engine("graph", chosen)
         if eager not in self.seconds:
             self._turn(eager)
-        if self.seconds[chosen] * eager.steps > WORTH_COMPILING:
-            self.tell(
-                "trying whether a compiler makes this long run faster: a minute or two; --engine eager does without"
-            )
+        worth = WORTH_COMPILING_ON_CPU if self.device.type == "cpu" else WORTH_COMPILING
+        if self.seconds[chosen] * eager.steps > worth:
+            self.tell("trying for a minute or two whether a compiler is faster; --engine eager does without")
             chosen = self._try_engine("compile", chosen)
         return chosen
 
