@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from wgan_cli import networks, objectives
-from wgan_cli.recipe.explain import _models, _tags
-from wgan_cli.recipe.schema import Recipe
+from wgan_cli.recipe.base import Settings
+from wgan_cli.recipe.sections import ModelSettings, ObjectiveSettings, classes_of
+
+MODEL_SETTINGS = classes_of(ModelSettings)
+OBJECTIVE_SETTINGS = classes_of(ObjectiveSettings)
 
 
-def _from_noise(section: str, known: dict) -> dict:
-    arms = {tag: arm for arm in _models(Recipe.model_fields[section].annotation) for tag in _tags(arm)}
-    return {name: value for name, value in known.items() if arms[name].task == "generation"}
+def _from_noise(settings: dict[str, type[Settings]], known: dict) -> dict:
+    return {name: value for name, value in known.items() if settings[name].task == "generation"}
 
 
-FAMILIES = _from_noise("model", networks.FAMILIES)
-OBJECTIVES = _from_noise("objective", objectives.OBJECTIVES)
+FAMILIES = _from_noise(MODEL_SETTINGS, networks.FAMILIES)
+OBJECTIVES = _from_noise(OBJECTIVE_SETTINGS, objectives.OBJECTIVES)
+#: By the setting with which a family says how wide its layers are.
+NARROW = {"widths": [8], "width": 8, "channels": [8, 8]}
+
+
+def narrow(family: str, role: str) -> dict:
+    """Settings of a small network of any family, as far as it has a setting of NARROW."""
+    known = MODEL_SETTINGS[family].model_fields[role].annotation.model_fields
+    return {name: value for name, value in NARROW.items() if name in known}

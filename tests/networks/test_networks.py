@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 import torch
-from families import FAMILIES
+from families import FAMILIES, narrow
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
@@ -18,7 +18,7 @@ SIZES = (8, 12, 28, 32, 64, 128)
 CHANNELS = (1, 3, 4)
 BATCH = 3
 LATENT = 5
-# What is set for both roles, and for one of them.
+# What is set for both roles, and for one of them; of a family that is not here, its defaults are tried.
 VARIANTS: dict[str, list[tuple[dict, dict, dict]]] = {
     "mlp": [
         ({}, {}, {}),
@@ -44,10 +44,11 @@ VARIANTS: dict[str, list[tuple[dict, dict, dict]]] = {
         ({}, {"styling": "adain"}, {"activation": "silu"}),
     ],
 }
+DEFAULTS: list[tuple[dict, dict, dict]] = [({}, {}, {})]
 CASES = [
     pytest.param(family, size, channels, variant, id=f"{family}-{size}-{channels}-{number}")
     for family, size, channels in product(FAMILIES, SIZES, CHANNELS)
-    for number, variant in enumerate(VARIANTS[family])
+    for number, variant in enumerate(VARIANTS.get(family, DEFAULTS))
 ]
 
 
@@ -67,7 +68,9 @@ def small(family: str, size: int, variant: tuple[dict, dict, dict]) -> Recipe:
         "style": {"channels": [12, 10, 8, 8, 8][: stages + 1]},
     }
     halvings = {"halvings": stages} if family == "resnet" else {}
-    generator, critic = ({**depth[family], **both, **own} for own in one)
+    generator, critic = (
+        {**depth.get(family, narrow(family, role)), **both, **own} for role, own in zip(ROLES, one, strict=True)
+    )
     return recipe_of(family, generator, {**halvings, **critic})
 
 
@@ -135,7 +138,7 @@ def test_the_mlps_defaults_are_the_common_scripts_widths():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_generator_ends_with_a_tanh(family):
-    generator = built(recipe_of(family, *WIDE[family], init="torch"), ImageShape(28, 1))["generator"].eval()
+    generator = built(recipe_of(family, *many_weights(family), init="torch"), ImageShape(28, 1))["generator"].eval()
     # The last of several contributions decides, where the others are zero.
     last = generator.to_image
     *others, last = [each.colours for each in last] if isinstance(last, nn.ModuleList) else [last]
@@ -147,7 +150,7 @@ def test_a_generator_ends_with_a_tanh(family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_critic_ends_without_a_sigmoid(family):
-    critic = built(small(family, 28, VARIANTS[family][0]), ImageShape(28, 1))["critic"]
+    critic = built(small(family, 28, DEFAULTS[0]), ImageShape(28, 1))["critic"]
     nn.init.constant_(critic.to_score.bias, 100.0)
     assert (critic(torch.zeros(2, 1, 28, 28)) > 50).all()
 
@@ -160,9 +163,14 @@ WIDE = {
 }
 
 
+def many_weights(family: str) -> tuple[dict, dict]:
+    """Settings of generator and critic with enough weights in each layer to measure their spread."""
+    return WIDE.get(family, ({}, {}))
+
+
 def wide(family: str, init: str) -> list[nn.Module]:
-    """Networks with enough weights in each layer to measure their spread."""
-    recipe = recipe_of(family, *WIDE[family], init=init, latent_dim=100)
+    """Both networks, of first weights by `init`."""
+    recipe = recipe_of(family, *many_weights(family), init=init, latent_dim=100)
     return list(built(recipe, ImageShape(28, 3)).values())
 
 
@@ -253,7 +261,7 @@ def test_too_many_stages_are_refused_by_the_name_of_their_setting(role, size, st
 @pytest.mark.parametrize("family", FAMILIES)
 def test_sizes_that_no_network_takes_are_refused(family, size):
     with pytest.raises(WganError) as refused:
-        build_network("generator", small(family, 28, VARIANTS[family][0]), ImageShape(size, 1))
+        build_network("generator", small(family, 28, DEFAULTS[0]), ImageShape(size, 1))
     assert f"{size} pixels" in refused.value.message
     assert "data.image_size" in refused.value.hint
 

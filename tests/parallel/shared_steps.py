@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import torch
+from families import OBJECTIVE_SETTINGS, OBJECTIVES
 
 from wgan_cli.data import ImageSet
 from wgan_cli.data.pair import ImagePair
@@ -35,13 +36,7 @@ CLASSES = {"conditional": True, "condition": "projection"}
 STYLE = {"name": "style", "latent_dim": 4, "style_dim": 4, "generator": {**NARROW, "mapping_layers": 1}}
 #: By name, what differs in the mathematics. Every objective is here: a test asks.
 CASES: dict[str, dict] = {
-    "wgan_gp": _recipe("wgan_gp"),
-    "wgan": _recipe("wgan"),
-    "gan": _recipe("gan"),
-    "lsgan": _recipe("lsgan"),
-    "hinge": _recipe("hinge"),
-    "r3gan": _recipe("r3gan"),
-    "cvae_gan": _recipe("cvae_gan", {"conditional": True}),
+    **{name: _recipe(name, {"conditional": OBJECTIVE_SETTINGS[name].needs_classes}) for name in OBJECTIVES},
     "cyclegan": {
         "objective": {"name": "cyclegan", "pool_size": 12},
         "model": {"name": "translation", "generator": {"channels": 4, "blocks": 1, "halvings": 1}, **_critic()},

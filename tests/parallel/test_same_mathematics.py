@@ -24,7 +24,11 @@ TOLERANCE = 2e-3  # of how far the weights moved in ten steps; float32 sums in a
 def of_two(tmp_path_factory) -> list[dict]:
     """What each of two processes had after ten steps of every case."""
     file = tmp_path_factory.mktemp("two") / "results"
-    base = {**os.environ, "PYTHONPATH": f"{Path(wgan_cli.__file__).parents[1]}:{FOLDER}", "OMP_NUM_THREADS": "1"}
+    base = {
+        **os.environ,
+        "PYTHONPATH": f"{Path(wgan_cli.__file__).parents[1]}:{FOLDER}:{FOLDER.parent}",
+        "OMP_NUM_THREADS": "1",
+    }
     base |= {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     started = [
         subprocess.Popen([sys.executable, FOLDER / "shared_steps.py", file], env={**base, "RANK": str(rank)})

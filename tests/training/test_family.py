@@ -6,11 +6,12 @@ from itertools import product
 
 import pytest
 import torch
-from families import FAMILIES, OBJECTIVES
+from families import FAMILIES, MODEL_SETTINGS, OBJECTIVE_SETTINGS, OBJECTIVES, narrow
 
 from wgan_cli.data import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict, recipe_names
+from wgan_cli.recipe.objective_settings import TargetSettings
 from wgan_cli.training.state import TrainingState, prepare
 
 CONDITIONS = ("none", "embedding", "projection", "classifier")
@@ -20,12 +21,14 @@ CASES = [
     pytest.param(objective, family, condition, *SHAPES[(i + 2 * j + 3 * k + k // 2) % len(SHAPES)])
     for (i, objective), (j, family), (k, condition) in product(*map(enumerate, (OBJECTIVES, FAMILIES, CONDITIONS)))
 ]
-PENALISED = {"wgan_gp", "r3gan"}
+PENALISED = {name for name in OBJECTIVES if OBJECTIVE_SETTINGS[name]().penalties}
+TAUGHT = {name for name in OBJECTIVES if issubclass(OBJECTIVE_SETTINGS[name], TargetSettings)}
+CLIPPED = {name for name in OBJECTIVES if "clip_value" in OBJECTIVE_SETTINGS[name].model_fields}
 
 
 def recipe_of(family: str = "mlp", condition: str = "none", critic: dict | None = None, **changes: object) -> Recipe:
-    narrow = {"widths": [8]} if family == "mlp" else {"channels": [8, 8]}
-    model = {"name": family, "latent_dim": 4, "generator": narrow, "critic": {**narrow, **(critic or {})}}
+    generator, critic = narrow(family, "generator"), {**narrow(family, "critic"), **(critic or {})}
+    model = {"name": family, "latent_dim": 4, "generator": generator, "critic": critic}
     if condition != "none":
         model |= {"conditional": True, "condition": condition}
     values = {"model": model, "batch_size": 4, "steps": 100, "amp": "off", "engine": "eager", **changes}
@@ -53,10 +56,10 @@ def trained(recipe: Recipe, size: int = 8, channels: int = 1, steps: int = 2) ->
 
 def refused_networks(objective: str, family: str, condition: str) -> str | None:
     """A word of the message where an objective cannot do with these networks, or with their way to learn of classes."""
+    if not set(OBJECTIVE_SETTINGS[objective].roles) <= set(MODEL_SETTINGS[family].roles):
+        return f"trains an encoder, and `model.name` {family} has none"
     if objective != "cvae_gan":
         return None
-    if family == "style":
-        return "trains an encoder, and `model.name` style has none"
     return {"none": "learns classes", "classifier": "does not train its critic for that"}.get(condition)
 
 
@@ -100,9 +103,9 @@ def refusal(trick: str, objective: str) -> str | None:
         return "mixes the images of a batch"
     if trick in ("dropout", "instance noise") and objective == "cvae_gan":
         return "by chance"
-    if trick in TARGETS and objective not in ("gan", "lsgan", "cvae_gan"):
+    if trick in TARGETS and objective not in TAUGHT:
         return "target"
-    return "changes nothing" if trick == "spectral norm" and objective == "wgan" else None
+    return "changes nothing" if trick == "spectral norm" and objective in CLIPPED else None
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -136,7 +139,7 @@ def test_any_objective_in_any_recipe_works_or_says_why_not(name, objective):
     except WganError as error:
         pairs = objective == "cvae_gan" and (given.model.critic.dropout or given.model.condition == "classifier")
         lacks = refused_networks(objective, given.model.name, given.model.condition)
-        mixes = (batch_norm and objective in (*PENALISED, "cvae_gan")) or (bounded and objective == "wgan")
+        mixes = (batch_norm and objective in (*PENALISED, "cvae_gan")) or (bounded and objective in CLIPPED)
         assert pairs or mixes or lacks
         assert error.hint and "`model." in error.message
     else:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from wgan_cli.commands.facts_table import print_rows
 from wgan_cli.errors import WganError
+from wgan_cli.recipe.data_settings import NAMED
 
 if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts, DataInspection
 
-NAMED_SETS = ("digits", "mnist", "fashion_mnist", "cifar10")
 ON_SHEET = 100  # images of a contact sheet
 SHOWN = 8  # sizes, modes
 SMALL = 40  # pixels; most of a larger image's detail would be lost at 32
@@ -31,7 +31,7 @@ def is_data(what: str) -> bool:
 
         return not is_run(path) and not is_exported(path) and not _is_empty(path)
     if not os.path.isfile(what):
-        return what in NAMED_SETS or _is_shards(what)
+        return what in NAMED or _is_shards(what)
     if path.suffix.lower() in (".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz"):
         return True
     if path.suffix.lower() in (".pth", ".pt", ".yaml", ".yml"):
@@ -64,7 +64,7 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
         data().print(json.dumps(asdict(found.facts)), soft_wrap=True)
     else:
         _show(found.facts)
-        if what not in NAMED_SETS and found.facts.count:
+        if what not in NAMED and found.facts.count:
             say(f"next: {_command(what, found.facts)}")
 
 

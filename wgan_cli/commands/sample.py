@@ -16,7 +16,7 @@ from wgan_cli.errors import WganError
 
 if TYPE_CHECKING:
     from wgan_cli.outputs.styles import Drawing
-    from wgan_cli.recipe.model_settings import ModelSettings
+    from wgan_cli.recipe.sections import ModelSettings
     from wgan_cli.runs.checkpoint import Checkpoint
 
 _STYLES, _REAL = "Styles, of generators that have them", "Real images, for networks that take them"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from wgan_cli.data import cifar, digits, folder, mnist_like, shards
+from wgan_cli.data import cifar, digits, folder, given, mnist_like, shards
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.feed import DeviceFeed
 from wgan_cli.data.pair import ImagePair, load_pair, pair_shape
@@ -16,9 +16,10 @@ from wgan_cli.data.transform import transformed, transformed_shape
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.pair_settings import PairSettings
+from wgan_cli.recipe.sections import registered
 
 __all__ = ["SOURCES", "DeviceFeed", "ImagePair", "ImageSet", "Source", "default_data_root", "load_data"]
-__all__ += ["licence_of", "load_images", "native_shape"]
+__all__ += ["as_asked", "licence_of", "load_images", "native_shape", "whole_file"]
 
 
 Load = Callable[[DataSettings, Path, Callable[[str], None]], ImageSet]
@@ -44,6 +45,17 @@ def _named(load: Load, shape: ImageShape, licence: str) -> Source:
     return Source(load_classes, shape_of_classes, licence)
 
 
+def whole_file(load: Load, licence: str) -> Source:
+    """A source that is read whole before classes are chosen, and whose shape shows only then."""
+
+    def load_classes(settings: DataSettings, data_root: Path, notify: Callable[[str], None]) -> ImageSet:
+        return load(settings, data_root, notify).only(settings.classes)
+
+    return Source(
+        load_classes, lambda settings: load_classes(settings, default_data_root(), lambda text: None).shape, licence
+    )
+
+
 _OF_MNIST = "CC BY-SA 3.0 (MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges)."
 SOURCES = {
     "digits": _named(digits.load, ImageShape(28, 1, 10), _OF_MNIST),
@@ -52,13 +64,18 @@ SOURCES = {
     "cifar10": _named(cifar.load, ImageShape(32, 3, 10), "none was given with CIFAR-10, by Alex Krizhevsky."),
     "folder": Source(folder.load, folder.shape, "that of the images in the folder."),
     "shards": Source(shards.load, shards.shape, "that of the images in the shards."),
+    "given": Source(given.load, given.shape, "that of the images that were given."),
 }
+
+
+def _source(settings: DataSettings) -> Source:
+    return registered(SOURCES, "data.source", settings.source, "wgan_cli.data.SOURCES")
 
 
 def licence_of(settings: DataSettings | PairSettings) -> str:
     """What is known of the licence of a recipe's images, in a sentence or, of two sides, two."""
     sides = (settings.a, settings.b) if isinstance(settings, PairSettings) else (settings,)
-    return " ".join(dict.fromkeys(SOURCES[side.source].licence for side in sides))
+    return " ".join(dict.fromkeys(_source(side).licence for side in sides))
 
 
 def load_images(settings: DataSettings, data_root: Path, notify: Callable[[str], None]) -> ImageSet:
@@ -69,7 +86,15 @@ def load_images(settings: DataSettings, data_root: Path, notify: Callable[[str],
     Returns: the first `limit` images of `classes`, at `image_size`, changed by `transform`.
     Raises: WganError where the set cannot be had or is broken.
     """
-    images = SOURCES[settings.source].load(settings, data_root, notify)
+    return _finished(_source(settings).load(settings, data_root, notify), settings)
+
+
+def as_asked(images: ImageSet, settings: DataSettings) -> ImageSet:
+    """Images that a program has, as `load_images` returns them: of `classes` alone, and so on."""
+    return _finished(images.only(settings.classes), settings)
+
+
+def _finished(images: ImageSet, settings: DataSettings) -> ImageSet:
     return transformed(images.first(settings.limit).resized(settings.image_size), settings.transform)
 
 
@@ -89,7 +114,7 @@ def native_shape(settings: DataSettings | PairSettings) -> ImageShape:
     """
     if isinstance(settings, PairSettings):
         return pair_shape(settings, native_shape)
-    shape = SOURCES[settings.source].shape(settings)
+    shape = _source(settings).shape(settings)
     return transformed_shape(replace(shape, size=settings.image_size or shape.size), settings.transform)
 
 

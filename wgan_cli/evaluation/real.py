@@ -73,7 +73,7 @@ def real_images(
     dataset = dataset or load_images(settings, data_root, notify)
     if settings.test_path is not None:
         return _of_two_places(settings, data_root, notify, dataset)
-    if settings.path is not None:
+    if not settings.has_splits:
         return _of_folder(dataset)
 
     def split(name: str) -> Selection:

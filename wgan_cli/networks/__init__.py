@@ -8,6 +8,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks import dcgan, mlp, resnet, style, translation
 from wgan_cli.networks.layers import initialise, limit_slope
 from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.recipe.sections import registered
 
 FAMILIES = {"mlp": mlp, "dcgan": dcgan, "resnet": resnet, "style": style, "translation": translation}
 ROLES = {"generator": "Generator", "critic": "Critic"}  # which every family has
@@ -23,9 +24,20 @@ def build_network(role: str, recipe: Recipe, image: ImageShape) -> nn.Module:
     Raises: WganError where the settings do not fit the image's size.
     """
     check_fits(recipe, image)
-    family = FAMILIES[recipe.model.name]
-    network = initialise(getattr(family, (ROLES | FURTHER_ROLES)[role])(recipe.model, image), recipe.model.init)
+    network = initialise(_class_of(recipe.model.name, role)(recipe.model, image), recipe.model.init)
     return limit_slope(network) if role == "critic" and recipe.model.critic.spectral_norm else network
+
+
+def _class_of(family: str, role: str) -> type[nn.Module]:
+    """A family's network. Raises: WganError for somebody who adds a family, and forgot something."""
+    module = registered(FAMILIES, "model.name", family, "wgan_cli.networks.FAMILIES")
+    name = (ROLES | FURTHER_ROLES)[role]
+    if not hasattr(module, name):
+        raise WganError(
+            f"the settings of {family} name the role {role}, and {module.__name__} has no class {name}",
+            f"write the class {name}, or leave {role} out of the `roles` of the settings",
+        )
+    return getattr(module, name)
 
 
 def check_fits(recipe: Recipe, image: ImageShape) -> None:

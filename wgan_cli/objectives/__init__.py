@@ -11,6 +11,7 @@ from wgan_cli.objectives.least_squares import lsgan
 from wgan_cli.objectives.relativistic import r3gan
 from wgan_cli.objectives.wgan import wgan, wgan_gp
 from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.recipe.sections import registered
 
 OBJECTIVES = {
     "wgan_gp": wgan_gp,
@@ -34,5 +35,5 @@ def build_objective(recipe: Recipe, image: ImageShape | None = None) -> Objectiv
     Args:
         image: the data's shape, which those of REMEMBER_IMAGES ask for.
     """
-    build = OBJECTIVES[recipe.objective.name]
+    build = registered(OBJECTIVES, "objective.name", recipe.objective.name, "wgan_cli.objectives.OBJECTIVES")
     return build(recipe, image) if build in REMEMBER_IMAGES else build(recipe)

@@ -24,10 +24,13 @@ TERMS = {
 }
 
 
-def penalty_of(settings: CriticGameSettings) -> Penalty | None:
+def penalty_of(settings: CriticGameSettings, own: Penalty | None = None) -> Penalty | None:
     """What an objective's settings add to the critic's loss, from (critic, real, fake, labels); None if nothing.
 
     gp_weight * gradient_penalty + r1_weight/2 * r1 + r2_weight/2 * r2, as many times as hard as it comes seldom.
+
+    Args:
+        own: what the objective adds itself, with its weight in the total, by the same rule.
     """
     every = settings.gp_every
 
@@ -40,9 +43,12 @@ def penalty_of(settings: CriticGameSettings) -> Penalty | None:
             if weight:
                 term = squared_slope(critic, images, labels)
                 total, terms[name] = total + 0.5 * weight * every * term, term
+        if own:
+            more = own(critic, real, fake, labels)
+            total, terms = total + every * more.total, terms | more.terms
         return Loss(total, terms)
 
-    return penalty if settings.penalties else None
+    return penalty if own or settings.penalties else None
 
 
 def gradient_penalty(
@@ -65,7 +71,7 @@ def gradient_penalty(
     Returns: unweighted float32 scalar, differentiable in the critic's parameters.
     """
     real, fake = real.detach(), fake.detach()
-    places = _around(real) if at == "real" else _between(real, fake)  # (N, C, H, W)
+    places = _around(real) if at == "real" else between(real, fake)  # (N, C, H, W)
     gradient = input_gradient(lambda images: critic(images, labels), places)  # (N, C, H, W)
     # The square root's derivative is infinite at zero, and a dead critic would turn every weight to NaN.
     norms = (gradient.float().flatten(1).square().sum(1) + 1e-12).sqrt()  # (N,)
@@ -97,7 +103,8 @@ def input_gradient(score: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     return gradient
 
 
-def _between(real: Tensor, fake: Tensor) -> Tensor:
+def between(real: Tensor, fake: Tensor) -> Tensor:
+    """A point on the line from each fake image to a real one: eps*real + (1-eps)*fake, eps ~ U[0,1] per sample."""
     eps = draws.rand(len(real), 1, 1, 1, device=real.device)
     return torch.lerp(fake, real, eps)  # (N, C, H, W)
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase
 from wgan_cli.objectives.path_length import MEANINGS as PATH_MEANINGS
 from wgan_cli.objectives.path_length import PathLength
-from wgan_cli.objectives.penalties import TERMS, penalty_of
+from wgan_cli.objectives.penalties import TERMS, Penalty, penalty_of
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.objective_settings import TwoPlayerSettings
 
@@ -28,6 +28,8 @@ class Game:
     critic: scores of real and of fake images, (N,) each, to what the critic lowers, with terms for the log.
     generator: scores of fake images (N,) to what the generator lowers; or, instead, paired_generator: scores of real
         and of fake images, (N,) each, to the same. Then the generator's phase takes real images too.
+    penalty: what it adds to the critic's loss beside the penalties that settings ask for: of critic, real, fake and
+        labels a loss, already weighted, and its terms for the log.
     after_step: what happens to the critic after each of its steps.
     meanings: of the terms, as in Objective.
     """
@@ -35,6 +37,7 @@ class Game:
     critic: CriticFormula
     generator: GeneratorFormula | None = None
     paired_generator: PairedGeneratorFormula | None = None
+    penalty: Penalty | None = None
     after_step: Callable[[Networks], None] | None = None
     meanings: dict[str, str] = field(default_factory=dict)
 
@@ -48,7 +51,7 @@ def two_player(recipe: Recipe, game: Game) -> Objective:
     settings = recipe.objective
     classify = recipe.model.shows_critic("classifier")
     mixes = recipe.model.critic.mixes_images  # so that the critic must not see real beside fake
-    penalty = penalty_of(settings)
+    penalty = penalty_of(settings, game.penalty)
     paths = PathLength() if settings.path_length_weight else None
 
     def critic_loss(networks: Networks, batch: Batch) -> Loss:
@@ -117,7 +120,7 @@ CLASS_MEANINGS = {
 
 def _meanings(game: Game, settings: TwoPlayerSettings, classify: bool) -> dict[str, str]:
     """Of the terms that the settings bring about."""
-    penalties = dict(TERMS[weight] for weight in settings.penalties)
+    penalties = dict(TERMS[weight] for weight in settings.penalties if weight in TERMS)
     paths = PATH_MEANINGS if settings.path_length_weight else {}
     return game.meanings | penalties | (CLASS_MEANINGS if classify else {}) | paths
 

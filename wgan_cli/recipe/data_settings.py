@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -12,13 +12,34 @@ from wgan_cli.recipe.base import Settings
 
 Fit = Literal["crop", "pad", "stretch", "random_crop"]
 Transform = Literal["invert", "thicken", "grey", "colour"]
-#: Sources of one's own images, with what a `path` of each looks like.
+#: Sets that have a name, and a split to learn from and another to be tested by.
+NAMED = ("digits", "mnist", "fashion_mnist", "cifar10")
+
+
+class Own(NamedTuple):
+    """A source of one's own images, which `path` leads to.
+
+    example: what such a path looks like. without: settings that make no sense for it; because, instead: why, and what
+    else to do.
+    """
+
+    example: str
+    without: tuple[str, ...] = ()
+    because: str = ""
+    instead: str = ""
+
+
 OWN = {
-    "folder": "give a folder of images: --set data.path=photos",
-    "shards": "give WebDataset shards: --set 'data.path=images-{000..255}.tar'",
+    "folder": Own("give a folder of images: --set data.path=photos"),
+    "shards": Own(
+        "give WebDataset shards: --set 'data.path=images-{000..255}.tar'",
+        without=("transform", "memory_limit"),
+        because="is for images that are decoded before training, and shards are decoded as they are read",
+        instead=", or unpack the shards and set `data.source` to folder",
+    ),
 }
+GIVEN = "given"  # by a Python program that trains, which alone has them
 _OF_OWN = ("path", "test_path", "channels")  # settings of one's own images alone
-_IN_MEMORY = ("transform", "memory_limit")  # settings of images that are all decoded before training
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
@@ -46,6 +67,11 @@ def _checked_class(value: Any) -> Any:
     return value
 
 
+def _either(words: Sequence[str]) -> str:
+    """`a`, `b` or `c`."""
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 class AugmentSettings(Settings):
     """Changes of real images, drawn anew each time one is shown."""
 
@@ -60,9 +86,10 @@ class DataSettings(Settings):
     task: ClassVar[str] = "generation"
     scores: ClassVar[tuple[str, ...]] = ("distance", "precision", "recall", "density", "coverage")  # the best's, by any
 
-    source: Literal["digits", "mnist", "fashion_mnist", "cifar10", "folder", "shards"] = Field(
+    source: Literal[(*NAMED, *OWN, GIVEN)] = Field(
         "digits",
-        description="`digits` (inside the package), a set under --data-root, or your own images: `folder`, or `shards`",
+        description=f"`digits` (inside the package), a set under --data-root, or your own images: {', '.join(OWN)}; "
+        f"`{GIVEN}` where a Python program hands them over",
     )
     path: str | None = Field(
         None,
@@ -94,21 +121,26 @@ class DataSettings(Settings):
 
     @model_validator(mode="after")
     def _fits_source(self) -> DataSettings:
-        if self.source in OWN and self.path is None:
-            raise ValueError(f"`data.path` is not set|{OWN[self.source]}")
-        for name in _OF_OWN:
-            if self.source not in OWN and getattr(self, name) is not None:
+        own = OWN.get(self.source)
+        if own and self.path is None:
+            raise ValueError(f"`data.path` is not set|{own.example}")
+        for name in () if own else _OF_OWN:
+            if getattr(self, name) is not None:
+                first, *others = OWN
+                these = _either([f"`data.source: {first}`", *(f"`{other}`" for other in others)])
                 raise ValueError(
-                    f"`data.{name}` is only for `data.source: folder` or `shards`|"
-                    "set `data.source` to folder or shards, or take a recipe for your own images: --recipe folder_dcgan"
+                    f"`data.{name}` is only for {these}|set `data.source` to {_either(list(OWN))}, "
+                    "or take a recipe for your own images: --recipe folder_dcgan"
                 )
-        for name in _IN_MEMORY:
-            if self.source == "shards" and getattr(self, name) is not None:
-                raise ValueError(
-                    f"`data.{name}` is for images that are decoded before training, and shards are decoded as they "
-                    f"are read|leave out `data.{name}`, or unpack the shards and set `data.source` to folder"
-                )
+        for name in own.without if own else ():
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"`data.{name}` {own.because}|leave out `data.{name}`{own.instead}")
         return self
+
+    @property
+    def has_splits(self) -> bool:
+        """Whether the source itself holds images to be tested by, of the same kind as those to learn from."""
+        return self.source in NAMED
 
     @property
     def title(self) -> str:

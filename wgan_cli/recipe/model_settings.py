@@ -1,8 +1,8 @@
-"""`model:` in a recipe: one class per network family, told apart by `name`."""
+"""`model:` of the families that are made of plain layers: mlp, dcgan and resnet."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -20,7 +20,6 @@ from wgan_cli.recipe.layer_settings import (
     Width,
     halves,
 )
-from wgan_cli.recipe.style_settings import StyleSettings
 
 
 class MlpGeneratorSettings(LayerSettings):
@@ -138,6 +137,3 @@ class ResnetSettings(FamilySettings):
         if self.critic.norm == "instance" and image_size == 2**halvings and goes_on:
             return f"{setting}, so many that {SINGLE_PIXELS}", repair
         return None
-
-
-ModelSettings = Annotated[MlpSettings | DcganSettings | ResnetSettings | StyleSettings, Field(discriminator="name")]

@@ -1,8 +1,8 @@
-"""`objective:` in a recipe: one class per objective, told apart by `name`."""
+"""`objective:` in a recipe: what objectives share, and those of one critic and one generator."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -43,8 +43,12 @@ class AnyObjective(Settings):
 
 
 class CriticGameSettings(AnyObjective):
-    """What every objective has in which a critic tells real from fake."""
+    """What every objective has in which a critic tells real from fake.
 
+    penalty_weights: settings, any of which penalises the gradient of every image's own score unless it is 0.
+    """
+
+    penalty_weights: ClassVar[tuple[str, ...]] = ("gp_weight", "r1_weight", "r2_weight")
     # A critic's step: real and fake, the points between them, and twice more for the penalty's two derivatives.
     keeps: ClassVar[tuple[dict[str, int], ...]] = ({"critic": 2 + 1 + 2}, {"generator": 1, "critic": 1})
 
@@ -80,8 +84,8 @@ class CriticGameSettings(AnyObjective):
 
     @property
     def penalties(self) -> tuple[str, ...]:
-        """The weights of penalties in force, by setting. Each penalises the gradient of every image's own score."""
-        return tuple(name for name in ("gp_weight", "r1_weight", "r2_weight") if getattr(self, name))
+        """Those of `penalty_weights` that are in force."""
+        return tuple(name for name in self.penalty_weights if getattr(self, name))
 
 
 class TwoPlayerSettings(CriticGameSettings):
@@ -186,9 +190,3 @@ class R3ganSettings(TwoPlayerSettings):
     name: Literal["r3gan"] = "r3gan"
     r1_weight: float = Field(1.0, ge=0.0, le=1e6, description="gamma of half the squared slope at real images")
     r2_weight: float = Field(1.0, ge=0.0, le=1e6, description="gamma of half the squared slope at fake images")
-
-
-ObjectiveSettings = Annotated[
-    WganGpSettings | WganSettings | GanSettings | LsganSettings | HingeSettings | R3ganSettings,
-    Field(discriminator="name"),
-]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from wgan_cli.recipe.base import Settings, named_by
-from wgan_cli.recipe.cvae_gan_settings import CvaeGanSettings
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.recipe.model_settings import ModelSettings
-from wgan_cli.recipe.objective_settings import ObjectiveSettings, WganGpSettings
+from wgan_cli.recipe.objective_settings import WganGpSettings
 from wgan_cli.recipe.optim_settings import OptimSettings
 from wgan_cli.recipe.pair_settings import SIDES, AnyDataSettings
+from wgan_cli.recipe.sections import ModelSettings, ObjectiveSettings, classes_of
 from wgan_cli.recipe.tasks import check_task
-from wgan_cli.recipe.translation_settings import CycleganSettings, TranslationSettings
 
 MOST_STEPS = 10**9
 
@@ -40,17 +38,14 @@ class ImageShape:
 #: Sections that may be written as one word, `objective: wgan_gp` for `objective: {name: wgan_gp}`, and its key.
 SHORT_FORMS = {"data": "source", "a": "source", "b": "source", "model": "name", "objective": "name"}
 
-AnyModelSettings = Annotated[ModelSettings | TranslationSettings, Field(discriminator="name")]
-AnyObjectiveSettings = Annotated[ObjectiveSettings | CvaeGanSettings | CycleganSettings, Field(discriminator="name")]
-
 
 class Recipe(Settings):
     """Everything that decides what a run computes. A step is one generator update."""
 
     name: str = Field("recipe", pattern=r"^\w[\w .+-]{0,99}$", description="of the run folder; default the file's name")
     data: Annotated[AnyDataSettings, named_by("source")] = DataSettings()
-    model: Annotated[AnyModelSettings, named_by("name")]
-    objective: Annotated[AnyObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings()
+    model: Annotated[ModelSettings, named_by("name")]
+    objective: Annotated[ObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings()
     optim: OptimSettings = OptimSettings()
 
     batch_size: int = Field(64, ge=1, le=65536, description="real images in each critic step, on all devices together")
@@ -227,8 +222,7 @@ def _unmixed(setting: str) -> str:
 
 
 def _families_with(role: str) -> list[str]:
-    families = get_args(get_args(ModelSettings)[0])
-    return [family.model_fields["name"].default for family in families if role in family.roles]
+    return [name for name, family in classes_of(ModelSettings).items() if role in family.roles]
 
 
 def _an(role: str) -> str:
