@@ -28,6 +28,7 @@ from wgan_cli.runs.run_dir import RunDir, create_run
 from wgan_cli.training.loop import train
 from wgan_cli.training.state import TrainingState, prepare
 from wgan_cli.training.stop import StopRequest
+from wgan_cli.training.watch import Watch
 
 # The same examples each time: a test that fails sometimes helps nobody.
 settings.register_profile("wgan", deadline=None, derandomize=True, database=None)
@@ -153,20 +154,6 @@ def tiny_options() -> tuple[str, ...]:
     return tuple(word for setting in TINY for word in ("--set", setting))
 
 
-class _Silent:
-    def stepped(self, step: int) -> None:
-        pass
-
-    def logged(self, record: dict) -> None:
-        pass
-
-    def noted(self, text: str) -> None:
-        pass
-
-    def drawn(self, images: torch.Tensor, columns: int) -> None:
-        pass
-
-
 class StopAfter(StopRequest):
     """A stop that is due after so many steps; None is never."""
 
@@ -184,7 +171,7 @@ class StopAfter(StopRequest):
 class Trainer:
     """Training through the library, without a command line."""
 
-    silent = _Silent()
+    silent = Watch()
 
     @staticmethod
     def recipe(*changes: str, base: str = "digits_dcgan") -> Recipe:

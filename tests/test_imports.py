@@ -27,6 +27,7 @@ BELOW = {
     "comparison": {"inspection", "outputs"},
     "training": {"objectives", "inspection", "evaluation"},
     "report": {"comparison", "objectives", "evaluation"},
+    "api": {"training", "report"},
     "explore": {"generator", "report"},
     "commands": {"training", "report", "exports", "explore", "console"},
     "__main__": {"commands"},

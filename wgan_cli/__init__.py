@@ -1,20 +1,33 @@
-"""Train, sample, animate and inspect generative adversarial networks from the command line."""
+"""Train, sample, animate and inspect generative adversarial networks from the command line, and from Python."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wgan_cli.api import evaluate, train
+    from wgan_cli.data.given import image_set
+    from wgan_cli.errors import WganError
     from wgan_cli.generator import LoadedGenerator, load_generator
+    from wgan_cli.training.watch import Watch
 
 __version__ = "0.1.0"
-__all__ = ["LoadedGenerator", "__version__", "load_generator"]
+__all__ = ["LoadedGenerator", "Watch", "WganError", "__version__", "evaluate", "image_set", "load_generator", "train"]
+
+_PLACES = {
+    "LoadedGenerator": "wgan_cli.generator",
+    "Watch": "wgan_cli.training.watch",
+    "WganError": "wgan_cli.errors",
+    "evaluate": "wgan_cli.api",
+    "image_set": "wgan_cli.data.given",
+    "load_generator": "wgan_cli.generator",
+    "train": "wgan_cli.api",
+}
 
 
 def __getattr__(name: str) -> Any:
     """What Python code uses, imported when it is asked for, so that the command line need not wait for torch."""
-    if name in ("LoadedGenerator", "load_generator"):
-        from wgan_cli import generator
-
-        return getattr(generator, name)
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

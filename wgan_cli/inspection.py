@@ -231,13 +231,14 @@ def check_memory(recipe: Recipe, image: ImageShape, device: torch.device) -> Non
         return
     largest = max(networks, key=lambda network: network.parameters)
     role = largest.role if hasattr(recipe.model, largest.role) else "critic"  # whose settings others share
-    layers = "widths" if hasattr(recipe.model.generator, "widths") else "channels"
+    own = getattr(recipe.model, role)
+    layers = next((f".{name}" for name in ("widths", "width", "channels") if hasattr(own, name)), "")
     fitting = int(recipe.batch_size * (free - weights) / activations) if activations else 0
     batch = f"--set batch_size={fitting}, or " if fitting > 0 else ""
     raise WganError(
         f"training takes about {(weights + activations) / 1e9:,.1f} GB of memory at `batch_size` {recipe.batch_size}, "
         f"and {free / 1e9:,.1f} GB are free on {device}",
-        f"try {batch}smaller `model.{role}.{layers}`; `wgan inspect` of the recipe shows what takes how much",
+        f"try {batch}smaller `model.{role}{layers}`; `wgan inspect` of the recipe shows what takes how much",
     )
 
 

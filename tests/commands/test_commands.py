@@ -332,7 +332,7 @@ def test_a_report_that_cannot_be_written_spoils_no_run(wgan, tiny_options, monke
     def fail(*_):
         raise WganError("cannot write mine/report.html: No space left on device", "free space there")
 
-    monkeypatch.setattr("wgan_cli.report.page.write_page", fail)
+    monkeypatch.setattr("wgan_cli.report.at_the_end.write_page", fail)
     result = train(wgan, tiny_options, "--steps", 2, "--set", "report=true", "--out", "mine")
     assert result.status == 0
     assert "warning: no report: cannot write mine/report.html: No space left on device" in result.stderr

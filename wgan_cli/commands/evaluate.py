@@ -18,12 +18,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from wgan_cli.data.dataset import ImageSet
     from wgan_cli.recipe import Recipe
     from wgan_cli.runs.checkpoint import Checkpoint
-
-
-MOST_NAMED = 20  # classes in an error
 
 
 def evaluate(
@@ -114,7 +110,7 @@ def _subject(
 ) -> Subject:  # fmt: skip
     """A generator of noise, and the real images that it is measured beside."""
     from wgan_cli.console import say
-    from wgan_cli.evaluation.evaluate import generated_images, images_of
+    from wgan_cli.evaluation.evaluate import generated_images, images_of, training_images
     from wgan_cli.evaluation.real import real_images
 
     return Subject(
@@ -123,7 +119,7 @@ def _subject(
         step=checkpoint.step,
         make=lambda number: generated_images(generator, recipe, checkpoint.image, number, seed, batch),
         make_of=lambda labels: images_of(generator, recipe, labels, seed, batch),
-        real=real_images(recipe.data, data_root, say, _training_images(recipe, checkpoint, what, data_root)),
+        real=real_images(recipe.data, data_root, say, training_images(recipe, checkpoint, str(what), data_root, say)),
         data_root=data_root,
         device=device,
         count=count,
@@ -158,23 +154,3 @@ def _with_moved_folder(recipe: Recipe, settings: list[str]) -> Recipe:
                 f"only {', '.join(free)} can be said anew",
             )
     return apply_settings(recipe.as_dict(), settings, "the checkpoint's recipe") if settings else recipe
-
-
-def _training_images(recipe: Recipe, checkpoint: Checkpoint, what: Path, data_root: Path) -> ImageSet:
-    """What the generator learnt from, which may have changed since."""
-    from wgan_cli.console import say
-    from wgan_cli.data import load_images
-
-    dataset = load_images(recipe.data, data_root, say)
-    if str(dataset.shape) != str(checkpoint.image):
-        raise WganError(
-            f"{dataset.origin} has images of {dataset.shape} now, and {what} learnt from {checkpoint.image}",
-            "give the images back that it was trained on; `wgan inspect` shows the recipe",
-        )
-    if recipe.model.conditional and dataset.class_names != checkpoint.class_names:
-        now, then = (", ".join(names[:MOST_NAMED]) for names in (dataset.class_names, checkpoint.class_names))
-        raise WganError(
-            f"{dataset.origin} has the classes {now} now, and {what} learnt {then}",
-            "give the images back that it was trained on; `wgan inspect` shows the recipe",
-        )
-    return dataset

@@ -9,27 +9,16 @@ from typing import TYPE_CHECKING, Any
 from wgan_cli.console import messages, say
 from wgan_cli.outputs.words import clock
 from wgan_cli.runs.metrics_log import NOT_TERMS
+from wgan_cli.training.watch import Watch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Quiet(AbstractContextManager):
+class Quiet(Watch, AbstractContextManager):
     """Shows nothing."""
 
     def __exit__(self, *exception: object) -> None:
-        pass
-
-    def stepped(self, step: int) -> None:
-        pass
-
-    def logged(self, record: dict[str, Any]) -> None:
-        pass
-
-    def noted(self, text: str) -> None:
-        pass
-
-    def drawn(self, images: Tensor, columns: int) -> None:
         pass
 
 

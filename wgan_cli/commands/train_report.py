@@ -1,13 +1,12 @@
-"""What `wgan train` says before and after training, and where memory runs out."""
+"""What `wgan train` says before and after training."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from wgan_cli.errors import ExitStatus, WganError, is_lack_of_memory
+from wgan_cli.errors import ExitStatus
 
 if TYPE_CHECKING:
     from wgan_cli.runs.run_dir import RunDir
@@ -98,28 +97,3 @@ def _next_commands(run: RunDir, translates: bool) -> str:
     generator = (run.best_file if run.best_file.is_file() else run.generator_file).name
     of_what = "--translate FOLDER --to b" if translates else "-n 64"
     return f"next: wgan sample --ckpt {path}/{generator} {of_what}\n      wgan gif {path}\n      wgan inspect {path}"
-
-
-@contextmanager
-def fitting_batch(state: TrainingState) -> Iterator[None]:
-    """Say which batch size to try where memory runs out."""
-    try:
-        yield
-    except Exception as error:
-        if not is_lack_of_memory(error):
-            raise
-        size = state.recipe.batch_size
-        hint = (
-            f"train again with --set batch_size={size // 2}"
-            if size > 1
-            else "choose smaller networks: model.generator and model.critic in the recipe"
-        )
-        raise WganError(
-            f"there is not enough memory on {state.device} for batch_size={size}: {_first_sentence(error)}",
-            hint,
-            ExitStatus.FAILED,
-        ) from error
-
-
-def _first_sentence(error: Exception) -> str:
-    return str(error).partition("\n")[0].partition(". ")[0].strip() or type(error).__name__

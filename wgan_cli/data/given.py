@@ -19,7 +19,7 @@ def image_set(
     images: Tensor | np.ndarray,
     labels: Tensor | np.ndarray | Sequence[int] | None = None,
     class_names: Sequence[str] | None = None,
-    origin: str = "a Python program",
+    origin: str = "the given images",
 ) -> ImageSet:
     """Images, and their classes if they have any, checked: what `wgan_cli.train` and `wgan_cli.evaluate` take.
 
@@ -63,7 +63,7 @@ def load(settings: DataSettings, data_root: Path, notify: Callable[[str], None])
     """Refuse to look for images that no file holds. Raises: WganError."""
     raise WganError(
         "`data.source` is given: a Python program handed the images over, and no file holds them",
-        "go on in Python: wgan_cli.train and wgan_cli.evaluate take them as `images`; see docs/api.md",
+        "go on in Python: wgan_cli.train and wgan_cli.evaluate take them as `images`",
     )
 
 

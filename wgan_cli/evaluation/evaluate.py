@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.data import as_asked, load_images
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.features import BATCH, Features, make_features
@@ -18,12 +19,13 @@ from wgan_cli.evaluation.scores import Agreement, Classes, Manifold, agreement, 
 from wgan_cli.outputs.sampling import generate, labels_in_turn, sample_latents
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.runs.checkpoint import Score
+from wgan_cli.runs.checkpoint import Checkpoint, Score
 
 MOST_IMAGES = 10_000  # generated, unless asked for more
 FEWEST_IMAGES = 10  # of each kind; five neighbours and a spread take some
 MOST_TRAINING = 60_000  # real images that generated ones are held against
 QUICK_TRAINING = 10_000  # of them while a run trains, when seconds count more than the last digit
+MOST_NAMED = 20  # classes in an error
 COPY_SHARE = 0.01  # of real held-out images that lie nearer to a training image than the limit of a copy
 
 
@@ -152,6 +154,32 @@ def make_reference(
     real = real_images(settings, data_root, notify, dataset)
     features = make_features(real, settings.source, data_root, device, notify)
     return Reference(real, features, count, most_training)
+
+
+def training_images(
+    recipe: Recipe, checkpoint: Checkpoint, what: str, data_root: Path, notify: Callable[[str], None],
+    given: ImageSet | None = None,
+) -> ImageSet:  # fmt: skip
+    """What a generator learnt from, which may have changed since.
+
+    Args:
+        what: the name that errors give it.
+        given: images that a Python program trained it on.
+    Raises: WganError where they have another shape, or other classes, than those it learnt from.
+    """
+    dataset = load_images(recipe.data, data_root, notify) if given is None else as_asked(given, recipe.data)
+    if str(dataset.shape) != str(checkpoint.image):
+        raise WganError(
+            f"{dataset.origin} has images of {dataset.shape} now, and {what} learnt from {checkpoint.image}",
+            "give the images back that it was trained on; `wgan inspect` shows the recipe",
+        )
+    if recipe.model.conditional and dataset.class_names != checkpoint.class_names:
+        now, then = (", ".join(names[:MOST_NAMED]) for names in (dataset.class_names, checkpoint.class_names))
+        raise WganError(
+            f"{dataset.origin} has the classes {now} now, and {what} learnt {then}",
+            "give the images back that it was trained on; `wgan inspect` shows the recipe",
+        )
+    return dataset
 
 
 def evaluate_generator(

@@ -10,7 +10,13 @@ from wgan_cli.networks.layers import initialise, limit_slope
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.sections import registered
 
-FAMILIES = {"mlp": mlp, "dcgan": dcgan, "resnet": resnet, "style": style, "translation": translation}
+FAMILIES = {
+    "mlp": mlp,
+    "dcgan": dcgan,
+    "resnet": resnet,
+    "style": style,
+    "translation": translation,
+}
 ROLES = {"generator": "Generator", "critic": "Critic"}  # which every family has
 FURTHER_ROLES = {"encoder": "Encoder", "classifier": "Classifier"}  # of some: their settings' `roles` say which
 

@@ -84,6 +84,10 @@ class FamilySettings(Settings):
         """Whether the critic learns of classes in this way."""
         return self.conditional and self.condition == way
 
+    def size_problem(self, image_size: int) -> tuple[str, str] | None:
+        """What in these settings does not fit images of a size, and what to do; None, as here, if all of it does."""
+        return None
+
 
 class LabelledLatentSettings(FamilySettings):
     """Of families whose generator is told the class beside z."""

@@ -15,6 +15,7 @@ from wgan_cli.recipe.explain import explain_invalid
 from wgan_cli.recipe.schema import SHORT_FORMS, Recipe
 from wgan_cli.recipe.strict_yaml import MAX_LENGTH, parse_yaml
 
+DEFAULT_RECIPE = "digits_dcgan"  # where none is named
 MOST_IN_A_KEY = 200  # letters; the longest that there is has thirty
 _SUFFIXES = (".yaml", ".yml")
 

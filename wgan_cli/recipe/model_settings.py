@@ -43,9 +43,6 @@ class MlpSettings(LabelledLatentSettings):
     generator: MlpGeneratorSettings = MlpGeneratorSettings()
     critic: MlpCriticSettings = MlpCriticSettings()
 
-    def size_problem(self, image_size: int) -> None:
-        """Every size fits a fully connected network."""
-
 
 class DcganGeneratorSettings(LayerSettings):
     channels: tuple[Width, ...] = Field(

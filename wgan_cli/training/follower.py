@@ -12,9 +12,10 @@ from wgan_cli.parallel import company
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.guard import MOST_ROLLBACKS
-from wgan_cli.training.recorder import Recorder, Watch
+from wgan_cli.training.recorder import Recorder
 from wgan_cli.training.rollback import agreed_illness, go_back
 from wgan_cli.training.state import TrainingState
+from wgan_cli.training.watch import Watch
 
 _WORK = {"start": "the first checkpoint", "log": "the records", "draw_samples": "the sample grid", "save": "saving"}
 

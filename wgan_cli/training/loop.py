@@ -6,9 +6,9 @@ from wgan_cli.evaluation.translation import AnyReference
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.follower import make_recorder
 from wgan_cli.training.optim import set_learning_rates
-from wgan_cli.training.recorder import Watch
 from wgan_cli.training.state import TrainingState
 from wgan_cli.training.stop import StopRequest
+from wgan_cli.training.watch import Watch
 
 
 def train(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
 
 import torch
 
@@ -25,24 +24,10 @@ from wgan_cli.training.judge import Judge
 from wgan_cli.training.rollback import agreed_illness, go_back
 from wgan_cli.training.spare import Spare
 from wgan_cli.training.state import TrainingState
+from wgan_cli.training.watch import Watch
 
 KEPT_CHECKPOINTS = 2
 _RECORDS = "new records in metrics.jsonl, and writes them when it can"
-
-
-class Watch(Protocol):
-    """Somebody who looks on: told of each step, of each record that is logged, and in words how good or odd it is.
-
-    drawn: of each sample grid its images (N, C, H, W) uint8, row by row, and how many stand in a row.
-    """
-
-    def stepped(self, step: int) -> None: ...
-
-    def logged(self, record: dict[str, Any]) -> None: ...
-
-    def noted(self, text: str) -> None: ...
-
-    def drawn(self, images: torch.Tensor, columns: int) -> None: ...
 
 
 class Recorder:

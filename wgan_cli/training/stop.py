@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +47,13 @@ class StopRequest:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Let Ctrl-C, SIGTERM, SIGUSR1 and a lost terminal ask for a stop; a second Ctrl-C ends the process at once."""
+        """Let Ctrl-C, SIGTERM, SIGUSR1 and a lost terminal ask for a stop; a second Ctrl-C ends the process at once.
+
+        In any other thread than the main one, which alone is told of signals, nothing changes.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         statuses = {signal.SIGINT: ExitStatus.INTERRUPTED, signal.SIGTERM: ExitStatus.TERMINATED}
         for name in ("SIGHUP", "SIGUSR1"):  # a lost terminal, a scheduler's warning; not on Windows
             if hasattr(signal, name):
