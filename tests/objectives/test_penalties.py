@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from wgan_cli.networks import build_network
-from wgan_cli.objectives import Batch, build_objective
+from wgan_cli.objectives import Batch, Loss, build_objective
 from wgan_cli.objectives.penalties import gradient_penalty, penalty_of, squared_slope
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
@@ -55,6 +55,33 @@ def test_a_linear_critic_has_the_penalty_of_its_weights_length(length):
     torch.testing.assert_close(critic.weight.grad, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_a_critic_of_points_that_knows_of_no_classes_needs_no_labels():
+    """Plain layers, one column of scores, and no images at all."""
+    torch.manual_seed(0)
+    critic = nn.Sequential(nn.Linear(2, 1))
+    real, fake = torch.randn(2, 7, 2)
+    length = critic[0].weight.norm().item()
+    assert gradient_penalty(critic, real, fake).item() == pytest.approx((length - 1) ** 2, rel=1e-5)
+    assert gradient_penalty(critic, real, fake, at="real").item() == pytest.approx((length - 1) ** 2, rel=1e-5)
+    assert squared_slope(critic, real).item() == pytest.approx(length**2, rel=1e-5)
+
+
+def test_a_penalty_of_a_games_own_comes_as_seldom_and_as_hard():
+    """gp_every * (own + r1_weight / 2 * ||w||^2)."""
+    settings = recipe_from_dict(
+        {"model": "mlp", "objective": {"name": "hinge", "r1_weight": 3.0, "gp_every": 4}, "steps": 1}, "a test"
+    ).objective
+    critic, (real, fake) = Linear(torch.full((64,), 0.25)), images()
+
+    def own(seen: nn.Module, *given: object) -> Loss:
+        assert seen is critic and given[0] is real and given[1] is fake
+        return Loss(torch.tensor(5.0), {"own": torch.tensor(1.0)})
+
+    total, terms = penalty_of(settings, own)(critic, real, fake, None)
+    assert total.item() == pytest.approx(4 * (5 + 1.5 * 4.0))
+    assert {name: term.item() for name, term in terms.items()} == pytest.approx({"r1": 4.0, "own": 1.0})
+
+
 @pytest.mark.parametrize("length", [0.25, 1.0, 3.0])
 def test_one_sided_only_slopes_above_one_cost(length):
     weight = torch.randn(64, generator=torch.Generator().manual_seed(0))
@@ -68,7 +95,7 @@ def test_one_sided_only_slopes_above_one_cost(length):
 def test_around_real_images_the_places_lie_within_half_their_deviation():
     seen = []
 
-    def critic(x: Tensor, labels: Tensor | None) -> Tensor:
+    def critic(x: Tensor) -> Tensor:
         seen.append(x.detach())
         return x.flatten(1).sum(1)
 
@@ -97,7 +124,7 @@ def test_penalties_add_up_each_at_its_own_images(gp_every):
     recipe = recipe_from_dict({"model": "mlp", "objective": objective, "steps": 1}, "a test")
     real, fake = images()
     torch.manual_seed(0)
-    total, terms = penalty_of(recipe.objective)(lambda x, labels: x.square().flatten(1).sum(1) / 2, real, fake, None)
+    total, terms = penalty_of(recipe.objective)(lambda x: x.square().flatten(1).sum(1) / 2, real, fake, None)
     squares = [x.flatten(1).square().sum(1).mean() for x in (real, fake)]
     assert list(terms) == ["gradient_penalty", "r1", "r2"]
     torch.testing.assert_close(terms["r1"], squares[0])
@@ -118,7 +145,7 @@ def test_each_image_has_a_norm_of_its_own():
     real, _ = images()
     scale = torch.linspace(0.1, 2.0, len(real)).view(-1, 1, 1, 1)
     real = real * scale
-    penalty = gradient_penalty(lambda x, labels: x.square().flatten(1).sum(1) / 2, real, real)
+    penalty = gradient_penalty(lambda x: x.square().flatten(1).sum(1) / 2, real, real)
     expected = (real.flatten(1).norm(dim=1) - 1).square().mean()
     torch.testing.assert_close(penalty, expected)
 
@@ -126,7 +153,7 @@ def test_each_image_has_a_norm_of_its_own():
 def test_the_points_lie_between_each_pair_at_a_place_of_its_own():
     seen = []
 
-    def critic(x: Tensor, labels: Tensor | None) -> Tensor:
+    def critic(x: Tensor) -> Tensor:
         seen.append(x.detach())
         return x.flatten(1).sum(1)
 
@@ -143,7 +170,7 @@ def test_labels_reach_the_critic():
     real, fake = images()
     labels = torch.arange(5)
 
-    def critic(x: Tensor, labels: Tensor | None) -> Tensor:
+    def critic(x: Tensor, labels: Tensor) -> Tensor:
         told.append(labels)
         return x.flatten(1).sum(1)
 

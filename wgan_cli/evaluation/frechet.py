@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,9 +18,9 @@ class Moments:
     count: int
 
 
-def moments(features: Tensor) -> Moments:
+def moments(features: Tensor | np.ndarray) -> Moments:
     """Mean and unbiased covariance of features (N, D), in float64 on the CPU; one row has covariance 0."""
-    features = features.detach().to("cpu", torch.float64)
+    features = torch.as_tensor(features).detach().to("cpu", torch.float64)
     mean = features.mean(0)
     centred = features - mean
     return Moments(mean, centred.T @ centred / max(1, len(features) - 1), len(features))
@@ -31,6 +32,8 @@ def frechet_distance(one: Moments, other: Moments) -> float:
     ||mu1 - mu2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)). The eigenvalues of the symmetric C1^(1/2) C2 C1^(1/2) are the
     squares of the singular values of C1^(1/2) C2^(1/2), so the last trace is their sum: no root of a matrix that is
     not symmetric, nothing complex, and covariances without full rank (more features than images) need no epsilon.
+
+    Returns: 0 for equal ones, in the square of the features' unit.
     """
     roots = _root(one.covariance) @ _root(other.covariance)  # (D, D)
     traces = one.covariance.trace() + other.covariance.trace() - 2 * torch.linalg.svdvals(roots).sum()

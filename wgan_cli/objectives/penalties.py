@@ -64,15 +64,17 @@ def gradient_penalty(
     mean_n (||grad critic(x_n)||_2 - 1)^2 with x = eps*real + (1-eps)*fake, eps ~ U[0,1] per sample.
 
     Args:
-        critic: (N,C,H,W) -> scores (N,); no batch norm, since the penalty is per sample.
-        real, fake: (N,C,H,W) in [-1,1] on one device; detached here.
+        critic: (N,C,H,W) -> scores (N,) or (N,1); no batch norm, since the penalty is per sample. Called with images
+            alone, or with labels behind them where there are some.
+        real, fake: (N,C,H,W) in [-1,1] on one device, or (N,...) of any other kind; detached here.
+        labels: (N,) int64 for a critic that takes them.
         sided: "one" counts norms above 1 alone (WGAN-LP, Petzka et al. 2018).
         at: "real" takes x around real images (DRAGAN, Kodali et al. 2017).
     Returns: unweighted float32 scalar, differentiable in the critic's parameters.
     """
     real, fake = real.detach(), fake.detach()
     places = _around(real) if at == "real" else between(real, fake)  # (N, C, H, W)
-    gradient = input_gradient(lambda images: critic(images, labels), places)  # (N, C, H, W)
+    gradient = input_gradient(_scores(critic, labels), places)  # (N, C, H, W)
     # The square root's derivative is infinite at zero, and a dead critic would turn every weight to NaN.
     norms = (gradient.float().flatten(1).square().sum(1) + 1e-12).sqrt()  # (N,)
     excess = norms - 1 if sided == "two" else (norms - 1).clamp(min=0)
@@ -86,7 +88,7 @@ def squared_slope(critic: nn.Module, images: Tensor, labels: Tensor | None = Non
         critic, images, labels: as of `gradient_penalty`.
     Returns: float32 scalar without gamma/2, differentiable in the critic's parameters.
     """
-    gradient = input_gradient(lambda x: critic(x, labels), images.detach())  # (N, C, H, W)
+    gradient = input_gradient(_scores(critic, labels), images.detach())  # (N, C, H, W)
     return gradient.float().flatten(1).square().sum(1).mean()
 
 
@@ -103,10 +105,20 @@ def input_gradient(score: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     return gradient
 
 
+def _scores(critic: nn.Module, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
+    """The critic as a function of images; one that knows of no classes need not take labels."""
+    return critic if labels is None else lambda images: critic(images, labels)
+
+
 def between(real: Tensor, fake: Tensor) -> Tensor:
     """A point on the line from each fake image to a real one: eps*real + (1-eps)*fake, eps ~ U[0,1] per sample."""
-    eps = draws.rand(len(real), 1, 1, 1, device=real.device)
+    eps = _for_each(real)
     return torch.lerp(fake, real, eps)  # (N, C, H, W)
+
+
+def _for_each(images: Tensor) -> Tensor:
+    """A number in [0, 1) for each image (N, ...): (N, 1, ...)."""
+    return draws.rand(len(images), *(1,) * (images.ndim - 1), device=images.device)
 
 
 def _spread(images: Tensor) -> Tensor:
@@ -121,5 +133,5 @@ def _spread(images: Tensor) -> Tensor:
 
 def _around(real: Tensor) -> Tensor:
     """real + eps * 0.5 * std(real) * U[0,1] per pixel, eps ~ U[0,1] per sample, as in DRAGAN's code."""
-    eps = draws.rand(len(real), 1, 1, 1, device=real.device)
+    eps = _for_each(real)
     return real + eps * 0.5 * _spread(real) * draws.rand_like(real)  # (N, C, H, W)

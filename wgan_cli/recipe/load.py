@@ -56,7 +56,12 @@ def recipe_path(name: str) -> Path:
 
 
 def load_recipe(name: str, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
-    """Read a recipe by name or path and put `key=value` settings over it."""
+    """Read a recipe and put `key=value` settings over it, as --set does: dotted keys, values as in YAML.
+
+    Args:
+        name: of a recipe that comes with the program, or the path of a .yaml file or of a run's folder.
+    Raises: WganError naming the setting that is unknown, out of range, or does not fit the others.
+    """
     return read_recipe_file(recipe_path(name), settings)
 
 
@@ -85,7 +90,10 @@ def read_recipe_text(path: Path) -> str:
 
 
 def recipe_from_dict(values: Any, origin: str) -> Recipe:
-    """Check plain values, from a file's or checkpoint's text, as a Recipe; `origin` is the name that errors give it."""
+    """Check plain values, from a file's or checkpoint's text, as a Recipe; `origin` is the name that errors give it.
+
+    Raises: WganError, as `load_recipe`.
+    """
     return apply_settings(values if isinstance(values, dict) else {}, (), origin)
 
 

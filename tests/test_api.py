@@ -1,0 +1,167 @@
+"""`from wgan_cli import train, evaluate`: what the commands do, without a command line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from wgan_cli import Watch, WganError, evaluate, image_set, load_generator, train
+from wgan_cli.recipe import Recipe, load_recipe
+from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.metrics_log import read_metrics
+
+CPU = {"device": "cpu"}
+
+
+@pytest.fixture
+def small(tiny_options) -> list[str]:
+    return [word for word in tiny_options if word != "--set"] + ["engine=eager", "threads=1"]
+
+
+class Notes(Watch):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.steps, self.records, self.words, self.grids = [], [], [], []
+
+    def stepped(self, step):
+        self.steps.append(step)
+
+    def logged(self, record):
+        self.records.append(record)
+
+    def noted(self, text):
+        self.words.append(text)
+
+    def drawn(self, images, columns):
+        self.grids.append((tuple(images.shape), columns))
+
+
+def squares(count: int = 60) -> np.ndarray:
+    """Grey images of two kinds: dark ones and light ones."""
+    noise = np.random.default_rng(0).integers(0, 40, (count, 1, 8, 8))
+    return (noise + 200 * (np.arange(count) % 2)[:, None, None, None]).astype(np.uint8)
+
+
+def weights(run) -> dict[str, torch.Tensor]:
+    return load_checkpoint(run.generator_file).networks["generator"]
+
+
+def test_a_run_is_what_the_command_makes_of_the_same_recipe(wgan, small, tiny_options, tmp_path, capsys):
+    watch = Notes()
+    run = train("digits_dcgan", tmp_path / "mine", settings=[*small, "steps=8"], watch=watch, **CPU)
+    assert capsys.readouterr() == ("", "")  # a library says nothing by itself
+    result = wgan(
+        "train", *tiny_options, "--out", "theirs", "--steps", 8, "--engine", "eager", "--set", "threads=1",
+        "--device", "cpu",
+    )  # fmt: skip
+    assert result.status == 0, result.stderr
+    theirs = load_checkpoint(tmp_path / "theirs" / "G.pth").networks["generator"]
+    torch.testing.assert_close(weights(run), theirs, rtol=0, atol=0)
+    assert watch.steps == list(range(1, 9))
+    assert watch.records == read_metrics(run.metrics_file) and watch.records[-1]["step"] == 8
+    assert watch.grids[0] == ((9, 1, 28, 28), 3)
+
+
+def test_a_resumed_run_equals_one_that_never_stopped(small, tmp_path):
+    whole = train("digits_dcgan", tmp_path / "whole", settings=[*small, "steps=8"], **CPU)
+    half = train("digits_dcgan", tmp_path / "half", settings=[*small, "steps=3"], **CPU)
+    half = train(resume=half.path, settings=["steps=8"], **CPU)
+    torch.testing.assert_close(weights(half), weights(whole), rtol=0, atol=0)
+    with pytest.raises(WganError, match="is finished: 8 of 8"):
+        train(resume=half.path, **CPU)
+
+
+def test_a_recipe_itself_serves_and_stays_as_it_was(small, tmp_path):
+    recipe = load_recipe("digits_dcgan", [*small, "steps=2"])
+    run = train(recipe, tmp_path / "run", settings=["batch_size=4"], **CPU)
+    assert isinstance(run.read_recipe(), Recipe) and run.read_recipe().batch_size == 4 and recipe.batch_size == 8
+
+
+def test_given_images_are_trained_on_resumed_with_and_measured_beside(small, tmp_path):
+    images = image_set(squares(), np.arange(60) % 2, ["dark", "light"])
+    settings = [*small, "model.conditional=true", "data.limit=50", "steps=2"]
+    run = train("digits_dcgan", tmp_path / "run", images=images, settings=settings, **CPU)
+    run = train(resume=run.path, images=images, settings=["steps=4"], **CPU)
+    generator = load_generator(run.path)
+    assert generator.class_names == ("dark", "light") and generator.recipe.data.source == "given"
+    assert generator.sample(3, labels=1).shape == (3, 1, 8, 8)
+    found = evaluate(run.path, images=images, count=10, data_root=tmp_path, **CPU)
+    assert found.generated.count == 10 and found.seen and "the given images" in found.training
+    for attempt in (lambda: train(resume=run.path, settings=["steps=6"]), lambda: evaluate(run.path)):
+        with pytest.raises(WganError, match="no file holds them") as caught:
+            attempt()
+        assert "`images`" in caught.value.hint
+    with pytest.raises(WganError, match="images of 8x8x1 now|trained on 50 images"):
+        fewer = image_set(squares(20), np.arange(20) % 2, ["dark", "light"])
+        train(resume=run.path, images=fewer, settings=["steps=6"], **CPU)
+
+
+def test_images_for_a_run_that_had_none_are_refused(tiny_run):
+    with pytest.raises(WganError, match="was trained on digits, not on given images"):
+        evaluate(tiny_run.path, images=image_set(squares()))
+    with pytest.raises(WganError, match="learns from two sides"):
+        train("mnist_cyclegan", images=image_set(squares()))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"images": squares().astype(float)}, "images are float64"),
+        ({"images": squares()[:, 0]}, r"the shape \(60, 8, 8\)"),
+        ({"images": squares().transpose(0, 2, 3, 1)}, r"the shape \(60, 8, 8, 1\)"),
+        ({"images": squares()[:, :, :4]}, r"the shape \(60, 1, 4, 8\)"),
+        ({"images": squares()[:0]}, r"the shape \(0, 1, 8, 8\)"),
+        ({"images": squares(), "labels": [0, 1]}, "there are 60 images"),
+        ({"images": squares(), "labels": np.zeros(60)}, "labels are float64"),
+        ({"images": squares(), "labels": np.arange(60) - 1}, "labels are from -1 to 58"),
+        ({"images": squares(), "labels": np.arange(60) % 3, "class_names": "ab"}, "there are 2 class names"),
+        ({"images": squares(), "class_names": "ab"}, "labels are not"),
+    ],
+)
+def test_images_that_are_none_are_refused_by_what_is_wrong(given, message):
+    with pytest.raises(WganError, match=message) as caught:
+        image_set(**given)
+    assert caught.value.hint
+
+
+def test_labels_name_themselves():
+    found = image_set(torch.from_numpy(squares()), [0, 2] * 30)
+    assert found.class_names == ("0", "1", "2") and found.labels.dtype == torch.int64 and len(found) == 60
+    assert image_set(squares()).class_names == ()
+
+
+def test_what_is_wrong_is_raised_before_anything_is_written(small, tmp_path):
+    with pytest.raises(WganError, match="did you mean|not a setting"):
+        train("digits_dcgan", tmp_path / "run", settings=["objective.gp_wieght=1"])
+    with pytest.raises(WganError, match="cannot|no device|device"):
+        train("digits_dcgan", tmp_path / "run", settings=small, device="tpu")
+    with pytest.raises(WganError, match="resume goes on in its own folder"):
+        train(resume=tmp_path, out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_saves_and_is_passed_on(small, tmp_path):
+    class Impatient(Watch):
+        def stepped(self, step):
+            if step == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train("digits_dcgan", tmp_path / "run", settings=[*small, "steps=500"], watch=Impatient(), **CPU)
+    assert load_checkpoint(tmp_path / "run" / "checkpoints" / "step_00000003.pth").step == 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_another_thread_can_train(small, tmp_path):
+    done = []
+    run = lambda: done.append(train("digits_dcgan", tmp_path / "run", settings=[*small, "steps=2"], **CPU))  # noqa: E731
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert done[0].generator_file.is_file()
