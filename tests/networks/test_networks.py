@@ -9,6 +9,7 @@ import torch
 from families import FAMILIES, narrow
 from torch import Tensor, nn
 
+from wgan_cli import networks
 from wgan_cli.errors import WganError
 from wgan_cli.networks import ROLES, build_network
 from wgan_cli.objectives import Batch, build_objective
@@ -264,6 +265,17 @@ def test_sizes_that_no_network_takes_are_refused(family, size):
         build_network("generator", small(family, 28, DEFAULTS[0]), ImageShape(size, 1))
     assert f"{size} pixels" in refused.value.message
     assert "data.image_size" in refused.value.hint
+
+
+def test_a_family_that_lacks_what_its_settings_promise_is_named(monkeypatch):
+    recipe, image = recipe_of("mlp", {}, {}), ImageShape(8, 1, 3)
+    monkeypatch.delattr("wgan_cli.networks.mlp.Encoder")
+    with pytest.raises(WganError, match="name the role encoder, and wgan_cli.networks.mlp has no class Encoder"):
+        build_network("encoder", recipe, image)
+    monkeypatch.delitem(networks.FAMILIES, "mlp")
+    with pytest.raises(WganError, match="`wgan_cli.networks.FAMILIES` has no 'mlp'") as caught:
+        build_network("generator", recipe, image)
+    assert "add a line for it to that table" in caught.value.hint
 
 
 @pytest.mark.parametrize("role", ["generator", "critic"])

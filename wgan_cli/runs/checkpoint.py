@@ -116,11 +116,12 @@ def _interned(value: Any) -> Any:
     return sys.intern(value) if type(value) is str else value
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint to the CPU; nothing in the file can run code, or take more memory than the file is long.
 
     Raises: WganError for a file that is missing, no checkpoint, damaged, or of a newer format.
     """
+    path = Path(path)
     content, checksum = read_content(path)
     version = content.get("version") if isinstance(content, dict) and content.get("format") == FORMAT else None
     if type(version) is not int or version < 1:

@@ -59,7 +59,7 @@ MOST_IN_A_LINE = 65_536  # bytes; a record has a few hundred
 MOST_NAMES = 40  # of terms and other numbers in all records; each is drawn in a panel of its own
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
+def read_metrics(path: str | Path) -> list[dict[str, Any]]:
     """All whole records of a metrics.jsonl; [] where there is none yet. A last line cut off by a crash is left out.
 
     Of what somebody else may have written in it, only finite numbers are taken.

@@ -163,11 +163,12 @@ def clear_unborn(path: Path) -> None:
         path.rmdir()
 
 
-def open_run(path: Path) -> RunDir:
+def open_run(path: str | Path) -> RunDir:
     """An existing run folder.
 
     Raises: WganError where it is none.
     """
+    path = Path(path)
     if not path.exists():
         raise WganError(f"there is no run folder {path}", "check the path; `wgan train` prints it when it starts")
     if not is_run(path):
