@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -22,8 +21,8 @@ from wgan_cli.objectives.penalties import TERMS
 from wgan_cli.recipe import Recipe, recipe_from_dict
 from wgan_cli.recipe.load import recipe_names
 from wgan_cli.recipe.model_settings import MlpSettings
-from wgan_cli.recipe.objective_settings import ObjectiveSettings
 from wgan_cli.recipe.optim_settings import OptimSettings
+from wgan_cli.recipe.sections import ObjectiveSettings, classes_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "mathematics.md"
@@ -74,7 +73,7 @@ def test_the_lines_beside_the_algorithm_stand_in_the_functions_named():
 
 
 def test_every_name_in_backticks_is_a_setting_a_term_a_recipe_or_linked():
-    objectives = get_args(get_args(ObjectiveSettings)[0])
+    objectives = classes_of(ObjectiveSettings).values()
     settings = {name for objective in objectives for name in objective.model_fields}
     sections = {
         "objective": settings,

@@ -112,13 +112,8 @@ def _scores(critic: nn.Module, labels: Tensor | None) -> Callable[[Tensor], Tens
 
 def between(real: Tensor, fake: Tensor) -> Tensor:
     """A point on the line from each fake image to a real one: eps*real + (1-eps)*fake, eps ~ U[0,1] per sample."""
-    eps = _for_each(real)
+    eps = draws.rand(len(real), *(1,) * (real.ndim - 1), device=real.device)  # (N, 1, 1, 1)
     return torch.lerp(fake, real, eps)  # (N, C, H, W)
-
-
-def _for_each(images: Tensor) -> Tensor:
-    """A number in [0, 1) for each image (N, ...): (N, 1, ...)."""
-    return draws.rand(len(images), *(1,) * (images.ndim - 1), device=images.device)
 
 
 def _spread(images: Tensor) -> Tensor:
@@ -133,5 +128,5 @@ def _spread(images: Tensor) -> Tensor:
 
 def _around(real: Tensor) -> Tensor:
     """real + eps * 0.5 * std(real) * U[0,1] per pixel, eps ~ U[0,1] per sample, as in DRAGAN's code."""
-    eps = _for_each(real)
+    eps = draws.rand(len(real), *(1,) * (real.ndim - 1), device=real.device)  # (N, 1, 1, 1)
     return real + eps * 0.5 * _spread(real) * draws.rand_like(real)  # (N, C, H, W)
