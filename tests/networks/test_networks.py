@@ -275,7 +275,7 @@ def test_a_family_that_lacks_what_its_settings_promise_is_named(monkeypatch):
     monkeypatch.delitem(networks.FAMILIES, "mlp")
     with pytest.raises(WganError, match="`wgan_cli.networks.FAMILIES` has no 'mlp'") as caught:
         build_network("generator", recipe, image)
-    assert "add a line for it to that table" in caught.value.hint
+    assert "add it to that table" in caught.value.hint
 
 
 @pytest.mark.parametrize("role", ["generator", "critic"])
