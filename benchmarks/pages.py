@@ -258,8 +258,10 @@ def measured(file: Path) -> dict[str, Any]:
             "score": score,
             "value": common.four_digits(result[score]),
         }
-    machines = list(dict.fromkeys(where(result).partition(", while")[0].rstrip(".") for result in found.values()))
-    return {"where": "; ".join(machines), "recipes": rows}
+    places = [where(result).partition(", while")[0].rstrip(".").rpartition(", ") for result in found.values()]
+    days = sorted({day for _, _, day in places})
+    machines = "; ".join(dict.fromkeys(machine for machine, _, _ in places))
+    return {"where": f"{machines}, {' to '.join(dict.fromkeys((days[0], days[-1])))}" if days else "", "recipes": rows}
 
 
 def _results(file: Path) -> dict[str, dict[str, Any]]:
