@@ -16,17 +16,19 @@ DEMO := demo
 $(BIN)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "error: $(PYTHON) is older than Python 3.10"; echo "hint: make PYTHON=python3.12"; exit 2; }
+	@echo "installing torch and the rest into $(VENV): a minute or two, without a word"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 demo: $(BIN)/.installed
-	@rm -rf $(DEMO) && mkdir $(DEMO)
+	@mkdir -p $(DEMO) && rm -rf $(DEMO)/runs/digits_dcgan  # what others trained there stays
 	cd $(DEMO) && ../$(BIN)/wgan train
 	cd $(DEMO) && ../$(BIN)/wgan sample --ckpt runs/digits_dcgan -n 64
 	cd $(DEMO) && ../$(BIN)/wgan gif runs/digits_dcgan --scale 2
 	@echo
 	@echo "The pictures: $(DEMO)/samples.png and $(DEMO)/digits_dcgan.gif"
+	@echo "To go on:     . $(BIN)/activate; cd $(DEMO); wgan inspect runs/digits_dcgan"
 
 # In as many processes as there are cores; tests of one file stay together, since they share what they trained.
 test: $(BIN)/.installed

@@ -151,6 +151,14 @@ def test_rows_of_a_walk(alone):
     assert size("samples.png") == (8 * 30 + 2, 30 + 2)
 
 
+def test_a_gif_of_one_grid_says_that_nothing_moves(wgan, tiny_run, tmp_path):
+    (tmp_path / "begun").mkdir()
+    shutil.copy(tiny_run.sample_files()[0], tmp_path / "begun" / "step_0.png")
+    result = wgan("gif", "begun")
+    assert (result.status, result.stderr.splitlines()[0]) == (0, "note: begun has one grid so far, so nothing moves")
+    assert "1 frame, " in result.stderr
+
+
 def test_gif_of_a_run_a_folder_and_a_checkpoint(wgan, tiny_run, tmp_path):
     (tmp_path / "tiny").symlink_to(tiny_run.path)
     assert wgan("gif", "tiny").status == 0

@@ -41,7 +41,7 @@ def test_every_number_stands_beside_that_of_real_images(evaluate, tiny_run):
     assert float(ours) > 5 * float(real)
     assert [name for name in numbers if name.isdigit()] == list("0123456789")
     start, end = facts[-1].split("), ", maxsplit=1)
-    assert start == f"step 12: distance {ours} (real images: {real}"
+    assert start == f"step 12: distance {ours} of 1,000 images (real ones: {real}"
     assert re.fullmatch(r"\d+ of 10 classes, fewest: \d \(\d+%\)", end)
 
 
@@ -86,7 +86,7 @@ def test_the_first_time_a_classifier_is_trained(wgan, tiny_run, tmp_path, monkey
     words = ("evaluate", tiny_run.path, "-n", 20, "--device", "cpu", "--data-root", "new")
     first, again = wgan(*words), wgan(*words)
     lines = first.stderr.splitlines()
-    assert lines[0] == "training a classifier of digits train for its features; once, in a minute or two"
+    assert lines[0] == "training a classifier of digits train for its features; once, in two minutes at most"
     assert re.fullmatch(r"it is right on \d\d?\.\d% of 1,000 images that it has not seen", lines[1])
     assert (again.stdout, again.stderr) == (first.stdout, "")
     assert [path.suffix for path in (tmp_path / "new" / ".features").iterdir()] == [".pth"]
@@ -110,7 +110,8 @@ def test_images_without_classes(wgan, photos):
     assert re.search(r"features +random-folder-16x16x1-v1-\w{12}: a network of fixed random weights", result.stdout)
     assert re.search(r"real +12 images: 20% of \S+photos; the generator learnt from them as well", result.stdout)
     assert "entropy" not in result.stdout
-    assert re.search(r"step 2: distance \S+ \(real images: \S+\), recall \d+%\n$", result.stdout)
+    assert re.search(r"step 2: distance \S+ of \d+ images \(real ones: \S+\), recall \d+%\n$", result.stdout)
+    assert result.stderr.endswith("note: scores of 12 images say little; look at samples as well\n")
     refused = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache", "--metrics", "distance,classes")
     assert (refused.status, refused.stdout) == (2, "")
     assert refused.error.startswith("--metrics names classes, and random-folder-")

@@ -14,7 +14,10 @@ from same_run import assert_same_run
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.run_dir import RunDir
 
-LINE = r"step \d+: distance [\d.]+ \(real images: [\d.]+\), \d+ of 10 classes, fewest: \d \(\d+%\)(; the best so far)?"
+LINE = (
+    r"step \d+: distance [\d.]+ of [\d,]+ images \(real ones: [\d.]+\), "
+    r"\d+ of 10 classes, fewest: \d \(\d+%\)(; the best so far)?"
+)
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def test_each_evaluation_is_a_line_and_the_best_is_what_commands_take(train, wga
     assert "from step 0 of tiny: samples.png" in wgan("sample", "--ckpt", "mine/G.pth", "-n", 2).stderr
     shown = wgan("evaluate", "mine", "-n", 30, "--data-root", features_root, "--device", "cpu").stdout
     assert f"mine: step {best.step} of tiny, the best by distance, seed 0" in shown
-    assert f"distance {best.score.value:.3g} (" in shown.splitlines()[-1]
+    assert f"distance {best.score.value:.3g} of 30 images (" in shown.splitlines()[-1]
 
 
 def test_inspect_shows_scores_beside_losses(train, wgan):

@@ -142,7 +142,8 @@ def test_the_line_and_the_record(reference, unseen):
     labels = reference.real.held_out.labels[1::2]
     found = evaluate_images(unseen[labels != 7], None, 4000, reference)
     distance, floor = found.generated.distance, found.floor.distance
-    assert found.line().startswith(f"step 4,000: distance {distance:.3g} (real images: {floor:.3g}), ")
+    told = f"distance {distance:.3g} of {found.generated.count:,} images (real ones: {floor:.3g}), "
+    assert found.line().startswith(f"step 4,000: {told}")
     assert " of 10 classes, fewest: 7 (" in found.line()
     record = found.record()
     assert (record["distance"], record["real_distance"]) == (distance, floor)

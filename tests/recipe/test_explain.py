@@ -104,3 +104,17 @@ def test_blame_goes_to_the_file_when_another_setting_was_changed():
 
 def test_long_values_are_cut():
     assert len(problem({"name": ["word"] * 1000}).message) < 250
+
+
+@pytest.mark.parametrize(
+    ("setting", "meant"),
+    [
+        ("lr=0.1", "did you mean `optim.generator.lr` or `optim.critic.lr`? "),
+        ("optim.lr=0.1", "did you mean `optim.generator.lr` or `optim.critic.lr`? "),
+        ("gp_weight=1", "did you mean `objective.gp_weight`? "),
+        ("stps=1", "did you mean `steps`? "),  # a typo is nearer than the same name elsewhere
+        ("nonsense=1", "Settings: "),
+    ],
+)
+def test_a_setting_without_its_section_is_found(setting, meant):
+    assert problem({}, setting).hint.startswith(meant)

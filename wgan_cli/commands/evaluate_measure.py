@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from wgan_cli.evaluation.real import RealImages
     from wgan_cli.recipe import Recipe
 
+FEW = 200  # images; scores of fewer say little
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -94,6 +96,8 @@ def _measure_own(subject: Subject, chosen: list[str], pairs: Path | None, strict
     found = evaluate_images(images, labels, subject.step, reference)
     if subject.shown:
         show(subject.title, found, chosen)
+        if subject.count is None and reference.count < FEW:
+            say(f"note: scores of {reference.count} images say little; look at samples as well")
     if pairs is not None:
         written = save_pairs(images, reference, pairs)
         say(f"the {written} images nearest to training images, each left of it: {pairs}")

@@ -55,7 +55,9 @@ def gif(
         frames = walk_frames(generator, checkpoint, seed, max_frames)
         hold = 0.0  # a walk that loops must not stop
     save_animation(frames, path, fps, hold, scale)
-    say(f"{len(frames)} frames, {path.stat().st_size / 1e6:.1f} MB: {path}")
+    if len(frames) == 1:
+        say(f"note: {source} has one grid so far, so nothing moves")
+    say(f"{len(frames)} frame{'s' if len(frames) > 1 else ''}, {path.stat().st_size / 1e6:.1f} MB: {path}")
 
 
 gif.__doc__ += "\n\n" + example(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from wgan_cli.recipe import Recipe
     from wgan_cli.recipe.measured import Measured
 
-_LEAST = (18, 14, 7, 13, 7, 7, 13, 0)  # letters in a column, so that those of most papers stand below each other
+_LEAST = (18, 14, 8, 13, 8, 7, 13, 0)  # letters in a column, so that those of most papers stand below each other
+
+
+_HEADINGS = ("recipe", "images", "networks", "length", "time", "memory", "score", "what it learns")
 
 
 def recipes(
@@ -61,17 +65,21 @@ def _list() -> None:
         measured = _columns(known.recipes.get(name))
         row = (name, recipe.data.title, recipe.model.name, length, *measured, purpose(name))
         by_paper.setdefault(f"{recipe.objective.name}: {recipe.objective.paper}", []).append(row)
+    data().print("  " + _in_columns(_HEADINGS, _LEAST), style="dim", soft_wrap=True)
     for paper, rows in by_paper.items():
         data().print(paper, style="bold")
         widths = [
             max(least, *(map(len, column))) for least, column in zip(_LEAST, zip(*rows, strict=True), strict=True)
         ]
         for row in rows:
-            line = " ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            data().print(f"  {line.rstrip()}", soft_wrap=True)
+            data().print("  " + _in_columns(row, widths), soft_wrap=True)
     pictured = next((path for name in known.recipes if (path := thumbnail(name))), None)
     pictures = f" Their samples: {pictured.parent / 'NAME.png'}" if pictured else ""
     data().print(f"Minutes, memory and scores: measured on {known.where}.{pictures}", style="dim", soft_wrap=True)
+
+
+def _in_columns(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return " ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
 def _columns(measured: Measured | None) -> tuple[str, str, str]:

@@ -134,8 +134,8 @@ def sample(
 
 
 sample.__doc__ += "\n\n" + example(
-    "wgan sample --ckpt G.pth -n 64",
-    "wgan sample --ckpt runs/digits_dcgan -n 32 --show",
+    "wgan sample --ckpt runs/digits_dcgan -n 64",
+    "wgan sample --ckpt G.pth -n 32 --show",
     "wgan sample --ckpt runs/digits_dcgan --seeds 0-9,42 --out digits/",
     "wgan sample --ckpt G.pth -n 10000 --seed 7 --out fakes.npz",
     "wgan sample --ckpt G.pth -n 8 --interpolate 12 --out walk.png",

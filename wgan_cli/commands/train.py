@@ -107,6 +107,7 @@ def train(
 train.__doc__ += "\n\n" + example(
     "wgan train",
     "wgan train --recipe mnist_dcgan --data-root data",
+    "wgan train --recipe folder_dcgan --set data.path=photos",
     "wgan train --recipe digits_dcgan --set optim.critic.lr=0.001 --steps 5000",
     "wgan train --resume runs/digits_dcgan --steps 6000",
 )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from wgan_cli.training.state import TrainingState
 
 
-LONG = 30 * 60  # seconds of training; whoever waits longer is told how to wait less
+LONG = 15 * 60  # seconds of training; whoever waits longer is told how to wait less
 SOON = 10 * 60  # seconds that the shorter run takes which is offered instead
 FEW = 2000  # images; fewer are soon known by heart
 MORE_OF_FEW = "data.diff_augment=[color, translation, cutout]"
@@ -56,8 +56,13 @@ def _rounded(steps: float) -> int:
 def _advice(state: TrainingState) -> str:
     """For sets so small that a critic learns them by heart."""
     data, count = state.recipe.data, len(state.feed)
-    if data.task != "generation" or count >= FEW or data.diff_augment or data.augment.mirror:
+    if data.task != "generation" or count >= FEW or data.augment.mirror:
         return ""
+    if data.diff_augment:
+        return (
+            f"\n{count:,} images are few: --set data.augment.mirror=true makes twice as many of them, where left and "
+            "right may change places"
+        )
     return (
         f"\n{count:,} images are few, and a critic soon knows them by heart; this makes more of them: "
         f"--set '{MORE_OF_FEW}', and --set data.augment.mirror=true where left and right may change places"

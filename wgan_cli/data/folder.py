@@ -263,7 +263,8 @@ def _bad_files(path: Path, bad: Sequence[tuple[str, str]]) -> WganError:
 def _warn(path: Path, facts: Facts, notify: Callable[[str], None]) -> None:
     """Say what is odd about a set that can be trained on all the same."""
     if facts.bad:
-        notify(f"{path}: skipped {_files(len(facts.bad))} that cannot be used, such as {facts.bad[0][0]}")
+        which = ": " if len(facts.bad) == 1 else ", such as "
+        notify(f"{path}: skipped {_files(len(facts.bad))} that cannot be used{which}{facts.bad[0][0]}")
     if facts.empty_classes:
         count = len(facts.empty_classes)
         named = ", ".join(facts.empty_classes[:NAMED]) + (f" and {count - NAMED:,} more" if count > NAMED else "")

@@ -68,7 +68,8 @@ class Evaluation:
 
     def line(self) -> str:
         """The whole in plain words."""
-        start = f"step {self.step:,}: distance {self.generated.distance:.3g} (real images: {self.floor.distance:.3g})"
+        distance = f"distance {self.generated.distance:.3g} of {self.generated.count:,} images"
+        start = f"step {self.step:,}: {distance} (real ones: {self.floor.distance:.3g})"
         if self.generated.classes is None:
             return f"{start}, recall {self.generated.recall:.0%}"
         if self.generated.agreement is not None:

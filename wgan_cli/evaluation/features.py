@@ -61,7 +61,7 @@ def make_features(
 ) -> Features:
     """The features for a set of real images: of a classifier where they have classes, else of fixed random weights.
 
-    A classifier is trained once, in a minute or two, and kept; a file that is damaged is made anew.
+    A classifier is trained once, in two minutes at most, and kept; a file that is damaged is made anew.
     """
     image, class_names = real.labelled.dataset.shape, real.labelled.dataset.class_names
     name = f"{source}-{image}-v{VERSION}-{_fingerprint(real.labelled)}"
@@ -74,7 +74,7 @@ def make_features(
     what = f"a classifier trained on {real.labelled.name}"
     found = _load(file, fixed_network(image, len(class_names)))
     if found is None:
-        notify(f"training a classifier of {real.labelled.name} for its features; once, in a minute or two")
+        notify(f"training a classifier of {real.labelled.name} for its features; once, in two minutes at most")
         network = trained_network(real.labelled, device)
         _set_scale(network, real.labelled)
         accuracy = _accuracy(Features(network, name, what), real.tested)

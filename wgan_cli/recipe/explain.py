@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -26,9 +27,9 @@ def explain_invalid(error: ValidationError, values: dict[str, Any], origin: str,
 
     if kind == "extra_forbidden":
         owner = _section_name(section, values, keys)
+        meant = did_you_mean(keys[-1], known) or _somewhere_else(keys)
         return WganError(
-            f"{source} sets `{dotted}`, which is not a setting of {owner}",
-            f"{did_you_mean(keys[-1], known)}Settings: {', '.join(known)}",
+            f"{source} sets `{dotted}`, which is not a setting of {owner}", f"{meant}Settings: {', '.join(known)}"
         )
     if kind == "missing":
         return WganError(f"{origin} does not set `{dotted}`", "`wgan recipes --schema` lists every setting")
@@ -47,6 +48,24 @@ def explain_invalid(error: ValidationError, values: dict[str, Any], origin: str,
         f"{source} sets `{dotted}` to {_short(given)}, which does not fit: {_plain(first['msg'])}",
         f"`{dotted}` is: {_described(section, keys[-1] if keys else '')}",
     )
+
+
+def _somewhere_else(keys: list[str]) -> str:
+    """Where a setting of that very name is, below the given section: `lr` is `optim.generator.lr`; "" if nowhere."""
+    *section, name = keys
+    found = [place for place in _places(Recipe) if place[-1] == name and list(place[: len(section)]) == section]
+    named = [".".join(place) for place in found if {"generator", "critic"} & {*place}] or [".".join(p) for p in found]
+    return f"did you mean {' or '.join(f'`{each}`' for each in list(dict.fromkeys(named))[:2])}? " if named else ""
+
+
+def _places(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The keys of every setting of a section and of those below it, whatever network or objective they are for."""
+    for name, field in model.model_fields.items():
+        inner = _models(field.annotation)
+        if not inner:
+            yield (*above, name)
+        for arm in inner:
+            yield from _places(arm, (*above, name))
 
 
 def _related(a: str, b: str) -> bool:

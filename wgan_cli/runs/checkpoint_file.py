@@ -73,7 +73,10 @@ def _opened(path: Path, read: Callable[[Path, BinaryIO], tuple[Any, Any]]) -> tu
         with open_plain(path) as file:
             return read(path, file)
     except FileNotFoundError:
-        raise WganError(f"there is no file {path}", "check the path; a run keeps its generator in G.pth") from None
+        raise WganError(
+            f"there is no file {path}",
+            "check the path; `wgan train` makes a run, and a run keeps its generator in G.pth",
+        ) from None
     except OSError as error:
         raise WganError(f"cannot read {path}: {why_file_failed(error)}", "check the path and its permissions") from None
     except Refused as why:
