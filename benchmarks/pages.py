@@ -17,7 +17,7 @@ from typing import Any
 import common
 import scaling
 from common import FORMATS
-from family import MEMBERS, SYSTEMS
+from family import EVERY, MEMBERS, SYSTEMS
 
 from wgan_cli.commands.recipes import purpose
 from wgan_cli.errors import WganError
@@ -165,8 +165,7 @@ def section(folder: Path) -> str:
 
 def chosen(file: Path) -> str:
     """A row for each recipe of the first page that benchmarks/family.py has trained; "" without results."""
-    every = _results(file)
-    found = {name: every[name] for name in CHOSEN if name in every}
+    found = _results(file, CHOSEN)
     if not found:
         return ""
     rows = []
@@ -183,7 +182,7 @@ def chosen(file: Path) -> str:
 
 def family(file: Path) -> str:
     """A row for each recipe of two networks that benchmarks/family.py has trained; "" without results."""
-    found = {name: result for name, result in _results(file).items() if name in MEMBERS}
+    found = _results(file, MEMBERS)
     if not found:
         return ""
     rows = []
@@ -209,7 +208,7 @@ def family(file: Path) -> str:
 
 def systems(file: Path) -> str:
     """A row for each recipe beyond two networks that benchmarks/family.py has trained; "" without results."""
-    found = {name: result for name, result in _results(file).items() if name in SYSTEMS}
+    found = _results(file, SYSTEMS)
     if not found:
         return ""
     rows = []
@@ -247,7 +246,7 @@ def _scores(result: dict[str, Any]) -> str:
 
 def measured(file: Path) -> dict[str, Any]:
     """What `wgan recipes` says of each recipe that benchmarks/family.py has trained."""
-    found = _results(file)
+    found = _results(file, EVERY)
     rows = {}
     for name, result in found.items():
         score = next(score for score in ("answer_error", "distance") if score in result)
@@ -264,8 +263,10 @@ def measured(file: Path) -> dict[str, Any]:
     return {"where": f"{machines}, {' to '.join(dict.fromkeys((days[0], days[-1])))}" if days else "", "recipes": rows}
 
 
-def _results(file: Path) -> dict[str, dict[str, Any]]:
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+def _results(file: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Those of benchmarks/family.py for some recipes, in the names' order; none without a file."""
+    every = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return {name: every[name] for name in names if name in every}
 
 
 def quality(file: Path) -> str:

@@ -168,3 +168,10 @@ def test_a_folder_with_anything_of_somebodys_stays(tmp_path, kept):
     clear_unborn(run.path)
     assert path.exists()
     assert run.checkpoints.is_dir()
+
+
+def test_a_file_of_a_runs_name_for_a_folder_stays(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "samples").write_text("a list")
+    clear_unborn(tmp_path / "mine")
+    assert (tmp_path / "mine" / "samples").read_text() == "a list"

@@ -151,11 +151,11 @@ def clear_unborn(path: Path) -> None:
         return
     run = RunDir(path)
     folders, files = {run.samples, run.checkpoints}, {run.lock_file}
-    found = set(path.iterdir())
-    files |= {file for file in found if file.name.endswith(UNFINISHED)}
-    if not found <= folders | files or any(any(folder.iterdir()) for folder in found & folders):
-        return
     with suppress(OSError):
+        found = set(path.iterdir())
+        files |= {file for file in found if file.name.endswith(UNFINISHED)}
+        if not found <= folders | files or any(any(folder.iterdir()) for folder in found & folders):
+            return
         for folder in found & folders:
             folder.rmdir()
         for file in found & files:
