@@ -13,7 +13,7 @@ from torch import nn
 from wgan_cli.data import ImageSet
 from wgan_cli.evaluation.evaluate import Reference, evaluate_generator
 from wgan_cli.recipe import Recipe
-from wgan_cli.training.guard import find_illness
+from wgan_cli.training.divergence import find_illness
 from wgan_cli.training.optim import set_learning_rates
 from wgan_cli.training.state import TrainingState, prepare
 
@@ -84,7 +84,7 @@ def trained(recipe: Recipe, dataset: ImageSet, device: torch.device) -> nn.Modul
             sums = state.iteration.terms.state_dict()["sums"]
             if find_illness(sums, state.networks, state.optimizers):
                 return None
-    return state.average.network
+    return state.ema.network
 
 
 def figures(generator: nn.Module, recipe: Recipe, step: int, reference: Reference) -> dict[str, Any]:

@@ -29,7 +29,7 @@ import distributed_page
 import torch
 from traffic import Traffic, count_traffic, made_up_images, pretended
 
-from wgan_cli.parallel import company
+from wgan_cli.distributed import process_group
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.training.optim import set_learning_rates
 from wgan_cli.training.state import prepare
@@ -110,15 +110,15 @@ def worker(work: dict[str, Any]) -> None:
     """Be one of the processes; the first prints what it timed."""
     torch.set_num_threads(1)
     if int(os.environ["WORLD_SIZE"]) > 1:
-        company.join(lambda error: sys.exit(error.message))
+        process_group.init(lambda error: sys.exit(error.message))
     if "sizes" in work:
         found = _all_reduces(work["sizes"])
     else:
         with pretended(work["of"]) if "of" in work else nullcontext():
             found = {"step": _step(work["recipe"], work["batch"])}
-    if company.leads():
+    if process_group.is_main_process():
         print(json.dumps(found), flush=True)
-    company.part()
+    process_group.destroy()
 
 
 def _step(name: str, batch: int) -> float:
@@ -137,7 +137,7 @@ def _step(name: str, batch: int) -> float:
         return taken
 
     seconds(3)
-    (steps,) = company.greatest("how many steps", round(SECONDS / statistics.median(seconds(5))))
+    (steps,) = process_group.all_reduce_max("how many steps", round(SECONDS / statistics.median(seconds(5))))
     return statistics.median(seconds(steps))
 
 
@@ -166,7 +166,7 @@ def _all_reduces(sizes: tuple[int, ...]) -> dict[str, float]:
 
 def averaging_alone(name: str) -> float:
     """Seconds that a process alone spends on the code that would average gradients, in one iteration."""
-    from wgan_cli.parallel.gradients import average_gradients
+    from wgan_cli.distributed.gradients import all_reduce_gradients
 
     state = _state(load_recipe(name, ["amp=off", "engine=eager", "threads=1"]))
     state.iterate(0)
@@ -174,7 +174,7 @@ def averaging_alone(name: str) -> float:
     for _ in range(times):
         for phase in state.objective.phases:
             for _ in range(phase.repeats):
-                average_gradients(state.networks[phase.trains], phase.trains)
+                all_reduce_gradients(state.networks[phase.trains], phase.trains)
     return (time.perf_counter() - start) / times
 
 

@@ -27,8 +27,8 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from wgan_cli.data import ImageSet, load_images
-from wgan_cli.data.feed import DeviceFeed
-from wgan_cli.data.stream import StreamFeed
+from wgan_cli.data.loaders.device import DeviceLoader
+from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.recipe.data_settings import DataSettings
 
 BATCH = 64
@@ -45,7 +45,7 @@ started = time.perf_counter()
 from pathlib import Path
 import sys, torch
 from wgan_cli.data import load_images
-from wgan_cli.data.feed import make_feed
+from wgan_cli.data.loaders.device import make_feed
 from wgan_cli.recipe.data_settings import DataSettings
 imported = time.perf_counter()
 folder, cache, device, limit = sys.argv[1:]
@@ -78,8 +78,8 @@ def loader_batches(folder: Path, workers: int, device: torch.device) -> Iterator
 def candidates(images: ImageSet, folder: Path, device: torch.device) -> dict[str, Next]:
     """What is compared, each as a function that gives the next batch."""
     return {
-        "resident": DeviceFeed(images, BATCH, 0, device).next,
-        "streamed": StreamFeed(images, BATCH, 0, device).next,
+        "resident": DeviceLoader(images, BATCH, 0, device).next,
+        "streamed": StreamingLoader(images, BATCH, 0, device).next,
         LOADER_2: loader_batches(folder, 2, device).__next__,
         LOADER_0: loader_batches(folder, 0, device).__next__,
     }

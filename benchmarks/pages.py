@@ -19,9 +19,9 @@ import scaling
 from common import FORMATS
 from family import EVERY, MEMBERS, SYSTEMS
 
-from wgan_cli.commands.recipes import purpose
+from wgan_cli.cli.recipes import purpose
 from wgan_cli.errors import WganError
-from wgan_cli.recipe.measured import FILE as MEASURED
+from wgan_cli.recipe.benchmarks import FILE as MEASURED
 
 ROOT = Path(__file__).parents[1]
 #: The page on which each part stands.

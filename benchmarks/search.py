@@ -39,8 +39,8 @@ from wgan_cli.outputs.grid import grid_tensor, save_picture
 from wgan_cli.outputs.sampling import generate, labels_in_turn
 from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict
 from wgan_cli.recipe.load import read_recipe_text
-from wgan_cli.recipe.seeds import latent_vectors
-from wgan_cli.recipe.strict_yaml import parse_yaml
+from wgan_cli.recipe.yaml import parse_yaml
+from wgan_cli.utils.seeds import latent_vectors
 
 #: What says how long, how watched or how carried out, and not what is searched for.
 ASIDE = ("name", "data", "steps", "epochs", "engine", "threads", "amp", "tf32", "deterministic")

@@ -29,7 +29,7 @@ from torch.utils.flop_counter import flop_registry
 
 from wgan_cli.data import native_shape
 from wgan_cli.recipe import Recipe, load_recipe
-from wgan_cli.training.precision import resolve_amp
+from wgan_cli.training.numerics.amp import resolve_amp
 from wgan_cli.training.state import prepare
 
 DTYPES = {"off": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

@@ -17,8 +17,8 @@ from torchvision import transforms
 
 from wgan_cli.data import ImageSet
 from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout
-from wgan_cli.networks.convolution import Doubling, FromVector, Halving, ToVector
 from wgan_cli.networks.layers import PiecewiseLinear
+from wgan_cli.networks.resampling import DownConv2d, FromVector, ToVector, UpConvTranspose2d
 from wgan_cli.recipe import Recipe
 
 
@@ -62,8 +62,8 @@ class Flattened(nn.Linear):
 
 
 PLAIN = {
-    Halving: nn.Conv2d,
-    Doubling: nn.ConvTranspose2d,
+    DownConv2d: nn.Conv2d,
+    UpConvTranspose2d: nn.ConvTranspose2d,
     FromVector: Unflattened,
     ToVector: Flattened,
     BatchNorm1d: nn.BatchNorm1d,

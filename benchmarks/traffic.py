@@ -15,8 +15,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from wgan_cli.data import ImageSet
-from wgan_cli.data.pair import ImagePair
-from wgan_cli.parallel.share import Share, share, take
+from wgan_cli.data.pairs import ImagePair
+from wgan_cli.distributed.batch_shard import BatchShard, current_shard, set_shard
 from wgan_cli.recipe import Recipe
 from wgan_cli.training.state import prepare
 
@@ -100,8 +100,8 @@ def pretended(processes: int) -> Iterator[list[int]]:
     Gives the bytes of each, as they are sent.
     """
     dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=processes)
-    before = share()
-    take(Share(0, processes))
+    before = current_shard()
+    set_shard(BatchShard(0, processes))
     sent: list[int] = []
 
     def all_reduce(tensor: torch.Tensor, *more: Any, **options: Any) -> Any:
@@ -112,7 +112,7 @@ def pretended(processes: int) -> Iterator[list[int]]:
         with mock.patch.object(dist, "all_reduce", all_reduce):
             yield sent
     finally:
-        take(before)
+        set_shard(before)
         dist.destroy_process_group()
 
 

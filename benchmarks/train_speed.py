@@ -27,9 +27,9 @@ from rich.table import Table
 from wgan_cli.data import ImageSet, load_images
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.training.guard import find_illness
+from wgan_cli.training.divergence import find_illness
+from wgan_cli.training.numerics.amp import resolve_amp
 from wgan_cli.training.optim import set_learning_rates
-from wgan_cli.training.precision import resolve_amp
 from wgan_cli.training.state import prepare
 
 ENDLESS = 10**9  # steps, so that no learning rate falls while the clock runs

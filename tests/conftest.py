@@ -15,20 +15,20 @@ from hypothesis import settings
 
 import wgan_cli
 from wgan_cli import console
-from wgan_cli.commands import app
+from wgan_cli.cli import app
 from wgan_cli.data import default_data_root, load_images
 from wgan_cli.evaluation import classifier
 from wgan_cli.evaluation.evaluate import Reference
 from wgan_cli.evaluation.features import make_features
-from wgan_cli.evaluation.real import real_images
+from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.environment import describe_environment
 from wgan_cli.runs.run_dir import RunDir, create_run
+from wgan_cli.training.callback import Callback
 from wgan_cli.training.loop import train
 from wgan_cli.training.state import TrainingState, prepare
 from wgan_cli.training.stop import StopRequest
-from wgan_cli.training.watch import Watch
 
 # The same examples each time: a test that fails sometimes helps nobody.
 settings.register_profile("wgan", deadline=None, derandomize=True, database=None)
@@ -171,7 +171,7 @@ class StopAfter(StopRequest):
 class Trainer:
     """Training through the library, without a command line."""
 
-    silent = Watch()
+    silent = Callback()
 
     @staticmethod
     def recipe(*changes: str, base: str = "digits_dcgan") -> Recipe:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from wgan_cli.training import graph
-from wgan_cli.training.graph import GraphIteration
+from wgan_cli.training.engines import cuda_graph
+from wgan_cli.training.engines.cuda_graph import GraphIteration
 from wgan_cli.training.state import TrainingState
 from wgan_cli.training.step import TrainingStep
 
@@ -22,12 +22,12 @@ class FakeGraph:
 
     def replay(self) -> None:
         """The device's part of the iteration alone: whatever Python would count stays as it is."""
-        step, feed = self.step, self.step.feed
-        counts, real, place = dict(step.terms.counts), step.next_real, feed.state_dict()
-        step.next_real = feed.gather
+        step, loader = self.step, self.step.loader
+        counts, real, place = dict(step.terms.counts), step.next_real, loader.state_dict()
+        step.next_real = loader.gather
         step.run(self.number)
         step.terms.counts, step.next_real = counts, real
-        assert place == feed.state_dict(), "replays do not know where the feed stands"
+        assert place == loader.state_dict(), "replays do not know where the feed stands"
         self.replays += 1
 
 
@@ -42,7 +42,7 @@ class FakeCuda:
         self.pools: list[object] = []
         self.fails: Exception | None = None
         self.capturing = False
-        monkeypatch.setattr(graph, "why_no_graph", lambda step: None)
+        monkeypatch.setattr(cuda_graph, "why_no_graph", lambda step: None)
         monkeypatch.setattr(torch.cuda, "Stream", lambda device: self.stream_named("side"))
         monkeypatch.setattr(torch.cuda, "current_stream", lambda device: self.stream_named("default"))
         monkeypatch.setattr(torch.cuda, "stream", self.on)
@@ -66,7 +66,7 @@ class FakeCuda:
         finally:
             self.current = before
 
-    def watch(self, state: TrainingState) -> GraphIteration:
+    def callback(self, state: TrainingState) -> GraphIteration:
         """Run a state's iterations by graph."""
         step, run = state.iteration, state.iteration.run
         self.step = step
@@ -106,11 +106,11 @@ class FakeCuda:
 @torch.no_grad()
 def memory(step: TrainingStep) -> list[torch.Tensor]:
     """All tensors that outlive an iteration."""
-    modules = [*step.networks.values(), step.average.network, step.objective.memory or torch.nn.Module()]
+    modules = [*step.networks.values(), step.ema.network, step.objective.memory or torch.nn.Module()]
     tensors = [t.detach() for module in modules for t in module.state_dict().values()]
     for optimizer in step.optimizers.values():
         tensors += [t for state in optimizer.state.values() for t in state.values()]
-    for feed in getattr(step.feed, "sides", {"": step.feed}).values():
-        tensors += [feed.order, feed.place]
+    for loader in getattr(step.loader, "sides", {"": step.loader}).values():
+        tensors += [loader.order, loader.place]
     remembered = () if step.objective.memory is None else step.objective.memory.buffers()
     return [*tensors, *remembered, *step.terms.sums.values()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wgan_cli import networks, objectives
 from wgan_cli.recipe.base import Settings
-from wgan_cli.recipe.sections import ModelSettings, ObjectiveSettings, classes_of
+from wgan_cli.recipe.registry import ModelSettings, ObjectiveSettings, classes_of
 
 MODEL_SETTINGS = classes_of(ModelSettings)
 OBJECTIVE_SETTINGS = classes_of(ObjectiveSettings)

@@ -92,12 +92,12 @@ def fuzz(promise, limited_memory, capsys) -> Callable[..., None]:
             suppress_health_check=list(HealthCheck),
         )
         @given(st.tuples(*values))
-        def case(drawn: tuple) -> None:
+        def case(on_samples: tuple) -> None:
             nonlocal tried, refused
             tried += 1
             try:
                 with no_hang():
-                    refused += attempt(*drawn) is REFUSED
+                    refused += attempt(*on_samples) is REFUSED
             except WganError as error:
                 refused += 1
                 is_said(error)

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from wgan_cli.runs.archive import write_summed
 from wgan_cli.runs.checkpoint import FORMAT, VERSION
+from wgan_cli.runs.checkpoint_zip import write_summed
 
 
 def torch_bytes(value: object) -> bytes:

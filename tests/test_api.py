@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from wgan_cli import Watch, WganError, evaluate, image_set, load_generator, train
+from wgan_cli import Callback, WganError, evaluate, image_set, load_generator, train
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
@@ -23,22 +23,22 @@ def small(tiny_options) -> list[str]:
     return [word for word in tiny_options if word != "--set"] + ["engine=eager", "threads=1"]
 
 
-class Notes(Watch):
+class Notes(Callback):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
         self.steps, self.records, self.words, self.grids = [], [], [], []
 
-    def stepped(self, step):
+    def on_step(self, step):
         self.steps.append(step)
 
-    def logged(self, record):
+    def on_log(self, record):
         self.records.append(record)
 
-    def noted(self, text):
+    def on_message(self, text):
         self.words.append(text)
 
-    def drawn(self, images, columns):
+    def on_samples(self, images, columns):
         self.grids.append((tuple(images.shape), columns))
 
 
@@ -53,8 +53,8 @@ def weights(run) -> dict[str, torch.Tensor]:
 
 
 def test_a_run_is_what_the_command_makes_of_the_same_recipe(wgan, small, tiny_options, tmp_path, capsys):
-    watch = Notes()
-    run = train("digits_dcgan", tmp_path / "mine", settings=[*small, "steps=8"], watch=watch, **CPU)
+    callback = Notes()
+    run = train("digits_dcgan", tmp_path / "mine", settings=[*small, "steps=8"], callback=callback, **CPU)
     assert capsys.readouterr() == ("", "")  # a library says nothing by itself
     result = wgan(
         "train", *tiny_options, "--out", "theirs", "--steps", 8, "--engine", "eager", "--set", "threads=1",
@@ -63,9 +63,9 @@ def test_a_run_is_what_the_command_makes_of_the_same_recipe(wgan, small, tiny_op
     assert result.status == 0, result.stderr
     theirs = load_checkpoint(tmp_path / "theirs" / "G.pth").networks["generator"]
     torch.testing.assert_close(weights(run), theirs, rtol=0, atol=0)
-    assert watch.steps == list(range(1, 9))
-    assert watch.records == read_metrics(run.metrics_file) and watch.records[-1]["step"] == 8
-    assert watch.grids[0] == ((9, 1, 28, 28), 3)
+    assert callback.steps == list(range(1, 9))
+    assert callback.records == read_metrics(run.metrics_file) and callback.records[-1]["step"] == 8
+    assert callback.grids[0] == ((9, 1, 28, 28), 3)
 
 
 def test_a_resumed_run_equals_one_that_never_stopped(small, tmp_path):
@@ -147,14 +147,14 @@ def test_what_is_wrong_is_raised_before_anything_is_written(small, tmp_path):
 
 
 def test_an_interrupt_saves_and_is_passed_on(small, tmp_path):
-    class Impatient(Watch):
-        def stepped(self, step):
+    class Impatient(Callback):
+        def on_step(self, step):
             if step == 3:
                 os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        train("digits_dcgan", tmp_path / "run", settings=[*small, "steps=500"], watch=Impatient(), **CPU)
+        train("digits_dcgan", tmp_path / "run", settings=[*small, "steps=500"], callback=Impatient(), **CPU)
     assert load_checkpoint(tmp_path / "run" / "checkpoints" / "step_00000003.pth").step == 3
     assert signal.getsignal(signal.SIGINT) is before
 

@@ -31,7 +31,7 @@ def conditional(tmp_path):
     return made(tmp_path / "G.pth", "mnist_mlp", "model.conditional=true", "model.generator.widths=[8]")
 
 
-def drawn(wgan, path, *words) -> np.ndarray:
+def on_samples(wgan, path, *words) -> np.ndarray:
     result = wgan("sample", "--ckpt", path, "--device", "cpu", "--out", "drawn.npy", *words)
     assert result.status == 0, result.stderr
     return np.load("drawn.npy")
@@ -54,7 +54,7 @@ def test_samples_are_those_of_the_command(wgan, tiny_run, tmp_path, form):
     images = generator.sample(5, seed=3)
     assert (images.shape, images.dtype, images.requires_grad) == ((5, 1, 28, 28), torch.float32, False)
     assert images.abs().max() <= 1
-    np.testing.assert_array_equal(pixels(images), drawn(wgan, path, "-n", 5, "--seed", 3))
+    np.testing.assert_array_equal(pixels(images), on_samples(wgan, path, "-n", 5, "--seed", 3))
     assert torch.equal(generator.sample(70, seed=3)[:5], images)
 
 
@@ -72,7 +72,7 @@ def test_labels(wgan, conditional, labels, words):
     generator = load_generator(conditional)
     images = generator.sample(4, labels=labels)
     if labels is None or isinstance(labels, int):
-        np.testing.assert_array_equal(pixels(images), drawn(wgan, conditional, "-n", 4, *words))
+        np.testing.assert_array_equal(pixels(images), on_samples(wgan, conditional, "-n", 4, *words))
     in_turn = [generator.sample(4, labels=each) for each in range(3)]
     expected = [0, 1, 2, 0] if labels is None else [2] * 4 if labels == 2 else labels
     for number, label in enumerate(expected):
@@ -85,7 +85,7 @@ def test_truncation(wgan, tmp_path):
     path = made(tmp_path / "style.pth", "mnist_style", *small)
     generator = load_generator(path)
     images = generator.sample(3, truncation_psi=0.5)
-    np.testing.assert_array_equal(pixels(images), drawn(wgan, path, "-n", 3, "--truncation", 0.5))
+    np.testing.assert_array_equal(pixels(images), on_samples(wgan, path, "-n", 3, "--truncation", 0.5))
     mean = generator.sample(2, truncation_psi=0.0)
     assert torch.equal(mean[0], mean[1])
 

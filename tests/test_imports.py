@@ -11,26 +11,23 @@ PACKAGE = Path(wgan_cli.__file__).parent
 BELOW = {
     "errors": set(),
     "console": set(),
-    "reading": set(),
-    "memory": set(),
-    "parallel": {"errors"},
-    "recipe": {"errors", "reading"},
-    "data": {"recipe", "memory", "parallel"},
-    "networks": {"recipe", "parallel"},
+    "utils": {"errors"},
+    "recipe": {"errors", "utils"},
+    "distributed": {"errors", "utils"},
+    "data": {"recipe", "distributed"},
+    "networks": {"recipe", "distributed"},
     "objectives": {"data", "networks"},
-    "runs": {"recipe", "reading", "memory"},
-    "outputs": {"networks", "runs", "memory"},
-    "inspection": {"networks", "runs", "memory"},
+    "runs": {"recipe"},
+    "outputs": {"networks", "runs"},
     "evaluation": {"data", "outputs"},
     "generator": {"outputs"},
     "exports": {"data", "outputs"},
-    "comparison": {"inspection", "outputs"},
-    "training": {"objectives", "inspection", "evaluation"},
-    "report": {"comparison", "objectives", "evaluation"},
+    "training": {"objectives", "evaluation"},
+    "report": {"objectives", "evaluation"},
     "api": {"training", "report"},
     "explore": {"generator", "report"},
-    "commands": {"training", "report", "exports", "explore", "console"},
-    "__main__": {"commands"},
+    "cli": {"training", "report", "exports", "explore", "console"},
+    "__main__": {"cli"},
 }
 NOT_FOR_HELP = {"torch", "torchvision", "matplotlib", "imageio", "numpy", "PIL", "tensorboard", "scipy", "gradio"}
 
@@ -68,14 +65,14 @@ def test_imports_point_down():
 
 def test_only_the_command_line_knows_typer_and_the_console():
     for path in FILES:
-        if layer_of(path) not in ("commands", "console", "__main__"):
+        if layer_of(path) not in ("cli", "console", "__main__"):
             known = {name for name in imported(path) if name.startswith(("typer", "rich", "wgan_cli.console"))}
             assert not known, f"{path} imports {known}"
 
 
 def test_the_library_never_prints():
     for path in FILES:
-        if layer_of(path) not in ("commands", "console"):
+        if layer_of(path) not in ("cli", "console"):
             names = {node.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if hasattr(node, "id")}
             assert "print" not in names, f"{path} prints"
 
@@ -83,7 +80,7 @@ def test_the_library_never_prints():
 def test_help_imports_nothing_heavy(wgan_process):
     code = (
         "import sys\n"
-        "from wgan_cli.commands.app import run\n"
+        "from wgan_cli.cli.app import run\n"
         "for words in (['--help'], ['recipes'], ['train', '--help']):\n"
         "    assert run(words) == 0\n"
         "    print('MODULES', *{name.partition('.')[0] for name in sys.modules}, sep=' ')\n"

@@ -53,7 +53,7 @@ def test_nothing_else_is_in_the_wheel(wheel):
 
 def test_the_program_and_its_licence_are_named(wheel):
     texts = {name.partition("/")[2]: name for name in wheel.namelist() if ".dist-info/" in name}
-    assert "wgan = wgan_cli.commands.app:main" in wheel.read(texts["entry_points.txt"]).decode()
+    assert "wgan = wgan_cli.cli.app:main" in wheel.read(texts["entry_points.txt"]).decode()
     assert any(name.endswith("LICENSE") for name in texts)
     metadata = wheel.read(texts["METADATA"]).decode()
     assert "Requires-Python: >=3.10" in metadata

@@ -7,20 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wgan_cli.api import evaluate, train
-    from wgan_cli.data.given import image_set
+    from wgan_cli.data.sources.arrays import image_set
     from wgan_cli.errors import WganError
     from wgan_cli.generator import LoadedGenerator, load_generator
-    from wgan_cli.training.watch import Watch
+    from wgan_cli.training.callback import Callback
 
 __version__ = "0.1.0"
-__all__ = ["LoadedGenerator", "Watch", "WganError", "__version__", "evaluate", "image_set", "load_generator", "train"]
+__all__ = [
+    "LoadedGenerator",
+    "Callback",
+    "WganError",
+    "__version__",
+    "evaluate",
+    "image_set",
+    "load_generator",
+    "train",
+]
 
 _PLACES = {
     "LoadedGenerator": "wgan_cli.generator",
-    "Watch": "wgan_cli.training.watch",
+    "Callback": "wgan_cli.training.callback",
     "WganError": "wgan_cli.errors",
     "evaluate": "wgan_cli.api",
-    "image_set": "wgan_cli.data.given",
+    "image_set": "wgan_cli.data.sources.arrays",
     "load_generator": "wgan_cli.generator",
     "train": "wgan_cli.api",
 }

@@ -1,5 +1,5 @@
 """`python -m wgan_cli` is the same program as `wgan`."""
 
-from wgan_cli.commands.app import main
+from wgan_cli.cli.app import main
 
 main()

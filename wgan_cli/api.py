@@ -15,13 +15,13 @@ from wgan_cli.outputs.sampling import load_generator
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import GIVEN
 from wgan_cli.recipe.load import DEFAULT_RECIPE
-from wgan_cli.report.at_the_end import report_at_the_end
+from wgan_cli.report.final_report import report_at_the_end
 from wgan_cli.runs.environment import resolve_device
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.training.start import prepared, reference_of, wanted_run
+from wgan_cli.training.callback import Callback
+from wgan_cli.training.setup import prepared, reference_of, wanted_run
 from wgan_cli.training.stop import StopRequest
-from wgan_cli.training.watch import Watch
-from wgan_cli.training.whole_run import opened_run, train_to_the_end
+from wgan_cli.training.trainer import opened_run, train_to_the_end
 
 
 def train(
@@ -34,7 +34,7 @@ def train(
     minutes: float | None = None,
     data_root: str | Path | None = None,
     device: str = "auto",
-    watch: Watch | None = None,
+    callback: Callback | None = None,
 ) -> RunDir:
     """Train a recipe into a folder, or a run further: all that `wgan train` does, in this process and without a word.
 
@@ -55,7 +55,7 @@ def train(
     """
     if resume is not None and out is not None:
         raise WganError("resume goes on in its own folder, so out has no place", "leave out `out`, or `resume`")
-    watch, root = watch or Watch(), _root(data_root)
+    callback, root = callback or Callback(), _root(data_root)
     name = str(recipe) if isinstance(recipe, Path) else recipe
     begun = None if resume is None else Path(resume)
     new = None if out is None else Path(out)
@@ -63,17 +63,17 @@ def train(
         name = DEFAULT_RECIPE
 
     run, point, wanted = wanted_run(name, settings, begun, given=images is not None)
-    state, dataset = prepared(wanted, resolve_device(device), root, watch.noted, run, point, new, images)
-    reference = reference_of(state, dataset, root, watch.noted)
+    state, dataset = prepared(wanted, resolve_device(device), root, callback.on_message, run, point, new, images)
+    reference = reference_of(state, dataset, root, callback.on_message)
     stop = StopRequest(minutes)
-    with opened_run(state, run, point, new, f"wgan_cli.train in {sys.argv[0] or 'Python'}", watch.noted) as run:
-        train_to_the_end(state, run, stop, watch, reference)
+    with opened_run(state, run, point, new, f"wgan_cli.train in {sys.argv[0] or 'Python'}", callback.on_message) as run:
+        train_to_the_end(state, run, stop, callback, reference)
     if stop.status == ExitStatus.INTERRUPTED:
         raise KeyboardInterrupt
     if stop.status == ExitStatus.TERMINATED:
         raise SystemExit(int(stop.status))
     if state.recipe.report:
-        report_at_the_end(run, state.device, reference, watch.noted)
+        report_at_the_end(run, state.device, reference, callback.on_message)
     return run
 
 
@@ -85,7 +85,7 @@ def evaluate(
     images: ImageSet | None = None,
     data_root: str | Path | None = None,
     device: str = "auto",
-    notify: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> Evaluation | TranslationEvaluation:
     """Measure a generator beside real images held out from it: what `wgan evaluate` does by itself.
 
@@ -101,17 +101,17 @@ def evaluate(
     Raises: WganError where the file or its images cannot be had, or are too few.
     """
     where, root = resolve_device(device), _root(data_root)
-    tell = notify or (lambda text: None)
+    log = log or (lambda text: None)
     generator, checkpoint = load_generator(Path(path), where)
     recipe = checkpoint.recipe
     if images is not None and (recipe.model.task == "translation" or recipe.data.source != GIVEN):
         raise WganError(f"{path} was trained on {recipe.data.title}, not on given images", "leave out `images`")
     if recipe.model.task == "translation":
-        return make_translation_reference(recipe.data, root, where, tell, count).evaluate(
+        return make_translation_reference(recipe.data, root, where, log, count).evaluate(
             generator, recipe, checkpoint.step
         )
-    dataset = training_images(recipe, checkpoint, str(path), root, tell, images)
-    reference = make_reference(recipe.data, root, where, tell, count, dataset)
+    dataset = training_images(recipe, checkpoint, str(path), root, log, images)
+    reference = make_reference(recipe.data, root, where, log, count, dataset)
     return evaluate_generator(generator, recipe, checkpoint.step, reference, seed)
 
 

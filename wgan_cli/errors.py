@@ -52,7 +52,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else ""
 
 
-def why_file_failed(error: OSError) -> str:
+def describe_os_error(error: OSError) -> str:
     """The system's own words for a failed file operation, without the number: "Permission denied"."""
     return error.strerror or str(error) or type(error).__name__
 
@@ -63,7 +63,7 @@ def is_lack_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)
 
 
-class EndedElsewhere(Exception):
+class AlreadyReported(Exception):
     """Another process of the run has said what is wrong; this one ends with the same status."""
 
     def __init__(self, status: int) -> None:
@@ -71,5 +71,5 @@ class EndedElsewhere(Exception):
         self.status = status
 
 
-class CannotServe(Exception):
+class EngineUnavailable(Exception):
     """A faster way does not work here, and the plain one is taken; the text is the reason, a phrase."""

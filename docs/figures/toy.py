@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.layers import initialise
+from wgan_cli.networks.layers import initialize
 from wgan_cli.networks.mlp import Critic
 from wgan_cli.objectives import Batch, build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
@@ -57,7 +57,7 @@ def toy_recipe(objective: dict[str, Any], widths: list[int], steps: int, lr: flo
 
 def new_critic(recipe: Recipe) -> Critic:
     """The package's fully connected critic, on points; its first biases spread the bends over the plane."""
-    critic = initialise(Critic(recipe.model, PLANE), recipe.model.init)
+    critic = initialize(Critic(recipe.model, PLANE), recipe.model.init)
     for module in critic.modules():
         if isinstance(module, nn.Linear):
             nn.init.uniform_(module.bias, -0.5, 0.5)

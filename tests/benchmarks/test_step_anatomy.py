@@ -154,12 +154,12 @@ def test_operations_are_counted_forward_backward_and_twice_backward(step_anatomy
     images = torch.randn(batch, 1, 2, 3)
     first, last = 2 * batch * wide * narrow, 2 * batch * narrow  # of one product of either layer
 
-    def penalise():
+    def apply_penalty():
         benchmark("textbook").gradient_penalty(critic, images, images, torch.device("cpu")).backward()
 
     assert step_anatomy.count_flops(lambda: critic(images)) == first + last
     # Twice backward: the weights' gradients of both layers, and of the signal between them.
-    assert step_anatomy.count_flops(penalise) == 3 * (first + last) + first
+    assert step_anatomy.count_flops(apply_penalty) == 3 * (first + last) + first
 
 
 @pytest.mark.skipif(not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="this torch has no such product")

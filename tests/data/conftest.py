@@ -16,7 +16,7 @@ import pytest
 from small_sets import idx, small_set, write_files
 from torchvision import datasets
 
-from wgan_cli.data import download
+from wgan_cli.data.sources import download
 
 SHARED_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 

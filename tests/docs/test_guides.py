@@ -10,8 +10,8 @@ import pytest
 
 from wgan_cli.objectives import build_objective
 from wgan_cli.recipe import ImageShape, load_recipe, recipe_names
+from wgan_cli.recipe.benchmarks import measurements
 from wgan_cli.recipe.data_settings import Fit
-from wgan_cli.recipe.measured import measurements
 
 DOCS = Path(__file__).parents[2] / "docs"
 FIRST_RUN, OWN, CHOOSING = (DOCS / f"{name}.md" for name in ("first_run", "own_images", "choosing"))
@@ -51,12 +51,12 @@ def test_the_family_takes_as_long_as_the_page_says():
 
 
 def test_each_number_that_is_explained_is_one_that_runs_log():
-    logged = set()
+    on_log = set()
     for name in ("digits_dcgan", "mnist_gan", "mnist_wgan", "mnist_hinge", "mnist_lsgan"):
-        logged |= build_objective(load_recipe(name), ImageShape(28, 1, 10)).meanings.keys()
+        on_log |= build_objective(load_recipe(name), ImageShape(28, 1, 10)).meanings.keys()
     scores = {"distance", "precision", "density", "recall", "coverage", "copies", "entropy"}
     for cell, *_ in tables(CHOOSING)[1]:
-        assert set(re.findall(r"`(\w+)`", cell)) <= logged | scores, cell
+        assert set(re.findall(r"`(\w+)`", cell)) <= on_log | scores, cell
 
 
 @pytest.mark.parametrize("page", [CHOOSING, OWN], ids=lambda page: page.stem)

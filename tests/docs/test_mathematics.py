@@ -22,7 +22,7 @@ from wgan_cli.recipe import Recipe, recipe_from_dict
 from wgan_cli.recipe.load import recipe_names
 from wgan_cli.recipe.model_settings import MlpSettings
 from wgan_cli.recipe.optim_settings import OptimSettings
-from wgan_cli.recipe.sections import ObjectiveSettings, classes_of
+from wgan_cli.recipe.registry import ObjectiveSettings, classes_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "mathematics.md"
@@ -122,7 +122,7 @@ def gp(weight: float, **settings: object) -> Objective:
     return build_objective(recipe_from_dict({"model": "mlp", "objective": objective, "steps": 1}, "a test"))
 
 
-def drawn(parts: tuple, count: int) -> torch.Tensor:
+def on_samples(parts: tuple, count: int) -> torch.Tensor:
     """Points (count, 1, 1, 1) of a mixture of gaussians, each part in its exact share."""
     bags = [mean + deviation * torch.randn(round(share * count)) for share, mean, deviation in parts]
     return torch.cat(bags)[torch.randperm(count)].view(-1, 1, 1, 1)
@@ -161,7 +161,7 @@ def test_the_penalised_optimum_has_the_value_of_the_closed_form(figure, weight, 
     more = (surplus**2 / np.maximum(rho, 1e-12)).sum() * line.STEP / (2 * weight)
     f = line.penalised(weight)
     torch.manual_seed(0)
-    batch = Batch(z=drawn(line.FAKE, 400_000), real=drawn(line.REAL, 400_000))
+    batch = Batch(z=on_samples(line.FAKE, 400_000), real=on_samples(line.REAL, 400_000))
     loss = gp(weight, gp_sided=sided).phases[0].loss
 
     def terms(critic: np.ndarray) -> dict[str, float]:

@@ -25,7 +25,7 @@ from PIL import Image
 from small_sets import small_set, write_files
 from torch import nn
 
-from wgan_cli.commands.app import app
+from wgan_cli.cli.app import app
 from wgan_cli.recipe.load import load_recipe, recipe_names
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 import wgan_cli
-from wgan_cli.training.health import LONG, Health
+from wgan_cli.training.recording.diagnostics import LONG, Health
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 MISSING = "..."  # what a message on the page leaves out

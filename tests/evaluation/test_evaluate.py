@@ -16,7 +16,7 @@ from wgan_cli.evaluation.evaluate import (
     generated_images,
     make_reference,
 )
-from wgan_cli.evaluation.pairs import nearest_pairs, save_pairs
+from wgan_cli.evaluation.paired_images import nearest_pairs, save_pairs
 from wgan_cli.outputs.sampling import load_generator
 from wgan_cli.recipe.data_settings import DataSettings
 

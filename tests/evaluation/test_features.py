@@ -14,7 +14,7 @@ from wgan_cli.evaluation import classifier, features
 from wgan_cli.evaluation.classifier import FeatureNetwork, fixed_network
 from wgan_cli.evaluation.features import Features, cache_folder, make_features
 from wgan_cli.evaluation.frechet import moments
-from wgan_cli.evaluation.real import RealImages, Selection, real_images
+from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
 

@@ -16,7 +16,7 @@ from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation import inception
 from wgan_cli.evaluation.inception import check_inception, measure_inception
-from wgan_cli.evaluation.real import Selection
+from wgan_cli.evaluation.real_images import Selection
 
 CPU = torch.device("cpu")
 WEIGHT = {inception.FIRST_WEIGHT: torch.zeros(2)}

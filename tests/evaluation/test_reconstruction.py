@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.evaluation.classifier import fixed_network
 from wgan_cli.evaluation.features import Features
-from wgan_cli.evaluation.real import RealImages, Selection
+from wgan_cli.evaluation.real_images import RealImages, Selection
 from wgan_cli.evaluation.reconstruction import measure_reconstruction
 from wgan_cli.outputs.reconstruct import Autoencoder
 from wgan_cli.recipe import ImageShape

@@ -9,7 +9,7 @@ import torch
 
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation import classifier
-from wgan_cli.evaluation.real import RealImages, Selection, real_images
+from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
 from wgan_cli.evaluation.usefulness import Lesson, augmentation, classification_accuracy, fairness, verdict
 from wgan_cli.recipe.data_settings import DataSettings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from wgan_cli.commands import app
+from wgan_cli.cli import app
 from wgan_cli.explore.source import Source
 from wgan_cli.recipe import load_recipe
 from wgan_cli.runs.run_dir import RunDir

@@ -137,7 +137,7 @@ def test_it_serves_until_it_is_interrupted_and_leaves_nothing(wgan_process, tiny
 def test_gradio_tells_nobody_anything(tiny_run, source):
     from gradio import analytics
 
-    from wgan_cli.explore.page import build, look
+    from wgan_cli.explore.app_page import build, look
 
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False" and not analytics.analytics_enabled()
     page = build(source(tiny_run.path), None)

@@ -18,11 +18,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from wgan_cli.explore import pieces
+from wgan_cli.explore import html_parts
 from wgan_cli.explore.address import listen, url_of
-from wgan_cli.explore.folder import own_folder
+from wgan_cli.explore.session import Studio, View
 from wgan_cli.explore.source import Source
-from wgan_cli.explore.studio import Studio, View
+from wgan_cli.explore.temp_folder import own_folder
 from wgan_cli.outputs.sampling import to_uint8
 from wgan_cli.runs.lock import only_trainer
 from wgan_cli.runs.run_dir import is_run
@@ -102,7 +102,7 @@ def sampled(run, seed: int = 0, count: int = 36) -> Tensor:
 
 def wait_for_grid(page, images: Tensor) -> None:
     """Until the page shows exactly these."""
-    wanted = json.dumps([pieces.png(image) for image in images], separators=(",", ":"))
+    wanted = json.dumps([html_parts.png(image) for image in images], separators=(",", ":"))
     page.wait_for_function(f"wanted => JSON.stringify({SRCS}) === wanted", arg=wanted)
 
 
@@ -201,9 +201,9 @@ def test_what_is_wrong_is_said_on_the_page(show, own_run, capfd):
 
 
 def test_a_run_that_trains_is_followed_until_it_ends(show, own_run, monkeypatch):
-    from wgan_cli.explore import training
+    from wgan_cli.explore import training_tab
 
-    monkeypatch.setattr(training, "EVERY", 0.2)
+    monkeypatch.setattr(training_tab, "EVERY", 0.2)
     *lines, last = own_run.metrics_file.read_text().splitlines(keepends=True)
 
     def log(step: int) -> None:
@@ -229,7 +229,7 @@ def test_a_run_that_trains_is_followed_until_it_ends(show, own_run, monkeypatch)
     page.get_by_text("finished: 12 steps").wait_for()
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    page.wait_for_timeout(5 * 1000 * training.EVERY)
+    page.wait_for_timeout(5 * 1000 * training_tab.EVERY)
     assert [url for url in asked if "queue/join" in url] == []  # quiet
 
 

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from wgan_cli.errors import WganError
-from wgan_cli.explore import pieces
+from wgan_cli.explore import html_parts
 from wgan_cli.explore.live import has_generator, look
 from wgan_cli.runs.lock import only_trainer
 
@@ -46,7 +46,7 @@ def test_a_run_that_has_just_begun(own_run):
         file.unlink()
     seen = look(own_run.path)
     assert not seen.over and seen.frame is None
-    words = pieces.training(seen)
+    words = html_parts.training(seen)
     assert "no sample grid yet" in words and "No losses have been logged yet" in words
 
 
@@ -60,7 +60,7 @@ def test_a_grid_that_is_none_and_a_run_that_is_gone(own_run):
 
 def test_every_loss_is_shown_with_what_it_means(own_run):
     seen = look(own_run.path)
-    words = pieces.training(seen)
+    words = html_parts.training(seen)
     for name, meaning in seen.told.meanings.items():
         assert name.replace("_", " ") in words and meaning.split(";")[0].replace("'", "&#x27;") in words
     assert words.count("<svg") == len(seen.told.facts.losses)

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from wgan_cli.errors import WganError
-from wgan_cli.explore.studio import Studio, View
+from wgan_cli.explore.session import Studio, View
 
 
 def test_of_a_run_the_best_and_of_a_file_itself(source, tiny_run):

@@ -15,10 +15,10 @@ from hostile import summed, torch_bytes, whole_content
 from hypothesis import strategies as st
 from PIL import Image
 
-from wgan_cli.commands import inspect as inspect_command
+from wgan_cli.cli import inspect as inspect_command
 from wgan_cli.data import load_images
-from wgan_cli.inspection import inspect_checkpoint, inspect_run
 from wgan_cli.outputs.sampling import generate, load_generator, sample_latents
+from wgan_cli.outputs.summary import inspect_checkpoint, inspect_run
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.run_dir import RunDir

@@ -7,10 +7,10 @@ import torch
 from fuzzing import ACCIDENTS, NUMBERS, WILD, WORDS, changed_inside, damaged
 from hypothesis import strategies as st
 
-from wgan_cli.inspection import check_memory, inspect_recipe
 from wgan_cli.outputs.sampling import MOST_SEEDS, parse_seeds
+from wgan_cli.outputs.summary import check_memory, inspect_recipe
 from wgan_cli.recipe import ImageShape, Recipe, apply_settings, load_recipe, read_recipe_file, recipe_from_dict
-from wgan_cli.recipe.strict_yaml import dump_yaml, parse_yaml
+from wgan_cli.recipe.yaml import dump_yaml, parse_yaml
 
 CPU = torch.device("cpu")
 BASES = {name: load_recipe(name).as_dict() for name in ("digits_dcgan", "mnist_mlp")}

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d
-from wgan_cli.networks.convolution import Doubling, FromVector, Halving, ToVector
 from wgan_cli.networks.layers import PiecewiseLinear
+from wgan_cli.networks.resampling import DownConv2d, FromVector, ToVector, UpConvTranspose2d
 from wgan_cli.recipe import Recipe
 
 
@@ -32,8 +32,8 @@ class Flattened(nn.Linear):
 
 
 PLAIN = {
-    Halving: nn.Conv2d,
-    Doubling: nn.ConvTranspose2d,
+    DownConv2d: nn.Conv2d,
+    UpConvTranspose2d: nn.ConvTranspose2d,
     FromVector: Unflattened,
     ToVector: Flattened,
     BatchNorm1d: nn.BatchNorm1d,

@@ -85,8 +85,8 @@ def test_projection_adds_the_row_of_the_label(family):
 
 
 def test_the_classifiers_cross_entropy_goes_into_both_losses():
-    recipe = recipe_of("dcgan", "classifier", objective={"class_weight": 3.0, "generator_class_weight": 0.5})
-    plain = recipe_of("dcgan", "classifier", objective={"class_weight": 0.0, "generator_class_weight": 0.0})
+    recipe = recipe_of("dcgan", "classifier", objective={"ac_weight": 3.0, "generator_ac_weight": 0.5})
+    plain = recipe_of("dcgan", "classifier", objective={"ac_weight": 0.0, "generator_ac_weight": 0.0})
     networks = networks_of(recipe)
     real, z = torch.rand(4, 1, 8, 8), torch.randn(4, 3)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.layers import PiecewiseLinear, activation, hidden, initialise, limit_slope, norm
+from wgan_cli.networks.layers import PiecewiseLinear, activation, apply_spectral_norm, hidden, initialize, norm
 from wgan_cli.recipe.model_settings import MlpCriticSettings
 
 SLOPES = [0.0, 0.2, 1.0]
@@ -140,7 +140,7 @@ def test_no_norm_is_no_module():
 def test_limited_weights_stretch_by_one_at_most():
     """After enough forward passes, the largest singular value of each layer's weights is 1."""
     torch.manual_seed(0)
-    network = limit_slope(nn.Sequential(nn.Linear(6, 9), PiecewiseLinear(0.1), nn.Linear(9, 1)))
+    network = apply_spectral_norm(nn.Sequential(nn.Linear(6, 9), PiecewiseLinear(0.1), nn.Linear(9, 1)))
     for _ in range(50):
         network(torch.randn(3, 6))
     for layer in (network[0], network[2]):
@@ -152,7 +152,9 @@ def test_limited_weights_stretch_by_one_at_most():
 
 def test_limited_networks_can_be_differentiated_twice_and_copied():
     torch.manual_seed(0)
-    network = limit_slope(nn.Sequential(nn.Conv2d(1, 4, 3), PiecewiseLinear(0.1), nn.Flatten(), nn.Linear(16, 1)))
+    network = apply_spectral_norm(
+        nn.Sequential(nn.Conv2d(1, 4, 3), PiecewiseLinear(0.1), nn.Flatten(), nn.Linear(16, 1))
+    )
     x = torch.randn(2, 1, 4, 4, requires_grad=True)
     (gradient,) = torch.autograd.grad(network(x).sum(), x, create_graph=True)
     gradient.square().sum().backward()
@@ -168,7 +170,7 @@ def test_the_limit_is_computed_in_float32_also_in_half_precision():
         def forward(self, weight: Tensor) -> Tensor:
             return weight @ weight
 
-    layer = limit_slope(nn.Sequential(nn.Linear(8, 8)))[0]
+    layer = apply_spectral_norm(nn.Sequential(nn.Linear(8, 8)))[0]
     layer.parametrizations.weight[0].inner = Square()
     with torch.autocast("cpu", torch.bfloat16):
         half = layer.weight
@@ -188,5 +190,5 @@ def test_dropout_follows_the_activation_in_training_alone(spatial):
 
 
 def test_layers_without_bias_get_first_weights():
-    layer = initialise(nn.Linear(50, 40, bias=False), "normal")
+    layer = initialize(nn.Linear(50, 40, bias=False), "normal")
     assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)

@@ -223,14 +223,14 @@ def test_glorot_weights(family):
 def test_equalised_weights_are_drawn_alike_and_scaled_in_every_pass(family):
     for network in wide(family, "equalised"):
         for layer in layers(network, nn.Linear, nn.Conv2d, nn.ConvTranspose2d):
-            drawn = layer.parametrizations.weight.original
+            on_samples = layer.parametrizations.weight.original
             fan_in = layer.weight[0].numel()  # the number of weights of one output
             if isinstance(layer, nn.ConvTranspose2d):
                 fan_in = layer.in_channels * layer.kernel_size[0] ** 2 / 4  # a kernel's weights go to 2x2 outputs
             factor, gain = getattr(layer, "lr_factor", 1.0), getattr(layer, "init_gain", 2**0.5)
-            torch.testing.assert_close(layer.weight, drawn * (factor * gain / fan_in**0.5))
-            if drawn.numel() > 1000:
-                assert abs(factor * drawn.std().item() - 1) < 0.1
+            torch.testing.assert_close(layer.weight, on_samples * (factor * gain / fan_in**0.5))
+            if on_samples.numel() > 1000:
+                assert abs(factor * on_samples.std().item() - 1) < 0.1
             assert layer.bias is None or not layer.bias.any()
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Batch, Loss, Objective, build_objective
-from wgan_cli.objectives.cvae_gan import drawn, kl_to_normal, mean_distance, pair_distance
+from wgan_cli.objectives.cvae_gan import kl_to_normal, mean_distance, on_samples, pair_distance
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 N, CLASSES, LATENT = 6, 3, 4
@@ -106,8 +106,8 @@ def test_the_critics_loss(networks, batch):
     assert found.total.item() == pytest.approx(expected, rel=1e-5)
     names = {"real_probability": "real", "copy_probability": "copy", "fake_probability": "sample"}
     shares = {name: sigmoid(scores[of]).mean() for name, of in names.items()}
-    logged = {name: value.item() for name, value in found.terms.items()}
-    assert logged == pytest.approx({"critic_loss": expected, **shares}, rel=1e-5)
+    on_log = {name: value.item() for name, value in found.terms.items()}
+    assert on_log == pytest.approx({"critic_loss": expected, **shares}, rel=1e-5)
 
 
 def test_a_critic_that_only_guesses_loses_what_its_meaning_says(networks, batch):
@@ -144,17 +144,17 @@ def test_the_generators_loss(networks, batch):
     total = np.dot((0.3, 2.0, 1.5, 0.9, 0.4), parts)
     assert found.total.item() == pytest.approx(total, rel=1e-5)
     names = ("pixel_pairs", "critic_pairs", "class_pairs", "critic_means", "class_means")
-    logged = {name: value.item() for name, value in found.terms.items()}
-    assert logged == pytest.approx({"generator_loss": total, **dict(zip(names, parts, strict=True))}, rel=1e-5)
+    on_log = {name: value.item() for name, value in found.terms.items()}
+    assert on_log == pytest.approx({"generator_loss": total, **dict(zip(names, parts, strict=True))}, rel=1e-5)
 
 
 def test_the_encoders_loss(networks, batch):
     found = loss_of(build_objective(recipe_of()), "encoder", networks, batch)
     expected = Reference(networks, batch)
     total = 0.7 * expected.kl() + np.dot((0.3, 2.0, 1.5), expected.pairs())
-    logged = {name: value.item() for name, value in found.terms.items()}
-    assert logged == pytest.approx({"encoder_loss": total, "kl": expected.kl()}, rel=1e-5)
-    assert found.total.item() == logged["encoder_loss"]
+    on_log = {name: value.item() for name, value in found.terms.items()}
+    assert on_log == pytest.approx({"encoder_loss": total, "kl": expected.kl()}, rel=1e-5)
+    assert found.total.item() == on_log["encoder_loss"]
 
 
 def test_class_means_are_moving_ones_over_classes_that_have_come(networks, batch):
@@ -205,7 +205,7 @@ def test_kl_is_that_of_gaussians():
 def test_z_are_drawn_with_that_mean_and_variance():
     torch.manual_seed(0)
     mean, log_variance = torch.tensor([[1.0, -2.0]]), torch.tensor([[0.0, 2.0]])
-    z = drawn(mean.expand(40_000, 2), log_variance.expand(40_000, 2))
+    z = on_samples(mean.expand(40_000, 2), log_variance.expand(40_000, 2))
     torch.testing.assert_close(z.mean(0), mean[0], rtol=0, atol=0.04)
     torch.testing.assert_close(z.var(0), log_variance[0].exp(), rtol=0.03, atol=0)
 

@@ -81,8 +81,10 @@ def test_colour_of_one_value_becomes_another_value():
 
 def test_colour_numbers_lie_where_the_paper_has_them(monkeypatch):
     asked = []
-    drawn = module.uniform
-    monkeypatch.setattr(module, "uniform", lambda x, low, high: (asked.append((low, high)), drawn(x, low, high))[1])
+    on_samples = module.uniform
+    monkeypatch.setattr(
+        module, "uniform", lambda x, low, high: (asked.append((low, high)), on_samples(x, low, high))[1]
+    )
     color(noise())
     assert asked == [(-0.5, 0.5), (0.0, 2.0), (0.5, 1.5)]
 

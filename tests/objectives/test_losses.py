@@ -110,8 +110,8 @@ def test_both_losses_are_the_papers(case):
     critic, generator = losses(case.partition(",")[0], **settings)
     assert critic.total.item() == pytest.approx(of_critic, rel=1e-5)
     assert generator.total.item() == pytest.approx(of_generator, rel=1e-5)
-    logged = {name: value.item() for name, value in critic.terms.items()}
-    assert logged == pytest.approx({"critic_loss": of_critic, **terms}, rel=1e-5)
+    on_log = {name: value.item() for name, value in critic.terms.items()}
+    assert on_log == pytest.approx({"critic_loss": of_critic, **terms}, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", GAMES)

@@ -92,12 +92,12 @@ def test_it_comes_seldom_and_as_many_times_as_hard():
     networks = networks_of(recipe)
     z = torch.randn(6, 3)
 
-    def loss(recipe: Recipe, penalise: bool):
+    def loss(recipe: Recipe, apply_penalty: bool):
         objective = build_objective(recipe)
         phase = objective.phases[1]
-        assert phase.penalise_every == (5 if recipe.objective.path_length_weight else 1)
+        assert phase.penalty_interval == (5 if recipe.objective.path_length_weight else 1)
         torch.manual_seed(4)
-        return phase.loss(networks, Batch(z, penalise=penalise)), objective
+        return phase.loss(networks, Batch(z, apply_penalty=apply_penalty)), objective
 
     (with_it, objective), (without, _) = loss(recipe, True), loss(recipe_of(), True)
     added = with_it.total - without.total

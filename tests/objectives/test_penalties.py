@@ -13,7 +13,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Batch, Loss, build_objective
-from wgan_cli.objectives.penalties import gradient_penalty, penalty_of, squared_slope
+from wgan_cli.objectives.penalties import gradient_penalty, penalty_of, zero_centered_penalty
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 _spec = importlib.util.spec_from_file_location("golden_textbook", Path(__file__).parents[1] / "golden" / "textbook.py")
@@ -63,7 +63,7 @@ def test_a_critic_of_points_that_knows_of_no_classes_needs_no_labels():
     length = critic[0].weight.norm().item()
     assert gradient_penalty(critic, real, fake).item() == pytest.approx((length - 1) ** 2, rel=1e-5)
     assert gradient_penalty(critic, real, fake, at="real").item() == pytest.approx((length - 1) ** 2, rel=1e-5)
-    assert squared_slope(critic, real).item() == pytest.approx(length**2, rel=1e-5)
+    assert zero_centered_penalty(critic, real).item() == pytest.approx(length**2, rel=1e-5)
 
 
 def test_a_penalty_of_a_games_own_comes_as_seldom_and_as_hard():
@@ -110,7 +110,7 @@ def test_around_real_images_the_places_lie_within_half_their_deviation():
 
 def test_the_squared_slope_of_a_linear_critic_is_its_weights_square():
     critic = Linear(torch.randn(64, generator=torch.Generator().manual_seed(0)))
-    term = squared_slope(critic, images()[0])
+    term = zero_centered_penalty(critic, images()[0])
     term.backward()
     torch.testing.assert_close(term, critic.weight.detach().square().sum())
     torch.testing.assert_close(critic.weight.grad, 2 * critic.weight.detach())

@@ -32,15 +32,15 @@ def networks_of(recipe: Recipe) -> dict[str, nn.Module]:
     return {role: build_network(role, recipe, IMAGE) for role in ("critic", "generator")}
 
 
-def batch(penalise: bool = True) -> Batch:
+def batch(apply_penalty: bool = True) -> Batch:
     torch.manual_seed(5)
-    return Batch(torch.randn(4, 6), torch.rand(4, 1, 8, 8) * 2 - 1, torch.arange(4), penalise)
+    return Batch(torch.randn(4, 6), torch.rand(4, 1, 8, 8) * 2 - 1, torch.arange(4), apply_penalty)
 
 
-def losses(objective: Objective, networks: dict[str, nn.Module], penalise: bool = True) -> tuple[Loss, Loss]:
+def losses(objective: Objective, networks: dict[str, nn.Module], apply_penalty: bool = True) -> tuple[Loss, Loss]:
     """The critic's and the generator's loss on one batch, with the same noise each time."""
     critic, generator = objective.phases
-    return critic.loss(networks, batch(penalise)), generator.loss(networks, batch(penalise))
+    return critic.loss(networks, batch(apply_penalty)), generator.loss(networks, batch(apply_penalty))
 
 
 def plain(loss: Loss) -> dict[str, float]:
@@ -129,8 +129,8 @@ def test_gp_every_skips_and_makes_up_for_it():
     penalty, wasserstein = always.terms["gradient_penalty"], always.terms["wasserstein"]
 
     objective = build_objective(recipe_of(gp_weight=5.0, gp_every=3))
-    assert objective.phases[0].penalise_every == 3
-    rounds = [losses(objective, networks, penalise)[0] for penalise in (True, False, False)]
+    assert objective.phases[0].penalty_interval == 3
+    rounds = [losses(objective, networks, apply_penalty)[0] for apply_penalty in (True, False, False)]
     assert ["gradient_penalty" in loss.terms for loss in rounds] == [True, False, False]
     torch.testing.assert_close(rounds[0].total, 15.0 * penalty - wasserstein)
     for skipped in rounds[1:3]:

@@ -211,9 +211,9 @@ def test_walk_through_the_latent_space_loops_smoothly(tiny_run):
     frames = walk_frames(generator, checkpoint, seed=0, count=40)
     assert len(frames) == 40
     assert {frame.picture.size for frame in frames} == {(4 * 30 + 2, 4 * 30 + 2)}
-    drawn = np.stack([np.asarray(frame.picture, dtype=np.float64) for frame in frames])
-    moves = np.abs(drawn - np.roll(drawn, -1, axis=0)).mean((1, 2, 3))  # the last one leads back to the first
-    far = np.abs(drawn[0] - drawn[20]).mean()
+    on_samples = np.stack([np.asarray(frame.picture, dtype=np.float64) for frame in frames])
+    moves = np.abs(on_samples - np.roll(on_samples, -1, axis=0)).mean((1, 2, 3))  # the last one leads back to the first
+    far = np.abs(on_samples[0] - on_samples[20]).mean()
     assert moves.min() > 0
     assert moves.max() < far
     again = walk_frames(generator, checkpoint, seed=0, count=40)

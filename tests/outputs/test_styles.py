@@ -13,7 +13,7 @@ from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.outputs.sampling import generate, slerp_path
 from wgan_cli.outputs.styles import FromStyles, Mix, Truncated, parse_mix, styles_of, walk, walker
 from wgan_cli.recipe import ImageShape, recipe_from_dict
-from wgan_cli.recipe.seeds import latent_vectors
+from wgan_cli.utils.seeds import latent_vectors
 
 CLASSES = np.array([0, 2, 1, 1])
 Z = latent_vectors(0, range(4), 3)
@@ -89,12 +89,12 @@ def test_a_mixed_image_takes_some_layers_from_another():
     w = styles_of(generator, Z)
     pairs = mix.pairs(w[[0, 1, 2, 3, 0]])
     assert pairs.shape == (6, 10)
-    drawn = images(FromStyles(generator, mix.layers), pairs)
+    on_samples = images(FromStyles(generator, mix.layers), pairs)
     for place, (row, column) in enumerate([(0, 2), (0, 3), (0, 0), (1, 2), (1, 3), (1, 0)]):
         styles = torch.from_numpy(np.stack([w[row], w[column], w[column]]))[None]  # (1, 3, 5)
         expected = generator.synthesis(styles).add(1).mul(127.5).round().numpy().astype(int)
-        np.testing.assert_allclose(drawn[place], expected[0], atol=1)
-    np.testing.assert_allclose(drawn[2], images(generator, Z[:1])[0], atol=1)  # an image with itself
+        np.testing.assert_allclose(on_samples[place], expected[0], atol=1)
+    np.testing.assert_allclose(on_samples[2], images(generator, Z[:1])[0], atol=1)  # an image with itself
     whole = images(FromStyles(generator, (0, 1, 2)), pairs)
     np.testing.assert_allclose(whole[:3], images(generator, Z[[2, 3, 0]]), atol=1)
 

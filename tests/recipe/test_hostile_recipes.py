@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from wgan_cli import inspection
 from wgan_cli.errors import WganError
-from wgan_cli.inspection import check_memory
+from wgan_cli.outputs import summary
+from wgan_cli.outputs.summary import check_memory
 from wgan_cli.recipe import ImageShape, apply_settings, load_recipe, recipe_from_dict
-from wgan_cli.recipe.strict_yaml import MAX_LENGTH, parse_yaml
+from wgan_cli.recipe.yaml import MAX_LENGTH, parse_yaml
 
 BASE = {"model": "mlp", "steps": 5}
 LAUGHS = "a: &a [x, x, x]\nb: &b [*a, *a, *a]\nc: &c [*b, *b, *b]\nd: &d [*c, *c, *c]\nmodel: *d\n"
@@ -130,7 +130,7 @@ DEEP = {"name": "dcgan", "critic": {"channels": [8192] * 5, "kernel": 9}, "gener
     ],
 )
 def test_networks_that_no_memory_holds_are_refused_before_they_are_built(monkeypatch, model, batch, setting):
-    monkeypatch.setattr(inspection, "free_memory", lambda device: 8 * 10**9)
+    monkeypatch.setattr(summary, "free_memory", lambda device: 8 * 10**9)
     recipe = recipe_from_dict({"model": model, "steps": 5, "batch_size": batch}, "file")
     with pytest.raises(WganError) as caught:
         check_memory(recipe, ImageShape(128, 3), CPU)
@@ -139,7 +139,7 @@ def test_networks_that_no_memory_holds_are_refused_before_they_are_built(monkeyp
 
 
 def test_the_batch_size_that_the_hint_gives_is_taken(monkeypatch):
-    monkeypatch.setattr(inspection, "free_memory", lambda device: 8 * 10**9)
+    monkeypatch.setattr(summary, "free_memory", lambda device: 8 * 10**9)
     values = {"model": "dcgan", "steps": 5, "batch_size": 65536}
     with pytest.raises(WganError) as caught:
         check_memory(recipe_from_dict(values, "file"), ImageShape(128, 3), CPU)
@@ -150,9 +150,9 @@ def test_the_batch_size_that_the_hint_gives_is_taken(monkeypatch):
 
 
 def test_training_asks_for_the_memory_first(wgan, monkeypatch, tiny_options):
-    monkeypatch.setattr(inspection, "free_memory", lambda device: 100_000)
+    monkeypatch.setattr(summary, "free_memory", lambda device: 100_000)
     result = wgan("train", *tiny_options, "--steps", 1, "--device", "cpu", "--out", "mine")
     assert (result.status, "GB are free on cpu" in result.error) == (2, True)
     assert not Path("mine").exists()
-    monkeypatch.setattr(inspection, "free_memory", lambda device: None)  # a system that does not say
+    monkeypatch.setattr(summary, "free_memory", lambda device: None)  # a system that does not say
     assert wgan("train", *tiny_options, "--steps", 1, "--device", "cpu", "--out", "mine").status == 0

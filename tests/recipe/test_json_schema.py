@@ -9,7 +9,7 @@ import pytest
 from wgan_cli.recipe import load_recipe, recipe_names, recipe_path
 from wgan_cli.recipe.json_schema import json_schema
 from wgan_cli.recipe.schema import Recipe
-from wgan_cli.recipe.strict_yaml import parse_yaml
+from wgan_cli.recipe.yaml import parse_yaml
 
 SCHEMA = json_schema()
 TYPES = {

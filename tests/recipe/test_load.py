@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from wgan_cli.data import ImageSet, native_shape
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe, apply_settings, load_recipe, recipe_from_dict, recipe_names, recipe_path
-from wgan_cli.recipe.strict_yaml import dump_yaml, parse_yaml
+from wgan_cli.recipe.yaml import dump_yaml, parse_yaml
 
 BASE = "model: mlp\nsteps: 5\n"
 
@@ -57,7 +57,7 @@ def test_packaged_recipe_opens_with_a_command_that_trains_it(name, wgan, tmp_pat
         folder.mkdir()
         Image.new("RGB", (9, 7), "red").save(folder / "one.png")
 
-    def blank(wanted, data_root, notify):
+    def blank(wanted, data_root, log):
         shape = native_shape(wanted)
         pixels = torch.zeros(16, shape.channels, shape.size, shape.size, dtype=torch.uint8)
         names = tuple(map(str, range(shape.num_classes)))

@@ -27,7 +27,7 @@ def refused(name: str, *settings: str) -> WganError:
         ((*CVAE, "data.diff_augment=[color]"), "by chance", "leave out `data.diff_augment`"),
         ((*CVAE, "objective.instance_noise=0.1"), "by chance", "leave out `objective.instance_noise`"),
         ((*CVAE, "model.critic.dropout=0.1"), "by chance", "leave out `model.critic.dropout`"),
-        ((*CVAE, "objective.class_weight=2"), "a classifier of its own", "leave it out"),
+        ((*CVAE, "objective.ac_weight=2"), "a classifier of its own", "leave it out"),
         ((*CVAE, "objective.kl_wieght=2"), "not a setting of cvae_gan", "did you mean `kl_weight`"),
         ((*CVAE, "objective.kl_weight=-1"), "greater than or equal to 0", "at least 0"),
         (("optim.encoder.lr=0.1",), "`optim.encoder` is set, and wgan_gp trains no encoder", "leave out `optim.encod"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wgan_cli.report.facts import gather
-from wgan_cli.report.page import write_page
+from wgan_cli.report.html_page import write_page
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from PIL import Image
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import load_recipe
 from wgan_cli.report.facts import gather
-from wgan_cli.report.page import html
+from wgan_cli.report.html_page import html
 from wgan_cli.report.pictures import MOST_FRAMES, read_frames, thinned
-from wgan_cli.report.settings import changes, lines, shipped_settings
-from wgan_cli.report.words import verdict
+from wgan_cli.report.recipe_table import changes, lines, shipped_settings
+from wgan_cli.report.text import verdict
 from wgan_cli.runs.checkpoint import Score, load_checkpoint
 from wgan_cli.runs.run_dir import RunDir
 
@@ -30,7 +30,7 @@ class Outline(HTMLParser):
     def __init__(self, page: str) -> None:
         super().__init__()
         self.open, self.tags, self.words = [], [], []
-        self.feed(page)
+        self.loader(page)
         assert self.open == []
 
     def handle_starttag(self, tag, attrs):
@@ -261,7 +261,7 @@ def test_nearest_training_images_on_request(wgan, tiny_run, features_root, tmp_p
 
 
 def test_a_written_page_survives_a_full_disk_elsewhere(tiny_run, tmp_path):
-    from wgan_cli.report.page import write_page
+    from wgan_cli.report.html_page import write_page
 
     (tmp_path / "file").write_text("precious")
     with pytest.raises(WganError, match="cannot write"):

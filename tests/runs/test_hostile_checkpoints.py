@@ -16,12 +16,12 @@ import torch
 from hostile import GREEDY, archive_of, calls, spoilt_facts, spoilt_weights, summed, torch_bytes, whole_content
 
 import wgan_cli
-from wgan_cli import memory
 from wgan_cli.errors import WganError
-from wgan_cli.inspection import inspect_checkpoint
 from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.outputs.summary import inspect_checkpoint
 from wgan_cli.runs import checkpoint_file
 from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.utils import memory
 
 CPU = torch.device("cpu")
 
@@ -139,7 +139,7 @@ MEASURED = """
 import resource, sys, time
 from pathlib import Path
 from wgan_cli.errors import WganError
-from wgan_cli.inspection import inspect_checkpoint
+from wgan_cli.outputs.summary import inspect_checkpoint
 
 honest, *hostile = map(Path, sys.argv[1:])
 inspect_checkpoint(honest)  # all that is imported and kept for good

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 import wgan_cli
-from wgan_cli.commands.app import main
-from wgan_cli.runs import atomic
+from wgan_cli.cli.app import main
+from wgan_cli.utils import atomic_files
 
 PROGRAM = str(Path(wgan_cli.__file__).parent)
 LOOP = str(Path(PROGRAM, "training", "loop.py"))
@@ -53,7 +53,7 @@ def die_in_write(number: int) -> None:
 
         return call
 
-    atomic._Noting.write = halved(atomic._Noting.write)
+    atomic_files._Noting.write = halved(atomic_files._Noting.write)
     os.write = halved(os.write)
 
 

@@ -14,7 +14,7 @@ from wgan_cli.data import ImageSet
 from wgan_cli.evaluation.classifier import fixed_network
 from wgan_cli.evaluation.evaluate import Reference, Scores
 from wgan_cli.evaluation.features import Features
-from wgan_cli.evaluation.real import real_images
+from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.recipe import Recipe, recipe_from_dict
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint

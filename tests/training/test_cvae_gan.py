@@ -10,11 +10,11 @@ from same_run import assert_same_run
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wgan_cli.data import DeviceFeed, ImageSet
+from wgan_cli.data import DeviceLoader, ImageSet
 from wgan_cli.recipe import Recipe, recipe_from_dict
 from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
-from wgan_cli.training.guard import gave_up
-from wgan_cli.training.precision import resolve_amp
+from wgan_cli.training.divergence import gave_up
+from wgan_cli.training.numerics.amp import resolve_amp
 from wgan_cli.training.state import TrainingState, prepare
 
 CPU = torch.device("cpu")
@@ -60,7 +60,7 @@ class Textbook:
             role: torch.optim.Adam(network.parameters(), recipe.optim.of(role).lr, (0.5, 0.9), eps=1e-3)
             for role, network in networks.items()
         }
-        self.feed = DeviceFeed(images(), BATCH, recipe.seed, CPU)
+        self.loader = DeviceLoader(images(), BATCH, recipe.seed, CPU)
         self.centres: dict[tuple[str, int], Tensor] = {}
         self.seen: dict[tuple[str, int], int] = {}
 
@@ -87,7 +87,7 @@ class Textbook:
         self.descend("encoder", 0.7 * kl + self.pairs(x, copies, y))
 
     def draw(self) -> tuple[Tensor, Tensor, Tensor]:
-        return (*self.feed.next(), torch.randn(BATCH, LATENT))
+        return (*self.loader.next(), torch.randn(BATCH, LATENT))
 
     def fakes(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
         mean, log_variance = self.e(x, y)

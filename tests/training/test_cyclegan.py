@@ -107,7 +107,7 @@ def test_grids_show_the_same_images_there_and_back(trainer, tmp_path):
     for column in (1, 2, 4, 5):
         assert not torch.equal(tiles[0][column], tiles[1][column]), "what becomes of them does not"
     pair = load_data(tiny().data, Path("nowhere"), lambda text: None)
-    shown = state.exhibit.draw(state.average.network).shown
+    shown = state.sample_grid.draw(state.ema.network).shown
     assert any(torch.equal(shown[0], image) for image in pair.a.images)
     assert any(torch.equal(shown[3], image) for image in pair.b.images)
 
@@ -129,7 +129,7 @@ def test_a_captured_iteration_computes_the_same(monkeypatch):
     recipe = tiny("steps=30", "data.a.limit=100", "data.b.limit=100")
     plain, captured = prepared(recipe), prepared(recipe)
     cuda = FakeCuda(monkeypatch)
-    cuda.watch(captured)
+    cuda.callback(captured)
     for state in (plain, captured):
         torch.manual_seed(5)
         for number in range(20):
@@ -139,7 +139,7 @@ def test_a_captured_iteration_computes_the_same(monkeypatch):
         torch.testing.assert_close(captured.networks[role].state_dict(), network.state_dict(), rtol=0, atol=0)
     remembered = [state.objective.memory.state_dict() for state in (captured, plain)]
     torch.testing.assert_close(*remembered, rtol=0, atol=0)
-    assert captured.feed.state_dict() == plain.feed.state_dict()
+    assert captured.loader.state_dict() == plain.loader.state_dict()
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -73,7 +73,7 @@ def test_every_objective_on_every_network(objective, family, condition, size, ch
         return
     state = trained(recipe_of(family, condition, objective=objective), size, channels)
     labels = torch.tensor([0, 2]) if condition != "none" else None
-    assert state.average.network(torch.randn(2, 4), labels).shape == (2, channels, size, size)
+    assert state.ema.network(torch.randn(2, 4), labels).shape == (2, channels, size, size)
 
 
 ALONE = {

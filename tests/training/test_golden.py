@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from wgan_cli.data import DeviceFeed, ImageSet
+from wgan_cli.data import DeviceLoader, ImageSet
 from wgan_cli.recipe import Recipe, recipe_from_dict
 from wgan_cli.training.state import TrainingState, prepare
 
@@ -61,10 +61,10 @@ def soften(*optimizers: torch.optim.Optimizer) -> None:
 def run_textbook(state: TrainingState, book, dataset: ImageSet) -> None:
     """Give the textbook the batches and the noise that the project's step will see."""
     recipe = state.recipe
-    feed = DeviceFeed(dataset, BATCH, recipe.seed, CPU)
+    loader = DeviceLoader(dataset, BATCH, recipe.seed, CPU)
     n_critic = recipe.objective.n_critic
     for _ in range(ITERATIONS):
-        reals = [feed.next()[0] for _ in range(n_critic)]
+        reals = [loader.next()[0] for _ in range(n_critic)]
         book.iterate(reals, textbook.draw_noise(BATCH, recipe.model.latent_dim, n_critic))
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from wgan_cli.errors import CannotServe
+from wgan_cli.errors import EngineUnavailable
 from wgan_cli.objectives import OBJECTIVES
-from wgan_cli.training.engine import apply_engine
+from wgan_cli.training.engines.select import apply_engine
 
 
 class LastFakes(nn.Module):
@@ -63,7 +63,9 @@ def test_a_run_that_is_restored_remembers(remembering, small):
 
 def test_trials_leave_no_memories(remembering, small, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("wgan_cli.training.trials.available_threads", lambda device: 2)  # so that one and two are tried
+    monkeypatch.setattr(
+        "wgan_cli.training.engines.autotune.available_threads", lambda device: 2
+    )  # so that one and two are tried
     before = torch.get_num_threads()
     state = small.state(steps=600)
     torch.set_num_threads(before)
@@ -73,5 +75,5 @@ def test_trials_leave_no_memories(remembering, small, monkeypatch):
 
 def test_the_compiler_would_forget(remembering, small):
     state = small.state()
-    with pytest.raises(CannotServe, match="remember"):
+    with pytest.raises(EngineUnavailable, match="remember"):
         apply_engine("compile", state.iteration)

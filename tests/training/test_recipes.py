@@ -30,7 +30,7 @@ def recipe_of(name: str) -> Recipe:
     return load_recipe(name, settings + [f"model.{role}.channels={channels}" for role, channels in narrow.items()])
 
 
-def noise(settings: DataSettings, data_root: Path, notify: object) -> ImageSet:
+def noise(settings: DataSettings, data_root: Path, log: object) -> ImageSet:
     """Images of the source's size."""
     if settings.path:
         settings = settings.model_copy(update={"source": "cifar10", "path": None})

@@ -14,7 +14,7 @@ from wgan_cli.recipe import Recipe
 from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.training.precision import resolve_amp
+from wgan_cli.training.numerics.amp import resolve_amp
 from wgan_cli.training.state import continued_recipe
 
 HALF = 5

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.data import DeviceFeed, ImageSet
+from wgan_cli.data import DeviceLoader, ImageSet
 from wgan_cli.objectives import Batch, Loss, Objective, Phase
 from wgan_cli.objectives.instance_noise import InstanceNoise
 from wgan_cli.training.ema import ExponentialMovingAverage
-from wgan_cli.training.precision import Precision
-from wgan_cli.training.step import TermSums, TrainingStep
+from wgan_cli.training.numerics.amp import Precision
+from wgan_cli.training.step import RunningMeans, TrainingStep
 
 CPU = torch.device("cpu")
 LATENT = 3
@@ -32,7 +32,7 @@ class Scale(nn.Module):
 class Setup:
     """An objective of three phases over two roles, that writes down what it was shown."""
 
-    def __init__(self, repeats: int = 2, penalise_every: int = 1, num_classes: int = 12) -> None:
+    def __init__(self, repeats: int = 2, penalty_interval: int = 1, num_classes: int = 12) -> None:
         self.seen: list[tuple[str, Batch, dict[str, bool]]] = []
         self.after: list[str] = []
         self.networks = {"critic": Scale(), "generator": Scale()}
@@ -45,7 +45,7 @@ class Setup:
                 "critic",
                 repeats,
                 self.loss("score", "critic"),
-                penalise_every=penalise_every,
+                penalty_interval=penalty_interval,
                 after_step=lambda n: self.after.append("s"),
             ),  # fmt: skip
             Phase("make", "generator", 1, self.loss("make", "generator"), uses_real=False),
@@ -53,9 +53,9 @@ class Setup:
         )
         images = torch.arange(12, dtype=torch.uint8).view(12, 1, 1, 1)
         dataset = ImageSet(images, torch.arange(12), tuple("abcdefghijkl"), "made up")
-        self.average = ExponentialMovingAverage(self.networks["generator"], 0.5)
+        self.ema = ExponentialMovingAverage(self.networks["generator"], 0.5)
         self.step = TrainingStep(
-            Objective(phases), self.networks, self.optimizers, DeviceFeed(dataset, BATCH, 0, CPU), self.average,
+            Objective(phases), self.networks, self.optimizers, DeviceLoader(dataset, BATCH, 0, CPU), self.ema,
             Precision("off", CPU), LATENT, num_classes,
         )  # fmt: skip
 
@@ -78,13 +78,13 @@ def test_phases_run_in_order_each_as_often_as_it_says():
 
 def test_a_lazy_penalty_is_asked_for_in_every_so_many_runs_of_its_phase():
     """Counted over iterations, so that two runs an iteration and a penalty in every third meet in all ways."""
-    setup = Setup(penalise_every=3)
+    setup = Setup(penalty_interval=3)
     foretold = [setup.step.penalties(step) for step in range(3)]
     for step in range(3):
         setup.step(step)
-    asked = {name: [batch.penalise for n, batch, _ in setup.seen if n == name] for name, _, _ in setup.seen}
+    asked = {name: [batch.apply_penalty for n, batch, _ in setup.seen if n == name] for name, _, _ in setup.seen}
     assert asked == {"score": [True, False, False] * 2, "make": [True] * 3, "again": [True] * 3}
-    assert [p for pattern in foretold for p in pattern] == [batch.penalise for _, batch, _ in setup.seen]
+    assert [p for pattern in foretold for p in pattern] == [batch.apply_penalty for _, batch, _ in setup.seen]
 
 
 def test_each_run_sees_noise_and_images_of_its_own():
@@ -109,9 +109,9 @@ def test_without_images_labels_are_drawn_of_all_classes():
     setup = Setup(num_classes=3)
     for step in range(20):
         setup.step(step)
-    drawn = torch.cat([batch.labels for name, batch, _ in setup.seen if name == "make"])
-    assert len(drawn) == 20 * BATCH
-    assert all(10 < count < 45 for count in torch.bincount(drawn, minlength=3)), "80 draws of 3 classes"
+    on_samples = torch.cat([batch.labels for name, batch, _ in setup.seen if name == "make"])
+    assert len(on_samples) == 20 * BATCH
+    assert all(10 < count < 45 for count in torch.bincount(on_samples, minlength=3)), "80 draws of 3 classes"
 
 
 def test_a_phase_trains_its_network_and_freezes_the_others():
@@ -157,7 +157,7 @@ def test_noise_fades_with_the_steps_number():
     setup = Setup()
     noise = setup.networks["critic"].noise = InstanceNoise(0.8, 4, CPU)
     step = TrainingStep(
-        setup.step.objective, setup.networks, setup.optimizers, setup.step.feed, setup.average, setup.step.precision,
+        setup.step.objective, setup.networks, setup.optimizers, setup.step.loader, setup.average, setup.step.precision,
         LATENT,
     )  # fmt: skip
     sigmas = []
@@ -190,7 +190,7 @@ def scalars(**values: float) -> dict[str, Tensor]:
 
 
 def test_sums_count_each_term_alone():
-    sums = TermSums()
+    sums = RunningMeans()
     sums.add(scalars(a=1.0, b=10.0))
     sums.add(scalars(a=2.0))
     sums.add(scalars(a=6.0, b=20.0))
@@ -201,7 +201,7 @@ def test_sums_count_each_term_alone():
 
 
 def test_sums_keep_no_graph_and_change_no_loss():
-    sums = TermSums()
+    sums = RunningMeans()
     first = scalars(a=1.0)
     sums.add(first)
     sums.add(scalars(a=2.0))
@@ -211,7 +211,7 @@ def test_sums_keep_no_graph_and_change_no_loss():
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_one_bad_term_spoils_the_mean(bad):
-    sums = TermSums()
+    sums = RunningMeans()
     for value in (1.0, bad, 1.0):
         sums.add(scalars(a=value))
     mean = sums.means()["a"]
@@ -219,7 +219,7 @@ def test_one_bad_term_spoils_the_mean(bad):
 
 
 def test_sums_that_are_saved_go_on_as_if_nothing_had_happened():
-    whole, before, after = TermSums(), TermSums(), TermSums()
+    whole, before, after = RunningMeans(), RunningMeans(), RunningMeans()
     values = [scalars(a=1.0, b=4.0), scalars(a=2.0), scalars(a=4.0, b=1.0)]
     for value in values:
         whole.add(value)

@@ -56,7 +56,7 @@ def test_a_signal_saves_and_says_how_to_go_on(wgan, wgan_process, tiny_options, 
 SLOW_SAVE = """
 import select
 import sys
-from wgan_cli.commands.app import main
+from wgan_cli.cli.app import main
 from wgan_cli.training.state import TrainingState
 
 whole = TrainingState.full_checkpoint

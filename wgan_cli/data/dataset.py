@@ -107,7 +107,7 @@ def chosen_classes(class_names: Sequence[str], wanted: Sequence[int | str] | Non
     return chosen
 
 
-def tell_odd_count(what: str, count: int, standard: int, notify: Callable[[str], None]) -> None:
+def tell_odd_count(what: str, count: int, standard: int, log: Callable[[str], None]) -> None:
     """Say that a set is not the one that papers mean."""
     if count != standard:
-        notify(f"{what} hold {count:,} images; the standard set has {standard:,}")
+        log(f"{what} hold {count:,} images; the standard set has {standard:,}")

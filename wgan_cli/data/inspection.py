@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from wgan_cli.data import load_images
-from wgan_cli.data.container import open_container
-from wgan_cli.data.decode import MODES, quiet_pillow, to_pixels
-from wgan_cli.data.entries import Container, NotAnImage
-from wgan_cli.data.folder import LOOSE, Survey, shown, survey
-from wgan_cli.data.shard_index import make_index, shard_paths
-from wgan_cli.data.shards import ShardImages, Shards, look
+from wgan_cli.data.files.container import Container, NotAnImage
+from wgan_cli.data.files.decoding import MODES, quiet_pillow, to_pixels
+from wgan_cli.data.files.folders import open_container
+from wgan_cli.data.sources.image_folder import LOOSE, Survey, shown, survey
+from wgan_cli.data.sources.shard_index import make_index, shard_paths
+from wgan_cli.data.sources.shards import ShardImages, Shards, look
 from wgan_cli.recipe.data_settings import DataSettings
 
 NAMED_BAD_FILES = 10
@@ -53,12 +53,12 @@ class DataInspection:
     pictures: Tensor
 
 
-def inspect_named_set(name: str, data_root: Path, notify: Callable[[str], None], pictures: int = 0) -> DataInspection:
+def inspect_named_set(name: str, data_root: Path, log: Callable[[str], None], pictures: int = 0) -> DataInspection:
     """Look into a named set, as it would be trained on; one that is missing is downloaded.
 
     Raises: WganError where it cannot be had or is broken.
     """
-    images = load_images(DataSettings(source=name), data_root, notify)
+    images = load_images(DataSettings(source=name), data_root, log)
     counts = torch.bincount(images.labels, minlength=len(images.class_names)).tolist()
     facts = DataFacts(
         kind="data",

@@ -14,7 +14,7 @@ from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.features import BATCH, Features, make_features
 from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
-from wgan_cli.evaluation.real import RealImages, Selection, real_images
+from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
 from wgan_cli.evaluation.scores import Agreement, Classes, Manifold, agreement, classes, fit, manifold, nearest
 from wgan_cli.outputs.sampling import generate, labels_in_turn, sample_latents
 from wgan_cli.recipe import ImageShape, Recipe
@@ -141,7 +141,7 @@ class Reference:
 
 
 def make_reference(
-    settings: DataSettings, data_root: Path, device: torch.device, notify: Callable[[str], None],
+    settings: DataSettings, data_root: Path, device: torch.device, log: Callable[[str], None],
     count: int | None = None, dataset: ImageSet | None = None, most_training: int = MOST_TRAINING,
 ) -> Reference:  # fmt: skip
     """Read the real images of a recipe's `data`, train or find their features, and measure the floor.
@@ -152,13 +152,13 @@ def make_reference(
         most_training: of the training images, that generated ones are held against.
     Raises: WganError where images cannot be had or are too few.
     """
-    real = real_images(settings, data_root, notify, dataset)
-    features = make_features(real, settings.source, data_root, device, notify)
+    real = real_images(settings, data_root, log, dataset)
+    features = make_features(real, settings.source, data_root, device, log)
     return Reference(real, features, count, most_training)
 
 
 def training_images(
-    recipe: Recipe, checkpoint: Checkpoint, what: str, data_root: Path, notify: Callable[[str], None],
+    recipe: Recipe, checkpoint: Checkpoint, what: str, data_root: Path, log: Callable[[str], None],
     given: ImageSet | None = None,
 ) -> ImageSet:  # fmt: skip
     """What a generator learnt from, which may have changed since.
@@ -168,7 +168,7 @@ def training_images(
         given: images that a Python program trained it on.
     Raises: WganError where they have another shape, or other classes, than those it learnt from.
     """
-    dataset = load_images(recipe.data, data_root, notify) if given is None else as_asked(given, recipe.data)
+    dataset = load_images(recipe.data, data_root, log) if given is None else as_asked(given, recipe.data)
     if str(dataset.shape) != str(checkpoint.image):
         raise WganError(
             f"{dataset.origin} has images of {dataset.shape} now, and {what} learnt from {checkpoint.image}",

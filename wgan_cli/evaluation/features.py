@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from wgan_cli.data.order import to_unit_range
-from wgan_cli.errors import WganError, why_file_failed
+from wgan_cli.data.loaders.sampler import to_unit_range
+from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.evaluation.classifier import VARIANCE, FeatureNetwork, fixed_network, trained_network
 from wgan_cli.evaluation.frechet import moments
-from wgan_cli.evaluation.real import RealImages, Selection
+from wgan_cli.evaluation.real_images import RealImages, Selection
 from wgan_cli.evaluation.scores import agreement
-from wgan_cli.runs.atomic import write_atomically
+from wgan_cli.utils.atomic_files import write_atomically
 
 VERSION = 1  # raised when the network or its training changes; its numbers are then others
 FORMAT = "wgan features"
@@ -57,7 +57,7 @@ def cache_folder(data_root: Path) -> Path:
 
 
 def make_features(
-    real: RealImages, source: str, data_root: Path, device: torch.device, notify: Callable[[str], None]
+    real: RealImages, source: str, data_root: Path, device: torch.device, log: Callable[[str], None]
 ) -> Features:
     """The features for a set of real images: of a classifier where they have classes, else of fixed random weights.
 
@@ -74,12 +74,12 @@ def make_features(
     what = f"a classifier trained on {real.labelled.name}"
     found = _load(file, fixed_network(image, len(class_names)))
     if found is None:
-        notify(f"training a classifier of {real.labelled.name} for its features; once, in two minutes at most")
+        log(f"training a classifier of {real.labelled.name} for its features; once, in two minutes at most")
         network = trained_network(real.labelled, device)
         _set_scale(network, real.labelled)
         accuracy = _accuracy(Features(network, name, what), real.tested)
-        notify(f"it is right on {accuracy:.1%} of {len(real.tested):,} images that it has not seen")
-        _keep(file, network, accuracy, notify)
+        log(f"it is right on {accuracy:.1%} of {len(real.tested):,} images that it has not seen")
+        _keep(file, network, accuracy, log)
         found = network, accuracy
     network, accuracy = found
     return Features(network.requires_grad_(False).to(device), name, what, class_names, accuracy)
@@ -112,7 +112,7 @@ def _checksum(weights: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _keep(file: Path, network: FeatureNetwork, accuracy: float, notify: Callable[[str], None]) -> None:
+def _keep(file: Path, network: FeatureNetwork, accuracy: float, log: Callable[[str], None]) -> None:
     """Write a network to the cache; where that cannot be, this evaluation goes on with what it has."""
     weights = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
     content = {"format": FORMAT, "accuracy": accuracy, "weights": weights, "checksum": _checksum(weights)}
@@ -120,9 +120,9 @@ def _keep(file: Path, network: FeatureNetwork, accuracy: float, notify: Callable
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, lambda opened: torch.save(content, opened))
     except OSError as error:
-        notify(f"it cannot be kept in {file.parent} ({why_file_failed(error)}), so each evaluation trains it anew")
+        log(f"it cannot be kept in {file.parent} ({describe_os_error(error)}), so each evaluation trains it anew")
     except WganError as error:
-        notify(f"{error.message}, so each evaluation trains it anew")
+        log(f"{error.message}, so each evaluation trains it anew")
 
 
 def _load(file: Path, network: FeatureNetwork) -> tuple[FeatureNetwork, float] | None:

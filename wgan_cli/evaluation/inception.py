@@ -16,8 +16,8 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
-from wgan_cli.errors import ExitStatus, WganError, why_file_failed
-from wgan_cli.evaluation.real import Selection
+from wgan_cli.errors import ExitStatus, WganError, describe_os_error
+from wgan_cli.evaluation.real_images import Selection
 
 COUNT = 50_000  # images, as in most papers
 SUBSET = 1000  # images of each of KID's hundred subsets
@@ -62,7 +62,7 @@ def check_inception(weights: Path | None) -> None:
     except FileNotFoundError:
         raise WganError(f"there is no file {weights}", "check the path after --feature-weights") from None
     except OSError as error:
-        raise WganError(f"cannot read {weights}: {why_file_failed(error)}", "make it readable") from None
+        raise WganError(f"cannot read {weights}: {describe_os_error(error)}", "make it readable") from None
     except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, TypeError):
         raise _no_weights(weights) from None
     if not isinstance(found, dict) or FIRST_WEIGHT not in found:
@@ -153,7 +153,7 @@ def _no_weights(path: Path | None) -> WganError:
 
 
 def _cannot_download(error: OSError) -> WganError:
-    reason = getattr(error, "reason", None) or why_file_failed(error)
+    reason = getattr(error, "reason", None) or describe_os_error(error)
     return WganError(
         f"cannot have the weights of Inception-v3: {reason}",
         "download weights-inception-2015-12-05-6726825d.pth of torch-fidelity where there is a network, and give it "

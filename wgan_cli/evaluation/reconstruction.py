@@ -8,7 +8,7 @@ import torch
 
 from wgan_cli.evaluation.evaluate import MOST_IMAGES
 from wgan_cli.evaluation.features import BATCH, Features
-from wgan_cli.evaluation.real import RealImages
+from wgan_cli.evaluation.real_images import RealImages
 from wgan_cli.evaluation.scores import agreement
 from wgan_cli.outputs.reconstruct import Autoencoder, copies
 

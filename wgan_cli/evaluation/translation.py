@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.data.pair import said_of_side
+from wgan_cli.data.pairs import said_of_side
 from wgan_cli.evaluation.evaluate import Reference
 from wgan_cli.evaluation.features import BATCH, Features, make_features
 from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
-from wgan_cli.evaluation.real import RealImages, Selection, real_images
+from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
 from wgan_cli.outputs.translate import translate, translator_to
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import DataSettings
@@ -148,40 +148,40 @@ def error_of(found: Iterable[Tensor], wanted: Iterable[Tensor]) -> float:
 
 
 def make_translation_reference(
-    settings: PairSettings, data_root: Path, device: torch.device, notify: Callable[[str], None],
+    settings: PairSettings, data_root: Path, device: torch.device, log: Callable[[str], None],
     count: int | None = None,
 ) -> TranslationReference:  # fmt: skip
     """Read the real images of both sides and, where no right answer is known, find features to compare them in.
 
     Raises: WganError where images cannot be had or are too few.
     """
-    notify = _once(notify)
-    real = held_out_images(settings, data_root, notify)
+    log = _once(log)
+    real = held_out_images(settings, data_root, log)
     count = count or MOST_IMAGES
     targets = {}
     for side in () if settings.same_images else SIDES:
         with said_of_side(side):
-            targets[side] = _target(getattr(settings, side), real[side], count, data_root, device, notify)
+            targets[side] = _target(getattr(settings, side), real[side], count, data_root, device, log)
     return TranslationReference(real, count, targets)
 
 
-def held_out_images(settings: PairSettings, data_root: Path, notify: Callable[[str], None]) -> dict[str, RealImages]:
+def held_out_images(settings: PairSettings, data_root: Path, log: Callable[[str], None]) -> dict[str, RealImages]:
     """The real images of each side. Raises: WganError where they cannot be had or are too few."""
-    found, notify = {}, _once(notify)
+    found, log = {}, _once(log)
     for side in SIDES:
         with said_of_side(side):
-            found[side] = real_images(getattr(settings, side), data_root, notify)
+            found[side] = real_images(getattr(settings, side), data_root, log)
     return found
 
 
 def _target(
     settings: DataSettings, real: RealImages, count: int, data_root: Path, device: torch.device,
-    notify: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> _Target:  # fmt: skip
     whole = real  # a classifier of all classes sees more than one of a side's few
     if settings.classes is not None or settings.limit is not None:
-        whole = real_images(settings.model_copy(update={"classes": None, "limit": None}), data_root, notify)
-    features = make_features(whole, settings.source, data_root, device, notify)
+        whole = real_images(settings.model_copy(update={"classes": None, "limit": None}), data_root, log)
+    features = make_features(whole, settings.source, data_root, device, log)
 
     def moments_of(images: Selection) -> Moments:
         found: Tensor = features.of(images.batches(BATCH))[0]
@@ -191,13 +191,13 @@ def _target(
     return _Target(features, training, frechet_distance(training, moments_of(real.held_out.some(count))))
 
 
-def _once(notify: Callable[[str], None]) -> Callable[[str], None]:
-    """Tell the same thing once, though both sides have it."""
-    told: set[str] = set()
+def _once(log: Callable[[str], None]) -> Callable[[str], None]:
+    """Log each line once, though both domains produce it."""
+    logged: set[str] = set()
 
-    def tell(text: str) -> None:
-        if text not in told:
-            told.add(text)
-            notify(text)
+    def log_new(text: str) -> None:
+        if text not in logged:
+            logged.add(text)
+            log(text)
 
-    return tell
+    return log_new

@@ -13,7 +13,7 @@ from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation import classifier
 from wgan_cli.evaluation.features import BATCH, Features
-from wgan_cli.evaluation.real import RealImages, Selection
+from wgan_cli.evaluation.real_images import RealImages, Selection
 from wgan_cli.evaluation.scores import Agreement, agreement
 
 MOST_LEARNT = 10_000  # images; what a classifier takes a minute for
@@ -114,10 +114,10 @@ def verdict(alone: Lesson, both: Lesson) -> str:
     """Whether generated images helped, in plain words: where the mean gain is over twice the spread of the gains."""
     gains = [100 * (after - before) for before, after in zip(alone.draws, both.draws, strict=True)]
     gain = fmean(gains)
-    drawn = f"{gain:+.1f} points on the mean, {min(gains):+.1f} to {max(gains):+.1f} in {len(gains)} draws"
+    on_samples = f"{gain:+.1f} points on the mean, {min(gains):+.1f} to {max(gains):+.1f} in {len(gains)} draws"
     if abs(gain) <= 2 * stdev(gains):
-        return f"generated images make no clear difference here: {drawn}"
-    return f"generated images {'help' if gain > 0 else 'do harm'} here: {drawn}"
+        return f"generated images make no clear difference here: {on_samples}"
+    return f"generated images {'help' if gain > 0 else 'do harm'} here: {on_samples}"
 
 
 def fairness(subset: int, real: RealImages) -> str:

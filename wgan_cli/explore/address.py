@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from wgan_cli.errors import WganError, why_file_failed
+from wgan_cli.errors import WganError, describe_os_error
 
 USUAL_PORT = 7860  # gradio's, so that a page is found again where it was
 LOCAL = "127.0.0.1"
@@ -26,7 +26,7 @@ def listen(host: str, port: int | None) -> socket.socket:
         raise WganError(f"--port {port} is in use already", "give another, or leave out --port: a free one is taken")
     if code in (errno.EACCES, errno.EPERM):
         raise WganError(f"--port {port} is not allowed to you", "give one from 1024 on, or leave out --port")
-    why = why_file_failed(wrong) if isinstance(wrong, OSError) else "it is no name"
+    why = describe_os_error(wrong) if isinstance(wrong, OSError) else "it is no name"
     raise WganError(
         f"--host {host[:60]!r} is no address of this machine: {why}",
         f"leave out --host for {LOCAL}, or give 0.0.0.0 for all addresses of this machine",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from wgan_cli.inspection import inspect_run
+from wgan_cli.outputs.summary import inspect_run
 from wgan_cli.report.facts import Told, told_by_records
 from wgan_cli.report.pictures import Frame, read_frames
 from wgan_cli.runs.lock import trainer_of

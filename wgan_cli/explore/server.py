@@ -10,7 +10,7 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
-from wgan_cli.explore.page import build, look
+from wgan_cli.explore.app_page import build, look
 from wgan_cli.explore.source import Source
 
 MOST_UPLOADED = "50mb"  # of one file

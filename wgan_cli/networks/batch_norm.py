@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.distributed import rng
+from wgan_cli.distributed.batch_shard import current_shard
+from wgan_cli.distributed.collectives import all_reduce_mean
 from wgan_cli.errors import WganError
-from wgan_cli.parallel import draws
-from wgan_cli.parallel.share import share
-from wgan_cli.parallel.whole_batch import mean_of_shares
 
 
 class _SharedStatistics(nn.Module):
@@ -19,18 +19,18 @@ class _SharedStatistics(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, ...) to the same."""
-        mine = share()
+        mine = current_shard()
         if not self.training or mine.of == 1 or not mine.whole_norms:
             return super().forward(x)
         if not mine.reachable:
             raise WganError(
-                "batch norm must see the whole batch, and `batch_per_device` computes it in parts",
+                "batch norm must see the whole batch, and `micro_batch_size` computes it in parts",
                 "let it see each part alone, --set sync_batch_norm=false, or take another norm",
             )
         axes = [axis for axis in range(x.ndim) if axis != 1]
         own = x.float()
         both = torch.stack([own.mean(axes), own.square().mean(axes)])  # (2, C)
-        mean, square = mean_of_shares(both).unbind(0)  # (C,), (C,)
+        mean, square = all_reduce_mean(both).unbind(0)  # (C,), (C,)
         variance = (square - mean.square()).clamp(min=0)  # (C,)
         self._remember(mean.detach(), variance.detach(), x.numel() // x.shape[1] * mine.of)
 
@@ -61,4 +61,4 @@ class Dropout(nn.Dropout):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, ...) to the same."""
-        return x * (draws.rand_like(x) >= self.p) / (1 - self.p) if self.training else x
+        return x * (rng.rand_like(x) >= self.p) / (1 - self.p) if self.training else x

@@ -7,15 +7,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.batch_layers import BatchScore
 from wgan_cli.networks.layers import norm
+from wgan_cli.networks.minibatch_layers import BatchScore
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import FamilySettings, LabelledLatentSettings, Norm
 
 Judgement = Tensor | tuple[Tensor, ...]
 
 
-class LabelledLatent(nn.Module):
+class ConditionalLatent(nn.Module):
     """z with the embedding of its image's class behind it (Mirza and Osindero 2014); z alone without classes."""
 
     def __init__(self, settings: LabelledLatentSettings, image: ImageShape) -> None:
@@ -58,7 +58,7 @@ class ConditionalNorm2d(nn.Module):
         return torch.addcmul(bias, x, gain)  # (N, features, H, W)
 
 
-class LabelPlane(nn.Module):
+class LabelChannel(nn.Module):
     """An image with one more channel, a picture learnt for its class, where it is shown; else the image alone.
 
     shown: by default where that is how the critic learns of classes.
@@ -134,6 +134,6 @@ class ImageCritic(ConditionalCritic):
 
     def __init__(self, settings: FamilySettings, image: ImageShape) -> None:
         super().__init__()
-        self.enter = LabelPlane(settings, image)
+        self.enter = LabelChannel(settings, image)
         self.begin(settings, image, self.enter.channels)
         self.end(settings, image, self.last)

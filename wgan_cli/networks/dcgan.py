@@ -7,11 +7,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.conditioning import ImageCritic, LabelledLatent
-from wgan_cli.networks.convolution import Doubling, FromVector, Halving, ToVector
+from wgan_cli.networks.conditioning import ConditionalLatent, ImageCritic
 from wgan_cli.networks.encoder import ImageClassifier, ImageEncoder
 from wgan_cli.networks.latent import FromLatent
 from wgan_cli.networks.layers import after, hidden, hidden_layers
+from wgan_cli.networks.resampling import DownConv2d, FromVector, ToVector, UpConvTranspose2d
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import DcganSettings
 
@@ -24,13 +24,17 @@ class Generator(FromLatent):
         own = settings.generator
         first, last = own.channels[0], own.channels[-1]
         side = image.size // 2 ** len(own.channels)
-        self.enter = LabelledLatent(settings, image)
+        self.enter = ConditionalLatent(settings, image)
         self.project = FromVector(self.enter.width, (first, side, side))
         self.start = nn.Sequential(*after(own, first, spatial=True))
         self.up = nn.Sequential(
-            *(m for a, b in pairwise(own.channels) for m in hidden(own, Doubling(a, b, own.kernel), b, spatial=True))
+            *(
+                m
+                for a, b in pairwise(own.channels)
+                for m in hidden(own, UpConvTranspose2d(a, b, own.kernel), b, spatial=True)
+            )
         )
-        self.to_image = Doubling(last, image.channels, own.kernel)
+        self.to_image = UpConvTranspose2d(last, image.channels, own.kernel)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -53,7 +57,7 @@ class Body(nn.Module):
         own = settings.critic
         widths = (channels, *own.channels)
         self.down = nn.Sequential(
-            *(m for a, b in pairwise(widths) for m in hidden(own, Halving(a, b, own.kernel), b, spatial=True))
+            *(m for a, b in pairwise(widths) for m in hidden(own, DownConv2d(a, b, own.kernel), b, spatial=True))
         )
         side = image.size // 2 ** len(own.channels)
         self.reached = (own.channels[-1], side, side)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.conditioning import LabelPlane
-from wgan_cli.parallel.whole_batch import sum_of_shares
+from wgan_cli.distributed.collectives import all_reduce_sum
+from wgan_cli.networks.conditioning import LabelChannel
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import FamilySettings
 
@@ -24,7 +24,7 @@ class ImageEncoder(nn.Module):
 
     def __init__(self, settings: FamilySettings, image: ImageShape) -> None:
         super().__init__()
-        self.enter = LabelPlane(settings, image, shown=settings.conditional)
+        self.enter = LabelChannel(settings, image, shown=settings.conditional)
         self.begin(settings, image, self.enter.channels)
         self.to_moments = self.last(2 * settings.latent_dim)
 
@@ -75,9 +75,9 @@ class ClassCentres(nn.Module):
         image does not depend on how slowly centres move.
         """
         of_class = torch.arange(len(self.centres), device=labels.device)[:, None] == labels  # (num_classes, N)
-        counts = sum_of_shares(of_class.sum(1, keepdim=True))  # (num_classes, 1)
+        counts = all_reduce_sum(of_class.sum(1, keepdim=True))  # (num_classes, 1)
         with torch.autocast(features.device.type, enabled=False):  # sums of half precision would not do
-            means = sum_of_shares(of_class.float() @ features) / counts.clamp(min=1)  # (num_classes, F)
+            means = all_reduce_sum(of_class.float() @ features) / counts.clamp(min=1)  # (num_classes, F)
         with torch.no_grad():
             present = counts.squeeze(1) > 0  # (num_classes,)
             self.batches += present

@@ -135,7 +135,7 @@ def _fan_in(module: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
     return module.weight[0].numel()
 
 
-def initialise(network: nn.Module, init: Init) -> nn.Module:
+def initialize(network: nn.Module, init: Init) -> nn.Module:
     """Draw first weights from torch's default random state, and return the network.
 
     normal: N(0, 0.02), and N(1, 0.02) for batch norm's (Radford et al. 2016). he: U(-b, b) with b = sqrt(6 / fan_in)
@@ -195,7 +195,7 @@ class _Scaled(nn.Module):
         return weight * self.factor
 
 
-def limit_slope(network: nn.Module) -> nn.Module:
+def apply_spectral_norm(network: nn.Module) -> nn.Module:
     """Divide the weights of each layer by their largest singular value, so that none stretches more than by 1.
 
     Miyato et al. 2018, Algorithm 1: the value comes from one power iteration in each forward pass in training; its

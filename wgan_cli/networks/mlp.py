@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from wgan_cli.networks.conditioning import ImageCritic, LabelledLatent
+from wgan_cli.networks.conditioning import ConditionalLatent, ImageCritic
 from wgan_cli.networks.encoder import ImageClassifier, ImageEncoder
 from wgan_cli.networks.latent import FromLatent
 from wgan_cli.networks.layers import hidden_layers
@@ -19,7 +19,7 @@ class Generator(FromLatent):
         super().__init__()
         own = settings.generator
         self.image = image
-        self.enter = LabelledLatent(settings, image)
+        self.enter = ConditionalLatent(settings, image)
         self.body = hidden_layers(own, (self.enter.width, *own.widths))
         self.to_image = nn.Linear(own.widths[-1], image.pixels)
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.networks.conditioning import ConditionalNorm2d, ImageCritic
-from wgan_cli.networks.convolution import Enlarged, FromVector, Pooled
 from wgan_cli.networks.encoder import ImageClassifier, ImageEncoder
 from wgan_cli.networks.latent import FromLatent
 from wgan_cli.networks.layers import activation, active, norm
+from wgan_cli.networks.resampling import Enlarged, FromVector, Pooled
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import LayerSettings
 from wgan_cli.recipe.model_settings import ResnetSettings

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.distributed.batch_shard import current_shard
+from wgan_cli.distributed.collectives import all_gather
 from wgan_cli.networks.latent import FromLatent
-from wgan_cli.parallel.share import share
-from wgan_cli.parallel.whole_batch import rows_of_batch
 
 MEAN_DECAY = 0.995  # how slowly the mean w follows, as in the authors' code
 
@@ -58,8 +58,8 @@ class MeanStyle(nn.Module):
     def follow(self, w: Tensor, labels: Tensor | None = None) -> None:
         """Move towards the styles of a batch, (N, style_dim), by the share 1 - MEAN_DECAY."""
         w = w.to(self.w.dtype)
-        if share().reachable:  # of a batch in parts each moves it
-            w, labels = rows_of_batch(w), None if labels is None else rows_of_batch(labels)
+        if current_shard().reachable:  # of a batch in parts each moves it
+            w, labels = all_gather(w), None if labels is None else all_gather(labels)
         if not self.num_classes:
             self.w.lerp_(w.mean(0, keepdim=True), 1 - MEAN_DECAY)
             return

@@ -1,39 +1,6 @@
-"""Objectives by name: each turns its settings into phases."""
-
-from __future__ import annotations
+"""Objectives: roles, phases and losses of every GAN in the package."""
 
 from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase
-from wgan_cli.objectives.cross_entropy import gan
-from wgan_cli.objectives.cvae_gan import cvae_gan
-from wgan_cli.objectives.cyclegan import cyclegan
-from wgan_cli.objectives.hinge import hinge
-from wgan_cli.objectives.least_squares import lsgan
-from wgan_cli.objectives.relativistic import r3gan
-from wgan_cli.objectives.wgan import wgan, wgan_gp
-from wgan_cli.recipe import ImageShape, Recipe
-from wgan_cli.recipe.sections import registered
-
-OBJECTIVES = {
-    "wgan_gp": wgan_gp,
-    "wgan": wgan,
-    "gan": gan,
-    "lsgan": lsgan,
-    "hinge": hinge,
-    "r3gan": r3gan,
-    "cvae_gan": cvae_gan,
-    "cyclegan": cyclegan,
-}
-#: Those that remember images, and so must know of what shape they are.
-REMEMBER_IMAGES = {cyclegan}
+from wgan_cli.objectives.build import OBJECTIVES, build_objective
 
 __all__ = ["OBJECTIVES", "Batch", "Loss", "Networks", "Objective", "Phase", "build_objective"]
-
-
-def build_objective(recipe: Recipe, image: ImageShape | None = None) -> Objective:
-    """The objective that a recipe names, as its networks need it.
-
-    Args:
-        image: the data's shape, which those of REMEMBER_IMAGES ask for.
-    """
-    build = registered(OBJECTIVES, "objective.name", recipe.objective.name, "wgan_cli.objectives.OBJECTIVES")
-    return build(recipe, image) if build in REMEMBER_IMAGES else build(recipe)

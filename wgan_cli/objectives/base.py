@@ -23,7 +23,7 @@ class Batch:
     z: Tensor
     real: Tensor | None = None
     labels: Tensor | None = None
-    penalise: bool = True
+    apply_penalty: bool = True
 
 
 class Loss(NamedTuple):
@@ -48,7 +48,7 @@ class Phase:
     loss: Callable[[Networks, Batch], Loss]
     uses_real: bool = True
     after_step: Callable[[Networks], None] | None = None
-    penalise_every: int = 1
+    penalty_interval: int = 1
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ class Objective:
     meanings: by a term's name, a phrase on what it is and where a healthy run takes it.
     memory: what losses remember from one run to the next, such as a pool of images, in buffers that are changed in
         place; it moves to the device with the networks, and into checkpoints. Such losses cannot be compiled.
-    sampled_with: networks beside the generator that a file to sample from holds as well.
+    exported_roles: networks beside the generator that a file to sample from holds as well.
     sides: images in each place of a batch; 2 where the data has two sides.
     """
 
     phases: tuple[Phase, ...]
     meanings: dict[str, str] = field(default_factory=dict)
     memory: nn.Module | None = None
-    sampled_with: tuple[str, ...] = ()
+    exported_roles: tuple[str, ...] = ()
     sides: int = 1
 
     @property

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wgan_cli.distributed import rng
+from wgan_cli.distributed.collectives import all_reduce_mean
 from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase
+from wgan_cli.objectives.label_smoothing import fake_targets, real_targets
 from wgan_cli.objectives.penalties import TERMS, penalty_of
-from wgan_cli.objectives.targets import fake_targets, real_targets
-from wgan_cli.parallel import draws
-from wgan_cli.parallel.whole_batch import mean_of_shares
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.cvae_gan_settings import CvaeGanSettings
 
@@ -43,7 +43,7 @@ def cvae_gan(recipe: Recipe) -> Objective:
         for fake in (copies, samples):
             total = total + F.binary_cross_entropy_with_logits(fake, fake_targets(settings, fake))
         terms = {}
-        if penalty and batch.penalise:
+        if penalty and batch.apply_penalty:
             smooth = penalty(networks["critic"], batch.real, both.chunk(2)[1], batch.labels)
             total, terms = total + smooth.total, smooth.terms
         shares = {
@@ -71,7 +71,7 @@ def cvae_gan(recipe: Recipe) -> Objective:
 
     def encoder_loss(networks: Networks, batch: Batch) -> Loss:
         mean, log_variance = encode(networks["encoder"], batch.real, batch.labels)
-        copies = networks["generator"](drawn(mean, log_variance), batch.labels)  # (N, C, H, W)
+        copies = networks["generator"](on_samples(mean, log_variance), batch.labels)  # (N, C, H, W)
         seen_real = _seen(networks, batch.real, batch.labels, nothing_to_learn=True)
         pairs = _pairs(settings, seen_real, _seen(networks, copies, batch.labels))
         kl = kl_to_normal(mean, log_variance)
@@ -82,14 +82,14 @@ def cvae_gan(recipe: Recipe) -> Objective:
         phases=(
             Phase(
                 "critic", "critic", settings.n_critic, critic_loss,
-                penalise_every=settings.gp_every if penalty else 1,
+                penalty_interval=settings.gp_every if penalty else 1,
             ),
             Phase("classifier", "classifier", 1, classifier_loss),
             Phase("generator", "generator", 1, generator_loss),
             Phase("encoder", "encoder", 1, encoder_loss),
         ),
         meanings=MEANINGS | dict(TERMS[weight] for weight in settings.penalties),
-        sampled_with=("encoder", "classifier"),
+        exported_roles=("encoder", "classifier"),
     )  # fmt: skip
 
 
@@ -128,9 +128,9 @@ def encode(encoder: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, 
     return mean.float(), log_variance.float()
 
 
-def drawn(mean: Tensor, log_variance: Tensor) -> Tensor:
+def on_samples(mean: Tensor, log_variance: Tensor) -> Tensor:
     """z ~ N(mean, exp(log_variance)), differentiable in both (Kingma and Welling 2014, section 2.4)."""
-    return mean + (0.5 * log_variance).exp() * draws.randn_like(mean)
+    return mean + (0.5 * log_variance).exp() * rng.randn_like(mean)
 
 
 def kl_to_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -145,7 +145,7 @@ def pair_distance(a: Tensor, b: Tensor) -> Tensor:
 
 def mean_distance(a: Tensor, b: Tensor) -> Tensor:
     """1/2 ||mean_n a_n - mean_n b_n||^2; (N, F) each."""
-    return 0.5 * mean_of_shares(a.mean(0) - b.mean(0)).square().sum()
+    return 0.5 * all_reduce_mean(a.mean(0) - b.mean(0)).square().sum()
 
 
 def _class_means(classifier: nn.Module, real: Seen, samples: Seen, labels: Tensor) -> Tensor:
@@ -169,7 +169,7 @@ def _copies_and_samples(networks: Networks, batch: Batch) -> Tensor:
     The encoder learns nothing by it. One pass through the generator costs less than two.
     """
     with torch.no_grad():
-        z = drawn(*encode(networks["encoder"], batch.real, batch.labels))
+        z = on_samples(*encode(networks["encoder"], batch.real, batch.labels))
     return networks["generator"](torch.cat([z, batch.z]), batch.labels.repeat(2))
 
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wgan_cli.data.augment import shifted, uniform
+from wgan_cli.data.augmentation import shifted, uniform
+from wgan_cli.distributed import rng
 from wgan_cli.objectives.base import Networks
 from wgan_cli.objectives.instance_noise import InstanceNoise
-from wgan_cli.parallel import draws
 
 SHIFT_SHARE = 1 / 8  # of the side, at most, each way
 CUTOUT_SHARE = 1 / 2  # of the side
@@ -103,4 +103,4 @@ def _shares(images: Tensor, share: float) -> tuple[int, int]:
 
 def _whole_numbers(images: Tensor, low: int, high: int) -> Tensor:
     """One of low..high for each image, (N,) int64."""
-    return draws.randint(low, high + 1, (len(images),), device=images.device)
+    return rng.randint(low, high + 1, (len(images),), device=images.device)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
+from wgan_cli.objectives.adversarial import AdversarialLoss, adversarial_objective
 from wgan_cli.objectives.base import Loss, Objective
-from wgan_cli.objectives.two_player import Game, two_player
 from wgan_cli.recipe import Recipe
 
 
@@ -18,7 +18,7 @@ def hinge(recipe: Recipe) -> Objective:
         "critic_loss": "how much is missing to those margins; 2 where it only guesses, 0 where it is always right",
         "generator_loss": "the critic's opinion of the samples, negative; its level alone means nothing",
     }
-    return two_player(recipe, Game(critic_loss, generator_loss, meanings=meanings))
+    return adversarial_objective(recipe, AdversarialLoss(critic_loss, generator_loss, meanings=meanings))
 
 
 def critic_loss(real_scores: Tensor, fake_scores: Tensor) -> Loss:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.parallel.share import share
-from wgan_cli.parallel.whole_batch import rows_of_batch
+from wgan_cli.distributed.batch_shard import current_shard
+from wgan_cli.distributed.collectives import all_gather
 from wgan_cli.recipe import ImageShape
 
 
@@ -33,8 +33,10 @@ class ImagePool(nn.Module):
         """New images (N, C, H, W) -> what the critic is to see of them, the same shape; the pool changes in place."""
         if not self.size:
             return fresh
-        whole = rows_of_batch(fresh)  # every process keeps the same pool
-        return share().own(torch.cat([self._exchanged(part) for part in whole.split(self.size)]))  # (N, C, H, W)
+        whole = all_gather(fresh)  # every process keeps the same pool
+        return current_shard().local(
+            torch.cat([self._exchanged(part) for part in whole.split(self.size)])
+        )  # (N, C, H, W)
 
     def _exchanged(self, fresh: Tensor) -> Tensor:
         """Of at most as many images as the pool has places."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.parallel import draws
+from wgan_cli.distributed import rng
 from wgan_cli.recipe.objective_settings import CriticGameSettings
 
 
@@ -34,4 +34,4 @@ class InstanceNoise(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) to the same."""
-        return images + self.sigma * draws.randn_like(images)
+        return images + self.sigma * rng.randn_like(images)

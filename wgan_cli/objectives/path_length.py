@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.distributed import rng
+from wgan_cli.distributed.collectives import all_reduce_mean
 from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.objectives.base import Loss
-from wgan_cli.parallel import draws
-from wgan_cli.parallel.whole_batch import mean_of_shares
 
 DECAY = 0.01  # the share of a batch in the running mean, as in the authors' code
 
@@ -37,7 +37,7 @@ class PathLength(nn.Module):
         """
         lengths = path_lengths(generator, generator.styles(z, labels))  # (N,)
         with torch.no_grad():
-            self.mean.lerp_(mean_of_shares(lengths.mean()), DECAY)
+            self.mean.lerp_(all_reduce_mean(lengths.mean()), DECAY)
         penalty = (lengths - self.mean.clone()).square().mean()  # a copy, since the next batch changes the buffer
         return Loss(penalty, {"path_penalty": penalty, "path_length": lengths.mean()})
 
@@ -55,6 +55,6 @@ def path_lengths(generator: StyleSpace, styles: Tensor) -> Tensor:
         styles = styles.requires_grad_()
     images = generator.synthesis(styles)  # (N, C, H, W)
     pixels = images.shape[2] * images.shape[3]
-    noise = draws.randn_like(images) / pixels**0.5
+    noise = rng.randn_like(images) / pixels**0.5
     (gradient,) = torch.autograd.grad((images * noise).sum(), styles, create_graph=True)  # (N, layers, style_dim)
     return (gradient.float().square().sum(2).mean(1) + 1e-12).sqrt()  # (N,), with a derivative at zero

@@ -8,10 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.distributed import rng
+from wgan_cli.distributed.batch_shard import current_shard
+from wgan_cli.distributed.collectives import all_reduce_mean
 from wgan_cli.objectives.base import Loss
-from wgan_cli.parallel import draws
-from wgan_cli.parallel.share import share
-from wgan_cli.parallel.whole_batch import mean_of_shares
 from wgan_cli.recipe.objective_settings import CriticGameSettings
 
 Penalty = Callable[[nn.Module, Tensor, Tensor, Tensor | None], Loss]
@@ -41,7 +41,7 @@ def penalty_of(settings: CriticGameSettings, own: Penalty | None = None) -> Pena
             total, terms["gradient_penalty"] = total + settings.gp_weight * every * term, term
         for name, weight, images in (("r1", settings.r1_weight, real), ("r2", settings.r2_weight, fake)):
             if weight:
-                term = squared_slope(critic, images, labels)
+                term = zero_centered_penalty(critic, images, labels)
                 total, terms[name] = total + 0.5 * weight * every * term, term
         if own:
             more = own(critic, real, fake, labels)
@@ -73,7 +73,7 @@ def gradient_penalty(
     Returns: unweighted float32 scalar, differentiable in the critic's parameters.
     """
     real, fake = real.detach(), fake.detach()
-    places = _around(real) if at == "real" else between(real, fake)  # (N, C, H, W)
+    places = dragan_perturb(real) if at == "real" else between(real, fake)  # (N, C, H, W)
     gradient = input_gradient(_scores(critic, labels), places)  # (N, C, H, W)
     # The square root's derivative is infinite at zero, and a dead critic would turn every weight to NaN.
     norms = (gradient.float().flatten(1).square().sum(1) + 1e-12).sqrt()  # (N,)
@@ -81,7 +81,7 @@ def gradient_penalty(
     return excess.square().mean()
 
 
-def squared_slope(critic: nn.Module, images: Tensor, labels: Tensor | None = None) -> Tensor:
+def zero_centered_penalty(critic: nn.Module, images: Tensor, labels: Tensor | None = None) -> Tensor:
     """R1 on real images, R2 on fake ones: mean_n ||grad critic(x_n)||_2^2 (Mescheder et al. 2018, eqs. 9 and 10).
 
     Args:
@@ -112,21 +112,21 @@ def _scores(critic: nn.Module, labels: Tensor | None) -> Callable[[Tensor], Tens
 
 def between(real: Tensor, fake: Tensor) -> Tensor:
     """A point on the line from each fake image to a real one: eps*real + (1-eps)*fake, eps ~ U[0,1] per sample."""
-    eps = draws.rand(len(real), *(1,) * (real.ndim - 1), device=real.device)  # (N, 1, 1, 1)
+    eps = rng.rand(len(real), *(1,) * (real.ndim - 1), device=real.device)  # (N, 1, 1, 1)
     return torch.lerp(fake, real, eps)  # (N, C, H, W)
 
 
 def _spread(images: Tensor) -> Tensor:
     """The standard deviation of all numbers of a batch, as Tensor.std() has it."""
-    if share().of == 1:
+    if current_shard().of == 1:
         return images.std()
-    mean = mean_of_shares(images.mean())
-    square = mean_of_shares((images - mean).square().mean())
-    count = images.numel() * share().of
+    mean = all_reduce_mean(images.mean())
+    square = all_reduce_mean((images - mean).square().mean())
+    count = images.numel() * current_shard().of
     return (square * (count / (count - 1))).sqrt()
 
 
-def _around(real: Tensor) -> Tensor:
+def dragan_perturb(real: Tensor) -> Tensor:
     """real + eps * 0.5 * std(real) * U[0,1] per pixel, eps ~ U[0,1] per sample, as in DRAGAN's code."""
-    eps = draws.rand(len(real), *(1,) * (real.ndim - 1), device=real.device)  # (N, 1, 1, 1)
-    return real + eps * 0.5 * _spread(real) * draws.rand_like(real)  # (N, C, H, W)
+    eps = rng.rand(len(real), *(1,) * (real.ndim - 1), device=real.device)  # (N, 1, 1, 1)
+    return real + eps * 0.5 * _spread(real) * rng.rand_like(real)  # (N, C, H, W)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from wgan_cli.objectives.adversarial import AdversarialLoss, adversarial_objective
 from wgan_cli.objectives.base import Loss, Networks, Objective
-from wgan_cli.objectives.two_player import Game, two_player
 from wgan_cli.recipe import Recipe
 
 OPINION = "the critic's opinion of the samples; its level alone means nothing"
@@ -19,7 +19,7 @@ def wgan_gp(recipe: Recipe) -> Objective:
         "critic_loss": "gp_weight * gradient_penalty - wasserstein; its negative estimates the distance",
         "generator_loss": OPINION,
     }
-    return two_player(recipe, Game(critic_loss, generator_loss, meanings=meanings))
+    return adversarial_objective(recipe, AdversarialLoss(critic_loss, generator_loss, meanings=meanings))
 
 
 def wgan(recipe: Recipe) -> Objective:
@@ -37,7 +37,9 @@ def wgan(recipe: Recipe) -> Objective:
         "critic_loss": "its negative is that distance",
         "generator_loss": OPINION,
     }
-    return two_player(recipe, Game(critic_loss, generator_loss, after_step=clip_weights, meanings=meanings))
+    return adversarial_objective(
+        recipe, AdversarialLoss(critic_loss, generator_loss, after_step=clip_weights, meanings=meanings)
+    )
 
 
 def critic_loss(real_scores: Tensor, fake_scores: Tensor) -> Loss:

@@ -15,13 +15,13 @@ from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 from torch import nn
 
 from wgan_cli.errors import ExitStatus, WganError
-from wgan_cli.memory import free_memory
 from wgan_cli.outputs.grid import as_picture, grid_tensor
 from wgan_cli.outputs.sampling import generate, labels_in_turn
 from wgan_cli.outputs.styles import walk, walker
-from wgan_cli.recipe.seeds import latent_vectors
-from wgan_cli.runs.atomic import make_parent, write_atomically
 from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.utils.atomic_files import make_parent, write_atomically
+from wgan_cli.utils.memory import free_memory
+from wgan_cli.utils.seeds import latent_vectors
 
 FORMS = (".gif", ".webp", ".mp4")
 #: Formats of pixels. Not Pillow's others: to open an .eps runs another program.
@@ -135,13 +135,13 @@ def save_animation(frames: list[Frame], path: Path, fps: float, hold: float, sca
     if form not in FORMS:
         raise WganError(f"{path} does not end in {', '.join(FORMS)}", f"write --out {path.stem or 'animation'}.gif")
     _check_room([frames[0].picture.size] * len(frames), scale)
-    drawn = _drawn(frames, scale)
+    on_samples = _drawn(frames, scale)
     make_parent(path)
     if form == ".mp4":
-        write_atomically(path, lambda file: _write_video(file, drawn, fps, hold))
+        write_atomically(path, lambda file: _write_video(file, on_samples, fps, hold))
     else:
-        durations = [1000 / fps] * (len(drawn) - 1) + [1000 * max(hold, 1 / fps)]
-        write_atomically(path, lambda file: _write_looping(file, form, drawn, durations))
+        durations = [1000 / fps] * (len(on_samples) - 1) + [1000 * max(hold, 1 / fps)]
+        write_atomically(path, lambda file: _write_looping(file, form, on_samples, durations))
 
 
 def _write_looping(file, form: str, frames: list[np.ndarray], durations: list[float]) -> None:
@@ -179,11 +179,11 @@ def _drawn(frames: list[Frame], scale: int) -> list[np.ndarray]:
     widest = max(font.getlength(frame.label) for frame in frames)
     strip = 20 if 0 < widest <= width - 10 else 0  # half a number would say something else
     mode = "L" if all(frame.picture.mode == "L" for frame in frames) else "RGB"
-    drawn = []
+    on_samples = []
     for frame in frames:
         canvas = Image.new(mode, (width, height + strip))
         canvas.paste(frame.picture.convert(mode).resize((width, height), Image.Resampling.NEAREST), (0, 0))
         if strip:
             ImageDraw.Draw(canvas).text((5, height + 2), frame.label, fill="white", font=font)
-        drawn.append(np.asarray(canvas))
-    return drawn
+        on_samples.append(np.asarray(canvas))
+    return on_samples

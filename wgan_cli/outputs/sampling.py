@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.memory import free_memory
 from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
-from wgan_cli.recipe.seeds import latent_vectors
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
+from wgan_cli.utils.memory import free_memory
+from wgan_cli.utils.seeds import latent_vectors
 
 MOST_SEEDS = 10_000_000
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from wgan_cli.errors import WganError
 from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.outputs.sampling import check_room, in_batches, labels_in_turn, parse_seeds, slerp_path
-from wgan_cli.recipe.seeds import latent_vectors
 from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.utils.seeds import latent_vectors
 
 HOW_TO_MIX = "write A:B:LAYERS, for example 0:1:2-4: image 0 with the layers 2 to 4 of image 1"
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from wgan_cli.errors import WganError, did_you_mean, why_file_failed
-from wgan_cli.reading import open_plain
-from wgan_cli.recipe.explain import explain_invalid
+from wgan_cli.errors import WganError, describe_os_error, did_you_mean
 from wgan_cli.recipe.schema import SHORT_FORMS, Recipe
-from wgan_cli.recipe.strict_yaml import MAX_LENGTH, parse_yaml
+from wgan_cli.recipe.validation_errors import explain_invalid
+from wgan_cli.recipe.yaml import MAX_LENGTH, parse_yaml
+from wgan_cli.utils.files import open_plain
 
 DEFAULT_RECIPE = "digits_dcgan"  # where none is named
 MOST_IN_A_KEY = 200  # letters; the longest that there is has thirty
@@ -83,7 +83,8 @@ def read_recipe_text(path: Path) -> str:
             return file.read(4 * MAX_LENGTH + 1).decode("utf-8")  # a letter takes 4 bytes at most
     except OSError as error:
         raise WganError(
-            f"cannot read {path}: {why_file_failed(error)}", "give the path of a recipe, a .yaml file that you may read"
+            f"cannot read {path}: {describe_os_error(error)}",
+            "give the path of a recipe, a .yaml file that you may read",
         ) from None
     except UnicodeDecodeError:
         raise WganError(f"{path} is not a text file", "give the path of a recipe, a .yaml file") from None

@@ -18,8 +18,8 @@ _OF_SOME = {
     "label_flip": (_NO_TARGETS, "gan or lsgan"),
     "saturating": ("chooses between two forms of the cross-entropy, and {} has none", "gan"),
     "clip_value": ("bounds the weights of a critic that has no other bound, and {} needs none", "wgan"),
-    "class_weight": (_NO_NAMING, "gan or wgan_gp"),
-    "generator_class_weight": (_NO_NAMING, "gan or wgan_gp"),
+    "ac_weight": (_NO_NAMING, "gan or wgan_gp"),
+    "generator_ac_weight": (_NO_NAMING, "gan or wgan_gp"),
 }
 
 
@@ -88,7 +88,7 @@ class CriticGameSettings(AnyObjective):
         return tuple(name for name in self.penalty_weights if getattr(self, name))
 
 
-class TwoPlayerSettings(CriticGameSettings):
+class AdversarialSettings(CriticGameSettings):
     """What every objective of one critic and one generator has."""
 
     path_length_weight: float = Field(
@@ -97,10 +97,10 @@ class TwoPlayerSettings(CriticGameSettings):
     path_length_every: int = Field(
         4, ge=1, le=100, description="penalise it every so many steps, as many times as hard"
     )
-    class_weight: float = Field(
+    ac_weight: float = Field(
         1.0, ge=0.0, le=1e6, description="of the critic's naming of classes, with `model.condition: classifier`"
     )
-    generator_class_weight: float = Field(
+    generator_ac_weight: float = Field(
         0.1, ge=0.0, le=1e6, description="of how it names the generator's images, with `model.condition: classifier`"
     )
 
@@ -117,7 +117,7 @@ class TargetSettings(CriticGameSettings):
     )
 
 
-class GanSettings(TargetSettings, TwoPlayerSettings):
+class GanSettings(TargetSettings, AdversarialSettings):
     """Generative adversarial network with cross-entropy: the critic's scores are logits of being real."""
 
     name: Literal["gan"] = "gan"
@@ -137,7 +137,7 @@ class GanSettings(TargetSettings, TwoPlayerSettings):
         return "Goodfellow et al. 2014, Generative Adversarial Nets"
 
 
-class LsganSettings(TargetSettings, TwoPlayerSettings):
+class LsganSettings(TargetSettings, AdversarialSettings):
     """Least squares GAN: the critic's scores aim at 1 for real images and at 0 for fake ones."""
 
     paper: ClassVar[str] = "Mao et al. 2017, Least Squares Generative Adversarial Networks"
@@ -145,7 +145,7 @@ class LsganSettings(TargetSettings, TwoPlayerSettings):
     name: Literal["lsgan"] = "lsgan"
 
 
-class HingeSettings(TwoPlayerSettings):
+class HingeSettings(AdversarialSettings):
     """GAN with hinge losses: scores above 1 for real images and below -1 for fake ones are good enough."""
 
     paper: ClassVar[str] = "Lim and Ye 2017, Geometric GAN; Miyato et al. 2018, Spectral Normalization"
@@ -153,7 +153,7 @@ class HingeSettings(TwoPlayerSettings):
     name: Literal["hinge"] = "hinge"
 
 
-class WganSettings(TwoPlayerSettings):
+class WganSettings(AdversarialSettings):
     """Wasserstein GAN with weight clipping.
 
     Batch norm in the critic is allowed, as the authors have it: clipping asks nothing of the score of a single image.
@@ -167,7 +167,7 @@ class WganSettings(TwoPlayerSettings):
     clip_value: float = Field(0.01, gt=0.0, le=100.0, description="the critic's weights stay within it, either sign")
 
 
-class WganGpSettings(TwoPlayerSettings):
+class WganGpSettings(AdversarialSettings):
     """Wasserstein GAN with gradient penalty."""
 
     name: Literal["wgan_gp"] = "wgan_gp"
@@ -182,7 +182,7 @@ class WganGpSettings(TwoPlayerSettings):
         return "Gulrajani et al. 2017, Improved Training of Wasserstein GANs"
 
 
-class R3ganSettings(TwoPlayerSettings):
+class R3ganSettings(AdversarialSettings):
     """Relativistic pairs of real and fake, with both zero-centred penalties."""
 
     paper: ClassVar[str] = "Huang et al. 2024, The GAN is dead; long live the GAN!"

@@ -12,7 +12,7 @@ from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.objective_settings import WganGpSettings
 from wgan_cli.recipe.optim_settings import OptimSettings
 from wgan_cli.recipe.pair_settings import SIDES, AnyDataSettings
-from wgan_cli.recipe.sections import ModelSettings, ObjectiveSettings, classes_of
+from wgan_cli.recipe.registry import ModelSettings, ObjectiveSettings, classes_of
 from wgan_cli.recipe.tasks import check_task
 
 MOST_STEPS = 10**9
@@ -49,7 +49,7 @@ class Recipe(Settings):
     optim: OptimSettings = OptimSettings()
 
     batch_size: int = Field(64, ge=1, le=65536, description="real images in each critic step, on all devices together")
-    batch_per_device: int | None = Field(
+    micro_batch_size: int | None = Field(
         None,
         ge=1,
         le=65536,
@@ -235,7 +235,7 @@ FREE_ON_RESUME = frozenset(
         "name",
         "engine",
         "threads",
-        "batch_per_device",
+        "micro_batch_size",
         "steps",
         "epochs",
         "log_every",

@@ -129,10 +129,10 @@ def _place(x: float, text: str) -> str:
 def _line(curve: Curve, across: Scale, up: Scale) -> str:
     points = [(across(step), up(value)) for step, value in _thinned(curve.steps, curve.values)]
     style = style_of(curve.colour)
-    drawn = f'<path class="curve {style}" d="{_path(points)}"/>'
+    on_samples = f'<path class="curve {style}" d="{_path(points)}"/>'
     if curve.dots or len(points) == 1:
-        drawn += "".join(f'<circle class="dot {style}" cx="{x:.1f}" cy="{y:.1f}" r="2.6"/>' for x, y in points)
-    return drawn
+        on_samples += "".join(f'<circle class="dot {style}" cx="{x:.1f}" cy="{y:.1f}" r="2.6"/>' for x, y in points)
+    return on_samples
 
 
 def _shade(curve: Curve, across: Scale, up: Scale) -> str:

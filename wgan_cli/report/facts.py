@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from wgan_cli.comparison.compare import Comparison, beside_each_other
-from wgan_cli.inspection import RunFacts
 from wgan_cli.objectives import build_objective
-from wgan_cli.reading import open_plain
+from wgan_cli.outputs.summary import RunFacts
 from wgan_cli.recipe import ImageShape, recipe_from_dict
+from wgan_cli.report.comparison import Comparison, beside_each_other
 from wgan_cli.report.pictures import Frame, Nearest, read_frames
 from wgan_cli.runs.metrics_log import SCORES
 from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.utils.files import open_plain
 
 MOST_IN_A_FILE = 1_000_000  # bytes; an environment.json has one thousand
 #: Objectives that remember images want to know their shape, which their terms' meanings do not depend on.

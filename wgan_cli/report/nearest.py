@@ -9,7 +9,7 @@ import torch
 
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import Reference, generated_images, make_reference
-from wgan_cli.evaluation.pairs import pairs_grid
+from wgan_cli.evaluation.paired_images import pairs_grid
 from wgan_cli.outputs.grid import as_picture
 from wgan_cli.outputs.sampling import load_generator
 from wgan_cli.report.pictures import Nearest, encoded
@@ -20,7 +20,7 @@ QUALITY = 95
 
 
 def find_nearest(
-    run: Path, data_root: Path, device: torch.device, notify: Callable[[str], None], reference: Reference | None = None
+    run: Path, data_root: Path, device: torch.device, log: Callable[[str], None], reference: Reference | None = None
 ) -> Nearest:
     """The samples of a run's generator, the best one if it has one, that are nearest to a training image.
 
@@ -36,7 +36,7 @@ def find_nearest(
             f"{run} translates images, so none of its training images is copied", "leave out --nearest for it"
         )
     if reference is None:
-        reference = make_reference(recipe.data, data_root, device, notify, SAMPLES)
+        reference = make_reference(recipe.data, data_root, device, log, SAMPLES)
     images, _ = generated_images(generator, recipe, checkpoint.image, SAMPLES)
     picture = encoded(as_picture(pairs_grid(images, reference, SHOWN, IN_A_ROW)), QUALITY)
     words = (

@@ -9,7 +9,7 @@ from wgan_cli.outputs.curves import FLOOR, PANELS, course, score_names, smoothed
 from wgan_cli.report.chart import Curve, draw, scales, short
 from wgan_cli.report.facts import Told
 from wgan_cli.report.pictures import thinned
-from wgan_cli.report.words import SCORE_MEANINGS, named
+from wgan_cli.report.text import SCORE_MEANINGS, named
 
 MOST_TOLD = 400  # points of a curve that the page tells of when asked
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wgan_cli.comparison.compare import table_rows
-from wgan_cli.outputs.words import clock
 from wgan_cli.report.chart import style_of
+from wgan_cli.report.comparison import table_rows
 from wgan_cli.report.facts import Report, Told
 from wgan_cli.report.markup import enlarged, key, named_facts, row, safe, section, table
 from wgan_cli.report.panels import Panel
-from wgan_cli.report.settings import NOT_SET, changes, lines, shipped_settings
-from wgan_cli.report.words import named, rate, score_text
+from wgan_cli.report.recipe_table import NOT_SET, changes, lines, shipped_settings
+from wgan_cli.report.text import named, rate, score_text
 from wgan_cli.runs.metrics_log import SCORES
+from wgan_cli.utils.format import clock
 
 _FIRST_FACTS = ("command", "started", "resumed", "device_name", "device", "threads", "cores", "versions", "platform")
 
@@ -139,15 +139,15 @@ def _settings(run: Told) -> tuple[str, str]:
 
 def _yaml(run: Told, changed: dict[str, tuple[str, str]]) -> str:
     """The recipe as it is written, what is not as shipped marked."""
-    drawn = []
+    on_samples = []
     for line, name in lines(run.facts.recipe):
         if name in changed:
-            drawn.append(f"<mark>{safe(line)}</mark><i>  # {safe(changed[name][0])} in the shipped recipe</i>")
+            on_samples.append(f"<mark>{safe(line)}</mark><i>  # {safe(changed[name][0])} in the shipped recipe</i>")
         else:
-            drawn.append(safe(line))
+            on_samples.append(safe(line))
     gone = [(name, there) for name, (there, here) in changed.items() if here == NOT_SET]
-    drawn += [f"<i># {safe(name)}: {safe(there)} in the shipped recipe</i>" for name, there in gone]
-    return "\n".join(drawn)
+    on_samples += [f"<i># {safe(name)}: {safe(there)} in the shipped recipe</i>" for name, there in gone]
+    return "\n".join(on_samples)
 
 
 def _machine(run: Told) -> str:

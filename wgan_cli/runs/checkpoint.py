@@ -13,12 +13,12 @@ import torch
 from wgan_cli.errors import MOST_LETTERS, WganError
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.recipe.schema import MOST_STEPS
-from wgan_cli.runs.archive import write_summed
-from wgan_cli.runs.atomic import write_atomically
 from wgan_cli.runs.checkpoint_file import damaged, is_tensors_file, no_checkpoint, read_content
+from wgan_cli.runs.checkpoint_zip import write_summed
 from wgan_cli.runs.migration import FORMAT, VERSION, migrated
 from wgan_cli.runs.run_dir import EXPORTED_TENSORS, RunDir, is_exported, is_run
-from wgan_cli.runs.tensors_file import write_tensors
+from wgan_cli.runs.safetensors_file import write_tensors
+from wgan_cli.utils.atomic_files import write_atomically
 
 LESS_IS_BETTER = frozenset({"distance", "answer_error"})  # of the scores; of all others more
 

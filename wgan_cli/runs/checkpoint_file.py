@@ -10,13 +10,13 @@ from typing import Any, BinaryIO
 
 import torch
 
-from wgan_cli.errors import WganError, why_file_failed
-from wgan_cli.memory import free_memory
-from wgan_cli.reading import open_plain
-from wgan_cli.runs.archive import Damaged, Refused, read_parts, verified_checksum
+from wgan_cli.errors import WganError, describe_os_error
+from wgan_cli.runs.checkpoint_zip import Damaged, Refused, read_parts, verified_checksum
 from wgan_cli.runs.migration import FORMAT
-from wgan_cli.runs.outline import check_outline
-from wgan_cli.runs.tensors_file import CHECKSUM, SUFFIX, by_role, read_tensors
+from wgan_cli.runs.pickle_check import check_outline
+from wgan_cli.runs.safetensors_file import CHECKSUM, SUFFIX, by_role, read_tensors
+from wgan_cli.utils.files import open_plain
+from wgan_cli.utils.memory import free_memory
 
 
 def is_tensors_file(path: Path) -> bool:
@@ -78,7 +78,9 @@ def _opened(path: Path, read: Callable[[Path, BinaryIO], tuple[Any, Any]]) -> tu
             "check the path; `wgan train` makes a run, and a run keeps its generator in G.pth",
         ) from None
     except OSError as error:
-        raise WganError(f"cannot read {path}: {why_file_failed(error)}", "check the path and its permissions") from None
+        raise WganError(
+            f"cannot read {path}: {describe_os_error(error)}", "check the path and its permissions"
+        ) from None
     except Refused as why:
         raise no_checkpoint(path, str(why)) from why
     except Damaged as why:

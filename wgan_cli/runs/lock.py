@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from wgan_cli.errors import WganError
-from wgan_cli.runs.atomic import writing
 from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.utils.atomic_files import writing
 
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)  # every other failure: a file system without locks
 _PID_BYTES = 20

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from wgan_cli.errors import WganError, why_file_failed
-from wgan_cli.reading import open_plain
+from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.recipe.schema import MOST_STEPS
-from wgan_cli.runs.atomic import append_whole, write_text, writing
+from wgan_cli.utils.atomic_files import append_whole, write_text, writing
+from wgan_cli.utils.files import open_plain
 
 #: What an evaluation adds to a record: the generator's scores, and real images' own distance.
 SCORES = (
@@ -77,7 +77,7 @@ def read_metrics(path: str | Path) -> list[dict[str, Any]]:
         return []
     except OSError as error:
         raise WganError(
-            f"cannot read {path}: {why_file_failed(error)}", "move it away; a run goes on without its old numbers"
+            f"cannot read {path}: {describe_os_error(error)}", "move it away; a run goes on without its old numbers"
         ) from None
     return records
 

@@ -12,10 +12,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from wgan_cli.errors import WganError, why_file_failed
+from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.recipe import Recipe, read_recipe_file
-from wgan_cli.recipe.strict_yaml import dump_yaml
-from wgan_cli.runs.atomic import UNFINISHED, write_text
+from wgan_cli.recipe.yaml import dump_yaml
+from wgan_cli.utils.atomic_files import UNFINISHED, write_text
 
 STEP_DIGITS = 8
 RUNS = Path("runs")  # where runs lie that are given no other place
@@ -236,4 +236,6 @@ def _furnished(path: Path) -> RunDir:
 
 
 def _cannot_make(path: Path, error: OSError) -> WganError:
-    return WganError(f"cannot make the run folder {path}: {why_file_failed(error)}", "choose another place with --out")
+    return WganError(
+        f"cannot make the run folder {path}: {describe_os_error(error)}", "choose another place with --out"
+    )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from wgan_cli.evaluation.translation import AnyReference
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.training.follower import make_recorder
+from wgan_cli.training.callback import Callback
 from wgan_cli.training.optim import set_learning_rates
+from wgan_cli.training.recording.other_ranks import make_recorder
 from wgan_cli.training.state import TrainingState
 from wgan_cli.training.stop import StopRequest
-from wgan_cli.training.watch import Watch
 
 
 def train(
-    state: TrainingState, run: RunDir, stop: StopRequest, watch: Watch, reference: AnyReference | None = None
+    state: TrainingState, run: RunDir, stop: StopRequest, callback: Callback, reference: AnyReference | None = None
 ) -> None:
     """Train until the recipe's steps are done, its patience is over or a stop is asked for; the last state is saved.
 
@@ -24,7 +24,7 @@ def train(
     recipe = state.recipe
 
     # 1. Clear up after a process that was killed, and open the logs at the step where the run stands.
-    recorder = make_recorder(state, run, watch, reference)
+    recorder = make_recorder(state, run, callback, reference)
     recorder.start()
 
     while state.step < recipe.steps and not stop.due() and not recorder.judge.out_of_patience():
@@ -32,7 +32,7 @@ def train(
         set_learning_rates(recipe, state.optimizers, state.step)
         state.iterate(state.step)
         state.step += 1
-        watch.stepped(state.step)
+        callback.on_step(state.step)
 
         # 3. The only place that waits for the device: numbers that are none send the run back to its last checkpoint.
         last = state.step == recipe.steps
@@ -40,7 +40,7 @@ def train(
             last or state.step % every == 0 for every in (recipe.log_every, recipe.sample_every, recipe.save_every)
         )
         evaluate = recorder.judge.due()
-        if (log or draw or save or evaluate) and recorder.went_back():
+        if (log or draw or save or evaluate) and recorder.roll_back():
             continue
 
         # 4. Quality, which losses do not say; the best generator so far is kept.

@@ -6,19 +6,19 @@ from collections.abc import Callable
 
 import torch
 
-from wgan_cli.parallel import company
-from wgan_cli.recipe.seeds import derived_seed
+from wgan_cli.distributed import process_group
 from wgan_cli.runs.checkpoint import Checkpoint
-from wgan_cli.training.guard import find_illness
+from wgan_cli.training.divergence import find_illness
 from wgan_cli.training.state import TrainingState
+from wgan_cli.utils.seeds import derived_seed
 
 
 def agreed_illness(state: TrainingState) -> str | None:
     """What is NaN or infinite in any process, in words, or None. Sums of terms then are those of the whole batch."""
     state.iteration.terms.agree()
-    networks = {**state.networks, "averaged generator": state.average.network}
+    networks = {**state.networks, "averaged generator": state.ema.network}
     illness = find_illness(state.iteration.terms.state_dict()["sums"], networks, state.optimizers)
-    (ill,) = company.greatest("whether all numbers are good", illness is not None)
+    (ill,) = process_group.all_reduce_max("whether all numbers are good", illness is not None)
     return (illness or "in another process") if ill else None
 
 
@@ -28,6 +28,6 @@ def go_back(state: TrainingState, find: Callable[[], Checkpoint]) -> None:
     These follow from the seed and how often this happened, so that a resumed run goes back as one that never stopped.
     """
     overhead, rollbacks = state.overhead, state.rollbacks + 1
-    state.restore(company.from_leader("the last good checkpoint", find))
+    state.restore(process_group.broadcast_from_main("the last good checkpoint", find))
     state.overhead, state.rollbacks = overhead, rollbacks  # time does not go back
     torch.manual_seed(derived_seed(state.recipe.seed, "noise after going back", rollbacks))

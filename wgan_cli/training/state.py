@@ -12,31 +12,31 @@ import torch
 from torch import nn
 
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.feed import Feed
-from wgan_cli.data.pair import ImagePair
-from wgan_cli.data.pair_feed import augment_of, feed_of
+from wgan_cli.data.loaders.device import Loader
+from wgan_cli.data.loaders.paired import augment_of, make_loader
+from wgan_cli.data.pairs import ImagePair
+from wgan_cli.distributed.batch_shard import current_shard, set_shard
 from wgan_cli.errors import WganError
-from wgan_cli.inspection import check_memory
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Objective, build_objective
 from wgan_cli.objectives.diff_augment import with_diff_augment
 from wgan_cli.objectives.instance_noise import make_noise
-from wgan_cli.parallel.share import share, take
+from wgan_cli.outputs.summary import check_memory
 from wgan_cli.recipe import ImageShape, Recipe, flat_settings
 from wgan_cli.recipe.schema import FREE_ON_RESUME, MOST_STEPS
-from wgan_cli.recipe.seeds import derived_seed
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import versions
-from wgan_cli.training.best import Best
+from wgan_cli.training.best_generator import Best
 from wgan_cli.training.ema import ExponentialMovingAverage
-from wgan_cli.training.engine import Iterate, apply_engine
-from wgan_cli.training.exhibit import Exhibit, make_exhibit
-from wgan_cli.training.graph import GraphIteration
+from wgan_cli.training.engines.autotune import resolve_speed
+from wgan_cli.training.engines.cuda_graph import GraphIteration
+from wgan_cli.training.engines.select import Iterate, apply_engine
+from wgan_cli.training.grad_accumulation import check_parts, parts_to_take
+from wgan_cli.training.numerics.amp import Precision, insist_on_same_bits
 from wgan_cli.training.optim import Optimizers, make_clips, make_optimizers, restore_optimizers
-from wgan_cli.training.parts import check_parts, parts_to_take
-from wgan_cli.training.precision import Precision, insist_on_same_bits
+from wgan_cli.training.sample_grid import SampleGrid, make_sample_grid
 from wgan_cli.training.step import TrainingStep
-from wgan_cli.training.trials import resolve_speed
+from wgan_cli.utils.seeds import derived_seed
 
 
 @dataclass
@@ -54,12 +54,12 @@ class TrainingState:
     objective: Objective
     networks: dict[str, nn.Module]
     optimizers: Optimizers
-    average: ExponentialMovingAverage
-    feed: Feed
+    ema: ExponentialMovingAverage
+    loader: Loader
     precision: Precision
     iteration: TrainingStep
     iterate: Iterate  # runs the iteration under the recipe's engine
-    exhibit: Exhibit  # what its sample grids show
+    sample_grid: SampleGrid  # what its sample grids show
     why_so_fast: str = ""  # what was measured to choose threads, number format and engine
     step_seconds: float | None = None  # of a step, where it was timed for that
     step: int = 0
@@ -82,13 +82,13 @@ class TrainingState:
     def generator_checkpoint(self) -> Checkpoint:
         """The networks to sample with, alone. It holds nothing that differs between two equal runs."""
         return Checkpoint(
-            self.recipe, self.image, self.class_names, self.step, networks=self.sampled_with(), versions=versions()
+            self.recipe, self.image, self.class_names, self.step, networks=self.exported_weights(), versions=versions()
         )
 
-    def sampled_with(self) -> dict[str, dict[str, torch.Tensor]]:
+    def exported_weights(self) -> dict[str, dict[str, torch.Tensor]]:
         """Weights of the averaged generator and, as they are now, of the other networks that sampling may take."""
-        others = {role: self.networks[role].state_dict() for role in self.objective.sampled_with}
-        return {"generator": self.average.network.state_dict(), **others}
+        others = {role: self.networks[role].state_dict() for role in self.objective.exported_roles}
+        return {"generator": self.ema.network.state_dict(), **others}
 
     def full_checkpoint(self) -> Checkpoint:
         """Everything that it takes to continue as if nothing had happened."""
@@ -96,7 +96,7 @@ class TrainingState:
         training = {
             "generator": networks["generator"],
             "optimizers": {role: optimizer.state_dict() for role, optimizer in self.optimizers.items()},
-            "feed": self.feed.state_dict(),
+            "feed": self.loader.state_dict(),
             "precision": self.precision.state_dict(),
             "terms": self.iteration.terms.state_dict(),
             "random": _random_states(self.device),
@@ -104,11 +104,11 @@ class TrainingState:
             "overhead": self.overhead,
             "rollbacks": self.rollbacks,
             "anchor": self.anchor,
-            "images": len(self.feed),
+            "images": len(self.loader),
             "memory": {} if self.objective.memory is None else self.objective.memory.state_dict(),
             "best": None if self.best is None else self.best.as_dict(),
         }
-        networks["generator"] = self.average.network.state_dict()
+        networks["generator"] = self.ema.network.state_dict()
         return Checkpoint(self.recipe, self.image, self.class_names, self.step, networks, training, versions())
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -121,7 +121,7 @@ class TrainingState:
             raise WganError(
                 "this checkpoint holds only a generator", "resume a run folder, or a file of its checkpoints/"
             )
-        images = len(self.feed)
+        images = len(self.loader)
         if training.get("images") != images:
             raise WganError(
                 f"the run was trained on {training.get('images')} images, and there are {images} now",
@@ -130,15 +130,15 @@ class TrainingState:
         try:
             for role, network in self.networks.items():
                 network.load_state_dict(training["generator"] if role == "generator" else checkpoint.networks[role])
-            self.average.network.load_state_dict(checkpoint.networks["generator"])
+            self.ema.network.load_state_dict(checkpoint.networks["generator"])
             restore_optimizers(self.optimizers, training["optimizers"])
             _check_counters(training)
-            self.feed.load_state_dict(training["feed"])
+            self.loader.load_state_dict(training["feed"])
             self.precision.load_state_dict(training["precision"])
             self.iteration.terms.load_state_dict(training["terms"], self.device)
             if self.objective.memory is not None:
                 load_memory(self.objective.memory, training["memory"])
-            self.best = Best.from_dict(training.get("best"), self.sampled_with())
+            self.best = Best.from_dict(training.get("best"), self.exported_weights())
             _restore_random_states(training["random"], self.device)
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise WganError(
@@ -159,7 +159,7 @@ def prepare(
     dataset: ImageSet | ImagePair,
     device: torch.device,
     trials: bool = True,
-    tell: Callable[[str], None] = lambda text: None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> TrainingState:
     """Build a run at step 0. The recipe becomes fully resolved: its length in steps, and what is fastest here.
 
@@ -168,7 +168,7 @@ def prepare(
         tell: told in words of what takes long.
     Raises: WganError where recipe, data and device do not fit together.
     """
-    take(replace(share(), whole_norms=recipe.sync_batch_norm))
+    set_shard(replace(current_shard(), whole_norms=recipe.sync_batch_norm))
     parts = parts_to_take(recipe)
     objective = build_objective(recipe, dataset.shape)
     recipe = recipe.replaced(steps=_steps(recipe, objective, len(dataset)), epochs=None)
@@ -179,12 +179,12 @@ def prepare(
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
     networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
     memory = (objective.memory or nn.Module()).to(device)
-    feed = feed_of(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
+    loader = make_loader(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
     classes = image.num_classes if recipe.model.conditional else 0
 
     def make_step(recipe: Recipe, networks: dict[str, nn.Module]) -> TrainingStep:
         return TrainingStep(
-            objective, networks, make_optimizers(recipe, networks), feed,
+            objective, networks, make_optimizers(recipe, networks), loader,
             ExponentialMovingAverage(networks["generator"], recipe.ema_decay),
             Precision(recipe.amp, device, recipe.tf32), recipe.model.latent_dim, classes,
             augment_of(recipe.data, image),
@@ -192,21 +192,21 @@ def prepare(
             make_clips(recipe, networks), parts,
         )  # fmt: skip
 
-    start = feed.state_dict(), copy.deepcopy(memory.state_dict())
+    start = loader.state_dict(), copy.deepcopy(memory.state_dict())
     recipe, why_so_fast, step_seconds = resolve_speed(
-        recipe, device, lambda trial: make_step(trial, copy.deepcopy(networks)), trials, tell
+        recipe, device, lambda trial: make_step(trial, copy.deepcopy(networks)), trials, log
     )
     if parts > 1:
         check_parts(make_step(recipe, copy.deepcopy(networks)))
-    feed.load_state_dict(start[0])
+    loader.load_state_dict(start[0])
     memory.load_state_dict(start[1])
 
     torch.manual_seed(derived_seed(recipe.seed, "noise"))
     step = make_step(recipe, networks)
     return TrainingState(
-        recipe, image, dataset.class_names, device, objective, networks, step.optimizers, step.average, feed,
+        recipe, image, dataset.class_names, device, objective, networks, step.optimizers, step.ema, loader,
         step.precision, step, apply_engine(recipe.engine, step),
-        make_exhibit(recipe, dataset), why_so_fast, step_seconds,
+        make_sample_grid(recipe, dataset), why_so_fast, step_seconds,
     )  # fmt: skip
 
 

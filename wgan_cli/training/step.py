@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.data.feed import Feed
+from wgan_cli.data.loaders.device import Loader
+from wgan_cli.distributed import rng
+from wgan_cli.distributed.batch_shard import current_shard
+from wgan_cli.distributed.collectives import all_reduce_mean
+from wgan_cli.distributed.gradients import all_reduce_gradients
 from wgan_cli.objectives import Batch, Loss, Objective, Phase
 from wgan_cli.objectives.instance_noise import InstanceNoise
-from wgan_cli.parallel import draws
-from wgan_cli.parallel.gradients import average_gradients
-from wgan_cli.parallel.share import share
-from wgan_cli.parallel.whole_batch import mean_of_shares
-from wgan_cli.training.cast_once import CastOnce
 from wgan_cli.training.ema import ExponentialMovingAverage
+from wgan_cli.training.grad_accumulation import mean_loss, micro_batches
+from wgan_cli.training.numerics.amp import Precision
+from wgan_cli.training.numerics.frozen_weights import CastOnce
 from wgan_cli.training.optim import Optimizers
-from wgan_cli.training.parts import mean_loss, parts_of
-from wgan_cli.training.precision import Precision
 
 
 class TrainingStep:
@@ -39,8 +39,8 @@ class TrainingStep:
         objective: Objective,
         networks: Mapping[str, nn.Module],
         optimizers: Optimizers,
-        feed: Feed,
-        average: ExponentialMovingAverage,
+        loader: Loader,
+        ema: ExponentialMovingAverage,
         precision: Precision,
         latent_dim: int,
         num_classes: int = 0,
@@ -52,8 +52,8 @@ class TrainingStep:
         self.objective = objective
         self.networks = networks
         self.optimizers = optimizers
-        self.feed = feed
-        self.average = average
+        self.loader = loader
+        self.ema = ema
         self.precision = precision
         self.latent_dim = latent_dim
         self.num_classes = num_classes
@@ -63,9 +63,9 @@ class TrainingStep:
         self.parts = parts
         inside = (module for network in self.seen.values() for module in network.modules())
         self.noises = {module for module in inside if isinstance(module, InstanceNoise)}
-        self.terms = TermSums()
+        self.terms = RunningMeans()
         self.losses = {phase.name: phase.loss for phase in objective.phases}  # an engine may put compiled ones here
-        self.next_real = feed.next
+        self.next_real = loader.next
         plain = {role for role, network in self.networks.items() if self.seen[role] is network}
         frozen = {role for role in plain for phase in objective.phases if _freezes(phase, role)}
         half = precision.half
@@ -77,7 +77,7 @@ class TrainingStep:
 
     def schedule(self, step: int) -> None:
         """Set what depends on the step's number: once before `run`, which a captured iteration replays."""
-        self.average.schedule(step)
+        self.ema.schedule(step)
         for noise in self.noises:
             noise.schedule(step)
 
@@ -88,7 +88,7 @@ class TrainingStep:
                 networks = self.shown(phase)
                 for repeat in range(phase.repeats):
                     self._descend(phase, networks, self.batch(phase, step * phase.repeats + repeat))
-            self.average.blend()
+            self.ema.blend()
 
     def shown(self, phase: Phase) -> Mapping[str, nn.Module]:
         """The networks as a phase's loss sees them now; those that it does not train cost no gradients of weights."""
@@ -102,24 +102,24 @@ class TrainingStep:
         real, labels = self.next_real() if phase.uses_real else (None, None)
         if real is not None and self.augment is not None:
             real = self.augment(real)
-        size, device = self.feed.batch_size, self.precision.device
-        z = draws.randn(size, self.latent_dim, device=device)
+        size, device = self.loader.batch_size, self.precision.device
+        z = rng.randn(size, self.latent_dim, device=device)
         if not self.num_classes:
             labels = None
         elif labels is None:
-            labels = draws.randint(0, self.num_classes, (size,), device=device)
-        return Batch(z, real, labels, penalise=count % phase.penalise_every == 0)
+            labels = rng.randint(0, self.num_classes, (size,), device=device)
+        return Batch(z, real, labels, apply_penalty=count % phase.penalty_interval == 0)
 
     def gradients(self, phase: Phase, networks: Mapping[str, nn.Module], batch: Batch) -> Loss:
         """Compute a phase's loss and leave its gradients in the network that the phase trains."""
         self.optimizers[phase.trains].zero_grad(set_to_none=True)
         loss = mean_loss(self._losses(phase, networks, batch))
-        average_gradients(self.networks[phase.trains], phase.trains)
+        all_reduce_gradients(self.networks[phase.trains], phase.trains)
         return loss
 
     def _losses(self, phase: Phase, networks: Mapping[str, nn.Module], batch: Batch) -> Iterator[Loss]:
         """The losses of the parts of a batch, after the backward pass of each."""
-        for part in parts_of(batch, self.parts):
+        for part in micro_batches(batch, self.parts):
             with self.precision.autocast():
                 loss = self.losses[phase.name](networks, part)
             self.precision.backward(loss.total / self.parts if self.parts > 1 else loss.total)
@@ -128,7 +128,7 @@ class TrainingStep:
     def penalties(self, step: int) -> tuple[bool, ...]:
         """Which runs of an iteration's phases penalise, in order: iterations alike in this run the same kernels."""
         return tuple(
-            (step * phase.repeats + repeat) % phase.penalise_every == 0
+            (step * phase.repeats + repeat) % phase.penalty_interval == 0
             for phase in self.objective.phases
             for repeat in range(phase.repeats)
         )
@@ -146,7 +146,7 @@ def _freezes(phase: Phase, role: str) -> bool:
     return role != phase.trains and phase.repeats > 1
 
 
-class TermSums:
+class RunningMeans:
     """Sums of named scalars on the device, read with one wait for all of them.
 
     A sum keeps its place in memory for ever, since a captured iteration adds to that place.
@@ -172,9 +172,9 @@ class TermSums:
 
     def agree(self) -> None:
         """Make the sums of every process the mean of all theirs, so that each knows those of the whole batch."""
-        if share().of > 1 and self.sums:
+        if current_shard().of > 1 and self.sums:
             names = sorted(self.sums)
-            whole = mean_of_shares(torch.stack([self.sums[name] for name in names]))
+            whole = all_reduce_mean(torch.stack([self.sums[name] for name in names]))
             for name, value in zip(names, whole, strict=True):
                 self.sums[name].copy_(value)
 

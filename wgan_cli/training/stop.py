@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from wgan_cli.distributed import process_group
 from wgan_cli.errors import ExitStatus
-from wgan_cli.parallel import company
 
 MOST_STEPS_BETWEEN, SECONDS_BETWEEN = 100, 0.2  # questions of several processes whether one was asked to stop
 
@@ -31,7 +31,7 @@ class StopRequest:
         """Whether to stop now; several processes of a run stop after the same step."""
         if self.status is None and self._deadline is not None and time.monotonic() >= self._deadline:
             self.status = ExitStatus.DONE
-        return self.status is not None if company.size() == 1 else self._agreed()
+        return self.status is not None if process_group.world_size() == 1 else self._agreed()
 
     def _agreed(self) -> bool:
         """Ask the others now and then: seldom where steps are short, for a question costs a fraction of one."""
@@ -41,7 +41,9 @@ class StopRequest:
         seconds = max(time.monotonic() - self._asked_at, 1e-6) / self._asked_since
         wish = max(1, min(MOST_STEPS_BETWEEN, round(SECONDS_BETWEEN / seconds)))
         self._asked_since, self._asked_at = 0, time.monotonic()
-        status, self._ask_every = company.greatest("whether to stop", -1 if self.status is None else self.status, wish)
+        status, self._ask_every = process_group.all_reduce_max(
+            "whether to stop", -1 if self.status is None else self.status, wish
+        )
         self.status = None if status < 0 else ExitStatus(status)
         return self.status is not None
 

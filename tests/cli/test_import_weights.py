@@ -1,0 +1,118 @@
+"""Weights that scripts and tutorials save: taken where the layers fit, and else an error that says what does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from wgan_cli.outputs.sampling import to_uint8
+from wgan_cli.utils.seeds import latent_vectors
+
+WIDTHS = (128, 256, 512, 1024)
+SMALL = ("--set", "model.generator.widths=[12,20]", "--set", "model.latent_dim=6")
+
+
+class Tutorial(nn.Module):
+    """The generator of many a script: linear layers in one Sequential, tanh, and a view."""
+
+    def __init__(self, latent_dim: int, widths: tuple[int, ...], norm: bool, first_norm: bool = True) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for place, (a, b) in enumerate(zip((latent_dim, *widths), widths, strict=False)):
+            layers.append(nn.Linear(a, b))
+            if norm and (place or first_norm):
+                layers.append(nn.BatchNorm1d(b))
+            layers.append(nn.LeakyReLU(0.2, inplace=True))
+        self.model = nn.Sequential(*layers, nn.Linear(widths[-1], 784), nn.Tanh())
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm1d):
+                nn.init.normal_(module.running_mean)
+                nn.init.uniform_(module.weight)
+
+    def forward(self, z):
+        return self.model(z).view(-1, 1, 28, 28)
+
+
+def own_pixels(generator: nn.Module, latent_dim: int) -> np.ndarray:
+    """What the module itself makes of the z of seed 0."""
+    with torch.no_grad():
+        images = generator.eval()(torch.from_numpy(latent_vectors(0, range(4), latent_dim)))
+    return to_uint8(images).permute(0, 2, 3, 1).numpy().astype(int)
+
+
+def sampled(wgan, *words) -> tuple[np.ndarray, str]:
+    result = wgan("sample", "--device", "cpu", "-n", 4, "--out", "drawn.npy", *words)
+    assert result.status == 0, result.stderr
+    return np.load("drawn.npy").astype(int), result.stderr
+
+
+@pytest.mark.parametrize("norm", [True, False])
+@pytest.mark.parametrize("form", ["pth", "wrapped", "entry", "safetensors"])
+def test_a_tutorials_generator_samples_as_it_does_itself(wgan, norm, form):
+    torch.manual_seed(0)
+    generator = Tutorial(6, (12, 20), norm)
+    weights = generator.state_dict()
+    name = "theirs.safetensors" if form == "safetensors" else "theirs.pth"
+    if form == "safetensors":
+        from safetensors.torch import save_file
+
+        save_file(weights, name)
+    elif form == "wrapped":
+        torch.save({f"module.{key}": value for key, value in weights.items()}, name)
+    else:
+        torch.save(weights if form == "pth" else {"generator": weights, "epoch": 3}, name)
+    changes = (*SMALL, *(() if norm else ("--set", "model.generator.norm=none")))
+    images, said = sampled(wgan, "--ckpt", name, "--recipe", "mnist_mlp", *changes)
+    assert np.abs(images - own_pixels(generator, 6)).max() <= 1
+    count = len([key for key in weights if not key.endswith("num_batches_tracked")])
+    assert f"{count} tensors of {name} fit mnist_mlp by order and shape:" in said
+    first = "model.0.weight" if form != "wrapped" else "module.model.0.weight"
+    assert [first, "body.0.weight", "12x6"] in [line.split() for line in said.splitlines()]
+    assert f"4 images of 28x28x1 from {name} as mnist_mlp" in said
+
+
+def test_what_was_taken_can_be_kept_in_our_own_form(wgan):
+    torch.manual_seed(0)
+    generator = Tutorial(6, (12, 20), norm=True)
+    torch.save(generator.state_dict(), "theirs.pth")
+    result = wgan("export", "theirs.pth", "--recipe", "mnist_mlp", *SMALL, "--out", "G.safetensors")
+    assert result.status == 0, result.stderr
+    images, said = sampled(wgan, "--ckpt", "G.safetensors")
+    assert np.abs(images - own_pixels(generator, 6)).max() <= 1
+    assert "from theirs.pth as mnist_mlp" in said
+
+
+def test_our_own_names_fit_by_name(wgan, tiny_run):
+    content = torch.load(tiny_run.generator_file, weights_only=True)
+    torch.save(content["networks"]["generator"], "bare.pth")
+    plain, _ = sampled(wgan, "--ckpt", tiny_run.generator_file)
+    words = ("--set", "model.latent_dim=16", "--set", "model.generator.channels=[8,4]")
+    images, said = sampled(wgan, "--ckpt", "bare.pth", "--recipe", "digits_dcgan", *words)
+    assert " by name:" in said
+    np.testing.assert_array_equal(images, plain)
+
+
+def test_layers_that_do_not_fit_are_listed_on_both_sides(wgan, tmp_path):
+    # As PyTorch-GAN's wgan_gp.py has it: batch norm after each layer but the first.
+    torch.save(Tutorial(100, WIDTHS, norm=True, first_norm=False).state_dict(), "theirs.pth")
+    result = wgan("sample", "--ckpt", "theirs.pth", "--recipe", "mnist_mlp")
+    assert (result.status, result.stdout) == (2, "")
+    assert result.error == (
+        "theirs.pth does not fit the generator of mnist_mlp: 22 tensors fit, and left over are, of the file, nothing; "
+        "of the network, `body.1.weight` 128, `body.1.bias` 128, `body.1.running_mean` 128, `body.1.running_var` 128"
+    )
+    assert "--set model.generator.norm=none" in result.hint
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs.pth"]
+
+
+def test_a_file_that_would_run_code_is_refused(wgan):
+    class Runs:
+        def __reduce__(self):
+            return open, ("ran", "w")
+
+    torch.save({"model.0.weight": Runs()}, "theirs.pth")
+    result = wgan("sample", "--ckpt", "theirs.pth", "--recipe", "mnist_mlp")
+    assert result.status == 2
+    assert "theirs.pth is not a checkpoint of wgan: its data.pkl asks for" in result.error

@@ -1,0 +1,206 @@
+"""What a user does with a translator, from training to a folder of translations; and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wgan_cli.outputs.summary import inspect_recipe
+from wgan_cli.recipe import ImageShape, load_recipe
+from wgan_cli.runs.run_dir import RunDir
+
+WORDS = ("--device", "cpu")
+TINY = (
+    "name=tiny", "data.a={source: digits, limit: 40}", "data.b={source: digits, limit: 40, transform: invert}",
+    "model.generator.channels=4", "model.generator.blocks=1", "model.critic.channels=[4,5]", "batch_size=2",
+    "steps=4", "log_every=2", "sample_every=2", "sample_grid=2", "amp=off", "eval_every=null",
+)  # fmt: skip
+OPTIONS = tuple(word for setting in TINY for word in ("--set", setting))
+
+
+def train(wgan, *words):
+    return wgan("train", "--recipe", "mnist_cyclegan", *OPTIONS, *WORDS, *words)
+
+
+@pytest.fixture(scope="module")
+def translators(tmp_path_factory):
+    """A run of four steps. Tests only read it."""
+    from wgan_cli.cli import app
+
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    assert app.run(["train", "--recipe", "mnist_cyclegan", *OPTIONS, *WORDS, "--quiet", "--out", str(folder)]) == 0
+    return RunDir(folder)
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    """Five images of all kinds, one of them deeper, and a file that is none."""
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    Image.new("L", (28, 28), 200).save(folder / "one.png")
+    Image.new("RGB", (40, 20), "red").save(folder / "two.JPG", "JPEG")
+    Image.new("L", (28, 28), 10).save(folder / "same.png")
+    Image.new("L", (28, 28), 90).save(folder / "same.bmp")
+    Image.new("RGBA", (10, 30), (1, 2, 3, 4)).save(folder / "deep" / "three.webp")
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+def shown(path: str) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.array(picture)
+
+
+def test_a_folder_is_translated_and_keeps_its_names(wgan, translators, photos):
+    result = wgan("sample", "--ckpt", translators.path, "--translate", photos, "--to", "b", "--out", "new/", *WORDS)
+    assert result.status == 0, result.stderr
+    names = ["deep/three.png", "one.png", "same.bmp.png", "same.png.png", "two.png"]
+    assert sorted(path.relative_to("new").as_posix() for path in Path("new").rglob("*.png")) == names
+    assert all(shown(f"new/{name}").shape == (28, 28) for name in names)
+    assert "left out 1 file that cannot be used, such as notes.txt (no image)" in result.stderr
+    assert "5 images of" in result.stderr and "of side b, by step 4 of tiny" in result.stderr
+    again = wgan("sample", "--ckpt", translators.path, "--translate", photos, "--out", "new/", *WORDS)
+    assert again.status == 2 and "nothing is overwritten" in again.error
+
+
+def test_grid_array_and_folder_show_the_same_translations_whatever_the_batch(wgan, translators, photos):
+    for out, batch in (("new/", 64), ("new.npy", 2), ("new.png", 1), ("new.npz", 3)):
+        words = ("--translate", photos, "--to", "a", "--out", out, "--batch", batch, *WORDS)
+        assert wgan("sample", "--ckpt", translators.generator_file, *words).status == 0
+    array = np.load("new.npy")
+    assert array.shape == (5, 28, 28, 1)
+    np.testing.assert_array_equal(np.load("new.npz")["images"], array)
+    order = ["deep/three", "one", "same.bmp", "same.png", "two"]
+    for number, name in enumerate(order):
+        np.testing.assert_array_equal(shown(f"new/{name}.png"), array[number, :, :, 0])
+    grid = shown("new.png")[:, :, 0]
+    assert grid.shape == (30 + 2, 10 * 30 + 2), "each image stands left of its translation"
+    np.testing.assert_array_equal(grid[2:30, 2 + 2 * 30 : 30 + 2 * 30], np.full((28, 28), 200))
+    np.testing.assert_array_equal(grid[2:30, 2 + 3 * 30 : 30 + 3 * 30], array[1, :, :, 0])
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "hint"),
+    [
+        ("", "the generator of tiny translates images, so it cannot make any from noise", "--translate FOLDER --to b"),
+        ("-n 5", "translates images, so it cannot make any from noise", "--translate FOLDER"),
+        ("--translate photos -n 5", "-n is for generators that start from noise", "leave out -n"),
+        ("--translate photos --class 3", "--class is for generators that start from noise", "leave out --class"),
+        ("--translate photos --seeds 1-3", "--seeds is for generators", "leave out --seeds"),
+        ("--translate photos --interpolate 3", "--interpolate is for generators", "leave out"),
+        ("--translate photos --truncation 0.5", "--truncation is for generators", "leave out"),
+        ("--translate photos --to c", "--to 'c' is no side", "--to a or --to b"),
+        ("--to b", "--to says to which side --translate leads, and there is none", "add --translate FOLDER"),
+        ("--translate nowhere", "there is no folder or archive nowhere", "give the path of a folder"),
+        ("--translate empty", "empty holds no image", "give a folder of images"),
+        ("--translate photos --out photos.xyz", "photos.xyz ends in .xyz", "end it in .png"),
+    ],
+)
+def test_bad_use_of_a_translator(wgan, translators, photos, words, error, hint):
+    Path("empty").mkdir()
+    result = wgan("sample", "--ckpt", translators.path, *words.split(), *WORDS)
+    assert (result.status, result.stdout) == (2, "")
+    assert error in result.error
+    assert hint in result.hint
+
+
+def test_images_become_square_as_those_of_their_side_did(wgan, photos):
+    sides = ("--set", "data.a.fit=pad", "--set", "data.b.fit=stretch", "--set", "steps=1")
+    assert train(wgan, "--quiet", "--out", "mine", *sides).status == 0
+    for side, first_row_is_black in (("b", True), ("a", False)):
+        words = ("--translate", photos, "--to", side, "--out", f"{side}.png", *WORDS)
+        assert wgan("sample", "--ckpt", "mine", *words).status == 0
+        wide = shown(f"{side}.png")[2:30, 2 + 8 * 30 : 30 + 8 * 30, 0]  # the last of the inputs, twice as wide as high
+        assert bool(wide[0].max() == 0) == first_row_is_black
+
+
+def test_a_plain_generator_translates_nothing(wgan, tiny_run, photos):
+    result = wgan("sample", "--ckpt", tiny_run.path, "--translate", photos, *WORDS)
+    assert result.status == 2
+    assert result.error == "--translate needs a generator that translates, and that of tiny makes images from noise"
+    assert "mnist_cyclegan" in result.hint
+
+
+def test_a_broken_image_is_named(wgan, translators, photos):
+    Image.effect_noise((200, 200), 50).save(photos / "broken.jpg")  # whose beginning looks well
+    content = (photos / "broken.jpg").read_bytes()
+    (photos / "broken.jpg").write_bytes(content[: len(content) // 2])
+    result = wgan("sample", "--ckpt", translators.path, "--translate", photos, "--out", "new.npy", *WORDS)
+    assert result.status == 2
+    assert "broken.jpg of" in result.error and "cannot be used" in result.error
+
+
+def test_a_run_is_planned_inspected_animated_compared_and_resumed(wgan, translators):
+    planned = train(wgan, "--dry-run")
+    assert planned.status == 0, planned.stderr
+    assert "40 images of 28x28x1 (a: 20 of MNIST digits" in planned.stderr
+    assert "4 steps of 4 images" in planned.stderr
+    assert train(wgan, "--out", "mine").status == 0
+    assert wgan("gif", "mine", "--out", "mine.gif").status == 0
+    with Image.open("mine.gif") as animation:
+        assert animation.n_frames == 3
+    facts = wgan("inspect", "mine")
+    assert "cyclegan, translation on digits <-> digits invert" in facts.stdout
+    assert re.search(r"cycle_loss +\S+ +[\d.]+ -> [\d.]+", facts.stdout)
+    layers = wgan("inspect", "mine/G.pth").stdout
+    assert "to_a.to_image" in layers and "to_b.to_image" in layers
+    assert "of_b.to_scores" in wgan("inspect", "mine/checkpoints/step_00000004.pth").stdout
+    assert wgan("compare", "mine", translators.path).status == 0
+    resumed = wgan("train", "--resume", "mine", "--steps", 6, *WORDS)
+    assert resumed.status == 0 and "from step 4" in resumed.stderr
+    changed = wgan("train", "--resume", "mine", "--steps", 9, "--set", "data.b.transform=thicken", *WORDS)
+    assert "data.b.transform=invert, and cannot continue exactly with thicken" in changed.error
+
+
+def test_a_recipe_of_translators_is_inspected(wgan):
+    facts = json.loads(wgan("inspect", "mnist_cyclegan", "--json").stdout)
+    generator, critic = facts["networks"]
+    rough = inspect_recipe(load_recipe("mnist_cyclegan"), ImageShape(28, 1)).memory["activations"]
+    assert {layer["name"].partition(".")[0] for layer in generator["layers"]} == {"to_a", "to_b"}
+    assert {layer["name"].partition(".")[0] for layer in critic["layers"]} == {"of_a", "of_b"}
+    assert rough == 4 * 4 * max(3 * generator["activations"] + critic["activations"], 2 * critic["activations"])
+    assert all(count > 0 for count in facts["memory"].values())
+
+
+def test_translators_have_no_latent_space_to_walk_through(wgan, translators):
+    result = wgan("gif", translators.generator_file)
+    assert result.status == 2
+    assert "translates images, so there is no latent space" in result.error
+    assert "give the run folder" in result.hint
+
+
+def test_translators_are_evaluated_against_the_right_answer(wgan, translators):
+    shown = wgan("evaluate", translators.path, "-n", 20, "--data-root", "data", *WORDS)
+    assert shown.status == 0, shown.stderr
+    assert re.search(r"answer_error +[\d.]+ +[\d.]+ +of translations from the right answer", shown.stdout)
+    found = json.loads(wgan("evaluate", translators.path, "-n", 20, "--json", *WORDS).stdout)
+    assert found["a_to_b"]["count"] == 20
+    assert found["a_to_b"].keys() == {"count", "cycle_error", "answer_error", "unchanged_error"}
+    assert found["seen_by_generator"] is False
+    refused = wgan("evaluate", translators.path, "--metrics", "fid", *WORDS)
+    assert refused.status == 2 and "--metrics is for generators that start from noise" in refused.error
+
+
+def test_folders_of_a_run_are_written_from_the_root(wgan, tmp_path):
+    for name, shade in (("photos", 30), ("paintings", 190)):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            Image.new("RGB", (64, 64), (shade, number, 0)).save(tmp_path / name / f"{number}.png")
+    narrow = [word for setting in TINY if not setting.startswith(("data", "name")) for word in ("--set", setting)]
+    sides = ("--set", "data.a.path=photos", "--set", "data.b.path=paintings", "--data-root", "root")
+    made = wgan("train", "--recipe", "folder_cyclegan", *narrow, *sides, *WORDS, "--out", "mine")
+    assert made.status == 0, made.stderr
+    recipe = RunDir(Path("mine")).read_recipe()
+    assert (recipe.data.a.path, recipe.data.b.path) == (str(tmp_path / "photos"), str(tmp_path / "paintings"))
+    os.rename("paintings", "moved")
+    lost = wgan("train", "--resume", "mine", "--steps", 6, "--data-root", "root", *WORDS)
+    assert lost.status == 2 and "--set data.b.path=FOLDER" in lost.hint
+    moved = ("--set", "data.b.path=moved", "--data-root", "root")
+    found = wgan("train", "--resume", "mine", "--steps", 6, *moved, *WORDS)
+    assert found.status == 0, found.stderr

@@ -1,0 +1,210 @@
+"""What `inspect` finds in a folder, an archive or a named set, and that the command line shows it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from wgan_cli.cli.render.train_report import MORE_OF_FEW
+from wgan_cli.data.inspection import inspect_folder, inspect_named_set
+from wgan_cli.errors import WganError
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    """Two full classes, an empty one, and two files that are no images."""
+    folder = tmp_path / "photos"
+    for name in ("cat", "dog", "[none]"):
+        (folder / name).mkdir(parents=True)
+    for number in range(3):
+        Image.new("RGB", (40, 20), (250, 0, 0)).save(folder / f"cat/{number}.png")
+    for number in range(2):
+        Image.new("L", (30, 30), 60).save(folder / f"dog/{number}.PNG")
+    (folder / "dog/text.jpg").write_text("no image")
+    (folder / "cat/empty.png").touch()
+    (folder / ".hidden.png").write_text("not looked at")
+    return folder
+
+
+def zipped(folder: Path) -> Path:
+    path = folder.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder).as_posix())
+    return path
+
+
+def assert_photos(facts) -> None:
+    assert (facts.kind, facts.count, facts.bad_count) == ("data", 5, 2)
+    assert facts.classes == {"[none]": 0, "cat": 3, "dog": 2}
+    assert list(facts.sizes.items()) == [("40x20", 3), ("30x30", 2)]
+    assert facts.modes == {"RGB": 3, "L": 2}
+    assert sorted(name for name, _ in facts.bad) == ["cat/empty.png", "dog/text.jpg"]
+    assert all(reason for _, reason in facts.bad)
+
+
+def test_a_folder(photos):
+    assert_photos(inspect_folder(photos).facts)
+
+
+def test_an_archive_of_it_has_the_same_facts(photos):
+    facts = inspect_folder(zipped(photos)).facts
+    assert_photos(facts)
+    assert facts.origin.endswith("photos.zip")
+
+
+def test_a_flat_folder_has_no_classes(photos):
+    shutil.rmtree(photos / "cat"), shutil.rmtree(photos / "[none]")
+    facts = inspect_folder(photos / "dog").facts
+    assert (facts.count, facts.classes) == (2, {})
+
+
+def test_files_beside_class_folders_are_counted_as_training_would(photos):
+    Image.new("L", (30, 30)).save(photos / "beside.png")
+    assert inspect_folder(photos).facts.classes == {".": 1, "[none]": 0, "cat": 3, "dog": 2}
+
+
+def test_pictures_come_from_all_over_the_set(photos):
+    pictures = inspect_folder(photos, pictures=100).pictures
+    assert pictures.shape == (5, 3, 64, 64) and pictures.dtype == torch.uint8
+    assert pictures[:, :, 32, 32].tolist() == [[250, 0, 0]] * 3 + [[60, 60, 60]] * 2
+    assert pictures[0, :, 2, 32].tolist() == [0, 0, 0], "wide pictures are shown whole"
+    assert inspect_folder(photos, pictures=2).pictures[:, 0, 32, 32].tolist() == [250, 250]
+    assert inspect_folder(photos, pictures=3).pictures[:, 0, 32, 32].tolist() == [250, 250, 60]
+    assert len(inspect_folder(photos).pictures) == 0
+
+
+def test_a_picture_that_is_cut_off_is_left_out_of_the_sheet(photos):
+    path = photos / "cat/0.png"
+    Image.effect_noise((40, 20), 90).save(path)
+    path.write_bytes(path.read_bytes()[:200])
+    found = inspect_folder(photos, pictures=100)
+    assert (found.facts.count, len(found.pictures)) == (5, 4)
+
+
+def test_ten_bad_files_are_named_and_all_are_counted(photos):
+    for number in range(12):
+        (photos / f"dog/bad{number}.jpg").touch()
+    facts = inspect_folder(photos).facts
+    assert (len(facts.bad), facts.bad_count) == (10, 14)
+
+
+def test_a_folder_of_no_images_has_none(photos):
+    shutil.rmtree(photos / "cat"), shutil.rmtree(photos / "dog")
+    (photos / "text.jpg").write_text("no image")
+    found = inspect_folder(photos, pictures=9)
+    assert (found.facts.count, found.facts.bad_count, len(found.pictures)) == (0, 1, 0)
+
+
+def test_a_missing_folder_is_an_error(tmp_path):
+    with pytest.raises(WganError, match="gone"):
+        inspect_folder(tmp_path / "gone")
+
+
+def test_a_named_set(told):
+    found = inspect_named_set("digits", Path("nowhere"), told.append, pictures=10)
+    assert found.facts.count == sum(found.facts.classes.values()) == 6000
+    assert list(found.facts.classes) == list("0123456789")
+    assert (found.facts.sizes, found.facts.modes) == ({"28x28": 6000}, {"L": 6000})
+    assert "digits" in found.facts.origin
+    assert found.pictures.shape == (10, 1, 28, 28)
+
+
+def size(path: str) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def test_the_command_shows_a_folder_and_draws_its_sheet(photos, wgan):
+    result = wgan("inspect", "photos", "--plot", "sheet.png")
+    assert result.status == 0
+    assert result.stderr.startswith("contact sheet: sheet.png\nnext: wgan train ")
+    assert size("sheet.png") == (3 * 66 + 2, 2 * 66 + 2)
+    for words in ("5 (photos)", "[none] 0, cat 3, dog 2", "40x20 3, 30x30 2", "RGB 3, L 2", "dog/text.jpg: "):
+        assert words in result.stdout
+
+
+@pytest.mark.parametrize(("width", "recipe"), [(40, "folder32_dcgan"), (41, "folder_dcgan")])
+def test_the_command_says_how_to_train_on_a_folder(photos, wgan, tiny_options, width, recipe):
+    named = photos.rename(photos.with_name("my photos"))
+    for number in range(9):
+        Image.new("RGB", (20, width)).save(named / f"cat/more{number}.png")
+    (line,) = wgan("inspect", named.name).stderr.splitlines()
+    program, *words = shlex.split(line.removeprefix("next: "))
+    assert (program, words[:3]) == ("wgan", ["train", "--recipe", recipe])
+    assert words[3:] == ["--set", "data.path=my photos", "--set", "data.on_bad_file=skip", "--set", MORE_OF_FEW]
+    result = wgan(*words, *tiny_options, "--dry-run", "--data-root", "cache")
+    assert result.status == 0, result.stderr
+
+
+def test_the_command_has_nothing_to_say_of_many_whole_images(photos, wgan, monkeypatch):
+    (photos / "dog/text.jpg").unlink(), (photos / "cat/empty.png").unlink()
+    monkeypatch.setattr("wgan_cli.cli.render.train_report.FEW", 5)
+    assert wgan("inspect", "photos").stderr == "next: wgan train --recipe folder32_dcgan --set data.path=photos\n"
+
+
+@pytest.mark.parametrize("make", [Path, zipped])
+def test_the_command_gives_json(photos, wgan, make):
+    result = wgan("inspect", make(photos).name, "--json")
+    assert (result.status, result.stderr) == (0, "")
+    facts = json.loads(result.stdout)
+    assert (facts["kind"], facts["count"], facts["bad_count"], len(facts["bad"])) == ("data", 5, 2, 2)
+
+
+def test_the_command_shows_a_named_set(wgan):
+    result = wgan("inspect", "digits", "--plot", "sheet.png")
+    assert result.status == 0, result.stderr
+    assert "6,000" in result.stdout and "28x28 6,000" in result.stdout
+    assert size("sheet.png") == (10 * 30 + 2, 10 * 30 + 2)
+
+
+def test_the_command_reads_a_named_set_below_data_root(real_data_root, wgan):
+    facts = json.loads(wgan("inspect", "fashion_mnist", "--data-root", real_data_root, "--json").stdout)
+    assert facts["count"] == sum(facts["classes"].values()) > 0
+    assert str(real_data_root) in facts["origin"]
+
+
+def test_only_pngs_are_drawn(photos, wgan):
+    result = wgan("inspect", "photos", "--plot", "sheet.jpg")
+    assert (result.status, result.error) == (2, "--plot sheet.jpg does not end in .png")
+
+
+def test_a_sheet_of_no_images_is_refused(photos, wgan):
+    for folder in ("cat", "dog"):
+        shutil.rmtree(photos / folder)
+    (photos / "text.jpg").write_text("no image")
+    assert "holds none" in wgan("inspect", "photos", "--plot", "sheet.png").error
+
+
+def test_runs_checkpoints_and_recipes_are_still_told_apart(tiny_run, wgan, tmp_path):
+    (tmp_path / "digits_dcgan").mkdir()
+    Image.new("L", (30, 30)).save(tmp_path / "digits_dcgan/a.png")
+    shutil.copy(tiny_run.generator_file, "generator.zipped")  # torch's files are .zip archives
+    kinds = {
+        tiny_run.path: "run", tiny_run.generator_file: "checkpoint", "generator.zipped": "checkpoint",
+        "mnist_dcgan": "recipe", "digits_dcgan": "data",
+    }  # fmt: skip
+    for what, kind in kinds.items():
+        assert json.loads(wgan("inspect", what, "--json").stdout)["kind"] == kind
+
+
+@pytest.mark.parametrize("what", ["9" * 5000, "gone/photos", "gone.zip", "broken.zip", "broken.tar", "locked"])
+def test_what_cannot_be_read_is_one_clear_error(wgan, tmp_path, what):
+    (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 and no more")
+    (tmp_path / "broken.tar").write_bytes(b"no archive")
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "locked/a.png").touch()
+    (tmp_path / "locked").chmod(0)
+    result = wgan("inspect", what)
+    (tmp_path / "locked").chmod(0o700)
+    if what == "locked" and result.status == 0:
+        pytest.skip("this user may read everything")
+    assert result.status == 2, result.stderr
+    assert result.error and result.hint and "fault of wgan" not in result.hint

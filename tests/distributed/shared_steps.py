@@ -1,0 +1,119 @@
+"""Ten steps of many small recipes, alone or as one of several processes; weights and states go into a file.
+
+python shared_steps.py FILE     in each process, with what torchrun would have set in its environment
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from families import OBJECTIVE_SETTINGS, OBJECTIVES
+
+from wgan_cli.data import ImageSet
+from wgan_cli.data.pairs import ImagePair
+from wgan_cli.recipe import Recipe, recipe_from_dict
+from wgan_cli.training.optim import set_learning_rates
+from wgan_cli.training.state import TrainingState, prepare
+from wgan_cli.utils.seeds import derived_seed
+
+STEPS, BATCH, SIZE = 10, 8, 8
+NARROW = {"channels": [8, 8]}
+BATCH_NORMED = {**NARROW, "norm": "batch"}
+
+
+def _recipe(objective: object, model: dict | None = None, **more: object) -> dict:
+    base = {"name": "dcgan", "latent_dim": 4, "generator": BATCH_NORMED, "critic": NARROW}
+    return {"objective": objective, "model": {**base, **(model or {})}, **more}
+
+
+def _critic(**settings: object) -> dict:
+    return {"critic": {**NARROW, **settings}}
+
+
+CLASSES = {"conditional": True, "condition": "projection"}
+STYLE = {"name": "style", "latent_dim": 4, "style_dim": 4, "generator": {**NARROW, "mapping_layers": 1}}
+#: By name, what differs in the mathematics. Every objective is here: a test asks.
+CASES: dict[str, dict] = {
+    **{name: _recipe(name, {"conditional": OBJECTIVE_SETTINGS[name].needs_classes}) for name in OBJECTIVES},
+    "cyclegan": {
+        "objective": {"name": "cyclegan", "pool_size": 12},
+        "model": {"name": "translation", "generator": {"channels": 4, "blocks": 1, "halvings": 1}, **_critic()},
+        "data": {"a": "digits", "b": {"source": "digits", "transform": "invert"}},
+    },
+    "around real images": _recipe({"name": "wgan_gp", "gp_at": "real", "gp_sided": "one"}),
+    "classes": _recipe("wgan_gp", CLASSES),
+    "classifier": _recipe("wgan_gp", {"conditional": True, "condition": "classifier"}),
+    "dropout": _recipe("gan", _critic(dropout=0.3)),
+    "flipped labels, noise": _recipe({"name": "gan", "label_flip": 0.2, "instance_noise": 0.3}),
+    "minibatch spread": _recipe({"name": "gan", "r1_weight": 1.0}, _critic(minibatch_std=True)),
+    "minibatch likeness": _recipe("gan", _critic(minibatch_features=3)),
+    "augmented": _recipe("gan", data={"diff_augment": ["color", "translation", "cutout"]}),
+    "changed images": _recipe("gan", data={"augment": {"mirror": True, "random_crop": 2, "color_jitter": 0.2}}),
+    "streamed": _recipe("gan", data={"memory_limit": "1KB"}),
+    "spectral norm": _recipe("hinge", _critic(spectral_norm=True)),
+    "batch norm in the critic": _recipe("gan", _critic(norm="batch")),
+    "style": _recipe(
+        {"name": "gan", "r1_weight": 1.0, "gp_every": 4, "path_length_weight": 1.0, "path_length_every": 2},
+        {**STYLE, **_critic(minibatch_std=True)},
+    ),
+    "style of classes": _recipe("gan", {**STYLE, **CLASSES}),
+    "clipped gradients": _recipe(
+        "gan", optim={"generator": {"lr": 1e-3, "clip_norm": 0.5}, "critic": {"lr": 1e-3, "clip_grad_value": 0.01}}
+    ),
+}  # fmt: skip
+
+
+def recipe_of(name: str, **changes: object) -> Recipe:
+    values = {"batch_size": BATCH, "steps": 100, "amp": "off", "engine": "eager", "ema_decay": 0.9, "threads": 1}
+    return recipe_from_dict({**values, **CASES[name], **changes}, "a test")
+
+
+def images(seed: int = 1) -> ImageSet:
+    noise = torch.Generator().manual_seed(seed)
+    pixels = torch.randint(0, 256, (20, 1, SIZE, SIZE), generator=noise, dtype=torch.uint8)
+    return ImageSet(pixels, torch.arange(20) % 3, ("a", "b", "c"), "made up")
+
+
+def data_of(recipe: Recipe) -> ImageSet | ImagePair:
+    return ImagePair(images(1), images(2)) if recipe.data.task == "translation" else images()
+
+
+def trained(recipe: Recipe, steps: int = STEPS) -> TrainingState:
+    """A run after so many steps."""
+    state = prepare(recipe, data_of(recipe), torch.device("cpu"), trials=False)
+    torch.manual_seed(derived_seed(7, "test"))
+    for step in range(steps):
+        set_learning_rates(recipe, state.optimizers, step)
+        state.iterate(step)
+        state.step += 1
+    state.iteration.terms.agree()
+    return state
+
+
+def everything(state: TrainingState) -> dict:
+    """Weights by role, memory, terms, random state and place in the data."""
+    training = state.full_checkpoint().training
+    return {
+        "networks": {role: network.state_dict() for role, network in state.networks.items()},
+        "average": state.ema.network.state_dict(),
+        "memory": training["memory"],
+        "terms": state.iteration.terms.means(),
+        "random": training["random"],
+        "feed": training["feed"],
+    }
+
+
+if __name__ == "__main__":
+    from wgan_cli.distributed import process_group
+
+    torch.set_num_threads(1)
+    process_group.init(lambda error: sys.exit(error.message))
+    left_behind = Path(f"{sys.argv[1]}.left")
+    with process_group.main_process_first("a file"):  # two that read data at once would both make its pack
+        assert process_group.is_main_process() is not left_behind.exists()
+        left_behind.touch()
+    results = {name: everything(trained(recipe_of(name))) for name in CASES}
+    torch.save(results, f"{sys.argv[1]}.{torch.distributed.get_rank()}")
+    process_group.destroy()

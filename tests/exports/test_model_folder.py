@@ -1,0 +1,100 @@
+"""The folder of `wgan export`: everything in it is right, and its page's examples run as they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from wgan_cli.exports import model_folder as folder_module
+from wgan_cli.recipe import recipe_from_dict
+from wgan_cli.recipe.yaml import parse_yaml
+
+for package in ("onnx", "onnxscript", "onnxruntime"):
+    pytest.importorskip(package)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, trainer):
+    """A run with scores, and what was exported of it. Tests only read it."""
+    from wgan_cli.cli import app
+
+    place = tmp_path_factory.mktemp("share")
+    run = trainer.run(trainer.recipe("steps=4"), place / "run")
+    record = {"step": 4, "kimg": 0.1, "distance": 12.5, "recall": 0.25, "real_distance": 1.5}
+    run.metrics_file.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    assert app.run(["export", str(run.path), "--out", f"{place / 'made'}/"]) == 0
+    return place / "made"
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_it_holds_what_it_says(shared):
+    names = ["README.md", "config.json", "model.onnx", "model.safetensors", "samples.png"]
+    assert sorted(path.name for path in shared.iterdir()) == names
+    assert [path.name for path in shared.parent.iterdir() if path.name.startswith(".")] == []
+    config = json.loads((shared / "config.json").read_text())
+    assert (config["format"], config["step"], config["opset"]) == ("wgan", 4, 18)
+    assert config["image"] == {"size": 28, "channels": 1, "num_classes": 10}
+    assert config["scores"] == {"distance": 12.5, "recall": 0.25, "real_distance": 1.5}
+    assert list(config["onnx"]["model.onnx"]["inputs"]) == ["z"]
+    assert recipe_from_dict(config["recipe"], "config.json").name == "tiny"
+    with Image.open(shared / "samples.png") as grid:
+        assert grid.size == (8 * 30 + 2, 8 * 30 + 2)
+
+
+def test_the_card_is_one_that_hubs_read(shared):
+    text = (shared / "README.md").read_text(encoding="utf-8")
+    front = yaml.safe_load(text.split("---")[1])
+    assert front["library_name"] == "wgan"
+    assert {"gan", "wgan_gp", "dcgan", "onnx"} <= set(front["tags"])
+    assert "license" not in front  # which only its owner can give
+    assert "# license: choose one" in text
+    assert "CC BY-SA 3.0" in text
+    assert "| distance | 12.5 |" in text
+    assert "Gulrajani et al. 2017" in text
+    (recipe,) = blocks(shared / "README.md", "yaml")
+    assert recipe_from_dict(parse_yaml(recipe, "README.md"), "README.md").name == "tiny"
+
+
+def test_the_examples_of_the_card_run(shared, wgan_process):
+    examples = blocks(shared / "README.md", "python")
+    assert len(examples) == 2
+    for code in examples:
+        assert len(code.splitlines()) <= 10
+    result = wgan_process(python=("-c", "\n".join(examples)), cwd=shared)
+    assert result.status == 0, result.stderr
+    for name in ("sampled.png", "sampled_onnx.png"):
+        with Image.open(shared / name) as picture:
+            assert (picture.size, picture.mode) == ((16 * 28, 28), "RGB")
+        (shared / name).unlink()
+
+
+def test_the_folder_is_a_checkpoint(wgan, shared):
+    assert wgan("sample", "--ckpt", shared, "-n", 4, "--out", "a.npy", "--device", "cpu").status == 0
+    assert wgan("sample", "--ckpt", shared.parent / "run", "-n", 4, "--out", "b.npy", "--device", "cpu").status == 0
+    np.testing.assert_array_equal(np.load("a.npy"), np.load("b.npy"))
+    assert "the generator to sample from" in wgan("inspect", shared / "model.safetensors").stdout
+    assert wgan("inspect", shared).stdout == wgan("inspect", shared / "model.safetensors").stdout
+
+
+def test_nothing_is_overwritten_or_left_half_done(wgan, tiny_run, tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "precious").write_text("mine")
+    result = wgan("export", tiny_run.path, "--out", "mine/")
+    assert (result.status, result.error) == (2, "mine exists already, and nothing is overwritten")
+
+    def fail(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folder_module, "export_onnx", lambda *args: fail())
+    result = wgan("export", tiny_run.path, "--out", "new/")
+    assert result.status != 0
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

@@ -1,0 +1,140 @@
+"""Translators and patch critics: sizes, the paper's counts, and what each output may depend on."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from wgan_cli.errors import WganError
+from wgan_cli.networks import build_network
+from wgan_cli.networks.translator import Block, mirrored, mirrored_by_parts
+from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
+from wgan_cli.recipe.translation_settings import TranslatorSettings
+
+SIDES = {"a": "digits", "b": {"source": "digits", "transform": "invert"}}
+
+
+def recipe_of(generator: dict | None = None, critic: dict | None = None, **model: object) -> Recipe:
+    model = {"name": "translation", "generator": generator or {}, "critic": critic or {}, **model}
+    return recipe_from_dict({"data": SIDES, "model": model, "objective": "cyclegan", "steps": 1}, "a test")
+
+
+def narrow(size: int, **both: object) -> Recipe:
+    halvings = 2 if size >= 12 else 1
+    return recipe_of(
+        {"channels": 4, "halvings": halvings, "blocks": 1, **both}, {"channels": [4, 5, 6][: halvings + 1], **both}
+    )
+
+
+def built(role: str, recipe: Recipe, size: int = 28, channels: int = 1):
+    torch.manual_seed(0)
+    return build_network(role, recipe, ImageShape(size, channels))
+
+
+@pytest.mark.parametrize(("size", "channels"), list(product((8, 12, 28, 32, 64, 128), (1, 3, 4))))
+def test_every_size_keeps_its_shape(size, channels):
+    recipe = narrow(size)
+    a, b = torch.randn(2, 3, channels, size, size).unbind(0)
+    for changed in built("generator", recipe, size, channels)(a, b):
+        assert changed.shape == a.shape
+        assert changed.abs().max() <= 1
+    side = size // 2**recipe.model.critic.halvings - 2
+    for scores in built("critic", recipe, size, channels)(a, b):
+        assert scores.shape == (3, side * side)
+
+
+def test_the_papers_networks_have_as_many_weights_as_the_authors():
+    """ResNet of 9 blocks and 70x70 PatchGAN for colour images, as the authors' code prints them."""
+    recipe = recipe_of({"blocks": 9}, {"channels": [64, 128, 256, 512]})
+    shape = ImageShape(128, 3)
+    with torch.device("meta"):
+        networks = {role: build_network(role, recipe, shape) for role in ("generator", "critic")}
+    counts = {role: sum(p.numel() for p in network.parameters()) for role, network in networks.items()}
+    assert counts == {"generator": 2 * 11_378_179, "critic": 2 * 2_764_737}
+
+
+def test_a_block_is_the_sum_of_the_papers_layers():
+    block = Block(TranslatorSettings(), 3)
+    x = torch.randn(2, 3, 6, 6)
+    first, second = (layer for layer in block.branch if isinstance(layer, torch.nn.Conv2d))
+
+    def layer(x, convolution):
+        x = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), convolution.weight, convolution.bias)
+        return F.instance_norm(x)
+
+    expected = x + layer(layer(x, first).relu(), second)
+    torch.testing.assert_close(block(x), expected)
+
+
+@pytest.mark.parametrize("frame", [1, 3])
+def test_a_mirrored_frame_in_parts_is_the_same_with_the_same_gradient(frame):
+    x = torch.randn(2, 3, 5, 7, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(2, 3, 5 + 2 * frame, 7 + 2 * frame, dtype=torch.float64)
+    both = [frames(x, frame) for frames in (mirrored, mirrored_by_parts)]
+    torch.testing.assert_close(both[1], both[0], rtol=0, atol=0)
+    gradients = [torch.autograd.grad((framed * weights).sum(), x)[0] for framed in both]
+    torch.testing.assert_close(gradients[1], gradients[0])
+
+
+def test_an_image_is_translated_as_it_would_be_alone():
+    translator = built("generator", narrow(28)).to_b
+    images = torch.randn(4, 1, 28, 28)
+    torch.testing.assert_close(translator(images)[2:3], translator(images[2:3]))
+
+
+def test_a_patch_is_scored_by_what_it_shows_alone():
+    critic = built("critic", recipe_of(critic={"channels": [4, 5], "norm": "none"}), 32).of_a
+    image = torch.randn(1, 1, 32, 32, requires_grad=True)
+    scores = critic(image).unflatten(1, (14, 14))
+    (gradient,) = torch.autograd.grad(scores[0, 7, 7], image)
+    seen = gradient[0, 0].abs() > 0
+    rows, columns = seen.any(1).nonzero().flatten(), seen.any(0).nonzero().flatten()
+    assert len(rows) == len(columns) == 16  # kernels of 4, the first of stride 2: 4, 4+2*3, 4+4*3
+    assert rows.tolist() == list(range(int(rows[0]), int(rows[0]) + 16))
+
+
+def test_the_translators_differ_from_the_first_step():
+    generator = built("generator", narrow(28))
+    assert not torch.equal(generator.to_a.enter[0].weight, generator.to_b.enter[0].weight)
+
+
+@pytest.mark.parametrize("norm", ["none", "batch", "instance", "layer"])
+@pytest.mark.parametrize("role", ["generator", "critic"])
+def test_every_norm_gives_finite_numbers(role, norm):
+    network = built(role, narrow(28, norm=norm, activation="silu"))
+    for found in network(torch.randn(3, 1, 28, 28), torch.randn(3, 1, 28, 28)):
+        assert found.isfinite().all()
+
+
+def test_spectral_norm_bounds_every_layer_of_both_critics():
+    critic = built("critic", recipe_of(critic={"channels": [4, 5], "spectral_norm": True}))
+    layers = [module for module in critic.modules() if isinstance(module, torch.nn.Conv2d)]
+    assert len(layers) == 6
+    for _ in range(30):
+        critic(torch.randn(2, 1, 28, 28), torch.randn(2, 1, 28, 28))
+    for layer in layers:
+        assert torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2).item() == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("size", "generator", "critic", "message"),
+    [
+        (28, {"halvings": 3}, {}, "the generator halves images 3 times"),
+        (8, {"halvings": 3}, {}, "the generator halves images 3 times"),
+        (28, {}, {"channels": [4, 4, 4, 4]}, "the critic halves images 3 times"),
+        (8, {"halvings": 1}, {"channels": [4, 4, 4]}, "the critic halves images 2 times"),
+    ],
+)
+def test_too_many_halvings_are_refused_with_the_setting(size, generator, critic, message):
+    with pytest.raises(WganError, match=message) as caught:
+        built("generator", recipe_of(generator, critic), size)
+    assert "`model." in caught.value.hint
+
+
+def test_first_weights_are_drawn_as_the_authors_do():
+    generator = built("generator", recipe_of({"channels": 32}))
+    weights = torch.cat([p.flatten() for p in generator.parameters() if p.ndim == 4])
+    assert weights.std().item() == pytest.approx(0.02, rel=0.02)

@@ -1,0 +1,118 @@
+"""The form of the path decides: a grid, single files or an array."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from wgan_cli.errors import WganError
+from wgan_cli.outputs.grid import grid_tensor
+from wgan_cli.outputs.save_images import MOST_IN_A_GRID, save_images
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def noise(count: int, channels: int = 3, size: int = 8) -> torch.Tensor:
+    random = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, channels, size, size), dtype=torch.uint8, generator=random)
+
+
+def batches(images: torch.Tensor) -> Iterator[torch.Tensor]:
+    return iter(images.split(4))
+
+
+def never() -> Iterator[torch.Tensor]:
+    raise AssertionError("nothing may be computed that cannot be written")
+    yield
+
+
+def read(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+@pytest.mark.parametrize(("where", "make"), [("new/", False), ("deep/new/", False), ("there", True), ("there/", True)])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_folder_gets_single_images(where, make, channels):
+    if make:
+        Path(where).mkdir()
+    images = noise(6, channels)
+    assert save_images(batches(images), 6, where) == Path(where)
+    assert sorted(os.listdir(where)) == [f"{number:05d}.png" for number in range(6)]
+    for number, image in enumerate(images):
+        shown = read(Path(where, f"{number:05d}.png")).reshape(8, 8, channels)
+        np.testing.assert_array_equal(shown, image.permute(1, 2, 0))
+
+
+@pytest.mark.parametrize("where", ["images.npy", "images.npz", "images.NPZ", "new/folder/images.npy"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_array_holds_every_pixel(where, channels):
+    images = noise(6, channels)
+    path = save_images(batches(images), 6, where)
+    loaded = np.load(path, allow_pickle=False)
+    array = loaded["images"] if path.suffix.lower() == ".npz" else loaded
+    assert (array.shape, array.dtype) == ((6, 8, 8, channels), np.uint8)
+    np.testing.assert_array_equal(array, images.permute(0, 2, 3, 1))
+
+
+@pytest.mark.parametrize(("columns", "used"), [(None, 3), (2, 2), (6, 6)])
+def test_image_file_is_a_grid(columns, used):
+    images = noise(6)
+    save_images(batches(images), 6, "new/grid.png", columns)
+    np.testing.assert_array_equal(read(Path("new/grid.png")), grid_tensor(images, used).permute(1, 2, 0))
+
+
+def test_single_images_never_replace_others():
+    Path("mine").mkdir()
+    Path("mine/00003.png").write_bytes(b"precious")
+    with pytest.raises(WganError, match="mine holds 00003.png already"):
+        save_images(never(), 6, "mine")
+    assert os.listdir("mine") == ["00003.png"]
+    assert Path("mine/00003.png").read_bytes() == b"precious"
+
+
+def test_other_files_in_the_folder_stay():
+    Path("mine").mkdir()
+    Path("mine/notes.txt").write_bytes(b"precious")
+    save_images(batches(noise(2)), 2, "mine")
+    assert sorted(os.listdir("mine")) == ["00000.png", "00001.png", "notes.txt"]
+
+
+def test_path_without_a_form_is_refused_before_anything_is_computed(here):
+    for where in ("images", "images.txt", "new/images.mp3"):
+        with pytest.raises(WganError, match="no image format"):
+            save_images(never(), 6, where)
+    assert os.listdir(here) == []
+
+
+def test_grid_has_a_limit(here):
+    with pytest.raises(WganError, match="10,001 images do not fit into one grid"):
+        save_images(never(), MOST_IN_A_GRID + 1, "grid.png")
+    assert os.listdir(here) == []
+
+
+@pytest.mark.parametrize("where", ["wide.webp", "wide.jpg"])
+def test_grid_that_the_format_cannot_hold_is_an_error_about_that(here, where):
+    with pytest.raises(WganError) as caught:
+        save_images(batches(noise(2600, 1, 24)), 2600, where, columns=2600)  # 67,602 pixels wide
+    assert where in caught.value.message
+    assert "free space" not in caught.value.hint
+    assert os.listdir(here) == []
+
+
+@pytest.mark.parametrize("where", ["file/images/", "file/grid.png", "file/images.npz", "file/"])
+def test_place_below_a_file(where):
+    Path("file").write_bytes(b"precious")
+    with pytest.raises(WganError, match="cannot write"):
+        save_images(batches(noise(2)), 2, where)
+    assert Path("file").read_bytes() == b"precious"

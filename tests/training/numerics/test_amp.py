@@ -1,0 +1,127 @@
+"""Number formats: which one serves where, and that weights stay float32."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+
+from wgan_cli.data import ImageSet
+from wgan_cli.errors import WganError
+from wgan_cli.recipe import recipe_from_dict
+from wgan_cli.training.numerics.amp import Precision, insist_on_same_bits, resolve_amp
+from wgan_cli.training.state import TrainingState, prepare
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "chosen"),
+    [
+        ({"avx512_bf16": True}, "bf16"),
+        ({"amx_bf16": True}, "bf16"),
+        ({"avx512_bf16": False, "amx_bf16": False, "avx2": True}, "off"),
+        ({"avx512_f": True}, "off"),
+        ({}, "off"),
+    ],
+)
+def test_auto_asks_the_processor(monkeypatch, capabilities, chosen):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert resolve_amp("auto", CPU) == chosen
+
+
+@pytest.mark.parametrize(("tiles", "chosen"), [(True, "bf16"), (False, "off")])
+def test_auto_asks_an_older_torch_for_matrix_tiles(monkeypatch, tiles, chosen):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
+    assert resolve_amp("auto", CPU) == chosen
+
+
+def test_auto_is_off_where_nothing_is_known():
+    assert resolve_amp("auto", torch.device("mps")) == "off"
+
+
+@pytest.mark.parametrize("amp", ["off", "bf16"])
+def test_a_format_that_is_named_is_taken(amp):
+    assert resolve_amp(amp, CPU) == amp
+
+
+def test_fp16_needs_cuda_and_says_so():
+    with pytest.raises(WganError) as refused:
+        resolve_amp("fp16", CPU)
+    assert "fp16" in refused.value.message and "cpu" in refused.value.message
+    assert "--amp bf16" in refused.value.hint and "--amp off" in refused.value.hint
+
+
+@pytest.mark.parametrize(("amp", "dtype"), [("off", torch.float32), ("bf16", torch.bfloat16)])
+def test_products_have_the_formats_type(amp, dtype):
+    x = torch.randn(4, 4)
+    with Precision(amp, CPU).autocast():
+        assert (x @ x).dtype == dtype
+    assert (x @ x).dtype == torch.float32
+
+
+@pytest.mark.parametrize("amp", ["off", "bf16"])
+def test_only_fp16_has_a_loss_scale_to_save(amp):
+    precision = Precision(amp, CPU)
+    assert precision.state_dict() == {}
+    precision.load_state_dict({})
+    loss = torch.tensor(3.0, requires_grad=True)
+    precision.backward(loss)
+    assert loss.grad.item() == 1.0
+
+
+def state_of(amp: str) -> TrainingState:
+    model = {"name": "dcgan", "latent_dim": 4, "generator": {"channels": [8]}, "critic": {"channels": [8]}}
+    adam = {"lr": 1e-3}
+    recipe = recipe_from_dict(
+        {"model": model, "batch_size": 4, "steps": 5, "amp": amp, "optim": {"generator": adam, "critic": adam}},
+        "a test",
+    )
+    pixels = torch.randint(0, 256, (16, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    return prepare(recipe, ImageSet(pixels, torch.zeros(16, dtype=torch.long), ("a",), "made up"), CPU)
+
+
+def test_bf16_steps_keep_float32_weights_near_those_of_float32_steps():
+    half, whole = state_of("bf16"), state_of("off")
+    noise = torch.get_rng_state()
+    for state in (half, whole):
+        torch.set_rng_state(noise)
+        for step in range(3):
+            state.iterate(step)
+
+    for role, network in half.networks.items():
+        state = network.state_dict()
+        assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float32}
+        assert {p.grad.dtype for p in network.parameters()} == {torch.float32}
+        assert all(value.isfinite().all() for value in state.values())
+        moments = half.optimizers[role].state.values()
+        assert {m.dtype for moment in moments for m in (moment["exp_avg"], moment["exp_avg_sq"])} == {torch.float32}
+    assert all(value.isfinite().all() for value in half.average.network.parameters())
+
+    # bf16 has 8 bits, so a loss is right to about a hundredth; and it must have been used at all.
+    losses = [state.iteration.terms.means() for state in (half, whole)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05, abs=0.02)
+    assert losses[0] != losses[1]
+
+
+def test_same_bits_are_asked_of_a_gpu_alone(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", asked.append)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    insist_on_same_bits(True, CPU)
+    assert asked == [] and "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+    for wanted in (True, False):
+        insist_on_same_bits(wanted, torch.device("cuda", 0))
+    assert asked == [True, False]
+    assert os.environ.pop("CUBLAS_WORKSPACE_CONFIG") == ":4096:8"
+
+
+def test_a_scaled_losss_gradients_are_bounded_in_their_true_size():
+    precision, weight, seen = Precision("off", CPU), torch.nn.Parameter(torch.ones(3)), []
+    precision.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    precision.backward((2 * weight).sum())
+    precision.step(optimizer, lambda: seen.append(weight.grad.clone()))
+    assert seen[0].tolist() == [2.0, 2.0, 2.0] and weight.tolist() == [0.0, 0.0, 0.0]

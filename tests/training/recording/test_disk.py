@@ -1,0 +1,272 @@
+"""A disk that is full, read-only or gone: what was saved stays good, and training goes on where it can."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from same_run import assert_same_run
+
+from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.metrics_log import read_metrics
+from wgan_cli.runs.run_dir import RunDir
+
+FULL = "a full disk costs no checkpoint that was saved, and says what to free"
+GOES_ON = "training goes on without a grid, a TensorBoard entry or a record that cannot be written, and says so once"
+EVERY = ("log_every=2", "sample_every=2", "save_every=6")
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A disk of 3 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(place)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except OSError as error:
+        pytest.skip(f"no small disk can be mounted: {error}")
+    if done.returncode:
+        pytest.skip(f"no small disk can be mounted: {done.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def fill(disk: Path, leave: int = 0) -> Path:
+    """Fill a disk but for a few bytes."""
+    filler = disk / "filler"
+    with open(filler, "ab", buffering=0) as file:
+        block = bytes(4096)
+        try:
+            while True:
+                file.write(block)
+        except OSError:
+            file.truncate(max(0, file.log() - leave))
+    return filler
+
+
+@pytest.fixture
+def options(tiny_options) -> tuple[str, ...]:
+    return ("--device", "cpu", *tiny_options, *(word for setting in EVERY for word in ("--set", setting)))
+
+
+def test_a_full_disk_while_saving_spares_the_checkpoint_before(wgan, small_disk, options, promise):
+    assert wgan("train", *options, "--steps", 12, "--out", "whole").status == 0
+    assert wgan("train", *options, "--steps", 12, "--out", "disk/mine", "--minutes", 0).status == 0
+    run = RunDir(Path("disk/mine"))
+    filler = fill(small_disk, leave=run.checkpoint_file(0).stat().st_size // 2)
+    before = {path: path.read_bytes() for path in (run.checkpoint_file(0), run.generator_file)}
+    result = wgan("train", "--resume", "disk/mine", "--device", "cpu", "--quiet")
+    assert result.status == 1
+    assert result.error == "cannot write disk/mine/checkpoints/step_00000006.pth: No space left on device"
+    assert "free space" in result.hint
+    assert "wgan train --resume disk/mine; it continues from step 0" in result.hint
+    assert before == {path: path.read_bytes() for path in before}
+    assert not list(run.path.rglob("*.part"))
+    filler.unlink()
+    assert wgan("train", "--resume", "disk/mine", "--device", "cpu").status == 0
+    assert_same_run(RunDir(Path("whole")), run)
+    promise(FULL, how="fills a mounted disk of 3 MB before a checkpoint")
+
+
+class FullDisk:
+    """A disk that can be filled and freed, or a limit on the size of a process's files that does the same."""
+
+    def __init__(self, disk: Path | None) -> None:
+        self.disk = disk
+        self.folder = disk or Path()
+
+    def fill(self, process: subprocess.Popen) -> None:
+        if self.disk is None:
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+        else:
+            fill(self.disk)
+
+    def free(self, process: subprocess.Popen) -> None:
+        if self.disk is None:
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        else:
+            (self.disk / "filler").unlink()
+
+
+@pytest.fixture
+def full_disk(request) -> FullDisk:
+    if request.param == "mounted":
+        return FullDisk(request.getfixturevalue("small_disk"))
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("no limit can be set on another process here")
+    return FullDisk(None)
+
+
+def wait_for(process: subprocess.Popen, found: Callable[[str], bool]) -> list[str]:
+    """Read what a process says up to a line."""
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if found(line):
+            return seen
+    raise AssertionError(f"it ended before: {''.join(seen)}")
+
+
+def warns_of(*names: str) -> Callable[[str], bool]:
+    """Finds the line after which each of the names was warned of."""
+    left = set(names)
+
+    def found(line: str) -> bool:
+        if line.startswith("warning: cannot write"):
+            left.difference_update({name for name in left if name in line})
+        return not left
+
+    return found
+
+
+@pytest.mark.parametrize(
+    ("full_disk", "freed"),
+    [
+        ("limit", True),
+        ("mounted", False),
+        pytest.param("limit", False, marks=pytest.mark.slow),
+        pytest.param("mounted", True, marks=pytest.mark.slow),
+    ],
+    indirect=["full_disk"],
+)
+def test_a_disk_that_fills_up_while_training(wgan_process, options, full_disk, tmp_path, freed, promise):
+    rarely = ("--set", "save_every=1000000", "--set", "sample_every=20")
+    place = full_disk.folder / "mine"
+    process = wgan_process.start("train", *options, *rarely, "--steps", 10**6, "--out", place)
+    wait_for(process, lambda line: line.startswith("step 20/"))
+    full_disk.fill(process)
+    said = wait_for(process, warns_of("metrics.jsonl", "tensorboard", "samples/step_"))
+    assert len([line for line in said if line.startswith("warning")]) == 3
+    wait_for(process, lambda line: line.startswith("step "))
+    run = RunDir(tmp_path / place)
+    assert load_checkpoint(run.checkpoint_file(0)).step == 0
+    if freed:
+        full_disk.free(process)
+        grids = len(run.sample_files())
+        while len(run.sample_files()) == grids:  # the next grid can be written again
+            wait_for(process, lambda line: line.startswith("step "))
+    process.send_signal(signal.SIGTERM)
+    rest = process.communicate(timeout=60)[1]
+    assert "Traceback" not in rest
+    if not freed:
+        assert process.returncode == 1, rest
+        assert "error: cannot write" in rest
+        assert "--resume" in rest
+        assert run.checkpoint_files() == [run.checkpoint_file(0)]
+        promise(FULL, how="fills the disk of a process that trains, then asks it to save")
+        return
+    assert process.returncode == 143, rest
+    steps = [record["step"] for record in read_metrics(run.metrics_file)]
+    assert steps == list(range(2, steps[-1] + 1, 2))  # what could not be written then was written later
+    assert load_checkpoint(run.checkpoint_files()[-1]).step - steps[-1] in (0, 1)
+    promise(GOES_ON, how="fills the disk of a process that trains, and frees it again")
+
+
+def test_a_disk_too_small_for_a_checkpoint_is_known_before_training(wgan, small_disk, options):
+    fill(small_disk, leave=100_000)
+    result = wgan("train", *options, "--set", "model.generator.channels=[64,32]", "--steps", 12, "--out", "disk/mine")
+    assert (result.status, "step_00000000.pth" in result.error) == (1, True), result.stderr
+    assert "step 2/12" not in result.stderr
+
+
+def test_a_read_only_disk_is_read_from_and_named_when_it_must_be_written(wgan, small_disk, options, promise):
+    assert wgan("train", *options, "--steps", 12, "--out", "disk/mine", "--minutes", 0).status == 0
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    for words, error in (
+        (("--out", "disk/other"), "cannot make the run folder disk/other: Read-only file system"),
+        (("--resume", "disk/mine"), "cannot write disk/mine/.lock: Read-only file system"),
+    ):
+        result = wgan("train", "--device", "cpu", *words)
+        assert (result.status in (1, 2), result.error) == (True, error)
+        assert "free space" not in result.hint
+    assert wgan("inspect", "disk/mine").status == 0
+    assert wgan("sample", "--ckpt", "disk/mine", "-n", 1, "--device", "cpu").status == 0
+    result = wgan("sample", "--ckpt", "disk/mine", "-n", 1, "--device", "cpu", "--out", "disk/mine/samples.png")
+    assert (result.status, "writable" in result.hint) == (1, True)
+    promise(
+        "a read-only run is sampled and inspected, and an error names what cannot be written", how="remounts a disk"
+    )
+
+
+def test_a_run_folder_that_is_deleted_while_it_trains(wgan_process, options, tmp_path, promise):
+    process = wgan_process.start("train", *options, "--steps", 10**6, "--out", "mine")
+    wait_for(process, lambda line: line.startswith("step 2/"))
+    os.rename(tmp_path / "mine", tmp_path / "gone")
+    shutil.rmtree(tmp_path / "gone", ignore_errors=True)
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == 1, rest
+    assert rest.splitlines()[-2:][0] == "error: the run folder mine is gone since training began"
+    assert rest.splitlines()[-1].startswith("hint: put it back")
+    assert not (tmp_path / "mine").exists()
+    promise("a run whose folder is deleted ends with an error, not a traceback", how="renames and deletes the folder")
+
+
+ODD = {
+    "letters": 'my läufe/ünï 数字\ntwo lines it\'s "odd" $HOME `x` [bold]',
+    "dash": "./--out",
+    "long": "x" * 200,
+    "deep": "/".join(["folder"] * 60),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_any_path_serves(wgan, options, name, promise):
+    path = ODD[name]
+    assert wgan("train", *options, "--steps", 2, "--out", path).status == 0
+    resumed = wgan("train", "--resume", path, "--steps", 6, "--device", "cpu")
+    assert resumed.status == 0, resumed.stderr
+    assert "done: 6 steps" in resumed.stderr
+    for words in (("sample", "--ckpt", path, "-n", 1), ("inspect", path), ("gif", path, "--out", "a.gif")):
+        result = wgan(*words)
+        assert result.status == 0, result.stderr
+    assert wgan("train", "--resume", f"{path}/checkpoints/step_00000002.pth", "--steps", 8).status == 0
+    promise("a path with spaces, unicode, newlines or 200 letters serves", how="trains, resumes, samples there")
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "/".join(["y" * 200] * 30)], ids=["name", "path"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "--steps", 1, "--out"),
+        ("train", "--resume"),
+        ("sample", "--ckpt"),
+        ("inspect",),
+        ("gif",),
+        ("train", "--recipe"),
+        ("sample", "--ckpt", "G.pth", "--out"),
+        ("train", "--steps", 1, "--data-root"),
+    ],
+    ids=lambda words: " ".join(map(str, words)),
+)
+def test_a_path_too_long_is_two_lines(wgan, tiny_run, tmp_path, words, path):
+    shutil.copy(tiny_run.generator_file, tmp_path / "G.pth")
+    result = wgan(*words, path)
+    if "--data-root" in words:
+        assert result.status == 0  # digits need none
+        return
+    assert result.status in (1, 2)
+    assert [line.partition(":")[0] for line in result.stderr.splitlines()[-2:]] == ["error", "hint"]
+    assert "fault of wgan itself" not in result.stderr
+
+
+def test_a_full_folder_for_temporary_files_changes_nothing(wgan_process, tmp_path, small_disk, options, promise):
+    fill(small_disk)
+    program = f"import os, runpy; os.environ['TMPDIR'] = {str(small_disk)!r}; "
+    program += "runpy.run_module('wgan_cli', run_name='__main__')"
+    for words in (
+        ("train", *options, "--steps", 12, "--out", "mine"),
+        ("sample", "--ckpt", "mine", "-n", 4),
+        ("gif", "mine"),
+    ):
+        result = wgan_process(*words, python=("-c", program))
+        assert result.status == 0, result.stderr
+        assert "error" not in result.stderr.lower()
+    assert (tmp_path / "samples.png").stat().st_size and (tmp_path / "mine.gif").stat().st_size
+    promise("a full TMPDIR changes nothing", how="fills a mounted disk of 3 MB; trains, samples, animates", cases=3)

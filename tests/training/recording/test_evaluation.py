@@ -1,0 +1,323 @@
+"""Evaluation while training: what is measured and kept, and that training itself notices nothing of it."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import torch
+from same_run import assert_same, assert_same_run, events, untimed
+
+from wgan_cli.errors import WganError
+from wgan_cli.evaluation.evaluate import evaluate_generator
+from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.metrics_log import SCORES, read_metrics
+from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.training.loop import train
+from wgan_cli.training.recording import recorder
+from wgan_cli.training.state import continued_recipe
+from wgan_cli.training.step import TrainingStep
+
+CPU = torch.device("cpu")
+EXACT = "a run that is evaluated resumes exactly, its best generator too"
+OF_TRANSLATIONS = {"answer_error", "cycle_error"}
+RECIPE = ("steps=10", "data.limit=20", "log_every=3", "sample_every=5", "save_every=4", "eval_every=2")
+
+
+class Listener:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.records, self.notes = [], []
+
+    def on_step(self, step: int) -> None:
+        pass
+
+    def on_log(self, record: dict) -> None:
+        self.records.append(record)
+
+    def on_message(self, text: str) -> None:
+        self.notes.append(text)
+
+    def on_samples(self, images: torch.Tensor, columns: int) -> None:
+        pass
+
+
+class Never:
+    def due(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def recipe(trainer):
+    return lambda *changes: trainer.recipe(*RECIPE, *changes)
+
+
+@pytest.fixture
+def listened(trainer, tmp_path):
+    """Trains a run of a recipe beside a reference: its state, folder, and what was said."""
+
+    def call(recipe, reference, name: str = "mine"):
+        state, run, listener = trainer.prepared(recipe), RunDir(tmp_path / name), Listener()
+        for folder in (run.samples, run.checkpoints):
+            folder.mkdir(parents=True, exist_ok=True)
+        if run.checkpoint_files():
+            state.restore(load_checkpoint(run.checkpoint_files()[-1]))
+        train(state, run, Never(), listener, reference)
+        return state, run, listener
+
+    return call
+
+
+def best_step(run: RunDir) -> int:
+    return load_checkpoint(run.best_file).step
+
+
+def test_scores_stand_in_the_records_of_their_steps(recipe, reference, listened):
+    _, run, listener = listened(recipe(), reference)
+    records = read_metrics(run.metrics_file)
+    assert [record["step"] for record in records] == [2, 3, 4, 6, 8, 9, 10]
+    scored = [record for record in records if "distance" in record]
+    assert [record["step"] for record in scored] == [2, 4, 6, 8, 10]
+    assert all("critic_loss" in record and record["images_per_second"] > 0 for record in records)
+    names = set(SCORES) - {"agreement", *OF_TRANSLATIONS}  # which only a generator of classes has
+    assert all(names <= record.keys() for record in scored)
+    assert records == listener.records
+    shown = {tag for _, tag, _ in events(run.tensorboard)}
+    assert {f"scores/{name}" for name in names} < shown
+    assert not shown & set(SCORES)
+    # They are those of the file that was kept, measured by itself.
+    generator, checkpoint = load_generator(run.best_file, CPU)
+    found = evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference)
+    (record,) = [record for record in scored if record["step"] == checkpoint.step]
+    assert found.record() == {name: record[name] for name in names}
+    assert checkpoint.score.value == min(record["distance"] for record in scored)
+    assert f"{found.line()}; the best so far" in listener.notes
+
+
+def test_the_last_step_is_evaluated_and_without_eval_every_none(recipe, scripted, listened):
+    _, run, _ = listened(recipe("eval_every=7"), scripted(5.0, 4.0), "two")
+    assert [record["step"] for record in read_metrics(run.metrics_file) if "distance" in record] == [7, 10]
+    reference = scripted()
+    _, run, _ = listened(recipe("eval_every=null"), reference, "none")
+    assert (reference.shown, run.best_file.exists()) == ([], False)
+
+
+@pytest.mark.parametrize("model", ["dcgan", "mlp"])
+def test_training_notices_nothing(trainer, recipe, reference, tmp_path, model):
+    changes = () if model == "dcgan" else ("model={name: mlp, latent_dim: 6, generator: {norm: batch}}",)
+    plain = trainer.run(recipe(*changes, "eval_every=null"), tmp_path / "plain")
+    evaluated = trainer.run(recipe(*changes), tmp_path / "evaluated", reference=reference)
+    contents = [torch.load(run.checkpoint_file(8), weights_only=True) for run in (plain, evaluated)]
+    kept = [untimed(content["training"]) for content in contents]
+    assert (kept[0].pop("best"), kept[1].pop("best") is None) == (None, False)
+    for each in kept:
+        del each["terms"]  # the means of losses begin anew at each record
+    assert_same(kept[0], kept[1])
+    assert_same(contents[0]["networks"], contents[1]["networks"])
+
+
+def test_a_generator_of_classes_is_measured_by_its_classes_as_well(recipe, reference, listened):
+    _, run, listener = listened(recipe("model.conditional=true", "steps=2"), reference)
+    (record,) = read_metrics(run.metrics_file)
+    assert set(SCORES) - OF_TRANSLATIONS <= record.keys()
+    assert f"{record['agreement']:.1%} are of the class asked for; the best so far" in listener.notes[0]
+
+
+def test_its_time_is_no_training(recipe, scripted, listened, monkeypatch):
+    now, run_step = [0.0], TrainingStep.__call__
+
+    class Clock:
+        perf_counter = staticmethod(lambda: now[0])
+
+    def take(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(recorder, "time", Clock)
+    monkeypatch.setattr(TrainingStep, "__call__", lambda self, number: (run_step(self, number), take(2.0)))
+    state, run, _ = listened(recipe(), scripted(*[5.0] * 5, instead=lambda number: take(1000.0)))
+    records = read_metrics(run.metrics_file)
+    assert {record["images_per_second"] for record in records} == {state.images_per_step / 2.0}
+    assert [record["overhead_seconds"] for record in records] == [1000.0 * n for n in (1, 1, 2, 3, 4, 4, 5)]
+    assert [record["seconds"] for record in records] == [
+        record["overhead_seconds"] + 2.0 * record["step"] for record in records
+    ]
+
+
+def test_the_best_is_the_averaged_generator_of_the_step_with_the_best_score(trainer, recipe, scripted, listened):
+    state, run, listener = listened(recipe(), scripted(5.0, 3.0, 4.0, 3.0, 3.5))  # an equal score is no better one
+    best = load_checkpoint(run.best_file)
+    assert (best.step, best.score.by, best.score.value, best.training) == (4, "distance", 3.0, None)
+    assert [note.endswith("; the best so far") for note in listener.notes] == [True, True, False, False, False]
+    assert state.best.since == 3
+    early = trainer.run(recipe("eval_every=null"), run.path.with_name("early"), stop_after=4)
+    assert_same(best.networks, load_checkpoint(early.generator_file).networks)
+    assert_same(
+        dict(best.networks["generator"]), state.best.networks["generator"]
+    )  # which did not move with the average
+    assert load_checkpoint(run.generator_file).step == 10
+
+
+def test_of_other_scores_more_is_better(recipe, scripted, listened):
+    _, run, _ = listened(recipe("best_by=precision"), scripted(5.0, 3.0, 4.0, 2.0, 3.5))  # precision is 1 / distance
+    assert load_checkpoint(run.best_file).score.value == 0.5
+    _, run, _ = listened(recipe("best_by=recall"), scripted(5.0, 3.0, 4.0, 2.0, 3.5), "equal")
+    assert best_step(run) == 2
+
+
+@pytest.fixture(scope="module")
+def whole(trainer, reference, tmp_path_factory) -> RunDir:
+    return trainer.run(trainer.recipe(*RECIPE), tmp_path_factory.mktemp("whole") / "whole", reference=reference)
+
+
+@pytest.mark.parametrize("stop", [1, 6, 9])
+@pytest.mark.parametrize("killed", [False, True])
+def test_stopping_and_continuing_changes_nothing(trainer, whole, reference, tmp_path, stop, killed, promise):
+    recipe = trainer.recipe(*RECIPE)
+    run = trainer.run(recipe, tmp_path / "mine", stop_after=stop, reference=reference)
+    if killed:
+        run.checkpoint_file(stop).unlink()
+    files = run.checkpoint_files()
+    state = trainer.prepared(recipe)
+    state.restore(load_checkpoint(files[-1]))
+    trainer.go_on(state, run, 0, reference)
+    best = state.best
+    assert (best and best.step) == (best_step(run) if run.best_file.exists() else None)
+    trainer.go_on(state, run, None, reference)
+    assert_same_run(whole, run)
+    promise(EXACT, how="stops and kills a run between evaluations and compares everything")
+
+
+def test_going_back_gives_the_best_of_that_time_again(trainer, scripted, recipe, listened):
+    _, run, _ = listened(recipe("save_every=2"), scripted(5.0, 4.0, 3.0, 2.0, 1.0))
+    late, early = run.best_file.read_bytes(), load_checkpoint(run.checkpoint_file(8)).training["best"]
+    state = trainer.prepared(recipe("save_every=2"))
+    state.restore(load_checkpoint(run.checkpoint_file(8)))
+    trainer.go_on(state, run, 0)
+    held = load_checkpoint(run.best_file)
+    assert (held.step, held.score.value) == (8, 2.0)
+    assert_same(held.networks["generator"], early["weights"])
+    assert (run.set_aside / "G_best.pth").read_bytes() == late
+
+
+def test_a_run_that_diverges_sets_the_abandoned_best_aside(recipe, scripted, listened):
+    run_step, ill = TrainingStep.__call__, []
+    with pytest.MonkeyPatch.context() as patch:
+
+        def call(self, number: int) -> None:
+            run_step(self, number)
+            if number == 6 and not ill:  # after the evaluation of step 6, the checkpoint of step 4
+                ill.append(number)
+                next(self.networks["critic"].parameters()).data.fill_(torch.nan)
+
+        patch.setattr(TrainingStep, "__call__", call)
+        _, run, _ = listened(recipe(), scripted(5.0, 3.0, 1.0, 4.0, 4.0, 4.0))
+    assert ill
+    assert best_step(run) == 4
+    assert load_checkpoint(run.set_aside / "G_best.pth").score.value == 1.0
+    assert [record["distance"] for record in read_metrics(run.metrics_file) if "distance" in record] == [
+        5.0, 3.0, 4.0, 4.0, 4.0,
+    ]  # fmt: skip
+
+
+def test_patience_ends_a_run_and_begins_anew_when_it_is_resumed(recipe, scripted, listened):
+    changed = recipe("patience=2")
+    state, run, _ = listened(changed, scripted(5.0, 3.0, 4.0, 4.0))
+    assert (state.step, state.best.step, run.checkpoint_files()[-1]) == (8, 4, run.checkpoint_file(8))
+    assert run.curves_file.exists()
+    state, _, _ = listened(changed, scripted(4.0))
+    assert (state.step, state.best.step, state.best.since) == (10, 4, 1)
+
+
+def test_a_run_killed_while_it_waits_has_waited_as_long(trainer, recipe, scripted, listened):
+    changed = recipe("patience=2", "save_every=2")
+    _, run, _ = listened(changed, scripted(5.0, 3.0, 4.0, 4.0))
+    run.checkpoint_file(8).unlink()
+    state, _, _ = listened(changed, scripted(4.0))
+    assert (state.step, state.best.since) == (8, 2)
+
+
+def test_a_score_that_is_measured_otherwise_seeks_the_best_anew(recipe, scripted, listened):
+    listened(recipe("steps=6"), scripted(5.0, 1.0, 4.0))
+    state, run, listener = listened(recipe("best_by=precision"), scripted(9.0, 8.0))
+    assert any("precision of 30 images in random does not compare with distance 1" in note for note in listener.notes)
+    assert (best_step(run), state.best.score.by) == (10, "precision")
+    assert load_checkpoint(run.set_aside / "G_best.pth").step == 4
+
+
+def test_how_a_run_is_evaluated_may_change_when_it_is_resumed(recipe):
+    before = recipe()
+    for change in ({"eval_every": 3}, {"eval_count": 50}, {"best_by": "recall"}, {"patience": 3}):
+        assert continued_recipe(before, before.replaced(**change)) == before.replaced(**change)
+
+
+def test_a_failing_evaluation_costs_its_scores_alone(recipe, scripted, listened):
+    def fail(number: int) -> None:
+        if number in (1, 2):
+            raise RuntimeError("CUDA out of memory. Tried to allocate")
+
+    _, run, listener = listened(recipe(), scripted(5.0, 4.0, 3.0, 6.0, 7.0, instead=fail))
+    (warning,) = [note for note in listener.notes if note.startswith("warning")]
+    assert warning == (
+        "warning: step 4 could not be evaluated: there is not enough memory; training goes on without its scores"
+    )
+    records = read_metrics(run.metrics_file)
+    assert [record["step"] for record in records] == [2, 3, 4, 6, 8, 9, 10]
+    assert [record["step"] for record in records if "distance" in record] == [2, 8, 10]
+    assert best_step(run) == 2
+
+
+def test_a_best_file_that_cannot_be_written_is_written_later(recipe, scripted, listened, tmp_path):
+    file = RunDir(tmp_path / "mine").best_file
+
+    def stand_in_the_way(number: int) -> None:
+        if number == 0:
+            file.mkdir()
+        elif number == 3:
+            file.rmdir()
+
+    _, run, listener = listened(recipe(), scripted(5.0, 3.0, 4.0, 4.0, 4.0, instead=stand_in_the_way))
+    (warning,) = [note for note in listener.notes if note.startswith("warning")]
+    assert f"cannot write {file}" in warning
+    assert best_step(run) == 4
+
+
+def test_a_damaged_best_file_is_made_anew(trainer, whole, tmp_path):
+    run = RunDir(shutil.copytree(whole.path, tmp_path / "mine"))
+    good = run.best_file.read_bytes()
+    run.best_file.write_bytes(good[:100])
+    state = trainer.prepared(trainer.recipe(*RECIPE, "steps=12"))
+    state.restore(load_checkpoint(run.checkpoint_file(10)))
+    trainer.go_on(state, run, 0)
+    assert_same(load_checkpoint(run.best_file).networks, load_checkpoint(whole.best_file).networks)
+    assert (run.set_aside / "G_best.damaged.pth").read_bytes() == good[:100]
+
+
+def test_a_checkpoint_of_before_there_were_evaluations_resumes(trainer, whole):
+    old = load_checkpoint(whole.checkpoint_file(8))
+    del old.training["best"]
+    state = trainer.prepared(trainer.recipe(*RECIPE))
+    state.restore(old)
+    assert (state.step, state.best) == (8, None)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda best: best.pop("since"),
+        lambda best: best.update(step=-1),
+        lambda best: best.update(since=0.5),
+        lambda best: best.update(score=None),
+        lambda best: best["score"].update(value=float("nan")),
+        lambda best: best["score"].update(by=7),
+        lambda best: best["weights"].popitem(),
+        lambda best: best["weights"].update({name: torch.zeros(3) for name in list(best["weights"])[:1]}),
+        lambda best: best.update(weights=5),
+    ],
+)
+def test_a_best_that_cannot_be_is_refused(trainer, whole, damage):
+    checkpoint = load_checkpoint(whole.checkpoint_file(8))
+    damage(checkpoint.training["best"])
+    with pytest.raises(WganError, match="the checkpoint of step 8 is damaged"):
+        trainer.prepared(trainer.recipe(*RECIPE)).restore(checkpoint)

@@ -1,0 +1,88 @@
+"""The guard: it lets a healthy run pass, and names what is ill in any other."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from wgan_cli.errors import ExitStatus
+from wgan_cli.recipe import load_recipe
+from wgan_cli.training.divergence import find_illness, gave_up
+
+BAD = [float("nan"), float("inf"), float("-inf")]
+
+
+def networks() -> dict[str, nn.Module]:
+    return {"critic": nn.Linear(3, 2), "generator": nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))}
+
+
+def optimizers(both: dict[str, nn.Module]) -> dict[str, torch.optim.Optimizer]:
+    """Adam for each, after a step, so that it has moments."""
+    made = {role: torch.optim.Adam(network.parameters()) for role, network in both.items()}
+    for role, network in both.items():
+        for parameter in network.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        made[role].step()
+    return made
+
+
+def test_a_healthy_run_passes():
+    both = networks()
+    terms = {"critic_loss": torch.tensor(-1e30), "wasserstein": torch.tensor(0.0)}
+    assert find_illness(terms, both, optimizers(both)) is None
+    assert find_illness({}, {}, {}) is None
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_bad_term_is_named(bad):
+    terms = {name: torch.tensor(value) for name, value in (("a", 1.0), ("gradient_penalty", bad), ("b", 2.0))}
+    assert find_illness(terms, networks(), {}) == "gradient_penalty is not finite"
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize(("role", "name"), [("critic", "bias"), ("critic", "weight"), ("generator", "1.weight")])
+def test_one_bad_weight_anywhere_names_its_network(role, name, bad):
+    both = networks()
+    with torch.no_grad():
+        both[role].get_parameter(name).view(-1)[-1] = bad
+    assert find_illness({}, both, {}) == f"a weight of the {role} is not finite"
+
+
+def test_a_bad_running_statistic_is_no_better_than_a_bad_weight():
+    network = nn.BatchNorm1d(3)
+    network.running_var[1] = float("nan")
+    assert "generator" in find_illness({}, {"generator": network}, {})
+
+
+def test_a_moment_of_the_optimizer_that_would_freeze_a_weight():
+    both = networks()
+    made = optimizers(both)
+    next(iter(made["critic"].state.values()))["exp_avg_sq"].view(-1)[0] = float("inf")
+    assert find_illness({}, both, made) == "a moment of the critic's optimizer is not finite"
+
+
+@pytest.mark.parametrize(
+    ("changes", "hints"),
+    [
+        (["amp=bf16", "objective.gp_weight=10"], ["optim.critic.lr=", "gp_weight=1)", "--amp off", "n_critic=5)"]),
+        (
+            ["amp=off", "objective.n_critic=5", "objective.gp_weight=10"],
+            ["optim.critic.lr=", "gp_weight=1)", "n_critic=10)"],
+        ),
+        (["amp=off", "objective.gp_weight=0.5"], ["optim.critic.lr=", "n_critic=5)"]),
+    ],
+)
+def test_hints_come_in_the_order_in_which_they_help(changes, hints):
+    recipe = load_recipe("digits_dcgan", changes)
+    error = gave_up(recipe, ("critic", "generator"), 350, "wasserstein is not finite")
+    assert "before step 350: wasserstein is not finite" in error.message
+    assert error.status == ExitStatus.FAILED
+    places = [error.hint.index(hint) for hint in hints]
+    assert places == sorted(places)
+    assert error.hint.count(", then ") == len(hints) - 1
+    lower = re.findall(r"optim\.\w+\.lr=([\d.e-]+)", error.hint)
+    assert len(lower) == 2
+    assert all(0 < float(lr) < recipe.optim.critic.lr for lr in lower)

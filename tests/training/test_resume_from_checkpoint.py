@@ -1,0 +1,174 @@
+"""Going back to an earlier checkpoint: what came later is set aside, and nothing is doubled, missing or deleted."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from same_run import assert_same_run, events
+
+from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.metrics_log import read_metrics
+from wgan_cli.runs.rewind import rewind, set_aside
+from wgan_cli.runs.run_dir import RunDir
+
+RECIPE = ("steps=10", "log_every=3", "sample_every=3", "save_every=4")
+EVERY = "any kept checkpoint resumes exactly, and what came later is set aside"
+
+
+@pytest.fixture(scope="module")
+def whole(trainer, tmp_path_factory) -> RunDir:
+    """A run of 10 steps that never stopped, with checkpoints of 8 and 10."""
+    return trainer.run(trainer.recipe(*RECIPE), tmp_path_factory.mktemp("whole") / "whole")
+
+
+@pytest.fixture
+def mine(whole, wgan) -> RunDir:
+    """A copy of it in the working folder, under another name."""
+    return RunDir(Path(shutil.copytree(whole.path, "mine")))
+
+
+def resume(wgan, *words: object):
+    result = wgan("train", "--device", "cpu", "--resume", *words)
+    assert result.status == 0, result.stderr
+    return result
+
+
+def aside(run: RunDir) -> list[str]:
+    return sorted(str(path.relative_to(run.set_aside)) for path in run.set_aside.rglob("*") if path.is_file())
+
+
+def test_a_run_continues_from_any_of_its_checkpoints(wgan, whole, mine, promise):
+    late = mine.checkpoint_file(10).read_bytes()
+    result = resume(wgan, "mine/checkpoints/step_00000008.pth")
+    assert "from step 8" in result.stderr
+    assert_same_run(whole, mine)
+    (event_file,) = (path.name for path in whole.tensorboard.iterdir())
+    assert aside(mine) == [
+        "checkpoints/step_00000010.pth", "metrics.jsonl", "samples/step_00000009.png", "samples/step_00000010.png",
+        f"tensorboard/{event_file}",
+    ]  # fmt: skip
+    assert (mine.set_aside / "checkpoints/step_00000010.pth").read_bytes() == late
+    assert [record["step"] for record in read_metrics(mine.set_aside / "metrics.jsonl")] == [9, 10]
+    assert {step for step, _, _ in events(mine.set_aside / "tensorboard")} == {9, 10}
+    promise(EVERY, how="resumes from a file of checkpoints/ and compares everything with a run that never stopped")
+
+
+def test_a_stop_right_after_going_back_leaves_one_consistent_run(wgan, mine):
+    resume(wgan, "mine/checkpoints/step_00000008.pth", "--minutes", 0)
+    assert mine.checkpoint_files()[-1] == mine.checkpoint_file(8)
+    assert load_checkpoint(mine.generator_file).step == 8  # and not the one that was set aside
+    assert [record["step"] for record in read_metrics(mine.metrics_file)] == [3, 6]
+    assert [path.name for path in mine.sample_files()] == [f"step_0000000{step}.png" for step in (0, 3, 6)]
+    assert max(step for step, _, _ in events(mine.tensorboard)) == 6
+
+
+def test_going_back_twice_keeps_both_futures(wgan, whole, mine):
+    for _ in range(2):
+        resume(wgan, "mine/checkpoints/step_00000008.pth")
+    assert_same_run(whole, mine)
+    assert {"checkpoints/step_00000010.pth", "checkpoints/step_00000010-2.pth"} <= set(aside(mine))
+    assert [record["step"] for record in read_metrics(mine.set_aside / "metrics.jsonl")] == [9, 10, 9, 10]
+
+
+def test_a_finished_run_names_the_way_back_only_for_what_is_left(wgan, mine):
+    result = wgan("train", "--resume", "mine/checkpoints/step_00000010.pth", "--device", "cpu")
+    assert (result.status, "mine is finished" in result.error) == (2, True)
+    assert not mine.set_aside.exists()
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "zeros", "text"])
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(wgan, whole, mine, damage, promise):
+    newest = mine.checkpoint_file(10)
+    content = newest.read_bytes()
+    bad = {"cut": content[:-100], "empty": b"", "zeros": bytes(len(content)), "text": b"something else"}[damage]
+    newest.write_bytes(bad)
+    result = resume(wgan, "mine")
+    (line,) = [line for line in result.stderr.splitlines() if "step_00000010" in line and "kept as" in line]
+    assert "goes on from the checkpoint before" in line
+    assert "from step 8" in result.stderr
+    assert_same_run(whole, mine)
+    assert (mine.set_aside / "checkpoints/step_00000010.damaged.pth").read_bytes() == bad
+    promise("a damaged newest checkpoint gives way to the one before", how="cuts, empties or overwrites the file")
+
+
+def test_a_run_without_a_readable_checkpoint_is_an_error_that_moves_nothing(wgan, mine):
+    for file in mine.checkpoint_files():
+        file.write_bytes(b"")
+    result = wgan("train", "--resume", "mine", "--device", "cpu")
+    assert result.status == 2
+    assert "no checkpoint of mine can be read" in result.error
+    assert wgan("train", "--dry-run", *result.hint.partition("wgan train ")[2].split()).status == 0
+    assert [file.read_bytes() for file in mine.checkpoint_files()] == [b"", b""]
+    assert not mine.set_aside.exists()
+
+
+def test_a_dry_run_moves_nothing(wgan, mine):
+    mine.checkpoint_file(10).write_bytes(b"")
+    before = {path: path.read_bytes() for path in mine.path.rglob("*") if path.is_file()}
+    assert wgan("train", "--resume", "mine", "--device", "cpu", "--dry-run").status == 0
+    assert before == {path: path.read_bytes() for path in mine.path.rglob("*") if path.is_file()}
+
+
+def test_a_checkpoint_is_found_from_inside_its_folder_and_through_a_link(wgan, whole, mine, monkeypatch):
+    Path("newest.pth").symlink_to("mine/checkpoints/step_00000008.pth")
+    resume(wgan, "newest.pth", "--minutes", 0)
+    assert mine.checkpoint_files()[-1] == mine.checkpoint_file(8)
+    folder = Path.cwd()
+    monkeypatch.chdir("mine/checkpoints")
+    resume(wgan, "step_00000008.pth")
+    assert_same_run(whole, RunDir(folder / "mine"))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("mine/checkpoints/step_00000007.pth", "there is no checkpoint mine/checkpoints/step_00000007.pth"),
+        ("mine/G.pth", "mine/G.pth is no run folder, nor a file of a run's checkpoints/"),
+        ("elsewhere/step_00000008.pth", "is no run folder, nor a file"),
+    ],
+)
+def test_a_file_to_resume_from_must_lie_in_a_run(wgan, mine, given, message):
+    Path("elsewhere").mkdir()
+    shutil.copy(mine.checkpoint_file(8), "elsewhere")
+    result = wgan("train", "--resume", given, "--device", "cpu")
+    assert (result.status, message in result.error) == (2, True), result.stderr
+    assert "checkpoints" in result.hint
+
+
+def test_a_run_moved_to_another_folder_resumes(wgan, whole, promise):
+    for name in ("a run that is moved", "link"):
+        half = RunDir(Path(shutil.copytree(whole.path, f"{name} before")))
+        half.checkpoint_file(10).unlink()
+        moved = Path("elsewhere") / name
+        moved.parent.mkdir(exist_ok=True)
+        half.path.rename(moved)
+        given = moved
+        if name == "link":
+            given = Path("run")
+            given.symlink_to(moved)
+        resume(wgan, given)
+        assert_same_run(whole, RunDir(moved))
+    promise("a run resumes after it was moved, and through a symlink", how="moves its folder", cases=2)
+
+
+def test_files_under_foreign_names_are_left_alone(whole, tmp_path):
+    run = RunDir(Path(shutil.copytree(whole.path, tmp_path / "copy")))
+    (run.samples / "step_best.png").write_bytes(b"mine")
+    (run.checkpoints / "step_notes.pth").write_bytes(b"mine")
+    assert rewind(run, 4)
+    assert not rewind(run, 4)
+    assert [path.name for path in run.samples.iterdir() if "best" in path.name] == ["step_best.png"]
+    assert run.checkpoint_files() == []
+
+
+def test_nothing_set_aside_is_overwritten(tmp_path):
+    run = RunDir(tmp_path)
+    run.samples.mkdir()
+    places = []
+    for content in (b"1", b"2", b"3"):
+        run.sample_file(5).write_bytes(content)
+        places.append(set_aside(run, run.sample_file(5)))
+    assert [place.read_bytes() for place in places] == [b"1", b"2", b"3"]
+    assert not run.sample_file(5).exists()

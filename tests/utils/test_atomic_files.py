@@ -1,0 +1,105 @@
+"""Whole files or none."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+import torch
+from small_disk import largest_file
+
+from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.utils.atomic_files import append_whole, write_atomically, write_text, writing
+
+
+def test_writes_a_new_file_and_replaces_an_old_one(tmp_path):
+    path = tmp_path / "file"
+    for content in (b"first", b"second, longer", b""):
+        write_atomically(path, lambda file, content=content: file.write(content))
+        assert path.read_bytes() == content
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    seen = []
+
+    def write(file):
+        file.write(b"half")
+        file.flush()
+        seen.append(path.read_bytes())
+        file.write(b" and half")
+
+    write_atomically(path, write)
+    assert seen == [b"old"]
+    assert path.read_bytes() == b"half and half"
+
+
+@pytest.mark.parametrize(
+    "failure", [ValueError("no"), KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")]
+)
+def test_a_writer_that_fails_leaves_the_old_file_and_no_litter(tmp_path, failure):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def write(file):
+        file.write(b"half")
+        raise failure
+
+    with pytest.raises((type(failure), WganError)):
+        write_atomically(path, write)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_full_disk_is_an_error_of_the_run_that_names_the_file(tmp_path):
+    def write(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(WganError) as caught:
+        write_atomically(tmp_path / "file", write)
+    assert caught.value.message == f"cannot write {tmp_path / 'file'}: No space left on device"
+    assert "free space" in caught.value.hint
+    assert caught.value.status == ExitStatus.FAILED
+
+
+@pytest.mark.parametrize("place", ["missing/file", "file/below", "folder"])
+def test_a_place_where_no_file_can_be(tmp_path, place):
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "folder").mkdir()
+    before = sorted(os.listdir(tmp_path))
+    with pytest.raises(WganError, match="cannot write"):
+        write_text(tmp_path / place, "text")
+    assert sorted(os.listdir(tmp_path)) == before
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_text_is_utf8(tmp_path):
+    write_text(tmp_path / "file", "é\n")
+    assert (tmp_path / "file").read_bytes() == "é\n".encode()
+
+
+def test_writing_lets_other_errors_through(tmp_path):
+    with pytest.raises(ZeroDivisionError), writing(tmp_path):
+        1 / 0  # noqa: B018
+
+
+def test_appending_adds_all_or_nothing(tmp_path):
+    path = tmp_path / "file"
+    append_whole(path, b"first\n")
+    for _ in range(2):
+        with largest_file(10), pytest.raises(OSError):
+            append_whole(path, b"second, of which four bytes fit\n")
+        assert path.read_bytes() == b"first\n"
+    append_whole(path, b"2nd\n")
+    assert path.read_bytes() == b"first\n2nd\n"
+
+
+@pytest.mark.parametrize("size", [0, 64, 1000, 1500, 5000, 9000])
+def test_a_disk_that_fills_up_inside_torch_is_called_full(tmp_path, size):
+    weights = {"weight": torch.zeros(3000)}
+    with largest_file(size), pytest.raises(WganError, match="cannot write .*: File too large"):
+        write_atomically(tmp_path / "file", lambda file: torch.save(weights, file))  # torch's error is another one
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,67 @@
+"""`wgan gif`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wgan_cli.cli.completion import complete_checkpoint
+from wgan_cli.cli.options import Device, Seed, example
+from wgan_cli.errors import WganError
+
+
+def gif(
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN|FOLDER|CKPT", help="What to animate.", autocompletion=complete_checkpoint)
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help=r"A .gif, .webp or .mp4. \[default: NAME.gif, here]")
+    ] = None,
+    fps: Annotated[float, typer.Option("--fps", min=0.1, max=50.0, help="Frames a second.")] = 8.0,
+    hold: Annotated[float, typer.Option("--hold", min=0.0, max=60.0, help="Seconds on the last frame of a run.")] = 2.0,
+    scale: Annotated[int, typer.Option("--scale", min=1, max=16, help="Enlarge each pixel so many times.")] = 1,
+    label: Annotated[bool, typer.Option("--label/--no-label", help="Write the step below each frame.")] = True,
+    max_frames: Annotated[
+        int, typer.Option("--max-frames", min=2, max=10_000, help="Evenly spread over the run.")
+    ] = 120,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Animate a run's samples, a folder of numbered images, or a checkpoint's latent space."""
+    from wgan_cli.console import say
+    from wgan_cli.outputs.animation import Frame, folder_frames, save_animation, walk_frames
+    from wgan_cli.outputs.sampling import load_generator
+    from wgan_cli.runs.environment import resolve_device
+    from wgan_cli.runs.run_dir import RunDir, is_run
+
+    if not source.exists():
+        raise WganError(f"there is no {source}", "give a run folder, a folder of numbered images, or a checkpoint")
+    path = out or Path(f"{source.resolve().stem if source.is_file() else source.resolve().name}.gif")
+    if source.is_dir():
+        frames = folder_frames(RunDir(source).samples if is_run(source) else source, max_frames)
+        if is_run(source):
+            frames = [Frame(frame.picture, f"step {int(frame.label.split()[0]):,}") for frame in frames]
+        if not label:
+            frames = [Frame(frame.picture) for frame in frames]
+    else:
+        generator, checkpoint = load_generator(source, resolve_device(device))
+        if not checkpoint.recipe.model.latent_dim:
+            raise WganError(
+                f"{source} translates images, so there is no latent space to walk through",
+                "give the run folder: its grids show the same images translated as training went on",
+            )
+        frames = walk_frames(generator, checkpoint, seed, max_frames)
+        hold = 0.0  # a walk that loops must not stop
+    save_animation(frames, path, fps, hold, scale)
+    if len(frames) == 1:
+        say(f"note: {source} has one grid so far, so nothing moves")
+    say(f"{len(frames)} frame{'s' if len(frames) > 1 else ''}, {path.stat().st_size / 1e6:.1f} MB: {path}")
+
+
+gif.__doc__ += "\n\n" + example(
+    "wgan gif runs/digits_dcgan",
+    "wgan gif runs/digits_dcgan --out digits.webp --scale 2 --fps 12",
+    "wgan gif runs/digits_dcgan/G.pth --out walk.gif",
+)

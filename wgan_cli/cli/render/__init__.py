@@ -1,0 +1,1 @@
+"""Terminal output: tables, images, curves, progress and reports."""

@@ -1,0 +1,140 @@
+"""`wgan inspect` for images: a folder, an archive or a named set."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import tarfile
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wgan_cli.cli.render.tables import print_rows
+from wgan_cli.errors import WganError
+from wgan_cli.recipe.data_settings import NAMED
+
+if TYPE_CHECKING:
+    from wgan_cli.data.inspection import DataFacts, DataInspection
+
+ON_SHEET = 100  # images of a contact sheet
+SHOWN = 8  # sizes, modes
+SMALL = 40  # pixels; most of a larger image's detail would be lost at 32
+
+
+def is_data(what: str) -> bool:
+    """Whether a word names images, and not a run, a checkpoint or a recipe."""
+    path = Path(what)
+    if os.path.isdir(what):
+        from wgan_cli.runs.run_dir import is_exported, is_run
+
+        return not is_run(path) and not is_exported(path) and not _is_empty(path)
+    if not os.path.isfile(what):
+        return what in NAMED or _is_shards(what)
+    if path.suffix.lower() in (".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz"):
+        return True
+    if path.suffix.lower() in (".pth", ".pt", ".yaml", ".yml"):
+        return False
+    try:
+        return tarfile.is_tarfile(path) or (zipfile.is_zipfile(path) and not _is_of_torch(path))
+    except OSError:
+        return False
+
+
+def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path | None) -> None:
+    """Show the facts of a set of images, and draw its contact sheet where one is wanted."""
+    from wgan_cli.console import data, say
+    from wgan_cli.data import default_data_root
+    from wgan_cli.data.inspection import inspect_folder, inspect_named_set, inspect_shards
+
+    if sheet is not None and sheet.suffix.lower() != ".png":
+        raise WganError(f"--plot {sheet} does not end in .png", f"write --plot {sheet.stem}.png")
+    pictures = 0 if sheet is None else ON_SHEET
+    if _is_shards(what):
+        found = inspect_shards(what, pictures)
+    elif Path(what).exists():
+        found = inspect_folder(Path(what), pictures)
+    else:
+        found = inspect_named_set(what, data_root or default_data_root(), say, pictures)
+    if sheet is not None:
+        _draw(found, sheet)
+        say(f"contact sheet: {sheet}")
+    if as_json:
+        data().print(json.dumps(asdict(found.facts)), soft_wrap=True)
+    else:
+        _show(found.facts)
+        if what not in NAMED and found.facts.count:
+            say(f"next: {_command(what, found.facts)}")
+
+
+def _command(what: str, facts: DataFacts) -> str:
+    """How to train on such images."""
+    from wgan_cli.cli.render.train_report import FEW, MORE_OF_FEW
+
+    width, height = map(int, next(iter(facts.sizes)).split("x"))  # of most of them
+    settings = [f"data.path={what}"]
+    if _is_shards(what):
+        settings.insert(0, "data.source=shards")
+    if facts.bad_count:
+        settings.append("data.on_bad_file=skip")
+    if facts.count < FEW:
+        settings.append(MORE_OF_FEW)
+    recipe = "folder32_dcgan" if max(width, height) <= SMALL else "folder_dcgan"
+    return shlex.join(["wgan", "train", "--recipe", recipe, *(word for each in settings for word in ("--set", each))])
+
+
+def _draw(found: DataInspection, path: Path) -> None:
+    from wgan_cli.outputs.grid import grid_tensor, near_square, save_picture
+
+    if not len(found.pictures):
+        raise WganError(f"--plot draws images, and {found.facts.name} holds none", "leave out --plot")
+    save_picture(grid_tensor(found.pictures, columns=near_square(len(found.pictures))), path)
+
+
+def _show(facts: DataFacts) -> None:
+    rows = [
+        ("images", f"{facts.count:,} ({facts.origin})"),
+        ("classes", _counts(facts.classes, len(facts.classes)) or "none: the files lie flat"),
+        ("sizes", _counts(facts.sizes, SHOWN) or "none"),
+        ("modes", _counts(facts.modes, SHOWN) or "none"),
+    ]
+    if facts.bad_count:
+        rows.append(("bad files", f"{facts.bad_count:,}"))
+        rows += [("", f"{name}: {reason}") for name, reason in facts.bad]
+        if facts.bad_count > len(facts.bad):
+            rows.append(("", f"and {facts.bad_count - len(facts.bad):,} more"))
+    print_rows(*rows)
+
+
+def _counts(counts: dict[str, int], most: int) -> str:
+    """Names with their counts: "cat 500, dog 420"."""
+    named = [f"{name} {count:,}" for name, count in list(counts.items())[:most]]
+    return ", ".join(named + ([f"and {len(counts) - most:,} more"] if len(counts) > most else []))
+
+
+def _is_shards(what: str) -> bool:
+    """Whether a word stands for several .tar files, as images-{000..255}.tar, or is a folder of nothing else."""
+    if os.path.isdir(what):
+        return not _is_empty(Path(what)) and all(name.endswith(".tar") for name in _names(Path(what)))
+    return "{" in what and what.endswith(".tar")
+
+
+def _is_empty(folder: Path) -> bool:
+    return _names(folder) == []
+
+
+def _names(folder: Path) -> list[str]:
+    """What lies in a folder; one that cannot be read holds something, and whoever reads it says why that fails."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return [""]
+
+
+def _is_of_torch(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/data.pkl") for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False

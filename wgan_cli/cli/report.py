@@ -1,0 +1,53 @@
+"""`wgan report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wgan_cli.cli.options import DataRoot, Device, Runs, example
+
+if TYPE_CHECKING:
+    from wgan_cli.report.pictures import Nearest
+
+
+def report(
+    runs: Annotated[list[Path], Runs],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.html", help="The page.")] = Path("report.html"),
+    nearest: Annotated[
+        bool, typer.Option("--nearest", help="Also look for the training images most like samples.")
+    ] = False,
+    data_root: DataRoot = None,
+    device: Device = "auto",
+) -> None:
+    """Write one page about a run: samples over time, scores, losses, speed, recipe; several runs side by side."""
+    from wgan_cli.console import say
+    from wgan_cli.report.facts import gather
+    from wgan_cli.report.html_page import check_page, write_page
+
+    check_page(out)
+    told = gather(runs, [_nearest(run, data_root, device) for run in runs] if nearest else ())
+    written = write_page(told, out)
+    for run in told.runs:
+        for phrase in run.missing:
+            say(f"{run.facts.path}: {phrase}")
+    say(f"{written / 1e6:.1f} MB: {out}")
+
+
+report.__doc__ += "\n\n" + example(
+    "wgan report runs/digits_dcgan",
+    "wgan report runs/mnist_dcgan runs/mnist_dcgan-2 --out both.html",
+    "wgan report runs/mnist_dcgan --nearest --data-root data",
+)
+
+
+def _nearest(run: Path, data_root: Path | None, device: str) -> Nearest:
+    from wgan_cli.console import say
+    from wgan_cli.data import default_data_root
+    from wgan_cli.report.nearest import find_nearest
+    from wgan_cli.runs.environment import resolve_device
+    from wgan_cli.runs.run_dir import open_run
+
+    return find_nearest(open_run(run).path, data_root or default_data_root(), resolve_device(device), say)

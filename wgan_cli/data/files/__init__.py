@@ -1,0 +1,1 @@
+"""Image files: containers, decoding and the decoded-image cache."""

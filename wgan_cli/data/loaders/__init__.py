@@ -1,0 +1,1 @@
+"""Loaders that turn an image set into batches on the training device."""

@@ -1,0 +1,1 @@
+"""Data sources: built-in sets, image folders, arrays and shards."""

@@ -1,0 +1,111 @@
+"""A folder to pass on: weights, ONNX, what they are for programs and for people, and pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from wgan_cli.errors import WganError
+from wgan_cli.exports.model_card import model_card
+from wgan_cli.exports.onnx_model import OPSET, OUTPUTS, OnnxFacts, export_onnx
+from wgan_cli.outputs.sampling import generate, generator_of, labels_in_turn, sample_latents
+from wgan_cli.outputs.save_images import save_images
+from wgan_cli.runs.checkpoint import Checkpoint, generator_file
+from wgan_cli.runs.metrics_log import SCORES, read_metrics
+from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_TENSORS, RunDir, is_run
+from wgan_cli.utils.atomic_files import UNFINISHED, make_parent, write_text, writing
+
+CARD, GRID = "README.md", "samples.png"
+SHOWN = 64  # images in the grid
+
+
+def check_free_folder(path: Path) -> None:
+    """Refuse a folder that holds something. Raises: WganError."""
+    if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
+        raise WganError(f"{path} exists already, and nothing is overwritten", "give a new folder to --out")
+
+
+def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str, OnnxFacts]:
+    """Write a folder, whole or not at all.
+
+    It holds model.safetensors, model.onnx (or to_a.onnx and to_b.onnx of what translates), config.json, README.md and
+    samples.png.
+
+    Args:
+        source: what the checkpoint was read from; where that is of a run, the run's scores and grids are taken along.
+    Returns: facts of each ONNX file, by its name.
+    Raises: WganError where something is in the folder, or the file system refuses.
+    """
+    check_free_folder(path)
+    make_parent(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+    try:
+        with writing(path):
+            beside.mkdir()
+        checkpoint.save(beside / EXPORTED_TENSORS)
+        sides = (
+            {"model.onnx": "b"} if checkpoint.recipe.model.latent_dim else {f"to_{side}.onnx": side for side in "ab"}
+        )
+        models = {name: export_onnx(checkpoint, beside / name, side) for name, side in sides.items()}
+        run = _run_of(source)
+        grid = _write_grid(checkpoint, run, beside / GRID)
+        scores = _scores(checkpoint, run)
+        write_text(beside / EXPORTED_CONFIG, json.dumps(_config(checkpoint, models, scores), indent=2) + "\n")
+        write_text(beside / CARD, model_card(checkpoint, models, scores, grid))
+        with writing(path):
+            if path.is_dir():
+                path.rmdir()  # empty, and Windows moves nothing onto a folder
+            os.replace(beside, path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return models
+
+
+def _config(checkpoint: Checkpoint, models: Mapping[str, OnnxFacts], scores: Mapping[str, float]) -> dict[str, object]:
+    outputs = ("uint8 (N, 3, H, W)", "float32 (N, C, H, W) in [-1, 1]")
+    return {
+        **checkpoint.facts,
+        "weights": EXPORTED_TENSORS,
+        "opset": OPSET,
+        "onnx": {name: asdict(facts) for name, facts in models.items()},
+        "outputs": dict(zip(OUTPUTS, outputs, strict=True)),
+        "scores": dict(scores),
+    }
+
+
+def _run_of(source: Path) -> RunDir | None:
+    """The run that a checkpoint lies in."""
+    folder = generator_file(source).absolute().parent
+    return next((RunDir(place) for place in (folder, folder.parent) if is_run(place)), None)
+
+
+def _scores(checkpoint: Checkpoint, run: RunDir | None) -> dict[str, float]:
+    """What the run measured at the checkpoint's step."""
+    records = [] if run is None or not run.metrics_file.is_file() else read_metrics(run.metrics_file)
+    found = next((record for record in records if record.get("step") == checkpoint.step), {})
+    return {name: found[name] for name in SCORES if name in found}
+
+
+def _write_grid(checkpoint: Checkpoint, run: RunDir | None, path: Path) -> str | None:
+    """Images of seed 0 or, of what translates, the last grid of its run; its name, or None where there is none."""
+    latent_dim = checkpoint.recipe.model.latent_dim
+    if not latent_dim:
+        grids = [] if run is None else run.sample_files()
+        if not grids:
+            return None
+        shutil.copyfile(grids[-1], path)
+        return path.name
+    columns = checkpoint.image.num_classes if checkpoint.recipe.model.conditional else None
+    columns = columns if columns and columns <= SHOWN else 8
+    count = columns * (SHOWN // columns)
+    labels = labels_in_turn(checkpoint.recipe, checkpoint.image, count)
+    generator = generator_of(checkpoint, str(path), torch.device("cpu"))
+    images = generate(generator, sample_latents(latent_dim, count, seed=0), labels=labels)
+    save_images(images, count, str(path), columns)
+    return path.name

@@ -1,0 +1,61 @@
+"""Generators that another program trained: a bare state_dict, under a recipe that has the same layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wgan_cli.errors import WganError
+from wgan_cli.networks import build_network
+from wgan_cli.networks.state_dict_matching import Match, match
+from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.runs.checkpoint_file import read_foreign
+
+#: Entries under which scripts keep a generator's weights beside other things, the averaged one first.
+ENTRIES = ("g_ema", "ema", "generator_state_dict", "generator", "netg", "g", "gen", "model_state_dict", "state_dict")
+ENTRIES += ("model", "params")
+
+
+def foreign_checkpoint(path: Path, recipe: Recipe, image: ImageShape) -> tuple[Checkpoint, Match]:
+    """A checkpoint with the weights of a file that holds no recipe, and which of them became which.
+
+    What a file of weights does not say is believed of the recipe: activations and their slopes, the eps of norms.
+    Raises: WganError where the file holds no tensors, or they do not fit the recipe's generator.
+    """
+    given = _state_dict(read_foreign(path), path)
+    with torch.device("meta"):
+        wanted = build_network("generator", recipe, image).state_dict()
+    found = match(given, wanted, str(path), f"the generator of {recipe.name}")
+    names = tuple(str(number) for number in range(image.num_classes))
+    weights = found.weights(given, wanted)
+    return Checkpoint(recipe, image, names, step=0, networks={"generator": weights}, taken_from=path.name), found
+
+
+def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
+    """The generator's tensors of a file: all that it holds, or those of one entry."""
+    if _is_state_dict(content):
+        return content
+    entries = {key: value for key, value in content.items() if _is_state_dict(value)} if type(content) is dict else {}
+    known = {str(key).lower(): value for key, value in entries.items()}
+    chosen = next((known[name] for name in ENTRIES if name in known), None)
+    if chosen is None and len(entries) == 1:
+        (chosen,) = entries.values()
+    if chosen is not None:
+        return chosen
+    held = f"state_dicts named {', '.join(f'{key!s:.40}' for key in list(entries)[:8])}" if entries else "no state_dict"
+    raise WganError(
+        f"{path} holds {held}{', and none is named as a generator' if entries else ''}",
+        "save the generator's alone: torch.save(generator.state_dict(), 'generator.pth')",
+    )
+
+
+def _is_state_dict(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and len(value) > 0
+        and all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in value.items())
+    )

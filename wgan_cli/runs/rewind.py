@@ -1,0 +1,38 @@
+"""Going back in a run: what lies past the step is moved out of the way, never deleted."""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from pathlib import Path
+
+from wgan_cli.runs.metrics_log import MetricsLog
+from wgan_cli.runs.run_dir import RunDir, step_of
+from wgan_cli.runs.tensorboard import rewind_events
+from wgan_cli.utils.atomic_files import writing
+
+
+def set_aside(run: RunDir, file: Path, mark: str = "") -> Path:
+    """Move a file of a run to the same place below set-aside/, its name with `mark`, and say where it is now."""
+    place = run.set_aside / file.relative_to(run.path)
+    with writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            target = place.with_name(f"{place.stem}{mark}{'' if number == 1 else f'-{number}'}{place.suffix}")
+            if not target.exists():
+                os.replace(file, target)
+                return target
+    raise AssertionError("count never ends")
+
+
+def rewind(run: RunDir, step: int) -> bool:
+    """Set aside checkpoints, grids, records and TensorBoard's entries past a step; whether a checkpoint was among them.
+
+    Newest checkpoints first: killed at any moment, the run stands at a step to which this can be done again.
+    """
+    late = [file for file in reversed(run.checkpoint_files()) if step_of(file) > step]
+    for file in [*late, *(file for file in run.sample_files() if step_of(file) > step)]:
+        set_aside(run, file)
+    MetricsLog(run.metrics_file).rewind(step, run.set_aside / run.metrics_file.name)
+    rewind_events(run.tensorboard, step, run.set_aside / run.tensorboard.name)
+    return bool(late)

@@ -1,0 +1,87 @@
+"""Weights as a .safetensors file: tensors that every framework reads, and JSON beside them in the file's metadata.
+
+The one entry of the metadata is `wgan`, the JSON of all that a checkpoint holds besides its tensors. It has a checksum
+over both, as a .pth file has one: it finds accidents, no ill will. The format itself can run no code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+from wgan_cli.runs.checkpoint_zip import Damaged, Refused
+
+SUFFIX = ".safetensors"
+ENTRY, CHECKSUM = "wgan", "checksum"
+MOST_HEADER = 2_000_000  # bytes of names, shapes and metadata; a generator of a hundred tensors has ten thousand
+
+
+def write_tensors(file: BinaryIO, networks: Mapping[str, Mapping[str, Tensor]], facts: dict[str, Any]) -> None:
+    """Write the tensors of networks, named `role.tensor`, and facts about them as JSON. The same gives the same bytes.
+
+    Args:
+        facts: plain values without an entry `checksum`.
+    """
+    from safetensors.torch import save
+
+    tensors = {
+        f"{role}.{name}": tensor.detach().cpu().contiguous()
+        for role, weights in networks.items()
+        for name, tensor in weights.items()
+    }
+    text = json.dumps({**facts, CHECKSUM: _checksum(tensors, facts)}, sort_keys=True)
+    file.write(save(tensors, {ENTRY: text}))  # one entry, since the library writes several in any order
+
+
+def read_tensors(file: BinaryIO) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
+    """The tensors of a file by name, and its facts, or None where this program did not write it.
+
+    Raises: Damaged, Refused, OSError.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    content = file.read()
+    if len(content) < 8:
+        raise Refused("it is no .safetensors file")
+    (length,) = struct.unpack("<Q", content[:8])
+    if length > MOST_HEADER:
+        raise Refused(f"its header takes {length:,} bytes")
+    try:
+        tensors = load(content)
+        about = json.loads(content[8 : 8 + length]).get("__metadata__", {}).get(ENTRY)
+        facts = None if about is None else json.loads(about)
+    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
+        raise Damaged("its header does not fit its content") from error
+    if facts is None:
+        return tensors, None
+    if not isinstance(facts, dict):
+        raise Refused("its metadata makes no sense")
+    carried = facts.pop(CHECKSUM, None)
+    if carried != _checksum(tensors, facts):
+        raise Damaged("its content does not fit its checksum")
+    return tensors, {**facts, CHECKSUM: carried}
+
+
+def by_role(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Tensors named `role.tensor` as state dicts by role."""
+    networks: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        role, _, inner = name.partition(".")
+        networks.setdefault(role, {})[inner] = tensor
+    return networks
+
+
+def _checksum(tensors: Mapping[str, Tensor], facts: dict[str, Any]) -> str:
+    """Over the facts' JSON and every tensor's name, form and bytes, in the order of names."""
+    computed = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        computed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        computed.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return f"sha256:{computed.hexdigest()}"

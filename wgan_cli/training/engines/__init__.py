@@ -1,0 +1,1 @@
+"""Engines that run one iteration: eager, CUDA graph and torch.compile."""

@@ -1,0 +1,1 @@
+"""Logs, sample grids, checkpoints, evaluation and diagnostics during training."""

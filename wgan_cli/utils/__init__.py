@@ -1,0 +1,1 @@
+"""Helpers without torch networks: files, formatting, memory and seeds."""
