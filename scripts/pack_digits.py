@@ -1,4 +1,4 @@
-"""Pack the first 6,000 training and 1,000 test images of MNIST into wgan_cli/data/digits.npz.
+"""Pack the first 6,000 training and 1,000 test images of MNIST into wgan_cli/data/sources/digits.npz.
 
     python scripts/pack_digits.py DATA_ROOT
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from torchvision.datasets import MNIST
 
-TARGET = Path(__file__).resolve().parent.parent / "wgan_cli" / "data" / "digits.npz"
+TARGET = Path(__file__).resolve().parent.parent / "wgan_cli" / "data" / "sources" / "digits.npz"
 COUNTS = {True: 6000, False: 1000}  # by whether they are training files
 
 

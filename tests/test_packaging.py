@@ -41,7 +41,7 @@ def test_the_pictures_of_measured_recipes_are_in_the_wheel(wheel):
 def test_every_module_and_data_file_is_in_the_wheel(wheel):
     files = [path for path in (ROOT / "wgan_cli").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     assert {path.relative_to(ROOT).as_posix() for path in files} <= set(wheel.namelist())
-    for name in ("wgan_cli/data/digits.npz", "wgan_cli/data/DIGITS.md"):
+    for name in ("wgan_cli/data/sources/digits.npz", "wgan_cli/data/sources/DIGITS.md"):
         assert wheel.read(name) == (ROOT / name).read_bytes()
 
 
