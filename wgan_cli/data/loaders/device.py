@@ -34,6 +34,15 @@ class Loader(Protocol):
     def next(self) -> tuple[Tensor, Tensor]:
         """The next batch: images (batch_size, C, H, W) float32 in [-1, 1] and labels (batch_size,) int64."""
 
+    def gather(self) -> tuple[Tensor, Tensor]:
+        """Return the next batch without any work on the host, so that it can be captured in a CUDA graph."""
+
+    def has_batches(self, count: int) -> bool:
+        """Return whether `gather` can take `count` more batches of this epoch."""
+
+    def count_batches(self, count: int) -> None:
+        """Advance by batches that a captured `gather` has taken."""
+
     def state_dict(self) -> dict[str, Any]:
         """Where the feed stands: `epoch` and `cursor`, or those of each side."""
 

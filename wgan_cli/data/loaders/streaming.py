@@ -71,6 +71,18 @@ class StreamingLoader:
         self._read_ahead()  # the thread goes on while this batch is used
         return to_unit_range(pixels.to(self._device, non_blocking=True)), labels.to(self._device, non_blocking=True)
 
+    def gather(self) -> tuple[Tensor, Tensor]:
+        """Raise: the host takes part in every batch."""
+        raise NotImplementedError("streamed batches cannot be captured")
+
+    def has_batches(self, count: int) -> bool:
+        """Return False: no batch can be captured."""
+        return False
+
+    def count_batches(self, count: int) -> None:
+        """Raise, as `gather` does."""
+        raise NotImplementedError("streamed batches cannot be captured")
+
     def state_dict(self) -> dict[str, int]:
         """Where the feed stands: a few numbers, for the order follows from them."""
         return {"epoch": self._taken[0], "cursor": self._taken[1]}
