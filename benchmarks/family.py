@@ -159,7 +159,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 def scores(run: Path, generator: nn.Module, checkpoint: Checkpoint, arguments: argparse.Namespace) -> dict[str, Any]:
     """The numbers of `wgan evaluate` for what the networks of a run are for."""
     recipe, device, data_root = checkpoint.recipe, arguments.device, arguments.data_root
-    if recipe.model.task == "translation":
+    if recipe.translates:
         quiet = common.make_console().print
         reference = make_translation_reference(recipe.data, data_root, device, quiet, arguments.images)
         found = reference.evaluate(generator, recipe, checkpoint.step)
@@ -177,7 +177,7 @@ def scores(run: Path, generator: nn.Module, checkpoint: Checkpoint, arguments: a
 def draw_strip(run: Path, checkpoint: Checkpoint, data_root: Path, path: Path) -> None:
     """A row of images, enlarged by whole pixels: samples, one of each class in turn where there are any."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if checkpoint.recipe.model.task == "translation":
+    if checkpoint.recipe.translates:
         _draw_translations(RunDir(run).sample_files()[-1], checkpoint.image.size, path)
     elif has_encoder(checkpoint):
         which = ("--reconstruct", IN_A_STRIP // 2, "--data-root", data_root)

@@ -82,7 +82,7 @@ def fitted_wires(seconds: dict[str, float], processes: int) -> Wires:
 
 def made_up_images(recipe: Recipe) -> ImageSet | ImagePair:
     """Noise of the shape of a recipe's images, in ten classes; how long a step takes does not depend on the pixels."""
-    if recipe.data.task == "translation":
+    if recipe.translates:
         return ImagePair(_noise(28, 1, 1), _noise(28, 1, 2))
     return _noise(*SHAPES.get(recipe.data.source, (28, 1)), 1)
 

@@ -11,7 +11,7 @@ OBJECTIVE_SETTINGS = classes_of(ObjectiveSettings)
 
 
 def _from_noise(settings: dict[str, type[Settings]], known: dict) -> dict:
-    return {name: value for name, value in known.items() if settings[name].task == "generation"}
+    return {name: value for name, value in known.items() if not settings[name].translates}
 
 
 FAMILIES = _from_noise(MODEL_SETTINGS, networks.FAMILIES)

@@ -104,9 +104,9 @@ def evaluate(
     log = log or (lambda text: None)
     generator, checkpoint = load_generator(Path(path), where)
     recipe = checkpoint.recipe
-    if images is not None and (recipe.model.task == "translation" or recipe.data.source != GIVEN):
+    if images is not None and (recipe.translates or recipe.data.source != GIVEN):
         raise WganError(f"{path} was trained on {recipe.data.title}, not on given images", "leave out `images`")
-    if recipe.model.task == "translation":
+    if recipe.translates:
         return make_translation_reference(recipe.data, root, where, log, count).evaluate(
             generator, recipe, checkpoint.step
         )

@@ -77,7 +77,7 @@ def images(seed: int = 1) -> ImageSet:
 
 
 def data_of(recipe: Recipe) -> ImageSet | ImagePair:
-    return ImagePair(images(1), images(2)) if recipe.data.task == "translation" else images()
+    return ImagePair(images(1), images(2)) if recipe.translates else images()
 
 
 def trained(recipe: Recipe, steps: int = STEPS) -> TrainingState:

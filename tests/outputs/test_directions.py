@@ -99,7 +99,7 @@ def test_with_styles_it_is_all_that_w_is_turned_into(name):
     assert Truncated(network, 0.5).first_weight() is not None
 
 
-@pytest.mark.parametrize("name", [name for name, own in classes_of(ModelSettings).items() if own.task != "translation"])
+@pytest.mark.parametrize("name", [name for name, own in classes_of(ModelSettings).items() if not own.translates])
 def test_every_family_that_starts_from_noise_has_directions(name):
     recipe = recipe_from_dict({"model": {"name": name, "latent_dim": 5}, "steps": 1}, "a test")
     found = directions_of(build_network("generator", recipe, IMAGE), most=4)

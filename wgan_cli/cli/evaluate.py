@@ -65,7 +65,7 @@ def evaluate(
 
     where, root = resolve_device(device), data_root or default_data_root()
     generator, checkpoint = load_generator(what, where)
-    if checkpoint.recipe.model.task == "translation":
+    if checkpoint.recipe.translates:
         of_noise = {"--metrics": metrics, "--pairs": pairs, "--subset": subset, "--feature-weights": feature_weights}
         refuse_with_translate(of_noise)
         recipe = _with_moved_folder(checkpoint.recipe, settings or [])

@@ -39,7 +39,7 @@ def export(
 
         check_can_export(f"--out {out}")
     checkpoint = open_checkpoint(ckpt, recipe, settings).to_share()
-    if to is not None and checkpoint.recipe.model.latent_dim:
+    if to is not None and not checkpoint.recipe.translates:
         raise WganError(f"--to is for generators that translate, and {ckpt} makes images from noise", "leave out --to")
     generator_of(checkpoint, str(ckpt), torch.device("cpu"))  # whose errors name the file that was given
     if form == "folder":

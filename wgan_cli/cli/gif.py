@@ -47,7 +47,7 @@ def gif(
             frames = [Frame(frame.picture) for frame in frames]
     else:
         generator, checkpoint = load_generator(source, resolve_device(device))
-        if not checkpoint.recipe.model.latent_dim:
+        if checkpoint.recipe.translates:
             raise WganError(
                 f"{source} translates images, so there is no latent space to walk through",
                 "give the run folder: its grids show the same images translated as training went on",

@@ -55,7 +55,7 @@ def build(source: Source | None, run: Path | None) -> gr.Blocks:
 
 
 def _translates(recipe: Recipe) -> bool:
-    return recipe.model.task == "translation"
+    return recipe.translates
 
 
 def look() -> dict[str, Any]:

@@ -49,9 +49,7 @@ def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str,
         with writing(path):
             beside.mkdir()
         checkpoint.save(beside / EXPORTED_TENSORS)
-        sides = (
-            {"model.onnx": "b"} if checkpoint.recipe.model.latent_dim else {f"to_{side}.onnx": side for side in "ab"}
-        )
+        sides = {f"to_{side}.onnx": side for side in "ab"} if checkpoint.recipe.translates else {"model.onnx": "b"}
         models = {name: export_onnx(checkpoint, beside / name, side) for name, side in sides.items()}
         run = _run_of(source)
         grid = _write_grid(checkpoint, run, beside / GRID)
@@ -94,8 +92,7 @@ def _scores(checkpoint: Checkpoint, run: RunDir | None) -> dict[str, float]:
 
 def _write_grid(checkpoint: Checkpoint, run: RunDir | None, path: Path) -> str | None:
     """Images of seed 0 or, of what translates, the last grid of its run; its name, or None where there is none."""
-    latent_dim = checkpoint.recipe.model.latent_dim
-    if not latent_dim:
+    if checkpoint.recipe.translates:
         grids = [] if run is None else run.sample_files()
         if not grids:
             return None
@@ -106,6 +103,6 @@ def _write_grid(checkpoint: Checkpoint, run: RunDir | None, path: Path) -> str |
     count = columns * (SHOWN // columns)
     labels = labels_in_turn(checkpoint.recipe, checkpoint.image, count)
     generator = generator_of(checkpoint, str(path), torch.device("cpu"))
-    images = generate(generator, sample_latents(latent_dim, count, seed=0), labels=labels)
+    images = generate(generator, sample_latents(checkpoint.recipe.model.latent_dim, count, seed=0), labels=labels)
     save_images(images, count, str(path), columns)
     return path.name

@@ -120,13 +120,13 @@ Draw = Callable[[int], Tensor]
 def _exported(generator: nn.Module, checkpoint: Checkpoint, to: str) -> _Exported:
     """What to export of a generator: all of it, or the half that leads to a side."""
     model = checkpoint.recipe.model
-    return _Exported(generator if model.latent_dim else translator_to(generator, to), model.has_style_space)
+    return _Exported(translator_to(generator, to) if checkpoint.recipe.translates else generator, model.has_style_space)
 
 
 def _inputs(checkpoint: Checkpoint) -> dict[str, tuple[Draw, str]]:
     """The inputs by name: how to draw some, and what they are."""
     model, image = checkpoint.recipe.model, checkpoint.image
-    if not model.latent_dim:
+    if checkpoint.recipe.translates:
         shape = (image.channels, image.size, image.size)
         source = (partial(_random_images, shape), f"float32 (N, {', '.join(map(str, shape))}) in [-1, 1]")
         return {"source": source}

@@ -252,7 +252,7 @@ def _networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tupl
 def _inputs(recipe: Recipe, image: ImageShape) -> dict[str, dict[str, Any]]:
     """What each role's network takes of one image."""
     picture = torch.empty(1, image.channels, image.size, image.size)
-    if recipe.model.task == "translation":
+    if recipe.translates:
         return dict.fromkeys(recipe.objective.roles, {"a": picture, "b": picture})
     label = torch.zeros(1, dtype=torch.int64) if recipe.model.conditional else None
     return {

@@ -22,7 +22,7 @@ def check_translates(recipe: Recipe, wanted: bool) -> None:
 
     Raises: WganError.
     """
-    translates = recipe.model.task == "translation"
+    translates = recipe.translates
     if translates and not wanted:
         raise WganError(
             f"the generator of {recipe.name} translates images, so it cannot make any from noise",

@@ -83,7 +83,7 @@ class AugmentSettings(Settings):
 class DataSettings(Settings):
     """Which images to learn from."""
 
-    task: ClassVar[str] = "generation"
+    translates: ClassVar[bool] = False
     scores: ClassVar[tuple[str, ...]] = ("distance", "precision", "recall", "density", "coverage")  # the best's, by any
 
     source: Literal[(*NAMED, *OWN, GIVEN)] = Field(

@@ -67,11 +67,11 @@ class CriticLayerSettings(LayerSettings):
 class FamilySettings(Settings):
     """What every family of networks has: z, first weights, and whether and how they know of classes.
 
-    task: what its generator learns, see tasks.py. roles: the networks that there are of it. has_style_space: whether
-    its generator turns z into a style w, and that into an image.
+    translates: True if the generator maps images to images. roles: networks that the family has. has_style_space: True
+    if the generator maps z to a style w, and w to an image.
     """
 
-    task: ClassVar[str] = "generation"
+    translates: ClassVar[bool] = False
     roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
     has_style_space: ClassVar[bool] = False
 

@@ -26,7 +26,7 @@ _OF_SOME = {
 class AnyObjective(Settings):
     """What recipe, networks and data must know of an objective.
 
-    task: what its generator learns, which data and networks must be for as well. roles: the networks that it trains.
+    translates: True if the generator maps images to images. roles: networks that are trained.
     conditions: ways in which its critic can learn of classes. needs_classes: whether it is for conditional models
     alone. pairs_images: whether it compares what networks see in an image and in its copy, which must then be of that
     image alone, and unchanged. keeps: of each kind of step, how many images' activations are kept at once in which
@@ -34,7 +34,7 @@ class AnyObjective(Settings):
     """
 
     paper: ClassVar[str]
-    task: ClassVar[str] = "generation"
+    translates: ClassVar[bool] = False
     roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
     conditions: ClassVar[tuple[Condition, ...]] = get_args(Condition)
     needs_classes: ClassVar[bool] = False

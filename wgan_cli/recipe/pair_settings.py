@@ -29,7 +29,7 @@ class PairSettings(Settings):
     image is known, and is not among those that the translators learn from.
     """
 
-    task: ClassVar[str] = "translation"
+    translates: ClassVar[bool] = True
     diff_augment: ClassVar[tuple[str, ...]] = ()  # changes what one critic sees; here each side has its own
 
     a: Side
@@ -79,14 +79,14 @@ def of_side(text: str, side: str) -> str:
     return _SETTING.sub(f"data.{side}.", text)
 
 
-def _task_of(values: Any) -> str:
+def _kind(values: Any) -> str:
     if isinstance(values, dict):
-        return PairSettings.task if values.keys() & set(SIDES) else DataSettings.task
-    return getattr(values, "task", DataSettings.task)
+        return (PairSettings if values.keys() & set(SIDES) else DataSettings).__name__
+    return (PairSettings if isinstance(values, PairSettings) else DataSettings).__name__
 
 
 #: One set of images, or two sides where `a` or `b` is set.
 AnyDataSettings = Annotated[
-    Annotated[DataSettings, Tag(DataSettings.task)] | Annotated[PairSettings, Tag(PairSettings.task)],
-    Discriminator(_task_of),
+    Annotated[DataSettings, Tag("DataSettings")] | Annotated[PairSettings, Tag("PairSettings")],
+    Discriminator(_kind),
 ]

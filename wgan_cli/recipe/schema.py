@@ -207,6 +207,11 @@ class Recipe(Settings):
                 "set `objective.path_length_weight` to 0, or `model.name` to style"
             )
 
+    @property
+    def translates(self) -> bool:
+        """True if the generator maps images to images, False if it generates them from noise."""
+        return self.model.translates
+
     def as_dict(self) -> dict[str, Any]:
         """Plain lists, dicts, numbers and strings: what YAML and a checkpoint hold, and `recipe_from_dict` reads."""
         return self.model_dump(mode="json", exclude_none=True)

@@ -6,29 +6,29 @@ from typing import Protocol
 
 
 class Section(Protocol):
-    """A section of a recipe. task: one of TASKS."""
+    """Section of a recipe."""
 
-    task: str
+    translates: bool
 
 
-#: By task: what networks of it do, the data that they learn from, and an example of model and objective.
+#: By `translates`: what networks of it do, the data that they learn from, and an example of model and objective.
 TASKS = {
-    "generation": ("makes images from noise", "one set of images", "model=dcgan --set objective=wgan_gp"),
-    "translation": ("translates images", "two sides, `a` and `b`", "model=translation --set objective=cyclegan"),
+    False: ("makes images from noise", "one set of images", "model=dcgan --set objective=wgan_gp"),
+    True: ("translates images", "two sides, `a` and `b`", "model=translation --set objective=cyclegan"),
 }
 
 
 def check_task(data: Section, model: Section, objective: Section) -> None:
     """Refuse sections of two tasks. Raises: ValueError with message and hint."""
-    does, learns_from, example = TASKS[objective.task]
+    does, learns_from, example = TASKS[objective.translates]
     trains = f"`objective.name` is {objective.name}, for a generator that {does}"
-    if model.task != objective.task:
-        other_does, _, other = TASKS[model.task]
+    if model.translates != objective.translates:
+        other_does, _, other = TASKS[model.translates]
         raise ValueError(
             f"{trains}, and `model.name` is {model.name}, which {other_does}|give --set {example}, or --set {other}"
         )
-    if data.task != objective.task:
-        _, given, other = TASKS[data.task]
+    if data.translates != objective.translates:
+        _, given, other = TASKS[data.translates]
         raise ValueError(
             f"{trains} and learns from {learns_from}, and `data` is {given}|give `data` {learns_from}, or --set {other}"
         )

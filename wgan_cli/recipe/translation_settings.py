@@ -48,7 +48,7 @@ class PatchCriticSettings(LayerSettings):
 class TranslationSettings(Settings):
     """Two residual translators with a patch critic for each side (Zhu et al. 2017)."""
 
-    task: ClassVar[str] = "translation"
+    translates: ClassVar[bool] = True
     roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
     has_style_space: ClassVar[bool] = False
     latent_dim: ClassVar[int] = 0  # its generator starts from an image
@@ -81,7 +81,7 @@ class CycleganSettings(AnyObjective):
     """Two translators that lead back to where they started, and a critic for each side."""
 
     paper: ClassVar[str] = "Zhu et al. 2017, Unpaired Image-to-Image Translation (CycleGAN)"
-    task: ClassVar[str] = "translation"
+    translates: ClassVar[bool] = True
     penalties: ClassVar[tuple[str, ...]] = ()
     instance_noise: ClassVar[float] = 0.0  # it has none
     # Through each translator: there, back, and the side that it leaves alone; each critic sees real and fake.

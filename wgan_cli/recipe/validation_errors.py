@@ -83,7 +83,7 @@ def _walk(location: tuple[int | str, ...]) -> tuple[type[BaseModel] | None, list
             keys[-1:] = [f"{keys[-1]}[{part}]"] if keys else [str(part)]
             continue
         members = [arm for arm in _models(inner) if isinstance(arm, type)]
-        tagged = [arm for arm in members if part in (_tags(arm) or (getattr(arm, "task", None),))]
+        tagged = [arm for arm in members if part in (*_tags(arm), arm.__name__)]
         if len(members) > 1 and tagged:  # pydantic names the arm of a union, which the user did not write
             inner = tagged[0]
             continue

@@ -31,7 +31,7 @@ def find_nearest(
     """
     generator, checkpoint = load_generator(run, device)
     recipe = checkpoint.recipe
-    if recipe.model.task == "translation":
+    if recipe.translates:
         raise WganError(
             f"{run} translates images, so none of its training images is copied", "leave out --nearest for it"
         )

@@ -120,7 +120,7 @@ def _settled(recipe: Recipe, given: bool) -> Recipe:
 
 def _given(data: DataSettings) -> DataSettings:
     """The same of images that are handed over, which lie nowhere."""
-    if data.task != DataSettings.task:
+    if data.translates:
         raise WganError(
             "images are one set, and the recipe learns from two sides",
             "name both in the recipe's `data`, and leave out `images`",
@@ -135,7 +135,7 @@ def _reference(
     recipe = state.recipe
     if recipe.eval_every is None:
         return None
-    two_sides = recipe.data.task == "translation"
+    two_sides = recipe.translates
     try:
         if dry_run:
             find = held_out_images if two_sides else partial(real_images, dataset=dataset)

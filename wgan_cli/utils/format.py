@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+Log = Callable[[str], None]  # receives lines of progress text
+
 
 def clock(seconds: float) -> str:
     """Seconds as m:ss or h:mm:ss."""

@@ -56,7 +56,7 @@ def _rounded(steps: float) -> int:
 def _advice(state: TrainingState) -> str:
     """For sets so small that a critic learns them by heart."""
     data, count = state.recipe.data, len(state.loader)
-    if data.task != "generation" or count >= FEW or data.augment.mirror:
+    if data.translates or count >= FEW or data.augment.mirror:
         return ""
     if data.diff_augment:
         return (
@@ -94,7 +94,7 @@ def say_how_it_ended(state: TrainingState, run: RunDir, status: ExitStatus | Non
     if state.step < state.recipe.steps:
         log(f"continue: wgan train --resume {path}")
     if status in (None, ExitStatus.DONE):
-        log(_next_commands(run, translates=state.recipe.model.task == "translation"))
+        log(_next_commands(run, translates=state.recipe.translates))
 
 
 def _next_commands(run: RunDir, translates: bool) -> str:
