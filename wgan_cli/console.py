@@ -1,4 +1,4 @@
-"""The one console: stdout carries data, stderr messages and progress."""
+"""Consoles of the program: stdout for data, stderr for messages and progress."""
 
 from __future__ import annotations
 
@@ -12,38 +12,40 @@ if TYPE_CHECKING:
 
 @cache
 def messages() -> Console:
-    """Where messages and progress go: stderr, wrapped only on a terminal so that a pipe gets whole lines."""
+    """Return the console on stderr. Lines wrap only on a terminal, so that a pipe gets whole lines."""
     return _console(stderr=True)
 
 
 @cache
 def data() -> Console:
-    """Where what was asked for goes: stdout."""
+    """Return the console on stdout."""
     return _console(stderr=False)
 
 
 def _console(stderr: bool) -> Console:
     from rich.console import Console
 
-    class Patient(Console):
-        """A console that falls silent when the reader of its pipe has seen enough, where rich would end the program."""
+    class QuietConsole(Console):
+        """A console that discards output after its pipe is closed, where rich ends the program."""
 
         def on_broken_pipe(self) -> None:
             self.quiet = True
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
-    plain = {"stderr": stderr, "highlight": False, "markup": False, "emoji": False}
-    console = Patient(**plain)
-    return console if console.is_terminal else Patient(**plain, width=10_000, soft_wrap=True)
+    def create(**size: int | bool) -> Console:
+        return QuietConsole(stderr=stderr, highlight=False, markup=False, emoji=False, **size)
+
+    console = create()
+    return console if console.is_terminal else create(width=10_000, soft_wrap=True)
 
 
-def say(text: str) -> None:
-    """Tell the user something."""
+def print_message(text: str) -> None:
+    """Print a message to stderr."""
     messages().print(text, soft_wrap=True)
 
 
-def complain(message: str, hint: str) -> None:
-    """Say what is wrong and what to do about it, in two lines that nothing wraps."""
+def print_error(message: str, hint: str) -> None:
+    """Print an error and its hint as two lines that are never wrapped."""
     messages().print("error:", style="bold red", end=" ")
     messages().print(message, soft_wrap=True)
     messages().print("hint:", style="bold cyan", end=" ")

@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to read, and what a process says when it ends."""
+"""Errors that users read, and exit statuses."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import difflib
 from collections.abc import Iterable
 from enum import IntEnum
 
-MOST_LETTERS = 6000  # of a message; the longest path is 4096
+MAX_LINE = 6000  # characters of a message; the longest path has 4096
 
 
 class ExitStatus(IntEnum):
-    """What the shell sees. 130 and 143 are 128 plus the number of the signal."""
+    """Exit statuses of the program. 130 and 143 are 128 plus the number of the signal."""
 
     DONE = 0
-    FAILED = 1  # the run itself went wrong: it diverged, the disk is full
-    USAGE = 2  # what the user gave is wrong: an option, a recipe, a file
+    FAILED = 1  # the run failed: it diverged, the disk is full
+    USAGE = 2  # bad input: an option, a recipe, a file
     INTERRUPTED = 130
     TERMINATED = 143
 
 
 class WganError(Exception):
-    """Something a user can put right.
+    """An error that the user can fix.
 
     Args:
-        message: what is wrong, naming the value, field or file at fault. One line.
-        hint: what to do about it. One line.
-        status: the process's exit status.
+        message: what is wrong; names the value, field or file. One line.
+        hint: how to fix it, if possible as a command. One line.
+        status: exit status of the process.
     """
 
     def __init__(self, message: str, hint: str, status: ExitStatus = ExitStatus.USAGE) -> None:
@@ -35,36 +35,8 @@ class WganError(Exception):
         self.status = status
 
 
-def one_line(text: str) -> str:
-    """Text that a terminal shows as one line of bounded length, whatever a file put into it."""
-    line = " ".join(text[:MOST_LETTERS].split()) + ("..." if len(text) > MOST_LETTERS else "")
-    # From U+DC80 on: the bytes of a path that is no UTF-8, which the program shows as they are.
-    return "".join(
-        letter if letter.isprintable() or "\udc80" <= letter <= "\udcff" else ascii(letter)[1:-1] for letter in line
-    )
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Name the known words nearest to `word`: "did you mean `a` or `b`? " with the space, or ""."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.55)
-    close = [difflib.SequenceMatcher(None, name, word).ratio() for name in near]
-    near = [name for name, ratio in zip(near, close, strict=True) if ratio > close[0] - 0.2]  # of a typo only one
-    return f"did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else ""
-
-
-def describe_os_error(error: OSError) -> str:
-    """The system's own words for a failed file operation, without the number: "Permission denied"."""
-    return error.strerror or str(error) or type(error).__name__
-
-
-def is_lack_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on the host or on a device."""
-    # PyTorch's allocator for the CPU has no exception of its own.
-    return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)
-
-
 class AlreadyReported(Exception):
-    """Another process of the run has said what is wrong; this one ends with the same status."""
+    """Another process of the run has printed the error; this one exits with the same status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"another process ended with {status}")
@@ -72,4 +44,30 @@ class AlreadyReported(Exception):
 
 
 class EngineUnavailable(Exception):
-    """A faster way does not work here, and the plain one is taken; the text is the reason, a phrase."""
+    """An engine cannot run here, and the next one takes over; the text is the reason."""
+
+
+def one_line(text: str) -> str:
+    """Return text as one printable line of limited length, whatever a file put into it."""
+    line = " ".join(text[:MAX_LINE].split()) + ("..." if len(text) > MAX_LINE else "")
+    # U+DC80 to U+DCFF are the bytes of a path that is not UTF-8; they are printed as they are.
+    return "".join(char if char.isprintable() or "\udc80" <= char <= "\udcff" else ascii(char)[1:-1] for char in line)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return "did you mean `a` or `b`? " for the known words closest to a word, or ""."""
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.55)
+    ratios = [difflib.SequenceMatcher(None, name, word).ratio() for name in near]
+    near = [name for name, ratio in zip(near, ratios, strict=True) if ratio > ratios[0] - 0.2]  # one for a typo
+    return f"did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else ""
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return the system's description of a failed file operation, such as "Permission denied"."""
+    return error.strerror or str(error) or type(error).__name__
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return True if host or device memory ran out."""
+    # PyTorch's CPU allocator has no exception of its own.
+    return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)

@@ -121,7 +121,7 @@ def test_an_output_that_is_full(tmp_path):
     with open("/dev/full", "w") as full:
         done = run(tmp_path, "recipes", changes={}, capture_output=False, stdout=full, stderr=subprocess.PIPE)
     assert b"No space left on device" in done.stderr.splitlines()[0]
-    assert b"fault of wgan" not in done.stderr
+    assert b"bug in wgan" not in done.stderr
     assert b"Traceback" not in done.stderr
     assert done.returncode != 0
 

@@ -190,7 +190,7 @@ def test_error_and_hint(wgan, place, line, message, hint, status):
     assert hint in result.hint
     lines = result.stderr.splitlines()
     assert lines[-2:] == [f"error: {result.error}", f"hint: {result.hint}"]
-    assert "fault of wgan itself" not in result.stderr
+    assert "bug in wgan" not in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
     assert content(place) == before  # nothing was overwritten, and no new file was left behind

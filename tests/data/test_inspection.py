@@ -207,4 +207,4 @@ def test_what_cannot_be_read_is_one_clear_error(wgan, tmp_path, what):
     if what == "locked" and result.status == 0:
         pytest.skip("this user may read everything")
     assert result.status == 2, result.stderr
-    assert result.error and result.hint and "fault of wgan" not in result.hint
+    assert result.error and result.hint and "bug in wgan" not in result.hint

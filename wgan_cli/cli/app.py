@@ -1,8 +1,7 @@
-"""The app, and the one place where an error becomes an exit status."""
+"""The command line app, and the one place that turns errors into exit statuses."""
 
 from __future__ import annotations
 
-import atexit
 import codecs
 import gc
 import io
@@ -23,10 +22,7 @@ from wgan_cli.cli.recipes import recipes
 from wgan_cli.cli.report import report
 from wgan_cli.cli.sample import sample
 from wgan_cli.cli.train import train
-from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, describe_os_error, is_lack_of_memory
-
-# Typer keeps its parser's base class private; every error of usage derives from it.
-_UsageError = typer.BadParameter.__base__
+from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, describe_os_error, is_out_of_memory
 
 app = typer.Typer(
     name="wgan",
@@ -40,108 +36,98 @@ for command in (train, sample, gif, inspect, evaluate, compare, report, explore,
     app.command()(command)
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         print(f"wgan {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+    ),
 ) -> None:
     pass
 
 
-_SHOW_ANYHOW = "wgan_show_anyhow"
-
-
-def _shown_anyhow(error: UnicodeError) -> tuple[bytes, int]:
-    """What an output cannot encode: a path's bytes as they are, everything else as an escape."""
+def _escape_unencodable(error: UnicodeError) -> tuple[bytes, int]:
+    """Encode what an output cannot: undecodable bytes of a path as they are, everything else as an escape."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    letters = error.object[error.start : error.end]
-    shown = (
-        bytes([ord(letter) - 0xDC00]) if "\udc80" <= letter <= "\udcff" else letter.encode("ascii", "backslashreplace")
-        for letter in letters
+    encoded = (
+        bytes([ord(char) - 0xDC00]) if "\udc80" <= char <= "\udcff" else char.encode("ascii", "backslashreplace")
+        for char in error.object[error.start : error.end]
     )
-    return b"".join(shown), error.end
+    return b"".join(encoded), error.end
 
 
-codecs.register_error(_SHOW_ANYHOW, _shown_anyhow)
-
-
-#: New objects until Python looks for cycles among them: importing torch makes a million, and a training step no cycle.
-_COLLECT_AFTER = 100_000
+codecs.register_error("wgan_escape", _escape_unencodable)
 
 
 def main() -> NoReturn:
-    """The `wgan` program."""
-    gc.set_threshold(_COLLECT_AFTER)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # not where it is closed
-            stream.reconfigure(errors=_SHOW_ANYHOW)
-    _leave(run(sys.argv[1:]))
-
-
-def _leave(status: int) -> NoReturn:
-    """End the process at once, where the interpreter would take torch's modules apart for one to two seconds."""
-    atexit._run_exitfuncs()  # no public name; what os._exit would leave out
-    for stream in (sys.stdout, sys.stderr):
+    """Run the `wgan` program."""
+    gc.set_threshold(100_000)  # importing torch creates a million objects, and a training step no cycles
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]  # None if closed
+    for stream in streams:
+        stream.reconfigure(errors="wgan_escape")
+    status = run(sys.argv[1:])
+    for stream in streams:
         try:
-            if stream is not None and not stream.closed:
-                stream.flush()
-        except OSError:  # its reader left, or its disk is full
+            stream.flush()
+        except OSError:  # the reader left, or the disk is full; the interpreter must not flush again
             status = status or ExitStatus.FAILED
-    os._exit(status)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    gc.freeze()  # otherwise the interpreter searches torch's modules for cycles for seconds before it exits
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line and return its exit status; errors are said in two lines, never as a traceback."""
+    """Run one command line and return its exit status; errors are printed as two lines, never as a traceback."""
     try:
         return app(arguments or ["--help"], prog_name="wgan", standalone_mode=False) or ExitStatus.DONE
     except WganError as error:
-        return _failed(error.message, error.hint, error.status)
+        return _fail(error.message, error.hint, error.status)
     except AlreadyReported as error:
         return error.status
-    except _UsageError as error:
-        return _failed(error.format_message(), _how_to_use(getattr(error, "ctx", None)), ExitStatus.USAGE)
+    except typer.TyperException as error:
+        return _fail(error.format_message(), _usage_hint(getattr(error, "ctx", None)), ExitStatus.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         return ExitStatus.INTERRUPTED
     except Exception as error:
-        if is_lack_of_memory(error):
-            return _failed(
-                f"there is not enough memory: {' '.join(str(error).split())}",
-                "compute fewer images at once: `sample --batch 16`, or `train --set batch_size=32`",
+        if is_out_of_memory(error):
+            return _fail(
+                f"out of memory: {error}",
+                "use a smaller batch: `sample --batch 16`, or `train --set batch_size=32`",
                 ExitStatus.FAILED,
             )
         if isinstance(error, OSError):
             what = "a file or an output" if error.filename is None else f"{os.fsdecode(error.filename):.200}"
-            return _failed(
+            return _fail(
                 f"cannot use {what}: {describe_os_error(error)}",
-                "check the path, its length and its permissions, and the space there",
+                "check the path, its permissions and the free space",
                 ExitStatus.USAGE,
             )
-        return _failed(
-            f"{type(error).__name__}: {' '.join(str(error).split())}",
-            "this is a fault of wgan itself; run again with WGAN_DEBUG=1 and report what it prints",
+        return _fail(
+            f"{type(error).__name__}: {error}",
+            "this is a bug in wgan; run again with WGAN_DEBUG=1 and report the traceback",
             ExitStatus.FAILED,
         )
 
 
-def _how_to_use(context: typer.Context | None) -> str:
-    """Where to read what a command takes, with the first of its examples that has an argument or an option."""
+def _usage_hint(context: typer.Context | None) -> str:
+    """Point to the command's help, and to its first example that has an argument or an option."""
     command = context.command_path if context else "wgan"
     lines = ((context.command.help if context else None) or "").splitlines()
-    shown = next((f", for example: {line}" for line in lines if line.startswith(f"{command} ")), "")
-    return f"`{command} --help` shows what it takes{shown}"
+    example = next((f", for example: {line}" for line in lines if line.startswith(f"{command} ")), "")
+    return f"see `{command} --help`{example}"
 
 
-def _failed(message: str, hint: str, status: ExitStatus) -> ExitStatus:
+def _fail(message: str, hint: str, status: ExitStatus) -> ExitStatus:
     if os.environ.get("WGAN_DEBUG") == "1" and sys.exc_info()[0]:
         raise  # noqa: PLE0704  (the error being handled)
-    from wgan_cli.console import complain
+    from wgan_cli.console import print_error
 
-    said = WganError(message, hint)  # without what would steer the terminal, also in an error of usage
-    complain(said.message, said.hint)
+    error = WganError(message, hint)  # removes control characters
+    print_error(error.message, error.hint)
     return status

@@ -25,13 +25,13 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Set runs side by side: in what they differ, losses, scores, speed and samples."""
-    from wgan_cli.console import data, say
+    from wgan_cli.console import data, print_message
     from wgan_cli.report.comparison import compare_runs, table_rows
 
     compared = compare_runs(runs)
     if out is not None:
         _draw(compared, runs, out)
-        say(f"side by side: {out}")
+        print_message(f"side by side: {out}")
     if as_json:
         content = {**asdict(compared), "grids": [grid and str(grid) for grid in compared.grids]}
         data().print(json.dumps(content), soft_wrap=True)

@@ -109,7 +109,7 @@ def _subject(
     data_root: Path, device: torch.device, count: int | None, shown: bool,
 ) -> Subject:  # fmt: skip
     """A generator of noise, and the real images that it is measured beside."""
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.evaluation.evaluate import generated_images, images_of, training_images
     from wgan_cli.evaluation.real_images import real_images
 
@@ -119,7 +119,12 @@ def _subject(
         step=checkpoint.step,
         make=lambda number: generated_images(generator, recipe, checkpoint.image, number, seed, batch),
         make_of=lambda labels: images_of(generator, recipe, labels, seed, batch),
-        real=real_images(recipe.data, data_root, say, training_images(recipe, checkpoint, str(what), data_root, say)),
+        real=real_images(
+            recipe.data,
+            data_root,
+            print_message,
+            training_images(recipe, checkpoint, str(what), data_root, print_message),
+        ),
         data_root=data_root,
         device=device,
         count=count,

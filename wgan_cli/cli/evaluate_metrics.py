@@ -81,12 +81,12 @@ def measure(subject: Subject, wishes: Wishes, what: Path, seed: int, batch: int,
 
 
 def _measure_own(subject: Subject, chosen: list[str], pairs: Path | None, strict: bool) -> dict[str, Any]:
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.evaluation.evaluate import Reference, evaluate_images
     from wgan_cli.evaluation.features import make_features
     from wgan_cli.evaluation.paired_images import save_pairs
 
-    features = make_features(subject.real, subject.recipe.data.source, subject.data_root, subject.device, say)
+    features = make_features(subject.real, subject.recipe.data.source, subject.data_root, subject.device, print_message)
     unknown = [name for name in ("classes", "agreement") if strict and name in chosen and not features.class_names]
     if unknown:
         names = " and ".join(unknown)
@@ -97,21 +97,21 @@ def _measure_own(subject: Subject, chosen: list[str], pairs: Path | None, strict
     if subject.shown:
         show(subject.title, found, chosen)
         if subject.count is None and reference.count < FEW:
-            say(f"note: scores of {reference.count} images say little; look at samples as well")
+            print_message(f"note: scores of {reference.count} images say little; look at samples as well")
     if pairs is not None:
         written = save_pairs(images, reference, pairs)
-        say(f"the {written} images nearest to training images, each left of it: {pairs}")
+        print_message(f"the {written} images nearest to training images, each left of it: {pairs}")
     return as_dict(found, chosen)
 
 
 def _measure_reconstruction(subject: Subject, what: Path, batch: int) -> dict[str, Any]:
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.evaluation.features import make_features
     from wgan_cli.evaluation.reconstruction import measure_reconstruction
     from wgan_cli.outputs.reconstruct import load_autoencoder
 
     networks, _ = load_autoencoder(what, subject.device, batch)
-    features = make_features(subject.real, subject.recipe.data.source, subject.data_root, subject.device, say)
+    features = make_features(subject.real, subject.recipe.data.source, subject.data_root, subject.device, print_message)
     found = measure_reconstruction(networks, subject.real, features, subject.count)
     if subject.shown:
         show_reconstruction(found, subject.real)
@@ -119,10 +119,10 @@ def _measure_reconstruction(subject: Subject, what: Path, batch: int) -> dict[st
 
 
 def _measure_usefulness(subject: Subject, chosen: list[str], subset: int | None) -> dict[str, Any]:
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.evaluation.usefulness import SUBSET, augmentation, classification_accuracy
 
-    say("training classifiers on what was generated; a minute or two each time")
+    print_message("training classifiers on what was generated; a minute or two each time")
     found, few = {}, subset or min(SUBSET, len(subject.real.training))
     if "cas" in chosen:
         found["cas"] = classification_accuracy(subject.make_of, subject.real, subject.device, subject.count)

@@ -37,7 +37,7 @@ def explore(
             "wgan explore needs the package gradio, which is not installed", "pip install 'wgan[web]'",
             ExitStatus.FAILED,
         )  # fmt: skip
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.explore.address import is_local, listen, url_of
     from wgan_cli.explore.live import has_generator
     from wgan_cli.explore.source import Source
@@ -52,9 +52,9 @@ def explore(
     url = url_of(opened)
 
     def ready() -> None:
-        say(f"{url}  (Ctrl-C ends it)")
+        print_message(f"{url}  (Ctrl-C ends it)")
         if not is_local(opened):
-            say("warning: whoever reaches this machine over its network can use the page")
+            print_message("warning: whoever reaches this machine over its network can use the page")
         if open_ or (open_ is None and _on_a_desktop()):
             webbrowser.open(url)
 

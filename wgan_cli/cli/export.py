@@ -30,7 +30,7 @@ def export(
 
     import torch
 
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.outputs.sampling import generator_of
 
     path, needs_onnx = Path(out), form != ".safetensors"
@@ -58,7 +58,7 @@ def export(
         models = {}
     for name, facts in models.items():
         _tell(name, facts)
-    say(f"the generator of {checkpoint.source}: {out}")
+    print_message(f"the generator of {checkpoint.source}: {out}")
 
 
 export.__doc__ += "\n\n" + example(
@@ -90,9 +90,9 @@ def _form(out: str, to: str | None) -> str:
 
 
 def _tell(name: str, facts: OnnxFacts) -> None:
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.exports.onnx_model import OPSET
 
     for each, meaning in facts.inputs.items():
-        say(f"{name}: input {each}, {meaning}")
-    say(f"{name}: opset {OPSET}; run by onnxruntime, at most {facts.difference:.1e} away from torch")
+        print_message(f"{name}: input {each}, {meaning}")
+    print_message(f"{name}: opset {OPSET}; run by onnxruntime, at most {facts.difference:.1e} away from torch")

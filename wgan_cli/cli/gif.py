@@ -30,7 +30,7 @@ def gif(
     device: Device = "auto",
 ) -> None:
     """Animate a run's samples, a folder of numbered images, or a checkpoint's latent space."""
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.outputs.animation import Frame, folder_frames, save_animation, walk_frames
     from wgan_cli.outputs.sampling import load_generator
     from wgan_cli.runs.environment import resolve_device
@@ -56,8 +56,8 @@ def gif(
         hold = 0.0  # a walk that loops must not stop
     save_animation(frames, path, fps, hold, scale)
     if len(frames) == 1:
-        say(f"note: {source} has one grid so far, so nothing moves")
-    say(f"{len(frames)} frame{'s' if len(frames) > 1 else ''}, {path.stat().st_size / 1e6:.1f} MB: {path}")
+        print_message(f"note: {source} has one grid so far, so nothing moves")
+    print_message(f"{len(frames)} frame{'s' if len(frames) > 1 else ''}, {path.stat().st_size / 1e6:.1f} MB: {path}")
 
 
 gif.__doc__ += "\n\n" + example(

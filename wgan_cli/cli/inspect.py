@@ -44,14 +44,14 @@ def inspect(
     data_root: DataRoot = None,
 ) -> None:
     """Show what is inside a run, a checkpoint, a recipe, or a folder, archive or named set of images."""
-    from wgan_cli.console import data, say
+    from wgan_cli.console import data, print_message
 
     if is_data(what):
         return inspect_data(what, data_root, as_json, plot)
     facts = _facts(what, settings or [])
     if plot is not None:
         _plot(facts, plot)
-        say(f"curves: {plot}")
+        print_message(f"curves: {plot}")
     if as_json:
         data().print(json.dumps(asdict(facts)), soft_wrap=True)
     else:

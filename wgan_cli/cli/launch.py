@@ -40,11 +40,11 @@ def in_process_group() -> Iterator[None]:
 
 def _end(error: WganError) -> NoReturn:
     """From the watchdog's thread, for the main one waits and will not come back."""
-    from wgan_cli.console import complain
+    from wgan_cli.console import print_error
     from wgan_cli.distributed import process_group
 
     if process_group.claim_message(error.message):
-        complain(error.message, error.hint)
+        print_error(error.message, error.hint)
     os._exit(error.status)
 
 

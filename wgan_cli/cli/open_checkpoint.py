@@ -31,7 +31,7 @@ def open_checkpoint(path: Path, recipe: str | None, settings: list[str] | None) 
 
     Raises: WganError.
     """
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.data import native_shape
     from wgan_cli.outputs.import_weights import foreign_checkpoint
     from wgan_cli.recipe import load_recipe
@@ -46,9 +46,9 @@ def open_checkpoint(path: Path, recipe: str | None, settings: list[str] | None) 
         return load_checkpoint(generator_file(path))
     wanted = load_recipe(recipe, settings or [])
     checkpoint, found = foreign_checkpoint(path, wanted, native_shape(wanted.data))
-    say(f"{len(found.pairs)} tensors of {path} fit {wanted.name} by {found.how}:")
+    print_message(f"{len(found.pairs)} tensors of {path} fit {wanted.name} by {found.how}:")
     weights = checkpoint.networks["generator"]
     width = max(len(theirs) for theirs, _ in found.pairs)
     for theirs, ours in found.pairs:
-        say(f"  {theirs:<{width}}  {ours}  {'x'.join(map(str, weights[ours].shape))}")
+        print_message(f"  {theirs:<{width}}  {ours}  {'x'.join(map(str, weights[ours].shape))}")
     return checkpoint

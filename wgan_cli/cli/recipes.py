@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wgan_cli.cli.options import Json, RecipeName, example
+from wgan_cli.cli.completion import complete_recipe
+from wgan_cli.cli.options import Json, example
 
 if TYPE_CHECKING:
     from wgan_cli.recipe import Recipe
@@ -24,7 +25,10 @@ _HEADINGS = ("recipe", "images", "networks", "length", "time", "memory", "score"
 
 
 def recipes(
-    name: Annotated[str | None, RecipeName] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Recipe to print.", autocompletion=complete_recipe),
+    ] = None,
     schema: Annotated[
         bool,
         typer.Option("--schema", help="Print the JSON schema of every setting; with NAME, the recipe for editors."),

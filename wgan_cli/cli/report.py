@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wgan_cli.cli.options import DataRoot, Device, Runs, example
+from wgan_cli.cli.completion import complete_run
+from wgan_cli.cli.options import DataRoot, Device, example
 
 if TYPE_CHECKING:
     from wgan_cli.report.pictures import Nearest
 
 
 def report(
-    runs: Annotated[list[Path], Runs],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.", autocompletion=complete_run)],
     out: Annotated[Path, typer.Option("--out", metavar="FILE.html", help="The page.")] = Path("report.html"),
     nearest: Annotated[
         bool, typer.Option("--nearest", help="Also look for the training images most like samples.")
@@ -23,7 +24,7 @@ def report(
     device: Device = "auto",
 ) -> None:
     """Write one page about a run: samples over time, scores, losses, speed, recipe; several runs side by side."""
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.report.facts import gather
     from wgan_cli.report.html_page import check_page, write_page
 
@@ -32,8 +33,8 @@ def report(
     written = write_page(told, out)
     for run in told.runs:
         for phrase in run.missing:
-            say(f"{run.facts.path}: {phrase}")
-    say(f"{written / 1e6:.1f} MB: {out}")
+            print_message(f"{run.facts.path}: {phrase}")
+    print_message(f"{written / 1e6:.1f} MB: {out}")
 
 
 report.__doc__ += "\n\n" + example(
@@ -44,10 +45,10 @@ report.__doc__ += "\n\n" + example(
 
 
 def _nearest(run: Path, data_root: Path | None, device: str) -> Nearest:
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.data import default_data_root
     from wgan_cli.report.nearest import find_nearest
     from wgan_cli.runs.environment import resolve_device
     from wgan_cli.runs.run_dir import open_run
 
-    return find_nearest(open_run(run).path, data_root or default_data_root(), resolve_device(device), say)
+    return find_nearest(open_run(run).path, data_root or default_data_root(), resolve_device(device), print_message)

@@ -96,7 +96,7 @@ def sample(
         reconstruct_images(ckpt, reconstruct, out, count, seed, interpolate, rows, batch, class_, data_root, device)
         return show_written(Path(out)) if show else None
 
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.outputs.classes import parse_classes
     from wgan_cli.outputs.sampling import generate, generator_of
     from wgan_cli.outputs.save_images import Classes, save_images
@@ -129,7 +129,7 @@ def sample(
     classes = None if drawing.labels is None else Classes(drawing.labels, checkpoint.class_names, apart)
     images = generate(drawing.network, drawing.inputs, batch, drawing.labels)
     written = save_images(images, number, out, columns, classes)
-    say(f"{number:,} images of {checkpoint.image} from {checkpoint.source}: {written}")
+    print_message(f"{number:,} images of {checkpoint.image} from {checkpoint.source}: {written}")
     return show_written(written, checkpoint.image.size) if show else None
 
 

@@ -33,7 +33,7 @@ def reconstruct_images(
     device: str,
 ) -> None:
     """Write real images beside what the networks make of them."""
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.outputs.classes import parse_classes
     from wgan_cli.outputs.reconstruct import copies, load_autoencoder, side_by_side, walks
     from wgan_cli.outputs.save_images import save_images
@@ -55,7 +55,7 @@ def reconstruct_images(
     how = "beside their copies" if interpolate is None else f"walked between in {interpolate} steps"
     if asked is not None:
         how += f", as {', '.join(checkpoint.class_names[number] for number in asked)}"
-    say(f"{len(images):,} images of {origin} {how}, from {checkpoint.source}: {written}")
+    print_message(f"{len(images):,} images of {origin} {how}, from {checkpoint.source}: {written}")
 
 
 def _inputs(
@@ -76,10 +76,10 @@ def _held_out(checkpoint: Checkpoint, count: int, seed: int, root: Path) -> tupl
     """Some images that the networks have not seen, by the lot of a seed."""
     import torch
 
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.evaluation.real_images import real_images
 
-    held_out = real_images(checkpoint.recipe.data, root, say).held_out
+    held_out = real_images(checkpoint.recipe.data, root, print_message).held_out
     if not 1 <= count <= len(held_out):
         raise WganError(
             f"--reconstruct {count} of {len(held_out):,} images: {held_out.name}",
@@ -100,7 +100,7 @@ def _of_folder(
     """
     import numpy as np
 
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.data.sources import image_folder
     from wgan_cli.recipe.data_settings import DataSettings
 
@@ -114,7 +114,7 @@ def _of_folder(
         source="folder", path=path, limit=count, image_size=image.size, channels=image.channels, fit=fit,
         on_bad_file="skip",
     )  # fmt: skip
-    found = image_folder.load(settings, root, say)
+    found = image_folder.load(settings, root, print_message)
     if found.class_names and set(found.class_names) <= set(names):
         numbers = np.array([names.index(name) for name in found.class_names], np.int64)
         return found.images, numbers[found.labels.numpy()], path
@@ -123,5 +123,5 @@ def _of_folder(
             f"{path} does not say of which class an image is, and the checkpoint holds no classifier to see it",
             f"put the images into subfolders with names of {', '.join(names[:MOST_LISTED])}",
         )
-    say(f"{path} does not say of which class an image is; the run's own classifier does")
+    print_message(f"{path} does not say of which class an image is; the run's own classifier does")
     return found.images, networks.classes_of(found.images), path

@@ -21,7 +21,7 @@ def translate_folder(
 
     A folder as `out` keeps their names; a grid shows each beside its translation, and an array holds translations.
     """
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.data.files.named_images import first_of, named_images
     from wgan_cli.outputs.save_images import is_grid, save_images
     from wgan_cli.outputs.translate import beside, translate, translator_to
@@ -29,7 +29,7 @@ def translate_folder(
     images = named_images(folder)
     with images.container:
         if images.bad:
-            say(f"{folder}: left out {first_of(images.bad)}")
+            print_message(f"{folder}: left out {first_of(images.bad)}")
         settings = getattr(checkpoint.recipe.data, "a" if to == "b" else "b")
         inputs = images.batches(checkpoint.image, settings.fit, batch)
         translator = translator_to(generator, to)
@@ -39,7 +39,9 @@ def translate_folder(
             written = save_images(pairs, 2 * len(images), out, columns=2 * (across or min(5, len(images))))
         else:
             written = save_images(translate(translator, inputs, batch), len(images), out, names=images.places())
-    say(f"{len(images):,} images of {folder} as {checkpoint.image} of side {to}, by {checkpoint.source}: {written}")
+    print_message(
+        f"{len(images):,} images of {folder} as {checkpoint.image} of side {to}, by {checkpoint.source}: {written}"
+    )
 
 
 def refuse_with_translate(options: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from wgan_cli.cli.completion import complete_checkpoint, complete_recipe
 from wgan_cli.cli.launch import in_process_group, is_distributed, launch
-from wgan_cli.cli.options import MOST_SEED, DataRoot, Device, Settings, example
+from wgan_cli.cli.options import MAX_SEED, DataRoot, Device, Settings, example
 from wgan_cli.cli.render.train_report import plan, say_how_it_ended
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.recipe.load import DEFAULT_RECIPE
@@ -52,7 +52,7 @@ def train(
         float | None, typer.Option("--minutes", min=0.0, help="Stop after this time.", rich_help_panel=_HOW)
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, max=MOST_SEED, help="Of all random numbers.", rich_help_panel=_HOW)
+        int | None, typer.Option("--seed", min=0, max=MAX_SEED, help="Of all random numbers.", rich_help_panel=_HOW)
     ] = None,
     amp: Annotated[str | None, typer.Option("--amp", help="auto, off, bf16 or fp16.", rich_help_panel=_HOW)] = None,
     engine: Annotated[
@@ -79,7 +79,7 @@ def train(
     if resume is not None and str(resume) != AUTO and out is not None:
         raise WganError("--resume continues in its own folder, so --out has no place", "leave out --out, or --resume")
 
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.data import default_data_root
     from wgan_cli.distributed import process_group
     from wgan_cli.runs.environment import resolve_device
@@ -92,7 +92,7 @@ def train(
 
     with in_process_group():
         quiet = quiet or not process_group.is_main_process()
-        log = (lambda text: None) if quiet else say
+        log = (lambda text: None) if quiet else print_message
         run, point, wanted = process_group.broadcast_from_main("the recipe", start)
         root = data_root or default_data_root()
         state, dataset = prepared(wanted, resolve_device(device), root, log, run, point, out, dry_run=dry_run)
@@ -123,13 +123,13 @@ def _train(
     reference: AnyReference | None,
 ) -> ExitStatus:
     from wgan_cli.cli.render.progress import make_callback
-    from wgan_cli.console import say
+    from wgan_cli.console import print_message
     from wgan_cli.distributed import process_group
     from wgan_cli.report.final_report import report_at_the_end
     from wgan_cli.training.stop import StopRequest
     from wgan_cli.training.trainer import opened_run, train_to_the_end
 
-    log = (lambda text: None) if quiet else say
+    log = (lambda text: None) if quiet else print_message
     with opened_run(state, run, point, out, shlex.join(["wgan", *sys.argv[1:]]), log) as run:
         log(f"run folder: {run.path}" + (f", from step {state.step:,}" if state.step else ""))
         for term, meaning in state.objective.meanings.items():

@@ -19,7 +19,7 @@ import torch
 from torch import distributed as dist
 
 from wgan_cli.distributed.batch_shard import BatchShard, current_shard, set_shard, use_shard
-from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, is_lack_of_memory
+from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, is_out_of_memory
 
 Made = TypeVar("Made")
 
@@ -116,7 +116,7 @@ def collective(what: str, patience: float | None = None) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # gloo has no exception of its own
-        if is_lack_of_memory(error):
+        if is_out_of_memory(error):
             raise
         raise _missed(what) from error
     finally:

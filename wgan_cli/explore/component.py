@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from wgan_cli.errors import WganError, is_lack_of_memory
+from wgan_cli.errors import WganError, is_out_of_memory
 from wgan_cli.explore import html_parts
 from wgan_cli.explore.source import Source
 
@@ -34,13 +34,15 @@ def answering(handler: Callable[..., Answer]) -> Callable[..., Answer]:
         except WganError as error:
             wrong = error
         except Exception as error:
-            if is_lack_of_memory(error):
+            if is_out_of_memory(error):
                 wrong = WganError("there is not enough memory for this", "ask for fewer images")
             else:
                 if os.environ.get("WGAN_DEBUG") == "1":
                     raise
                 fault = f"{type(error).__name__}: {error}"
-                wrong = WganError(fault, "this is a fault of wgan itself; report what WGAN_DEBUG=1 wgan explore prints")
+                wrong = WganError(
+                    fault, "this is a bug in wgan; run WGAN_DEBUG=1 wgan explore and report the traceback"
+                )
         return {part.said: html_parts.notice(wrong.message, wrong.hint)}
 
     return answer

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from wgan_cli.errors import MOST_LETTERS, WganError
+from wgan_cli.errors import MAX_LINE, WganError
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.runs.checkpoint_file import damaged, is_tensors_file, no_checkpoint, read_content
@@ -175,7 +175,7 @@ def checked_score(values: Any) -> Score:
 
 def _checked_names(names: Any) -> tuple[str, ...]:
     """Names of any letters, since folders of images may have them; whoever prints one takes care."""
-    if not all(isinstance(name, str) and len(name) <= MOST_LETTERS for name in names):
+    if not all(isinstance(name, str) and len(name) <= MAX_LINE for name in names):
         raise TypeError("no names")
     return tuple(names)
 

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from wgan_cli.distributed import process_group
-from wgan_cli.errors import ExitStatus, WganError, is_lack_of_memory
+from wgan_cli.errors import ExitStatus, WganError, is_out_of_memory
 from wgan_cli.evaluation.translation import AnyReference
 from wgan_cli.runs.environment import describe_environment
 from wgan_cli.runs.lock import only_trainer
@@ -62,7 +62,7 @@ def _fitting_batch(state: TrainingState) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not is_lack_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         size = state.recipe.batch_size
         hint = (

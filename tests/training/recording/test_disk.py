@@ -253,7 +253,7 @@ def test_a_path_too_long_is_two_lines(wgan, tiny_run, tmp_path, words, path):
         return
     assert result.status in (1, 2)
     assert [line.partition(":")[0] for line in result.stderr.splitlines()[-2:]] == ["error", "hint"]
-    assert "fault of wgan itself" not in result.stderr
+    assert "bug in wgan" not in result.stderr
 
 
 def test_a_full_folder_for_temporary_files_changes_nothing(wgan_process, tmp_path, small_disk, options, promise):

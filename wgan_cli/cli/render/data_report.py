@@ -44,7 +44,7 @@ def is_data(what: str) -> bool:
 
 def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path | None) -> None:
     """Show the facts of a set of images, and draw its contact sheet where one is wanted."""
-    from wgan_cli.console import data, say
+    from wgan_cli.console import data, print_message
     from wgan_cli.data import default_data_root
     from wgan_cli.data.inspection import inspect_folder, inspect_named_set, inspect_shards
 
@@ -56,16 +56,16 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
     elif Path(what).exists():
         found = inspect_folder(Path(what), pictures)
     else:
-        found = inspect_named_set(what, data_root or default_data_root(), say, pictures)
+        found = inspect_named_set(what, data_root or default_data_root(), print_message, pictures)
     if sheet is not None:
         _draw(found, sheet)
-        say(f"contact sheet: {sheet}")
+        print_message(f"contact sheet: {sheet}")
     if as_json:
         data().print(json.dumps(asdict(found.facts)), soft_wrap=True)
     else:
         _show(found.facts)
         if what not in NAMED and found.facts.count:
-            say(f"next: {_command(what, found.facts)}")
+            print_message(f"next: {_command(what, found.facts)}")
 
 
 def _command(what: str, facts: DataFacts) -> str:

@@ -6,7 +6,7 @@ import time
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from wgan_cli.console import messages, say
+from wgan_cli.console import messages, print_message
 from wgan_cli.runs.metrics_log import NOT_TERMS
 from wgan_cli.training.callback import Callback
 from wgan_cli.utils.format import clock
@@ -37,10 +37,10 @@ class PlainLines(Quiet):
         step, now = record["step"], time.monotonic()
         left = (now - self.last_time) / max(self.since, 1) * (self.steps - step)
         self.since, self.last_time = 0, now
-        say(f"step {record['step']}/{self.steps}  {describe(record)}  {clock(left)} left")
+        print_message(f"step {record['step']}/{self.steps}  {describe(record)}  {clock(left)} left")
 
     def on_message(self, text: str) -> None:
-        say(text)
+        print_message(text)
 
 
 class LiveBar(Quiet):
@@ -86,7 +86,7 @@ class LiveBar(Quiet):
         self.record.style = ""
 
     def on_message(self, text: str) -> None:
-        say(text)  # rich puts it above the bar
+        print_message(text)  # rich puts it above the bar
 
     def on_samples(self, images: Tensor, columns: int) -> None:
         from rich.console import Group

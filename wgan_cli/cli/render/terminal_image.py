@@ -85,11 +85,11 @@ def show_written(path: Path, size: int | None = None) -> None:
     Args:
         size: of each image in a grid, so that none is cut in two.
     """
-    from wgan_cli.console import data, say
+    from wgan_cli.console import data, print_message
 
     console = data()
     if not can_show(console):
-        say("not shown: the output is no terminal with colours")
+        print_message("not shown: the output is no terminal with colours")
         return
     picture = _written(path)
     real = _as_real_picture(picture, console)
@@ -105,7 +105,7 @@ def show_written(path: Path, size: int | None = None) -> None:
         part.thumbnail((min(width, part.width // factor), part.height))
     console.print(half_blocks(part))
     if part.size != picture.size and (across < picture.width or down < picture.height):
-        say("the upper left corner; the whole is in the file")
+        print_message("the upper left corner; the whole is in the file")
 
 
 def _as_real_picture(picture: Image, console: Console) -> object | None:

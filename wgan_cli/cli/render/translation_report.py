@@ -30,10 +30,10 @@ def evaluate_translation(
     count: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure both directions on images that the translators have not seen, and print what was found."""
-    from wgan_cli.console import data, say
+    from wgan_cli.console import data, print_message
     from wgan_cli.evaluation.translation import make_translation_reference
 
-    reference = make_translation_reference(recipe.data, data_root, device, say, count)
+    reference = make_translation_reference(recipe.data, data_root, device, print_message, count)
     found = reference.evaluate(generator, recipe, checkpoint.step)
     if as_json:
         result = {"checkpoint": str(what), "recipe": recipe.name, "step": checkpoint.step}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from wgan_cli.errors import WganError, is_lack_of_memory, one_line
+from wgan_cli.errors import WganError, is_out_of_memory, one_line
 from wgan_cli.evaluation.evaluate import Evaluation
 from wgan_cli.evaluation.translation import AnyReference, TranslationEvaluation
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
@@ -98,7 +98,7 @@ class Evaluator:
         try:
             return self.reference.evaluate(state.ema.network, state.recipe, state.step)
         except Exception as error:  # whatever it is, training itself is well
-            why = "there is not enough memory" if is_lack_of_memory(error) else one_line(str(error)).partition(". ")[0]
+            why = "there is not enough memory" if is_out_of_memory(error) else one_line(str(error)).partition(". ")[0]
             raise WganError(
                 f"step {state.step:,} could not be evaluated: {why or type(error).__name__}",
                 "lower `eval_count`, or leave out `eval_every`",
