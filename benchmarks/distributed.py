@@ -166,7 +166,7 @@ def _all_reduces(sizes: tuple[int, ...]) -> dict[str, float]:
 
 def averaging_alone(name: str) -> float:
     """Seconds that a process alone spends on the code that would average gradients, in one iteration."""
-    from wgan_cli.distributed.gradients import all_reduce_gradients
+    from wgan_cli.distributed.collectives import all_reduce_gradients
 
     state = _state(load_recipe(name, ["amp=off", "engine=eager", "threads=1"]))
     state.iterate(0)

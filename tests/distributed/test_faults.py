@@ -155,7 +155,7 @@ def test_the_watchdog_names_who_hangs_and_where(runs):
     status, said = runs.end(run)
     assert status != 0
     (error,) = errors(said)
-    assert "process 1 of 2 did not come to" in error
+    assert "rank 1 of 2 did not reach" in error
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,7 @@
-"""Several processes that train one run: who has which images, what they agree on, and what they tell each other.
+"""Distributed training: one process per device, started by torchrun.
 
-torchrun starts the processes. Every one holds all weights and computes its share of each batch; after each backward
-pass the gradients are averaged (`gradients`), so that all weights stay the same. Everywhere random numbers are drawn
-for the whole batch (`draws`), and what looks at a whole batch looks at all shares of it (`whole_batch`), so that the
-result does not depend on the number of processes. Process 0 leads: it alone writes and speaks (`company`).
-
-Whoever runs alone has the whole batch, and nothing here costs anything then.
+Every rank holds all weights and computes its shard of each batch; gradients are all-reduced after the backward pass, so
+that the weights stay equal. Random numbers are drawn for the whole batch (`rng`), and layers and losses that look at a
+whole batch use differentiable collectives (`collectives`), so that the result doesn't depend on the number of
+processes. Only the main process, rank 0, writes and logs (`process_group`). A single process pays nothing for this.
 """

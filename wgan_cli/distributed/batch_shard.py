@@ -1,4 +1,4 @@
-"""Which images of each batch this process computes."""
+"""The part of each batch that this process computes."""
 
 from __future__ import annotations
 
@@ -11,46 +11,48 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class BatchShard:
-    """Every `of`-th image of a batch, from number `index` on.
+    """Samples `rank`, `rank + world_size`, `rank + 2 * world_size`... of each batch.
 
-    So two batches one after the other are shared like one of both, and the first half of a batch like a whole one.
-    whole_norms: whether batch norm sees all shares together, or this one alone.
-    reachable: whether the other shares are computed elsewhere at this moment, so that they can be asked.
+    Interleaving makes the shard of two concatenated batches the concatenation of their shards.
+
+    Attributes:
+        sync_batch_norm: compute batch statistics over all shards instead of this one.
+        connected: the other shards are computed at the same time by other processes, so that collectives work. False
+            for micro-batches, which run one after the other.
     """
 
-    index: int = 0
-    of: int = 1
-    whole_norms: bool = True
-    reachable: bool = True
+    rank: int = 0
+    world_size: int = 1
+    sync_batch_norm: bool = True
+    connected: bool = True
 
-    def local(self, whole: Tensor, dim: int = 0) -> Tensor:
-        """This share's rows of what was made for the whole batch."""
-        if self.of == 1:
-            return whole
-        chosen = [slice(None)] * dim + [slice(self.index, None, self.of)]
-        return whole[tuple(chosen)]
+    def local(self, batch: Tensor, dim: int = 0) -> Tensor:
+        """Return this shard's samples of a tensor made for the whole batch."""
+        if self.world_size == 1:
+            return batch
+        return batch[(slice(None),) * dim + (slice(self.rank, None, self.world_size),)]
 
 
 _current = BatchShard()
 
 
 def current_shard() -> BatchShard:
-    """This process's share at this moment."""
+    """Return the shard that this process computes now."""
     return _current
 
 
-@contextmanager
-def use_shard(new: BatchShard) -> Iterator[None]:
-    """Have another share for a while."""
+def set_shard(shard: BatchShard) -> None:
+    """Change the current shard."""
     global _current
-    before, _current = _current, new
+    _current = shard
+
+
+@contextmanager
+def use_shard(shard: BatchShard) -> Iterator[None]:
+    """Change the current shard inside the block."""
+    before = current_shard()
+    set_shard(shard)
     try:
         yield
     finally:
-        _current = before
-
-
-def set_shard(new: BatchShard) -> None:
-    """Have another share from now on."""
-    global _current
-    _current = new
+        set_shard(before)

@@ -1,57 +1,97 @@
-"""What looks at a whole batch, where each process has a share of it.
+"""Collectives over the shards of a batch: gradient all-reduce, and differentiable sums, means and gathers.
 
-All of it is differentiable, twice: a process's gradients then hold what its images do to everybody's loss, and the mean
-of all processes' gradients is that of the whole batch's loss.
+The sums, means and gathers can be differentiated twice. Each rank's gradients then include the effect of its samples on
+every rank's loss, and their mean over the ranks is the gradient of the whole batch's loss.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.distributed.process_group import collective
-from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.errors import WganError
+
+BUCKET_BYTES = 25 * 2**20  # large enough for full bandwidth, small enough to start early
 
 
-def all_reduce_mean(own: Tensor) -> Tensor:
-    """The mean over all shares of what each computed from its own images, such as their mean."""
-    return own if current_shard().of == 1 else _Sum.apply(own) / current_shard().of
+def all_reduce_gradients(network: nn.Module, role: str) -> None:
+    """Replace a network's gradients by their mean over all ranks.
+
+    DistributedDataParallel starts its all-reduce when a parameter's gradient is accumulated, which a penalty's double
+    backward does twice or never (pytorch/pytorch#47562, #63812). Here the complete gradients are averaged in buckets.
+
+    Args:
+        role: name of the network in the error about a missing rank.
+    """
+    world_size = current_shard().world_size
+    if world_size == 1:
+        return
+    pending = []
+    with collective(f"the gradients of the {role}"):
+        for bucket in _buckets(p.grad for p in network.parameters() if p.grad is not None):
+            flat = torch.cat([gradient.flatten() for gradient in bucket])
+            pending.append((bucket, flat, torch.distributed.all_reduce(flat, async_op=True)))
+        for bucket, flat, work in pending:
+            work.wait()
+            means = flat.div_(world_size).split([gradient.numel() for gradient in bucket])
+            torch._foreach_copy_(bucket, [mean.view_as(g) for mean, g in zip(means, bucket, strict=True)])
 
 
-def all_reduce_sum(own: Tensor) -> Tensor:
-    """The sum over all shares of what each computed from its own images."""
-    return own if current_shard().of == 1 else _Sum.apply(own)
+def _buckets(gradients: Iterable[Tensor]) -> Iterator[list[Tensor]]:
+    """Group gradients of one dtype into buckets of about BUCKET_BYTES."""
+    bucket: list[Tensor] = []
+    size = 0
+    for gradient in gradients:
+        if bucket and (size >= BUCKET_BYTES or gradient.dtype != bucket[0].dtype):
+            yield bucket
+            bucket, size = [], 0
+        bucket.append(gradient)
+        size += gradient.nbytes
+    if bucket:
+        yield bucket
 
 
-def all_gather(own: Tensor) -> Tensor:
-    """This share's rows (N, ...) with those of the others, in the order of the whole batch: (N * shares, ...)."""
-    mine = current_shard()
-    if mine.of == 1:
-        return own
-    apart = torch.zeros(len(own), mine.of, *own.shape[1:], dtype=own.dtype, device=own.device)
-    apart[:, mine.index] = own
-    return _Sum.apply(apart).flatten(0, 1)  # (N * shares, ...)
+def all_reduce_mean(value: Tensor) -> Tensor:
+    """Return the mean over all shards of a tensor that each computes from its own samples."""
+    world_size = current_shard().world_size
+    return value if world_size == 1 else _AllReduceSum.apply(value) / world_size
 
 
-class _Sum(torch.autograd.Function):
-    """The sum over all processes. Each one's gradient is the sum of theirs, since each loss depends on it."""
+def all_reduce_sum(value: Tensor) -> Tensor:
+    """Return the sum over all shards of a tensor that each computes from its own samples."""
+    return value if current_shard().world_size == 1 else _AllReduceSum.apply(value)
+
+
+def all_gather(rows: Tensor) -> Tensor:
+    """Return the rows (N, ...) of all shards in the order of the whole batch: (N * world_size, ...)."""
+    shard = current_shard()
+    if shard.world_size == 1:
+        return rows
+    spread = torch.zeros(len(rows), shard.world_size, *rows.shape[1:], dtype=rows.dtype, device=rows.device)
+    spread[:, shard.rank] = rows
+    return _AllReduceSum.apply(spread).flatten(0, 1)  # (N * world_size, ...)
+
+
+class _AllReduceSum(torch.autograd.Function):
+    """Sum over all ranks. Every rank's loss depends on the result, so the gradient is the sum of their gradients."""
 
     @staticmethod
-    def forward(ctx: Any, own: Tensor) -> Tensor:
-        if not current_shard().reachable:
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        if not current_shard().connected:
             raise WganError(
-                "this recipe compares the images of a whole batch, and `micro_batch_size` computes it in parts",
-                "leave out `micro_batch_size`, or use more devices",
-                ExitStatus.USAGE,
+                "this recipe compares the images of a whole batch, which `micro_batch_size` splits",
+                "remove `micro_batch_size`, or use more devices",
             )
-        whole = own.clone(memory_format=torch.contiguous_format)
-        with collective("a mean over the whole batch"):
-            torch.distributed.all_reduce(whole)
-        return whole
+        total = value.clone(memory_format=torch.contiguous_format)
+        with collective("a sum over the batch"):
+            torch.distributed.all_reduce(total)
+        return total
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:
-        return _Sum.apply(slope)
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _AllReduceSum.apply(gradient)

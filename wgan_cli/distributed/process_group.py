@@ -1,6 +1,7 @@
-"""The processes of a run: who leads, what they agree on, and what becomes of one that does not come.
+"""Process group of a distributed run: main process, broadcast, reduction and detection of missing ranks.
 
-torch.distributed carries all of it: NCCL between GPUs, gloo between processors.
+Built on torch.distributed, with NCCL between GPUs and gloo between CPUs. Without a process group, every function
+acts as in a group of one process.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import distributed as dist
@@ -21,217 +23,233 @@ from torch import distributed as dist
 from wgan_cli.distributed.batch_shard import BatchShard, current_shard, set_shard, use_shard
 from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, is_out_of_memory
 
-Made = TypeVar("Made")
+P = ParamSpec("P")
+T = TypeVar("T")
 
-PATIENCE, PATIENCE_VARIABLE = 300.0, "WGAN_COLLECTIVE_TIMEOUT"  # seconds until who does not come is missed
-LONG_WORK = 86_400.0  # seconds that the leader may read data or evaluate while the others wait
-ROLL_CALL = 2.0  # seconds to answer
+TIMEOUT, TIMEOUT_VARIABLE = 300.0, "WGAN_COLLECTIVE_TIMEOUT"  # seconds until a missing rank is an error
+MAIN_PROCESS_TIMEOUT = 86_400.0  # the same while the main process reads data, evaluates or writes
+ROLL_CALL = 2.0  # seconds for the other ranks to report that they are waiting too
 
 
-class _Place:
-    """Where this process stands: what it waits for, since when, and for how long it will."""
+class _Waiting:
+    """The collective that this process waits in; the watchdog thread reads it."""
 
     store: dist.Store | None = None
-    patience = PATIENCE
-    waits_for = ""
-    until = float("inf")
+    timeout = TIMEOUT
+    collective = ""
+    deadline = float("inf")
 
 
 def init(on_hang: Callable[[WganError], None]) -> None:
-    """Meet the other processes that torchrun started; process 0 leads.
+    """Join the process group that torchrun describes in the environment.
 
     Args:
-        on_hang: called in a thread of its own where a process has not come for so long; it must end this one.
-    Raises: WganError (status FAILED) where they do not all come.
+        on_hang: called from the watchdog thread if a rank doesn't reach a collective in time; must end this process.
+
+    Raises:
+        WganError: (status FAILED) if the ranks cannot connect.
     """
     try:
-        store, rank, world_size = next(dist.rendezvous("env://"))
-        # torchrun's store outlives the processes: without this, those of a restart would call at addresses of the dead.
+        store, rank, size = next(dist.rendezvous("env://"))
+        # torchrun's store survives a restart; the prefix keeps new ranks from connecting to the addresses of dead ones.
         store = dist.PrefixStore(f"wgan/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        dist.init_process_group(
-            backend, store=store, rank=rank, world_size=world_size, timeout=timedelta(seconds=LONG_WORK)
-        )
+        timeout = timedelta(seconds=MAIN_PROCESS_TIMEOUT)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
     except (RuntimeError, ValueError, OSError) as error:
         raise WganError(
-            f"the processes of this run could not meet: {error}",
+            f"cannot connect the processes of this run: {error}",
             "start them with torchrun, all with the same --rdzv-endpoint",
             ExitStatus.FAILED,
         ) from error
-    _Place.store = dist.PrefixStore("calls", store)
-    _Place.patience = _patience()
-    set_shard(replace(current_shard(), index=rank, of=world_size))
+    _Waiting.store = dist.PrefixStore("calls", store)
+    _Waiting.timeout = _timeout()
+    set_shard(replace(current_shard(), rank=rank, world_size=size))
     threading.Thread(target=_watch, args=(on_hang,), daemon=True, name="wgan-watchdog").start()
 
 
-def _patience() -> float:
-    said = os.environ.get(PATIENCE_VARIABLE, str(PATIENCE))
+def _timeout() -> float:
+    value = os.environ.get(TIMEOUT_VARIABLE, str(TIMEOUT))
     try:
-        seconds = float(said)
+        seconds = float(value)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds <= LONG_WORK:
+    if not 0 < seconds <= MAIN_PROCESS_TIMEOUT:
         raise WganError(
-            f"{PATIENCE_VARIABLE} is {said!r}, which is no number of seconds up to {LONG_WORK:,.0f}",
-            f"set it to such a number, or leave it out: {PATIENCE:g}",
+            f"{TIMEOUT_VARIABLE} is {value!r}; it must be a number of seconds up to {MAIN_PROCESS_TIMEOUT:,.0f}",
+            f"unset it to use the default, {TIMEOUT:g} seconds",
         )
     return seconds
 
 
+def destroy() -> None:
+    """Leave the process group, if there is one."""
+    if dist.is_initialized():
+        _Waiting.store = None
+        dist.destroy_process_group()
+        set_shard(BatchShard())
+
+
 def is_main_process() -> bool:
-    """Whether this is the process that writes and speaks."""
+    """Return True in the process that writes and logs: rank 0, or a process without a group."""
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
 def world_size() -> int:
-    """The number of processes of the run."""
+    """Return the number of processes of the run."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def local_device(device: torch.device) -> torch.device:
-    """A device of this process's own, where a kind was asked for: the GPU of its number on this machine."""
+    """Return this process's own GPU if `device` is CUDA and there are several processes, else `device`."""
     if world_size() == 1 or device.type != "cuda":
         return device
-    own = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    if own.index >= torch.cuda.device_count():
+    local = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    if local.index >= torch.cuda.device_count():
         raise WganError(
-            f"process {dist.get_rank()} needs a GPU of its own, and this machine has {torch.cuda.device_count()}",
-            "start at most as many processes on a machine as it has GPUs",
+            f"rank {dist.get_rank()} needs its own GPU, and this machine has {torch.cuda.device_count()}",
+            "start at most one process per GPU",
         )
-    torch.cuda.set_device(own)
-    return own
+    torch.cuda.set_device(local)
+    return local
 
 
 @contextmanager
-def collective(what: str, patience: float | None = None) -> Iterator[None]:
-    """Something that all processes do together; who waits in vain says what for, and who did not come.
+def collective(name: str, timeout: float | None = None) -> Iterator[None]:
+    """Run a collective; if a rank doesn't take part, report the collective's name and the missing ranks.
 
     Args:
-        patience: in seconds; default what WGAN_COLLECTIVE_TIMEOUT says.
-    Raises: WganError (status FAILED) where another process ended.
+        timeout: seconds; $WGAN_COLLECTIVE_TIMEOUT by default.
+
+    Raises:
+        WganError: (status FAILED) if another process ended.
     """
-    outer = _Place.waits_for, _Place.until
-    if not outer[0]:  # of nested ones the outer has the name
-        _Place.waits_for, _Place.until = what, time.monotonic() + (patience or _Place.patience)
+    outer = _Waiting.collective, _Waiting.deadline
+    if not _Waiting.collective:  # nested collectives count as the outer one
+        _Waiting.collective, _Waiting.deadline = name, time.monotonic() + (timeout or _Waiting.timeout)
     try:
         yield
     except RuntimeError as error:  # gloo has no exception of its own
         if is_out_of_memory(error):
             raise
-        raise _missed(what) from error
+        raise _missing_rank(name) from error
     finally:
-        _Place.waits_for, _Place.until = outer
+        _Waiting.collective, _Waiting.deadline = outer
 
 
-def broadcast_from_main(what: str, make: Callable[[], Made]) -> Made:
-    """Something that the leader makes alone, for all; who runs alone just makes it.
+def broadcast_from_main(name: str, make: Callable[[], T]) -> T:
+    """Call `make` in the main process while the other ranks wait, and return its result on every rank.
 
-    Raises: what `make` raises, in the leader; EndedElsewhere in the others.
+    Raises:
+        AlreadyReported: on the other ranks, if `make` raised in the main process.
     """
     if world_size() == 1:
         return make()
-    box: list[Any] = [None, None]
+    message: list[Any] = [None, None]  # the result, the exit status of a failure
     try:
         if is_main_process():
-            with use_shard(BatchShard()):
-                box[0] = make()
+            with use_shard(BatchShard()):  # no collective may start in `make`: the other ranks don't take part
+                message[0] = make()
     except BaseException as error:
-        box[1] = getattr(error, "status", ExitStatus.FAILED)
+        message[1] = getattr(error, "status", ExitStatus.FAILED)
         raise
     finally:
-        _tell(what, box)
-    if box[1] is not None:
-        raise AlreadyReported(box[1])
-    return box[0]
+        _broadcast(name, message)
+    if message[1] is not None:
+        raise AlreadyReported(message[1])
+    return message[0]
+
+
+def on_main_process(name: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Decorate a function so that `broadcast_from_main` runs it: once, with the same result on every rank."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            return broadcast_from_main(name, partial(function, *args, **kwargs))
+
+        return call
+
+    return decorate
 
 
 @contextmanager
-def main_process_first(what: str) -> Iterator[None]:
-    """Something that all do, the leader before the others, so that they find what it left behind."""
+def main_process_first(name: str) -> Iterator[None]:
+    """Run the block in the main process first, so that the other ranks find the files that it caches."""
     if not is_main_process():
-        broadcast_from_main(what, lambda: None)
-    failed = True
+        broadcast_from_main(name, lambda: None)
+    message: list[Any] = [None, ExitStatus.FAILED]
     try:
         yield
-        failed = False
+        message[1] = None
     finally:
         if is_main_process() and world_size() > 1:
-            _report(what, failed)
+            _broadcast(name, message)
 
 
-def _report(what: str, failed: bool) -> None:
-    box: list[Any] = [None, ExitStatus.FAILED if failed else None]
-    _tell(what, box)
+def _broadcast(name: str, message: list[Any]) -> None:
+    """Overwrite `message` on every rank with the main process's."""
+    with collective(name, None if is_main_process() else MAIN_PROCESS_TIMEOUT):
+        dist.broadcast_object_list(message, src=0, device=torch.device("cpu"))
 
 
-def _tell(what: str, box: list[Any]) -> None:
-    """Fill the box of each process with what the leader has in its own; only the leader's work may take long."""
-    with collective(what, None if is_main_process() else LONG_WORK):
-        dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
-
-
-def all_reduce_max(what: str, *numbers: int) -> list[int]:
-    """The greatest of what each process says, for each number."""
+def all_reduce_max(name: str, *numbers: int) -> list[int]:
+    """Return the maximum of each number over all ranks."""
     if world_size() == 1:
         return list(numbers)
-    said = torch.tensor(numbers, dtype=torch.int64)
-    with collective(what):
-        dist.all_reduce(said, dist.ReduceOp.MAX)
-    return said.tolist()
+    maxima = torch.tensor(numbers, dtype=torch.int64)
+    with collective(name):
+        dist.all_reduce(maxima, dist.ReduceOp.MAX)
+    return maxima.tolist()
 
 
 def claim_message(text: str) -> bool:
-    """Whether no other process has said this yet; one that leaves without a word could hide it."""
-    if world_size() == 1 or _Place.store is None:
+    """Return True on the first rank that calls this with `text`, which then prints it for all."""
+    if world_size() == 1 or _Waiting.store is None:
         return True
     try:
-        return _Place.store.add(f"said/{hashlib.sha256(text.encode()).hexdigest()}", 1) == 1
-    except RuntimeError:  # the store ended with its process
+        return _Waiting.store.add(f"claimed/{_hash(text)}", 1) == 1
+    except RuntimeError:  # the process that held the store ended
         return True
 
 
-def destroy() -> None:
-    """Leave the company, where there is one."""
-    if dist.is_initialized():
-        _Place.store = None
-        dist.destroy_process_group()
-        set_shard(BatchShard())
-
-
-def _missed(what: str) -> WganError:
-    """The error of a process that others left alone at something."""
-    absent = _roll_call(what)
-    who = f"process{'es' if len(absent) > 1 else ''} {', '.join(map(str, absent))}" if absent else "another process"
+def _missing_rank(name: str) -> WganError:
+    missing = _roll_call(name)
+    ranks = f"rank{'s' if len(missing) > 1 else ''} {', '.join(map(str, missing))}" if missing else "a rank"
     return WganError(
-        f"{who} of {world_size()} did not come to {what}, where the others wait",
-        "all up to the last checkpoint is kept: see why it ended, then continue with --resume; with torchrun's "
-        "--max-restarts and --resume auto that happens by itself",
+        f"{ranks} of {world_size()} did not reach: {name}",
+        "everything up to the last checkpoint is saved: find out why it ended, then continue with --resume; torchrun's "
+        "--max-restarts with --resume auto does that automatically",
         ExitStatus.FAILED,
     )
 
 
-def _roll_call(what: str) -> list[int]:
-    """Processes that do not say within ROLL_CALL seconds that they wait as well."""
-    store = _Place.store
+def _roll_call(name: str) -> list[int]:
+    """Return the ranks that don't report within ROLL_CALL seconds that they wait in the same collective."""
+    store = _Waiting.store
     if store is None:
         return []
-    key = hashlib.sha256(what.encode()).hexdigest()
-    absent = list(range(world_size()))
+    missing = list(range(world_size()))
+    key = f"waiting/{_hash(name)}"
     try:
-        store.set(f"here/{key}/{dist.get_rank()}", "1")
-        until = time.monotonic() + ROLL_CALL
-        while absent and time.monotonic() < until:
+        store.set(f"{key}/{dist.get_rank()}", "1")
+        end = time.monotonic() + ROLL_CALL
+        while missing and time.monotonic() < end:
             time.sleep(0.05)
-            absent = [rank for rank in absent if not store.check([f"here/{key}/{rank}"])]
-    except RuntimeError:  # the store was in a process that ended
+            missing = [rank for rank in missing if not store.check([f"{key}/{rank}"])]
+    except RuntimeError:  # the process that held the store ended
         return [0]
-    return absent
+    return missing
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _watch(on_hang: Callable[[WganError], None]) -> None:
-    """Look once a second whether this process waits for too long."""
-    while _Place.store is not None:
-        time.sleep(min(1.0, _Place.patience / 4))
-        if time.monotonic() > _Place.until:
-            on_hang(_missed(_Place.waits_for))
+    """Check once per second for a collective past its deadline."""
+    while _Waiting.store is not None:
+        time.sleep(min(1.0, _Waiting.timeout / 4))
+        if time.monotonic() > _Waiting.deadline:
+            on_hang(_missing_rank(_Waiting.collective))
             return

@@ -1,7 +1,7 @@
-"""Random numbers of the images of a batch, the same for each image however the batch is shared.
+"""Random numbers per sample of a batch that don't depend on how the batch is sharded.
 
-Every process draws for the whole batch and keeps its share, so that all random states move alike; a run can go on with
-another number of processes. Alone these are torch's own functions.
+Every rank draws for the whole batch and keeps its shard, so that all RNG states stay equal and a run can resume with a
+different number of processes. Without sharding these are torch's own functions.
 """
 
 from __future__ import annotations
@@ -13,33 +13,34 @@ from wgan_cli.distributed.batch_shard import current_shard
 
 
 def randn(count: int, *shape: int, device: torch.device) -> Tensor:
-    """Standard normal numbers (count, *shape) of the `count` images of this share."""
-    mine = current_shard()
-    return mine.local(torch.randn(count * mine.of, *shape, device=device))
+    """Return standard normal numbers (count, *shape) for this shard's `count` samples."""
+    shard = current_shard()
+    return shard.local(torch.randn(count * shard.world_size, *shape, device=device))
 
 
 def rand(count: int, *shape: int, device: torch.device) -> Tensor:
-    """Uniform numbers in [0, 1), (count, *shape), of the `count` images of this share."""
-    mine = current_shard()
-    return mine.local(torch.rand(count * mine.of, *shape, device=device))
+    """Return uniform numbers in [0, 1), (count, *shape), for this shard's `count` samples."""
+    shard = current_shard()
+    return shard.local(torch.rand(count * shard.world_size, *shape, device=device))
 
 
 def randint(low: int, high: int, shape: tuple[int, ...], device: torch.device, dim: int = 0) -> Tensor:
-    """Whole numbers in low..high-1 of this share's images, which are numbered along `dim`: int64 of `shape`."""
-    mine = current_shard()
-    whole = [size * mine.of if axis == dim else size for axis, size in enumerate(shape)]
-    return mine.local(torch.randint(low, high, whole, device=device), dim)
+    """Return int64 numbers in [low, high) of `shape`, in which `dim` counts this shard's samples."""
+    shard = current_shard()
+    whole = [size * shard.world_size if axis == dim else size for axis, size in enumerate(shape)]
+    return shard.local(torch.randint(low, high, whole, device=device), dim)
 
 
 def randn_like(images: Tensor) -> Tensor:
-    """Standard normal numbers for each number of this share's images (N, ...), in their type."""
-    mine = current_shard()
-    whole = (len(images) * mine.of, *images.shape[1:])  # not randn_like, which follows the layout of memory
-    return mine.local(torch.randn(whole, dtype=images.dtype, device=images.device))
+    """Return standard normal numbers in the shape and dtype of this shard's images (N, ...)."""
+    shard = current_shard()
+    # Not torch.randn_like: its numbers depend on the memory format.
+    whole = (len(images) * shard.world_size, *images.shape[1:])
+    return shard.local(torch.randn(whole, dtype=images.dtype, device=images.device))
 
 
 def rand_like(images: Tensor) -> Tensor:
-    """Uniform numbers in [0, 1) for each number of this share's images (N, ...), in their type."""
-    mine = current_shard()
-    whole = (len(images) * mine.of, *images.shape[1:])  # not rand_like, which follows the layout of memory
-    return mine.local(torch.rand(whole, dtype=images.dtype, device=images.device))
+    """Return uniform numbers in [0, 1) in the shape and dtype of this shard's images (N, ...)."""
+    shard = current_shard()
+    whole = (len(images) * shard.world_size, *images.shape[1:])
+    return shard.local(torch.rand(whole, dtype=images.dtype, device=images.device))

@@ -20,9 +20,9 @@ class _SharedStatistics(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, ...) to the same."""
         mine = current_shard()
-        if not self.training or mine.of == 1 or not mine.whole_norms:
+        if not self.training or mine.world_size == 1 or not mine.sync_batch_norm:
             return super().forward(x)
-        if not mine.reachable:
+        if not mine.connected:
             raise WganError(
                 "batch norm must see the whole batch, and `micro_batch_size` computes it in parts",
                 "let it see each part alone, --set sync_batch_norm=false, or take another norm",
@@ -32,7 +32,7 @@ class _SharedStatistics(nn.Module):
         both = torch.stack([own.mean(axes), own.square().mean(axes)])  # (2, C)
         mean, square = all_reduce_mean(both).unbind(0)  # (C,), (C,)
         variance = (square - mean.square()).clamp(min=0)  # (C,)
-        self._remember(mean.detach(), variance.detach(), x.numel() // x.shape[1] * mine.of)
+        self._remember(mean.detach(), variance.detach(), x.numel() // x.shape[1] * mine.world_size)
 
         shape = (1, -1) + (1,) * (x.ndim - 2)
         scale = (variance + self.eps).rsqrt()

@@ -57,7 +57,7 @@ def with_spread(x: Tensor) -> Tensor:
 
 def spread(x: Tensor) -> Tensor:
     """The standard deviation over a batch, averaged over features (Karras et al. 2018, section 3): (N, ...) -> ()."""
-    if current_shard().of == 1:
+    if current_shard().world_size == 1:
         variance = x.var(0, correction=0)
     else:
         variance = all_reduce_mean((x - all_reduce_mean(x.mean(0))).square().mean(0))

@@ -58,7 +58,7 @@ class MeanStyle(nn.Module):
     def follow(self, w: Tensor, labels: Tensor | None = None) -> None:
         """Move towards the styles of a batch, (N, style_dim), by the share 1 - MEAN_DECAY."""
         w = w.to(self.w.dtype)
-        if current_shard().reachable:  # of a batch in parts each moves it
+        if current_shard().connected:  # of a batch in parts each moves it
             w, labels = all_gather(w), None if labels is None else all_gather(labels)
         if not self.num_classes:
             self.w.lerp_(w.mean(0, keepdim=True), 1 - MEAN_DECAY)

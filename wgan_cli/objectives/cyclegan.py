@@ -19,7 +19,7 @@ class Shown(nn.Module):
 
     def __init__(self, recipe: Recipe, image: ImageShape) -> None:
         super().__init__()
-        shape = (recipe.batch_size // current_shard().of, image.channels, image.size, image.size)
+        shape = (recipe.batch_size // current_shard().world_size, image.channels, image.size, image.size)
         for name in ("a", "b", "as_a", "as_b"):  # which the next iteration replaces before anybody looks
             self.register_buffer(name, torch.zeros(shape), persistent=False)
         self.pool_a, self.pool_b = (ImagePool(recipe.objective.pool_size, image) for _ in range(2))

@@ -118,11 +118,11 @@ def between(real: Tensor, fake: Tensor) -> Tensor:
 
 def _spread(images: Tensor) -> Tensor:
     """The standard deviation of all numbers of a batch, as Tensor.std() has it."""
-    if current_shard().of == 1:
+    if current_shard().world_size == 1:
         return images.std()
     mean = all_reduce_mean(images.mean())
     square = all_reduce_mean((images - mean).square().mean())
-    count = images.numel() * current_shard().of
+    count = images.numel() * current_shard().world_size
     return (square * (count / (count - 1))).sqrt()
 
 

@@ -23,7 +23,7 @@ def parts_to_take(recipe: Recipe) -> int:
 
     Raises: WganError where processes or parts cannot all be of one size.
     """
-    size, processes = recipe.batch_size, current_shard().of
+    size, processes = recipe.batch_size, current_shard().world_size
     if size % processes:
         raise WganError(
             f"`batch_size` is {size}, which {processes} processes cannot share equally",
@@ -68,7 +68,9 @@ def micro_batches(batch: Batch, count: int) -> Iterator[Batch]:
     start = _random_state(device)
     for index in range(count):
         _set_random_state(start, device)
-        mine = BatchShard(whole.index + whole.of * index, whole.of * count, whole.whole_norms, reachable=False)
+        mine = BatchShard(
+            whole.rank + whole.world_size * index, whole.world_size * count, whole.sync_batch_norm, connected=False
+        )
         rows = slice(index, None, count)
         with use_shard(mine):
             yield replace(batch, z=batch.z[rows], real=_rows(batch.real, rows), labels=_rows(batch.labels, rows))

@@ -168,7 +168,7 @@ def prepare(
         tell: told in words of what takes long.
     Raises: WganError where recipe, data and device do not fit together.
     """
-    set_shard(replace(current_shard(), whole_norms=recipe.sync_batch_norm))
+    set_shard(replace(current_shard(), sync_batch_norm=recipe.sync_batch_norm))
     parts = parts_to_take(recipe)
     objective = build_objective(recipe, dataset.shape)
     recipe = recipe.replaced(steps=_steps(recipe, objective, len(dataset)), epochs=None)

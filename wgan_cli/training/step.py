@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from wgan_cli.data.loaders.device import Loader
 from wgan_cli.distributed import rng
 from wgan_cli.distributed.batch_shard import current_shard
-from wgan_cli.distributed.collectives import all_reduce_mean
-from wgan_cli.distributed.gradients import all_reduce_gradients
+from wgan_cli.distributed.collectives import all_reduce_gradients, all_reduce_mean
 from wgan_cli.objectives import Batch, Loss, Objective, Phase
 from wgan_cli.objectives.instance_noise import InstanceNoise
 from wgan_cli.training.ema import ExponentialMovingAverage
@@ -172,7 +171,7 @@ class RunningMeans:
 
     def agree(self) -> None:
         """Make the sums of every process the mean of all theirs, so that each knows those of the whole batch."""
-        if current_shard().of > 1 and self.sums:
+        if current_shard().world_size > 1 and self.sums:
             names = sorted(self.sums)
             whole = all_reduce_mean(torch.stack([self.sums[name] for name in names]))
             for name, value in zip(names, whole, strict=True):

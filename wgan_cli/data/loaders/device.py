@@ -67,7 +67,7 @@ class DeviceLoader:
         self.images = dataset.images.to(device)  # (N, C, H, W) uint8
         self.labels = dataset.labels.to(device)  # (N,) int64
         self.whole_batch = batch_size
-        self.batch_size = batch_size // current_shard().of
+        self.batch_size = batch_size // current_shard().world_size
         self.why = why
         self._order = DataOrder(len(dataset), batch_size, seed)
         self.order = self._order.of_epoch(0).to(device)  # (L,) int64

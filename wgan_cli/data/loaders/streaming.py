@@ -32,7 +32,7 @@ class StreamingLoader:
     ) -> None:
         self.whole_batch = batch_size
         self._mine = current_shard()
-        self.batch_size = batch_size // self._mine.of
+        self.batch_size = batch_size // self._mine.world_size
         self.why = why
         self._images = dataset.images  # (N, C, H, W) uint8
         self._labels = dataset.labels  # (N,) int64

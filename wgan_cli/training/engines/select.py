@@ -26,7 +26,7 @@ def apply_engine(name: str, step: TrainingStep) -> Iterate:
     if name == "compile":
         if step.objective.memory is not None:
             raise EngineUnavailable("its losses remember what they saw, and compiled ones would forget it")
-        if current_shard().of > 1:
+        if current_shard().world_size > 1:
             raise EngineUnavailable(
                 "several processes speak in the middle of its losses, which the compiler does not take"
             )
