@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wgan_cli.data.loaders.sampler import to_unit_range
 from wgan_cli.evaluation.real_images import Selection
 from wgan_cli.recipe import ImageShape
+from wgan_cli.utils.pixels import to_unit_range
 
 WIDTH = 128  # of the features
 BATCH = 100

@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from wgan_cli.data.loaders.sampler import to_unit_range
 from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.evaluation.classifier import VARIANCE, FeatureNetwork, fixed_network, trained_network
 from wgan_cli.evaluation.frechet import moments
 from wgan_cli.evaluation.real_images import RealImages, Selection
 from wgan_cli.evaluation.scores import agreement
 from wgan_cli.utils.atomic_files import write_atomically
+from wgan_cli.utils.pixels import to_unit_range
 
 VERSION = 1  # raised when the network or its training changes; its numbers are then others
 FORMAT = "wgan features"

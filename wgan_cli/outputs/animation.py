@@ -20,12 +20,12 @@ from wgan_cli.outputs.sampling import generate, labels_in_turn
 from wgan_cli.outputs.styles import walk, walker
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.atomic_files import make_parent, write_atomically
+from wgan_cli.utils.format import thinned
+from wgan_cli.utils.image_formats import readable_formats
 from wgan_cli.utils.memory import free_memory
 from wgan_cli.utils.seeds import latent_vectors
 
 FORMS = (".gif", ".webp", ".mp4")
-#: Formats of pixels. Not Pillow's others: to open an .eps runs another program.
-_READ = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "TGA")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def folder_frames(folder: Path, most: int | None = None) -> list[Frame]:
         most: take only so many, evenly spread, the first and the last among them.
     Raises: WganError for a folder without numbered images, or a file that is no image.
     """
-    endings = {ending for ending, form in Image.registered_extensions().items() if form in _READ}
+    endings = {ending for ending, form in Image.registered_extensions().items() if form in readable_formats()}
     numbered = [
         (tuple(map(int, re.findall(r"\d+", path.stem))), path)
         for path in folder.iterdir()
@@ -54,21 +54,21 @@ def folder_frames(folder: Path, most: int | None = None) -> list[Frame]:
     ]
     if not numbered:
         raise WganError(f"{folder} holds no numbered images", "give a run folder, or a folder of 1.png, 2.png...")
-    chosen = _thinned(sorted(numbered), most)
+    chosen = thinned(sorted(numbered), most)
     _check_room([_size(path) for _, path in chosen])
     return [Frame(open_picture(path), " ".join(map(str, numbers))) for numbers, path in chosen]
 
 
 def open_picture(path: Path) -> Image.Image:
     """Read an image from somewhere as grey or RGB. Raises: WganError where it is none."""
-    with _readable(path), Image.open(path, formats=_READ) as picture:
+    with _readable(path), Image.open(path, formats=readable_formats()) as picture:
         if picture.mode.startswith("I"):  # 16 bits
             return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
         return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
 
 
 def _size(path: Path) -> tuple[int, int]:
-    with _readable(path), Image.open(path, formats=_READ) as picture:  # reads the header alone
+    with _readable(path), Image.open(path, formats=readable_formats()) as picture:  # reads the header alone
         return picture.size
 
 
@@ -92,12 +92,6 @@ def _check_room(sizes: list[tuple[int, int]], scale: int = 1) -> None:
             f"{len(sizes)} frames take {needed / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are free",
             "give a smaller --max-frames or --scale",
         )
-
-
-def _thinned(items: list, most: int | None) -> list:
-    if most is None or len(items) <= most:
-        return items
-    return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]
 
 
 def walk_frames(generator: nn.Module, checkpoint: Checkpoint, seed: int, count: int, side: int = 4) -> list[Frame]:

@@ -11,16 +11,7 @@ from torch import Tensor
 
 from wgan_cli.errors import WganError
 from wgan_cli.utils.atomic_files import write_atomically
-
-FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
+from wgan_cli.utils.image_formats import WRITABLE
 
 
 def grid_tensor(images: Tensor, columns: int, padding: int = 2) -> Tensor:
@@ -53,12 +44,12 @@ def picture_format(path: Path) -> str:
 
     Raises: WganError for an ending of no such format.
     """
-    if path.suffix.lower() not in FORMATS:
+    if path.suffix.lower() not in WRITABLE:
         raise WganError(
             f"{path} ends in {path.suffix or 'nothing'}, which is no image format that can be written",
             "end it in .png, .jpg or .webp for a grid, in / for single images, or in .npy or .npz for an array",
         )
-    return FORMATS[path.suffix.lower()]
+    return WRITABLE[path.suffix.lower()]
 
 
 def save_picture(image: Tensor, path: Path) -> None:

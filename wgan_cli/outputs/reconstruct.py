@@ -14,6 +14,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks.weights import network_with
 from wgan_cli.outputs.sampling import generate, in_batches, load_generator
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file
+from wgan_cli.utils.pixels import to_unit_range
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Autoencoder:
         device = next(self.encoder.parameters()).device
 
         def network(pixels: Tensor, *classes: Tensor) -> Tensor:
-            return work(pixels.float() / 127.5 - 1, *classes)
+            return work(to_unit_range(pixels), *classes)
 
         found = in_batches(network, device, self.batch, images.numpy(), labels)
         return torch.cat([part.cpu() for part in found]).numpy()

@@ -14,6 +14,7 @@ from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
 from wgan_cli.utils.memory import free_memory
+from wgan_cli.utils.pixels import to_uint8
 from wgan_cli.utils.seeds import latent_vectors
 
 MOST_SEEDS = 10_000_000
@@ -89,11 +90,6 @@ def for_each_class(z: np.ndarray, classes: Sequence[int]) -> tuple[np.ndarray, n
     What does not depend on the class, such as a digit's slant, is then the same in a column of the grid.
     """
     return np.tile(z, (len(classes), 1)), np.repeat(np.array(classes, np.int64), len(z))
-
-
-def to_uint8(images: Tensor) -> Tensor:
-    """Images in [-1, 1] as whole numbers 0..255, rounded to the nearest."""
-    return images.float().add(1).mul(127.5).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def check_room(count: int, latent_dim: int) -> None:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.sampling import in_batches, to_uint8
+from wgan_cli.outputs.sampling import in_batches
 from wgan_cli.recipe import Recipe
+from wgan_cli.utils.pixels import to_uint8, to_unit_range
 
 
 def translator_to(generator: nn.Module, side: str) -> nn.Module:
@@ -46,7 +47,7 @@ def translate(translator: nn.Module, batches: Iterable[Tensor], batch_size: int)
     """
     device = next(translator.parameters()).device
     for images in batches:
-        made = in_batches(lambda pixels: translator(pixels.float() / 127.5 - 1), device, batch_size, images.numpy())
+        made = in_batches(lambda pixels: translator(to_unit_range(pixels)), device, batch_size, images.numpy())
         yield from (to_uint8(part).cpu() for part in made)  # (n, C, H, W)
 
 

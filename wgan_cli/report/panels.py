@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from wgan_cli.outputs.curves import FLOOR, PANELS, course, score_names, smoothed, term_names
 from wgan_cli.report.chart import Curve, draw, scales, short
 from wgan_cli.report.facts import Told
-from wgan_cli.report.pictures import thinned
 from wgan_cli.report.text import SCORE_MEANINGS, named
+from wgan_cli.utils.format import thinned
 
 MOST_TOLD = 400  # points of a curve that the page tells of when asked
 

@@ -13,6 +13,7 @@ from PIL import Image, features
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.animation import open_picture
 from wgan_cli.runs.run_dir import step_of
+from wgan_cli.utils.format import thinned
 
 MOST_FRAMES = 60  # of a run's grids; more nobody moves a slider through
 MOST_BYTES = 3_000_000  # of all of them, before they are written as letters
@@ -79,10 +80,3 @@ def read_frames(files: Sequence[Path], note: Callable[[str], None]) -> tuple[Fra
     while len(frames) > 1 and sum(len(frame.picture.encoded) for frame in frames) > MOST_BYTES:
         frames = frames[::-2][::-1]
     return tuple(frames)
-
-
-def thinned(items: Sequence, most: int) -> list:
-    """At most so many of the items, evenly spread, the first and the last among them."""
-    if len(items) <= most:
-        return list(items)
-    return [items[round(place * (len(items) - 1) / (most - 1))] for place in range(most)]

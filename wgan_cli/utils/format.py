@@ -1,14 +1,54 @@
-"""Numbers as people read them."""
+"""Text for people: numbers, names and progress."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
-Log = Callable[[str], None]  # receives lines of progress text
+T = TypeVar("T")
+#: Receives messages about progress.
+Log = Callable[[str], None]
+
+
+def no_log(text: str) -> None:
+    """Discard a message."""
 
 
 def clock(seconds: float) -> str:
-    """Seconds as m:ss or h:mm:ss."""
+    """Format seconds as m:ss or h:mm:ss."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def format_bytes(count: int) -> str:
+    """Format a size as bytes, KB, MB or GB."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "KB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} bytes"
+
+
+def printable(name: str) -> str:
+    """Escape undecodable bytes and control characters of a file's name, so that it can be printed and saved."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def thinned(items: Sequence[T], limit: int | None) -> list[T]:
+    """Return at most `limit` evenly spaced items, including the first and the last."""
+    if limit is None or len(items) <= limit:
+        return list(items)
+    return [items[round(place * (len(items) - 1) / max(1, limit - 1))] for place in range(limit)]
+
+
+def log_progress(
+    items: Iterable[T], total: int, title: str, log: Log, seconds: float = 3.0, unit: str = "images"
+) -> Iterator[T]:
+    """Yield the items, logging every few seconds how many there were so far."""
+    logged = time.monotonic()
+    for done, item in enumerate(items):
+        if time.monotonic() - logged >= seconds:
+            logged = time.monotonic()
+            log(f"{title} {done:,} of {total:,} {unit}")
+        yield item

@@ -128,10 +128,11 @@ def _written(path: Path) -> Image:
     import numpy as np
     import torch
 
-    from wgan_cli.outputs.grid import FORMATS, as_picture, grid_tensor, near_square
+    from wgan_cli.outputs.grid import as_picture, grid_tensor, near_square
+    from wgan_cli.utils.image_formats import WRITABLE
 
     if path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in FORMATS][:MOST]
+        files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in WRITABLE][:MOST]
         pictures = [open_picture(file).convert("RGB") for file in files]  # others may have lain there already
         images = np.stack([np.asarray(picture.resize(pictures[0].size)) for picture in pictures])
     else:
