@@ -99,9 +99,9 @@ CASES = [
     ("train --device cuda:99", "there is no device 'cuda:99' here", "give one of: auto, cpu", 2),
     ("sample --ckpt G.pth --device gpu", "there is no device 'gpu' here", "give one of: auto, cpu", 2),
     # Folders to write to.
-    ("train --out run", "run exists already", "--resume run", 2),
-    ("train --out file", "file exists already", "--out", 2),
-    ("train --out images", "images exists already", "--out", 2),
+    ("train --out run", "run already exists", "--resume run", 2),
+    ("train --out file", "file already exists", "--out", 2),
+    ("train --out images", "images already exists", "--out", 2),
     (f"train --out {BELOW_A_FILE}", f"cannot make the run folder {BELOW_A_FILE}: Not a directory", "--out", 2),
     (f"sample --ckpt G.pth --out {BELOW_A_FILE}.png", f"cannot write {BELOW_A_FILE}.png: Not a directory", "--out", 1),
     (f"sample --ckpt G.pth --out {BELOW_A_FILE}/", f"cannot write {BELOW_A_FILE}: Not a directory", "--out", 1),
@@ -132,7 +132,7 @@ CASES = [
     # What to export, and weights of other programs.
     ("export G.pth", "Missing option '--out'", "`wgan export --help`", 2),
     ("export G.pth --out model.h5", "--out model.h5 ends in .h5", "--out model/", 2),
-    ("export G.pth --out images/", "images exists already", "new folder", 2),
+    ("export G.pth --out images/", "images already exists", "new folder", 2),
     ("export G.pth --to b --out G.onnx", "--to is for generators that translate", "leave out --to", 2),
     ("export G.pth --to c --out G.onnx", "--to 'c' is no side", "--to a or --to b", 2),
     ("export G.pth --to a --out G.safetensors", "--to is for .onnx files", "leave out --to", 2),
@@ -210,7 +210,7 @@ def test_an_error_is_all_that_is_said(wgan, place):
 
 def test_a_dry_run_checks_the_run_folder_too(wgan, place):
     result = wgan("train", "--dry-run", "--out", "run")
-    assert (result.status, result.error) == (2, "run exists already")
+    assert (result.status, result.error) == (2, "run already exists")
 
 
 def test_a_recipe_that_differs_is_refused_before_data_is_downloaded(wgan, place):

@@ -136,7 +136,7 @@ ERRORS = {
     "train --resume G.pth": "... is no run folder, nor a file of a run's checkpoints/",
     "train --resume run/checkpoints/step_00000003.pth": "there is no checkpoint ...",
     "train --resume damaged --steps 20": "no checkpoint of ... can be read; the newest: ...",
-    "train --out run": "... exists already",
+    "train --out run": "... already exists",
     "train --out G.pth/run": "cannot make the run folder ...: ...",
     "sample --ckpt gone.pth": "there is no file ...",
     "sample --ckpt half.pth": "... is cut off or damaged...",

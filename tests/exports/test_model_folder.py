@@ -89,7 +89,7 @@ def test_nothing_is_overwritten_or_left_half_done(wgan, tiny_run, tmp_path, monk
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "precious").write_text("mine")
     result = wgan("export", tiny_run.path, "--out", "mine/")
-    assert (result.status, result.error) == (2, "mine exists already, and nothing is overwritten")
+    assert (result.status, result.error) == (2, "mine already exists, and nothing is overwritten")
 
     def fail(*args):
         raise OSError(28, "No space left on device")

@@ -59,7 +59,7 @@ def test_existing_run_is_never_overwritten(here):
     run = create_run(Path("mine"), "x")
     run.write_description(load_recipe("digits_dcgan"), {"command": "wgan train"})
     before = content(here)
-    with pytest.raises(WganError, match="mine exists already") as caught:
+    with pytest.raises(WganError, match="mine already exists") as caught:
         create_run(Path("mine"), "x")
     assert "--resume mine" in caught.value.hint
     assert content(here) == before
@@ -73,7 +73,7 @@ def test_anything_else_is_never_overwritten(here, kind):
         Path("mine").mkdir()
         Path("mine/notes.txt").write_text("precious")
     before = content(here)
-    with pytest.raises(WganError, match="mine exists already") as caught:
+    with pytest.raises(WganError, match="mine already exists") as caught:
         create_run(Path("mine"), "x")
     assert "--out" in caught.value.hint
     assert "--resume" not in caught.value.hint

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import wgan_cli
 from wgan_cli.cli.app import main
-from wgan_cli.utils import atomic_files
+from wgan_cli.utils import files
 
 PROGRAM = str(Path(wgan_cli.__file__).parent)
 LOOP = str(Path(PROGRAM, "training", "loop.py"))
@@ -53,7 +53,7 @@ def die_in_write(number: int) -> None:
 
         return call
 
-    atomic_files._Noting.write = halved(atomic_files._Noting.write)
+    files._RecordingFile.write = halved(files._RecordingFile.write)
     os.write = halved(os.write)
 
 

@@ -51,7 +51,7 @@ def export(
 
         models = {path.name: export_onnx(checkpoint, path, to or "b")}
     else:
-        from wgan_cli.utils.atomic_files import make_parent
+        from wgan_cli.utils.files import make_parent
 
         make_parent(path)
         checkpoint.save(path)

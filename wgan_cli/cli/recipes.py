@@ -136,7 +136,7 @@ def _modeline() -> str:
     Only on request: a recipe opens with its command, and a path on this machine says nothing on another.
     """
     from wgan_cli.data import default_data_root
-    from wgan_cli.utils.atomic_files import make_parent, write_text
+    from wgan_cli.utils.files import make_parent, write_text
 
     path = (default_data_root() / "recipe.schema.json").absolute()
     make_parent(path)

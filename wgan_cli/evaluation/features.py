@@ -18,7 +18,7 @@ from wgan_cli.evaluation.classifier import VARIANCE, FeatureNetwork, fixed_netwo
 from wgan_cli.evaluation.frechet import moments
 from wgan_cli.evaluation.real_images import RealImages, Selection
 from wgan_cli.evaluation.scores import agreement
-from wgan_cli.utils.atomic_files import write_atomically
+from wgan_cli.utils.files import write_atomically
 from wgan_cli.utils.pixels import to_unit_range
 
 VERSION = 1  # raised when the network or its training changes; its numbers are then others

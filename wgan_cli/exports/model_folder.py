@@ -19,16 +19,10 @@ from wgan_cli.outputs.save_images import save_images
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file
 from wgan_cli.runs.metrics_log import SCORES, read_metrics
 from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_TENSORS, RunDir, is_run
-from wgan_cli.utils.atomic_files import UNFINISHED, make_parent, write_text, writing
+from wgan_cli.utils.files import UNFINISHED, is_free, make_parent, write_text, writing
 
 CARD, GRID = "README.md", "samples.png"
 SHOWN = 64  # images in the grid
-
-
-def check_free_folder(path: Path) -> None:
-    """Refuse a folder that holds something. Raises: WganError."""
-    if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
-        raise WganError(f"{path} exists already, and nothing is overwritten", "give a new folder to --out")
 
 
 def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str, OnnxFacts]:
@@ -42,7 +36,8 @@ def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str,
     Returns: facts of each ONNX file, by its name.
     Raises: WganError where something is in the folder, or the file system refuses.
     """
-    check_free_folder(path)
+    if not is_free(path):
+        raise WganError(f"{path} already exists, and nothing is overwritten", "give a new folder to --out")
     make_parent(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
     try:

@@ -22,7 +22,7 @@ from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.outputs.sampling import generator_of, to_uint8
 from wgan_cli.outputs.translate import translator_to
 from wgan_cli.runs.checkpoint import Checkpoint
-from wgan_cli.utils.atomic_files import make_parent, write_atomically
+from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.seeds import latent_vectors
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from wgan_cli.outputs.grid import as_picture, grid_tensor
 from wgan_cli.outputs.sampling import generate, labels_in_turn
 from wgan_cli.outputs.styles import walk, walker
 from wgan_cli.runs.checkpoint import Checkpoint
-from wgan_cli.utils.atomic_files import make_parent, write_atomically
+from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.format import thinned
 from wgan_cli.utils.image_formats import readable_formats
 from wgan_cli.utils.memory import free_memory

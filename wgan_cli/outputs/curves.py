@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgan_cli.runs.metrics_log import NOT_TERMS, SCORES
-from wgan_cli.utils.atomic_files import write_atomically
+from wgan_cli.utils.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from wgan_cli.errors import WganError
-from wgan_cli.utils.atomic_files import write_atomically
+from wgan_cli.utils.files import write_atomically
 from wgan_cli.utils.image_formats import WRITABLE
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.classes import folder_names
 from wgan_cli.outputs.grid import grid_tensor, near_square, picture_format, save_picture
-from wgan_cli.utils.atomic_files import make_parent, write_atomically, writing
+from wgan_cli.utils.files import make_parent, write_atomically, writing
 
 
 class _WriteOnly:

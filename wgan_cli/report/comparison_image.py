@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wgan_cli.outputs.animation import open_picture
 from wgan_cli.outputs.curves import score_names, smoothed, term_names
 from wgan_cli.report.comparison import Comparison
-from wgan_cli.utils.atomic_files import make_parent, write_atomically
+from wgan_cli.utils.files import make_parent, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

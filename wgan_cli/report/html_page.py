@@ -13,7 +13,7 @@ from wgan_cli.report.facts import Report, Told
 from wgan_cli.report.markup import as_json, enlarged, named_facts, safe
 from wgan_cli.report.panels import loss_panels, score_panels, speed_panels
 from wgan_cli.report.text import measured_with, named, rate, score_text, state_words, verdict
-from wgan_cli.utils.atomic_files import make_parent, write_atomically
+from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.format import clock
 
 HERE = Path(__file__).parent

@@ -18,7 +18,7 @@ from wgan_cli.runs.checkpoint_zip import write_summed
 from wgan_cli.runs.migration import FORMAT, VERSION, migrated
 from wgan_cli.runs.run_dir import EXPORTED_TENSORS, RunDir, is_exported, is_run
 from wgan_cli.runs.safetensors_file import write_tensors
-from wgan_cli.utils.atomic_files import write_atomically
+from wgan_cli.utils.files import write_atomically
 
 LESS_IS_BETTER = frozenset({"distance", "answer_error"})  # of the scores; of all others more
 

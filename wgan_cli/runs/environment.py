@@ -12,6 +12,7 @@ import torch
 
 from wgan_cli import __version__
 from wgan_cli.errors import WganError
+from wgan_cli.utils.machine import cpu_name
 
 
 def resolve_device(name: str) -> torch.device:
@@ -59,21 +60,12 @@ def describe_environment(device: torch.device, command: str) -> dict[str, Any]:
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "versions": versions(),
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": cpu_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "device": str(device),
-        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         # With the same a recipe gives the same bytes on a CPU; else sums may be added in another order.
         "may_differ_with": ["versions", "instructions", "threads", "device_name"],
     }
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            named = next((line for line in file if line.startswith("model name")), "")
-    except OSError:
-        named = ""
-    return named.partition(":")[2].strip() or platform.processor() or platform.machine()

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 from wgan_cli.errors import WganError
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.utils.atomic_files import writing
+from wgan_cli.utils.files import writing
 
 _HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)  # every other failure: a file system without locks
 _PID_BYTES = 20

@@ -8,8 +8,7 @@ from typing import Any
 
 from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.recipe.schema import MOST_STEPS
-from wgan_cli.utils.atomic_files import append_whole, write_text, writing
-from wgan_cli.utils.files import open_plain
+from wgan_cli.utils.files import append_whole, open_plain, write_text, writing
 
 #: What an evaluation adds to a record: the generator's scores, and real images' own distance.
 SCORES = (

@@ -9,7 +9,7 @@ from pathlib import Path
 from wgan_cli.runs.metrics_log import MetricsLog
 from wgan_cli.runs.run_dir import RunDir, step_of
 from wgan_cli.runs.tensorboard import rewind_events
-from wgan_cli.utils.atomic_files import writing
+from wgan_cli.utils.files import writing
 
 
 def set_aside(run: RunDir, file: Path, mark: str = "") -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.recipe import Recipe, read_recipe_file
 from wgan_cli.recipe.yaml import dump_yaml
-from wgan_cli.utils.atomic_files import UNFINISHED, write_text
+from wgan_cli.utils.files import UNFINISHED, is_free, write_text
 
 STEP_DIGITS = 8
 RUNS = Path("runs")  # where runs lie that are given no other place
@@ -197,12 +197,12 @@ def check_free(path: Path) -> None:
 
     Raises: WganError.
     """
-    if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
+    if not is_free(path):
         if is_run(path):
             hint = f"continue it with --resume {path}, or choose another --out"
         else:
             hint = "choose another --out; an existing file or folder is never overwritten"
-        raise WganError(f"{path} exists already", hint)
+        raise WganError(f"{path} already exists", hint)
     above = next(folder for folder in Path(os.path.abspath(path)).parents if os.path.lexists(folder))
     if not above.is_dir():
         raise _cannot_make(path, OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))

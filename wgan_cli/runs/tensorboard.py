@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from wgan_cli.runs.metrics_log import SCORES
-from wgan_cli.utils.atomic_files import append_whole, write_atomically, writing
+from wgan_cli.utils.files import append_whole, write_atomically, writing
 
 _FILES = "events.out.tfevents.*"
 

@@ -10,8 +10,6 @@ from wgan_cli.data.loaders import device as feed_module
 from wgan_cli.data.loaders.device import make_feed
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.utils import memory
-from wgan_cli.utils.memory import free_memory
 
 CPU = torch.device("cpu")
 
@@ -131,21 +129,6 @@ def test_a_feed_says_what_became_of_the_images(monkeypatch):
     assert made("1KB").why == "192 bytes kept on cpu"
     assert made("100").why == "streamed: 192 bytes are more than data.memory_limit, 100 bytes"
     assert "half of the free memory" in made(None, 100, monkeypatch).why
-
-
-def test_free_memory_is_less_than_any_machine_has():
-    free = free_memory(CPU)
-    assert free is None or 10**6 < free < 10**14
-
-
-def test_a_containers_limit_counts_where_it_is_lower(monkeypatch, tmp_path):
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
-    (tmp_path / "memory.stat").write_text("anon 300000\nfile 7000000\n")
-    for limit, free in (("1000000", 700_000), ("200000", 0)):
-        (tmp_path / "memory.max").write_text(f"{limit}\n")
-        assert free_memory(CPU) == free
-    (tmp_path / "memory.max").write_text("max\n")
-    assert free_memory(CPU) == memory._of_machine()
 
 
 def addresses(loader: DeviceLoader) -> list[int]:

@@ -231,38 +231,12 @@ def test_on_a_gpu_the_fastest_engine_that_works(machine, small, costs, refused, 
 
 
 @pytest.mark.parametrize(
-    ("text", "allowed"),
-    [
-        ("max 100000\n", None),
-        ("200000 100000\n", 2),
-        ("250000 100000\n", 2),
-        ("50000 100000\n", 1),
-        ("", None),
-        ("100000\n", None),
-        ("many 100000\n", None),
-        ("100000 few\n", None),
-        ("100000 0\n", None),
-        ("1 2 3\n", None),
-        ("\x80\x81 1\n", None),
-    ],
-)
-def test_a_containers_share_of_the_processors(tmp_path, text, allowed):
-    file = tmp_path / "cpu.max"
-    file.write_bytes(text.encode("latin-1"))
-    assert autotune._container_quota(file) == allowed
-
-
-def test_without_a_container_there_is_no_quota(tmp_path):
-    assert autotune._container_quota(tmp_path / "cpu.max") is None
-
-
-@pytest.mark.parametrize(
     ("own", "affinity", "quota", "allowed"), [(8, 4, None, 4), (8, 16, None, 8), (8, 4, 3, 3), (2, 4, 3, 2)]
 )
 def test_threads_are_the_least_of_what_anybody_allows(monkeypatch, own, affinity, quota, allowed):
     monkeypatch.setattr(torch, "get_num_threads", lambda: own)
     monkeypatch.setattr(autotune.os, "sched_getaffinity", lambda process: set(range(affinity)), raising=False)
-    monkeypatch.setattr(autotune, "_container_quota", lambda file: quota)
+    monkeypatch.setattr(autotune, "cpu_quota", lambda: quota)
     assert available_threads(CPU) == allowed
     assert available_threads(CUDA) is None
 

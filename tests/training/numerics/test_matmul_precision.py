@@ -23,7 +23,7 @@ def settings() -> list[object]:
 @pytest.fixture
 def an_amd_processor(monkeypatch):
     """As far as /proc tells; whether its products are exact is tried all the same."""
-    monkeypatch.setattr(matmul_precision, "_processor_facts", lambda: "vendor_id : AuthenticAMD")
+    monkeypatch.setattr(matmul_precision, "cpu_info", lambda: "vendor_id : AuthenticAMD")
     onednn_is_exact_and_faster.cache_clear()
     yield
     onednn_is_exact_and_faster.cache_clear()
@@ -93,7 +93,7 @@ def test_a_probe_that_fails_leaves_torchs_setting(monkeypatch, an_amd_processor)
 
 
 def test_other_makers_processors_keep_torchs_choice(monkeypatch, an_amd_processor):
-    monkeypatch.setattr(matmul_precision, "_processor_facts", lambda: "vendor_id : GenuineIntel")
+    monkeypatch.setattr(matmul_precision, "cpu_info", lambda: "vendor_id : GenuineIntel")
     monkeypatch.setattr(matmul_precision, "_keeps_float32", lambda side: pytest.fail("nothing to try"))
     assert not onednn_is_exact_and_faster()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -14,6 +13,7 @@ from wgan_cli.recipe import Recipe
 from wgan_cli.training.engines.select import Iterate, rehearse
 from wgan_cli.training.numerics.amp import resolve_amp
 from wgan_cli.training.step import TrainingStep
+from wgan_cli.utils.machine import cpu_quota
 
 WORTH_TRIALS = 500  # steps; a shorter run is over before trials would pay
 WORTH_COMPILING = 1800.0  # seconds of training; the compiler takes a minute of them, and often gains nothing
@@ -74,17 +74,8 @@ def available_threads(device: torch.device) -> int | None:
     allowed = [torch.get_num_threads()]
     if hasattr(os, "sched_getaffinity"):
         allowed.append(len(os.sched_getaffinity(0)))
-    quota = _container_quota(Path("/sys/fs/cgroup/cpu.max"))
+    quota = cpu_quota()
     return min(allowed + ([quota] if quota else []))
-
-
-def _container_quota(file: Path) -> int | None:
-    """Whole processors that a container may use, at least 1; torch counts those of the machine. None is no limit."""
-    try:
-        quota, period = file.read_text(encoding="ascii").split()
-        return None if quota == "max" else max(1, int(quota) // int(period))
-    except (OSError, ValueError, ZeroDivisionError):
-        return None
 
 
 class _Trials:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import torch
 
+from wgan_cli.utils.machine import cpu_info
+
 
 @contextmanager
 def float32_products(device: torch.device, tf32: bool) -> Iterator[None]:
@@ -48,7 +50,7 @@ def onednn_is_exact_and_faster() -> bool:
     """
     if not hasattr(torch.backends.mkldnn, "matmul"):  # before torch 2.9
         return False
-    if "AuthenticAMD" not in _processor_facts() or not torch.backends.mkldnn.is_available():
+    if "AuthenticAMD" not in cpu_info() or not torch.backends.mkldnn.is_available():
         return False
     before = torch.backends.mkldnn.matmul.fp32_precision
     _set_onednn("bf16")
@@ -63,11 +65,3 @@ def _keeps_float32(side: int) -> bool:
     fine = torch.full((side, side), 1 + 2.0**-20)
     one = torch.eye(side)
     return bool(torch.equal(fine @ one, fine) and torch.equal(one @ fine.t(), fine))
-
-
-def _processor_facts() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return file.read(4096)
-    except OSError:
-        return ""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.runs.run_dir import RunDir, step_of
-from wgan_cli.utils.atomic_files import repair_of
+from wgan_cli.utils.files import fix_for
 
 
 class BestEffort:
@@ -58,5 +58,5 @@ class BestEffort:
             return error
         free, takes = shutil.disk_usage(path).free / 1e6, kept[-1].stat().st_size / 1e6
         space = f"{free:.1f} MB are free, a checkpoint takes {takes:.1f} MB"
-        hint = f"{repair_of(error.__cause__)} ({space}), then: wgan train --resume {shlex.quote(str(path))}"
+        hint = f"{fix_for(error.__cause__)} ({space}), then: wgan train --resume {shlex.quote(str(path))}"
         return WganError(error.message, f"{hint}; it continues from step {step_of(kept[-1])}", ExitStatus.FAILED)

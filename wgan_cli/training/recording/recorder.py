@@ -24,7 +24,7 @@ from wgan_cli.training.recording.diagnostics import Health
 from wgan_cli.training.recording.evaluation import Evaluator
 from wgan_cli.training.rollback import agreed_illness, go_back
 from wgan_cli.training.state import TrainingState
-from wgan_cli.utils.atomic_files import writing
+from wgan_cli.utils.files import writing
 
 KEPT_CHECKPOINTS = 2
 _RECORDS = "new records in metrics.jsonl, and writes them when it can"

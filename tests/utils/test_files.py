@@ -10,7 +10,7 @@ import torch
 from small_disk import largest_file
 
 from wgan_cli.errors import ExitStatus, WganError
-from wgan_cli.utils.atomic_files import append_whole, write_atomically, write_text, writing
+from wgan_cli.utils.files import append_whole, write_atomically, write_text, writing
 
 
 def test_writes_a_new_file_and_replaces_an_old_one(tmp_path):

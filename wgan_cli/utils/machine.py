@@ -1,0 +1,64 @@
+"""Facts that Linux reports about the machine: processor, container limits, free memory."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+CPUINFO, MEMINFO, CGROUP = Path("/proc/cpuinfo"), Path("/proc/meminfo"), Path("/sys/fs/cgroup")
+
+
+def cpu_info() -> str:
+    """Return the first 4 KB of /proc/cpuinfo (model name and instruction sets), or "" on other systems."""
+    try:
+        with open(CPUINFO, encoding="utf-8") as file:
+            return file.read(4096)
+    except OSError:
+        return ""
+
+
+def cpu_name() -> str:
+    """Return the processor's model name."""
+    line = next((line for line in cpu_info().splitlines() if line.startswith("model name")), "")
+    return line.partition(":")[2].strip() or platform.processor() or platform.machine()
+
+
+def cpu_quota() -> int | None:
+    """Return the number of whole cores that the container may use (at least 1), or None without a limit."""
+    try:
+        quota, period = _cgroup("cpu.max").split()
+        return None if quota == "max" else max(1, int(quota) // int(period))
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def free_host_memory() -> int | None:
+    """Return the free bytes of memory, within the container's limit; None if the system does not say."""
+    return min((amount for amount in (_free_on_machine(), _free_in_container()) if amount is not None), default=None)
+
+
+def _free_on_machine() -> int | None:
+    try:
+        lines = MEMINFO.read_text(encoding="ascii").splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, StopIteration):
+        pass
+    try:  # other systems: assume that half of the installed memory is free
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _free_in_container() -> int | None:
+    try:
+        limit = int(_cgroup("memory.max"))  # or the word max
+        # memory.stat rather than memory.current, which counts the file cache as used.
+        anonymous = next(line for line in _cgroup("memory.stat").splitlines() if line.startswith("anon "))
+        return max(0, limit - int(anonymous.split()[1]))
+    except (OSError, ValueError, StopIteration):
+        return None
+
+
+def _cgroup(name: str) -> str:
+    return (CGROUP / name).read_text(encoding="ascii")
