@@ -28,7 +28,7 @@ FREE = (
     ),
     *(("model", "init"), ("objective", "gp_weight")),
 )
-KEPT = ("distance", "real_distance", "precision", "recall", "coverage", "class_entropy", "agreement")
+KEPT = ("fd", "real_baseline", "precision", "recall", "coverage", "class_entropy", "agreement")
 
 
 def milliseconds_per_step(

@@ -39,8 +39,8 @@ from wgan_cli.outputs.reconstruct import has_encoder, load_autoencoder
 from wgan_cli.outputs.sampling import load_generator
 from wgan_cli.recipe import load_recipe, recipe_from_dict
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.runs.checkpoint import Checkpoint
-from wgan_cli.runs.metrics_log import SCORES
 from wgan_cli.runs.run_dir import RunDir
 
 PICTURES = Path(__file__).parents[1] / "docs" / "family"
@@ -163,7 +163,7 @@ def scores(run: Path, generator: nn.Module, checkpoint: Checkpoint, arguments: a
         quiet = common.make_console().print
         reference = make_translation_reference(recipe.data, data_root, device, quiet, arguments.images)
         found = reference.evaluate(generator, recipe, checkpoint.step)
-        both = {**found.record(), "unchanged_error": found.mean("unchanged_error")}
+        both = {**found.record(), "identity_l1": found.mean("identity_l1")}
         return {name: common.four_digits(value) for name, value in both.items() if value is not None}
     reference = reference_for(recipe.data, data_root, device, arguments.images)
     measured = figures(generator, recipe, checkpoint.step, reference)
@@ -245,7 +245,7 @@ def main() -> None:
         found = {each: found[each] for each in sorted(found, key=_place)}
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        score = next(score for score in SCORES if score in result)
+        score = next(score for score in LOGGED if score in result)
         spent = f"{result['seconds'] / 60:.1f} min, {result['memory'] / 1e9:.2f} GB"
         console.print(f"{name}: {spent}, {result['steps']:,} steps, {score} {result[score]:.3g}")
 

@@ -192,14 +192,14 @@ def family(file: Path) -> str:
             classes = f"{result['agreement']:.1%} as asked"
         model = recipe["model"]["name"] + (", classes" if recipe["model"]["conditional"] else "")
         memory = f"{result['memory'] / 1e9:.2f}" if "memory" in result else ""
-        numbers = (f"{result['seconds'] / 60:.1f}", memory, f"{result['distance']:.3g}", classes)
+        numbers = (f"{result['seconds'] / 60:.1f}", memory, f"{result['fd']:.3g}", classes)
         picture = f"![samples of {name}](family/{name}.png)"
         rows.append((f"`{name}`", result["paper"], recipe["objective"]["name"], model, *numbers, picture))
     first = next(iter(found.values()))
     told = (
         "Minutes are those of the whole `wgan train`, without evaluation; memory is in GB. The distance is Frechet's, "
         f"in the features of `wgan evaluate`, of {first['images']:,} samples; as many real images that no run saw are "
-        f"at {first['real_distance']:.3g}. Entropy is that of the classes, 1 where all are equally frequent; of "
+        f"at {first['real_baseline']:.3g}. Entropy is that of the classes, 1 where all are equally frequent; of "
         "recipes with classes, how often a classifier sees the class that was asked for. On"
     )
     headings = "recipe, paper, objective, networks, minutes, memory, distance, entropy, samples"
@@ -229,18 +229,16 @@ def systems(file: Path) -> str:
 def _scores(result: dict[str, Any]) -> str:
     """What an evaluation found, in a phrase."""
     parts = []
-    if "distance" in result:
-        parts.append(f"distance {result['distance']:.3g} (real {result['real_distance']:.3g})")
+    if "fd" in result:
+        parts.append(f"distance {result['fd']:.3g} (real {result['real_baseline']:.3g})")
     if "agreement" in result:
         parts.append(f"{result['agreement']:.1%} as asked")
     if "copy_error" in result:
         parts.append(f"copies {result['copy_error']:.3g} off, {result['copies_kept']:.1%} keep the class")
-    if "answer_error" in result:
-        parts.append(
-            f"{result['answer_error']:.3g} off the right answer (untranslated {result['unchanged_error']:.3g})"
-        )
-    if "cycle_error" in result:
-        parts.append(f"there and back {result['cycle_error']:.3g} off")
+    if "paired_l1" in result:
+        parts.append(f"{result['paired_l1']:.3g} off the right answer (untranslated {result['identity_l1']:.3g})")
+    if "cycle_l1" in result:
+        parts.append(f"there and back {result['cycle_l1']:.3g} off")
     return "; ".join(parts)
 
 
@@ -249,7 +247,7 @@ def measured(file: Path) -> dict[str, Any]:
     found = _results(file, EVERY)
     rows = {}
     for name, result in found.items():
-        score = next(score for score in ("answer_error", "distance") if score in result)
+        score = next(score for score in ("paired_l1", "fd") if score in result)
         memory = result.get("memory")
         rows[name] = {
             "minutes": round(result["seconds"] / 60, 1),
@@ -280,7 +278,7 @@ def quality(file: Path) -> str:
         for minutes in sorted(next(iter(points.values())))
     ]
     first = next(iter(contestants.values()))
-    floor = first["points"][0]["real_distance"]
+    floor = first["points"][0]["real_baseline"]
     told = (
         f"Frechet distance after so many minutes; that of real images that no run saw is {floor:.3g}. On {where(first)}"
     )
@@ -288,7 +286,7 @@ def quality(file: Path) -> str:
 
 
 def _distance(point: dict[str, Any]) -> str:
-    return f"{point['distance']:.3g} ({point['seconds']:.0f} s)"
+    return f"{point['fd']:.3g} ({point['seconds']:.0f} s)"
 
 
 def written(page: str, name: str, text: str) -> str:

@@ -224,7 +224,7 @@ def halve(
             if run is None:
                 run = measure(candidate, minutes, dataset, reference, device, arguments.grids)
                 results.add(run)
-            found.append((run.get("distance", float("inf")), candidate))
+            found.append((run.get("fd", float("inf")), candidate))
             _say(run, console)
         found.sort(key=lambda pair: pair[0])
         if number + 1 < len(rungs):
@@ -232,7 +232,7 @@ def halve(
 
 
 def _say(run: dict[str, Any], console: Console) -> None:
-    distance = f"{run['distance']:.3g} (real images: {run['real_distance']:.3g})" if "distance" in run else "diverged"
+    distance = f"{run['fd']:.3g} (real images: {run['real_baseline']:.3g})" if "fd" in run else "diverged"
     entropy = f", entropy {run['class_entropy']:.3f}" if "class_entropy" in run else ""
     settings = " ".join(run["settings"]) or "as it is"
     console.print(

@@ -19,8 +19,8 @@ them, with its own decay over those steps. The distance is Frechet's, in the fea
 stands that of real images that training did not see, as many or all there are. Best first; of the settings that were
 varied or given for a recipe, those that are the same in a table stand above it.
 """
-FIGURES = ("distance", "class_entropy", "recall", "steps", "ms_per_step")
-HEADINGS = ("distance", "entropy", "recall", "steps", "ms a step")
+FIGURES = ("fd", "class_entropy", "recall", "steps", "ms_per_step")
+HEADINGS = ("fd", "entropy", "recall", "steps", "ms a step")
 
 
 def document(runs: list[dict[str, Any]]) -> str:
@@ -47,13 +47,13 @@ def _differ(runs: list[dict[str, Any]]) -> list[str]:
 
 def _section(name: tuple[str, float, int], runs: list[dict[str, Any]], searched: list[str]) -> str:
     recipe, minutes, images = name
-    runs = sorted(runs, key=lambda run: run.get("distance", float("inf")))
+    runs = sorted(runs, key=lambda run: run.get("fd", float("inf")))
     own = runs[0]["chosen"]
     differ = [key for key in searched if len({_cell(run["chosen"].get(key)) for run in runs}) > 1]
     same = ", ".join(f"`{key}` {_cell(own[key])}" for key in searched if key in own and key not in differ)
     rows = [[*_figures(run), *(_cell(run["chosen"].get(key)) for key in differ)] for run in runs]
     headings = [*HEADINGS, *(f"`{key}`" for key in differ)]
-    real = next((run["real_distance"] for run in runs if "distance" in run), float("nan"))
+    real = next((run["real_baseline"] for run in runs if "fd" in run), float("nan"))
     told = f"{images:,} images of each; real ones are at {real:.3g}. {_where(runs)}"
     title = f"## {recipe}, {minutes:g} minute{'s' * (minutes != 1)}"
     same = [paragraph(f"All with {same}.")] if same else []
@@ -61,7 +61,7 @@ def _section(name: tuple[str, float, int], runs: list[dict[str, Any]], searched:
 
 
 def _figures(run: dict[str, Any]) -> list[str]:
-    if "distance" not in run:
+    if "fd" not in run:
         return ["diverged", "", "", f"{run['steps']:,}", f"{run['ms_per_step']:.1f}"]
     values = [run.get(name) for name in FIGURES]
     forms = (".3g", ".3f", ".2f", ",", ".1f")

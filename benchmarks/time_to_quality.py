@@ -200,8 +200,8 @@ def in_words(contestant: Contestant) -> str:
 def _say(console: Console, name: str, point: dict[str, Any]) -> None:
     entropy = f", entropy {point['class_entropy']:.3f}" if "class_entropy" in point else ""
     console.print(
-        f"{name}: {point['seconds']:.1f} s, {point['steps']:,} steps: distance {point['distance']:.3g} "
-        f"(real images: {point['real_distance']:.3g}){entropy}"
+        f"{name}: {point['seconds']:.1f} s, {point['steps']:,} steps: distance {point['fd']:.3g} "
+        f"(real images: {point['real_baseline']:.3g}){entropy}"
     )
     if point["seconds"] > OVERRUN * 60 * point["minutes"]:
         console.print(f"note: that is longer than {point['minutes']:g} minutes; the page gives the seconds")

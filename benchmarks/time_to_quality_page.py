@@ -92,7 +92,7 @@ def document(contestants: Contestants) -> str:
 
 
 def _cells(point: dict[str, Any]) -> list[str]:
-    names = ("minutes", "seconds", "steps", "distance", "real_distance", "class_entropy", "rarest", "recall")
+    names = ("minutes", "seconds", "steps", "fd", "real_baseline", "class_entropy", "rarest", "recall")
     forms = ("g", ".1f", ",", ".3g", ".3g", ".3f", ".0%", ".2f")
     return [f"{point[name]:{form}}" if name in point else "" for name, form in zip(names, forms, strict=True)]
 
@@ -106,9 +106,9 @@ def draw(contestants: Contestants, path: Path) -> None:
     for index, (name, own) in enumerate(contestants.items()):
         marker, line, color = STYLES[index % len(STYLES)]
         points = sorted(own["points"], key=lambda point: point["seconds"])
-        minutes, distances = [p["seconds"] / 60 for p in points], [p["distance"] for p in points]
+        minutes, distances = [p["seconds"] / 60 for p in points], [p["fd"] for p in points]
         axes.plot(minutes, distances, label=name, marker=marker, linestyle=line, color=color)
-    floor = min(point["real_distance"] for own in contestants.values() for point in own["points"])
+    floor = min(point["real_baseline"] for own in contestants.values() for point in own["points"])
     axes.axhline(floor, color="0.3", linestyle=(0, (1, 3)), label="real images that no run saw")
     axes.set(xscale="log", yscale="log", xlabel="minutes", ylabel="Frechet distance")
     ticks = sorted({point["minutes"] for own in contestants.values() for point in own["points"]})

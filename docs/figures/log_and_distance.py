@@ -35,7 +35,7 @@ def draw(quick: bool = False) -> Figure:
     log.legend(loc="lower right")
     measured = ~np.isnan(distance)
     evaluations.plot(step[measured], distance[measured], color=DARK, marker="o", ms=3, label="distance of the samples")
-    evaluations.axhline(series["real_distance"], color=PALE, ls=":", label="distance of other real digits")
+    evaluations.axhline(series["real_baseline"], color=PALE, ls=":", label="distance of other real digits")
     evaluations.set(yscale="log", xlabel="step", ylabel="the evaluations", ylim=(1.4, 27))
     evaluations.set_yticks([2, 5, 10, 20], ["2", "5", "10", "20"])
     evaluations.minorticks_off()

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 SERIES = Path(__file__).with_name("log_and_distance.json")
-COLUMNS = ("step", "wasserstein", "gradient_penalty", "distance")
+COLUMNS = ("step", "wasserstein", "gradient_penalty", "fd")
 
 
 def take(run: Path) -> str:
@@ -24,7 +24,7 @@ def take(run: Path) -> str:
         "date": environment["started"][:10],
         "machine": f"{environment['device_name']}, {environment['threads']} threads",
         "versions": {name: environment["versions"][name] for name in ("python", "torch")},
-        "real_distance": next(record["real_distance"] for record in records if "real_distance" in record),
+        "real_baseline": next(record["real_baseline"] for record in records if "real_baseline" in record),
         "columns": COLUMNS,
     }
     rows = [[_rounded(record.get(column)) for column in COLUMNS] for record in records]

@@ -126,7 +126,7 @@ def test_lines_are_no_wider_than_the_page(pages, common):
 
 def test_distances_stand_beside_each_other_at_the_minutes_of_the_first(pages, tmp_path):
     def contestant(*points):
-        named = [dict(zip(("minutes", "seconds", "distance", "real_distance"), each, strict=True)) for each in points]
+        named = [dict(zip(("minutes", "seconds", "fd", "real_baseline"), each, strict=True)) for each in points]
         return result(points=named)
 
     ours = contestant((1, 58.6, 1.777, 0.144), (7, 420.0, 0.5, 0.144))

@@ -49,13 +49,13 @@ def test_the_best_train_for_longer_and_nothing_is_measured_twice(search, monkeyp
     short = [each for each in runs if each["minutes"] == 0.004]
     long = [each for each in runs if each["minutes"] == 0.008]
     assert len(short) == 4 and len(long) == 2
-    kept = sorted(short, key=lambda each: each["distance"])[:2]
+    kept = sorted(short, key=lambda each: each["fd"])[:2]
     assert sorted(each["settings"] for each in long) == sorted(each["settings"] for each in kept)
     for each in runs:
         assert each["steps"] == round(60_000 * each["minutes"] / each["ms_per_step"])
         assert each["ms_per_step"] == 10.0 * each["chosen"]["batch_size"]
         assert each["chosen"]["optim.critic.lr"] == each["chosen"]["optim.generator.lr"]
-        assert each["real_distance"] > 0 and each["images"] == 12
+        assert each["real_baseline"] > 0 and each["images"] == 12
         assert each["machine"]["processor"] and each["versions"]["torch"]
     monkeypatch.setattr(search, "measure", lambda *_: pytest.fail("measured twice"))
     assert run(search, monkeypatch, tmp_path, recipe, *options) == runs
@@ -96,7 +96,7 @@ def test_a_stop_keeps_what_was_measured(search, monkeypatch, tmp_path, recipe):
 def test_numbers_that_are_none_end_last(search, monkeypatch, tmp_path, recipe):
     monkeypatch.setattr(search, "trained", lambda *_: None)
     (found,) = run(search, monkeypatch, tmp_path, recipe, "--minutes", "0.002", "--rungs", "1")
-    assert "distance" not in found
+    assert "fd" not in found
     assert "| diverged |" in search.search_table.document([found])
 
 
@@ -139,7 +139,7 @@ def test_the_page_tells_apart_what_differs(search):
         chosen = {"batch_size": 64, "optim.critic.lr": 0.005, "model.critic.channels": [16, 32], **settings}
         machine, versions = {"device_name": "Some CPU", "threads": 1}, {"torch": "2.9.1"}
         facts = {"machine": machine, "versions": versions, "date": "2026-01-31T12:00:00+00:00"}
-        figures = {"distance": distance, "real_distance": 0.2, "class_entropy": 0.99, "recall": 0.5, "images": 5000}
+        figures = {"fd": distance, "real_baseline": 0.2, "class_entropy": 0.99, "recall": 0.5, "images": 5000}
         ours = {"recipe": "mnist_dcgan", "minutes": 1.0, "steps": 2400, "ms_per_step": 24.6}
         return {**facts, **figures, **ours, "chosen": chosen}
 

@@ -60,7 +60,7 @@ def test_a_tiny_run_of_both_kinds(quality, run, monkeypatch, capsys):
     assert 0 < first["steps"] < second["steps"]
     (own,) = ours["points"]
     assert own["steps"] >= 1 and own["seconds"] > 0.5, "the stopwatch runs from the start of the process"
-    assert own["real_distance"] == first["real_distance"] and own["features"] == first["features"]
+    assert own["real_baseline"] == first["real_baseline"] and own["features"] == first["features"]
     for contestant in (theirs, ours):
         assert contestant["machine"]["processor"] and len(contestant["cores_used_by_others"]) == 2
     assert "longer than" in capsys.readouterr().out
@@ -81,14 +81,14 @@ def test_a_run_that_took_too_long_is_planned_again_by_what_it_took(quality, monk
     checkpoint = types.SimpleNamespace(step=7, recipe=None)
     monkeypatch.setattr(quality, "wgan_train", train)
     monkeypatch.setattr(quality, "load_generator", lambda *_: (None, checkpoint))
-    monkeypatch.setattr(quality, "figures", lambda *_: {"distance": 1.0})
+    monkeypatch.setattr(quality, "figures", lambda *_: {"fd": 1.0})
     results = quality.page.Results(tmp_path / "found.json")
-    results.contestants["ours"] = {"points": [{"minutes": 3, "distance": 5.0}]}
+    results.contestants["ours"] = {"points": [{"minutes": 3, "fd": 5.0}]}
     keep = quality.page.Keep("ours", {}, results, lambda point: None)
     quality.our_points(quality.Contestant("x", (1, 3)), tmp_path, None, quality.torch.device("cpu"), keep)
     assert asked == [1, quality.SHORT, 5510, 2755], "of 59.1 s, and none for three minutes, which are there"
     points = results.contestants["ours"]["points"]
-    assert [(point["minutes"], point["distance"]) for point in points] == [(1, 1.0), (3, 5.0)]
+    assert [(point["minutes"], point["fd"]) for point in points] == [(1, 1.0), (3, 5.0)]
     assert points[0]["seconds"] == pytest.approx(59.1)
 
 
@@ -121,10 +121,10 @@ def results():
     machine = {"device_name": "Some CPU", "threads": 2}
     facts = {"machine": machine, "versions": {"torch": "2.9.1", "python": "3.12.3"}, "settings": {"device": "cpu"}}
     facts |= {"date": "2026-01-31T12:00:00+00:00", "cores_used_by_others": [0.0, 0.0]}
-    point = {"minutes": 1, "seconds": 59.5, "steps": 1234, "distance": 7.25, "real_distance": 0.2, "images": 10_000}
+    point = {"minutes": 1, "seconds": 59.5, "steps": 1234, "fd": 7.25, "real_baseline": 0.2, "images": 10_000}
     point |= {"class_entropy": 0.991, "rarest": 0.071, "recall": 0.75}
     ours = {**facts, "what": "`wgan train --recipe mnist_dcgan --steps ...`", "points": [point]}
-    theirs = {**facts, "what": "mlp", "points": [{**point, "distance": 97.0}, {**point, "minutes": 10, "seconds": 600}]}
+    theirs = {**facts, "what": "mlp", "points": [{**point, "fd": 97.0}, {**point, "minutes": 10, "seconds": 600}]}
     return {"mnist_dcgan": ours, "textbook MLP": theirs}
 
 

@@ -84,7 +84,7 @@ def test_the_other_commands_know_classes(wgan, conditional, features_root):
     shown = wgan("inspect", conditional.checkpoint_file(8)).stdout
     assert "enter.embedding" in shown and "to_classes" in shown
     found = wgan(
-        "evaluate", conditional.path, "--data-root", features_root, "-n", 50, "--metrics", "distance", "--device", "cpu"
+        "evaluate", conditional.path, "--data-root", features_root, "-n", 50, "--metrics", "fd", "--device", "cpu"
     )
     assert found.status == 0, found.stderr
     resumed = wgan("train", "--resume", conditional.path, "--steps", 9, "--device", "cpu")
@@ -143,7 +143,7 @@ def test_classes_are_measured_unasked_where_the_generator_knows_them(wgan, condi
     words = ("evaluate", conditional.path, "--data-root", features_root, "--device", "cpu", "-n", 50)
     shown = wgan(*words).stdout
     assert re.search(r"(?m)^ *class +generated +real +seen where asked for +in real ones *$", shown)
-    assert re.search(r"step \d: distance .*, \d+\.\d% are of the class asked for\n$", shown)
+    assert re.search(r"step \d: FD .*, \d+\.\d% are of the class asked for\n$", shown)
 
 
 def test_other_classes_than_the_generator_learnt(wgan, tiny_options):

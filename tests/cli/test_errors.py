@@ -164,7 +164,7 @@ CASES = [
         "did you mean `recall`? Metrics:",
         2,
     ),
-    ("evaluate run --metrics ", "--metrics names '', which is no metric", "Metrics: distance, ", 2),
+    ("evaluate run --metrics ", "--metrics names '', which is no metric", "Metrics: fd, ", 2),
     ("evaluate run -n 9", "Invalid value for '-n'", "`wgan evaluate --help`", 2),
     ("evaluate run --device gpu", "there is no device 'gpu' here", "give one of: auto, cpu", 2),
     ("evaluate run --pairs pairs.txt", "pairs.txt ends in .txt", "end it in .png", 2),

@@ -32,37 +32,37 @@ def test_every_number_stands_beside_that_of_real_images(evaluate, tiny_run):
         facts[4],
     )
     numbers = {words[0]: words[1:3] for line in facts[5:-1] if len(words := line.split()) > 2}
-    names = ["distance", "precision", "recall", "density", "coverage", "copies", "entropy", "confidence"]
+    names = ["fd", "precision", "recall", "density", "coverage", "memorization", "class_entropy", "class_confidence"]
     assert [name for name in numbers if name in names] == names
     for name in ("recall", "coverage"):
-        ours, real = map(float, numbers[name])
+        ours, real = (float(number.rstrip("%")) for number in numbers[name])
         assert ours < real
-    ours, real = numbers["distance"]
+    ours, real = numbers["fd"]
     assert float(ours) > 5 * float(real)
     assert [name for name in numbers if name.isdigit()] == list("0123456789")
     start, end = facts[-1].split("), ", maxsplit=1)
-    assert start == f"step 12: distance {ours} of 1,000 images (real ones: {real}"
+    assert start == f"step 12: FD {ours} (classifier features, 1,000 images; real images: {real}"
     assert re.fullmatch(r"\d+ of 10 classes, fewest: \d \(\d+%\)", end)
 
 
 def test_only_some_numbers_as_json(evaluate):
-    result = evaluate("--metrics", "recall, distance", "-n", 50, "--seed", 5, "--json")
+    result = evaluate("--metrics", "recall, fd", "-n", 50, "--seed", 5, "--json")
     assert (result.status, result.stderr) == (0, "")
     found = json.loads(result.stdout)
-    assert list(found["generated"]) == list(found["real"]) == ["count", "recall", "distance"]
+    assert list(found["generated"]) == list(found["real"]) == ["count", "recall", "fd"]
     assert found["generated"]["count"] == found["real"]["count"] == 50
     assert (found["step"], found["seed"], found["held_out"]["seen_by_generator"]) == (12, 5, True)
     assert found["features"]["name"].startswith("digits-28x28x1-v1-")
-    assert json.loads(evaluate("--metrics", "distance", "-n", 50, "--seed", 5, "--json").stdout)["generated"] == {
+    assert json.loads(evaluate("--metrics", "fd", "-n", 50, "--seed", 5, "--json").stdout)["generated"] == {
         "count": 50,
-        "distance": found["generated"]["distance"],
+        "fd": found["generated"]["fd"],
     }
 
 
 def test_classes_as_json(evaluate):
     found = json.loads(evaluate("--metrics", "classes", "-n", 50, "--json").stdout)
     for side in ("generated", "real"):
-        assert list(found[side]) == ["count", "entropy", "confidence", "shares"]
+        assert list(found[side]) == ["count", "class_entropy", "class_confidence", "shares"]
         assert list(found[side]["shares"]) == list("0123456789")
         assert sum(found[side]["shares"].values()) == pytest.approx(1)
 
@@ -78,7 +78,7 @@ def test_a_checkpoint_alone(wgan, tiny_run, features_root):
     result = wgan("evaluate", tiny_run.checkpoint_file(6), "-n", 20, "--data-root", features_root, "--device", "cpu")
     assert (result.status, result.stderr) == (0, "")
     assert "step 6 of tiny" in result.stdout
-    assert "step 6: distance" in result.stdout
+    assert "step 6: FD" in result.stdout
 
 
 def test_the_first_time_a_classifier_is_trained(wgan, tiny_run, tmp_path, monkeypatch):
@@ -110,9 +110,9 @@ def test_images_without_classes(wgan, photos):
     assert re.search(r"features +random-folder-16x16x1-v1-\w{12}: a network of fixed random weights", result.stdout)
     assert re.search(r"real +12 images: 20% of \S+photos; the generator learnt from them as well", result.stdout)
     assert "entropy" not in result.stdout
-    assert re.search(r"step 2: distance \S+ of \d+ images \(real ones: \S+\), recall \d+%\n$", result.stdout)
+    assert re.search(r"step 2: FD \S+ \(random features, \d+ images; real images: \S+\), recall \d+%\n$", result.stdout)
     assert result.stderr.endswith("note: scores of 12 images say little; look at samples as well\n")
-    refused = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache", "--metrics", "distance,classes")
+    refused = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache", "--metrics", "fd,classes")
     assert (refused.status, refused.stdout) == (2, "")
     assert refused.error.startswith("--metrics names classes, and random-folder-")
 
@@ -134,7 +134,7 @@ def test_images_that_are_gone(wgan, photos):
 
 def test_images_that_have_moved(wgan, photos):
     photos.rename(photos.with_name("elsewhere"))
-    words = ("evaluate", "mine", "--device", "cpu", "--data-root", "cache", "--metrics", "distance")
+    words = ("evaluate", "mine", "--device", "cpu", "--data-root", "cache", "--metrics", "fd")
     result = wgan(*words, "--set", "data.path=elsewhere")
     assert result.status == 0, result.stderr
     assert "elsewhere" in result.stdout

@@ -218,6 +218,6 @@ def test_curves_of_a_single_record_and_of_equal_values(tiny_run, wgan, tmp_path)
     metrics = tmp_path / "one" / "metrics.jsonl"
     metrics.write_text(metrics.read_text().splitlines()[0] + "\n")
     assert wgan("inspect", "one", "--curves").status == 0
-    metrics.write_text("".join(f'{{"step": {step}, "loss": 1e299, "distance": 0}}\n' for step in (1, 2, 3)))
+    metrics.write_text("".join(f'{{"step": {step}, "loss": 1e299, "fd": 0}}\n' for step in (1, 2, 3)))
     shown = wgan("inspect", "one", "--curves")
     assert shown.status == 0, shown.stderr

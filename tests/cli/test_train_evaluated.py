@@ -15,7 +15,7 @@ from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.run_dir import RunDir
 
 LINE = (
-    r"step \d+: distance [\d.]+ of [\d,]+ images \(real ones: [\d.]+\), "
+    r"step \d+: FD [\d.]+ \(classifier features, [\d,]+ images; real images: [\d.]+\), "
     r"\d+ of 10 classes, fewest: \d \(\d+%\)(; the best so far)?"
 )
 
@@ -39,18 +39,18 @@ def test_each_evaluation_is_a_line_and_the_best_is_what_commands_take(train, wga
     assert [line.split(":")[0] for line in lines] == ["step 2", "step 4", "step 6"]
     best = load_checkpoint(Path("mine/G_best.pth"))
     assert lines[best.step // 2 - 1].endswith("; the best so far")
-    assert f"the best: mine/G_best.pth, of step {best.step} with distance {best.score.value:.3g}" in result.stderr
+    assert f"the best: mine/G_best.pth, of step {best.step} with FD {best.score.value:.3g}" in result.stderr
     assert "next: wgan sample --ckpt mine/G_best.pth -n 64" in result.stderr
-    assert not any("distance" in line for line in result.stderr.splitlines() if line.startswith("step 4/6"))
+    assert not any("fd" in line for line in result.stderr.splitlines() if line.startswith("step 4/6"))
 
     # A step before the best, so that the two generators differ whatever the best is.
     RunDir(Path("mine")).generator_file.write_bytes(Path("mine/checkpoints/step_00000000.pth").read_bytes())
     said = wgan("sample", "--ckpt", "mine", "-n", 2).stderr
-    assert said.endswith(f"from step {best.step} of tiny, the best by distance: samples.png\n")
+    assert said.endswith(f"from step {best.step} of tiny, the best by FD: samples.png\n")
     assert "from step 0 of tiny: samples.png" in wgan("sample", "--ckpt", "mine/G.pth", "-n", 2).stderr
     shown = wgan("evaluate", "mine", "-n", 30, "--data-root", features_root, "--device", "cpu").stdout
-    assert f"mine: step {best.step} of tiny, the best by distance, seed 0" in shown
-    assert f"distance {best.score.value:.3g} of 30 images (" in shown.splitlines()[-1]
+    assert f"mine: step {best.step} of tiny, the best by FD, seed 0" in shown
+    assert f"FD {best.score.value:.3g} (classifier features, 30 images; " in shown.splitlines()[-1]
 
 
 def test_inspect_shows_scores_beside_losses(train, wgan):
@@ -58,21 +58,21 @@ def test_inspect_shows_scores_beside_losses(train, wgan):
     best, facts = load_checkpoint(Path("mine/G_best.pth")), json.loads(wgan("inspect", "mine", "--json").stdout)
     assert facts["best"]["path"] == "mine/G_best.pth"
     assert (facts["best"]["step"], facts["best"]["score"]["value"]) == (best.step, best.score.value)
-    assert {"distance", "recall", "real_distance"} <= facts["scores"].keys()
+    assert {"fd", "recall", "real_baseline"} <= facts["scores"].keys()
     assert not facts["losses"].keys() & facts["scores"].keys()
     rows = {line.split()[0]: line.rstrip() for line in wgan("inspect", "mine").stdout.splitlines()}
-    assert f"G_best.pth, of step {best.step}: distance {best.score.value:.3g} of 30 images in digits-" in rows["best"]
-    assert rows["distance"].endswith(f"(real images: {facts['scores']['real_distance']:.4g})")
-    assert "real_distance" not in rows
+    assert f"G_best.pth, of step {best.step}: FD {best.score.value:.3g} of 30 images in digits-" in rows["best"]
+    assert rows["fd"].endswith(f"(real images: {facts['scores']['real_baseline']:.4g})")
+    assert "real_baseline" not in rows
     assert "of it for logs, grids, checkpoints and evaluations" in rows["time"]
-    assert f"by distance {best.score.value:.3g} of 30 images" in wgan("inspect", "mine/G_best.pth").stdout
+    assert f"by FD {best.score.value:.3g} of 30 images" in wgan("inspect", "mine/G_best.pth").stdout
     assert wgan("inspect", "mine", "--plot", "curves.png").status == 0
     with Image.open("curves.png") as ours, Image.open("mine/curves.png") as picture:
         assert ours.size == picture.size == (1100, 280 * 4)  # four losses, and scores in three panels
     shutil.copytree("mine", "twin")
     compared = wgan("compare", "mine", "twin", "--out", "both.png").stdout.splitlines()
-    (row,) = [line.split() for line in compared if line.lstrip().startswith("distance")]
-    assert row == ["distance", *[f"{facts['scores']['distance']:.4g}"] * 2]
+    (row,) = [line.split() for line in compared if line.lstrip().startswith("fd")]
+    assert row == ["fd", *[f"{facts['scores']['fd']:.4g}"] * 2]
     Path("mine/G_best.pth").write_bytes(b"")
     assert json.loads(wgan("inspect", "mine", "--json").stdout)["best"] is None
 

@@ -178,10 +178,10 @@ def test_translators_have_no_latent_space_to_walk_through(wgan, translators):
 def test_translators_are_evaluated_against_the_right_answer(wgan, translators):
     shown = wgan("evaluate", translators.path, "-n", 20, "--data-root", "data", *WORDS)
     assert shown.status == 0, shown.stderr
-    assert re.search(r"answer_error +[\d.]+ +[\d.]+ +of translations from the right answer", shown.stdout)
+    assert re.search(r"paired_l1 +[\d.]+ +[\d.]+ +of translations from the right answer", shown.stdout)
     found = json.loads(wgan("evaluate", translators.path, "-n", 20, "--json", *WORDS).stdout)
     assert found["a_to_b"]["count"] == 20
-    assert found["a_to_b"].keys() == {"count", "cycle_error", "answer_error", "unchanged_error"}
+    assert found["a_to_b"].keys() == {"count", "cycle_l1", "paired_l1", "identity_l1"}
     assert found["seen_by_generator"] is False
     refused = wgan("evaluate", translators.path, "--metrics", "fid", *WORDS)
     assert refused.status == 2 and "--metrics is for generators that start from noise" in refused.error

@@ -33,7 +33,7 @@ def test_each_recipe_to_choose_is_there_with_what_was_measured_of_it():
     for *_, minutes, recipes in tables(CHOOSING)[0]:
         words = re.findall(r"`(\w+_\w+)`", recipes)
         assert words == named(recipes)
-        said = re.match(r"(\d+\.\d)(?:; distance (\d+\.\d+))?", minutes)
+        said = re.match(r"(\d+\.\d)(?:; FD (\d+\.\d+))?", minutes)
         if said and words:
             measured = known[words[0]]
             assert said[1] == f"{measured.minutes:.1f}", words[0]
@@ -54,7 +54,7 @@ def test_each_number_that_is_explained_is_one_that_runs_log():
     on_log = set()
     for name in ("digits_dcgan", "mnist_gan", "mnist_wgan", "mnist_hinge", "mnist_lsgan"):
         on_log |= build_objective(load_recipe(name), ImageShape(28, 1, 10)).meanings.keys()
-    scores = {"distance", "precision", "density", "recall", "coverage", "copies", "entropy"}
+    scores = {"fd", "precision", "density", "recall", "coverage", "memorization", "class_entropy"}
     for cell, *_ in tables(CHOOSING)[1]:
         assert set(re.findall(r"`(\w+)`", cell)) <= on_log | scores, cell
 

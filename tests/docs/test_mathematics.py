@@ -240,11 +240,11 @@ def test_clipped_critics_stay_within_the_bound_and_slopes_are_those_of_the_layer
 
 def test_a_series_is_taken_from_a_run(figure, tiny_run, tmp_path):
     lines = [json.loads(line) for line in (tiny_run.path / "metrics.jsonl").read_text().splitlines()]
-    (tmp_path / "metrics.jsonl").write_text("\n".join(json.dumps({**line, "real_distance": 1.5}) for line in lines))
+    (tmp_path / "metrics.jsonl").write_text("\n".join(json.dumps({**line, "real_baseline": 1.5}) for line in lines))
     (tmp_path / "environment.json").write_text((tiny_run.path / "environment.json").read_text())
     series = json.loads(figure("take_log").take(tmp_path))
     assert [row[0] for row in series["rows"]] == [line["step"] for line in lines]
-    assert series["real_distance"] == 1.5 and series["columns"][0] == "step"
+    assert series["real_baseline"] == 1.5 and series["columns"][0] == "step"
 
 
 def test_the_way_to_the_nearest_is_in_pixels_and_of_the_nearest(figure):

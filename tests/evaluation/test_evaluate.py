@@ -40,33 +40,33 @@ def scores(reference, images):
 
 
 def test_real_images_score_as_the_floor(reference, unseen):
-    found, floor = scores(reference, unseen), reference.floor
+    found, floor = scores(reference, unseen), reference.real_baseline
     assert found.count == floor.count == 500
-    assert found.distance == pytest.approx(floor.distance, rel=0.3)
+    assert found.fd == pytest.approx(floor.fd, rel=0.3)
     for name in ("precision", "recall", "coverage"):
         assert getattr(found, name) == pytest.approx(getattr(floor, name), abs=0.08), name
     assert floor.classes.entropy > 0.98
-    assert floor.copies == pytest.approx(0.01, abs=0.003)
+    assert floor.memorization == pytest.approx(0.01, abs=0.003)
 
 
 def test_a_trained_generator_lies_between_noise_and_real_images(reference, tiny_run):
     generator, checkpoint = load_generator(tiny_run.path, CPU)
     found = evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference)
-    assert found.generated.distance > 5 * found.floor.distance
-    assert found.generated.coverage < 0.5 * found.floor.coverage
+    assert found.generated.fd > 5 * found.real_baseline.fd
+    assert found.generated.coverage < 0.5 * found.real_baseline.coverage
 
 
 def test_shuffled_pixels_score_badly(reference, unseen):
     order = torch.randperm(784, generator=torch.Generator().manual_seed(0))
     found = scores(reference, unseen.flatten(1)[:, order].view_as(unseen))
-    assert found.distance > 20 * reference.floor.distance
+    assert found.fd > 20 * reference.real_baseline.fd
     assert found.precision < 0.1
     assert found.coverage < 0.1
 
 
 def test_one_repeated_image_scores_badly(reference, unseen):
     found = scores(reference, unseen[:1].expand(500, -1, -1, -1))
-    assert found.distance > 20 * reference.floor.distance
+    assert found.fd > 20 * reference.real_baseline.fd
     assert found.recall < 0.02
     assert found.classes.entropy == 0
 
@@ -79,20 +79,20 @@ def test_missing_classes_move_recall_coverage_and_entropy_but_not_precision(refe
     assert found.recall < 0.6 * whole.recall
     assert found.coverage < 0.6 * whole.coverage
     assert found.classes.entropy < 0.6
-    assert found.distance > 5 * whole.distance
+    assert found.fd > 5 * whole.fd
 
 
 def test_noise_moves_precision(reference, unseen):
     random = torch.Generator().manual_seed(0)
     noisy = (unseen.float() + 60 * torch.randn(unseen.shape, generator=random)).clamp(0, 255).to(torch.uint8)
-    assert scores(reference, noisy).precision < 0.8 * reference.floor.precision
+    assert scores(reference, noisy).precision < 0.8 * reference.real_baseline.precision
 
 
 def test_copies_are_noticed(reference):
     copies = reference.training.dataset.images[:500]
-    assert scores(reference, copies).copies == 1
+    assert scores(reference, copies).memorization == 1
     half = torch.cat([copies[:250], torch.full_like(copies[:250], 255)])
-    assert scores(reference, half).copies == pytest.approx(0.5)
+    assert scores(reference, half).memorization == pytest.approx(0.5)
 
 
 def test_pairs_show_the_copies_first(reference, tmp_path):
@@ -126,8 +126,8 @@ def test_the_same_seed_gives_the_same_scores_and_training_notices_nothing(refere
 def test_agreement_is_the_share_of_the_class_asked_for(reference, unseen):
     labels = reference.real.held_out.labels[1::2]
     own = evaluate_images(unseen, labels, 7, reference)
-    assert own.generated.agreement.share == pytest.approx(own.floor.agreement.share, abs=0.04)
-    assert own.floor.agreement.share > 0.9
+    assert own.generated.agreement.share == pytest.approx(own.real_baseline.agreement.share, abs=0.04)
+    assert own.real_baseline.agreement.share > 0.9
     assert own.line().endswith(f", {own.generated.agreement.share:.1%} are of the class asked for")
     assert own.record()["agreement"] == own.generated.agreement.share
     random = torch.randint(0, 10, (500,), generator=torch.Generator().manual_seed(0))
@@ -141,12 +141,12 @@ def test_agreement_is_the_share_of_the_class_asked_for(reference, unseen):
 def test_the_line_and_the_record(reference, unseen):
     labels = reference.real.held_out.labels[1::2]
     found = evaluate_images(unseen[labels != 7], None, 4000, reference)
-    distance, floor = found.generated.distance, found.floor.distance
-    told = f"distance {distance:.3g} of {found.generated.count:,} images (real ones: {floor:.3g}), "
+    fd, baseline = found.generated.fd, found.real_baseline.fd
+    told = f"FD {fd:.3g} (classifier features, {found.generated.count:,} images; real images: {baseline:.3g}), "
     assert found.line().startswith(f"step 4,000: {told}")
     assert " of 10 classes, fewest: 7 (" in found.line()
     record = found.record()
-    assert (record["distance"], record["real_distance"]) == (distance, floor)
+    assert (record["fd"], record["real_baseline"]) == (fd, baseline)
     assert record["class_entropy"] == found.generated.classes.entropy
     assert all(isinstance(value, float) for value in record.values())
 
@@ -159,7 +159,7 @@ def test_images_without_classes(tmp_path, features_root):
     reference = make_reference(settings, tmp_path / ".cache", CPU, lambda text: None)
     assert (reference.count, len(reference.training)) == (60, 240)
     white = evaluate_images(torch.full((60, 1, 28, 28), 255, dtype=torch.uint8), None, 5, reference)
-    assert white.generated.distance > 10 * white.floor.distance
+    assert white.generated.fd > 10 * white.real_baseline.fd
     assert white.generated.classes is None
     assert white.line().endswith(", recall 0%")
     assert "class_entropy" not in white.record()
@@ -173,4 +173,4 @@ def test_too_few_training_images(features_root, limit):
 
 def test_more_images_than_are_held_out(features_root):
     reference = make_reference(DataSettings(), features_root, CPU, lambda text: None, 1200)
-    assert (reference.count, reference.floor.count) == (1200, 1000)
+    assert (reference.count, reference.real_baseline.count) == (1200, 1000)

@@ -140,14 +140,14 @@ def test_the_command_shows_them_in_a_table_of_their_own(wgan, stand_in, tiny_run
     words = (*common, "--feature-weights", weights, "--metrics")
     both = wgan(*words, "fid,distance,kid")
     assert (both.status, both.stderr) == (0, "")
-    first, second = both.stdout.split("step 12: distance")
+    first, second = both.stdout.split("step 12: FD")
     assert "digits-28x28x1-v1-" in first
     assert "fid" not in first
     assert "inception-v3 of torch-fidelity 0.0; images are resized to 299x299" in second
     assert "20 images" in second
     assert [line.split()[0] for line in second.splitlines()[-3:]] == ["fid", "kid", "kid_std"]
     alone = json.loads(wgan(*words, "fid", "--json").stdout)
-    assert "distance" not in str(alone)
+    assert "fd" not in str(alone)
     assert list(alone["inception"]["generated"]) == ["fid"]
     assert alone["inception"]["training_count"] == 6000
     for line, message in (

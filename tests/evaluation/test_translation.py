@@ -55,12 +55,12 @@ def test_exact_translators_have_no_error(negatives):
     unchanged = (2 * negatives.held_out["a"].dataset.images.float() - 255).abs().mean().item()
     assert list(found.to) == ["b", "a"]
     for scores in found.to.values():
-        assert (scores.count, scores.answer_error, scores.cycle_error) == (100, 0.0, 0.0)
-        assert scores.unchanged_error == pytest.approx(unchanged, rel=0.02)
-    assert found.record() == {"answer_error": 0.0, "cycle_error": 0.0}
-    assert found.line().startswith("step 7: 0 off the right answer (untranslated: 2")
+        assert (scores.count, scores.paired_l1, scores.cycle_l1) == (100, 0.0, 0.0)
+        assert scores.identity_l1 == pytest.approx(unchanged, rel=0.02)
+    assert found.record() == {"paired_l1": 0.0, "cycle_l1": 0.0}
+    assert found.line().startswith("step 7: paired L1 0 (untranslated: 2")
     assert (found.seen, found.held_out) == (False, {"a": "digits test", "b": "digits test"})
-    score = found.score("answer_error")
+    score = found.score("paired_l1")
     assert (score.value, score.measured) == (0.0, "200 translations")
 
 
@@ -71,18 +71,18 @@ def test_errors_are_grey_levels_of_255(negatives):
     found = negatives.evaluate(off, RECIPE, 1)
     a, b = (negatives.held_out[side].dataset.images[negatives.held_out[side].indices].int() for side in "ab")
     darker = (b - 3).clamp(0)
-    assert found.to["b"].answer_error == pytest.approx((b - darker).float().mean().item())
-    assert found.to["a"].answer_error == 0.0
-    assert found.to["b"].cycle_error == pytest.approx((b - darker).float().mean().item())
-    assert found.to["a"].cycle_error == pytest.approx((b - darker).float().mean().item())
+    assert found.to["b"].paired_l1 == pytest.approx((b - darker).float().mean().item())
+    assert found.to["a"].paired_l1 == 0.0
+    assert found.to["b"].cycle_l1 == pytest.approx((b - darker).float().mean().item())
+    assert found.to["a"].cycle_l1 == pytest.approx((b - darker).float().mean().item())
     assert a.shape == b.shape
 
 
 def test_images_left_alone_are_as_wrong_as_untranslated_ones_and_come_back_whole(negatives):
     found = negatives.evaluate(Known(lambda images: images, lambda images: images), RECIPE, 1)
     for scores in found.to.values():
-        assert scores.answer_error == scores.unchanged_error > 100
-        assert scores.cycle_error == 0.0
+        assert scores.paired_l1 == scores.identity_l1 > 100
+        assert scores.cycle_l1 == 0.0
 
 
 def test_nothing_moves_while_translators_are_measured(negatives):
@@ -98,21 +98,21 @@ def test_without_a_right_answer_the_distance_from_the_other_side_is_measured(fea
     ones = referred(sides, 50, features_root)
     found = ones.evaluate(Known(lambda images: images, lambda images: images), RECIPE, 1)
     for scores in found.to.values():
-        assert scores.answer_error is None and scores.unchanged_error is None
-        assert scores.distance > 5 * scores.real_distance > 0
-        assert scores.cycle_error == 0.0
-    assert found.record().keys() == {"distance", "real_distance", "cycle_error"}
-    assert found.score("distance").measured.startswith("100 translations in digits-28x28x1-")
-    assert "distance" in found.line() and "real images" in found.line()
+        assert scores.paired_l1 is None and scores.identity_l1 is None
+        assert scores.fd > 5 * scores.real_baseline > 0
+        assert scores.cycle_l1 == 0.0
+    assert found.record().keys() == {"fd", "real_baseline", "cycle_l1"}
+    assert found.score("fd").measured.startswith("100 translations in digits-28x28x1-")
+    assert "FD" in found.line() and "real images" in found.line()
 
 
 def test_both_directions_count_alike():
     to = {"b": TranslationScores(10, 2.0, 4.0, 100.0), "a": TranslationScores(10, 4.0, 0.0, 50.0)}
     found = TranslationEvaluation(3, "", {"a": "x", "b": "y"}, False, to)
-    assert (found.mean("answer_error"), found.mean("cycle_error"), found.mean("distance")) == (2.0, 3.0, None)
+    assert (found.mean("paired_l1"), found.mean("cycle_l1"), found.mean("fd")) == (2.0, 3.0, None)
     assert found.as_dict() == {
-        "a_to_b": {"count": 10, "cycle_error": 2.0, "answer_error": 4.0, "unchanged_error": 100.0},
-        "b_to_a": {"count": 10, "cycle_error": 4.0, "answer_error": 0.0, "unchanged_error": 50.0},
+        "a_to_b": {"count": 10, "cycle_l1": 2.0, "paired_l1": 4.0, "identity_l1": 100.0},
+        "b_to_a": {"count": 10, "cycle_l1": 4.0, "paired_l1": 0.0, "identity_l1": 50.0},
     }
 
 

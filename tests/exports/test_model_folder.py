@@ -26,7 +26,7 @@ def shared(tmp_path_factory, trainer):
 
     place = tmp_path_factory.mktemp("share")
     run = trainer.run(trainer.recipe("steps=4"), place / "run")
-    record = {"step": 4, "kimg": 0.1, "distance": 12.5, "recall": 0.25, "real_distance": 1.5}
+    record = {"step": 4, "kimg": 0.1, "fd": 12.5, "recall": 0.25, "real_baseline": 1.5}
     run.metrics_file.write_text(json.dumps(record) + "\n", encoding="utf-8")
     assert app.run(["export", str(run.path), "--out", f"{place / 'made'}/"]) == 0
     return place / "made"
@@ -43,7 +43,7 @@ def test_it_holds_what_it_says(shared):
     config = json.loads((shared / "config.json").read_text())
     assert (config["format"], config["step"], config["opset"]) == ("wgan", 4, 18)
     assert config["image"] == {"size": 28, "channels": 1, "num_classes": 10}
-    assert config["scores"] == {"distance": 12.5, "recall": 0.25, "real_distance": 1.5}
+    assert config["scores"] == {"fd": 12.5, "recall": 0.25, "real_baseline": 1.5}
     assert list(config["onnx"]["model.onnx"]["inputs"]) == ["z"]
     assert recipe_from_dict(config["recipe"], "config.json").name == "tiny"
     with Image.open(shared / "samples.png") as grid:
@@ -58,7 +58,7 @@ def test_the_card_is_one_that_hubs_read(shared):
     assert "license" not in front  # which only its owner can give
     assert "# license: choose one" in text
     assert "CC BY-SA 3.0" in text
-    assert "| distance | 12.5 |" in text
+    assert "| fd | 12.5 |" in text
     assert "Gulrajani et al. 2017" in text
     (recipe,) = blocks(shared / "README.md", "yaml")
     assert recipe_from_dict(parse_yaml(recipe, "README.md"), "README.md").name == "tiny"

@@ -64,22 +64,22 @@ def test_smoothing_is_the_weighted_mean():
 
 
 SCORED = [
-    {"step": 5, "kimg": 0.1, "b_loss": 3.0, "distance": 40.0, "recall": 0.1, "real_distance": 2.0},
-    {"step": 7, "kimg": 0.1, "distance": 20.0, "recall": 0.2, "copies": 0.0, "real_distance": 2.0},
+    {"step": 5, "kimg": 0.1, "b_loss": 3.0, "fd": 40.0, "recall": 0.1, "real_baseline": 2.0},
+    {"step": 7, "kimg": 0.1, "fd": 20.0, "recall": 0.2, "memorization": 0.0, "real_baseline": 2.0},
     {"step": 10, "kimg": 0.2, "b_loss": 2.0},
 ]
 
 
 def test_scores_are_no_terms_and_stand_at_their_own_steps():
     assert term_names(SCORED) == ["b_loss"]
-    assert score_names(SCORED) == ["distance", "recall", "copies"]
-    assert course(SCORED, "distance") == ((5, 7), (40.0, 20.0))
+    assert score_names(SCORED) == ["fd", "recall", "memorization"]
+    assert course(SCORED, "fd") == ((5, 7), (40.0, 20.0))
     assert course(SCORED, "b_loss") == ((5, 10), (3.0, 2.0))
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.0])  # zero has no place on a scale of powers of ten
 def test_scores_are_drawn_beside_losses(tmp_path, factor):
-    records = [{**record, "distance": factor * record["distance"]} for record in SCORED[:2]]
+    records = [{**record, "fd": factor * record["fd"]} for record in SCORED[:2]]
     draw_curves([*records, SCORED[2]], tmp_path / "scored.png", "title")
     draw_curves(SCORED[2:], tmp_path / "plain.png", "title")
     with Image.open(tmp_path / "scored.png") as scored, Image.open(tmp_path / "plain.png") as plain:

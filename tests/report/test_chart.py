@@ -24,9 +24,9 @@ def test_a_straight_line_stays_one_from_edge_to_edge():
 
 
 def test_equal_factors_are_equal_heights_on_a_scale_of_powers():
-    _, up = scales([Curve("distance", [1, 2, 3], [1.0, 10.0, 100.0])], logarithmic=True)
+    _, up = scales([Curve("fd", [1, 2, 3], [1.0, 10.0, 100.0])], logarithmic=True)
     assert up(1.0) - up(10.0) == pytest.approx(up(10.0) - up(100.0))
-    _, plain = scales([Curve("distance", [1, 2], [0.0, 10.0])], logarithmic=True)
+    _, plain = scales([Curve("fd", [1, 2], [0.0, 10.0])], logarithmic=True)
     assert not plain.logarithmic  # zero has no place among powers
 
 

@@ -18,7 +18,7 @@ from wgan_cli.report.html_page import html
 from wgan_cli.report.pictures import MOST_FRAMES, read_frames
 from wgan_cli.report.recipe_table import changes, lines, shipped_settings
 from wgan_cli.report.text import verdict
-from wgan_cli.runs.checkpoint import Score, load_checkpoint
+from wgan_cli.runs.checkpoint import BestScore, load_checkpoint
 from wgan_cli.runs.run_dir import RunDir
 
 ALONE = {"meta", "img", "input", "line", "path", "circle"}  # that need no end
@@ -146,7 +146,7 @@ def test_what_a_run_says_cannot_leave_the_text(copy):
 
 @pytest.mark.parametrize("value", [1e299, -1e299, 1e-310, 0.0, 5.0])
 def test_any_number_can_be_drawn(copy, value):
-    lines = [{"step": step, "loss": number, "distance": abs(number)} for step, number in ((1, value), (2, -value))]
+    lines = [{"step": step, "loss": number, "fd": abs(number)} for step, number in ((1, value), (2, -value))]
     copy.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert "nan" not in re.sub(r"base64,[^\"]*", "", html(gather([copy.path])))
     copy.metrics_file.write_text(json.dumps(lines[0]) + "\n")
@@ -192,17 +192,17 @@ def test_a_run_that_trains_has_a_page(trainer, tmp_path):
 
 def test_the_best_generators_scores_beside_real_images_in_words(copy):
     lines = copy.metrics_file.read_text().splitlines()
-    scores = {"distance": 3.0, "real_distance": 2.0, "coverage": 0.5}
+    scores = {"fd": 3.0, "real_baseline": 2.0, "coverage": 0.5}
     records = [json.loads(line) | scores for line in lines]
-    records[1]["distance"] = 2.2
+    records[1]["fd"] = 2.2
     copy.metrics_file.write_text("".join(json.dumps(record) + "\n" for record in records))
     best = load_checkpoint(copy.generator_file)
-    best = type(best)(**{**vars(best), "step": 8, "score": Score("distance", 2.2, "30 images in pixels")})
+    best = type(best)(**{**vars(best), "step": 8, "score": BestScore("fd", 2.2, "30 images in pixels")})
     best.save(copy.best_file)
     (run,) = gather([copy.path]).runs
-    assert run.scores["distance"] == 2.2
+    assert run.scores["fd"] == 2.2
     said = verdict(run.facts, run.scores)
-    assert said.startswith("The best generator, of step 8, has a distance of 2.2. Real images")
+    assert said.startswith("The best generator, of step 8, has an FD of 2.2 (classifier features); held-out real images have 2")
     assert "at 2:" in said and "as near" in said
     outline = Outline(html(gather([copy.path])))
     assert said in outline.text and "30 images in pixels" in outline.text

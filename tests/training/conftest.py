@@ -110,7 +110,7 @@ class Scripted(Reference):
         number = len(self.shown)
         self.shown.append(images)
         self.instead(number)
-        return replace(self.floor, distance=self.distances[number], precision=1 / self.distances[number])
+        return replace(self.real_baseline, fd=self.distances[number], precision=1 / self.distances[number])
 
 
 @pytest.fixture(scope="session")

@@ -113,11 +113,11 @@ def test_grids_show_the_same_images_there_and_back(trainer, tmp_path):
 
 
 def test_a_run_keeps_the_translators_nearest_to_the_right_answer(trainer, tmp_path):
-    recipe = tiny("steps=6", "eval_every=2", "eval_count=10", "best_by=answer_error")
+    recipe = tiny("steps=6", "eval_every=2", "eval_count=10", "best_by=paired_l1")
     reference = make_translation_reference(recipe.data, tmp_path, CPU, lambda text: None, 10)
     state, run = started(recipe, tmp_path / "run")
     trainer.go_on(state, run, reference=reference)
-    errors = {r["step"]: r["answer_error"] for r in read_metrics(run.metrics_file) if "answer_error" in r}
+    errors = {r["step"]: r["paired_l1"] for r in read_metrics(run.metrics_file) if "paired_l1" in r}
     assert list(errors) == [2, 4, 6]
     best = load_checkpoint(run.best_file)
     assert best.score.value == min(errors.values()) == errors[best.step]
@@ -178,10 +178,10 @@ def test_what_cannot_be_crossed_is_refused(changes, message, hint):
 @pytest.mark.parametrize(
     ("data", "by", "fits"),
     [
-        ("{a: digits, b: {source: digits, transform: invert}}", "answer_error", True),
-        ("{a: digits, b: {source: digits, transform: invert}}", "distance", False),
-        ("{a: digits, b: {source: digits, classes: [1]}}", "answer_error", False),
-        ("{a: digits, b: {source: digits, classes: [1]}}", "distance", True),
+        ("{a: digits, b: {source: digits, transform: invert}}", "paired_l1", True),
+        ("{a: digits, b: {source: digits, transform: invert}}", "fd", False),
+        ("{a: digits, b: {source: digits, classes: [1]}}", "paired_l1", False),
+        ("{a: digits, b: {source: digits, classes: [1]}}", "fd", True),
     ],
 )
 def test_the_best_is_told_by_what_can_be_measured(data, by, fits):

@@ -106,7 +106,8 @@ def _plot(facts: Any, path: Path) -> None:
 def _show_run(facts: RunFacts, curves: bool | None) -> None:
     from wgan_cli.cli.render.progress import clock
     from wgan_cli.console import data
-    from wgan_cli.outputs.curves import FLOOR, course, score_names, term_names
+    from wgan_cli.outputs.curves import course, score_names, term_names
+    from wgan_cli.recipe.scores import BASELINE
 
     percent = 100 * facts.step / facts.steps
     beside = "logs, grids, checkpoints and evaluations" if facts.scores else "logs, grids and checkpoints"
@@ -134,8 +135,8 @@ def _show_run(facts: RunFacts, curves: bool | None) -> None:
         name: _curve_line(course(history, name)[1], data().encoding)
         for name in (*term_names(history), *score_names(history))
     }
-    if {"distance", FLOOR} <= facts.scores.keys():
-        lines["distance"] += f" (real images: {facts.scores[FLOOR]:.4g})"
+    if {"fd", BASELINE} <= facts.scores.keys():
+        lines["fd"] += f" (real images: {facts.scores[BASELINE]:.4g})"
     print_rows(*lines.items())
 
 

@@ -90,8 +90,14 @@ def _columns(measured: Measured | None) -> tuple[str, str, str]:
     """Minutes, memory and score, or nothing where nobody has measured them."""
     if measured is None:
         return "", "", ""
+    from wgan_cli.recipe.scores import format_score, title_of
+
     memory = "" if measured.gigabytes is None else f"{measured.gigabytes:.2f} GB"
-    return f"{measured.minutes:.1f} min", memory, f"{measured.score.replace('_', ' ')} {measured.value:.3g}"
+    return (
+        f"{measured.minutes:.1f} min",
+        memory,
+        f"{title_of(measured.score)} {format_score(measured.score, measured.value)}",
+    )
 
 
 def _facts() -> list[dict[str, Any]]:

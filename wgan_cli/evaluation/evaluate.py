@@ -19,7 +19,7 @@ from wgan_cli.evaluation.scores import Agreement, Classes, Manifold, agreement, 
 from wgan_cli.outputs.sampling import generate, labels_in_turn, sample_latents
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.runs.checkpoint import Checkpoint, Score
+from wgan_cli.runs.checkpoint import BestScore, Checkpoint
 
 MOST_IMAGES = 10_000  # generated, unless asked for more
 FEWEST_IMAGES = 10  # of each kind; five neighbours and a spread take some
@@ -33,28 +33,27 @@ COPY_SHARE = 0.01  # of real held-out images that lie nearer to a training image
 class Scores:
     """What is measured of one set of images, generated or real.
 
-    distance: Frechet's, in hundredths of the real images' variance. copies: share of images nearer to a training image
-    than 99% of the real held-out ones are. classes: None where the features know none. agreement: with the class that
-    was asked for, or of real images with their own; None where none was asked for.
+    classes: None if the features have no classes. agreement: None if no class was requested.
     """
 
     count: int
-    distance: float
+    fd: float
     precision: float
     recall: float
     density: float
     coverage: float
-    copies: float
+    memorization: float
     classes: Classes | None
     agreement: Agreement | None = None
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A generator's scores, and `floor`, those of real images that it has not seen (or has, where `seen`)."""
+    """A generator's scores, and `real_baseline`, those of real images that it has not seen (or has, where `seen`)."""
 
     step: int
     features: str
+    features_kind: str
     what_features: str
     accuracy: float | None
     class_names: tuple[str, ...]
@@ -64,12 +63,13 @@ class Evaluation:
     tested: str
     seen: bool
     generated: Scores
-    floor: Scores
+    real_baseline: Scores
 
     def line(self) -> str:
         """The whole in plain words."""
-        distance = f"distance {self.generated.distance:.3g} of {self.generated.count:,} images"
-        start = f"step {self.step:,}: {distance} (real ones: {self.floor.distance:.3g})"
+        ours, real = self.generated, self.real_baseline
+        start = f"step {self.step:,}: FD {ours.fd:.3g} ({self.features_kind}, {ours.count:,} images; "
+        start += f"real images: {real.fd:.3g})"
         if self.generated.classes is None:
             return f"{start}, recall {self.generated.recall:.0%}"
         if self.generated.agreement is not None:
@@ -81,13 +81,13 @@ class Evaluation:
             f"fewest: {self.class_names[fewest]} ({shares[fewest]:.0%})"
         )
 
-    def score(self, by: str) -> Score:
+    def score(self, by: str) -> BestScore:
         """One of the numbers, as a checkpoint keeps it."""
-        return Score(by, getattr(self.generated, by), f"{self.generated.count:,} images in {self.features}")
+        return BestScore(by, getattr(self.generated, by), f"{self.generated.count:,} images in {self.features}")
 
     def record(self) -> dict[str, float]:
         """The numbers by name, for a log."""
-        kept = {**asdict(self.generated), "real_distance": self.floor.distance}
+        kept = {**asdict(self.generated), "real_baseline": self.real_baseline.fd}
         seen, agreed = kept.pop("classes") or {}, kept.pop("agreement")
         del kept["count"]
         kept |= {f"class_{name}": seen[name] for name in ("entropy", "confidence") if name in seen}
@@ -114,7 +114,7 @@ class Reference:
         held_out_features, logits = features.of(held_out.batches(BATCH))
         far = nearest(held_out_features, self.training_features)[0]
         self.copy_limit = far.sort().values[int(COPY_SHARE * len(far))].item()
-        self.floor = self._scores(held_out_features, logits, held_out.labels)
+        self.real_baseline = self._scores(held_out_features, logits, held_out.labels)
 
     def _of(self, images: Selection) -> Tensor:
         return self.features.of(images.batches(BATCH))[0]
@@ -132,9 +132,9 @@ class Reference:
         distances, _ = nearest(features, self.training_features)
         return Scores(
             count=len(features),
-            distance=frechet_distance(self.moments, moments(features)),
+            fd=frechet_distance(self.moments, moments(features)),
             **asdict(fitted),
-            copies=(distances < self.copy_limit).double().mean().item(),
+            memorization=(distances < self.copy_limit).double().mean().item(),
             classes=None if logits is None else classes(logits),
             agreement=None if logits is None or labels is None else agreement(logits, labels),
         )
@@ -216,6 +216,7 @@ def evaluate_images(images: Tensor, labels: Tensor | None, step: int, reference:
     return Evaluation(
         step=step,
         features=features.name,
+        features_kind=features.kind,
         what_features=features.what,
         accuracy=features.accuracy,
         class_names=features.class_names,
@@ -225,7 +226,7 @@ def evaluate_images(images: Tensor, labels: Tensor | None, step: int, reference:
         tested=real.tested.name,
         seen=real.seen,
         generated=reference.scores(images, labels),
-        floor=reference.floor,
+        real_baseline=reference.real_baseline,
     )
 
 

@@ -42,6 +42,11 @@ class Features:
     class_names: tuple[str, ...] = ()
     accuracy: float | None = None
 
+    @property
+    def kind(self) -> str:
+        """The feature set in two words, for texts that give a Frechet distance."""
+        return "random features" if self.name.startswith("random-") else "classifier features"
+
     @torch.inference_mode()
     def of(self, batches: Iterable[Tensor]) -> tuple[Tensor, Tensor | None]:
         """Features (N, 128) and logits (N, K) or None, float32 on the CPU, of batches of images (n, C, H, W) uint8."""

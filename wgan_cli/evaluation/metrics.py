@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wgan_cli.errors import WganError, did_you_mean
 
-OWN = ("distance", "precision", "recall", "density", "coverage", "copies", "classes", "agreement")
+OWN = ("fd", "precision", "recall", "density", "coverage", "memorization", "classes", "agreement")
 COPIED = ("reconstruction",)  # of a model that has an encoder
 USEFULNESS = ("cas", "augmentation")  # take minutes, and a generator that knows classes
 INCEPTION = ("fid", "is", "kid")  # with the extra `fid`

@@ -19,7 +19,7 @@ from wgan_cli.outputs.translate import translate, translator_to
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.pair_settings import SIDES, PairSettings
-from wgan_cli.runs.checkpoint import Score
+from wgan_cli.runs.checkpoint import BestScore
 
 MOST_IMAGES = 2000  # of each side, unless asked for more
 MOST_TRAINING = 10_000  # real images of a side that translations are held against
@@ -31,17 +31,17 @@ OTHER = dict(zip(SIDES, reversed(SIDES), strict=True))
 class TranslationScores:
     """What is measured of translations to one side; errors are mean absolute differences in grey levels of 255.
 
-    answer_error: from the right answer; unchanged_error: of leaving images as they are; None where none is known.
-    cycle_error: of what comes back, from what it was. distance and real_distance: Frechet's, from real training images
+    paired_l1: from the right answer; identity_l1: of leaving images as they are; None where none is known.
+    cycle_l1: of what comes back, from what it was. fd and real_baseline: Frechet's, from real training images
     of that side, of translations and of held-out real images; None where the right answer is known and says more.
     """
 
     count: int
-    cycle_error: float
-    answer_error: float | None = None
-    unchanged_error: float | None = None
-    distance: float | None = None
-    real_distance: float | None = None
+    cycle_l1: float
+    paired_l1: float | None = None
+    identity_l1: float | None = None
+    fd: float | None = None
+    real_baseline: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,21 +61,23 @@ class TranslationEvaluation:
 
     def line(self) -> str:
         """The whole in plain words."""
-        back = f"there and back {self.mean('cycle_error'):.3g} of 255 grey levels off"
-        if (answer := self.mean("answer_error")) is not None:
-            unchanged = self.mean("unchanged_error")
-            return f"step {self.step:,}: {answer:.3g} off the right answer (untranslated: {unchanged:.3g}), {back}"
-        distance, real = self.mean("distance"), self.mean("real_distance")
-        return f"step {self.step:,}: distance {distance:.3g} (real images: {real:.3g}), {back}"
+        cycle = f"cycle L1 {self.mean('cycle_l1'):.3g} gray levels"
+        if (paired := self.mean("paired_l1")) is not None:
+            return f"step {self.step:,}: paired L1 {paired:.3g} (untranslated: {self.mean('identity_l1'):.3g}), {cycle}"
+        fd, real = self.mean("fd"), self.mean("real_baseline")
+        kind = "random features" if "random-" in self.features else "classifier features"
+        return f"step {self.step:,}: FD {fd:.3g} ({kind}; real images: {real:.3g}), {cycle}"
 
-    def score(self, by: str) -> Score:
+    def score(self, by: str) -> BestScore:
         """One of the numbers, as a checkpoint keeps it."""
         count = sum(scores.count for scores in self.to.values())
-        return Score(by, self.mean(by), f"{count:,} translations" + (f" in {self.features}" if self.features else ""))
+        return BestScore(
+            by, self.mean(by), f"{count:,} translations" + (f" in {self.features}" if self.features else "")
+        )
 
     def record(self) -> dict[str, float]:
         """The numbers of both directions together, by name, for a log."""
-        found = {name: self.mean(name) for name in ("distance", "real_distance", "answer_error", "cycle_error")}
+        found = {name: self.mean(name) for name in ("fd", "real_baseline", "paired_l1", "cycle_l1")}
         return {name: value for name, value in found.items() if value is not None}
 
     def as_dict(self) -> dict[str, dict[str, float]]:
@@ -125,13 +127,13 @@ class TranslationReference:
         images = list(self.held_out[OTHER[to]].batches(BATCH_SIZE))
         changed = list(translate(there, images, BATCH_SIZE))
         returned = translate(back, changed, BATCH_SIZE)
-        count, cycle_error = len(self.held_out[OTHER[to]]), error_of(returned, images)
+        count, cycle_l1 = len(self.held_out[OTHER[to]]), error_of(returned, images)
         if (target := self.targets.get(to)) is not None:
             features, _ = target.features.of(changed)
             distance = frechet_distance(target.training, moments(features))
-            return TranslationScores(count, cycle_error, distance=distance, real_distance=target.floor)
+            return TranslationScores(count, cycle_l1, fd=distance, real_baseline=target.floor)
         answers = list(self.held_out[to].batches(BATCH_SIZE))
-        return TranslationScores(count, cycle_error, error_of(changed, answers), error_of(images, answers))
+        return TranslationScores(count, cycle_l1, error_of(changed, answers), error_of(images, answers))
 
 
 #: What a run can be measured by, whatever its generator does.

@@ -16,8 +16,9 @@ from wgan_cli.exports.model_card import model_card
 from wgan_cli.exports.onnx_model import OPSET, OUTPUTS, OnnxFacts, export_onnx
 from wgan_cli.outputs.sampling import generate, generator_of, labels_in_turn, sample_latents
 from wgan_cli.outputs.save_images import save_images
+from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file
-from wgan_cli.runs.metrics_log import SCORES, read_metrics
+from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_TENSORS, RunDir, is_run
 from wgan_cli.utils.files import UNFINISHED, is_free, make_parent, write_text, writing
 
@@ -82,7 +83,7 @@ def _scores(checkpoint: Checkpoint, run: RunDir | None) -> dict[str, float]:
     """What the run measured at the checkpoint's step."""
     records = [] if run is None or not run.metrics_file.is_file() else read_metrics(run.metrics_file)
     found = next((record for record in records if record.get("step") == checkpoint.step), {})
-    return {name: found[name] for name in SCORES if name in found}
+    return {name: found[name] for name in LOGGED if name in found}
 
 
 def _write_grid(checkpoint: Checkpoint, run: RunDir | None, path: Path) -> str | None:

@@ -6,21 +6,14 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wgan_cli.runs.metrics_log import NOT_TERMS, SCORES
+from wgan_cli.recipe.scores import BASELINE, LOGGED, panels, title_of
+from wgan_cli.runs.metrics_log import NOT_TERMS
 from wgan_cli.utils.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Records = list[dict[str, Any]]
-FLOOR = "real_distance"  # drawn beside the distance
-#: Scores that share a panel, since they are read together and of one size.
-PANELS = {
-    "distance": ("distance",),
-    "likeness and variety": ("precision", "recall", "density", "coverage"),
-    "errors of translations": ("answer_error", "cycle_error"),
-    "classes and copies": ("class_entropy", "class_confidence", "agreement", "copies"),
-}
 
 
 def term_names(records: Records) -> list[str]:
@@ -30,7 +23,7 @@ def term_names(records: Records) -> list[str]:
 
 def score_names(records: Records) -> list[str]:
     """The scores that occur in records, but that of real images."""
-    return [name for name in SCORES if name != FLOOR and any(name in record for record in records)]
+    return [name for name in LOGGED if name != BASELINE and any(name in record for record in records)]
 
 
 def course(records: Records, name: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
@@ -46,8 +39,8 @@ def draw_curves(records: Records, path: Path, title: str) -> None:
     of powers of ten above the dashed line of real images.
     """
     terms, found = term_names(records), score_names(records)
-    panels = {panel: present for panel, names in PANELS.items() if (present := [n for n in names if n in found])}
-    count = len(terms) + len(panels)
+    score_panels = panels(found)
+    count = len(terms) + len(score_panels)
     if not count:
         return
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of its cache folder
@@ -58,12 +51,12 @@ def draw_curves(records: Records, path: Path, title: str) -> None:
     rows = -(-count // columns)
     figure = Figure(figsize=(5.5 * columns, 2.8 * rows), layout="constrained")
     figure.suptitle(title)
-    for index, name in enumerate([*terms, *panels]):
+    for index, name in enumerate([*terms, *score_panels]):
         axes = figure.add_subplot(rows, columns, index + 1)
         if index < len(terms):
             _draw_term(axes, *course(records, name))
         else:
-            _draw_scores(axes, records, panels[name])
+            _draw_scores(axes, records, score_panels[name])
         axes.set_title(name.replace("_", " "), fontsize=10)
         axes.set_xlabel("step", fontsize=8)
         axes.tick_params(labelsize=8)
@@ -76,11 +69,11 @@ def _draw_term(axes: Axes, steps: tuple[int, ...], values: tuple[float, ...]) ->
     axes.plot(steps, smoothed(values), color="tab:blue", linewidth=1.5)
 
 
-def _draw_scores(axes: Axes, records: Records, names: list[str]) -> None:
+def _draw_scores(axes: Axes, records: Records, names: tuple[str, ...]) -> None:
     for name in names:
-        axes.plot(*course(records, name), marker=".", linewidth=1.2, label=name.replace("_", " "))
-    if names == ["distance"]:
-        floor = course(records, FLOOR)
+        axes.plot(*course(records, name), marker=".", linewidth=1.2, label=title_of(name))
+    if names == ("fd",):
+        floor = course(records, BASELINE)
         if floor[0]:
             axes.plot(*floor, color="0.3", linestyle="--", linewidth=1.0, label="real images")
         axes.set_yscale("log")

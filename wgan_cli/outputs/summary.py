@@ -17,9 +17,10 @@ from wgan_cli.networks import build_network
 from wgan_cli.networks.conditioning import ConditionalLatent, LabelChannel
 from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
-from wgan_cli.runs.checkpoint import Checkpoint, Score, load_checkpoint
+from wgan_cli.recipe.scores import LOGGED
+from wgan_cli.runs.checkpoint import BestScore, Checkpoint, load_checkpoint
 from wgan_cli.runs.lock import trainer_of
-from wgan_cli.runs.metrics_log import NOT_TERMS, SCORES, read_metrics
+from wgan_cli.runs.metrics_log import NOT_TERMS, read_metrics
 from wgan_cli.runs.run_dir import RunDir, open_run
 from wgan_cli.utils.memory import free_memory
 
@@ -71,7 +72,7 @@ class CheckpointFacts:
     image: ImageShape
     class_names: tuple[str, ...]
     versions: dict[str, str]
-    score: Score | None
+    score: BestScore | None
     recipe: dict[str, Any]
     networks: tuple[NetworkFacts, ...]
 
@@ -82,7 +83,7 @@ class BestFacts:
 
     path: str
     step: int
-    score: Score
+    score: BestScore
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def inspect_run(path: Path) -> RunFacts:
         )
     history = read_metrics(run.metrics_file)
     last = history[-1] if history else {}
-    measured = next((record for record in reversed(history) if not record.keys().isdisjoint(SCORES)), {})
+    measured = next((record for record in reversed(history) if not record.keys().isdisjoint(LOGGED)), {})
     step, best = last.get("step", 0), _best(run)
     return RunFacts(
         kind="run",
@@ -175,7 +176,7 @@ def inspect_run(path: Path) -> RunFacts:
         idle_seconds=max(0.0, time.time() - run.metrics_file.stat().st_mtime) if history else None,
         images_per_second=last.get("images_per_second"),
         losses={name: value for name, value in last.items() if name not in NOT_TERMS},
-        scores={name: value for name, value in measured.items() if name in SCORES},
+        scores={name: value for name, value in measured.items() if name in LOGGED},
         best=best,
         checkpoints=tuple(str(file) for file in run.checkpoint_files()),
         samples=len(list(run.samples.glob("step_*.png"))),
@@ -187,7 +188,7 @@ def inspect_run(path: Path) -> RunFacts:
 def _how_it_ended(recipe: Recipe, history: list[dict[str, Any]], best: BestFacts | None) -> str:
     if history and history[-1].get("step", 0) >= recipe.steps:
         return "finished"
-    measured = [record["step"] for record in history if not record.keys().isdisjoint(SCORES)]
+    measured = [record["step"] for record in history if not record.keys().isdisjoint(LOGGED)]
     since = sum(step > best.step for step in measured) if best else 0
     return "stopped early" if recipe.patience is not None and since >= recipe.patience else "unfinished"
 

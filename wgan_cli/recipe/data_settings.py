@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 from pydantic import BeforeValidator, Field, model_validator
 
 from wgan_cli.recipe.base import Settings
+from wgan_cli.recipe.scores import SCORES, SELECTABLE
 
 Fit = Literal["crop", "pad", "stretch", "random_crop"]
 Transform = Literal["invert", "thicken", "grey", "colour"]
@@ -84,7 +85,7 @@ class DataSettings(Settings):
     """Which images to learn from."""
 
     translates: ClassVar[bool] = False
-    scores: ClassVar[tuple[str, ...]] = ("distance", "precision", "recall", "density", "coverage")  # the best's, by any
+    scores: ClassVar[tuple[str, ...]] = tuple(name for name in SELECTABLE if not SCORES[name].needs)  # for `best_by`
 
     source: Literal[(*NAMED, *OWN, GIVEN)] = Field(
         "digits",

@@ -59,7 +59,7 @@ class PairSettings(Settings):
     @property
     def scores(self) -> tuple[str, ...]:
         """By what the best translators can be told."""
-        return ("answer_error",) if self.same_images else ("distance",)
+        return ("paired_l1",) if self.same_images else ("fd",)
 
     @property
     def title(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from wgan_cli.recipe.base import Settings, named_by
 from wgan_cli.recipe.data_settings import DataSettings
@@ -13,6 +13,7 @@ from wgan_cli.recipe.objective_settings import WganGpSettings
 from wgan_cli.recipe.optim_settings import OptimSettings
 from wgan_cli.recipe.pair_settings import SIDES, AnyDataSettings
 from wgan_cli.recipe.registry import ModelSettings, ObjectiveSettings, classes_of
+from wgan_cli.recipe.scores import RENAMED, SELECTABLE
 from wgan_cli.recipe.tasks import check_task
 
 MOST_STEPS = 10**9
@@ -82,12 +83,16 @@ class Recipe(Settings):
         None, ge=1, description="steps between evaluations beside real images; default none while training"
     )
     eval_count: int = Field(2000, ge=10, le=50_000, description="images generated for each evaluation")
-    best_by: Literal["distance", "precision", "recall", "density", "coverage", "answer_error"] = Field(
-        "distance", description="the score whose best generator is kept in G_best.pth"
-    )
+    best_by: Literal[SELECTABLE] = Field("fd", description="the score whose best generator is kept in G_best.pth")
     patience: int | None = Field(
         None, ge=1, description="evaluations without a better score after which a run ends early; default never"
     )
+
+    @field_validator("best_by", mode="before")
+    @classmethod
+    def _current_name(cls, name: Any) -> Any:
+        """Accept the names of earlier versions."""
+        return RENAMED.get(name, name) if isinstance(name, str) else name
 
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:

@@ -11,9 +11,9 @@ from typing import Any
 from wgan_cli.objectives import build_objective
 from wgan_cli.outputs.summary import RunFacts
 from wgan_cli.recipe import ImageShape, recipe_from_dict
+from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.report.comparison import Comparison, beside_each_other
 from wgan_cli.report.pictures import Frame, Nearest, read_frames
-from wgan_cli.runs.metrics_log import SCORES
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.utils.files import open_plain
 
@@ -87,7 +87,7 @@ def _scores(facts: RunFacts) -> dict[str, float]:
     best = None if facts.best is None else facts.best.step
     for record in facts.history:
         if record["step"] == best:
-            return {name: value for name, value in record.items() if name in SCORES} or facts.scores
+            return {name: value for name, value in record.items() if name in LOGGED} or facts.scores
     return facts.scores
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wgan_cli import __version__
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.curves import FLOOR
+from wgan_cli.recipe.scores import BASELINE
 from wgan_cli.report import sections
 from wgan_cli.report.facts import Report, Told
 from wgan_cli.report.markup import as_json, enlarged, named_facts, safe
@@ -18,7 +18,7 @@ from wgan_cli.utils.format import clock
 
 HERE = Path(__file__).parent
 _HOW_DRAWN = "Faint: as logged, up to the field's edge. Strong: smoothed."
-_FIRST_TILES = ("distance", "answer_error", "precision", "recall", "coverage", "copies", "agreement", "cycle_error")
+_FIRST_TILES = ("fd", "paired_l1", "precision", "recall", "coverage", "memorization", "agreement", "cycle_l1")
 
 
 def check_page(path: Path) -> None:
@@ -105,8 +105,8 @@ def _tiles(run: Told) -> str:
     """The numbers that one looks at first."""
     facts, speed = run.facts, rate(run.facts)
     tiles = [(named(name), score_text(name, run.scores[name])) for name in _FIRST_TILES if name in run.scores]
-    if FLOOR in run.scores:
-        tiles.insert(1, ("real images", score_text(FLOOR, run.scores[FLOOR])))
+    if BASELINE in run.scores:
+        tiles.insert(1, ("real images", score_text(BASELINE, run.scores[BASELINE])))
     tiles += [("time", clock(facts.seconds))] if facts.seconds else []
     tiles += [("images a second", f"{speed:,.0f}")] if speed else []
     tiles += [("went back", f"{facts.rollbacks} times")] if facts.rollbacks else []

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wgan_cli.outputs.curves import FLOOR, PANELS, course, score_names, smoothed, term_names
+from wgan_cli.outputs.curves import course, score_names, smoothed, term_names
+from wgan_cli.recipe.scores import BASELINE, SCORES
+from wgan_cli.recipe.scores import panels as panels_of_scores
 from wgan_cli.report.chart import Curve, draw, scales, short
 from wgan_cli.report.facts import Told
-from wgan_cli.report.text import SCORE_MEANINGS, named
+from wgan_cli.report.text import named
 from wgan_cli.utils.format import thinned
 
 MOST_TOLD = 400  # points of a curve that the page tells of when asked
@@ -56,20 +58,17 @@ def score_panels(runs: Sequence[Told]) -> list[Panel]:
     if len(runs) > 1:
         return [_of_runs(runs, name, rough=False) for name in found]
     panels = []
-    for title, names in PANELS.items():
-        present = [name for name in names if name in found]
-        if present:
-            curves = tuple(_score_curves(runs[0], present))
-            words = tuple(f"{named(name)}: {SCORE_MEANINGS[name]}" for name in present)
-            panels.append(Panel(title, curves, words, present == ["distance"]))
+    for title, names in panels_of_scores(found).items():
+        words = tuple(f"{named(name)}: {SCORES[name].meaning}" for name in names)
+        panels.append(Panel(title, tuple(_score_curves(runs[0], names)), words, SCORES[names[0]].log_scale))
     return panels
 
 
 def _score_curves(run: Told, names: Sequence[str]) -> list[Curve]:
     history = list(run.facts.history)
     curves = [Curve(named(name), *course(history, name), colour=place, dots=True) for place, name in enumerate(names)]
-    floor = course(history, FLOOR)
-    if list(names) == ["distance"] and floor[0]:
+    floor = course(history, BASELINE)
+    if list(names) == ["fd"] and floor[0]:
         curves.append(Curve("real images", *floor, colour=None))
     return curves
 
@@ -95,8 +94,8 @@ def _of_runs(runs: Sequence[Told], name: str, rough: bool) -> Panel:
             smooth = rough and len(values) >= FEWEST_SMOOTHED
             line = smoothed(values) if smooth else values
             shade = values if smooth and not several else None
-            dots = not rough and name in SCORE_MEANINGS
+            dots = not rough and name in SCORES
             curves.append(Curve(run.name if several else named(name), steps, line, shade, place, dots))
-    meanings = [SCORE_MEANINGS.get(name), *(run.meanings.get(name) for run in runs)]
+    meanings = [SCORES[name].meaning if name in SCORES else None, *(run.meanings.get(name) for run in runs)]
     words = tuple(dict.fromkeys(meaning for meaning in meanings if meaning))
-    return Panel(named(name), tuple(curves), words[:1], name == "distance")
+    return Panel(named(name), tuple(curves), words[:1], name == "fd")

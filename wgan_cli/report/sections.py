@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.report.chart import style_of
 from wgan_cli.report.comparison import table_rows
 from wgan_cli.report.facts import Report, Told
@@ -11,7 +12,6 @@ from wgan_cli.report.markup import enlarged, key, named_facts, row, safe, sectio
 from wgan_cli.report.panels import Panel
 from wgan_cli.report.recipe_table import NOT_SET, changes, lines, shipped_settings
 from wgan_cli.report.text import named, rate, score_text
-from wgan_cli.runs.metrics_log import SCORES
 from wgan_cli.utils.format import clock
 
 _FIRST_FACTS = ("command", "started", "resumed", "device_name", "device", "threads", "cores", "versions", "platform")
@@ -52,10 +52,10 @@ def _panel(panel: Panel) -> str:
 
 def scores_table(run: Told) -> str:
     """All scores of a run by step, for those who want the numbers."""
-    records = [record for record in run.facts.history if not record.keys().isdisjoint(SCORES)]
+    records = [record for record in run.facts.history if not record.keys().isdisjoint(LOGGED)]
     if not records:
         return ""
-    names = [name for name in SCORES if any(name in record for record in records)]
+    names = [name for name in LOGGED if any(name in record for record in records)]
     best = run.facts.best.step if run.facts.best else None
     rows = [
         row(

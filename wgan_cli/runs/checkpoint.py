@@ -13,6 +13,7 @@ import torch
 from wgan_cli.errors import MAX_LINE, WganError
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.recipe.schema import MOST_STEPS
+from wgan_cli.recipe.scores import RENAMED, SCORES, format_score, title_of
 from wgan_cli.runs.checkpoint_file import damaged, is_tensors_file, no_checkpoint, read_content
 from wgan_cli.runs.checkpoint_zip import write_summed
 from wgan_cli.runs.migration import FORMAT, VERSION, migrated
@@ -20,11 +21,9 @@ from wgan_cli.runs.run_dir import EXPORTED_TENSORS, RunDir, is_exported, is_run
 from wgan_cli.runs.safetensors_file import write_tensors
 from wgan_cli.utils.files import write_atomically
 
-LESS_IS_BETTER = frozenset({"distance", "answer_error"})  # of the scores; of all others more
-
 
 @dataclass(frozen=True)
-class Score:
+class BestScore:
     """What made a generator the best of its run. by: the score's name. measured: in what, such as a set of features."""
 
     by: str
@@ -32,15 +31,16 @@ class Score:
     measured: str
 
     def __str__(self) -> str:
-        return f"{self.by} {self.value:.3g}"
+        return f"{title_of(self.by)} {format_score(self.by, self.value)}"
 
-    def compares_with(self, other: Score) -> bool:
+    def compares_with(self, other: BestScore) -> bool:
         """Whether the two are of one name, and measured in the same."""
         return (self.by, self.measured) == (other.by, other.measured)
 
-    def beats(self, other: Score) -> bool:
-        """Whether it is the better one."""
-        return self.value < other.value if self.by in LESS_IS_BETTER else self.value > other.value
+    def beats(self, other: BestScore) -> bool:
+        """Return True if it is the better one."""
+        lower_is_better = self.by in SCORES and SCORES[self.by].lower_is_better
+        return self.value < other.value if lower_is_better else self.value > other.value
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,16 @@ class Checkpoint:
     networks: dict[str, dict[str, torch.Tensor]]
     training: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=dict)
-    score: Score | None = None
+    score: BestScore | None = None
     taken_from: str | None = None
     checksum: str | None = field(default=None, compare=False)
 
     @property
     def source(self) -> str:
-        """Where the generator comes from: "step 4,000 of mnist_dcgan, the best by distance"."""
+        """Where the generator comes from: "step 4,000 of mnist_dcgan, the best by FD"."""
         if self.taken_from is not None:
             return f"{self.taken_from} as {self.recipe.name}"
-        best = "" if self.score is None else f", the best by {self.score.by}"
+        best = "" if self.score is None else f", the best by {title_of(self.score.by)}"
         return f"step {self.step:,} of {self.recipe.name}{best}"
 
     @property
@@ -164,13 +164,13 @@ def _checked_image(values: Any) -> ImageShape:
     )
 
 
-def checked_score(values: Any) -> Score:
+def checked_score(values: Any) -> BestScore:
     """The score of a checkpoint's content. Raises: KeyError, TypeError, ValueError."""
     by, value, measured = (dict(_items(values))[name] for name in ("by", "value", "measured"))
     (by,) = _checked_names((by,))
     if type(value) is not float or not math.isfinite(value) or not (by.isidentifier() and len(by) <= 40):
         raise ValueError("no score")
-    return Score(by, value, *_checked_names((measured,)))
+    return BestScore(RENAMED.get(by, by), value, *_checked_names((measured,)))
 
 
 def _checked_names(names: Any) -> tuple[str, ...]:

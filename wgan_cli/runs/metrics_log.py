@@ -8,15 +8,11 @@ from typing import Any
 
 from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.recipe.schema import MOST_STEPS
+from wgan_cli.recipe.scores import LOGGED, RENAMED
 from wgan_cli.utils.files import append_whole, open_plain, write_text, writing
 
-#: What an evaluation adds to a record: the generator's scores, and real images' own distance.
-SCORES = (
-    "distance", "precision", "recall", "density", "coverage", "copies", "agreement", "class_entropy",
-    "class_confidence", "real_distance", "answer_error", "cycle_error",
-)  # fmt: skip
 #: What a record holds beside the terms of the losses.
-NOT_TERMS = frozenset({"step", "kimg", "seconds", "overhead_seconds", "images_per_second", "rollbacks", *SCORES})
+NOT_TERMS = frozenset({"step", "kimg", "seconds", "overhead_seconds", "images_per_second", "rollbacks", *LOGGED})
 
 
 class MetricsLog:
@@ -88,6 +84,7 @@ def _record(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(values, dict) or type(values.get("step")) is not int or not 0 <= values["step"] <= MOST_STEPS:
         return None
+    values = {RENAMED.get(name, name): value for name, value in values.items()}
     return {name: value for name, value in values.items() if name.isprintable() and _is_finite(value)}
 
 

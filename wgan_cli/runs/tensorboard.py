@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from wgan_cli.runs.metrics_log import SCORES
+from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.utils.files import append_whole, write_atomically, writing
 
 _FILES = "events.out.tfevents.*"
@@ -38,7 +38,7 @@ class TensorBoardLog:
         """Write every number of a metrics record but the step itself; the scores in a group of their own."""
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        tags = {name: f"scores/{name}" if name in SCORES else name for name in record if name != "step"}
+        tags = {name: f"scores/{name}" if name in LOGGED else name for name in record if name != "step"}
         values = [Summary.Value(tag=tag, simple_value=record[name]) for name, tag in tags.items()]
         self._write(step=record["step"], summary=Summary(value=values))
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.recipe.schema import MOST_STEPS
-from wgan_cli.runs.checkpoint import Score, checked_score
+from wgan_cli.runs.checkpoint import BestScore, checked_score
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Best:
     """
 
     step: int
-    score: Score
+    score: BestScore
     networks: dict[str, dict[str, Tensor]]
     since: int = 0
 

@@ -11,8 +11,9 @@ from same_run import assert_same, assert_same_run, events, untimed
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import evaluate_generator
 from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.runs.checkpoint import load_checkpoint
-from wgan_cli.runs.metrics_log import SCORES, read_metrics
+from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.loop import train
 from wgan_cli.training.recording import recorder
@@ -21,7 +22,7 @@ from wgan_cli.training.step import TrainingStep
 
 CPU = torch.device("cpu")
 EXACT = "a run that is evaluated resumes exactly, its best generator too"
-OF_TRANSLATIONS = {"answer_error", "cycle_error"}
+OF_TRANSLATIONS = {"paired_l1", "cycle_l1"}
 RECIPE = ("steps=10", "data.limit=20", "log_every=3", "sample_every=5", "save_every=4", "eval_every=2")
 
 
@@ -78,27 +79,27 @@ def test_scores_stand_in_the_records_of_their_steps(recipe, reference, listened)
     _, run, listener = listened(recipe(), reference)
     records = read_metrics(run.metrics_file)
     assert [record["step"] for record in records] == [2, 3, 4, 6, 8, 9, 10]
-    scored = [record for record in records if "distance" in record]
+    scored = [record for record in records if "fd" in record]
     assert [record["step"] for record in scored] == [2, 4, 6, 8, 10]
     assert all("critic_loss" in record and record["images_per_second"] > 0 for record in records)
-    names = set(SCORES) - {"agreement", *OF_TRANSLATIONS}  # which only a generator of classes has
+    names = set(LOGGED) - {"agreement", *OF_TRANSLATIONS}  # which only a generator of classes has
     assert all(names <= record.keys() for record in scored)
     assert records == listener.records
     shown = {tag for _, tag, _ in events(run.tensorboard)}
     assert {f"scores/{name}" for name in names} < shown
-    assert not shown & set(SCORES)
+    assert not shown & set(LOGGED)
     # They are those of the file that was kept, measured by itself.
     generator, checkpoint = load_generator(run.best_file, CPU)
     found = evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference)
     (record,) = [record for record in scored if record["step"] == checkpoint.step]
     assert found.record() == {name: record[name] for name in names}
-    assert checkpoint.score.value == min(record["distance"] for record in scored)
+    assert checkpoint.score.value == min(record["fd"] for record in scored)
     assert f"{found.line()}; the best so far" in listener.notes
 
 
 def test_the_last_step_is_evaluated_and_without_eval_every_none(recipe, scripted, listened):
     _, run, _ = listened(recipe("eval_every=7"), scripted(5.0, 4.0), "two")
-    assert [record["step"] for record in read_metrics(run.metrics_file) if "distance" in record] == [7, 10]
+    assert [record["step"] for record in read_metrics(run.metrics_file) if "fd" in record] == [7, 10]
     reference = scripted()
     _, run, _ = listened(recipe("eval_every=null"), reference, "none")
     assert (reference.shown, run.best_file.exists()) == ([], False)
@@ -121,7 +122,7 @@ def test_training_notices_nothing(trainer, recipe, reference, tmp_path, model):
 def test_a_generator_of_classes_is_measured_by_its_classes_as_well(recipe, reference, listened):
     _, run, listener = listened(recipe("model.conditional=true", "steps=2"), reference)
     (record,) = read_metrics(run.metrics_file)
-    assert set(SCORES) - OF_TRANSLATIONS <= record.keys()
+    assert set(LOGGED) - OF_TRANSLATIONS <= record.keys()
     assert f"{record['agreement']:.1%} are of the class asked for; the best so far" in listener.notes[0]
 
 
@@ -148,7 +149,7 @@ def test_its_time_is_no_training(recipe, scripted, listened, monkeypatch):
 def test_the_best_is_the_averaged_generator_of_the_step_with_the_best_score(trainer, recipe, scripted, listened):
     state, run, listener = listened(recipe(), scripted(5.0, 3.0, 4.0, 3.0, 3.5))  # an equal score is no better one
     best = load_checkpoint(run.best_file)
-    assert (best.step, best.score.by, best.score.value, best.training) == (4, "distance", 3.0, None)
+    assert (best.step, best.score.by, best.score.value, best.training) == (4, "fd", 3.0, None)
     assert [note.endswith("; the best so far") for note in listener.notes] == [True, True, False, False, False]
     assert state.best.since == 3
     early = trainer.run(recipe("eval_every=null"), run.path.with_name("early"), stop_after=4)
@@ -216,7 +217,7 @@ def test_a_run_that_diverges_sets_the_abandoned_best_aside(recipe, scripted, lis
     assert ill
     assert best_step(run) == 4
     assert load_checkpoint(run.set_aside / "G_best.pth").score.value == 1.0
-    assert [record["distance"] for record in read_metrics(run.metrics_file) if "distance" in record] == [
+    assert [record["fd"] for record in read_metrics(run.metrics_file) if "fd" in record] == [
         5.0, 3.0, 4.0, 4.0, 4.0,
     ]  # fmt: skip
 
@@ -241,7 +242,7 @@ def test_a_run_killed_while_it_waits_has_waited_as_long(trainer, recipe, scripte
 def test_a_score_that_is_measured_otherwise_seeks_the_best_anew(recipe, scripted, listened):
     listened(recipe("steps=6"), scripted(5.0, 1.0, 4.0))
     state, run, listener = listened(recipe("best_by=precision"), scripted(9.0, 8.0))
-    assert any("precision of 30 images in random does not compare with distance 1" in note for note in listener.notes)
+    assert any("precision of 30 images in random does not compare with FD 1" in note for note in listener.notes)
     assert (best_step(run), state.best.score.by) == (10, "precision")
     assert load_checkpoint(run.set_aside / "G_best.pth").step == 4
 
@@ -264,7 +265,7 @@ def test_a_failing_evaluation_costs_its_scores_alone(recipe, scripted, listened)
     )
     records = read_metrics(run.metrics_file)
     assert [record["step"] for record in records] == [2, 3, 4, 6, 8, 9, 10]
-    assert [record["step"] for record in records if "distance" in record] == [2, 8, 10]
+    assert [record["step"] for record in records if "fd" in record] == [2, 8, 10]
     assert best_step(run) == 2
 
 

@@ -14,29 +14,12 @@ if TYPE_CHECKING:
     from wgan_cli.evaluation.reconstruction import Reconstruction
     from wgan_cli.evaluation.usefulness import Lesson
 
-MEANINGS = {
-    "distance": "from the training images, in percent of their variance; less is better",
-    "precision": "share that looks like training images",
-    "recall": "share of the training images' variety that is reached",
-    "density": "how thickly training images lie around; about 1 for real ones",
-    "coverage": "share of training images with one of these near",
-    "copies": "share nearer to a training image than 99% of real images are",
-    "entropy": "of the classes; 1 where all are equally frequent",
-    "confidence": "of the classifier in the class that it names",
-    "agreement": "share in which the classifier names the class asked for; of real images, their own",
-    "fid": "Frechet distance from the training images in Inception's features",
-    "is": "inception score; more is better",
-    "is_std": "its deviation over ten parts",
-    "kid": "kernel distance from the training images in Inception's features",
-    "kid_std": "its deviation over a hundred parts",
-}
-
 
 def _numbers(scores: Scores, chosen: Sequence[str]) -> dict[str, float]:
     """The chosen numbers by name, in order."""
     numbers = {name: getattr(scores, name) for name in chosen if name not in ("classes", "agreement")}
     if "classes" in chosen and scores.classes is not None:
-        numbers |= {"entropy": scores.classes.entropy, "confidence": scores.classes.confidence}
+        numbers |= {"class_entropy": scores.classes.entropy, "class_confidence": scores.classes.confidence}
     if "agreement" in chosen and scores.agreement is not None:
         numbers["agreement"] = scores.agreement.share
     return numbers
@@ -50,11 +33,11 @@ def show(title: str, found: Evaluation, chosen: Sequence[str]) -> None:
     print_rows(
         ("checkpoint", title),
         ("generated", f"{found.generated.count:,} images"),
-        ("real", f"{found.floor.count:,} images: {found.held_out}{_seen(found.seen)}"),
+        ("real", f"{found.real_baseline.count:,} images: {found.held_out}{_seen(found.seen)}"),
         ("compared with", f"{found.training_count:,} training images: {found.training}"),
         ("features", f"{found.features}: {found.what_features}{right}"),
     )
-    ours, real = _numbers(found.generated, chosen), _numbers(found.floor, chosen)
+    ours, real = _numbers(found.generated, chosen), _numbers(found.real_baseline, chosen)
     _compare(ours, real)
     _by_class(found, chosen)
     data().print(found.line(), soft_wrap=True)
@@ -62,7 +45,7 @@ def show(title: str, found: Evaluation, chosen: Sequence[str]) -> None:
 
 def _by_class(found: Evaluation, chosen: Sequence[str]) -> None:
     """A row for each class: its share, and in how many of its images it is seen."""
-    ours, real, columns = found.generated, found.floor, []
+    ours, real, columns = found.generated, found.real_baseline, []
     if "classes" in chosen and ours.classes is not None:
         columns += [("generated", ours.classes.shares), ("real", real.classes.shares)]
     if "agreement" in chosen and ours.agreement is not None:
@@ -160,12 +143,11 @@ def _seen(seen: bool) -> str:
 
 
 def _compare(ours: dict[str, float], real: dict[str, float]) -> None:
-    rows = [(name, _short(name, ours[name]), _short(name, real[name]), MEANINGS[name]) for name in ours]
+    from wgan_cli.recipe.scores import SCORES
+
+    scores = [SCORES[name] for name in ours]
+    rows = [(s.name, s.format(ours[s.name]), s.format(real[s.name]), s.meaning) for s in scores]
     print_table(("", "generated", "real", ""), rows)
-
-
-def _short(name: str, value: float) -> str:
-    return f"{value:.3g}" if name == "distance" else f"{value:.3f}" if "kid" not in name else f"{value:.5f}"
 
 
 def as_dict(found: Evaluation, chosen: Sequence[str]) -> dict[str, Any]:
@@ -184,5 +166,5 @@ def as_dict(found: Evaluation, chosen: Sequence[str]) -> dict[str, Any]:
         "compared_with": {"name": found.training, "count": found.training_count},
         "held_out": {"name": found.held_out, "seen_by_generator": found.seen},
         "generated": of(found.generated),
-        "real": of(found.floor),
+        "real": of(found.real_baseline),
     }

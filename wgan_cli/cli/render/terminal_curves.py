@@ -35,7 +35,8 @@ def print_curves(history: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     from wgan_cli.console import data
-    from wgan_cli.outputs.curves import FLOOR, course, score_names, smoothed, term_names
+    from wgan_cli.outputs.curves import course, score_names, smoothed, term_names
+    from wgan_cli.recipe.scores import BASELINE
 
     console, terms = data(), term_names(history)
     across = console.width if console.is_terminal else IN_A_PIPE
@@ -45,8 +46,8 @@ def print_curves(history: list[dict[str, Any]]) -> None:
     cells = []
     for name in (*terms, *score_names(history)):
         steps, values = course(history, name)
-        on_samples = draw(steps, smoothed(values) if name in terms else values, wide, logarithmic=name == "distance")
-        floor = course(history, FLOOR)[1] if name == "distance" else ()
+        on_samples = draw(steps, smoothed(values) if name in terms else values, wide, logarithmic=name == "fd")
+        floor = course(history, BASELINE)[1] if name == "fd" else ()
         cells.append(_cell(name, values, floor[-1] if floor else None, on_samples))
     for start in range(0, len(cells), columns):
         table.add_row(*cells[start : start + columns])

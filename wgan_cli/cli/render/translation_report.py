@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from wgan_cli.recipe import Recipe
     from wgan_cli.runs.checkpoint import Checkpoint
 
-MEANINGS = {
-    "cycle_error": "of images that went there and back, in grey levels of 255",
-    "answer_error": "of translations from the right answer, likewise",
-    "unchanged_error": "of images left as they are from the right answer, likewise",
-    "distance": "from the training images of that side, in percent of their variance; less is better",
-    "real_distance": "of real images of that side, likewise",
-}
-
 
 def evaluate_translation(
     generator: nn.Module, recipe: Recipe, checkpoint: Checkpoint, what: Path, data_root: Path, device: torch.device,
@@ -45,6 +37,7 @@ def evaluate_translation(
 
 def _show(title: str, found: TranslationEvaluation) -> None:
     from wgan_cli.console import data
+    from wgan_cli.recipe.scores import SCORES
 
     seen = ", which the generator learnt from as well" if found.seen else ""
     print_rows(
@@ -53,8 +46,8 @@ def _show(title: str, found: TranslationEvaluation) -> None:
         *((("features", found.features),) if found.features else ()),
     )
     directions = found.as_dict()
-    names = [name for name in MEANINGS if all(name in scores for scores in directions.values())]
-    rows = [(name, *(f"{scores[name]:.4g}" for scores in directions.values()), MEANINGS[name]) for name in names]
+    names = [name for name in SCORES if all(name in scores for scores in directions.values())]
+    rows = [(n, *(SCORES[n].format(scores[n]) for scores in directions.values()), SCORES[n].meaning) for n in names]
     headings = (direction.replace("_to_", " to ") for direction in directions)
     print_table(("", *headings, ""), rows, right=(1, 2))
     data().print(found.line(), soft_wrap=True)

@@ -1,0 +1,151 @@
+"""Table of all scores, read by logs, tables, curves, reports and `best_by`: adding a score is one entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number that an evaluation computes.
+
+    Args:
+        name: key in metrics.jsonl and `--json` output, and value of `best_by`.
+        meaning: explanation, as a phrase.
+        panel: title of the chart that shows it; scores with the same title share a chart, "" is not drawn.
+        lower_is_better: direction in which a generator improves.
+        unit: a "share" is printed as a percentage, a "distance" is drawn on a logarithmic axis.
+        label: display name, if it is not the name with spaces.
+        logged: written to metrics.jsonl when a run is evaluated.
+        needs: "labels" for a conditional generator, "pairs" for translators with a known correct output.
+        selectable: allowed as `best_by`.
+    """
+
+    name: str
+    meaning: str
+    panel: str = ""
+    lower_is_better: bool = False
+    unit: Literal["", "share", "distance"] = ""
+    label: str = ""
+    logged: bool = True
+    needs: Literal["", "labels", "pairs"] = ""
+    selectable: bool = False
+
+    @property
+    def title(self) -> str:
+        """Display name."""
+        return self.label or self.name.replace("_", " ")
+
+    @property
+    def log_scale(self) -> bool:
+        """True if charts use a logarithmic axis."""
+        return self.unit == "distance"
+
+    def format(self, value: float) -> str:
+        """Return a value as text: a share in percent, any other number with three significant digits."""
+        return f"{value:.1%}" if self.unit == "share" else f"{value:.3g}"
+
+
+_QUALITY, _CLASSES, _TRANSLATION = "fidelity and diversity", "classes and memorization", "translation errors"
+_SCORES = (
+    Score(
+        "fd", "Frechet distance to the training images, in percent of their feature variance; lower is better",
+        "Frechet distance", lower_is_better=True, unit="distance", label="FD", selectable=True,
+    ),
+    Score(
+        "precision", "share of samples that look like training images; higher is better",
+        _QUALITY, unit="share", selectable=True,
+    ),
+    Score(
+        "recall", "share of the training images' variety that the samples reach; higher is better",
+        _QUALITY, unit="share", selectable=True,
+    ),
+    Score(
+        "density", "number of training images around each sample, relative to real images, which have about 1",
+        _QUALITY, selectable=True,
+    ),
+    Score(
+        "coverage", "share of training images with a sample nearby; higher is better",
+        _QUALITY, unit="share", selectable=True,
+    ),
+    Score(
+        "memorization", "share of samples closer to a training image than 99% of held-out real images; 1% is normal",
+        _CLASSES, lower_is_better=True, unit="share",
+    ),
+    Score(
+        "agreement", "share of samples that a classifier assigns to the requested class; higher is better",
+        _CLASSES, unit="share", needs="labels",
+    ),
+    Score("class_entropy", "entropy of the predicted classes; 1 if all are equally frequent", _CLASSES),
+    Score("class_confidence", "mean probability of the predicted class", _CLASSES, unit="share"),
+    Score("real_baseline", "Frechet distance of held-out real images", lower_is_better=True, unit="distance"),
+    Score(
+        "paired_l1", "mean absolute difference from the correct translation, in gray levels (0-255); lower is better",
+        _TRANSLATION, lower_is_better=True, needs="pairs", label="paired L1", selectable=True,
+    ),
+    Score(
+        "identity_l1", "the same for images that are left untranslated",
+        lower_is_better=True, needs="pairs", label="identity L1", logged=False,
+    ),
+    Score(
+        "cycle_l1", "mean absolute difference after translating there and back, in gray levels (0-255); "
+        "lower is better", _TRANSLATION, lower_is_better=True, label="cycle L1",
+    ),
+    Score(
+        "fid", "Frechet distance to the training images in Inception features; lower is better",
+        lower_is_better=True, unit="distance", label="FID", logged=False,
+    ),
+    Score("is", "inception score; higher is better", label="IS", logged=False),
+    Score("is_std", "standard deviation of the inception score over ten splits", label="IS std", logged=False),
+    Score(
+        "kid", "kernel distance to the training images in Inception features; lower is better",
+        lower_is_better=True, unit="distance", label="KID", logged=False,
+    ),
+    Score("kid_std", "standard deviation of KID over a hundred subsets", label="KID std", logged=False),
+)  # fmt: skip
+
+SCORES: dict[str, Score] = {score.name: score for score in _SCORES}
+#: Names of the scores that an evaluation adds to a record of metrics.jsonl, in that order.
+LOGGED = tuple(score.name for score in _SCORES if score.logged)
+#: Names that `best_by` accepts.
+SELECTABLE = tuple(score.name for score in _SCORES if score.selectable)
+#: Value of `fd` for held-out real images, next to which `fd` is read.
+BASELINE = "real_baseline"
+#: Old names in files of earlier versions, and what they are called now.
+RENAMED = {
+    "distance": "fd", "real_distance": BASELINE, "copies": "memorization", "answer_error": "paired_l1",
+    "unchanged_error": "identity_l1", "cycle_error": "cycle_l1",
+}  # fmt: skip
+
+
+def panels(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Group score names by the chart that shows them, in the order of the table."""
+    present, grouped = set(names), {}
+    for score in _SCORES:
+        if score.panel and score.name in present:
+            grouped[score.panel] = (*grouped.get(score.panel, ()), score.name)
+    return grouped
+
+
+def with_current_names(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record of metrics.jsonl with the scores' current names."""
+    return {RENAMED.get(name, name): value for name, value in record.items()}
+
+
+def title_of(name: str) -> str:
+    """Return the display name of a score, a loss term or a setting."""
+    return SCORES[name].title if name in SCORES else name.replace("_", " ")
+
+
+def format_score(name: str, value: float) -> str:
+    """Return a score, or any other number of a log, as text."""
+    return SCORES[name].format(value) if name in SCORES else f"{value:.3g}"
+
+
+def compare_with_real(fd: float, baseline: float) -> str:
+    """Return how a Frechet distance relates to that of held-out real images, as a sentence without a period."""
+    if not baseline:
+        return f"held-out real images have {baseline:.3g}"
+    return f"held-out real images have {baseline:.3g}, so this is {fd / baseline:.3g} times their distance"
