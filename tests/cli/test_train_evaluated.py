@@ -16,7 +16,7 @@ from wgan_cli.runs.run_dir import RunDir
 
 LINE = (
     r"step \d+: FD [\d.]+ \(classifier features, [\d,]+ images; real images: [\d.]+\), "
-    r"\d+ of 10 classes, fewest: \d \(\d+%\)(; the best so far)?"
+    r"\d+ of 10 classes, rarest: \d \(\d+%\)(; the best so far)?"
 )
 
 

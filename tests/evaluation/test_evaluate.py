@@ -144,7 +144,7 @@ def test_the_line_and_the_record(reference, unseen):
     fd, baseline = found.generated.fd, found.real_baseline.fd
     told = f"FD {fd:.3g} (classifier features, {found.generated.count:,} images; real images: {baseline:.3g}), "
     assert found.line().startswith(f"step 4,000: {told}")
-    assert " of 10 classes, fewest: 7 (" in found.line()
+    assert " of 10 classes, rarest: 7 (" in found.line()
     record = found.record()
     assert (record["fd"], record["real_baseline"]) == (fd, baseline)
     assert record["class_entropy"] == found.generated.classes.entropy

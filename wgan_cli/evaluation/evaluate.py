@@ -78,7 +78,7 @@ class Evaluation:
         fewest = min(range(len(shares)), key=shares.__getitem__)
         return (
             f"{start}, {sum(share > 0 for share in shares)} of {len(shares)} classes, "
-            f"fewest: {self.class_names[fewest]} ({shares[fewest]:.0%})"
+            f"rarest: {self.class_names[fewest]} ({shares[fewest]:.0%})"
         )
 
     def score(self, by: str) -> BestScore:
