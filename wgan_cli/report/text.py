@@ -39,7 +39,7 @@ def verdict(run: RunFacts, scores: dict[str, float]) -> str:
         value = scores[by]
     else:
         return "How good the samples are was not measured; losses do not say it, wgan evaluate does."
-    said = f"{whose} has {_an(by)} {named(by)} of {score_text(by, value)}"
+    said = f"{whose} has {_an(named(by))} {named(by)} of {score_text(by, value)}"
     if by == "fd":
         said += f" ({features})" if (features := _features_kind(run)) else ""
         if scores.get(BASELINE):
