@@ -202,7 +202,7 @@ def test_the_best_generators_scores_beside_real_images_in_words(copy):
     (run,) = gather([copy.path]).runs
     assert run.scores["fd"] == 2.2
     said = verdict(run.facts, run.scores)
-    assert said.startswith("The best generator, of step 8, has an FD of 2.2 (classifier features); held-out real images have 2")
+    assert said.startswith("The best generator, of step 8, has an FD of 2.2 (classifier features); held-out real")
     assert "1.1 times their distance" in said
     outline = Outline(html(gather([copy.path])))
     assert said in outline.text and "30 images in pixels" in outline.text
