@@ -3,7 +3,7 @@
     python benchmarks/search.py mnist_dcgan --data-root data --minutes 1 --vary 'batch_size=[32, 64, 128]' \\
         --vary 'optim.critic.lr,optim.generator.lr=[0.003, 0.005, 0.01]'
     python benchmarks/search.py candidates.yaml --data-root data --minutes 5 --rungs 1
-    python benchmarks/search.py --table         only writes docs/search.md again
+    python benchmarks/search.py --table         only writes benchmarks/results/search.md again
 
 A candidate is a recipe and settings; a file holds `recipe: [{dotted.key: value, ...}, ...]`. All candidates train for a
 quarter of the minutes, the best half of them anew for half of the minutes, and the best half of those for all. Since a
@@ -256,7 +256,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data-root", type=Path, default=Path("data"))
     parser.add_argument("--grids", type=Path, metavar="DIR", help="draw the samples of each candidate into this folder")
     parser.add_argument("--again", action="store_true", help="also what was measured already")
-    parser.add_argument("--table", action="store_true", help="only write docs/search.md from the results")
+    parser.add_argument("--table", action="store_true", help="only write benchmarks/results/search.md from the results")
     arguments = common.parse(parser, "search")
     if not (arguments.table or arguments.what):
         parser.error("give a recipe or a file of candidates")

@@ -1,4 +1,4 @@
-"""The results of search.py as docs/search.md: for each recipe and budget a table of the settings that differ."""
+"""The results of search.py as benchmarks/results/search.md: for each recipe and budget a table of the settings that differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from common import count
 from pages import paragraph, table
 
-DOC = Path(__file__).parents[1] / "docs" / "search.md"
+DOC = Path(__file__).parents[1] / "benchmarks" / "results" / "search.md"
 TOP = """# Which settings are good after so many minutes?
 
 Written by `python benchmarks/search.py --table` from all that search.py measured. Minutes are those of the training

@@ -95,7 +95,7 @@ def test_every_name_in_backticks_is_a_setting_a_term_a_recipe_or_linked():
 
 
 def test_the_figures_of_the_search_stand_in_its_table():
-    search = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
+    search = (ROOT / "benchmarks" / "results" / "search.md").read_text(encoding="utf-8")
     for distance in ("15.8", "24.9", "13.4", "22.2", "7.77", "18.3"):
         assert distance in PROSE and f"\n| {distance} |" in search
 
