@@ -1,4 +1,4 @@
-"""From the events of torch.profiler to words: what kind of work each kernel does, how often and for how long."""
+"""Group the events of torch.profiler by kind of work, with calls and seconds per step."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MICROSECOND = 1e-6
 
 @dataclass
 class Kernel:
-    """All calls of one name within a group. `outer`: those that no other of the group made, so the calls to count."""
+    """All calls of one kernel within a group. `outer`: calls not made by another kernel of the group."""
 
     name: str
     group: str
@@ -51,7 +51,7 @@ class Kernel:
 
 
 def group_of(name: str) -> str:
-    """The kind of work behind the name of an operator or a GPU kernel."""
+    """Return the kind of work of an operator or GPU kernel by its name."""
     if AUTOGRAD.search(name):
         return REST
     name = name.lower()
@@ -59,11 +59,11 @@ def group_of(name: str) -> str:
 
 
 def kernels_of(events: Iterable[Any], steps: int, device: str) -> list[Kernel]:
-    """Kernels with seconds and calls per step, those that take longest first.
+    """Return kernels with seconds and calls per step, longest first.
 
     Args:
-        events: of `torch.profiler.profile.events()`, taken over so many steps.
-        device: "cpu" for operators, each without what it calls; else what ran on the GPU.
+        events: from `torch.profiler.profile.events()`, over `steps` steps.
+        device: "cpu" for operators without their children, otherwise GPU kernels.
     """
     found: dict[tuple[str, str], Kernel] = {}
     for event in _on(events, device):
@@ -78,21 +78,19 @@ def kernels_of(events: Iterable[Any], steps: int, device: str) -> list[Kernel]:
 
 
 def _on(events: Iterable[Any], device: str) -> Iterator[Any]:
-    """What ran on a device. A user's annotation covers kernels that are there themselves."""
     for event in events:
         if event.device_type.name.lower() == device and (device == "cpu" or not event.is_user_annotation):
             yield event
 
 
 def _line(event: Any) -> Iterator[Any]:
-    """An event, what called it, what called that, and so on."""
     while event is not None:
         yield event
         event = event.cpu_parent
 
 
 def busy_seconds(events: Iterable[Any], device: str) -> float:
-    """How long a GPU ran at least one kernel, or a processor at least one operator."""
+    """Return how long at least one kernel (GPU) or operator (CPU) was running."""
     busy, until = 0.0, float("-inf")
     for start, end in sorted((event.time_range.start, event.time_range.end) for event in _on(events, device)):
         busy += max(0.0, end - max(start, until))
@@ -101,7 +99,7 @@ def busy_seconds(events: Iterable[Any], device: str) -> float:
 
 
 def group_rows(kernels: list[Kernel]) -> list[dict[str, Any]]:
-    """Each group that occurs with its seconds and calls per step and its share of the time of all kernels."""
+    """Return each group with its seconds and calls per step and its share of the kernel time."""
     whole = sum(kernel.seconds for kernel in kernels)
     rows = []
     for group in GROUPS:
@@ -113,7 +111,7 @@ def group_rows(kernels: list[Kernel]) -> list[dict[str, Any]]:
 
 
 def kernel_rows(kernels: list[Kernel], most: int) -> list[dict[str, Any]]:
-    """The kernels that take longest, like groups."""
+    """Return the longest kernels, in the form of `group_rows`."""
     whole = sum(kernel.seconds for kernel in kernels)
     return [_row(kernel.name, kernel.seconds, kernel.calls, whole) for kernel in kernels[:most]]
 

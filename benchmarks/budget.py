@@ -1,4 +1,4 @@
-"""A budget of time as a number of steps, what training for so many gives, and how good that is."""
+"""Convert a time budget to steps, train for them and score the result."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ KEPT = ("fd", "real_baseline", "precision", "recall", "coverage", "class_entropy
 def milliseconds_per_step(
     recipes: Sequence[Recipe], dataset: ImageSet, device: torch.device, rounds: int = 10, seconds: float = 0.3
 ) -> list[float]:
-    """How long a step of each recipe takes, timed in turns; the least of all turns, for noise only adds.
+    """Time one step of each recipe in turns and keep the minimum, because noise only adds.
 
-    Recipes that differ in numbers alone cost the same, and are timed as one.
+    Recipes whose steps run the same kernels are timed once.
     """
     alike: dict[str, list[int]] = {}
     for index, recipe in enumerate(recipes):
@@ -53,7 +53,6 @@ def milliseconds_per_step(
 
 
 def _cost(recipe: Recipe) -> str:
-    """Equal for recipes whose steps run the same kernels."""
     values = recipe.as_dict()
     for section, key in FREE:
         (values[section] if section else values).pop(key, None)
@@ -74,7 +73,7 @@ def _steps_of(state: TrainingState) -> Callable[[], None]:
 
 
 def trained(recipe: Recipe, dataset: ImageSet, device: torch.device) -> nn.Module | None:
-    """The averaged generator after all of a recipe's steps; None where the numbers diverged. Writes no file."""
+    """Return the EMA generator after all steps, or None if training diverged. Write no file."""
     recipe = recipe.replaced(engine="eager", threads=torch.get_num_threads())
     state = prepare(recipe, dataset, device, trials=False)
     run = _steps_of(state)
@@ -88,9 +87,9 @@ def trained(recipe: Recipe, dataset: ImageSet, device: torch.device) -> nn.Modul
 
 
 def figures(generator: nn.Module, recipe: Recipe, step: int, reference: Reference) -> dict[str, Any]:
-    """What a result keeps of a generator's evaluation, to four digits, and in which features.
+    """Return the scores that results keep, to four digits, and their features.
 
-    rarest: the share of the class that is seen least.
+    rarest: the share of the least frequent class.
     """
     evaluation = evaluate_generator(generator, recipe, step, reference)
     record, classes = evaluation.record(), evaluation.generated.classes

@@ -1,4 +1,4 @@
-"""What all benchmarks share: their options, the facts of the machine, spreads, clocks, and how results are kept."""
+"""Shared parts of the benchmarks: options, machine facts, statistics, timing, results."""
 
 from __future__ import annotations
 
@@ -27,10 +27,9 @@ T = TypeVar("T")
 
 
 def parse(parser: argparse.ArgumentParser, name: str) -> argparse.Namespace:
-    """Read the command line with the options that all benchmarks have, and apply those that can be applied here.
+    """Parse the command line with the options that all benchmarks share, and apply them.
 
-    A quick run's figures have their own folder, so that they never pass for those of a whole one; those of another
-    device than the processor have a file beside the first.
+    Quick results go to their own folder; results of a GPU get their own file.
     """
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda, cuda:N (default cpu)")
     parser.add_argument("--threads", type=int, help="of the processor; default what torch takes")
@@ -47,7 +46,7 @@ def parse(parser: argparse.ArgumentParser, name: str) -> argparse.Namespace:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a benchmark; what it cannot do becomes two lines and an exit status, as in the program."""
+    """Run a benchmark; print WganErrors in two lines, as the program does."""
     try:
         main()
     except WganError as error:
@@ -56,12 +55,12 @@ def run(main: Callable[[], None]) -> None:
 
 
 def make_console() -> Console:
-    """Where tables are printed; a pipe is wide enough for them."""
+    """Return a console that is wide enough for tables in a pipe."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 def facts(device: torch.device) -> dict[str, Any]:
-    """Date, machine and versions: where every result begins."""
+    """Return date, machine and versions, the start of every result."""
     environment = describe_environment(device, "")
     return {
         "date": environment["started"],
@@ -72,9 +71,9 @@ def facts(device: torch.device) -> dict[str, Any]:
 
 
 def cores_in_use(seconds: float = 0.25) -> float | None:
-    """How many cores others keep busy while this process waits a moment; None where the system does not say.
+    """Return how many cores other processes use right now, or None if unknown.
 
-    The usual load average still counts, a minute later, the benchmark that ran before.
+    The load average would still include the previous benchmark a minute later.
     """
     before = _core_times()
     time.sleep(seconds)
@@ -86,7 +85,6 @@ def cores_in_use(seconds: float = 0.25) -> float | None:
 
 
 def _core_times() -> tuple[int, int] | None:
-    """Idle time and all time of all cores since the machine started."""
     try:
         with open("/proc/stat", encoding="ascii") as file:
             times = [int(word) for word in file.readline().split()[1:9]]  # the rest, for guests, is counted in these
@@ -96,12 +94,12 @@ def _core_times() -> tuple[int, int] | None:
 
 
 def was_busy(result: dict[str, Any]) -> bool:
-    """Whether others kept cores busy when a result's measurement began or ended."""
+    """Return True if other processes used the CPU at the start or end of a measurement."""
     return any(cores is not None and cores > MANY_CORES for cores in result["cores_used_by_others"])
 
 
 def finish(result: dict[str, Any], out: Path, console: Console) -> None:
-    """Write a result down, and say so if the machine was busy."""
+    """Write a result, and warn if the machine was busy."""
     result["cores_used_by_others"].append(cores_in_use())
     if was_busy(result):
         start, end = result["cores_used_by_others"]
@@ -115,35 +113,35 @@ def finish(result: dict[str, Any], out: Path, console: Console) -> None:
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:
-    """Median, least and most, to four digits."""
+    """Return median, minimum and maximum to four digits."""
     values = list(values)
     figures = {"median": statistics.median(values), "min": min(values), "max": max(values)}
     return {name: four_digits(value) for name, value in figures.items()}
 
 
 def four_digits(value: float) -> float:
-    """As many as a measured figure deserves."""
+    """Round to four significant digits."""
     return float(f"{value:.4g}")
 
 
 def count(number: int, what: str) -> str:
-    """1 thread, 2 threads."""
+    """Format a count: 1 thread, 2 threads."""
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def columns(figures: dict[str, Any], form: str) -> list[str]:
-    """A spread as three cells of a table."""
+    """Return a spread as three table cells."""
     return [f"{figures[key]:{form}}" for key in ("median", "min", "max")]
 
 
 def in_turns(items: Sequence[T], rounds: int) -> Iterable[T]:
-    """All items, `rounds` times, every second time backwards, so that a drift of the machine meets all of them."""
+    """Yield all items `rounds` times, every second time in reverse, so that drift affects all of them."""
     for number in range(rounds):
         yield from items if number % 2 == 0 else reversed(items)
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done all that it was asked."""
+    """Wait for the device."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -151,9 +149,9 @@ def wait(device: torch.device) -> None:
 
 
 def steps_per_second(run: Callable[[], Any], seconds: float, device: torch.device) -> float:
-    """Run for about so long, at least once, until the device has done all of it.
+    """Measure the rate over about `seconds`, including the device's work.
 
-    A GPU is not waited for after each step, nor given more than half of what the time left allows: its queue is long.
+    The queue of a GPU is bounded: it is given at most half of what fits in the remaining time.
     """
     wait(device)
     steps, ahead, start = 0, 1, time.perf_counter()
@@ -169,7 +167,7 @@ def steps_per_second(run: Callable[[], Any], seconds: float, device: torch.devic
 
 
 def made_up_images(shape: ImageShape, count: int = 4096) -> ImageSet:
-    """Random images, for what a step costs does not depend on what they show."""
+    """Return random images: the cost of a step doesn't depend on their content."""
     pixels = torch.randint(0, 256, (count, shape.channels, shape.size, shape.size), dtype=torch.uint8)
     names = tuple(str(number) for number in range(shape.num_classes))
     labels = torch.arange(count) % max(1, shape.num_classes)

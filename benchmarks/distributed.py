@@ -1,13 +1,11 @@
-"""What several processes gain and cost: measured here with gloo, and a prediction that is held against it.
+"""Measure and predict the cost of several processes.
 
     python benchmarks/distributed.py            a few minutes on an idle machine
-    python benchmarks/distributed.py --page     only writes the tables of docs/scaling.md again
+    python benchmarks/distributed.py --page     only write the tables of docs/scaling.md
 
-One step of a recipe is timed with 1, 2 and 4 processes of one thread each, which share its batch. The prediction adds
-two things: what so many processes take for their shares where all-reduces return at once, and what all-reduces of so
-many bytes take between processes that multiply matrices; so it says the same for other machines, where computing and
-wires are known. Traffic is counted as it is sent, and arithmetic by torch's counter of operations, in one iteration of
-each recipe.
+Time one step of a recipe with 1, 2 and 4 single-threaded processes that share its batch. The prediction adds the time
+of the shards with all-reduces that return immediately to the time of as many bytes of all-reduces between processes
+that multiply matrices. Traffic is counted as it is sent, arithmetic by torch's operator counter, over one iteration.
 """
 
 from __future__ import annotations
@@ -59,7 +57,7 @@ def main() -> None:
 
 
 def measure(arguments: argparse.Namespace) -> None:
-    """Time, count, and write down."""
+    """Time and count everything, and write the result."""
     console, rounds = common.make_console(), 1 if arguments.quick else ROUNDS
     result: dict[str, Any] = {**common.facts(arguments.device), "settings": {"rounds": rounds, "threads": 1}}
     result["all_reduce"] = {str(count): _least(count, {"sizes": SIZES}, rounds) for count in MANY}
@@ -81,13 +79,12 @@ def _counted(name: str) -> Traffic:
 
 
 def _least(processes: int, work: dict[str, Any], rounds: int) -> dict[str, float]:
-    """The least seconds of each thing that so many processes time, over all rounds."""
     every = [_side_by_side(processes, work) for _ in range(rounds)]
     return {key: common.four_digits(min(each[key] for each in every)) for key in every[0]}
 
 
 def _side_by_side(processes: int, work: dict[str, Any]) -> dict[str, float]:
-    """What the first of so many processes timed, which run one recipe together, or each one of its own."""
+    """Return the timings of the first of several processes, which run one recipe together or separately."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
@@ -107,7 +104,7 @@ def _side_by_side(processes: int, work: dict[str, Any]) -> dict[str, float]:
 
 
 def worker(work: dict[str, Any]) -> None:
-    """Be one of the processes; the first prints what it timed."""
+    """Run as one of the processes; the first prints its timings."""
     torch.set_num_threads(1)
     if int(os.environ["WORLD_SIZE"]) > 1:
         process_group.init(lambda error: sys.exit(error.message))
@@ -122,7 +119,6 @@ def worker(work: dict[str, Any]) -> None:
 
 
 def _step(name: str, batch: int) -> float:
-    """Seconds of an iteration, the median of many."""
     recipe = load_recipe(name, ["amp=off", "engine=eager", "threads=1", f"batch_size={batch}", "steps=100000"])
     state = _state(recipe)
 
@@ -146,7 +142,7 @@ def _state(recipe: Recipe) -> Any:
 
 
 def _all_reduces(sizes: tuple[int, ...]) -> dict[str, float]:
-    """Seconds that an all-reduce adds to work that all do at once, by its size in bytes: it waits for the last."""
+    """Return the seconds that an all-reduce adds to concurrent work, by its size in bytes."""
     factor = torch.rand(400, 400)
 
     def each(tensor: torch.Tensor | None) -> float:
@@ -165,7 +161,7 @@ def _all_reduces(sizes: tuple[int, ...]) -> dict[str, float]:
 
 
 def averaging_alone(name: str) -> float:
-    """Seconds that a process alone spends on the code that would average gradients, in one iteration."""
+    """Return the seconds that one process spends per iteration in the code that averages gradients."""
     from wgan_cli.distributed.collectives import all_reduce_gradients
 
     state = _state(load_recipe(name, ["amp=off", "engine=eager", "threads=1"]))

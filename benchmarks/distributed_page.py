@@ -1,4 +1,4 @@
-"""The tables of docs/scaling.md, from the results of distributed.py."""
+"""Write the tables of docs/scaling.md from the results of distributed.py."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREDICTED = ((8, WITHIN), (1024, BETWEEN))
 
 
 def write(result: dict[str, Any], file: Path = DOC) -> None:
-    """Put the tables between their marks."""
+    """Write the tables between their marks."""
     text = file.read_text(encoding="utf-8")
     for name, rows in (("measured", measured(result)), ("predicted", predicted(result))):
         marks = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
@@ -28,7 +28,7 @@ def write(result: dict[str, Any], file: Path = DOC) -> None:
 
 
 def predictions(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Of each timed recipe and number of processes: seconds measured, and seconds predicted from its parts."""
+    """Return measured and predicted seconds for each recipe and number of processes."""
     rows = []
     for name, timed in result["steps"].items():
         together, apart = timed["together"], timed["apart"]
@@ -44,7 +44,7 @@ def predictions(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def measured(result: dict[str, Any]) -> str:
-    """Steps of 1, 2 and 4 processes, and what was predicted for them."""
+    """Return the table of measured steps."""
     rows = [
         [
             row["recipe"], str(row["processes"]),
@@ -58,7 +58,7 @@ def measured(result: dict[str, Any]) -> str:
 
 
 def predicted(result: dict[str, Any]) -> str:
-    """Arithmetic, traffic and the efficiency on GPUs of each recipe that was counted."""
+    """Return the table of arithmetic, traffic and predicted efficiency."""
     rows = []
     for name, counted in result["traffic"].items():
         traffic = Traffic(**counted)

@@ -1,14 +1,13 @@
-"""Each recipe of the family, and of systems beyond it: how long it takes, how good it is, and what it looks like.
+"""Train every recipe of the family, and score and draw the results.
 
-    python benchmarks/family.py --data-root data                 about two hours and a half on two cores
+    python benchmarks/family.py --data-root data                 about two and a half hours on two cores
     python benchmarks/family.py --data-root data --only mnist_gan mnist_hinge
-    python benchmarks/pages.py                                  writes tables from the results
+    python benchmarks/pages.py                                  write tables from the results
 
-For each recipe one `wgan train` in a process of its own, by all its steps, and a stopwatch around the whole of it. The
-averaged generator is then measured as by `wgan evaluate`, and a strip of its samples drawn into docs/family/: of
-networks that copy images, originals beside copies; of translators, images there and back, from both sides. Each
-result is kept as it comes; a recipe whose settings are those of its result is not trained again, and one of before
-memory was measured only for so many steps as show it.
+Each recipe is one complete `wgan train` process, timed by wall clock. The EMA generator is scored as in `wgan
+evaluate`, and a strip of its images is drawn into docs/family/: samples, reconstructions next to originals, or
+translations in both directions. Results are written one by one; a recipe whose settings haven't changed is not trained
+again.
 """
 
 from __future__ import annotations
@@ -93,14 +92,14 @@ UNWATCHED = ("--quiet", "--set=eval_every=null")  # what measures while it train
 
 @dataclass(frozen=True)
 class Spent:
-    """What a process took. memory: in bytes, at its largest."""
+    """Cost of a process. memory: peak, in bytes."""
 
     seconds: float
     memory: int
 
 
 def wgan(*words: object) -> Spent:
-    """Run a command of the program. Raises: WganError where it fails, with what it said."""
+    """Run a command of the program. Raises: WganError with its output if it fails."""
     command = [sys.executable, "-m", "wgan_cli", *map(str, words)]
     start = time.perf_counter()
     done = subprocess.run(
@@ -115,26 +114,26 @@ def wgan(*words: object) -> Spent:
 
 @cache
 def reference_for(data: DataSettings, data_root: Path, device: torch.device, images: int) -> Reference:
-    """What generators of a set are measured against; made once, for it takes as long as some trainings."""
+    """Return the cached reference of a dataset for scoring generators."""
     quiet = common.make_console().print
     return make_reference(data, data_root, device, quiet, images, load_images(data, data_root, quiet))
 
 
 def train(name: str, run: Path, arguments: argparse.Namespace, *more: object) -> Spent:
-    """The recipe's own training, by a process of its own."""
+    """Train a recipe in its own process."""
     where = ("--out", run, "--data-root", arguments.data_root.resolve(), "--device", arguments.device)
     settings = (f"--set={setting}" for setting in arguments.settings)
     return wgan("train", "--recipe", name, *where, *UNWATCHED, *settings, *more)
 
 
 def memory_of(name: str, arguments: argparse.Namespace) -> int:
-    """In bytes, of a recipe's training at its largest, by a short one."""
+    """Return the peak memory of a recipe's training in bytes, from a short run."""
     with tempfile.TemporaryDirectory() as folder:
         return train(name, Path(folder, name), arguments, "--steps", STEPS_FOR_MEMORY).memory
 
 
 def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Train a recipe, measure its generator, and draw its strip."""
+    """Train a recipe, score its generator and draw its strip."""
     device = arguments.device
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder, name)
@@ -157,7 +156,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def scores(run: Path, generator: nn.Module, checkpoint: Checkpoint, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The numbers of `wgan evaluate` for what the networks of a run are for."""
+    """Return the scores of `wgan evaluate` that apply to the networks of a run."""
     recipe, device, data_root = checkpoint.recipe, arguments.device, arguments.data_root
     if recipe.translates:
         quiet = common.make_console().print
@@ -175,7 +174,7 @@ def scores(run: Path, generator: nn.Module, checkpoint: Checkpoint, arguments: a
 
 
 def draw_strip(run: Path, checkpoint: Checkpoint, data_root: Path, path: Path) -> None:
-    """A row of images, enlarged by whole pixels: samples, one of each class in turn where there are any."""
+    """Draw a row of images, enlarged by whole pixels, one per class if there are classes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if checkpoint.recipe.translates:
         _draw_translations(RunDir(run).sample_files()[-1], checkpoint.image.size, path)
@@ -190,7 +189,7 @@ def draw_strip(run: Path, checkpoint: Checkpoint, data_root: Path, path: Path) -
 
 
 def _draw_translations(grid: Path, size: int, path: Path) -> None:
-    """The first two rows of a grid, one behind the other: an image, there, and back, of either side."""
+    """Draw the first two rows of a translation grid: image, translation and reconstruction per direction."""
     high = size + PADDING
     with Image.open(grid) as picture:
         wide = picture.width - PADDING
@@ -217,7 +216,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def completed(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe of a result, with the settings that came since; empty where it is one no more."""
+    """Return a result's recipe with settings added since, or an empty dict if it is no longer valid."""
     try:
         return recipe_from_dict(recipe, "a result").as_dict()
     except WganError:
@@ -225,7 +224,6 @@ def completed(recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 def _place(name: str) -> int:
-    """Of a recipe in the table; one that is no member comes last."""
     return [*EVERY, name].index(name)
 
 

@@ -1,10 +1,9 @@
-"""How fast images come: this project's feeds beside torchvision's ImageFolder and DataLoader, on the same JPEG files.
+"""Compare the loaders with torchvision's ImageFolder and DataLoader on the same JPEG files.
 
     python benchmarks/feeds.py --data-root DIR [--quick]
 
-DIR holds cifar10/{train,test}/CLASS/*.jpg. Each round runs all candidates one after another, in an order that turns,
-and ratios are taken within a round, so that whatever else the machine does at the time touches both sides. A batch
-counts when it lies on the device as float32 in [-1, 1], which is what ToTensor and Normalize make of it.
+DIR contains cifar10/{train,test}/CLASS/*.jpg. Each round runs all candidates in a rotating order and ratios are taken
+within a round, so that other load affects both sides. A batch counts once it is on the device as float32 in [-1, 1].
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ feed.close()
 
 
 def loader_batches(folder: Path, workers: int, device: torch.device) -> Iterator[Any]:
-    """What the usual script does, for ever."""
+    """Yield batches as the usual script makes them, forever."""
     normalise = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)])
     loader = DataLoader(
         ImageFolder(folder, normalise),
@@ -76,7 +75,7 @@ def loader_batches(folder: Path, workers: int, device: torch.device) -> Iterator
 
 
 def candidates(images: ImageSet, folder: Path, device: torch.device) -> dict[str, Next]:
-    """What is compared, each as a function that gives the next batch."""
+    """Return the compared loaders, each as a function that returns the next batch."""
     return {
         "resident": DeviceLoader(images, BATCH, 0, device).next,
         "streamed": StreamingLoader(images, BATCH, 0, device).next,
@@ -86,7 +85,7 @@ def candidates(images: ImageSet, folder: Path, device: torch.device) -> dict[str
 
 
 def rate(following: Next, seconds: float, device: torch.device) -> float:
-    """Images per second over about so many seconds."""
+    """Return images per second over about `seconds`."""
     for _ in range(WARM_UP):
         following()
     common.wait(device)
@@ -100,7 +99,7 @@ def rate(following: Next, seconds: float, device: torch.device) -> float:
 
 
 def measure(compared: dict[str, Next], rounds: int, seconds: float, device: torch.device) -> list[dict[str, float]]:
-    """Each candidate's rate in each round."""
+    """Return each candidate's rate in each round."""
     names = list(compared)
     results = []
     for number in range(rounds):
@@ -111,7 +110,7 @@ def measure(compared: dict[str, Next], rounds: int, seconds: float, device: torc
 
 
 def first_batches(folder: Path, cache: Path, device: torch.device, starts: int) -> dict[str, Any]:
-    """Seconds to the first batch in new processes that find the pack made: without and with Python's imports."""
+    """Return seconds to the first batch in new processes with a warm cache, without and with Python's imports."""
     found: dict[str, Any] = {}
     for name, limit in (("resident", ""), ("streamed", "1KB")):
         runs = []
@@ -125,7 +124,7 @@ def first_batches(folder: Path, cache: Path, device: torch.device, starts: int) 
 
 
 def summary(results: list[dict[str, float]]) -> dict[str, Any]:
-    """Median, least and greatest rate of each candidate, and likewise its ratio to both loaders."""
+    """Return the spread of each candidate's rate and of its ratio to both DataLoaders."""
     whole: dict[str, Any] = {}
     for name in results[0]:
         whole[name] = {"images_per_second": common.spread(result[name] for result in results)}
@@ -135,7 +134,7 @@ def summary(results: list[dict[str, float]]) -> dict[str, Any]:
 
 
 def show(report: dict[str, Any], console: Console) -> None:
-    """Print the tables, and whether the goals are met."""
+    """Print the tables and whether the goals are met."""
     settings = report["settings"]
     title = f"{settings['images']:,} JPEG files, batch {settings['batch_size']}, {settings['device']}"
     table = Table("candidate", title=title, box=None)
@@ -162,7 +161,7 @@ def _in_words(spread: dict[str, float]) -> str:
 
 
 def goals(report: dict[str, Any]) -> dict[str, tuple[float, float, bool]]:
-    """What was wanted: value, wanted value, met."""
+    """Return each goal: value, goal, met."""
     found = {}
     for name, wanted in GOALS.items():
         value = report["feeds"][name][f"times {LOADER_2}"]["median"]

@@ -1,8 +1,8 @@
-"""Write what README.md, docs/ and `wgan recipes` say of the benchmarks' results, each part between its two marks.
+"""Write the results of the benchmarks into README.md, docs/ and the data of `wgan recipes`, between marks.
 
     python benchmarks/pages.py
 
-A result of another device lies beside the first, as in results/train_speed-cuda.json, and has a table of its own.
+Results of another device, such as results/train_speed-cuda.json, get their own table.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ MOST_GROUPS = 3  # of an anatomy, in a table's row
 
 
 def table(headings: str | Sequence[str], rows: Iterable[Iterable[str]], words: int = 1) -> str:
-    """A Markdown table. headings: as a text, separated by commas; the first `words` columns hold words, not numbers."""
+    """Return a Markdown table. headings: comma-separated; the first `words` columns are left-aligned."""
     names = [name.strip() for name in headings.split(",")] if isinstance(headings, str) else list(headings)
     marks = ["---"] * words + ["---:"] * (len(names) - words)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (names, marks, *rows))
 
 
 def paragraph(text: str, indent: str = "") -> str:
-    """Lines as wide as the rest of the file; all but the first are indented."""
+    """Wrap text at 120 columns, indenting all lines but the first."""
     return textwrap.fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def where(result: dict[str, Any]) -> str:
-    """On what and when a result was measured."""
+    """Return machine, versions and date of a result."""
     machine, versions = result["machine"], result["versions"]
     processor = result["settings"]["device"] == "cpu"
     threads = f" with {common.count(machine['threads'], 'thread')}" if processor else ""
@@ -71,7 +71,7 @@ def where(result: dict[str, Any]) -> str:
 
 
 def times(spread: dict[str, float], form: str = ",.2f") -> str:
-    """A median with its spread."""
+    """Return a median with its spread."""
     return f"{spread['median']:{form}} ({spread['min']:{form}} to {spread['max']:{form}})"
 
 
@@ -154,7 +154,7 @@ SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
 
 
 def section(folder: Path) -> str:
-    """All results in a folder as Markdown; a benchmark without any has no heading."""
+    """Return all results in a folder as Markdown, without headings for missing ones."""
     parts = []
     for name, (heading, text) in SECTIONS.items():
         files = [folder / f"{name}.json", *sorted(folder.glob(f"{name}-*.json"))]
@@ -164,7 +164,7 @@ def section(folder: Path) -> str:
 
 
 def chosen(file: Path) -> str:
-    """A row for each recipe of the first page that benchmarks/family.py has trained; "" without results."""
+    """Return the README's recipe table from the results of family.py, or ""."""
     found = _results(file, CHOSEN)
     if not found:
         return ""
@@ -181,7 +181,7 @@ def chosen(file: Path) -> str:
 
 
 def family(file: Path) -> str:
-    """A row for each recipe of two networks that benchmarks/family.py has trained; "" without results."""
+    """Return the table of two-network recipes from the results of family.py, or ""."""
     found = _results(file, MEMBERS)
     if not found:
         return ""
@@ -207,7 +207,7 @@ def family(file: Path) -> str:
 
 
 def systems(file: Path) -> str:
-    """A row for each recipe beyond two networks that benchmarks/family.py has trained; "" without results."""
+    """Return the table of the other recipes from the results of family.py, or ""."""
     found = _results(file, SYSTEMS)
     if not found:
         return ""
@@ -227,7 +227,7 @@ def systems(file: Path) -> str:
 
 
 def _scores(result: dict[str, Any]) -> str:
-    """What an evaluation found, in a phrase."""
+    """Summarize the scores of a result."""
     parts = []
     if "fd" in result:
         parts.append(f"distance {result['fd']:.3g} (real {result['real_baseline']:.3g})")
@@ -243,7 +243,7 @@ def _scores(result: dict[str, Any]) -> str:
 
 
 def measured(file: Path) -> dict[str, Any]:
-    """What `wgan recipes` says of each recipe that benchmarks/family.py has trained."""
+    """Return the measurements that `wgan recipes` prints, by recipe."""
     found = _results(file, EVERY)
     rows = {}
     for name, result in found.items():
@@ -262,13 +262,12 @@ def measured(file: Path) -> dict[str, Any]:
 
 
 def _results(file: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Those of benchmarks/family.py for some recipes, in the names' order; none without a file."""
     every = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     return {name: every[name] for name in names if name in every}
 
 
 def quality(file: Path) -> str:
-    """The distances in benchmarks/time_to_quality.py at the first contestant's minutes; "" without results."""
+    """Return the table of time_to_quality.py at the first contestant's minutes, or ""."""
     if not file.exists():
         return ""
     contestants = json.loads(file.read_text(encoding="utf-8"))["contestants"]
@@ -290,9 +289,9 @@ def _distance(point: dict[str, Any]) -> str:
 
 
 def written(page: str, name: str, text: str) -> str:
-    """A page with a text between the marks of one of its parts.
+    """Replace the text between the marks of a part.
 
-    Raises: WganError where the marks are missing.
+    Raises: WganError if the marks are missing.
     """
     first, last = MARKS[name]
     begin, end = re.escape(first), re.escape(last)
@@ -305,7 +304,7 @@ def written(page: str, name: str, text: str) -> str:
 
 
 def sections(folder: Path) -> dict[str, str]:
-    """All that the pages say of the results in a folder, by the name of the marks around it."""
+    """Return all parts of the pages by the name of their marks."""
     return {
         "chosen": chosen(folder / "family.json"),
         "quality": quality(folder / "time_to_quality.json"),

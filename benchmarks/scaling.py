@@ -1,10 +1,10 @@
-"""What do a step and its memory cost as the batch, the images or the networks grow?
+"""Measure the time and memory of a step against batch size, image size and width.
 
     python benchmarks/scaling.py                four minutes; --quick for three points of each kind
 
-Each point runs in a short process of its own, for the memory that a process once took stays with it. One thing grows
-at a time from a base of 64 images of 28x28 pixels; the networks are those of two recipes, their widths multiplied. The
-time of a step follows a straight line in the batch size well: so much for each step, and so much for each image.
+Each point runs in its own short process, because freed memory stays with a process. One quantity varies at a time, from a
+base of 64 images of 28x28 pixels; the networks are those of two recipes with scaled widths. Time is close to linear in
+the batch size.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WARM_UP, BLOCKS = 3, 5
 
 
 class Point(NamedTuple):
-    """One measurement. width: how many times the recipe's widths."""
+    """One measurement. width: factor on the recipe's widths."""
 
     family: str
     batch_size: int = 64
@@ -49,7 +49,7 @@ QUICK = {"batch_size": (4, 16, 64), "image_size": (16, 28, 32), "width": (0.25, 
 
 
 def points(axes: dict[str, tuple[float, ...]]) -> list[Point]:
-    """All points, each once: the base lies on every axis."""
+    """Return all points, each once: the base is on every axis."""
     grown = [
         Point(family)._replace(**{axis: value})
         for family in RECIPES
@@ -60,7 +60,7 @@ def points(axes: dict[str, tuple[float, ...]]) -> list[Point]:
 
 
 def recipe_of(point: Point, amp: str) -> Recipe:
-    """The family's recipe at a batch size, with its widths multiplied."""
+    """Return a family's recipe with the given batch size and scaled widths."""
     recipe, settings = load_recipe(RECIPES[point.family]), []
     for role in ("generator", "critic"):
         key = "widths" if point.family == "mlp" else "channels"
@@ -70,7 +70,7 @@ def recipe_of(point: Point, amp: str) -> Recipe:
 
 
 def measure(point: Point, amp: str, seconds: float, device: torch.device) -> dict[str, Any]:
-    """A point's time and memory, in a process that does nothing else."""
+    """Measure time and memory of a point in this process."""
     torch.ones(2, 2, device=device) @ torch.ones(2, 2, device=device)  # what the first product loads is no network's
     start = peak_bytes(device)
     images = common.made_up_images(ImageShape(point.image_size, 1), max(256, point.batch_size))
@@ -95,7 +95,7 @@ def measure(point: Point, amp: str, seconds: float, device: torch.device) -> dic
 
 
 def peak_bytes(device: torch.device) -> int:
-    """The most memory that this process has held: of a GPU its tensors, else all that the system counts for it."""
+    """Return the peak memory: tensors on a GPU, otherwise the resident set of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     try:  # what getrusage says on Linux can be the parent's
@@ -108,9 +108,9 @@ def peak_bytes(device: torch.device) -> int:
 
 
 def measured_apart(point: Point, words: list[str]) -> dict[str, Any]:
-    """`measure` in a new process.
+    """Run `measure` in a new process.
 
-    Raises: WganError with that process's own message where it fails.
+    Raises: WganError with that process's message if it fails.
     """
     command = [sys.executable, __file__, "--point", json.dumps(point._asdict()), *words]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -127,7 +127,7 @@ def measured_apart(point: Point, words: list[str]) -> dict[str, Any]:
 
 
 def straight_line(sizes: list[float], values: list[float]) -> dict[str, float]:
-    """The line `fixed + each * size` nearest to the values, each error relative to its value; worst: the largest."""
+    """Fit `fixed + each * size` by least relative error. worst: the largest relative error."""
     import numpy
 
     each, fixed = numpy.polyfit(sizes, values, 1, w=1 / numpy.array(values))
@@ -138,7 +138,7 @@ def straight_line(sizes: list[float], values: list[float]) -> dict[str, float]:
 
 
 def lines(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """For each family, time and memory of a step as straight lines in the batch size."""
+    """Return time and memory of each family as lines in the batch size."""
     found = []
     for family, recipe in RECIPES.items():
         own = along(result, family, "batch_size")
@@ -151,7 +151,7 @@ def lines(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def show(result: dict[str, Any], console: Console) -> None:
-    """Print every point, and the lines to predict others from."""
+    """Print every point and the fitted lines."""
     table = Table("networks", "batch", "pixels", "width", "parameters", "ms per step", "us per image", "peak MB")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -170,7 +170,7 @@ def show(result: dict[str, Any], console: Console) -> None:
 
 
 def in_words(line: dict[str, Any]) -> str:
-    """A family's lines as a sentence."""
+    """Describe a family's lines in a sentence."""
     time, memory = line["seconds"], line["bytes"]
     return (
         f"{line['recipe']} in {common.FORMATS[line['amp']]}: a step, {common.count(line['n_critic'], 'critic update')} "
@@ -181,7 +181,7 @@ def in_words(line: dict[str, Any]) -> str:
 
 
 def plot_of(device: torch.device) -> Path:
-    """Where the picture for docs/performance.md lies."""
+    """Return the path of the plot for docs/performance.md."""
     kind = "" if device.type == "cpu" else f"-{device.type}"
     return ROOT / "docs" / f"scaling_cost{kind}.png"
 

@@ -1,4 +1,4 @@
-"""The figures of scaling.py as a picture: time above, memory below, and what grows from left to right."""
+"""Plot the results of scaling.py: time above, memory below."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STYLES = {
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
-    """Draw a result as PNG, with the machine, the versions and the date below."""
+    """Draw a result as PNG, with machine, versions and date."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 6.2), layout="constrained")
@@ -44,7 +44,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
 
 
 def along(result: dict[str, Any], family: str, axis: str) -> list[dict[str, Any]]:
-    """A family's points on one axis, smallest first: those that are at the base in all else."""
+    """Return a family's points on one axis, sorted, with everything else at the base."""
     base = {name: value for name, value in result["settings"]["base"].items() if name != axis}
     own = [point for point in result["points"] if point["family"] == family]
     on_axis = [point for point in own if all(point[name] == value for name, value in base.items())]
@@ -52,7 +52,6 @@ def along(result: dict[str, Any], family: str, axis: str) -> list[dict[str, Any]
 
 
 def _scale(axes: Any, ticks: list[float], values: list[float]) -> None:
-    """By factors to the right, with a mark at each size that was measured; upwards too where values differ widely."""
     from matplotlib.ticker import LogLocator
 
     axes.set_xscale("log", base=2)

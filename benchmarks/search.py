@@ -1,15 +1,15 @@
-"""Which settings of a recipe give the best images after so many minutes of training? Successive halving.
+"""Search a recipe's settings for the best images after a time budget, by successive halving.
 
     python benchmarks/search.py mnist_dcgan --data-root data --minutes 1 --vary 'batch_size=[32, 64, 128]' \\
         --vary 'optim.critic.lr,optim.generator.lr=[0.003, 0.005, 0.01]'
     python benchmarks/search.py candidates.yaml --data-root data --minutes 5 --rungs 1
-    python benchmarks/search.py --table         only writes benchmarks/results/search.md again
+    python benchmarks/search.py --table         only write benchmarks/results/search.md
 
-A candidate is a recipe and settings; a file holds `recipe: [{dotted.key: value, ...}, ...]`. All candidates train for a
-quarter of the minutes, the best half of them anew for half of the minutes, and the best half of those for all. Since a
-learning rate falls to zero at the last step, minutes become a number of steps first: the steps of all candidates are
-timed in turns, and the training that follows goes by steps, so that what else the machine does changes no result.
-Loading, evaluating and drawing grids are not in the minutes. What was measured already is not measured again.
+A candidate is a recipe with settings; a file contains `recipe: [{dotted.key: value, ...}, ...]`. All candidates train for
+a quarter of the budget, the best half again for half of it, and the best half of those for all of it. The budget is first
+converted to steps by timing all candidates in turns, because the learning rate decays to zero at the last step; training
+then counts steps, so other load changes no result. Loading, evaluation and grids aren't part of the budget. Existing
+results are reused.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ WATCHING = ("log_every", "sample_every", "sample_grid", "save_every", "eval_ever
 
 @dataclass(frozen=True)
 class Candidate:
-    """A recipe, by its name or file, with settings put over it, and what its steps took."""
+    """A recipe by name or file with settings, and the time of its steps."""
 
     origin: str
     settings: tuple[str, ...]
@@ -59,35 +59,33 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """Of the recipe."""
         return Path(self.origin).stem
 
     def steps(self, minutes: float) -> int:
-        """As many as fit into the minutes."""
         return max(1, round(60_000 * minutes / self.ms_per_step))
 
 
 class Results:
-    """All that was measured, in a JSON file that is whole after each candidate."""
+    """All measurements in a JSON file, written after each candidate."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.runs: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["runs"] if file.exists() else []
 
     def find(self, candidate: Candidate, minutes: float, images: int) -> dict[str, Any] | None:
-        """What an equal candidate gave in as many minutes."""
+        """Return the result of an equal candidate with the same budget."""
         wanted = {"recipe": candidate.name, "minutes": minutes, "images": images, "chosen": chosen(candidate.recipe)}
         return next((run for run in self.runs if equal(run, wanted)), None)
 
     def add(self, run: dict[str, Any]) -> None:
-        """Take in a run, in the place of an equal one if there is any."""
+        """Add a run, replacing an equal one."""
         self.runs = [*(other for other in self.runs if not equal(other, run)), run]
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.write_text(json.dumps({"runs": self.runs}, indent=1) + "\n", encoding="utf-8")
 
 
 def equal(run: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two runs search for the same. Settings that came after the older of them had their defaults in it."""
+    """Return True if two runs have the same settings, with defaults for settings added later."""
     if any(run[key] != other[key] for key in ("recipe", "minutes", "images")):
         return False
     mine, theirs = run["chosen"], other["chosen"]
@@ -97,14 +95,13 @@ def equal(run: dict[str, Any], other: dict[str, Any]) -> bool:
 
 @cache
 def _defaults(model: str | None, objective: str | None) -> dict[str, Any]:
-    """What the settings of these networks and this objective are unless somebody sets them."""
     if model is None or objective is None:
         return {}
     return chosen(recipe_from_dict({"model": {"name": model}, "objective": {"name": objective}, "steps": 1}, "none"))
 
 
 def chosen(recipe: Recipe) -> dict[str, Any]:
-    """All settings that a search may choose, by their dotted names."""
+    """Return all settings that a search may vary, by dotted name."""
     kept = {key: value for key, value in recipe.as_dict().items() if key not in (*ASIDE, *WATCHING)}
     return dict(_flat(kept))
 
@@ -118,9 +115,9 @@ def _flat(section: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]
 
 
 def candidates_of(what: str, vary: list[str], settings: list[str]) -> list[Candidate]:
-    """Those of a file, or a recipe as it is and every combination of what varies.
+    """Return the candidates of a file, or every combination of the varied settings of a recipe.
 
-    Raises: WganError where a file, a setting or a list of choices makes no recipe.
+    Raises: WganError for files, settings or choices that make no valid recipe.
     """
     path = Path(what)
     if path.suffix in (".yaml", ".yml") and path.is_file():
@@ -144,7 +141,7 @@ def _as_settings(values: Any) -> list[str]:
 
 
 def _choices(text: str) -> list[list[str]]:
-    """`A,B=[x, y]` as [[A=x, B=x], [A=y, B=y]]."""
+    """Parse `A,B=[x, y]` into [[A=x, B=x], [A=y, B=y]]."""
     keys, equals, values = text.partition("=")
     listed = parse_yaml(values, f"--vary {keys}") if equals else None
     if not isinstance(listed, list) or not listed:
@@ -155,10 +152,10 @@ def _choices(text: str) -> list[list[str]]:
 def with_times(
     candidates: list[Candidate], dataset: ImageSet, device: torch.device, base_ms: float | None
 ) -> list[Candidate]:
-    """Candidates with what their steps take.
+    """Add the time of a step to each candidate.
 
     Args:
-        base_ms: what a step of the unchanged recipe takes on the machine that the minutes are of; default this one.
+        base_ms: milliseconds per step of the unchanged recipe on the reference machine, by default this one.
     """
     base = _candidate(candidates[0].origin, [])
     first, *here = milliseconds_per_step([base.recipe, *(each.recipe for each in candidates)], dataset, device)
@@ -177,9 +174,9 @@ def measure(
     device: torch.device,
     grids: Path | None = None,
 ) -> dict[str, Any]:
-    """Train a candidate for its steps, and everything that the results keep of it. A diverged one has no distance.
+    """Train a candidate for its steps and return its result; diverged candidates have no FD.
 
-    grids: a folder for a picture of its samples, named by recipe, minutes and a number of its settings.
+    grids: folder for sample grids, named by recipe, minutes and a hash of the settings.
     """
     steps = candidate.steps(minutes)
     recipe = candidate.recipe.replaced(steps=steps)
@@ -202,7 +199,6 @@ def measure(
 
 
 def _draw(generator: nn.Module, recipe: Recipe, dataset: ImageSet, file: Path) -> None:
-    """Ten times ten samples, of each class in turn where there are any."""
     file.parent.mkdir(parents=True, exist_ok=True)
     z, labels = latent_vectors(0, range(100), recipe.model.latent_dim), labels_in_turn(recipe, dataset.shape, 100)
     save_picture(grid_tensor(torch.cat(list(generate(generator, z, labels=labels))), columns=10), file)
@@ -211,7 +207,7 @@ def _draw(generator: nn.Module, recipe: Recipe, dataset: ImageSet, file: Path) -
 def halve(
     candidates: list[Candidate], rungs: list[float], keep: float, arguments: argparse.Namespace, results: Results
 ) -> None:
-    """Run the rungs, each with the best of the one before, all on the data of the first candidate."""
+    """Run the rungs, each with the best candidates of the previous one."""
     console = common.make_console()
     settings, data_root, device = candidates[0].recipe.data, arguments.data_root, arguments.device
     dataset = load_images(settings, data_root, console.print)

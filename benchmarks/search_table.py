@@ -1,4 +1,4 @@
-"""The results of search.py as benchmarks/results/search.md: for each recipe and budget a table of the settings that differ."""
+"""Write the results of search.py to benchmarks/results/search.md, one table per recipe and budget."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEADINGS = ("fd", "entropy", "recall", "steps", "ms a step")
 
 
 def document(runs: list[dict[str, Any]]) -> str:
-    """All runs as Markdown, in one section for each recipe and budget."""
+    """Return all runs as Markdown."""
 
     def key(run: dict[str, Any]) -> tuple[str, float, int]:
         return run["recipe"], run["minutes"], run["images"]
@@ -38,7 +38,6 @@ def document(runs: list[dict[str, Any]]) -> str:
 
 
 def _differ(runs: list[dict[str, Any]]) -> list[str]:
-    """The settings that are not the same in all runs that know them, or that a candidate was given."""
     keys = dict.fromkeys(key for run in runs for key in run["chosen"])
     given = {setting.partition("=")[0] for run in runs for setting in run.get("settings", ())}
     known = {key: {_cell(run["chosen"][key]) for run in runs if key in run["chosen"]} for key in keys}

@@ -1,9 +1,9 @@
-"""How long does a command take from the shell's prompt back to it, as a whole process?
+"""Time whole commands, from the shell's prompt back to it.
 
     python benchmarks/startup.py                three minutes; --quick for two rounds
 
-Every round runs all commands once, every second round backwards. Beside them run Python alone and Python with torch,
-in the same rounds, so that what is ours is a difference within a round.
+Every round runs all commands once, every second round in reverse, next to Python alone and Python with torch; our share
+is the difference within a round.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PYTHON, TORCH = "Python alone", "Python with torch"
 
 
 class Command(NamedTuple):
-    """A command line to time. words: of a round, after `python`. beyond: what it cannot do without."""
+    """A command line to time. words: arguments after `python`, by round. beyond: the baseline it can't do without."""
 
     name: str
     words: Callable[[int], tuple[str, ...]]
@@ -39,7 +39,7 @@ class Command(NamedTuple):
 
 
 def commands(run: str, device: str) -> list[Command]:
-    """What is timed. `run` is a run folder of the recipe; all of it happens in the folder that it is in."""
+    """Return the timed commands. `run` is a run folder of the recipe."""
 
     def wgan(*words: str) -> Callable[[int], tuple[str, ...]]:
         # Each round's training has a folder of its own.
@@ -59,9 +59,9 @@ def commands(run: str, device: str) -> list[Command]:
 
 
 def seconds_of(words: tuple[str, ...], folder: Path, threads: int) -> float:
-    """Run Python with some words in a folder, and time the whole process.
+    """Run Python in a folder and return its wall time.
 
-    Raises: WganError with the command's own error where it fails.
+    Raises: WganError with the command's error if it fails.
     """
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": str(threads)}
@@ -78,7 +78,7 @@ def seconds_of(words: tuple[str, ...], folder: Path, threads: int) -> float:
 
 
 def measure(timed: list[Command], rounds: int, folder: Path, threads: int) -> dict[str, list[float]]:
-    """Each command's seconds in each round, after one that fills the caches of the system."""
+    """Return each command's seconds per round, after a warm-up round."""
     for command in timed:
         seconds_of(command.words(0), folder, threads)
     found: dict[str, list[float]] = {command.name: [] for command in timed}
@@ -89,7 +89,7 @@ def measure(timed: list[Command], rounds: int, folder: Path, threads: int) -> di
 
 
 def summary(timed: list[Command], found: dict[str, list[float]]) -> list[dict[str, Any]]:
-    """Each command's seconds, and those beyond what it cannot do without, round by round."""
+    """Return each command's seconds and those beyond its baseline, by round."""
     rows = []
     for command in timed:
         seconds = found[command.name]
@@ -102,7 +102,7 @@ def summary(timed: list[Command], found: dict[str, list[float]]) -> list[dict[st
 
 
 def benchmark(rounds: int, device: torch.device) -> dict[str, Any]:
-    """Train a short run, then time what a user does before and after such a one."""
+    """Train a short run, then time the commands a user runs before and after it."""
     threads = torch.get_num_threads()
     result = {**common.facts(device), "settings": {"device": str(device), "rounds": rounds, "recipe": RECIPE}}
     with tempfile.TemporaryDirectory() as folder:
@@ -114,7 +114,7 @@ def benchmark(rounds: int, device: torch.device) -> dict[str, Any]:
 
 
 def show(result: dict[str, Any], console: Console) -> None:
-    """Print the seconds of each command, and how many are ours."""
+    """Print the seconds of each command and our share."""
     table = Table("seconds as a whole process")
     for heading in ("median", "least", "most", "ours", "beyond"):
         table.add_column(heading, justify="right" if heading != "beyond" else "left", no_wrap=True)

@@ -1,13 +1,12 @@
-"""Where does a training step's time go, and how near does it come to what the machine can multiply?
+"""Break a training step down by kind of work and compare its rate with the machine's peak.
 
-    python benchmarks/step_anatomy.py                                       two minutes; --quick for a glance
+    python benchmarks/step_anatomy.py                                       two minutes; --quick for less
     python benchmarks/step_anatomy.py --device cuda --batch 64 256 1024     on a GPU
 
-A step is one update of the generator with the critic's before it, on images made up of noise. Kernels are timed by
-torch.profiler: on a processor each operator without those it calls, on a GPU what ran there. What remains of the wall
-clock is Python and launching. Beside them stands the roofline: the best rate of large matrix products in the same run
-at the same number of threads. A step's share of it counts the multiplications and additions of the products and
-convolutions that it runs. Needless ones count too, so of two programs the one with the greater share may be the slower.
+A step is one generator update with its critic updates, on random images. Kernels are timed by torch.profiler: operators
+without their children on a CPU, kernels on a GPU; the rest of the wall time is Python and launches. The roofline is the
+best rate of large matrix products in the same run with the same threads. A step's rate counts the multiplications and
+additions of its matrix products and convolutions, including needless ones, so a higher share doesn't mean a faster step.
 """
 
 from __future__ import annotations
@@ -48,10 +47,10 @@ if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
 
 
 class FlopCounter(TorchDispatchMode):
-    """Counts the floating point operations of products and convolutions, forward, backward and twice backward.
+    """Count floating-point operations of products and convolutions, including double backward.
 
-    It uses the formulas of torch.utils.flop_counter. FlopCounterMode itself hooks into modules to say which of them
-    worked, and these hooks refuse torch.autograd.grad inside a backward graph, which is what a penalty needs.
+    Uses the formulas of torch.utils.flop_counter; FlopCounterMode's module hooks don't support torch.autograd.grad inside a
+    backward graph, which the penalty needs.
     """
 
     def __init__(self) -> None:
@@ -67,14 +66,14 @@ class FlopCounter(TorchDispatchMode):
 
 
 def count_flops(run: Callable[[], Any]) -> int:
-    """Floating point operations of a call."""
+    """Return the floating-point operations of a call."""
     with FlopCounter() as counter:
         run()
     return counter.total
 
 
 def step_of(recipe: Recipe, device: torch.device) -> Callable[[], None]:
-    """A function that does one step of a recipe's training, and knows its number."""
+    """Return a function that runs one training step of a recipe."""
     images = common.made_up_images(native_shape(recipe.data), max(4096, 50 * recipe.batch_size))  # no short epochs
     state = prepare(recipe, images, device, trials=False)
 
@@ -86,17 +85,16 @@ def step_of(recipe: Recipe, device: torch.device) -> Callable[[], None]:
 
 
 def flops_of_step(recipe: Recipe, device: torch.device) -> int:
-    """What one step needs, counted where every operator passes by: a captured graph would show none."""
+    """Return the operations of one step, counted in eager mode."""
     if "engine" in Recipe.model_fields:
         recipe = recipe.replaced(engine="eager")
     return count_flops(step_of(recipe, device))
 
 
 def roofline(dtype: torch.dtype, seconds: float, device: torch.device) -> dict[str, Any]:
-    """The best rate of large square products, in FLOP/s, and each of them.
+    """Return the best rate of large square products in FLOP/s, and each of them.
 
-    On a processor a large direct convolution stands beside them: it is the same arithmetic in another library, and
-    where the one for products is not made for the processor, twice as fast.
+    On CPUs a large direct convolution is included: another library, which can be twice as fast.
     """
     calls = {}
     for size in SIZES.get(device.type, SIZES["cpu"]):
@@ -115,7 +113,7 @@ def roofline(dtype: torch.dtype, seconds: float, device: torch.device) -> dict[s
 
 
 def profiled(step: Callable[[], None], steps: int, device: torch.device) -> tuple[list[Kernel], float]:
-    """What ran in some steps, each kernel with its time and calls per step; and how long any ran, in s per step."""
+    """Profile some steps: return kernels with time and calls per step, and the busy seconds per step."""
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device.type == "cuda")
     common.wait(device)
     with profile(activities=activities) as profiler:
@@ -127,7 +125,7 @@ def profiled(step: Callable[[], None], steps: int, device: torch.device) -> tupl
 
 
 def anatomy(recipe: Recipe, peak: float, seconds: float, device: torch.device) -> dict[str, Any]:
-    """One case: the wall clock of a step, its operations, and where its time goes."""
+    """Measure one case: wall time of a step, its operations and its breakdown."""
     step = step_of(recipe, device)
     for _ in range(WARM_UP):
         step()
@@ -151,7 +149,7 @@ def anatomy(recipe: Recipe, peak: float, seconds: float, device: torch.device) -
 
 
 def benchmark(recipes: list[Recipe], seconds: float, device: torch.device) -> dict[str, Any]:
-    """Measure the rooflines of the formats that occur, and every case beside its own."""
+    """Measure the rooflines and every case."""
     result = {**common.facts(device), "settings": {"device": str(device), "seconds": seconds}}
     formats = dict.fromkeys(recipe.amp for recipe in recipes)
     result["roofline"] = {amp: roofline(DTYPES[amp], seconds / 4, device) for amp in formats}
@@ -161,7 +159,7 @@ def benchmark(recipes: list[Recipe], seconds: float, device: torch.device) -> di
 
 
 def show(result: dict[str, Any], console: Console, most: int = 12) -> None:
-    """Print the rooflines, then where the time goes, by groups and by kernels, and a line on the whole step."""
+    """Print the rooflines and the breakdown by groups and kernels."""
     for amp, found in result["roofline"].items():
         rates = ", ".join(f"{name} {rate / 1e9:,.0f}" for name, rate in found["calls"].items())
         console.print(f"GFLOP/s in {amp}: {rates}", soft_wrap=True)
@@ -179,7 +177,7 @@ def show(result: dict[str, Any], console: Console, most: int = 12) -> None:
 
 
 def in_words(case: dict[str, Any], peak: float) -> str:
-    """The whole step in a line: its time, its rate beside the peak, and how much of it kernels ran."""
+    """Summarize a step: time, rate relative to the peak, and busy share."""
     busy = "" if case["busy_share"] is None else f"; kernels run {case['busy_share']:.0%} of the time"
     return (
         f"{1000 * case['seconds_per_step']['median']:.2f} ms a step, {case['flop_per_step'] / 1e9:.2f} GFLOP: "

@@ -1,7 +1,7 @@
-"""WGAN-GP as the widely used public scripts write it, to measure this project against.
+"""WGAN-GP as widely used public scripts write it, the baseline of the benchmarks.
 
-A torchvision-like dataset with per-image transforms behind a DataLoader, a forward of the critic each for real images,
-fakes and the points between, nn.LeakyReLU, Adam as `torch.optim` gives it, and the losses read with .item() every step.
+A torchvision-like dataset with per-image transforms and a DataLoader, separate critic forward passes for real, fake and
+interpolated images, nn.LeakyReLU, torch.optim's default Adam, and losses read with .item() every step.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from wgan_cli.recipe import Recipe
 
 
 class MnistLike(Dataset):
-    """Images as torchvision's MNIST and CIFAR10 give them: a PIL image through the transforms, and a label."""
+    """Dataset that returns transformed PIL images and labels, as torchvision's MNIST and CIFAR10 do."""
 
     def __init__(self, images: ImageSet, transform=None) -> None:
         self.data = images.images.squeeze(1) if images.images.shape[1] == 1 else images.images.permute(0, 2, 3, 1)
@@ -42,20 +42,20 @@ class MnistLike(Dataset):
 
 
 def make_loader(images: ImageSet, batch_size: int) -> DataLoader:
-    """Shuffled batches. The last, smaller one is left out, so that an iteration is as much work on both sides."""
+    """Return shuffled batches without the incomplete last one, so that both sides do the same work."""
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.5], [0.5])])
     return DataLoader(MnistLike(images, transform), batch_size=batch_size, shuffle=True, num_workers=0, drop_last=True)
 
 
 class Unflattened(nn.Linear):
-    """A linear layer and a view of its outputs as an image, of which scripts have two lines."""
+    """A linear layer whose output is viewed as an image."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x).view(x.size(0), *self.image)
 
 
 class Flattened(nn.Linear):
-    """A view of an image as a row, and a linear layer."""
+    """A linear layer on a flattened image."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.flatten(1))
@@ -73,7 +73,7 @@ PLAIN = {
 
 
 def plain_copy(network: nn.Module) -> nn.Module:
-    """A copy of a network, same weights, made of nothing but the framework's own layers in its own memory layout."""
+    """Copy a network into the framework's own layers and memory layout, with the same weights."""
     network = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
     for name, module in list(network.named_modules()):
         if isinstance(module, PiecewiseLinear):
@@ -107,12 +107,12 @@ def train(
     amp: str,
     detach: bool,
 ) -> Iterator[None]:
-    """Train for ever, and yield after each step of the generator.
+    """Train forever, yielding after each generator step.
 
     Args:
         amp: "off", or "bf16" for autocast.
-        detach: stop the critic's loss at the fakes, as the paper has it. Many scripts do not, and throw away what the
-            generator is then taught.
+        detach: detach the fakes in the critic's loss, as in the paper. Many scripts don't, and discard the resulting
+            gradients of the generator.
     """
     of_generator, of_critic = recipe.optim.generator, recipe.optim.critic
     optimizer_g = torch.optim.Adam(generator.parameters(), lr=of_generator.lr, betas=of_generator.betas)

@@ -1,15 +1,13 @@
-"""How good are the images after so many minutes? This project's recipes beside the textbook's loops.
+"""Measure FD against wall-clock time, for recipes and for the textbook loops.
 
     python benchmarks/time_to_quality.py --data-root data                  about 50 minutes, on an idle machine
-    python benchmarks/time_to_quality.py --data-root data --minutes-most 0.2 --only mnist_dcgan     for a glance
-    python benchmarks/time_to_quality.py --page            only writes docs/time_to_quality.md and .png again
+    python benchmarks/time_to_quality.py --data-root data --minutes-most 0.2 --only mnist_dcgan     a quick look
+    python benchmarks/time_to_quality.py --page            only write docs/time_to_quality.md and .png
 
-Ours: for each budget one `wgan train` in a process of its own, and a stopwatch around the whole of it: start, data,
-trials, training, grids, checkpoints, curves. How many steps fit is found by a short run first, and by the run itself
-where that took too long and is done again; what the last one took is what counts. The textbook's loops train in this
-process, on the same images, and are measured along one run: counted are the loop's iterations and its loader, not
-start, data or evaluation. All are scored by as many images in the features of the same classifier. Each point is kept
-as it comes, and what is there is not run again.
+For recipes, every budget is one complete `wgan train` process timed by wall clock: start, data, autotuning, training,
+grids, checkpoints, curves. The number of steps comes from a short run, corrected if it took too long. The textbook loops
+train in this process on the same images and are scored along one run; only the loop and its DataLoader are timed. All are
+scored with the same number of images and the same classifier. Existing results are reused.
 """
 
 from __future__ import annotations
@@ -53,9 +51,9 @@ TRIES = 3  # to end within it
 
 @dataclass(frozen=True)
 class Contestant:
-    """What trains: a recipe of ours, or the textbook's loop over networks and rates that a recipe with settings names.
+    """A recipe of ours, or a textbook loop with the networks and learning rates of a recipe with settings.
 
-    The settings of a textbook's are written here in full, so that tuning our recipe leaves it as it is.
+    The textbook's settings are spelled out, so that tuning our recipe leaves them unchanged.
     """
 
     recipe: str
@@ -105,7 +103,7 @@ CONTESTANTS = {
 def textbook_points(
     contestant: Contestant, dataset: ImageSet, reference: Reference, device: torch.device, keep: page.Keep
 ) -> None:
-    """Train the textbook's loop for the longest of the minutes, and measure it along the way."""
+    """Train the textbook loop for the longest budget and score it along the way."""
     recipe = load_recipe(contestant.recipe, contestant.settings)
     quiet = recipe.replaced(engine="eager", amp="off", threads=torch.get_num_threads())
     networks = prepare(quiet, dataset, device, trials=False).networks
@@ -127,7 +125,7 @@ def textbook_points(
 def our_points(
     contestant: Contestant, data_root: Path, reference: Reference, device: torch.device, keep: page.Keep
 ) -> None:
-    """Train a recipe of ours anew for each of the minutes that are not there, as a user would."""
+    """Train a recipe once per missing budget, as a user would."""
     with tempfile.TemporaryDirectory() as folder:
         train = partial(wgan_train, contestant, data_root, device)
         train(Path(folder, "first"), ["--steps", "1"])  # from the disk, which later ones find in memory
@@ -146,9 +144,9 @@ def our_points(
 def wgan_train(
     contestant: Contestant, data_root: Path, device: torch.device, out: Path, options: list[str]
 ) -> tuple[float, float, float]:
-    """Run `wgan train`: seconds by the stopwatch, those of them that were no training, and those of each step.
+    """Run `wgan train` and return wall seconds, those not spent on training, and those per step.
 
-    Raises: WganError where it fails, with what it said.
+    Raises: WganError with its output if it fails.
     """
     words = [UNWATCHED, *(f"--set={setting}" for setting in contestant.settings)]
     if device.type == "cpu":
@@ -167,7 +165,7 @@ def wgan_train(
 
 
 def measure(name: str, contestant: Contestant, arguments: argparse.Namespace, results: page.Results) -> None:
-    """Run a contestant and keep its points as they come."""
+    """Run a contestant and store its points as they arrive."""
     console, device = common.make_console(), arguments.device
     dataset = load_images(DATA, arguments.data_root, console.print)
     reference = make_reference(DATA, arguments.data_root, device, console.print, arguments.images, dataset)
@@ -182,7 +180,7 @@ def measure(name: str, contestant: Contestant, arguments: argparse.Namespace, re
 
 
 def in_words(contestant: Contestant) -> str:
-    """What trains, for the page: `wgan train --recipe X`, or the networks and rates of the textbook's."""
+    """Describe a contestant: `wgan train --recipe X`, or the textbook's networks and learning rates."""
     if not contestant.textbook:
         words = (f"--set {each}" for each in contestant.settings)
         return " ".join(["`wgan train --recipe", contestant.recipe, *words, *CPU, "--steps ...`"])
@@ -222,7 +220,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def shortened(contestant: Contestant, most: float | None) -> Contestant:
-    """A contestant whose minutes are at most so many."""
+    """Return a contestant limited to budgets of at most `minutes`."""
     if most is None:
         return contestant
     kept = tuple(minutes for minutes in contestant.minutes if minutes <= most)

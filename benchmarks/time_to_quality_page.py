@@ -1,4 +1,4 @@
-"""The results of time_to_quality.py: how they are kept, and docs/time_to_quality.md with its plot made from them."""
+"""Store the results of time_to_quality.py, and write docs/time_to_quality.md and its plot."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Contestants = dict[str, dict[str, Any]]
 
 
 class Results:
-    """What each contestant gave, in a JSON file that is whole after each point."""
+    """Results by contestant in a JSON file, written after each point."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -36,21 +36,21 @@ class Results:
             self.contestants = json.loads(file.read_text(encoding="utf-8"))["contestants"]
 
     def complete(self, name: str, minutes: Sequence[float]) -> bool:
-        """Whether a contestant has all points that are asked for."""
+        """Return True if a contestant has all points."""
         points = self.contestants.get(name, {}).get("points", [])
         return set(minutes) <= {point["minutes"] for point in points}
 
     def write(self) -> None:
-        """Write all down."""
+        """Write the page and its plot."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.write_text(json.dumps({"contestants": self.contestants}, indent=1) + "\n", encoding="utf-8")
 
 
 class Keep:
-    """Takes a contestant's points, one after another, into the results, beside those that are there.
+    """Adds a contestant's points to the results, next to existing ones.
 
     Args:
-        anew: begin without those of earlier runs.
+        anew: drop the points of earlier runs.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Keep:
 
     @property
     def minutes(self) -> set[float]:
-        """Those that there are points of."""
+        """Budgets that have a point."""
         return {point["minutes"] for point in self.own["points"]}
 
     def __call__(self, minutes: float, seconds: float, steps: int, figures: dict[str, Any]) -> None:
@@ -73,13 +73,13 @@ class Keep:
         self.say(point)
 
     def finish(self, cores: float | None) -> None:
-        """Say how many cores others used at the end."""
+        """Record how many cores other processes used at the end."""
         self.own["cores_used_by_others"].append(cores)
         self.results.write()
 
 
 def document(contestants: Contestants) -> str:
-    """All points as Markdown."""
+    """Return all points as Markdown."""
     rows, told = [], []
     for name, own in contestants.items():
         told.append(paragraph(f"- {name}: {own['what']}. On {where(own)}", indent="  "))
@@ -98,7 +98,7 @@ def _cells(point: dict[str, Any]) -> list[str]:
 
 
 def draw(contestants: Contestants, path: Path) -> None:
-    """Draw distance against seconds, both by factors, with the real images' distance below."""
+    """Plot FD against seconds on logarithmic axes, with the real images' FD."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 5), layout="constrained")
@@ -124,6 +124,6 @@ def draw(contestants: Contestants, path: Path) -> None:
 
 
 def write(contestants: Contestants, path: Path = DOC) -> None:
-    """Write the page, and the plot beside it."""
+    """Write the page and its plot."""
     draw(contestants, path.with_suffix(".png"))
     path.write_text(document(contestants), encoding="utf-8")

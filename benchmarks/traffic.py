@@ -1,4 +1,4 @@
-"""What one iteration of a recipe computes and sends, and how long that takes on a machine that is known by figures."""
+"""Count the arithmetic and traffic of one iteration, and predict its time on a known machine."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ IMAGES = 512
 
 @dataclass(frozen=True)
 class Traffic:
-    """Of one process in one iteration with its recipe's batch size for itself. flops: floating-point operations.
+    """Cost of one process in one iteration with the recipe's batch. flops: floating-point operations.
 
-    messages: all-reduces. bytes: what they carry, each once.
+    messages: number of all-reduces. bytes: their total payload.
     """
 
     flops: float
@@ -41,20 +41,20 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Wires:
-    """bandwidth: bytes a second that a process sends while it receives as many. latency: seconds of a small message."""
+    """bandwidth: bytes per second in each direction. latency: seconds of a small message."""
 
     bandwidth: float
     latency: float
 
     def seconds(self, messages: int, size: float, processes: int) -> float:
-        """What all-reduces take, whose rings send 2 (n - 1) / n of each byte (Patarasuk and Yuan 2009)."""
+        """Return the seconds of ring all-reduces, which send 2 (n - 1) / n of each byte (Patarasuk and Yuan 2009)."""
         if processes == 1:
             return 0.0
         return messages * self.latency + 2 * (processes - 1) / processes * size / self.bandwidth
 
 
 class Operations(TorchDispatchMode):
-    """Adds up the floating-point operations of what runs inside; FlopCounterMode does not take a penalty's slopes."""
+    """Add up floating-point operations; FlopCounterMode doesn't support the penalty's inner gradients."""
 
     total = 0
 
@@ -67,12 +67,12 @@ class Operations(TorchDispatchMode):
 
 
 def efficiency(computing: float, sending: float) -> float:
-    """The share of the time in which a process computes; nothing is sent while it does."""
+    """Return the share of time spent computing, without overlap of communication."""
     return computing / (computing + sending)
 
 
 def fitted_wires(seconds: dict[str, float], processes: int) -> Wires:
-    """Latency and bandwidth from all-reduces of the smallest and the largest size, by bytes."""
+    """Fit latency and bandwidth to all-reduces of the smallest and largest size."""
     sizes = sorted(map(int, seconds))
     small, large = sizes[0], sizes[-1]
     per_byte = (seconds[str(large)] - seconds[str(small)]) / (large - small)
@@ -81,7 +81,7 @@ def fitted_wires(seconds: dict[str, float], processes: int) -> Wires:
 
 
 def made_up_images(recipe: Recipe) -> ImageSet | ImagePair:
-    """Noise of the shape of a recipe's images, in ten classes; how long a step takes does not depend on the pixels."""
+    """Return random images of a recipe's shape in ten classes."""
     if recipe.translates:
         return ImagePair(_noise(28, 1, 1), _noise(28, 1, 2))
     return _noise(*SHAPES.get(recipe.data.source, (28, 1)), 1)
@@ -95,9 +95,9 @@ def _noise(size: int, channels: int, seed: int) -> ImageSet:
 
 @contextmanager
 def pretended(processes: int) -> Iterator[list[int]]:
-    """Compute as if beside other processes, which are not there: all-reduces return at once, and mean nothing.
+    """Compute as if next to other processes: all-reduces return immediately, with meaningless results.
 
-    Gives the bytes of each, as they are sent.
+    Yields the bytes of each all-reduce.
     """
     dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=processes)
     before = current_shard()
@@ -117,7 +117,7 @@ def pretended(processes: int) -> Iterator[list[int]]:
 
 
 def count_traffic(recipe: Recipe) -> Traffic:
-    """Run one iteration as if beside another process, with the recipe's batch for itself, and count."""
+    """Run and count one iteration as if next to another process, with the recipe's whole batch."""
     with pretended(2) as sent:
         doubled = recipe.replaced(batch_size=2 * recipe.batch_size)
         state = prepare(doubled, made_up_images(recipe), torch.device("cpu"), trials=False)

@@ -1,14 +1,13 @@
-"""How much faster does this project train than the textbook loop, on the same networks and data?
+"""Compare training speed with the textbook loop on the same networks and data.
 
     python benchmarks/train_speed.py --data-root data       ten minutes; --quick takes two short rounds
 
-All train in one process, in turns of a second whose order changes every round, so that whatever else the machine does
-meets all of them. A ratio is taken within each round, and the median over the rounds is what counts. Compared are:
+All programs train in one process, in turns of a second whose order changes every round. Ratios are taken within a round;
+the median over the rounds counts.
 
-    wgan        the whole training loop: feed, phases, average of the weights, learning rates, means for the log
-    textbook    textbook.py: Gulrajani et al. 2017, Algorithm 1, as a public script writes it
-    script      the same, but the critic's loss is also followed back through the generator, for nothing, since the
-                fakes are not detached; many of the public scripts do that
+    wgan        the complete loop: loader, phases, EMA, learning rates, means for the log
+    textbook    textbook.py: Gulrajani et al. 2017, Algorithm 1, as public scripts write it
+    script      the same without detaching the fakes in the critic's loss, as in many public scripts
 """
 
 from __future__ import annotations
@@ -37,12 +36,12 @@ CASES = ("mnist_mlp", "mnist_dcgan", "mnist_conv", "cifar10_dcgan", "digits_dcga
 
 
 def recipes() -> dict[str, Recipe]:
-    """What is trained, by its recipe's name."""
+    """Return the recipes of the cases, by name."""
     return {name: load_recipe(name, ["epochs=null", f"steps={ENDLESS}"]) for name in CASES}
 
 
 def images_of(recipe: Recipe, data_root: Path | None, say: Callable[[str], None]) -> ImageSet | None:
-    """A recipe's own images; without a data root the digits in the package, for recipes of grey images alone."""
+    """Return a recipe's images, or the bundled digits for grayscale recipes without a data root."""
     if data_root is not None or recipe.data.source == "digits":
         return load_images(recipe.data, data_root or Path(), say)
     if recipe.data.source != "mnist":
@@ -51,7 +50,7 @@ def images_of(recipe: Recipe, data_root: Path | None, say: Callable[[str], None]
 
 
 class Side(NamedTuple):
-    """One of the programs in one number format; `run` does one generator step with the critic steps before it."""
+    """One program in one precision; `run` is one generator step with its critic steps."""
 
     program: str
     amp: str
@@ -63,7 +62,7 @@ class Side(NamedTuple):
 
 
 def make_sides(recipe: Recipe, images: ImageSet, device: torch.device) -> list[Side]:
-    """All programs from the same first weights, as many threads for each; bf16 too, where the device multiplies it."""
+    """Build all programs from the same initial weights and threads, in bf16 too where supported."""
     engine = "graph" if device.type == "cuda" else "eager"
     recipe = recipe.replaced(engine="eager", amp="off", threads=torch.get_num_threads())
     sides = []
@@ -76,7 +75,7 @@ def make_sides(recipe: Recipe, images: ImageSet, device: torch.device) -> list[S
 
 
 def our_loop(recipe: Recipe, images: ImageSet, device: torch.device) -> Callable[[], None]:
-    """The body of training/loop.py, without what is written to disk."""
+    """Return the body of training/loop.py without writes."""
     state = prepare(recipe, images, device, trials=False)
 
     def run() -> None:
@@ -92,7 +91,7 @@ def our_loop(recipe: Recipe, images: ImageSet, device: torch.device) -> Callable
 
 
 def textbook_loop(recipe: Recipe, images: ImageSet, device: torch.device, amp: str, detach: bool) -> Callable[[], None]:
-    """The textbook's training of the networks with which ours starts."""
+    """Return the textbook's training of our initial networks."""
     networks = prepare(recipe, images, device, trials=False).networks
     generator, critic = (textbook.plain_copy(networks[role]) for role in ("generator", "critic"))
     loader = textbook.make_loader(images, recipe.batch_size)
@@ -101,7 +100,7 @@ def textbook_loop(recipe: Recipe, images: ImageSet, device: torch.device, amp: s
 
 
 def measure(sides: list[Side], rounds: int, seconds: float, device: torch.device) -> dict[str, list[float]]:
-    """Generator steps per second of every side in every round."""
+    """Return generator steps per second of every side in every round."""
     for side in sides:  # first calls choose kernels and take memory
         common.steps_per_second(side.run, seconds / 2, device)
     rates: dict[str, list[float]] = {side.name: [] for side in sides}
@@ -111,7 +110,7 @@ def measure(sides: list[Side], rounds: int, seconds: float, device: torch.device
 
 
 def compare(name: str, recipe: Recipe, rates: dict[str, list[float]]) -> dict[str, Any]:
-    """The figures of one case: every side's rates, and how many times faster ours is, round by round."""
+    """Return the figures of one case: rates, and ratios by round."""
     n_critic = recipe.objective.n_critic
     pairs = [("wgan off", "textbook off"), ("wgan off", "script off")]
     if "wgan bf16" in rates:
@@ -141,7 +140,7 @@ def compare(name: str, recipe: Recipe, rates: dict[str, list[float]]) -> dict[st
 def benchmark(
     cases: dict[str, tuple[Recipe, ImageSet]], device: torch.device, rounds: int, seconds: float
 ) -> dict[str, Any]:
-    """Measure every case and say on what."""
+    """Measure every case."""
     settings = {"device": str(device), "rounds": rounds, "seconds": seconds}
     result = {**common.facts(device), "settings": settings, "cases": []}
     for name, (recipe, images) in cases.items():
@@ -151,7 +150,7 @@ def benchmark(
 
 
 def show(result: dict[str, Any], console: Console) -> None:
-    """Print the rates of every side, and the ratios."""
+    """Print rates and ratios."""
     rates = Table("networks", "side", title="critic iterations per second", title_justify="left")
     ratios = Table("networks", "ours", "theirs", title="times faster, round by round", title_justify="left")
     for table in (rates, ratios):

@@ -2,8 +2,8 @@
 
     python scripts/pack_digits.py DATA_ROOT
 
-DATA_ROOT holds torchvision's layout, MNIST/raw/train-images-idx3-ubyte and the other three files. The result holds
-images (7000, 28, 28) uint8 and labels (7000,) uint8, compressed without loss, the same bytes each time.
+DATA_ROOT has torchvision's layout, MNIST/raw/train-images-idx3-ubyte and the other three files. The result contains
+images (7000, 28, 28) uint8 and labels (7000,) uint8, losslessly compressed and byte for byte reproducible.
 """
 
 import sys

@@ -1,6 +1,6 @@
-"""Gradients by layer and weights of deep critics: what clipping does to them, and what the gradient penalty does.
+"""Gradient norms by layer and weight histograms of deep critics: clipping and gradient penalty.
 
-In the manner of figure 1b of Gulrajani et al. 2017: twelve hidden layers of ReLU on the Swiss roll.
+After figure 1b of Gulrajani et al. 2017: twelve hidden ReLU layers on the Swiss roll.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CRITICS = {
 
 
 def slopes_by_layer(critic: Critic, points: Tensor) -> list[float]:
-    """The mean over points of ||d score / d activations||, first hidden layer first."""
+    """Return the mean of ||d score / d activations|| over points, first hidden layer first."""
     activations = []
     hooks = [
         module.register_forward_hook(lambda module, inputs, output: activations.append(output))
@@ -38,13 +38,13 @@ def slopes_by_layer(critic: Critic, points: Tensor) -> list[float]:
 
 
 def hidden_weights(critic: Critic) -> Tensor:
-    """All weights of its hidden layers but the first, as one row."""
+    """Return all hidden weights but the first layer's as one vector."""
     layers = [module.weight for module in critic.body if isinstance(module, nn.Linear)]
     return torch.cat([weight.detach().flatten() for weight in layers[1:]])
 
 
 def draw(quick: bool = False) -> Figure:
-    """Left the slopes, right the weights of one clipped critic and of the penalised one."""
+    """Draw gradient norms (left) and weights of a clipped and a penalized critic (right)."""
     steps, width = (3, 8) if quick else (400, 128)
     figure = new_figure(3.6)
     left, right = figure.subfigures(1, 2, width_ratios=[1.25, 1])

@@ -1,7 +1,7 @@
 """Value surfaces of critics trained against fixed samples: clipping above, gradient penalty below.
 
-In the manner of figure 1a of Gulrajani et al. 2017, with the package's own objectives. The paper's noise is twice as
-wide, its penalty's weight 10, and it trains longer; here all is over in less than a minute on one core.
+After figure 1a of Gulrajani et al. 2017, with the package's own objectives; less noise, a smaller penalty weight and
+fewer steps than there, so that it takes less than a minute on one core.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ REACH = 2.0
 
 
 def draw(quick: bool = False) -> Figure:
-    """Three sets of points from left to right, two objectives from top to bottom."""
+    """Draw three datasets (columns) and two objectives (rows)."""
     steps, width = (3, 8) if quick else (2000, 128)
     figure = new_figure(5.6)
     panels = figure.subplots(len(OBJECTIVES), len(POINTS))

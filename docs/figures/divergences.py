@@ -1,6 +1,6 @@
-"""KL, JS and W1 of two parallel segments, and of two gaussians, against their distance; and the slopes of all three.
+"""KL, JS and W1 of two parallel segments and of two Gaussians against their distance, with slopes.
 
-The segments are example 1 of Arjovsky et al. 2017. The gaussians have the same width, sigma = 1.
+The segments are example 1 of Arjovsky et al. 2017. The Gaussians have sigma = 1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ LOG2 = math.log(2)
 
 
 def js_of_gaussians(theta: np.ndarray) -> np.ndarray:
-    """JS of N(0, 1) and N(theta, 1), as a sum over a fine grid."""
+    """Return JS of N(0, 1) and N(theta, 1), summed over a fine grid."""
     x = np.linspace(-12, 12 + np.abs(theta).max(), 6001)
     p = np.exp(-(x**2) / 2)
     q = np.exp(-((x - theta[:, None]) ** 2) / 2)
@@ -26,7 +26,7 @@ def js_of_gaussians(theta: np.ndarray) -> np.ndarray:
 
 
 def draw(quick: bool = False) -> Figure:
-    """Left the segments, right the gaussians; values above, slopes below."""
+    """Draw segments (left) and Gaussians (right); values above, slopes below."""
     figure = new_figure(4.6)
     (segments, gaussians), (flat, slopes) = figure.subplots(2, 2, sharex="col", height_ratios=[3, 2])
 

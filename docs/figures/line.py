@@ -1,4 +1,4 @@
-"""Two densities on a line, as numbers on one fine grid, and all that follows from them without any training."""
+"""Two densities on a line, discretized on one fine grid, and closed forms that follow from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FAKE: Parts = ((1.0, 0.4, 0.9),)  # one, between them
 
 
 def bumps(parts: Parts) -> np.ndarray:
-    """The density of a mixture of gaussians (share, mean, deviation) on the grid, whose sum times STEP is 1."""
+    """Return the density of a mixture of Gaussians (share, mean, deviation); it sums to 1 / STEP."""
     values = sum(share * np.exp(-(((x - mean) / deviation) ** 2) / 2) / deviation for share, mean, deviation in parts)
     return values / (values.sum() * STEP)
 
@@ -23,27 +23,27 @@ p, q = bumps(REAL), bumps(FAKE)
 
 
 def cdf(density: np.ndarray) -> np.ndarray:
-    """The share of the mass to the left of each point of the grid."""
+    """Return the distribution function on the grid."""
     return np.cumsum(density) * STEP
 
 
 def quantile(density: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """The points that have such shares of the mass to their left."""
+    """Return the quantile function at the given shares."""
     return np.interp(shares, cdf(density), x)
 
 
 def distance() -> float:
-    """W1 of p and q: the area between their distribution functions."""
+    """Return W1 of p and q: the area between their distribution functions."""
     return float(np.abs(cdf(p) - cdf(q)).sum() * STEP)
 
 
 def potential() -> np.ndarray:
-    """The best 1-Lipschitz f on the grid: slope 1 where more of q than of p lies to the left, else -1."""
+    """Return the optimal 1-Lipschitz f: slope 1 where more of q than of p lies to the left, else -1."""
     return climb(np.sign(cdf(q) - cdf(p)))
 
 
 def places() -> np.ndarray:
-    """The density of the penalty's places eps*real + (1-eps)*fake, eps ~ U[0,1], of independent pairs."""
+    """Return the density of eps*real + (1-eps)*fake, eps ~ U[0,1], for independent pairs."""
     mixtures = (
         [
             (a * b, eps * m + (1 - eps) * n, np.hypot(eps * s, (1 - eps) * t))
@@ -56,15 +56,15 @@ def places() -> np.ndarray:
 
 
 def penalised(weight: float) -> np.ndarray:
-    """The best critic of Gulrajani et al. 2017, eq. 3, on the grid: slopes sign(G) (1 + |G| / (2 weight places)).
+    """Return the optimal critic of Gulrajani et al. 2017, eq. 3: slopes sign(G) (1 + |G| / (2 weight places)).
 
-    G = F_fake - F_real. The sum of slopes * G - weight * places * (|slopes| - 1)^2 is at its top at every point.
+    G = F_fake - F_real; the slopes maximize slopes * G - weight * places * (|slopes| - 1)^2 pointwise.
     """
     surplus = cdf(q) - cdf(p)
     return climb(np.sign(surplus) + surplus / (2 * weight * np.maximum(places(), 1e-12)))
 
 
 def climb(slopes: np.ndarray) -> np.ndarray:
-    """The function on the grid that has these slopes, and the mean 0 over the samples."""
+    """Integrate slopes to a function with mean 0 over the samples."""
     f = np.concatenate([[0.0], np.cumsum(slopes[:-1]) * STEP])
     return f - (q * f).sum() * STEP

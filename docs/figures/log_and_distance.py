@@ -1,6 +1,6 @@
-"""What a run's log says of the distance, beside what the evaluations say: one rises, the other falls.
+"""A run's log next to its evaluations: wasserstein rises while FD falls.
 
-Drawn from log_and_distance.json, which take_log.py took from a real run.
+Drawn from log_and_distance.json, which take_log.py extracts from a real run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FIRST, TOP = 50, 1.3  # the first steps leave the picture, which ends here
 
 
 def draw(quick: bool = False) -> Figure:
-    """Above the critic's terms, below the evaluations' distance, by steps."""
+    """Draw the critic's terms above, FD below, by steps."""
     series = json.loads(SERIES.read_text(encoding="utf-8"))
     values = np.array(series["rows"], dtype=float)  # what was not measured is NaN
     step, wasserstein, penalty, distance = (values[:, index] for index in range(4))
@@ -46,7 +46,7 @@ def draw(quick: bool = False) -> Figure:
 
 
 def smooth(values: np.ndarray, over: int = 10) -> np.ndarray:
-    """The mean of each value and those before it, `over` in all."""
+    """Return the running mean over `over` values."""
     sums = np.cumsum(np.concatenate([[0.0], values]))
     first = np.maximum(np.arange(len(values)) + 1 - over, 0)
     return (sums[1:] - sums[first]) / (np.arange(len(values)) + 1 - first)

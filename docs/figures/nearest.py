@@ -1,4 +1,4 @@
-"""How far samples of a run are from the nearest training image, in pixels: W1 from the training images is no less.
+"""Mean distance of a run's samples to the nearest training image: a lower bound of W1 in pixels.
 
 wgan train
 python docs/figures/nearest.py runs/digits_dcgan
@@ -19,7 +19,7 @@ SAMPLES = 2000
 
 
 def to_the_nearest(images: Tensor, others: Tensor) -> float:
-    """The mean over images (N, C, H, W) of the Euclidean way to the nearest of the others (M, C, H, W)."""
+    """Return the mean over images (N, C, H, W) of the Euclidean distance to the nearest of others (M, C, H, W)."""
     return torch.cdist(images.flatten(1), others.flatten(1)).min(dim=1).values.mean().item()
 
 

@@ -1,4 +1,4 @@
-"""The optimal critic between two densities of one dimension, and the best one under a penalty of finite weight."""
+"""The optimal critic between two one-dimensional densities, and the optimum under a finite penalty."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from style import DARK, FAKE, PALE, REAL, THIRD, new_figure, write
 
 
 def draw(quick: bool = False) -> Figure:
-    """The densities, what lies to the left of each point, and the critics, below each other."""
+    """Draw the densities, the difference of distribution functions, and the critics."""
     figure = new_figure(5.2)
     densities, balance, critic = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 4])
     densities.plot(x, p, color=REAL, label="$p_r$, real")

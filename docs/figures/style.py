@@ -1,4 +1,4 @@
-"""What all figures share: a light ground, letters of 9 points, colours that colour-blind readers tell apart."""
+"""Shared style of the figures: light background, 9 point text, colors for color-blind readers."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ SETTINGS = {
 
 
 def new_figure(height: float, width: float = 8.0) -> Figure:
-    """An empty figure, in inches; 8 of them are as wide as a page of GitHub's."""
+    """Return an empty figure of the given size in inches; 8 is the width of a page on GitHub."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def plain(axes: Axes) -> None:
-    """Take grid and ticks away, for maps and diagrams."""
+    """Remove grid and ticks."""
     axes.grid(False)
     axes.set_xticks([])
     axes.set_yticks([])
 
 
 def write(draw: Callable[[bool], Figure], script: str) -> None:
-    """Draw, and write a PNG beside the script, or where --out says; --quick trains little, to see that all runs."""
+    """Draw and write a PNG next to the script or to --out; --quick trains little, to check that everything runs."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="with as little work as can be, for tests")
     parser.add_argument("--out", type=Path, default=Path(script).with_suffix(".png"), help="default: beside the script")
@@ -53,7 +53,7 @@ def write(draw: Callable[[bool], Figure], script: str) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG of 255 colours, a third as large as one of all colours."""
+    """Write a PNG with a palette of 255 colors, a third of the size."""
     whole = io.BytesIO()
     figure.savefig(whole, format="png", dpi=110)
     with Image.open(whole) as image:

@@ -1,4 +1,4 @@
-"""Takes from a run's log what log_and_distance.py draws, so that the figure can be made without training.
+"""Extract the series that log_and_distance.py draws, so that the figure needs no training.
 
 wgan train --set eval_every=100 --set log_every=10
 python docs/figures/take_log.py runs/digits_dcgan
@@ -15,7 +15,7 @@ COLUMNS = ("step", "wasserstein", "gradient_penalty", "fd")
 
 
 def take(run: Path) -> str:
-    """A run's series as JSON, a line for each record, with recipe, machine, versions and date."""
+    """Return a run's series as JSON, one line per record, with recipe, machine, versions and date."""
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines]
     environment = json.loads((run / "environment.json").read_text(encoding="utf-8"))

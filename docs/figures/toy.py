@@ -1,4 +1,4 @@
-"""Points of the plane, and critics on them: trained by the package's own objectives, optimizers and penalties."""
+"""Toy datasets in the plane, and critics trained on them with the package's own objectives."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ Draw = Callable[[int], Tensor]
 
 
 def eight_gaussians(count: int) -> Tensor:
-    """Eight narrow gaussians on a circle, (count, 2)."""
+    """Return eight narrow Gaussians on a circle, (count, 2)."""
     angle = torch.randint(0, 8, (count,)) * (math.pi / 4)
     return math.sqrt(2) * torch.stack([angle.cos(), angle.sin()], 1) + 0.02 * torch.randn(count, 2)
 
 
 def twenty_five_gaussians(count: int) -> Tensor:
-    """25 narrow gaussians on a square of five by five, (count, 2)."""
+    """Return 25 narrow Gaussians on a 5x5 grid, (count, 2)."""
     return (torch.randint(-2, 3, (count, 2)) + 0.03 * torch.randn(count, 2)) / math.sqrt(2)
 
 
 def swiss_roll(count: int) -> Tensor:
-    """A spiral of one and a half turns, (count, 2)."""
+    """Return a spiral of one and a half turns, (count, 2)."""
     angle = 1.5 * math.pi * (1 + 2 * torch.rand(count))
     return torch.stack([angle * angle.cos(), angle * angle.sin()], 1) / 7.5 + 0.03 * torch.randn(count, 2)
 
 
 def beside(points: Tensor) -> Tensor:
-    """Samples that nobody trains: real points plus N(0, 1/4). Gulrajani et al. 2017, section 3.1, have N(0, 1)."""
+    """Return fixed samples: real points plus N(0, 1/4). Gulrajani et al. 2017, section 3.1, use N(0, 1)."""
     return points + 0.5 * torch.randn_like(points)
 
 
 def toy_recipe(objective: dict[str, Any], widths: list[int], steps: int, lr: float = 2e-3) -> Recipe:
-    """A recipe of the package for such critics: Adam with betas (0, 0.9), linear decay, ReLU as in the paper."""
+    """Return the recipe of the critics: Adam with betas (0, 0.9), linear decay, ReLU as in the paper."""
     adam = {"name": "adam", "lr": lr, "betas": [0.0, 0.9]}
     critic = {"widths": widths, "activation": "relu"}
     values = {
@@ -56,7 +56,7 @@ def toy_recipe(objective: dict[str, Any], widths: list[int], steps: int, lr: flo
 
 
 def new_critic(recipe: Recipe) -> Critic:
-    """The package's fully connected critic, on points; its first biases spread the bends over the plane."""
+    """Return the package's MLP critic on points; biases of the first layer spread the kinks over the plane."""
     critic = initialize(Critic(recipe.model, PLANE), recipe.model.init)
     for module in critic.modules():
         if isinstance(module, nn.Linear):
@@ -65,10 +65,10 @@ def new_critic(recipe: Recipe) -> Critic:
 
 
 def train_critic(recipe: Recipe, draw: Draw, fake: Callable[[Tensor], Tensor] = beside) -> Critic:
-    """Lower the recipe's own critic loss, clipping and all, for all its steps against samples that stay as they are.
+    """Train on the recipe's critic loss, with clipping if it has it, against fixed samples.
 
     Args:
-        draw: so many real points, (count, 2). fake: of as many others, to samples, (N, 2).
+        draw: returns real points, (count, 2). fake: maps other real points to samples, (N, 2).
     """
     critic = new_critic(recipe)
     networks = {"critic": critic, "generator": lambda z, labels: z.view(-1, 2, 1, 1)}  # z is the samples themselves
@@ -88,6 +88,6 @@ def train_critic(recipe: Recipe, draw: Draw, fake: Callable[[Tensor], Tensor] = 
 
 @torch.no_grad()
 def distance_seen(critic: Critic, draw: Draw, fake: Callable[[Tensor], Tensor] = beside, count: int = 20_000) -> float:
-    """mean critic(real) - mean critic(fake) over many points."""
+    """Return mean critic(real) - mean critic(fake) over many points."""
     real, samples = draw(count), fake(draw(count))
     return (critic(real.view(-1, 2, 1, 1)).mean() - critic(samples.view(-1, 2, 1, 1)).mean()).item()

@@ -1,4 +1,4 @@
-"""The best plan between two densities of one dimension, and W1 as the area between their distribution functions."""
+"""The optimal plan between two one-dimensional densities, and W1 as the area between their distribution functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from style import DARK, FAKE, PALE, REAL, new_figure, plain, write
 
 
 def draw(quick: bool = False) -> Figure:
-    """Left the plan with its two marginals, right the two distribution functions."""
+    """Draw the plan with its marginals (left) and the distribution functions (right)."""
     figure = new_figure(3.7)
     left, right = figure.subfigures(1, 2, width_ratios=[1, 1.1])
     panels = left.subplots(2, 2, width_ratios=[4, 1], height_ratios=[1, 4], sharex="col", sharey="row")
