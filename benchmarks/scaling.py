@@ -2,9 +2,9 @@
 
     python benchmarks/scaling.py                four minutes; --quick for three points of each kind
 
-Each point runs in its own short process, because freed memory stays with a process. One quantity varies at a time, from a
-base of 64 images of 28x28 pixels; the networks are those of two recipes with scaled widths. Time is close to linear in
-the batch size.
+Each point runs in its own short process, because freed memory stays with a process. One quantity varies at a time, from
+a base of 64 images of 28x28 pixels; the networks are those of two recipes with scaled widths. Time is close to linear
+in the batch size.
 """
 
 from __future__ import annotations

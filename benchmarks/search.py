@@ -5,11 +5,11 @@
     python benchmarks/search.py candidates.yaml --data-root data --minutes 5 --rungs 1
     python benchmarks/search.py --table         only write benchmarks/results/search.md
 
-A candidate is a recipe with settings; a file contains `recipe: [{dotted.key: value, ...}, ...]`. All candidates train for
-a quarter of the budget, the best half again for half of it, and the best half of those for all of it. The budget is first
-converted to steps by timing all candidates in turns, because the learning rate decays to zero at the last step; training
-then counts steps, so other load changes no result. Loading, evaluation and grids aren't part of the budget. Existing
-results are reused.
+A candidate is a recipe with settings; a file contains `recipe: [{dotted.key: value, ...}, ...]`. All candidates train
+for a quarter of the budget, the best half again for half of it, and the best half of those for all of it. The budget is
+first converted to steps by timing all candidates in turns, because the learning rate decays to zero at the last step;
+training then counts steps, so other load changes no result. Loading, evaluation and grids aren't part of the budget.
+Existing results are reused.
 """
 
 from __future__ import annotations

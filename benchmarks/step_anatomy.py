@@ -6,7 +6,8 @@
 A step is one generator update with its critic updates, on random images. Kernels are timed by torch.profiler: operators
 without their children on a CPU, kernels on a GPU; the rest of the wall time is Python and launches. The roofline is the
 best rate of large matrix products in the same run with the same threads. A step's rate counts the multiplications and
-additions of its matrix products and convolutions, including needless ones, so a higher share doesn't mean a faster step.
+additions of its matrix products and convolutions, including needless ones, so a higher share doesn't mean a faster
+step.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
 class FlopCounter(TorchDispatchMode):
     """Count floating-point operations of products and convolutions, including double backward.
 
-    Uses the formulas of torch.utils.flop_counter; FlopCounterMode's module hooks don't support torch.autograd.grad inside a
-    backward graph, which the penalty needs.
+    Uses the formulas of torch.utils.flop_counter; FlopCounterMode's module hooks don't support torch.autograd.grad
+    inside a backward graph, which the penalty needs.
     """
 
     def __init__(self) -> None:

@@ -5,9 +5,9 @@
     python benchmarks/time_to_quality.py --page            only write docs/time_to_quality.md and .png
 
 For recipes, every budget is one complete `wgan train` process timed by wall clock: start, data, autotuning, training,
-grids, checkpoints, curves. The number of steps comes from a short run, corrected if it took too long. The textbook loops
-train in this process on the same images and are scored along one run; only the loop and its DataLoader are timed. All are
-scored with the same number of images and the same classifier. Existing results are reused.
+grids, checkpoints, curves. The number of steps comes from a short run, corrected if it took too long. The textbook
+loops train in this process on the same images and are scored along one run; only the loop and its DataLoader are timed.
+All are scored with the same number of images and the same classifier. Existing results are reused.
 """
 
 from __future__ import annotations

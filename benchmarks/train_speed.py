@@ -2,8 +2,8 @@
 
     python benchmarks/train_speed.py --data-root data       ten minutes; --quick takes two short rounds
 
-All programs train in one process, in turns of a second whose order changes every round. Ratios are taken within a round;
-the median over the rounds counts.
+All programs train in one process, in turns of a second whose order changes every round. Ratios are taken within a
+round; the median over the rounds counts.
 
     wgan        the complete loop: loader, phases, EMA, learning rates, means for the log
     textbook    textbook.py: Gulrajani et al. 2017, Algorithm 1, as public scripts write it
