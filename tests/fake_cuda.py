@@ -106,11 +106,11 @@ class FakeCuda:
 @torch.no_grad()
 def memory(step: TrainingStep) -> list[torch.Tensor]:
     """All tensors that outlive an iteration."""
-    modules = [*step.networks.values(), step.ema.network, step.objective.memory or torch.nn.Module()]
+    modules = [*step.networks.values(), step.ema.network, step.objective.state or torch.nn.Module()]
     tensors = [t.detach() for module in modules for t in module.state_dict().values()]
     for optimizer in step.optimizers.values():
         tensors += [t for state in optimizer.state.values() for t in state.values()]
     for loader in getattr(step.loader, "sides", {"": step.loader}).values():
         tensors += [loader.order, loader.place]
-    remembered = () if step.objective.memory is None else step.objective.memory.buffers()
+    remembered = () if step.objective.state is None else step.objective.state.buffers()
     return [*tensors, *remembered, *step.terms.sums.values()]

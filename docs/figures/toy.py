@@ -73,7 +73,7 @@ def train_critic(recipe: Recipe, draw: Draw, fake: Callable[[Tensor], Tensor] = 
     critic = new_critic(recipe)
     networks = {"critic": critic, "generator": lambda z, labels: z.view(-1, 2, 1, 1)}  # z is the samples themselves
     optimizers = make_optimizers(recipe, {"critic": critic})
-    phase = build_objective(recipe).phases[0]
+    phase = build_objective(recipe, ImageShape(8, 1)).phases[0]
     for step in range(recipe.steps):
         set_learning_rates(recipe, optimizers, step)
         real, samples = draw(recipe.batch_size), fake(draw(recipe.batch_size))  # (N, 2)

@@ -17,8 +17,7 @@ import pytest
 import torch
 
 from wgan_cli.objectives import Batch, Objective, build_objective
-from wgan_cli.objectives.penalties import TERMS
-from wgan_cli.recipe import Recipe, recipe_from_dict
+from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.recipe.load import recipe_names
 from wgan_cli.recipe.model_settings import MlpSettings
 from wgan_cli.recipe.optim_settings import OptimSettings
@@ -80,7 +79,7 @@ def test_every_name_in_backticks_is_a_setting_a_term_a_recipe_or_linked():
         "optim": set(OptimSettings.model_fields),
         "model": set(MlpSettings.model_fields) | {"critic.norm", "critic.activation"},
     }
-    terms = {name for name, _ in TERMS.values()} | {"wasserstein", "critic_loss", "generator_loss"}
+    terms = {"gradient_penalty", "r1", "r2"} | {"wasserstein", "critic_loss", "generator_loss"}
     assert {"norm", "activation"} <= set(
         MlpSettings().critic.model_fields_set | type(MlpSettings().critic).model_fields.keys()
     )
@@ -119,7 +118,9 @@ def test_the_figures_of_the_run_stand_in_its_series():
 
 def gp(weight: float, **settings: object) -> Objective:
     objective = {"name": "wgan_gp", "gp_weight": weight, **settings}
-    return build_objective(recipe_from_dict({"model": "mlp", "objective": objective, "steps": 1}, "a test"))
+    return build_objective(
+        recipe_from_dict({"model": "mlp", "objective": objective, "steps": 1}, "a test"), ImageShape(8, 1)
+    )
 
 
 def on_samples(parts: tuple, count: int) -> torch.Tensor:
@@ -235,7 +236,7 @@ def test_clipped_critics_stay_within_the_bound_and_slopes_are_those_of_the_layer
     assert all(parameter.abs().max() <= 0.05 for parameter in critic.parameters())
     slopes = clipping.slopes_by_layer(critic, toy.swiss_roll(20))
     assert len(slopes) == 2
-    assert slopes[-1] == pytest.approx(critic.to_score.weight.norm().item(), rel=1e-5)
+    assert slopes[-1] == pytest.approx(critic.head.to_score.weight.norm().item(), rel=1e-5)
 
 
 def test_a_series_is_taken_from_a_run(figure, tiny_run, tmp_path):

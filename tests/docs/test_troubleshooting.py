@@ -15,7 +15,10 @@ import torch
 from PIL import Image
 
 import wgan_cli
-from wgan_cli.training.recording.diagnostics import LONG, Health
+from wgan_cli.objectives import build_objective
+from wgan_cli.objectives.terms import PATIENCE
+from wgan_cli.recipe import ImageShape, recipe_from_dict
+from wgan_cli.training.recording.diagnostics import Diagnostics
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 MISSING = "..."  # what a message on the page leaves out
@@ -178,33 +181,37 @@ def test_notes_and_warnings_are_as_the_page_has_them(wgan, folder, tiny_options)
         assert any(matches(message, line) for line in one), one
 
 
+GAN = build_objective(
+    recipe_from_dict({"model": "mlp", "objective": {"name": "gan", "gp_weight": 1.0}, "steps": 1}, "a test"),
+    ImageShape(8, 1),
+)
 STEEP, SURE, LOST = {"gradient_penalty": 99.0}, (1.0, 0.0), (0.5, 0.5)
 
 
 def probabilities(*pairs: tuple[float, float]) -> list[str]:
     """Warnings of a run whose critic's two probabilities were these, each for long."""
-    health, said = Health(), []
+    diagnostics, said = Diagnostics(GAN), []
     for number, (real, fake) in enumerate(pairs):
-        for step in (number * LONG, (number + 1) * LONG):
-            said += health.of_terms({"real_probability": real, "fake_probability": fake}, step)
+        for step in (number * PATIENCE, (number + 1) * PATIENCE):
+            said += diagnostics.check_terms({"real_probability": real, "fake_probability": fake}, step)
     return said
 
 
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ("warning: gradient_penalty is ..., far from its aim 0: ...", Health().of_terms(STEEP, 200)),
-        ("warning: critic_loss explodes: ...", Health().of_terms({"critic_loss": 1e6}, 200)),
+        ("warning: gradient_penalty is ..., far above 0: ...", Diagnostics(GAN).check_terms(STEEP, 200)),
+        ("warning: critic_loss explodes: ...", Diagnostics(GAN).check_terms({"critic_loss": 1e6}, 200)),
         (
-            "warning: critic_loss is ...: the critic tells real from fake no longer, or too easily, ...",
-            Health().of_terms({"critic_loss": 0.0}, 200),
+            "warning: critic_loss is ...: the critic no longer tells real from fake, or does so too easily, ...",
+            Diagnostics(GAN).check_terms({"critic_loss": 0.0}, 200),
         ),
         (
-            "warning: all samples look the same (they differ by ... of 255 grey levels): ...",
-            Health().of_samples(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), 200),
+            "warning: all samples look the same (they differ by ... of 255 gray levels): ...",
+            Diagnostics(GAN).check_samples(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), 200),
         ),
         ("warning: ...the critic wins outright, ...", probabilities(SURE)),
-        ("warning: ...the critic tells real from fake no longer; ...", probabilities((0.9, 0.1), LOST)),
+        ("warning: ...the critic no longer tells real from fake; ...", probabilities((0.9, 0.1), LOST)),
     ],
 )
 def test_the_program_warns_so(message, said):

@@ -76,7 +76,7 @@ def test_with_styles_it_moves_w_by_their_own_spread(styled):
         psi, label = 0.6, torch.tensor([4, 4])
         own = network.mapping(torch.from_numpy(latent_vectors(3, range(2), 6)), label)
         moved = torch.lerp(network.mean(label), own, psi) + 2 * styled.spread[1] * n[1]
-        wanted = to_uint8(network.synthesis(network.in_every_layer(moved)))
+        wanted = to_uint8(network.synthesis(network.broadcast(moved)))
     on_samples = styled.images(View(seed=3, count=2, label=4, psi=psi, moves=(0.0, 2.0)))
     assert (on_samples.int() - wanted.int()).abs().max() <= 1
 

@@ -92,7 +92,7 @@ def check_truncation(session, generator, given: dict[str, np.ndarray]) -> None:
         (found,) = session.run(["images"], {**given, "truncation_psi": np.array(psi, np.float32)})
         mean = generator.mean.w[labels]
         w = mean + psi * (generator.mapping(z, labels) - mean)
-        np.testing.assert_allclose(found, generator.synthesis(generator.in_every_layer(w)).numpy(), atol=1e-4)
+        np.testing.assert_allclose(found, generator.synthesis(generator.broadcast(w)).numpy(), atol=1e-4)
     with_one = session.run(["images"], {**given, "truncation_psi": np.array(1, np.float32)})
     np.testing.assert_array_equal(session.run(["images"], given), with_one)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d
 from wgan_cli.networks.layers import PiecewiseLinear
-from wgan_cli.networks.resampling import DownConv2d, FromVector, ToVector, UpConvTranspose2d
+from wgan_cli.networks.resampling import DownConv2d, ImageToVector, UpConvTranspose2d, VectorToImage
 from wgan_cli.recipe import Recipe
 
 
@@ -34,8 +34,8 @@ class Flattened(nn.Linear):
 PLAIN = {
     DownConv2d: nn.Conv2d,
     UpConvTranspose2d: nn.ConvTranspose2d,
-    FromVector: Unflattened,
-    ToVector: Flattened,
+    VectorToImage: Unflattened,
+    ImageToVector: Flattened,
     BatchNorm1d: nn.BatchNorm1d,
     BatchNorm2d: nn.BatchNorm2d,
 }

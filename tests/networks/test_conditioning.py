@@ -16,6 +16,7 @@ from wgan_cli.objectives import Batch, build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 CLASSES = 5
+SHAPE = ImageShape(8, 1, CLASSES)
 WAYS = ("embedding", "projection", "classifier")
 LABELS = torch.tensor([0, 4, 2, 2])
 SMALL = {
@@ -62,7 +63,7 @@ def test_every_way_in_every_family(family, way, size, channels):
 
     # All of it learns from the losses.
     generator.train()
-    for phase in build_objective(recipe).phases:
+    for phase in build_objective(recipe, SHAPE).phases:
         network = networks[phase.trains].requires_grad_()
         network.zero_grad()
         real = torch.rand(4, channels, size, size) * 2 - 1 if phase.uses_real else None
@@ -78,7 +79,7 @@ def test_projection_adds_the_row_of_the_label(family):
     images = torch.rand(4, 1, 8, 8)
     both, logits = critic(images, LABELS, classify=True)
     with torch.no_grad():
-        for parameter in critic.to_classes.parameters():
+        for parameter in critic.head.to_classes.parameters():
             parameter.zero_()
     plain = critic(images, LABELS)
     torch.testing.assert_close(both - plain, logits[torch.arange(4), LABELS])
@@ -92,7 +93,7 @@ def test_the_classifiers_cross_entropy_goes_into_both_losses():
 
     def losses(recipe: Recipe):
         torch.manual_seed(1)
-        return [phase.loss(networks, Batch(z, real, LABELS)) for phase in build_objective(recipe).phases]
+        return [phase.loss(networks, Batch(z, real, LABELS)) for phase in build_objective(recipe, SHAPE).phases]
 
     (critic, generator), (critic_alone, generator_alone) = losses(recipe), losses(plain)
     # In training mode, as the losses are: batch norm in the generator sees the same batch.
@@ -103,7 +104,7 @@ def test_the_classifiers_cross_entropy_goes_into_both_losses():
     torch.testing.assert_close(generator.total - generator_alone.total, 0.5 * of_fake)
     torch.testing.assert_close(critic.terms["class_loss"], of_real)
     torch.testing.assert_close(generator.terms["generator_class_loss"], of_fake)
-    assert build_objective(recipe).meanings.keys() == critic.terms.keys() | generator.terms.keys()
+    assert build_objective(recipe, SHAPE).meanings.keys() == critic.terms.keys() | generator.terms.keys()
 
 
 NORMS = ["none", "batch", "instance", "layer"]
@@ -140,6 +141,6 @@ def test_without_classes_nothing_is_there_to_learn_them(family):
 
 
 def test_images_without_classes_are_refused():
-    with pytest.raises(WganError, match="no classes to learn") as caught:
+    with pytest.raises(WganError, match="no classes") as caught:
         build_network("generator", recipe_of("mlp", "projection"), ImageShape(8, 1, 0))
     assert "conditional=false" in caught.value.hint

@@ -1,4 +1,4 @@
-"""Encoders and classifiers of every family, what they share with its critic, and the centres of classes."""
+"""Encoders and classifiers of every family, what they share with its critic, and the centers of classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from wgan_cli.networks import build_network
-from wgan_cli.networks.encoder import ClassCentres
+from wgan_cli.networks.encoder import ClassCenters
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 CLASSES = 5
@@ -69,9 +69,9 @@ def test_without_classes_an_encoder_takes_none(case):
 def test_a_classifier_judges_by_the_features_that_it_shows(case, shape):
     classifier, x = built("classifier", recipe_of(case), *shape), images(*shape)
     logits, features = classifier(x, features=True)
-    assert logits.shape == (4, CLASSES) and features.shape == classifier.real_centres.centres[:4].shape
+    assert logits.shape == (4, CLASSES) and features.shape == classifier.real_centers.centers[:4].shape
     torch.testing.assert_close(classifier(x), logits)
-    weight, bias = classifier.to_classes.weight, classifier.to_classes.bias
+    weight, bias = classifier.head.weight, classifier.head.bias
     torch.testing.assert_close(features @ weight.T + bias, logits, rtol=1e-4, atol=1e-6)
     assert_all_learn(classifier, nn.functional.cross_entropy(logits, LABELS))
 
@@ -82,9 +82,9 @@ def test_a_critic_judges_by_the_features_that_it_shows(case, condition):
     critic, x = built("critic", recipe_of(case, condition)), images(8, 1)
     scores, features = critic(x, LABELS, features=True)
     torch.testing.assert_close(critic(x, LABELS), scores)
-    expected = (features @ critic.to_score.weight.T + critic.to_score.bias).squeeze(1)
+    expected = (features @ critic.head.to_score.weight.T + critic.head.to_score.bias).squeeze(1)
     if condition == "projection":
-        rows = features @ critic.to_classes.weight.T + critic.to_classes.bias
+        rows = features @ critic.head.to_classes.weight.T + critic.head.to_classes.bias
         expected = expected + rows[torch.arange(4), LABELS]
     torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-6)
     if condition == "classifier":
@@ -94,37 +94,37 @@ def test_a_critic_judges_by_the_features_that_it_shows(case, condition):
 
 
 def test_a_centre_is_the_mean_of_its_batches_and_then_forgets_slowly():
-    centres, noise = ClassCentres(3, 2, decay=0.75), np.random.default_rng(0)
+    centers, noise = ClassCenters(3, 2, decay=0.75), np.random.default_rng(0)
     batches = [(noise.normal(size=(6, 2)), np.array([0, 0, 1, 1, 1, 0])) for _ in range(7)]
     expected = np.zeros((3, 2))
     for number, (features, labels) in enumerate(batches, start=1):
         for label in (0, 1):
             expected[label] += max(0.25, 1 / number) * (features[labels == label].mean(0) - expected[label])
-        found = centres.moved(torch.tensor(features).float(), torch.tensor(labels))
+        found = centers.update(torch.tensor(features).float(), torch.tensor(labels))
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5, atol=1e-6)
         if number == 3:  # young, it is the plain mean
             means = np.mean([features[labels == 1].mean(0) for features, labels in batches[:3]], axis=0)
             np.testing.assert_allclose(found[1].numpy(), means, rtol=1e-5)
-    assert centres.batches.tolist() == [7, 7, 0]
-    assert not centres.centres[2].any()
-    before = centres.centres.clone()
-    centres.moved(torch.ones(2, 2), torch.tensor([2, 2]))
-    assert torch.equal(centres.centres[:2], before[:2]) and torch.equal(centres.centres[2], torch.ones(2))
+    assert centers.batches.tolist() == [7, 7, 0]
+    assert not centers.centers[2].any()
+    before = centers.centers.clone()
+    centers.update(torch.ones(2, 2), torch.tensor([2, 2]))
+    assert torch.equal(centers.centers[:2], before[:2]) and torch.equal(centers.centers[2], torch.ones(2))
 
 
 def test_centres_pull_as_the_batchs_own_means_do():
-    centres = ClassCentres(3, 2)
+    centers = ClassCenters(3, 2)
     labels, aim = torch.tensor([0, 0, 2, 0]), torch.randn(3, 2)
     for _ in range(9):
-        centres.moved(torch.randn(4, 2), labels)
+        centers.update(torch.randn(4, 2), labels)
     features = torch.randn(4, 2, requires_grad=True)
-    (centres.moved(features, labels) * aim).sum().backward()
+    (centers.update(features, labels) * aim).sum().backward()
     expected = torch.stack([aim[label] / (3 if label == 0 else 1) for label in labels])
     torch.testing.assert_close(features.grad, expected)
 
 
 def test_centres_of_half_precision_features_are_whole():
-    centres = ClassCentres(2, 4)
+    centers = ClassCenters(2, 4)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = centres.moved(torch.full((3, 4), 1.001), torch.tensor([0, 0, 1]))
+        found = centers.update(torch.full((3, 4), 1.001), torch.tensor([0, 0, 1]))
     torch.testing.assert_close(found, torch.full((2, 4), 1.001))

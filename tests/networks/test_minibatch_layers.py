@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from wgan_cli.networks import build_network
-from wgan_cli.networks.minibatch_layers import ROW, BatchLikeness, spread
+from wgan_cli.networks.minibatch_layers import ROW, MinibatchDiscrimination, minibatch_std
 from wgan_cli.recipe import ImageShape, recipe_from_dict
 
 
 def test_likeness_is_the_papers_sum():
     torch.manual_seed(0)
-    layer, x = BatchLikeness(4, 3), torch.randn(5, 4)
+    layer, x = MinibatchDiscrimination(4, 3), torch.randn(5, 4)
     rows = (x.numpy() @ layer.to_rows.weight.detach().numpy().T).reshape(5, 3, ROW)
     expected = np.array(
         [[sum(np.exp(-np.abs(rows[i, b] - rows[j, b]).sum()) for j in range(5)) for b in range(3)] for i in range(5)]
@@ -23,7 +23,7 @@ def test_likeness_is_the_papers_sum():
 
 def test_equal_images_are_wholly_alike_and_far_ones_not_at_all():
     torch.manual_seed(0)
-    layer = BatchLikeness(4, 3)
+    layer = MinibatchDiscrimination(4, 3)
     assert torch.equal(layer(torch.ones(6, 4)), torch.full((6, 3), 6.0))
     far = 1e4 * torch.eye(4)
     torch.testing.assert_close(layer(far), torch.ones(4, 3))
@@ -31,9 +31,9 @@ def test_equal_images_are_wholly_alike_and_far_ones_not_at_all():
 
 def test_spread_is_the_mean_of_deviations():
     x = torch.tensor([[0.0, 5.0], [2.0, 5.0]])
-    assert spread(x).item() == pytest.approx((1.0 + 0.0) / 2, abs=1e-3)
+    assert minibatch_std(x).item() == pytest.approx((1.0 + 0.0) / 2, abs=1e-3)
     same = torch.ones(3, 2, requires_grad=True)
-    spread(same).backward()
+    minibatch_std(same).backward()
     assert same.grad.isfinite().all(), "a collapsed batch still has a gradient"
 
 
@@ -47,7 +47,11 @@ def test_a_score_depends_on_the_batch_exactly_where_asked(family, critic):
     images = torch.rand(4, 1, 8, 8)
     together, alone = network(images), torch.cat([network(image) for image in images.split(1)])
     assert not torch.allclose(together, alone, atol=1e-4)
-    last = network.of_batch.to_score.weight if network.of_batch is not None else network.finish[0].weight[:, -1]
+    last = (
+        network.head.batch_score.to_score.weight
+        if network.head.batch_score is not None
+        else network.body.finish[0].weight[:, -1]
+    )
     with torch.no_grad():
         last.zero_()
     alone = torch.cat([network(image) for image in images.split(1)])

@@ -106,7 +106,7 @@ def test_every_network_keeps_the_rules(family, size, channels, variant):
     assert scores.unique().numel() == BATCH
 
     # Every parameter learns from its own network's loss, and every layer gets something to learn.
-    for phase in build_objective(recipe).phases:
+    for phase in build_objective(recipe, image).phases:
         network = networks[phase.trains].requires_grad_()
         network.zero_grad()
         phase.loss(networks, Batch(z, real)).total.backward()
@@ -152,7 +152,7 @@ def test_a_generator_ends_with_a_tanh(family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_critic_ends_without_a_sigmoid(family):
     critic = built(small(family, 28, DEFAULTS[0]), ImageShape(28, 1))["critic"]
-    nn.init.constant_(critic.to_score.bias, 100.0)
+    nn.init.constant_(critic.head.to_score.bias, 100.0)
     assert (critic(torch.zeros(2, 1, 28, 28)) > 50).all()
 
 
@@ -267,13 +267,13 @@ def test_sizes_that_no_network_takes_are_refused(family, size):
     assert "data.image_size" in refused.value.hint
 
 
-def test_a_family_that_lacks_what_its_settings_promise_is_named(monkeypatch):
+def test_missing_registry_entries_are_named(monkeypatch):
     recipe, image = recipe_of("mlp", {}, {}), ImageShape(8, 1, 3)
-    monkeypatch.delattr("wgan_cli.networks.mlp.Encoder")
-    with pytest.raises(WganError, match="name the role encoder, and wgan_cli.networks.mlp has no class Encoder"):
+    monkeypatch.setitem(networks.FAMILIES, "mlp", {"generator": networks.FAMILIES["mlp"]["generator"]})
+    with pytest.raises(WganError, match=r"networks.build.FAMILIES\['mlp'\]` has no 'encoder'"):
         build_network("encoder", recipe, image)
     monkeypatch.delitem(networks.FAMILIES, "mlp")
-    with pytest.raises(WganError, match="`wgan_cli.networks.FAMILIES` has no 'mlp'") as caught:
+    with pytest.raises(WganError, match="`wgan_cli.networks.build.FAMILIES` has no 'mlp'") as caught:
         build_network("generator", recipe, image)
     assert "add it to that table" in caught.value.hint
 

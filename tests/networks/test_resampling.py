@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from wgan_cli.networks.resampling import FEW, DownConv2d, Enlarged, FromVector, Pooled, ToVector, UpConvTranspose2d
+from wgan_cli.networks.resampling import (
+    MAX_DIRECT,
+    BlurPoolConv2d,
+    BlurUpConv2d,
+    DownConv2d,
+    ImageToVector,
+    UpConvTranspose2d,
+    VectorToImage,
+)
 from wgan_cli.recipe.model_settings import DcganCriticSettings, DcganGeneratorSettings
 
 KERNELS = range(2, 10)
@@ -63,7 +71,7 @@ def test_values_and_both_derivatives_equal_the_frameworks(kind, kernel, few, wid
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("kernel", [1, 3, 5, 7])
-@pytest.mark.parametrize("kind", [Pooled, Enlarged])
+@pytest.mark.parametrize("kind", [BlurPoolConv2d, BlurUpConv2d])
 @given(fans=st.tuples(st.integers(1, 4), st.integers(1, 4)), height=st.integers(1, 4), width=st.integers(1, 4))
 def test_one_kernel_equals_a_convolution_and_a_change_of_size(kind, kernel, bias, fans, height, width):
     torch.manual_seed(0)
@@ -73,7 +81,7 @@ def test_one_kernel_equals_a_convolution_and_a_change_of_size(kind, kernel, bias
     if not bias:
         layer.bias = other.bias = None
     x = torch.randn(2, fans[0], 2 * height, 2 * width, dtype=torch.float64)
-    two = nn.Sequential(*([other, nn.AvgPool2d(2)] if kind is Pooled else [nn.Upsample(scale_factor=2), other]))
+    two = nn.Sequential(*([other, nn.AvgPool2d(2)] if kind is BlurPoolConv2d else [nn.Upsample(scale_factor=2), other]))
     for ours, theirs in zip(derivatives(layer, x), derivatives(two, x), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
@@ -94,11 +102,16 @@ def test_the_form_changes_only_for_few_channels(monkeypatch, kind):
     base = kind.__bases__[0]
     forward = base.forward
     monkeypatch.setattr(base, "forward", lambda self, x: asked.append(type(self)) or forward(self, x))
-    for few, wide in ((1, FEW + 1), (FEW, FEW + 1), (FEW + 1, 1), (FEW + 1, FEW)):
+    for few, wide in (
+        (1, MAX_DIRECT + 1),
+        (MAX_DIRECT, MAX_DIRECT + 1),
+        (MAX_DIRECT + 1, 1),
+        (MAX_DIRECT + 1, MAX_DIRECT),
+    ):
         asked.clear()
         kind(few, wide, 4)(torch.ones(2, few, 4, 4))
         decides = few if kind is DownConv2d else wide
-        assert bool(asked) == (decides > FEW)
+        assert bool(asked) == (decides > MAX_DIRECT)
 
 
 @pytest.mark.parametrize("kind", [DownConv2d, UpConvTranspose2d])
@@ -130,7 +143,7 @@ IMAGE = (3, 4, 2)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_an_image_becomes_a_vector_as_if_it_were_flattened(layout):
     torch.manual_seed(0)
-    layer, other = ToVector(IMAGE, 5).double(), nn.Sequential(nn.Flatten(), nn.Linear(24, 5)).double()
+    layer, other = ImageToVector(IMAGE, 5).double(), nn.Sequential(nn.Flatten(), nn.Linear(24, 5)).double()
     other[1].load_state_dict(layer.state_dict())
     x = torch.randn(7, *IMAGE, dtype=torch.float64)
     for ours, theirs in zip(derivatives(layer, x.contiguous(memory_format=layout)), derivatives(other, x), strict=True):
@@ -140,7 +153,7 @@ def test_an_image_becomes_a_vector_as_if_it_were_flattened(layout):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_vector_becomes_an_image_as_if_it_were_viewed(layout):
     torch.manual_seed(0)
-    layer, other = FromVector(5, IMAGE).double(), nn.Sequential(nn.Linear(5, 24), nn.Unflatten(1, IMAGE)).double()
+    layer, other = VectorToImage(5, IMAGE).double(), nn.Sequential(nn.Linear(5, 24), nn.Unflatten(1, IMAGE)).double()
     other[0].load_state_dict(layer.state_dict())
     x = torch.randn(7, 5, dtype=torch.float64)
     for ours, theirs in zip(derivatives(layer.to(memory_format=layout), x), derivatives(other, x), strict=True):

@@ -61,13 +61,13 @@ def test_the_papers_critic_by_its_parameters():
     assert wanted == 1_053_825
     critic = built("critic", load_recipe("cifar10_resnet"), CIFAR)
     assert parameters(critic) == wanted
-    assert [parameters(each) for each in (critic.first, *critic.blocks)] == [first, halving, keeping, keeping]
+    assert [parameters(each) for each in (critic.body.first, *critic.body.blocks)] == [first, halving, keeping, keeping]
 
 
 def test_blocks_widen_where_the_authors_do():
     """At the first convolution, but where a block halves at its last."""
     generator, critic = (built(role, small(16), ImageShape(16, 3)) for role in ROLES)
-    up, first, down, same = generator.up[0], critic.first, critic.blocks[0], critic.blocks[1]
+    up, first, down, same = generator.up[0], critic.body.first, critic.body.blocks[0], critic.body.blocks[1]
     widths = {"up": (up, 6, 5, 5), "first": (first, 3, 4, 4), "down": (down, 4, 4, 5), "same": (same, 5, 6, 6)}
     for name, (block, fan_in, middle, fan_out) in widths.items():
         layers = [layer for layer in block.branch if isinstance(layer, nn.Conv2d)]
@@ -131,11 +131,11 @@ def published_generator(network: nn.Module, z: Tensor, image: ImageShape, blocks
 
 def published_critic(network: nn.Module, images: Tensor, blocks: int, halvings: int) -> Tensor:
     """In the order of the authors' code: convolve, then take means; but of the image first means."""
-    x = F.conv2d(images, *weights_of(network, "first.branch.0"), padding=1).relu()
-    x = mean_of_blocks(F.conv2d(x, *weights_of(network, "first.branch.2"), padding=1))
-    x = x + F.conv2d(mean_of_blocks(images), *weights_of(network, "first.shortcut.1"))
+    x = F.conv2d(images, *weights_of(network, "body.first.branch.0"), padding=1).relu()
+    x = mean_of_blocks(F.conv2d(x, *weights_of(network, "body.first.branch.2"), padding=1))
+    x = x + F.conv2d(mean_of_blocks(images), *weights_of(network, "body.first.shortcut.1"))
     for number in range(blocks - 1):
-        halves, block = number + 1 < halvings, f"blocks.{number}"
+        halves, block = number + 1 < halvings, f"body.blocks.{number}"
         shortcut = x
         if halves:
             shortcut = mean_of_blocks(F.conv2d(x, *weights_of(network, f"{block}.shortcut.1")))
@@ -144,7 +144,7 @@ def published_critic(network: nn.Module, images: Tensor, blocks: int, halvings: 
         y = F.conv2d(x.relu(), *weights_of(network, f"{block}.branch.1"), padding=1)
         y = F.conv2d(y.relu(), *weights_of(network, f"{block}.branch.3"), padding=1)
         x = shortcut + (mean_of_blocks(y) if halves else y)
-    return F.linear(x.relu().mean((2, 3)), *weights_of(network, "to_score")).squeeze(1)
+    return F.linear(x.relu().mean((2, 3)), *weights_of(network, "head.to_score")).squeeze(1)
 
 
 @pytest.mark.parametrize(("size", "channels"), [*product((8, 32, 64), (1, 3))])
@@ -189,15 +189,15 @@ def test_without_its_branch_a_block_is_its_shortcut():
     x = torch.randn(2, 128, 4, 4)
     up = silence(generator.up[0])
     torch.testing.assert_close(up(x), repeated(up.shortcut[0](x)))
-    assert torch.equal(silence(critic.blocks[1])(x), x)
+    assert torch.equal(silence(critic.body.blocks[1])(x), x)
 
-    down = silence(critic.blocks[0])
+    down = silence(critic.body.blocks[0])
     nn.init.dirac_(down.shortcut[1].weight)  # each channel to itself
     torch.testing.assert_close(down(x), mean_of_blocks(x))
     checks = (torch.arange(4) % 2 * 2.0 - 1).expand(1, 3, 4, 4)  # columns of -1 and 1
-    bias = silence(critic.first).shortcut[1].bias
-    torch.testing.assert_close(critic.first(checks + 0.5), critic.first(torch.full((1, 3, 4, 4), 0.5)))
-    torch.testing.assert_close(critic.first(checks), bias[:, None, None].expand(1, 128, 2, 2))
+    bias = silence(critic.body.first).shortcut[1].bias
+    torch.testing.assert_close(critic.body.first(checks + 0.5), critic.first(torch.full((1, 3, 4, 4), 0.5)))
+    torch.testing.assert_close(critic.body.first(checks), bias[:, None, None].expand(1, 128, 2, 2))
 
 
 @pytest.mark.parametrize("norm", ["none", "layer", "instance"])

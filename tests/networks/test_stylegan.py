@@ -9,10 +9,10 @@ from torch.nn import functional as F
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
-from wgan_cli.networks.layers import equalise
-from wgan_cli.networks.resampling import Enlarged, Pooled
+from wgan_cli.networks.layers import equalize
+from wgan_cli.networks.resampling import BlurPoolConv2d, BlurUpConv2d
 from wgan_cli.networks.style_space import MEAN_DECAY, MeanStyle
-from wgan_cli.networks.stylegan_layers import AdaIn, Demodulated, Noise, ToImage, enlarged
+from wgan_cli.networks.stylegan_layers import AdaInLayer, ModulatedLayer, Noise, ToRGB, upsample
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.recipe.style_settings import StyleGeneratorSettings
 
@@ -42,20 +42,20 @@ def doubled(x: Tensor) -> Tensor:
 def test_a_doubled_plane_of_ones_stays_one():
     x = torch.ones(1, 2, 3, 3, dtype=torch.float64)
     torch.testing.assert_close(doubled(x)[:, :, 5:-5, 5:-5], torch.ones(1, 2, 4, 4, dtype=torch.float64))
-    torch.testing.assert_close(enlarged(x), torch.ones(1, 2, 6, 6, dtype=torch.float64))
+    torch.testing.assert_close(upsample(x), torch.ones(1, 2, 6, 6, dtype=torch.float64))
 
 
 def test_an_image_is_enlarged_as_by_a_direct_convolution():
     torch.manual_seed(0)
     x = torch.randn(2, 3, 5, 5, dtype=torch.float64)
     wide = F.pad(x, (1, 1, 1, 1), mode="replicate")
-    torch.testing.assert_close(enlarged(x), doubled(wide)[:, :, 6:-6, 6:-6])
+    torch.testing.assert_close(upsample(x), doubled(wide)[:, :, 6:-6, 6:-6])
 
 
 @pytest.mark.parametrize("size", [1, 4, 7])
 def test_a_doubling_convolution_is_a_blur_and_a_convolution(size):
     torch.manual_seed(0)
-    layer = Enlarged(3, 2, 3, blurs=3).double()
+    layer = BlurUpConv2d(3, 2, 3, blurs=3).double()
     x = torch.randn(2, 3, size, size, dtype=torch.float64)
     direct = F.conv2d(doubled(x), layer.weight, layer.bias)[:, :, 3:-3, 3:-3]
     assert layer(x).shape == (2, 2, 2 * size, 2 * size)
@@ -64,7 +64,7 @@ def test_a_doubling_convolution_is_a_blur_and_a_convolution(size):
 
 def test_a_halving_convolution_is_a_convolution_and_a_blur():
     torch.manual_seed(0)
-    layer = Pooled(3, 2, 3, blurs=3).double()
+    layer = BlurPoolConv2d(3, 2, 3, blurs=3).double()
     x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
     direct = filtered(F.conv2d(F.pad(x, (2, 2, 2, 2)), layer.weight, layer.bias))[:, :, ::2, ::2]
     torch.testing.assert_close(layer(x), direct[:, :, :4, :4])
@@ -74,7 +74,7 @@ def layer_of(kind: type, doubles: bool = False, **settings: object) -> nn.Module
     """A layer of 3 to 4 channels at 4 pixels or to 8, in float64, without bends, and with a bias that shows."""
     torch.manual_seed(0)
     own = StyleGeneratorSettings(**{"slope": 1.0, "noise": False, **settings})
-    layer = equalise(kind(own, 3, 4, STYLE, 8 if doubles else 4, doubles=doubles)).double()
+    layer = equalize(kind(own, 3, 4, STYLE, 8 if doubles else 4, doubles=doubles)).double()
     nn.init.normal_(layer.bias)
     return layer
 
@@ -87,7 +87,7 @@ def inputs(count: int = 3) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("doubles", [False, True])
 def test_modulation_equals_weights_of_its_own_for_each_image(doubles):
     """Karras et al. 2020, eqs. 1 and 3, image by image."""
-    layer = layer_of(Demodulated, doubles)
+    layer = layer_of(ModulatedLayer, doubles)
     x, w = inputs()
     alone = []
     for image, style in zip(x, w @ layer.style.weight.T + layer.style.bias + 1, strict=True):
@@ -102,7 +102,7 @@ def test_modulation_equals_weights_of_its_own_for_each_image(doubles):
 
 
 def test_after_demodulation_the_styles_size_does_not_matter():
-    layer = layer_of(Demodulated)
+    layer = layer_of(ModulatedLayer)
     x, w = inputs()
     before = layer(x, w)
     with torch.no_grad():  # styles 10 times as large: 10 * (1 + A w) = 1 + (9 + 10 A w)
@@ -112,7 +112,7 @@ def test_after_demodulation_the_styles_size_does_not_matter():
 
 
 def test_adain_gives_each_channel_the_styles_mean_and_deviation():
-    layer = layer_of(AdaIn)
+    layer = layer_of(AdaInLayer)
     x, w = inputs()
     styled = layer(100 * x, w)  # beside which the norm's epsilon is nothing
     deviation = styled.std((2, 3), correction=0)
@@ -121,7 +121,7 @@ def test_adain_gives_each_channel_the_styles_mean_and_deviation():
 
 
 def test_colours_are_products_of_pixels_with_weights_in_the_style():
-    layer = equalise(ToImage(3, 2, STYLE)).double()
+    layer = equalize(ToRGB(3, 2, STYLE)).double()
     colours = layer.colours
     nn.init.normal_(colours.bias)
     x, w = inputs()
@@ -164,7 +164,7 @@ def test_only_the_direction_of_z_counts():
 
 def test_two_halves_make_the_whole():
     generator, z = generator_of().eval(), torch.randn(3, 4)
-    styles = generator.in_every_layer(generator.mapping(z))
+    styles = generator.broadcast(generator.mapping(z))
     assert styles.shape == (3, 3, STYLE) and generator.style_layers == 3
     assert torch.equal(generator.synthesis(styles), generator(z))
 
@@ -198,13 +198,13 @@ def test_style_mixing_takes_another_w_from_some_layer_on(share):
     for image in styles[~mine[:, -1]][:5]:
         assert len(image.unique(dim=0)) == 2
     generator.eval()
-    assert torch.equal(generator.styles(z), generator.in_every_layer(own)), "samples are not mixed"
+    assert torch.equal(generator.styles(z), generator.broadcast(own)), "samples are not mixed"
 
 
 def test_the_mean_style_is_a_moving_average():
     mean, w = MeanStyle(2), torch.tensor([[1.0, 0.0], [3.0, 4.0]])
     for count in range(1, 4):
-        mean.follow(w)
+        mean.update(w)
         torch.testing.assert_close(mean(), (1 - MEAN_DECAY**count) * torch.tensor([[2.0, 2.0]]))
 
 
@@ -212,7 +212,7 @@ def test_each_class_has_a_mean_of_its_own():
     mean, labels = MeanStyle(1, num_classes=3), torch.tensor([0, 2, 2])
     with torch.no_grad():
         mean.w.fill_(1.0)
-    mean.follow(torch.tensor([[5.0], [1.0], [3.0]]), labels)
+    mean.update(torch.tensor([[5.0], [1.0], [3.0]]), labels)
     share = 1 - MEAN_DECAY
     torch.testing.assert_close(mean.w[:, 0], torch.tensor([1 + share * 4, 1.0, 1 + share * 1]))
     torch.testing.assert_close(mean(labels), mean.w[[0, 2, 2]])
@@ -229,7 +229,7 @@ def test_truncation_is_a_step_from_the_mean(conditional):
     generator.eval()
     w, mean = generator.mapping(z, labels), generator.mean(labels).expand(6, STYLE)
     for psi in (0.0, 0.7, 1.0):
-        torch.testing.assert_close(generator.truncated(w, psi, labels), mean + psi * (w - mean))
+        torch.testing.assert_close(generator.truncate(w, psi, labels), mean + psi * (w - mean))
     before = generator.mean.w.clone()
     generator(z, labels)
     assert torch.equal(generator.mean.w, before), "sampling leaves it alone"

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
-from wgan_cli.networks.translator import Block, mirrored, mirrored_by_parts
+from wgan_cli.networks.translator import Block, reflection_pad, reflection_pad_by_slices
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.recipe.translation_settings import TranslatorSettings
 
@@ -73,7 +73,7 @@ def test_a_block_is_the_sum_of_the_papers_layers():
 def test_a_mirrored_frame_in_parts_is_the_same_with_the_same_gradient(frame):
     x = torch.randn(2, 3, 5, 7, dtype=torch.float64, requires_grad=True)
     weights = torch.randn(2, 3, 5 + 2 * frame, 7 + 2 * frame, dtype=torch.float64)
-    both = [frames(x, frame) for frames in (mirrored, mirrored_by_parts)]
+    both = [frames(x, frame) for frames in (reflection_pad, reflection_pad_by_slices)]
     torch.testing.assert_close(both[1], both[0], rtol=0, atol=0)
     gradients = [torch.autograd.grad((framed * weights).sum(), x)[0] for framed in both]
     torch.testing.assert_close(gradients[1], gradients[0])

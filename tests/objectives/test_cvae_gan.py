@@ -11,7 +11,7 @@ from torch import nn
 
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Batch, Loss, Objective, build_objective
-from wgan_cli.objectives.cvae_gan import kl_to_normal, mean_distance, on_samples, pair_distance
+from wgan_cli.objectives.cvae_gan import kl_to_normal, mean_distance, pair_distance, sample_posterior
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 N, CLASSES, LATENT = 6, 3, 4
@@ -99,7 +99,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def test_the_critics_loss(networks, batch):
-    found = loss_of(build_objective(recipe_of()), "critic", networks, batch)
+    found = loss_of(build_objective(recipe_of(), IMAGE), "critic", networks, batch)
     scores = Reference(networks, batch).scores
     expected = -np.log(sigmoid(scores["real"])).mean()
     expected -= sum(np.log(1 - sigmoid(scores[name])).mean() for name in ("copy", "sample"))
@@ -113,32 +113,34 @@ def test_the_critics_loss(networks, batch):
 def test_a_critic_that_only_guesses_loses_what_its_meaning_says(networks, batch):
     for parameter in networks["critic"].parameters():
         nn.init.zeros_(parameter)
-    found = loss_of(build_objective(recipe_of()), "critic", networks, batch)
+    found = loss_of(build_objective(recipe_of(), IMAGE), "critic", networks, batch)
     assert found.total.item() == pytest.approx(3 * np.log(2)) == pytest.approx(2.08, abs=0.01)
 
 
 def test_soft_targets_and_penalties_are_those_of_the_other_objectives(networks, batch):
     scores = Reference(networks, batch).scores
-    soft = loss_of(build_objective(recipe_of(label_smoothing=0.2)), "critic", networks, batch)
+    soft = loss_of(build_objective(recipe_of(label_smoothing=0.2), IMAGE), "critic", networks, batch)
     real = sigmoid(scores["real"])
     expected = -(0.8 * np.log(real) + 0.2 * np.log(1 - real)).mean()
     expected -= sum(np.log(1 - sigmoid(scores[name])).mean() for name in ("copy", "sample"))
     assert soft.total.item() == pytest.approx(expected, rel=1e-5)
-    plain, smooth = (loss_of(build_objective(recipe_of(r1_weight=w)), "critic", networks, batch).total for w in (0, 4))
+    plain, smooth = (
+        loss_of(build_objective(recipe_of(r1_weight=w), IMAGE), "critic", networks, batch).total for w in (0, 4)
+    )
     images = batch.real.clone().requires_grad_()
     (slope,) = torch.autograd.grad(networks["critic"](images, LABELS).sum(), images)
     torch.testing.assert_close(smooth - plain, 0.5 * 4 * slope.flatten(1).square().sum(1).mean())
 
 
 def test_the_classifiers_loss(networks, batch):
-    found = loss_of(build_objective(recipe_of()), "classifier", networks, batch)
+    found = loss_of(build_objective(recipe_of(), IMAGE), "classifier", networks, batch)
     logits = Reference(networks, batch).logits["real"]
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     assert found.total.item() == pytest.approx(-np.log(probabilities[np.arange(N), LABELS]).mean(), rel=1e-5)
 
 
 def test_the_generators_loss(networks, batch):
-    found = loss_of(build_objective(recipe_of()), "generator", networks, batch)
+    found = loss_of(build_objective(recipe_of(), IMAGE), "generator", networks, batch)
     expected = Reference(networks, batch)
     parts = (*expected.pairs(), expected.critic_means(), expected.class_means())
     total = np.dot((0.3, 2.0, 1.5, 0.9, 0.4), parts)
@@ -149,7 +151,7 @@ def test_the_generators_loss(networks, batch):
 
 
 def test_the_encoders_loss(networks, batch):
-    found = loss_of(build_objective(recipe_of()), "encoder", networks, batch)
+    found = loss_of(build_objective(recipe_of(), IMAGE), "encoder", networks, batch)
     expected = Reference(networks, batch)
     total = 0.7 * expected.kl() + np.dot((0.3, 2.0, 1.5), expected.pairs())
     on_log = {name: value.item() for name, value in found.terms.items()}
@@ -159,26 +161,26 @@ def test_the_encoders_loss(networks, batch):
 
 def test_class_means_are_moving_ones_over_classes_that_have_come(networks, batch):
     """A class of an earlier batch still counts; one that never came does not."""
-    generator = build_objective(recipe_of()).phases[2]
+    generator = build_objective(recipe_of(), IMAGE).phases[2]
     torch.manual_seed(2)
     first = generator.loss(networks, Batch(batch.z, batch.real, LABELS.clamp(max=1))).terms["class_means"]
     second = generator.loss(networks, Batch(batch.z, batch.real, torch.ones_like(LABELS))).terms["class_means"]
-    real, fake = (getattr(networks["classifier"], f"{of}_centres") for of in ("real", "fake"))
+    real, fake = (getattr(networks["classifier"], f"{of}_centers") for of in ("real", "fake"))
     assert real.batches.tolist() == fake.batches.tolist() == [1, 2, 0]
-    torch.testing.assert_close(second, 0.5 * (real.centres - fake.centres).square().sum())
-    assert (real.centres[0] - fake.centres[0]).any() and not (real.centres[2] - fake.centres[2]).any()
+    torch.testing.assert_close(second, 0.5 * (real.centers - fake.centers).square().sum())
+    assert (real.centers[0] - fake.centers[0]).any() and not (real.centers[2] - fake.centers[2]).any()
     assert first != second
 
 
 def test_every_term_has_a_meaning(networks, batch):
-    objective = build_objective(recipe_of(r1_weight=1.0, gp_weight=1.0))
+    objective = build_objective(recipe_of(r1_weight=1.0, gp_weight=1.0), IMAGE)
     terms = [loss_of(objective, phase.name, networks, batch).terms.keys() for phase in objective.phases]
     assert objective.meanings.keys() == set().union(*terms)
     assert sum(map(len, terms)) == len(objective.meanings), "each is of one phase, so that means are of one thing"
 
 
 def test_each_phase_teaches_its_own_network_alone(networks, batch):
-    objective = build_objective(recipe_of())
+    objective = build_objective(recipe_of(), IMAGE)
     assert [(phase.name, phase.trains) for phase in objective.phases] == [
         (role, role) for role in ("critic", "classifier", "generator", "encoder")
     ]
@@ -205,7 +207,7 @@ def test_kl_is_that_of_gaussians():
 def test_z_are_drawn_with_that_mean_and_variance():
     torch.manual_seed(0)
     mean, log_variance = torch.tensor([[1.0, -2.0]]), torch.tensor([[0.0, 2.0]])
-    z = on_samples(mean.expand(40_000, 2), log_variance.expand(40_000, 2))
+    z = sample_posterior(mean.expand(40_000, 2), log_variance.expand(40_000, 2))
     torch.testing.assert_close(z.mean(0), mean[0], rtol=0, atol=0.04)
     torch.testing.assert_close(z.var(0), log_variance[0].exp(), rtol=0.03, atol=0)
 

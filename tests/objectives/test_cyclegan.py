@@ -8,7 +8,7 @@ from torch import nn
 
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Batch, build_objective
-from wgan_cli.objectives.cyclegan import distance, fake_loss, real_loss
+from wgan_cli.objectives.cyclegan import fake_loss, l1_distance, real_loss
 from wgan_cli.objectives.image_pool import ImagePool
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
@@ -43,7 +43,7 @@ def test_the_terms_are_means_over_all_patches_and_pixels():
     scores = torch.tensor([[0.0, 1.0], [2.0, -1.0]])
     assert real_loss(scores).item() == (1 + 0 + 1 + 4) / 4
     assert fake_loss(scores).item() == (0 + 1 + 4 + 1) / 4
-    assert distance(torch.tensor([1.0, -1.0]), torch.tensor([0.5, 1.0])).item() == (0.5 + 2) / 2
+    assert l1_distance(torch.tensor([1.0, -1.0]), torch.tensor([0.5, 1.0])).item() == (0.5 + 2) / 2
 
 
 @pytest.mark.parametrize(("cycle", "identity"), [(10.0, 5.0), (3.0, 0.0), (0.0, 2.0)])
@@ -69,7 +69,7 @@ def test_critics_lower_half_of_both_sums_on_the_translators_images():
     objective, networks, batch = setting()
     translators, critics = objective.phases
     translators.loss(networks, batch)
-    assert not any(buffer.requires_grad for buffer in objective.memory.buffers()), "memory holds on to a graph"
+    assert not any(buffer.requires_grad for buffer in objective.state.buffers()), "memory holds on to a graph"
     loss = critics.loss(networks, Batch(batch.z))
     a, b = batch.real[:, 0], batch.real[:, 1]
     as_b, as_a = networks["generator"](a, b)

@@ -154,7 +154,7 @@ def settings(**objective):
 def test_real_fake_and_the_points_between_are_all_changed_and_gradients_reach_the_generator():
     networks = {"generator": Even(), "critic": Sum()}
     seen = with_diff_augment(networks, ("cutout",))
-    critic, generator = build_objective(settings()).phases
+    critic, generator = build_objective(settings(), ImageShape(8, 1)).phases
     batch = Batch(torch.randn(500, 6), torch.full((500, 1, 8, 8), 0.3))
     critic.loss(seen, batch)
     generator.loss(seen, batch).total.backward()

@@ -12,6 +12,7 @@ from wgan_cli.networks import build_network
 from wgan_cli.objectives import Batch, Loss, build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
+SHAPE = ImageShape(8, 1)
 REAL = np.array([2.0, -0.5, 0.3, 4.0, -3.0])  # scores that the critic gives
 FAKE = np.array([-1.5, 0.7, -4.0, 2.5, 0.2])
 
@@ -98,7 +99,7 @@ class Repeats(nn.Module):
 
 def losses(name: str, **settings: float) -> tuple[Loss, Loss]:
     """Of the critic and of the generator, where the scores are REAL and FAKE."""
-    objective = build_objective(recipe_of(name, **settings))
+    objective = build_objective(recipe_of(name, **settings), SHAPE)
     batch = Batch(torch.tensor(FAKE).float()[:, None], torch.tensor(REAL).float().view(-1, 1, 1, 1))
     both = {"generator": Repeats(), "critic": Repeats()}
     return tuple(phase.loss(both, batch) for phase in objective.phases)
@@ -123,14 +124,17 @@ def test_every_objective_is_checked(name):
 def test_every_term_has_a_meaning(name):
     settings = {"gp_weight": 1.0, "r1_weight": 1.0, "r2_weight": 1.0}
     critic, generator = losses(name, **settings)
-    assert build_objective(recipe_of(name, **settings)).meanings.keys() == critic.terms.keys() | generator.terms.keys()
+    assert (
+        build_objective(recipe_of(name, **settings), SHAPE).meanings.keys()
+        == critic.terms.keys() | generator.terms.keys()
+    )
 
 
 @pytest.mark.parametrize("name", GAMES)
 @pytest.mark.parametrize("saturating", [False, True])
 def test_the_generator_wants_higher_scores(name, saturating):
     """Whatever the form, the loss falls as any sample's score rises; the saturating one hardly, where it is worst."""
-    objective = build_objective(recipe_of(name, **({"saturating": saturating} if name == "gan" else {})))
+    objective = build_objective(recipe_of(name, **({"saturating": saturating} if name == "gan" else {})), SHAPE)
     z = torch.tensor([[-6.0], [0.5]], requires_grad=True)
     loss = objective.phases[1].loss({"generator": Repeats(), "critic": Repeats()}, Batch(z, torch.zeros(2, 1, 1, 1)))
     (slope,) = torch.autograd.grad(loss.total, z)
@@ -140,7 +144,7 @@ def test_the_generator_wants_higher_scores(name, saturating):
 
 
 def test_only_paired_objectives_show_the_generators_phase_real_images():
-    phases = {name: build_objective(recipe_of(name)).phases for name in GAMES}
+    phases = {name: build_objective(recipe_of(name), SHAPE).phases for name in GAMES}
     assert all(critic.uses_real for critic, _ in phases.values())
     assert [name for name, (_, generator) in phases.items() if generator.uses_real] == ["r3gan"]
 
@@ -148,7 +152,7 @@ def test_only_paired_objectives_show_the_generators_phase_real_images():
 def test_pairs_leave_the_real_side_alone():
     """The generator's loss sends nothing through the critic's view of real images."""
     real = torch.randn(3, 1, 1, 1, requires_grad=True)
-    generator = build_objective(recipe_of("r3gan")).phases[1]
+    generator = build_objective(recipe_of("r3gan"), SHAPE).phases[1]
     loss = generator.loss({"generator": Repeats(), "critic": Repeats()}, Batch(torch.randn(3, 1), real))
     assert not loss.total.requires_grad
 
@@ -157,7 +161,7 @@ def test_pairs_leave_the_real_side_alone():
 def test_a_share_of_targets_is_flipped_anew_each_time(name):
     """Each image costs one of two values, one for each target, and the mean tells the share of them."""
     networks = {"generator": lambda z, labels: z.new_zeros(len(z), 1, 1, 1), "critic": Repeats()}
-    objective = build_objective(recipe_of(name, label_flip=0.25))
+    objective = build_objective(recipe_of(name, label_flip=0.25), SHAPE)
     torch.manual_seed(0)
     totals = [
         objective.phases[0].loss(networks, Batch(torch.randn(4000, 1), torch.ones(4000, 1, 1, 1))).total
@@ -178,7 +182,7 @@ def test_clipping_bounds_every_weight_and_changes_no_other(clip_value):
     for p in critic.parameters():
         nn.init.normal_(p, 0, 0.3)
     free = [p.detach().clone() for p in critic.parameters()]
-    critic_phase, generator_phase = build_objective(recipe_of("wgan", clip_value=clip_value)).phases
+    critic_phase, generator_phase = build_objective(recipe_of("wgan", clip_value=clip_value), SHAPE).phases
     critic_phase.after_step({"critic": critic, "generator": generator})
     for p, old in zip(critic.parameters(), free, strict=True):
         assert torch.equal(p, old.clamp(-clip_value, clip_value)) and p.requires_grad
@@ -193,7 +197,7 @@ def test_a_critic_that_mixes_images_sees_real_and_fake_apart(critic):
     torch.manual_seed(0)
     networks = {role: build_network(role, recipe, ImageShape(8, 1)) for role in ("generator", "critic")}
     batch = Batch(torch.randn(6, 4), torch.rand(6, 1, 8, 8))
-    terms = build_objective(recipe).phases[0].loss(networks, batch).terms
+    terms = build_objective(recipe, SHAPE).phases[0].loss(networks, batch).terms
     fake = networks["generator"](batch.z)
     for name, images in (("real_score", batch.real), ("fake_score", fake)):
         torch.testing.assert_close(terms[name], networks["critic"](images).mean())

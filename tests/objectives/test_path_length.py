@@ -93,7 +93,7 @@ def test_it_comes_seldom_and_as_many_times_as_hard():
     z = torch.randn(6, 3)
 
     def loss(recipe: Recipe, apply_penalty: bool):
-        objective = build_objective(recipe)
+        objective = build_objective(recipe, ImageShape(8, 1))
         phase = objective.phases[1]
         assert phase.penalty_interval == (5 if recipe.objective.path_length_weight else 1)
         torch.manual_seed(4)
@@ -102,11 +102,11 @@ def test_it_comes_seldom_and_as_many_times_as_hard():
     (with_it, objective), (without, _) = loss(recipe, True), loss(recipe_of(), True)
     added = with_it.total - without.total
     torch.testing.assert_close(added, 15 * with_it.terms["path_penalty"], rtol=1e-4, atol=1e-5)
-    assert list(objective.memory.state_dict()) == ["mean"] and objective.memory.mean > 0
+    assert list(objective.state.state_dict()) == ["mean"] and objective.state.mean > 0
     assert {"path_penalty", "path_length"} < objective.meanings.keys()
     (other_step, untouched) = loss(recipe, False)
     torch.testing.assert_close(other_step.total, without.total)
-    assert "path_penalty" not in other_step.terms and untouched.memory.mean == 0
+    assert "path_penalty" not in other_step.terms and untouched.state.mean == 0
     with_it.total.backward()
     assert all(p.grad.isfinite().all() for p in networks["generator"].parameters())
 
@@ -116,4 +116,4 @@ def test_without_a_style_space_there_are_no_paths(family):
     with pytest.raises(WganError, match=f"through a style space, and {family} has none") as refused:
         recipe_of(family, path_length_weight=1.0)
     assert "`objective.path_length_weight` to 0" in refused.value.hint
-    assert build_objective(recipe_of(family)).memory is None
+    assert build_objective(recipe_of(family), ImageShape(8, 1)).state is None

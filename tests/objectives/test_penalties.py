@@ -13,7 +13,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Batch, Loss, build_objective
-from wgan_cli.objectives.penalties import gradient_penalty, penalty_of, zero_centered_penalty
+from wgan_cli.objectives.penalties import gradient_penalty, make_penalty, zero_centered_penalty
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 _spec = importlib.util.spec_from_file_location("golden_textbook", Path(__file__).parents[1] / "golden" / "textbook.py")
@@ -44,7 +44,7 @@ def recipe_of(name: str, **critic: object) -> Recipe:
 
 
 @pytest.mark.parametrize("length", [0.25, 1.0, 3.0])
-def test_a_linear_critic_has_the_penalty_of_its_weights_length(length):
+def test_a_linear_critic_has_the_make_penalty_its_weights_length(length):
     weight = torch.randn(64, generator=torch.Generator().manual_seed(0))
     critic = Linear(weight * (length / weight.norm()))
     penalty = gradient_penalty(critic, *images())
@@ -66,7 +66,7 @@ def test_a_critic_of_points_that_knows_of_no_classes_needs_no_labels():
     assert zero_centered_penalty(critic, real).item() == pytest.approx(length**2, rel=1e-5)
 
 
-def test_a_penalty_of_a_games_own_comes_as_seldom_and_as_hard():
+def test_a_make_penalty_a_games_own_comes_as_seldom_and_as_hard():
     """gp_every * (own + r1_weight / 2 * ||w||^2)."""
     settings = recipe_from_dict(
         {"model": "mlp", "objective": {"name": "hinge", "r1_weight": 3.0, "gp_every": 4}, "steps": 1}, "a test"
@@ -77,7 +77,7 @@ def test_a_penalty_of_a_games_own_comes_as_seldom_and_as_hard():
         assert seen is critic and given[0] is real and given[1] is fake
         return Loss(torch.tensor(5.0), {"own": torch.tensor(1.0)})
 
-    total, terms = penalty_of(settings, own)(critic, real, fake, None)
+    total, terms = make_penalty(settings, own)(critic, real, fake, None)
     assert total.item() == pytest.approx(4 * (5 + 1.5 * 4.0))
     assert {name: term.item() for name, term in terms.items()} == pytest.approx({"r1": 4.0, "own": 1.0})
 
@@ -124,7 +124,7 @@ def test_penalties_add_up_each_at_its_own_images(gp_every):
     recipe = recipe_from_dict({"model": "mlp", "objective": objective, "steps": 1}, "a test")
     real, fake = images()
     torch.manual_seed(0)
-    total, terms = penalty_of(recipe.objective)(lambda x: x.square().flatten(1).sum(1) / 2, real, fake, None)
+    total, terms = make_penalty(recipe.objective)(lambda x: x.square().flatten(1).sum(1) / 2, real, fake, None)
     squares = [x.flatten(1).square().sum(1).mean() for x in (real, fake)]
     assert list(terms) == ["gradient_penalty", "r1", "r2"]
     torch.testing.assert_close(terms["r1"], squares[0])
@@ -135,9 +135,9 @@ def test_penalties_add_up_each_at_its_own_images(gp_every):
 
 def test_without_weights_there_is_no_penalty():
     settings = {"model": "mlp", "steps": 1}
-    assert penalty_of(recipe_from_dict({**settings, "objective": "gan"}, "a test").objective) is None
+    assert make_penalty(recipe_from_dict({**settings, "objective": "gan"}, "a test").objective) is None
     none = {"name": "r3gan", "r1_weight": 0, "r2_weight": 0}
-    assert penalty_of(recipe_from_dict({**settings, "objective": none}, "a test").objective) is None
+    assert make_penalty(recipe_from_dict({**settings, "objective": none}, "a test").objective) is None
 
 
 def test_each_image_has_a_norm_of_its_own():
@@ -260,7 +260,7 @@ def test_a_critic_step_runs_half_of_the_textbooks_backward_convolutions():
     generator = build_network("generator", recipe, ImageShape(32, 3)).requires_grad_(False)
     real, _ = images(4, 3, 32)
     z = torch.randn(4, 100)
-    critic_phase = build_objective(recipe).phases[0]
+    critic_phase = build_objective(recipe, ImageShape(32, 3)).phases[0]
 
     ours = convolution_backwards(
         lambda: critic_phase.loss({"generator": generator, "critic": critic}, Batch(z, real)).total

@@ -48,7 +48,7 @@ def plain(loss: Loss) -> dict[str, float]:
 
 
 def test_phases_are_the_papers_algorithm():
-    objective = build_objective(recipe_of(n_critic=3))
+    objective = build_objective(recipe_of(n_critic=3), IMAGE)
     assert [(p.trains, p.repeats, p.uses_real) for p in objective.phases] == [
         ("critic", 3, True),
         ("generator", 1, False),
@@ -61,7 +61,7 @@ def test_phases_are_the_papers_algorithm():
 @pytest.mark.parametrize("gp_weight", [0.0, 10.0])
 def test_the_terms_add_up(family, gp_weight):
     recipe = recipe_of(family, gp_weight=gp_weight)
-    critic_loss, generator_loss = losses(build_objective(recipe), networks_of(recipe))
+    critic_loss, generator_loss = losses(build_objective(recipe, IMAGE), networks_of(recipe))
     terms = plain(critic_loss)
     assert list(terms) == ["critic_loss", "wasserstein", *["gradient_penalty"] * (gp_weight > 0)]
     expected = gp_weight * terms.get("gradient_penalty", 0.0) - terms["wasserstein"]
@@ -72,7 +72,7 @@ def test_the_terms_add_up(family, gp_weight):
 
 def test_every_term_has_a_meaning():
     recipe = recipe_of()
-    objective = build_objective(recipe)
+    objective = build_objective(recipe, IMAGE)
     critic_loss, generator_loss = losses(objective, networks_of(recipe))
     assert objective.meanings.keys() == critic_loss.terms.keys() | generator_loss.terms.keys()
 
@@ -80,7 +80,7 @@ def test_every_term_has_a_meaning():
 def test_one_forward_over_both_gives_the_difference_of_the_two_means():
     recipe = recipe_of()
     networks = networks_of(recipe)
-    critic_loss, generator_loss = losses(build_objective(recipe), networks)
+    critic_loss, generator_loss = losses(build_objective(recipe, IMAGE), networks)
     critic, generator = networks["critic"], networks["generator"]
     real, fake = batch().real, generator(batch().z)  # the generator is in training mode, as it was in the loss
     torch.testing.assert_close(critic_loss.terms["wasserstein"], critic(real).mean() - critic(fake).mean())
@@ -92,8 +92,8 @@ def test_a_constant_critic_sees_no_distance_and_pays_the_whole_penalty():
     networks = networks_of(recipe)
     for parameter in networks["critic"].parameters():
         nn.init.zeros_(parameter)
-    nn.init.constant_(networks["critic"].to_score.bias, 0.7)
-    critic_loss, generator_loss = losses(build_objective(recipe), networks)
+    nn.init.constant_(networks["critic"].head.to_score.bias, 0.7)
+    critic_loss, generator_loss = losses(build_objective(recipe, IMAGE), networks)
     assert plain(critic_loss) == pytest.approx(
         {"critic_loss": 10.0, "wasserstein": 0.0, "gradient_penalty": 1.0}, abs=1e-4
     )
@@ -116,7 +116,7 @@ def test_labels_go_with_their_images():
         "generator": Network(lambda z: z.new_zeros(len(z), 1, 8, 8)),
         "critic": Network(lambda x: x.flatten(1).sum(1)),
     }
-    losses(build_objective(recipe_of()), networks)
+    losses(build_objective(recipe_of(), IMAGE), networks)
     once = [0, 1, 2, 3]
     # generator, critic on real and fake, critic between them; then the generator's own phase
     assert told == [(4, once), (8, once * 2), (4, once), (4, once), (4, once)]
@@ -125,10 +125,10 @@ def test_labels_go_with_their_images():
 def test_gp_every_skips_and_makes_up_for_it():
     recipe = recipe_of(gp_weight=5.0)
     networks = networks_of(recipe)
-    always, _ = losses(build_objective(recipe), networks)
+    always, _ = losses(build_objective(recipe, IMAGE), networks)
     penalty, wasserstein = always.terms["gradient_penalty"], always.terms["wasserstein"]
 
-    objective = build_objective(recipe_of(gp_weight=5.0, gp_every=3))
+    objective = build_objective(recipe_of(gp_weight=5.0, gp_every=3), IMAGE)
     assert objective.phases[0].penalty_interval == 3
     rounds = [losses(objective, networks, apply_penalty)[0] for apply_penalty in (True, False, False)]
     assert ["gradient_penalty" in loss.terms for loss in rounds] == [True, False, False]
@@ -177,7 +177,7 @@ def test_the_critics_loss_detaches_its_fakes():
     """So it leaves the generator alone even where nobody has frozen it."""
     recipe = recipe_of()
     networks = networks_of(recipe)
-    losses(build_objective(recipe), networks)[0].total.backward()
+    losses(build_objective(recipe, IMAGE), networks)[0].total.backward()
     assert all(p.grad is None for p in networks["generator"].parameters())
     assert all(p.grad is not None for p in networks["critic"].parameters())
 
@@ -185,5 +185,5 @@ def test_the_critics_loss_detaches_its_fakes():
 def test_losses_are_float32_under_bf16():
     recipe = recipe_of()
     with torch.autocast("cpu", torch.bfloat16):
-        both = losses(build_objective(recipe), networks_of(recipe))
+        both = losses(build_objective(recipe, IMAGE), networks_of(recipe))
     assert {value.dtype for loss in both for value in (loss.total, *loss.terms.values())} == {torch.float32}

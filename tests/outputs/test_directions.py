@@ -88,10 +88,10 @@ def test_with_styles_it_is_all_that_w_is_turned_into(name):
     for view in (*views, *of_images):
         view.register_forward_hook(lambda module, inputs, output: seen.append((id(module), output)))
     w, step = torch.randn(2, 6), torch.randn(2, 6)
-    network.synthesis(network.in_every_layer(w))
+    network.synthesis(network.broadcast(w))
     before = dict(seen)
     seen.clear()
-    network.synthesis(network.in_every_layer(w + step))
+    network.synthesis(network.broadcast(w + step))
     change = torch.cat([dict(seen)[id(view)] - before[id(view)] for view in (*views, *of_images)], 1)
     weight = network.first_weight()
     assert weight.shape == (change.shape[1], 6)

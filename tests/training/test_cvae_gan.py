@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan_cli.data import DeviceLoader, ImageSet
-from wgan_cli.recipe import Recipe, recipe_from_dict
+from wgan_cli.objectives import build_objective
+from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
 from wgan_cli.training.divergence import gave_up
 from wgan_cli.training.numerics.amp import resolve_amp
@@ -174,7 +175,7 @@ def test_resuming_equals_not_stopping(trainer, tmp_path, amp):
     torch.manual_seed(12345)
     state = trainer.prepared(recipe)
     state.restore(load_checkpoint(newest_checkpoint(halves)))
-    assert state.networks["classifier"].fake_centres.batches.sum() > 0
+    assert state.networks["classifier"].fake_centers.batches.sum() > 0
     trainer.go_on(state, halves)
     assert_same_run(whole, halves)
 
@@ -205,5 +206,5 @@ def test_further_networks_learn_as_their_likes_unless_told():
 
 def test_advice_after_a_run_that_diverged_names_every_network():
     recipe = recipe_of()
-    hint = gave_up(recipe, recipe.objective.roles, 7, "kl is not finite").hint
+    hint = gave_up(recipe, build_objective(recipe, ImageShape(8, 1, 3)), 7, "kl is not finite").hint
     assert "--set optim.encoder.lr=0.0005" in hint and "--set optim.classifier.lr=0.00025" in hint

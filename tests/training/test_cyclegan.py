@@ -87,7 +87,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(trainer, tmp_path):
     trainer.go_on(state, stopped, stop_after=7)
     resumed = prepared(recipe)
     resumed.restore(load_checkpoint(newest_checkpoint(stopped)))
-    assert resumed.objective.memory.pool_a.seen == 14
+    assert resumed.objective.state.pool_a.seen == 14
     trainer.go_on(resumed, stopped)
     for run in (whole, stopped):  # the stop itself left one more
         for file in run.checkpoint_files()[:-1]:
@@ -137,7 +137,7 @@ def test_a_captured_iteration_computes_the_same(monkeypatch):
     assert sum(graph.replays for graph in cuda.graphs) > 10
     for role, network in plain.networks.items():
         torch.testing.assert_close(captured.networks[role].state_dict(), network.state_dict(), rtol=0, atol=0)
-    remembered = [state.objective.memory.state_dict() for state in (captured, plain)]
+    remembered = [state.objective.state.state_dict() for state in (captured, plain)]
     torch.testing.assert_close(*remembered, rtol=0, atol=0)
     assert captured.loader.state_dict() == plain.loader.state_dict()
 

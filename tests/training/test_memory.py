@@ -54,7 +54,7 @@ def test_a_run_that_is_restored_remembers(remembering, small):
     resumed = small.state()
     resumed.restore(kept)
     small.run(resumed, 3)
-    assert torch.equal(resumed.objective.memory.mean, whole.objective.memory.mean)
+    assert torch.equal(resumed.objective.state.mean, whole.objective.state.mean)
     for mine, theirs in zip(
         resumed.networks["critic"].parameters(), whole.networks["critic"].parameters(), strict=True
     ):
@@ -70,7 +70,7 @@ def test_trials_leave_no_memories(remembering, small, monkeypatch):
     state = small.state(steps=600)
     torch.set_num_threads(before)
     assert state.why_so_fast  # something was tried
-    assert state.objective.memory.count == 0
+    assert state.objective.state.count == 0
 
 
 def test_the_compiler_would_forget(remembering, small):

@@ -61,8 +61,8 @@ class _Exported(nn.Module):
 
     def _truncated(self, z: Tensor, *others: Tensor) -> Tensor:
         *labels, psi = others
-        w = self.part.truncated(self.part.mapping(z, *labels), psi, *labels)  # (N, style_dim)
-        return self.part.synthesis(self.part.in_every_layer(w))
+        w = self.part.truncate(self.part.mapping(z, *labels), psi, *labels)  # (N, style_dim)
+        return self.part.synthesis(self.part.broadcast(w))
 
 
 def as_rgb(images: Tensor) -> Tensor:

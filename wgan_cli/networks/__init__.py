@@ -1,5 +1,5 @@
-"""Networks by family and role."""
+"""Networks: one module per family."""
 
-from wgan_cli.networks.build import FAMILIES, FURTHER_ROLES, ROLES, build_network, check_fits
+from wgan_cli.networks.build import FAMILIES, ROLES, build_network, check_fits
 
-__all__ = ["FAMILIES", "FURTHER_ROLES", "ROLES", "build_network", "check_fits"]
+__all__ = ["FAMILIES", "ROLES", "build_network", "check_fits"]

@@ -1,64 +1,73 @@
-"""Networks by name: a family is a module with a class for each role, built from settings and the image's shape."""
+"""Registry of network families, and construction of a recipe's networks."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from torch import nn
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks import dcgan, mlp, resnet, stylegan, translator
+from wgan_cli.networks.critic import make_critic
+from wgan_cli.networks.encoder import make_classifier, make_encoder
 from wgan_cli.networks.layers import apply_spectral_norm, initialize
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.registry import registered
 
-FAMILIES = {
-    "mlp": mlp,
-    "dcgan": dcgan,
-    "resnet": resnet,
-    "style": stylegan,
-    "translation": translator,
+ROLES = ("generator", "critic")  # roles that every family has
+Builder = Callable[[Any, ImageShape], nn.Module]  # from the family's settings and the image shape
+
+
+def family(generator: Builder, body: Callable[..., Any]) -> dict[str, Builder]:
+    """Return builders by role for a family whose critic, encoder and classifier share the layers of a body."""
+    return {
+        "generator": generator,
+        "critic": partial(make_critic, body),
+        "encoder": partial(make_encoder, body),
+        "classifier": partial(make_classifier, body),
+    }
+
+
+FAMILIES: dict[str, Mapping[str, Builder]] = {
+    "mlp": family(mlp.Generator, mlp.MlpBody),
+    "dcgan": family(dcgan.Generator, dcgan.DcganBody),
+    "resnet": family(resnet.Generator, resnet.ResnetBody),
+    "style": family(stylegan.Generator, stylegan.StyleBody),
+    "translation": {"generator": translator.Generator, "critic": translator.Critic},
 }
-ROLES = {"generator": "Generator", "critic": "Critic"}  # which every family has
-FURTHER_ROLES = {"encoder": "Encoder", "classifier": "Classifier"}  # of some: their settings' `roles` say which
 
 
 def build_network(role: str, recipe: Recipe, image: ImageShape) -> nn.Module:
-    """Build one network of a recipe with first weights from torch's random state.
+    """Build one network of a recipe, with weights drawn from torch's global random generator.
 
     Args:
-        role: one that the family has.
-        image: height, width and channels of the data.
-    Raises: WganError where the settings do not fit the image's size.
+        role: one of the family's roles.
+        image: shape of the data.
+
+    Raises: WganError if the settings do not fit the image size.
     """
     check_fits(recipe, image)
-    network = initialize(_class_of(recipe.model.name, role)(recipe.model, image), recipe.model.init)
+    builders = registered(FAMILIES, "model.name", recipe.model.name, "wgan_cli.networks.build.FAMILIES")
+    build = registered(builders, "role", role, f"wgan_cli.networks.build.FAMILIES[{recipe.model.name!r}]")
+    network = initialize(build(recipe.model, image), recipe.model.init)
     return apply_spectral_norm(network) if role == "critic" and recipe.model.critic.spectral_norm else network
 
 
-def _class_of(family: str, role: str) -> type[nn.Module]:
-    """A family's network. Raises: WganError for somebody who adds a family, and forgot something."""
-    module = registered(FAMILIES, "model.name", family, "wgan_cli.networks.FAMILIES")
-    name = (ROLES | FURTHER_ROLES)[role]
-    if not hasattr(module, name):
-        raise WganError(
-            f"the settings of {family} name the role {role}, and {module.__name__} has no class {name}",
-            f"write the class {name}, or leave {role} out of the `roles` of the settings",
-        )
-    return getattr(module, name)
-
-
 def check_fits(recipe: Recipe, image: ImageShape) -> None:
-    """Refuse an image size that the networks' stages cannot reach, naming the setting to change."""
+    """Refuse images that the networks cannot process. Raises: WganError naming the setting to change."""
     if image.size % 4 or not 8 <= image.size <= 128:
         raise WganError(
-            f"images of {recipe.data.title} are {image.size} pixels wide, and networks take 8 to 128, divisible by 4",
+            f"images of {recipe.data.title} are {image.size} pixels wide; networks take 8 to 128, divisible by 4",
             "resize them, for example --set data.image_size=32",
         )
     if recipe.model.conditional and image.num_classes < 2:
         raise WganError(
-            f"`model.conditional` is true, and the images of {recipe.data.title} have no classes to learn",
-            "put the images of each class into a folder of its own, or --set model.conditional=false",
+            f"`model.conditional` is true, but the images of {recipe.data.title} have no classes",
+            "put the images of each class into its own folder, or --set model.conditional=false",
         )
     problem = recipe.model.size_problem(image.size)
     if problem:
-        what, repair = problem
-        raise WganError(what, f"{repair}, or resize with --set data.image_size=32")
+        message, fix = problem
+        raise WganError(message, f"{fix}, or resize with --set data.image_size=32")

@@ -1,16 +1,16 @@
-"""Generators that start from a vector in which one can move: z, or w where there are styles."""
+"""Base of generators that start from a latent vector."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 
-class FromLatent(nn.Module):
-    """A generator that says how its first layer sees the vector that an image starts from."""
+class LatentGenerator(nn.Module):
+    """Generator of images (N, C, H, W) in [-1, 1] from z (N, latent_dim) and optional labels (N,)."""
 
     def first_weight(self) -> Tensor:
-        """A of the first layer, A x + b, for the vector x alone, without its class: (outputs, latent_dim).
+        """Return the weight with which the first layer multiplies z, without the class: (outputs, latent_dim).
 
-        With a style space x is w, and A all its views one below the other: (outputs, style_dim).
+        With a style space it is the concatenation of all layers that take w: (outputs, style_dim).
         """
         raise NotImplementedError

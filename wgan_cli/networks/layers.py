@@ -1,4 +1,4 @@
-"""The pieces that networks are made of: activations, normalisations, first weights."""
+"""Activations, normalization, initialization and spectral norm."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wgan_cli.recipe.layer_settings import Activation, Init, LayerSettings, Norm
 
 
 class _LeakyReLUGradient(torch.autograd.Function):
-    """grad * (1 where the activation let its input through, `slope` elsewhere), linear in grad and in nothing else."""
+    """grad * (1 where the output is positive, else `slope`): linear in grad, and a function of nothing else."""
 
     @staticmethod
     def forward(ctx, grad: Tensor, output: Tensor, slope: float) -> Tensor:
@@ -39,7 +39,7 @@ class _LeakyReLUGradient(torch.autograd.Function):
 class _LeakyReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, slope: float) -> Tensor:
-        # An absent gradient must stay absent: made into zeros, it would travel on through every layer below.
+        # An absent gradient must stay absent: as zeros, it would propagate through every layer below.
         ctx.set_materialize_grads(False)
         output = F.leaky_relu(x, slope)
         ctx.save_for_backward(output)
@@ -52,18 +52,17 @@ class _LeakyReLU(torch.autograd.Function):
             return None, None
         (output,) = ctx.saved_tensors
         if grad.stride() != output.stride() and output.is_contiguous(memory_format=torch.channels_last):
-            grad = grad.contiguous(
-                memory_format=torch.channels_last
-            )  # two layouts in one kernel take thirty times as long
+            # mixed memory layouts make the kernel thirty times slower
+            grad = grad.contiguous(memory_format=torch.channels_last)
         return _LeakyReLUGradient.apply(grad, output.detach(), ctx.slope), None
 
 
 class PiecewiseLinear(nn.Module):
-    """LeakyReLU whose second derivative is not only zero but absent: max(x, slope*x), 0 <= slope <= 1.
+    """LeakyReLU without a second derivative: max(x, slope*x), 0 <= slope <= 1.
 
-    A gradient penalty differentiates the critic twice. The framework's activation then sends zeros back from its second
-    derivative through the whole forward graph, a third of all the convolutions' backward work, for nothing. Here the
-    gradient does not depend on the input, so autograd never visits that graph. The gradients are the same.
+    A gradient penalty differentiates the critic twice. The second derivative of nn.LeakyReLU sends zeros through the
+    whole forward graph, a third of the convolutions' backward work. Here the gradient does not depend on the input, so
+    autograd skips that graph. The gradients are equal.
     """
 
     def __init__(self, slope: float) -> None:
@@ -71,10 +70,10 @@ class PiecewiseLinear(nn.Module):
         self.slope = slope
 
     def forward(self, x: Tensor) -> Tensor:
-        # Where nothing is differentiated, and so where a network is exported, plain operators serve.
+        # Without gradients, and therefore when a network is exported, use the plain operator.
         if not torch.is_grad_enabled() or not x.requires_grad:
             return F.leaky_relu(x, self.slope)
-        if torch.compiler.is_compiling():  # fuses these three, and the factor has no gradient to send back either
+        if torch.compiler.is_compiling():  # fused by the compiler; the factor has no gradient either
             return x * torch.where(x.detach() > 0, 1.0, self.slope).to(x.dtype)
         return _LeakyReLU.apply(x, self.slope)
 
@@ -83,7 +82,7 @@ class PiecewiseLinear(nn.Module):
 
 
 def activation(name: Activation, slope: float) -> nn.Module:
-    """The activation of a hidden layer."""
+    """Return the activation of a hidden layer."""
     smooth = {"elu": nn.ELU, "silu": nn.SiLU, "gelu": nn.GELU, "tanh": nn.Tanh}
     if name in smooth:
         return smooth[name]()
@@ -91,61 +90,61 @@ def activation(name: Activation, slope: float) -> nn.Module:
 
 
 def norm(name: Norm, features: int, spatial: bool, affine: bool = True) -> list[nn.Module]:
-    """The normalisation of a hidden layer, as the modules to add: none or one.
+    """Return the normalization of a hidden layer as a list of no or one module.
 
     Args:
-        features: channels of (N, features, H, W) if `spatial`, else width of (N, features).
-        affine: whether it learns a gain and a bias for each of them.
+        features: channels of (N, features, H, W) if `spatial`, else the width of (N, features).
+        affine: learn a gain and a bias per feature.
     """
     if name == "none":
         return []
     if name == "batch":
         return [(BatchNorm2d if spatial else BatchNorm1d)(features, affine=affine)]
-    if name == "layer" or not spatial:  # an instance of a flat layer is the whole layer
+    if name == "layer" or not spatial:  # for vectors, instance norm is layer norm
         return [nn.GroupNorm(1, features, affine=affine)]
-    return [nn.GroupNorm(features, features, affine=affine)]  # instance norm that also has a weight and a bias
+    return [nn.GroupNorm(features, features, affine=affine)]  # nn.InstanceNorm2d, with weight and bias
 
 
-def after(settings: LayerSettings, features: int, spatial: bool) -> list[nn.Module]:
-    """What follows a layer: the normalisation, activation and dropout that the settings ask for."""
-    return [*norm(settings.norm, features, spatial), *active(settings)]
+def norm_and_activation(settings: LayerSettings, features: int, spatial: bool) -> list[nn.Module]:
+    """Return the normalization, activation and dropout that follow a hidden layer."""
+    return [*norm(settings.norm, features, spatial), *activation_and_dropout(settings)]
 
 
-def active(settings: LayerSettings) -> list[nn.Module]:
-    """The activation and dropout that the settings ask for."""
+def activation_and_dropout(settings: LayerSettings) -> list[nn.Module]:
+    """Return the activation and dropout that follow a hidden layer."""
     dropout = [Dropout(settings.dropout)] if settings.dropout else []
     return [activation(settings.activation, settings.slope), *dropout]
 
 
-def hidden(settings: LayerSettings, layer: nn.Module, features: int, spatial: bool) -> list[nn.Module]:
-    """A layer with all that follows it."""
-    return [layer, *after(settings, features, spatial)]
+def hidden_layer(settings: LayerSettings, layer: nn.Module, features: int, spatial: bool) -> list[nn.Module]:
+    """Return a layer with its normalization, activation and dropout."""
+    return [layer, *norm_and_activation(settings, features, spatial)]
 
 
-def hidden_layers(settings: LayerSettings, widths: Sequence[int]) -> nn.Sequential:
-    """Fully connected hidden layers between vectors of these widths: empty for a single one."""
-    layers = [hidden(settings, nn.Linear(a, b), b, spatial=False) for a, b in pairwise(widths)]
+def dense_layers(settings: LayerSettings, widths: Sequence[int]) -> nn.Sequential:
+    """Return fully connected hidden layers between vectors of these widths; empty for a single width."""
+    layers = [hidden_layer(settings, nn.Linear(a, b), b, spatial=False) for a, b in pairwise(widths)]
     return nn.Sequential(*(module for layer in layers for module in layer))
 
 
 def _fan_in(module: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
-    """Inputs that each output sums; a transposed convolution spreads its kernel over stride^2 outputs."""
+    """Count the inputs of an output; a transposed convolution spreads its kernel over stride^2 outputs."""
     if isinstance(module, nn.ConvTranspose2d):
         return module.in_channels * math.prod(module.kernel_size) / math.prod(module.stride)
     return module.weight[0].numel()
 
 
 def initialize(network: nn.Module, init: Init) -> nn.Module:
-    """Draw first weights from torch's default random state, and return the network.
+    """Draw initial weights from torch's global random generator, and return the network.
 
-    normal: N(0, 0.02), and N(1, 0.02) for batch norm's (Radford et al. 2016). he: U(-b, b) with b = sqrt(6 / fan_in)
-    (He et al. 2015). glorot: b = gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010), the gain 1 but where a
-    layer carries another as `init_gain`. torch: the framework's own. Biases are zero but for `torch`. equalised: see
-    `equalise`.
+    normal: N(0, 0.02), and N(1, 0.02) for batch norm's gain (Radford et al. 2016). he: U(-b, b) with
+    b = sqrt(6 / fan_in) (He et al. 2015). glorot: b = gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010),
+    with a layer's `init_gain` or 1. torch: PyTorch's defaults. equalised: see `equalize`. Biases are zero except for
+    `torch`.
     """
     if init == "equalised":
-        return equalise(network)
-    if init == "torch" or next(network.parameters()).is_meta:  # which holds shapes alone, and drawing takes a second
+        return equalize(network)
+    if init == "torch" or next(network.parameters()).is_meta:  # meta tensors have no values, and drawing is slow
         return network
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
@@ -163,13 +162,12 @@ def initialize(network: nn.Module, init: Init) -> nn.Module:
     return network
 
 
-def equalise(network: nn.Module) -> nn.Module:
-    """Draw weights from N(0, 1), and multiply them in every pass by a constant: gain / sqrt(fan_in).
+def equalize(network: nn.Module) -> nn.Module:
+    """Draw weights from N(0, 1), multiply them in every pass by gain / sqrt(fan_in), and return the network.
 
-    So each is as large beside its gradient as any other, and one learning rate suits all (Karras et al. 2018, section
-    4.1). The gain is sqrt(2) (He et al. 2015), but where a layer carries another as `init_gain`. A layer that carries
-    `lr_factor` f learns as if its learning rate were f times as high: its parameters are 1/f times as large and count
-    f times. Biases are zero. Returns: the network.
+    Equalized learning rate (Karras et al. 2018, section 4.1): all weights have the same scale relative to their
+    gradient. The gain is a layer's `init_gain` or sqrt(2) (He et al. 2015). A layer with `lr_factor` f learns as with
+    an f times higher learning rate: its parameters are 1/f times as large and multiplied by f. Biases are zero.
     """
     for module in list(network.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
@@ -196,10 +194,10 @@ class _Scaled(nn.Module):
 
 
 def apply_spectral_norm(network: nn.Module) -> nn.Module:
-    """Divide the weights of each layer by their largest singular value, so that none stretches more than by 1.
+    """Divide the weights of each layer by their largest singular value, and return the network.
 
-    Miyato et al. 2018, Algorithm 1: the value comes from one power iteration in each forward pass in training; its
-    vectors are buffers, and so part of a checkpoint. Returns: the network.
+    Miyato et al. 2018, Algorithm 1: one power iteration per forward pass in training; its vectors are buffers, and
+    therefore part of a checkpoint.
     """
     for module in list(network.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
@@ -209,14 +207,14 @@ def apply_spectral_norm(network: nn.Module) -> nn.Module:
 
 
 class _InFloat32(nn.Module):
-    """Computes a weight from another in float32 also under autocast, whose half precision would move the result."""
+    """Parametrization computed in float32 also under autocast, because half precision changes the result."""
 
     def __init__(self, parametrization: nn.Module) -> None:
         super().__init__()
         self.inner = parametrization
 
     def forward(self, weight: Tensor) -> Tensor:
-        if weight.is_meta:  # which autocast does not know
+        if weight.is_meta:  # autocast does not support meta tensors
             return self.inner(weight)
         with torch.autocast(weight.device.type, enabled=False):
             return self.inner(weight)

@@ -1,4 +1,4 @@
-"""What a critic sees of the batch around an image: samples that all look the same give themselves away."""
+"""Layers through which a critic compares the images of a batch, so that identical samples are easy to detect."""
 
 from __future__ import annotations
 
@@ -8,34 +8,35 @@ from torch import Tensor, nn
 from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.distributed.collectives import all_gather, all_reduce_mean
 
-ROW = 5  # numbers by which two images are compared, for each feature; as in the authors' code
+ROW = 5  # numbers per feature in which two images are compared, as in the authors' code
 
 
 class BatchScore(nn.Module):
-    """The part of a score that comes from an image's batch: the last layer's share for features put beside its input.
+    """Part of a score that depends on the batch: the last layer's weights for features concatenated to its input.
 
-    A linear layer over features beside x is the sum of one over x and one over the features, so no layer grows.
+    A linear layer over two concatenated inputs is the sum of one layer over each, so the last layer keeps its size.
 
     Args:
-        features: of x. count: numbers on how like its batch an image is. varies: whether it sees the batch's spread.
+        features: number of features of an image.
+        count: number of minibatch discrimination features.
+        varies: add the batch's standard deviation.
     """
 
     def __init__(self, features: int, count: int, varies: bool) -> None:
         super().__init__()
         self.varies = varies
-        self.likeness = BatchLikeness(features, count) if count else None
+        self.likeness = MinibatchDiscrimination(features, count) if count else None
         self.to_score = nn.Linear(count + self.varies, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features (N, ...) -> (N,)."""
         x = x.flatten(1).float()  # (N, F)
-        seen = [] if self.likeness is None else [self.likeness(x)]
+        inputs = [] if self.likeness is None else [self.likeness(x)]
         if self.varies:
-            seen.append(spread(x).expand(len(x), 1))
-        return self.to_score(torch.cat(seen, 1)).squeeze(1)  # (N,)
+            inputs.append(minibatch_std(x).expand(len(x), 1))
+        return self.to_score(torch.cat(inputs, 1)).squeeze(1)  # (N,)
 
 
-class BatchLikeness(nn.Module):
+class MinibatchDiscrimination(nn.Module):
     """Minibatch discrimination (Salimans et al. 2016, section 3.2): o_b(x_i) = sum over j of exp(-|M_ib - M_jb|_1)."""
 
     def __init__(self, features: int, count: int) -> None:
@@ -43,20 +44,20 @@ class BatchLikeness(nn.Module):
         self.to_rows = nn.Linear(features, count * ROW, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, features) -> (N, count), each number from 1, unlike all others, to N, alike."""
+        """(N, features) -> (N, count), from 1 (unlike all other images) to N (equal to all of them)."""
         rows = self.to_rows(x).float().unflatten(1, (-1, ROW))  # (N, count, ROW)
-        apart = (rows[:, None] - all_gather(rows)[None]).abs().sum(3)  # (N, whole N, count)
-        return torch.exp(-apart).sum(1)  # (N, count)
+        distances = (rows[:, None] - all_gather(rows)[None]).abs().sum(3)  # (N, global N, count)
+        return torch.exp(-distances).sum(1)  # (N, count)
 
 
-def with_spread(x: Tensor) -> Tensor:
-    """Images with one more channel, which is their batch's spread everywhere: (N, C, H, W) -> (N, C+1, H, W)."""
-    plane = spread(x.float()).to(x.dtype).expand(len(x), 1, *x.shape[2:])  # (N, 1, H, W)
-    return torch.cat([x, plane], 1)  # (N, C+1, H, W)
+def append_minibatch_std(x: Tensor) -> Tensor:
+    """Append a channel that holds the batch's standard deviation everywhere: (N, C, H, W) -> (N, C+1, H, W)."""
+    channel = minibatch_std(x.float()).to(x.dtype).expand(len(x), 1, *x.shape[2:])  # (N, 1, H, W)
+    return torch.cat([x, channel], 1)  # (N, C+1, H, W)
 
 
-def spread(x: Tensor) -> Tensor:
-    """The standard deviation over a batch, averaged over features (Karras et al. 2018, section 3): (N, ...) -> ()."""
+def minibatch_std(x: Tensor) -> Tensor:
+    """Return the standard deviation over the batch, averaged over features (Karras et al. 2018, section 3): scalar."""
     if current_shard().world_size == 1:
         variance = x.var(0, correction=0)
     else:

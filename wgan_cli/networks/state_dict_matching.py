@@ -1,4 +1,4 @@
-"""Weights of a network that another program described: which of them are which of ours, by names or by order."""
+"""Match the tensors of a state dict from another program to those of a network, by name or by order and shape."""
 
 from __future__ import annotations
 
@@ -9,67 +9,68 @@ from difflib import SequenceMatcher
 from torch import Tensor
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks.weights import form
+from wgan_cli.networks.weights import describe
 
-#: What wrappers put before every name, and projects before those of a generator.
+#: Prefixes that wrappers add to every name, and projects to the names of a generator.
 WRAPPERS = ("module.", "_orig_mod.", "model.", "net.", "network.")
 GENERATORS = ("generator.", "netG.", "net_g.", "G.", "g.", "gen.", "G_ema.", "g_ema.", "ema.")
-#: Counted in training and of no use after it; files of before 2018 have none.
-COUNTER = "num_batches_tracked"
-MOST_LISTED = 8  # tensors of each side in an error
+COUNTER = "num_batches_tracked"  # unused after training; files from before 2018 don't have it
+MAX_LISTED = 8  # tensors of each side in an error
 
 
 @dataclass(frozen=True)
 class Match:
-    """Which tensor of a file is which of a network. pairs: (the file's name, ours). how: "name", "order and shape"."""
+    """Pairs of a name in the file and a name in the network, matched by "name" or by "order and shape"."""
 
     pairs: tuple[tuple[str, str], ...]
     how: str
 
     def weights(self, given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The file's tensors under our names and in our number formats; counters that it lacks are zero."""
+        """Return the file's tensors under the network's names and dtypes; missing counters are zero."""
         found = {ours: given[theirs].to(wanted[ours].dtype) for theirs, ours in self.pairs}
         counters = {name: wanted[name].new_zeros((), device="cpu") for name in wanted if _leaf(name) == COUNTER}
         return {name: found[name] if name in found else counters[name] for name in wanted}
 
 
 def match(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], origin: str, network: str) -> Match:
-    """Find each tensor of a network among those of a file: by equal names, else as one list beside the other.
+    """Find each tensor of a network in a file: by equal names, otherwise by position.
 
-    Prefixes that wrappers and projects put before names do not count. By order, tensors fit that come in the same
-    place, have the same shape, and are named alike in the end: weight, bias, running_mean.
+    Prefixes of wrappers and projects are ignored. By position, tensors match if they have the same shape and the same
+    last part of the name (weight, bias, running_mean...).
 
     Args:
-        given: of the file, in its order. wanted: of the network, in its order. origin, network: for errors.
-    Raises: WganError that lists what has no place, on both sides.
+        given: tensors of the file, in its order. wanted: of the network, in its order.
+        origin, network: names for errors.
+
+    Raises: WganError listing the tensors of both sides that don't match.
     """
     theirs = {short: name for name, short in _without_prefixes(list(given)).items() if _leaf(short) != COUNTER}
     ours = [name for name in wanted if _leaf(name) != COUNTER]
     if set(theirs) == set(ours) and all(given[theirs[name]].shape == wanted[name].shape for name in ours):
         return Match(tuple((theirs[name], name) for name in ours), "name")
     names = list(theirs.values())
-    left, right = ([_likeness(name, side[name]) for name in order] for side, order in ((given, names), (wanted, ours)))
+    left, right = ([_signature(name, side[name]) for name in order] for side, order in ((given, names), (wanted, ours)))
     if left == right:
         return Match(tuple(zip(names, ours, strict=True)), "order and shape")
     blocks = SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
-    of_file = _left_over(names, [(block.a, block.size) for block in blocks])
-    of_network = _left_over(ours, [(block.b, block.size) for block in blocks])
+    of_file = _unmatched(names, [(block.a, block.size) for block in blocks])
+    of_network = _unmatched(ours, [(block.b, block.size) for block in blocks])
     raise WganError(
-        f"{origin} does not fit {network}: {len(names) - len(of_file)} tensors fit, and left over are, of the file, "
-        f"{_listed(of_file, given)}; of the network, {_listed(of_network, wanted)}",
-        "make the recipe's layers those of the file, for example with --set model.generator.norm=none; "
+        f"{origin} does not fit {network}: {len(names) - len(of_file)} tensors match; unmatched in the file: "
+        f"{_listed(of_file, given)}; in the network: {_listed(of_network, wanted)}",
+        "give the recipe the file's layers, for example with --set model.generator.norm=none; "
         "`wgan inspect RECIPE` lists them",
     )
 
 
-def _left_over(names: Sequence[str], matched: Sequence[tuple[int, int]]) -> list[str]:
-    """The names at places that no block (start, length) holds."""
-    places = {place for start, length in matched for place in range(start, start + length)}
-    return [name for place, name in enumerate(names) if place not in places]
+def _unmatched(names: Sequence[str], blocks: Sequence[tuple[int, int]]) -> list[str]:
+    """Return the names that are in no block (start, length)."""
+    matched = {place for start, length in blocks for place in range(start, start + length)}
+    return [name for place, name in enumerate(names) if place not in matched]
 
 
 def _without_prefixes(names: Sequence[str]) -> dict[str, str]:
-    """Names with what stands before all of them, or before a generator's among other networks', left out."""
+    """Map names to names without a prefix that all share, or that marks a generator among other networks."""
     kept = {name: name for name in names}
     while True:
         shared = next((prefix for prefix in WRAPPERS if all(each.startswith(prefix) for each in kept.values())), None)
@@ -81,7 +82,7 @@ def _without_prefixes(names: Sequence[str]) -> dict[str, str]:
         kept = {name: each.removeprefix(of_generator) for name, each in kept.items() if each.startswith(of_generator)}
 
 
-def _likeness(name: str, tensor: Tensor) -> tuple[str, tuple[int, ...]]:
+def _signature(name: str, tensor: Tensor) -> tuple[str, tuple[int, ...]]:
     return _leaf(name), tuple(tensor.shape)
 
 
@@ -90,6 +91,6 @@ def _leaf(name: str) -> str:
 
 
 def _listed(names: Sequence[str], tensors: Mapping[str, Tensor]) -> str:
-    listed = [f"`{name:.60}` {form(tensors[name]).partition(' of ')[0]}" for name in names[:MOST_LISTED]]
-    more = [f"{len(names) - MOST_LISTED} more"] if len(names) > MOST_LISTED else []
-    return ", ".join(listed + more) or "nothing"
+    listed = [f"`{name:.60}` {describe(tensors[name]).partition(' ')[0]}" for name in names[:MAX_LISTED]]
+    more = [f"{len(names) - MAX_LISTED} more"] if len(names) > MAX_LISTED else []
+    return ", ".join(listed + more) or "none"

@@ -1,4 +1,4 @@
-"""Residual translators and patch critics, one of each for both sides of images (Zhu et al. 2017, section 7.2)."""
+"""Residual translators and patch critics, one of each per image domain (Zhu et al. 2017, section 7.2)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wgan_cli.networks.layers import active, norm
+from wgan_cli.networks.layers import activation_and_dropout, norm
 from wgan_cli.networks.resampling import DownConv2d, UpConvTranspose2d
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import LayerSettings
 from wgan_cli.recipe.translation_settings import PatchCriticSettings, TranslationSettings, TranslatorSettings
 
-WIDE, NARROW = 7, 3  # kernels: of the first and last convolution, and of all between
+OUTER_KERNEL, KERNEL = 7, 3  # of the first and last convolution, and of all others
 
 
 class Generator(nn.Module):
-    """Two translators: `to_b` of images of side a, and `to_a` of images of side b."""
+    """Two translators: `to_b` for images of domain a, and `to_a` for images of domain b."""
 
     def __init__(self, settings: TranslationSettings, image: ImageShape) -> None:
         super().__init__()
@@ -26,12 +26,12 @@ class Generator(nn.Module):
         self.to_a = Translator(settings.generator, image.channels)
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (N, C, H, W) of each side in [-1, 1] -> the first as b, and the second as a."""
+        """Translate a to domain b, and b to domain a; (N, C, H, W) in [-1, 1] each."""
         return self.to_b(a), self.to_a(b)
 
 
 class Critic(nn.Module):
-    """Two patch critics: `of_a` and `of_b`, each of its own side."""
+    """Two patch critics: `of_a` for domain a, and `of_b` for domain b."""
 
     def __init__(self, settings: TranslationSettings, image: ImageShape) -> None:
         super().__init__()
@@ -39,99 +39,92 @@ class Critic(nn.Module):
         self.of_b = PatchCritic(settings.critic, image.channels)
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (N, C, H, W) of each side -> scores of the patches of each, (N, patches)."""
+        """Score the patches of images (N, C, H, W) of each domain: (N, patches) each."""
         return self.of_a(a), self.of_b(b)
 
 
 class Translator(nn.Module):
-    """An image made smaller, changed by residual blocks, and made as large again."""
+    """Downsampling, residual blocks and upsampling, from an image to an image."""
 
     def __init__(self, own: TranslatorSettings, channels: int) -> None:
         super().__init__()
         widths = [own.channels * 2**number for number in range(own.halvings + 1)]
-        self.enter = nn.Sequential(*_followed(own, Reflected(channels, widths[0], WIDE)))
+        self.enter = nn.Sequential(*_hidden(own, ReflectConv2d(channels, widths[0], OUTER_KERNEL)))
         self.down = nn.Sequential(
-            *(layer for a, b in pairwise(widths) for layer in _followed(own, DownConv2d(a, b, NARROW)))
+            *(layer for a, b in pairwise(widths) for layer in _hidden(own, DownConv2d(a, b, KERNEL)))
         )
         self.blocks = nn.Sequential(*(Block(own, widths[-1]) for _ in range(own.blocks)))
         self.up = nn.Sequential(
-            *(layer for a, b in pairwise(widths[::-1]) for layer in _followed(own, UpConvTranspose2d(a, b, NARROW)))
+            *(layer for a, b in pairwise(widths[::-1]) for layer in _hidden(own, UpConvTranspose2d(a, b, KERNEL)))
         )
-        self.to_image = Reflected(widths[0], channels, WIDE)
+        self.to_image = ReflectConv2d(widths[0], channels, OUTER_KERNEL)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) in [-1, 1] -> the same."""
         x = self.enter(images)  # (N, channels, H, W)
         x = self.blocks(self.down(x))  # (N, channels*2^k, H/2^k, W/2^k) for k halvings
         return self.to_image(self.up(x)).tanh()  # (N, C, H, W)
 
 
 class Block(nn.Module):
-    """x + branch(x), with no activation after the sum (He et al. 2016, as Johnson et al. 2016 have it)."""
+    """x + branch(x), without an activation after the sum (He et al. 2016, as in Johnson et al. 2016)."""
 
     def __init__(self, own: TranslatorSettings, width: int) -> None:
         super().__init__()
-        last = [Reflected(width, width, NARROW), *_norm(own, width)]
-        self.branch = nn.Sequential(*_followed(own, Reflected(width, width, NARROW)), *last)
+        last = [ReflectConv2d(width, width, KERNEL), *_norm(own, width)]
+        self.branch = nn.Sequential(*_hidden(own, ReflectConv2d(width, width, KERNEL)), *last)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, width, H, W) -> the same."""
-        return x + self.branch(x)
+        return x + self.branch(x)  # (N, width, H, W)
 
 
 class PatchCritic(nn.Module):
-    """Scores of overlapping patches, each by what it alone shows (Isola et al. 2017)."""
+    """Scores of overlapping patches, each from its own pixels only (Isola et al. 2017)."""
 
     def __init__(self, own: PatchCriticSettings, channels: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = [DownConv2d(channels, own.channels[0], own.kernel), *active(own)]
+        padding = (own.kernel - 1) // 2
+        layers: list[nn.Module] = [DownConv2d(channels, own.channels[0], own.kernel), *activation_and_dropout(own)]
         for number, (a, b) in enumerate(pairwise(own.channels), start=1):
             halves = number < own.halvings
-            layer = DownConv2d(a, b, own.kernel) if halves else nn.Conv2d(a, b, own.kernel, padding=_frame(own.kernel))
-            layers += _followed(own, layer)
+            layer = DownConv2d(a, b, own.kernel) if halves else nn.Conv2d(a, b, own.kernel, padding=padding)
+            layers += _hidden(own, layer)
         self.layers = nn.Sequential(*layers)
-        self.to_scores = nn.Conv2d(own.channels[-1], 1, own.kernel, padding=_frame(own.kernel))
+        self.to_scores = nn.Conv2d(own.channels[-1], 1, own.kernel, padding=padding)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) -> scores (N, patches)."""
         return self.to_scores(self.layers(images)).flatten(1)  # (N, patches)
 
 
-class Reflected(nn.Conv2d):
-    """A convolution of odd kernel over an image whose edges are mirrored, so that no border comes in."""
+class ReflectConv2d(nn.Conv2d):
+    """Convolution of odd kernel size with reflection padding."""
 
     def __init__(self, fan_in: int, fan_out: int, kernel: int) -> None:
         super().__init__(fan_in, fan_out, kernel)
-        self.frame = kernel // 2
+        self.pad = kernel // 2
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, fan_in, H, W) -> (N, fan_out, H, W)."""
-        return super().forward(mirrored(x, self.frame))
+        return super().forward(reflection_pad(x, self.pad))  # (N, fan_out, H, W)
 
 
-def mirrored(x: Tensor, frame: int) -> Tensor:
-    """Images with a frame of `frame` pixels mirrored at the edges: (N, C, H, W) -> (N, C, H+2*frame, W+2*frame)."""
-    if x.is_cuda and torch.are_deterministic_algorithms_enabled():  # whose own gradient adds up in any order
-        return mirrored_by_parts(x, frame)
-    return F.pad(x, 4 * (frame,), mode="reflect")
+def reflection_pad(x: Tensor, pad: int) -> Tensor:
+    """Pad by reflection on all sides: (N, C, H, W) -> (N, C, H+2*pad, W+2*pad)."""
+    if x.is_cuda and torch.are_deterministic_algorithms_enabled():  # F.pad's gradient isn't deterministic there
+        return reflection_pad_by_slices(x, pad)
+    return F.pad(x, (pad, pad, pad, pad), mode="reflect")
 
 
-def mirrored_by_parts(x: Tensor, frame: int) -> Tensor:
-    """The same as `mirrored`, put together from pieces."""
-    for side in (2, 3):
-        before, after = x.narrow(side, 1, frame), x.narrow(side, x.shape[side] - 1 - frame, frame)
-        x = torch.cat([before.flip(side), x, after.flip(side)], side)
+def reflection_pad_by_slices(x: Tensor, pad: int) -> Tensor:
+    """Compute `reflection_pad` from slices, with a deterministic gradient."""
+    for dim in (2, 3):
+        before, after = x.narrow(dim, 1, pad), x.narrow(dim, x.shape[dim] - 1 - pad, pad)
+        x = torch.cat([before.flip(dim), x, after.flip(dim)], dim)
     return x
 
 
-def _followed(own: LayerSettings, layer: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:
-    return [layer, *_norm(own, layer.out_channels), *active(own)]
+def _hidden(own: LayerSettings, layer: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:
+    return [layer, *_norm(own, layer.out_channels), *activation_and_dropout(own)]
 
 
 def _norm(own: LayerSettings, features: int) -> list[nn.Module]:
-    """Without gain and bias of its own, as the authors have it; but batch norm's first weights are drawn."""
+    # instance norm without gain and bias, as in the authors' code
     return norm(own.norm, features, spatial=True, affine=own.norm != "instance")
-
-
-def _frame(kernel: int) -> int:
-    return (kernel - 1) // 2

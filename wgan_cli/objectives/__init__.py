@@ -1,6 +1,26 @@
-"""Objectives: roles, phases and losses of every GAN in the package."""
+"""Objectives: the losses of the GAN family as phases of an iteration."""
 
-from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase
+from wgan_cli.objectives.adversarial import AdversarialLoss, adversarial_objective
+from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase, settings_of
 from wgan_cli.objectives.build import OBJECTIVES, build_objective
+from wgan_cli.objectives.penalties import gradient_norms, gradient_penalty, zero_centered_penalty
+from wgan_cli.objectives.terms import Check, Term, critic_loss_term
 
-__all__ = ["OBJECTIVES", "Batch", "Loss", "Networks", "Objective", "Phase", "build_objective"]
+__all__ = [
+    "OBJECTIVES",
+    "AdversarialLoss",
+    "Batch",
+    "Check",
+    "Loss",
+    "Networks",
+    "Objective",
+    "Phase",
+    "Term",
+    "adversarial_objective",
+    "build_objective",
+    "critic_loss_term",
+    "gradient_norms",
+    "gradient_penalty",
+    "settings_of",
+    "zero_centered_penalty",
+]

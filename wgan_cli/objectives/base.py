@@ -1,23 +1,29 @@
-"""What an objective is: names of networks, and phases that train them in order."""
+"""Objectives: named networks, phases that train them in order, and the terms that their losses log."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 from torch import Tensor, nn
 
+from wgan_cli.objectives.terms import Term
+from wgan_cli.recipe import Recipe
+
 Networks = Mapping[str, nn.Module]
+SettingsT = TypeVar("SettingsT")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one phase sees once.
+    """Input of a loss.
 
-    z: (N, latent_dim), standard normal. real: (N, C, H, W) in [-1, 1], of data with two sides (N, 2, C, H, W), or None
-    in a phase that looks at no data.
-    labels: (N,) int64 or None. penalise: whether a phase that penalises only now and then does so this time.
+    Attributes:
+        z: (N, latent_dim), standard normal.
+        real: (N, C, H, W) in [-1, 1], or (N, 2, C, H, W) for two domains; None in a phase without real images.
+        labels: (N,) int64 or None.
+        apply_penalty: False in the batches that a lazily applied penalty skips.
     """
 
     z: Tensor
@@ -27,7 +33,7 @@ class Batch:
 
 
 class Loss(NamedTuple):
-    """total: scalar to go down. terms: scalars for the log, by their name there."""
+    """Scalar to minimize (`total`), and scalars to log by name (`terms`)."""
 
     total: Tensor
     terms: dict[str, Tensor]
@@ -35,11 +41,15 @@ class Loss(NamedTuple):
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of an iteration that lowers one loss of one network, `repeats` times in a row.
+    """Part of an iteration that trains one network on one loss, `repeats` times in a row.
 
-    penalise_every: of the phase's runs, the first and then every so many see `batch.penalise` true. A loss depends on
-        its batch, the networks and the objective's memory alone, so that it can be compiled, or captured, once for
-        each value of that.
+    A loss may depend only on its batch, the networks and the objective's state, so that it can be compiled or captured
+    once for each value of `batch.apply_penalty`.
+
+    Attributes:
+        trains: role of the trained network.
+        after_step: called with the networks after each optimizer step.
+        penalty_interval: `batch.apply_penalty` is true in every N-th run of the phase, starting with the first.
     """
 
     name: str
@@ -53,26 +63,48 @@ class Phase:
 
 @dataclass(frozen=True)
 class Objective:
-    """Phases in the order in which an iteration runs them, and what their terms mean in plain words.
+    """Phases in the order in which an iteration runs them, and the terms that they log.
 
-    meanings: by a term's name, a phrase on what it is and where a healthy run takes it.
-    memory: what losses remember from one run to the next, such as a pool of images, in buffers that are changed in
-        place; it moves to the device with the networks, and into checkpoints. Such losses cannot be compiled.
-    exported_roles: networks beside the generator that a file to sample from holds as well.
-    sides: images in each place of a batch; 2 where the data has two sides.
+    Attributes:
+        state: buffers that losses change in place, such as a pool of images. They move to the device with the networks
+            and are saved in checkpoints. Losses with state cannot be compiled.
+        exported_roles: networks saved next to the generator in files to sample from.
+        domains: images at each position of a batch; 2 for image-to-image translation.
+        collapse_advice: settings to try when all samples look the same.
+        divergence_advice: settings to try when training diverges, after lower learning rates.
     """
 
     phases: tuple[Phase, ...]
-    meanings: dict[str, str] = field(default_factory=dict)
-    memory: nn.Module | None = None
+    terms: tuple[Term, ...] = ()
+    state: nn.Module | None = None
     exported_roles: tuple[str, ...] = ()
-    sides: int = 1
+    domains: int = 1
+    collapse_advice: str = "a lower optim.generator.lr"
+    divergence_advice: tuple[str, ...] = ()
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """The networks that it trains, each once."""
+        """Roles of the trained networks, each once."""
         return tuple(dict.fromkeys(phase.trains for phase in self.phases))
 
+    @property
+    def meanings(self) -> dict[str, str]:
+        """Explanation of each logged term by name."""
+        return {term.name: term.meaning for term in self.terms}
+
     def images_per_iteration(self, batch_size: int) -> int:
-        """Real images that one whole iteration shows to the networks."""
-        return self.sides * batch_size * sum(phase.repeats for phase in self.phases if phase.uses_real)
+        """Return the number of real images that the networks see in one iteration."""
+        return self.domains * batch_size * sum(phase.repeats for phase in self.phases if phase.uses_real)
+
+
+def settings_of(recipe: Recipe, kind: type[SettingsT]) -> SettingsT:
+    """Return the recipe's objective settings as the class that an objective's builder works with."""
+    settings = recipe.objective
+    assert isinstance(settings, kind), f"{settings.name} has no {kind.__name__}"
+    return settings
+
+
+def given(value: Tensor | None) -> Tensor:
+    """Return an optional part of a batch that the phase requires."""
+    assert value is not None, "the phase needs real images and labels"
+    return value

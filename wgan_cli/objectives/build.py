@@ -1,6 +1,8 @@
-"""Objectives by name: each turns its settings into phases."""
+"""Registry of objectives by name."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from wgan_cli.objectives.base import Objective
 from wgan_cli.objectives.cvae_gan import cvae_gan
@@ -13,7 +15,7 @@ from wgan_cli.objectives.wgan import wgan, wgan_gp
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.registry import registered
 
-OBJECTIVES = {
+OBJECTIVES: dict[str, Callable[[Recipe, ImageShape], Objective]] = {
     "wgan_gp": wgan_gp,
     "wgan": wgan,
     "gan": gan,
@@ -23,15 +25,12 @@ OBJECTIVES = {
     "cvae_gan": cvae_gan,
     "cyclegan": cyclegan,
 }
-#: Those that remember images, and so must know of what shape they are.
-REMEMBER_IMAGES = {cyclegan}
 
 
-def build_objective(recipe: Recipe, image: ImageShape | None = None) -> Objective:
-    """The objective that a recipe names, as its networks need it.
+def build_objective(recipe: Recipe, image: ImageShape) -> Objective:
+    """Build the objective that a recipe names, for images of a shape.
 
-    Args:
-        image: the data's shape, which those of REMEMBER_IMAGES ask for.
+    Raises: WganError if an objective has settings but no entry in OBJECTIVES.
     """
-    build = registered(OBJECTIVES, "objective.name", recipe.objective.name, "wgan_cli.objectives.OBJECTIVES")
-    return build(recipe, image) if build in REMEMBER_IMAGES else build(recipe)
+    build = registered(OBJECTIVES, "objective.name", recipe.objective.name, "wgan_cli.objectives.build.OBJECTIVES")
+    return build(recipe, image)

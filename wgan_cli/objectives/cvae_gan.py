@@ -1,12 +1,13 @@
-"""Autoencoder and GAN in one: an encoder finds the z of an image, and the generator makes its copy (Bao et al. 2017).
+"""CVAE-GAN: an encoder finds the latent vector of an image, and the generator reconstructs it (Bao et al. 2017).
 
-The critic and the classifier learn by cross-entropy; generator and encoder by distances, which go on to be of use where
-a critic that is always right gives no slope.
+Critic and classifier minimize cross-entropy; generator and encoder minimize distances between features, which give a
+gradient even if the critic is always right.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,122 +15,141 @@ from torch.nn import functional as F
 
 from wgan_cli.distributed import rng
 from wgan_cli.distributed.collectives import all_reduce_mean
-from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase
+from wgan_cli.networks.encoder import Classifier
+from wgan_cli.objectives.adversarial import advice, with_addends
+from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase, given, settings_of
 from wgan_cli.objectives.label_smoothing import fake_targets, real_targets
-from wgan_cli.objectives.penalties import TERMS, penalty_of
-from wgan_cli.recipe import Recipe
+from wgan_cli.objectives.penalties import make_penalty, penalty_terms
+from wgan_cli.objectives.terms import Term, critic_loss_term, probability_terms
+from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.cvae_gan_settings import CvaeGanSettings
 
 
-def cvae_gan(recipe: Recipe) -> Objective:
-    """CVAE-GAN (Bao et al. 2017, Algorithm 1), each network by its own loss and on its own batch.
+def cvae_gan(recipe: Recipe, image: ImageShape) -> Objective:
+    """CVAE-GAN (Bao et al. 2017, Algorithm 1): each network minimizes its own loss on its own batch.
 
-    critic:      -log D(x) - log(1 - D(copy)) - log(1 - D(sample))
+    critic:      -log D(x) - log(1 - D(reconstruction)) - log(1 - D(sample))
     classifier:  -log C(class of x | x)
-    generator:   what a copy differs by, in pixels and in features of critic and classifier, and by what samples differ
-                 in the critic's mean features and in the classifier's mean features of each class
-    encoder:     kl_weight * KL(q(z | x, class) || N(0, 1)), and what a copy differs by
+    generator:   distances of reconstructions in pixels and in features of critic and classifier, and distances of
+                 samples in the critic's mean features and in the classifier's mean features of each class
+    encoder:     kl_weight * KL(q(z | x, class) || N(0, 1)), and the distances of reconstructions
     """
-    settings: CvaeGanSettings = recipe.objective
-    penalty = penalty_of(settings)
+    settings = settings_of(recipe, CvaeGanSettings)
+    penalties = penalty_terms(settings)
+    loss_term, *other_terms = _terms(settings)
+    return Objective(
+        phases=(
+            _critic_phase(settings),
+            Phase("classifier", "classifier", 1, _classifier_loss),
+            _generator_phase(settings),
+            _encoder_phase(settings),
+        ),
+        terms=(with_addends(loss_term, penalties), *(term for term, _ in penalties), *other_terms),
+        exported_roles=("encoder", "classifier"),
+        **advice(settings),
+    )
+
+
+def _critic_phase(settings: CvaeGanSettings) -> Phase:
+    penalty = make_penalty(settings)
 
     def critic_loss(networks: Networks, batch: Batch) -> Loss:
+        real_images, labels = given(batch.real), given(batch.labels)
         with torch.no_grad():
-            both = _copies_and_samples(networks, batch).float()  # (2N, C, H, W)
-        labels = batch.labels.repeat(3)
-        scores = networks["critic"](torch.cat([batch.real, both]), labels).float()  # (3N,)
-        real, copies, samples = scores.chunk(3)  # (N,) each
+            fakes = _reconstructions_and_samples(networks, batch).float()  # (2N, C, H, W)
+        scores = networks["critic"](torch.cat([real_images, fakes]), labels.repeat(3)).float()  # (3N,)
+        real, reconstructions, samples = scores.chunk(3)  # (N,) each
         total = F.binary_cross_entropy_with_logits(real, real_targets(settings, real))
-        for fake in (copies, samples):
+        for fake in (reconstructions, samples):
             total = total + F.binary_cross_entropy_with_logits(fake, fake_targets(settings, fake))
-        terms = {}
-        if penalty and batch.apply_penalty:
-            smooth = penalty(networks["critic"], batch.real, both.chunk(2)[1], batch.labels)
-            total, terms = total + smooth.total, smooth.terms
-        shares = {
+        terms = {
             "real_probability": real.sigmoid().mean(),
-            "copy_probability": copies.sigmoid().mean(),
+            "copy_probability": reconstructions.sigmoid().mean(),
             "fake_probability": samples.sigmoid().mean(),
         }
-        return Loss(total, {"critic_loss": total, **shares, **terms})
+        if penalty and batch.apply_penalty:
+            added = penalty(networks["critic"], real_images, fakes.chunk(2)[1], labels)
+            total, terms = total + added.total, terms | added.terms
+        return Loss(total, {"critic_loss": total, **terms})
 
-    def classifier_loss(networks: Networks, batch: Batch) -> Loss:
-        total = F.cross_entropy(networks["classifier"](batch.real).float(), batch.labels)
-        return Loss(total, {"classifier_loss": total})
+    interval = settings.gp_every if penalty else 1
+    return Phase("critic", "critic", settings.n_critic, critic_loss, penalty_interval=interval)
 
+
+def _classifier_loss(networks: Networks, batch: Batch) -> Loss:
+    total = F.cross_entropy(networks["classifier"](given(batch.real)).float(), given(batch.labels))
+    return Loss(total, {"classifier_loss": total})
+
+
+def _generator_phase(settings: CvaeGanSettings) -> Phase:
     def generator_loss(networks: Networks, batch: Batch) -> Loss:
-        seen_real = _seen(networks, batch.real, batch.labels, nothing_to_learn=True)
-        both = _copies_and_samples(networks, batch)  # (2N, C, H, W)
-        seen_copies, seen_samples = _seen(networks, both, batch.labels.repeat(2)).chunk()
+        images, labels = given(batch.real), given(batch.labels)
+        real = _features(networks, images, labels, constant=True)
+        fakes = _reconstructions_and_samples(networks, batch)  # (2N, C, H, W)
+        reconstructions, samples = _features(networks, fakes, labels.repeat(2)).halves()
 
-        pairs = _pairs(settings, seen_real, seen_copies)
-        critic_means = mean_distance(seen_real.by_critic, seen_samples.by_critic)
-        class_means = _class_means(networks["classifier"], seen_real, seen_samples, batch.labels)
+        pairs = _pair_loss(settings, real, reconstructions)
+        critic_means = mean_distance(real.critic, samples.critic)
+        class_means = _class_means(cast(Classifier, networks["classifier"]), real, samples, labels)
         total = pairs.total + settings.critic_mean_weight * critic_means + settings.class_mean_weight * class_means
         means = {"critic_means": critic_means, "class_means": class_means}
         return Loss(total, {"generator_loss": total, **pairs.terms, **means})
 
+    return Phase("generator", "generator", 1, generator_loss)
+
+
+def _encoder_phase(settings: CvaeGanSettings) -> Phase:
     def encoder_loss(networks: Networks, batch: Batch) -> Loss:
-        mean, log_variance = encode(networks["encoder"], batch.real, batch.labels)
-        copies = networks["generator"](on_samples(mean, log_variance), batch.labels)  # (N, C, H, W)
-        seen_real = _seen(networks, batch.real, batch.labels, nothing_to_learn=True)
-        pairs = _pairs(settings, seen_real, _seen(networks, copies, batch.labels))
+        images, labels = given(batch.real), given(batch.labels)
+        mean, log_variance = encode(networks["encoder"], images, labels)
+        reconstructions = networks["generator"](sample_posterior(mean, log_variance), labels)  # (N, C, H, W)
+        real = _features(networks, images, labels, constant=True)
+        pairs = _pair_loss(settings, real, _features(networks, reconstructions, labels))
         kl = kl_to_normal(mean, log_variance)
         total = settings.kl_weight * kl + pairs.total
         return Loss(total, {"encoder_loss": total, "kl": kl})
 
-    return Objective(
-        phases=(
-            Phase(
-                "critic", "critic", settings.n_critic, critic_loss,
-                penalty_interval=settings.gp_every if penalty else 1,
-            ),
-            Phase("classifier", "classifier", 1, classifier_loss),
-            Phase("generator", "generator", 1, generator_loss),
-            Phase("encoder", "encoder", 1, encoder_loss),
-        ),
-        meanings=MEANINGS | dict(TERMS[weight] for weight in settings.penalties),
-        exported_roles=("encoder", "classifier"),
-    )  # fmt: skip
+    return Phase("encoder", "encoder", 1, encoder_loss)
 
 
-MEANINGS = {
-    "critic_loss": "cross-entropy of its answers; 2.08 where it only guesses, 0 where it is always right",
-    "real_probability": "how probably real the critic finds the data; 1 is certain",
-    "copy_probability": "how probably real it finds copies, which the generator makes of what the encoder saw",
-    "fake_probability": "how probably real it finds the samples",
-    "classifier_loss": "how badly the classifier names the classes of real images; falls towards 0",
-    "generator_loss": "all of its distances, by their weights; falls, and is not comparable between settings",
-    "pixel_pairs": "half the squared difference of a copy's pixels from its image's, from -1 to 1; falls",
-    "critic_pairs": "the same in features of the critic, which grow as it learns",
-    "class_pairs": "the same in features of the classifier, which grow as it learns",
-    "critic_means": "how far the samples are from the data on the mean, in the critic's features",
-    "class_means": "how far they are on the mean of each class, in the classifier's features",
-    "encoder_loss": "kl and the distances of copies, by their weights; falls",
-    "kl": "how much the encoder tells the generator of an image, in nats beyond chance",
-}
+def _terms(settings: CvaeGanSettings) -> Sequence[Term]:
+    return (
+        critic_loss_term("binary cross-entropy of the critic; 2.08 if it only guesses"),
+        *probability_terms(settings),
+        Term("copy_probability", "the same for reconstructions"),
+        Term("classifier_loss", "cross-entropy of the classifier on real images; falls towards 0"),
+        Term("generator_loss", "weighted sum of its distances; falls, and is not comparable between settings"),
+        Term("pixel_pairs", "half the squared distance of reconstructions from their images, in pixels; falls"),
+        Term("critic_pairs", "the same in the critic's features, which grow while it learns"),
+        Term("class_pairs", "the same in the classifier's features, which grow while it learns"),
+        Term("critic_means", "half the squared distance of the samples' mean from the data's in the critic's features"),
+        Term("class_means", "the same for the mean of each class, in the classifier's features"),
+        Term("encoder_loss", "kl and the distances of reconstructions, weighted; falls"),
+        Term("kl", "information about an image in its latent vector, in nats"),
+    )
 
 
-class Seen(NamedTuple):
-    """Images (N, C, H, W), and what critic and classifier see in them: (N, F) each, float32."""
+class Features(NamedTuple):
+    """Images (N, C, H, W) and their features in critic and classifier, (N, F) each; float32."""
 
     images: Tensor
-    by_critic: Tensor
-    by_classifier: Tensor
+    critic: Tensor
+    classifier: Tensor
 
-    def chunk(self) -> tuple[Seen, Seen]:
-        """The first half of the images, and the second."""
-        return tuple(Seen(*parts) for parts in zip(*(each.chunk(2) for each in self), strict=True))
+    def halves(self) -> tuple[Features, Features]:
+        """Split along the batch."""
+        first, second = zip(*(each.chunk(2) for each in self), strict=True)
+        return Features(*first), Features(*second)
 
 
 def encode(encoder: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The encoder's mean and log_variance of z, (N, latent_dim) each, float32."""
+    """Return mean and log variance of q(z | image, class), (N, latent_dim) each, float32."""
     mean, log_variance = encoder(images, labels)
     return mean.float(), log_variance.float()
 
 
-def on_samples(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """z ~ N(mean, exp(log_variance)), differentiable in both (Kingma and Welling 2014, section 2.4)."""
+def sample_posterior(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Draw z ~ N(mean, exp(log_variance)), differentiable in both (Kingma and Welling 2014, section 2.4)."""
     return mean + (0.5 * log_variance).exp() * rng.randn_like(mean)
 
 
@@ -148,38 +168,36 @@ def mean_distance(a: Tensor, b: Tensor) -> Tensor:
     return 0.5 * all_reduce_mean(a.mean(0) - b.mean(0)).square().sum()
 
 
-def _class_means(classifier: nn.Module, real: Seen, samples: Seen, labels: Tensor) -> Tensor:
-    """1/2 sum_c ||centre_c of real images - centre_c of samples||^2; of a class that never came, both are zero."""
-    of_real = classifier.real_centres.moved(real.by_classifier, labels)  # (num_classes, F)
-    of_samples = classifier.fake_centres.moved(samples.by_classifier, labels)  # (num_classes, F)
-    return 0.5 * (of_real - of_samples).square().sum()
+def _class_means(classifier: Classifier, real: Features, samples: Features, labels: Tensor) -> Tensor:
+    """1/2 sum_c ||center_c of real images - center_c of samples||^2; both are zero for a class not seen so far."""
+    real_centers = classifier.real_centers.update(real.classifier, labels)  # (num_classes, F)
+    fake_centers = classifier.fake_centers.update(samples.classifier, labels)  # (num_classes, F)
+    return 0.5 * (real_centers - fake_centers).square().sum()
 
 
-def _pairs(settings: CvaeGanSettings, real: Seen, copies: Seen) -> Loss:
-    """What copies differ by from their images, in all that sees them."""
-    distances = [pair_distance(a, b) for a, b in zip(real, copies, strict=True)]
+def _pair_loss(settings: CvaeGanSettings, real: Features, reconstructions: Features) -> Loss:
+    """Weighted distances of reconstructions from their images, in pixels and in both networks' features."""
+    distances = [pair_distance(a, b) for a, b in zip(real, reconstructions, strict=True)]
     weights = (settings.pixel_weight, settings.critic_pair_weight, settings.class_pair_weight)
-    total = sum(weight * distance for weight, distance in zip(weights, distances, strict=True))
-    return Loss(total, dict(zip(("pixel_pairs", "critic_pairs", "class_pairs"), distances, strict=True)))
+    first, second, third = (weight * distance for weight, distance in zip(weights, distances, strict=True))
+    terms = dict(zip(("pixel_pairs", "critic_pairs", "class_pairs"), distances, strict=True))
+    return Loss(first + second + third, terms)
 
 
-def _copies_and_samples(networks: Networks, batch: Batch) -> Tensor:
-    """A copy of each real image by way of its z, then a sample of each one's class: (2N, C, H, W).
+def _reconstructions_and_samples(networks: Networks, batch: Batch) -> Tensor:
+    """Return a reconstruction of each real image, then a sample of each one's class: (2N, C, H, W).
 
-    The encoder learns nothing by it. One pass through the generator costs less than two.
+    No gradient reaches the encoder. One pass through the generator is faster than two.
     """
+    labels = given(batch.labels)
     with torch.no_grad():
-        z = on_samples(*encode(networks["encoder"], batch.real, batch.labels))
-    return networks["generator"](torch.cat([z, batch.z]), batch.labels.repeat(2))
+        z = sample_posterior(*encode(networks["encoder"], given(batch.real), labels))
+    return networks["generator"](torch.cat([z, batch.z]), labels.repeat(2))
 
 
-def _seen(networks: Networks, images: Tensor, labels: Tensor, nothing_to_learn: bool = False) -> Seen:
-    """Images in float32 as critic and classifier see them.
-
-    Args:
-        nothing_to_learn: of images that are what they are.
-    """
-    with torch.set_grad_enabled(torch.is_grad_enabled() and not nothing_to_learn):
-        _, by_critic = networks["critic"](images, labels, features=True)
-        _, by_classifier = networks["classifier"](images, features=True)
-    return Seen(images.float(), by_critic.float(), by_classifier.float())
+def _features(networks: Networks, images: Tensor, labels: Tensor, constant: bool = False) -> Features:
+    """Compute the features of images in critic and classifier, without gradients if they are `constant`."""
+    with torch.set_grad_enabled(torch.is_grad_enabled() and not constant):
+        _, critic = networks["critic"](images, labels, features=True)
+        _, classifier = networks["classifier"](images, features=True)
+    return Features(images.float(), critic.float(), classifier.float())

@@ -1,117 +1,136 @@
-"""Translators that learn from two sides of images without a single pair."""
+"""CycleGAN: translators between two image domains, trained without pairs."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from wgan_cli.distributed.batch_shard import current_shard
-from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase
+from wgan_cli.networks.translator import Critic, Generator
+from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase, given, settings_of
 from wgan_cli.objectives.image_pool import ImagePool
+from wgan_cli.objectives.terms import Term, critic_loss_term
 from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.recipe.translation_settings import CycleganSettings
+
+Translate = Callable[[Tensor], Tensor]
 
 
-class Shown(nn.Module):
-    """What the translators' step leaves to the critics': its real images, its translations, and a pool of each side.
+class CycleState(nn.Module):
+    """Images that the translators' phase passes to the critics' phase, and an image pool for each domain.
 
-    a, b: (batch_size, C, H, W) real. as_a, as_b: translations to that side.
+    a, b: (batch_size, C, H, W) real. as_a, as_b: translations to that domain.
     """
 
-    def __init__(self, recipe: Recipe, image: ImageShape) -> None:
+    a: Tensor
+    b: Tensor
+    as_a: Tensor
+    as_b: Tensor
+
+    def __init__(self, batch_size: int, pool_size: int, image: ImageShape) -> None:
         super().__init__()
-        shape = (recipe.batch_size // current_shard().world_size, image.channels, image.size, image.size)
-        for name in ("a", "b", "as_a", "as_b"):  # which the next iteration replaces before anybody looks
-            self.register_buffer(name, torch.zeros(shape), persistent=False)
-        self.pool_a, self.pool_b = (ImagePool(recipe.objective.pool_size, image) for _ in range(2))
+        for name in ("a", "b", "as_a", "as_b"):  # every iteration overwrites them first, so they aren't saved
+            empty = torch.zeros(batch_size, image.channels, image.size, image.size)
+            self.register_buffer(name, empty, persistent=False)
+        self.pool_a, self.pool_b = ImagePool(pool_size, image), ImagePool(pool_size, image)
 
     @torch.no_grad()
-    def keep(self, **images: Tensor) -> None:
-        """Replace images by name, in place."""
+    def store(self, **images: Tensor) -> None:
+        """Overwrite images by name, in place."""
         for name, new in images.items():
-            getattr(self, name).copy_(new)
+            self.get_buffer(name).copy_(new)
 
 
 def cyclegan(recipe: Recipe, image: ImageShape) -> Objective:
     """CycleGAN (Zhu et al. 2017, sections 3 and 4): one step of both translators, then one of both critics.
 
-    Translators lower, with F: b -> a and G: a -> b and means over everything,
+    The translators F: b -> a and G: a -> b minimize, with means over all pixels and patches,
         (D_b(G(a)) - 1)^2 + (D_a(F(b)) - 1)^2 + cycle_weight * (|F(G(a)) - a| + |G(F(b)) - b|)
         + identity_weight * (|G(b) - b| + |F(a) - a|),
-    and critics half of (D_a(a) - 1)^2 + D_a(F(b))^2 + (D_b(b) - 1)^2 + D_b(G(a))^2, on the same images as the
-    translators, but for translations that a pool exchanges for older ones.
+    and the critics half of (D_a(a) - 1)^2 + D_a(F(b))^2 + (D_b(b) - 1)^2 + D_b(G(a))^2 on the same images, except that
+    a pool exchanges some translations for older ones.
     """
-    settings = recipe.objective
-    shown = Shown(recipe, image)
+    settings = settings_of(recipe, CycleganSettings)
+    state = CycleState(recipe.batch_size // current_shard().world_size, settings.pool_size, image)
 
     def generator_loss(networks: Networks, batch: Batch) -> Loss:
-        generator, critic = networks["generator"], networks["critic"]
-        a, b = batch.real.unbind(1)  # (N, C, H, W) each
-        keeps_side = settings.identity_weight > 0
-        # Its own side passes through a translator beside the other's images, since one pass costs less than two.
-        as_b, same_b = _translated(generator.to_b, a, b if keeps_side else None)
-        as_a, same_a = _translated(generator.to_a, b, a if keeps_side else None)
-        shown.keep(a=a, b=b, as_a=as_a, as_b=as_b)
+        generator = cast(Generator, networks["generator"])
+        critic = cast(Critic, networks["critic"])
+        a, b = given(batch.real).unbind(1)  # (N, C, H, W) each
+        identity = settings.identity_weight > 0
+        # Images of the target domain go through in the same batch, because one pass is faster than two.
+        as_b, same_b = _translate(generator.to_b, a, b if identity else None)
+        as_a, same_a = _translate(generator.to_a, b, a if identity else None)
+        state.store(a=a, b=b, as_a=as_a, as_b=as_b)
 
-        opinion = real_loss(critic.of_b(as_b).float()) + real_loss(critic.of_a(as_a).float())
-        cycle = distance(generator.to_a(as_b), a) + distance(generator.to_b(as_a), b)
-        total, terms = opinion + settings.cycle_weight * cycle, {"adversarial_loss": opinion, "cycle_loss": cycle}
-        if keeps_side:
-            terms["identity_loss"] = distance(same_b, b) + distance(same_a, a)
+        adversarial = real_loss(critic.of_b(as_b).float()) + real_loss(critic.of_a(as_a).float())
+        cycle = l1_distance(generator.to_a(as_b), a) + l1_distance(generator.to_b(as_a), b)
+        total = adversarial + settings.cycle_weight * cycle
+        terms = {"adversarial_loss": adversarial, "cycle_loss": cycle}
+        if same_a is not None and same_b is not None:
+            terms["identity_loss"] = l1_distance(same_b, b) + l1_distance(same_a, a)
             total = total + settings.identity_weight * terms["identity_loss"]
         return Loss(total, {"generator_loss": total, **terms})
 
     def critic_loss(networks: Networks, batch: Batch) -> Loss:
-        critic = networks["critic"]
-        real_a, fake_a = _scores(critic.of_a, shown.a, shown.pool_a.exchange(shown.as_a))
-        real_b, fake_b = _scores(critic.of_b, shown.b, shown.pool_b.exchange(shown.as_b))
-        of_a = 0.5 * (real_loss(real_a) + fake_loss(fake_a))
-        of_b = 0.5 * (real_loss(real_b) + fake_loss(fake_b))
+        critic = cast(Critic, networks["critic"])
+        real_a, fake_a = _scores(critic.of_a, state.a, state.pool_a.exchange(state.as_a))
+        real_b, fake_b = _scores(critic.of_b, state.b, state.pool_b.exchange(state.as_b))
+        loss_a = 0.5 * (real_loss(real_a) + fake_loss(fake_a))
+        loss_b = 0.5 * (real_loss(real_b) + fake_loss(fake_b))
         terms = {
             "real_score": 0.5 * (real_a.mean() + real_b.mean()),
             "fake_score": 0.5 * (fake_a.mean() + fake_b.mean()),
         }
-        return Loss(of_a + of_b, {"critic_loss": of_a + of_b, **terms})
+        return Loss(loss_a + loss_b, {"critic_loss": loss_a + loss_b, **terms})
 
-    meanings = {
-        "generator_loss": "what the translators lower: the losses that follow, each times its weight",
-        "adversarial_loss": "how far the critics' scores of translations are from 1; 0.5 where they only guess",
-        "cycle_loss": "how far images come back changed, there and back, both sides together; 0 is unchanged, 2 a lot",
-        "identity_loss": "how much translators change images that are of their side already; falls towards 0",
-        "critic_loss": "how far the critics' scores are from their targets; 0.5 where they only guess",
-        "real_score": "the critics' mean score of the data; it aims at 1",
-        "fake_score": "their mean score of translations; it aims at 0, and they rise towards the data's",
-    }
-    if not settings.identity_weight:
-        del meanings["identity_loss"]
     phases = (
         Phase("generator", "generator", 1, generator_loss),
-        Phase("critic", "critic", 1, critic_loss, uses_real=False),  # it sees those of the translators
+        Phase("critic", "critic", 1, critic_loss, uses_real=False),  # it uses the translators' real images
     )
-    return Objective(phases, meanings, memory=shown, sides=2)
+    return Objective(phases, _terms(settings), state=state, domains=2)
+
+
+def _terms(settings: CycleganSettings) -> tuple[Term, ...]:
+    identity = f" + {settings.identity_weight:g} * identity_loss" if settings.identity_weight else ""
+    terms = (
+        Term("generator_loss", f"adversarial_loss + {settings.cycle_weight:g} * cycle_loss{identity}"),
+        Term("adversarial_loss", "squared distance of the translations' scores from 1; 0.5 if the critics only guess"),
+        Term("cycle_loss", "mean absolute change of images after both translations; 0 is unchanged"),
+        Term("identity_loss", "mean absolute change of images that are in the target domain already; falls towards 0"),
+        critic_loss_term("squared distance of the critics' scores from their targets; 0.5 if they only guess"),
+        Term("real_score", "mean score of real images; aims at 1"),
+        Term("fake_score", "mean score of translations; aims at 0, and rises as they improve"),
+    )
+    return tuple(term for term in terms if identity or term.name != "identity_loss")
 
 
 def real_loss(scores: Tensor) -> Tensor:
-    """mean (score - 1)^2, over all patches: where critics want real images, and translators theirs."""
+    """Return mean (score - 1)^2 over all patches: the critics' loss on real images, the translators' on fake ones."""
     return (scores - 1).square().mean()
 
 
 def fake_loss(scores: Tensor) -> Tensor:
-    """mean score^2, over all patches: where critics want translations."""
+    """Return mean score^2 over all patches: the critics' loss on translations."""
     return scores.square().mean()
 
 
-def distance(one: Tensor, other: Tensor) -> Tensor:
-    """mean |one - other|, in float32."""
+def l1_distance(one: Tensor, other: Tensor) -> Tensor:
+    """Return mean |one - other| in float32."""
     return (one.float() - other).abs().mean()
 
 
-def _translated(translator: nn.Module, images: Tensor, own: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Translations (N, C, H, W) float32 of images, and of those of its own side, where they are given."""
-    if own is None:
+def _translate(translator: Translate, images: Tensor, target_images: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Translate images and, if given, images of the target domain: (N, C, H, W) float32 each."""
+    if target_images is None:
         return translator(images).float(), None
-    return translator(torch.cat([images, own])).float().chunk(2)
+    translations, unchanged = translator(torch.cat([images, target_images])).float().chunk(2)
+    return translations, unchanged
 
 
-def _scores(critic: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores (N, patches) float32 of each."""
+def _scores(critic: Translate, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Score both: (N, patches) float32 each."""
     return critic(real).float(), critic(fake).float()

@@ -1,4 +1,4 @@
-"""Differentiable augmentation of everything that a critic sees, so that it cannot learn a small set by heart."""
+"""Differentiable augmentation of everything the critic sees, against overfitting to small datasets."""
 
 from __future__ import annotations
 
@@ -13,30 +13,27 @@ from wgan_cli.distributed import rng
 from wgan_cli.objectives.base import Networks
 from wgan_cli.objectives.instance_noise import InstanceNoise
 
-SHIFT_SHARE = 1 / 8  # of the side, at most, each way
-CUTOUT_SHARE = 1 / 2  # of the side
+MAX_SHIFT = 1 / 8  # of the side, in each direction
+CUTOUT_SIZE = 1 / 2  # of the side
 
 
 def with_diff_augment(networks: Networks, policy: Sequence[str], noise: InstanceNoise | None = None) -> Networks:
-    """The networks as losses see them: critics look at augmented images (Zhao et al. 2020, eqs. 4 to 6).
+    """Return networks whose critic sees augmented images (Zhao et al. 2020, eqs. 4 to 6).
 
-    Whatever a loss shows to a critic, real, fake or between, is changed by its own random draw of one distribution, and
-    gradients flow back through the change. The networks themselves, and so their weights' names, stay as they were.
+    Every image shown to the critic (real, fake or interpolated) gets its own random change from one distribution, and
+    gradients flow back through it. The given networks and the names of their weights stay unchanged.
 
     Args:
-        policy: of POLICIES, in any order.
-        noise: put upon what they have changed. With neither, the same networks come back.
+        policy: names from POLICIES, in any order.
+        noise: added after the augmentation. Without policy and noise, the networks are returned as they are.
     """
     if not policy and noise is None:
         return networks
-    return {
-        role: AugmentedCritic(network, policy, noise) if role.startswith("critic") else network
-        for role, network in networks.items()
-    }
+    return {**networks, "critic": AugmentedCritic(networks["critic"], policy, noise)}
 
 
 class AugmentedCritic(nn.Module):
-    """A critic behind random changes of its images."""
+    """Critic behind random changes of its images."""
 
     def __init__(self, critic: nn.Module, policy: Sequence[str], noise: InstanceNoise | None = None) -> None:
         super().__init__()
@@ -44,16 +41,16 @@ class AugmentedCritic(nn.Module):
         self.policy = tuple(policy)
         self.noise = noise
 
-    def forward(self, images: Tensor, labels: Tensor | None = None, **more: bool) -> Tensor | tuple[Tensor, Tensor]:
-        # In float32 also under autocast: the means over whole images need it.
+    def forward(self, images: Tensor, labels: Tensor | None = None, **flags: bool) -> Tensor | tuple[Tensor, ...]:
+        # float32 also under autocast, because means over whole images need it
         images = diff_augment(images.float(), self.policy)
-        return self.critic(images if self.noise is None else self.noise(images), labels, **more)
+        return self.critic(images if self.noise is None else self.noise(images), labels, **flags)
 
 
 def diff_augment(images: Tensor, policy: Sequence[str]) -> Tensor:
-    """Change each image by a random draw of its own: (N, C, H, W) in [-1, 1] to about that range.
+    """Change each image (N, C, H, W) in [-1, 1] at random; twice differentiable with respect to the images.
 
-    Differentiable in the images, twice. Always in the order of POLICIES, so that the order of names has no say.
+    Policies are applied in the order of POLICIES, whatever the order of the names.
     """
     for name, change in POLICIES.items():
         if name in policy:
@@ -62,45 +59,45 @@ def diff_augment(images: Tensor, policy: Sequence[str]) -> Tensor:
 
 
 def color(images: Tensor) -> Tensor:
-    """Brightness by -0.5 to 0.5, saturation by a factor of 0 to 2, contrast by one of 0.5 to 1.5; not transparency."""
-    colour = images[:, :3]
-    colour = colour + uniform(images, -0.5, 0.5)
-    colour = _spread(colour, colour.mean(1, keepdim=True), uniform(images, 0.0, 2.0))
-    colour = _spread(colour, colour.mean((1, 2, 3), keepdim=True), uniform(images, 0.5, 1.5))
-    return torch.cat([colour, images[:, 3:]], 1) if images.shape[1] > 3 else colour
+    """Shift brightness by -0.5 to 0.5, scale saturation by 0 to 2 and contrast by 0.5 to 1.5; keep transparency."""
+    rgb = images[:, :3]
+    rgb = rgb + uniform(images, -0.5, 0.5)
+    rgb = _scale_around(rgb, rgb.mean(1, keepdim=True), uniform(images, 0.0, 2.0))
+    rgb = _scale_around(rgb, rgb.mean((1, 2, 3), keepdim=True), uniform(images, 0.5, 1.5))
+    return torch.cat([rgb, images[:, 3:]], 1) if images.shape[1] > 3 else rgb
 
 
 def translation(images: Tensor) -> Tensor:
-    """Move by up to an eighth of the side each way; zeros come in."""
-    down, right = (_whole_numbers(images, -most, most) for most in _shares(images, SHIFT_SHARE))
-    # A frame of zeros, which `shifted` repeats as far as is needed.
+    """Shift by up to an eighth of the side in each direction, filling with zeros."""
+    down, right = (_random_integers(images, -most, most) for most in _fractions(images, MAX_SHIFT))
+    # `shifted` repeats the edge, which is a border of zeros here.
     return shifted(functional.pad(images, (1, 1, 1, 1)), down, right)[:, :, 1:-1, 1:-1]
 
 
 def cutout(images: Tensor) -> Tensor:
-    """Set a square of half the side to zero; its centre is anywhere, so that a part of it may lie outside."""
-    inside = []
-    for side, hole in zip(images.shape[2:], _shares(images, CUTOUT_SHARE), strict=True):
-        start = _whole_numbers(images, 0, side) - hole // 2  # (N,)
+    """Set a square of half the side to zero; its center is anywhere in the image, so parts may lie outside."""
+    inside: list[Tensor] = []
+    for side, hole in zip(images.shape[2:], _fractions(images, CUTOUT_SIZE), strict=True):
+        start = _random_integers(images, 0, side) - hole // 2  # (N,)
         place = torch.arange(side, device=images.device) - start[:, None]  # (N, side)
         inside.append((place >= 0) & (place < hole))
     hidden = inside[0][:, None, :, None] & inside[1][:, None, None, :]  # (N, 1, H, W)
     return images.masked_fill(hidden, 0.0)
 
 
-#: By the name that `data.diff_augment` gives them.
+#: Augmentations by their names in `data.diff_augment`.
 POLICIES: dict[str, Callable[[Tensor], Tensor]] = {"color": color, "translation": translation, "cutout": cutout}
 
 
-def _spread(images: Tensor, centre: Tensor, factor: Tensor) -> Tensor:
-    return (images - centre) * factor + centre
+def _scale_around(images: Tensor, center: Tensor, factor: Tensor) -> Tensor:
+    return (images - center) * factor + center
 
 
-def _shares(images: Tensor, share: float) -> tuple[int, int]:
-    """That part of height and width in pixels, rounded."""
-    return tuple(int(side * share + 0.5) for side in images.shape[2:])
+def _fractions(images: Tensor, fraction: float) -> tuple[int, int]:
+    """Return a fraction of height and width in pixels, rounded."""
+    return int(images.shape[2] * fraction + 0.5), int(images.shape[3] * fraction + 0.5)
 
 
-def _whole_numbers(images: Tensor, low: int, high: int) -> Tensor:
-    """One of low..high for each image, (N,) int64."""
+def _random_integers(images: Tensor, low: int, high: int) -> Tensor:
+    """Draw one integer from low to high for each image: (N,) int64."""
     return rng.randint(low, high + 1, (len(images),), device=images.device)

@@ -1,4 +1,4 @@
-"""Images that a critic saw before, shown again so that it does not forget what the generator used to make."""
+"""Pool of earlier fakes that the critic sees again, so that it does not forget them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from wgan_cli.recipe import ImageShape
 
 
 class ImagePool(nn.Module):
-    """The last `size` fakes, of which one in two gives way to an older one (Shrivastava et al. 2017, section 2.3).
+    """The last `size` fakes, half of which replace new ones (Shrivastava et al. 2017, section 2.3).
 
-    Until the pool is full, every image is kept and shown as it is. From then on each is, with probability 1/2, swapped
-    for one of the pool at random: the old one is shown, and the new one is kept in its place. The images of a batch
-    meet different places, so that their order has no say. Draws come from torch's random state on the pool's device,
-    and nothing waits for it.
+    Until the pool is full, every image is stored and returned. After that, each new image is exchanged with
+    probability 1/2 for a random one from the pool. The images of a batch use different places, so their order does not
+    matter. Random numbers come from torch's generator on the pool's device, without synchronization.
 
     Args:
-        size: 0 keeps nothing and shows every image as it is; of a batch larger than the pool, parts take turns.
+        size: number of images; 0 returns every image unchanged. A batch larger than the pool is exchanged in parts.
     """
+
+    images: Tensor
+    seen: Tensor
 
     def __init__(self, size: int, image: ImageShape) -> None:
         super().__init__()
@@ -30,27 +32,19 @@ class ImagePool(nn.Module):
 
     @torch.no_grad()
     def exchange(self, fresh: Tensor) -> Tensor:
-        """New images (N, C, H, W) -> what the critic is to see of them, the same shape; the pool changes in place."""
+        """Return what the critic sees instead of new images (N, C, H, W); updates the pool in place."""
         if not self.size:
             return fresh
-        whole = all_gather(fresh)  # every process keeps the same pool
-        return current_shard().local(
-            torch.cat([self._exchanged(part) for part in whole.split(self.size)])
-        )  # (N, C, H, W)
+        whole = all_gather(fresh)  # every process holds the same pool
+        return current_shard().local(torch.cat([self._exchange(part) for part in whole.split(self.size)]))
 
-    def _exchanged(self, fresh: Tensor) -> Tensor:
-        """Of at most as many images as the pool has places."""
+    def _exchange(self, fresh: Tensor) -> Tensor:
         count, device = len(fresh), fresh.device
         filling = self.seen < self.size
-        in_turn = (self.seen + torch.arange(count, device=device)) % self.size
-        places = torch.where(filling, in_turn, torch.rand(self.size, device=device).argsort()[:count])  # (N,)
-        swapped = ~filling & (torch.rand(count, device=device) < 0.5)  # (N,)
+        next_places = (self.seen + torch.arange(count, device=device)) % self.size
+        places = torch.where(filling, next_places, torch.rand(self.size, device=device).argsort()[:count])  # (N,)
+        exchanged = ~filling & (torch.rand(count, device=device) < 0.5)  # (N,)
         old = self.images.index_select(0, places)  # (N, C, H, W)
-        self.images.index_copy_(0, places, torch.where(_rows(swapped | filling), fresh, old))
+        self.images.index_copy_(0, places, torch.where((exchanged | filling).view(-1, 1, 1, 1), fresh, old))
         self.seen += count
-        return torch.where(_rows(swapped), old, fresh)
-
-
-def _rows(chosen: Tensor) -> Tensor:
-    """(N,) -> (N, 1, 1, 1)."""
-    return chosen[:, None, None, None]
+        return torch.where(exchanged.view(-1, 1, 1, 1), old, fresh)

@@ -1,4 +1,4 @@
-"""Noise on all that a critic sees, so that real and fake overlap while the generator is young."""
+"""Noise on everything the critic sees, so that real and fake images overlap early in training."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from wgan_cli.recipe.objective_settings import CriticGameSettings
 
 
 def make_noise(settings: CriticGameSettings, device: torch.device) -> InstanceNoise | None:
-    """The noise that an objective's settings ask for, or None."""
+    """Return the noise that an objective's settings ask for, or None."""
     if not settings.instance_noise:
         return None
     return InstanceNoise(settings.instance_noise, settings.instance_noise_steps, device)
 
 
 class InstanceNoise(nn.Module):
-    """x + sigma * N(0, 1), with sigma falling linearly to 0 (Sonderby et al. 2017; Arjovsky and Bottou 2017).
+    """x + sigma * N(0, 1), with sigma decreasing linearly to 0 (Sonderby et al. 2017; Arjovsky and Bottou 2017).
 
-    sigma depends on the step alone, so that a resumed run needs none of it saved, and lies in memory on the device, so
-    that a captured iteration sees it fall.
+    sigma follows from the step, so checkpoints don't hold it. It is a tensor that is updated in place, so that a
+    captured CUDA graph uses the current value.
     """
+
+    sigma: Tensor
 
     def __init__(self, sigma: float, steps: int, device: torch.device) -> None:
         super().__init__()
-        self.first, self.steps = sigma, steps
+        self.initial_sigma, self.steps = sigma, steps
         self.register_buffer("sigma", torch.tensor(sigma, device=device), persistent=False)
 
     def schedule(self, step: int) -> None:
-        """Set sigma for a step, from 0."""
-        self.sigma.fill_(self.first * max(0.0, 1 - step / self.steps))
+        """Set sigma for a step, counted from 0."""
+        self.sigma.fill_(self.initial_sigma * max(0.0, 1 - step / self.steps))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to the same."""
-        return images + self.sigma * rng.randn_like(images)
+        return images + self.sigma * rng.randn_like(images)  # (N, C, H, W)

@@ -1,8 +1,9 @@
-"""Terms that keep a critic smooth."""
+"""Penalties on the critic's gradient with respect to its input images."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Literal
 
 import torch
@@ -12,121 +13,175 @@ from wgan_cli.distributed import rng
 from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.distributed.collectives import all_reduce_mean
 from wgan_cli.objectives.base import Loss
+from wgan_cli.objectives.terms import Check, Term, Values
 from wgan_cli.recipe.objective_settings import CriticGameSettings
 
-Penalty = Callable[[nn.Module, Tensor, Tensor, Tensor | None], Loss]
+Penalty = Callable[[nn.Module, Tensor, Tensor, "Tensor | None"], Loss]
 
-#: By the setting of its weight: a penalty's term in the log, and what it means.
-TERMS = {
-    "gp_weight": ("gradient_penalty", "how far the critic's slope is from 1; small is right"),
-    "r1_weight": ("r1", "the critic's squared slope at real images; small where it is smooth"),
-    "r2_weight": ("r2", "the critic's squared slope at samples; small where it is smooth"),
-}
+HIGH_PENALTY = 2.0  # it starts at 1, where the critic is flat, and falls
+HIGH_PENALTY_EARLY = 50.0  # with gp_weight 1 it exceeds 20 in single steps before it falls
+EARLY_STEPS = 100
 
 
-def penalty_of(settings: CriticGameSettings, own: Penalty | None = None) -> Penalty | None:
-    """What an objective's settings add to the critic's loss, from (critic, real, fake, labels); None if nothing.
+def make_penalty(settings: CriticGameSettings, extra: Penalty | None = None) -> Penalty | None:
+    """Return the weighted sum of the penalties that the settings ask for, or None without any.
 
-    gp_weight * gradient_penalty + r1_weight/2 * r1 + r2_weight/2 * r2, as many times as hard as it comes seldom.
+    gp_every * (gp_weight * gradient_penalty + r1_weight/2 * r1 + r2_weight/2 * r2 + extra): lazy regularization scales
+    the penalty by the interval at which it is applied (Karras et al. 2020, section 3.2).
 
     Args:
-        own: what the objective adds itself, with its weight in the total, by the same rule.
+        extra: penalty of the objective itself, already weighted; it may log any number of terms.
     """
     every = settings.gp_every
 
     def penalty(critic: nn.Module, real: Tensor, fake: Tensor, labels: Tensor | None) -> Loss:
-        total, terms = 0.0, {}
+        parts: list[Tensor] = []
+        terms: dict[str, Tensor] = {}
         if settings.gp_weight:
-            term = gradient_penalty(critic, real, fake, labels, settings.gp_sided, settings.gp_at)
-            total, terms["gradient_penalty"] = total + settings.gp_weight * every * term, term
+            terms["gradient_penalty"] = gradient_penalty(critic, real, fake, labels, settings.gp_sided, settings.gp_at)
+            parts.append(settings.gp_weight * every * terms["gradient_penalty"])
         for name, weight, images in (("r1", settings.r1_weight, real), ("r2", settings.r2_weight, fake)):
             if weight:
-                term = zero_centered_penalty(critic, images, labels)
-                total, terms[name] = total + 0.5 * weight * every * term, term
-        if own:
-            more = own(critic, real, fake, labels)
-            total, terms = total + every * more.total, terms | more.terms
-        return Loss(total, terms)
+                terms[name] = zero_centered_penalty(critic, images, labels)
+                parts.append(0.5 * weight * every * terms[name])
+        if extra:
+            added = extra(critic, real, fake, labels)
+            parts.append(every * added.total)
+            terms |= added.terms
+        return Loss(reduce(torch.add, parts), terms)
 
-    return penalty if own or settings.penalties else None
+    return penalty if extra or settings.penalties else None
+
+
+def penalty_terms(settings: CriticGameSettings) -> list[tuple[Term, float]]:
+    """Return the terms that the settings' penalties log, each with its weight in the critic's loss."""
+    where = {"between": "between real and fake images", "real": "around real images"}[settings.gp_at]
+    deviation = {
+        "two": "mean squared deviation of the critic's gradient norm from 1",
+        "one": "mean squared excess of the critic's gradient norm over 1 (norms above 1 only)",
+    }[settings.gp_sided]
+    norm = "mean squared gradient norm of the critic at {}; small for a smooth critic"
+    terms = (
+        (Term("gradient_penalty", f"{deviation}, {where}; healthy near 0", (_STEEP,)), settings.gp_weight),
+        (Term("r1", norm.format("real images")), settings.r1_weight / 2),
+        (Term("r2", norm.format("samples")), settings.r2_weight / 2),
+    )
+    return [(term, weight) for term, weight in terms if weight]
 
 
 def gradient_penalty(
-    critic: nn.Module,
+    critic: Callable[..., Tensor],
     real: Tensor,
     fake: Tensor,
     labels: Tensor | None = None,
     sided: Literal["two", "one"] = "two",
     at: Literal["between", "real"] = "between",
 ) -> Tensor:
-    """Penalise critic gradients whose norm differs from 1 (Gulrajani et al. 2017, eq. 3).
+    """Penalize critic gradient norms that differ from 1 (Gulrajani et al. 2017, eq. 3).
 
     mean_n (||grad critic(x_n)||_2 - 1)^2 with x = eps*real + (1-eps)*fake, eps ~ U[0,1] per sample.
 
     Args:
-        critic: (N,C,H,W) -> scores (N,) or (N,1); no batch norm, since the penalty is per sample. Called with images
-            alone, or with labels behind them where there are some.
+        critic: (N,C,H,W) -> scores (N,) or (N,1); must not use batch norm, because the penalty is per sample. Called
+            with the images alone, or with images and labels if there are labels.
         real, fake: (N,C,H,W) in [-1,1] on one device, or (N,...) of any other kind; detached here.
         labels: (N,) int64 for a critic that takes them.
-        sided: "one" counts norms above 1 alone (WGAN-LP, Petzka et al. 2018).
-        at: "real" takes x around real images (DRAGAN, Kodali et al. 2017).
-    Returns: unweighted float32 scalar, differentiable in the critic's parameters.
+        sided: "one" penalizes only norms above 1 (WGAN-LP, Petzka et al. 2018).
+        at: "real" evaluates around real images (DRAGAN, Kodali et al. 2017).
+
+    Returns: unweighted float32 scalar, differentiable with respect to the critic's parameters.
+    """
+    norms = gradient_norms(critic, real, fake, labels, at)  # (N,)
+    return two_sided(norms) if sided == "two" else one_sided(norms)
+
+
+def two_sided(norms: Tensor) -> Tensor:
+    """Return mean_n (norm_n - 1)^2."""
+    return (norms - 1).square().mean()
+
+
+def one_sided(norms: Tensor) -> Tensor:
+    """Return mean_n max(0, norm_n - 1)^2."""
+    return (norms - 1).clamp(min=0).square().mean()
+
+
+def gradient_norms(
+    critic: Callable[..., Tensor],
+    real: Tensor,
+    fake: Tensor,
+    labels: Tensor | None = None,
+    at: Literal["between", "real"] = "between",
+) -> Tensor:
+    """Return ||grad critic(x_n)||_2 for a random point x_n per sample: (N,) float32, differentiable.
+
+    Build a new penalty from it: `F.huber_loss(gradient_norms(critic, real, fake), torch.ones(len(real)))`.
+
+    Args: see `gradient_penalty`.
     """
     real, fake = real.detach(), fake.detach()
-    places = dragan_perturb(real) if at == "real" else between(real, fake)  # (N, C, H, W)
-    gradient = input_gradient(_scores(critic, labels), places)  # (N, C, H, W)
-    # The square root's derivative is infinite at zero, and a dead critic would turn every weight to NaN.
-    norms = (gradient.float().flatten(1).square().sum(1) + 1e-12).sqrt()  # (N,)
-    excess = norms - 1 if sided == "two" else (norms - 1).clamp(min=0)
-    return excess.square().mean()
+    points = dragan_perturb(real) if at == "real" else interpolate(real, fake)  # (N, C, H, W)
+    gradient = input_gradient(_score(critic, labels), points)  # (N, C, H, W)
+    # The square root's derivative is infinite at zero: a critic with no gradient would turn every weight to NaN.
+    return (gradient.float().flatten(1).square().sum(1) + 1e-12).sqrt()  # (N,)
 
 
-def zero_centered_penalty(critic: nn.Module, images: Tensor, labels: Tensor | None = None) -> Tensor:
+def zero_centered_penalty(critic: Callable[..., Tensor], images: Tensor, labels: Tensor | None = None) -> Tensor:
     """R1 on real images, R2 on fake ones: mean_n ||grad critic(x_n)||_2^2 (Mescheder et al. 2018, eqs. 9 and 10).
 
-    Args:
-        critic, images, labels: as of `gradient_penalty`.
-    Returns: float32 scalar without gamma/2, differentiable in the critic's parameters.
+    Args: see `gradient_penalty`.
+
+    Returns: float32 scalar without the factor gamma/2, differentiable with respect to the critic's parameters.
     """
-    gradient = input_gradient(_scores(critic, labels), images.detach())  # (N, C, H, W)
+    gradient = input_gradient(_score(critic, labels), images.detach())  # (N, C, H, W)
     return gradient.float().flatten(1).square().sum(1).mean()
 
 
 def input_gradient(score: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """The gradient of each image's score by its own pixels, itself differentiable in the critic's parameters.
+    """Return the gradient of each image's score with respect to its pixels, differentiable in the critic's parameters.
 
     Args:
-        score: (N, C, H, W) -> (N,), each from its own image alone, so that the sum's gradient holds every image's own.
+        score: (N, C, H, W) -> (N,), where each score depends on its own image only.
     """
-    if torch.compiler.is_compiling():  # the compiler refuses autograd.grad(create_graph=True), and takes this whole
+    if torch.compiler.is_compiling():  # torch.compile rejects autograd.grad(create_graph=True)
         return torch.func.grad(lambda x: score(x).float().sum())(images)
     images = images.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(score(images).sum(), images, create_graph=True)
     return gradient
 
 
-def _scores(critic: nn.Module, labels: Tensor | None) -> Callable[[Tensor], Tensor]:
-    """The critic as a function of images; one that knows of no classes need not take labels."""
-    return critic if labels is None else lambda images: critic(images, labels)
-
-
-def between(real: Tensor, fake: Tensor) -> Tensor:
-    """A point on the line from each fake image to a real one: eps*real + (1-eps)*fake, eps ~ U[0,1] per sample."""
+def interpolate(real: Tensor, fake: Tensor) -> Tensor:
+    """Return eps*real + (1-eps)*fake with eps ~ U[0,1] per sample."""
     eps = rng.rand(len(real), *(1,) * (real.ndim - 1), device=real.device)  # (N, 1, 1, 1)
     return torch.lerp(fake, real, eps)  # (N, C, H, W)
 
 
-def _spread(images: Tensor) -> Tensor:
-    """The standard deviation of all numbers of a batch, as Tensor.std() has it."""
-    if current_shard().world_size == 1:
+def dragan_perturb(real: Tensor) -> Tensor:
+    """Return real + eps * 0.5 * std(real) * U[0,1] per pixel with eps ~ U[0,1] per sample, as in DRAGAN's code."""
+    eps = rng.rand(len(real), *(1,) * (real.ndim - 1), device=real.device)  # (N, 1, 1, 1)
+    return real + eps * 0.5 * _batch_std(real) * rng.rand_like(real)  # (N, C, H, W)
+
+
+def _batch_std(images: Tensor) -> Tensor:
+    """Return the standard deviation over all values of the global batch, as Tensor.std() does."""
+    shards = current_shard().world_size
+    if shards == 1:
         return images.std()
     mean = all_reduce_mean(images.mean())
     square = all_reduce_mean((images - mean).square().mean())
-    count = images.numel() * current_shard().world_size
+    count = images.numel() * shards
     return (square * (count / (count - 1))).sqrt()
 
 
-def dragan_perturb(real: Tensor) -> Tensor:
-    """real + eps * 0.5 * std(real) * U[0,1] per pixel, eps ~ U[0,1] per sample, as in DRAGAN's code."""
-    eps = rng.rand(len(real), *(1,) * (real.ndim - 1), device=real.device)  # (N, 1, 1, 1)
-    return real + eps * 0.5 * _spread(real) * rng.rand_like(real)  # (N, C, H, W)
+def _score(critic: Callable[..., Tensor], labels: Tensor | None) -> Callable[[Tensor], Tensor]:
+    return critic if labels is None else lambda images: critic(images, labels)
+
+
+def _is_steep(values: Values, step: int) -> bool:
+    return values["gradient_penalty"] > (HIGH_PENALTY_EARLY if step < EARLY_STEPS else HIGH_PENALTY)
+
+
+_STEEP = Check(
+    failing=_is_steep,
+    message="gradient_penalty is {gradient_penalty:.3g}, far above 0: the critic is too steep",
+    advice="a lower optim.critic.lr or a larger objective.gp_weight",
+)

@@ -1,4 +1,4 @@
-"""Relativistic pairs: the critic tells which of two images is real, never whether one is."""
+"""Relativistic pairing: the critic judges which image of a pair is real."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ from torch.nn import functional as F
 
 from wgan_cli.objectives.adversarial import AdversarialLoss, adversarial_objective
 from wgan_cli.objectives.base import Loss, Objective
-from wgan_cli.recipe import Recipe
+from wgan_cli.objectives.terms import Term, critic_loss_term
+from wgan_cli.recipe import ImageShape, Recipe
 
 
-def r3gan(recipe: Recipe) -> Objective:
-    """R3GAN (Huang et al. 2024, section 2): relativistic pairing, with R1 and R2 from the settings."""
-    meanings = {
-        "pair_probability": "how probably the critic finds the real one of real and sample; 0.5 where it only guesses",
-        "critic_loss": "its surprise at which one is real, and the penalties; 0.69 where it only guesses",
-        "generator_loss": "its surprise if the sample were the real one; 0.69 where it only guesses",
-    }
-    return adversarial_objective(
-        recipe, AdversarialLoss(critic_loss, paired_generator=generator_loss, meanings=meanings)
+def r3gan(recipe: Recipe, image: ImageShape) -> Objective:
+    """R3GAN (Huang et al. 2024, section 2): relativistic pairing with R1 and R2 penalties."""
+    terms = (
+        Term("pair_probability", "probability that the critic gives the real image of a pair; 0.5 if it only guesses"),
+        critic_loss_term("cross-entropy of that choice; 0.69 if the critic only guesses"),
+        Term("generator_loss", "cross-entropy of the opposite choice; 0.69 if the critic only guesses"),
     )
+    return adversarial_objective(recipe, AdversarialLoss(critic_loss, paired_generator=generator_loss, terms=terms))
 
 
 def critic_loss(real_scores: Tensor, fake_scores: Tensor) -> Loss:
-    """mean softplus(critic(fake_n) - critic(real_n))."""
-    lead = real_scores - fake_scores  # (N,)
-    return Loss(F.softplus(-lead).mean(), {"pair_probability": lead.sigmoid().mean()})
+    """Return mean softplus(critic(fake_n) - critic(real_n))."""
+    margin = real_scores - fake_scores  # (N,)
+    return Loss(F.softplus(-margin).mean(), {"pair_probability": margin.sigmoid().mean()})
 
 
 def generator_loss(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-    """mean softplus(critic(real_n) - critic(fake_n))."""
+    """Return mean softplus(critic(real_n) - critic(fake_n))."""
     return F.softplus(real_scores - fake_scores).mean()

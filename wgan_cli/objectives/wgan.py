@@ -1,4 +1,4 @@
-"""Wasserstein objectives: the critic estimates a distance between real and fake, the generator shortens it."""
+"""Wasserstein objectives: the critic estimates the Wasserstein distance, and the generator minimizes it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ import torch
 from torch import Tensor
 
 from wgan_cli.objectives.adversarial import AdversarialLoss, adversarial_objective
-from wgan_cli.objectives.base import Loss, Networks, Objective
-from wgan_cli.recipe import Recipe
+from wgan_cli.objectives.base import Loss, Networks, Objective, settings_of
+from wgan_cli.objectives.terms import Term, critic_loss_term
+from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.recipe.objective_settings import WganSettings
 
-OPINION = "the critic's opinion of the samples; its level alone means nothing"
-
-
-def wgan_gp(recipe: Recipe) -> Objective:
-    """WGAN with gradient penalty (Gulrajani et al. 2017, Algorithm 1). The critic gives scores, without sigmoid."""
-    meanings = {
-        "wasserstein": "how far the samples are from the data, as the present critic sees it; a sharper one sees more",
-        "critic_loss": "gp_weight * gradient_penalty - wasserstein; its negative estimates the distance",
-        "generator_loss": OPINION,
-    }
-    return adversarial_objective(recipe, AdversarialLoss(critic_loss, generator_loss, meanings=meanings))
+GENERATOR_LOSS = Term("generator_loss", "negative mean score of the samples; its level alone means nothing")
 
 
-def wgan(recipe: Recipe) -> Objective:
+def wgan_gp(recipe: Recipe, image: ImageShape) -> Objective:
+    """WGAN with gradient penalty (Gulrajani et al. 2017, Algorithm 1). The critic returns scores without a sigmoid."""
+    terms = (
+        Term("wasserstein", "the critic's estimate of the distance from samples to data; grows with a sharper critic"),
+        critic_loss_term("-wasserstein"),
+        GENERATOR_LOSS,
+    )
+    return adversarial_objective(recipe, AdversarialLoss(critic_loss, generator_loss, terms=terms))
+
+
+def wgan(recipe: Recipe, image: ImageShape) -> Objective:
     """WGAN with weight clipping (Arjovsky et al. 2017, Algorithm 1)."""
-    bound = recipe.objective.clip_value
+    bound = settings_of(recipe, WganSettings).clip_value
 
     @torch.no_grad()
     def clip_weights(networks: Networks) -> None:
@@ -32,22 +34,25 @@ def wgan(recipe: Recipe) -> Objective:
         torch._foreach_clamp_min_(weights, -bound)
         torch._foreach_clamp_max_(weights, bound)
 
-    meanings = {
-        "wasserstein": "how far the samples are from the data, times an unknown factor; a sharper critic sees more",
-        "critic_loss": "its negative is that distance",
-        "generator_loss": OPINION,
-    }
-    return adversarial_objective(
-        recipe, AdversarialLoss(critic_loss, generator_loss, after_step=clip_weights, meanings=meanings)
+    terms = (
+        Term(
+            "wasserstein",
+            "the critic's estimate of the distance from samples to data, times an unknown factor; "
+            "grows with a sharper critic",
+        ),
+        critic_loss_term("-wasserstein"),
+        GENERATOR_LOSS,
     )
+    loss = AdversarialLoss(critic_loss, generator_loss, after_step=clip_weights, terms=terms)
+    return adversarial_objective(recipe, loss)
 
 
 def critic_loss(real_scores: Tensor, fake_scores: Tensor) -> Loss:
-    """mean critic(fake) - mean critic(real)."""
+    """Return mean critic(fake) - mean critic(real)."""
     wasserstein = real_scores.mean() - fake_scores.mean()
     return Loss(-wasserstein, {"wasserstein": wasserstein})
 
 
 def generator_loss(fake_scores: Tensor) -> Tensor:
-    """-mean critic(fake)."""
+    """Return -mean critic(fake)."""
     return -fake_scores.mean()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks.latent import FromLatent
+from wgan_cli.networks.latent import LatentGenerator
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def directions_of(generator: nn.Module, most: int) -> Directions:
 
     Raises: WganError for one that starts from no vector.
     """
-    if not isinstance(generator, FromLatent):
+    if not isinstance(generator, LatentGenerator):
         raise WganError(
             "this generator starts from no latent vector, so there are no directions to move it in",
             "take one that makes images from noise",

@@ -28,7 +28,7 @@ class Truncated(StyleSpace):
 
     def mapping(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """z (N, latent_dim), labels (N,) -> truncated w (N, style_dim)."""
-        return self.generator.truncated(self.generator.mapping(z, labels), self.psi, labels)
+        return self.generator.truncate(self.generator.mapping(z, labels), self.psi, labels)
 
     def synthesis(self, styles: Tensor) -> Tensor:
         """A w for each layer, (N, style_layers, style_dim) -> images (N, C, H, W) in [-1, 1]."""
@@ -53,8 +53,8 @@ class FromStyles(nn.Module):
     def forward(self, w: Tensor, labels: Tensor | None = None) -> Tensor:
         """w (N, style_dim), or (N, 2 * style_dim), in which classes are already -> images (N, C, H, W) in [-1, 1]."""
         if not self.of_second:
-            return self.generator.synthesis(self.generator.in_every_layer(w))
-        first, second = (self.generator.in_every_layer(half) for half in w.chunk(2, dim=1))
+            return self.generator.synthesis(self.generator.broadcast(w))
+        first, second = (self.generator.broadcast(half) for half in w.chunk(2, dim=1))
         styles = first.clone()  # (N, style_layers, style_dim)
         styles[:, self.of_second] = second[:, self.of_second]
         return self.generator.synthesis(styles)

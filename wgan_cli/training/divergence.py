@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.objectives import Objective
 from wgan_cli.recipe import Recipe
 
 MOST_ROLLBACKS = 3
@@ -49,17 +50,14 @@ def _tensors(
                     yield f"a moment of the {role}'s optimizer is not finite", value
 
 
-def gave_up(recipe: Recipe, roles: tuple[str, ...], step: int, illness: str) -> WganError:
+def gave_up(recipe: Recipe, objective: Objective, step: int, illness: str) -> WganError:
     """The end of a run that diverged too often, with what to change, in the order in which it helps."""
-    rates = {role: recipe.optim.of(role).lr for role in roles}
+    rates = {role: recipe.optim.of(role).lr for role in objective.roles}
     lower = " ".join(f"--set optim.{role}.lr={lr / 4:.2g}" for role, lr in rates.items())
     hints = [f"train again with a lower lr ({lower})"]
-    if getattr(recipe.objective, "gp_weight", 0.0) > 1.0:
-        hints.append(f"a lower gp_weight (--set objective.gp_weight={recipe.objective.gp_weight / 10:g})")
+    hints += objective.divergence_advice
     if recipe.amp != "off":
         hints.append(f"float32 instead of {recipe.amp} (--amp off)")
-    if hasattr(recipe.objective, "n_critic"):
-        hints.append(f"a larger n_critic (--set objective.n_critic={max(5, 2 * recipe.objective.n_critic)})")
     return WganError(
         f"training diverged before step {step}: {illness}; it had gone back {MOST_ROLLBACKS} times before",
         f"{', then '.join(hints)}; everything is kept, and the last checkpoint is good",

@@ -46,7 +46,7 @@ def check_parts(step: TrainingStep) -> None:
 
     Raises: WganError where something must see the whole batch.
     """
-    if step.objective.memory is not None:
+    if step.objective.state is not None:
         raise WganError(
             "the objective remembers whole batches, and `micro_batch_size` computes them in parts",
             "leave out `micro_batch_size`, or use more devices",

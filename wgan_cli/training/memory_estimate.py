@@ -59,13 +59,13 @@ def training_memory(recipe: Recipe, image: ImageShape, device: torch.device) -> 
 def _step(
     recipe: Recipe, image: ImageShape, objective: Objective, networks: dict[str, nn.Module], amp: str
 ) -> TrainingStep:
-    for module in (*networks.values(), *([objective.memory] if objective.memory else [])):
+    for module in (*networks.values(), *([objective.state] if objective.state else [])):
         _give_memory(module)
     size = min(recipe.batch_size, recipe.micro_batch_size or recipe.batch_size)
     # Repeats of a phase take no more memory than one of it.
     objective = replace(objective, phases=tuple(replace(phase, repeats=1) for phase in objective.phases))
     return TrainingStep(
-        objective, networks, make_optimizers(recipe, networks), _Images(size, image, objective.sides),
+        objective, networks, make_optimizers(recipe, networks), _Images(size, image, objective.domains),
         _Average(networks["generator"]), Precision(amp, DEVICE), recipe.model.latent_dim,
         image.num_classes if recipe.model.conditional else 0,
         seen=with_diff_augment(networks, recipe.data.diff_augment, make_noise(recipe.objective, DEVICE)),

@@ -105,7 +105,7 @@ class TrainingState:
             "rollbacks": self.rollbacks,
             "anchor": self.anchor,
             "images": len(self.loader),
-            "memory": {} if self.objective.memory is None else self.objective.memory.state_dict(),
+            "memory": {} if self.objective.state is None else self.objective.state.state_dict(),
             "best": None if self.best is None else self.best.as_dict(),
         }
         networks["generator"] = self.ema.network.state_dict()
@@ -136,8 +136,8 @@ class TrainingState:
             self.loader.load_state_dict(training["feed"])
             self.precision.load_state_dict(training["precision"])
             self.iteration.terms.load_state_dict(training["terms"], self.device)
-            if self.objective.memory is not None:
-                load_memory(self.objective.memory, training["memory"])
+            if self.objective.state is not None:
+                load_memory(self.objective.state, training["memory"])
             self.best = Best.from_dict(training.get("best"), self.exported_weights())
             _restore_random_states(training["random"], self.device)
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
@@ -178,7 +178,7 @@ def prepare(
 
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
     networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
-    memory = (objective.memory or nn.Module()).to(device)
+    memory = (objective.state or nn.Module()).to(device)
     loader = make_loader(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
     classes = image.num_classes if recipe.model.conditional else 0
 

@@ -24,7 +24,7 @@ def apply_engine(name: str, step: TrainingStep) -> Iterate:
     if name == "graph":
         return GraphIteration(step)
     if name == "compile":
-        if step.objective.memory is not None:
+        if step.objective.state is not None:
             raise EngineUnavailable("its losses remember what they saw, and compiled ones would forget it")
         if current_shard().world_size > 1:
             raise EngineUnavailable(

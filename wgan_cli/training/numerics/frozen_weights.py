@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from wgan_cli.networks.resampling import Computed
+from wgan_cli.networks.resampling import DerivedWeight
 
 _PRODUCTS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)  # whose weights autocast would cast anew in every forward
 
@@ -45,4 +45,4 @@ def _holds_products(module: nn.Module) -> bool:
 
 def _is_product(module: nn.Module) -> bool:
     # A kernel that is computed from the weight is cast after that: cast before, it would be rounded twice.
-    return isinstance(module, _PRODUCTS) and not isinstance(module, Computed) and not is_parametrized(module)
+    return isinstance(module, _PRODUCTS) and not isinstance(module, DerivedWeight) and not is_parametrized(module)

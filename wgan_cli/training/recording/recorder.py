@@ -20,7 +20,7 @@ from wgan_cli.runs.tensorboard import TensorBoardLog
 from wgan_cli.training.callback import Callback
 from wgan_cli.training.divergence import MOST_ROLLBACKS, gave_up
 from wgan_cli.training.recording.best_effort import BestEffort
-from wgan_cli.training.recording.diagnostics import Health
+from wgan_cli.training.recording.diagnostics import Diagnostics
 from wgan_cli.training.recording.evaluation import Evaluator
 from wgan_cli.training.rollback import agreed_illness, go_back
 from wgan_cli.training.state import TrainingState
@@ -38,7 +38,7 @@ class Recorder:
     ) -> None:
         self.state, self.run, self.callback = state, run, callback
         self.metrics = MetricsLog(run.metrics_file)
-        self.health = Health()
+        self.diagnostics = Diagnostics(state.objective)
         self.saved_at: int | None = None
         self.best_effort = BestEffort(run, callback.on_message)
         self.judge = Evaluator(state, run, reference, self.best_effort, callback.on_message)
@@ -76,7 +76,7 @@ class Recorder:
         state = self.state
         terms = state.iteration.terms.means()
         with self._overhead():
-            self._warn(self.health.of_terms(terms, self.state.step))
+            self._warn(self.diagnostics.check_terms(terms, self.state.step))
             self._warn_of_engine()
             seconds = time.perf_counter() - self.started
             rate = 1000 * (state.kimg - self.last_kimg) / max(seconds - self.last_seconds, 1e-9)
@@ -102,7 +102,7 @@ class Recorder:
         state = self.state
         with self._overhead():
             pictures = state.sample_grid.draw(state.ema.network)
-            self._warn(self.health.of_samples(pictures.made, state.step))
+            self._warn(self.diagnostics.check_samples(pictures.made, state.step))
             grid = grid_tensor(pictures.shown, columns=state.sample_grid.columns)
             with self.best_effort.dispensable("this sample grid"):
                 save_picture(grid, self.run.sample_file(state.step))
@@ -143,7 +143,7 @@ class Recorder:
             return False
         ill_step = state.step
         if state.rollbacks == MOST_ROLLBACKS:
-            raise gave_up(state.recipe, state.objective.roles, ill_step, illness)
+            raise gave_up(state.recipe, state.objective, ill_step, illness)
         with self._overhead():
             go_back(state, lambda: self._last_good(ill_step, illness))
             rewind(self.run, state.step)

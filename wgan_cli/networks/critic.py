@@ -1,0 +1,92 @@
+"""Critics of the families that score whole images: a stem that adds labels, a family's body, and a head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from wgan_cli.networks.conditioning import LabelChannel
+from wgan_cli.networks.minibatch_layers import BatchScore
+from wgan_cli.recipe import ImageShape
+from wgan_cli.recipe.layer_settings import FamilySettings
+
+
+class Body(nn.Module):
+    """Base of a family's layers from images to features.
+
+    Critic, encoder and classifier have a body each. A family's class is built from (settings, image, channels), where
+    `channels` includes a label channel, and maps images (N, channels, H, W) to features (N, ...).
+    """
+
+    scores_minibatch_std = False  # True for a body with a minibatch standard deviation layer of its own
+
+    def output_layer(self, outputs: int) -> nn.Linear:
+        """Return a new layer from the features to a number of outputs."""
+        raise NotImplementedError
+
+
+BodyFactory = Callable[[FamilySettings, ImageShape, int], Body]
+
+
+class Critic(nn.Module):
+    """Scores of images, without a sigmoid."""
+
+    def __init__(self, *, stem: LabelChannel, body: Body, head: CriticHead) -> None:
+        super().__init__()
+        self.stem, self.body, self.head = stem, body, head
+
+    def forward(
+        self, images: Tensor, labels: Tensor | None = None, classify: bool = False, features: bool = False
+    ) -> Tensor | tuple[Tensor, ...]:
+        """Images (N, C, H, W) -> scores (N,).
+
+        With `classify` also class logits (N, num_classes); with `features` also the features (N, F).
+        """
+        x = self.body(self.stem(images, labels))  # (N, ...)
+        outputs = self.head(x, labels, classify)
+        if not features:
+            return outputs
+        return (*outputs, x.flatten(1)) if classify else (outputs, x.flatten(1))
+
+
+class CriticHead(nn.Module):
+    """Scores from features and, if the critic learns classes, class logits.
+
+    projection: score = to_score(x) + row `label` of to_classes(x) (Miyato and Koyama 2018). classifier: to_classes(x)
+    are class logits, independent of the score (AC-GAN, Odena et al. 2017).
+
+    Args:
+        layer: makes a layer from the features to a number of outputs.
+        minibatch_std: let the score depend on the batch's standard deviation.
+    """
+
+    def __init__(
+        self, settings: FamilySettings, image: ImageShape, layer: Callable[[int], nn.Linear], minibatch_std: bool
+    ) -> None:
+        super().__init__()
+        self.projects = settings.shows_critic("projection")
+        self.to_score = layer(1)
+        learns_classes = self.projects or settings.shows_critic("classifier")
+        self.to_classes = layer(image.num_classes) if learns_classes else None
+        features, similarities = self.to_score.in_features, settings.critic.minibatch_features
+        self.batch_score = BatchScore(features, similarities, minibatch_std) if minibatch_std or similarities else None
+
+    def forward(self, x: Tensor, labels: Tensor | None, classify: bool) -> Tensor | tuple[Tensor, Tensor]:
+        scores = self.to_score(x).squeeze(1)  # (N,)
+        if self.batch_score is not None:
+            scores = scores + self.batch_score(x)  # (N,)
+        if self.to_classes is None:
+            return scores
+        if self.projects:
+            assert labels is not None
+            scores = scores + self.to_classes(x).gather(1, labels[:, None]).squeeze(1)  # (N,)
+        return (scores, self.to_classes(x)) if classify else scores
+
+
+def make_critic(body: BodyFactory, settings: FamilySettings, image: ImageShape) -> Critic:
+    """Build a family's critic. Weights are drawn in the order stem, body, head."""
+    stem = LabelChannel(settings, image, shown=settings.shows_critic("embedding"))
+    layers = body(settings, image, stem.channels)
+    minibatch_std = settings.critic.minibatch_std and not layers.scores_minibatch_std
+    return Critic(stem=stem, body=layers, head=CriticHead(settings, image, layers.output_layer, minibatch_std))
