@@ -119,12 +119,12 @@ ERRORS = {
     "train --set data.path=photos": "... `data...` is only for ...",
     "train --set model.critic.norm=batch": "..., which mixes the images of a batch, and ...",
     "train --set model.generator.channels=[8,8,8]": "... has ... stages, ...",
-    "train --set data.image_size=30": "images of ... are ... pixels wide, and networks take 8 to 128, divisible by 4",
+    "train --set data.image_size=30": "images of ... are ... pixels wide; networks take 8 to 128, divisible by 4",
     f"{OWN}gone": "there is no folder or archive ...",
     f"{OWN}nothing": "... holds no files",
     f"{OWN}texts": "... holds no image that can be used: ...",
     f"{OWN}mixed": "... has ... that cannot be used: ...",
-    f"{OWN}photos --set model.conditional=true": "... is true, and the images of ... have no classes to learn",
+    f"{OWN}photos --set model.conditional=true": "... is true, but the images of ... have no classes",
     "train --set data.classes=[ten]": "... names ..., and there is no such class",
     "train --recipe mnist_dcgan --data-root broken": "... is cut short or is not an IDX file",
     "train --resume run": "... is finished: ... of ... steps are done",
@@ -145,7 +145,7 @@ ERRORS = {
     "sample --ckpt half.pth": "... is cut off or damaged...",
     "sample --ckpt theirs.pth": "... is not a checkpoint of wgan...",
     "sample --ckpt theirs.pth --recipe digits_dcgan": (
-        "... does not fit ...: ... tensors fit, and left over are, of the file, ..."
+        "... does not fit ...: ... tensors match; unmatched in the file: ..."
     ),
     "sample --ckpt young": "... has no G.pth yet",
     "sample --ckpt G.pth --class 3": "--class needs a generator trained with classes, and this one knows none",
@@ -211,7 +211,7 @@ def probabilities(*pairs: tuple[float, float]) -> list[str]:
             Diagnostics(GAN).check_samples(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), 200),
         ),
         ("warning: ...the critic wins outright, ...", probabilities(SURE)),
-        ("warning: ...the critic no longer tells real from fake; ...", probabilities((0.9, 0.1), LOST)),
+        ("warning: ...the critic no longer tells real from fake...", probabilities((0.9, 0.1), LOST)),
     ],
 )
 def test_the_program_warns_so(message, said):

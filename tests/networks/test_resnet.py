@@ -196,7 +196,7 @@ def test_without_its_branch_a_block_is_its_shortcut():
     torch.testing.assert_close(down(x), mean_of_blocks(x))
     checks = (torch.arange(4) % 2 * 2.0 - 1).expand(1, 3, 4, 4)  # columns of -1 and 1
     bias = silence(critic.body.first).shortcut[1].bias
-    torch.testing.assert_close(critic.body.first(checks + 0.5), critic.first(torch.full((1, 3, 4, 4), 0.5)))
+    torch.testing.assert_close(critic.body.first(checks + 0.5), critic.body.first(torch.full((1, 3, 4, 4), 0.5)))
     torch.testing.assert_close(critic.body.first(checks), bias[:, None, None].expand(1, 128, 2, 2))
 
 

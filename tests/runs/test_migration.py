@@ -57,9 +57,17 @@ def test_steps_are_taken_one_after_the_other(monkeypatch):
 @pytest.mark.parametrize(
     ("role", "names"),
     [
-        ("critic", {"enter.embedding.weight": "stem.embedding.weight", "down.0.weight": "body.down.0.weight"}),
-        ("critic", {"body.2.bias": "body.layers.2.bias", "of_batch.to_score.weight": "head.batch_score.to_score.weight"}),
-        ("critic", {"to_score.bias": "head.to_score.bias", "to_classes.bias": "head.to_classes.bias"}),
+        (
+            "critic",
+            {
+                "enter.embedding.weight": "stem.embedding.weight",
+                "down.0.weight": "body.down.0.weight",
+                "body.2.bias": "body.layers.2.bias",
+                "to_score.bias": "head.to_score.bias",
+                "to_classes.bias": "head.to_classes.bias",
+                "of_batch.to_score.weight": "head.batch_score.to_score.weight",
+            },
+        ),
         ("critic", {"of_a.layers.0.weight": "of_a.layers.0.weight", "of_b.to_scores.bias": "of_b.to_scores.bias"}),
         ("encoder", {"enter.embedding.weight": "stem.embedding.weight", "to_moments.weight": "head.weight"}),
         ("classifier", {"to_classes.weight": "head.weight", "real_centres.centres": "real_centers.centers"}),
