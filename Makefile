@@ -1,6 +1,6 @@
-# make demo: train the default recipe, sample and animate it.   make test: the tests.   make soak: faults, for long.
-# make fuzz: very many cases that nobody thought of.
-# make bench: the benchmarks, in a quarter of an hour; DATA_ROOT=... for real data, BENCH_ARGS=--quick for a glance,
+# make demo: train the default recipe, sample and animate it.   make test: run the tests.   make soak: the slow tests too.
+# make fuzz: thousands of generated test cases.
+# make bench: the benchmarks, in a quarter of an hour; DATA_ROOT=... for real data, BENCH_ARGS=--quick for a quick look,
 # BENCH_ARGS='--device cuda' for a GPU.
 PYTHON ?= python3
 VENV ?= .venv

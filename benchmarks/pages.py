@@ -24,7 +24,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.recipe.benchmarks import FILE as MEASURED
 
 ROOT = Path(__file__).parents[1]
-#: The page on which each part stands.
+#: The page of each part.
 PAGES = {
     "chosen": ROOT / "README.md",
     "quality": ROOT / "docs" / "evaluation.md",
@@ -32,9 +32,9 @@ PAGES = {
     "systems": ROOT / "docs" / "recipes.md",
     "speed": ROOT / "docs" / "performance.md",
 }
-#: What a part lies between.
+#: The marks around a part.
 MARKS = {name: (f"<!-- {name}: written by benchmarks/pages.py -->", f"<!-- end of {name} -->") for name in PAGES}
-#: The recipes on the first page: one for each thing that one may want.
+#: Recipes in the README, one per use.
 CHOSEN = (
     "digits_dcgan",
     "mnist_dcgan",
@@ -65,7 +65,7 @@ def where(result: dict[str, Any]) -> str:
     machine, versions = result["machine"], result["versions"]
     processor = result["settings"]["device"] == "cpu"
     threads = f" with {common.count(machine['threads'], 'thread')}" if processor else ""
-    busy = ", while other work ran beside it" if common.was_busy(result) else ""
+    busy = ", under other load" if common.was_busy(result) else ""
     name, python = machine["device_name"], versions["python"]
     return f"{name}{threads}, torch {versions['torch']}, Python {python}, {result['date'][:10]}{busy}."
 
@@ -88,12 +88,12 @@ def train_speed(result: dict[str, Any]) -> str:
             rows.append((case["case"], beside, ", then ".join(formats), f"{before:,.0f}", f"{now:,.0f}", faster))
     batch, rounds = result["cases"][0]["batch_size"], result["settings"]["rounds"]
     told = (
-        f"Critic iterations a second at batch {batch}, generator steps included; median and spread of {rounds} rounds"
+        f"Critic iterations per second at batch {batch}, generator steps included; median and range of {rounds} rounds"
     )
-    headings = "recipe, beside, format, theirs, wgan, times as fast"
+    headings = "recipe, baseline, precision, baseline/s, wgan/s, speedup"
     loops = (
-        "The textbook's loop is Algorithm 1 as scripts write it, loader and all; the script also follows the critic's "
-        "loss back through the generator, for nothing, as many public scripts do."
+        "The textbook loop is Algorithm 1 as scripts write it, including the DataLoader; the script baseline doesn't "
+        "detach the fakes in the critic's loss, as many public scripts don't."
     )
     return table(headings, rows, words=3) + "\n\n" + paragraph(f"{told} in turns on {where(result)} {loops}")
 
@@ -106,11 +106,11 @@ def step_anatomy(result: dict[str, Any]) -> str:
         busy = "" if case["busy_share"] is None else f"{case['busy_share']:.0%}"
         cells = (f"{milliseconds:,.2f}", f"{rate:,.0f}", f"{case['share_of_peak']:.0%}", busy)
         rows.append((case["recipe"], FORMATS[case["amp"]], ", ".join(groups), str(case["batch_size"]), *cells))
-    headings = "recipe, format, most of the time, batch, ms a step, GFLOP/s, of the peak, GPU busy"
+    headings = "recipe, precision, most of the time, batch, ms/step, GFLOP/s, of the peak, GPU busy"
     if all(case["busy_share"] is None for case in result["cases"]):
         headings, rows = headings.removesuffix(", GPU busy"), [row[:-1] for row in rows]
     peaks = [f"{rates['flop_per_second'] / 1e9:,.0f} in {FORMATS[amp]}" for amp, rates in result["roofline"].items()]
-    told = f"The peak, in GFLOP/s, is the best rate of large products in the same run: {' and '.join(peaks)}."
+    told = f"The peak, in GFLOP/s, is the best rate of large matrix products in the same run: {' and '.join(peaks)}."
     return table(headings, rows, words=3) + "\n\n" + paragraph(f"{told} On {where(result)}")
 
 
@@ -120,7 +120,7 @@ def startup(result: dict[str, Any]) -> str:
         ours = row.get("ours")
         beyond = (f"{ours['median']:.2f}", ours["beyond"]) if ours else ("", "")
         rows.append((row["command"], times(row["seconds"]), *beyond))
-    told = f"Seconds from the prompt back to it; median and spread of {result['settings']['rounds']} rounds on"
+    told = f"Seconds from prompt to prompt; median and range of {result['settings']['rounds']} rounds on"
     return table("command, seconds, ours, beyond", rows) + "\n\n" + paragraph(f"{told} {where(result)}")
 
 
@@ -139,17 +139,17 @@ def feeds(result: dict[str, Any]) -> str:
         rate, *ratios = (row[column] for column in columns)
         rows.append((name, times(rate, ",.0f"), *(times(ratio, ",.1f") for ratio in ratios)))
     told = f"{settings['images']:,} JPEG files in batches of {settings['batch_size']}, {settings['rounds']} rounds on"
-    headings = "feed, images a second, times 2 workers, times 0 workers"
+    headings = "loader, images/s, relative to 2 workers, relative to 0 workers"
     return table(headings, rows) + "\n\n" + paragraph(f"{told} {where(result)}")
 
 
-#: Each benchmark's heading and how its results read.
+#: Heading and formatter of each benchmark.
 SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
-    "train_speed": ("Training, beside the textbook's loop", train_speed),
-    "step_anatomy": ("Where a step's time goes", step_anatomy),
-    "scaling": ("What a run will cost", scaling_cost),
-    "startup": ("Starting", startup),
-    "feeds": ("Images, beside torchvision's ImageFolder and DataLoader", feeds),
+    "train_speed": ("Training speed", train_speed),
+    "step_anatomy": ("Breakdown of a step", step_anatomy),
+    "scaling": ("Cost of a step", scaling_cost),
+    "startup": ("Start-up time", startup),
+    "feeds": ("Loaders", feeds),
 }
 
 
@@ -173,10 +173,10 @@ def chosen(file: Path) -> str:
         picture = f"![images of {name}](docs/family/{name}.png)"
         rows.append((f"`{name}`", purpose(name), f"{result['seconds'] / 60:.1f}", _scores(result), picture))
     told = (
-        "Minutes are those of the whole `wgan train`. Distances are Frechet's, as `wgan evaluate` measures them, with "
-        "that of other real images; those of different data cannot be compared. On"
+        "Minutes are wall time of the whole `wgan train`. FD is the Frechet distance in the features of a classifier, as "
+        "in `wgan evaluate`, next to that of held-out real images; FDs of different datasets are not comparable. On"
     )
-    headings = "recipe, what it learns, minutes, scores, images"
+    headings = "recipe, description, minutes, scores, images"
     return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where(next(iter(found.values())))}")
 
 
@@ -189,7 +189,7 @@ def family(file: Path) -> str:
     for name, result in found.items():
         recipe, classes = result["recipe"], f"{result['class_entropy']:.3f}"
         if "agreement" in result:
-            classes = f"{result['agreement']:.1%} as asked"
+            classes = f"{result['agreement']:.1%} as requested"
         model = recipe["model"]["name"] + (", classes" if recipe["model"]["conditional"] else "")
         memory = f"{result['memory'] / 1e9:.2f}" if "memory" in result else ""
         numbers = (f"{result['seconds'] / 60:.1f}", memory, f"{result['fd']:.3g}", classes)
@@ -197,12 +197,12 @@ def family(file: Path) -> str:
         rows.append((f"`{name}`", result["paper"], recipe["objective"]["name"], model, *numbers, picture))
     first = next(iter(found.values()))
     told = (
-        "Minutes are those of the whole `wgan train`, without evaluation; memory is in GB. The distance is Frechet's, "
-        f"in the features of `wgan evaluate`, of {first['images']:,} samples; as many real images that no run saw are "
-        f"at {first['real_baseline']:.3g}. Entropy is that of the classes, 1 where all are equally frequent; of "
-        "recipes with classes, how often a classifier sees the class that was asked for. On"
+        "Minutes are wall time of the whole `wgan train` without evaluation; memory is in GB. FD is the Frechet distance "
+        f"in the features of `wgan evaluate`, of {first['images']:,} samples; that of as many held-out real images is "
+        f"{first['real_baseline']:.3g}. Class entropy is 1 if all classes are equally frequent; conditional recipes show "
+        "how often a classifier recognizes the requested class instead. On"
     )
-    headings = "recipe, paper, objective, networks, minutes, memory, distance, entropy, samples"
+    headings = "recipe, paper, objective, networks, minutes, memory, FD, class entropy, samples"
     return table(headings, rows, words=4) + "\n\n" + paragraph(f"{told} {where(first)}")
 
 
@@ -217,10 +217,10 @@ def systems(file: Path) -> str:
         picture = f"![images of {name}](family/{name}.png)"
         rows.append((f"`{name}`", result["paper"], *spent, _scores(result), picture))
     told = (
-        "Minutes are those of the whole `wgan train`, without evaluation; its process takes so many GB at most, nearly "
-        "all of it torch. Distances are Frechet's, with that of real images that no run saw. A copy's error is the "
-        "root of the mean squared difference, from 0 to 1; a translation's the mean difference in grey levels of 255. "
-        "On"
+        "Minutes are wall time of the whole `wgan train` without evaluation; memory is the peak of the process in GB, "
+        "nearly all of it torch. FD is next to that of held-out real images. Reconstruction RMSE is on a scale from 0 to "
+        "1; L1 of translations is in gray levels of 255, paired with the known answer, or from image to reconstruction "
+        "(cycle). On"
     )
     headings = "recipe, paper, minutes, memory, scores, images"
     return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where(next(iter(found.values())))}")
@@ -230,15 +230,15 @@ def _scores(result: dict[str, Any]) -> str:
     """Summarize the scores of a result."""
     parts = []
     if "fd" in result:
-        parts.append(f"distance {result['fd']:.3g} (real {result['real_baseline']:.3g})")
+        parts.append(f"FD {result['fd']:.3g} (real {result['real_baseline']:.3g})")
     if "agreement" in result:
-        parts.append(f"{result['agreement']:.1%} as asked")
+        parts.append(f"{result['agreement']:.1%} as requested")
     if "copy_error" in result:
-        parts.append(f"copies {result['copy_error']:.3g} off, {result['copies_kept']:.1%} keep the class")
+        parts.append(f"reconstruction RMSE {result['copy_error']:.3g}, {result['copies_kept']:.1%} keep their class")
     if "paired_l1" in result:
-        parts.append(f"{result['paired_l1']:.3g} off the right answer (untranslated {result['identity_l1']:.3g})")
+        parts.append(f"paired L1 {result['paired_l1']:.3g} (untranslated {result['identity_l1']:.3g})")
     if "cycle_l1" in result:
-        parts.append(f"there and back {result['cycle_l1']:.3g} off")
+        parts.append(f"cycle L1 {result['cycle_l1']:.3g}")
     return "; ".join(parts)
 
 
@@ -255,7 +255,7 @@ def measured(file: Path) -> dict[str, Any]:
             "score": score,
             "value": common.four_digits(result[score]),
         }
-    places = [where(result).partition(", while")[0].rstrip(".").rpartition(", ") for result in found.values()]
+    places = [where(result).partition(", under")[0].rstrip(".").rpartition(", ") for result in found.values()]
     days = sorted({day for _, _, day in places})
     machines = "; ".join(dict.fromkeys(machine for machine, _, _ in places))
     return {"where": f"{machines}, {' to '.join(dict.fromkeys((days[0], days[-1])))}" if days else "", "recipes": rows}
@@ -273,18 +273,16 @@ def quality(file: Path) -> str:
     contestants = json.loads(file.read_text(encoding="utf-8"))["contestants"]
     points = {name: {point["minutes"]: point for point in own["points"]} for name, own in contestants.items()}
     rows = [
-        [f"{minutes:g}", *(_distance(own[minutes]) if minutes in own else "" for own in points.values())]
+        [f"{minutes:g}", *(_fd(own[minutes]) if minutes in own else "" for own in points.values())]
         for minutes in sorted(next(iter(points.values())))
     ]
     first = next(iter(contestants.values()))
     floor = first["points"][0]["real_baseline"]
-    told = (
-        f"Frechet distance after so many minutes; that of real images that no run saw is {floor:.3g}. On {where(first)}"
-    )
+    told = f"FD after the given wall time; held-out real images: {floor:.3g}. On {where(first)}"
     return table("minutes, " + ", ".join(points), rows) + "\n\n" + paragraph(told)
 
 
-def _distance(point: dict[str, Any]) -> str:
+def _fd(point: dict[str, Any]) -> str:
     return f"{point['fd']:.3g} ({point['seconds']:.0f} s)"
 
 

@@ -198,7 +198,7 @@ def in_words(contestant: Contestant) -> str:
 def _say(console: Console, name: str, point: dict[str, Any]) -> None:
     entropy = f", entropy {point['class_entropy']:.3f}" if "class_entropy" in point else ""
     console.print(
-        f"{name}: {point['seconds']:.1f} s, {point['steps']:,} steps: distance {point['fd']:.3g} "
+        f"{name}: {point['seconds']:.1f} s, {point['steps']:,} steps: FD {point['fd']:.3g} "
         f"(real images: {point['real_baseline']:.3g}){entropy}"
     )
     if point["seconds"] > OVERRUN * 60 * point["minutes"]:

@@ -11,17 +11,16 @@ from common import count, four_digits
 from pages import paragraph, table, where
 
 DOC = Path(__file__).parents[1] / "docs" / "time_to_quality.md"
-TOP = "# How good are the images after so many minutes?\n\nWritten by `python benchmarks/time_to_quality.py --page`."
+TOP = "# Time to quality\n\nWritten by `python benchmarks/time_to_quality.py --page`."
 COUNTED = (
-    "Distance is Frechet's, in the features of `wgan evaluate`, and entropy that of the shares of the ten classes, 1 "
-    "if all are equal; the share of the rarest class stands beside it. Ours: each row is a `wgan train` of its own, "
-    "with as many steps as were planned for the minutes, and the seconds are a stopwatch's around the whole process: "
-    "start, data, trials, training, grids and checkpoints, but no evaluation (`eval_every: null`). The textbook's rows "
-    "are of one run whose learning rates stay as they are; its seconds are those of the loop and its loader alone, "
-    "without start, data and evaluation. "
-    "Its loop is benchmarks/textbook.py: per-image transforms, the loss of Algorithm 1 as scripts write it, float32."
+    "FD is the Frechet distance in the features of `wgan evaluate`; class entropy is 1 if all ten classes are equally "
+    "frequent, and the share of the rarest class is next to it. Recipes: each row is its own `wgan train`, with as many "
+    "steps as fit the budget, timed by wall clock around the whole process: start, data, autotuning, training, grids and "
+    "checkpoints, without evaluation (`eval_every: null`). Textbook loops: the rows are points of one run with constant "
+    "learning rates; only the loop and its DataLoader are timed, not start, data or evaluation. The loop is "
+    "benchmarks/textbook.py: per-image transforms, the loss of Algorithm 1 as scripts write it, float32."
 )
-# Told apart without colour: by the marker, the line and how dark they are.
+# Distinguishable without color: marker, line style and brightness.
 STYLES = (("o", "-", "0.0"), ("s", "--", "0.0"), ("^", "-", "0.5"), ("D", "--", "0.5"), ("v", ":", "0.2"))
 Contestants = dict[str, dict[str, Any]]
 
@@ -84,7 +83,7 @@ def document(contestants: Contestants) -> str:
     for name, own in contestants.items():
         told.append(paragraph(f"- {name}: {own['what']}. On {where(own)}", indent="  "))
         rows += [[name, *_cells(point)] for point in own["points"]]
-    headings = "what, minutes, seconds, steps, distance, real images, entropy, rarest, recall"
+    headings = "what, minutes, seconds, steps, FD, real images, class entropy, rarest class, recall"
     images = sorted({point["images"] for own in contestants.values() for point in own["points"]})
     floor = f"Scored by {' or '.join(count(each, 'image') for each in images)}, and as many real ones that no run saw."
     picture = f"![Distance against time, for each]({DOC.stem}.png)"
