@@ -173,8 +173,9 @@ def chosen(file: Path) -> str:
         picture = f"![images of {name}](docs/family/{name}.png)"
         rows.append((f"`{name}`", purpose(name), f"{result['seconds'] / 60:.1f}", _scores(result), picture))
     told = (
-        "Minutes are wall time of the whole `wgan train`. FD is the Frechet distance in the features of a classifier, as "
-        "in `wgan evaluate`, next to that of held-out real images; FDs of different datasets are not comparable. On"
+        "Minutes are wall time of the whole `wgan train`. FD is the Frechet distance in the features of a "
+        "classifier, as in `wgan evaluate`, next to that of held-out real images; FDs of different datasets are not "
+        "comparable. On"
     )
     headings = "recipe, description, minutes, scores, images"
     return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where(next(iter(found.values())))}")
@@ -197,10 +198,10 @@ def family(file: Path) -> str:
         rows.append((f"`{name}`", result["paper"], recipe["objective"]["name"], model, *numbers, picture))
     first = next(iter(found.values()))
     told = (
-        "Minutes are wall time of the whole `wgan train` without evaluation; memory is in GB. FD is the Frechet distance "
-        f"in the features of `wgan evaluate`, of {first['images']:,} samples; that of as many held-out real images is "
-        f"{first['real_baseline']:.3g}. Class entropy is 1 if all classes are equally frequent; conditional recipes show "
-        "how often a classifier recognizes the requested class instead. On"
+        "Minutes are wall time of the whole `wgan train` without evaluation; memory is in GB. FD is the Frechet "
+        f"distance in the features of `wgan evaluate`, of {first['images']:,} samples; that of as many held-out real "
+        f"images is {first['real_baseline']:.3g}. Class entropy is 1 if all classes are equally frequent; conditional "
+        "recipes show how often a classifier recognizes the requested class instead. On"
     )
     headings = "recipe, paper, objective, networks, minutes, memory, FD, class entropy, samples"
     return table(headings, rows, words=4) + "\n\n" + paragraph(f"{told} {where(first)}")
@@ -217,10 +218,10 @@ def systems(file: Path) -> str:
         picture = f"![images of {name}](family/{name}.png)"
         rows.append((f"`{name}`", result["paper"], *spent, _scores(result), picture))
     told = (
-        "Minutes are wall time of the whole `wgan train` without evaluation; memory is the peak of the process in GB, "
-        "nearly all of it torch. FD is next to that of held-out real images. Reconstruction RMSE is on a scale from 0 to "
-        "1; L1 of translations is in gray levels of 255, paired with the known answer, or from image to reconstruction "
-        "(cycle). On"
+        "Minutes are wall time of the whole `wgan train` without evaluation; memory is the peak of the process in "
+        "GB, nearly all of it torch. FD is next to that of held-out real images. Reconstruction RMSE is on a scale "
+        "from 0 to 1; L1 of translations is in gray levels of 255, paired with the known answer, or from image to "
+        "reconstruction (cycle). On"
     )
     headings = "recipe, paper, minutes, memory, scores, images"
     return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where(next(iter(found.values())))}")

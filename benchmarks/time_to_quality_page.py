@@ -13,12 +13,13 @@ from pages import paragraph, table, where
 DOC = Path(__file__).parents[1] / "docs" / "time_to_quality.md"
 TOP = "# Time to quality\n\nWritten by `python benchmarks/time_to_quality.py --page`."
 COUNTED = (
-    "FD is the Frechet distance in the features of `wgan evaluate`; class entropy is 1 if all ten classes are equally "
-    "frequent, and the share of the rarest class is next to it. Recipes: each row is its own `wgan train`, with as many "
-    "steps as fit the budget, timed by wall clock around the whole process: start, data, autotuning, training, grids and "
-    "checkpoints, without evaluation (`eval_every: null`). Textbook loops: the rows are points of one run with constant "
-    "learning rates; only the loop and its DataLoader are timed, not start, data or evaluation. The loop is "
-    "benchmarks/textbook.py: per-image transforms, the loss of Algorithm 1 as scripts write it, float32."
+    "FD is the Frechet distance in the features of `wgan evaluate`; class entropy is 1 if all ten classes are "
+    "equally frequent, and the share of the rarest class is next to it. Recipes: each row is its own `wgan train`, "
+    "with as many steps as fit the budget, timed by wall clock around the whole process: start, data, autotuning, "
+    "training, grids and checkpoints, without evaluation (`eval_every: null`). Textbook loops: the rows are points "
+    "of one run with constant learning rates; only the loop and its DataLoader are timed, not start, data or "
+    "evaluation. The loop is benchmarks/textbook.py: per-image transforms, the loss of Algorithm 1 as scripts write "
+    "it, float32."
 )
 # Distinguishable without color: marker, line style and brightness.
 STYLES = (("o", "-", "0.0"), ("s", "--", "0.0"), ("^", "-", "0.5"), ("D", "--", "0.5"), ("v", ":", "0.2"))
