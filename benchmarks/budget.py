@@ -13,7 +13,7 @@ from torch import nn
 from wgan_cli.data import ImageSet
 from wgan_cli.evaluation.evaluate import Reference, evaluate_generator
 from wgan_cli.recipe import Recipe
-from wgan_cli.training.divergence import find_illness
+from wgan_cli.training.divergence import nonfinite
 from wgan_cli.training.optim import set_learning_rates
 from wgan_cli.training.state import TrainingState, prepare
 
@@ -81,7 +81,7 @@ def trained(recipe: Recipe, dataset: ImageSet, device: torch.device) -> nn.Modul
         run()
         if state.step % LOOK_EVERY == 0 or state.step == recipe.steps:
             sums = state.iteration.terms.state_dict()["sums"]
-            if find_illness(sums, state.networks, state.optimizers):
+            if nonfinite(sums, state.networks, state.optimizers):
                 return None
     return state.ema.network
 

@@ -26,7 +26,7 @@ from rich.table import Table
 from wgan_cli.data import ImageSet, load_images
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.training.divergence import find_illness
+from wgan_cli.training.divergence import nonfinite
 from wgan_cli.training.numerics.amp import resolve_amp
 from wgan_cli.training.optim import set_learning_rates
 from wgan_cli.training.state import prepare
@@ -84,7 +84,7 @@ def our_loop(recipe: Recipe, images: ImageSet, device: torch.device) -> Callable
         state.step += 1
         if state.step % recipe.log_every == 0:
             sums = state.iteration.terms.state_dict()["sums"]
-            assert find_illness(sums, state.networks, state.optimizers) is None
+            assert nonfinite(sums, state.networks, state.optimizers) is None
             state.iteration.terms.means()
 
     return run

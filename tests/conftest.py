@@ -26,7 +26,7 @@ from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.environment import describe_environment
 from wgan_cli.runs.run_dir import RunDir, create_run
 from wgan_cli.training.callback import Callback
-from wgan_cli.training.loop import train
+from wgan_cli.training.loop import training_loop
 from wgan_cli.training.state import TrainingState, prepare
 from wgan_cli.training.stop import StopRequest
 
@@ -198,7 +198,7 @@ class Trainer:
         self, state: TrainingState, run: RunDir, stop_after: int | None = None, reference: Reference | None = None
     ) -> None:
         """Train from where a state stands."""
-        train(state, run, StopAfter(stop_after), self.silent, reference)
+        training_loop(state, run, StopAfter(stop_after), self.silent, reference)
 
 
 @pytest.fixture(scope="session")

@@ -22,11 +22,11 @@ BELOW = {
     "evaluation": {"data", "outputs"},
     "generator": {"outputs"},
     "exports": {"data", "outputs"},
-    "training": {"objectives", "evaluation"},
     "report": {"objectives", "evaluation"},
-    "api": {"training", "report"},
+    "training": {"report"},
+    "api": {"training"},
     "explore": {"generator", "report"},
-    "cli": {"training", "report", "exports", "explore", "console"},
+    "cli": {"training", "exports", "explore", "console"},
     "__main__": {"cli"},
 }
 NOT_FOR_HELP = {"torch", "torchvision", "matplotlib", "imageio", "numpy", "PIL", "tensorboard", "scipy", "gradio"}

@@ -176,7 +176,7 @@ CASES = [
     ("train --resume gone", "there is no run folder gone", "check the path", 2),
     ("train --resume empty", "empty is no run folder", "wgan train", 2),
     ("train --resume file", "file is no run folder", "wgan train", 2),
-    ("train --resume run --out mine", "--out has no place", "leave out --out", 2),
+    ("train --resume run --out mine", "`out` cannot be set", "leave out --out", 2),
     ("train --resume run --recipe mnist_mlp", "the run was made with", "leave `", 2),
 ]
 
@@ -280,7 +280,7 @@ def test_too_little_memory_for_a_step_names_the_batch_to_try(wgan, tiny_options,
     options = (*tiny_options, "--set", f"batch_size={batch}", "--set", "model.generator.norm=layer", "--steps", 2)
     result = wgan("train", "--quiet", "--device", "cpu", *options)
     assert result.status == 1
-    assert result.error == f"there is not enough memory on cpu for batch_size={batch}: CUDA out of memory"
+    assert result.error == f"not enough memory on cpu for batch_size={batch}: CUDA out of memory"
     assert hint in result.hint
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from terminal import on_terminal
 
 from wgan_cli.cli.render import terminal_curves
-from wgan_cli.cli.render.progress import make_callback
+from wgan_cli.cli.render.progress import make_progress
 from wgan_cli.cli.render.terminal_image import LEAST, can_show, fitting, half_blocks, live_picture
 
 HALF, BRAILLE = "▀", re.compile("[\u2800-\u28ff]")
@@ -94,8 +94,10 @@ def test_no_samples_in_a_pipe_nor_where_quiet_is_asked_for(capsys):
     console.messages.cache_clear()
     images = torch.zeros(4, 1, 28, 28, dtype=torch.uint8)
     for quiet in (False, True):
-        with make_callback(0, 5, quiet) as callback:
-            callback.on_samples(images, 2)
+        progress = make_progress(quiet)
+        progress.on_train_start(0, 5)
+        progress.on_samples(images, 2)
+        progress.on_train_end()
     assert capsys.readouterr() == ("", "")
 
 

@@ -39,7 +39,7 @@ def test_each_evaluation_is_a_line_and_the_best_is_what_commands_take(train, wga
     assert [line.split(":")[0] for line in lines] == ["step 2", "step 4", "step 6"]
     best = load_checkpoint(Path("mine/G_best.pth"))
     assert lines[best.step // 2 - 1].endswith("; the best so far")
-    assert f"the best: mine/G_best.pth, of step {best.step} with FD {best.score.value:.3g}" in result.stderr
+    assert f"best generator: mine/G_best.pth, step {best.step}, FD {best.score.value:.3g}" in result.stderr
     assert "next: wgan sample --ckpt mine/G_best.pth -n 64" in result.stderr
     assert not any("fd" in line for line in result.stderr.splitlines() if line.startswith("step 4/6"))
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wgan_cli.cli.render.train_report import MORE_OF_FEW
+from wgan_cli.cli.render.train_report import DIFF_AUGMENT
 from wgan_cli.data.inspection import inspect_folder, inspect_named_set
 from wgan_cli.errors import WganError
 
@@ -139,14 +139,14 @@ def test_the_command_says_how_to_train_on_a_folder(photos, wgan, tiny_options, w
     (line,) = wgan("inspect", named.name).stderr.splitlines()
     program, *words = shlex.split(line.removeprefix("next: "))
     assert (program, words[:3]) == ("wgan", ["train", "--recipe", recipe])
-    assert words[3:] == ["--set", "data.path=my photos", "--set", "data.on_bad_file=skip", "--set", MORE_OF_FEW]
+    assert words[3:] == ["--set", "data.path=my photos", "--set", "data.on_bad_file=skip", "--set", DIFF_AUGMENT]
     result = wgan(*words, *tiny_options, "--dry-run", "--data-root", "cache")
     assert result.status == 0, result.stderr
 
 
 def test_the_command_has_nothing_to_say_of_many_whole_images(photos, wgan, monkeypatch):
     (photos / "dog/text.jpg").unlink(), (photos / "cat/empty.png").unlink()
-    monkeypatch.setattr("wgan_cli.cli.render.train_report.FEW", 5)
+    monkeypatch.setattr("wgan_cli.cli.render.train_report.SMALL_DATASET", 5)
     assert wgan("inspect", "photos").stderr == "next: wgan train --recipe folder32_dcgan --set data.path=photos\n"
 
 

@@ -14,7 +14,7 @@ from wgan_cli.data import DeviceLoader, ImageSet
 from wgan_cli.objectives import build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
-from wgan_cli.training.divergence import gave_up
+from wgan_cli.training.divergence import diverged_error
 from wgan_cli.training.numerics.amp import resolve_amp
 from wgan_cli.training.state import TrainingState, prepare
 
@@ -206,5 +206,5 @@ def test_further_networks_learn_as_their_likes_unless_told():
 
 def test_advice_after_a_run_that_diverged_names_every_network():
     recipe = recipe_of()
-    hint = gave_up(recipe, build_objective(recipe, ImageShape(8, 1, 3)), 7, "kl is not finite").hint
+    hint = diverged_error(recipe, build_objective(recipe, ImageShape(8, 1, 3)), 7, "kl is not finite").hint
     assert "--set optim.encoder.lr=0.0005" in hint and "--set optim.classifier.lr=0.00025" in hint

@@ -11,7 +11,7 @@ from torch import nn
 from wgan_cli.errors import ExitStatus
 from wgan_cli.objectives import build_objective
 from wgan_cli.recipe import ImageShape, load_recipe
-from wgan_cli.training.divergence import find_illness, gave_up
+from wgan_cli.training.divergence import diverged_error, nonfinite
 
 BAD = [float("nan"), float("inf"), float("-inf")]
 
@@ -33,14 +33,14 @@ def optimizers(both: dict[str, nn.Module]) -> dict[str, torch.optim.Optimizer]:
 def test_a_healthy_run_passes():
     both = networks()
     terms = {"critic_loss": torch.tensor(-1e30), "wasserstein": torch.tensor(0.0)}
-    assert find_illness(terms, both, optimizers(both)) is None
-    assert find_illness({}, {}, {}) is None
+    assert nonfinite(terms, both, optimizers(both)) is None
+    assert nonfinite({}, {}, {}) is None
 
 
 @pytest.mark.parametrize("bad", BAD)
 def test_a_bad_term_is_named(bad):
     terms = {name: torch.tensor(value) for name, value in (("a", 1.0), ("gradient_penalty", bad), ("b", 2.0))}
-    assert find_illness(terms, networks(), {}) == "gradient_penalty is not finite"
+    assert nonfinite(terms, networks(), {}) == "gradient_penalty is not finite"
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -49,20 +49,20 @@ def test_one_bad_weight_anywhere_names_its_network(role, name, bad):
     both = networks()
     with torch.no_grad():
         both[role].get_parameter(name).view(-1)[-1] = bad
-    assert find_illness({}, both, {}) == f"a weight of the {role} is not finite"
+    assert nonfinite({}, both, {}) == f"a weight of the {role} is not finite"
 
 
 def test_a_bad_running_statistic_is_no_better_than_a_bad_weight():
     network = nn.BatchNorm1d(3)
     network.running_var[1] = float("nan")
-    assert "generator" in find_illness({}, {"generator": network}, {})
+    assert "generator" in nonfinite({}, {"generator": network}, {})
 
 
 def test_a_moment_of_the_optimizer_that_would_freeze_a_weight():
     both = networks()
     made = optimizers(both)
     next(iter(made["critic"].state.values()))["exp_avg_sq"].view(-1)[0] = float("inf")
-    assert find_illness({}, both, made) == "a moment of the critic's optimizer is not finite"
+    assert nonfinite({}, both, made) == "an optimizer moment of the critic is not finite"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_moment_of_the_optimizer_that_would_freeze_a_weight():
 )
 def test_hints_come_in_the_order_in_which_they_help(changes, hints):
     recipe = load_recipe("digits_dcgan", changes)
-    error = gave_up(recipe, build_objective(recipe, ImageShape(28, 1)), 350, "wasserstein is not finite")
+    error = diverged_error(recipe, build_objective(recipe, ImageShape(28, 1)), 350, "wasserstein is not finite")
     assert "before step 350: wasserstein is not finite" in error.message
     assert error.status == ExitStatus.FAILED
     places = [error.hint.index(hint) for hint in hints]

@@ -85,8 +85,8 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(wgan, whole, mi
     bad = {"cut": content[:-100], "empty": b"", "zeros": bytes(len(content)), "text": b"something else"}[damage]
     newest.write_bytes(bad)
     result = resume(wgan, "mine")
-    (line,) = [line for line in result.stderr.splitlines() if "step_00000010" in line and "kept as" in line]
-    assert "goes on from the checkpoint before" in line
+    (line,) = [line for line in result.stderr.splitlines() if "step_00000010" in line and "moved to" in line]
+    assert "resuming from the previous checkpoint" in line
     assert "from step 8" in result.stderr
     assert_same_run(whole, mine)
     assert (mine.set_aside / "checkpoints/step_00000010.damaged.pth").read_bytes() == bad

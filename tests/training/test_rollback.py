@@ -69,7 +69,9 @@ def test_an_illness_is_seen_within_a_log_interval(wgan, tiny_options, role, spoi
         result = wgan("train", "--device", "cpu", *tiny_options, *options, "--steps", 8, "--out", "mine")
     assert result.status == 0, result.stderr
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("diverged")]
-    assert re.match(r"diverged before step 6: .* is not finite; back at step 4 with other random numbers \(1 of", line)
+    assert re.match(
+        r"diverged before step 6: .* is not finite; rolled back to step 4 with new random numbers \(rollback 1 of", line
+    )
     records = read_metrics(Path("mine/metrics.jsonl"))
     assert [(record["step"], record.get("rollbacks")) for record in records] == [(3, None), (6, 1), (8, 1)]
     assert load_checkpoint(Path("mine/G.pth")).step == 8
@@ -80,7 +82,7 @@ def test_before_the_first_checkpoint_it_goes_back_to_the_start(wgan, tiny_option
     with ill_at(2):
         result = wgan("train", "--device", "cpu", *tiny_options, "--steps", 8, "--out", "mine")
     assert result.status == 0
-    assert "back at step 0" in result.stderr
+    assert "rolled back to step 0" in result.stderr
     assert "1 times" in wgan("inspect", "mine").stdout
 
 
@@ -122,9 +124,7 @@ def test_the_fourth_time_ends_the_run_and_keeps_everything(wgan, tiny_options, p
         result = wgan("train", *options, "--steps", 12, "--out", "mine")
     assert result.status == 1
     assert [line[:8] for line in result.stderr.splitlines()].count("diverged") == 3
-    assert result.error == (
-        "training diverged before step 8: a weight of the critic is not finite; it had gone back 3 times before"
-    )
+    assert result.error == ("training diverged before step 8: a weight of the critic is not finite, after 3 rollbacks")
     assert result.hint.index("lower lr") < result.hint.index("gp_weight") < result.hint.index("n_critic")
     run = RunDir(Path("mine"))
     assert run.checkpoint_files() == [run.checkpoint_file(0), run.checkpoint_file(4)]
@@ -142,7 +142,7 @@ def test_the_count_survives_a_resume(wgan, tiny_options):
     with ill_at(11, noises=range(99)):
         result = wgan("train", "--device", "cpu", "--resume", "mine", "--steps", 16)
     assert result.status == 1
-    assert "(3 of at most 3 times)" in result.stderr
+    assert "(rollback 3 of at most 3)" in result.stderr
     assert [line[:8] for line in result.stderr.splitlines()].count("diverged") == 1
 
 
@@ -158,5 +158,5 @@ def test_a_damaged_checkpoint_is_passed_over(trainer, tmp_path):
     for file in run.checkpoint_files():
         file.write_bytes(b"")
     state = trainer.prepared(recipe)
-    with ill_at(1), pytest.raises(WganError, match="holds nothing to go back to"):
+    with ill_at(1), pytest.raises(WganError, match="can be read"):
         trainer.go_on(state, run)

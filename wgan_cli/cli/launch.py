@@ -1,4 +1,4 @@
-"""Several processes of `wgan train`: how they start, and which of them says what went wrong."""
+"""Distributed `wgan train`: start one process per GPU, and print each error once."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from wgan_cli.errors import AlreadyReported, ExitStatus, WganError
 
 
 def is_distributed() -> bool:
-    """Whether torchrun, or something like it, started this process as one of several."""
+    """Return True if torchrun, or a compatible launcher, started this process as one of several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
 
 
 @contextmanager
 def in_process_group() -> Iterator[None]:
-    """Meet the other processes of this run, where there are any; of what all have to say, one says it.
+    """Join the process group of a distributed run; without one, do nothing.
 
-    Raises: EndedElsewhere where another process has said why all end.
+    Raises:
+        AlreadyReported: if another rank reports the same error.
     """
     if not is_distributed():
         yield
@@ -29,7 +30,7 @@ def in_process_group() -> Iterator[None]:
     from wgan_cli.distributed import process_group
 
     try:
-        process_group.init(_end)
+        process_group.init(_exit_with)
         yield
     except WganError as error:
         if not process_group.claim_message(error.message):
@@ -38,8 +39,8 @@ def in_process_group() -> Iterator[None]:
     process_group.destroy()
 
 
-def _end(error: WganError) -> NoReturn:
-    """From the watchdog's thread, for the main one waits and will not come back."""
+def _exit_with(error: WganError) -> NoReturn:
+    """End the process from the watchdog thread; the main thread hangs in a collective."""
     from wgan_cli.console import print_error
     from wgan_cli.distributed import process_group
 
@@ -49,20 +50,21 @@ def _end(error: WganError) -> NoReturn:
 
 
 def launch(count: int, device: str) -> int:
-    """Run this command line again in `count` processes, by torchrun's launcher, and return their exit status.
+    """Run this command line in `count` processes through torchrun's launcher, and return their exit status.
 
-    Raises: WganError where there are not so many devices, or a process was killed.
+    Raises:
+        WganError: if there are fewer devices, or a process was killed.
     """
     import torch
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, launch_agent
 
-    found = torch.cuda.device_count()
-    if device != "cpu" and count > found:
+    available = torch.cuda.device_count()
+    if device != "cpu" and count > available:
         raise WganError(
-            f"--gpus is {count}, and this machine has {found}",
-            f"give --gpus {found}" if found else "on the processor: --device cpu --gpus 2",
+            f"--gpus is {count}, but this machine has {available}",
+            f"use --gpus {available}" if available else "to run on the CPU: --device cpu --gpus 2",
         )
     if device == "cpu":
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
@@ -73,32 +75,28 @@ def launch(count: int, device: str) -> int:
     try:
         launch_agent(config, sys.executable, ["-m", "wgan_cli", *_without_gpus(sys.argv[1:])])
     except ChildFailedError as error:
-        return _status_of({rank: failure.exitcode for rank, failure in error.failures.items()})
+        return _exit_status({rank: failure.exitcode for rank, failure in error.failures.items()})
     except SignalException as error:
         return ExitStatus.INTERRUPTED if error.sigval == signal.SIGINT else ExitStatus.TERMINATED
     return ExitStatus.DONE
 
 
-def _status_of(ends: dict[int, int]) -> int:
-    killed = {rank: -code for rank, code in ends.items() if code < 0}
-    spoke = [code for code in ends.values() if code > 0]
-    if killed:
-        rank, number = min(killed.items())
+def _exit_status(exit_codes: dict[int, int]) -> int:
+    """Return the exit status of failed ranks; a negative exit code is the signal that killed the process."""
+    rank, code = min(exit_codes.items(), key=lambda item: (item[1] >= 0, item[0]), default=(0, ExitStatus.FAILED))
+    if code < 0:
         raise WganError(
-            f"process {rank} was ended by {signal.Signals(number).name}",
-            "all up to the last checkpoint is kept; continue with --resume",
+            f"rank {rank} was killed by {signal.Signals(-code).name}",
+            "everything up to the last checkpoint is saved; continue with --resume",
             ExitStatus.FAILED,
         )
-    return spoke[0] if spoke else ExitStatus.FAILED
+    return code or ExitStatus.FAILED
 
 
-def _without_gpus(words: list[str]) -> list[str]:
-    """A command line without its --gpus N or --gpus=N."""
-    kept = []
-    skip = False
-    for word in words:
-        if skip or word == "--gpus" or word.startswith("--gpus="):
-            skip = word == "--gpus" and not skip
-            continue
-        kept.append(word)
+def _without_gpus(arguments: list[str]) -> list[str]:
+    """Remove --gpus N or --gpus=N from a command line."""
+    kept = [argument for argument in arguments if not argument.startswith("--gpus=")]
+    while "--gpus" in kept:
+        index = kept.index("--gpus")
+        del kept[index : index + 2]
     return kept

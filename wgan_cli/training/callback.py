@@ -1,27 +1,90 @@
-"""Who looks on while a run trains."""
+"""Training callbacks."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks of a run, passed to callbacks; read them, but don't modify them.
+
+    Attributes:
+        generator: the generator that the optimizer updates.
+        ema: the exponential moving average (EMA) of the generator, in evaluation mode. Sample grids, evaluations, G.pth
+            and G_best.pth use it.
+        critic: the critic; for cyclegan a module with one critic per domain.
+        by_role: every trained network by its role: generator, critic, and for cvae_gan encoder and classifier.
+    """
+
+    generator: nn.Module
+    ema: nn.Module
+    critic: nn.Module
+    by_role: Mapping[str, nn.Module]
 
 
 class Callback:
-    """Is told what happens in a run, and does nothing about it: override what you want to know of.
+    """Training callback. Every method is a no-op; override the ones you need.
 
-    Everything is called between two steps, in the process that trains; what an override raises ends the run.
+    Methods run between two steps, in the main process only. An exception ends the run. Random numbers drawn from
+    torch's global generator change the run.
     """
 
-    def on_step(self, step: int) -> None:
-        """After each step, a generator update; the first is 1."""
+    def on_train_start(self, step: int, steps: int) -> None:
+        """Called before the first step with the number of completed steps (0 for a new run) and of all steps."""
 
-    def on_log(self, record: dict[str, Any]) -> None:
-        """Of each line of metrics.jsonl: `step`, `kimg`, `seconds`, each loss term by name, and scores."""
+    def on_step(self, step: int, networks: Networks) -> None:
+        """Called after each step (generator update), counted from 1."""
 
-    def on_message(self, text: str) -> None:
-        """In words: where the data came from, how good or how odd a result is."""
+    def on_log(self, record: dict[str, Any], networks: Networks) -> None:
+        """Called every `log_every` steps, before `record` is written to metrics.jsonl and TensorBoard.
+
+        Args:
+            record: `step`, `kimg`, `seconds`, each loss term by name, and scores after an evaluation. Numbers added to
+                it are logged, plotted and shown by `wgan inspect` like loss terms.
+        """
 
     def on_samples(self, images: Tensor, columns: int) -> None:
-        """Of each sample grid: its images (N, C, H, W) uint8 on the CPU, row by row, `columns` in a row."""
+        """Called with each sample grid: its images (N,C,H,W) as uint8 on the CPU, row by row, `columns` per row."""
+
+    def on_message(self, text: str) -> None:
+        """Called with each message for the user: data loading, evaluation results, warnings."""
+
+    def on_train_end(self) -> None:
+        """Called after the last step, also if training stopped early or failed."""
+
+
+class CallbackList(Callback):
+    """Calls several callbacks in order."""
+
+    def __init__(self, callbacks: Sequence[Callback]) -> None:
+        self.callbacks = tuple(callbacks)
+
+    def on_train_start(self, step: int, steps: int) -> None:
+        for callback in self.callbacks:
+            callback.on_train_start(step, steps)
+
+    def on_step(self, step: int, networks: Networks) -> None:
+        for callback in self.callbacks:
+            callback.on_step(step, networks)
+
+    def on_log(self, record: dict[str, Any], networks: Networks) -> None:
+        for callback in self.callbacks:
+            callback.on_log(record, networks)
+
+    def on_samples(self, images: Tensor, columns: int) -> None:
+        for callback in self.callbacks:
+            callback.on_samples(images, columns)
+
+    def on_message(self, text: str) -> None:
+        for callback in self.callbacks:
+            callback.on_message(text)
+
+    def on_train_end(self) -> None:
+        for callback in self.callbacks:
+            callback.on_train_end()

@@ -1,4 +1,4 @@
-"""What a run's sample grids show: always the same, so that they show one development."""
+"""Sample grids of a run: always for the same inputs, so that they show its progress."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.utils.seeds import derived_seed, latent_vectors
 
 
-class Pictures(NamedTuple):
-    """shown: all images of a grid, row by row, (N, C, H, W) uint8. made: those that the generator made, likewise."""
+class GridImages(NamedTuple):
+    """images: all images of a grid, row by row, (N,C,H,W) uint8. generated: those from the generator."""
 
-    shown: Tensor
-    made: Tensor
+    images: Tensor
+    generated: Tensor
 
 
 class SampleGrid(Protocol):
-    """columns: of the grid."""
+    """Draws a sample grid with `columns` images per row."""
 
     columns: int
 
-    def draw(self, generator: nn.Module) -> Pictures:
-        """What a generator in evaluation mode makes of the fixed inputs; draws no random numbers."""
+    def draw(self, generator: nn.Module) -> GridImages:
+        """Run a generator in evaluation mode on the fixed inputs; draws no random numbers."""
+        ...
 
 
-class FixedLatents:
-    """The same latent vectors, and the classes in turn."""
+class LatentGrid:
+    """Samples from fixed latent vectors, cycling through the classes."""
 
     def __init__(self, recipe: Recipe, image: ImageShape) -> None:
         self.columns = recipe.sample_grid
@@ -40,40 +41,39 @@ class FixedLatents:
         self.latents = latent_vectors(recipe.seed, range(count), recipe.model.latent_dim)
         self.labels = labels_in_turn(recipe, image, count)
 
-    def draw(self, generator: nn.Module) -> Pictures:
-        """One image for each latent vector."""
+    def draw(self, generator: nn.Module) -> GridImages:
+        """Generate one image per latent vector."""
         images = torch.cat(list(generate(generator, self.latents, labels=self.labels)))  # (grid*grid, C, H, W)
-        return Pictures(images, images)
+        return GridImages(images, images)
 
 
-class FixedInputs:
-    """The same images of both sides: in each row one of a, the same as b, and back; then likewise one of b."""
+class TranslationGrid:
+    """Translations of fixed images; each row has an image of a, its translation and reconstruction, then b's."""
 
     columns = 6
 
     def __init__(self, recipe: Recipe, pair: ImagePair) -> None:
         rows = min(recipe.sample_grid, len(pair.a), len(pair.b))
-        self.inputs = {name: _some(getattr(pair, name), rows, recipe.seed, name) for name in ("a", "b")}
+        self.inputs = {name: _choose(getattr(pair, name), rows, recipe.seed, name) for name in ("a", "b")}
 
-    def draw(self, generator: nn.Module) -> Pictures:
-        """Inputs, translations and what becomes of these on the way back."""
-        shown, made = [], []
-        for here, there in (("a", "b"), ("b", "a")):
-            images = self.inputs[here]  # (rows, C, H, W)
-            (changed,) = translate(translator_to(generator, there), [images], len(images))
-            (back,) = translate(translator_to(generator, here), [changed], len(images))
-            shown += [images, changed, back]
-            made.append(changed)
-        return Pictures(torch.stack(shown, 1).flatten(0, 1), torch.cat(made))  # (rows*6, C, H, W), (2*rows, C, H, W)
+    def draw(self, generator: nn.Module) -> GridImages:
+        """Translate the images of both domains, and back."""
+        images, generated = [], []
+        for source, target in (("a", "b"), ("b", "a")):
+            inputs = self.inputs[source]  # (rows, C, H, W)
+            (translated,) = translate(translator_to(generator, target), [inputs], len(inputs))
+            (reconstructed,) = translate(translator_to(generator, source), [translated], len(inputs))
+            images += [inputs, translated, reconstructed]
+            generated.append(translated)
+        # (rows*6, C, H, W), (2*rows, C, H, W)
+        return GridImages(torch.stack(images, 1).flatten(0, 1), torch.cat(generated))
 
 
 def make_sample_grid(recipe: Recipe, dataset: ImageSet | ImagePair) -> SampleGrid:
-    """What the grids of a run on these images show; it follows from recipe and images alone."""
-    if isinstance(dataset, ImagePair):
-        return FixedInputs(recipe, dataset)
-    return FixedLatents(recipe, dataset.shape)
+    """Build the grid of a run; it depends on the recipe and the images only."""
+    return TranslationGrid(recipe, dataset) if isinstance(dataset, ImagePair) else LatentGrid(recipe, dataset.shape)
 
 
-def _some(images: ImageSet, count: int, seed: int, side: str) -> Tensor:
-    order = torch.Generator().manual_seed(derived_seed(seed, "inputs of grids", side))
+def _choose(images: ImageSet, count: int, seed: int, domain: str) -> Tensor:
+    order = torch.Generator().manual_seed(derived_seed(seed, "inputs of grids", domain))
     return images.images[torch.randperm(len(images), generator=order)[:count]]

@@ -1,162 +1,130 @@
-"""Where a run starts: at the beginning of a recipe, or where it stands; and everything that can be wrong by then."""
+"""Resolve what to train: the recipe, the run to resume, and the real images to evaluate against."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-
-import torch
+from typing import NamedTuple
 
 from wgan_cli.data import as_asked, load_data
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.pairs import ImagePair
-from wgan_cli.distributed import process_group
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import QUICK_TRAINING, make_reference
 from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.evaluation.translation import AnyReference, held_out_images, make_translation_reference
 from wgan_cli.recipe import Recipe, apply_settings, load_recipe
 from wgan_cli.recipe.data_settings import GIVEN, DataSettings
+from wgan_cli.recipe.load import DEFAULT_RECIPE
+from wgan_cli.recipe.pair_settings import PairSettings
 from wgan_cli.runs.lock import refuse_second_trainer
 from wgan_cli.runs.resume import ResumePoint, resume_point, run_to_resume
-from wgan_cli.runs.run_dir import RUNS, RunDir, check_free, clear_unborn, is_run
-from wgan_cli.training.state import TrainingState, continued_recipe, prepare
+from wgan_cli.runs.run_dir import RUNS, RunDir, clear_unborn, is_run
+from wgan_cli.training.state import TrainingState, continued_recipe
+from wgan_cli.utils.format import Log
 
-Log = Callable[[str], None]
+AUTO = "auto"  # resume a run if there is one
 
 
-def found_run(recipe: str, changes: Sequence[str], out: Path | None) -> Path | None:
-    """The run that the same command made before, or None before it made one."""
-    folder = out or RUNS / load_recipe(recipe, changes).name
+class Start(NamedTuple):
+    """The recipe to train; for a resumed run also its folder and checkpoint."""
+
+    recipe: Recipe
+    run: RunDir | None = None
+    point: ResumePoint | None = None
+
+
+def resolve_start(
+    recipe: Recipe | str | Path | None,
+    settings: tuple[str, ...],
+    resume: str | Path | None,
+    out: Path | None,
+    in_memory: bool = False,
+) -> Start:
+    """Find the run to resume, if any, and resolve the recipe.
+
+    Args:
+        recipe: the recipe, its name or file; by default that of the resumed run, else digits_dcgan.
+        settings: `key=value` overrides.
+        resume: a run folder or checkpoint; "auto" is the run that the same call created before, if there is one.
+        in_memory: the images are passed by the caller.
+    """
+    if isinstance(recipe, Path):
+        recipe = str(recipe)
+    if resume is not None and str(resume) != AUTO and out is not None:
+        raise WganError("`resume` continues a run in its own folder, so `out` cannot be set", "leave out --out")
+    new = recipe or DEFAULT_RECIPE
+    folder = _existing_run(new, settings, out) if str(resume) == AUTO else resume
+    if folder is None:
+        return Start(_with_data_location(_load(new, settings), in_memory))
+    folder = Path(folder)
+    run = run_to_resume(folder)
+    refuse_second_trainer(run)
+    point = resume_point(run, folder)
+    latest = run.read_recipe()  # may have more steps than the checkpoint if an extended run was killed early
+    wanted = (
+        apply_settings(latest.as_dict(), settings, "the run's recipe") if recipe is None else _load(recipe, settings)
+    )
+    saved = point.checkpoint.recipe if point.checkpoint else latest
+    return Start(continued_recipe(saved, _with_data_location(wanted, in_memory)), run, point)
+
+
+def _existing_run(recipe: Recipe | str, settings: tuple[str, ...], out: Path | None) -> Path | None:
+    folder = out or RUNS / _load(recipe, settings).name
     clear_unborn(folder)
     return folder if is_run(folder) else None
 
 
-def wanted_run(
-    recipe: Recipe | str | None, changes: Sequence[str], resume: Path | None, given: bool = False
-) -> tuple[RunDir | None, ResumePoint | None, Recipe]:
-    """The run to continue, if one is, where it stands, and the recipe to train by.
-
-    Args:
-        recipe: itself, its name or file; None only where a run is continued, which has one.
-        changes: `key=value` settings to put over it.
-        given: whether the images are handed over, wherever the recipe would look for some.
-    """
-    if resume is None:
-        return None, None, _settled(_recipe(recipe, changes), given)
-    run = run_to_resume(resume)
-    refuse_second_trainer(run)
-    point = resume_point(run, resume)
-    latest = run.read_recipe()  # may say more steps than the checkpoint, if a longer run was killed early
-    asked = (
-        apply_settings(latest.as_dict(), changes, "the run's recipe") if recipe is None else _recipe(recipe, changes)
-    )
-    before = point.checkpoint.recipe if point.checkpoint else latest
-    return run, point, continued_recipe(before, _settled(asked, given))
-
-
-def prepared(
-    wanted: Recipe,
-    device: torch.device,
-    data_root: Path,
-    log: Log,
-    run: RunDir | None = None,
-    point: ResumePoint | None = None,
-    out: Path | None = None,
-    images: ImageSet | None = None,
-    dry_run: bool = False,
-) -> tuple[TrainingState, ImageSet | ImagePair]:
-    """The state to train from, and its images; what can be wrong is found before anything is written.
-
-    Args:
-        run, point: what is continued, and where it stands.
-        out: the folder of a new run, or None for the first free one.
-        images: those that were handed over.
-    """
-    if out is not None and run is None:
-        process_group.broadcast_from_main("the run folder", lambda: check_free(out))
-    where = process_group.local_device(device)
-    with process_group.main_process_first("the data"):
-        dataset = load_data(wanted.data, data_root, log) if images is None else as_asked(images, wanted.data)
-    state = prepare(wanted, dataset, where, trials=not dry_run and process_group.world_size() == 1, log=log)
-    if point is not None and point.checkpoint is not None:
-        state.restore(point.checkpoint)
-        _check_not_finished(run, state)
-        before = point.checkpoint.recipe.steps
-        if wanted.optim.decay != "none" and state.recipe.steps != before:
-            log(f"the lr rises again: its end is now step {state.recipe.steps:,}, not {before:,}")
-    return state, dataset
-
-
-def reference_of(
-    state: TrainingState, dataset: ImageSet | ImagePair, data_root: Path, log: Log, dry_run: bool = False
-) -> AnyReference | None:
-    """The real images beside which a run is measured, if it is to be; a dry run only sees whether they are there.
-
-    None in all processes but the leader, which measures.
-    """
-    found: list[AnyReference | None] = [None]
-    process_group.broadcast_from_main(
-        "the real images to measure beside",
-        lambda: found.append(_reference(state, dataset, data_root, log, dry_run)),
-    )
-    return found[-1]
-
-
-def _recipe(recipe: Recipe | str | None, changes: Sequence[str]) -> Recipe:
+def _load(recipe: Recipe | str, settings: tuple[str, ...]) -> Recipe:
     if isinstance(recipe, Recipe):
-        return apply_settings(recipe.as_dict(), changes, recipe.name) if changes else recipe
-    return load_recipe(recipe, changes)
+        return apply_settings(recipe.as_dict(), settings, recipe.name) if settings else recipe
+    return load_recipe(recipe, settings)
 
 
-def _settled(recipe: Recipe, given: bool) -> Recipe:
-    """The recipe with a folder's path from the root, so that the run can be resumed from anywhere."""
-    if given:
-        return recipe.replaced(data=_given(recipe.data))
-    return recipe.replaced(data=recipe.data.with_paths(lambda path: os.path.abspath(os.path.expanduser(path))))
-
-
-def _given(data: DataSettings) -> DataSettings:
-    """The same of images that are handed over, which lie nowhere."""
-    if data.translates:
+def _with_data_location(recipe: Recipe, in_memory: bool) -> Recipe:
+    """Make the data paths absolute, so that the run can be resumed from anywhere; images in memory have none."""
+    if not in_memory:
+        return recipe.replaced(data=recipe.data.with_paths(lambda path: os.path.abspath(os.path.expanduser(path))))
+    data = recipe.data
+    if isinstance(data, PairSettings):
         raise WganError(
-            "images are one set, and the recipe learns from two sides",
+            "`images` is a single set, and this recipe needs two domains",
             "name both in the recipe's `data`, and leave out `images`",
         )
-    nowhere = {"path": None, "test_path": None, "channels": None, "split": "train"}
-    return DataSettings.model_validate({**data.model_dump(), **nowhere, "source": GIVEN})
+    no_location = {"path": None, "test_path": None, "channels": None, "split": "train", "source": GIVEN}
+    return recipe.replaced(data=DataSettings.model_validate({**data.model_dump(), **no_location}))
 
 
-def _reference(
-    state: TrainingState, dataset: ImageSet | ImagePair, data_root: Path, log: Log, dry_run: bool
+def load_dataset(
+    data: DataSettings | PairSettings, images: ImageSet | None, data_root: Path, log: Log
+) -> ImageSet | ImagePair:
+    """Load the training images, or select from those in memory what `data` asks for."""
+    if images is None or isinstance(data, PairSettings):
+        return load_data(data, data_root, log)
+    return as_asked(images, data)
+
+
+def load_reference(
+    state: TrainingState, dataset: ImageSet | ImagePair, data_root: Path, log: Log, dry_run: bool = False
 ) -> AnyReference | None:
-    recipe = state.recipe
-    if recipe.eval_every is None:
+    """Load the real images to evaluate against, or return None if the recipe doesn't evaluate.
+
+    Args:
+        dry_run: only check that the images exist.
+    """
+    data, count = state.recipe.data, state.recipe.eval_count
+    if state.recipe.eval_every is None:
         return None
-    two_sides = recipe.translates
     try:
-        if dry_run:
-            find = held_out_images if two_sides else partial(real_images, dataset=dataset)
-            find(recipe.data, data_root, log)
-            return None
-        if two_sides:
-            return make_translation_reference(recipe.data, data_root, state.device, log, recipe.eval_count)
-        return make_reference(
-            recipe.data, data_root, state.device, log, recipe.eval_count, dataset, most_training=QUICK_TRAINING
-        )
+        if isinstance(data, PairSettings):
+            if not dry_run:
+                return make_translation_reference(data, data_root, state.device, log, count)
+            held_out_images(data, data_root, log)
+        elif isinstance(dataset, ImageSet):
+            if not dry_run:
+                return make_reference(data, data_root, state.device, log, count, dataset, most_training=QUICK_TRAINING)
+            real_images(data, data_root, log, dataset)
+        return None
     except WganError as error:
         hint = f"{error.hint}; or train without evaluation: --set eval_every=null"
         raise WganError(error.message, hint, error.status) from error
-
-
-def _check_not_finished(run: RunDir, state: TrainingState) -> None:
-    if state.step >= state.recipe.steps:
-        done, wanted = state.step, state.recipe.steps
-        raise WganError(
-            f"{run.path} is finished: {done} of {wanted} steps are done"
-            if done == wanted
-            else f"{run.path} has done {done} steps already, and {wanted} were asked for",
-            f"--steps {2 * done} would train it further",
-        )

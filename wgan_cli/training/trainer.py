@@ -1,81 +1,176 @@
-"""A run's folder while it trains, and its training to the end: the same for the command line and for Python."""
+"""The trainer: from a recipe to a finished run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from wgan_cli.distributed import process_group
+from wgan_cli.data.dataset import ImageSet
+from wgan_cli.data.load import default_data_root
+from wgan_cli.distributed.process_group import (
+    broadcast_from_main,
+    is_main_process,
+    local_device,
+    main_process_first,
+    on_main_process,
+    world_size,
+)
 from wgan_cli.errors import ExitStatus, WganError, is_out_of_memory
 from wgan_cli.evaluation.translation import AnyReference
-from wgan_cli.runs.environment import describe_environment
+from wgan_cli.recipe import Recipe
+from wgan_cli.report.final_report import report_at_the_end
+from wgan_cli.runs.environment import describe_environment, resolve_device
 from wgan_cli.runs.lock import only_trainer
-from wgan_cli.runs.resume import ResumePoint
 from wgan_cli.runs.rewind import set_aside
-from wgan_cli.runs.run_dir import RunDir, create_run
-from wgan_cli.training.callback import Callback
-from wgan_cli.training.loop import train
-from wgan_cli.training.setup import Log
-from wgan_cli.training.state import TrainingState
+from wgan_cli.runs.run_dir import RunDir, check_free, create_run
+from wgan_cli.training.callback import Callback, CallbackList
+from wgan_cli.training.loop import training_loop
+from wgan_cli.training.setup import load_dataset, load_reference, resolve_start
+from wgan_cli.training.state import TrainingState, prepare
 from wgan_cli.training.stop import StopRequest
 
 
-@contextmanager
-def opened_run(
-    state: TrainingState, run: RunDir | None, point: ResumePoint | None, out: Path | None, command: str, log: Log
-) -> Iterator[RunDir]:
-    """The folder of a new run, or of one that goes on: locked within the block, with its description written.
+class Trainer:
+    """Trains a recipe into a run folder; used by `wgan train` and `wgan_cli.train`.
+
+    The constructor resolves the recipe, loads the data, builds the networks and restores the checkpoint to resume, and
+    raises a WganError for any invalid input before anything is written. `fit` creates the run folder and trains.
 
     Args:
-        command: that made the state, for the description.
+        recipe: a Recipe, its name or file; by default that of the run to resume, else digits_dcgan.
+        out: folder of a new run; by default runs/NAME, or the first free runs/NAME-2...
+        settings: `key=value` overrides of the recipe.
+        images: training images, instead of those that the recipe's `data` names.
+        resume: a run folder or checkpoint to continue from; "auto" continues the run in `out` if there is one.
+        data_root: folder of named datasets and cached features.
+        device: auto, cpu, cuda, cuda:N or mps.
+        callbacks: called in the main process only.
+        dry_run: skip what takes long, such as autotuning; don't call `fit` afterwards.
+
+    Attributes:
+        state: networks, optimizers and whatever else a checkpoint holds.
+        run: the run folder, once there is one.
+        status: exit status that a signal asked for during `fit`, else DONE.
     """
-    run = run or process_group.broadcast_from_main("the run folder", lambda: create_run(out, state.recipe.name))
-    with only_trainer(run) if process_group.is_main_process() else nullcontext():
-        if process_group.is_main_process():
-            if point is not None:
-                _leave_behind(run, point, log)
-            run.write_description(state.recipe, describe_environment(state.device, command))
-        yield run
 
+    def __init__(
+        self,
+        recipe: Recipe | str | Path | None = None,
+        out: Path | None = None,
+        *,
+        settings: Sequence[str] = (),
+        images: ImageSet | None = None,
+        resume: str | Path | None = None,
+        data_root: Path | None = None,
+        device: str = "auto",
+        callbacks: Sequence[Callback] = (),
+        dry_run: bool = False,
+    ) -> None:
+        self.callback = CallbackList(callbacks if is_main_process() else ())
+        self.log = self.callback.on_message
+        self.out, self.status = out, ExitStatus.DONE
+        root = data_root or default_data_root()
+        start = broadcast_from_main(
+            "the recipe", lambda: resolve_start(recipe, tuple(settings), resume, out, images is not None)
+        )
+        self.run, self.point = start.run, start.point
+        if out is not None and self.run is None:
+            broadcast_from_main("the run folder", lambda: check_free(out))
+        local = local_device(resolve_device(device))
+        with main_process_first("the data"):
+            self.dataset = load_dataset(start.recipe.data, images, root, self.log)
+        self.state = prepare(start.recipe, self.dataset, local, trials=not dry_run and world_size() == 1, log=self.log)
+        self.steps = self.state.recipe.steps or 0  # a state's recipe always has steps
+        self._restore_checkpoint()
+        self.reference: AnyReference | None = None
+        self._load_reference(root, dry_run)
 
-def train_to_the_end(
-    state: TrainingState, run: RunDir, stop: StopRequest, callback: Callback, reference: AnyReference | None
-) -> None:
-    """Train until the recipe's end or a stop, which signals may ask for; see `loop.train`."""
-    with _fitting_batch(state), closing(state.loader), stop.on_signals():
-        train(state, run, stop, callback, reference)
+    def _restore_checkpoint(self) -> None:
+        checkpoint = self.point.checkpoint if self.point else None
+        if checkpoint is None:
+            return
+        state, run = self.state, self.run
+        state.restore(checkpoint)
+        steps, saved_steps = self.steps, checkpoint.recipe.steps
+        if run is not None and state.step >= steps:
+            raise WganError(
+                f"{run.path} is finished: {state.step} of {steps} steps are done",
+                f"train it further with --steps {2 * state.step}",
+            )
+        if state.recipe.optim.decay != "none" and steps != saved_steps:
+            self.log(f"the lr rises again: its schedule now ends at step {steps:,}, not {saved_steps:,}")
 
+    @on_main_process("the images to evaluate against")
+    def _load_reference(self, data_root: Path, dry_run: bool) -> None:
+        self.reference = load_reference(self.state, self.dataset, data_root, self.log, dry_run)
 
-def _leave_behind(run: RunDir, point: ResumePoint, log: Log) -> None:
-    """Move damaged checkpoints out of the way, once no other process trains the run."""
-    if tuple(run.checkpoint_files()) != point.files:
-        raise WganError(f"another process has just trained {run.path}", "give the same command again")
-    for file, why in point.damaged.items():
-        moved = set_aside(run, file, mark=".damaged")
-        log(f"{why}; it is kept as {moved}, and the run goes on from the checkpoint before")
+    def fit(self, minutes: float | None = None, command: str = "") -> RunDir:
+        """Train until the recipe's end, a signal or a time limit, and write the report unless a signal stopped the run.
+
+        Args:
+            minutes: time limit; the run then ends normally and can be resumed.
+            command: command line or program to record in environment.json.
+
+        Raises:
+            WganError: (status FAILED) if training diverges repeatedly, or memory or disk space runs out.
+        """
+        state, callback = self.state, self.callback
+        with self._opened_run(command) as run:
+            self.log(f"run folder: {run.path}" + (f", from step {state.step:,}" if state.step else ""))
+            for term, meaning in state.objective.meanings.items():
+                self.log(f"  {term}: {meaning}")
+            stop = StopRequest(minutes)
+            with _out_of_memory_hint(state), closing(state.loader), stop.on_signals():
+                callback.on_train_start(state.step, self.steps)
+                try:
+                    training_loop(state, run, stop, callback, self.reference)
+                finally:
+                    callback.on_train_end()
+        self.status = stop.status or ExitStatus.DONE
+        if self.status == ExitStatus.DONE and state.recipe.report:
+            self._write_report(run)
+        return run
+
+    @on_main_process("the report")
+    def _write_report(self, run: RunDir) -> None:
+        report_at_the_end(run, self.state.device, self.reference, self.log)
+
+    @contextmanager
+    def _opened_run(self, command: str) -> Iterator[RunDir]:
+        """Create or reopen the run folder, and hold its lock inside the block."""
+        if self.run is None:
+            self.run = broadcast_from_main("the run folder", lambda: create_run(self.out, self.state.recipe.name))
+        with ExitStack() as lock:
+            self._lock_and_describe(lock, self.run, command)
+            yield self.run
+
+    @on_main_process("the run folder")
+    def _lock_and_describe(self, lock: ExitStack, run: RunDir, command: str) -> None:
+        point = self.point
+        lock.enter_context(only_trainer(run))
+        if point is not None:
+            if tuple(run.checkpoint_files()) != point.files:
+                raise WganError(f"another process has just trained {run.path}", "run the same command again")
+            for file, problem in point.damaged.items():
+                moved = set_aside(run, file, mark=".damaged")
+                self.log(f"{problem}; moved to {moved}, resuming from the previous checkpoint")
+        run.write_description(self.state.recipe, describe_environment(self.state.device, command))
 
 
 @contextmanager
-def _fitting_batch(state: TrainingState) -> Iterator[None]:
-    """Say which batch size to try where memory runs out."""
+def _out_of_memory_hint(state: TrainingState) -> Iterator[None]:
+    """Turn an out-of-memory error into one that names the batch size to try."""
     try:
         yield
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         size = state.recipe.batch_size
-        hint = (
-            f"train again with --set batch_size={size // 2}"
-            if size > 1
-            else "choose smaller networks: model.generator and model.critic in the recipe"
-        )
+        hint = f"--set batch_size={size // 2}" if size > 1 else "smaller networks (model.generator, model.critic)"
+        reason = str(error).partition("\n")[0].partition(". ")[0].strip() or type(error).__name__
         raise WganError(
-            f"there is not enough memory on {state.device} for batch_size={size}: {_first_sentence(error)}",
-            hint,
+            f"not enough memory on {state.device} for batch_size={size}: {reason}",
+            f"train again with {hint}",
             ExitStatus.FAILED,
         ) from error
-
-
-def _first_sentence(error: Exception) -> str:
-    return str(error).partition("\n")[0].partition(". ")[0].strip() or type(error).__name__

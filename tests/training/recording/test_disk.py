@@ -202,7 +202,7 @@ def test_a_run_folder_that_is_deleted_while_it_trains(wgan_process, options, tmp
     shutil.rmtree(tmp_path / "gone", ignore_errors=True)
     rest = process.communicate(timeout=60)[1]
     assert process.returncode == 1, rest
-    assert rest.splitlines()[-2:][0] == "error: the run folder mine is gone since training began"
+    assert rest.splitlines()[-2:][0] == "error: the run folder mine was deleted or moved during training"
     assert rest.splitlines()[-1].startswith("hint: put it back")
     assert not (tmp_path / "mine").exists()
     promise("a run whose folder is deleted ends with an error, not a traceback", how="renames and deletes the folder")

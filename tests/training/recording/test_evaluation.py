@@ -15,7 +15,8 @@ from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.training.loop import train
+from wgan_cli.training.callback import Callback
+from wgan_cli.training.loop import training_loop
 from wgan_cli.training.recording import recorder
 from wgan_cli.training.state import continued_recipe
 from wgan_cli.training.step import TrainingStep
@@ -26,23 +27,17 @@ OF_TRANSLATIONS = {"paired_l1", "cycle_l1"}
 RECIPE = ("steps=10", "data.limit=20", "log_every=3", "sample_every=5", "save_every=4", "eval_every=2")
 
 
-class Listener:
-    """Keeps what it is told."""
+class Listener(Callback):
+    """Keeps records and messages."""
 
     def __init__(self) -> None:
         self.records, self.notes = [], []
 
-    def on_step(self, step: int) -> None:
-        pass
-
-    def on_log(self, record: dict) -> None:
+    def on_log(self, record, networks) -> None:
         self.records.append(record)
 
     def on_message(self, text: str) -> None:
         self.notes.append(text)
-
-    def on_samples(self, images: torch.Tensor, columns: int) -> None:
-        pass
 
 
 class Never:
@@ -65,7 +60,7 @@ def listened(trainer, tmp_path):
             folder.mkdir(parents=True, exist_ok=True)
         if run.checkpoint_files():
             state.restore(load_checkpoint(run.checkpoint_files()[-1]))
-        train(state, run, Never(), listener, reference)
+        training_loop(state, run, Never(), listener, reference)
         return state, run, listener
 
     return call
@@ -242,7 +237,7 @@ def test_a_run_killed_while_it_waits_has_waited_as_long(trainer, recipe, scripte
 def test_a_score_that_is_measured_otherwise_seeks_the_best_anew(recipe, scripted, listened):
     listened(recipe("steps=6"), scripted(5.0, 1.0, 4.0))
     state, run, listener = listened(recipe("best_by=precision"), scripted(9.0, 8.0))
-    assert any("precision of 30 images in random does not compare with FD 1" in note for note in listener.notes)
+    assert any("precision of 30 images in random is not comparable with FD 1" in note for note in listener.notes)
     assert (best_step(run), state.best.score.by) == (10, "precision")
     assert load_checkpoint(run.set_aside / "G_best.pth").step == 4
 
@@ -261,7 +256,7 @@ def test_a_failing_evaluation_costs_its_scores_alone(recipe, scripted, listened)
     _, run, listener = listened(recipe(), scripted(5.0, 4.0, 3.0, 6.0, 7.0, instead=fail))
     (warning,) = [note for note in listener.notes if note.startswith("warning")]
     assert warning == (
-        "warning: step 4 could not be evaluated: there is not enough memory; training goes on without its scores"
+        "warning: the evaluation at step 4 failed: not enough memory; training continues without its scores"
     )
     records = read_metrics(run.metrics_file)
     assert [record["step"] for record in records] == [2, 3, 4, 6, 8, 9, 10]

@@ -70,7 +70,7 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
 
 def _command(what: str, facts: DataFacts) -> str:
     """How to train on such images."""
-    from wgan_cli.cli.render.train_report import FEW, MORE_OF_FEW
+    from wgan_cli.cli.render.train_report import DIFF_AUGMENT, SMALL_DATASET
 
     width, height = map(int, next(iter(facts.sizes)).split("x"))  # of most of them
     settings = [f"data.path={what}"]
@@ -78,8 +78,8 @@ def _command(what: str, facts: DataFacts) -> str:
         settings.insert(0, "data.source=shards")
     if facts.bad_count:
         settings.append("data.on_bad_file=skip")
-    if facts.count < FEW:
-        settings.append(MORE_OF_FEW)
+    if facts.count < SMALL_DATASET:
+        settings.append(DIFF_AUGMENT)
     recipe = "folder32_dcgan" if max(width, height) <= SMALL else "folder_dcgan"
     return shlex.join(["wgan", "train", "--recipe", recipe, *(word for each in settings for word in ("--set", each))])
 

@@ -1,8 +1,7 @@
-"""Quality while training: the averaged generator is measured beside real images, and the best one is kept."""
+"""Evaluation during training: score the EMA generator against real images and keep the best one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from wgan_cli.errors import WganError, is_out_of_memory, one_line
@@ -15,104 +14,92 @@ from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.best_generator import Best, copied_to_host, out_of_patience
 from wgan_cli.training.recording.best_effort import BestEffort
 from wgan_cli.training.state import TrainingState
+from wgan_cli.utils.format import Log
 
 
 class Evaluator:
-    """Measures a run's averaged generator and keeps the best in G_best.pth.
+    """Scores a run's EMA generator and keeps the best one in G_best.pth.
 
     Args:
-        reference: the real images to measure beside; None measures nothing.
-        note: told in words what was found.
+        reference: the real images to compare with.
     """
 
     def __init__(
-        self,
-        state: TrainingState,
-        run: RunDir,
-        reference: AnyReference | None,
-        best_effort: BestEffort,
-        note: Callable[[str], None],
+        self, state: TrainingState, run: RunDir, reference: AnyReference | None, best_effort: BestEffort, log: Log
     ) -> None:
-        self.state, self.run, self.reference, self.best_effort, self.note = state, run, reference, best_effort, note
-        self._kept: Best | None = None  # what G_best.pth holds
-
-    def due(self) -> bool:
-        """Whether the step just done is one to measure after; the last is."""
-        recipe, step = self.state.recipe, self.state.step
-        if self.reference is None or recipe.eval_every is None:
-            return False
-        return step % recipe.eval_every == 0 or step == recipe.steps
+        self.state, self.run, self.reference, self.best_effort, self.log = state, run, reference, best_effort, log
+        self._saved: Best | None = None  # the content of G_best.pth
 
     def out_of_patience(self) -> bool:
-        """Whether the run has gone without a better score for as long as its recipe bears."""
+        """Return True if `patience` evaluations in a row brought no better score."""
         return out_of_patience(self.state.best, self.state.recipe.patience)
 
     def evaluate(self) -> dict[str, float]:
-        """Measure the generator and say how good it is; its scores by name, none where it could not be measured.
+        """Score the generator, log a line and update the best; return the scores by name, empty if that failed.
 
-        Neither random numbers nor weights of the training move.
+        Doesn't change weights or random states of the training.
         """
-        with self.best_effort.dispensable("its scores"):
-            found = self._measured()
-            better = self._is_best(found)
-            self.note(found.line() + ("; the best so far" if better else ""))
-            self.keep_best()
-            return found.record()
+        with self.best_effort.optional("its scores"):
+            evaluation = self._evaluation()
+            is_best = self._update_best(evaluation)
+            self.log(evaluation.line() + ("; the best so far" if is_best else ""))
+            self.save_best()
+            return evaluation.record()
         return {}
 
-    def keep_best(self) -> None:
-        """Write G_best.pth where it holds another one than the best; an evaluation tries again after a full disk."""
+    def save_best(self) -> None:
+        """Write G_best.pth unless it already holds the best; each evaluation retries a failed write."""
         state, best = self.state, self.state.best
-        if best is None or (self._kept is not None and self._kept.networks is best.networks):
+        if best is None or (self._saved is not None and self._saved.networks is best.networks):
             return
-        with self.best_effort.dispensable("the best generator's file"):
+        with self.best_effort.optional("the best generator's file"):
             Checkpoint(
                 state.recipe, state.image, state.class_names, best.step, best.networks,
                 versions=versions(), score=best.score,
             ).save(self.run.best_file)  # fmt: skip
-            self._kept = best
+            self._saved = best
 
-    def settle(self) -> None:
-        """Make G_best.pth the best generator at the step where the run stands; a later one is set aside.
+    def restore_best(self) -> None:
+        """Make G_best.pth the best generator up to the current step; a later one is set aside.
 
-        Patience that had run out begins anew, since somebody chose to go on.
+        A run that had stopped out of patience starts counting again.
         """
         state, file = self.state, self.run.best_file
-        if self.out_of_patience():
+        if state.best is not None and self.out_of_patience():
             state.best = replace(state.best, since=0)
-        self._kept = None
+        self._saved = None
         try:
-            held = load_checkpoint(file)
+            found = load_checkpoint(file)
         except WganError:
-            held = None
+            found = None
         best = state.best
-        if held and best and (held.step, held.score, held.recipe) == (best.step, best.score, state.recipe):
-            self._kept = best
-        elif file.exists() and (held is None or best is None or held.step > state.step):
-            with self.best_effort.dispensable("moving G_best.pth away"):
-                set_aside(self.run, file, mark="" if held else ".damaged")
-        self.keep_best()
+        if found and best and (found.step, found.score, found.recipe) == (best.step, best.score, state.recipe):
+            self._saved = best
+        elif file.exists() and (found is None or best is None or found.step > state.step):
+            with self.best_effort.optional("moving G_best.pth away"):
+                set_aside(self.run, file, mark="" if found else ".damaged")
+        self.save_best()
 
-    def _measured(self) -> Evaluation | TranslationEvaluation:
+    def _evaluation(self) -> Evaluation | TranslationEvaluation:
         state = self.state
+        assert self.reference is not None
         try:
             return self.reference.evaluate(state.ema.network, state.recipe, state.step)
-        except Exception as error:  # whatever it is, training itself is well
-            why = "there is not enough memory" if is_out_of_memory(error) else one_line(str(error)).partition(". ")[0]
+        except Exception as error:  # a failed evaluation must not end the training
+            why = "not enough memory" if is_out_of_memory(error) else one_line(str(error)).partition(". ")[0]
             raise WganError(
-                f"step {state.step:,} could not be evaluated: {why or type(error).__name__}",
-                "lower `eval_count`, or leave out `eval_every`",
+                f"the evaluation at step {state.step:,} failed: {why or type(error).__name__}",
+                "lower `eval_count`, or remove `eval_every`",
             ) from error
 
-    def _is_best(self, found: Evaluation | TranslationEvaluation) -> bool:
-        """Whether a generator is the best so far; the state then holds it, else it counts one more in vain."""
-        state, by = self.state, self.state.recipe.best_by
-        score = found.score(by)
-        best = state.best
+    def _update_best(self, evaluation: Evaluation | TranslationEvaluation) -> bool:
+        """Record a new best generator and return True; otherwise increment the patience counter."""
+        state = self.state
+        score, best = evaluation.score(state.recipe.best_by), state.best
         if best is not None and not score.compares_with(best.score):
-            self.note(f"{score.by} of {score.measured} does not compare with {best.score}, so the best is sought anew")
+            self.log(f"{score.by} of {score.measured} is not comparable with {best.score}; the best starts over")
             if self.run.best_file.exists():
-                with self.best_effort.dispensable("moving G_best.pth away"):
+                with self.best_effort.optional("moving G_best.pth away"):
                     set_aside(self.run, self.run.best_file)
             best = None
         if best is None or score.beats(best.score):

@@ -1,13 +1,16 @@
-"""What the loop shows and keeps, and the way back to what it kept."""
+"""Logs, sample grids, evaluations, checkpoints, and the rollback to a checkpoint."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
+from wgan_cli.distributed.process_group import broadcast_from_main, on_main_process
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.evaluation.translation import AnyReference
 from wgan_cli.outputs.curves import draw_curves
@@ -17,66 +20,98 @@ from wgan_cli.runs.metrics_log import MetricsLog, read_metrics
 from wgan_cli.runs.rewind import rewind
 from wgan_cli.runs.run_dir import RunDir, step_of
 from wgan_cli.runs.tensorboard import TensorBoardLog
-from wgan_cli.training.callback import Callback
-from wgan_cli.training.divergence import MOST_ROLLBACKS, gave_up
+from wgan_cli.training.callback import Callback, Networks
+from wgan_cli.training.divergence import MAX_ROLLBACKS, any_nonfinite, diverged_error, roll_back
 from wgan_cli.training.recording.best_effort import BestEffort
 from wgan_cli.training.recording.diagnostics import Diagnostics
 from wgan_cli.training.recording.evaluation import Evaluator
-from wgan_cli.training.rollback import agreed_illness, go_back
 from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.files import writing
 
 KEPT_CHECKPOINTS = 2
-_RECORDS = "new records in metrics.jsonl, and writes them when it can"
+_RECORDS = "new records in metrics.jsonl, which are written as soon as possible"
 
 
 class Recorder:
-    """Writes what the loop has to show and to keep, and measures the time that this takes."""
+    """Writes logs, sample grids and checkpoints, and measures the time that this takes.
+
+    Call every method on all ranks: the main process does the work, the others wait for it and fail if it fails.
+
+    Args:
+        reference: real images to evaluate the generator against; None disables evaluation.
+
+    Attributes:
+        out_of_patience: True after `patience` evaluations without a better score.
+    """
 
     def __init__(
         self, state: TrainingState, run: RunDir, callback: Callback, reference: AnyReference | None = None
     ) -> None:
         self.state, self.run, self.callback = state, run, callback
+        self.networks = Networks(
+            state.networks["generator"], state.ema.network, state.networks["critic"], state.networks
+        )
         self.metrics = MetricsLog(run.metrics_file)
         self.diagnostics = Diagnostics(state.objective)
-        self.saved_at: int | None = None
         self.best_effort = BestEffort(run, callback.on_message)
-        self.judge = Evaluator(state, run, reference, self.best_effort, callback.on_message)
+        self.evaluator = Evaluator(state, run, reference, self.best_effort, callback.on_message)
+        self.evaluates = broadcast_from_main("the start of the run", lambda: reference is not None)
+        self.out_of_patience = False
+        self.saved_at = state.step
         self.started = time.perf_counter() - state.seconds
         self.last_seconds, self.last_kimg = state.seconds, state.kimg
 
     def start(self) -> None:
-        """Make the run's folder what it was when the state was saved; a new run gets a grid and a checkpoint first.
+        """Rewind the run folder to the state's step; a new run first gets a sample grid and a checkpoint.
 
-        With that checkpoint there is always one to go back to, and a disk that is too small shows before any training.
+        There is then always a checkpoint to roll back to, and a full disk shows before training.
         """
-        self.run.remove_leftovers()
-        new = not self.run.checkpoint_files()  # also a run that was killed before its first
-        roll_back = rewind(self.run, -1 if new else self.state.step)
-        self.judge.settle()
-        self.tensorboard = TensorBoardLog(self.run.tensorboard, resumed_from=self.state.step)
-        if new:
+        if self._open():
             self.draw_samples()
             self.save()
-            return
-        self.saved_at = self.state.step
-        if roll_back or self._generator_step() != self.state.step:
-            self.state.generator_checkpoint().save(self.run.generator_file)
+
+    @on_main_process("opening the run folder")
+    def _open(self) -> bool:
+        """Return True for a new run, or one that was killed before its first checkpoint."""
+        state, run = self.state, self.run
+        run.remove_leftovers()
+        new = not run.checkpoint_files()
+        rewound = rewind(run, -1 if new else state.step)
+        self.evaluator.restore_best()
+        self.tensorboard = TensorBoardLog(run.tensorboard, resumed_from=state.step)
+        if not new and (rewound or self._generator_step() != state.step):
+            state.generator_checkpoint().save(run.generator_file)
+        return new
+
+    def evaluation_due(self) -> bool:
+        """Return True if the step just done is one to evaluate after; the last one is."""
+        recipe, step = self.state.recipe, self.state.step
+        if not self.evaluates or recipe.eval_every is None:
+            return False
+        return step % recipe.eval_every == 0 or step == recipe.steps
 
     def evaluate(self) -> dict[str, float]:
-        """Measure the averaged generator beside real images: its scores by name, none where that fails."""
-        start = time.perf_counter()
-        with self._overhead():
-            scores = self.judge.evaluate()
-        self.last_seconds += time.perf_counter() - start  # it is no training, so the rate does not count it
+        """Score the EMA generator; return the scores by name, empty if that failed."""
+        scores, self.out_of_patience = self._evaluate()
         return scores
 
-    def log(self, scores: Mapping[str, float]) -> None:
-        """Read the losses' means and write them down, with the scores of an evaluation, where there was one."""
-        state = self.state
-        terms = state.iteration.terms.means()
+    @on_main_process("the evaluation")
+    def _evaluate(self) -> tuple[dict[str, float], bool]:
+        start = time.perf_counter()
         with self._overhead():
-            self._warn(self.diagnostics.check_terms(terms, self.state.step))
+            scores = self.evaluator.evaluate()
+        self.last_seconds += time.perf_counter() - start  # excluded from images_per_second
+        return scores, self.evaluator.out_of_patience()
+
+    def log(self, scores: Mapping[str, float]) -> None:
+        """Write a record: the means of the loss terms since the last one, and the scores of an evaluation, if any."""
+        self._write_record(self.state.iteration.terms.means(), scores)
+
+    @on_main_process("the record")
+    def _write_record(self, terms: Mapping[str, float], scores: Mapping[str, float]) -> None:
+        state = self.state
+        with self._overhead():
+            self._warn(self.diagnostics.check_terms(terms, state.step))
             self._warn_of_engine()
             seconds = time.perf_counter() - self.started
             rate = 1000 * (state.kimg - self.last_kimg) / max(seconds - self.last_seconds, 1e-9)
@@ -91,106 +126,134 @@ class Recorder:
                 **terms,
                 **scores,
             }
-            with self.best_effort.dispensable(_RECORDS):
-                self.metrics.append(record)
-            with self.best_effort.dispensable("TensorBoard's entries"):
-                self.tensorboard.scalars(record)
-            self.callback.on_log(record)
+            self.callback.on_log(record, self.networks)
+            numbers = self._finite(record)
+            with self.best_effort.optional(_RECORDS):
+                self.metrics.append(numbers)
+            with self.best_effort.optional("TensorBoard's entries"):
+                self.tensorboard.scalars(numbers)
 
+    @on_main_process("the sample grid")
     def draw_samples(self) -> None:
-        """Draw the grid of the fixed inputs with the averaged generator."""
+        """Draw the sample grid with the EMA generator."""
         state = self.state
         with self._overhead():
-            pictures = state.sample_grid.draw(state.ema.network)
-            self._warn(self.diagnostics.check_samples(pictures.made, state.step))
-            grid = grid_tensor(pictures.shown, columns=state.sample_grid.columns)
-            with self.best_effort.dispensable("this sample grid"):
+            images, generated = state.sample_grid.draw(state.ema.network)
+            self._warn(self.diagnostics.check_samples(generated, state.step))
+            grid = grid_tensor(images, columns=state.sample_grid.columns)
+            with self.best_effort.optional("this sample grid"):
                 save_picture(grid, self.run.sample_file(state.step))
-            with self.best_effort.dispensable("TensorBoard's entries"):
+            with self.best_effort.optional("TensorBoard's entries"):
                 self.tensorboard.grid(grid, state.step)
-            self.callback.on_samples(pictures.shown, state.sample_grid.columns)
+            self.callback.on_samples(images, state.sample_grid.columns)
 
     def save(self) -> None:
-        """Write the full checkpoint and the generator, then drop the oldest checkpoints but the one to go back to."""
+        """Write the full checkpoint and G.pth, then delete old checkpoints except the one to roll back to."""
         state = self.state
-        if state.step % state.recipe.save_every == 0:  # a stop in between is no place that an unstopped run knows
+        if state.step % state.recipe.save_every == 0:  # an uninterrupted run has this checkpoint too
             state.anchor = state.step
+        self._write_checkpoint()
+        self.saved_at = state.step
+
+    @on_main_process("the checkpoint")
+    def _write_checkpoint(self) -> None:
+        state, run = self.state, self.run
         with self._overhead():
-            with self.best_effort.dispensable(_RECORDS):
+            with self.best_effort.optional(_RECORDS):
                 self.metrics.flush()
             state.seconds = time.perf_counter() - self.started
             try:
-                state.full_checkpoint().save(self.run.checkpoint_file(state.step))
-                state.generator_checkpoint().save(self.run.generator_file)
+                state.full_checkpoint().save(run.checkpoint_file(state.step))
+                state.generator_checkpoint().save(run.generator_file)
             except WganError as error:
-                raise self.best_effort.cannot_save(error) from error
-            self.saved_at = state.step
-            for old in self.run.checkpoint_files()[:-KEPT_CHECKPOINTS]:
+                raise self.best_effort.save_error(error) from error
+            for old in run.checkpoint_files()[:-KEPT_CHECKPOINTS]:
                 if step_of(old) != state.anchor:
                     old.unlink(missing_ok=True)
 
-    def roll_back(self) -> bool:
-        """Whether something is NaN or infinite; then the run stands at its last good checkpoint, with new noise.
+    def roll_back(self, problem: str) -> None:
+        """Restore the last checkpoint at a multiple of `save_every`, and continue with new random numbers.
 
-        That checkpoint is one that a run without stops has too, and the noise follows from the seed and how often this
-        happened, so that a resumed run goes back exactly as one that never stopped.
+        An uninterrupted run has that checkpoint too, so a resumed run rolls back exactly as an uninterrupted one.
 
-        Raises: WganError (status FAILED) where this happened too often.
+        Args:
+            problem: names what is NaN or infinite.
+
+        Raises:
+            WganError: (status FAILED) after MAX_ROLLBACKS.
         """
-        state = self.state
-        illness = agreed_illness(state)
-        if illness is None:
-            return False
-        ill_step = state.step
-        if state.rollbacks == MOST_ROLLBACKS:
-            raise gave_up(state.recipe, state.objective, ill_step, illness)
+        state, diverged_at = self.state, self.state.step
         with self._overhead():
-            go_back(state, lambda: self._last_good(ill_step, illness))
-            rewind(self.run, state.step)
-            self.judge.settle()
-            self.tensorboard = TensorBoardLog(self.run.tensorboard, resumed_from=state.step)
-            self.saved_at = state.step
-            self.last_seconds, self.last_kimg = time.perf_counter() - self.started, state.kimg
+            roll_back(state, lambda: self._last_good_checkpoint(problem))
+            self._rewind_logs()
+        self.saved_at, self.out_of_patience = state.step, False
         self.callback.on_message(
-            f"diverged before step {ill_step:,}: {illness}; back at step {state.step:,} with other random numbers "
-            f"({state.rollbacks} of at most {MOST_ROLLBACKS} times)"
+            f"diverged before step {diverged_at:,}: {problem}; rolled back to step {state.step:,} with new random "
+            f"numbers (rollback {state.rollbacks} of at most {MAX_ROLLBACKS})"
         )
-        return True
 
-    def finish(self) -> None:
-        """Save what is not saved yet, and draw the curves."""
-        if self.saved_at != self.state.step and not self.roll_back():
-            self.save()
-        with (
-            self.best_effort.dispensable("curves.png"),
-            writing(self.run.curves_file),
-        ):  # matplotlib wants a cache folder
-            draw_curves(read_metrics(self.run.metrics_file), self.run.curves_file, title=self.state.recipe.name)
-
-    def _last_good(self, ill_step: int, illness: str) -> Checkpoint:
-        files = self.run.checkpoint_files()
-        anchor = self.run.checkpoint_file(self.state.anchor)
+    def _last_good_checkpoint(self, problem: str) -> Checkpoint:
+        state, run = self.state, self.run
+        if state.rollbacks == MAX_ROLLBACKS:
+            raise diverged_error(state.recipe, state.objective, state.step, problem)
+        files, anchor = run.checkpoint_files(), run.checkpoint_file(state.anchor)
         for file in [*(file for file in files if file == anchor), *reversed(files)]:
             try:
                 return load_checkpoint(file)
             except WganError:
                 continue
         raise WganError(
-            f"training diverged before step {ill_step}: {illness}; {self.run.checkpoints} holds nothing to go back to",
+            f"training diverged before step {state.step}: {problem}; no checkpoint in {run.checkpoints} can be read",
             "train again with a lower lr",
             ExitStatus.FAILED,
         )
 
+    @on_main_process("the rollback")
+    def _rewind_logs(self) -> None:
+        rewind(self.run, self.state.step)
+        self.evaluator.restore_best()
+        self.tensorboard = TensorBoardLog(self.run.tensorboard, resumed_from=self.state.step)
+        self.last_seconds, self.last_kimg = time.perf_counter() - self.started, self.state.kimg
+
+    def finish(self) -> None:
+        """Save the last state if it is not saved yet, and draw the curves."""
+        if self.saved_at != self.state.step:
+            if problem := any_nonfinite(self.state):
+                self.roll_back(problem)
+            else:
+                self.save()
+        self._draw_curves()
+
+    @on_main_process("the curves")
+    def _draw_curves(self) -> None:
+        curves = self.run.curves_file
+        with self.best_effort.optional("curves.png"), writing(curves):  # matplotlib may fail to write its cache
+            draw_curves(read_metrics(self.run.metrics_file), curves, title=self.state.recipe.name)
+
     def _generator_step(self) -> int | None:
         try:
             return load_checkpoint(self.run.generator_file).step
-        except WganError:  # a kill between the checkpoint and it
+        except WganError:  # killed between writing the checkpoint and G.pth
             return None
+
+    def _finite(self, record: Mapping[str, Any]) -> dict[str, float]:
+        """Return a record's finite numbers, and warn about anything else that a callback added."""
+        numbers = {}
+        for name, value in record.items():
+            try:
+                number = value if isinstance(value, int | float) else float(value)
+            except (TypeError, ValueError):
+                number = math.nan
+            if math.isfinite(number):
+                numbers[name] = number
+            else:
+                self.best_effort.warn_once(name, f"warning: {name} is not logged: {value!r} is not a finite number")
+        return numbers
 
     @contextmanager
     def _overhead(self) -> Iterator[None]:
         if self.state.device.type == "cuda":
-            torch.cuda.synchronize(self.state.device)  # what it still computes is training
+            torch.cuda.synchronize(self.state.device)  # pending kernels are training time
         start = time.perf_counter()
         try:
             yield
@@ -198,10 +261,9 @@ class Recorder:
             self.state.overhead += time.perf_counter() - start
 
     def _warn_of_engine(self) -> None:
-        """Say once that a graph could not be captured after all."""
-        trouble = getattr(self.state.iterate, "trouble", "")
-        if trouble:
-            self.best_effort.note_once("graph", f"the graph engine cannot serve any more, and eager goes on: {trouble}")
+        notice = getattr(self.state.iterate, "trouble", "")
+        if notice:
+            self.best_effort.warn_once("graph", f"the graph engine failed, continuing with eager: {notice}")
 
     def _warn(self, warnings: list[str]) -> None:
         for warning in warnings:

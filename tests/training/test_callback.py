@@ -1,0 +1,91 @@
+"""Training callbacks: the order of calls, the networks they receive, and numbers they add to the log."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from same_run import events
+
+from wgan_cli import Callback, train
+from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.metrics_log import read_metrics
+
+SMALL = ["engine=eager", "threads=1", "steps=8", "log_every=4"]
+
+
+@pytest.fixture
+def small(tiny_options) -> list[str]:
+    return [word for word in tiny_options if word != "--set"] + SMALL
+
+
+class Calls(Callback):
+    def __init__(self) -> None:
+        self.calls, self.steps, self.records, self.messages = [], [], [], []
+
+    def on_train_start(self, step, steps):
+        self.calls.append(("start", step, steps))
+
+    def on_step(self, step, networks):
+        self.steps.append(step)
+
+    def on_log(self, record, networks):
+        self.records.append(record)
+
+    def on_samples(self, images, columns):
+        self.calls.append(("samples", tuple(images.shape), columns))
+
+    def on_message(self, text):
+        self.messages.append(text)
+
+    def on_train_end(self):
+        self.calls.append(("end",))
+
+
+def test_calls(small, tmp_path):
+    calls = Calls()
+    run = train("digits_dcgan", tmp_path / "run", settings=small, callbacks=[calls], device="cpu")
+    assert calls.steps == list(range(1, 9))
+    assert calls.records == read_metrics(run.metrics_file) and calls.records[-1]["step"] == 8
+    grid = ("samples", (9, 1, 28, 28), 3)
+    assert calls.calls == [("start", 0, 8), grid, grid, grid, ("end",)]
+    assert f"run folder: {run.path}" in calls.messages
+
+
+class Norms(Callback):
+    def on_log(self, record, networks):
+        self.ema = {name: tensor.clone() for name, tensor in networks.ema.state_dict().items()}
+        self.generator = {name: tensor.clone() for name, tensor in networks.generator.state_dict().items()}
+        self.critic = {name: tensor.clone() for name, tensor in networks.critic.state_dict().items()}
+        record["generator_norm"] = torch.linalg.vector_norm(
+            torch.stack([p.norm() for p in networks.generator.parameters()])
+        )
+        record["undefined"] = float("nan")
+
+
+def test_networks_and_added_numbers(small, tmp_path, wgan):
+    norms, calls = Norms(), Calls()
+    run = train("digits_dcgan", tmp_path / "run", settings=small, callbacks=[norms, calls], device="cpu")
+    assert all(record["generator_norm"] > 0 and "undefined" not in record for record in read_metrics(run.metrics_file))
+    assert [step for step, tag, _ in events(run.tensorboard) if tag == "generator_norm"] == [4, 8]
+    assert json.loads(wgan("inspect", run.path, "--json").stdout)["losses"]["generator_norm"] > 0
+    assert sum("undefined" in message for message in calls.messages) == 1
+    checkpoint = load_checkpoint(run.checkpoint_file(8))
+    for networks, saved in (
+        (norms.ema, load_checkpoint(run.generator_file).networks["generator"]),
+        (norms.generator, checkpoint.training["generator"]),
+        (norms.critic, checkpoint.networks["critic"]),
+    ):
+        torch.testing.assert_close(networks, dict(saved), rtol=0, atol=0)
+
+
+def test_errors_end_the_run(small, tmp_path):
+    class Failing(Callback):
+        def on_step(self, step, networks):
+            raise RuntimeError(f"step {step}")
+
+    calls = Calls()
+    with pytest.raises(RuntimeError, match="step 1"):
+        train("digits_dcgan", tmp_path / "run", settings=small, callbacks=[calls, Failing()], device="cpu")
+    assert calls.calls[-1] == ("end",)

@@ -1,0 +1,56 @@
+"""Process-wide settings that training changes, restored for the caller of the library."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+from wgan_cli.distributed.batch_shard import current_shard, use_shard
+
+#: Loggers that drawing curves and compiling silence; their libraries may not be imported yet.
+SILENCED_LOGGERS = {"matplotlib", "torch._dynamo", "torch._inductor", "torch.utils.cpp_extension"}
+
+
+@contextmanager
+def restored_process_state() -> Iterator[None]:
+    """Restore every process-wide setting that the block changes, also after an error.
+
+    These are the number of threads, random states, deterministic algorithms, the batch shard, warning filters, logging
+    levels and environment variables. TF32 switches and signal handlers are restored where they are set.
+    """
+    with ExitStack() as stack:
+        stack.callback(_restore_environment, dict(os.environ))
+        stack.callback(_restore_logging, _logging_levels())
+        stack.enter_context(warnings.catch_warnings())
+        stack.enter_context(use_shard(current_shard()))
+        stack.callback(torch.set_num_threads, torch.get_num_threads())
+        stack.callback(torch.set_rng_state, torch.get_rng_state())
+        if torch.cuda.is_available():
+            stack.callback(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
+        stack.callback(
+            torch.use_deterministic_algorithms,
+            torch.are_deterministic_algorithms_enabled(),
+            warn_only=torch.is_deterministic_algorithms_warn_only_enabled(),
+        )
+        yield
+
+
+def _restore_environment(before: dict[str, str]) -> None:
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
+
+
+def _logging_levels() -> dict[str, int]:
+    loggers = {name for name, logger in logging.root.manager.loggerDict.items() if isinstance(logger, logging.Logger)}
+    return {name: logging.getLogger(name).level for name in loggers | SILENCED_LOGGERS}
+
+
+def _restore_logging(levels: dict[str, int]) -> None:
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
