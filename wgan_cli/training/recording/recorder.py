@@ -241,8 +241,8 @@ class Recorder:
         numbers = {}
         for name, value in record.items():
             try:
-                number = value if isinstance(value, int | float) else float(value)
-            except (TypeError, ValueError):
+                number = value if isinstance(value, int | float) else float(value.item())  # a tensor or NumPy scalar
+            except (AttributeError, RuntimeError, TypeError, ValueError):
                 number = math.nan
             if math.isfinite(number):
                 numbers[name] = number
