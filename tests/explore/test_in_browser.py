@@ -1,4 +1,4 @@
-"""The page in a real browser, from a click to the pixels, and without any network but this machine's own."""
+"""The page in a real browser, from a click to the pixels, without contacting other machines."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from torch import Tensor
 
 from wgan_cli.explore import html_parts
 from wgan_cli.explore.address import listen, url_of
-from wgan_cli.explore.session import Studio, View
+from wgan_cli.explore.session import SamplingSession, View
 from wgan_cli.explore.source import Source
-from wgan_cli.explore.temp_folder import own_folder
+from wgan_cli.explore.temp_folder import gradio_temp_folder
 from wgan_cli.outputs.sampling import to_uint8
 from wgan_cli.runs.lock import only_trainer
 from wgan_cli.runs.run_dir import is_run
@@ -61,7 +61,7 @@ def serving(path: Path, has_generator: bool = True) -> Iterator[str]:
     from wgan_cli.explore.server import Server, application, build
 
     source = Source(path, torch.device("cpu")) if has_generator else None
-    with own_folder(), listen("127.0.0.1", None) as opened:
+    with gradio_temp_folder(), listen("127.0.0.1", None) as opened:
         ready = threading.Event()
         server = Server(application(build(source, path if is_run(path) else None)), ready.set)
         thread = threading.Thread(target=server.run, args=([opened],))
@@ -102,7 +102,7 @@ def sampled(run, seed: int = 0, count: int = 36) -> Tensor:
 
 def wait_for_grid(page, images: Tensor) -> None:
     """Until the page shows exactly these."""
-    wanted = json.dumps([html_parts.png(image) for image in images], separators=(",", ":"))
+    wanted = json.dumps([html_parts.png_uri(image) for image in images], separators=(",", ":"))
     page.wait_for_function(f"wanted => JSON.stringify({SRCS}) === wanted", arg=wanted)
 
 
@@ -113,7 +113,7 @@ def set_slider(page, name: str, value: float) -> None:
     box.blur()
 
 
-def test_the_grid_is_that_of_wgan_sample_and_changes_with_the_seed(visit, tiny_url, tiny_run):
+def test_grid_equals_wgan_sample(visit, tiny_url, tiny_run):
     page, images = visit(tiny_url), sampled(tiny_run)
     wait_for_grid(page, images)
     shown = [np.asarray(Image.open(io.BytesIO(base64.b64decode(src.split(",")[1])))) for src in page.evaluate(SRCS)]
@@ -123,7 +123,7 @@ def test_the_grid_is_that_of_wgan_sample_and_changes_with_the_seed(visit, tiny_u
     assert page.get_by_label("Seed", exact=True).input_value() == "1"
     page.get_by_label("Seed", exact=True).fill("7")
     wait_for_grid(page, sampled(tiny_run, seed=7))
-    set_slider(page, "How many", 2)
+    set_slider(page, "Count", 2)
     wait_for_grid(page, sampled(tiny_run, seed=7, count=2))
     with page.expect_download() as download:
         page.get_by_role("link", name="Save as PNG").click()
@@ -132,24 +132,24 @@ def test_the_grid_is_that_of_wgan_sample_and_changes_with_the_seed(visit, tiny_u
         np.testing.assert_array_equal(np.asarray(picture)[2:30, 32:60, 0], sampled(tiny_run, seed=7)[1, 0].numpy())
 
 
-def test_a_slider_moves_the_images_and_comes_back(visit, tiny_url, tiny_run):
-    page, studio = visit(tiny_url), Studio(Source(tiny_run.path, torch.device("cpu")))
-    still = studio.images(View())
+def test_direction_sliders(visit, tiny_url, tiny_run):
+    page, session = visit(tiny_url), SamplingSession(Source(tiny_run.path, torch.device("cpu")))
+    still = session.images(View())
     wait_for_grid(page, still)
-    moved = studio.images(View(moves=(3.0,)))
+    moved = session.images(View(shifts=(3.0,)))
     assert not moved.equal(still)
     set_slider(page, "Direction 1", 3)
     wait_for_grid(page, moved)
-    page.get_by_role("button", name="All sliders back").click()
+    page.get_by_role("button", name="Reset sliders").click()
     wait_for_grid(page, still)
     # By the keyboard, many events at once: the last one counts.
     page.get_by_label("range slider for Direction 2", exact=True).focus()
     for _ in range(15):
         page.keyboard.press("ArrowRight")
-    wait_for_grid(page, studio.images(View(moves=(0.0, 1.5))))
+    wait_for_grid(page, session.images(View(shifts=(0.0, 1.5))))
 
 
-def test_two_picked_images_make_a_walk_that_can_be_saved(visit, tiny_url, tiny_run):
+def test_walk_between_picked_images(visit, tiny_url, tiny_run):
     page, images = visit(tiny_url), sampled(tiny_run)[:, 0].numpy()
     buttons = page.locator("#grid button")
     buttons.nth(4).click()
@@ -160,7 +160,7 @@ def test_two_picked_images_make_a_walk_that_can_be_saved(visit, tiny_url, tiny_r
     for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowRight", "Enter"):  # to image 7
         page.keyboard.press(key)
     buttons.nth(20).click()
-    page.get_by_text("From image 7 to image 20, and back").wait_for()
+    page.get_by_text("From image 7 to image 20 and back").wait_for()
     with page.expect_download() as download:
         page.get_by_role("link", name="Save as GIF").click()
     assert download.value.suggested_filename == "walk_7_20.gif"
@@ -171,27 +171,27 @@ def test_two_picked_images_make_a_walk_that_can_be_saved(visit, tiny_url, tiny_r
         np.testing.assert_array_equal(np.asarray(animation.convert("L"))[::8, ::8], images[20])
 
 
-def test_of_a_generator_with_styles_and_classes(show, styled_run):
-    page, studio = show(styled_run.generator_file), Studio(Source(styled_run.path, torch.device("cpu")))
+def test_styles_and_classes(show, styled_run):
+    page, session = show(styled_run.generator_file), SamplingSession(Source(styled_run.path, torch.device("cpu")))
     wait_for_grid(page, sampled(styled_run))
     set_slider(page, "Truncation", 0.5)
-    wait_for_grid(page, studio.images(View(psi=0.5)))
+    wait_for_grid(page, session.images(View(psi=0.5)))
     page.get_by_label("Class", exact=True).click()
     page.get_by_role("option", name="3", exact=True).click()
-    wait_for_grid(page, studio.images(View(psi=0.5, label=3)))
+    wait_for_grid(page, session.images(View(psi=0.5, label=3)))
     assert page.locator("#training").count() == 0  # a file is no run
 
 
-def test_what_is_wrong_is_said_on_the_page(show, own_run, capfd):
+def test_errors_appear_on_the_page(show, own_run, capfd):
     page, images = show(own_run.generator_file), sampled(own_run)
     wait_for_grid(page, images)
     page.get_by_label("Seed", exact=True).fill("-5")
-    page.get_by_text("the seed is -5").wait_for()
+    page.get_by_text("seed is -5").wait_for()
     shutil.copy(own_run.checkpoint_file(6), own_run.generator_file)
     page.get_by_label("Seed", exact=True).fill("0")
-    page.get_by_text("has another generator by now").wait_for()
+    page.get_by_text("has a new generator").wait_for()
     wait_for_grid(page, images)
-    page.get_by_role("button", name="Load the newer generator").click()
+    page.get_by_role("button", name="Load the new generator").click()
     page.get_by_text("step 6 of tiny").wait_for()
     wait_for_grid(page, sampled(own_run))
     own_run.generator_file.unlink()
@@ -200,10 +200,10 @@ def test_what_is_wrong_is_said_on_the_page(show, own_run, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_run_that_trains_is_followed_until_it_ends(show, own_run, monkeypatch):
+def test_live_run_is_followed(show, own_run, monkeypatch):
     from wgan_cli.explore import training_tab
 
-    monkeypatch.setattr(training_tab, "EVERY", 0.2)
+    monkeypatch.setattr(training_tab, "POLL_SECONDS", 0.2)
     *lines, last = own_run.metrics_file.read_text().splitlines(keepends=True)
 
     def log(step: int) -> None:
@@ -216,31 +216,31 @@ def test_a_run_that_trains_is_followed_until_it_ends(show, own_run, monkeypatch)
         page = show(own_run.path)
         page.get_by_text("training: 8 of 12 steps").wait_for()
         page.get_by_alt_text("Samples of step 6").wait_for()
-        before = page.locator(".training path.curve").first.get_attribute("d")
+        before = page.locator(".training .curve path").first.get_attribute("d")
         log(11)
         shutil.move(own_run.path / "later.png", own_run.sample_file(12))
         page.get_by_text("training: 11 of 12 steps").wait_for()
         page.get_by_alt_text("Samples of step 12").wait_for()
-        assert page.locator(".training path.curve").first.get_attribute("d") != before
+        assert page.locator(".training .curve path").first.get_attribute("d") != before
         assert page.locator(".alive").count() == 1
         shutil.copy(own_run.checkpoint_file(6), own_run.best_file)
-        page.get_by_text("has another generator by now").wait_for()
+        page.get_by_text("has a new generator").wait_for()
         log(12)
     page.get_by_text("finished: 12 steps").wait_for()
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    page.wait_for_timeout(5 * 1000 * training_tab.EVERY)
+    page.wait_for_timeout(5 * 1000 * training_tab.POLL_SECONDS)
     assert [url for url in asked if "queue/join" in url] == []  # quiet
 
 
-def test_a_run_without_a_generator_is_followed_all_the_same(show, own_run):
+def test_run_without_generator(show, own_run):
     own_run.generator_file.unlink()
     page = show(own_run.path, False)
-    page.get_by_text("comes with the run's first checkpoint").wait_for()
+    page.get_by_text("No generator yet").wait_for()
     assert page.locator(".training svg").count() > 2 and page.locator("#grid").count() == 0
 
 
-def test_translations_of_ones_own_images(show, translating_run, tmp_path):
+def test_translation(show, translating_run, tmp_path):
     page = show(translating_run.path)
     assert page.get_by_text("Direction 1").count() == 0
     Image.linear_gradient("L").save(tmp_path / "mine.png")
@@ -254,7 +254,7 @@ def test_translations_of_ones_own_images(show, translating_run, tmp_path):
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
-def test_no_page_is_wider_than_its_window(visit, tiny_url, width):
+def test_page_fits_its_window(visit, tiny_url, width):
     page = visit(tiny_url, viewport={"width": width, "height": 800})
     page.locator("#grid button").nth(0).click()
     page.locator("#grid button").nth(1).click()

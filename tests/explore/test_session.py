@@ -1,4 +1,4 @@
-"""What is drawn for the page: the images of `wgan sample`, moved along directions, and walks between them."""
+"""Sampling for the page: the images of `wgan sample`, shifts along directions, and walks."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import torch
 from PIL import Image
 
 from wgan_cli.errors import WganError
-from wgan_cli.explore import session as studios
-from wgan_cli.explore.session import A_LEG, MOST_IMAGES, MOST_SEED, Studio, View, save_grid, save_walk
+from wgan_cli.explore import session as sessions
+from wgan_cli.explore.session import FRAMES_PER_LEG, MAX_IMAGES, MAX_SEED, SamplingSession, View, save_grid, save_walk
 from wgan_cli.explore.source import Source
 from wgan_cli.outputs.sampling import slerp_path, to_uint8
 from wgan_cli.utils.seeds import latent_vectors
 
 
 @pytest.fixture(scope="module")
-def plain(tiny_run) -> Studio:
-    return Studio(Source(tiny_run.path, torch.device("cpu")))
+def plain(tiny_run) -> SamplingSession:
+    return SamplingSession(Source(tiny_run.path, torch.device("cpu")))
 
 
 @pytest.fixture(scope="module")
-def styled(styled_run) -> Studio:
-    return Studio(Source(styled_run.path, torch.device("cpu")))
+def styled(styled_run) -> SamplingSession:
+    return SamplingSession(Source(styled_run.path, torch.device("cpu")))
 
 
 @pytest.mark.parametrize(
@@ -36,38 +36,38 @@ def styled(styled_run) -> Studio:
         (View(seed=5, count=7, label=0, psi=0.3), ("--seed", 5, "-n", 7, "--class", 0, "--truncation", 0.3)),
     ],
 )
-def test_images_are_those_of_wgan_sample(wgan, plain, styled, view, words):
-    for studio in [styled] if view.label is not None or view.psi is not None else [plain, styled]:
-        result = wgan("sample", "--ckpt", studio.source.path, *words, "--device", "cpu", "--out", "drawn.npy")
+def test_images_equal_wgan_sample(wgan, plain, styled, view, words):
+    for session in [styled] if view.label is not None or view.psi is not None else [plain, styled]:
+        result = wgan("sample", "--ckpt", session.source.path, *words, "--device", "cpu", "--out", "drawn.npy")
         assert result.status == 0, result.stderr
         on_samples = np.load("drawn.npy").transpose(0, 3, 1, 2)
-        np.testing.assert_array_equal(studio.images(view).numpy(), on_samples)
+        np.testing.assert_array_equal(session.images(view).numpy(), on_samples)
         os.remove("drawn.npy")
 
 
-def test_the_saved_grid_is_that_of_wgan_sample(wgan, plain, tmp_path):
+def test_saved_grid_equals_wgan_sample(wgan, plain, tmp_path):
     wgan("sample", "--ckpt", plain.source.path, "-n", 7, "--device", "cpu", "--out", "theirs.png")
     save_grid(plain.images(View(count=7)), tmp_path / "ours.png")
     assert (tmp_path / "ours.png").read_bytes() == (tmp_path / "theirs.png").read_bytes()
 
 
-def test_sliders_at_zero_move_nothing(plain, styled):
-    for studio in (plain, styled):
-        moves = (0.0,) * len(studio.directions)
-        assert studio.images(View(count=5, moves=moves)).equal(studio.images(View(count=5)))
+def test_zero_shifts(plain, styled):
+    for session in (plain, styled):
+        shifts = (0.0,) * len(session.directions)
+        assert session.images(View(count=5, shifts=shifts)).equal(session.images(View(count=5)))
 
 
-def test_a_slider_moves_z_by_standard_deviations_along_its_direction(plain):
+def test_shifts_of_z(plain):
     z = torch.from_numpy(latent_vectors(3, range(2), 16))
     n = torch.from_numpy(plain.directions.vectors)
     with torch.no_grad():
         wanted = to_uint8(plain.generator.network(z + 2.5 * n[0] - 1.5 * n[2]))
-    on_samples = plain.images(View(seed=3, count=2, moves=(2.5, 0.0, -1.5)))
+    on_samples = plain.images(View(seed=3, count=2, shifts=(2.5, 0.0, -1.5)))
     assert (on_samples.int() - wanted.int()).abs().max() <= 1  # a batch of another size may round otherwise
     assert not on_samples.equal(plain.images(View(seed=3, count=2)))
 
 
-def test_with_styles_it_moves_w_by_their_own_spread(styled):
+def test_shifts_of_w(styled):
     network = styled.generator.network
     with torch.no_grad():
         w = network.mapping(torch.from_numpy(latent_vectors(0, range(1000), 6)), torch.arange(1000) % 10)
@@ -75,84 +75,84 @@ def test_with_styles_it_moves_w_by_their_own_spread(styled):
         np.testing.assert_allclose(styled.spread, (w @ n.T).std(0, correction=0), rtol=1e-4)
         psi, label = 0.6, torch.tensor([4, 4])
         own = network.mapping(torch.from_numpy(latent_vectors(3, range(2), 6)), label)
-        moved = torch.lerp(network.mean(label), own, psi) + 2 * styled.spread[1] * n[1]
-        wanted = to_uint8(network.synthesis(network.broadcast(moved)))
-    on_samples = styled.images(View(seed=3, count=2, label=4, psi=psi, moves=(0.0, 2.0)))
+        shifted = torch.lerp(network.mean(label), own, psi) + 2 * styled.spread[1] * n[1]
+        wanted = to_uint8(network.synthesis(network.broadcast(shifted)))
+    on_samples = styled.images(View(seed=3, count=2, label=4, psi=psi, shifts=(0.0, 2.0)))
     assert (on_samples.int() - wanted.int()).abs().max() <= 1
 
 
-def test_a_walk_begins_and_turns_at_the_picked_images_and_loops(plain, styled):
-    for studio, view in (
-        (plain, View(seed=2, count=9, moves=(1.0, -2.0))),
-        (styled, View(seed=2, count=9, label=7, psi=0.7, moves=(1.0,))),
+def test_walk_loops_through_both_images(plain, styled):
+    for session, view in (
+        (plain, View(seed=2, count=9, shifts=(1.0, -2.0))),
+        (styled, View(seed=2, count=9, label=7, psi=0.7, shifts=(1.0,))),
     ):
-        images, walk = studio.images(view).int(), studio.walk(view, 6, 2).int()
-        assert walk.shape == (2 * A_LEG, *images.shape[1:])
-        assert (walk[0] - images[6]).abs().max() <= 1 and (walk[A_LEG] - images[2]).abs().max() <= 1
-        back = walk[A_LEG + 1 :].flip(0)
-        assert (walk[1:A_LEG] - back).abs().max() <= 1  # the same way
+        images, walk = session.images(view).int(), session.walk(view, 6, 2).int()
+        assert walk.shape == (2 * FRAMES_PER_LEG, *images.shape[1:])
+        assert (walk[0] - images[6]).abs().max() <= 1 and (walk[FRAMES_PER_LEG] - images[2]).abs().max() <= 1
+        back = walk[FRAMES_PER_LEG + 1 :].flip(0)
+        assert (walk[1:FRAMES_PER_LEG] - back).abs().max() <= 1  # the same way
 
 
-def test_a_walk_is_the_tools_own_along_the_sphere(plain):
+def test_walk_follows_the_sphere(plain):
     z = latent_vectors(0, [1, 4], 16)
-    path = slerp_path(z, A_LEG, closed=True)
-    np.testing.assert_allclose(np.linalg.norm(path[A_LEG // 2]), np.linalg.norm(z, axis=1).mean(), rtol=0.2)
+    path = slerp_path(z, FRAMES_PER_LEG, closed=True)
+    np.testing.assert_allclose(np.linalg.norm(path[FRAMES_PER_LEG // 2]), np.linalg.norm(z, axis=1).mean(), rtol=0.2)
     with torch.no_grad():
         wanted = to_uint8(plain.generator.network(torch.from_numpy(path)))
     assert (plain.walk(View(count=5), 1, 4).int() - wanted.int()).abs().max() <= 1
 
 
-def test_where_classes_come_in_turn_a_walk_keeps_that_of_its_first_image(styled):
+def test_walk_keeps_the_first_class(styled):
     walk = styled.walk(View(count=12), 3, 11)
     assert (walk[0].int() - styled.images(View(count=12))[3].int()).abs().max() <= 1
     assert walk.equal(styled.walk(View(count=12, label=3), 3, 11))
 
 
-def test_a_saved_walk_is_an_animation_that_loops_with_sharp_pixels(plain, tmp_path):
+def test_saved_walk(plain, tmp_path):
     walk = plain.walk(View(count=5), 1, 4)
     save_walk(walk, tmp_path / "walk.gif")
     with Image.open(tmp_path / "walk.gif") as animation:
-        assert (animation.n_frames, animation.size, animation.info["loop"]) == (2 * A_LEG, (224, 224), 0)
-        animation.seek(A_LEG)
+        assert (animation.n_frames, animation.size, animation.info["loop"]) == (2 * FRAMES_PER_LEG, (224, 224), 0)
+        animation.seek(FRAMES_PER_LEG)
         frame = np.asarray(animation.convert("L"))
     blocks = frame.reshape(28, 8, 28, 8)
     assert (blocks == blocks[:, :1, :, :1]).all()
-    np.testing.assert_array_equal(blocks[:, 0, :, 0], walk[A_LEG, 0].numpy())
+    np.testing.assert_array_equal(blocks[:, 0, :, 0], walk[FRAMES_PER_LEG, 0].numpy())
 
 
 @pytest.mark.parametrize(
     ("view", "what"),
     [
-        (View(seed=-1), "the seed"), (View(seed=MOST_SEED + 1), "the seed"), (View(seed=None), "the seed"),
-        (View(seed=True), "the seed"), (View(count=0), "number of images"), (View(count=MOST_IMAGES + 1), "images"),
-        (View(count=2.5), "images"), (View(label=1), "class"), (View(psi=0.5), "styles"),
-        (View(moves=(float("nan"),)), "sliders"), (View(moves=(1e9,)), "sliders"), (View(moves=("x",)), "sliders"),
-        (View(moves=(0.0,) * 99), "sliders"),
+        (View(seed=-1), "seed is"), (View(seed=MAX_SEED + 1), "seed is"), (View(seed=None), "seed is"),
+        (View(seed=True), "seed is"), (View(count=0), "count is"), (View(count=MAX_IMAGES + 1), "count is"),
+        (View(count=2.5), "count is"), (View(label=1), "class"), (View(psi=0.5), "styles"),
+        (View(shifts=(float("nan"),)), "sliders"), (View(shifts=(1e9,)), "sliders"), (View(shifts=("x",)), "sliders"),
+        (View(shifts=(0.0,) * 99), "sliders"),
     ],
 )  # fmt: skip
-def test_what_a_page_would_not_ask_for_is_refused(plain, view, what):
+def test_invalid_views(plain, view, what):
     with pytest.raises(WganError, match=what) as refused:
         plain.images(view)
     assert refused.value.hint
 
 
-def test_a_class_or_a_truncation_that_there_is_not(styled):
+def test_invalid_class_and_truncation(styled):
     for view in (View(label=10), View(psi=float("inf")), View(psi=99.0)):
         with pytest.raises(WganError):
             styled.images(view)
 
 
 @pytest.mark.parametrize("ends", [(1, 1), (0, 5), (-1, 2), (None, 2), ("0", 1), (0.0, 1), (True, 0)])
-def test_a_walk_needs_two_images_of_the_grid(plain, ends):
+def test_invalid_walks(plain, ends):
     with pytest.raises(WganError, match="two images"):
         plain.walk(View(count=5), *ends)
 
 
-def test_one_request_at_a_time_has_the_generator(plain, monkeypatch):
+def test_one_request_at_a_time(plain, monkeypatch):
     from threading import Thread
 
     busy, most = [], []
-    real = studios.generate
+    real = sessions.generate
 
     def watched(*words, **options):
         busy.append(1)
@@ -160,7 +160,7 @@ def test_one_request_at_a_time_has_the_generator(plain, monkeypatch):
         yield from real(*words, **options)
         busy.pop()
 
-    monkeypatch.setattr(studios, "generate", watched)
+    monkeypatch.setattr(sessions, "generate", watched)
     threads = [Thread(target=plain.images, args=(View(seed=seed, count=4),)) for seed in range(6)]
     for thread in threads:
         thread.start()

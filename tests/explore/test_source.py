@@ -1,4 +1,4 @@
-"""The file behind a page: deleted, replaced, damaged while somebody explores."""
+"""The generator file behind the page: deleted, replaced or damaged while the page is open."""
 
 from __future__ import annotations
 
@@ -7,52 +7,54 @@ import shutil
 import pytest
 
 from wgan_cli.errors import WganError
-from wgan_cli.explore.session import Studio, View
+from wgan_cli.explore.session import SamplingSession, View
 
 
-def test_of_a_run_the_best_and_of_a_file_itself(source, tiny_run):
+def test_run_and_file(source, tiny_run):
     assert source(tiny_run.path).file == tiny_run.generator_file
     assert source(tiny_run.checkpoint_file(6)).generator.step == 6
 
 
-def test_nothing_has_changed(source, own_run):
+def test_unchanged_file(source, own_run):
     made = source(own_run.path)
     assert not made.changed() and not made.gone()
 
 
-def test_a_deleted_file_is_noticed_and_the_page_goes_on(source, own_run):
+def test_deleted_file(source, own_run):
     made = source(own_run.generator_file)
-    studio = Studio(made)
-    before = studio.images(View(count=3))
+    session = SamplingSession(made)
+    before = session.images(View(count=3))
     own_run.generator_file.unlink()
     assert made.gone() and not made.changed()
-    assert studio.images(View(count=3)).equal(before)
+    assert session.images(View(count=3)).equal(before)
     with pytest.raises(WganError):
-        studio.reload()
-    assert studio.images(View(count=3)).equal(before)
+        session.reload()
+    assert session.images(View(count=3)).equal(before)
     shutil.rmtree(own_run.path)
     assert made.gone()
 
 
-def test_a_replaced_file_is_taken_when_asked(source, own_run):
+def test_replaced_file(source, own_run):
     made = source(own_run.path)
-    studio = Studio(made)
-    before = studio.images(View(count=3))
+    session = SamplingSession(made)
+    before = session.images(View(count=3))
     shutil.copy(own_run.checkpoint_file(6), own_run.generator_file)
     assert made.changed()
-    assert studio.images(View(count=3)).equal(before)
-    studio.reload()
-    assert not made.changed() and studio.generator.step == 6
-    assert studio.images(View(count=3)).equal(Studio(source(own_run.checkpoint_file(6))).images(View(count=3)))
+    assert session.images(View(count=3)).equal(before)
+    session.reload()
+    assert not made.changed() and session.generator.step == 6
+    assert session.images(View(count=3)).equal(
+        SamplingSession(source(own_run.checkpoint_file(6))).images(View(count=3))
+    )
 
 
-def test_a_best_generator_that_comes_later_is_noticed(source, own_run):
+def test_later_best_generator(source, own_run):
     made = source(own_run.path)
     shutil.copy(own_run.checkpoint_file(6), own_run.best_file)
     assert made.changed()
 
 
-def test_what_cannot_be_read_or_is_of_other_networks_is_refused_and_the_old_one_stays(source, own_run, styled_run):
+def test_unusable_file_keeps_the_old_generator(source, own_run, styled_run):
     made = source(own_run.path)
     old = made.generator
     whole = own_run.generator_file.read_bytes()

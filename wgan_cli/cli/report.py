@@ -16,25 +16,23 @@ if TYPE_CHECKING:
 
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.", autocompletion=complete_run)],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE.html", help="The page.")] = Path("report.html"),
-    nearest: Annotated[
-        bool, typer.Option("--nearest", help="Also look for the training images most like samples.")
-    ] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.html", help="HTML file.")] = Path("report.html"),
+    nearest: Annotated[bool, typer.Option("--nearest", help="Include the training images nearest to samples.")] = False,
     data_root: DataRoot = None,
     device: Device = "auto",
 ) -> None:
-    """Write one page about a run: samples over time, scores, losses, speed, recipe; several runs side by side."""
+    """Write an HTML report of one run, or of several side by side: samples, scores, losses, speed, recipe."""
     from wgan_cli.console import print_message
     from wgan_cli.report.facts import gather
-    from wgan_cli.report.html_page import check_page, write_page
+    from wgan_cli.report.html_page import check_page_path, write_page
 
-    check_page(out)
-    told = gather(runs, [_nearest(run, data_root, device) for run in runs] if nearest else ())
-    written = write_page(told, out)
-    for run in told.runs:
+    check_page_path(out)
+    gathered = gather(runs, [_nearest(run, data_root, device) for run in runs] if nearest else ())
+    size = write_page(gathered, out)
+    for run in gathered.runs:
         for phrase in run.missing:
             print_message(f"{run.facts.path}: {phrase}")
-    print_message(f"{written / 1e6:.1f} MB: {out}")
+    print_message(f"report: {out} ({size / 1e6:.1f} MB)")
 
 
 report.__doc__ += "\n\n" + example(
@@ -51,4 +49,5 @@ def _nearest(run: Path, data_root: Path | None, device: str) -> Nearest:
     from wgan_cli.runs.environment import resolve_device
     from wgan_cli.runs.run_dir import open_run
 
-    return find_nearest(open_run(run).path, data_root or default_data_root(), resolve_device(device), print_message)
+    root = data_root or default_data_root()
+    return find_nearest(open_run(run).path, root, resolve_device(device), print_message)

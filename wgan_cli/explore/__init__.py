@@ -1,8 +1,8 @@
-"""A page on this machine to play with a trained generator; only page.py and server.py know gradio."""
+"""Web page for exploring a trained generator. Only app_page, server and the *_tab modules import gradio."""
 
 from __future__ import annotations
 
 import os
 
-# Before gradio is imported: it would tell its makers of each page, and ask them for its newest version.
+# Set before gradio is imported, which otherwise reports usage and asks for its newest version.
 os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")

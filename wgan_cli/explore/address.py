@@ -1,4 +1,4 @@
-"""Where the page is: an address of this machine, and a port that nobody else has."""
+"""Address and port of the page."""
 
 from __future__ import annotations
 
@@ -7,55 +7,56 @@ import socket
 
 from wgan_cli.errors import WganError, describe_os_error
 
-USUAL_PORT = 7860  # gradio's, so that a page is found again where it was
-LOCAL = "127.0.0.1"
+DEFAULT_PORT = 7860  # gradio's
+LOCALHOST = "127.0.0.1"
 
 
 def listen(host: str, port: int | None) -> socket.socket:
-    """Listen on an address; without a port on the usual one, or on any that is free.
+    """Listen on an address; without a port on DEFAULT_PORT, or else on any free one.
 
-    Raises: WganError for a port that is taken or not allowed, or a host that is not this machine.
+    Raises: WganError if the port is taken or not allowed, or the host is not an address of this machine.
     """
-    for candidate in (port,) if port is not None else (USUAL_PORT, 0):
+    failure: Exception | None = None
+    for candidate in (port,) if port is not None else (DEFAULT_PORT, 0):
         try:
-            return _listening(host, candidate)
-        except (OSError, UnicodeError) as error:  # UnicodeError: of a name that is none
-            wrong = error
-    code = getattr(wrong, "errno", None)
+            return _bind(host, candidate)
+        except (OSError, UnicodeError) as error:  # UnicodeError: an invalid host name
+            failure = error
+    code = getattr(failure, "errno", None)
     if code == errno.EADDRINUSE:
-        raise WganError(f"--port {port} is in use already", "give another, or leave out --port: a free one is taken")
+        raise WganError(f"--port {port} is already in use", "give another --port, or leave it out to use a free one")
     if code in (errno.EACCES, errno.EPERM):
-        raise WganError(f"--port {port} is not allowed to you", "give one from 1024 on, or leave out --port")
-    why = describe_os_error(wrong) if isinstance(wrong, OSError) else "it is no name"
+        raise WganError(f"--port {port} is not allowed", "give a --port from 1024 on, or leave it out")
+    reason = describe_os_error(failure) if isinstance(failure, OSError) else "invalid name"
     raise WganError(
-        f"--host {host[:60]!r} is no address of this machine: {why}",
-        f"leave out --host for {LOCAL}, or give 0.0.0.0 for all addresses of this machine",
+        f"--host {host[:60]!r} is not an address of this machine: {reason}",
+        f"leave out --host for {LOCALHOST}, or use --host 0.0.0.0 for all addresses",
     )
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    opened = socket.socket(family, kind, protocol)
+def _bind(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
     try:
-        if hasattr(socket, "SO_REUSEPORT"):  # not on Windows, where reuse would let two programs have one port
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(where)
-        opened.listen()
+        if hasattr(socket, "SO_REUSEPORT"):  # not on Windows, where reuse lets two programs share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
     except OSError:
-        opened.close()
+        listener.close()
         raise
-    return opened
+    return listener
 
 
-def url_of(opened: socket.socket) -> str:
-    """What to open in a browser."""
-    host, port = opened.getsockname()[:2]
+def url_of(listener: socket.socket) -> str:
+    """Return the URL to open in a browser on this machine."""
+    host, port = listener.getsockname()[:2]
     if host in ("0.0.0.0", "::"):
-        host = LOCAL  # of all addresses that it has, the one that is surely reached from here
+        host = LOCALHOST
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def is_local(opened: socket.socket) -> bool:
-    """Whether only programs of this machine reach it."""
-    host = opened.getsockname()[0]
+def is_local(listener: socket.socket) -> bool:
+    """Return True if only this machine can connect."""
+    host = listener.getsockname()[0]
     return host.startswith("127.") or host == "::1"

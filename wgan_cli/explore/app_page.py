@@ -1,4 +1,4 @@
-"""The page as a whole: which parts it has, and how it looks."""
+"""Layout and appearance of the whole page."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Any
 
 import gradio as gr
 
-from wgan_cli.explore.sampling_tab import Drawing
+from wgan_cli.explore.sampling_tab import SamplingTab
 from wgan_cli.explore.source import Source
-from wgan_cli.explore.training_tab import Training
-from wgan_cli.explore.translation_tab import Translating
-from wgan_cli.recipe import Recipe
+from wgan_cli.explore.training_tab import TrainingTab
+from wgan_cli.explore.translation_tab import TranslationTab
+from wgan_cli.report.templating import read_markup
 
-HERE = Path(__file__).parent
-#: Of gradio's own names for looks, by those of page.css, which know light from dark.
-_LOOKS = {
+#: gradio's theme variables in terms of page.css, which follows the light or dark scheme.
+_THEME = {
     "body_background_fill": "var(--paper)",
     "body_text_color": "var(--ink)",
     "body_text_color_subdued": "var(--soft)",
@@ -33,36 +32,32 @@ _LOOKS = {
     "input_border_color": "var(--line)",
     "slider_color": "var(--accent)",
 }
-_IN_BOTH = {f"{name}{scheme}": value for name, value in _LOOKS.items() for scheme in ("", "_dark")}
 
 
 def build(source: Source | None, run: Path | None) -> gr.Blocks:
-    """The page of a generator, or of a run, or of both.
+    """Build the page of a generator, a run, or both.
 
     Args:
-        source: None for a run that has no generator yet.
-    Raises: WganError where there is nothing that such a generator could do here.
+        source: None for a run without a generator so far.
+    Raises: WganError if the page cannot use such a generator.
     """
-    name = source.generator.recipe.name if source else run.resolve().name
+    name = source.generator.recipe.name if source else run.resolve().name if run else "wgan"
     with gr.Blocks(title=f"{name} - wgan explore", analytics_enabled=False, fill_width=True) as page:
+        tab = None
         if source is not None:
-            works = (Translating if _translates(source.generator.recipe) else Drawing)(page, source)
+            tab = (TranslationTab if source.generator.recipe.translates else SamplingTab)(page, source)
         if run is not None:
-            follows = Training(page, run, has_generator=source is not None)
-        if source is not None and run is not None:
-            works.look_with(follows.timer)
+            training = TrainingTab(page, run, has_generator=source is not None)
+            if tab is not None:
+                tab.watch_file(training.timer)
     return page
 
 
-def _translates(recipe: Recipe) -> bool:
-    return recipe.translates
-
-
-def look() -> dict[str, Any]:
-    """The page's looks, as gradio takes them: fonts of the machine, and nothing that lies elsewhere."""
+def appearance() -> dict[str, Any]:
+    """Return gradio's theme and the style sheet; nothing is loaded from elsewhere."""
+    both_schemes = {f"{name}{scheme}": value for name, value in _THEME.items() for scheme in ("", "_dark")}
     theme = gr.themes.Base(
         primary_hue="blue", neutral_hue="stone", font=("system-ui", "sans-serif"), font_mono=("ui-monospace",)
-    ).set(**_IN_BOTH)
-    charts = (HERE.parent / "report" / "page.css").read_text(encoding="utf-8")
-    own = (HERE / "page.css").read_text(encoding="utf-8")
-    return {"theme": theme, "head": f"<style>\n{own}\n.training {{\n{charts}\n}}\n</style>"}
+    ).set(**both_schemes)
+    charts, page = read_markup("report/templates/page.css"), read_markup("explore/templates/page.css")
+    return {"theme": theme, "head": f"<style>\n{page}\n.training {{\n{charts}\n}}\n</style>"}

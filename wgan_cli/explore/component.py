@@ -1,11 +1,11 @@
-"""What the parts of a page have in common: a line for what is to be said, and a generator that may change."""
+"""Base classes of the page's parts: error messages, and a generator whose file may change."""
 
 from __future__ import annotations
 
 import functools
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 
@@ -13,80 +13,84 @@ from wgan_cli.errors import WganError, is_out_of_memory
 from wgan_cli.explore import html_parts
 from wgan_cli.explore.source import Source
 
-#: One request at a time has the generator; of a slider's many events the last one waits, and the others are dropped.
-ONE_BY_ONE = {
+#: One request at a time uses the generator; of queued slider events only the last one runs.
+ONE_BY_ONE: dict[str, Any] = {
     "concurrency_id": "generator",
     "concurrency_limit": 1,
     "trigger_mode": "always_last",
     "show_progress": "hidden",
     "api_visibility": "private",
 }
-Answer = dict[Any, Any]  # by component: what it shows from now on; all others stay as they are
+Updates = dict[Any, Any]  # new values by component; the others stay
+Handler = TypeVar("Handler", bound=Callable[..., Updates])
 
 
-def answering(handler: Callable[..., Answer]) -> Callable[..., Answer]:
-    """A handler of a part that says on the page what goes wrong, and leaves the rest as it was."""
+def handler(function: Handler) -> Handler:
+    """Decorate an event handler of a component: errors are shown on the page, and the rest stays."""
 
-    @functools.wraps(handler)
-    def answer(part: Part, *given: Any) -> Answer:
+    @functools.wraps(function)
+    def handle(component: Component, *values: Any) -> Updates:
         try:
-            return handler(part, *given)
+            return function(component, *values)
         except WganError as error:
-            wrong = error
+            shown = error
         except Exception as error:
             if is_out_of_memory(error):
-                wrong = WganError("there is not enough memory for this", "ask for fewer images")
+                shown = WganError("out of memory", "use fewer images")
+            elif os.environ.get("WGAN_DEBUG") == "1":
+                raise
             else:
-                if os.environ.get("WGAN_DEBUG") == "1":
-                    raise
-                fault = f"{type(error).__name__}: {error}"
-                wrong = WganError(
-                    fault, "this is a bug in wgan; run WGAN_DEBUG=1 wgan explore and report the traceback"
-                )
-        return {part.said: html_parts.notice(wrong.message, wrong.hint)}
+                hint = "this is a bug in wgan; report the traceback of WGAN_DEBUG=1 wgan explore"
+                shown = WganError(f"{type(error).__name__}: {error}", hint)
+        return {component.message: html_parts.notice(shown.message, shown.hint)}
 
-    return answer
+    return handle  # pyright: ignore[reportReturnType]
 
 
 def html(value: str = "", **options: Any) -> gr.HTML:
-    """A piece of the page that looks as page.css says, and not as gradio's texts."""
+    """Create an HTML component styled by page.css instead of gradio."""
     return gr.HTML(value, apply_default_css=False, **options)
 
 
-class Part:
-    """A part of the page. said: where its messages stand."""
+class Component:
+    """A part of the page. message: where its messages appear."""
 
     def __init__(self) -> None:
-        self.said = html(elem_classes="said")
+        self.message = html(elem_classes="message")
 
 
-class OfGenerator(Part):
-    """A part that works with a source's generator. fate: where it stands what has become of the file."""
+class GeneratorComponent(Component):
+    """A part of the page that uses a generator.
+
+    Attributes:
+        file_message: what happened to the file.
+        outputs: components that every handler may update.
+    """
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.head = html(html_parts.head(source))
         super().__init__()
-        self.fate = html(elem_classes="said")
-        self.newer = gr.Button("Load the newer generator", visible=False, elem_id="newer", size="sm")
-        self.always = [self.said, self.fate, self.newer]  # of what every handler may answer
+        self.file_message = html(elem_classes="message")
+        self.reload_button = gr.Button("Load the new generator", visible=False, elem_id="reload", size="sm")
+        self.outputs = [self.message, self.file_message, self.reload_button]
 
-    def look_with(self, timer: gr.Timer) -> None:
-        """Look at the file again whenever a timer ticks."""
-        timer.tick(self.news, None, [self.fate, self.newer], show_progress="hidden", api_visibility="private")
+    def watch_file(self, timer: gr.Timer) -> None:
+        """Check the file whenever a timer ticks."""
+        outputs = [self.file_message, self.reload_button]
+        timer.tick(self.file_updates, None, outputs, show_progress="hidden", api_visibility="private")
 
-    def done(self, shown: Answer) -> Answer:
-        """The answer of a handler that worked: what to show, nothing wrong, and how the file is."""
-        return {self.said: "", **self.news(), **shown}
+    def done(self, shown: Updates) -> Updates:
+        """Return the updates of a successful handler: what it shows, no error, and the state of the file."""
+        return {self.message: "", **self.file_updates(), **shown}
 
-    def news(self) -> Answer:
-        """What is to be said of the file, and whether the button that loads it anew is there."""
-        source, words = self.source, ""
-        changed = not source.gone() and source.changed()
-        if source.gone():
-            words = html_parts.notice(
-                f"{source.file} is gone", "You see the generator that was in it, as long as wgan explore runs.", "note"
-            )
+    def file_updates(self) -> Updates:
+        """Return the updates that show whether the file is gone or changed."""
+        source, text = self.source, ""
+        gone = source.gone()
+        changed = not gone and source.changed()
+        if gone:
+            text = html_parts.notice(f"{source.file} is gone", "The page keeps using the generator it loaded.", "note")
         elif changed:
-            words = html_parts.notice(f"{source.path} has another generator by now", "You see the one before.", "note")
-        return {self.fate: words, self.newer: gr.update(visible=changed)}
+            text = html_parts.notice(f"{source.path} has a new generator", "The page shows the previous one.", "note")
+        return {self.file_message: text, self.reload_button: gr.update(visible=changed)}

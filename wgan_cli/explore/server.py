@@ -1,4 +1,4 @@
-"""The page's own small server: as long as the command runs, and asking nobody for anything."""
+"""Local web server for the page. It contacts no other machine."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
-from wgan_cli.explore.app_page import build, look
+from wgan_cli.explore.app_page import appearance, build
 from wgan_cli.explore.source import Source
 
-MOST_UPLOADED = "50mb"  # of one file
-_PATIENCE = 1  # seconds that pages have to say goodbye
-#: What gradio would else offer, ask for or show: monitoring, an app to install, a store of past calls, its own links.
-_NOTHING_MORE = {
+MAX_UPLOAD = "50mb"  # of one file
+_SHUTDOWN_SECONDS = 1
+_DISABLED = {
     "enable_monitoring": False,
     "footer_links": [],
     "mcp_server": False,
@@ -28,31 +27,34 @@ _NOTHING_MORE = {
 
 
 class Server(uvicorn.Server):
-    """Serves an app on a socket; `should_exit` ends it."""
+    """Server of an app on an open socket; `should_exit` stops it."""
 
-    def __init__(self, app: FastAPI, ready: Callable[[], None]) -> None:
-        quiet = {"log_config": None, "log_level": "critical", "access_log": False}  # the page says what goes wrong
-        config = uvicorn.Config(app, timeout_graceful_shutdown=_PATIENCE, **quiet)
-        super().__init__(config)
-        self.ready = ready
+    def __init__(self, app: FastAPI, on_ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app, timeout_graceful_shutdown=_SHUTDOWN_SECONDS, log_config=None, log_level="critical",
+                access_log=False,  # the page shows errors
+            )
+        )  # fmt: skip
+        self.on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self.ready()
+        self.on_ready()
 
 
 def application(page: gr.Blocks) -> FastAPI:
-    """A page as an app for a server."""
+    """Return a page as an app."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    return gr.mount_gradio_app(app, page, path="/", max_file_size=MOST_UPLOADED, **_NOTHING_MORE, **look())
+    return gr.mount_gradio_app(app, page, path="/", max_file_size=MAX_UPLOAD, **_DISABLED, **appearance())
 
 
-def serve(source: Source | None, run: Path | None, opened: socket.socket, ready: Callable[[], None]) -> None:
+def serve(source: Source | None, run: Path | None, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     """Serve the page of a generator or a run until it is interrupted.
 
     Args:
-        ready: called when a browser can come.
-    Raises: WganError where there is no page for such a generator; KeyboardInterrupt at Ctrl-C.
+        on_ready: called when a browser can connect.
+    Raises: WganError if there is no page for such a generator; KeyboardInterrupt on Ctrl-C.
     """
-    with opened:
-        Server(application(build(source, run)), ready).run([opened])
+    with listener:
+        Server(application(build(source, run)), on_ready).run([listener])

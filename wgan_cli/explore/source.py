@@ -1,4 +1,4 @@
-"""The file that a page's generator comes from: loaded once, and watched for what becomes of it."""
+"""The generator file behind the page: loaded once, then watched for changes."""
 
 from __future__ import annotations
 
@@ -13,37 +13,41 @@ from wgan_cli.runs.checkpoint import generator_file
 
 
 class Source:
-    """A generator and where it is from.
+    """A generator and its file.
 
-    path: as the user gave it, a run or a file. file: the one that was loaded. words: which training step it is of.
+    Attributes:
+        path: as given by the user, a run or a file.
+        file: the loaded file.
+        description: the training step of the generator.
     """
 
     def __init__(self, path: Path, device: torch.device) -> None:
-        """Raises: WganError where there is no generator."""
+        """Load the generator. Raises: WganError if there is none."""
         self.path, self.device = path, device
-        self.load()
+        self.file, self.generator, self.description, self._state = self._read()
 
     def load(self) -> None:
-        """Read the file as it is now; where that fails, what was loaded before stays. Raises: WganError."""
-        file = generator_file(self.path)
-        state = _state(file)  # before it is read, so that a change meanwhile shows
-        network, checkpoint = load_generator(file, self.device)
-        loaded = LoadedGenerator(network, checkpoint)
-        if hasattr(self, "generator") and _form(loaded) != _form(self.generator):
+        """Load the current file. Raises: WganError; the loaded generator then stays."""
+        file, generator, description, state = self._read()
+        if _architecture(generator) != _architecture(self.generator):
             raise WganError(
-                f"{file} holds a generator of other networks or images now, which this page is not made for",
-                "stop wgan explore, and start it again",
+                f"{file} now holds a generator with other networks or images", "stop wgan explore and start it again"
             )
-        self.file, self.generator, self.words = file, loaded, checkpoint.source
-        self._state = state
+        self.file, self.generator, self.description, self._state = file, generator, description, state
+
+    def _read(self) -> tuple[Path, LoadedGenerator, str, tuple[int, int, int] | None]:
+        file = generator_file(self.path)
+        state = _file_state(file)  # before reading, so that a change in between is noticed
+        network, checkpoint = load_generator(file, self.device)
+        return file, LoadedGenerator(network, checkpoint), checkpoint.source, state
 
     def changed(self) -> bool:
-        """Whether there is another generator to load than the one that was."""
+        """Return True if there is another generator to load."""
         newest = self._newest()
-        return newest is not None and (newest, _state(newest)) != (self.file, self._state)
+        return newest is not None and (newest, _file_state(newest)) != (self.file, self._state)
 
     def gone(self) -> bool:
-        """Whether there is none left."""
+        """Return True if no generator is left."""
         return self._newest() is None
 
     def _newest(self) -> Path | None:
@@ -54,14 +58,14 @@ class Source:
         return file if file.is_file() else None
 
 
-def _state(file: Path) -> tuple[int, int, int] | None:
-    """By what a file is known to be the same: it is never changed in place."""
+def _file_state(file: Path) -> tuple[int, int, int] | None:
+    """Return what identifies a file that is only ever replaced as a whole."""
     try:
-        found = file.stat()
+        stat = file.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
-def _form(generator: LoadedGenerator) -> tuple:
+def _architecture(generator: LoadedGenerator) -> tuple:
     return generator.recipe.model, generator.image, generator.class_names

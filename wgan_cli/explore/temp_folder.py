@@ -1,4 +1,4 @@
-"""Where gradio may put files: it is asked for before gradio is imported."""
+"""Temporary folder for gradio, which reads its location when it is imported."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 
 
 @contextmanager
-def own_folder() -> Iterator[None]:
-    """All that a page is given, such as images to translate, lies in a folder that goes when the page does."""
+def gradio_temp_folder() -> Iterator[None]:
+    """Keep uploaded images in a folder that is removed when the page closes."""
     before = os.environ.get("GRADIO_TEMP_DIR")
     with TemporaryDirectory(prefix="wgan-explore-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder

@@ -3,55 +3,57 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from wgan_cli.errors import WganError
 from wgan_cli.explore import html_parts
-from wgan_cli.explore.component import Answer, Part, answering, html
-from wgan_cli.explore.live import Mark, Seen, look
+from wgan_cli.explore.component import Component, Updates, handler, html
+from wgan_cli.explore.live import Fingerprint, Snapshot, read_snapshot
 
-EVERY = 2.0  # seconds between two looks
+POLL_SECONDS = 2.0
 
 
-class Training(Part):
-    """Looks into the run's folder until it is over; where nothing is new there, nothing is read, drawn or sent."""
+class TrainingTab(Component):
+    """State, grid and curves of a run, polled until it ends and sent only if something is new."""
 
     def __init__(self, page: gr.Blocks, run: Path, has_generator: bool) -> None:
         super().__init__()
         self.run, self.has_generator = run, has_generator
         self.shown = html(elem_id="training")
         self.known = gr.State(None)
-        self.timer = gr.Timer(EVERY)
-        parts = [self.shown, self.known, self.timer, self.said]
-        quietly = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
-        page.load(self.begin, None, parts, **quietly)
-        self.timer.tick(self.refresh, self.known, parts, **quietly)
+        self.timer = gr.Timer(POLL_SECONDS)
+        outputs = [self.shown, self.known, self.timer, self.message]
+        options: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
+        page.load(self.begin, None, outputs, **options)
+        self.timer.tick(self.refresh, self.known, outputs, **options)
 
-    @answering
-    def begin(self) -> Answer:
-        return self._now(None)
+    @handler
+    def begin(self) -> Updates:
+        return self._read(None)
 
-    @answering
-    def refresh(self, known: Mark | None) -> Answer:
-        return self._now(known)
+    @handler
+    def refresh(self, known: Fingerprint | None) -> Updates:
+        return self._read(known)
 
-    def _now(self, known: Mark | None) -> Answer:
+    def _read(self, known: Fingerprint | None) -> Updates:
         try:
-            seen = look(self.run, known)
-        except WganError as error:  # it may be back at the next look
-            return {self.said: html_parts.notice(error.message, error.hint), self.known: None}
-        if seen is None:
+            snapshot = read_snapshot(self.run, known)
+        except WganError as error:  # it may be readable the next time
+            return {self.message: html_parts.notice(error.message, error.hint), self.known: None}
+        if snapshot is None:
             return {self.known: known}
-        return {self.shown: html_parts.training(seen), self.known: seen.mark, self.said: self._words(seen),
-                self.timer: gr.Timer(active=not seen.over)}  # fmt: skip
+        return {
+            self.shown: html_parts.training(snapshot),
+            self.known: snapshot.fingerprint,
+            self.message: self._generator_notice(snapshot),
+            self.timer: gr.Timer(active=not snapshot.ended),
+        }
 
-    def _words(self, seen: Seen) -> str:
+    def _generator_notice(self, snapshot: Snapshot) -> str:
         if self.has_generator:
             return ""
-        if seen.mark.has_generator:
-            return html_parts.notice(
-                "The run has its first generator", "Start wgan explore again to draw with it.", "note"
-            )
-        words = "The generator comes with the run's first checkpoint"
-        return html_parts.notice(words, "Until then this page follows the training.", "note")
+        if snapshot.fingerprint.has_generator:
+            return html_parts.notice("The run has saved a generator", "Restart wgan explore to use it.", "note")
+        return html_parts.notice("No generator yet", "The run saves one with its first checkpoint.", "note")

@@ -1,4 +1,4 @@
-"""What a page asks of a generator that translates: images from a user's files beside their translations."""
+"""Translation of the user's image files."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ from wgan_cli.explore.source import Source
 from wgan_cli.outputs.translate import beside, check_translates, translator_to
 from wgan_cli.recipe.pair_settings import SIDES
 
-MOST_FILES = 24  # at once
+MAX_FILES = 24  # at once
 _BATCH = 8
 
 
 @dataclass(frozen=True)
 class Translated:
-    """Images, each followed by its translation: (2 * N, C, H, W) uint8. bad: what could not be read, a phrase each."""
+    """Images, each followed by its translation: (2 * N, C, H, W) uint8. skipped: unreadable files with the reason."""
 
     names: tuple[str, ...]
     images: Tensor
-    bad: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
-class Desk:
-    """Translates with the generator of a source, for one at a time."""
+class TranslationSession:
+    """Translations with the generator of a source, one request at a time."""
 
     def __init__(self, source: Source) -> None:
-        """Raises: WganError for a generator that starts from noise."""
+        """Raise WganError for a generator that starts from noise."""
         check_translates(source.generator.recipe, wanted=True)
         self.source = source
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
-    def side(self, name: str) -> str:
-        """What images of a side, "a" or "b", are."""
-        return getattr(self.source.generator.recipe.data, name).title
+    def title(self, side: str) -> str:
+        """Return the name of the images of side "a" or "b"."""
+        return getattr(self.source.generator.recipe.data, side).title
 
     def reload(self) -> None:
-        """Take the file as it is now. Raises: WganError; what was loaded before stays then."""
-        with self._turn:
+        """Load the current file. Raises: WganError; the loaded generator then stays."""
+        with self._lock:
             self.source.load()
 
     def translate(self, files: Sequence[Path], to: str) -> Translated:
-        """Translate image files to a side. Raises: WganError where there is none that can be read."""
-        generator, bad, names, pixels = self.source.generator, [], [], []
-        if to not in SIDES or not 1 <= len(files) <= MOST_FILES:
-            raise WganError(f"{len(files)} files to side {to!r:.20}", f"give 1 to {MOST_FILES} images, and side a or b")
+        """Translate image files to side "a" or "b". Raises: WganError if none can be read."""
+        generator, skipped, names, pixels = self.source.generator, [], [], []
+        if to not in SIDES or not 1 <= len(files) <= MAX_FILES:
+            raise WganError(f"{len(files)} files to side {to!r:.20}", f"give 1 to {MAX_FILES} images, and side a or b")
         fit = getattr(generator.recipe.data, "a" if to == "b" else "b").fit
         with quiet_pillow():
             for file in files:
@@ -60,12 +60,12 @@ class Desk:
                     pixels.append(to_pixels(file.read_bytes(), image.size, image.channels, fit, file.name))
                     names.append(file.name)
                 except NotAnImage as reason:
-                    bad.append(f"{file.name}: {reason}")
+                    skipped.append(f"{file.name}: {reason}")
                 except OSError as error:
-                    bad.append(f"{file.name}: {describe_os_error(error)}")
+                    skipped.append(f"{file.name}: {describe_os_error(error)}")
         if not names:
-            raise WganError(f"no file is an image that can be read: {bad[0]}", "give a PNG, JPEG or WebP file")
+            raise WganError(f"no readable image: {skipped[0]}", "give a PNG, JPEG or WebP file")
         batches = torch.stack([torch.from_numpy(each.copy()) for each in pixels]).split(_BATCH)
-        with self._turn:
+        with self._lock:
             pairs = torch.cat(list(beside(translator_to(generator.network, to), batches, _BATCH)))
-        return Translated(tuple(names), pairs, tuple(bad))
+        return Translated(tuple(names), pairs, tuple(skipped))

@@ -1,1 +1,1 @@
-"""One page about a run, or about several side by side, that needs nothing beside it."""
+"""HTML reports and comparisons of runs."""

@@ -1,8 +1,6 @@
-"""The page of a run that has just ended."""
+"""The report that a run with `report: true` writes at its end."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 
@@ -14,21 +12,20 @@ from wgan_cli.report.facts import gather
 from wgan_cli.report.html_page import write_page
 from wgan_cli.report.nearest import find_nearest
 from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.utils.format import Log
 
 
-def report_at_the_end(
-    run: RunDir, device: torch.device, reference: AnyReference | None, log: Callable[[str], None]
-) -> None:
-    """Write the page of a run that has just ended; where that fails, the run is as good as before.
+def write_final_report(run: RunDir, device: torch.device, reference: AnyReference | None, log: Log) -> None:
+    """Write report.html into a finished run; a failure is logged and does not fail the run.
 
     Args:
-        reference: what the run was measured beside; with its real images at hand, the nearest of them are shown too.
+        reference: real images of the run's evaluations; enables the section of nearest training images.
     """
     try:
-        found = None
+        nearest = None
         if isinstance(reference, Reference):
-            found = find_nearest(run.path, default_data_root(), device, log, reference)
-        write_page(gather([run.path], [found]), run.report_file)
+            nearest = find_nearest(run.path, default_data_root(), device, log, reference)
+        write_page(gather([run.path], [nearest]), run.report_file)
     except WganError as error:
         log(f"warning: no report: {error.message}")
     else:

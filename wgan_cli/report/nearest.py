@@ -1,8 +1,7 @@
-"""Samples of a run beside the training images that are most like them."""
+"""Samples of a run beside their nearest training images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -12,36 +11,34 @@ from wgan_cli.evaluation.evaluate import Reference, generated_images, make_refer
 from wgan_cli.evaluation.paired_images import pairs_grid
 from wgan_cli.outputs.grid import as_picture
 from wgan_cli.outputs.sampling import load_generator
-from wgan_cli.report.pictures import Nearest, encoded
+from wgan_cli.report.pictures import Nearest, encode_picture
+from wgan_cli.utils.format import Log
 
-SAMPLES = 1000  # among which the most alike are looked for
-SHOWN, IN_A_ROW = 24, 6
+NUM_SAMPLES = 1000
+NUM_PAIRS, PAIRS_PER_ROW = 24, 6
 QUALITY = 95
 
 
 def find_nearest(
-    run: Path, data_root: Path, device: torch.device, log: Callable[[str], None], reference: Reference | None = None
+    run: Path, data_root: Path, device: torch.device, log: Log, reference: Reference | None = None
 ) -> Nearest:
-    """The samples of a run's generator, the best one if it has one, that are nearest to a training image.
+    """Find the samples of a run's (best) generator that are nearest to a training image.
 
     Args:
-        reference: the real images, where they are at hand already; else they are read, and their features made, which
-            takes a minute or two the first time.
-    Raises: WganError where the generator or the images cannot be had, or it makes images of images.
+        reference: the real images if already loaded; computing their features takes a minute or two the first time.
+    Raises: WganError if the generator or the images are unavailable, or the generator translates images.
     """
     generator, checkpoint = load_generator(run, device)
     recipe = checkpoint.recipe
     if recipe.translates:
-        raise WganError(
-            f"{run} translates images, so none of its training images is copied", "leave out --nearest for it"
-        )
+        raise WganError(f"--nearest does not apply to {run}: it translates images", "leave out --nearest")
     if reference is None:
-        reference = make_reference(recipe.data, data_root, device, log, SAMPLES)
-    images, _ = generated_images(generator, recipe, checkpoint.image, SAMPLES)
-    picture = encoded(as_picture(pairs_grid(images, reference, SHOWN, IN_A_ROW)), QUALITY)
-    words = (
-        f"Of {SAMPLES:,} samples of {checkpoint.source}, the {SHOWN} nearest to a training image, each with that image "
-        f"at its right; looked for among {len(reference.training):,} images of {reference.real.training.name}, in the "
-        f"features of {reference.features.what}"
+        reference = make_reference(recipe.data, data_root, device, log, NUM_SAMPLES)
+    images, _ = generated_images(generator, recipe, checkpoint.image, NUM_SAMPLES)
+    picture = encode_picture(as_picture(pairs_grid(images, reference, NUM_PAIRS, PAIRS_PER_ROW)), QUALITY)
+    caption = (
+        f"The {NUM_PAIRS} of {NUM_SAMPLES:,} samples of {checkpoint.source} that are nearest to a training image, each "
+        f"left of that image; among {len(reference.training):,} images of {reference.real.training.name}, in the "
+        f"features of {reference.features.what}."
     )
-    return Nearest(picture, words)
+    return Nearest(picture, caption)

@@ -1,29 +1,30 @@
-"""Pictures inside a page: small, few, and read again whatever lies there."""
+"""Images for embedding in HTML pages."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from markupsafe import Markup
 from PIL import Image, features
 
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.animation import open_picture
 from wgan_cli.runs.run_dir import step_of
-from wgan_cli.utils.format import thinned
+from wgan_cli.utils.format import Log, thinned
 
-MOST_FRAMES = 60  # of a run's grids; more nobody moves a slider through
-MOST_BYTES = 3_000_000  # of all of them, before they are written as letters
-WIDEST = 1024  # pixels of a side
+MAX_FRAMES = 60  # sample grids of a run
+MAX_BYTES = 3_000_000  # of all frames, before base64
+MAX_SIDE = 1024  # pixels
 QUALITY = 80
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An encoded picture and its size in pixels."""
+    """An encoded image and its size in pixels."""
 
     encoded: bytes
     kind: str
@@ -31,9 +32,9 @@ class Picture:
     height: int
 
     @property
-    def uri(self) -> str:
-        """The picture itself, as an address."""
-        return f"data:image/{self.kind};base64,{base64.b64encode(self.encoded).decode('ascii')}"
+    def uri(self) -> Markup:
+        """The image as a data URI."""
+        return data_uri(f"image/{self.kind}", self.encoded)
 
 
 @dataclass(frozen=True)
@@ -46,37 +47,42 @@ class Frame:
 
 @dataclass(frozen=True)
 class Nearest:
-    """Samples beside the training images that are most like them, and in words what they are."""
+    """Samples beside their nearest training images."""
 
     picture: Picture
-    words: str
+    caption: str
 
 
-def encoded(picture: Image.Image, quality: int = QUALITY) -> Picture:
-    """A picture as WebP, or as JPEG where Pillow knows no WebP; one that is very large becomes smaller."""
-    picture = picture.convert("RGB")
-    picture.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
+def data_uri(mime_type: str, content: bytes) -> Markup:
+    """Return a file's content as a data URI, ready for HTML."""
+    return Markup(f"data:{mime_type};base64,{base64.b64encode(content).decode('ascii')}")
+
+
+def encode_picture(image: Image.Image, quality: int = QUALITY) -> Picture:
+    """Encode an image as WebP, or as JPEG if Pillow lacks WebP, scaled down to MAX_SIDE."""
+    image = image.convert("RGB")
+    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     kind = "webp" if features.check("webp") else "jpeg"
     file = io.BytesIO()
-    picture.save(file, format=kind, quality=quality)
-    return Picture(file.getvalue(), kind, *picture.size)
+    image.save(file, format=kind, quality=quality)
+    return Picture(file.getvalue(), kind, *image.size)
 
 
-def read_frames(files: Sequence[Path], note: Callable[[str], None]) -> tuple[Frame, ...]:
-    """Sample grids, oldest first: at most MOST_FRAMES of MOST_BYTES in all, evenly spread, the last among them.
+def read_frames(files: Sequence[Path], log: Log) -> tuple[Frame, ...]:
+    """Read sample grids, oldest first: evenly thinned to MAX_FRAMES and MAX_BYTES, always with the last one.
 
     Args:
-        note: told of files that are no pictures, which are left out.
+        log: receives a phrase about unreadable files, which are skipped.
     """
     frames, broken = [], []
-    for file in thinned(files, MOST_FRAMES):
+    for file in thinned(files, MAX_FRAMES):
         try:
-            frames.append(Frame(step_of(file), encoded(open_picture(file))))
+            frames.append(Frame(step_of(file), encode_picture(open_picture(file))))
         except WganError:
             broken.append(file.name)
     if broken:
-        count = f"{len(broken)} sample grids are" if len(broken) > 1 else "a sample grid is"
-        note(f"{count} no image that can be read: {', '.join(broken[:3])}{', ...' if len(broken) > 3 else ''}")
-    while len(frames) > 1 and sum(len(frame.picture.encoded) for frame in frames) > MOST_BYTES:
+        names = ", ".join(broken[:3]) + (", ..." if len(broken) > 3 else "")
+        log(f"{len(broken)} sample grid{'s' if len(broken) > 1 else ''} cannot be read: {names}")
+    while len(frames) > 1 and sum(len(frame.picture.encoded) for frame in frames) > MAX_BYTES:
         frames = frames[::-2][::-1]
     return tuple(frames)

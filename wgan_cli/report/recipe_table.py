@@ -1,4 +1,4 @@
-"""A run's recipe beside the one that it comes from."""
+"""A run's recipe compared with the shipped recipe of the same name."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _KEY = re.compile(r"( *)(\w+):")
 
 
 def shipped_settings(recipe: dict[str, Any]) -> dict[str, Any] | None:
-    """The settings of the recipe of that name that comes with the program, by dotted names; None where there is none.
+    """Return the settings of the shipped recipe of that name by dotted names, or None if there is none.
 
-    A recipe that is for anybody's images takes the run's.
+    A recipe for the user's own images is completed with the run's data section.
     """
     name = recipe["name"]
     if name not in recipe_names():
         return None
     try:
         shipped = load_recipe(name)
-    except WganError:  # it needs a folder of images
+    except WganError:  # it needs a path to images
         shipped = _with_data(name, recipe["data"])
     return flat_settings(shipped.as_dict()) if shipped else None
 
@@ -33,35 +33,32 @@ def _with_data(name: str, data: dict[str, Any]) -> Recipe | None:
     path = recipe_path(name)
     try:
         return apply_settings({**parse_yaml(read_recipe_text(path), path.name), "name": name, "data": data}, (), name)
-    except WganError:  # the data no longer fits
+    except WganError:  # the data section has changed since the run
         return None
 
 
 def changes(recipe: dict[str, Any], shipped: dict[str, Any] | None) -> dict[str, tuple[str, str]]:
-    """What differs from the shipped recipe, by dotted name: the value there and the one here."""
+    """Return the settings that differ, by dotted name: the shipped value and the run's value as YAML."""
     if shipped is None:
         return {}
     ours = flat_settings(recipe)
     return {
-        name: (as_text(shipped.get(name)), as_text(ours.get(name)))
+        name: (_as_yaml(shipped.get(name)), _as_yaml(ours.get(name)))
         for name in dict.fromkeys((*ours, *shipped))
         if shipped.get(name) != ours.get(name)
     }
 
 
-def as_text(value: Any) -> str:
-    """A value as YAML writes it."""
+def _as_yaml(value: Any) -> str:
     return NOT_SET if value is None else dump_yaml([value]).strip()[1:-1]
 
 
-def lines(recipe: dict[str, Any]) -> list[tuple[str, str]]:
-    """The recipe as lines of YAML, each with its setting's dotted name; "" for what goes on from above."""
-    found, above = [], []
+def yaml_lines(recipe: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the recipe as YAML lines, each with the dotted name of its setting, or "" for a continuation line."""
+    lines, path = [], []
     for line in dump_yaml(recipe).splitlines():
         key = _KEY.match(line)
-        if key is None:
-            found.append((line, ""))
-            continue
-        above = [*above[: len(key[1]) // 2], key[2]]
-        found.append((line, ".".join(above)))
-    return found
+        if key is not None:
+            path = [*path[: len(key[1]) // 2], key[2]]
+        lines.append((line, "" if key is None else ".".join(path)))
+    return lines

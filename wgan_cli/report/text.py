@@ -1,4 +1,4 @@
-"""What the numbers of a run mean, in plain words."""
+"""Run facts and scores in words."""
 
 from __future__ import annotations
 
@@ -7,65 +7,42 @@ from wgan_cli.recipe.scores import BASELINE, compare_with_real, format_score, ti
 from wgan_cli.utils.format import clock
 
 
-def named(name: str) -> str:
-    """Return the display name of a number."""
-    return title_of(name)
-
-
-def score_text(name: str, value: float) -> str:
-    """Return a score as text."""
-    return format_score(name, value)
-
-
-def state_words(run: RunFacts) -> str:
-    """How far a run is: "finished: 2,500 steps in 1:11"."""
-    if run.state == "finished":
-        return f"finished: {run.step:,} steps in {clock(run.seconds)}"
-    return f"{run.state}: {run.step:,} of {run.steps:,} steps in {clock(run.seconds)}"
+def state_text(run: RunFacts) -> str:
+    """Return a run's progress, such as "finished: 2,500 steps in 1:11"."""
+    steps = f"{run.step:,}" if run.state == "finished" else f"{run.step:,} of {run.steps:,}"
+    return f"{run.state}: {steps} steps in {clock(run.seconds)}"
 
 
 def verdict(run: RunFacts, scores: dict[str, float]) -> str:
-    """What the best score of a run says, in one or two sentences; what to do where nothing was measured.
+    """Return a sentence about the best score of a run, or how to measure one.
 
     Args:
-        scores: of the best generator's step, or of the last.
+        scores: of the best generator's step, or of the last evaluation.
     """
+    features = ""
     if run.best is not None:
-        whose = f"The best generator, of step {run.best.step:,},"
-        by, value = run.best.score.by, run.best.score.value
+        subject, name, value = f"Best generator (step {run.best.step:,})", run.best.score.by, run.best.score.value
+        features = "random features" if " in random-" in run.best.score.measured else "classifier features"
     elif scores:
-        whose = "The generator"
-        by = "fd" if "fd" in scores else next(iter(scores))
-        value = scores[by]
+        name = "fd" if "fd" in scores else next(iter(scores))
+        subject, value = "Generator", scores[name]
     else:
-        return "How good the samples are was not measured; losses do not say it, wgan evaluate does."
-    said = f"{whose} has {_an(named(by))} {named(by)} of {score_text(by, value)}"
-    if by == "fd":
-        said += f" ({features})" if (features := _features_kind(run)) else ""
-        if scores.get(BASELINE):
-            said += f"; {compare_with_real(value, scores[BASELINE])}"
-    said += "."
-    return said
+        return "Sample quality was not measured, and losses do not show it; run `wgan evaluate`."
+    text = f"{subject}: {title_of(name)} {format_score(name, value)}"
+    if name == "fd":
+        text += f" ({features})" if features else ""
+        text += f"; {compare_with_real(value, scores[BASELINE])}" if scores.get(BASELINE) else ""
+    return f"{text}."
 
 
 def measured_with(run: RunFacts) -> str:
-    """What the best score was measured with; "" where there is none."""
+    """Return what the best score was measured with, or "" if there is none."""
     if run.best is None:
         return ""
-    return f"Measured with {run.best.score.measured}. Numbers of other features cannot be compared with these."
+    return f"Measured with {run.best.score.measured}. Scores from other features are not comparable."
 
 
-def _features_kind(run: RunFacts) -> str:
-    if run.best is None:
-        return ""
-    return "random features" if " in random-" in run.best.score.measured else "classifier features"
-
-
-def _an(word: str) -> str:
-    return "an" if word[0] in "aeiouF" else "a"
-
-
-def rate(run: RunFacts) -> float | None:
-    """Images a second over the whole run, without logs, grids, checkpoints and evaluations."""
-    trained = run.seconds - run.overhead_seconds
-    return 1000 * run.kimg / trained if trained > 0 and run.kimg else None
+def training_rate(run: RunFacts) -> float | None:
+    """Return images/s over the whole run, without logs, grids, checkpoints and evaluations."""
+    seconds = run.seconds - run.overhead_seconds
+    return 1000 * run.kimg / seconds if seconds > 0 and run.kimg else None

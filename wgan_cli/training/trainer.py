@@ -19,7 +19,7 @@ from wgan_cli.distributed.process_group import (
 from wgan_cli.errors import ExitStatus, WganError, is_out_of_memory
 from wgan_cli.evaluation.translation import AnyReference
 from wgan_cli.recipe import Recipe
-from wgan_cli.report.final_report import report_at_the_end
+from wgan_cli.report.final_report import write_final_report
 from wgan_cli.runs.environment import describe_environment, resolve_device
 from wgan_cli.runs.lock import only_trainer
 from wgan_cli.runs.rewind import set_aside
@@ -134,7 +134,7 @@ class Trainer:
 
     @on_main_process("the report")
     def _write_report(self, run: RunDir) -> None:
-        report_at_the_end(run, self.state.device, self.reference, self.log)
+        write_final_report(run, self.state.device, self.reference, self.log)
 
     @contextmanager
     def _opened_run(self, command: str) -> Iterator[RunDir]:

@@ -1,4 +1,4 @@
-"""`wgan inspect` for images: a folder, an archive or a named set."""
+"""`wgan inspect` for images: a folder, an archive or a data set."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from wgan_cli.recipe.data_settings import NAMED
 if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts, DataInspection
 
-ON_SHEET = 100  # images of a contact sheet
-SHOWN = 8  # sizes, modes
-SMALL = 40  # pixels; most of a larger image's detail would be lost at 32
+SHEET_IMAGES = 100  # of the contact sheet
+MAX_LISTED = 8  # sizes and modes
+SMALL = 40  # pixels; larger images lose most of their detail at 32
 
 
 def is_data(what: str) -> bool:
-    """Whether a word names images, and not a run, a checkpoint or a recipe."""
+    """Return True if an argument names images and not a run, a checkpoint or a recipe."""
     path = Path(what)
     if os.path.isdir(what):
         from wgan_cli.runs.run_dir import is_exported, is_run
@@ -37,26 +37,26 @@ def is_data(what: str) -> bool:
     if path.suffix.lower() in (".pth", ".pt", ".yaml", ".yml"):
         return False
     try:
-        return tarfile.is_tarfile(path) or (zipfile.is_zipfile(path) and not _is_of_torch(path))
+        return tarfile.is_tarfile(path) or (zipfile.is_zipfile(path) and not _is_torch_file(path))
     except OSError:
         return False
 
 
 def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path | None) -> None:
-    """Show the facts of a set of images, and draw its contact sheet where one is wanted."""
+    """Print the facts of a set of images, and optionally draw a contact sheet."""
     from wgan_cli.console import data, print_message
     from wgan_cli.data import default_data_root
     from wgan_cli.data.inspection import inspect_folder, inspect_named_set, inspect_shards
 
     if sheet is not None and sheet.suffix.lower() != ".png":
-        raise WganError(f"--plot {sheet} does not end in .png", f"write --plot {sheet.stem}.png")
-    pictures = 0 if sheet is None else ON_SHEET
+        raise WganError(f"--plot {sheet} does not end in .png", f"use --plot {sheet.stem}.png")
+    num_pictures = 0 if sheet is None else SHEET_IMAGES
     if _is_shards(what):
-        found = inspect_shards(what, pictures)
+        found = inspect_shards(what, num_pictures)
     elif Path(what).exists():
-        found = inspect_folder(Path(what), pictures)
+        found = inspect_folder(Path(what), num_pictures)
     else:
-        found = inspect_named_set(what, data_root or default_data_root(), print_message, pictures)
+        found = inspect_named_set(what, data_root or default_data_root(), print_message, num_pictures)
     if sheet is not None:
         _draw(found, sheet)
         print_message(f"contact sheet: {sheet}")
@@ -65,14 +65,13 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
     else:
         _show(found.facts)
         if what not in NAMED and found.facts.count:
-            print_message(f"next: {_command(what, found.facts)}")
+            print_message(f"next: {_train_command(what, found.facts)}")
 
 
-def _command(what: str, facts: DataFacts) -> str:
-    """How to train on such images."""
+def _train_command(what: str, facts: DataFacts) -> str:
     from wgan_cli.cli.render.train_report import DIFF_AUGMENT, SMALL_DATASET
 
-    width, height = map(int, next(iter(facts.sizes)).split("x"))  # of most of them
+    width, height = map(int, next(iter(facts.sizes)).split("x"))  # the most frequent size
     settings = [f"data.path={what}"]
     if _is_shards(what):
         settings.insert(0, "data.source=shards")
@@ -88,16 +87,16 @@ def _draw(found: DataInspection, path: Path) -> None:
     from wgan_cli.outputs.grid import grid_tensor, near_square, save_picture
 
     if not len(found.pictures):
-        raise WganError(f"--plot draws images, and {found.facts.name} holds none", "leave out --plot")
+        raise WganError(f"--plot needs images, and {found.facts.name} has none", "leave out --plot")
     save_picture(grid_tensor(found.pictures, columns=near_square(len(found.pictures))), path)
 
 
 def _show(facts: DataFacts) -> None:
     rows = [
         ("images", f"{facts.count:,} ({facts.origin})"),
-        ("classes", _counts(facts.classes, len(facts.classes)) or "none: the files lie flat"),
-        ("sizes", _counts(facts.sizes, SHOWN) or "none"),
-        ("modes", _counts(facts.modes, SHOWN) or "none"),
+        ("classes", _counts(facts.classes, len(facts.classes)) or "none (no subfolders)"),
+        ("sizes", _counts(facts.sizes, MAX_LISTED) or "none"),
+        ("modes", _counts(facts.modes, MAX_LISTED) or "none"),
     ]
     if facts.bad_count:
         rows.append(("bad files", f"{facts.bad_count:,}"))
@@ -107,14 +106,14 @@ def _show(facts: DataFacts) -> None:
     print_rows(*rows)
 
 
-def _counts(counts: dict[str, int], most: int) -> str:
-    """Names with their counts: "cat 500, dog 420"."""
-    named = [f"{name} {count:,}" for name, count in list(counts.items())[:most]]
-    return ", ".join(named + ([f"and {len(counts) - most:,} more"] if len(counts) > most else []))
+def _counts(counts: dict[str, int], limit: int) -> str:
+    """Return names with their counts, such as "cat 500, dog 420"."""
+    named = [f"{name} {count:,}" for name, count in list(counts.items())[:limit]]
+    return ", ".join(named + ([f"and {len(counts) - limit:,} more"] if len(counts) > limit else []))
 
 
 def _is_shards(what: str) -> bool:
-    """Whether a word stands for several .tar files, as images-{000..255}.tar, or is a folder of nothing else."""
+    """Return True for a pattern such as images-{000..255}.tar, or a folder of .tar files only."""
     if os.path.isdir(what):
         return not _is_empty(Path(what)) and all(name.endswith(".tar") for name in _names(Path(what)))
     return "{" in what and what.endswith(".tar")
@@ -125,14 +124,14 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _names(folder: Path) -> list[str]:
-    """What lies in a folder; one that cannot be read holds something, and whoever reads it says why that fails."""
+    """List a folder; an unreadable one counts as not empty, so that reading it reports the reason."""
     try:
         return os.listdir(folder)
     except OSError:
         return [""]
 
 
-def _is_of_torch(path: Path) -> bool:
+def _is_torch_file(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/data.pkl") for name in archive.namelist())

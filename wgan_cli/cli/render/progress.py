@@ -73,10 +73,10 @@ class LiveProgress(Callback):
     def on_samples(self, images: Tensor, columns: int) -> None:
         from rich.console import Group
 
-        from wgan_cli.cli.render.terminal_image import live_picture
+        from wgan_cli.cli.render.terminal_image import live_image
 
         if self.images:
-            self.live.update(Group(live_picture(images, columns, messages()), self.record, self.bar))
+            self.live.update(Group(live_image(images, columns, messages()), self.record, self.bar))
 
     def on_message(self, text: str) -> None:
         print_message(text)  # rich prints it above the bar

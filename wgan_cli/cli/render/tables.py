@@ -1,4 +1,4 @@
-"""How facts are printed: a name and what it is, a row each."""
+"""Tables on stdout. Text from files is shortened to one printable line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wgan_cli.errors import one_line
 
 
 def print_rows(*rows: tuple[str, str]) -> None:
-    """Print rows of two columns to stdout; long values fold inside their column."""
+    """Print names and values in two columns."""
     from rich.table import Table
 
     from wgan_cli.console import data
@@ -17,19 +17,25 @@ def print_rows(*rows: tuple[str, str]) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for row in rows:
-        table.add_row(*map(one_line, row))  # a file from somewhere must not steer the terminal
+        table.add_row(*map(one_line, row))
     data().print(table)
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = (1, 2)) -> None:
-    """Print rows below headings, the columns of `right` with their ends in line."""
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = (1, 2), title: str | None = None
+) -> None:
+    """Print rows below headings.
+
+    Args:
+        right: indices of right-aligned columns.
+    """
     from rich.table import Table
 
     from wgan_cli.console import data
 
-    table = Table(box=None)
+    table = Table(box=None, title=title, title_justify="left")
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number in right else "left", overflow="fold")
+        table.add_column(one_line(heading), justify="right" if number in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(one_line, row))
     data().print(table)

@@ -1,86 +1,76 @@
-"""A run's curves in the terminal, by plotext."""
+"""Curves in the terminal, drawn by plotext."""
 
 from __future__ import annotations
 
 import importlib.util
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from wgan_cli.errors import ExitStatus, WganError, one_line
 
-LEAST_WIDE, MOST_WIDE, HIGH = 40, 64, 11  # letters of one curve's field
-IN_A_PIPE = 100  # letters of a line, where nobody says how many there are
+MIN_WIDTH, MAX_WIDTH, HEIGHT = 40, 64, 11  # characters of a curve
+PIPE_WIDTH = 100
 
 
-def wants_curves(asked: bool | None) -> bool:
-    """Whether to draw curves: where it was asked for, else on a terminal that can, with plotext at hand.
+def wants_curves(requested: bool | None) -> bool:
+    """Return whether to draw curves: on request, or by default on a capable terminal if plotext is installed.
 
-    Raises: WganError where it was asked for and plotext is missing.
+    Raises: WganError if they are requested and plotext is missing.
     """
     from wgan_cli.console import data
 
-    there = importlib.util.find_spec("plotext") is not None
-    if asked and not there:
-        raise WganError(
-            "--curves needs the package plotext, which is not installed", "pip install 'wgan[terminal]'",
-            ExitStatus.FAILED,
-        )  # fmt: skip
-    can = data().is_terminal and data().encoding.startswith("utf") and data().width >= LEAST_WIDE
-    return there and can if asked is None else asked
+    installed = importlib.util.find_spec("plotext") is not None
+    if requested and not installed:
+        raise WganError("--curves needs plotext", "pip install 'wgan[terminal]'", ExitStatus.FAILED)
+    capable = data().is_terminal and data().encoding.startswith("utf") and data().width >= MIN_WIDTH
+    return installed and capable if requested is None else requested
 
 
-def print_curves(history: list[dict[str, Any]]) -> None:
-    """Print each loss and score as a curve, as many side by side as the terminal has room for."""
+def print_curves(history: Sequence[dict[str, Any]]) -> None:
+    """Print a curve for each loss and score, as many side by side as fit."""
     from rich.table import Table
+    from rich.text import Text
 
     from wgan_cli.console import data
     from wgan_cli.outputs.curves import course, score_names, smoothed, term_names
     from wgan_cli.recipe.scores import BASELINE
 
     console, terms = data(), term_names(history)
-    across = console.width if console.is_terminal else IN_A_PIPE
-    columns = max(1, across // LEAST_WIDE)
-    wide = min(MOST_WIDE, across // columns - 2)
-    table = Table.grid(padding=(0, 2, 1, 0))
+    total = console.width if console.is_terminal else PIPE_WIDTH
+    columns = max(1, total // MIN_WIDTH)
+    width = min(MAX_WIDTH, total // columns - 2)
     cells = []
     for name in (*terms, *score_names(history)):
         steps, values = course(history, name)
-        on_samples = draw(steps, smoothed(values) if name in terms else values, wide, logarithmic=name == "fd")
-        floor = course(history, BASELINE)[1] if name == "fd" else ()
-        cells.append(_cell(name, values, floor[-1] if floor else None, on_samples))
+        title = f"{one_line(name)}  {values[0]:.4g} -> {values[-1]:.4g}"
+        if name == "fd" and (baseline := course(history, BASELINE)[1]):
+            title += f" (real images: {baseline[-1]:.4g})"
+        curve = draw_curve(steps, smoothed(values) if name in terms else values, width, log=name == "fd")
+        cells.append(Text(f"{title}\n", style="bold").append(Text(curve, style="not bold", no_wrap=True)))
+    table = Table.grid(padding=(0, 2, 1, 0))
     for start in range(0, len(cells), columns):
         table.add_row(*cells[start : start + columns])
     console.print(table)
 
 
-def _cell(name: str, values: Sequence[float], floor: float | None, on_samples: str) -> object:
-    from rich.text import Text
+def draw_curve(
+    steps: Sequence[int], values: Sequence[float], width: int, height: int = HEIGHT, log: bool = False
+) -> str:
+    """Return a curve as lines of text.
 
-    beside = "" if floor is None else f" (real images: {floor:.4g})"
-    title = f"{one_line(name)}  {values[0]:.4g} -> {values[-1]:.4g}{beside}"
-    return Text(f"{title}\n", style="bold").append(Text(on_samples, style="not bold", no_wrap=True))
-
-
-def draw(steps: Sequence[int], values: Sequence[float], wide: int, high: int = HIGH, logarithmic: bool = False) -> str:
-    """A curve as lines of letters, at most so many wide and high."""
+    Args:
+        log: use a logarithmic y axis if all values are positive.
+    """
     import plotext
 
-    from wgan_cli.report.chart import Curve, scales, short
-
-    across, up = scales([Curve("", steps, values)], logarithmic)
-    place = math.log10 if up.logarithmic else float
     figure = plotext.figure
     figure.clear()
     figure.theme("colorless")
-    figure.plot_size(wide, high)
+    figure.plot_size(width, height)
     figure.axes(False, side=[1])
-    signal = figure.signal(list(steps), [place(value) for value in values], marker="braille")
+    signal = figure.signal(list(steps), list(values), marker="braille")
     signal.lines()
     figure.draw(signal)
-    for axis, scale, where in (("x", across, float), ("y", up, place)):
-        ticks = scale.ticks()
-        ruler = figure.ruler(axis)
-        ruler.lim(where(scale.low), where(scale.high))
-        ruler.ticks([where(tick) for tick in ticks], [short(tick) for tick in ticks])
+    if log and min(values) > 0:
+        figure.ruler("y").scale("log")
     return figure.build().string(colorless=True).rstrip("\n")

@@ -1,8 +1,9 @@
-"""Pictures in a terminal: two pixels in each letter's place, or real ones where the terminal can."""
+"""Images in the terminal, drawn by textual-image: pixels where the terminal supports them, else half blocks."""
 
 from __future__ import annotations
 
-from functools import cache
+import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,115 +13,100 @@ if TYPE_CHECKING:
     from rich.segment import Segments
     from torch import Tensor
 
-LEAST = 14  # pixels of an image's side, below which a digit is no longer one
+MIN_SIDE = 14  # pixels; smaller digits are unrecognizable
 GAP = 1  # pixels between images
-MOST = 64  # images of a folder or an array that are shown
-_UPPER_HALF = "▀"
+MAX_IMAGES = 64  # of a folder or an array
 
 
 def can_show(console: Console) -> bool:
-    """Whether a console is a terminal with colours enough for a picture, and letters for half a place."""
-    colours = console.color_system in ("256", "truecolor", "windows") and not console.no_color
-    return console.is_terminal and not console.is_dumb_terminal and colours and console.encoding.startswith("utf")
+    """Return True for a terminal with enough colors and the block character."""
+    colors = console.color_system in ("256", "truecolor", "windows") and not console.no_color
+    capable = console.is_terminal and not console.is_dumb_terminal and sys.__stdout__ is not None
+    return capable and colors and console.encoding.startswith("utf")
 
 
-def half_blocks(picture: Image) -> Segments:
-    """A picture as letters: a place of the terminal shows two pixels, one above the other.
-
-    Made of styled segments, which a live display draws again in no time.
-    """
-    from rich.color import Color
+def half_blocks(image: Image, console: Console) -> Segments:
+    """Render an image with two pixels in each character cell, as segments that redraw quickly."""
+    from PIL import ImageOps
     from rich.segment import Segment, Segments
-    from rich.style import Style
 
-    @cache
-    def style(upper: tuple[int, int, int], lower: tuple[int, int, int] | None) -> Style:
-        return Style(color=Color.from_rgb(*upper), bgcolor=None if lower is None else Color.from_rgb(*lower))
+    logging.getLogger("textual_image").setLevel(logging.ERROR)  # it reports terminals that hide their cell size
+    from textual_image.renderable import HalfcellImage
 
-    pixels, segments = picture.convert("RGB").load(), []
-    for y in range(0, picture.height, 2):
-        last = y + 1 == picture.height
-        line = [
-            Segment(_UPPER_HALF, style(pixels[x, y], None if last else pixels[x, y + 1])) for x in range(picture.width)
-        ]
-        segments += [*Segment.simplify(line), Segment.line()]
-    return Segments(segments)
+    rows = (image.height + 1) // 2
+    even = ImageOps.pad(image.convert("RGB"), (image.width, 2 * rows), centering=(0, 0))
+    rendered = console.render(HalfcellImage(even, width=image.width, height=rows))
+    return Segments(list(Segment.simplify(rendered)))
 
 
-def fitting(images: Tensor, columns: int, width: int, height: int) -> Image:
-    """As many images as are still to be recognised in so many pixels, from the upper left corner of their grid.
+def thumbnail_grid(images: Tensor, columns: int, width: int, height: int) -> Image:
+    """Scale down and crop a grid so that its upper left images remain recognizable.
 
     Args:
-        images: (N, C, H, W) uint8, row by row. columns: of the grid.
+        images: (N, C, H, W) uint8, row by row.
+        columns: of the grid.
+        width, height: available pixels.
     """
     from PIL import Image
 
     from wgan_cli.outputs.grid import as_picture
 
     size = images.shape[-1]
-    least = min(size, LEAST)
-    across = max(1, min(columns, len(images), (width - GAP) // (least + GAP)))
+    across = max(1, min(columns, len(images), (width - GAP) // (min(size, MIN_SIDE) + GAP)))
     side = max(1, min(size, (width - GAP) // across - GAP, height - GAP))
     rows = max(1, min(-(-len(images) // columns), (height - GAP) // (side + GAP)))
-    picture = Image.new("RGB", (across * (side + GAP) + GAP, rows * (side + GAP) + GAP))
+    grid = Image.new("RGB", (across * (side + GAP) + GAP, rows * (side + GAP) + GAP))
     for row in range(rows):
         for column in range(min(across, len(images) - row * columns)):
-            one = as_picture(images[row * columns + column]).convert("RGB").resize((side, side), Image.Resampling.BOX)
-            picture.paste(one, (GAP + column * (side + GAP), GAP + row * (side + GAP)))
-    return picture
+            image = as_picture(images[row * columns + column]).convert("RGB")
+            place = (GAP + column * (side + GAP), GAP + row * (side + GAP))
+            grid.paste(image.resize((side, side), Image.Resampling.BOX), place)
+    return grid
 
 
-def live_picture(images: Tensor, columns: int, console: Console) -> Segments:
-    """A small one for above a running bar: half of the terminal at most, and 16 levels of each colour, for it is
-    written again and again.
-    """
-    places = min(17, console.height // 2 - 2)
-    picture = fitting(images, columns, min(console.width, 120), max(2, 2 * places))
-    return half_blocks(picture.point(lambda value: value & 0xF0 | value >> 4))
+def live_image(images: Tensor, columns: int, console: Console) -> Segments:
+    """Render samples above a progress bar: at most half the terminal, in 4,096 colors because it is redrawn often."""
+    rows = min(17, console.height // 2 - 2)
+    grid = thumbnail_grid(images, columns, min(console.width, 120), max(2, 2 * rows))
+    return half_blocks(grid.point(lambda value: value & 0xF0 | value >> 4), console)
 
 
 def show_written(path: Path, size: int | None = None) -> None:
-    """Show on the terminal what `wgan sample` has written; in a pipe only say that nothing can be shown.
+    """Show what `wgan sample` wrote.
 
     Args:
-        size: of each image in a grid, so that none is cut in two.
+        size: of each image in a grid, so that only whole images are shown.
     """
     from wgan_cli.console import data, print_message
 
     console = data()
     if not can_show(console):
-        print_message("not shown: the output is no terminal with colours")
+        print_message("not shown: the output is not a color terminal")
         return
-    picture = _written(path)
-    real = _as_real_picture(picture, console)
-    if real is not None:
-        console.print(real)
+    image = _read_written(path)
+    logging.getLogger("textual_image").setLevel(logging.ERROR)
+    from textual_image.renderable import HalfcellImage, UnicodeImage
+    from textual_image.renderable import Image as TerminalImage
+
+    if TerminalImage not in (HalfcellImage, UnicodeImage):  # the terminal shows pixels
+        console.print(TerminalImage(image, width=min(console.width, max(20, image.width // 8)), height="auto"))
         return
-    width, height = console.width, 2 * max(4, console.height - 3)
-    factor = max(1, min(2, picture.width // width + 1))  # a smaller digit is none
-    cell = (size + 2) if size else 1
-    across, down = (max(1, (limit * factor - 2) // cell) * cell + 2 for limit in (width, height))
-    part = picture.crop((0, 0, min(across, picture.width), min(down, picture.height)))
-    if factor > 1 or part.width > width:
-        part.thumbnail((min(width, part.width // factor), part.height))
-    console.print(half_blocks(part))
-    if part.size != picture.size and (across < picture.width or down < picture.height):
-        print_message("the upper left corner; the whole is in the file")
+    scale = 2 if image.width > console.width else 1
+    cell = size + 2 if size else 1
+    limits = (console.width, 2 * max(4, console.height - 3))
+    crop = [
+        min(full, max(1, (limit * scale - 2) // cell) * cell + 2)
+        for full, limit in zip(image.size, limits, strict=True)
+    ]
+    part = image.crop((0, 0, *crop))
+    part.thumbnail((min(console.width, part.width // scale), part.height))
+    console.print(half_blocks(part, console))
+    if tuple(crop) != image.size:
+        print_message("this is the upper left corner; the file holds all images")
 
 
-def _as_real_picture(picture: Image, console: Console) -> object | None:
-    """What a terminal shows as real pixels, by textual-image; None where it cannot, or the package is missing."""
-    try:
-        from textual_image.renderable import HalfcellImage, Image, UnicodeImage
-    except ImportError:
-        return None
-    if Image in (HalfcellImage, UnicodeImage):  # it found no way to show pixels
-        return None
-    return Image(picture, width=min(console.width, max(20, picture.width // 8)), height="auto")
-
-
-def _written(path: Path) -> Image:
-    """The grid that was written, or a grid of the first images of a folder or an array."""
+def _read_written(path: Path) -> Image:
+    """Return the written grid, or a grid of the first images of a folder or an array."""
     from wgan_cli.outputs.animation import open_picture
 
     if path.is_file() and path.suffix.lower() not in (".npy", ".npz"):
@@ -132,11 +118,10 @@ def _written(path: Path) -> Image:
     from wgan_cli.utils.image_formats import WRITABLE
 
     if path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in WRITABLE][:MOST]
-        pictures = [open_picture(file).convert("RGB") for file in files]  # others may have lain there already
-        images = np.stack([np.asarray(picture.resize(pictures[0].size)) for picture in pictures])
+        files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in WRITABLE][:MAX_IMAGES]
+        pictures = [open_picture(file).convert("RGB") for file in files]
+        images = np.stack([np.asarray(each.resize(pictures[0].size)) for each in pictures])  # others may differ
     else:
         loaded = np.load(path, mmap_mode="r")
-        images = np.array((loaded if path.suffix.lower() == ".npy" else loaded["images"])[:MOST])
-    grid = grid_tensor(torch.from_numpy(images).permute(0, 3, 1, 2), near_square(len(images)))
-    return as_picture(grid)
+        images = np.array((loaded if path.suffix.lower() == ".npy" else loaded["images"])[:MAX_IMAGES])
+    return as_picture(grid_tensor(torch.from_numpy(images).permute(0, 3, 1, 2), near_square(len(images))))

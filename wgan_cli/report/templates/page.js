@@ -1,16 +1,16 @@
 "use strict";
-// Without this script the page shows the last grids and all curves; it adds the slider and what a curve says at a step.
-const told = JSON.parse(document.getElementById("told").textContent);
-const field = { left: 48, right: 392, top: 10, bottom: 192 };
+// Adds the slider and the values at a step. Without it the page still shows the last grids and all curves.
+const data = JSON.parse(document.getElementById("data").textContent);
+const axes = { left: 48, right: 392, top: 10, bottom: 192 };
 const charts = [...document.querySelectorAll(".chart")].map((figure, number) => ({
-  figure, panel: told.panels[number], svg: figure.querySelector("svg"),
+  figure, panel: data.panels[number], svg: figure.querySelector("svg"),
   cursor: figure.querySelector(".cursor"), reading: figure.querySelector(".reading"),
 }));
 const grids = [...document.querySelectorAll("figure.grid[data-run]")].map((figure) => ({
-  ...told.runs[figure.dataset.run], image: figure.querySelector("img"), caption: figure.querySelector("figcaption span"),
+  ...data.runs[figure.dataset.run], image: figure.querySelector("img"), caption: figure.querySelector("figcaption span"),
 }));
 
-// The place of the last number that is not above the wanted one; the first where all are.
+// Index of the last number that is at most `wanted`, or 0.
 function lastUpTo(numbers, wanted) {
   let place = 0;
   numbers.forEach((number, at) => { if (number <= wanted) place = at; });
@@ -23,13 +23,13 @@ function nearest(points, step) {
 
 function across(panel, step) {
   const [low, high] = panel.steps;
-  return field.left + ((step - low) / (high - low)) * (field.right - field.left);
+  return axes.left + ((step - low) / (high - low)) * (axes.right - axes.left);
 }
 
 function up(panel, value) {
   let [low, high] = panel.values;
   if (panel.log) [value, low, high] = [value, low, high].map(Math.log);
-  return field.bottom + ((value - low) / (high - low)) * (field.top - field.bottom);
+  return axes.bottom + ((value - low) / (high - low)) * (axes.top - axes.bottom);
 }
 
 function number(value) {
@@ -38,26 +38,26 @@ function number(value) {
 }
 
 function element(name, attributes) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
-  return made;
+  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+  Object.entries(attributes).forEach(([key, value]) => node.setAttribute(key, value));
+  return node;
 }
 
-// A line through all curves at a step, and in words what they are there.
+// Marks a step on all charts and shows the values there.
 function point(step) {
   charts.forEach(({ panel, svg, cursor, reading }) => {
     cursor.replaceChildren();
-    const place = Math.min(field.right, Math.max(field.left, across(panel, step)));
-    cursor.append(element("line", { x1: place, x2: place, y1: field.top, y2: field.bottom }));
+    const place = Math.min(axes.right, Math.max(axes.left, across(panel, step)));
+    cursor.append(element("line", { x1: place, x2: place, y1: axes.top, y2: axes.bottom }));
     const styles = [...svg.querySelectorAll(".curve")].map((curve) => curve.classList[1]);
     const first = nearest(panel.curves[0].points, step)[0];
-    const said = panel.curves.map((curve, at) => {
+    const texts = panel.curves.map((curve, at) => {
       const [there, value] = nearest(curve.points, step);
-      const apart = there === first ? "" : ` (step ${there.toLocaleString("en")})`;
+      const otherStep = there === first ? "" : ` (step ${there.toLocaleString("en")})`;
       cursor.append(element("circle", { class: styles[at], cx: across(panel, there), cy: up(panel, value), r: 3.5 }));
-      return panel.curves.length > 1 ? `${curve.name} ${number(value)}${apart}` : number(value);
+      return panel.curves.length > 1 ? `${curve.name} ${number(value)}${otherStep}` : number(value);
     });
-    reading.textContent = `step ${first.toLocaleString("en")}: ${said.join(", ")}`;
+    reading.textContent = `step ${first.toLocaleString("en")}: ${texts.join(", ")}`;
   });
 }
 
@@ -85,7 +85,7 @@ function rest() {
 
 if (slider) {
   document.querySelectorAll(".time, .samples .hint").forEach((part) => { part.hidden = false; });
-  if (grids.length === 1) grids[0].caption.parentElement.hidden = true; // the slider says it
+  if (grids.length === 1) grids[0].caption.parentElement.hidden = true; // the slider shows the step
   slider.max = steps.length - 1;
   slider.value = steps.length - 1;
   slider.addEventListener("input", show);
@@ -125,7 +125,7 @@ charts.forEach(({ panel, svg }) => {
   svg.addEventListener("pointermove", (event) => {
     const box = svg.getBoundingClientRect();
     const place = ((event.clientX - box.left) / box.width) * 400;
-    const share = Math.min(1, Math.max(0, (place - field.left) / (field.right - field.left)));
+    const share = Math.min(1, Math.max(0, (place - axes.left) / (axes.right - axes.left)));
     point(panel.steps[0] + share * (panel.steps[1] - panel.steps[0]));
   });
   svg.addEventListener("pointerleave", rest);
