@@ -19,8 +19,8 @@ import scaling
 from common import FORMATS
 from family import EVERY, MEMBERS, SYSTEMS
 
-from wgan_cli.cli.recipes import purpose
 from wgan_cli.errors import WganError
+from wgan_cli.recipe import recipe_header
 from wgan_cli.recipe.benchmarks import FILE as MEASURED
 
 ROOT = Path(__file__).parents[1]
@@ -171,7 +171,7 @@ def chosen(file: Path) -> str:
     rows = []
     for name, result in found.items():
         picture = f"![images of {name}](docs/family/{name}.png)"
-        rows.append((f"`{name}`", purpose(name), f"{result['seconds'] / 60:.1f}", _scores(result), picture))
+        rows.append((f"`{name}`", recipe_header(name)[1], f"{result['seconds'] / 60:.1f}", _scores(result), picture))
     told = (
         "Minutes are wall time of the whole `wgan train`. FD is the Frechet distance in the features of a "
         "classifier, as in `wgan evaluate`, next to that of held-out real images; FDs of different datasets are not "

@@ -136,7 +136,9 @@ def _candidate(name: str, settings: list[str]) -> Candidate:
 
 def _as_settings(values: Any) -> list[str]:
     if not isinstance(values, dict):
-        raise WganError(f"{values!r} is no candidate", "write {batch_size: 32, optim.decay: none}, or {} for none")
+        raise WganError(
+            f"{values!r} is no candidate", "write {batch_size: 32, optim.lr_schedule: none}, or {} for none"
+        )
     return [f"{key}={json.dumps(value)}" for key, value in values.items()]
 
 

@@ -68,7 +68,7 @@ USUAL = (
     "objective.n_critic=5",
     "batch_size=64",
     "steps=1000000000",
-    "optim.decay=none",
+    "optim.lr_schedule=none",
 )
 CONTESTANTS = {
     "textbook MLP": Contestant(

@@ -13,7 +13,7 @@ from wgan_cli.evaluation.evaluate import Evaluation, evaluate_generator, make_re
 from wgan_cli.evaluation.translation import TranslationEvaluation, make_translation_reference
 from wgan_cli.outputs.sampling import load_generator
 from wgan_cli.recipe import Recipe
-from wgan_cli.recipe.data_settings import GIVEN
+from wgan_cli.recipe.data_settings import IN_MEMORY
 from wgan_cli.runs.environment import resolve_device
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.callback import Callback
@@ -111,7 +111,7 @@ def evaluate(
     generator, checkpoint = load_generator(Path(path), where)
     recipe = checkpoint.recipe
     translates = recipe.translates
-    if images is not None and (translates or recipe.data.source != GIVEN):
+    if images is not None and (translates or recipe.data.source != IN_MEMORY):
         raise WganError(f"{path} was trained on {recipe.data.title}, not on images in memory", "leave out `images`")
     if translates:
         reference = make_translation_reference(recipe.data, root, where, log, count)

@@ -48,7 +48,7 @@ def toy_recipe(objective: dict[str, Any], widths: list[int], steps: int, lr: flo
     values = {
         "model": {"name": "mlp", "latent_dim": 2, "init": "he", "critic": critic},
         "objective": objective,
-        "optim": {"critic": adam, "generator": adam, "decay": "linear"},
+        "optim": {"critic": adam, "generator": adam, "lr_schedule": "linear"},
         "batch_size": 256,
         "steps": steps,
     }

@@ -102,10 +102,12 @@ def test_numbers_that_are_none_end_last(search, monkeypatch, tmp_path, recipe):
 
 def test_a_file_of_candidates(search, tmp_path):
     file = tmp_path / "candidates.yaml"
-    file.write_text("digits_dcgan: [{}, {batch_size: 32, optim.decay: none}]\nmnist_mlp: [{}]\n", encoding="utf-8")
+    file.write_text(
+        "digits_dcgan: [{}, {batch_size: 32, optim.lr_schedule: none}]\nmnist_mlp: [{}]\n", encoding="utf-8"
+    )
     first, second, third = search.candidates_of(str(file), [], ["seed=7"])
     assert (first.name, second.name, third.name) == ("digits_dcgan", "digits_dcgan", "mnist_mlp")
-    assert (second.recipe.batch_size, second.recipe.optim.decay, second.recipe.seed) == (32, "none", 7)
+    assert (second.recipe.batch_size, second.recipe.optim.lr_schedule, second.recipe.seed) == (32, "none", 7)
     assert first.recipe.batch_size != 32
 
 
@@ -129,7 +131,7 @@ def test_results_of_before_a_setting_are_found_by_its_default(search):
     now = {"recipe": "digits_dcgan", "minutes": 1.0, "images": 5000, "chosen": search.chosen(candidate.recipe)}
     before = {**now, "chosen": {k: v for k, v in now["chosen"].items() if k != "objective.path_length_weight"}}
     assert before["chosen"] != now["chosen"] and search.equal(before, now) and search.equal(now, before)
-    other = search.candidates_of("digits_dcgan", [], ["objective.gp_at=real"])[0]
+    other = search.candidates_of("digits_dcgan", [], ["objective.gp_points=real"])[0]
     assert not search.equal(before, {**now, "chosen": search.chosen(other.recipe)})
     assert not search.equal(before, {**now, "minutes": 3.0})
 

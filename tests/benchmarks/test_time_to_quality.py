@@ -102,11 +102,13 @@ def test_the_textbooks_rates_are_their_own_whatever_ours_become(quality):
     for name, rate, betas in (("textbook MLP", 2e-4, (0.5, 0.999)), ("textbook DCGAN", 1e-4, (0.0, 0.9))):
         contestant = quality.CONTESTANTS[name]
         tuned = ("optim.critic.lr=0.5", "optim.generator.lr=0.5", "objective.n_critic=1", "model.latent_dim=3")
-        recipe = load_recipe(contestant.recipe, [*tuned, "batch_size=8", "optim.decay=linear", *contestant.settings])
+        recipe = load_recipe(
+            contestant.recipe, [*tuned, "batch_size=8", "optim.lr_schedule=linear", *contestant.settings]
+        )
         assert recipe == load_recipe(contestant.recipe, contestant.settings)
         for role in (recipe.optim.generator, recipe.optim.critic):
             assert (role.lr, role.betas) == (rate, betas)
-        assert (recipe.objective.n_critic, recipe.batch_size, recipe.optim.decay) == (5, 64, "none")
+        assert (recipe.objective.n_critic, recipe.batch_size, recipe.optim.lr_schedule) == (5, 64, "none")
 
 
 def test_budgets_are_cut_and_one_is_always_left(quality):

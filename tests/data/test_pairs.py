@@ -15,8 +15,7 @@ from wgan_cli.data.loaders.paired import PairedLoader, augment_of, make_loader
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.data.transforms import colour, grey, invert, thicken
 from wgan_cli.errors import WganError
-from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.recipe.pair_settings import PairSettings, of_side
+from wgan_cli.recipe.data_settings import DataSettings, PairSettings, for_side
 
 CPU = torch.device("cpu")
 DIGITS = {"source": "digits", "limit": 41}
@@ -94,7 +93,7 @@ def test_shapes_that_differ_are_refused_before_any_image_is_read(changed):
 
 def test_only_settings_are_said_of_a_side():
     said = "`data.path` of data.zip and /data.path/x: --set data.path=photos, data.fit"
-    assert of_side(said, "b") == "`data.b.path` of data.zip and /data.path/x: --set data.b.path=photos, data.b.fit"
+    assert for_side(said, "b") == "`data.b.path` of data.zip and /data.path/x: --set data.b.path=photos, data.b.fit"
 
 
 def test_two_folders(tmp_path):

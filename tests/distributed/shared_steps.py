@@ -42,7 +42,7 @@ CASES: dict[str, dict] = {
         "model": {"name": "translation", "generator": {"channels": 4, "blocks": 1, "halvings": 1}, **_critic()},
         "data": {"a": "digits", "b": {"source": "digits", "transform": "invert"}},
     },
-    "around real images": _recipe({"name": "wgan_gp", "gp_at": "real", "gp_sided": "one"}),
+    "around real images": _recipe({"name": "wgan_gp", "gp_points": "real", "gp_sided": "one"}),
     "classes": _recipe("wgan_gp", CLASSES),
     "classifier": _recipe("wgan_gp", {"conditional": True, "condition": "classifier"}),
     "dropout": _recipe("gan", _critic(dropout=0.3)),

@@ -150,7 +150,7 @@ from pathlib import Path
 import torch
 from wgan_cli import train
 from wgan_cli.runs.checkpoint import load_checkpoint
-small = {small!r} + ["optim.decay=none"]
+small = {small!r} + ["optim.lr_schedule=none"]
 whole = train("digits_wgan_div.yaml", "whole", settings=[*small, "steps=6"], device="cpu")
 train("digits_wgan_div.yaml", "halves", settings=[*small, "steps=3"], device="cpu")
 halves = train(resume="halves", settings=["steps=6"], device="cpu")
@@ -182,7 +182,7 @@ print(len(ours))
 def test_what_is_wrong_is_refused_by_its_name(checkout, followed):
     tried = [
         ("digits_resmlp.yaml", "model.generator.blokcs=4", "did you mean `blocks`?"),
-        ("digits_resmlp.yaml", "model.critic.norm=batch", "mixes the images of a batch"),
+        ("digits_resmlp.yaml", "model.critic.norm=batch", "couples the samples of a batch"),
         ("digits_wgan_div.yaml", "objective.div_wieght=4", "did you mean `div_weight`?"),
         ("digits_wgan_div.yaml", "model.critic.norm=batch", "`objective.div_weight` to 0"),
         ("digits_wgan_div.yaml", "objective.clip_value=1", "wgan_div needs none"),

@@ -16,7 +16,7 @@ from wgan_cli.evaluation.translation import (
     make_translation_reference,
 )
 from wgan_cli.recipe import load_recipe
-from wgan_cli.recipe.pair_settings import PairSettings
+from wgan_cli.recipe.data_settings import PairSettings
 
 CPU = torch.device("cpu")
 RECIPE = load_recipe("mnist_cyclegan")

@@ -53,7 +53,9 @@ WRITTEN = ("o.png", "o/", "o.npz", "o.gif", "o.mp4", "o.html", "o", "", "text/o.
 ANY = st.one_of(
     st.sampled_from(FILES),
     st.sampled_from(NUMBERS),
-    st.sampled_from(["model=mlp", "batch_size=0", "steps=5", "optim.decay=x", "data={source: folder, path: folder}"]),
+    st.sampled_from(
+        ["model=mlp", "batch_size=0", "steps=5", "optim.lr_schedule=x", "data={source: folder, path: folder}"]
+    ),
     st.sampled_from(["cpu", "auto", "cuda:7", "off", "bf16"]),
     WORDS.filter(lambda word: "\0" not in word and not any("\ud800" <= letter <= "\udfff" for letter in word)),
 )

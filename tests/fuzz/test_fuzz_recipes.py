@@ -71,7 +71,15 @@ def test_recipe_files_of_yamls_own_signs(fuzz):
 def test_settings(fuzz):
     keys = st.one_of(st.sampled_from(NAMES), WORDS, st.lists(WORDS, max_size=40).map(".".join))
     texts = st.one_of(YAML, WORDS, NUMBERS.filter(lambda n: abs(n) < 10**800).map(str))
-    good = ["steps=5", "model=mlp", "batch_size=8", "optim.decay=cosine", "seed=0x1F", "data.classes=[3, 8]", "amp=off"]
+    good = [
+        "steps=5",
+        "model=mlp",
+        "batch_size=8",
+        "optim.lr_schedule=cosine",
+        "seed=0x1F",
+        "data.classes=[3, 8]",
+        "amp=off",
+    ]
     good += ["model.generator.norm=layer", "objective.gp_weight=.5", "optim.critic.betas=[0, 0.5]", "epochs=0.5"]
     pairs = st.one_of(st.sampled_from(good), st.tuples(keys, texts).map("=".join), WORDS)
 

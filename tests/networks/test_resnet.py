@@ -229,14 +229,24 @@ def test_first_weights_are_as_wide_as_the_authors():
 @pytest.mark.parametrize(
     ("size", "generator", "critic", "message"),
     [
-        (28, {"channels": [4, 4, 4, 4]}, {}, "`model.generator.channels` has 3 doublings, but 28 halves 2 times"),
-        (28, {"channels": [4, 4]}, {"halvings": 3}, "`model.critic.halvings` is 3, but 28 halves 2 times"),
-        (8, {"channels": [4] * 4, "norm": "instance"}, {}, "`model.generator.channels` has so many values that inst"),
+        (
+            28,
+            {"channels": [4, 4, 4, 4]},
+            {},
+            "`model.generator.channels` divides the image size by 8",
+        ),
+        (
+            28,
+            {"channels": [4, 4]},
+            {"halvings": 3},
+            "`model.critic.halvings` divides the image size by 8",
+        ),
+        (8, {"channels": [4] * 4, "norm": "instance"}, {}, "`model.generator.channels` leaves 1x1 pixels"),
         (
             8,
             {"channels": [4, 4]},
             {"halvings": 3, "norm": "instance"},
-            "`model.critic.halvings` is 3, so many that inst",
+            "`model.critic.halvings` leaves 1x1 pixels",
         ),
     ],
 )

@@ -14,7 +14,7 @@ from wgan_cli.networks.resampling import BlurPoolConv2d, BlurUpConv2d
 from wgan_cli.networks.style_space import MEAN_DECAY, MeanStyle
 from wgan_cli.networks.stylegan_layers import AdaInLayer, ModulatedLayer, Noise, ToRGB, upsample
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
-from wgan_cli.recipe.style_settings import StyleGeneratorSettings
+from wgan_cli.recipe.model_settings import StyleGeneratorSettings
 
 STYLE = 5
 FILTER = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=torch.float64) / 8
@@ -242,7 +242,7 @@ def test_a_class_is_in_w():
 
 
 @pytest.mark.parametrize(
-    ("role", "channels", "word"), [("generator", [4, 4, 4, 4], "3 doublings"), ("critic", [4] * 4, "3 halvings")]
+    ("role", "channels", "word"), [("generator", [4, 4, 4, 4], "by 8"), ("critic", [4] * 4, "by 8")]
 )
 def test_too_many_stages_are_refused(role, channels, word):
     model = {"name": "style", "generator": {"channels": [4, 4]}, "critic": {"channels": [4, 4]}}
@@ -250,11 +250,11 @@ def test_too_many_stages_are_refused(role, channels, word):
     recipe = recipe_from_dict({"model": model, "steps": 1}, "a test")
     with pytest.raises(WganError) as refused:
         build_network(role, recipe, ImageShape(28, 1))
-    assert f"`model.{role}.channels` has {word}, but 28 halves 2 times" in refused.value.message
+    assert f"`model.{role}.channels` divides the image size {word}, and 28 is not divisible" in refused.value.message
     assert "fewer values" in refused.value.hint
 
 
 def test_adain_of_single_pixels_is_refused():
-    with pytest.raises(WganError, match="instance norm would see single pixels"):
+    with pytest.raises(WganError, match="the network needs 2x2"):
         recipe = recipe_of(channels=[4, 4, 4, 4], styling="adain")
         build_network("generator", recipe, ImageShape(8, 1))

@@ -12,7 +12,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
 from wgan_cli.networks.translator import Block, reflection_pad, reflection_pad_by_slices
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
-from wgan_cli.recipe.translation_settings import TranslatorSettings
+from wgan_cli.recipe.model_settings import TranslatorSettings
 
 SIDES = {"a": "digits", "b": {"source": "digits", "transform": "invert"}}
 

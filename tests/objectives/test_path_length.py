@@ -113,7 +113,7 @@ def test_it_comes_seldom_and_as_many_times_as_hard():
 
 @pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
 def test_without_a_style_space_there_are_no_paths(family):
-    with pytest.raises(WganError, match=f"through a style space, and {family} has none") as refused:
+    with pytest.raises(WganError, match=f"a style space, and {family} has none") as refused:
         recipe_of(family, path_length_weight=1.0)
     assert "`objective.path_length_weight` to 0" in refused.value.hint
     assert build_objective(recipe_of(family), ImageShape(8, 1)).state is None

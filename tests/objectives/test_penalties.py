@@ -119,7 +119,7 @@ def test_the_squared_slope_of_a_linear_critic_is_its_weights_square():
 @pytest.mark.parametrize("gp_every", [1, 4])
 def test_penalties_add_up_each_at_its_own_images(gp_every):
     """critic(x) = ||x||^2 / 2 has the gradient x: R1 is gamma/2 mean ||real||^2, and R2 the same of fake."""
-    settings = {"name": "gan", "gp_weight": 7.0, "gp_at": "real", "r1_weight": 3.0, "r2_weight": 5.0}
+    settings = {"name": "gan", "gp_weight": 7.0, "gp_points": "real", "r1_weight": 3.0, "r2_weight": 5.0}
     objective = {**settings, "gp_every": gp_every}
     recipe = recipe_from_dict({"model": "mlp", "objective": objective, "steps": 1}, "a test")
     real, fake = images()

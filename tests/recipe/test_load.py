@@ -1,19 +1,13 @@
-"""Recipes by name and by file, and settings put over them."""
+"""Recipes by name and file, and settings applied to them."""
 
 from __future__ import annotations
 
-import shlex
-
 import pytest
-import torch
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
-from PIL import Image
 from pydantic import ValidationError
 
-from wgan_cli.data import ImageSet, native_shape
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import Recipe, apply_settings, load_recipe, recipe_from_dict, recipe_names, recipe_path
+from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict, recipe_header, recipe_names, recipe_path
+from wgan_cli.recipe.load import DEFAULT_RECIPE
 from wgan_cli.recipe.yaml import dump_yaml, parse_yaml
 
 BASE = "model: mlp\nsteps: 5\n"
@@ -21,66 +15,34 @@ BASE = "model: mlp\nsteps: 5\n"
 
 @pytest.fixture
 def load(tmp_path):
-    """Load a recipe file with this text, with settings over it."""
+    """Return a function that loads a recipe from text, with settings."""
 
-    def call(text: str, *settings: str) -> Recipe:
+    def call(text: str, *settings: str, log=None) -> Recipe:
         path = tmp_path / "mine.yaml"
         path.write_text(text, encoding="utf-8")
-        return load_recipe(str(path), settings)
+        return load_recipe(str(path), settings, log)
 
     return call
 
 
-def command_of(name: str) -> list[str]:
-    """The command that a packaged recipe opens with; behind two spaces stands what it is for."""
-    first_line = recipe_path(name).read_text(encoding="utf-8").splitlines()[0]
-    assert first_line.startswith("# wgan train")
-    return shlex.split(first_line.removeprefix("# ").partition("  ")[0])
-
-
-def settings_of(name: str) -> list[str]:
-    """What that command sets: whose images, for a recipe that cannot know."""
-    words = command_of(name)
-    return [value for option, value in zip(words, words[1:], strict=False) if option == "--set"]
-
-
 @pytest.mark.parametrize("name", recipe_names())
-def test_packaged_recipe_loads_and_its_dump_loads_back(name):
-    recipe = load_recipe(name, settings_of(name))
+def test_packaged_recipe(name):
+    changes, purpose = recipe_header(name)
+    recipe = load_recipe(name, changes)
     assert recipe.name == name
+    assert purpose
     assert recipe_from_dict(parse_yaml(dump_yaml(recipe.as_dict()), "dump"), "dump") == recipe
+    first_line = recipe_path(name).read_text(encoding="utf-8").partition("\n")[0]
+    command = "# wgan train" if name == DEFAULT_RECIPE else f"# wgan train --recipe {name}"
+    assert first_line.startswith(" ".join([command, *(f"--set {change}" for change in changes)]) + "  ")
 
 
-@pytest.mark.parametrize("name", recipe_names())
-def test_packaged_recipe_opens_with_a_command_that_trains_it(name, wgan, tmp_path, monkeypatch):
-    for folder in (tmp_path / "photos", tmp_path / "paintings"):  # which a command may name
-        folder.mkdir()
-        Image.new("RGB", (9, 7), "red").save(folder / "one.png")
-
-    def blank(wanted, data_root, log):
-        shape = native_shape(wanted)
-        pixels = torch.zeros(16, shape.channels, shape.size, shape.size, dtype=torch.uint8)
-        names = tuple(map(str, range(shape.num_classes)))
-        return ImageSet(pixels, torch.zeros(16, dtype=torch.int64), names, "blank images")
-
-    monkeypatch.setattr("wgan_cli.data.load_images", blank)
-    result = wgan(*command_of(name)[1:], "--dry-run", "--set", "eval_every=null")  # the test images are not at hand
-    assert result.status == 0, result.stderr
-    assert result.stderr.startswith(f"{name}: ")
-
-
-def test_a_recipe_for_your_own_images_asks_for_them():
-    with pytest.raises(WganError, match="folder_dcgan.yaml: `data.path` is not set") as caught:
-        load_recipe("folder_dcgan")
-    assert "--set data.path=" in caught.value.hint
-
-
-def test_there_are_recipes_for_the_offline_start_and_mnist():
+def test_offline_and_mnist_recipes_exist():
     assert {"digits_dcgan", "mnist_dcgan"} <= set(recipe_names())
 
 
 @pytest.mark.parametrize("wrong", ["digits_dcgn", "digit_dcgan", "dgits-dcgan"])
-def test_unknown_name_gives_the_nearest_and_all(wrong):
+def test_unknown_name(wrong):
     with pytest.raises(WganError) as caught:
         load_recipe(wrong)
     assert repr(wrong) in caught.value.message
@@ -89,7 +51,7 @@ def test_unknown_name_gives_the_nearest_and_all(wrong):
 
 
 @pytest.mark.parametrize("path", ["mine.yaml", "mine.yml", "./mine", "folder/mine.yaml", "x" * 300 + ".yaml"])
-def test_missing_file_is_named(path, tmp_path, monkeypatch):
+def test_missing_file(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(WganError) as caught:
         load_recipe(path)
@@ -97,25 +59,25 @@ def test_missing_file_is_named(path, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["", "# only words\n", "null", "5", "- model: mlp\n"])
-def test_file_without_settings_is_refused(load, text):
-    with pytest.raises(WganError, match="mine.yaml holds no settings"):
+def test_file_without_settings(load, text):
+    with pytest.raises(WganError, match="mine.yaml contains no settings"):
         load(text)
 
 
-def test_binary_file_is_refused(tmp_path):
+def test_binary_file(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(WganError, match="is not a text file"):
         load_recipe(str(path))
 
 
-def test_file_gives_the_name_and_may_set_it(load):
+def test_name_defaults_to_the_file(load):
     assert load(BASE).name == "mine"
     assert load(f"name: other\n{BASE}").name == "other"
 
 
 @pytest.mark.parametrize("name", ["../other", "a/b", "/tmp/other", "..", ".", "", "a\nb"])
-def test_name_that_would_leave_the_runs_folder_is_refused(name):
+def test_name_outside_the_runs_folder(name):
     with pytest.raises(WganError, match="`name`"):
         recipe_from_dict({"model": "mlp", "steps": 5, "name": name}, "mine.yaml")
 
@@ -128,7 +90,7 @@ def test_recipe_is_frozen(load):
         recipe.model.latent_dim = 6
 
 
-def test_settings_win_over_the_file_and_the_last_one_wins(load):
+def test_last_setting_wins(load):
     text = "model: mlp\nsteps: 5\nbatch_size: 32\nobjective: {n_critic: 3, gp_weight: 7}\n"
     recipe = load(text, "batch_size=16", "objective.n_critic=2", "batch_size=8")
     assert (recipe.batch_size, recipe.objective.n_critic, recipe.objective.gp_weight) == (8, 2, 7.0)
@@ -139,7 +101,7 @@ def test_a_whole_section_can_be_set(load):
     assert (recipe.optim.critic.lr, recipe.optim.critic.betas) == (0.002, (0.5, 0.9))
 
 
-def test_sections_can_be_their_name_alone(load):
+def test_short_forms(load):
     short = load("model: mlp\nsteps: 5\nobjective: wgan_gp\ndata: mnist\n")
     long = load("model: {name: mlp}\nsteps: 5\nobjective: {name: wgan_gp}\ndata: {source: mnist}\n")
     assert short == long
@@ -155,18 +117,18 @@ def test_sections_can_be_their_name_alone(load):
         ("data.source=digits", lambda recipe: recipe.data.source, "digits"),
     ],
 )
-def test_a_setting_inside_a_section_in_its_short_form(load, setting, read, value):
+def test_setting_inside_a_short_form(load, setting, read, value):
     assert read(load("model: mlp\nsteps: 5\nobjective: wgan_gp\ndata: mnist\n", setting)) == value
 
 
 @pytest.mark.parametrize("setting", ["steps", "=3", ".a=3", "a..b=3", "a.=3", "", "--steps"])
-def test_setting_that_is_not_key_value(load, setting):
+def test_not_key_value(load, setting):
     with pytest.raises(WganError, match="is not KEY=VALUE") as caught:
         load(BASE, setting)
     assert repr(setting) in caught.value.message
 
 
-def test_length_is_said_once(load):
+def test_one_length(load):
     with pytest.raises(WganError, match="`steps` and `epochs`"):
         load("model: mlp\n")
     with pytest.raises(WganError, match="`steps` and `epochs`"):
@@ -175,96 +137,82 @@ def test_length_is_said_once(load):
         load(BASE, "steps=5", "epochs=2")
 
 
-def test_length_in_one_unit_replaces_the_other(load):
+def test_steps_and_epochs_replace_each_other(load):
     by_epochs = load(BASE, "epochs=2.5")
     assert (by_epochs.steps, by_epochs.epochs) == (None, 2.5)
     by_steps = load("model: mlp\nepochs: 2\n", "steps=7")
     assert (by_steps.steps, by_steps.epochs) == (7, None)
 
 
-def test_batch_norm_in_a_critic_whose_penalty_is_per_image(load):
-    with pytest.raises(WganError) as caught:
-        load("model: {name: dcgan, critic: {norm: batch}}\nsteps: 5\nobjective: wgan_gp\n")
-    assert "`model.critic.norm` is batch" in caught.value.message
-    assert "mixes the images of a batch" in caught.value.message
-    assert "layer, instance or none" in caught.value.hint
-
-
-def test_how_much_a_batch_varies_spoils_no_penalty_and_how_alike_it_is_does(load):
-    assert load("model: {name: style, critic: {minibatch_std: true}}\nsteps: 5\n").objective.gp_weight == 10
-    with pytest.raises(WganError) as caught:
-        load("model: {name: dcgan, critic: {minibatch_std: true, minibatch_features: 3}}\nsteps: 5\n")
-    assert "`model.critic.minibatch_features` is 3, which mixes the images of a batch" in caught.value.message
-    assert "leave out `minibatch_features`" in caught.value.hint
-
-
-PIECES = (
-    ["model", "steps", "data", "objective", "optim.critic", "name", "mlp", "dcgan", "mnist", "wgan_gp", "limit", "null"]
-    + [": ", ":", "\n", "  ", "\n  ", "{", "}", "[", "]", ", ", "? ", "- ", "|", ">", "#", "---", "%", "'", '"', "\\"]
-    + ["!!int ", "!!bool ", "!!float ", "!!binary ", "!!timestamp ", "!!set ", "!x ", "!", "&a ", "*a", "<<"]
-    + ["0", "1", "-5", "1e5", "0x", "0b_", "1:2", ".inf", ".nan", "true", "off", "9" * 30]
-)
-YAML_LIKE = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
-
-
-@given(YAML_LIKE)
-@example("? [a]\n: 1")
-@example("1: 2")
-@example("name: !!int ''")
-@example("name: !!bool maybe")
-@example("name: !!timestamp never")
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_text_is_a_recipe_or_an_error(tmp_path, text):
-    path = tmp_path / "any.yaml"
-    path.write_bytes(text.encode("utf-8", "surrogatepass"))
-    try:
-        assert isinstance(load_recipe(str(path)), Recipe)
-    except WganError as error:
-        assert error.message and error.hint and "\n" not in error.message + error.hint
-
-
-@given(st.one_of(YAML_LIKE, st.tuples(st.sampled_from(PIECES), YAML_LIKE).map("=".join)))
-@settings(max_examples=300)
-def test_any_setting_is_a_recipe_or_an_error(setting):
-    values = {"model": "mlp", "steps": 5, "objective": "wgan_gp", "data": {"source": "digits"}}
-    try:
-        assert isinstance(apply_settings(values, [setting], "mine.yaml"), Recipe)
-    except WganError as error:
-        assert error.message and error.hint and "\n" not in error.message + error.hint
-
-
-KEYS = [
-    "name",
-    "data",
-    "model",
-    "objective",
-    "optim",
-    "steps",
-    "generator",
-    "critic",
-    "widths",
-    "betas",
-    "lr",
-    "source",
-]
-SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(["mlp", "dcgan", "", "wgan"]))
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS) | SCALARS, inner, max_size=4),
-    max_leaves=8,
-)
-
-
-@given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=5))
-@settings(max_examples=300)
-def test_any_values_are_a_recipe_or_an_error(values):
-    try:
-        assert isinstance(recipe_from_dict({"model": "mlp", "steps": 5, **values}, "values"), Recipe)
-    except WganError as error:
-        assert error.message and error.hint
-
-
-def test_a_runs_folder_names_the_runs_recipe(tmp_path):
+def test_run_folder(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "recipe.yaml").write_text("model: mlp\nsteps: 7\n", encoding="utf-8")
     assert load_recipe(str(tmp_path / "run")).steps == 7
+
+
+def test_replaced_validates_and_keeps_the_rest(load):
+    recipe = load(BASE, "optim.critic.lr=0.01")
+    changed = recipe.replaced(steps=7)
+    assert (changed.steps, changed.model) == (7, recipe.model)
+    assert changed.replaced(steps=5) == recipe
+    for wrong in ({"steps": 0}, {"epochs": 2}, {"model": {"name": "mpl"}}, {"stps": 7}, {"objective": "cyclegan"}):
+        with pytest.raises(ValidationError):
+            recipe.replaced(**wrong)
+
+
+def switched(load, text: str, *settings: str) -> tuple[Recipe, list[str]]:
+    lines: list[str] = []
+    return load(text, *settings, log=lines.append), lines
+
+
+def test_same_objective_by_name_keeps_all_settings():
+    lines: list[str] = []
+    assert load_recipe("digits_dcgan", ["objective=wgan_gp"], lines.append) == load_recipe("digits_dcgan")
+    assert lines == []
+
+
+@pytest.mark.parametrize("key", ["objective", "objective.name"])
+def test_switch_keeps_settings_with_equal_defaults(load, key):
+    text = BASE + "objective: {name: wgan_gp, gp_every: 4, n_critic: 2, gp_weight: 3}\n"
+    recipe, lines = switched(load, text, f"{key}=lsgan")
+    kept = recipe.objective
+    assert (kept.name, kept.gp_every, kept.n_critic, kept.gp_weight) == ("lsgan", 4, 1, 0)
+    (line,) = lines
+    assert line.startswith("objective=lsgan: ")
+    assert "n_critic is now 1 (was 2)" in line and "gp_weight is now 0.0 (was 3)" in line
+    assert "gp_every" not in line
+
+
+def test_switch_reports_what_does_not_apply(load):
+    recipe, lines = switched(load, BASE + "objective: {name: gan, label_flip: 0.2}\n", "objective=wgan_gp")
+    assert recipe.objective.n_critic == 5
+    assert "n_critic is now 5 (was 1)" in lines[0] and "label_flip does not apply" in lines[0]
+
+
+def test_switch_comes_before_other_settings(load):
+    recipe, lines = switched(load, BASE + "objective: gan\n", "objective.n_critic=2", "objective=wgan_gp")
+    assert (recipe.objective.name, recipe.objective.n_critic) == ("wgan_gp", 2)
+
+
+def test_switch_of_the_model(load):
+    text = "steps: 5\nmodel: {name: dcgan, latent_dim: 8, generator: {channels: [4], slope: 0.3}, critic: {slope: 0.1}}"
+    recipe, lines = switched(load, text, "model=mlp")
+    model = recipe.model
+    assert (model.name, model.latent_dim, model.generator.slope, model.critic.slope) == ("mlp", 8, 0.3, 0.1)
+    assert model.generator.widths == (128, 256, 512, 1024)
+    assert "generator.channels does not apply" in lines[0]
+    assert load(text, "model={name: mlp}").model.latent_dim == 100  # a whole section replaces the old one
+
+
+def test_former_names_are_read(load):
+    text = (
+        "model: mlp\nsteps: 5\nbatch_per_device: 4\nbest_by: distance\noptim: {decay: linear, decay_from: 0.5}\n"
+        "objective: {gp_at: between, class_weight: 2, generator_class_weight: 3}\n"
+    )
+    recipe = load(text)
+    assert (recipe.micro_batch_size, recipe.optim.lr_schedule, recipe.optim.lr_decay_start) == (4, "linear", 0.5)
+    objective = recipe.objective
+    assert recipe.best_by == "fd"
+    assert (objective.gp_points, objective.ac_weight, objective.generator_ac_weight) == ("interpolates", 2, 3)
+    with pytest.raises(WganError, match="`batch_per_device`"):
+        load(text + "micro_batch_size: 8\n")

@@ -1,13 +1,17 @@
-"""Errors about settings: which one, where it was set, and the repair."""
+"""Errors about settings name the setting, where it was set, and the fix."""
 
 from __future__ import annotations
 
 import pytest
 
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import apply_settings
+from wgan_cli.recipe import apply_settings, load_recipe
+from wgan_cli.recipe.model_settings import MlpSettings
+from wgan_cli.recipe.renamed import RENAMED
 
 MLP = {"model": {"name": "mlp"}, "steps": 5}
+STYLE, CRITIC = {"model": "style"}, {"model": {"name": "dcgan", "critic": {"norm": "batch"}}}
+PAIR = {"model": "translation", "objective": "cyclegan", "data": {"a": "digits", "b": "digits"}}
 
 
 def problem(values: dict, *settings: str) -> WganError:
@@ -19,87 +23,145 @@ def problem(values: dict, *settings: str) -> WganError:
 @pytest.mark.parametrize(
     ("values", "message", "hint"),
     [
-        (
-            {"stps": 5},
-            "mine.yaml sets `stps`, which is not a setting of a recipe",
-            "did you mean `steps`? Settings: name",
-        ),
-        (
-            {"objective": {"gp_wieght": 1}},
-            "`objective.gp_wieght`, which is not a setting of wgan_gp",
-            "did you mean `gp_weight`?",
-        ),
-        ({"data": {"sorce": "mnist"}}, "`data.sorce`, which is not a setting of data", "did you mean `source`?"),
-        ({"model": {"name": "mlp", "channels": 3}}, "`model.channels`, which is not a setting of mlp", "latent_dim"),
-        (
-            {"model": {"name": "dcgan", "critic": {"kernal": 3}}},
-            "`model.critic.kernal`, which is not a setting of model.critic",
-            "did you mean `kernel`?",
-        ),
-        (
-            {"optim": {"critic": {"rate": 1}}},
-            "`optim.critic.rate`, which is not a setting of adam",
-            "Settings: lr, ",
-        ),
-        ({"batch_size": 0}, "`batch_size` to 0, which does not fit", "at least 1, at most 65536"),
-        ({"optim": {"critic": {"lr": 0}}}, "`optim.critic.lr` to 0, which does not fit", "more than 0.0, at most 1.0"),
-        ({"optim": {"critic": {"lr": "fast"}}}, "`optim.critic.lr` to 'fast'", "learning rate"),
-        ({"optim": {"critic": {"betas": [0.0, 1.0]}}}, "`optim.critic.betas[1]` to 1.0", "`optim.critic.betas[1]` is:"),
-        ({"optim": {"decay": "cosin"}}, "`optim.decay` to 'cosin'", "one of none, linear, cosine"),
-        ({"amp": "bf32"}, "`amp` to 'bf32'", "one of auto, off, bf16, fp16"),
-        ({"data": "imagenet"}, "`data.source` to 'imagenet'", "digits, mnist"),
-        ({"data": 5}, "`data` to 5", "`data` is:"),
-        ({"model": "mpl"}, "`model.name` to 'mpl'", "give one of mlp, dcgan, resnet"),
-        ({"model": {"latent_dim": 5}}, "`model.name`", "give one of mlp, dcgan, resnet"),
-        ({"model": {"name": "mlp", "generator": {"widths": [8, "a"]}}}, "`model.generator.widths[1]` to 'a'", "hidden"),
-        ({"model": {"name": "mlp", "generator": {"widths": []}}}, "`model.generator.widths` to []", "hidden layers"),
-        ({"data": {"classes": [3, 1.5]}}, "`data.classes` holds 1.5", "by number or name"),
-        ({"data": {"classes": [True]}}, "`data.classes` holds True", "by number or name"),
-        ({"data": {"classes": []}}, "`data.classes` to []", "only these"),
+        ({"stps": 5}, "unknown setting `stps`", "did you mean `steps`? a recipe has: name"),
+        ({"objective": {"gp_wieght": 1}}, "unknown setting `objective.gp_wieght`", "`gp_weight`? wgan_gp has: "),
+        ({"data": {"sorce": "mnist"}}, "unknown setting `data.sorce`", "did you mean `source`? data has: "),
+        ({"model": {"name": "mlp", "channels": 3}}, "unknown setting `model.channels`", "mlp has: latent_dim"),
+        ({"model": {"name": "dcgan", "critic": {"kernal": 3}}}, "`model.critic.kernal`", "did you mean `kernel`?"),
+        ({"optim": {"critic": {"rate": 1}}}, "unknown setting `optim.critic.rate`", "adam has: lr, "),
+        ({"data": {"augment": {"miror": True}}}, "`data.augment.miror`", "did you mean `mirror`?"),
+        ({"batch_size": 0}, "invalid `batch_size` 0", "at least 1, at most 65536"),
+        ({"optim": {"critic": {"lr": 0}}}, "invalid `optim.critic.lr` 0", "more than 0.0, at most 1.0"),
+        ({"optim": {"critic": {"lr": "fast"}}}, "invalid `optim.critic.lr` 'fast'", "Learning rate"),
+        ({"optim": {"critic": {"betas": [0.0, 1.0]}}}, "invalid `optim.critic.betas[1]` 1.0", "Decay rates"),
+        ({"optim": {"lr_schedule": "cosin"}}, "unknown `optim.lr_schedule` 'cosin'", "choose none, linear or cosine"),
+        ({"amp": "bf32"}, "unknown `amp` 'bf32'", "choose auto, off, bf16 or fp16"),
+        ({"data": "imagenet"}, "unknown `data.source` 'imagenet'", "choose digits, mnist"),
+        ({"data": 5}, "invalid `data` 5", "`wgan recipes --schema`"),
+        ({"model": "mpl"}, "unknown `model.name` 'mpl'", "choose mlp, dcgan, resnet"),
+        ({"model": {"latent_dim": 5}}, "`model.name` is not set", "choose mlp, dcgan, resnet"),
+        ({"model": {"name": "mlp", "generator": {"widths": [8, "a"]}}}, "`model.generator.widths[1]` 'a'", "Widths"),
+        ({"model": {"name": "mlp", "generator": {"widths": []}}}, "`model.generator.widths` []", "Widths"),
+        ({"data": {"classes": [3, 1.5]}}, "`data.classes` contains 1.5", "[3, 8]"),
+        ({"data": {"classes": [True]}}, "`data.classes` contains True", "[3, 8]"),
+        ({"data": {"classes": []}}, "`data.classes` []", "Classes"),
         ({"data": {"memory_limit": "much"}}, "`data.memory_limit` is 'much'", "500MB or 2GB"),
         ({"data": {"memory_limit": [1]}}, "`data.memory_limit` is [1]", "500MB or 2GB"),
         ({"data": {"source": "folder"}}, "`data.path` is not set", "--set data.path=photos"),
-        ({"data": {"path": "photos"}}, "`data.path` is only for `data.source: folder`", "set `data.source` to folder"),
-        ({"data": {"channels": 3}}, "`data.channels` is only for `data.source: folder`", "`data.source` to folder"),
-        ({"data": {"augment": {"miror": True}}}, "not a setting of data.augment", "did you mean `mirror`?"),
+        ({"data": {"path": "photos"}}, "`data.path` only applies", "set `data.source` to folder"),
+        ({"data": {"channels": 3}}, "`data.channels` only applies", "set `data.source` to folder"),
         ({"model": None}, "`model`", ""),
-        ({"name": 5}, "`name` to 5", "run folder"),
+        ({"name": 5}, "invalid `name` 5", "run folder"),
+        ({"steps": True}, "`steps` is true", "number"),
         ({1: 2}, "`1`", ""),
         ({"data": {1: 2}}, "1", ""),
+        ({"steps": 5, "epochs": 2}, "`steps` and `epochs`", "--set steps="),
+        ({"patience": 3}, "`patience`", "`eval_every`"),
+        ({"eval_every": 5, "best_by": "paired_l1"}, "`best_by` is paired_l1", "set `best_by` to "),
+        ({"batch_size": 1}, "`batch_size` is 1", "`model.generator.norm`"),
+        ({"batch_size": 1, "model": {"name": "mlp", "generator": {"norm": "none"}, "critic": {"minibatch_std": True}}},
+         "`model.critic.minibatch_std`", "raise `batch_size`"),
+        ({"optim": {"lr_decay_start": 0.5}}, "`optim.lr_decay_start` is 0.5", "`optim.lr_schedule` to linear"),
+        ({"objective": "cyclegan"}, "`model.name` mlp generates", "model=translation"),
+        ({"model": "translation"}, "`model.name` translation translates", "model=translation"),
+        ({**PAIR, "data": "digits"}, "needs two sides", "`a` and `b`"),
+        (PAIR, "nothing to translate", "different `classes`, `path` or `transform`"),
+        (CRITIC, "`model.critic.norm` does not work with a gradient penalty", "layer, instance or none"),
+        ({"model": {"name": "dcgan", "critic": {"minibatch_std": True, "minibatch_features": 3}}},
+         "`model.critic.minibatch_features` does not work", "leave out `minibatch_features`"),
+        ({"objective": {"path_length_weight": 1}}, "`objective.path_length_weight`", "`model.name` to style"),
+        ({"objective": "wgan", "model": {"name": "mlp", "critic": {"spectral_norm": True}}},
+         "`objective.clip_value`", "`model.critic.spectral_norm` to false"),
+        ({"objective": {"name": "wgan_gp", "label_flip": 0.1}}, "`objective.label_flip`", "gan or lsgan"),
+        ({"optim": {"encoder": {"lr": 0.1}}}, "`optim.encoder` is set", "leave out `optim.encoder`"),
     ],
-)
-def test_message_names_the_setting_and_hint_the_repair(values, message, hint):
+)  # fmt: skip
+def test_message_and_hint(values, message, hint):
     error = problem(values)
-    assert error.message.startswith("mine.yaml")
+    assert error.message.startswith("mine.yaml: ")
     assert message in error.message
     assert hint in error.hint
 
 
-def test_missing_section_is_named():
-    with pytest.raises(WganError, match="mine.yaml does not set `model`"):
+CVAE = {"model": {"name": "dcgan", "conditional": True}, "objective": "cvae_gan"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "message", "hint"),
+    [
+        ("model.conditional=false", "`model.conditional` is false", "`model.conditional` to true"),
+        ("model.condition=classifier", "`model.condition: classifier`", "embedding or projection"),
+        ("model.critic.norm=batch", "`model.critic.norm`", "layer, instance or none"),
+        ("model.critic.minibatch_std=true", "`model.critic.minibatch_std`", "leave out `minibatch_std`"),
+        ("data.diff_augment=[color]", "`data.diff_augment`", "leave out `data.diff_augment`"),
+        ("objective.instance_noise=0.1", "`objective.instance_noise`", "leave out `objective.instance_noise`"),
+        ("model.critic.dropout=0.1", "`model.critic.dropout`", "leave out `model.critic.dropout`"),
+        ("objective.ac_weight=2", "`objective.ac_weight`", "leave it out"),
+        ("objective.kl_wieght=2", "`objective.kl_wieght`", "did you mean `kl_weight`"),
+        ("objective.kl_weight=-1", "`objective.kl_weight` -1", "at least 0"),
+    ],
+)
+def test_cvae_gan_rejects(setting, message, hint):
+    error = problem(CVAE, setting)
+    assert message in error.message
+    assert hint in error.hint
+
+
+def test_cvae_gan_accepts_augmentation_and_own_optimizers():
+    recipe = apply_settings({**MLP, **CVAE}, ["data.augment={mirror: true}", "optim.encoder.lr=0.1"], "mine.yaml")
+    assert (recipe.optim.of("encoder").lr, recipe.optim.of("classifier")) == (0.1, recipe.optim.critic)
+    assert recipe.objective.roles == ("generator", "critic", "encoder", "classifier")
+
+
+def test_family_without_a_role_is_rejected(monkeypatch):
+    monkeypatch.setattr(MlpSettings, "roles", ("generator", "critic"))
+    error = problem({"objective": "cvae_gan", "model": {"name": "mlp", "conditional": True}})
+    assert "encoder" in error.message
+    assert "set `model.name` to dcgan or resnet" in error.hint
+
+
+def test_minibatch_std_works_with_a_gradient_penalty():
+    values = {**MLP, "model": {"name": "style", "critic": {"minibatch_std": True}}}
+    assert apply_settings(values, [], "mine.yaml").objective.penalties == ("gp_weight",)
+
+
+def test_missing_section():
+    with pytest.raises(WganError, match="mine.yaml: `model` is not set"):
         apply_settings({"steps": 5}, [], "mine.yaml")
 
 
 @pytest.mark.parametrize(
     ("setting", "named"),
     [
-        ("batch_size=0", "`batch_size`"),
-        ("optim.critic.lr=-1", "`optim.critic.lr`"),
-        ("objective.gp_wieght=1", "`objective.gp_wieght`"),
-        ("objective={gp_wieght: 1}", "`objective.gp_wieght`"),
-        ("model.name=mpl", "`model.name`"),
-        ("optm.critic.lr=1", "`optm`"),
-        ("batch_size.more=1", "`batch_size`"),
-        ("data.diff_augment=[colour]", "`data.diff_augment[0]`"),
+        ("batch_size=0", "invalid `batch_size`"),
+        ("optim.critic.lr=-1", "invalid `optim.critic.lr`"),
+        ("objective.gp_wieght=1", "unknown setting `objective.gp_wieght`"),
+        ("objective={gp_wieght: 1}", "unknown setting `objective.gp_wieght`"),
+        ("model.name=mpl", "unknown `model.name` 'mpl'"),
+        ("optm.critic.lr=1", "unknown setting `optm`"),
+        ("batch_size.more=1", "invalid `batch_size`"),
+        ("data.diff_augment=[colour]", "unknown `data.diff_augment[0]`"),
     ],
 )
-def test_blame_goes_to_set_when_it_is_to_blame(setting, named):
-    error = problem({}, setting)
-    assert error.message.startswith(f"--set sets {named}")
+def test_set_is_blamed(setting, named):
+    assert problem({}, setting).message.startswith(f"--set: {named}")
 
 
-def test_blame_goes_to_the_file_when_another_setting_was_changed():
-    assert problem({"batch_size": 0}, "steps=7").message.startswith("mine.yaml sets `batch_size`")
+def test_file_is_blamed_if_another_setting_was_changed():
+    assert problem({"batch_size": 0}, "steps=7").message.startswith("mine.yaml: invalid `batch_size`")
+
+
+@pytest.mark.parametrize("value", ["1|2", "|", "{message}", "a`b"])
+def test_special_characters_in_values(value):
+    error = problem({}, f"data.memory_limit='{value}'")
+    assert error.message == f"--set: `data.memory_limit` is {value!r}, which is not a size"
+    assert "500MB" in error.hint
+
+
+def test_errors_of_a_side_name_the_side():
+    error = problem({**PAIR, "data": {"a": "digits", "b": {"source": "folder"}}})
+    assert "`data.b.path` is not set" in error.message
+    assert "--set data.b.path=photos" in error.hint
 
 
 def test_long_values_are_cut():
@@ -107,14 +169,32 @@ def test_long_values_are_cut():
 
 
 @pytest.mark.parametrize(
-    ("setting", "meant"),
+    ("setting", "hint"),
     [
         ("lr=0.1", "did you mean `optim.generator.lr` or `optim.critic.lr`? "),
         ("optim.lr=0.1", "did you mean `optim.generator.lr` or `optim.critic.lr`? "),
         ("gp_weight=1", "did you mean `objective.gp_weight`? "),
         ("stps=1", "did you mean `steps`? "),  # a typo is nearer than the same name elsewhere
-        ("nonsense=1", "Settings: "),
+        ("nonsense=1", "a recipe has: "),
     ],
 )
-def test_a_setting_without_its_section_is_found(setting, meant):
-    assert problem({}, setting).hint.startswith(meant)
+def test_setting_without_its_section(setting, hint):
+    assert problem({}, setting).hint.startswith(hint)
+
+
+@pytest.mark.parametrize("old", RENAMED)
+def test_former_names_are_explained(old):
+    error = problem({}, f"{old}=1")
+    assert f"--set: unknown setting `{old}`" == error.message
+    assert error.hint.startswith(f"`{old.rpartition('.')[2]}` is now called `{RENAMED[old].rpartition('.')[2]}`")
+
+
+def test_former_values_are_explained():
+    assert "between is now called interpolates" in problem({}, "objective.gp_points=between").hint
+    assert "distance is now called fd" in problem({}, "best_by=distance").hint
+
+
+def test_own_images_are_asked_for():
+    with pytest.raises(WganError, match="folder_dcgan.yaml: `data.path` is not set") as caught:
+        load_recipe("folder_dcgan")
+    assert "--set data.path=" in caught.value.hint

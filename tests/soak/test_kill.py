@@ -14,7 +14,7 @@ from wgan_cli.runs.run_dir import RunDir
 
 VICTIM = str(Path(__file__).with_name("victim.py"))
 SETTINGS = (
-    "data.limit=50", "objective.n_critic=2", "objective.gp_every=3", "optim.decay=linear", "log_every=2",
+    "data.limit=50", "objective.n_critic=2", "objective.gp_every=3", "optim.lr_schedule=linear", "log_every=2",
     "sample_every=5", "save_every=4",
 )  # fmt: skip
 EVALUATED = (*SETTINGS, "eval_every=3", "eval_count=30")

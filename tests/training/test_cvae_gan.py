@@ -169,7 +169,7 @@ SETTINGS = (
 def test_resuming_equals_not_stopping(trainer, tmp_path, amp):
     if amp == "bf16" and resolve_amp("auto", CPU) != "bf16":
         pytest.skip("this processor does not multiply bf16")
-    recipe = trainer.recipe(*SETTINGS, f"amp={amp}", "optim.encoder.lr=0.003", "optim.decay=linear")
+    recipe = trainer.recipe(*SETTINGS, f"amp={amp}", "optim.encoder.lr=0.003", "optim.lr_schedule=linear")
     whole = trainer.run(recipe, tmp_path / "whole")
     halves = trainer.run(recipe, tmp_path / "halves", stop_after=5)
     torch.manual_seed(12345)

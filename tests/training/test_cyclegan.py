@@ -80,7 +80,7 @@ def test_two_steps_of_every_recipe(name):
 
 def test_a_resumed_run_equals_one_that_never_stopped(trainer, tmp_path):
     """Pools, the images that critics are yet to see, both sides' orders, grids and records; stopped between saves."""
-    recipe = tiny("steps=12", "data.a.augment.mirror=true", "optim.decay=linear")
+    recipe = tiny("steps=12", "data.a.augment.mirror=true", "optim.lr_schedule=linear")
     state, whole = started(recipe, tmp_path / "whole")
     trainer.go_on(state, whole)
     state, stopped = started(recipe, tmp_path / "stopped")
@@ -162,8 +162,8 @@ def test_no_other_objective_trains_translators(name, objective):
         (["objective=cyclegan", "model=translation"], "learns from two sides, `a` and `b`, and `data` is one", "--set"),
         (["data={a: mnist, b: fashion_mnist}"], "learns from one set of images, and `data` is two sides", "cyclegan"),
         (["data={a: mnist}"], "does not set `data.b`", "schema"),
-        (["data={a: mnist, c: mnist}"], "`data.c`, which is not a setting of data", "Settings: a, b"),
-        (["data={a: mnist, b: mnist}"], "are the same images, and there is nothing to translate", "`transform`"),
+        (["data={a: mnist, c: mnist}"], "unknown setting `data.c`", "data has: a, b"),
+        (["data={a: mnist, b: mnist}"], "are the same images", "`transform`"),
         (["data={a: mnist, b: folder}"], "`data.b.path` is not set", "--set data.b.path=photos"),
         (["data={a: mnist, b: {source: mnist, diff_augment: [color]}}"], "`data.b.diff_augment` is for", "augment"),
     ],

@@ -11,7 +11,7 @@ from families import FAMILIES, MODEL_SETTINGS, OBJECTIVE_SETTINGS, OBJECTIVES, n
 from wgan_cli.data import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict, recipe_names
-from wgan_cli.recipe.objective_settings import TargetSettings
+from wgan_cli.recipe.objective_base import TargetSettings
 from wgan_cli.training.state import TrainingState, prepare
 
 CONDITIONS = ("none", "embedding", "projection", "classifier")
@@ -57,10 +57,10 @@ def trained(recipe: Recipe, size: int = 8, channels: int = 1, steps: int = 2) ->
 def refused_networks(objective: str, family: str, condition: str) -> str | None:
     """A word of the message where an objective cannot do with these networks, or with their way to learn of classes."""
     if not set(OBJECTIVE_SETTINGS[objective].roles) <= set(MODEL_SETTINGS[family].roles):
-        return f"trains an encoder, and `model.name` {family} has none"
+        return f"`model.name` {family} has no encoder"
     if objective != "cvae_gan":
         return None
-    return {"none": "learns classes", "classifier": "does not train its critic for that"}.get(condition)
+    return {"none": "`model.conditional` is false", "classifier": "does not support"}.get(condition)
 
 
 @pytest.mark.parametrize(("objective", "family", "condition", "size", "channels"), CASES)
@@ -83,7 +83,7 @@ ALONE = {
     "lazy penalties": {
         "more": {"gp_weight": 1.0, "gp_sided": "one", "r1_weight": 1.0, "r2_weight": 1.0, "gp_every": 2}
     },
-    "dragan": {"more": {"gp_weight": 1.0, "gp_at": "real"}},
+    "dragan": {"more": {"gp_weight": 1.0, "gp_points": "real"}},
 }
 TOGETHER = {
     "batch norm": {"critic": {"norm": "batch"}},
@@ -100,12 +100,12 @@ TARGETS = {
 def refusal(trick: str, objective: str) -> str | None:
     """A word of the message where this trick makes no sense with this objective."""
     if trick in TOGETHER and (objective == "cvae_gan" or (objective in PENALISED and trick != "minibatch std")):
-        return "mixes the images of a batch"
+        return "couples the samples of a batch"
     if trick in ("dropout", "instance noise") and objective == "cvae_gan":
-        return "by chance"
+        return "randomizes"
     if trick in TARGETS and objective not in TAUGHT:
         return "target"
-    return "changes nothing" if trick == "spectral norm" and objective in CLIPPED else None
+    return "has no effect" if trick == "spectral norm" and objective in CLIPPED else None
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

@@ -26,7 +26,7 @@ def recipe_of(decay: str = "none", **more: float) -> Recipe:
         **more,
         "generator": {"lr": 0.01, "betas": [0.5, 0.9]},
         "critic": {"lr": 0.04, "betas": [0.0, 0.99]},
-        "decay": decay,
+        "lr_schedule": decay,
     }
     return recipe_from_dict({"model": "mlp", "optim": optim, "steps": STEPS}, "a test")
 
@@ -52,7 +52,7 @@ def test_rates_follow_the_closed_form(decay, step):
 @pytest.mark.parametrize("decay", ["linear", "cosine"])
 @pytest.mark.parametrize("start", [0.25, 0.5])
 def test_rates_may_stay_whole_for_a_while(decay, start):
-    recipe = recipe_of(decay, decay_from=start)
+    recipe = recipe_of(decay, lr_decay_start=start)
     every = [rates(recipe, step)["critic"] for step in range(STEPS + 1)]
     whole = int(start * STEPS)
     assert every[: whole + 1] == [0.04] * (whole + 1)
@@ -62,8 +62,8 @@ def test_rates_may_stay_whole_for_a_while(decay, start):
 
 
 def test_a_fall_that_never_begins_is_refused():
-    with pytest.raises(WganError, match="`optim.decay_from` is 0.5, and `optim.decay` is none"):
-        recipe_of("none", decay_from=0.5)
+    with pytest.raises(WganError, match="`optim.lr_decay_start` is 0.5"):
+        recipe_of("none", lr_decay_start=0.5)
 
 
 @pytest.mark.parametrize("decay", ["linear", "cosine"])

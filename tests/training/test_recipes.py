@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 
 from wgan_cli.data import ImageSet, load_data, native_shape
-from wgan_cli.recipe import Recipe, load_recipe, recipe_names, recipe_path
+from wgan_cli.recipe import Recipe, load_recipe, recipe_header, recipe_names
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.training.state import prepare
 
@@ -20,10 +18,8 @@ WIDEST = 128  # channels: a recipe for large images would take longer than all o
 
 
 def recipe_of(name: str) -> Recipe:
-    """As the command on its first line has it, whose images are those of somebody's folder."""
-    command = recipe_path(name).read_text(encoding="utf-8").partition("\n")[0].removeprefix("#").strip()
-    words = shlex.split(command.partition("  ")[0])
-    settings = [*(value for option, value in pairwise(words) if option == "--set"), *SMALL]
+    """Return the recipe as the command in its header starts it, with narrow layers."""
+    settings = [*recipe_header(name)[0], *SMALL]
     model = load_recipe(name, settings).as_dict()["model"]
     wide = {role: model[role].get("channels") for role in ("generator", "critic")}
     narrow = {role: [min(WIDEST, n) for n in channels] for role, channels in wide.items() if type(channels) is list}
@@ -45,7 +41,7 @@ def noise(settings: DataSettings, data_root: Path, log: object) -> ImageSet:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_two_steps_of_every_recipe(name, monkeypatch):
-    monkeypatch.setattr("wgan_cli.data.load_images", noise)
+    monkeypatch.setattr("wgan_cli.data.load.load_images", noise)
     recipe = recipe_of(name)
     dataset = load_data(recipe.data, Path("nowhere"), lambda text: None)
     state = prepare(recipe, dataset, torch.device("cpu"), trials=False)

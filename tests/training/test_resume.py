@@ -64,7 +64,7 @@ def resume(trainer, run: RunDir, recipe: Recipe) -> None:
 )
 def test_resuming_equals_not_stopping(trainer, tmp_path, model, amp, decay, promise):
     needs_bf16(amp)
-    recipe = trainer.recipe(*model, *HARD, f"amp={amp}", f"optim.decay={decay}")
+    recipe = trainer.recipe(*model, *HARD, f"amp={amp}", f"optim.lr_schedule={decay}")
     whole = trainer.run(recipe, tmp_path / "whole")
     halves = trainer.run(recipe, tmp_path / "halves", stop_after=HALF)
     assert halves.checkpoint_files()[-1] == halves.checkpoint_file(HALF)
@@ -106,7 +106,7 @@ def test_a_killed_run_continues_from_its_last_checkpoint(trainer, killed, tmp_pa
         ("model.generator.widths=[33]", "model.generator.widths"),
         ("data.limit=21", "data.limit"),
         ("ema_decay=0.5", "ema_decay"),
-        ("optim.decay=linear", "optim.decay"),
+        ("optim.lr_schedule=linear", "optim.lr_schedule"),
     ],
 )
 def test_a_recipe_that_differs_is_refused(trainer, killed, wgan, change, named):

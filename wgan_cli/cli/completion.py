@@ -1,4 +1,4 @@
-"""What a shell completes: recipes, runs and checkpoints. Imports nothing heavy, since it runs at each press of Tab."""
+"""Shell completion of recipes, runs and checkpoints. Runs at every press of Tab, so it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-RUNS = "runs"  # where `wgan train` puts them
-MOST = 200  # words to choose from; folders may hold many
+RUNS = "runs"  # default parent of run folders
+MOST = 200  # completions at most
 
 
 def complete_recipe(incomplete: str) -> list[tuple[str, str]]:
-    """Recipes that come with the program, with what each is for, and recipe files and runs below what is typed."""
-    from wgan_cli.cli.recipes import purpose
-    from wgan_cli.recipe import recipe_names
+    """Return packaged recipes with their purpose, recipe files and runs."""
+    from wgan_cli.recipe import recipe_header, recipe_names
 
-    named = [(name, purpose(name)) for name in recipe_names() if name.startswith(incomplete)]
+    named = [(name, recipe_header(name)[1]) for name in recipe_names() if name.startswith(incomplete)]
     files = [(path, "a recipe file") for path in _matching(incomplete) if path.endswith((".yaml", ".yml"))]
     return [*named, *files, *((run, "the recipe of a run") for run in _runs(incomplete))][:MOST]
 
 
 def complete_run(incomplete: str) -> list[tuple[str, str]]:
-    """Run folders: those in runs/, and those whose path begins with what is typed."""
+    """Return run folders, in runs/ and elsewhere."""
     return [(run, "") for run in _runs(incomplete)][:MOST]
 
 
 def complete_checkpoint(incomplete: str) -> list[tuple[str, str]]:
-    """Runs, the generators and checkpoints in them, and other .pth files whose path begins with what is typed."""
+    """Return runs, their generators and checkpoints, and other .pth files."""
     found: dict[str, str] = {}
     for run in [*_runs(incomplete), *_runs_above(incomplete)]:
         found[run] = "a run"
@@ -35,18 +34,17 @@ def complete_checkpoint(incomplete: str) -> list[tuple[str, str]]:
             if os.path.isfile(os.path.join(run, name)):
                 found[os.path.join(run, name)] = what
         for path in sorted(glob.glob(os.path.join(glob.escape(run), "checkpoints", "step_*.pth"))):
-            found[path] = "to continue from"
+            found[path] = "to resume from"
     found |= {path: "" for path in _matching(incomplete) if path.endswith(".pth") and path not in found}
     return [(path, what) for path, what in found.items() if path.startswith(incomplete)][:MOST]
 
 
 def complete_what(incomplete: str) -> list[tuple[str, str]]:
-    """What `wgan inspect` looks into: runs and their files first, then recipes."""
+    """Return what `wgan inspect` takes: runs and their files, then recipes."""
     return list(dict([*complete_checkpoint(incomplete), *complete_recipe(incomplete)]).items())[:MOST]
 
 
 def _runs(incomplete: str) -> Iterator[str]:
-    """Run folders, each once: in runs/ if that begins as what is typed, and wherever that leads."""
     usual = sorted(glob.glob(os.path.join(RUNS, "*")))
     seen = set()
     for path in (*usual, *_matching(incomplete)):
@@ -56,7 +54,7 @@ def _runs(incomplete: str) -> Iterator[str]:
 
 
 def _runs_above(incomplete: str) -> Iterator[str]:
-    """The run in which the thing lies whose path is being typed."""
+    """Yield the runs that contain the path being typed."""
     folder = Path(os.path.dirname(incomplete))
     for path in (folder, *folder.parents):
         if incomplete and os.path.isfile(path / "recipe.yaml"):
@@ -64,5 +62,4 @@ def _runs_above(incomplete: str) -> Iterator[str]:
 
 
 def _matching(incomplete: str) -> list[str]:
-    """Paths that begin with what is typed."""
     return sorted(glob.glob(glob.escape(incomplete) + "*"))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,10 +15,8 @@ if TYPE_CHECKING:
     from wgan_cli.recipe import Recipe
     from wgan_cli.recipe.benchmarks import Measured
 
-_LEAST = (18, 14, 8, 13, 8, 7, 13, 0)  # letters in a column, so that those of most papers stand below each other
-
-
 _HEADINGS = ("recipe", "images", "networks", "length", "time", "memory", "score", "what it learns")
+_MIN_WIDTHS = (18, 14, 8, 13, 8, 7, 13, 0)  # so that columns line up across papers
 
 
 def recipes(
@@ -31,7 +26,7 @@ def recipes(
     ] = None,
     schema: Annotated[
         bool,
-        typer.Option("--schema", help="Print the JSON schema of every setting; with NAME, the recipe for editors."),
+        typer.Option("--schema", help="Print the JSON schema of all settings; with NAME, the recipe for editors."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -50,7 +45,7 @@ def recipes(
         _list()
 
 
-recipes.__doc__ += "\n\n" + example(
+recipes.__doc__ = f"{recipes.__doc__}\n\n" + example(
     "wgan recipes",
     "wgan recipes mnist_dcgan > mine.yaml",
     "wgan recipes mnist_dcgan --schema > mine.yaml",
@@ -58,36 +53,34 @@ recipes.__doc__ += "\n\n" + example(
 
 
 def _list() -> None:
-    """A line for each recipe, with what was measured of it."""
+    """Print a line for each recipe, with its benchmark."""
     from wgan_cli.console import data
     from wgan_cli.recipe.benchmarks import measurements, thumbnail
 
     known = measurements()
     by_paper: dict[str, list[tuple[str, ...]]] = {}
-    for name, recipe in _every_recipe().items():
+    for name, (recipe, purpose) in _load_all().items():
         length = f"{recipe.steps:,} steps" if recipe.steps else f"{recipe.epochs:g} epochs"
-        measured = _columns(known.recipes.get(name))
-        row = (name, recipe.data.title, recipe.model.name, length, *measured, purpose(name))
+        measured = _measured_cells(known.recipes.get(name))
+        row = (name, recipe.data.title, recipe.model.name, length, *measured, purpose)
         by_paper.setdefault(f"{recipe.objective.name}: {recipe.objective.paper}", []).append(row)
-    data().print("  " + _in_columns(_HEADINGS, _LEAST), style="dim", soft_wrap=True)
+    data().print("  " + _line(_HEADINGS, _MIN_WIDTHS), style="dim", soft_wrap=True)
     for paper, rows in by_paper.items():
         data().print(paper, style="bold")
-        widths = [
-            max(least, *(map(len, column))) for least, column in zip(_LEAST, zip(*rows, strict=True), strict=True)
-        ]
+        widths = [max(least, *map(len, column)) for least, *column in zip(_MIN_WIDTHS, *rows, strict=True)]
         for row in rows:
-            data().print("  " + _in_columns(row, widths), soft_wrap=True)
+            data().print("  " + _line(row, widths), soft_wrap=True)
     pictured = next((path for name in known.recipes if (path := thumbnail(name))), None)
-    pictures = f" Their samples: {pictured.parent / 'NAME.png'}" if pictured else ""
-    data().print(f"Minutes, memory and scores: measured on {known.where}.{pictures}", style="dim", soft_wrap=True)
+    pictures = f" Samples: {pictured.parent / 'NAME.png'}" if pictured else ""
+    data().print(f"Time, memory and scores measured on {known.where}.{pictures}", style="dim", soft_wrap=True)
 
 
-def _in_columns(cells: Sequence[str], widths: Sequence[int]) -> str:
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return " ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
-def _columns(measured: Measured | None) -> tuple[str, str, str]:
-    """Minutes, memory and score, or nothing where nobody has measured them."""
+def _measured_cells(measured: Measured | None) -> tuple[str, str, str]:
+    """Return time, memory and score; empty strings if they weren't measured."""
     if measured is None:
         return "", "", ""
     from wgan_cli.recipe.scores import format_score, title_of
@@ -101,7 +94,7 @@ def _columns(measured: Measured | None) -> tuple[str, str, str]:
 
 
 def _facts() -> list[dict[str, Any]]:
-    """The same for programs."""
+    """Return the list for programs."""
     from dataclasses import asdict
 
     from wgan_cli.recipe.benchmarks import measurements, thumbnail
@@ -116,18 +109,20 @@ def _facts() -> list[dict[str, Any]]:
             "model": recipe.model.name,
             "steps": recipe.steps,
             "epochs": recipe.epochs,
-            "purpose": purpose(name),
+            "purpose": purpose,
             "measured": asdict(known[name]) if name in known else None,
             "thumbnail": str(path) if (path := thumbnail(name)) else None,
         }
-        for name, recipe in _every_recipe().items()
+        for name, (recipe, purpose) in _load_all().items()
     ]
 
 
-def _every_recipe() -> dict[str, Recipe]:
-    from wgan_cli.recipe import load_recipe, recipe_names
+def _load_all() -> dict[str, tuple[Recipe, str]]:
+    """Return every recipe, with the settings of the command in its header, and its purpose."""
+    from wgan_cli.recipe import load_recipe, recipe_header, recipe_names
 
-    return {name: load_recipe(name, _settings_of_its_command(name)) for name in recipe_names()}
+    headers = {name: recipe_header(name) for name in recipe_names()}
+    return {name: (load_recipe(name, settings), purpose) for name, (settings, purpose) in headers.items()}
 
 
 def _schema() -> str:
@@ -137,9 +132,9 @@ def _schema() -> str:
 
 
 def _modeline() -> str:
-    """The first line by which editors find the schema, which is kept in the cache for them.
+    """Return the first line that points editors to the schema, and write the schema to the cache folder.
 
-    Only on request: a recipe opens with its command, and a path on this machine says nothing on another.
+    Only on request: a recipe starts with its command, and the path means nothing on another machine.
     """
     from wgan_cli.data import default_data_root
     from wgan_cli.utils.files import make_parent, write_text
@@ -148,20 +143,3 @@ def _modeline() -> str:
     make_parent(path)
     write_text(path, _schema() + "\n")
     return f"# yaml-language-server: $schema={path.as_uri()}\n"
-
-
-def purpose(name: str) -> str:
-    """What a recipe says of itself on its first line, behind the command."""
-    return re.split(r"\s{2,}", _first_line(name), maxsplit=1)[-1]
-
-
-def _settings_of_its_command(name: str) -> list[str]:
-    """What the command on a recipe's first line sets, for a recipe that says nothing of whose images."""
-    words = shlex.split(_first_line(name).partition("  ")[0])
-    return [value for option, value in pairwise(words) if option == "--set"]
-
-
-def _first_line(name: str) -> str:
-    from wgan_cli.recipe import recipe_path
-
-    return recipe_path(name).read_text(encoding="utf-8").partition("\n")[0]

@@ -13,8 +13,7 @@ from wgan_cli.data.pairs import ImagePair, load_pair, pair_shape
 from wgan_cli.data.sources import arrays, cifar10, digits, image_folder, mnist, shards
 from wgan_cli.data.transforms import transformed, transformed_shape
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.recipe.pair_settings import PairSettings
+from wgan_cli.recipe.data_settings import DataSettings, PairSettings
 from wgan_cli.recipe.registry import registered
 
 Load = Callable[[DataSettings, Path, Callable[[str], None]], ImageSet]

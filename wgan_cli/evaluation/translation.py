@@ -17,8 +17,7 @@ from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
 from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
 from wgan_cli.outputs.translate import translate, translator_to
 from wgan_cli.recipe import Recipe
-from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.recipe.pair_settings import SIDES, PairSettings
+from wgan_cli.recipe.data_settings import SIDES, DataSettings, PairSettings
 from wgan_cli.runs.checkpoint import BestScore
 
 MOST_IMAGES = 2000  # of each side, unless asked for more

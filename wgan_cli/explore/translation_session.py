@@ -14,7 +14,7 @@ from wgan_cli.data.files.decoding import NotAnImage, quiet_pillow, to_pixels
 from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.explore.source import Source
 from wgan_cli.outputs.translate import beside, check_translates, translator_to
-from wgan_cli.recipe.pair_settings import SIDES
+from wgan_cli.recipe.data_settings import SIDES
 
 MAX_FILES = 24  # at once
 _BATCH = 8

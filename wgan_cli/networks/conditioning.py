@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 from wgan_cli.networks.layers import norm
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.layer_settings import FamilySettings, LabelledLatentSettings, Norm
+from wgan_cli.recipe.layer_settings import ConditionalLatentSettings, FamilySettings, Norm
 
 
 class ConditionalLatent(nn.Module):
     """Concatenation of z and an embedding of the class (Mirza and Osindero 2014), or z without classes."""
 
-    def __init__(self, settings: LabelledLatentSettings, image: ImageShape) -> None:
+    def __init__(self, settings: ConditionalLatentSettings, image: ImageShape) -> None:
         super().__init__()
         self.width = self.latent_dim = settings.latent_dim
         self.embedding = None

@@ -23,7 +23,7 @@ from wgan_cli.networks.style_space import MeanStyle, StyleSpace
 from wgan_cli.networks.stylegan_layers import BLURS, KERNEL, STYLE_LAYERS, FromRGB, ToRGB, upsample
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import LayerSettings
-from wgan_cli.recipe.style_settings import StyleGeneratorSettings, StyleSettings
+from wgan_cli.recipe.model_settings import StyleGeneratorSettings, StyleSettings
 
 
 class Generator(StyleSpace):

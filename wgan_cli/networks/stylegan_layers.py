@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from wgan_cli.distributed import rng
 from wgan_cli.networks.layers import activation_and_dropout, norm
 from wgan_cli.networks.resampling import BlurUpConv2d, DerivedWeight
-from wgan_cli.recipe.style_settings import StyleGeneratorSettings
+from wgan_cli.recipe.model_settings import StyleGeneratorSettings
 
 KERNEL = 3
 BLURS = 3  # the filter [1, 3, 3, 1] of Karras et al. (2020)

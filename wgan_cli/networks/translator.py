@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from wgan_cli.networks.layers import activation_and_dropout, norm
 from wgan_cli.networks.resampling import DownConv2d, UpConvTranspose2d
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.model_settings import LayerSettings
-from wgan_cli.recipe.translation_settings import PatchCriticSettings, TranslationSettings, TranslatorSettings
+from wgan_cli.recipe.layer_settings import LayerSettings
+from wgan_cli.recipe.model_settings import PatchCriticSettings, TranslationSettings, TranslatorSettings
 
 OUTER_KERNEL, KERNEL = 7, 3  # of the first and last convolution, and of all others
 

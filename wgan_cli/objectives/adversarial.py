@@ -16,7 +16,7 @@ from wgan_cli.objectives.path_length import PathLength
 from wgan_cli.objectives.penalties import Penalty, make_penalty, penalty_terms
 from wgan_cli.objectives.terms import Term
 from wgan_cli.recipe import Recipe
-from wgan_cli.recipe.objective_settings import AdversarialSettings, CriticGameSettings
+from wgan_cli.recipe.objective_base import AdversarialSettings, CriticGameSettings
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def adversarial_objective(recipe: Recipe, loss: AdversarialLoss) -> Objective:
 def _critic_phase(recipe: Recipe, settings: AdversarialSettings, loss: AdversarialLoss, classify: bool) -> Phase:
     penalty = make_penalty(settings, loss.penalty)
     # Batch norm or minibatch layers must not see real and fake images in one batch.
-    two_passes = recipe.model.critic.mixes_images is not None
+    two_passes = recipe.model.critic.batch_coupling is not None
 
     def critic_loss(networks: Networks, batch: Batch) -> Loss:
         generator, critic = networks["generator"], networks["critic"]

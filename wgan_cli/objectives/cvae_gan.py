@@ -22,7 +22,7 @@ from wgan_cli.objectives.label_smoothing import fake_targets, real_targets
 from wgan_cli.objectives.penalties import make_penalty, penalty_terms
 from wgan_cli.objectives.terms import Term, critic_loss_term, probability_terms
 from wgan_cli.recipe import ImageShape, Recipe
-from wgan_cli.recipe.cvae_gan_settings import CvaeGanSettings
+from wgan_cli.recipe.objective_settings import CvaeGanSettings
 
 
 def cvae_gan(recipe: Recipe, image: ImageShape) -> Objective:

@@ -14,7 +14,7 @@ from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase, gi
 from wgan_cli.objectives.image_pool import ImagePool
 from wgan_cli.objectives.terms import Term, critic_loss_term
 from wgan_cli.recipe import ImageShape, Recipe
-from wgan_cli.recipe.translation_settings import CycleganSettings
+from wgan_cli.recipe.objective_settings import CycleganSettings
 
 Translate = Callable[[Tensor], Tensor]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.distributed import rng
-from wgan_cli.recipe.objective_settings import CriticGameSettings
+from wgan_cli.recipe.objective_base import CriticGameSettings
 
 
 def make_noise(settings: CriticGameSettings, device: torch.device) -> InstanceNoise | None:

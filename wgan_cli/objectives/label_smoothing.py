@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.distributed import rng
-from wgan_cli.recipe.objective_settings import TargetSettings
+from wgan_cli.recipe.objective_base import TargetSettings
 
 
 def real_targets(settings: TargetSettings, scores: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.distributed.collectives import all_reduce_mean
 from wgan_cli.objectives.base import Loss
 from wgan_cli.objectives.terms import Check, Term, Values
-from wgan_cli.recipe.objective_settings import CriticGameSettings
+from wgan_cli.recipe.objective_base import CriticGameSettings
 
 Penalty = Callable[[nn.Module, Tensor, Tensor, "Tensor | None"], Loss]
 
@@ -38,7 +38,9 @@ def make_penalty(settings: CriticGameSettings, extra: Penalty | None = None) -> 
         parts: list[Tensor] = []
         terms: dict[str, Tensor] = {}
         if settings.gp_weight:
-            terms["gradient_penalty"] = gradient_penalty(critic, real, fake, labels, settings.gp_sided, settings.gp_at)
+            terms["gradient_penalty"] = gradient_penalty(
+                critic, real, fake, labels, settings.gp_sided, settings.gp_points
+            )
             parts.append(settings.gp_weight * every * terms["gradient_penalty"])
         for name, weight, images in (("r1", settings.r1_weight, real), ("r2", settings.r2_weight, fake)):
             if weight:
@@ -55,7 +57,7 @@ def make_penalty(settings: CriticGameSettings, extra: Penalty | None = None) -> 
 
 def penalty_terms(settings: CriticGameSettings) -> list[tuple[Term, float]]:
     """Return the terms that the settings' penalties log, each with its weight in the critic's loss."""
-    where = {"between": "between real and fake images", "real": "around real images"}[settings.gp_at]
+    where = {"interpolates": "between real and fake images", "real": "around real images"}[settings.gp_points]
     deviation = {
         "two": "mean squared deviation of the critic's gradient norm from 1",
         "one": "mean squared excess of the critic's gradient norm over 1 (norms above 1 only)",
@@ -75,7 +77,7 @@ def gradient_penalty(
     fake: Tensor,
     labels: Tensor | None = None,
     sided: Literal["two", "one"] = "two",
-    at: Literal["between", "real"] = "between",
+    at: Literal["interpolates", "real"] = "interpolates",
 ) -> Tensor:
     """Penalize critic gradient norms that differ from 1 (Gulrajani et al. 2017, eq. 3).
 
@@ -110,7 +112,7 @@ def gradient_norms(
     real: Tensor,
     fake: Tensor,
     labels: Tensor | None = None,
-    at: Literal["between", "real"] = "between",
+    at: Literal["interpolates", "real"] = "interpolates",
 ) -> Tensor:
     """Return ||grad critic(x_n)||_2 for a random point x_n per sample: (N,) float32, differentiable.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from wgan_cli.recipe.objective_settings import CriticGameSettings
+from wgan_cli.recipe.objective_base import CriticGameSettings
 
 Values = Mapping[str, float]
 
@@ -66,7 +66,7 @@ def probability_terms(settings: CriticGameSettings) -> tuple[Term, Term]:
     remedies = ["a lower optim.critic.lr"]
     if not settings.r1_weight:
         remedies.append("objective.r1_weight=1")
-    if not settings.instance_noise and not settings.pairs_images:
+    if not settings.instance_noise and not settings.compares_features:
         remedies.append("objective.instance_noise=0.2")
     wins = Check(
         failing=lambda values, _: values["real_probability"] > CERTAIN and values["fake_probability"] < 1 - CERTAIN,

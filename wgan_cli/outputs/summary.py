@@ -208,7 +208,8 @@ def estimate_memory(recipe: Recipe, networks: tuple[NetworkFacts, ...]) -> dict[
     """
     by_role = {network.role: network for network in networks}
     for_one_image = max(
-        sum(count * by_role[role].activations for role, count in kept.items()) for kept in recipe.objective.keeps
+        sum(count * by_role[role].activations for role, count in kept.items())
+        for kept in recipe.objective.activation_counts
     )
     return {
         "weights and optimizers": 4 * (4 * sum(n.parameters for n in networks) + by_role["generator"].parameters),

@@ -1,15 +1,16 @@
-"""Recipes: one frozen, typed object that says everything about a run."""
+"""Recipes: one frozen, typed object with every setting of a run."""
 
 from wgan_cli.recipe.load import (
     apply_settings,
-    flat_settings,
     load_recipe,
     read_recipe_file,
     read_recipe_text,
     recipe_from_dict,
+    recipe_header,
     recipe_names,
     recipe_path,
 )
+from wgan_cli.recipe.overrides import flat_settings
 from wgan_cli.recipe.schema import ImageShape, Recipe
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "read_recipe_file",
     "read_recipe_text",
     "recipe_from_dict",
+    "recipe_header",
     "recipe_names",
     "recipe_path",
 ]

@@ -1,34 +1,40 @@
-"""What every section of a recipe shares."""
+"""Base class of all recipe sections, and the error that their validators raise."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+
+def invalid(message: str, hint: str = "") -> PydanticCustomError:
+    """Return the error for a validator to raise: one line that names the setting, and one that fixes it."""
+    return PydanticCustomError("invalid_setting", "{message}", {"message": message, "hint": hint})
 
 
 class Settings(BaseModel):
-    """A frozen section of a recipe. A key that it does not know is an error, never ignored."""
+    """Frozen section of a recipe; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), validate_default=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _truth_is_no_number(cls, values: Any) -> Any:
-        # Python counts true as 1, and `steps: true` would train one step.
+    def _reject_booleans_for_numbers(cls, values: Any) -> Any:
+        # bool is a subclass of int: `steps: true` would train for one step.
         for name, value in values.items() if isinstance(values, dict) else ():
             field = cls.model_fields.get(name)
             if isinstance(value, bool) and field is not None and field.annotation is not bool:
-                raise ValueError(f"`{name}` is {str(value).lower()}, which is no value for it|give a number or a word")
+                raise invalid(f"`{name}` is {str(value).lower()}, but it is not a boolean", "give a number or a word")
         return values
 
 
 def named_by(key: str, default: str | None = None) -> BeforeValidator:
-    """Let a section be written as one word, which its `key` then is, and take the default where it names none."""
+    """Accept a section written as one word, the value of its `key`; a dict without `key` gets `default`."""
 
-    def name(value: Any) -> Any:
+    def expand(value: Any) -> Any:
         if isinstance(value, str):
             return {key: value}
         return {key: default, **value} if default and isinstance(value, dict) else value
 
-    return BeforeValidator(name)
+    return BeforeValidator(expand)

@@ -1,27 +1,29 @@
-"""`data:` in a recipe: which images, how many of them, and what becomes of each before a network sees it."""
+"""`data:` in a recipe: the images to train on, one set or two sides to translate between."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from wgan_cli.recipe.base import Settings
+from wgan_cli.recipe.base import Settings, invalid, named_by
 from wgan_cli.recipe.scores import SCORES, SELECTABLE
 
 Fit = Literal["crop", "pad", "stretch", "random_crop"]
 Transform = Literal["invert", "thicken", "grey", "colour"]
-#: Sets that have a name, and a split to learn from and another to be tested by.
+#: Public data sets with a training and a test split.
 NAMED = ("digits", "mnist", "fashion_mnist", "cifar10")
 
 
-class Own(NamedTuple):
-    """A source of one's own images, which `path` leads to.
+class UserSource(NamedTuple):
+    """Source of the user's own images, found at `data.path`.
 
-    example: what such a path looks like. without: settings that make no sense for it; because, instead: why, and what
-    else to do.
+    Attributes:
+        example: hint for a missing path.
+        without: settings that don't apply to it.
+        because, instead: the reason, and the end of the hint.
     """
 
     example: str
@@ -30,126 +32,203 @@ class Own(NamedTuple):
     instead: str = ""
 
 
-OWN = {
-    "folder": Own("give a folder of images: --set data.path=photos"),
-    "shards": Own(
+USER_SOURCES = {
+    "folder": UserSource("give a folder of images: --set data.path=photos"),
+    "shards": UserSource(
         "give WebDataset shards: --set 'data.path=images-{000..255}.tar'",
         without=("transform", "memory_limit"),
-        because="is for images that are decoded before training, and shards are decoded as they are read",
+        because="applies to images decoded before training; shards are decoded as they are read",
         instead=", or unpack the shards and set `data.source` to folder",
     ),
 }
-GIVEN = "given"  # by a Python program that trains, which alone has them
-_OF_OWN = ("path", "test_path", "channels")  # settings of one's own images alone
+IN_MEMORY = "given"  # arrays passed by a Python program
+_USER_SETTINGS = ("path", "test_path", "channels")  # only for USER_SOURCES
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
 def parse_bytes(text: str) -> int:
-    """Read a size such as 500MB or 2GB in bytes. Raises: ValueError for anything else."""
+    """Return a size such as 500MB or 2GB in bytes. Raises: ValueError."""
     found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*([KMG]B|)\s*", text.upper(), re.ASCII)
     if not found:
-        raise ValueError(f"{text!r} is no size")
+        raise ValueError(f"{text!r} is not a size")
     return round(float(found[1]) * _UNITS[found[2]])
 
 
-def _checked_size(value: Any) -> Any:
+def _check_size(value: Any) -> Any:
     value = str(value) if type(value) is int else value
     try:
         return value if value is None or parse_bytes(value) >= 0 else None
     except (ValueError, TypeError, AttributeError):
-        raise ValueError(f"`data.memory_limit` is {value!r:.60}, no size|write for example 500MB or 2GB") from None
+        raise invalid(
+            f"`data.memory_limit` is {value!r:.60}, which is not a size", "write for example 500MB or 2GB"
+        ) from None
 
 
-def _checked_class(value: Any) -> Any:
-    if type(value) not in (int, str):  # not left to the union, whose two complaints would name neither number nor name
-        raise ValueError(
-            f"`data.classes` holds {value!r:.60}, no class|name classes by number or name, as [3, 8] or [cat, dog]"
+def _check_class(value: Any) -> Any:
+    if type(value) not in (int, str):  # the union's own errors would show two unrelated complaints
+        raise invalid(
+            f"`data.classes` contains {value!r:.60}, which is neither a number nor a name",
+            "write for example [3, 8] or [cat, dog]",
         )
     return value
 
 
-def _either(words: Sequence[str]) -> str:
-    """`a`, `b` or `c`."""
-    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
 class AugmentSettings(Settings):
-    """Changes of real images, drawn anew each time one is shown."""
+    """Random changes of real images, drawn again each time one is shown."""
 
-    mirror: bool = Field(False, description="flip half of them left to right")
-    random_crop: int = Field(0, ge=0, le=64, description="shift by up to so many pixels, edges repeated")
-    color_jitter: float = Field(0.0, ge=0.0, le=1.0, description="change brightness, contrast and saturation by this")
+    mirror: bool = Field(False, description="Random horizontal flips.")
+    random_crop: int = Field(0, ge=0, le=64, description="Largest random shift in pixels; edges are repeated.")
+    color_jitter: float = Field(
+        0.0, ge=0.0, le=1.0, description="Strength of random changes of brightness, contrast and saturation."
+    )
 
 
 class DataSettings(Settings):
-    """Which images to learn from."""
+    """One set of images."""
 
     translates: ClassVar[bool] = False
     scores: ClassVar[tuple[str, ...]] = tuple(name for name in SELECTABLE if not SCORES[name].needs)  # for `best_by`
 
-    source: Literal[(*NAMED, *OWN, GIVEN)] = Field(
+    source: Literal[(*NAMED, *USER_SOURCES, IN_MEMORY)] = Field(  # pyright: ignore[reportInvalidTypeForm]
         "digits",
-        description=f"`digits` (inside the package), a set under --data-root, or your own images: {', '.join(OWN)}; "
-        f"`{GIVEN}` where a Python program hands them over",
+        description="Data set: digits (bundled), mnist, fashion_mnist or cifar10 (under --data-root), "
+        f"your own images ({', '.join(USER_SOURCES)}), or {IN_MEMORY} (arrays passed by a Python program).",
     )
     path: str | None = Field(
         None,
         min_length=1,
-        description="of a folder, .zip or .tar, whose subfolders are classes; of shards images-{000..255}.tar",
+        description="Folder, .zip or .tar of images (subfolders are classes), or shards: images-{000..255}.tar.",
     )
     test_path: str | None = Field(
-        None, min_length=1, description="of more such images, to measure against; default a fifth of those in `path`"
+        None, min_length=1, description="Held-out images to evaluate against; default: a fifth of those in `path`."
     )
-    split: Literal["train", "test", "all"] = Field("train", description="which part of a named set")
-    classes: tuple[Annotated[int | str, BeforeValidator(_checked_class)], ...] | None = Field(
-        None, min_length=1, description="only these, by name or number, as [3, 8]; they become 0, 1..."
+    split: Literal["train", "test", "all"] = Field("train", description="Part of a named data set.")
+    classes: tuple[Annotated[int | str, BeforeValidator(_check_class)], ...] | None = Field(
+        None, min_length=1, description="Classes to keep, by name or number, as [3, 8]; renumbered from 0."
     )
-    limit: int | None = Field(None, ge=1, description="take only the first so many images")
-    image_size: int | None = Field(None, ge=8, le=128, description="resize to this height and width, in pixels")
-    channels: Literal[1, 3, 4] | None = Field(None, description="of your own images; default as they are, 1 or 3")
+    limit: int | None = Field(None, ge=1, description="Maximum number of images; the first ones are kept.")
+    image_size: int | None = Field(None, ge=8, le=128, description="Height and width after resizing, in pixels.")
+    channels: Literal[1, 3, 4] | None = Field(
+        None, description="Channels of your own images; default: 1 or 3, as in the files."
+    )
     transform: Transform | None = Field(
-        None, description="negatives, thicker strokes, or grey images in three channels: grey, or on a scale of colours"
+        None,
+        description="Conversion of every image: invert (negative), thicken (strokes), "
+        "grey (grayscale in three channels) or colour (grayscale mapped to a color scale).",
     )
-    fit: Fit = Field("crop", description="how your own images become square")
-    on_bad_file: Literal["stop", "skip"] = Field("stop", description="when a file among your own is no image")
-    memory_limit: Annotated[str | None, BeforeValidator(_checked_size)] = Field(
-        None, description="stream images that take more, such as 2GB; default half of what is free"
+    fit: Fit = Field("crop", description="Method that makes your own images square.")
+    on_bad_file: Literal["stop", "skip"] = Field("stop", description="Reaction to a file that can't be decoded.")
+    memory_limit: Annotated[str | None, BeforeValidator(_check_size)] = Field(
+        None, description="Memory for images, such as 2GB; larger sets are streamed; default: half of what is free."
     )
     augment: AugmentSettings = AugmentSettings()
     diff_augment: tuple[Literal["color", "translation", "cutout"], ...] = Field(
-        (), description="of real and fake alike, for small sets (Zhao et al. 2020)"
+        (), description="Differentiable augmentation of real and fake images, for small sets (Zhao et al. 2020)."
     )
 
     @model_validator(mode="after")
-    def _fits_source(self) -> DataSettings:
-        own = OWN.get(self.source)
-        if own and self.path is None:
-            raise ValueError(f"`data.path` is not set|{own.example}")
-        for name in () if own else _OF_OWN:
+    def _check_source(self) -> DataSettings:
+        user = USER_SOURCES.get(self.source)
+        if user and self.path is None:
+            raise invalid("`data.path` is not set", user.example)
+        for name in () if user else _USER_SETTINGS:
             if getattr(self, name) is not None:
-                first, *others = OWN
-                these = _either([f"`data.source: {first}`", *(f"`{other}`" for other in others)])
-                raise ValueError(
-                    f"`data.{name}` is only for {these}|set `data.source` to {_either(list(OWN))}, "
-                    "or take a recipe for your own images: --recipe folder_dcgan"
+                sources = " or ".join(USER_SOURCES)
+                raise invalid(
+                    f"`data.{name}` only applies to your own images (`data.source` {sources})",
+                    f"set `data.source` to {sources}, or start from such a recipe: --recipe folder_dcgan",
                 )
-        for name in own.without if own else ():
+        for name in user.without if user else ():
             if getattr(self, name) != type(self).model_fields[name].default:
-                raise ValueError(f"`data.{name}` {own.because}|leave out `data.{name}`{own.instead}")
+                raise invalid(f"`data.{name}` {user.because}", f"leave out `data.{name}`{user.instead}")
         return self
 
     @property
     def has_splits(self) -> bool:
-        """Whether the source itself holds images to be tested by, of the same kind as those to learn from."""
+        """True if the source has its own test images."""
         return self.source in NAMED
 
     @property
     def title(self) -> str:
-        """Which images, in a few words."""
+        """Short name of these images."""
         chosen = "" if self.classes is None else " " + ", ".join(map(str, self.classes))
         return f"{self.source}{chosen}" + ("" if self.transform is None else f" {self.transform}")
 
     def with_paths(self, change: Callable[[str], str]) -> DataSettings:
-        """The same with its paths changed, if it has any."""
-        given = {name: getattr(self, name) for name in ("path", "test_path")}
-        return self.model_copy(update={name: change(path) for name, path in given.items() if path is not None})
+        """Return a copy with `change` applied to every path."""
+        paths = {name: getattr(self, name) for name in ("path", "test_path")}
+        return self.model_copy(update={name: change(path) for name, path in paths.items() if path is not None})
+
+
+SIDES = ("a", "b")
+Side = Annotated[DataSettings, named_by("source")]
+#: Settings that change how images are read, but not which ones.
+_READING = {"transform", "augment", "memory_limit", "on_bad_file", "test_path"}
+
+
+class PairSettings(Settings):
+    """Two sides of images to translate between.
+
+    If the sides differ in `transform` alone, each takes every second image: the exact answer to each translation is
+    known, but not shown in training.
+    """
+
+    translates: ClassVar[bool] = True
+    diff_augment: ClassVar[tuple[str, ...]] = ()  # changes what one critic sees; here each side has its own
+
+    a: Side
+    b: Side
+
+    @model_validator(mode="after")
+    def _check_sides(self) -> PairSettings:
+        for name in SIDES:
+            if getattr(self, name).diff_augment:
+                raise invalid(
+                    f"`data.{name}.diff_augment` needs a single set of images",
+                    f"leave it out, or augment real images with `data.{name}.augment`",
+                )
+        if self.same_images and self.a.transform == self.b.transform:
+            raise invalid(
+                "`data.a` and `data.b` are the same images, so there is nothing to translate",
+                "give them different `classes`, `path` or `transform`",
+            )
+        return self
+
+    @property
+    def same_images(self) -> bool:
+        """True if both sides show the same images in two ways, so that the exact translations are known."""
+        a, b = (side.model_dump(exclude=_READING) for side in (self.a, self.b))
+        return a == b
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Scores that `best_by` may name."""
+        return ("paired_l1",) if self.same_images else ("fd",)
+
+    @property
+    def title(self) -> str:
+        """Short name of both sides: `mnist <-> mnist invert`."""
+        return f"{self.a.title} <-> {self.b.title}"
+
+    def with_paths(self, change: Callable[[str], str]) -> PairSettings:
+        """Return a copy with `change` applied to every path."""
+        return self.model_copy(update={name: getattr(self, name).with_paths(change) for name in SIDES})
+
+
+_SETTING = re.compile(rf"(?<![\w./])data\.(?=(?:{'|'.join(DataSettings.model_fields)})\b)")
+
+
+def for_side(text: str, side: str) -> str:
+    """Return a message about `data.path` as one about `data.a.path`."""
+    return _SETTING.sub(f"data.{side}.", text)
+
+
+def _kind(values: Any) -> str:
+    two = values.keys() & set(SIDES) if isinstance(values, dict) else isinstance(values, PairSettings)
+    return (PairSettings if two else DataSettings).__name__
+
+
+#: One set of images, or two sides if `a` or `b` is set.
+AnyDataSettings = Annotated[
+    Annotated[DataSettings, Tag("DataSettings")] | Annotated[PairSettings, Tag("PairSettings")], Discriminator(_kind)
+]

@@ -1,139 +1,130 @@
-"""From a name, a file or a dict to a checked Recipe; every complaint names the setting and the repair."""
+"""Recipes from names, files and `--set` to one validated Recipe."""
 
 from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from wgan_cli.errors import WganError, describe_os_error, did_you_mean
-from wgan_cli.recipe.schema import SHORT_FORMS, Recipe
+from wgan_cli.recipe.overrides import with_overrides
+from wgan_cli.recipe.renamed import with_current_names
+from wgan_cli.recipe.schema import Recipe
 from wgan_cli.recipe.validation_errors import explain_invalid
 from wgan_cli.recipe.yaml import MAX_LENGTH, parse_yaml
 from wgan_cli.utils.files import open_plain
+from wgan_cli.utils.format import Log
 
-DEFAULT_RECIPE = "digits_dcgan"  # where none is named
-MOST_IN_A_KEY = 200  # letters; the longest that there is has thirty
+DEFAULT_RECIPE = "digits_dcgan"
 _SUFFIXES = (".yaml", ".yml")
 
 
 def recipes_folder() -> Path:
-    """Where the recipes lie: inside the installed package, or at the top of a checkout."""
+    """Return the folder of the packaged recipes: in the installed package, or at the top of a checkout."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "recipes"
     return installed if installed.is_dir() else package.parent / "recipes"
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes that come with the program, sorted."""
+    """Return the names of the packaged recipes, sorted."""
     return sorted(path.stem for path in recipes_folder().glob("*.yaml"))
 
 
 def recipe_path(name: str) -> Path:
-    """The file of a recipe: one that comes with the program by its name, else a path, of a run's folder too.
+    """Return the file of a recipe, given the name of a packaged one, the path of a file, or a run folder.
 
     Raises: WganError with the nearest names.
     """
     path = Path(name)
-    if name not in recipe_names() and os.path.isfile(path / "recipe.yaml"):  # a run's folder
+    if name not in recipe_names() and os.path.isfile(path / "recipe.yaml"):  # a run folder
         return path / "recipe.yaml"
     if path.suffix.lower() in _SUFFIXES or len(path.parts) > 1:
-        if os.path.exists(path):  # False where the system cannot even look
+        if os.path.exists(path):  # False if the path itself is invalid
             return path
-        raise WganError(f"there is no recipe file {name}", "check the path, or name one of `wgan recipes`")
+        raise WganError(f"recipe file {name} not found", "check the path, or choose one of `wgan recipes`")
     if name in recipe_names():
         return recipes_folder() / f"{name}.yaml"
     if os.path.isdir(path):
         raise WganError(
-            f"{name} is a folder, and no recipe",
-            f"to learn from the images in it: --recipe folder_dcgan --set {shlex.quote(f'data.path={name}')}",
+            f"{name} is a folder, not a recipe",
+            f"to train on the images in it: --recipe folder_dcgan --set {shlex.quote(f'data.path={name}')}",
         )
-    hint = did_you_mean(name, recipe_names()) or "give one of `wgan recipes`, or the path of a .yaml file. "
-    raise WganError(f"there is no recipe named {name!r}", f"{hint}Recipes: {', '.join(recipe_names())}")
+    hint = did_you_mean(name, recipe_names()) or "choose a recipe below, or give the path of a .yaml file. "
+    raise WganError(f"unknown recipe {name!r}", f"{hint}Recipes: {', '.join(recipe_names())}")
 
 
-def load_recipe(name: str, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
-    """Read a recipe and put `key=value` settings over it, as --set does: dotted keys, values as in YAML.
+def load_recipe(name: str, settings: Sequence[str] = (), log: Log | None = None) -> Recipe:
+    """Load a recipe and apply `key=value` settings, as --set does: dotted keys, YAML values.
 
     Args:
-        name: of a recipe that comes with the program, or the path of a .yaml file or of a run's folder.
-    Raises: WganError naming the setting that is unknown, out of range, or does not fit the others.
+        name: name of a packaged recipe, or path of a .yaml file or run folder.
+        settings: changes, in order.
+        log: receives a line if a change makes other settings fall back to their defaults.
+
+    Raises: WganError naming a setting that is unknown, out of range, or in conflict with others.
     """
-    return read_recipe_file(recipe_path(name), settings)
+    return read_recipe_file(recipe_path(name), settings, log)
 
 
-def read_recipe_file(path: Path, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
-    """Read a recipe file and put `key=value` settings over it."""
+def read_recipe_file(path: Path, settings: Sequence[str] = (), log: Log | None = None) -> Recipe:
+    """Read a recipe file and apply `key=value` settings, as `load_recipe`."""
     values = parse_yaml(read_recipe_text(path), path.name)
     if not isinstance(values, dict):
         raise WganError(
-            f"{path.name} holds no settings", "a recipe is `key: value` lines; `wgan recipes` lists working examples"
+            f"{path.name} contains no settings", "a recipe is `key: value` lines; `wgan recipes` lists working examples"
         )
     values.setdefault("name", path.stem)
-    return apply_settings(values, settings, path.name)
+    return apply_settings(values, settings, path.name, log)
 
 
 def read_recipe_text(path: Path) -> str:
-    """The text of a recipe file, or as much of a larger file as shows that it is none. Raises: WganError."""
+    """Return the text of a recipe file; of a file that is too long, only the start. Raises: WganError."""
     try:
         with open_plain(path) as file:
-            return file.read(4 * MAX_LENGTH + 1).decode("utf-8")  # a letter takes 4 bytes at most
+            return file.read(4 * MAX_LENGTH + 1).decode("utf-8")  # a character takes at most 4 bytes
     except OSError as error:
         raise WganError(
-            f"cannot read {path}: {describe_os_error(error)}",
-            "give the path of a recipe, a .yaml file that you may read",
+            f"cannot read {path}: {describe_os_error(error)}", "give the path of a readable .yaml file"
         ) from None
     except UnicodeDecodeError:
         raise WganError(f"{path} is not a text file", "give the path of a recipe, a .yaml file") from None
 
 
 def recipe_from_dict(values: Any, origin: str) -> Recipe:
-    """Check plain values, from a file's or checkpoint's text, as a Recipe; `origin` is the name that errors give it.
+    """Validate plain values from a file or checkpoint; errors call them `origin`.
 
     Raises: WganError, as `load_recipe`.
     """
     return apply_settings(values if isinstance(values, dict) else {}, (), origin)
 
 
-def apply_settings(values: dict[str, Any], settings: list[str] | tuple[str, ...], origin: str) -> Recipe:
-    """Put `dotted.key=value` settings over plain values and check the whole; a value is read as YAML."""
-    changed = set()
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        key = key.strip()
-        if not equals or len(key) > MOST_IN_A_KEY or not key.isprintable() or not all(key.split(".")):
-            raise WganError(
-                f"--set {setting[:MOST_IN_A_KEY]!r} is not KEY=VALUE", "write for example --set optim.critic.lr=0.001"
-            )
-        values = _with_value(values, key.split("."), parse_yaml(text, f"--set {key}"))
-        changed.add(key)
-    # A run's length is said in one unit, so a setting in one replaces a recipe's in the other.
-    for given, other in (("steps", "epochs"), ("epochs", "steps")):
-        if given in changed and other not in changed:
-            values = {**values, other: None}
+def apply_settings(values: dict[str, Any], settings: Sequence[str], origin: str, log: Log | None = None) -> Recipe:
+    """Apply `dotted.key=value` settings to plain values, and validate the result.
+
+    Args:
+        values: nested dicts, as read from a recipe.
+        settings: changes; see `with_overrides`.
+        origin: name of `values` in errors.
+        log: as in `load_recipe`.
+
+    Raises: WganError, as `load_recipe`.
+    """
+    values, changed = with_overrides(with_current_names(values), settings, log)
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise explain_invalid(error, values, origin, changed) from None
+        raise explain_invalid(error, origin, changed) from None
 
 
-def flat_settings(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings of nested sections by their dotted names, as `--set` takes them."""
-    flat = {}
-    for key, value in section.items():
-        flat |= flat_settings(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
-
-
-def _with_value(values: dict[str, Any], keys: list[str], value: Any) -> dict[str, Any]:
-    """A copy of nested dicts with one value changed; a section in its short form `wgan_gp` becomes a dict."""
-    head, *rest = keys
-    if not rest:
-        return {**values, head: value}
-    section = values.get(head)
-    if isinstance(section, str) and head in SHORT_FORMS:
-        section = {SHORT_FORMS[head]: section}
-    return {**values, head: _with_value(section if isinstance(section, dict) else {}, rest, value)}
+def recipe_header(name: str) -> tuple[list[str], str]:
+    """Return a recipe's first line as the --set settings of its command, and its purpose."""
+    line = recipe_path(name).read_text(encoding="utf-8").partition("\n")[0]
+    command, _, purpose = line.partition("  ")
+    words = shlex.split(command)
+    return [value for option, value in pairwise(words) if option == "--set"], purpose.strip()

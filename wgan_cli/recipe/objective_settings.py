@@ -1,144 +1,48 @@
-"""`objective:` in a recipe: what objectives share, and those of one critic and one generator."""
+"""`objective:` in a recipe: one class of settings for each objective."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from wgan_cli.recipe.base import Settings
-from wgan_cli.recipe.layer_settings import Condition
-
-_NO_NAMING = "is for a critic that names classes, and {} has a classifier of its own for that"
-_NO_TARGETS = "is for a critic that is taught target values, and the critic of {} only ranks images"
-#: Settings that some objectives have: why the others cannot, and which have them.
-_OF_SOME = {
-    "label_smoothing": (_NO_TARGETS, "gan or lsgan"),
-    "fake_smoothing": (_NO_TARGETS, "gan or lsgan"),
-    "label_flip": (_NO_TARGETS, "gan or lsgan"),
-    "saturating": ("chooses between two forms of the cross-entropy, and {} has none", "gan"),
-    "clip_value": ("bounds the weights of a critic that has no other bound, and {} needs none", "wgan"),
-    "ac_weight": (_NO_NAMING, "gan or wgan_gp"),
-    "generator_ac_weight": (_NO_NAMING, "gan or wgan_gp"),
-}
-
-
-class AnyObjective(Settings):
-    """What recipe, networks and data must know of an objective.
-
-    translates: True if the generator maps images to images. roles: networks that are trained.
-    conditions: ways in which its critic can learn of classes. needs_classes: whether it is for conditional models
-    alone. pairs_images: whether it compares what networks see in an image and in its copy, which must then be of that
-    image alone, and unchanged. keeps: of each kind of step, how many images' activations are kept at once in which
-    network.
-    """
-
-    paper: ClassVar[str]
-    translates: ClassVar[bool] = False
-    roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
-    conditions: ClassVar[tuple[Condition, ...]] = get_args(Condition)
-    needs_classes: ClassVar[bool] = False
-    pairs_images: ClassVar[bool] = False
-    keeps: ClassVar[tuple[dict[str, int], ...]]
-
-
-class CriticGameSettings(AnyObjective):
-    """What every objective has in which a critic tells real from fake.
-
-    penalty_weights: settings, any of which penalises the gradient of every image's own score unless it is 0.
-    """
-
-    penalty_weights: ClassVar[tuple[str, ...]] = ("gp_weight", "r1_weight", "r2_weight")
-    # A critic's step: real and fake, the points between them, and twice more for the penalty's two derivatives.
-    keeps: ClassVar[tuple[dict[str, int], ...]] = ({"critic": 2 + 1 + 2}, {"generator": 1, "critic": 1})
-
-    n_critic: int = Field(1, ge=1, le=100, description="critic steps before each generator step")
-    gp_weight: float = Field(0.0, ge=0.0, le=1e6, description="of the penalty on slopes that are not 1; lambda")
-    gp_every: int = Field(1, ge=1, le=100, description="penalise every so many critic steps, as many times as hard")
-    gp_sided: Literal["two", "one"] = Field(
-        "two", description="penalise slopes on both sides of 1, or only above it (WGAN-LP, Petzka et al. 2018)"
-    )
-    gp_at: Literal["between", "real"] = Field(
-        "between", description="penalise between real and fake, or around real images (DRAGAN, Kodali et al. 2017)"
-    )
-    r1_weight: float = Field(
-        0.0, ge=0.0, le=1e6, description="gamma of half the squared slope at real images (Mescheder et al. 2018)"
-    )
-    r2_weight: float = Field(0.0, ge=0.0, le=1e6, description="gamma of half the squared slope at fake images")
-    instance_noise: float = Field(
-        0.0, ge=0.0, le=10.0, description="standard deviation, at first, of noise on all that the critic sees"
-    )
-    instance_noise_steps: int = Field(2000, ge=1, description="steps after which that noise has faded away")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _makes_sense_here(cls, values: Any) -> Any:
-        for setting in values if isinstance(values, dict) else ():
-            if setting in _OF_SOME and setting not in cls.model_fields:
-                why, others = _OF_SOME[setting]
-                raise ValueError(
-                    f"`objective.{setting}` {why.format(cls.model_fields['name'].default)}|"
-                    f"leave it out, or set `objective.name` to {others}"
-                )
-        return values
-
-    @property
-    def penalties(self) -> tuple[str, ...]:
-        """Those of `penalty_weights` that are in force."""
-        return tuple(name for name in self.penalty_weights if getattr(self, name))
-
-
-class AdversarialSettings(CriticGameSettings):
-    """What every objective of one critic and one generator has."""
-
-    path_length_weight: float = Field(
-        0.0, ge=0.0, le=1e6, description="of the penalty on a generator whose image answers unequally to steps in w"
-    )
-    path_length_every: int = Field(
-        4, ge=1, le=100, description="penalise it every so many steps, as many times as hard"
-    )
-    ac_weight: float = Field(
-        1.0, ge=0.0, le=1e6, description="of the critic's naming of classes, with `model.condition: classifier`"
-    )
-    generator_ac_weight: float = Field(
-        0.1, ge=0.0, le=1e6, description="of how it names the generator's images, with `model.condition: classifier`"
-    )
-
-
-class TargetSettings(CriticGameSettings):
-    """What an objective has whose critic is taught 1 for real images and 0 for fake ones."""
-
-    label_smoothing: float = Field(
-        0.0, ge=0.0, lt=0.5, description="the target of real images is so much less than 1 (Salimans et al. 2016)"
-    )
-    fake_smoothing: float = Field(0.0, ge=0.0, lt=0.5, description="the target of fake images is so much more than 0")
-    label_flip: float = Field(
-        0.0, ge=0.0, lt=0.5, description="share of images that the critic is taught the wrong target of"
-    )
+from wgan_cli.recipe.base import invalid
+from wgan_cli.recipe.data_settings import DataSettings, PairSettings
+from wgan_cli.recipe.layer_settings import ALL_ROLES, Condition, FamilySettings
+from wgan_cli.recipe.objective_base import (
+    GP,
+    N_CRITIC,
+    R1,
+    R2,
+    AdversarialSettings,
+    AnyObjective,
+    TargetSettings,
+    uncouple_hint,
+)
 
 
 class GanSettings(TargetSettings, AdversarialSettings):
-    """Generative adversarial network with cross-entropy: the critic's scores are logits of being real."""
+    """GAN with cross-entropy: the critic's scores are logits of being real."""
 
     name: Literal["gan"] = "gan"
     saturating: bool = Field(
-        False, description="the generator lowers log(1 - D) as in the proof, instead of raising log D"
+        False, description="Saturating generator loss log(1 - D), as in the proof, instead of -log D."
     )
 
     @property
     def paper(self) -> str:
-        """The paper, whichever penalty makes it another's."""
+        """Reference of the variant that these settings select."""
         if self.path_length_weight:
             return "Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN"
         if self.r1_weight:
             return "Mescheder et al. 2018, Which Training Methods for GANs do actually Converge?"
-        if self.gp_weight and self.gp_at == "real":
+        if self.gp_weight and self.gp_points == "real":
             return "Kodali et al. 2017, On Convergence and Stability of GANs"
         return "Goodfellow et al. 2014, Generative Adversarial Nets"
 
 
 class LsganSettings(TargetSettings, AdversarialSettings):
-    """Least squares GAN: the critic's scores aim at 1 for real images and at 0 for fake ones."""
+    """Least squares GAN: the critic's scores approach 1 for real and 0 for fake images."""
 
     paper: ClassVar[str] = "Mao et al. 2017, Least Squares Generative Adversarial Networks"
 
@@ -146,7 +50,7 @@ class LsganSettings(TargetSettings, AdversarialSettings):
 
 
 class HingeSettings(AdversarialSettings):
-    """GAN with hinge losses: scores above 1 for real images and below -1 for fake ones are good enough."""
+    """GAN with hinge losses: scores above 1 for real and below -1 for fake images cost nothing."""
 
     paper: ClassVar[str] = "Lim and Ye 2017, Geometric GAN; Miyato et al. 2018, Spectral Normalization"
 
@@ -156,37 +60,126 @@ class HingeSettings(AdversarialSettings):
 class WganSettings(AdversarialSettings):
     """Wasserstein GAN with weight clipping.
 
-    Batch norm in the critic is allowed, as the authors have it: clipping asks nothing of the score of a single image.
-    The critic's slope then depends on the batch, and so does the unknown factor in the distance that it estimates.
+    Batch norm in the critic is allowed, as in the paper: clipping doesn't depend on the score of a single image. The
+    critic's Lipschitz constant, and so the unknown factor of the estimated distance, then depends on the batch.
     """
 
     paper: ClassVar[str] = "Arjovsky et al. 2017, Wasserstein GAN"
 
     name: Literal["wgan"] = "wgan"
-    n_critic: int = Field(5, ge=1, le=100, description="critic steps before each generator step")
-    clip_value: float = Field(0.01, gt=0.0, le=100.0, description="the critic's weights stay within it, either sign")
+    n_critic: int = Field(5, ge=1, le=100, description=N_CRITIC)
+    clip_value: float = Field(
+        0.01, gt=0.0, le=100.0, description="Bound on the absolute value of the critic's weights."
+    )
+
+    def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
+        super().check_fit(data, model)
+        if model.critic.spectral_norm:
+            raise invalid(
+                "`objective.clip_value` has no effect with `model.critic.spectral_norm`, which rescales the weights",
+                "set `model.critic.spectral_norm` to false, or `objective.name` to hinge",
+            )
 
 
 class WganGpSettings(AdversarialSettings):
     """Wasserstein GAN with gradient penalty."""
 
     name: Literal["wgan_gp"] = "wgan_gp"
-    gp_weight: float = Field(10.0, ge=0.0, le=1e6, description="the paper's lambda")
-    n_critic: int = Field(5, ge=1, le=100, description="critic steps before each generator step")
+    gp_weight: float = Field(10.0, ge=0.0, le=1e6, description=GP)
+    n_critic: int = Field(5, ge=1, le=100, description=N_CRITIC)
 
     @property
     def paper(self) -> str:
-        """The paper, also where a setting makes it another's."""
+        """Reference of the variant that these settings select."""
         if self.gp_sided == "one":
             return "Petzka et al. 2018, On the Regularization of Wasserstein GANs"
         return "Gulrajani et al. 2017, Improved Training of Wasserstein GANs"
 
 
 class R3ganSettings(AdversarialSettings):
-    """Relativistic pairs of real and fake, with both zero-centred penalties."""
+    """Relativistic GAN with R1 and R2 penalties."""
 
     paper: ClassVar[str] = "Huang et al. 2024, The GAN is dead; long live the GAN!"
 
     name: Literal["r3gan"] = "r3gan"
-    r1_weight: float = Field(1.0, ge=0.0, le=1e6, description="gamma of half the squared slope at real images")
-    r2_weight: float = Field(1.0, ge=0.0, le=1e6, description="gamma of half the squared slope at fake images")
+    r1_weight: float = Field(1.0, ge=0.0, le=1e6, description=R1)
+    r2_weight: float = Field(1.0, ge=0.0, le=1e6, description=R2)
+
+
+class CvaeGanSettings(TargetSettings):
+    """Conditional variational autoencoder and GAN: the encoder maps an image to z, the generator reconstructs it.
+
+    The critic is trained with cross-entropy; generator and encoder never see its scores, but compare features.
+    """
+
+    paper: ClassVar[str] = "Bao et al. 2017, CVAE-GAN: Fine-Grained Image Generation through Asymmetric Training"
+    roles: ClassVar[tuple[str, ...]] = ALL_ROLES
+    conditions: ClassVar[tuple[Condition, ...]] = ("embedding", "projection")
+    needs_classes: ClassVar[bool] = True
+    compares_features: ClassVar[bool] = True
+    activation_counts: ClassVar[tuple[dict[str, int], ...]] = (
+        {"critic": 3},  # real images, their reconstructions and samples
+        {"classifier": 1},
+        {"generator": 2, "critic": 2, "classifier": 2},  # reconstructions and samples
+        {"encoder": 1, "generator": 1, "critic": 1, "classifier": 1},
+    )
+
+    name: Literal["cvae_gan"] = "cvae_gan"
+    kl_weight: float = Field(3.0, ge=0.0, le=1e6, description="KL divergence weight (lambda 1 in Bao et al. 2017).")
+    pixel_weight: float = Field(1.0, ge=0.0, le=1e6, description="Weight of the pixel reconstruction loss.")
+    critic_pair_weight: float = Field(
+        1.0, ge=0.0, le=1e6, description="Weight of the reconstruction loss in the critic's features."
+    )
+    class_pair_weight: float = Field(
+        1.0, ge=0.0, le=1e6, description="Weight of the reconstruction loss in the classifier's features."
+    )
+    critic_mean_weight: float = Field(
+        1e-3, ge=0.0, le=1e6, description="Weight of mean feature matching in the critic (lambda 3)."
+    )
+    class_mean_weight: float = Field(
+        1e-3, ge=0.0, le=1e6, description="Weight of per-class mean feature matching in the classifier (lambda 4)."
+    )
+
+    def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
+        super().check_fit(data, model)
+        critic = model.critic
+        if critic.batch_coupling:
+            raise invalid(
+                f"`model.critic.{critic.batch_coupling}` couples the samples of a batch, and {self.name} compares each "
+                "image's features with those of its reconstruction",
+                uncouple_hint(critic.batch_coupling),
+            )
+        random = {
+            "data.diff_augment": data.diff_augment,
+            "objective.instance_noise": self.instance_noise,
+            "model.critic.dropout": critic.dropout,
+        }
+        setting = next((name for name, value in random.items() if value), None)
+        if setting:
+            raise invalid(
+                f"`{setting}` randomizes the critic's features, and {self.name} compares those of an image and its "
+                "reconstruction",
+                f"leave out `{setting}`",
+            )
+
+
+class CycleganSettings(AnyObjective):
+    """Two translators trained for cycle consistency, and a critic for each side."""
+
+    paper: ClassVar[str] = "Zhu et al. 2017, Unpaired Image-to-Image Translation (CycleGAN)"
+    translates: ClassVar[bool] = True
+    penalties: ClassVar[tuple[str, ...]] = ()
+    instance_noise: ClassVar[float] = 0.0
+    # Each translator: there, back, and identity; each critic: real and fake images.
+    activation_counts: ClassVar[tuple[dict[str, int], ...]] = ({"generator": 3, "critic": 1}, {"critic": 2})
+
+    name: Literal["cyclegan"] = "cyclegan"
+    cycle_weight: float = Field(
+        10.0, ge=0.0, le=1e6, description="Cycle consistency weight (lambda in Zhu et al. 2017)."
+    )
+    identity_weight: float = Field(
+        5.0, ge=0.0, le=1e6, description="Identity loss weight, for images of the target side; 0.5 lambda in the paper."
+    )
+    pool_size: int = Field(
+        50, ge=0, le=10_000, description="Size of each side's image pool of earlier translations for the critic."
+    )

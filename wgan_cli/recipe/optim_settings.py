@@ -1,4 +1,4 @@
-"""`optim:` in a recipe: how each network follows its gradient."""
+"""`optim:` in a recipe: optimizers and the learning rate schedule."""
 
 from __future__ import annotations
 
@@ -6,70 +6,70 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from wgan_cli.recipe.base import Settings, named_by
+from wgan_cli.recipe.base import Settings, invalid, named_by
 
 Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-class _DescentSettings(Settings):
-    """What every optimizer has."""
-
-    lr: float = Field(2e-4, gt=0.0, le=1.0, description="learning rate")
+class _AnyOptimizer(Settings):
+    lr: float = Field(2e-4, gt=0.0, le=1.0, description="Learning rate.")
     clip_norm: float | None = Field(
-        None, gt=0.0, le=1e6, description="shorten the gradient of all weights together to this length; default never"
+        None, gt=0.0, le=1e6, description="Maximum norm of the gradient of all weights together; default: no clipping."
     )
     clip_grad_value: float | None = Field(
-        None, gt=0.0, le=1e6, description="cut each weight's gradient off at this, either sign; default never"
+        None, gt=0.0, le=1e6, description="Maximum absolute value of each gradient element; default: no clipping."
     )
 
 
-class AdamSettings(_DescentSettings):
+class AdamSettings(_AnyOptimizer):
     """Adam (Kingma and Ba 2015)."""
 
     name: Literal["adam"] = "adam"
-    betas: tuple[Beta, Beta] = (0.0, 0.9)
-    weight_decay: float = Field(
-        0.0, ge=0.0, le=1.0, description="shrink weights by lr times this in each step, as AdamW does"
+    betas: tuple[Beta, Beta] = Field(
+        (0.0, 0.9), description="Decay rates of the running means of the gradient and its square."
     )
+    weight_decay: float = Field(0.0, ge=0.0, le=1.0, description="Decoupled weight decay, as in AdamW.")
 
 
-class RmspropSettings(_DescentSettings):
+class RmspropSettings(_AnyOptimizer):
     """RMSprop (Tieleman and Hinton 2012)."""
 
     name: Literal["rmsprop"] = "rmsprop"
-    lr: float = Field(5e-5, gt=0.0, le=1.0, description="learning rate")
-    alpha: float = Field(0.99, ge=0.0, lt=1.0, description="how slowly the mean of squared gradients forgets")
+    lr: float = Field(5e-5, gt=0.0, le=1.0, description="Learning rate.")
+    alpha: float = Field(0.99, ge=0.0, lt=1.0, description="Decay rate of the running mean of squared gradients.")
 
 
-DescentSettings = Annotated[AdamSettings | RmspropSettings, Field(discriminator="name"), named_by("name", "adam")]
+OptimizerSettings = Annotated[AdamSettings | RmspropSettings, Field(discriminator="name"), named_by("name", "adam")]
 
 
 class OptimSettings(Settings):
-    """How each network follows its gradient; of those that only some objectives have, by default as a like one."""
+    """Optimizers by role; a role that only some objectives have defaults to that of a similar network."""
 
-    generator: DescentSettings = AdamSettings()
-    critic: DescentSettings = AdamSettings()
-    encoder: DescentSettings | None = Field(None, description="where there is one; default as the generator")
-    classifier: DescentSettings | None = Field(None, description="where there is one; default as the critic")
-    decay: Literal["none", "linear", "cosine"] = Field("none", description="of every lr, to zero at the last step")
-    decay_from: float = Field(0.0, ge=0.0, lt=1.0, description="share of the steps after which it begins")
+    generator: OptimizerSettings = AdamSettings()
+    critic: OptimizerSettings = AdamSettings()
+    encoder: OptimizerSettings | None = Field(None, description="Encoder's optimizer; default: as the generator's.")
+    classifier: OptimizerSettings | None = Field(None, description="Classifier's optimizer; default: as the critic's.")
+    lr_schedule: Literal["none", "linear", "cosine"] = Field(
+        "none", description="Decay of every learning rate to zero at the last step."
+    )
+    lr_decay_start: float = Field(0.0, ge=0.0, lt=1.0, description="Fraction of the steps before the decay starts.")
 
     @model_validator(mode="after")
-    def _something_begins(self) -> OptimSettings:
-        if self.decay_from and self.decay == "none":
-            raise ValueError(
-                f"`optim.decay_from` is {self.decay_from:g}, and `optim.decay` is none, so that nothing begins there|"
-                "set `optim.decay` to linear or cosine, or leave out `optim.decay_from`"
+    def _check_schedule(self) -> OptimSettings:
+        if self.lr_decay_start and self.lr_schedule == "none":
+            raise invalid(
+                f"`optim.lr_decay_start` is {self.lr_decay_start:g}, but `optim.lr_schedule` is none",
+                "set `optim.lr_schedule` to linear or cosine, or leave out `optim.lr_decay_start`",
             )
         return self
 
     def of(self, role: str) -> AdamSettings | RmspropSettings:
-        """What a network's optimizer is made by."""
-        return getattr(self, role) or getattr(self, _LIKE[role])
+        """Return the settings of a role's optimizer."""
+        return getattr(self, role) or getattr(self, _DEFAULTS[role])
 
-    def idle(self, roles: tuple[str, ...]) -> str | None:
-        """A network that has settings here and is none of `roles`; None where all serve."""
-        return next((role for role in _LIKE if role not in roles and getattr(self, role) is not None), None)
+    def unused(self, roles: tuple[str, ...]) -> str | None:
+        """Return a role that has settings here but isn't in `roles`, or None."""
+        return next((role for role in _DEFAULTS if role not in roles and getattr(self, role) is not None), None)
 
 
-_LIKE = {"encoder": "generator", "classifier": "critic"}
+_DEFAULTS = {"encoder": "generator", "classifier": "critic"}

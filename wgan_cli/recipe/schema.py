@@ -1,27 +1,31 @@
-"""The recipe: everything that decides what a run computes, typed and frozen."""
+"""The recipe: every setting that determines what a run computes, typed and frozen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from wgan_cli.recipe.base import Settings, named_by
-from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.recipe.base import Settings, invalid, named_by
+from wgan_cli.recipe.data_settings import SIDES, AnyDataSettings, DataSettings
 from wgan_cli.recipe.objective_settings import WganGpSettings
 from wgan_cli.recipe.optim_settings import OptimSettings
-from wgan_cli.recipe.pair_settings import SIDES, AnyDataSettings
 from wgan_cli.recipe.registry import ModelSettings, ObjectiveSettings, classes_of
-from wgan_cli.recipe.scores import RENAMED, SELECTABLE
-from wgan_cli.recipe.tasks import check_task
+from wgan_cli.recipe.scores import SELECTABLE
 
 MOST_STEPS = 10**9
 
 
 @dataclass(frozen=True)
 class ImageShape:
-    """What networks must know of the images: square `size` in pixels, `channels` 1, 3 or 4, classes (0: no labels)."""
+    """Shape of square images.
+
+    Attributes:
+        size: height and width in pixels.
+        channels: 1, 3 or 4.
+        num_classes: number of classes; 0 if there are no labels.
+    """
 
     size: int
     channels: int
@@ -29,7 +33,7 @@ class ImageShape:
 
     @property
     def pixels(self) -> int:
-        """Numbers in one image."""
+        """Number of values in one image."""
         return self.channels * self.size * self.size
 
     def __str__(self) -> str:
@@ -40,206 +44,146 @@ class ImageShape:
 SHORT_FORMS = {"data": "source", "a": "source", "b": "source", "model": "name", "objective": "name"}
 
 
-class Recipe(Settings):
-    """Everything that decides what a run computes. A step is one generator update."""
+#: By `translates`: what networks do, the data they need, and an example.
+_TASKS = {
+    False: ("generates images from noise", "one set of images", "--set model=dcgan --set objective=wgan_gp"),
+    True: ("translates images", "two sides, `a` and `b`", "--set model=translation --set objective=cyclegan"),
+}
 
-    name: str = Field("recipe", pattern=r"^\w[\w .+-]{0,99}$", description="of the run folder; default the file's name")
+
+class Recipe(Settings):
+    """Every setting that determines what a run computes. A step is one generator update."""
+
+    name: str = Field(
+        "recipe", pattern=r"^\w[\w .+-]{0,99}$", description="Name of the run folder; default: the recipe file's name."
+    )
     data: Annotated[AnyDataSettings, named_by("source")] = DataSettings()
     model: Annotated[ModelSettings, named_by("name")]
     objective: Annotated[ObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings()
     optim: OptimSettings = OptimSettings()
 
-    batch_size: int = Field(64, ge=1, le=65536, description="real images in each critic step, on all devices together")
+    batch_size: int = Field(64, ge=1, le=65536, description="Real images per critic step, over all devices.")
     micro_batch_size: int | None = Field(
-        None,
-        ge=1,
-        le=65536,
-        description="images that a device computes at once; more take turns",
+        None, ge=1, le=65536, description="Images per forward and backward pass on a device (gradient accumulation)."
     )
     sync_batch_norm: bool = Field(
-        True, description="let batch norm see the whole batch of several processes; else each its own share"
+        True, description="Batch norm statistics over all processes; false: over each process's own shard."
     )
-    steps: int | None = Field(None, ge=1, le=MOST_STEPS, description="generator updates in all")
+    steps: int | None = Field(None, ge=1, le=MOST_STEPS, description="Number of generator updates.")
     epochs: float | None = Field(
-        None, gt=0.0, le=1e6, description="instead of steps: passes of the critic over the data"
+        None, gt=0.0, le=1e6, description="Length in passes of the critic over the data, instead of `steps`."
     )
     ema_decay: float = Field(
-        0.999, ge=0.0, lt=1.0, description="of the averaged generator that samples; 0 turns it off"
+        0.999, ge=0.0, lt=1.0, description="Decay of the generator's EMA, which generates all samples; 0: no EMA."
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="of weights, data order and noise")
-    amp: Literal["auto", "off", "bf16", "fp16"] = Field("auto", description="number format of the networks' arithmetic")
-    tf32: bool = Field(False, description="let a GPU round the factors of float32 products to TF32")
-    deterministic: bool = Field(False, description="on a GPU, only kernels that give the same bits each time")
-    engine: Literal["auto", "eager", "graph", "compile"] = Field("auto", description="how an iteration is carried out")
-    threads: int | None = Field(None, ge=1, le=1024, description="of the processor; default as many as are fastest")
-
-    log_every: int = Field(50, ge=1, description="steps between lines of metrics.jsonl")
-    sample_every: int = Field(200, ge=1, description="steps between sample grids")
-    sample_grid: int = Field(10, ge=1, le=64, description="images on each side of a sample grid")
-    save_every: int = Field(1000, ge=1, description="steps between checkpoints")
-    report: bool = Field(False, description="write report.html into the run's folder at its end")
-
-    eval_every: int | None = Field(
-        None, ge=1, description="steps between evaluations beside real images; default none while training"
+    seed: int = Field(0, ge=0, lt=2**63, description="Random seed of weights, data order and noise.")
+    amp: Literal["auto", "off", "bf16", "fp16"] = Field("auto", description="Automatic mixed precision.")
+    tf32: bool = Field(False, description="TF32 matrix products and convolutions on NVIDIA GPUs.")
+    deterministic: bool = Field(False, description="Deterministic GPU kernels only.")
+    engine: Literal["auto", "eager", "graph", "compile"] = Field(
+        "auto", description="Execution of an iteration: eager, graph (CUDA graph), compile (torch.compile) or auto."
     )
-    eval_count: int = Field(2000, ge=10, le=50_000, description="images generated for each evaluation")
-    best_by: Literal[SELECTABLE] = Field("fd", description="the score whose best generator is kept in G_best.pth")
+    threads: int | None = Field(None, ge=1, le=1024, description="Number of CPU threads; default: the fastest.")
+
+    log_every: int = Field(50, ge=1, description="Steps between lines of metrics.jsonl.")
+    sample_every: int = Field(200, ge=1, description="Steps between sample grids.")
+    sample_grid: int = Field(10, ge=1, le=64, description="Rows and columns of a sample grid.")
+    save_every: int = Field(1000, ge=1, description="Steps between checkpoints.")
+    report: bool = Field(False, description="Writing of report.html into the run folder at the end.")
+
+    eval_every: int | None = Field(None, ge=1, description="Steps between evaluations; default: no evaluation.")
+    eval_count: int = Field(2000, ge=10, le=50_000, description="Number of images generated for each evaluation.")
+    best_by: Literal[SELECTABLE] = Field(  # pyright: ignore[reportInvalidTypeForm]
+        "fd", description="Score that selects the generator in G_best.pth."
+    )
     patience: int | None = Field(
-        None, ge=1, description="evaluations without a better score after which a run ends early; default never"
+        None, ge=1, description="Evaluations without improvement before training stops; default: no early stopping."
     )
-
-    @field_validator("best_by", mode="before")
-    @classmethod
-    def _current_name(cls, name: Any) -> Any:
-        """Accept the names of earlier versions."""
-        return RENAMED.get(name, name) if isinstance(name, str) else name
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Recipe:
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError("set one of `steps` and `epochs`")
-        if self.patience is not None and self.eval_every is None:
-            raise ValueError(
-                "`patience` waits for a better score, and nothing is evaluated without `eval_every`|"
-                "set `eval_every` to some steps, or leave out `patience`"
-            )
-        check_task(self.data, self.model, self.objective)
-        if self.eval_every is not None and self.best_by not in self.data.scores:
-            raise ValueError(
-                f"`best_by` is {self.best_by}, which of {self.data.title} is not measured|"
-                f"set `best_by` to {' or '.join(self.data.scores)}, or leave out `eval_every`"
-            )
-        self._check_roles()
-        self._check_classes()
-        self._check_batches()
-        self._check_pairs()
-        self._check_clipping()
-        self._check_paths()
-        return self
-
-    def _check_roles(self) -> None:
-        """Refuse networks that one section asks for, and another does not have."""
-        name, roles = self.objective.name, self.objective.roles
-        lacking = next((role for role in roles if role not in self.model.roles), None)
-        if lacking:
-            raise ValueError(
-                f"`objective.name` is {name}, which trains {_an(lacking)}, and `model.name` {self.model.name} has none|"
-                f"set `model.name` to {' or '.join(_families_with(lacking))}, or take another objective"
-            )
-        idle = self.optim.idle(roles)
-        if idle:
-            raise ValueError(
-                f"`optim.{idle}` is set, and {name} trains no {idle}|"
-                f"leave out `optim.{idle}`; {name} trains {' and '.join(roles)}"
-            )
-
-    def _check_classes(self) -> None:
-        """Refuse an objective whose networks must know of classes in another way than they do."""
-        objective, model = self.objective, self.model
-        if objective.needs_classes and not model.conditional:
-            raise ValueError(
-                f"`objective.name` is {objective.name}, which learns classes, and `model.conditional` is false|"
-                "set `model.conditional` to true; images need classes for it"
-            )
-        if model.conditional and model.condition not in objective.conditions:
-            raise ValueError(
-                f"`model.condition` is {model.condition}, and {objective.name} does not train its critic for that|"
-                f"set `model.condition` to {' or '.join(objective.conditions)}"
-            )
-
-    def _check_batches(self) -> None:
-        """Refuse what looks at the other images of a batch where there are none, or where each must count alone."""
-        setting, penalties = self.model.critic.spoils_penalties, self.objective.penalties
-        if setting and penalties:
-            raise ValueError(
-                f"`model.critic.{setting}` {self._said(setting)}, which mixes the images of a batch, and "
-                f"{self.objective.name} penalises the gradient of each image's own score|"
-                f"{_unmixed(setting)}, or set {' and '.join(f'`objective.{weight}`' for weight in penalties)} to 0"
-            )
-        if self.batch_size > 1:
-            return
-        setting = self.model.critic.mixes_images
-        if self.model.generator.norm == "batch":
-            raise ValueError(
-                "`batch_size` is 1, and batch norm in the generator needs more|"
-                "raise `batch_size`, or set `model.generator.norm` to layer, instance or none"
-            )
-        if setting:
-            raise ValueError(
-                f"`batch_size` is 1, and `model.critic.{setting}`, which {self._said(setting)}, needs more|"
-                f"raise `batch_size`, or leave out `model.critic.{setting}`"
-            )
-
-    def _said(self, setting: str) -> str:
-        """A setting of the critic's as words: `is batch`, `is true`, `is 16`."""
-        value = getattr(self.model.critic, setting)
-        return f"is {str(value).lower()}"
-
-    def _check_pairs(self) -> None:
-        """Refuse what mixes an image's features with others, or with chance, where they are compared with a copy's."""
-        if not self.objective.pairs_images:
-            return
-        setting = self.model.critic.mixes_images
-        if setting:
-            raise ValueError(
-                f"`model.critic.{setting}` {self._said(setting)}, which mixes the images of a batch, and "
-                f"{self.objective.name} compares each image's own features with those of its copy|{_unmixed(setting)}"
-            )
-        by_chance = {
-            "data.diff_augment": self.data.diff_augment,
-            "objective.instance_noise": self.objective.instance_noise,
-            "model.critic.dropout": self.model.critic.dropout,
-        }
-        setting = next((name for name, value in by_chance.items() if value), None)
-        if setting:
-            raise ValueError(
-                f"`{setting}` changes by chance what the critic sees of an image, and {self.objective.name} compares "
-                f"that with what it sees of the image's copy|leave out `{setting}`"
-            )
-
-    def _check_clipping(self) -> None:
-        if getattr(self.objective, "clip_value", None) and self.model.critic.spectral_norm:
-            raise ValueError(
-                "`model.critic.spectral_norm` divides weights by their largest stretch, so that clipping them with "
-                "`objective.clip_value` changes nothing|"
-                "set `model.critic.spectral_norm` to false, or `objective.name` to hinge"
-            )
-
-    def _check_paths(self) -> None:
-        if getattr(self.objective, "path_length_weight", None) and not self.model.has_style_space:
-            raise ValueError(
-                f"`objective.path_length_weight` measures paths through a style space, and {self.model.name} has none|"
-                "set `objective.path_length_weight` to 0, or `model.name` to style"
-            )
 
     @property
     def translates(self) -> bool:
         """True if the generator maps images to images, False if it generates them from noise."""
         return self.model.translates
 
+    @model_validator(mode="after")
+    def _check_sections(self) -> Recipe:
+        if (self.steps is None) == (self.epochs is None):
+            raise invalid("exactly one of `steps` and `epochs` must be set", "for example --set steps=5000")
+        if self.patience is not None and self.eval_every is None:
+            raise invalid(
+                "`patience` needs evaluations, and `eval_every` is not set", "set `eval_every`, or leave out `patience`"
+            )
+        self._check_task()
+        if self.eval_every is not None and self.best_by not in self.data.scores:
+            raise invalid(
+                f"`best_by` is {self.best_by}, which is not measured for {self.data.title}",
+                f"set `best_by` to {' or '.join(self.data.scores)}, or leave out `eval_every`",
+            )
+        self._check_roles()
+        self.objective.check_fit(self.data, self.model)
+        self._check_batch_size()
+        return self
+
+    def _check_task(self) -> None:
+        """Reject sections of which some generate images and others translate them."""
+        objective, model = self.objective, self.model
+        does, needs, use = _TASKS[objective.translates]
+        if model.translates != objective.translates:
+            other_does, _, other_use = _TASKS[model.translates]
+            raise invalid(
+                f"`objective.name` {objective.name} {does}, but `model.name` {model.name} {other_does}",
+                f"use {use}, or {other_use}",
+            )
+        if self.data.translates != objective.translates:
+            _, given, other_use = _TASKS[self.data.translates]
+            raise invalid(
+                f"`objective.name` {objective.name} {does} and needs {needs}, but `data` is {given}",
+                f"give `data` {needs}, or use {other_use}",
+            )
+
+    def _check_roles(self) -> None:
+        """Reject networks that one section needs or configures, but another doesn't have."""
+        name, roles = self.objective.name, self.objective.roles
+        missing = next((role for role in roles if role not in self.model.roles), None)
+        if missing:
+            families = [name for name, family in classes_of(ModelSettings).items() if missing in family.roles]
+            raise invalid(
+                f"{name} trains {', '.join(roles)}, but `model.name` {self.model.name} has no {missing}",
+                f"set `model.name` to {' or '.join(families)}, or choose another objective",
+            )
+        unused = self.optim.unused(roles)
+        if unused:
+            raise invalid(
+                f"`optim.{unused}` is set, but {name} trains no {unused}",
+                f"leave out `optim.{unused}`; {name} trains {' and '.join(roles)}",
+            )
+
+    def _check_batch_size(self) -> None:
+        """Reject a batch of one image for networks that look at the whole batch."""
+        if self.batch_size > 1:
+            return
+        coupling = self.model.critic.batch_coupling
+        if self.model.generator.norm == "batch":
+            raise invalid(
+                "`batch_size` is 1, but batch norm in the generator needs at least 2 images",
+                "raise `batch_size`, or set `model.generator.norm` to layer, instance or none",
+            )
+        if coupling:
+            raise invalid(
+                f"`batch_size` is 1, but `model.critic.{coupling}` needs at least 2 images",
+                f"raise `batch_size`, or leave out `model.critic.{coupling}`",
+            )
+
     def as_dict(self) -> dict[str, Any]:
-        """Plain lists, dicts, numbers and strings: what YAML and a checkpoint hold, and `recipe_from_dict` reads."""
+        """Return plain lists, dicts, numbers and strings; `recipe_from_dict` reads them back."""
         return self.model_dump(mode="json", exclude_none=True)
 
     def replaced(self, **changes: Any) -> Recipe:
-        """A copy with other values of top-level settings, checked again."""
-        return Recipe.model_validate({**self.as_dict(), **changes})
+        """Return a copy with other top-level settings, validated together with the unchanged ones."""
+        return Recipe.model_validate({**dict(self), **changes})
 
 
-def _unmixed(setting: str) -> str:
-    """What to do where a critic's setting mixes the images of a batch."""
-    return "set `model.critic.norm` to layer, instance or none" if setting == "norm" else f"leave out `{setting}`"
-
-
-def _families_with(role: str) -> list[str]:
-    return [name for name, family in classes_of(ModelSettings).items() if role in family.roles]
-
-
-def _an(role: str) -> str:
-    return f"{'an' if role[0] in 'aeiou' else 'a'} {role}"
-
-
-#: Settings that change how long a run lasts and how it is watched, but not what a step computes.
+#: Settings that don't change what a step computes; a resumed run may change them.
 FREE_ON_RESUME = frozenset(
     {
         "name",
@@ -256,11 +200,11 @@ FREE_ON_RESUME = frozenset(
         "eval_count",
         "best_by",
         "patience",
-        # A folder may move; the number of its images is checked.
-        *(
-            f"data.{side}{name}"
-            for side in ("", *(f"{side}." for side in SIDES))
-            for name in ("path", "test_path", "on_bad_file", "memory_limit")
-        ),
+    }
+    # An image folder may move; the number of its images is checked.
+    | {
+        f"data.{side}{name}"
+        for side in ("", *(f"{side}." for side in SIDES))
+        for name in ("path", "test_path", "on_bad_file", "memory_limit")
     }
 )

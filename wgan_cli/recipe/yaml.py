@@ -1,117 +1,118 @@
-"""YAML as people mean it: YAML 1.2's numbers and truth values, no duplicate keys, no tags, no aliases."""
+"""YAML 1.2 for recipes: no duplicate keys, tags or aliases, and bounded in size and depth.
+
+ruamel.yaml reads, because PyYAML follows YAML 1.1: `off` is false, `2e-4` is text, `1:30` is 90. PyYAML writes, because
+it quotes what a YAML 1.1 reader would misunderstand.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, Event, ScalarEvent
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.resolver import VersionedResolver
 
 from wgan_cli.errors import WganError
 
-MAX_LENGTH = 100_000  # letters; a recipe is a page, and more than this is another kind of file
-MAX_DIGITS = 1000  # Python refuses to write numbers of more than 4300 digits into an error
-
+MAX_LENGTH = 100_000  # characters; a recipe is about a page
+MAX_DEPTH = 50
+MAX_DIGITS = 1000  # Python refuses to print numbers of more than 4300 digits
 _UNUSABLE = re.compile("[\\0\\ud800-\\udfff]")  # written with escapes; no file name or terminal takes them
-# YAML 1.1 reads `off` as false, `2e-4` as text and `1:30` as 90. A recipe says what it means.
-_FLOAT = re.compile(r"^[-+]?(?:\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.inf|\.nan)$")
-_RESOLVERS = (
-    ("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]),
-    ("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF")),
-    ("tag:yaml.org,2002:int", re.compile(r"^(?:[-+]?\d+|0x[0-9a-fA-F]+)$"), list("-+0123456789")),
-    ("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789.")),
-)
+_TAG = "tag:yaml.org,2002:"
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses what a recipe never needs, so that no surprise is possible."""
+def _problem(what: str, where: Event | Node) -> ConstructorError:
+    return ConstructorError(None, None, what, where.start_mark)
 
-    yaml_implicit_resolvers: dict = {}
 
-    def compose_node(self, parent, index):
-        event = self.peek_event()
-        if isinstance(event, yaml.events.AliasEvent):
-            raise _problem("aliases (*name) have no place in a recipe", event)
-        if getattr(event, "tag", None) is not None:
-            raise _problem(f"the tag {event.tag} has no place in a recipe", event)
-        return super().compose_node(parent, index)
+def _check(event: Event, depth: int) -> None:
+    """Reject what a recipe never needs, before anything is built from it."""
+    if depth > MAX_DEPTH:
+        raise _problem(f"nested more than {MAX_DEPTH} levels deep", event)
+    if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+        raise _problem("aliases (*name) and anchors (&name) are not allowed in a recipe", event)
+    if getattr(event, "ctag", None):
+        raise _problem(f"the tag {event.tag} is not allowed in a recipe", event)
+    if isinstance(event, ScalarEvent):
+        if _UNUSABLE.search(event.value):
+            raise _problem("zero bytes and surrogates are not allowed in a recipe", event)
+        if not event.style and len(event.value) > MAX_DIGITS and re.match(r"[-+]?\d", event.value):
+            raise _problem(f"a number of {len(event.value):,} digits is not allowed in a recipe", event)
 
-    def construct_mapping(self, node, deep=False):
-        seen = set()
+
+class _Composer(Composer):
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        _check(self.parser.peek_event(), self.depth)
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+
+
+class _Constructor(SafeConstructor):
+    """SafeConstructor that leaves dates as text and accepts only words as keys."""
+
+    def construct_mapping(self, node: MappingNode, deep: bool = False) -> Any:
         for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, ScalarNode):
                 raise _problem("a key must be one word", key)
-            if key.value in seen:
-                raise _problem(f"`{key.value}` is set twice", key)
-            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
-    def construct_scalar(self, node):
-        text = super().construct_scalar(node)
-        if _UNUSABLE.search(text):
-            raise _problem("a zero byte or half a letter has no place in a recipe", node)
-        return text
 
-
-def _problem(what: str, where: yaml.Event | yaml.Node) -> yaml.MarkedYAMLError:
-    return yaml.constructor.ConstructorError(None, None, what, where.start_mark)
-
-
-def _construct_int(loader: _StrictLoader, node: yaml.ScalarNode) -> int:
-    if len(node.value) > MAX_DIGITS:
-        raise _problem(f"a number of {len(node.value):,} digits has no place in a recipe", node)
-    return int(node.value, 16 if node.value.startswith("0x") else 10)
-
-
-for _tag, _pattern, _first in _RESOLVERS:
-    _StrictLoader.add_implicit_resolver(_tag, _pattern, _first)
-_StrictLoader.add_constructor("tag:yaml.org,2002:int", _construct_int)
+for _name in ("timestamp", "merge", "value"):
+    _Constructor.add_constructor(_TAG + _name, SafeConstructor.construct_yaml_str)
 
 
 def parse_yaml(text: str, origin: str) -> Any:
-    """Read one YAML document of plain values; `origin` is the name that errors give it.
+    """Return the plain values of one YAML document.
 
-    Raises: WganError naming the line for anything that is not strict YAML.
+    Args:
+        text: the document.
+        origin: name of the file or option, for errors.
+
+    Raises: WganError with the line number.
     """
     if len(text) > MAX_LENGTH:
-        raise WganError(
-            f"{origin} is longer than {MAX_LENGTH:,} characters, which no recipe is", "give the path of a recipe"
-        )
+        raise WganError(f"{origin} is longer than {MAX_LENGTH:,} characters", "give the path of a recipe")
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer, yaml.Constructor = _Composer, _Constructor
     try:
-        return yaml.load(text, _StrictLoader)
-    except yaml.MarkedYAMLError as error:
+        return yaml.load(text)
+    except MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
         problem = str(error.problem or error.context)[:300]
-        raise WganError(f"{origin}{line}: {problem}", "mend that line; `wgan recipes` lists working examples") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise WganError(f"{origin} is not YAML: {reason}", "`wgan recipes` lists working examples") from None
-
-
-class _PlainDumper(yaml.SafeDumper):
-    """Writes short lists on their line, `[0.0, 0.9]`, and mappings as blocks."""
-
-    def represent_sequence(self, tag, sequence, flow_style=None):
-        return super().represent_sequence(tag, sequence, flow_style=True)
-
-    def ignore_aliases(self, data):
-        return True
-
-
-def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.Node:
-    # repr gives 1e-05, which YAML 1.1 readers take for text without the dot.
-    text = repr(value)
-    if "e" in text and "." not in text:
-        text = text.replace("e", ".0e")
-    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
-
-
-_PlainDumper.add_representer(float, _represent_float)
-# Text is quoted if either this module's reader or one of YAML 1.1 would take it for something else.
-for _tag, _pattern, _first in _RESOLVERS:
-    _PlainDumper.add_implicit_resolver(_tag, _pattern, _first)
+        raise WganError(f"{origin}{line}: {problem}", "fix that line; `wgan recipes` lists working examples") from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise WganError(f"{origin} is not YAML: {error}", "`wgan recipes` lists working examples") from None
 
 
 def dump_yaml(value: Any) -> str:
-    """Write plain values as YAML that `parse_yaml` and every YAML reader take back to the same values."""
-    return yaml.dump(value, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=100)
+    """Return plain values as YAML that `parse_yaml` and any other YAML reader turn back into the same values."""
+    import yaml  # not needed to read
+
+    resolver = VersionedResolver(loader=YAML(typ="safe", pure=True))
+
+    class Dumper(yaml.SafeDumper):
+        """Writes short lists on one line, `[0.0, 0.9]`, and mappings as blocks."""
+
+        def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> Any:
+            return super().represent_sequence(tag, sequence, flow_style=True)
+
+        def represent_str(self, data: str) -> Any:
+            # YAML 1.2 reads 2e-4 as a number, which YAML 1.1 takes for text.
+            plain = resolver.resolve(ScalarNode, data, (True, False)) == _TAG + "str"
+            return self.represent_scalar(_TAG + "str", data, style=None if plain else "'")
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    Dumper.add_representer(str, Dumper.represent_str)
+    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)

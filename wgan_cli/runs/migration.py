@@ -1,8 +1,8 @@
-"""Content of checkpoints as earlier versions of the program wrote it, made what this one reads.
+"""Conversion of checkpoints written by earlier versions to the current format.
 
-Whoever changes what a checkpoint holds, or the name or meaning of a recipe's setting, raises VERSION and adds a step
-here; a file that the older program wrote goes into tests/runs/old. A setting that is only new needs none: its default
-is how it was before.
+To change what a checkpoint contains, or the name or meaning of a recipe's setting: raise VERSION, add a step to STEPS,
+and keep a file written by the previous version in tests/runs/old. A new setting needs no step if its default is how it
+was before.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from wgan_cli.recipe.renamed import with_current_names
+
 Content = dict[str, Any]
 
 FORMAT = "wgan"
-VERSION = 3  # raised when an older program could not read the file rightly; from 2 on a file carries its checksum
+VERSION = 3
 
 
 def migrated(content: Content, version: int) -> Content:
-    """The content of a file of a version as the newest has it; the given content stays as it is.
+    """Return the content of a file of an earlier version in the current format, without changing the argument.
 
-    Raises: KeyError, TypeError for content that no version of the program wrote.
+    Raises: KeyError, TypeError for content that no version has written.
     """
     for number in range(version, VERSION):
         content = STEPS[number](content)
@@ -71,9 +73,17 @@ def _rename_weights(role: str, weights: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_1(content: Content) -> Content:
-    """Version 2 put a checksum around the content, which is the same."""
+    """Version 2 added a checksum around the content."""
     return content
 
 
-#: By version: what makes a file's content that of the next one.
-STEPS: dict[int, Callable[[Content], Content]] = {1: _from_1, 2: rename_modules}
+def _from_2(content: Content) -> Content:
+    """Version 3 renamed settings and the weights of critics, encoders and classifiers."""
+    recipe = content["recipe"]
+    if not isinstance(recipe, dict):
+        raise TypeError("recipe is not a dict")
+    return rename_modules({**content, "recipe": with_current_names(recipe)})
+
+
+#: Conversion of each version to the next.
+STEPS: dict[int, Callable[[Content], Content]] = {1: _from_1, 2: _from_2}

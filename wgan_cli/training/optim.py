@@ -75,9 +75,9 @@ def _clip(parameters: list[nn.Parameter], norm: float | None, value: float | Non
 
 def set_learning_rates(recipe: Recipe, optimizers: Optimizers, step: int) -> None:
     """Set every lr for a step: the recipe's, times the decay's factor, which reaches 0 at `steps`. No state to save."""
-    start = recipe.optim.decay_from
+    start = recipe.optim.lr_decay_start
     done = min(1.0, max(0.0, step / recipe.steps - start) / (1 - start))
-    factor = _DECAYS[recipe.optim.decay](done)
+    factor = _DECAYS[recipe.optim.lr_schedule](done)
     for role, optimizer in optimizers.items():
         lr = recipe.optim.of(role).lr * factor
         for group in optimizer.param_groups:

@@ -14,9 +14,8 @@ from wgan_cli.evaluation.evaluate import QUICK_TRAINING, make_reference
 from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.evaluation.translation import AnyReference, held_out_images, make_translation_reference
 from wgan_cli.recipe import Recipe, apply_settings, load_recipe
-from wgan_cli.recipe.data_settings import GIVEN, DataSettings
+from wgan_cli.recipe.data_settings import IN_MEMORY, DataSettings, PairSettings
 from wgan_cli.recipe.load import DEFAULT_RECIPE
-from wgan_cli.recipe.pair_settings import PairSettings
 from wgan_cli.runs.lock import refuse_second_trainer
 from wgan_cli.runs.resume import ResumePoint, resume_point, run_to_resume
 from wgan_cli.runs.run_dir import RUNS, RunDir, clear_unborn, is_run
@@ -91,7 +90,7 @@ def _with_data_location(recipe: Recipe, in_memory: bool) -> Recipe:
             "`images` is a single set, and this recipe needs two domains",
             "name both in the recipe's `data`, and leave out `images`",
         )
-    no_location = {"path": None, "test_path": None, "channels": None, "split": "train", "source": GIVEN}
+    no_location = {"path": None, "test_path": None, "channels": None, "split": "train", "source": IN_MEMORY}
     return recipe.replaced(data=DataSettings.model_validate({**data.model_dump(), **no_location}))
 
 

@@ -98,7 +98,7 @@ class Trainer:
                 f"{run.path} is finished: {state.step} of {steps} steps are done",
                 f"train it further with --steps {2 * state.step}",
             )
-        if state.recipe.optim.decay != "none" and steps != saved_steps:
+        if state.recipe.optim.lr_schedule != "none" and steps != saved_steps:
             self.log(f"the lr rises again: its schedule now ends at step {steps:,}, not {saved_steps:,}")
 
     @on_main_process("the images to evaluate against")

@@ -79,7 +79,14 @@ def assert_equal_to_eager(fast: TrainingState, eager: TrainingState) -> None:
 @pytest.mark.parametrize(
     "objective",
     [
-        {"name": "gan", "label_flip": 0.2, "gp_weight": 1.0, "gp_at": "real", "gp_sided": "one", "instance_noise": 0.1},
+        {
+            "name": "gan",
+            "label_flip": 0.2,
+            "gp_weight": 1.0,
+            "gp_points": "real",
+            "gp_sided": "one",
+            "instance_noise": 0.1,
+        },
         {"name": "r3gan"},
     ],
     ids=["gan", "r3gan"],
@@ -160,7 +167,18 @@ def test_a_compiled_run_resumes_exactly(small, state):
 @pytest.mark.slow
 def test_a_compiled_run_resumes_exactly_in_another_process(wgan_process, tmp_path):
     model = "model={name: mlp, latent_dim: 8, generator: {widths: [16]}, critic: {widths: [16]}}"
-    words = ("--engine", "compile", "--amp", "off", "--set", model, "--set", "optim.decay=none", "--set", "threads=1")
+    words = (
+        "--engine",
+        "compile",
+        "--amp",
+        "off",
+        "--set",
+        model,
+        "--set",
+        "optim.lr_schedule=none",
+        "--set",
+        "threads=1",
+    )
     common = ("train", "--quiet", "--device", "cpu")
     for name, steps in (("whole", 8), ("halves", 4)):
         result = wgan_process(*common, *words, "--steps", steps, "--out", tmp_path / name)

@@ -255,7 +255,7 @@ def test_an_iteration_asks_the_device_for_nothing(small, family, amp):
 @pytest.mark.parametrize(
     "objective",
     [
-        {"name": "gan", "label_flip": 0.2, "r1_weight": 1.0, "gp_weight": 1.0, "gp_at": "real", "gp_sided": "one"},
+        {"name": "gan", "label_flip": 0.2, "r1_weight": 1.0, "gp_weight": 1.0, "gp_points": "real", "gp_sided": "one"},
         {"name": "lsgan", "label_flip": 0.2},
         {"name": "hinge"},
         {"name": "r3gan"},

@@ -12,8 +12,7 @@ from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.loaders.device import Loader, make_feed
 from wgan_cli.data.pairs import ImagePair, said_of_side
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.recipe.pair_settings import SIDES, PairSettings
+from wgan_cli.recipe.data_settings import SIDES, DataSettings, PairSettings
 from wgan_cli.utils.seeds import derived_seed
 
 
