@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from wgan_cli.data import ImageSet
-from wgan_cli.evaluation.evaluate import Reference, evaluate_generator
+from wgan_cli.evaluation.evaluate import Reference
 from wgan_cli.recipe import Recipe
 from wgan_cli.training.divergence import nonfinite
 from wgan_cli.training.optim import set_learning_rates
@@ -91,7 +91,7 @@ def figures(generator: nn.Module, recipe: Recipe, step: int, reference: Referenc
 
     rarest: the share of the least frequent class.
     """
-    evaluation = evaluate_generator(generator, recipe, step, reference)
+    evaluation = reference.evaluate(generator, recipe, step)
     record, classes = evaluation.record(), evaluation.generated.classes
     measured = {name: common.four_digits(record[name]) for name in KEPT if name in record}
     if classes:

@@ -34,8 +34,8 @@ from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import Reference, make_reference
 from wgan_cli.evaluation.reconstruction import measure_reconstruction
 from wgan_cli.evaluation.translation import make_translation_reference
-from wgan_cli.outputs.reconstruct import has_encoder, load_autoencoder
-from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.outputs.reconstruct import has_encoder, open_autoencoder
+from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe import load_recipe, recipe_from_dict
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.scores import LOGGED
@@ -116,7 +116,7 @@ def wgan(*words: object) -> Spent:
 def reference_for(data: DataSettings, data_root: Path, device: torch.device, images: int) -> Reference:
     """Return the cached reference of a dataset for scoring generators."""
     quiet = common.make_console().print
-    return make_reference(data, data_root, device, quiet, images, load_images(data, data_root, quiet))
+    return make_reference(data, data_root, device, quiet, count=images, dataset=load_images(data, data_root, quiet))
 
 
 def train(name: str, run: Path, arguments: argparse.Namespace, *more: object) -> Spent:
@@ -138,7 +138,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder, name)
         spent = train(name, run, arguments)
-        generator, checkpoint = load_generator(run / "G.pth", device)
+        generator, checkpoint = open_generator(run / "G.pth", device)
         recipe = checkpoint.recipe
         draw_strip(run, checkpoint, arguments.data_root.resolve(), arguments.pictures / f"{name}.png")
         measured = scores(run, generator, checkpoint, arguments)
@@ -167,7 +167,7 @@ def scores(run: Path, generator: nn.Module, checkpoint: Checkpoint, arguments: a
     reference = reference_for(recipe.data, data_root, device, arguments.images)
     measured = figures(generator, recipe, checkpoint.step, reference)
     if has_encoder(checkpoint):
-        networks, _ = load_autoencoder(run / "G.pth", device)
+        networks, _ = open_autoencoder(run / "G.pth", device)
         copied = measure_reconstruction(networks, reference.real, reference.features)
         measured |= {"copy_error": common.four_digits(copied.error), "copies_kept": common.four_digits(copied.kept)}
     return measured

@@ -36,7 +36,7 @@ from wgan_cli.data import ImageSet, load_images
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import Reference, make_reference
 from wgan_cli.outputs.grid import grid_tensor, save_picture
-from wgan_cli.outputs.sampling import generate, labels_in_turn
+from wgan_cli.outputs.sampling import cycled_labels, generate
 from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict
 from wgan_cli.recipe.load import read_recipe_text
 from wgan_cli.recipe.yaml import parse_yaml
@@ -202,7 +202,7 @@ def measure(
 
 def _draw(generator: nn.Module, recipe: Recipe, dataset: ImageSet, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    z, labels = latent_vectors(0, range(100), recipe.model.latent_dim), labels_in_turn(recipe, dataset.shape, 100)
+    z, labels = latent_vectors(0, range(100), recipe.model.latent_dim), cycled_labels(recipe, dataset.shape, 100)
     save_picture(grid_tensor(torch.cat(list(generate(generator, z, labels=labels))), columns=10), file)
 
 
@@ -214,7 +214,7 @@ def halve(
     settings, data_root, device = candidates[0].recipe.data, arguments.data_root, arguments.device
     dataset = load_images(settings, data_root, console.print)
     candidates = with_times(candidates, dataset, device, arguments.base_ms)
-    reference = make_reference(settings, data_root, device, console.print, arguments.images, dataset)
+    reference = make_reference(settings, data_root, device, console.print, count=arguments.images, dataset=dataset)
     for number, minutes in enumerate(rungs):
         found = []
         for candidate in candidates:

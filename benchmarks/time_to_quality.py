@@ -35,7 +35,7 @@ from rich.console import Console
 from wgan_cli.data import ImageSet, load_images
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import Reference, make_reference
-from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.training.state import prepare
@@ -137,7 +137,7 @@ def our_points(
                 seconds, fixed, each = train(run, ["--steps", str(steps)])
                 if seconds <= OVERRUN * 60 * minutes or steps == 1:
                     break
-            generator, checkpoint = load_generator(run / "G.pth", device)
+            generator, checkpoint = open_generator(run / "G.pth", device)
             keep(minutes, seconds, checkpoint.step, figures(generator, checkpoint.recipe, steps, reference))
 
 
@@ -168,7 +168,9 @@ def measure(name: str, contestant: Contestant, arguments: argparse.Namespace, re
     """Run a contestant and store its points as they arrive."""
     console, device = common.make_console(), arguments.device
     dataset = load_images(DATA, arguments.data_root, console.print)
-    reference = make_reference(DATA, arguments.data_root, device, console.print, arguments.images, dataset)
+    reference = make_reference(
+        DATA, arguments.data_root, device, console.print, count=arguments.images, dataset=dataset
+    )
     facts = {**common.facts(device), "settings": {"device": str(device)}, "what": in_words(contestant)}
     anew = arguments.again or contestant.textbook  # whose points are of one run
     keep = page.Keep(name, facts, results, partial(_say, console, name), anew)

@@ -9,9 +9,10 @@ from pathlib import Path
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.load import default_data_root
 from wgan_cli.errors import ExitStatus, WganError
-from wgan_cli.evaluation.evaluate import Evaluation, evaluate_generator, make_reference, training_images
+from wgan_cli.evaluation.evaluate import Evaluation, make_reference
+from wgan_cli.evaluation.real_images import training_images
 from wgan_cli.evaluation.translation import TranslationEvaluation, make_translation_reference
-from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import IN_MEMORY
 from wgan_cli.runs.environment import resolve_device
@@ -108,7 +109,7 @@ def evaluate(
         WganError: if the checkpoint or its images are missing or too few.
     """
     where, root = resolve_device(device), default_data_root() if data_root is None else Path(data_root)
-    generator, checkpoint = load_generator(Path(path), where)
+    generator, checkpoint = open_generator(Path(path), where)
     recipe = checkpoint.recipe
     translates = recipe.translates
     if images is not None and (translates or recipe.data.source != IN_MEMORY):
@@ -117,5 +118,5 @@ def evaluate(
         reference = make_translation_reference(recipe.data, root, where, log, count)
         return reference.evaluate(generator, recipe, checkpoint.step)
     dataset = training_images(recipe, checkpoint, str(path), root, log, images)
-    reference = make_reference(recipe.data, root, where, log, count, dataset)
-    return evaluate_generator(generator, recipe, checkpoint.step, reference, seed)
+    reference = make_reference(recipe.data, root, where, log, count=count, dataset=dataset)
+    return reference.evaluate(generator, recipe, checkpoint.step, seed)

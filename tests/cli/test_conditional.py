@@ -102,8 +102,8 @@ def test_photos_without_classes_are_refused(wgan, tmp_path):
 
 
 def test_what_the_images_are_good_for(wgan, conditional, features_root, monkeypatch):
-    monkeypatch.setattr(classifier, "FEWEST_IMAGES", 300)
-    monkeypatch.setattr(classifier, "MOST_IMAGES", 300)
+    monkeypatch.setattr(classifier, "MIN_IMAGES", 300)
+    monkeypatch.setattr(classifier, "MAX_IMAGES", 300)
     words = ("evaluate", conditional.path, "--data-root", features_root, "--device", "cpu", "-n", 100)
     shown = wgan(*words, "--metrics", "agreement,cas,augmentation", "--subset", 20)
     assert shown.status == 0, shown.stderr
@@ -121,8 +121,8 @@ def test_what_the_images_are_good_for(wgan, conditional, features_root, monkeypa
 
 
 def test_what_the_images_are_good_for_as_json(wgan, conditional, features_root, monkeypatch):
-    monkeypatch.setattr(classifier, "FEWEST_IMAGES", 300)
-    monkeypatch.setattr(classifier, "MOST_IMAGES", 300)
+    monkeypatch.setattr(classifier, "MIN_IMAGES", 300)
+    monkeypatch.setattr(classifier, "MAX_IMAGES", 300)
     words = ("evaluate", conditional.path, "--data-root", features_root, "--device", "cpu", "-n", 20)
     result = wgan(*words, "--metrics", "agreement,cas,augmentation", "--subset", 20, "--json")
     found = json.loads(result.stdout)

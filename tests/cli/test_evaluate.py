@@ -25,10 +25,10 @@ def test_every_number_stands_beside_that_of_real_images(evaluate, tiny_run):
     facts = [line.rstrip() for line in result.stdout.splitlines()]
     assert facts[0].split(maxsplit=1) == ["checkpoint", f"{tiny_run.path}: step 12 of tiny, seed 0"]
     assert facts[1].split(maxsplit=1) == ["generated", "1,000 images"]
-    assert facts[2].split(maxsplit=1) == ["real", "1,000 images: digits test; the generator learnt from them as well"]
+    assert facts[2].split(maxsplit=1) == ["real", "1,000 images: digits test; the generator was trained on them too"]
     assert facts[3].split(maxsplit=2)[2] == "6,000 training images: digits train"
     assert re.fullmatch(
-        r"features +digits-28x28x1-v1-\w{12}: a classifier trained on digits train, right on 9\d\.\d% of digits test",
+        r"features +digits-28x28x1-v1-\w{12}: a classifier trained on digits train, accuracy 9\d\.\d% on digits test",
         facts[4],
     )
     numbers = {words[0]: words[1:3] for line in facts[5:-1] if len(words := line.split()) > 2}
@@ -69,7 +69,7 @@ def test_classes_as_json(evaluate):
 
 def test_pairs(evaluate, tmp_path):
     result = evaluate("-n", 20, "--pairs", "pairs.png")
-    assert result.stderr == "the 20 images nearest to training images, each left of it: pairs.png\n"
+    assert result.stderr == "20 samples nearest to training images, each left of its neighbor: pairs.png\n"
     with Image.open(tmp_path / "pairs.png") as picture:
         assert picture.size == (8 * 60 + 2, 3 * 32 + 2)
 
@@ -82,12 +82,12 @@ def test_a_checkpoint_alone(wgan, tiny_run, features_root):
 
 
 def test_the_first_time_a_classifier_is_trained(wgan, tiny_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(classifier, "MOST_IMAGES", 1000)
+    monkeypatch.setattr(classifier, "MAX_IMAGES", 1000)
     words = ("evaluate", tiny_run.path, "-n", 20, "--device", "cpu", "--data-root", "new")
     first, again = wgan(*words), wgan(*words)
     lines = first.stderr.splitlines()
-    assert lines[0] == "training a classifier of digits train for its features; once, in two minutes at most"
-    assert re.fullmatch(r"it is right on \d\d?\.\d% of 1,000 images that it has not seen", lines[1])
+    assert lines[0] == "training a classifier on digits train for its features; once, up to two minutes"
+    assert re.fullmatch(r"its accuracy on 1,000 held-out images is \d\d?\.\d%", lines[1])
     assert (again.stdout, again.stderr) == (first.stdout, "")
     assert [path.suffix for path in (tmp_path / "new" / ".features").iterdir()] == [".pth"]
 
@@ -107,14 +107,14 @@ def photos(wgan, tmp_path, tiny_options):
 def test_images_without_classes(wgan, photos):
     result = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache")
     assert result.status == 0, result.stderr
-    assert re.search(r"features +random-folder-16x16x1-v1-\w{12}: a network of fixed random weights", result.stdout)
-    assert re.search(r"real +12 images: 20% of \S+photos; the generator learnt from them as well", result.stdout)
+    assert re.search(r"features +random-folder-16x16x1-v1-\w{12}: a network with fixed random weights", result.stdout)
+    assert re.search(r"real +12 images: 20% of \S+photos; the generator was trained on them too", result.stdout)
     assert "entropy" not in result.stdout
     assert re.search(r"step 2: FD \S+ \(random features, \d+ images; real images: \S+\), recall \d+%\n$", result.stdout)
-    assert result.stderr.endswith("note: scores of 12 images say little; look at samples as well\n")
+    assert result.stderr.endswith("note: scores of 12 images are noisy; look at samples as well\n")
     refused = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache", "--metrics", "fd,classes")
     assert (refused.status, refused.stdout) == (2, "")
-    assert refused.error.startswith("--metrics names classes, and random-folder-")
+    assert refused.error.startswith("--metrics classes needs classes, but random-folder-")
 
 
 def test_images_that_are_others_now(wgan, photos):
@@ -122,7 +122,7 @@ def test_images_that_are_others_now(wgan, photos):
         Image.new("RGB", (32, 32), (9, 99, 200)).save(path)
     result = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache")
     assert (result.status, result.stdout) == (2, "")
-    assert result.error.endswith("photos has images of 32x32x3 now, and mine learnt from 16x16x1")
+    assert result.error.endswith("photos has images of 32x32x3 now, but mine was trained on 16x16x1")
 
 
 def test_images_that_are_gone(wgan, photos):

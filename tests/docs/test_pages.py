@@ -162,7 +162,7 @@ class Reader:
 def reader(wgan, wgan_process, tiny_run, features_root, tmp_path, monkeypatch) -> Reader:
     """In a folder with a finished run of digits_dcgan, standard sets of a few images, two folders of pictures, and the
     weights of somebody else's network."""
-    monkeypatch.setattr("wgan_cli.evaluation.classifier.MOST_IMAGES", 640)
+    monkeypatch.setattr("wgan_cli.evaluation.classifier.MAX_IMAGES", 640)
     monkeypatch.setattr("matplotlib.use", lambda *_: None)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     shutil.copytree(tiny_run.path, tmp_path / "runs" / "digits_dcgan")

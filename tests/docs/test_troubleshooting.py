@@ -163,7 +163,7 @@ ERRORS = {
 @pytest.mark.parametrize("line", ERRORS)
 def test_the_program_says_it(line, wgan, folder, monkeypatch):
     monkeypatch.setenv("WGAN_DATA", str(folder / "cache"))
-    monkeypatch.setattr("wgan_cli.evaluation.classifier.MOST_IMAGES", 640)
+    monkeypatch.setattr("wgan_cli.evaluation.classifier.MAX_IMAGES", 640)
     message = ERRORS[line]
     assert message in quoted()
     result = wgan(*shlex.split(line))

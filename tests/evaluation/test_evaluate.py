@@ -9,15 +9,9 @@ from PIL import Image
 
 from wgan_cli.data import load_images
 from wgan_cli.errors import WganError
-from wgan_cli.evaluation.evaluate import (
-    Reference,
-    evaluate_generator,
-    evaluate_images,
-    generated_images,
-    make_reference,
-)
-from wgan_cli.evaluation.paired_images import nearest_pairs, save_pairs
-from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.evaluation.evaluate import Reference, make_reference
+from wgan_cli.evaluation.memorization import nearest_pairs, save_pairs
+from wgan_cli.outputs.sampling import open_generator, sample_images
 from wgan_cli.recipe.data_settings import DataSettings
 
 CPU = torch.device("cpu")
@@ -26,7 +20,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def reference(features_root) -> Reference:
     """The first 6,000 digits, 1,000 held out, and 500 images for each evaluation."""
-    return make_reference(DataSettings(), features_root, CPU, lambda text: None, 500)
+    return make_reference(DataSettings(), features_root, CPU, lambda text: None, count=500)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +30,7 @@ def unseen(reference) -> torch.Tensor:
 
 
 def scores(reference, images):
-    return evaluate_images(images, None, 7, reference).generated
+    return reference.evaluate_images(images, None, 7).generated
 
 
 def test_real_images_score_as_the_floor(reference, unseen):
@@ -50,8 +44,8 @@ def test_real_images_score_as_the_floor(reference, unseen):
 
 
 def test_a_trained_generator_lies_between_noise_and_real_images(reference, tiny_run):
-    generator, checkpoint = load_generator(tiny_run.path, CPU)
-    found = evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference)
+    generator, checkpoint = open_generator(tiny_run.path, CPU)
+    found = reference.evaluate(generator, checkpoint.recipe, checkpoint.step)
     assert found.generated.fd > 5 * found.real_baseline.fd
     assert found.generated.coverage < 0.5 * found.real_baseline.coverage
 
@@ -109,38 +103,34 @@ def test_pairs_show_the_copies_first(reference, tmp_path):
 
 
 def test_the_same_seed_gives_the_same_scores_and_training_notices_nothing(reference, tiny_run):
-    generator, checkpoint = load_generator(tiny_run.path, CPU)
+    generator, checkpoint = open_generator(tiny_run.path, CPU)
     state = torch.get_rng_state()
-    one, again = (
-        evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference, seed=3) for _ in range(2)
-    )
+    one, again = (reference.evaluate(generator, checkpoint.recipe, checkpoint.step, seed=3) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), state)
     assert one == again
-    assert (
-        evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference, seed=4).generated != one.generated
-    )
-    images, labels = generated_images(generator, checkpoint.recipe, checkpoint.image, 70)
+    assert reference.evaluate(generator, checkpoint.recipe, checkpoint.step, seed=4).generated != one.generated
+    images, labels = sample_images(generator, checkpoint.recipe, checkpoint.image, 70)
     assert images.shape == (70, 1, 28, 28) and labels is None
 
 
 def test_agreement_is_the_share_of_the_class_asked_for(reference, unseen):
     labels = reference.real.held_out.labels[1::2]
-    own = evaluate_images(unseen, labels, 7, reference)
+    own = reference.evaluate_images(unseen, labels, 7)
     assert own.generated.agreement.share == pytest.approx(own.real_baseline.agreement.share, abs=0.04)
     assert own.real_baseline.agreement.share > 0.9
-    assert own.line().endswith(f", {own.generated.agreement.share:.1%} are of the class asked for")
+    assert own.line().endswith(f", agreement {own.generated.agreement.share:.1%}")
     assert own.record()["agreement"] == own.generated.agreement.share
     random = torch.randint(0, 10, (500,), generator=torch.Generator().manual_seed(0))
-    assert evaluate_images(unseen, random, 7, reference).generated.agreement.share == pytest.approx(0.1, abs=0.05)
+    assert reference.evaluate_images(unseen, random, 7).generated.agreement.share == pytest.approx(0.1, abs=0.05)
     swapped = torch.where(labels == 3, 5, labels)
-    of_five = evaluate_images(unseen, swapped, 7, reference).generated.agreement.by_class
+    of_five = reference.evaluate_images(unseen, swapped, 7).generated.agreement.by_class
     assert of_five[3] is None and of_five[5] < 0.7
-    assert "agreement" not in evaluate_images(unseen, None, 7, reference).record()
+    assert "agreement" not in reference.evaluate_images(unseen, None, 7).record()
 
 
 def test_the_line_and_the_record(reference, unseen):
     labels = reference.real.held_out.labels[1::2]
-    found = evaluate_images(unseen[labels != 7], None, 4000, reference)
+    found = reference.evaluate_images(unseen[labels != 7], None, 4000)
     fd, baseline = found.generated.fd, found.real_baseline.fd
     told = f"FD {fd:.3g} (classifier features, {found.generated.count:,} images; real images: {baseline:.3g}), "
     assert found.line().startswith(f"step 4,000: {told}")
@@ -158,7 +148,7 @@ def test_images_without_classes(tmp_path, features_root):
     settings = DataSettings(source="folder", path=str(tmp_path))
     reference = make_reference(settings, tmp_path / ".cache", CPU, lambda text: None)
     assert (reference.count, len(reference.training)) == (60, 240)
-    white = evaluate_images(torch.full((60, 1, 28, 28), 255, dtype=torch.uint8), None, 5, reference)
+    white = reference.evaluate_images(torch.full((60, 1, 28, 28), 255, dtype=torch.uint8), None, 5)
     assert white.generated.fd > 10 * white.real_baseline.fd
     assert white.generated.classes is None
     assert white.line().endswith(", recall 0%")
@@ -172,5 +162,5 @@ def test_too_few_training_images(features_root, limit):
 
 
 def test_more_images_than_are_held_out(features_root):
-    reference = make_reference(DataSettings(), features_root, CPU, lambda text: None, 1200)
+    reference = make_reference(DataSettings(), features_root, CPU, lambda text: None, count=1200)
     assert (reference.count, reference.real_baseline.count) == (1200, 1000)

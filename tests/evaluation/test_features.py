@@ -29,7 +29,7 @@ def digits(features_root) -> RealImages:
 @pytest.fixture
 def quick(monkeypatch) -> None:
     """Classifiers that learn for a moment."""
-    monkeypatch.setattr(classifier, "MOST_IMAGES", 1000)
+    monkeypatch.setattr(classifier, "MAX_IMAGES", 1000)
 
 
 def never(*args) -> None:
@@ -60,15 +60,15 @@ def test_the_classifier_knows_the_digits(features_root, digits):
 
 def test_real_images_have_a_variance_of_a_hundred(features_root, digits):
     found = make_features(digits, "digits", features_root, CPU, never)
-    values, _ = found.of(digits.labelled.batches(500))
+    values, _ = found.of(digits.labeled.batches(500))
     assert float(moments(values).covariance.trace()) == pytest.approx(100, rel=0.05)
 
 
 def test_trained_once_and_said(tmp_path, digits, quick, monkeypatch):
     told = []
     first = make_features(digits, "digits", tmp_path, CPU, told.append)
-    assert told[0].startswith("training a classifier of digits train")
-    assert told[1] == f"it is right on {first.accuracy:.1%} of 1,000 images that it has not seen"
+    assert told[0].startswith("training a classifier on digits train")
+    assert told[1] == f"its accuracy on 1,000 held-out images is {first.accuracy:.1%}"
     monkeypatch.setattr(features, "trained_network", never)
     again = make_features(digits, "digits", tmp_path, CPU, never)
     assert (again.name, again.accuracy) == (first.name, first.accuracy)
@@ -124,7 +124,7 @@ def test_a_cache_that_takes_nothing_is_no_failure(tmp_path, digits, quick):
     told = []
     found = make_features(digits, "digits", tmp_path / "file", CPU, told.append)
     assert found.accuracy is not None
-    assert "cannot be kept" in told[-1]
+    assert "again" in told[-1]
 
 
 def test_other_images_have_another_name(tmp_path, digits, quick):
@@ -132,8 +132,8 @@ def test_other_images_have_another_name(tmp_path, digits, quick):
     for settings in (DataSettings(), DataSettings(classes=[3, 8]), DataSettings(image_size=32)):
         real = real_images(settings, tmp_path, lambda text: None)
         names.add(make_features(real, "digits", tmp_path, CPU, lambda text: None).name)
-    turned = replace(digits.labelled.dataset, labels=9 - digits.labelled.dataset.labels)
-    real = replace(digits, labelled=replace(digits.labelled, dataset=turned))
+    turned = replace(digits.labeled.dataset, labels=9 - digits.labeled.dataset.labels)
+    real = replace(digits, labeled=replace(digits.labeled, dataset=turned))
     names.add(make_features(real, "digits", tmp_path, CPU, lambda text: None).name)
     assert len(names) == len(list(cache_folder(tmp_path).iterdir())) == 4
 
@@ -141,7 +141,7 @@ def test_other_images_have_another_name(tmp_path, digits, quick):
 def test_images_without_classes_have_fixed_weights_named_so(tmp_path):
     found = make_features(flat(noise()), "folder", tmp_path, CPU, never)
     assert found.name.startswith("random-folder-16x16x1-v1-")
-    assert "random weights" in found.what
+    assert "random weights" in found.description
     assert (found.accuracy, found.class_names, found.of([noise()])[1]) == (None, (), None)
     assert not cache_folder(tmp_path).exists()
     again = make_features(flat(noise()), "folder", tmp_path, CPU, never)
@@ -149,10 +149,10 @@ def test_images_without_classes_have_fixed_weights_named_so(tmp_path):
 
 
 def test_too_few_images_of_a_class_to_learn_from(tmp_path, digits):
-    few = digits.labelled.some(199)
-    found = make_features(replace(digits, labelled=few), "digits", tmp_path, CPU, never)
+    few = digits.labeled.subset(199)
+    found = make_features(replace(digits, labeled=few), "digits", tmp_path, CPU, never)
     assert found.name.startswith("random-")
-    assert "fewer than 20 images a class" in found.what
+    assert "fewer than 20 images per class" in found.description
 
 
 def test_images_that_are_all_alike(tmp_path):
@@ -196,7 +196,7 @@ def _all(split: str) -> tuple[ImageSet, torch.Tensor]:
 
 def test_a_limit_is_the_generators_and_not_the_classifiers(tmp_path):
     real = real_images(DataSettings(limit=100, split="all"), tmp_path, lambda text: None)
-    assert [len(part) for part in (real.training, real.held_out, real.labelled, real.tested)] == [100, 1000, 6000, 1000]
+    assert [len(part) for part in (real.training, real.held_out, real.labeled, real.test)] == [100, 1000, 6000, 1000]
     assert not real.seen
 
 
@@ -212,7 +212,7 @@ def test_a_folder_holds_a_fifth_out(tmp_path):
 
 def test_a_folder_of_too_few_images(tmp_path):
     dataset = ImageSet(noise(49), torch.zeros(49, dtype=torch.int64), (), "photos")
-    with pytest.raises(WganError, match="photos holds 49 images, too few to measure against"):
+    with pytest.raises(WganError, match="photos holds 49 images, too few for an evaluation"):
         real_images(DataSettings(source="folder", path="photos"), tmp_path, lambda text: None, dataset)
 
 
@@ -222,11 +222,11 @@ def test_some_of_a_selection_are_of_all_classes(digits, order):
     dataset = ImageSet(noise(1).expand(1000, -1, -1, -1), labels, tuple("0123456789"), "noise")
     whole = Selection(dataset, torch.arange(1000), "noise")
     for count in (100, 200, 500):
-        some = whole.some(count)
+        some = whole.subset(count)
         assert len(set(some.indices.tolist())) == count
         assert torch.bincount(some.labels, minlength=10).min() >= 0.04 * count
-        assert torch.equal(some.indices, whole.some(count).indices)
-    assert whole.some(1000) is whole
+        assert torch.equal(some.indices, whole.subset(count).indices)
+    assert whole.subset(1000) is whole
 
 
 def test_features_stand_on_the_device_of_their_network():

@@ -47,7 +47,7 @@ def test_the_error_is_the_root_mean_square_of_pixels_from_0_to_1(real, features,
     found = measure_reconstruction(networks, real, features)
     assert (found.count, found.error) == (30, pytest.approx(brighter / 255, abs=1e-7))
     if brighter == 0:
-        assert found.kept == found.recognised, "perfect copies are seen as their originals are"
+        assert found.kept == found.recognized, "perfect copies are seen as their originals are"
 
 
 def test_a_few_images_can_be_asked_for(real, features):
@@ -57,4 +57,4 @@ def test_a_few_images_can_be_asked_for(real, features):
 def test_features_without_classes_measure_the_error_alone(real):
     network = fixed_network(ImageShape(SIDE, 1, 3)).requires_grad_(False)
     found = measure_reconstruction(Autoencoder(Identity(), Identity(), None), real, Features(network, "random", ""))
-    assert (found.kept, found.recognised) == (None, None)
+    assert (found.kept, found.recognized) == (None, None)

@@ -12,8 +12,8 @@ from wgan_cli.evaluation.translation import (
     TranslationEvaluation,
     TranslationReference,
     TranslationScores,
-    error_of,
     make_translation_reference,
+    mean_l1,
 )
 from wgan_cli.recipe import load_recipe
 from wgan_cli.recipe.data_settings import PairSettings
@@ -119,4 +119,4 @@ def test_both_directions_count_alike():
 def test_the_error_is_over_all_pixels_of_all_batches():
     one = [torch.tensor([0, 255], dtype=torch.uint8), torch.tensor([7], dtype=torch.uint8)]
     other = [torch.tensor([255, 255], dtype=torch.uint8), torch.tensor([1], dtype=torch.uint8)]
-    assert error_of(one, other) == (255 + 0 + 6) / 3
+    assert mean_l1(one, other) == (255 + 0 + 6) / 3

@@ -10,7 +10,7 @@ import torch
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation import classifier
 from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
-from wgan_cli.evaluation.usefulness import Lesson, augmentation, classification_accuracy, fairness, verdict
+from wgan_cli.evaluation.usefulness import ClassifierResult, augmentation, caveat, classification_accuracy, verdict
 from wgan_cli.recipe.data_settings import DataSettings
 
 CPU = torch.device("cpu")
@@ -20,18 +20,18 @@ CPU = torch.device("cpu")
 def real(tmp_path_factory) -> RealImages:
     small = DataSettings(split="train", image_size=16)
     whole = real_images(small, tmp_path_factory.mktemp("root"), lambda text: None)
-    return replace(whole, training=whole.training.some(1500), held_out=whole.held_out.some(500))
+    return replace(whole, training=whole.training.subset(1500), held_out=whole.held_out.subset(500))
 
 
 @pytest.fixture(autouse=True)
 def short_lessons(monkeypatch):
-    monkeypatch.setattr(classifier, "FEWEST_IMAGES", 3000)
-    monkeypatch.setattr(classifier, "MOST_IMAGES", 3000)
+    monkeypatch.setattr(classifier, "MIN_IMAGES", 3000)
+    monkeypatch.setattr(classifier, "MAX_IMAGES", 3000)
 
 
 def copying(real: RealImages, shown=lambda images: images, understood=lambda labels: labels):
     """A generator that gives real images of the classes it understands, after a change."""
-    images, labels = real.labelled.dataset.images, real.labelled.labels
+    images, labels = real.labeled.dataset.images, real.labeled.labels
 
     def make(asked: torch.Tensor) -> torch.Tensor:
         found = torch.empty_like(asked)
@@ -70,7 +70,7 @@ def test_a_perfect_generator_teaches_as_much_as_real_images(real):
     generated, best = classification_accuracy(copying(real), real, CPU)
     assert torch.equal(torch.get_rng_state(), before)
     assert best.accuracy > 0.85 and generated.accuracy == pytest.approx(best.accuracy, abs=0.06)
-    assert generated.learnt_from == "1,500 generated images" and best.learnt_from == "1,500 real images"
+    assert generated.trained_on == "1,500 generated images" and best.trained_on == "1,500 real images"
     assert len(best.by_class) == 10 and min(best.by_class) < best.accuracy < max(best.by_class)
     assert best.by_class[best.worst()] == min(best.by_class)
     assert best.spread == 0
@@ -84,8 +84,8 @@ def test_a_generator_that_ignores_what_it_is_asked_for_teaches_nothing(real, fau
 
 
 def test_both_lessons_are_of_as_many_images_of_each_class(real, lessons):
-    rare = torch.cat([torch.where(real.labelled.labels == 3)[0][:10], torch.where(real.labelled.labels == 8)[0][:70]])
-    uneven = replace(real, training=replace(real.labelled, indices=rare))
+    rare = torch.cat([torch.where(real.labeled.labels == 3)[0][:10], torch.where(real.labeled.labels == 8)[0][:70]])
+    uneven = replace(real, training=replace(real.labeled, indices=rare))
     classification_accuracy(copying(real), uneven, CPU)
     (generated, *first), (true, *second) = lessons
     assert first == second
@@ -96,12 +96,12 @@ def test_both_lessons_are_of_as_many_images_of_each_class(real, lessons):
 def test_more_real_images_help_and_wrong_ones_do_harm(real):
     alone, both = augmentation(copying(real), real, CPU, subset=50)
     assert both.accuracy > alone.accuracy + max(alone.spread, both.spread)
-    assert alone.learnt_from == "50 real images" and both.learnt_from == "50 real images and 500 generated"
+    assert alone.trained_on == "50 real images" and both.trained_on == "50 real images and 500 generated"
     assert alone.spread > 0
-    assert verdict(alone, both).startswith("generated images help here: +")
+    assert verdict(alone, both).startswith("adding generated images improves accuracy: +")
     same, harmed = augmentation(copying(real, understood=lambda labels: (labels + 1) % 10), real, CPU, subset=50)
     assert same == alone
-    assert verdict(alone, harmed).startswith("generated images do harm here: -")
+    assert verdict(alone, harmed).startswith("adding generated images reduces accuracy: -")
 
 
 def test_real_images_alone_are_shown_as_often_as_both(real, lessons):
@@ -122,21 +122,27 @@ def test_real_images_alone_are_shown_as_often_as_both(real, lessons):
 @pytest.mark.parametrize(
     ("after", "said"),
     [
-        ((0.93, 0.74, 0.82), "generated images help here: +3.0 points on the mean, +2.0 to +4.0 in 3 draws"),
-        ((0.88, 0.675, 0.785), "generated images do harm here: -2.0 points on the mean, -2.5 to -1.5 in 3 draws"),
-        ((0.93, 0.70, 0.79), "generated images make no clear difference here: +0.7 points on the mean, "),
-        ((0.90, 0.70, 0.80), "generated images make no clear difference here: +0.0 points on the mean, "),
+        (
+            (0.93, 0.74, 0.82),
+            "adding generated images improves accuracy: +3.0 points on average (+2.0 to +4.0",
+        ),
+        (
+            (0.88, 0.675, 0.785),
+            "adding generated images reduces accuracy: -2.0 points on average (-2.5 to -1.5",
+        ),
+        ((0.93, 0.70, 0.79), "adding generated images makes no clear difference: +0.7 points on average "),
+        ((0.90, 0.70, 0.80), "adding generated images makes no clear difference: +0.0 points on average "),
     ],
 )
 def test_the_verdict_compares_draw_with_draw(after, said):
-    alone, both = (Lesson("images", draws, ()) for draws in ((0.9, 0.7, 0.8), after))
+    alone, both = (ClassifierResult("images", draws, ()) for draws in ((0.9, 0.7, 0.8), after))
     assert verdict(alone, both).startswith(said)
 
 
 def test_what_the_generator_knows_beyond_the_subset_is_said(real):
-    assert "all 1,500 training images, more than these 500" in fairness(500, real)
-    assert "--set data.limit=500" in fairness(500, real)
-    assert fairness(1500, real) == "the generator learnt from the same 1,500 images"
+    assert "all 1,500 training images, more than these 500" in caveat(500, real)
+    assert "--set data.limit=500" in caveat(500, real)
+    assert caveat(1500, real) == "the generator was trained on the same 1,500 images"
 
 
 def test_a_class_without_held_out_images_is_not_the_worst(real, lessons):
@@ -149,13 +155,13 @@ def test_a_class_without_held_out_images_is_not_the_worst(real, lessons):
 
 def test_what_cannot_be_taught_is_refused(real):
     for subset in (9, 1501):
-        with pytest.raises(WganError, match=f"--subset {subset} does not fit"):
+        with pytest.raises(WganError, match=f"--subset {subset} is out of range"):
             augmentation(copying(real), real, CPU, subset=subset)
     nameless = replace(real.training.dataset, class_names=())
     without = replace(real, training=replace(real.training, dataset=nameless))
     too_few = replace(real, held_out=replace(real.held_out, indices=real.held_out.indices[:9]))
     for test in (augmentation, classification_accuracy):
-        with pytest.raises(WganError, match="images without classes"):
+        with pytest.raises(WganError, match="no classes to train"):
             test(copying(real), without, CPU)
         with pytest.raises(WganError, match="9 real images are too few for a classifier"):
             test(copying(real), too_few, CPU)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from wgan_cli.cli import inspect as inspect_command
 from wgan_cli.data import load_images
-from wgan_cli.outputs.sampling import generate, load_generator, sample_latents
+from wgan_cli.outputs.sampling import generate, open_generator, sample_latents
 from wgan_cli.outputs.summary import inspect_checkpoint, inspect_run
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import load_checkpoint
@@ -38,7 +38,7 @@ def small_run(tmp_path_factory, trainer) -> RunDir:
 def use(path: Path) -> None:
     """All that may be done with a checkpoint that somebody gives one."""
     inspect_checkpoint(path)
-    generator, checkpoint = load_generator(path, torch.device("cpu"))
+    generator, checkpoint = open_generator(path, torch.device("cpu"))
     (images,) = generate(generator, sample_latents(checkpoint.recipe.model.latent_dim, 2, 0), 2)
     assert images.shape[0] == 2
 

@@ -7,7 +7,7 @@ import torch
 from fuzzing import ACCIDENTS, NUMBERS, WILD, WORDS, changed_inside, damaged
 from hypothesis import strategies as st
 
-from wgan_cli.outputs.sampling import MOST_SEEDS, parse_seeds
+from wgan_cli.outputs.sampling import MAX_SEEDS, parse_seeds
 from wgan_cli.outputs.summary import check_memory, inspect_recipe
 from wgan_cli.recipe import ImageShape, Recipe, apply_settings, load_recipe, read_recipe_file, recipe_from_dict
 from wgan_cli.recipe.yaml import dump_yaml, parse_yaml
@@ -99,7 +99,7 @@ def test_seeds(fuzz):
 
     def attempt(text: str) -> None:
         seeds = parse_seeds(text)
-        assert 0 < len(seeds) <= MOST_SEEDS
+        assert 0 < len(seeds) <= MAX_SEEDS
         assert all(0 <= seed < 2**63 for seed in (seeds[0], seeds[-1], min(seeds), max(seeds)))
 
     fuzz("--seeds", attempt, st.lists(parts, max_size=4).map(",".join), short=100, long=1500)

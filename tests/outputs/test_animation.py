@@ -13,7 +13,7 @@ from PIL import Image
 
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.animation import Frame, folder_frames, save_animation, walk_frames
-from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.outputs.sampling import open_generator
 
 
 def picture(shade: int, size: tuple[int, int] = (24, 16), mode: str = "L") -> Image.Image:
@@ -88,7 +88,7 @@ def test_file_that_is_no_image_is_named(tmp_path, damage):
     whole = (tmp_path / "1.png").read_bytes()
     bad = {"text": b"hello", "cut off": whole[: len(whole) // 2], "byte": whole[:40] + b"XXXX" + whole[44:]}[damage]
     (tmp_path / "2.png").write_bytes(bad)
-    with pytest.raises(WganError, match="2.png is not an image that can be read"):
+    with pytest.raises(WganError, match="2.png is not a readable image"):
         folder_frames(tmp_path)
 
 
@@ -207,7 +207,7 @@ def test_video_without_its_package(tmp_path, monkeypatch):
 
 
 def test_walk_through_the_latent_space_loops_smoothly(tiny_run):
-    generator, checkpoint = load_generator(tiny_run.path, torch.device("cpu"))
+    generator, checkpoint = open_generator(tiny_run.path, torch.device("cpu"))
     frames = walk_frames(generator, checkpoint, seed=0, count=40)
     assert len(frames) == 40
     assert {frame.picture.size for frame in frames} == {(4 * 30 + 2, 4 * 30 + 2)}

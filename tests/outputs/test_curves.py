@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.curves import course, draw_curves, score_names, smoothed, term_names
+from wgan_cli.outputs.curves import draw_curves, score_names, series, smoothed, term_names
 
 RECORDS = [
     {"step": 5, "kimg": 0.1, "seconds": 1.0, "images_per_second": 9.0, "b_loss": 3.0},
@@ -73,8 +73,8 @@ SCORED = [
 def test_scores_are_no_terms_and_stand_at_their_own_steps():
     assert term_names(SCORED) == ["b_loss"]
     assert score_names(SCORED) == ["fd", "recall", "memorization"]
-    assert course(SCORED, "fd") == ((5, 7), (40.0, 20.0))
-    assert course(SCORED, "b_loss") == ((5, 10), (3.0, 2.0))
+    assert series(SCORED, "fd") == ((5, 7), (40.0, 20.0))
+    assert series(SCORED, "b_loss") == ((5, 10), (3.0, 2.0))
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.0])  # zero has no place on a scale of powers of ten

@@ -55,7 +55,7 @@ def test_lossy_formats_take_any_channels(tmp_path, channels, ending, form):
 
 @pytest.mark.parametrize("name", ["picture", "picture.txt", "picture.", ".png", "picture.png.gz"])
 def test_ending_that_is_no_image_format(name):
-    with pytest.raises(WganError, match="no image format that can be written") as caught:
+    with pytest.raises(WganError, match="image format") as caught:
         picture_format(Path(name))
     assert ".png" in caught.value.hint
 

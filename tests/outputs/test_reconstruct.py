@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.reconstruct import Autoencoder, copies, load_autoencoder, side_by_side, walks
+from wgan_cli.outputs.reconstruct import Autoencoder, interpolations, open_autoencoder, reconstructions, side_by_side
 
 SIDE = 4
 
@@ -53,13 +53,13 @@ LABELS = np.array([0, 1, 2, 7, 0])
 
 
 def test_a_copy_is_beside_its_image(networks, images):
-    rows = copies(networks, images, LABELS)
+    rows = reconstructions(networks, images, LABELS)
     assert (rows.shape, rows.dtype) == ((5, 2, 1, SIDE, SIDE), torch.uint8)
     assert torch.equal(rows[:, 0], images) and torch.equal(rows[:, 1], images)
 
 
 def test_other_classes_are_of_the_same_z(networks, images):
-    rows = copies(networks, images, LABELS, classes=[7, 0])
+    rows = reconstructions(networks, images, LABELS, classes=[7, 0])
     assert torch.equal(rows[:, 0], images)
     for place, label in ((1, 7), (2, 0)):
         expected = images.int() + torch.from_numpy(LABELS - label).view(5, 1, 1, 1)
@@ -67,7 +67,7 @@ def test_other_classes_are_of_the_same_z(networks, images):
 
 
 def test_a_walk_is_a_line_from_image_to_image(networks, images):
-    rows = walks(networks, images, np.zeros(5, np.int64), frames=5)
+    rows = interpolations(networks, images, np.zeros(5, np.int64), frames=5)
     assert rows.shape == (4, 7, 1, SIDE, SIDE)
     for row, (a, b) in zip(rows, zip(images[:-1], images[1:], strict=True), strict=True):
         assert torch.equal(row[0], a) and torch.equal(row[1], a) and torch.equal(row[5], b) and torch.equal(row[6], b)
@@ -77,12 +77,12 @@ def test_a_walk_is_a_line_from_image_to_image(networks, images):
 
 def test_a_walk_changes_its_class_half_way_or_keeps_the_one_asked_for(networks, images):
     two = images[:1].repeat(2, 1, 1, 1)  # so that classes alone make a difference
-    rows = walks(networks, two, np.array([3, 3]), frames=4, classes=[0, 9])
+    rows = interpolations(networks, two, np.array([3, 3]), frames=4, classes=[0, 9])
     assert rows.shape == (2, 6, 1, SIDE, SIDE)
     for row, label in zip(rows, (0, 9), strict=True):
         expected = two[0].int() + 3 - label
         assert all(torch.equal(frame.int(), expected) for frame in row[1:5])
-    (row,) = walks(networks, two, np.array([3, 9]), frames=4)
+    (row,) = interpolations(networks, two, np.array([3, 9]), frames=4)
     z_of_class = torch.linspace(3, 9, 4)
     for frame, z, own in zip(row[1:5], z_of_class, (3, 3, 9, 9), strict=True):
         assert (frame.float() - (two[0].float() + z - own)).abs().max() <= 0.51
@@ -100,5 +100,5 @@ def test_the_classifier_names_classes(networks, images):
 
 def test_a_run_without_an_encoder_says_so(tiny_run):
     with pytest.raises(WganError, match="tiny has no encoder") as caught:
-        load_autoencoder(tiny_run.path, torch.device("cpu"))
+        open_autoencoder(tiny_run.path, torch.device("cpu"))
     assert "mnist_cvae_gan" in caught.value.hint

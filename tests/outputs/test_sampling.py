@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.sampling import generate, load_generator, parse_seeds, sample_latents, slerp_path, to_uint8
+from wgan_cli.outputs.sampling import generate, open_generator, parse_seeds, sample_latents, slerp_path, to_uint8
 from wgan_cli.runs.checkpoint import load_checkpoint
 
 CPU = torch.device("cpu")
@@ -19,7 +19,7 @@ LATENT = 16
 
 @pytest.fixture(scope="module")
 def generator(tiny_run) -> nn.Module:
-    return load_generator(tiny_run.path, CPU)[0]
+    return open_generator(tiny_run.path, CPU)[0]
 
 
 def images(generator: nn.Module, z: np.ndarray, batch_size: int = 64) -> torch.Tensor:
@@ -70,8 +70,8 @@ def test_each_of_several_seeds_gives_its_first_image():
 
 
 def test_the_average_is_what_samples(tiny_run):
-    from_run, _ = load_generator(tiny_run.path, CPU)
-    from_full, _ = load_generator(tiny_run.checkpoint_file(12), CPU)
+    from_run, _ = open_generator(tiny_run.path, CPU)
+    from_full, _ = open_generator(tiny_run.checkpoint_file(12), CPU)
     full = load_checkpoint(tiny_run.checkpoint_file(12))
     weight = from_run.state_dict()["project.weight"]
     assert torch.equal(weight, from_full.state_dict()["project.weight"])
@@ -85,7 +85,7 @@ def test_weights_that_do_not_fit_their_recipe(tiny_run, tmp_path):
     weights["project.weight"] = weights["project.weight"][:, :-1].clone()
     checkpoint.save(tmp_path / "G.pth")
     with pytest.raises(WganError, match="its weights do not fit its recipe"):
-        load_generator(tmp_path / "G.pth", CPU)
+        open_generator(tmp_path / "G.pth", CPU)
 
 
 def test_whole_numbers_from_minus_one_to_one():

@@ -113,7 +113,7 @@ def test_a_mix_is_read_as_it_is_written():
         ("x:1:0", "'x' is neither an image's number nor a range"),
         ("0:3-1:0", "'3-1' is empty or too large"),
         ("0:1:fine", "'fine' is neither a layer nor a range"),
-        ("0:1:5", "layer 5, and this generator has the layers 0, the coarsest, to 4"),
+        ("0:1:5", "layer 5 is out of range"),
     ],
 )
 def test_a_mix_that_makes_no_sense_is_named(text, message):

@@ -17,7 +17,7 @@ from hostile import GREEDY, archive_of, calls, spoilt_facts, spoilt_weights, sum
 
 import wgan_cli
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.outputs.summary import inspect_checkpoint
 from wgan_cli.runs import checkpoint_file
 from wgan_cli.runs.checkpoint import load_checkpoint
@@ -43,7 +43,7 @@ def written(tmp_path):
 def refusal(path: Path) -> str:
     """The message with which all that read checkpoints refuse a file."""
     messages = set()
-    for read in (inspect_checkpoint, lambda file: load_generator(file, CPU)):
+    for read in (inspect_checkpoint, lambda file: open_generator(file, CPU)):
         with pytest.raises(WganError) as caught:
             read(path)
         assert caught.value.hint

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.sampling import generate, load_generator, sample_latents
+from wgan_cli.outputs.sampling import generate, open_generator, sample_latents
 from wgan_cli.runs import migration
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.run_dir import RunDir
@@ -32,7 +32,7 @@ def test_every_earlier_version_has_a_step_and_a_file():
 
 @pytest.mark.parametrize("path", OLD, ids=[path.stem for path in OLD])
 def test_old_generator(path, tmp_path):
-    generator, checkpoint = load_generator(path, torch.device("cpu"))
+    generator, checkpoint = open_generator(path, torch.device("cpu"))
     assert (checkpoint.step, checkpoint.recipe.name, checkpoint.image.size) == (300, "tiny", 28)
     (images,) = generate(generator, sample_latents(checkpoint.recipe.model.latent_dim, 4, seed=0))
     expected = np.load(path.with_suffix(".npy"))

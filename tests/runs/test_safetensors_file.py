@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe import load_recipe
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.checkpoint_file import read_foreign
@@ -50,8 +50,8 @@ def test_what_is_passed_on_does_not_say_where_images_lie(checkpoint):
 
 
 def test_weights_are_laid_out_as_the_network_has_them(checkpoint, written, tiny_run):
-    ours, _ = load_generator(tiny_run.generator_file, CPU)
-    found, _ = load_generator(written, CPU)
+    ours, _ = open_generator(tiny_run.generator_file, CPU)
+    found, _ = open_generator(written, CPU)
     strides = [{name: tensor.stride() for name, tensor in each.state_dict().items()} for each in (ours, found)]
     assert strides[0] == strides[1]
     assert any(tensor.ndim == 4 and not tensor.is_contiguous() for tensor in found.state_dict().values())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wgan_cli.cli.open_checkpoint import ForeignRecipe, ForeignSettings, open_checkpoint
+from wgan_cli.cli.open_checkpoint import ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.options import example
 from wgan_cli.errors import WganError
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def export(
-    ckpt: Annotated[Path, typer.Argument(metavar="RUN|CKPT", help="A run folder, or a checkpoint.")],
-    out: Annotated[str, typer.Option("--out", metavar="PATH", help="FILE.onnx, FILE.safetensors, or FOLDER/ for all.")],
+    ckpt: Annotated[Path, typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.")],
+    out: Annotated[str, typer.Option("--out", metavar="PATH", help="FILE.onnx, FILE.safetensors, or FOLDER/.")],
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="a|b", help=r"The side to which a translator's .onnx leads. \[default: b]"),
+        typer.Option("--to", metavar="a|b", help=r"Target side of a translator's .onnx. \[default: b]"),
     ] = None,
-    recipe: ForeignRecipe = None,
-    settings: ForeignSettings = None,
+    recipe: ImportRecipe = None,
+    settings: ImportSettings = None,
 ) -> None:
-    """Write a generator for other programs: as ONNX, as safetensors, or as a folder with both and a model card."""
+    """Export a generator as ONNX, as safetensors, or as a folder with both and a model card."""
     form = _form(out, to)
 
     import torch
@@ -40,8 +40,8 @@ def export(
         check_can_export(f"--out {out}")
     checkpoint = open_checkpoint(ckpt, recipe, settings).to_share()
     if to is not None and not checkpoint.recipe.translates:
-        raise WganError(f"--to is for generators that translate, and {ckpt} makes images from noise", "leave out --to")
-    generator_of(checkpoint, str(ckpt), torch.device("cpu"))  # whose errors name the file that was given
+        raise WganError(f"--to needs a translator, but {ckpt} samples from noise", "remove --to")
+    generator_of(checkpoint, str(ckpt), torch.device("cpu"))  # checks the weights; errors name the given file
     if form == "folder":
         from wgan_cli.exports.model_folder import export_folder
 
@@ -57,11 +57,11 @@ def export(
         checkpoint.save(path)
         models = {}
     for name, facts in models.items():
-        _tell(name, facts)
+        _print_facts(name, facts)
     print_message(f"the generator of {checkpoint.source}: {out}")
 
 
-export.__doc__ += "\n\n" + example(
+export.__doc__ = f"{export.__doc__}\n\n" + example(
     "wgan export runs/digits_dcgan --out digits.onnx",
     "wgan export runs/mnist_style --out style.safetensors",
     "wgan export runs/mnist_cdcgan_gp --out share/",
@@ -71,9 +71,9 @@ export.__doc__ += "\n\n" + example(
 
 
 def _form(out: str, to: str | None) -> str:
-    """What to write: ".onnx", ".safetensors" or "folder". Raises: WganError."""
+    """Return ".onnx", ".safetensors" or "folder". Raises: WganError."""
     if to not in (None, "a", "b"):
-        raise WganError(f"--to {to[:40]!r} is no side", "give --to a or --to b")
+        raise WganError(f"--to: unknown side {to[:40]!r}", "use --to a or --to b")
     path, suffix = Path(out), Path(out).suffix.lower()
     if out.endswith("/") or path.is_dir():
         form = "folder"
@@ -81,18 +81,18 @@ def _form(out: str, to: str | None) -> str:
         form = suffix
     else:
         raise WganError(
-            f"--out {out} ends in {suffix or 'nothing'}, no form to export",
-            f"end it in .onnx or .safetensors, or in / for a folder with both: --out {path.stem or 'share'}/",
+            f"--out {out}: cannot export to {suffix or 'a file without suffix'}",
+            f"use .onnx, .safetensors, or a trailing / for a folder with both: --out {path.stem or 'share'}/",
         )
     if to is not None and form != ".onnx":
-        raise WganError("--to is for .onnx files; the other forms hold both sides", "leave out --to")
+        raise WganError("--to is only for .onnx files; other formats hold both sides", "remove --to")
     return form
 
 
-def _tell(name: str, facts: OnnxFacts) -> None:
+def _print_facts(name: str, facts: OnnxFacts) -> None:
     from wgan_cli.console import print_message
     from wgan_cli.exports.onnx_model import OPSET
 
     for each, meaning in facts.inputs.items():
         print_message(f"{name}: input {each}, {meaning}")
-    print_message(f"{name}: opset {OPSET}; run by onnxruntime, at most {facts.difference:.1e} away from torch")
+    print_message(f"{name}: opset {OPSET}; differs from PyTorch by at most {facts.difference:.1e} (onnxruntime)")

@@ -14,17 +14,22 @@ from wgan_cli.errors import WganError
 
 def gif(
     source: Annotated[
-        Path, typer.Argument(metavar="RUN|FOLDER|CKPT", help="What to animate.", autocompletion=complete_checkpoint)
+        Path,
+        typer.Argument(
+            metavar="RUN|FOLDER|CKPT",
+            help="Run folder, folder of images, or checkpoint.",
+            autocompletion=complete_checkpoint,
+        ),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", help=r"A .gif, .webp or .mp4. \[default: NAME.gif, here]")
+        Path | None, typer.Option("--out", help=r"File to write: .gif, .webp or .mp4. \[default: NAME.gif]")
     ] = None,
-    fps: Annotated[float, typer.Option("--fps", min=0.1, max=50.0, help="Frames a second.")] = 8.0,
-    hold: Annotated[float, typer.Option("--hold", min=0.0, max=60.0, help="Seconds on the last frame of a run.")] = 2.0,
-    scale: Annotated[int, typer.Option("--scale", min=1, max=16, help="Enlarge each pixel so many times.")] = 1,
-    label: Annotated[bool, typer.Option("--label/--no-label", help="Write the step below each frame.")] = True,
+    fps: Annotated[float, typer.Option("--fps", min=0.1, max=50.0, help="Frames per second.")] = 8.0,
+    hold: Annotated[float, typer.Option("--hold", min=0.0, max=60.0, help="Seconds to show the last frame.")] = 2.0,
+    scale: Annotated[int, typer.Option("--scale", min=1, max=16, help="Integer scale factor.")] = 1,
+    label: Annotated[bool, typer.Option("--label/--no-label", help="Step below each frame.")] = True,
     max_frames: Annotated[
-        int, typer.Option("--max-frames", min=2, max=10_000, help="Evenly spread over the run.")
+        int, typer.Option("--max-frames", min=2, max=10_000, help="Maximum number of frames, evenly spaced.")
     ] = 120,
     seed: Seed = 0,
     device: Device = "auto",
@@ -32,12 +37,12 @@ def gif(
     """Animate a run's samples, a folder of numbered images, or a checkpoint's latent space."""
     from wgan_cli.console import print_message
     from wgan_cli.outputs.animation import Frame, folder_frames, save_animation, walk_frames
-    from wgan_cli.outputs.sampling import load_generator
+    from wgan_cli.outputs.sampling import open_generator
     from wgan_cli.runs.environment import resolve_device
     from wgan_cli.runs.run_dir import RunDir, is_run
 
     if not source.exists():
-        raise WganError(f"there is no {source}", "give a run folder, a folder of numbered images, or a checkpoint")
+        raise WganError(f"{source} does not exist", "give a run folder, a folder of numbered images, or a checkpoint")
     path = out or Path(f"{source.resolve().stem if source.is_file() else source.resolve().name}.gif")
     if source.is_dir():
         frames = folder_frames(RunDir(source).samples if is_run(source) else source, max_frames)
@@ -46,21 +51,21 @@ def gif(
         if not label:
             frames = [Frame(frame.picture) for frame in frames]
     else:
-        generator, checkpoint = load_generator(source, resolve_device(device))
+        generator, checkpoint = open_generator(source, resolve_device(device))
         if checkpoint.recipe.translates:
             raise WganError(
                 f"{source} translates images, so there is no latent space to walk through",
-                "give the run folder: its grids show the same images translated as training went on",
+                "give the run folder instead: its grids show the same images, translated during training",
             )
         frames = walk_frames(generator, checkpoint, seed, max_frames)
-        hold = 0.0  # a walk that loops must not stop
+        hold = 0.0  # a looping walk must not pause
     save_animation(frames, path, fps, hold, scale)
     if len(frames) == 1:
-        print_message(f"note: {source} has one grid so far, so nothing moves")
+        print_message(f"note: {source} has only one grid so far, so nothing moves")
     print_message(f"{len(frames)} frame{'s' if len(frames) > 1 else ''}, {path.stat().st_size / 1e6:.1f} MB: {path}")
 
 
-gif.__doc__ += "\n\n" + example(
+gif.__doc__ = f"{gif.__doc__}\n\n" + example(
     "wgan gif runs/digits_dcgan",
     "wgan gif runs/digits_dcgan --out digits.webp --scale 2 --fps 12",
     "wgan gif runs/digits_dcgan/G.pth --out walk.gif",

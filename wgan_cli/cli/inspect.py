@@ -104,7 +104,7 @@ def _plot(facts: Any, path: Path) -> None:
 
 def _print_run(facts: RunFacts, curves: bool | None) -> None:
     from wgan_cli.console import data
-    from wgan_cli.outputs.curves import course, score_names, term_names
+    from wgan_cli.outputs.curves import score_names, series, term_names
     from wgan_cli.recipe.scores import BASELINE
 
     percent = 100 * facts.step / facts.steps
@@ -128,7 +128,7 @@ def _print_run(facts: RunFacts, curves: bool | None) -> None:
         print_curves(history)
         return
     lines = {
-        name: _sparkline(course(history, name)[1], data().encoding)
+        name: _sparkline(series(history, name)[1], data().encoding)
         for name in (*term_names(history), *score_names(history))
     }
     if {"fd", BASELINE} <= facts.scores.keys():

@@ -2,105 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wgan_cli.cli.completion import complete_checkpoint
-from wgan_cli.cli.open_checkpoint import ForeignRecipe, ForeignSettings, open_checkpoint
+from wgan_cli.cli.open_checkpoint import ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.options import DataRoot, Device, Seed, example
 from wgan_cli.cli.render.terminal_image import show_written
-from wgan_cli.cli.sample_translate import refuse_with_translate, translate_folder
+from wgan_cli.cli.sample_from_images import reconstruct_images, refuse_with_translate, translate_folder
 from wgan_cli.errors import WganError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from wgan_cli.outputs.styles import Drawing
-    from wgan_cli.recipe.registry import ModelSettings
     from wgan_cli.runs.checkpoint import Checkpoint
 
-_STYLES, _REAL = "Styles, of generators that have them", "Real images, for networks that take them"
+_STYLES, _REAL = "Style-based generators", "Models that take images"
 
+Ckpt = Annotated[Path, typer.Option("--ckpt", help="Checkpoint or run folder.", autocompletion=complete_checkpoint)]
+Count = Annotated[
+    int | None,
+    typer.Option("-n", "--count", min=1, help=r"Number of images, per class with --class. \[default: 64, 10]"),
+]
+Out = Annotated[str, typer.Option("--out", help="Image file (a grid), folder/ (single images), .npy or .npz.")]
+Seeds = Annotated[str | None, typer.Option("--seeds", metavar="LIST", help="One image per seed, such as 0-63,70.")]
+Interpolate = Annotated[
+    int | None, typer.Option("--interpolate", min=2, metavar="K", help="K images from each image to the next.")
+]
+Rows = Annotated[int | None, typer.Option("--rows", min=1, help=r"Rows of the grid. \[default: near square]")]
+Batch = Annotated[int, typer.Option("--batch", min=1, help="Batch size.")]
+Classes = Annotated[str | None, typer.Option("--class", metavar="LIST", help="Classes, such as 7, 0-9 or cat,dog.")]
+Show = Annotated[bool, typer.Option("--show", help="Show the images in the terminal.")]
 Truncation = Annotated[
     float | None,
     typer.Option(
         "--truncation", min=-2.0, max=2.0, metavar="PSI", rich_help_panel=_STYLES,
-        help="Styles nearer to their mean: 0 is on it.",
+        help="Truncation of styles: 0 is the mean image.",
     ),
 ]  # fmt: skip
 Mix = Annotated[
     str | None,
     typer.Option(
         "--mix", metavar="A:B:LAYERS", rich_help_panel=_STYLES,
-        help="Images A with styles of images B, such as 0-3:4-9:2-4.",
+        help="Images A with some layers' styles of images B, such as 0-3:4-9:2-4.",
     ),
 ]  # fmt: skip
 Reconstruct = Annotated[
     str | None,
     typer.Option(
         "--reconstruct", metavar="N|FOLDER", rich_help_panel=_REAL,
-        help="Their copies beside them; --class gives them another.",
+        help="Images to reconstruct; --class changes their class.",
     ),
 ]  # fmt: skip
 Folder = Annotated[
     Path | None,
-    typer.Option("--translate", metavar="FOLDER", rich_help_panel=_REAL, help="Translate these images, names kept."),
+    typer.Option("--translate", metavar="FOLDER", rich_help_panel=_REAL, help="Images to translate; names are kept."),
 ]
 Side = Annotated[
-    str | None, typer.Option("--to", metavar="a|b", rich_help_panel=_REAL, help=r"The side to get. \[default: b]")
+    str | None, typer.Option("--to", metavar="a|b", rich_help_panel=_REAL, help=r"Target side. \[default: b]")
 ]
 
 
 def sample(
-    ckpt: Annotated[
-        Path, typer.Option("--ckpt", help="A checkpoint, or a run folder.", autocompletion=complete_checkpoint)
-    ],
-    count: Annotated[
-        int | None, typer.Option("-n", "--count", min=1, help=r"How many; of each --class. \[default: 64, 10]")
-    ] = None,
-    out: Annotated[
-        str, typer.Option("--out", help="IMAGE: a grid; FOLDER/: single images; .npy, .npz: an array.")
-    ] = "samples.png",
+    ckpt: Ckpt,
+    count: Count = None,
+    out: Out = "samples.png",
     seed: Seed = 0,
-    seeds: Annotated[
-        str | None, typer.Option("--seeds", metavar="LIST", help="One image for each seed, such as 0-63,70.")
-    ] = None,
-    interpolate: Annotated[
-        int | None,
-        typer.Option("--interpolate", min=2, metavar="K", help="Walk from each image to the next in K images."),
-    ] = None,
-    rows: Annotated[
-        int | None, typer.Option("--rows", min=1, help=r"Rows of the grid. \[default: near square]")
-    ] = None,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Images computed at once.")] = 64,
-    class_: Annotated[
-        str | None, typer.Option("--class", metavar="LIST", help="Of these classes, such as 7, 0-9 or cat,dog.")
-    ] = None,
+    seeds: Seeds = None,
+    interpolate: Interpolate = None,
+    rows: Rows = None,
+    batch: Batch = 64,
+    class_: Classes = None,
     device: Device = "auto",
-    show: Annotated[bool, typer.Option("--show", help="Also show them in the terminal.")] = False,
+    show: Show = False,
     truncation: Truncation = None,
     mix: Mix = None,
     reconstruct: Reconstruct = None,
     folder: Folder = None,
     to: Side = None,
     data_root: DataRoot = None,
-    recipe: ForeignRecipe = None,
-    settings: ForeignSettings = None,
+    recipe: ImportRecipe = None,
+    settings: ImportSettings = None,
 ) -> None:
-    """Draw images from a trained generator: image i of a seed is always the same."""
-    of_noise = {"--seeds": seeds, "--truncation": truncation, "--mix": mix}
-    _check_real_images(reconstruct, folder, to, {**of_noise, "--recipe": recipe, "--set": settings})
+    """Generate images; image i of a seed is always the same."""
+    noise_only = {"--seeds": seeds, "--truncation": truncation, "--mix": mix}
+    _check_side(to, folder)
     if reconstruct is not None:
-        from wgan_cli.cli.sample_reconstruct import reconstruct_images
+        _refuse_with_reconstruct({"--translate": folder, **noise_only, "--recipe": recipe, "--set": settings})
+        written = reconstruct_images(
+            ckpt, reconstruct, out, count=count, seed=seed, interpolate=interpolate, rows=rows, batch=batch,
+            class_=class_, data_root=data_root, device=device,
+        )  # fmt: skip
+        return show_written(written) if show else None
 
-        reconstruct_images(ckpt, reconstruct, out, count, seed, interpolate, rows, batch, class_, data_root, device)
-        return show_written(Path(out)) if show else None
-
-    from wgan_cli.console import print_message
-    from wgan_cli.outputs.classes import parse_classes
-    from wgan_cli.outputs.sampling import generate, generator_of
-    from wgan_cli.outputs.save_images import Classes, save_images
-    from wgan_cli.outputs.styles import Truncated, draw_mix
+    from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.outputs.translate import check_translates
     from wgan_cli.runs.environment import resolve_device
 
@@ -108,32 +107,17 @@ def sample(
     generator = generator_of(checkpoint, str(ckpt), where)
     check_translates(checkpoint.recipe, folder is not None)
     if folder is not None:
-        refuse_with_translate({"-n": count, "--interpolate": interpolate, "--class": class_, **of_noise})
-        translate_folder(generator, checkpoint, folder, to or "b", out, rows, batch)
-        return show_written(Path(out), checkpoint.image.size) if show else None
-
-    _refuse_unserved(checkpoint.recipe.model, class_, {"--truncation": truncation, "--mix": mix})
-    asked = None if class_ is None else parse_classes(class_, checkpoint.class_names)
-    if truncation is not None:
-        generator = Truncated(generator, truncation)
-    if mix is None:
-        drawing = _drawing(generator, checkpoint, count, seed, seeds, interpolate, asked)
-    elif (count, seeds, interpolate) == (None, None, None):
-        drawing = draw_mix(generator, checkpoint, mix, seed, asked)
+        refuse_with_translate({"-n": count, "--interpolate": interpolate, "--class": class_, **noise_only})
+        written = translate_folder(generator, checkpoint, folder, to or "b", out=out, rows=rows, batch=batch)
     else:
-        raise WganError("--mix says itself which images, by their numbers", "leave out -n, --seeds and --interpolate")
-
-    number = len(drawing.inputs)
-    columns = drawing.across if rows is None else -(-number // rows)
-    apart = asked is not None and len(asked) > 1
-    classes = None if drawing.labels is None else Classes(drawing.labels, checkpoint.class_names, apart)
-    images = generate(drawing.network, drawing.inputs, batch, drawing.labels)
-    written = save_images(images, number, out, columns, classes)
-    print_message(f"{number:,} images of {checkpoint.image} from {checkpoint.source}: {written}")
+        written = _sample_from_noise(
+            generator, checkpoint, out, count=count, seed=seed, seeds=seeds, interpolate=interpolate, rows=rows,
+            batch=batch, class_=class_, truncation=truncation, mix=mix,
+        )  # fmt: skip
     return show_written(written, checkpoint.image.size) if show else None
 
 
-sample.__doc__ += "\n\n" + example(
+sample.__doc__ = f"{sample.__doc__}\n\n" + example(
     "wgan sample --ckpt runs/digits_dcgan -n 64",
     "wgan sample --ckpt G.pth -n 32 --show",
     "wgan sample --ckpt runs/digits_dcgan --seeds 0-9,42 --out digits/",
@@ -148,59 +132,86 @@ sample.__doc__ += "\n\n" + example(
 )
 
 
-def _drawing(
-    generator: Any,
-    checkpoint: Checkpoint,
-    count: int | None,
-    seed: int,
-    seeds: str | None,
-    interpolate: int | None,
-    asked: list[int] | None,
-) -> Drawing:
-    """Images of latent vectors, each by itself or with walks between them, of the classes asked for or all in turn."""
-    from wgan_cli.outputs.sampling import check_room, for_each_class, labels_in_turn, parse_seeds, sample_latents
+def _sample_from_noise(
+    generator: Any, checkpoint: Checkpoint, out: str, *, count: int | None, seed: int, seeds: str | None,
+    interpolate: int | None, rows: int | None, batch: int, class_: str | None, truncation: float | None,
+    mix: str | None,
+) -> Path:  # fmt: skip
+    """Write images of latent vectors, walks between them or mixed styles, and return the path."""
+    from wgan_cli.console import print_message
+    from wgan_cli.outputs.classes import parse_classes
+    from wgan_cli.outputs.sampling import generate
+    from wgan_cli.outputs.save_images import Labels, save_images
+    from wgan_cli.outputs.styles import Truncated, draw_mix
+
+    _check_support(checkpoint, class_, {"--truncation": truncation, "--mix": mix})
+    classes = None if class_ is None else parse_classes(class_, checkpoint.class_names)
+    if truncation is not None:
+        generator = Truncated(generator, truncation)
+    if mix is None:
+        drawing = _draw(generator, checkpoint, count, seed, seeds, interpolate, classes)
+    elif (count, seeds, interpolate) == (None, None, None):
+        drawing = draw_mix(generator, checkpoint, mix, seed, classes)
+    else:
+        raise WganError(
+            "--mix already selects the images; it cannot be combined with -n, --seeds or --interpolate",
+            "remove -n, --seeds and --interpolate",
+        )
+    number = len(drawing.inputs)
+    labels = None
+    if drawing.labels is not None:
+        labels = Labels(drawing.labels, checkpoint.class_names, subfolders=classes is not None and len(classes) > 1)
+    images = generate(drawing.network, drawing.inputs, batch, drawing.labels)
+    columns = drawing.columns if rows is None else -(-number // rows)
+    written = save_images(images, number, out, columns=columns, labels=labels)
+    print_message(f"{number:,} images of {checkpoint.image} from {checkpoint.source}: {written}")
+    return written
+
+
+def _draw(
+    generator: nn.Module, checkpoint: Checkpoint, count: int | None, seed: int, seeds: str | None,
+    interpolate: int | None, classes: list[int] | None,
+) -> Drawing:  # fmt: skip
+    from wgan_cli.outputs.sampling import check_memory_for, cycled_labels, for_each_class, parse_seeds, sample_latents
     from wgan_cli.outputs.styles import Drawing, draw_walks
 
     if seeds is not None and count is not None:
-        raise WganError("-n and --seeds both say how many images", "leave out one of them")
+        raise WganError("-n and --seeds both set the number of images", "remove one of them")
     latent_dim = checkpoint.recipe.model.latent_dim
-    rows_of_classes = asked is not None and len(asked) > 1
+    several = classes is not None and len(classes) > 1
     chosen = None if seeds is None else parse_seeds(seeds)
-    count = len(chosen) if chosen else count or (10 if rows_of_classes else 64)
-    check_room(count * (interpolate or 1) * len(asked or [0]), latent_dim)
+    count = len(chosen) if chosen else count or (10 if several else 64)
+    check_memory_for(count * (interpolate or 1) * len(classes or [0]), latent_dim)
     z = sample_latents(latent_dim, count, seed, chosen)
     if interpolate is not None:
-        return draw_walks(generator, checkpoint, z, interpolate, asked)
-    if asked is None:
-        return Drawing(generator, z, labels_in_turn(checkpoint.recipe, checkpoint.image, count), across=None)
-    return Drawing(generator, *for_each_class(z, asked), across=count if rows_of_classes else None)
+        return draw_walks(generator, checkpoint, z, interpolate, classes)
+    if classes is None:
+        return Drawing(generator, z, cycled_labels(checkpoint.recipe, checkpoint.image, count), columns=None)
+    return Drawing(generator, *for_each_class(z, classes), columns=count if several else None)
 
 
-def _check_real_images(
-    reconstruct: str | None, folder: Path | None, to: str | None, of_noise: dict[str, object]
-) -> None:
-    """Refuse options that do not go together. Raises: WganError."""
+def _check_side(to: str | None, folder: Path | None) -> None:
     if to is not None and folder is None:
-        raise WganError("--to says to which side --translate leads, and there is none", "add --translate FOLDER")
+        raise WganError("--to needs --translate", "add --translate FOLDER")
     if to not in (None, "a", "b"):
-        raise WganError(f"--to {to[:40]!r} is no side", "give --to a or --to b")
-    if reconstruct is None:
-        return
-    for option, given in {"--translate": folder, **of_noise}.items():
-        if given is not None:
-            what = "for another kind of networks" if option == "--translate" else "for drawn images"
-            raise WganError(f"{option} is {what}, and --reconstruct copies real ones", f"leave out {option}")
+        raise WganError(f"--to: unknown side {to[:40]!r}", "use --to a or --to b")
 
 
-def _refuse_unserved(model: ModelSettings, class_: str | None, of_styles: dict[str, object]) -> None:
+def _refuse_with_reconstruct(options: Mapping[str, object]) -> None:
+    for option, value in options.items():
+        if value is not None:
+            raise WganError(f"{option} cannot be combined with --reconstruct", f"remove {option}")
+
+
+def _check_support(checkpoint: Checkpoint, class_: str | None, style_options: Mapping[str, object]) -> None:
+    model = checkpoint.recipe.model
     if class_ is not None and not model.conditional:
         raise WganError(
-            "--class needs a generator trained with classes, and this one knows none",
-            "leave out --class, or train with --set model.conditional=true",
+            "--class needs a conditional generator", "remove --class, or train with --set model.conditional=true"
         )
-    for option, value in of_styles.items():
+    for option, value in style_options.items():
         if value is not None and not model.has_style_space:
             raise WganError(
-                f"{option} needs a style space, and {model.name} has none",
-                f"leave out {option}, or train a recipe of style-based networks such as mnist_style",
+                f"{option} needs a style space, which {model.name} does not have",
+                f"remove {option}, or train a style-based generator such as mnist_style",
             )

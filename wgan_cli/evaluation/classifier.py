@@ -1,4 +1,4 @@
-"""The small network whose features are compared, and how it learns to tell classes apart."""
+"""The small classifier whose features are compared, and its training."""
 
 from __future__ import annotations
 
@@ -13,36 +13,37 @@ from wgan_cli.evaluation.real_images import Selection
 from wgan_cli.recipe import ImageShape
 from wgan_cli.utils.pixels import to_unit_range
 
-WIDTH = 128  # of the features
+FEATURE_DIM = 128
 BATCH = 100
-MOST_IMAGES, FEWEST_IMAGES, PASSES = 200_000, 30_000, 10  # to learn from: ten times all, within these
+MIN_IMAGES, MAX_IMAGES, EPOCHS = 30_000, 200_000, 10  # training length in images: ten epochs, within these limits
 LR = 3e-3
 SEED = 0
-VARIANCE = 100.0  # of the features of real images, all dimensions together: what distances are to be read against
+VARIANCE = 100.0  # total variance of the features of real images, the scale of Frechet distances
 
 
 class FeatureNetwork(nn.Module):
-    """Images (N, C, H, W) in [-1, 1] to features (N, 128), at least 0, and logits (N, K); K may be 0.
+    """Map images (N, C, H, W) in [-1, 1] to features (N, 128) >= 0 and logits (N, K), or None for K = 0 classes.
 
-    Without pooling over places, because a generator may well put the right strokes into the wrong ones.
+    There is no global pooling, so that features notice correct strokes in wrong places.
     """
 
     def __init__(self, image: ImageShape, num_classes: int) -> None:
         super().__init__()
         stride = max(2, image.size // 16)  # any size becomes about 16 x 16
-        colour = [_layer(64, 64, 3, 1)] if image.channels > 1 else []
+        color = [_layer(64, 64, 3, 1)] if image.channels > 1 else []
         self.body = nn.Sequential(
             _layer(image.channels, 32, 2 * stride - 1, stride),
             _layer(32, 64, 3, 2),
-            *colour,
+            *color,
             _layer(64, 128, 3, 2),
-            nn.AdaptiveAvgPool2d(4),  # of 28, 32, 64 and 128 pixels it changes nothing
+            nn.AdaptiveAvgPool2d(4),  # changes nothing for 28, 32, 64 and 128 pixels
             nn.Flatten(),
-            nn.Linear(128 * 4 * 4, WIDTH, bias=False),
-            nn.BatchNorm1d(WIDTH),
+            nn.Linear(128 * 4 * 4, FEATURE_DIM, bias=False),
+            nn.BatchNorm1d(FEATURE_DIM),
             nn.ReLU(),
         )
-        self.head = nn.Linear(WIDTH, num_classes) if num_classes else None
+        self.head = nn.Linear(FEATURE_DIM, num_classes) if num_classes else None
+        self.scale: Tensor
         self.register_buffer("scale", torch.ones(()))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -56,51 +57,56 @@ def _layer(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential
 
 
 def fixed_network(image: ImageShape, num_classes: int = 0, seed: int = SEED) -> FeatureNetwork:
-    """A network with the same random weights every time, on the CPU, in evaluation mode; nobody else's numbers move."""
+    """Build a network with reproducible random weights, on the CPU in evaluation mode.
+
+    The global random state is left unchanged.
+    """
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would also move a GPU's numbers
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed the GPU
         return FeatureNetwork(image, num_classes).eval()
 
 
-def lesson_length(count: int) -> int:
-    """How many images a network is shown to learn from `count`, repeats counted."""
-    return min(MOST_IMAGES, max(FEWEST_IMAGES, PASSES * count))
+def num_training_images(count: int) -> int:
+    """Return the training length for a set of `count` images, as a number of images including repeats."""
+    return min(MAX_IMAGES, max(MIN_IMAGES, EPOCHS * count))
 
 
 @contextmanager
-def _any_kernels() -> Iterator[None]:
-    """Let a GPU take kernels that round by chance, as its pooling must, also where a recipe forbids them."""
-    insisted = torch.are_deterministic_algorithms_enabled()
+def _nondeterministic() -> Iterator[None]:
+    """Allow nondeterministic kernels: average pooling has no deterministic backward pass on GPUs."""
+    before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(False)
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(insisted)
+        torch.use_deterministic_algorithms(before)
 
 
-@_any_kernels()
-@torch.inference_mode(False)  # whatever the caller is in the middle of
+@_nondeterministic()
+@torch.inference_mode(False)  # callers may be in inference mode
 @torch.enable_grad()
 def trained_network(
-    labelled: Selection, device: torch.device, seed: int = SEED, shown: int | None = None
+    labeled: Selection, device: torch.device, seed: int = SEED, num_images: int | None = None
 ) -> FeatureNetwork:
-    """A network that has learnt the classes of labelled images; of a seed the same order and first weights.
+    """Train a classifier; a seed determines the data order and the initial weights.
 
-    shown: images that it sees until it has learnt, repeats counted; by default what so many images take.
+    Args:
+        num_images: training length in images, including repeats; by default `num_training_images(len(labeled))`.
     """
-    network = fixed_network(labelled.dataset.shape, len(labelled.dataset.class_names), seed).to(device).train()
+    dataset = labeled.dataset
+    network = fixed_network(dataset.shape, len(dataset.class_names), seed).to(device).train()
     optimizer = torch.optim.AdamW(network.parameters(), LR)
-    batch = min(BATCH, len(labelled))
-    steps = (shown or lesson_length(len(labelled))) // batch
+    batch = min(BATCH, len(labeled))
+    steps = (num_images or num_training_images(len(labeled))) // batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps, pct_start=0.2)
     random = torch.Generator().manual_seed(seed)
     order = torch.empty(0, dtype=torch.int64)
     for _ in range(steps):
         if len(order) < batch:
-            order = labelled.indices[torch.randperm(len(labelled), generator=random)]
+            order = labeled.indices[torch.randperm(len(labeled), generator=random)]
         chosen, order = order[:batch], order[batch:]
-        images = to_unit_range(labelled.dataset.images.index_select(0, chosen).to(device))
-        labels = labelled.dataset.labels.index_select(0, chosen).to(device)
+        images = to_unit_range(dataset.images.index_select(0, chosen).to(device))
+        labels = dataset.labels.index_select(0, chosen).to(device)
         loss = F.cross_entropy(network(images)[1], labels)
         optimizer.zero_grad()
         loss.backward()

@@ -1,4 +1,4 @@
-"""Frechet distance of two sets of features."""
+"""Frechet distance between two sets of features."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Moments:
-    """A set of features as the Gaussian that the distance takes it for. mean: (D,), covariance: (D, D), float64."""
+    """Gaussian fitted to `count` features. mean: (D,), covariance: (D, D), float64."""
 
     mean: Tensor
     covariance: Tensor
@@ -19,21 +19,21 @@ class Moments:
 
 
 def moments(features: Tensor | np.ndarray) -> Moments:
-    """Mean and unbiased covariance of features (N, D), in float64 on the CPU; one row has covariance 0."""
+    """Compute the mean and unbiased covariance of features (N, D), in float64 on the CPU; one row has covariance 0."""
     features = torch.as_tensor(features).detach().to("cpu", torch.float64)
     mean = features.mean(0)
-    centred = features - mean
-    return Moments(mean, centred.T @ centred / max(1, len(features) - 1), len(features))
+    centered = features - mean
+    return Moments(mean, centered.T @ centered / max(1, len(features) - 1), len(features))
 
 
 def frechet_distance(one: Moments, other: Moments) -> float:
-    """Squared Frechet distance of two Gaussians (Heusel et al. 2017, after Dowson and Landau 1982).
+    """Squared Frechet distance between two Gaussians (Heusel et al. 2017, after Dowson and Landau 1982).
 
     ||mu1 - mu2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)). The eigenvalues of the symmetric C1^(1/2) C2 C1^(1/2) are the
-    squares of the singular values of C1^(1/2) C2^(1/2), so the last trace is their sum: no root of a matrix that is
-    not symmetric, nothing complex, and covariances without full rank (more features than images) need no epsilon.
+    squares of the singular values of C1^(1/2) C2^(1/2), so the last trace is the sum of these singular values. This
+    needs no root of a nonsymmetric matrix, no complex numbers, and no epsilon for rank-deficient covariances.
 
-    Returns: 0 for equal ones, in the square of the features' unit.
+    Returns: 0 for equal Gaussians, in the square of the features' unit.
     """
     roots = _root(one.covariance) @ _root(other.covariance)  # (D, D)
     traces = one.covariance.trace() + other.covariance.trace() - 2 * torch.linalg.svdvals(roots).sum()
@@ -41,6 +41,6 @@ def frechet_distance(one: Moments, other: Moments) -> float:
 
 
 def _root(covariance: Tensor) -> Tensor:
-    """The symmetric root of a covariance, whose eigenvalues rounding can make a little negative."""
+    """Symmetric square root; eigenvalues that rounding made negative count as 0."""
     values, vectors = torch.linalg.eigh(covariance)
     return (vectors * values.clamp(min=0).sqrt()) @ vectors.T

@@ -1,4 +1,4 @@
-"""The metrics of papers, in the features of Inception-v3: torch-fidelity computes them, with weights of its own."""
+"""FID, inception score and KID in Inception-v3 features, computed by torch-fidelity with its weights."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ from wgan_cli.errors import ExitStatus, WganError, describe_os_error
 from wgan_cli.evaluation.real_images import Selection
 
 COUNT = 50_000  # images, as in most papers
-SUBSET = 1000  # images of each of KID's hundred subsets
+SUBSET = 1000  # images in each of KID's hundred subsets
 RESIZED = "to 299x299, bilinear as in TensorFlow 1"
 KEYS = {
     "fid": ("frechet_inception_distance", None),
     "is": ("inception_score_mean", "inception_score_std"),
     "kid": ("kernel_inception_distance_mean", "kernel_inception_distance_std"),
 }
-FIRST_WEIGHT = "Conv2d_1a_3x3.conv.weight"  # which only Inception's files have
+FIRST_WEIGHT = "Conv2d_1a_3x3.conv.weight"  # identifies a file of Inception weights
+WEIGHTS_FILE = "weights-inception-2015-12-05-6726825d.pth"
 
 
 @dataclass(frozen=True)
 class InceptionScores:
-    """Numbers by name: fid, is and is_std, kid and kid_std. resized: what becomes of images first.
+    """Scores by name: fid, is and is_std, kid and kid_std.
 
-    generated, real: of generated and of real held-out images; fid and kid against the training images.
+    generated, real: of generated and of held-out real images; fid and kid are relative to the training images.
+    resized: description of the preprocessing.
     """
 
     features: str
@@ -49,9 +51,9 @@ class InceptionScores:
 
 
 def check_inception(weights: Path | None) -> None:
-    """Find out before anything else is computed whether Inception can be had; a file of weights runs no code.
+    """Check that Inception is available before anything is computed; a file of weights executes no code.
 
-    Raises: WganError where torch-fidelity is not installed, or the file holds no weights of Inception.
+    Raises: WganError if torch-fidelity is not installed, or the file holds no Inception weights.
     """
     if importlib.util.find_spec("torch_fidelity") is None:
         raise WganError("fid, is and kid need torch-fidelity, which is not installed", "pip install 'wgan[fid]'")
@@ -60,30 +62,35 @@ def check_inception(weights: Path | None) -> None:
     try:
         found = torch.load(weights, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise WganError(f"there is no file {weights}", "check the path after --feature-weights") from None
+        raise WganError(f"{weights} does not exist", "check the path after --feature-weights") from None
     except OSError as error:
         raise WganError(f"cannot read {weights}: {describe_os_error(error)}", "make it readable") from None
     except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, TypeError):
-        raise _no_weights(weights) from None
+        raise _wrong_weights(weights) from None
     if not isinstance(found, dict) or FIRST_WEIGHT not in found:
-        raise _no_weights(weights)
+        raise _wrong_weights(weights)
 
 
 def measure_inception(
     images: Tensor, training: Selection, held_out: Selection, metrics: Sequence[str], weights: Path | None,
     device: torch.device,
 ) -> InceptionScores:  # fmt: skip
-    """FID (Heusel et al. 2017), IS (Salimans et al. 2016) and KID (Binkowski et al. 2018) of images (N, C, H, W) uint8.
+    """Compute FID (Heusel et al. 2017), IS (Salimans et al. 2016) and KID (Binkowski et al. 2018).
 
-    Raises: WganError where the weights cannot be downloaded or do not fit.
+    Args:
+        images: (N, C, H, W) uint8.
+        metrics: any of fid, is and kid.
+        weights: file of Inception weights; None downloads them.
+    Raises: WganError if the weights cannot be downloaded or do not fit.
     """
     import torch_fidelity
 
-    def of(measured: _Rgb, cache: str) -> dict[str, float]:
+    def scores(measured: _RgbImages, cache: str) -> dict[str, float]:
+        needs_training = bool({"fid", "kid"} & set(metrics))
         found = torch_fidelity.calculate_metrics(
             input1=measured,
-            input2=reference if {"fid", "kid"} & set(metrics) else None,
-            input2_cache_name="training" if {"fid", "kid"} & set(metrics) else None,
+            input2=reference if needs_training else None,
+            input2_cache_name="training" if needs_training else None,
             fid="fid" in metrics,
             isc="is" in metrics,
             kid="kid" in metrics,
@@ -91,23 +98,23 @@ def measure_inception(
             feature_extractor_weights_path=None if weights is None else str(weights),
             cuda=device.type == "cuda",
             cache_root=cache,
-            save_cpu_ram=True,  # one process
+            save_cpu_ram=True,  # a single process
             verbose=False,
         )
-        return _named(found, metrics)
+        return _by_name(found, metrics)
 
-    reference = _Rgb(training.dataset.images, training.indices)
-    held_out = held_out.some(len(images))
+    reference = _RgbImages(training.dataset.images, training.indices)
+    held_out = held_out.subset(len(images))
     try:
-        with tempfile.TemporaryDirectory() as cache:  # so that the training images' features are computed once
-            generated = of(_Rgb(images, torch.arange(len(images))), cache)
-            real = of(_Rgb(held_out.dataset.images, held_out.indices), cache)
+        with tempfile.TemporaryDirectory() as cache:  # computes the training images' features only once
+            generated = scores(_RgbImages(images, torch.arange(len(images))), cache)
+            real = scores(_RgbImages(held_out.dataset.images, held_out.indices), cache)
     except (URLError, ConnectionError, TimeoutError) as error:
-        raise _cannot_download(error) from error
+        raise _download_failed(error) from error
     except RuntimeError as error:
         if "loading state_dict" not in str(error):
             raise
-        raise _no_weights(weights) from error
+        raise _wrong_weights(weights) from error
     return InceptionScores(
         features=f"inception-v3 of torch-fidelity {metadata.version('torch-fidelity')}",
         resized=RESIZED,
@@ -121,8 +128,8 @@ def measure_inception(
     )
 
 
-class _Rgb(torch.utils.data.Dataset):
-    """Images as torch-fidelity takes them: (3, H, W) uint8; grey becomes three equal channels, alpha is left out."""
+class _RgbImages(torch.utils.data.Dataset):
+    """Images as torch-fidelity expects them, (3, H, W) uint8: gray is repeated, alpha is dropped."""
 
     def __init__(self, images: Tensor, indices: Tensor) -> None:
         self.images, self.indices = images, indices
@@ -130,12 +137,12 @@ class _Rgb(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, number: int) -> Tensor:
-        image = self.images[self.indices[number]]  # (C, H, W)
+    def __getitem__(self, index: int) -> Tensor:
+        image = self.images[self.indices[index]]  # (C, H, W)
         return image.expand(3, -1, -1) if len(image) == 1 else image[:3]
 
 
-def _named(found: dict[str, Any], metrics: Sequence[str]) -> dict[str, float]:
+def _by_name(found: dict[str, Any], metrics: Sequence[str]) -> dict[str, float]:
     numbers = {}
     for name in metrics:
         mean, deviation = KEYS[name]
@@ -145,18 +152,18 @@ def _named(found: dict[str, Any], metrics: Sequence[str]) -> dict[str, float]:
     return numbers
 
 
-def _no_weights(path: Path | None) -> WganError:
+def _wrong_weights(path: Path | None) -> WganError:
     return WganError(
-        f"{path or 'what was downloaded'} does not hold the weights of Inception-v3 as torch-fidelity has them",
-        "give the file weights-inception-2015-12-05-6726825d.pth with --feature-weights",
+        f"{path or 'the download'} does not hold torch-fidelity's Inception-v3 weights",
+        f"give the file {WEIGHTS_FILE} with --feature-weights",
     )
 
 
-def _cannot_download(error: OSError) -> WganError:
+def _download_failed(error: OSError) -> WganError:
     reason = getattr(error, "reason", None) or describe_os_error(error)
     return WganError(
-        f"cannot have the weights of Inception-v3: {reason}",
-        "download weights-inception-2015-12-05-6726825d.pth of torch-fidelity where there is a network, and give it "
-        "with --feature-weights FILE; wgan's own metrics need no download",
+        f"cannot download the Inception-v3 weights: {reason}",
+        f"download torch-fidelity's {WEIGHTS_FILE} on a machine with network access, and pass it with "
+        "--feature-weights FILE; wgan's own metrics need no download",
         ExitStatus.FAILED,
     )

@@ -1,43 +1,46 @@
-"""The names of what can be measured."""
+"""Metrics that `wgan evaluate --metrics` accepts."""
 
 from __future__ import annotations
 
 from wgan_cli.errors import WganError, did_you_mean
+from wgan_cli.recipe.scores import RENAMED
 
 OWN = ("fd", "precision", "recall", "density", "coverage", "memorization", "classes", "agreement")
-COPIED = ("reconstruction",)  # of a model that has an encoder
-USEFULNESS = ("cas", "augmentation")  # take minutes, and a generator that knows classes
-INCEPTION = ("fid", "is", "kid")  # with the extra `fid`
-ALL = OWN + COPIED + USEFULNESS + INCEPTION
+RECONSTRUCTION = ("reconstruction",)  # needs an encoder
+USEFULNESS = ("cas", "augmentation")  # take minutes, and need a conditional generator
+INCEPTION = ("fid", "is", "kid")  # need the extra `fid`
+ALL = OWN + RECONSTRUCTION + USEFULNESS + INCEPTION
+NEED_CLASSES = frozenset({"agreement", *USEFULNESS})
 
 
 def chosen_metrics(text: str | None, conditional: bool, encodes: bool = False) -> tuple[str, ...]:
-    """Read a list such as distance,recall; what `wgan` measures by itself where it is None.
+    """Parse a list such as fd,recall; None gives the default metrics.
 
     Args:
-        conditional: whether the generator makes images of classes that are asked for.
-        encodes: whether an encoder finds the z of an image.
-    Raises: WganError naming the word that is no metric, or needs such a generator or an encoder.
+        conditional: True if the generator takes labels.
+        encodes: True if the checkpoint has an encoder.
+    Raises: WganError naming an unknown metric, or one that this generator does not support.
     """
-    needs_classes = {"agreement", *USEFULNESS}
     if text is None:
-        by_itself = OWN + (COPIED if encodes else ())
-        return tuple(name for name in by_itself if conditional or name not in needs_classes)
-    words = [word.strip().lower() for word in text.split(",")]
-    for word in words:
-        if word not in ALL:
+        default = OWN + (RECONSTRUCTION if encodes else ())
+        return tuple(name for name in default if conditional or name not in NEED_CLASSES)
+    chosen = []
+    for word in (word.strip().lower() for word in text.split(",")):
+        name = RENAMED.get(word, word)
+        if name not in ALL:
             raise WganError(
-                f"--metrics names {word[:40]!r}, which is no metric",
+                f"--metrics: unknown metric {word[:40]!r}",
                 f"{did_you_mean(word[:40], ALL)}Metrics: {', '.join(ALL)}",
             )
-        if word in needs_classes and not conditional:
+        if name in NEED_CLASSES and not conditional:
             raise WganError(
-                f"--metrics names {word}, which needs a generator trained with classes",
-                f"leave out {word}, or train with --set model.conditional=true",
+                f"--metrics {name} needs a conditional generator",
+                f"remove {name}, or train with --set model.conditional=true",
             )
-        if word in COPIED and not encodes:
+        if name in RECONSTRUCTION and not encodes:
             raise WganError(
-                f"--metrics names {word}, which needs a model with an encoder",
-                f"leave out {word}, or train one that has: wgan train --recipe mnist_cvae_gan",
+                f"--metrics {name} needs a model with an encoder",
+                f"remove {name}, or train such a model: wgan train --recipe mnist_cvae_gan",
             )
-    return tuple(dict.fromkeys(words))
+        chosen.append(name)
+    return tuple(dict.fromkeys(chosen))

@@ -1,26 +1,30 @@
-"""Which real images serve for what: what generated ones are held against, and what nobody has seen."""
+"""Real images for evaluation: the training images, and images held out from training."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from wgan_cli.data import load_images
+from wgan_cli.data import as_asked, load_images
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
+from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.utils.format import Log
 
-FEWEST = 50  # images of a folder; a fifth of fewer says nothing
-HELD_OUT = 0.2  # of a folder, which has no test images of its own
+MIN_IMAGES = 50  # in a folder; a fifth of fewer is too few to measure
+HELD_OUT = 0.2  # share of a folder without test images
+MAX_NAMED = 20  # classes in an error
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Some images of a set, which stay where they are until they are read."""
+    """Some images of a data set, read when they are needed."""
 
     dataset: ImageSet
     indices: Tensor
@@ -35,12 +39,12 @@ class Selection:
         return self.dataset.labels[self.indices]
 
     def batches(self, size: int) -> Iterator[Tensor]:
-        """Images (n, C, H, W) uint8, n <= size."""
+        """Yield images (n, C, H, W) uint8, n <= size."""
         for part in self.indices.split(size):
             yield self.dataset.images.index_select(0, part)
 
-    def some(self, count: int) -> Selection:
-        """At most `count` of them, the same each time, by lot: a set may be sorted, or take its classes in turn."""
+    def subset(self, count: int) -> Selection:
+        """Return at most `count` random images, always the same: a data set may be sorted by class."""
         if count >= len(self):
             return self
         chosen = torch.randperm(len(self), generator=torch.Generator().manual_seed(0))[:count].sort().values
@@ -49,51 +53,55 @@ class Selection:
 
 @dataclass(frozen=True)
 class RealImages:
-    """training: what the generator learnt from. held_out: none of those, but where `seen` it learnt from them as well.
+    """The real images that an evaluation uses.
 
-    labelled and tested: of the same kind, whole whatever the recipe's `limit`, for a classifier to learn and be tested.
+    Args:
+        training: images that the generator was trained on.
+        held_out: images for the real baseline; disjoint from `training`.
+        labeled, test: training and test images of the classifier, regardless of the recipe's `limit`.
+        seen: True if the generator was trained on `held_out` too.
     """
 
     training: Selection
     held_out: Selection
-    labelled: Selection
-    tested: Selection
+    labeled: Selection
+    test: Selection
     seen: bool
 
 
-def real_images(
-    settings: DataSettings, data_root: Path, log: Callable[[str], None], dataset: ImageSet | None = None
-) -> RealImages:
-    """Find the real images for a recipe's `data`: of a named set its other split, of one's own `test_path` or a fifth.
+def real_images(settings: DataSettings, data_root: Path, log: Log, dataset: ImageSet | None = None) -> RealImages:
+    """Load the real images for a recipe's `data`.
+
+    Held-out images are the other split of a named data set, and `test_path` or a fifth of the user's own images.
 
     Args:
-        dataset: what `load_images` returns for the settings, where it is at hand already.
-    Raises: WganError where images cannot be had, or a folder holds too few.
+        dataset: result of `load_images(settings)`, if it is already loaded.
+    Raises: WganError if images cannot be loaded, or a folder holds too few.
     """
     dataset = dataset or load_images(settings, data_root, log)
     if settings.test_path is not None:
-        return _of_two_places(settings, data_root, log, dataset)
+        return _with_test_path(settings, data_root, log, dataset)
     if not settings.has_splits:
-        return _of_folder(dataset)
+        return _split_folder(dataset)
 
     def split(name: str) -> Selection:
         wanted = settings.model_copy(update={"split": name, "limit": None})
         images = dataset if wanted == settings else load_images(wanted, data_root, log)
         return _all(images, f"{settings.source} {name}")
 
-    labelled, tested = split("train"), split("test")
-    held_out = labelled if settings.split == "test" else tested
-    if settings.split == "all" and len(dataset) > len(labelled):  # train's images come first
-        return RealImages(labelled, held_out, labelled, tested, seen=True)
+    labeled, test = split("train"), split("test")
+    held_out = labeled if settings.split == "test" else test
+    if settings.split == "all" and len(dataset) > len(labeled):  # the train split comes first
+        return RealImages(labeled, held_out, labeled, test, seen=True)
     training = _all(dataset, f"{settings.source} {settings.split}")
-    return RealImages(training, held_out, labelled, tested, seen=False)
+    return RealImages(training, held_out, labeled, test, seen=False)
 
 
-def _of_folder(dataset: ImageSet) -> RealImages:
-    if len(dataset) < FEWEST:
+def _split_folder(dataset: ImageSet) -> RealImages:
+    if len(dataset) < MIN_IMAGES:
         raise WganError(
-            f"{dataset.origin} holds {len(dataset)} images, too few to measure against",
-            f"give a folder of {FEWEST} or more; `wgan sample` shows what the generator makes",
+            f"{dataset.origin} holds {len(dataset)} images, too few for an evaluation",
+            f"use a folder of {MIN_IMAGES} or more; `wgan sample` shows what the generator makes",
         )
     order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))
     last = round(HELD_OUT * len(dataset))
@@ -102,26 +110,48 @@ def _of_folder(dataset: ImageSet) -> RealImages:
     return RealImages(kept, held_out, kept, held_out, seen=True)
 
 
-def _of_two_places(
-    settings: DataSettings, data_root: Path, log: Callable[[str], None], dataset: ImageSet
-) -> RealImages:
-    """One's own images, and others of them that are held out in a place of their own."""
+def _with_test_path(settings: DataSettings, data_root: Path, log: Log, dataset: ImageSet) -> RealImages:
+    shape = dataset.shape
 
-    def read(path: str) -> ImageSet:
+    def read(path: str | None) -> ImageSet:
         alike = {"path": path, "test_path": None, "limit": None, "image_size": shape.size, "channels": shape.channels}
         return load_images(settings.model_copy(update=alike), data_root, log)
 
-    shape = dataset.shape
     whole = dataset if settings.limit is None else read(settings.path)
-    tested = read(settings.test_path)
-    if tested.class_names != whole.class_names:
+    test = read(settings.test_path)
+    if test.class_names != whole.class_names:
         raise WganError(
-            f"{tested.origin} (`data.test_path`) has other classes than {whole.origin}",
-            "give both the same classes, or leave out `data.test_path`",
+            f"{test.origin} (`data.test_path`) has different classes than {whole.origin}",
+            "give both the same classes, or remove `data.test_path`",
         )
-    held_out = _all(tested, tested.origin)
+    held_out = _all(test, test.origin)
     return RealImages(_all(dataset, dataset.origin), held_out, _all(whole, whole.origin), held_out, seen=False)
 
 
 def _all(dataset: ImageSet, name: str) -> Selection:
     return Selection(dataset, torch.arange(len(dataset)), name)
+
+
+def training_images(
+    recipe: Recipe, checkpoint: Checkpoint, origin: str, data_root: Path, log: Log, given: ImageSet | None = None
+) -> ImageSet:
+    """Load the images that a generator was trained on, and check that they are still the same kind.
+
+    Args:
+        origin: name of the checkpoint in errors.
+        given: images that a Python program trained it on.
+    Raises: WganError if their shape or classes have changed.
+    """
+    dataset = load_images(recipe.data, data_root, log) if given is None else as_asked(given, recipe.data)
+    now = then = ""
+    if str(dataset.shape) != str(checkpoint.image):
+        now, then = f"images of {dataset.shape}", f"{checkpoint.image}"
+    elif recipe.model.conditional and dataset.class_names != checkpoint.class_names:
+        now, then = (", ".join(names[:MAX_NAMED]) for names in (dataset.class_names, checkpoint.class_names))
+        now = f"the classes {now}"
+    if now:
+        raise WganError(
+            f"{dataset.origin} has {now} now, but {origin} was trained on {then}",
+            "restore the original images; `wgan inspect` shows the recipe",
+        )
+    return dataset

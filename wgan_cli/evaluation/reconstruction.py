@@ -1,4 +1,4 @@
-"""How like its image a copy is, of images that the networks have not seen."""
+"""Reconstruction error of autoencoders on held-out images."""
 
 from __future__ import annotations
 
@@ -6,44 +6,43 @@ from dataclasses import dataclass
 
 import torch
 
-from wgan_cli.evaluation.evaluate import MOST_IMAGES
+from wgan_cli.evaluation.evaluate import MAX_IMAGES
 from wgan_cli.evaluation.features import BATCH, Features
+from wgan_cli.evaluation.manifold import agreement
 from wgan_cli.evaluation.real_images import RealImages
-from wgan_cli.evaluation.scores import agreement
-from wgan_cli.outputs.reconstruct import Autoencoder, copies
+from wgan_cli.outputs.reconstruct import Autoencoder, reconstructions
 
-AT_ONCE = 1000  # images: rows of images and copies take twice their memory
+CHUNK = 1000  # images at a time; rows of originals and reconstructions take twice their memory
 
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What is measured of `count` real images and their copies.
+    """Scores of the reconstructions of `count` real images.
 
-    error: root of the mean squared difference of pixels, which are from 0 to 1. kept: share of copies in which a
-    classifier sees the class of the original; recognised: share of originals in which it does; both None where the
-    features know no classes.
+    error: root mean square difference of pixels in [0, 1]. kept, recognized: accuracy of the classifier on the
+    reconstructions and on the originals; None if the features have no classes.
     """
 
     count: int
     error: float
     kept: float | None
-    recognised: float | None
+    recognized: float | None
 
 
 def measure_reconstruction(
     networks: Autoencoder, real: RealImages, features: Features, count: int | None = None
 ) -> Reconstruction:
-    """Copy real images held out from training, each in its own class, and hold the copies against them.
+    """Reconstruct held-out images, each in its own class, and compare them with the originals.
 
-    count: of images; by default as many as are held out, at most 10,000.
+    count: number of images; by default as many as are held out, at most 10,000.
     """
-    chosen = real.held_out.some(count or MOST_IMAGES)
-    labels, squared, made = chosen.labels, 0.0, []
-    for images, own in zip(chosen.batches(AT_ONCE), labels.split(AT_ONCE), strict=True):
-        rows = copies(networks, images, own.numpy())  # (n, 2, C, H, W)
+    chosen = real.held_out.subset(count or MAX_IMAGES)
+    labels, squared, parts = chosen.labels, 0.0, []
+    for images, own in zip(chosen.batches(CHUNK), labels.split(CHUNK), strict=True):
+        rows = reconstructions(networks, images, own.numpy())  # (n, 2, C, H, W)
         squared += rows.double().diff(dim=1).square().sum().item()
-        made.append(rows[:, 1])
-    made = torch.cat(made)
+        parts.append(rows[:, 1])
+    made = torch.cat(parts)
     logits = [features.of(batches)[1] for batches in (made.split(BATCH), chosen.batches(BATCH))]
-    kept, recognised = (None if each is None else agreement(each, labels).share for each in logits)
-    return Reconstruction(len(chosen), (squared / made.numel()) ** 0.5 / 255, kept, recognised)
+    kept, recognized = (None if each is None else agreement(each, labels).share for each in logits)
+    return Reconstruction(len(chosen), (squared / made.numel()) ** 0.5 / 255, kept, recognized)

@@ -1,4 +1,4 @@
-"""What generated images are good for: a classifier that learns from them, tested on real images."""
+"""Usefulness of generated images as training data: a classifier trained on them, tested on real images."""
 
 from __future__ import annotations
 
@@ -13,119 +13,119 @@ from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation import classifier
 from wgan_cli.evaluation.features import BATCH, Features
+from wgan_cli.evaluation.manifold import Agreement, agreement
 from wgan_cli.evaluation.real_images import RealImages, Selection
-from wgan_cli.evaluation.scores import Agreement, agreement
 
-MOST_LEARNT = 10_000  # images; what a classifier takes a minute for
-MOST_TESTED = 10_000
-SUBSET = 500  # real images that somebody might have
-FEWEST = 10  # images to learn from: a batch of one has no variance
-DRAWS = 3  # subsets, and classifiers with other first weights
-Make = Callable[[Tensor], Tensor]
+MAX_TRAINING = 10_000  # images; a classifier takes a minute for them
+MAX_TEST = 10_000
+SUBSET = 500  # real images of a small data set, which augmentation is meant for
+MIN_IMAGES = 10
+DRAWS = 3  # subsets, each with its own classifier
+Generate = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What classifiers learnt from, and the share of real held-out images that they name rightly.
+class ClassifierResult:
+    """Accuracy of one or several classifiers on real held-out images.
 
-    learnt_from: a phrase. draws: of each classifier, one or several. by_class: their mean for each class (K); None
-    where no image of it is held out.
+    trained_on: a phrase. draws: accuracy of each classifier. by_class: mean accuracy per class (K); None for a class
+    without held-out images.
     """
 
-    learnt_from: str
+    trained_on: str
     draws: tuple[float, ...]
     by_class: tuple[float | None, ...]
 
     @property
     def accuracy(self) -> float:
-        """The mean over classifiers."""
+        """Mean over the classifiers."""
         return fmean(self.draws)
 
     @property
     def spread(self) -> float:
-        """The standard deviation over classifiers; 0 of one."""
+        """Standard deviation over the classifiers; 0 for a single one."""
         return stdev(self.draws) if len(self.draws) > 1 else 0.0
 
     def worst(self) -> int:
-        """The class that is named least often."""
+        """Return the class with the lowest accuracy."""
         return Agreement(self.accuracy, self.by_class).worst()
 
 
 def classification_accuracy(
-    make: Make, real: RealImages, device: torch.device, count: int | None = None
-) -> tuple[Lesson, Lesson]:
-    """Classification accuracy score (Ravuri and Vinyals 2019): the same classifier, taught by generated or real images.
+    generate: Generate, real: RealImages, device: torch.device, count: int | None = None
+) -> tuple[ClassifierResult, ClassifierResult]:
+    """Classification accuracy score (Ravuri and Vinyals 2019): one classifier trained on generated, one on real images.
 
-    Both see as many images of each class in as many steps, so that the second is what the first could reach at best.
+    Both get equally many images of each class and equally many steps, so the second result is an upper reference.
 
     Args:
-        make: labels (N,) int64 to generated images of those classes (N, C, H, W) uint8.
-        count: of images to learn from; by default as many as the generator learnt from, at most 10,000.
-    Raises: WganError where the real images have no classes, or are too few.
+        generate: labels (N,) int64 -> images (N, C, H, W) uint8.
+        count: training images; by default as many as the generator was trained on, at most 10,000.
+    Raises: WganError if the real images have no classes, or are too few.
     """
     _check(real)
-    training = real.training.some(count or MOST_LEARNT)
-    generated = _selection(make(training.labels), training.labels, training.dataset)
-    return tuple(
-        _lesson([source], real, device, f"{len(source):,} {name}")
-        for source, name in ((generated, "generated images"), (training, "real images"))
+    training = real.training.subset(count or MAX_TRAINING)
+    generated = _selection(generate(training.labels), training.labels, training.dataset)
+    return (
+        _train_and_test([generated], real, device, f"{len(generated):,} generated images"),
+        _train_and_test([training], real, device, f"{len(training):,} real images"),
     )
 
 
 def augmentation(
-    make: Make, real: RealImages, device: torch.device, subset: int = SUBSET, count: int | None = None
-) -> tuple[Lesson, Lesson]:
-    """Does it help to add generated images to few real ones? Lessons from real ones alone, and from both.
+    generate: Generate, real: RealImages, device: torch.device, subset: int = SUBSET, count: int | None = None
+) -> tuple[ClassifierResult, ClassifierResult]:
+    """Train classifiers on a few real images, and on the same with generated images added.
 
-    Three subsets with each class as often as any other; all classifiers learn in as many steps of as many images, of
-    which with generated ones about half are real.
+    Repeated for three class-balanced subsets. All classifiers train for the same number of steps; with generated images
+    about half of each batch is real.
 
     Args:
-        make: labels (N,) int64 to generated images of those classes (N, C, H, W) uint8.
-        subset: real images to learn from. count: generated ones; by default ten times as many, at most 10,000.
-    Raises: WganError where the real images have no classes, or the subset does not fit them.
+        generate: labels (N,) int64 -> images (N, C, H, W) uint8.
+        subset: number of real images. count: number of generated images; by default ten per real image, at most 10,000.
+    Raises: WganError if the real images have no classes, or `subset` does not fit them.
     """
     _check(real)
-    fewest = max(FEWEST, len(real.training.dataset.class_names))
+    fewest = max(MIN_IMAGES, len(real.training.dataset.class_names))
     if not fewest <= subset <= len(real.training):
         raise WganError(
-            f"--subset {subset} does not fit: there are {len(real.training):,} real training images",
-            f"give at least {fewest} and at most {len(real.training)}",
+            f"--subset {subset} is out of range for {len(real.training):,} real training images",
+            f"use at least {fewest} and at most {len(real.training)}",
         )
-    subsets = [_evenly(real.training, subset, draw) for draw in range(DRAWS)]
-    labels = _repeated(subsets[0].labels, count or max(subset, min(MOST_LEARNT, 10 * subset)))
-    images = make(labels)
+    subsets = [_balanced_subset(real.training, subset, seed) for seed in range(DRAWS)]
+    labels = _repeat(subsets[0].labels, count or max(subset, min(MAX_TRAINING, 10 * subset)))
+    images = generate(labels)
     alone, both = [], []
     for few in subsets:
-        some_real = _repeated(torch.arange(subset), len(images))  # a number of a real image for each generated one
+        repeated = _repeat(torch.arange(subset), len(images))  # one real image per generated image
         pixels, classes = few.dataset.images.index_select(0, few.indices), few.labels
         mixed = _selection(torch.cat([pixels, images]), torch.cat([classes, labels]), few.dataset)
-        numbers = torch.cat([some_real, subset + torch.arange(len(images))])
+        numbers = torch.cat([repeated, subset + torch.arange(len(images))])
         both.append(Selection(mixed.dataset, numbers, mixed.name))
-        alone.append(Selection(few.dataset, _repeated(few.indices, len(numbers)), few.name))
-    shown, name = classifier.lesson_length(subset), f"{subset:,} real images"
+        alone.append(Selection(few.dataset, _repeat(few.indices, len(numbers)), few.name))
+    length, name = classifier.num_training_images(subset), f"{subset:,} real images"
     return (
-        _lesson(alone, real, device, name, shown),
-        _lesson(both, real, device, f"{name} and {len(images):,} generated", shown),
+        _train_and_test(alone, real, device, name, length),
+        _train_and_test(both, real, device, f"{name} and {len(images):,} generated", length),
     )
 
 
-def verdict(alone: Lesson, both: Lesson) -> str:
-    """Whether generated images helped, in plain words: where the mean gain is over twice the spread of the gains."""
+def verdict(alone: ClassifierResult, both: ClassifierResult) -> str:
+    """Summarize the gain from generated images; it counts if its mean exceeds two standard deviations of the draws."""
     gains = [100 * (after - before) for before, after in zip(alone.draws, both.draws, strict=True)]
     gain = fmean(gains)
-    on_samples = f"{gain:+.1f} points on the mean, {min(gains):+.1f} to {max(gains):+.1f} in {len(gains)} draws"
+    numbers = f"{gain:+.1f} points on average ({min(gains):+.1f} to {max(gains):+.1f} in {len(gains)} draws)"
     if abs(gain) <= 2 * stdev(gains):
-        return f"generated images make no clear difference here: {on_samples}"
-    return f"generated images {'help' if gain > 0 else 'do harm'} here: {on_samples}"
+        return f"adding generated images makes no clear difference: {numbers}"
+    return f"adding generated images {'improves' if gain > 0 else 'reduces'} accuracy: {numbers}"
 
 
-def fairness(subset: int, real: RealImages) -> str:
-    """What an augmentation test is worth, by what its generator has learnt from."""
+def caveat(subset: int, real: RealImages) -> str:
+    """Return how far the augmentation test is fair, given the generator's own training images."""
     if subset >= len(real.training):
-        return f"the generator learnt from the same {subset:,} images"
+        return f"the generator was trained on the same {subset:,} images"
     return (
-        f"the generator learnt from all {len(real.training):,} training images, more than these {subset:,}; "
+        f"the generator was trained on all {len(real.training):,} training images, more than these {subset:,}; "
         f"for a fair test train it with --set data.limit={subset}"
     )
 
@@ -133,14 +133,14 @@ def fairness(subset: int, real: RealImages) -> str:
 def _check(real: RealImages) -> None:
     if len(real.training.dataset.class_names) < 2:
         raise WganError(
-            f"{real.training.name}: images without classes, which no classifier can learn",
-            "put the images of each class into a folder of its own",
+            f"{real.training.name} has no classes to train a classifier on",
+            "put the images of each class into their own subfolder",
         )
     for images in (real.training, real.held_out):
-        if len(images) < FEWEST:
+        if len(images) < MIN_IMAGES:
             raise WganError(
                 f"{images.name}: {len(images)} real images are too few for a classifier",
-                f"{FEWEST} or more are needed; check `data.limit`",
+                f"{MIN_IMAGES} or more are needed; check `data.limit`",
             )
 
 
@@ -149,32 +149,33 @@ def _selection(images: Tensor, labels: Tensor, like: ImageSet) -> Selection:
     return Selection(ImageSet(images, labels, like.class_names, name), torch.arange(len(images)), name)
 
 
-def _repeated(values: Tensor, count: int) -> Tensor:
-    """Values (N,) again and again, until there are so many."""
+def _repeat(values: Tensor, count: int) -> Tensor:
+    """Repeat values (N,) cyclically to length `count`."""
     return values.repeat(-(-count // len(values)))[:count]
 
 
-def _evenly(images: Selection, count: int, seed: int) -> Selection:
-    """So many images by lot, each class as often as any other while it lasts."""
+def _balanced_subset(images: Selection, count: int, seed: int) -> Selection:
+    """Draw random images, equally many of each class as long as they last."""
     random = torch.Generator().manual_seed(seed)
     shuffled = images.indices[torch.randperm(len(images), generator=random)]
     labels = images.dataset.labels[shuffled]
-    turn = torch.empty_like(labels)  # of its class, the how many-th an image is
+    rank = torch.empty_like(labels)  # position of an image within its class
     for label in labels.unique():
         of_class = labels == label
-        turn[of_class] = torch.arange(int(of_class.sum()))
-    return Selection(images.dataset, shuffled[turn.argsort(stable=True)[:count]], images.name)
+        rank[of_class] = torch.arange(int(of_class.sum()))
+    return Selection(images.dataset, shuffled[rank.argsort(stable=True)[:count]], images.name)
 
 
-def _lesson(
-    sources: list[Selection], real: RealImages, device: torch.device, name: str, shown: int | None = None
-) -> Lesson:
-    """A classifier taught by each source, with first weights of its own, and tested."""
-    tested, found = real.held_out.some(MOST_TESTED), []
+def _train_and_test(
+    sources: list[Selection], real: RealImages, device: torch.device, name: str, num_images: int | None = None
+) -> ClassifierResult:
+    """Train and test one classifier per source, each with its own seed."""
+    test, found = real.held_out.subset(MAX_TEST), []
     for seed, source in enumerate(sources):
-        network = classifier.trained_network(source, device, seed, shown)
-        _, logits = Features(network, "", "").of(tested.batches(BATCH))
-        found.append(agreement(logits, tested.labels))
-    shares = zip(*(each.by_class for each in found), strict=True)
-    by_class = tuple(None if None in of_class else fmean(of_class) for of_class in shares)
-    return Lesson(name, tuple(each.share for each in found), by_class)
+        network = classifier.trained_network(source, device, seed, num_images)
+        _, logits = Features(network, "", "").of(test.batches(BATCH))
+        assert logits is not None
+        found.append(agreement(logits, test.labels))
+    columns = ([s for s in shares if s is not None] for shares in zip(*(each.by_class for each in found), strict=True))
+    by_class = tuple(fmean(shares) if shares else None for shares in columns)
+    return ClassifierResult(name, tuple(each.share for each in found), by_class)

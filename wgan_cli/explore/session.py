@@ -20,7 +20,7 @@ from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.outputs.animation import Frame, save_animation
 from wgan_cli.outputs.directions import Directions, directions_of
 from wgan_cli.outputs.grid import as_picture, grid_tensor, near_square, save_picture
-from wgan_cli.outputs.sampling import generate, labels_in_turn, sample_latents
+from wgan_cli.outputs.sampling import cycled_labels, generate, sample_latents
 from wgan_cli.outputs.styles import Truncated, styles_of, walk, walker
 
 MAX_IMAGES = 100
@@ -127,7 +127,7 @@ class SamplingSession:
         """Return the classes of images of a view, (N,) int64, or None if the generator has no classes."""
         if view.label is not None:
             return np.full(len(numbers), view.label, np.int64)
-        in_turn = labels_in_turn(self.generator.recipe, self.generator.image, max(numbers) + 1)
+        in_turn = cycled_labels(self.generator.recipe, self.generator.image, max(numbers) + 1)
         return None if in_turn is None else in_turn[list(numbers)]
 
     def _offset(self, view: View) -> np.ndarray:

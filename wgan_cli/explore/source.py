@@ -8,7 +8,7 @@ import torch
 
 from wgan_cli.errors import WganError
 from wgan_cli.generator import LoadedGenerator
-from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.runs.checkpoint import generator_file
 
 
@@ -38,7 +38,7 @@ class Source:
     def _read(self) -> tuple[Path, LoadedGenerator, str, tuple[int, int, int] | None]:
         file = generator_file(self.path)
         state = _file_state(file)  # before reading, so that a change in between is noticed
-        network, checkpoint = load_generator(file, self.device)
+        network, checkpoint = open_generator(file, self.device)
         return file, LoadedGenerator(network, checkpoint), checkpoint.source, state
 
     def changed(self) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor
 from wgan_cli.data.files.decoding import NotAnImage, quiet_pillow, to_pixels
 from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.explore.source import Source
-from wgan_cli.outputs.translate import beside, check_translates, translator_to
+from wgan_cli.outputs.translate import check_translates, translated_pairs, translator_to
 from wgan_cli.recipe.data_settings import SIDES
 
 MAX_FILES = 24  # at once
@@ -67,5 +67,5 @@ class TranslationSession:
             raise WganError(f"no readable image: {skipped[0]}", "give a PNG, JPEG or WebP file")
         batches = torch.stack([torch.from_numpy(each.copy()) for each in pixels]).split(_BATCH)
         with self._lock:
-            pairs = torch.cat(list(beside(translator_to(generator.network, to), batches, _BATCH)))
+            pairs = torch.cat(list(translated_pairs(translator_to(generator.network, to), batches, _BATCH)))
         return Translated(tuple(names), pairs, tuple(skipped))

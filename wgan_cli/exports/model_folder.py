@@ -14,7 +14,7 @@ import torch
 from wgan_cli.errors import WganError
 from wgan_cli.exports.model_card import model_card
 from wgan_cli.exports.onnx_model import OPSET, OUTPUTS, OnnxFacts, export_onnx
-from wgan_cli.outputs.sampling import generate, generator_of, labels_in_turn, sample_latents
+from wgan_cli.outputs.sampling import cycled_labels, generate, generator_of, sample_latents
 from wgan_cli.outputs.save_images import save_images
 from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file
@@ -97,7 +97,7 @@ def _write_grid(checkpoint: Checkpoint, run: RunDir | None, path: Path) -> str |
     columns = checkpoint.image.num_classes if checkpoint.recipe.model.conditional else None
     columns = columns if columns and columns <= SHOWN else 8
     count = columns * (SHOWN // columns)
-    labels = labels_in_turn(checkpoint.recipe, checkpoint.image, count)
+    labels = cycled_labels(checkpoint.recipe, checkpoint.image, count)
     generator = generator_of(checkpoint, str(path), torch.device("cpu"))
     images = generate(generator, sample_latents(checkpoint.recipe.model.latent_dim, count, seed=0), labels=labels)
     save_images(images, count, str(path), columns)

@@ -1,4 +1,4 @@
-"""Which classes a user asks for, and how they are called in files."""
+"""Classes that a user asks for, and their folder names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def parse_classes(text: str, class_names: Sequence[str]) -> list[int]:
 
 
 def folder_names(class_names: Sequence[str]) -> list[str]:
-    """A folder's name for each class: without what a file system refuses, each another one."""
+    """Return a unique folder name for each class, without characters that file systems refuse."""
     names: list[str] = []
     for number, name in enumerate(class_names):
         safe = re.sub(r'[\x00-\x1f\\/:*?"<>|]', "-", name).strip(". ") or f"class {number}"

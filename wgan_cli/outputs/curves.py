@@ -1,89 +1,145 @@
-"""A run's numbers as curves."""
+"""Charts of a run's losses and scores, drawn with matplotlib as PNG or SVG."""
 
 from __future__ import annotations
 
+import io
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wgan_cli.recipe.scores import BASELINE, LOGGED, panels, title_of
+from wgan_cli.recipe.scores import BASELINE, LOGGED, SCORES, panels, title_of
 from wgan_cli.runs.metrics_log import NOT_TERMS
 from wgan_cli.utils.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-Records = list[dict[str, Any]]
+Records = Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line in a chart.
+
+    Args:
+        raw: the values before smoothing, drawn faintly behind.
+        color: index of a color, or None for a dashed gray baseline.
+        markers: draw a dot at each value.
+    """
+
+    label: str
+    steps: Sequence[int]
+    values: Sequence[float]
+    raw: Sequence[float] | None = None
+    color: int | None = 0
+    markers: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A chart with one or several curves over the training step."""
+
+    title: str
+    curves: tuple[Curve, ...]
+    log_scale: bool = False
 
 
 def term_names(records: Records) -> list[str]:
-    """The losses' terms that occur in records of a metrics.jsonl, in the order in which they first do."""
+    """Return the loss terms in records of a metrics.jsonl, in order of first occurrence."""
     return list(dict.fromkeys(name for record in records for name in record if name not in NOT_TERMS))
 
 
 def score_names(records: Records) -> list[str]:
-    """The scores that occur in records, but that of real images."""
+    """Return the scores in records, except the real baseline."""
     return [name for name in LOGGED if name != BASELINE and any(name in record for record in records)]
 
 
-def course(records: Records, name: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Steps and values of a number that occurs in some of the records."""
+def series(records: Records, name: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Return the steps and values of a number that some of the records hold."""
     points = [(record["step"], record[name]) for record in records if name in record]
     return tuple(step for step, _ in points), tuple(value for _, value in points)
 
 
-def draw_curves(records: Records, path: Path, title: str) -> None:
-    """Draw terms and scores against the step as PNG; nothing for no records.
+def term_panels(records: Records) -> list[Panel]:
+    """Return a panel for each loss term: raw values and a smoothed curve."""
+    found = []
+    for name in term_names(records):
+        steps, values = series(records, name)
+        found.append(Panel(title_of(name), (Curve(title_of(name), steps, smoothed(values), raw=values),)))
+    return found
 
-    Each term has a panel of its own, with a smoothed line. Scores stand as they were measured, the distance on a scale
-    of powers of ten above the dashed line of real images.
-    """
-    terms, found = term_names(records), score_names(records)
-    score_panels = panels(found)
-    count = len(terms) + len(score_panels)
-    if not count:
-        return
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would tell of its cache folder
-    # The object interface touches no global state and opens no window, whatever the backend.
+
+def score_panels(records: Records) -> list[Panel]:
+    """Return the panels of the score table; the Frechet distance is shown with the real baseline."""
+    found = []
+    for title, names in panels(score_names(records)).items():
+        curves = [Curve(title_of(name), *series(records, name), color=i, markers=True) for i, name in enumerate(names)]
+        if "fd" in names and (baseline := series(records, BASELINE))[0]:
+            curves.append(Curve("real images", *baseline, color=None))
+        found.append(Panel(title, tuple(curves), SCORES[names[0]].log_scale))
+    return found
+
+
+def draw_curves(records: Records, path: Path, title: str) -> None:
+    """Draw all losses and scores of a run to a PNG file; does nothing without any."""
+    if drawn := [*term_panels(records), *score_panels(records)]:
+        figure = draw_panels(drawn, title)
+        write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=100))
+
+
+def panel_svg(panel: Panel) -> str:
+    """Return one panel as an SVG element without a title, for a web page; the same panel gives the same text."""
+    import matplotlib
+
+    file = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": panel.title}):
+        figure = draw_panels([Panel("", panel.curves, panel.log_scale)])
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = file.getvalue()
+    return text[text.index("<svg") :]  # without the XML declaration
+
+
+def draw_panels(drawn: Sequence[Panel], title: str = "") -> Figure:
+    """Draw panels in two columns."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # silences a note about its cache folder
+    # The object interface touches no global state and opens no window, regardless of the backend.
     from matplotlib.figure import Figure
 
-    columns = 2 if count > 1 else 1
-    rows = -(-count // columns)
+    columns = 2 if len(drawn) > 1 else 1
+    rows = -(-len(drawn) // columns)
     figure = Figure(figsize=(5.5 * columns, 2.8 * rows), layout="constrained")
     figure.suptitle(title)
-    for index, name in enumerate([*terms, *score_panels]):
+    for index, panel in enumerate(drawn):
         axes = figure.add_subplot(rows, columns, index + 1)
-        if index < len(terms):
-            _draw_term(axes, *course(records, name))
-        else:
-            _draw_scores(axes, records, score_panels[name])
-        axes.set_title(name.replace("_", " "), fontsize=10)
-        axes.set_xlabel("step", fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.grid(alpha=0.3)
-    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=100))
+        _draw_panel(axes, panel)
+    return figure
 
 
-def _draw_term(axes: Axes, steps: tuple[int, ...], values: tuple[float, ...]) -> None:
-    axes.plot(steps, values, color="0.75", linewidth=0.8)
-    axes.plot(steps, smoothed(values), color="tab:blue", linewidth=1.5)
-
-
-def _draw_scores(axes: Axes, records: Records, names: tuple[str, ...]) -> None:
-    for name in names:
-        axes.plot(*course(records, name), marker=".", linewidth=1.2, label=title_of(name))
-    if names == ("fd",):
-        floor = course(records, BASELINE)
-        if floor[0]:
-            axes.plot(*floor, color="0.3", linestyle="--", linewidth=1.0, label="real images")
+def _draw_panel(axes: Axes, panel: Panel) -> None:
+    for curve in panel.curves:
+        color = "0.3" if curve.color is None else f"C{curve.color % 10}"
+        dashed = curve.color is None or curve.color >= 10
+        if curve.raw is not None:
+            axes.plot(curve.steps, curve.raw, color="0.75", linewidth=0.8)
+        line = {"linestyle": "--" if dashed else "-", "marker": "." if curve.markers else ""}
+        axes.plot(curve.steps, curve.values, color=color, linewidth=1.3, label=curve.label, **line)
+    if panel.log_scale:
         axes.set_yscale("log")
-        for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            ticks(lambda value, _: f"{value:,g}")
-    axes.legend(fontsize=7)
+        for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            set_formatter(lambda value, _: f"{value:,g}")
+    if len(panel.curves) > 1:
+        axes.legend(fontsize=7)
+    axes.set_title(panel.title, fontsize=10)
+    axes.set_xlabel("step", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.3)
 
 
-def smoothed(values: tuple[float, ...], weight: float = 0.8) -> list[float]:
-    """Mean of each value and those on both sides, weight^d at a distance of d: no bias, and no lag behind a slope."""
+def smoothed(values: Sequence[float], weight: float = 0.8) -> list[float]:
+    """Smooth values with weights weight^d for neighbors at distance d on both sides: no bias at the ends, no lag."""
     past = _weighted_sums(values, weight)
     future = _weighted_sums(values[::-1], weight)[::-1]
     return [
@@ -92,8 +148,8 @@ def smoothed(values: tuple[float, ...], weight: float = 0.8) -> list[float]:
     ]
 
 
-def _weighted_sums(values: tuple[float, ...], weight: float) -> list[tuple[float, float]]:
-    """Of each value and those before it: sum_d weight^d * value_d, and sum_d weight^d."""
+def _weighted_sums(values: Sequence[float], weight: float) -> list[tuple[float, float]]:
+    """Return sum_d weight^d * value_d and sum_d weight^d of each value and its predecessors."""
     sums, total, norm = [], 0.0, 0.0
     for value in values:
         total, norm = weight * total + value, weight * norm + 1

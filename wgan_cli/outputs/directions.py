@@ -1,4 +1,4 @@
-"""The directions of a generator's latent space that change its images most, from its weights alone."""
+"""Principal directions of a generator's latent space, computed from its weights."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from wgan_cli.networks.latent import LatentGenerator
 
 @dataclass(frozen=True)
 class Directions:
-    """Unit vectors at right angles to each other, (K, F) float32, the strongest first.
+    """Orthonormal vectors (K, F) float32, the strongest first.
 
-    strengths: ||A n||^2 of each, (K,), falling. total: the sum over all F directions that there are.
+    strengths: ||A n||^2 of each, (K,), descending. total: sum over all F directions.
     """
 
     vectors: np.ndarray
@@ -28,39 +28,38 @@ class Directions:
 
     @property
     def shares(self) -> list[float]:
-        """What part each has in all that the layer answers; 0 for a layer of zeros."""
+        """Strength of each direction relative to the total; 0 for a layer of zeros."""
         return [float(each / self.total) if self.total else 0.0 for each in self.strengths]
 
     def moved_by(self, amounts: np.ndarray) -> np.ndarray:
-        """The sum of the first directions, each so many times: (at most K,) -> (F,) float32."""
+        """Return the first directions weighted by amounts (at most K,) and summed: (F,) float32."""
         return np.asarray(amounts, np.float32) @ self.vectors[: len(amounts)]  # (F,)
 
 
-def principal_directions(weight: Tensor, most: int) -> Directions:
-    """Directions n in which a layer A x + b answers most, argmax ||A n||^2 with ||n|| = 1 (Shen and Zhou 2021, eq. 5).
+def principal_directions(weight: Tensor, count: int) -> Directions:
+    """Find the unit vectors n that maximize ||A n||^2 for a layer A x + b (Shen and Zhou 2021, eq. 5).
 
-    They are the eigenvectors of A^T A, and ||A n||^2 their eigenvalues. A vector and its opposite serve alike: of the
-    two this is the one whose largest entry is positive.
+    They are the eigenvectors of A^T A, with eigenvalues ||A n||^2. The sign makes the largest entry positive.
 
     Args:
-        weight: A, (outputs, F). most: how many to give, at most F.
+        weight: A, (outputs, F). count: number of directions, at most F.
     """
     a = weight.detach().cpu().double()  # (outputs, F)
-    values, vectors = torch.linalg.eigh(a.T @ a)  # (F,) rising, (F, F) in columns
-    values, vectors = values.flip(0).clamp(min=0)[:most], vectors.flip(1).T[:most]  # (K,), (K, F)
+    values, vectors = torch.linalg.eigh(a.T @ a)  # (F,) ascending, (F, F) in columns
+    values, vectors = values.flip(0).clamp(min=0)[:count], vectors.flip(1).T[:count]  # (K,), (K, F)
     largest = vectors.gather(1, vectors.abs().argmax(1, keepdim=True))  # (K, 1)
     vectors = vectors * torch.where(largest < 0, -1.0, 1.0)
     return Directions(vectors.float().numpy(), values.numpy(), float(a.square().sum()))
 
 
-def directions_of(generator: nn.Module, most: int) -> Directions:
-    """The strongest directions of a generator's z, or of its w where it has styles.
+def directions_of(generator: nn.Module, count: int) -> Directions:
+    """Return the strongest directions of a generator's z, or of its w if it has a style space.
 
-    Raises: WganError for one that starts from no vector.
+    Raises: WganError for a generator without a latent vector.
     """
     if not isinstance(generator, LatentGenerator):
         raise WganError(
-            "this generator starts from no latent vector, so there are no directions to move it in",
-            "take one that makes images from noise",
+            "this generator has no latent vector, so there are no directions to move it in",
+            "use a generator that samples from noise",
         )
-    return principal_directions(generator.first_weight(), most)
+    return principal_directions(generator.first_weight(), count)

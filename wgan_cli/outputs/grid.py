@@ -1,23 +1,26 @@
-"""Many images in one."""
+"""Grids of images, and image files."""
 
 from __future__ import annotations
 
 import io
 import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from wgan_cli.errors import WganError
 from wgan_cli.utils.files import write_atomically
-from wgan_cli.utils.image_formats import WRITABLE
+from wgan_cli.utils.image_formats import WRITABLE, readable_formats
 
 
 def grid_tensor(images: Tensor, columns: int, padding: int = 2) -> Tensor:
-    """Lay images out row by row: (N, C, H, W) uint8 -> (C', H', W') uint8, C' = 3 where C is 1; one is left alone.
+    """Arrange images in rows: (N, C, H, W) uint8 -> (C', H', W') uint8, C' = 3 if C is 1; one image gets no padding.
 
-    As torchvision's make_grid does, whose import takes more than a second.
+    Same result as torchvision's make_grid, whose import takes more than a second.
     """
     if images.shape[1] == 1:
         images = images.expand(-1, 3, -1, -1)
@@ -33,29 +36,31 @@ def grid_tensor(images: Tensor, columns: int, padding: int = 2) -> Tensor:
     return grid
 
 
+def near_square(count: int) -> int:
+    """Return the columns of a grid that is square or slightly wider than high."""
+    return max(1, math.ceil(math.sqrt(count)))
+
+
 def as_picture(image: Tensor) -> Image.Image:
-    """One image for Pillow: (C, H, W) uint8 with 1, 3 or 4 channels."""
+    """Convert (C, H, W) uint8 with 1, 3 or 4 channels to a Pillow image."""
     array = image.permute(1, 2, 0).contiguous().numpy()  # (H, W, C)
     return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
 
 
 def picture_format(path: Path) -> str:
-    """Pillow's name for the file format that a path's ending asks for.
-
-    Raises: WganError for an ending of no such format.
-    """
+    """Return Pillow's name for the format of a path's suffix. Raises: WganError for an unknown suffix."""
     if path.suffix.lower() not in WRITABLE:
         raise WganError(
-            f"{path} ends in {path.suffix or 'nothing'}, which is no image format that can be written",
-            "end it in .png, .jpg or .webp for a grid, in / for single images, or in .npy or .npz for an array",
+            f"{path}: {path.suffix or 'no suffix'} is not a supported image format",
+            "use .png, .jpg or .webp for a grid, a trailing / for single images, or .npy or .npz for an array",
         )
     return WRITABLE[path.suffix.lower()]
 
 
 def save_picture(image: Tensor, path: Path) -> None:
-    """Write one image, (C, H, W) uint8, in one step, in the format of the path's ending.
+    """Write an image (C, H, W) uint8 atomically, in the format of the path's suffix.
 
-    Raises: WganError where the format cannot hold it, or the file system refuses.
+    Raises: WganError if the format cannot hold it, or the file cannot be written.
     """
     wanted = picture_format(path)
     picture = as_picture(image)
@@ -66,10 +71,30 @@ def save_picture(image: Tensor, path: Path) -> None:
         picture.save(encoded, format=wanted)
     except (OSError, ValueError) as error:
         size = f"{picture.width}x{picture.height} pixels"
-        raise WganError(f"{path}: {wanted} cannot hold {size} ({error})", "end it in .png, or take fewer") from error
+        raise WganError(f"{path}: {wanted} cannot hold {size} ({error})", "use .png, or fewer images") from error
     write_atomically(path, lambda file: file.write(encoded.getbuffer()))
 
 
-def near_square(count: int) -> int:
-    """Columns for a grid of `count` images that is square or a little wider than high."""
-    return max(1, math.ceil(math.sqrt(count)))
+def open_picture(path: Path) -> Image.Image:
+    """Read an image file of any origin as grayscale or RGB. Raises: WganError if it is not a readable image."""
+    with _as_wgan_error(path), Image.open(path, formats=readable_formats()) as picture:
+        if picture.mode.startswith("I"):  # 16 bits
+            return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+        return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Read the width and height from a file's header. Raises: WganError if it is not a readable image."""
+    with _as_wgan_error(path), Image.open(path, formats=readable_formats()) as picture:
+        return picture.size
+
+
+@contextmanager
+def _as_wgan_error(path: Path) -> Iterator[None]:
+    """Turn all errors of Pillow into one that names the file."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about large images, which callers count
+            yield
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+        raise WganError(f"{path} is not a readable image", "delete it, or choose another folder") from error

@@ -1,4 +1,4 @@
-"""Generators that another program trained: a bare state_dict, under a recipe that has the same layers."""
+"""Import of generators trained by other programs: a bare state_dict, matched to a recipe with the same layers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.checkpoint_file import read_foreign
 
-#: Entries under which scripts keep a generator's weights beside other things, the averaged one first.
+#: Entries that training scripts use for a generator's weights, the EMA first.
 ENTRIES = ("g_ema", "ema", "generator_state_dict", "generator", "netg", "g", "gen", "model_state_dict", "state_dict")
 ENTRIES += ("model", "params")
 
 
-def foreign_checkpoint(path: Path, recipe: Recipe, image: ImageShape) -> tuple[Checkpoint, Match]:
-    """A checkpoint with the weights of a file that holds no recipe, and which of them became which.
+def import_checkpoint(path: Path, recipe: Recipe, image: ImageShape) -> tuple[Checkpoint, Match]:
+    """Load a file of weights as a checkpoint of a recipe, and return how tensors were matched.
 
-    What a file of weights does not say is believed of the recipe: activations and their slopes, the eps of norms.
-    Raises: WganError where the file holds no tensors, or they do not fit the recipe's generator.
+    The recipe supplies what weights don't contain: activations, their slopes, and the eps of norms.
+
+    Raises: WganError if the file holds no tensors, or they do not fit the recipe's generator.
     """
     given = _state_dict(read_foreign(path), path)
     with torch.device("meta"):
@@ -36,7 +37,7 @@ def foreign_checkpoint(path: Path, recipe: Recipe, image: ImageShape) -> tuple[C
 
 
 def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
-    """The generator's tensors of a file: all that it holds, or those of one entry."""
+    """Return the generator's tensors: the whole content, or those of one entry."""
     if _is_state_dict(content):
         return content
     entries = {key: value for key, value in content.items() if _is_state_dict(value)} if type(content) is dict else {}
@@ -48,8 +49,8 @@ def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
         return chosen
     held = f"state_dicts named {', '.join(f'{key!s:.40}' for key in list(entries)[:8])}" if entries else "no state_dict"
     raise WganError(
-        f"{path} holds {held}{', and none is named as a generator' if entries else ''}",
-        "save the generator's alone: torch.save(generator.state_dict(), 'generator.pth')",
+        f"{path} holds {held}{', but none named as a generator' if entries else ''}",
+        "save the generator alone: torch.save(generator.state_dict(), 'generator.pth')",
     )
 
 

@@ -1,4 +1,4 @@
-"""From a checkpoint to images: the same image for the same seed and number, always."""
+"""Images from a checkpoint: the same image for the same seed and index, always."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from wgan_cli.utils.memory import free_memory
 from wgan_cli.utils.pixels import to_uint8
 from wgan_cli.utils.seeds import latent_vectors
 
-MOST_SEEDS = 10_000_000
+MAX_SEEDS = 10_000_000
 
 
-def load_generator(path: Path, device: torch.device) -> tuple[nn.Module, Checkpoint]:
-    """Build the generator of a checkpoint or run, in evaluation mode on a device.
+def open_generator(path: Path, device: torch.device) -> tuple[nn.Module, Checkpoint]:
+    """Load the generator of a checkpoint or run, in evaluation mode, and its checkpoint.
 
-    Raises: WganError where the file's weights do not fit the networks of its own recipe.
+    Raises: WganError if the weights do not fit the networks of the file's own recipe.
     """
     file = generator_file(path)
     checkpoint = load_checkpoint(file)
@@ -31,9 +31,9 @@ def load_generator(path: Path, device: torch.device) -> tuple[nn.Module, Checkpo
 
 
 def generator_of(checkpoint: Checkpoint, origin: str, device: torch.device) -> nn.Module:
-    """The generator of a checkpoint, in evaluation mode on a device; `origin` is its file, as errors name it.
+    """Build the generator of a checkpoint, in evaluation mode; `origin` names the file in errors.
 
-    Raises: WganError where the weights do not fit the networks of the recipe.
+    Raises: WganError if the weights do not fit the networks of the recipe.
     """
     check_roles(checkpoint.networks, checkpoint.recipe, origin)
     weights = checkpoint.networks["generator"]
@@ -45,11 +45,11 @@ def generator_of(checkpoint: Checkpoint, origin: str, device: torch.device) -> n
 def generate(
     generator: nn.Module, z: np.ndarray, batch_size: int = 64, labels: np.ndarray | None = None
 ) -> Iterator[Tensor]:
-    """Run a generator over latent vectors, batch by batch, each image as it would come out alone.
+    """Run a generator on latent vectors in batches; an image does not depend on the others.
 
     Args:
-        generator: in evaluation mode; its parameters' device serves.
-        z: (N, latent_dim) float32. labels: (N,) int64, for a generator that knows classes.
+        generator: in evaluation mode, on any device.
+        z: (N, latent_dim) float32. labels: (N,) int64, for a conditional generator.
     Yields: images (n, C, H, W) uint8 on the CPU, n <= batch_size.
     """
     device = next(generator.parameters()).device
@@ -61,85 +61,101 @@ def generate(
 def in_batches(
     network: Callable[..., Tensor], device: torch.device, batch_size: int, *inputs: np.ndarray | None
 ) -> Iterator[Tensor]:
-    """What a network gives for rows of its inputs, those that are not None, each row as it would come out alone.
+    """Apply a network to rows of its inputs (None is skipped); a row's result does not depend on the others.
 
     Yields: (n, ...) on the device, n <= batch_size.
     """
     given = [rows for rows in inputs if rows is not None]
     for start in range(0, len(given[0]), batch_size):
         count = len(given[0][start : start + batch_size])
-        # Every batch has the full size: a kernel chosen for a smaller one could round an image differently.
-        full = (_filled(rows[start : start + count], batch_size) for rows in given)
+        # Every batch has the full size: a kernel chosen for a smaller one could round differently.
+        full = (_padded(rows[start : start + count], batch_size) for rows in given)
         yield network(*(rows.to(device) for rows in full))[:count]  # (n, ...)
 
 
-def _filled(part: np.ndarray, size: int) -> Tensor:
-    """Rows with zeros below them: (n, ...) -> (size, ...)."""
-    part = torch.from_numpy(part)
-    return torch.cat([part, part.new_zeros(size - len(part), *part.shape[1:])])
+def _padded(part: np.ndarray, size: int) -> Tensor:
+    """Append zero rows: (n, ...) -> (size, ...)."""
+    rows = torch.from_numpy(part)
+    return torch.cat([rows, rows.new_zeros(size - len(rows), *rows.shape[1:])])
 
 
-def labels_in_turn(recipe: Recipe, image: ImageShape, count: int, each: int = 1) -> np.ndarray | None:
-    """Classes where nobody asks for one: each of them `each` times, in turn, (count,) int64; None without classes."""
-    return np.arange(count, dtype=np.int64) // each % image.num_classes if recipe.model.conditional else None
+def sample_images(
+    generator: nn.Module, recipe: Recipe, image: ImageShape, count: int, seed: int = 0, batch_size: int = 64
+) -> tuple[Tensor, Tensor | None]:
+    """Generate images 0..count-1 of a seed, cycling through the classes: (N, C, H, W) uint8 and labels (N,), on CPU."""
+    z, labels = sample_latents(recipe.model.latent_dim, count, seed), cycled_labels(recipe, image, count)
+    images = torch.cat(list(generate(generator, z, batch_size, labels)))
+    return images, None if labels is None else torch.from_numpy(labels)
+
+
+def sample_images_of(
+    generator: nn.Module, recipe: Recipe, labels: Tensor, seed: int = 0, batch_size: int = 64
+) -> Tensor:
+    """Generate images 0..N-1 of a seed for labels (N,) int64: (N, C, H, W) uint8, on the CPU."""
+    z = sample_latents(recipe.model.latent_dim, len(labels), seed)
+    return torch.cat(list(generate(generator, z, batch_size, labels.numpy())))
+
+
+def cycled_labels(recipe: Recipe, image: ImageShape, count: int, repeats: int = 1) -> np.ndarray | None:
+    """Return the default labels: all classes in turn, `repeats` times each, (count,) int64; None without classes."""
+    return np.arange(count, dtype=np.int64) // repeats % image.num_classes if recipe.model.conditional else None
 
 
 def for_each_class(z: np.ndarray, classes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """The same latent vectors (N, latent_dim) for every class: (classes*N, latent_dim) and labels (classes*N,) int64.
+    """Repeat latent vectors (N, latent_dim) for every class: (classes*N, latent_dim) and labels (classes*N,) int64.
 
-    What does not depend on the class, such as a digit's slant, is then the same in a column of the grid.
+    Attributes that do not depend on the class, such as a digit's slant, then agree in a column of the grid.
     """
     return np.tile(z, (len(classes), 1)), np.repeat(np.array(classes, np.int64), len(z))
 
 
-def check_room(count: int, latent_dim: int) -> None:
-    """Refuse more latent vectors than there is memory for, before the first is drawn. Raises: WganError."""
-    needed, free = count * (16 * latent_dim + 200), free_memory(torch.device("cpu"))  # in several forms at once
+def check_memory_for(count: int, latent_dim: int) -> None:
+    """Check that the latent vectors fit into memory, before any is drawn. Raises: WganError."""
+    needed, free = count * (16 * latent_dim + 200), free_memory(torch.device("cpu"))  # several copies at once
     if free is not None and needed > free:
         raise WganError(
-            f"{count:,} images need {needed / 1e9:,.1f} GB for their latent vectors, and {free / 1e9:,.1f} GB are free",
-            "draw fewer at a time, with another --seed each time",
+            f"{count:,} images need {needed / 1e9:,.1f} GB for their latent vectors, but {free / 1e9:,.1f} GB are free",
+            "sample fewer at a time, with a different --seed each time",
         )
 
 
 def sample_latents(latent_dim: int, count: int, seed: int, seeds: list[int] | None = None) -> np.ndarray:
-    """z for images 0..count-1 of one seed, or for image 0 of each of several: (N, latent_dim) float32."""
+    """Return z of images 0..count-1 of one seed, or of image 0 of each of several seeds: (N, latent_dim) float32."""
     if seeds is None:
         return latent_vectors(seed, range(count), latent_dim)
     return np.concatenate([latent_vectors(each, [0], latent_dim) for each in seeds])
 
 
-def parse_seeds(text: str, option: str = "--seeds", one: str = "a seed") -> list[int]:
-    """Read a list such as 0-63,70 in its order; `option` and what `one` of them is are for errors.
+def parse_seeds(text: str, option: str = "--seeds", item: str = "a seed") -> list[int]:
+    """Parse a list such as 0-63,70, keeping its order.
 
-    Raises: WganError naming the part that is no seed or range.
+    Args:
+        option, item: names for errors.
+    Raises: WganError naming the invalid part.
     """
     seeds: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise WganError(
-                f"{option}: {part.strip()[:40]!r} is neither {one} nor a range", "write for example 0-63,70"
-            )
+            raise WganError(f"{option}: {part.strip()[:40]!r} is neither {item} nor a range", "example: 0-63,70")
         start, end = int(first[:20]), int((last or first)[:20])  # no seed has 20 digits
-        if end < start or end >= 2**63 or len(seeds) + end - start >= MOST_SEEDS:
+        if end < start or end >= 2**63 or len(seeds) + end - start >= MAX_SEEDS:
             raise WganError(
                 f"{option}: {part.strip()[:40]!r} is empty or too large",
-                f"count upwards, below 2**63, to {MOST_SEEDS:,} of them at most",
+                f"use ascending ranges below 2**63, with at most {MAX_SEEDS:,} numbers in all",
             )
         seeds.extend(range(start, end + 1))
     return seeds
 
 
 def slerp_path(ends: np.ndarray, frames: int, closed: bool) -> np.ndarray:
-    """Walk from each latent vector to the next along the sphere on which they lie (White 2016).
+    """Interpolate spherically from each latent vector to the next (White 2016).
 
     slerp(a, b; t) = (sin((1-t)*angle)*a + sin(t*angle)*b) / sin(angle).
 
     Args:
-        ends: (N, latent_dim), N >= 2. frames: of each leg, at least 2.
-        closed: also walk from the last end back to the first, each leg without its last frame, so that it loops;
-            else N - 1 legs, each from one end to the other.
+        ends: (N, latent_dim), N >= 2. frames: per leg, at least 2.
+        closed: add a leg from the last vector to the first, and omit the last frame of each leg, so that it loops.
     Returns: (legs * frames, latent_dim) float32.
     """
     a = ends.astype(np.float64)

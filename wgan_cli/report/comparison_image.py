@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wgan_cli.outputs.animation import open_picture
+from wgan_cli.outputs.grid import open_picture
 from wgan_cli.report.chart import NUM_COLORS
 from wgan_cli.report.comparison import Comparison
 from wgan_cli.report.facts import report_from_records

@@ -6,8 +6,7 @@ import torch
 
 from wgan_cli.data import default_data_root
 from wgan_cli.errors import WganError
-from wgan_cli.evaluation.evaluate import Reference
-from wgan_cli.evaluation.translation import AnyReference
+from wgan_cli.evaluation.evaluate import AnyReference, Reference
 from wgan_cli.report.facts import gather
 from wgan_cli.report.html_page import write_page
 from wgan_cli.report.nearest import find_nearest

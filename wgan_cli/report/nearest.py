@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 
 from wgan_cli.errors import WganError
-from wgan_cli.evaluation.evaluate import Reference, generated_images, make_reference
-from wgan_cli.evaluation.paired_images import pairs_grid
+from wgan_cli.evaluation.evaluate import Reference, make_reference
+from wgan_cli.evaluation.memorization import pairs_grid
 from wgan_cli.outputs.grid import as_picture
-from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.outputs.sampling import open_generator, sample_images
 from wgan_cli.report.pictures import Nearest, encode_picture
 from wgan_cli.utils.format import Log
 
@@ -28,13 +28,13 @@ def find_nearest(
         reference: the real images if already loaded; computing their features takes a minute or two the first time.
     Raises: WganError if the generator or the images are unavailable, or the generator translates images.
     """
-    generator, checkpoint = load_generator(run, device)
+    generator, checkpoint = open_generator(run, device)
     recipe = checkpoint.recipe
     if recipe.translates:
         raise WganError(f"--nearest does not apply to {run}: it translates images", "leave out --nearest")
     if reference is None:
-        reference = make_reference(recipe.data, data_root, device, log, NUM_SAMPLES)
-    images, _ = generated_images(generator, recipe, checkpoint.image, NUM_SAMPLES)
+        reference = make_reference(recipe.data, data_root, device, log, count=NUM_SAMPLES)
+    images, _ = sample_images(generator, recipe, checkpoint.image, NUM_SAMPLES)
     picture = encode_picture(as_picture(pairs_grid(images, reference, NUM_PAIRS, PAIRS_PER_ROW)), QUALITY)
     caption = (
         f"The {NUM_PAIRS} of {NUM_SAMPLES:,} samples of {checkpoint.source} that are nearest to a training image, each "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from wgan_cli.outputs.curves import course, score_names, smoothed, term_names
+from wgan_cli.outputs.curves import score_names, series, smoothed, term_names
 from wgan_cli.recipe import scores
 from wgan_cli.report.chart import Chart, Curve, draw_chart
 from wgan_cli.report.facts import RunReport
@@ -68,10 +68,10 @@ def score_panels(runs: Sequence[RunReport]) -> list[Panel]:
 def _score_curves(run: RunReport, names: Sequence[str]) -> tuple[Curve, ...]:
     history = run.facts.history
     curves = [
-        Curve(scores.title_of(name), *course(history, name), color=place, markers=True)
+        Curve(scores.title_of(name), *series(history, name), color=place, markers=True)
         for place, name in enumerate(names)
     ]
-    baseline = course(history, scores.BASELINE)
+    baseline = series(history, scores.BASELINE)
     if "fd" in names and baseline[0]:
         curves.append(Curve("real images", *baseline, color=None))
     return tuple(curves)
@@ -93,7 +93,7 @@ def _one_number(runs: Sequence[RunReport], name: str, smooth: bool = False) -> P
     """Return a panel with a curve for each run; a single run also shows the values before smoothing."""
     curves, several, score = [], len(runs) > 1, scores.SCORES.get(name)
     for place, run in enumerate(runs):
-        steps, values = course(run.facts.history, name)
+        steps, values = series(run.facts.history, name)
         if not steps:
             continue
         smoothing = smooth and len(values) >= MIN_SMOOTHED

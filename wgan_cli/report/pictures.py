@@ -12,7 +12,7 @@ from markupsafe import Markup
 from PIL import Image, features
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.animation import open_picture
+from wgan_cli.outputs.grid import open_picture
 from wgan_cli.runs.run_dir import step_of
 from wgan_cli.utils.format import Log, thinned
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wgan_cli.evaluation.translation import AnyReference
+from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.callback import Callback
 from wgan_cli.training.divergence import any_nonfinite

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.pairs import ImagePair
-from wgan_cli.outputs.sampling import generate, labels_in_turn
+from wgan_cli.outputs.sampling import cycled_labels, generate
 from wgan_cli.outputs.translate import translate, translator_to
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.utils.seeds import derived_seed, latent_vectors
@@ -39,7 +39,7 @@ class LatentGrid:
         self.columns = recipe.sample_grid
         count = self.columns**2
         self.latents = latent_vectors(recipe.seed, range(count), recipe.model.latent_dim)
-        self.labels = labels_in_turn(recipe, image, count)
+        self.labels = cycled_labels(recipe, image, count)
 
     def draw(self, generator: nn.Module) -> GridImages:
         """Generate one image per latent vector."""

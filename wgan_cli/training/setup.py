@@ -10,9 +10,9 @@ from wgan_cli.data import as_asked, load_data
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.pairs import ImagePair
 from wgan_cli.errors import WganError
-from wgan_cli.evaluation.evaluate import QUICK_TRAINING, make_reference
+from wgan_cli.evaluation.evaluate import QUICK_TRAINING, AnyReference, make_reference
 from wgan_cli.evaluation.real_images import real_images
-from wgan_cli.evaluation.translation import AnyReference, held_out_images, make_translation_reference
+from wgan_cli.evaluation.translation import held_out_images, make_translation_reference
 from wgan_cli.recipe import Recipe, apply_settings, load_recipe
 from wgan_cli.recipe.data_settings import IN_MEMORY, DataSettings, PairSettings
 from wgan_cli.recipe.load import DEFAULT_RECIPE
@@ -121,7 +121,9 @@ def load_reference(
             held_out_images(data, data_root, log)
         elif isinstance(dataset, ImageSet):
             if not dry_run:
-                return make_reference(data, data_root, state.device, log, count, dataset, most_training=QUICK_TRAINING)
+                return make_reference(
+                    data, data_root, state.device, log, count=count, dataset=dataset, max_training=QUICK_TRAINING
+                )
             real_images(data, data_root, log, dataset)
         return None
     except WganError as error:

@@ -17,7 +17,7 @@ from wgan_cli.distributed.process_group import (
     world_size,
 )
 from wgan_cli.errors import ExitStatus, WganError, is_out_of_memory
-from wgan_cli.evaluation.translation import AnyReference
+from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.recipe import Recipe
 from wgan_cli.report.final_report import write_final_report
 from wgan_cli.runs.environment import describe_environment, resolve_device

@@ -9,8 +9,7 @@ import torch
 from same_run import assert_same, assert_same_run, events, untimed
 
 from wgan_cli.errors import WganError
-from wgan_cli.evaluation.evaluate import evaluate_generator
-from wgan_cli.outputs.sampling import load_generator
+from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
@@ -84,8 +83,8 @@ def test_scores_stand_in_the_records_of_their_steps(recipe, reference, listened)
     assert {f"scores/{name}" for name in names} < shown
     assert not shown & set(LOGGED)
     # They are those of the file that was kept, measured by itself.
-    generator, checkpoint = load_generator(run.best_file, CPU)
-    found = evaluate_generator(generator, checkpoint.recipe, checkpoint.step, reference)
+    generator, checkpoint = open_generator(run.best_file, CPU)
+    found = reference.evaluate(generator, checkpoint.recipe, checkpoint.step)
     (record,) = [record for record in scored if record["step"] == checkpoint.step]
     assert found.record() == {name: record[name] for name in names}
     assert checkpoint.score.value == min(record["fd"] for record in scored)
@@ -118,7 +117,7 @@ def test_a_generator_of_classes_is_measured_by_its_classes_as_well(recipe, refer
     _, run, listener = listened(recipe("model.conditional=true", "steps=2"), reference)
     (record,) = read_metrics(run.metrics_file)
     assert set(LOGGED) - OF_TRANSLATIONS <= record.keys()
-    assert f"{record['agreement']:.1%} are of the class asked for; the best so far" in listener.notes[0]
+    assert f"agreement {record['agreement']:.1%}; the best so far" in listener.notes[0]
 
 
 def test_its_time_is_no_training(recipe, scripted, listened, monkeypatch):

@@ -1,4 +1,4 @@
-"""What `wgan evaluate` found, as tables and as one object."""
+"""Tables and JSON of `wgan evaluate`."""
 
 from __future__ import annotations
 
@@ -12,54 +12,48 @@ if TYPE_CHECKING:
     from wgan_cli.evaluation.inception import InceptionScores
     from wgan_cli.evaluation.real_images import RealImages
     from wgan_cli.evaluation.reconstruction import Reconstruction
-    from wgan_cli.evaluation.usefulness import Lesson
+    from wgan_cli.evaluation.translation import TranslationEvaluation
+    from wgan_cli.evaluation.usefulness import ClassifierResult
+
+    Results = dict[str, tuple[ClassifierResult, ClassifierResult]]
 
 
-def _numbers(scores: Scores, chosen: Sequence[str]) -> dict[str, float]:
-    """The chosen numbers by name, in order."""
-    numbers = {name: getattr(scores, name) for name in chosen if name not in ("classes", "agreement")}
-    if "classes" in chosen and scores.classes is not None:
-        numbers |= {"class_entropy": scores.classes.entropy, "class_confidence": scores.classes.confidence}
-    if "agreement" in chosen and scores.agreement is not None:
-        numbers["agreement"] = scores.agreement.share
-    return numbers
+def _chosen_numbers(scores: Scores, chosen: Sequence[str]) -> dict[str, float]:
+    """Return the chosen scores by name, in order; `classes` stands for two."""
+    numbers = scores.numbers()
+    names = [n for name in chosen for n in (("class_entropy", "class_confidence") if name == "classes" else (name,))]
+    return {name: numbers[name] for name in names if name in numbers}
 
 
 def show(title: str, found: Evaluation, chosen: Sequence[str]) -> None:
-    """Print wgan's own numbers of generated images, each beside that of real ones."""
+    """Print wgan's own scores of generated and of real images."""
     from wgan_cli.console import data
 
-    right = "" if found.accuracy is None else f", right on {found.accuracy:.1%} of {found.tested}"
+    ours, real = found.generated, found.real_baseline
+    accuracy = "" if found.accuracy is None else f", accuracy {found.accuracy:.1%} on {found.test}"
     print_rows(
         ("checkpoint", title),
-        ("generated", f"{found.generated.count:,} images"),
-        ("real", f"{found.real_baseline.count:,} images: {found.held_out}{_seen(found.seen)}"),
+        ("generated", f"{ours.count:,} images"),
+        ("real", f"{real.count:,} images: {found.held_out}{_seen(found.seen)}"),
         ("compared with", f"{found.training_count:,} training images: {found.training}"),
-        ("features", f"{found.features}: {found.what_features}{right}"),
+        ("features", f"{found.features}: {found.features_description}{accuracy}"),
     )
-    ours, real = _numbers(found.generated, chosen), _numbers(found.real_baseline, chosen)
-    _compare(ours, real)
-    _by_class(found, chosen)
+    _compare(_chosen_numbers(ours, chosen), _chosen_numbers(real, chosen))
+    columns = []
+    if "classes" in chosen and ours.classes is not None and real.classes is not None:
+        columns += [("generated", ours.classes.shares), ("real", real.classes.shares)]
+    if "agreement" in chosen and ours.agreement is not None and real.agreement is not None:
+        columns += [("agreement", ours.agreement.by_class), ("real agreement", real.agreement.by_class)]
+    if columns:
+        headings, shares = zip(*columns, strict=True)
+        cells = (["" if share is None else f"{share:.1%}" for share in column] for column in shares)
+        rows = list(zip(found.class_names, *cells, strict=True))
+        print_table(("class", *headings), rows, right=(1, 2, 3, 4))
     data().print(found.line(), soft_wrap=True)
 
 
-def _by_class(found: Evaluation, chosen: Sequence[str]) -> None:
-    """A row for each class: its share, and in how many of its images it is seen."""
-    ours, real, columns = found.generated, found.real_baseline, []
-    if "classes" in chosen and ours.classes is not None:
-        columns += [("generated", ours.classes.shares), ("real", real.classes.shares)]
-    if "agreement" in chosen and ours.agreement is not None:
-        columns += [("seen where asked for", ours.agreement.by_class), ("in real ones", real.agreement.by_class)]
-    if columns:
-        headings, shares = zip(*columns, strict=True)
-        rows = zip(
-            found.class_names, *(["" if s is None else f"{s:.1%}" for s in each] for each in shares), strict=True
-        )
-        print_table(("class", *headings), list(rows), right=(1, 2, 3, 4))
-
-
 def show_inception(title: str, found: InceptionScores, seen: bool) -> None:
-    """Print the numbers of papers, whose features are others: in a table of their own."""
+    """Print the scores in Inception features, in their own table."""
     print_rows(
         ("checkpoint", title),
         ("generated", f"{found.generated_count:,} images"),
@@ -71,75 +65,69 @@ def show_inception(title: str, found: InceptionScores, seen: bool) -> None:
 
 
 def show_reconstruction(found: Reconstruction, real: RealImages) -> None:
-    """Print in a line how like real images their copies are."""
+    """Print the reconstruction error in one line."""
     from wgan_cli.console import data
 
     line = (
-        f"copies of {found.count:,} images ({real.held_out.name}{_seen(real.seen)}): error {found.error:.4f}, the root "
-        "mean square of pixels from 0 to 1"
+        f"reconstructions of {found.count:,} images ({real.held_out.name}{_seen(real.seen)}): root mean square error "
+        f"{found.error:.4f} for pixels from 0 to 1"
     )
     if found.kept is not None:
-        line += f"; {found.kept:.1%} are of the original's class (originals: {found.recognised:.1%})"
+        line += f"; {found.kept:.1%} keep their class (originals: {found.recognized:.1%})"
     data().print(line, soft_wrap=True)
 
 
-def show_usefulness(title: str, lessons: dict[str, tuple[Lesson, Lesson]], real: RealImages, subset: int) -> None:
-    """Print what classifiers that learnt from generated images know of real ones."""
+def show_usefulness(title: str, results: Results, real: RealImages, subset: int) -> None:
+    """Print the accuracy of classifiers that were trained on generated images."""
     from wgan_cli.console import data
-    from wgan_cli.evaluation.usefulness import fairness, verdict
+    from wgan_cli.evaluation.usefulness import caveat, verdict
+
+    def row(name: str, result: ClassifierResult) -> tuple[str, ...]:
+        spread = f"{result.spread:.1%}" if len(result.draws) > 1 else ""
+        return name, f"{result.accuracy:.1%}", spread, result.trained_on, _worst(result, real)
 
     tested = f"{real.held_out.name}{_seen(real.seen)}"
     print_rows(("checkpoint", title), ("training images", real.training.name), ("tested on", tested))
-    rows = [_lesson_row(name, lesson, real) for name, pair in lessons.items() for lesson in pair]
-    print_table(("", "is right on", "spread", "a classifier that learnt from", "worst class"), rows)
-    if "cas" in lessons:
-        data().print(_cas_line(*lessons["cas"], real), soft_wrap=True)
-    if "augmentation" in lessons:
-        data().print(f"{verdict(*lessons['augmentation'])}\n{fairness(subset, real)}", soft_wrap=True)
+    rows = [row(name, result) for name, pair in results.items() for result in pair]
+    print_table(("", "accuracy", "spread", "trained on", "worst class"), rows)
+    if "cas" in results:
+        generated, best = results["cas"]
+        line = f"cas {generated.accuracy:.1%} (trained on real images: {best.accuracy:.1%})"
+        data().print(f"{line}, worst class: {_worst(generated, real)}", soft_wrap=True)
+    if "augmentation" in results:
+        data().print(f"{verdict(*results['augmentation'])}\n{caveat(subset, real)}", soft_wrap=True)
 
 
-def _lesson_row(name: str, lesson: Lesson, real: RealImages) -> tuple[str, ...]:
-    spread = f"{lesson.spread:.1%}" if len(lesson.draws) > 1 else ""
-    return name, f"{lesson.accuracy:.1%}", spread, lesson.learnt_from, _worst(lesson, real)
+def _worst(result: ClassifierResult, real: RealImages) -> str:
+    worst = result.worst()
+    return f"{real.held_out.dataset.class_names[worst]} ({result.by_class[worst]:.1%})"
 
 
-def _worst(lesson: Lesson, real: RealImages) -> str:
-    worst = lesson.worst()
-    return f"{real.held_out.dataset.class_names[worst]} ({lesson.by_class[worst]:.1%})"
-
-
-def _cas_line(generated: Lesson, best: Lesson, real: RealImages) -> str:
-    return (
-        f"cas {generated.accuracy:.1%} (trained on real images: {best.accuracy:.1%}), "
-        f"worst class: {_worst(generated, real)}"
-    )
-
-
-def lessons_as_dict(lessons: dict[str, tuple[Lesson, Lesson]], real: RealImages, subset: int) -> dict[str, Any]:
-    """What classifiers learnt, as `--json` prints it."""
-    from wgan_cli.evaluation.usefulness import fairness, verdict
+def results_as_dict(results: Results, real: RealImages, subset: int) -> dict[str, Any]:
+    """Return the classifiers' results for `--json`."""
+    from wgan_cli.evaluation.usefulness import caveat, verdict
 
     names = {"cas": ("generated", "real"), "augmentation": ("real", "real_and_generated")}
     class_names = real.held_out.dataset.class_names
 
-    def of(lesson: Lesson) -> dict[str, Any]:
+    def facts(result: ClassifierResult) -> dict[str, Any]:
         return {
-            "learnt_from": lesson.learnt_from,
-            "accuracy": lesson.accuracy,
-            "spread": lesson.spread,
-            "draws": list(lesson.draws),
-            "by_class": dict(zip(class_names, lesson.by_class, strict=True)),
+            "trained_on": result.trained_on,
+            "accuracy": result.accuracy,
+            "spread": result.spread,
+            "draws": list(result.draws),
+            "by_class": dict(zip(class_names, result.by_class, strict=True)),
         }
 
     tested = {"tested_on": {"name": real.held_out.name, "seen_by_generator": real.seen}}
-    found = {name: dict(zip(names[name], map(of, pair), strict=True)) | tested for name, pair in lessons.items()}
+    found = {name: dict(zip(names[name], map(facts, pair), strict=True)) | tested for name, pair in results.items()}
     if "augmentation" in found:
-        found["augmentation"] |= {"verdict": verdict(*lessons["augmentation"]), "fairness": fairness(subset, real)}
+        found["augmentation"] |= {"verdict": verdict(*results["augmentation"]), "caveat": caveat(subset, real)}
     return found
 
 
 def _seen(seen: bool) -> str:
-    return "; the generator learnt from them as well" if seen else ""
+    return "; the generator was trained on them too" if seen else ""
 
 
 def _compare(ours: dict[str, float], real: dict[str, float]) -> None:
@@ -151,20 +139,38 @@ def _compare(ours: dict[str, float], real: dict[str, float]) -> None:
 
 
 def as_dict(found: Evaluation, chosen: Sequence[str]) -> dict[str, Any]:
-    """wgan's own numbers as `--json` prints them."""
+    """Return wgan's own scores for `--json`."""
 
-    def of(scores: Scores) -> dict[str, Any]:
-        numbers: dict[str, Any] = {"count": scores.count, **_numbers(scores, chosen)}
+    def facts(scores: Scores) -> dict[str, Any]:
+        numbers: dict[str, Any] = {"count": scores.count, **_chosen_numbers(scores, chosen)}
         if "classes" in chosen and scores.classes is not None:
             numbers["shares"] = dict(zip(found.class_names, scores.classes.shares, strict=True))
-        if "agreement" in numbers:
+        if "agreement" in chosen and scores.agreement is not None:
             numbers["agreement_by_class"] = dict(zip(found.class_names, scores.agreement.by_class, strict=True))
         return numbers
 
     return {
-        "features": {"name": found.features, "what": found.what_features, "accuracy": found.accuracy},
+        "features": {"name": found.features, "description": found.features_description, "accuracy": found.accuracy},
         "compared_with": {"name": found.training, "count": found.training_count},
         "held_out": {"name": found.held_out, "seen_by_generator": found.seen},
-        "generated": of(found.generated),
-        "real": of(found.real_baseline),
+        "generated": facts(found.generated),
+        "real": facts(found.real_baseline),
     }
+
+
+def show_translation(title: str, found: TranslationEvaluation) -> None:
+    """Print the scores of both directions of a translator."""
+    from wgan_cli.console import data
+    from wgan_cli.recipe.scores import SCORES
+
+    print_rows(
+        ("checkpoint", title),
+        ("translated", f"a: {found.held_out['a']}; b: {found.held_out['b']}{_seen(found.seen)}"),
+        *((("features", found.features),) if found.features else ()),
+    )
+    directions = found.as_dict()
+    shown = [score for score in SCORES.values() if all(score.name in numbers for numbers in directions.values())]
+    rows = [(s.name, *(s.format(numbers[s.name]) for numbers in directions.values()), s.meaning) for s in shown]
+    headings = (direction.replace("_to_", " to ") for direction in directions)
+    print_table(("", *headings, ""), rows, right=(1, 2))
+    data().print(found.line(), soft_wrap=True)

@@ -32,7 +32,7 @@ def print_curves(history: Sequence[dict[str, Any]]) -> None:
     from rich.text import Text
 
     from wgan_cli.console import data
-    from wgan_cli.outputs.curves import course, score_names, smoothed, term_names
+    from wgan_cli.outputs.curves import score_names, series, smoothed, term_names
     from wgan_cli.recipe.scores import BASELINE
 
     console, terms = data(), term_names(history)
@@ -41,9 +41,9 @@ def print_curves(history: Sequence[dict[str, Any]]) -> None:
     width = min(MAX_WIDTH, total // columns - 2)
     cells = []
     for name in (*terms, *score_names(history)):
-        steps, values = course(history, name)
+        steps, values = series(history, name)
         title = f"{one_line(name)}  {values[0]:.4g} -> {values[-1]:.4g}"
-        if name == "fd" and (baseline := course(history, BASELINE)[1]):
+        if name == "fd" and (baseline := series(history, BASELINE)[1]):
             title += f" (real images: {baseline[-1]:.4g})"
         curve = draw_curve(steps, smoothed(values) if name in terms else values, width, log=name == "fd")
         cells.append(Text(f"{title}\n", style="bold").append(Text(curve, style="not bold", no_wrap=True)))

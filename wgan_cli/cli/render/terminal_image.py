@@ -107,7 +107,7 @@ def show_written(path: Path, size: int | None = None) -> None:
 
 def _read_written(path: Path) -> Image:
     """Return the written grid, or a grid of the first images of a folder or an array."""
-    from wgan_cli.outputs.animation import open_picture
+    from wgan_cli.outputs.grid import open_picture
 
     if path.is_file() and path.suffix.lower() not in (".npy", ".npz"):
         return open_picture(path)

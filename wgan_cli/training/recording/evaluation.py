@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wgan_cli.errors import WganError, is_out_of_memory, one_line
-from wgan_cli.evaluation.evaluate import Evaluation
-from wgan_cli.evaluation.translation import AnyReference, TranslationEvaluation
+from wgan_cli.evaluation.evaluate import AnyReference, Evaluation
+from wgan_cli.evaluation.translation import TranslationEvaluation
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.environment import versions
 from wgan_cli.runs.rewind import set_aside

@@ -12,7 +12,7 @@ import torch
 
 from wgan_cli.distributed.process_group import broadcast_from_main, on_main_process
 from wgan_cli.errors import ExitStatus, WganError
-from wgan_cli.evaluation.translation import AnyReference
+from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.outputs.curves import draw_curves
 from wgan_cli.outputs.grid import grid_tensor, save_picture
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint

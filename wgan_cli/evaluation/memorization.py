@@ -1,4 +1,4 @@
-"""Has the generator learnt its images by heart? The pairs to look at."""
+"""Memorization check: generated images next to their nearest training images."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from torch import Tensor
 
 from wgan_cli.evaluation.evaluate import Reference
 from wgan_cli.evaluation.features import BATCH
-from wgan_cli.evaluation.scores import nearest
+from wgan_cli.evaluation.manifold import nearest
 from wgan_cli.outputs.grid import grid_tensor, save_picture
 
 PAIRS = 40
-IN_A_ROW = 8
+COLUMNS = 8
 
 
 def nearest_pairs(images: Tensor, reference: Reference, count: int = PAIRS) -> Tensor:
-    """The generated images nearest to a training image, each on the left of it, the nearest first.
+    """Return the images closest to a training image in feature space, each left of it, the closest first.
 
-    Nearest in the features, where a shifted copy is near as well.
+    In feature space a shifted copy is close too.
 
     Args:
         images: (N, C, H, W) uint8.
-    Returns: (count or N, C, H, 2 W) uint8.
+    Returns: (min(count, N), C, H, 2 W) uint8.
     """
     features, _ = reference.features.of(images.split(BATCH))
     distances, numbers = nearest(features, reference.training_features)
@@ -34,16 +34,15 @@ def nearest_pairs(images: Tensor, reference: Reference, count: int = PAIRS) -> T
     return torch.cat([images[chosen], copied], dim=3)
 
 
-def pairs_grid(images: Tensor, reference: Reference, count: int = PAIRS, columns: int = IN_A_ROW) -> Tensor:
-    """The pairs in one picture, (C', H', W') uint8."""
-    framed = F.pad(nearest_pairs(images, reference, count), (1, 1, 1, 1), value=128)  # one sees which belong together
-    return grid_tensor(framed, columns)
+def pairs_grid(images: Tensor, reference: Reference, count: int = PAIRS, columns: int = COLUMNS) -> Tensor:
+    """Return the nearest pairs as one grid (C', H', W') uint8; a frame around each pair sets it apart."""
+    return grid_tensor(F.pad(nearest_pairs(images, reference, count), (1, 1, 1, 1), value=128), columns)
 
 
 def save_pairs(images: Tensor, reference: Reference, path: Path) -> int:
-    """Write the pairs as one picture; returns how many there are.
+    """Save the nearest pairs as an image file and return their number.
 
-    Raises: WganError where the path is no picture's, or the file system refuses.
+    Raises: WganError if the path has no image suffix, or cannot be written.
     """
     save_picture(pairs_grid(images, reference), path)
     return min(PAIRS, len(images))

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wgan_cli.evaluation import scores
-from wgan_cli.evaluation.scores import agreement, classes, fit, manifold, nearest
+from wgan_cli.evaluation import manifold as scores
+from wgan_cli.evaluation.manifold import agreement, classes, fit, manifold, nearest
 
 
 def cloud(seed: int, count: int, width: int = 4, centre: float = 0.0) -> torch.Tensor:

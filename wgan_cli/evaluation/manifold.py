@@ -1,4 +1,4 @@
-"""What features say of a set of images: how it lies to the real ones, and which classes it shows."""
+"""Scores of a set of features: fidelity and diversity relative to real features, and predicted classes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-NEIGHBOURS = 3  # of precision and recall, as published
-NEIGHBOURS_OF_DENSITY = 5  # of density and coverage, as published
-CHUNK = 1000  # rows of a matrix of distances at a time: 10,000 x 10,000 would take 800 MB
+NEIGHBORS = 3  # of precision and recall, as published
+DENSITY_NEIGHBORS = 5  # of density and coverage, as published
+CHUNK = 1000  # rows of a distance matrix at a time: 10,000 x 10,000 would take 800 MB
 
 
 @dataclass(frozen=True)
 class Manifold:
-    """Where a set of features lies: within a ball around each, up to its k-th nearest neighbour in the set.
+    """Union of balls around features, each up to the k-th nearest neighbor in the set.
 
-    features: (N, D) float64. radii, density_radii: (N,), squared, of 3 and 5 neighbours.
+    features: (N, D) float64. radii, density_radii: (N,), squared, for 3 and 5 neighbors.
     """
 
     features: Tensor
@@ -28,7 +28,7 @@ class Manifold:
 
 @dataclass(frozen=True)
 class Fit:
-    """How a set lies to the real one. All are shares from 0 to 1, but density has no upper end."""
+    """Fidelity and diversity of a set relative to the real one; shares from 0 to 1, but density has no upper bound."""
 
     precision: float
     recall: float
@@ -38,9 +38,9 @@ class Fit:
 
 @dataclass(frozen=True)
 class Classes:
-    """Which classes a classifier sees in a set. shares: (K) from 0 to 1. entropy: 1 where all are equal.
+    """Predicted classes of a set: shares (K) from 0 to 1, their entropy (1 if all are equal), and confidence.
 
-    confidence: the mean of the probability of each image's class.
+    confidence: mean probability of each image's predicted class.
     """
 
     shares: tuple[float, ...]
@@ -50,40 +50,41 @@ class Classes:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How often a classifier names the class that an image is meant to be of. share: from 0 to 1.
+    """Share of images, from 0 to 1, that a classifier assigns to their label.
 
-    by_class: the same for each class (K); None where there is no image of it.
+    by_class: the share for each class (K); None for a class without images.
     """
 
     share: float
     by_class: tuple[float | None, ...]
 
     def worst(self) -> int:
-        """The class that is named least often."""
-        return min(range(len(self.by_class)), key=lambda k: 2.0 if self.by_class[k] is None else self.by_class[k])
+        """Return the class with the lowest share."""
+        shares = [math.inf if share is None else share for share in self.by_class]
+        return shares.index(min(shares))
 
 
 def manifold(features: Tensor) -> Manifold:
-    """The manifold of features (N, D), N at least 2; where N is small, of as many neighbours as there are."""
+    """Return the manifold of features (N, D), N >= 2; small sets use as many neighbors as they have."""
     features = features.detach().to("cpu", torch.float64)
-    most = min(NEIGHBOURS_OF_DENSITY, len(features) - 1)
+    most = min(DENSITY_NEIGHBORS, len(features) - 1)
     parts = []
     for rows, distances in _distances(features, features):
-        distances[torch.arange(len(distances)), torch.arange(rows.start, rows.stop)] = math.inf  # not of itself
+        distances[torch.arange(len(distances)), torch.arange(rows.start, rows.stop)] = math.inf  # exclude itself
         parts.append(distances.topk(most, dim=1, largest=False).values)  # (n, k), nearest first
     nearest = torch.cat(parts)  # (N, k)
-    return Manifold(features, nearest[:, min(NEIGHBOURS, most) - 1].clone(), nearest[:, -1].clone())
+    return Manifold(features, nearest[:, min(NEIGHBORS, most) - 1].clone(), nearest[:, -1].clone())
 
 
 def fit(real: Manifold, fake: Manifold) -> Fit:
-    """Precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020).
+    """Compute precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020).
 
-    precision: share of fakes inside a real ball; recall: share of real ones inside a fake's ball.
-    density: real balls that a fake lies in, divided by k, on the mean; coverage: share of real balls with a fake in it.
+    precision: share of fakes inside a real ball; recall: share of reals inside a fake ball.
+    density: mean number of real balls around a fake, divided by k; coverage: share of real balls with a fake inside.
     """
     inside = balls = 0
     reached = torch.zeros(len(real.features), dtype=torch.bool)  # by a fake's ball
-    nearest = torch.full((len(real.features),), math.inf, dtype=torch.float64)  # of the fakes
+    nearest = torch.full((len(real.features),), math.inf, dtype=torch.float64)  # distance to a fake
     for rows, distances in _distances(fake.features, real.features):  # (n, N)
         inside += int((distances <= real.radii).any(1).sum())
         balls += int((distances <= real.density_radii).sum())
@@ -93,42 +94,42 @@ def fit(real: Manifold, fake: Manifold) -> Fit:
     return Fit(
         precision=inside / count,
         recall=reached.double().mean().item(),
-        density=balls / (count * min(NEIGHBOURS_OF_DENSITY, len(real.features) - 1)),
+        density=balls / (count * min(DENSITY_NEIGHBORS, len(real.features) - 1)),
         coverage=(nearest <= real.density_radii).double().mean().item(),
     )
 
 
 def nearest(features: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-    """For each of `features` (N, D) the squared distance to the nearest of `others` (M, D), and its number: (N,), (N,).
+    """Return each feature's squared distance to the nearest of `others`, and its index: (N, D), (M, D) -> (N,), (N,).
 
-    In float32 where they are, for M may be all training images.
+    Keeps float32, because `others` may be all training images.
     """
     found = [distances.min(1) for _, distances in _distances(features.cpu(), others.cpu())]
     return torch.cat([part.values for part in found]), torch.cat([part.indices for part in found])
 
 
 def classes(logits: Tensor) -> Classes:
-    """Which classes a classifier's logits (N, K) name."""
-    probabilities, named = logits.double().softmax(1).max(1)
+    """Summarize the classes predicted by logits (N, K)."""
+    probabilities, predicted = logits.double().softmax(1).max(1)
     num_classes = logits.shape[1]
-    shares = torch.bincount(named, minlength=num_classes).double() / len(named)
+    shares = torch.bincount(predicted, minlength=num_classes).double() / len(predicted)
     entropy = -torch.xlogy(shares, shares).sum() / math.log(num_classes)
     return Classes(tuple(shares.tolist()), max(0.0, entropy.item()), probabilities.mean().item())
 
 
 def agreement(logits: Tensor, labels: Tensor) -> Agreement:
-    """How often logits (N, K) are highest for the label (N,)."""
+    """Compare the classes predicted by logits (N, K) with labels (N,)."""
     right = (logits.argmax(1) == labels).double()
     parts = (right[labels == label] for label in range(logits.shape[1]))
     return Agreement(right.mean().item(), tuple(part.mean().item() if len(part) else None for part in parts))
 
 
 def _distances(queries: Tensor, others: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Squared distances (n, M) of some rows of queries to all others, with those rows; the last n may be smaller.
+    """Yield slices of the queries with their squared distances (n, M) to all others.
 
-    By a product of matrices, whose rounding is of the size of the squared norms: what is less is the same place.
+    Computed as a matrix product, whose rounding error scales with the squared norms; anything smaller counts as 0.
     """
-    middle = others.mean(0)  # nearer to zero, rounding is less
+    middle = others.mean(0)  # smaller norms round less
     queries, others = queries - middle, others - middle
     norms = others.square().sum(1)  # (M,)
     rounding = 100 * torch.finfo(others.dtype).eps
