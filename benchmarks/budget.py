@@ -13,9 +13,10 @@ from torch import nn
 from wgan_cli.data import ImageSet
 from wgan_cli.evaluation.evaluate import Reference
 from wgan_cli.recipe import Recipe
+from wgan_cli.training.build_state import build_state
 from wgan_cli.training.divergence import nonfinite
 from wgan_cli.training.optim import set_learning_rates
-from wgan_cli.training.state import TrainingState, prepare
+from wgan_cli.training.state import TrainingState
 
 ENDLESS = 10**9  # steps, so that no learning rate falls while the clock runs
 LOOK_EVERY = 200  # steps, for numbers that are none
@@ -42,7 +43,7 @@ def milliseconds_per_step(
     for index, recipe in enumerate(recipes):
         alike.setdefault(_cost(recipe), []).append(index)
     firsts = [recipes[indices[0]] for indices in alike.values()]
-    runs = [_steps_of(prepare(_timed(recipe), dataset, device, trials=False)) for recipe in firsts]
+    runs = [_steps_of(build_state(_timed(recipe), dataset, device, tune=False)) for recipe in firsts]
     for run in runs:  # first calls choose kernels and take memory
         common.steps_per_second(run, seconds, device)
     least = [float("inf")] * len(runs)
@@ -66,7 +67,7 @@ def _timed(recipe: Recipe) -> Recipe:
 def _steps_of(state: TrainingState) -> Callable[[], None]:
     def run() -> None:
         set_learning_rates(state.recipe, state.optimizers, state.step)
-        state.iterate(state.step)
+        state.engine(state.step)
         state.step += 1
 
     return run
@@ -75,12 +76,12 @@ def _steps_of(state: TrainingState) -> Callable[[], None]:
 def trained(recipe: Recipe, dataset: ImageSet, device: torch.device) -> nn.Module | None:
     """Return the EMA generator after all steps, or None if training diverged. Write no file."""
     recipe = recipe.replaced(engine="eager", threads=torch.get_num_threads())
-    state = prepare(recipe, dataset, device, trials=False)
+    state = build_state(recipe, dataset, device, tune=False)
     run = _steps_of(state)
     while state.step < recipe.steps:
         run()
         if state.step % LOOK_EVERY == 0 or state.step == recipe.steps:
-            sums = state.iteration.terms.state_dict()["sums"]
+            sums = state.training_step.metrics.state_dict()["sums"]
             if nonfinite(sums, state.networks, state.optimizers):
                 return None
     return state.ema.network

@@ -29,8 +29,8 @@ from traffic import Traffic, count_traffic, made_up_images, pretended
 
 from wgan_cli.distributed import process_group
 from wgan_cli.recipe import Recipe, load_recipe
+from wgan_cli.training.build_state import build_state
 from wgan_cli.training.optim import set_learning_rates
-from wgan_cli.training.state import prepare
 
 TIMED = ("digits_dcgan", "cifar10_dcgan")
 COUNTED = (*TIMED, "mnist_mlp", "mnist_dcgan", "mnist_style", "mnist_cyclegan", "cifar10_resnet")
@@ -127,7 +127,7 @@ def _step(name: str, batch: int) -> float:
         for _ in range(steps):
             start = time.perf_counter()
             set_learning_rates(recipe, state.optimizers, state.step)
-            state.iterate(state.step)
+            state.engine(state.step)
             state.step += 1
             taken.append(time.perf_counter() - start)
         return taken
@@ -138,7 +138,7 @@ def _step(name: str, batch: int) -> float:
 
 
 def _state(recipe: Recipe) -> Any:
-    return prepare(recipe, made_up_images(recipe), torch.device("cpu"), trials=False)
+    return build_state(recipe, made_up_images(recipe), torch.device("cpu"), tune=False)
 
 
 def _all_reduces(sizes: tuple[int, ...]) -> dict[str, float]:
@@ -165,7 +165,7 @@ def averaging_alone(name: str) -> float:
     from wgan_cli.distributed.collectives import all_reduce_gradients
 
     state = _state(load_recipe(name, ["amp=off", "engine=eager", "threads=1"]))
-    state.iterate(0)
+    state.engine(0)
     start, times = time.perf_counter(), 1000
     for _ in range(times):
         for phase in state.objective.phases:

@@ -24,7 +24,7 @@ from scaling_plot import along, draw
 
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.recipe import ImageShape, Recipe, load_recipe
-from wgan_cli.training.state import prepare
+from wgan_cli.training.build_state import build_state
 
 RECIPES = {"mlp": "mnist_mlp", "dcgan": "mnist_dcgan"}
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,10 +74,10 @@ def measure(point: Point, amp: str, seconds: float, device: torch.device) -> dic
     torch.ones(2, 2, device=device) @ torch.ones(2, 2, device=device)  # what the first product loads is no network's
     start = peak_bytes(device)
     images = common.made_up_images(ImageShape(point.image_size, 1), max(256, point.batch_size))
-    state = prepare(recipe_of(point, amp), images, device, trials=False)
+    state = build_state(recipe_of(point, amp), images, device, tune=False)
 
     def step() -> None:
-        state.iterate(state.step)
+        state.engine(state.step)
         state.step += 1
 
     for _ in range(WARM_UP):

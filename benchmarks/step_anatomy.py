@@ -29,8 +29,8 @@ from torch.utils.flop_counter import flop_registry
 
 from wgan_cli.data import native_shape
 from wgan_cli.recipe import Recipe, load_recipe
+from wgan_cli.training.build_state import build_state
 from wgan_cli.training.numerics.amp import resolve_amp
-from wgan_cli.training.state import prepare
 
 DTYPES = {"off": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 SIZES = {"cpu": (512, 1024, 2048), "cuda": (2048, 4096, 8192)}
@@ -76,10 +76,10 @@ def count_flops(run: Callable[[], Any]) -> int:
 def step_of(recipe: Recipe, device: torch.device) -> Callable[[], None]:
     """Return a function that runs one training step of a recipe."""
     images = common.made_up_images(native_shape(recipe.data), max(4096, 50 * recipe.batch_size))  # no short epochs
-    state = prepare(recipe, images, device, trials=False)
+    state = build_state(recipe, images, device, tune=False)
 
     def step() -> None:
-        state.iterate(state.step)
+        state.engine(state.step)
         state.step += 1
 
     return step

@@ -38,7 +38,7 @@ from wgan_cli.evaluation.evaluate import Reference, make_reference
 from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.training.state import prepare
+from wgan_cli.training.build_state import build_state
 
 DATA = DataSettings(source="mnist")
 SURE = 0.985  # of the time for which steps are planned, so that a slow moment does not overrun it
@@ -106,7 +106,7 @@ def textbook_points(
     """Train the textbook loop for the longest budget and score it along the way."""
     recipe = load_recipe(contestant.recipe, contestant.settings)
     quiet = recipe.replaced(engine="eager", amp="off", threads=torch.get_num_threads())
-    networks = prepare(quiet, dataset, device, trials=False).networks
+    networks = build_state(quiet, dataset, device, tune=False).networks
     generator, critic = (textbook.plain_copy(networks[role]) for role in ("generator", "critic"))
     loader = textbook.make_loader(dataset, recipe.batch_size)
     loop = textbook.train(generator, critic, loader, recipe, device, "off", detach=True)

@@ -18,7 +18,7 @@ from wgan_cli.data import ImageSet
 from wgan_cli.data.pairs import ImagePair
 from wgan_cli.distributed.batch_shard import BatchShard, current_shard, set_shard
 from wgan_cli.recipe import Recipe
-from wgan_cli.training.state import prepare
+from wgan_cli.training.build_state import build_state
 
 SHAPES = {"cifar10": (32, 3)}
 IMAGES = 512
@@ -120,8 +120,8 @@ def count_traffic(recipe: Recipe) -> Traffic:
     """Run and count one iteration as if next to another process, with the recipe's whole batch."""
     with pretended(2) as sent:
         doubled = recipe.replaced(batch_size=2 * recipe.batch_size)
-        state = prepare(doubled, made_up_images(recipe), torch.device("cpu"), trials=False)
+        state = build_state(doubled, made_up_images(recipe), torch.device("cpu"), tune=False)
         sent.clear()
         with Operations() as counter:
-            state.iterate(0)
+            state.engine(0)
     return Traffic(float(counter.total), len(sent), sum(sent))

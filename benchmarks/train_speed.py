@@ -26,10 +26,10 @@ from rich.table import Table
 from wgan_cli.data import ImageSet, load_images
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.training.build_state import build_state
 from wgan_cli.training.divergence import nonfinite
 from wgan_cli.training.numerics.amp import resolve_amp
 from wgan_cli.training.optim import set_learning_rates
-from wgan_cli.training.state import prepare
 
 ENDLESS = 10**9  # steps, so that no learning rate falls while the clock runs
 CASES = ("mnist_mlp", "mnist_dcgan", "mnist_conv", "cifar10_dcgan", "digits_dcgan")
@@ -76,23 +76,23 @@ def make_sides(recipe: Recipe, images: ImageSet, device: torch.device) -> list[S
 
 def our_loop(recipe: Recipe, images: ImageSet, device: torch.device) -> Callable[[], None]:
     """Return the body of training/loop.py without writes."""
-    state = prepare(recipe, images, device, trials=False)
+    state = build_state(recipe, images, device, tune=False)
 
     def run() -> None:
         set_learning_rates(recipe, state.optimizers, state.step)
-        state.iterate(state.step)
+        state.engine(state.step)
         state.step += 1
         if state.step % recipe.log_every == 0:
-            sums = state.iteration.terms.state_dict()["sums"]
+            sums = state.training_step.metrics.state_dict()["sums"]
             assert nonfinite(sums, state.networks, state.optimizers) is None
-            state.iteration.terms.means()
+            state.training_step.metrics.pop_means()
 
     return run
 
 
 def textbook_loop(recipe: Recipe, images: ImageSet, device: torch.device, amp: str, detach: bool) -> Callable[[], None]:
     """Return the textbook's training of our initial networks."""
-    networks = prepare(recipe, images, device, trials=False).networks
+    networks = build_state(recipe, images, device, tune=False).networks
     generator, critic = (textbook.plain_copy(networks[role]) for role in ("generator", "critic"))
     loader = textbook.make_loader(images, recipe.batch_size)
     steps = textbook.train(generator, critic, loader, recipe, device, amp, detach)

@@ -25,9 +25,10 @@ from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.environment import describe_environment
 from wgan_cli.runs.run_dir import RunDir, create_run
+from wgan_cli.training.build_state import build_state
 from wgan_cli.training.callback import Callback
 from wgan_cli.training.loop import training_loop
-from wgan_cli.training.state import TrainingState, prepare
+from wgan_cli.training.state import TrainingState
 from wgan_cli.training.stop import StopRequest
 
 # The same examples each time: a test that fails sometimes helps nobody.
@@ -182,7 +183,7 @@ class Trainer:
     def prepared(recipe: Recipe) -> TrainingState:
         """A state at step 0 on the CPU."""
         dataset = load_images(recipe.data, default_data_root(), lambda text: None)
-        return prepare(recipe, dataset, torch.device("cpu"))
+        return build_state(recipe, dataset, torch.device("cpu"))
 
     def run(
         self, recipe: Recipe, folder: Path, stop_after: int | None = None, reference: Reference | None = None

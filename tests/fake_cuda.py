@@ -1,62 +1,76 @@
-"""A stand-in for torch.cuda's graphs on the processor: a capture remembers a step, and a replay runs it again."""
+"""A stand-in for torch.cuda's graphs on a CPU: a capture remembers the step, and a replay runs it again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import torch
 
 from wgan_cli.training.engines import cuda_graph
-from wgan_cli.training.engines.cuda_graph import GraphIteration
+from wgan_cli.training.engines.cuda_graph import CudaGraph
 from wgan_cli.training.state import TrainingState
 from wgan_cli.training.step import TrainingStep
 
 
 class FakeGraph:
-    """What `torch.cuda.CUDAGraph` is here: a number of an iteration, whose work a replay does again."""
+    """Stands in for `torch.cuda.CUDAGraph`; a replay runs the captured iteration without the host's part."""
 
     number: int
+    step: RecordedStep
     replays = 0
 
     def replay(self) -> None:
-        """The device's part of the iteration alone: whatever Python would count stays as it is."""
-        step, loader = self.step, self.step.loader
-        counts, real, place = dict(step.terms.counts), step.next_real, loader.state_dict()
-        step.next_real = loader.gather
-        step.run(self.number)
-        step.terms.counts, step.next_real = counts, real
-        assert place == loader.state_dict(), "replays do not know where the feed stands"
+        place = self.step.loader.state_dict()
+        with self.step.metrics.captured_counts():
+            self.step(self.number, capturing=True)
+        assert place == self.step.loader.state_dict(), "a replay doesn't advance the loader"
         self.replays += 1
 
 
+class RecordedStep:
+    """A training step whose calls are recorded, and which may fail during a capture."""
+
+    def __init__(self, step: TrainingStep, cuda: FakeCuda) -> None:
+        self._step, self._cuda = step, cuda
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._step, name)
+
+    def __call__(self, number: int, *, capturing: bool = False) -> None:
+        self._cuda.ran.append(number)
+        self._cuda.streams.append(self._cuda.current)
+        self._step(number, capturing=capturing)
+        if self._cuda.fails and self._cuda.capturing:
+            raise self._cuda.fails
+
+
+class _Stream(str):
+    def wait_stream(self, other: str) -> None:
+        assert {self, other} == {"side", "default"}
+
+
 class FakeCuda:
-    """Stands in for torch.cuda. A capture runs the step and then takes back all that it did to memory."""
+    """Stands in for torch.cuda. A capture runs the step and then restores all memory."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.ran: list[int] = []  # numbers of iterations that ran, also while captured or replayed
+        self.ran: list[int] = []  # iterations that ran, also while captured or replayed
         self.graphs: list[FakeGraph] = []
         self.streams: list[str] = []  # the stream of each of `ran`
         self.current = "default"
         self.pools: list[object] = []
         self.fails: Exception | None = None
         self.capturing = False
-        monkeypatch.setattr(cuda_graph, "why_no_graph", lambda step: None)
-        monkeypatch.setattr(torch.cuda, "Stream", lambda device: self.stream_named("side"))
-        monkeypatch.setattr(torch.cuda, "current_stream", lambda device: self.stream_named("default"))
+        monkeypatch.setattr(cuda_graph, "graph_obstacle", lambda step: None)
+        monkeypatch.setattr(torch.cuda, "Stream", lambda device: _Stream("side"))
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda device: _Stream("default"))
         monkeypatch.setattr(torch.cuda, "stream", self.on)
         monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
         monkeypatch.setattr(torch.cuda, "graph_pool_handle", object)
         monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
         monkeypatch.setattr(torch.cuda, "graph", self.capture)
-
-    class _Stream(str):
-        def wait_stream(self, other: str) -> None:
-            assert {self, other} == {"side", "default"}
-
-    def stream_named(self, name: str) -> _Stream:
-        return self._Stream(name)
 
     @contextmanager
     def on(self, stream: str) -> Iterator[None]:
@@ -66,21 +80,11 @@ class FakeCuda:
         finally:
             self.current = before
 
-    def callback(self, state: TrainingState) -> GraphIteration:
+    def use_graph(self, state: TrainingState) -> CudaGraph:
         """Run a state's iterations by graph."""
-        step, run = state.iteration, state.iteration.run
-        self.step = step
-
-        def watched(number: int) -> None:
-            self.ran.append(number)
-            self.streams.append(self.current)
-            run(number)
-            if self.fails and self.capturing:
-                raise self.fails
-
-        step.run = watched
-        state.iterate = GraphIteration(step)
-        return state.iterate
+        self.step = RecordedStep(state.training_step, self)
+        state.engine = engine = CudaGraph(self.step)  # type: ignore[arg-type]
+        return engine
 
     @contextmanager
     def capture(self, captured: FakeGraph, pool: object, stream: str) -> Iterator[None]:
@@ -104,8 +108,8 @@ class FakeCuda:
 
 
 @torch.no_grad()
-def memory(step: TrainingStep) -> list[torch.Tensor]:
-    """All tensors that outlive an iteration."""
+def memory(step: RecordedStep) -> list[torch.Tensor]:
+    """Return all tensors that outlive an iteration."""
     modules = [*step.networks.values(), step.ema.network, step.objective.state or torch.nn.Module()]
     tensors = [t.detach() for module in modules for t in module.state_dict().values()]
     for optimizer in step.optimizers.values():
@@ -113,4 +117,4 @@ def memory(step: TrainingStep) -> list[torch.Tensor]:
     for loader in getattr(step.loader, "sides", {"": step.loader}).values():
         tensors += [loader.order, loader.place]
     remembered = () if step.objective.state is None else step.objective.state.buffers()
-    return [*tensors, *remembered, *step.terms.sums.values()]
+    return [*tensors, *remembered, *step.metrics.sums.values()]

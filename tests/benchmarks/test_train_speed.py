@@ -46,14 +46,14 @@ def test_both_sides_start_from_the_same_weights(train_speed, monkeypatch):
     images = ImageSet(pixels, torch.zeros(8, dtype=torch.long), ("a",), "made up")
     recipe = load_recipe("digits_dcgan", ["batch_size=4", "model.generator.channels=[4]", "model.critic.channels=[4]"])
     started = []
-    prepare = train_speed.prepare
+    build = train_speed.build_state
 
     def watched(*arguments, **words):
-        state = prepare(*arguments, **words)
+        state = build(*arguments, **words)
         started.append(torch.cat([p.detach().flatten() for n in state.networks.values() for p in n.parameters()]))
         return state
 
-    monkeypatch.setattr(train_speed, "prepare", watched)
+    monkeypatch.setattr(train_speed, "build_state", watched)
     sides = train_speed.make_sides(recipe, images, torch.device("cpu"))
     assert len(started) == len(sides) >= 3
     assert all(torch.equal(weights, started[0]) for weights in started)

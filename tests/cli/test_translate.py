@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wgan_cli.outputs.summary import inspect_recipe
-from wgan_cli.recipe import ImageShape, load_recipe
 from wgan_cli.runs.run_dir import RunDir
 
 WORDS = ("--device", "cpu")
@@ -161,11 +159,11 @@ def test_a_run_is_planned_inspected_animated_compared_and_resumed(wgan, translat
 def test_a_recipe_of_translators_is_inspected(wgan):
     facts = json.loads(wgan("inspect", "mnist_cyclegan", "--json").stdout)
     generator, critic = facts["networks"]
-    rough = inspect_recipe(load_recipe("mnist_cyclegan"), ImageShape(28, 1)).memory["activations"]
     assert {layer["name"].partition(".")[0] for layer in generator["layers"]} == {"to_a", "to_b"}
     assert {layer["name"].partition(".")[0] for layer in critic["layers"]} == {"of_a", "of_b"}
-    assert rough == 4 * 4 * max(3 * generator["activations"] + critic["activations"], 2 * critic["activations"])
-    assert all(count > 0 for count in facts["memory"].values())
+    assert facts["memory"]["activations"] == 4 * 4 * max(
+        3 * generator["activations"] + critic["activations"], 2 * critic["activations"]
+    )
 
 
 def test_translators_have_no_latent_space_to_walk_through(wgan, translators):

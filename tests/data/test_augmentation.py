@@ -163,9 +163,9 @@ def test_a_training_step_sees_changed_images_and_samples_come_as_they_are(traine
     recipe = trainer.recipe("steps=4", "data.limit=40", AUGMENTED[0])
     state, plain = trainer.prepared(recipe), trainer.prepared(trainer.recipe("steps=4", "data.limit=40"))
     phase = state.objective.phases[0]
-    real, unchanged = state.iteration.batch(phase, 0).real, plain.iteration.batch(phase, 0).real
+    real, unchanged = state.training_step.next_batch(phase, 0).real, plain.training_step.next_batch(phase, 0).real
     assert real.shape == unchanged.shape and not torch.equal(real, unchanged)
-    assert state.iteration.batch(state.objective.phases[1], 0).real is None
+    assert state.training_step.next_batch(state.objective.phases[1], 0).real is None
 
 
 @pytest.mark.parametrize("feed", ["1GB", "1KB"])
@@ -173,13 +173,13 @@ def test_resuming_with_every_augmentation_is_exact(trainer, loader):
     recipe = trainer.recipe("steps=8", "data.limit=40", *AUGMENTED, f"data.memory_limit={loader}")
     whole, again = trainer.prepared(recipe), trainer.prepared(recipe)
     for step in range(4):
-        whole.iterate(step)
+        whole.engine(step)
     checkpoint = copy.deepcopy(whole.full_checkpoint())
     for state in (whole, again):
         torch.randn(9)
         state.restore(copy.deepcopy(checkpoint))
         for step in range(4, 8):
-            state.iterate(step)
+            state.engine(step)
         state.loader.close()
     for role, network in whole.networks.items():
         weights = again.networks[role].state_dict()

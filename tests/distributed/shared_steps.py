@@ -14,8 +14,9 @@ from families import OBJECTIVE_SETTINGS, OBJECTIVES
 from wgan_cli.data import ImageSet
 from wgan_cli.data.pairs import ImagePair
 from wgan_cli.recipe import Recipe, recipe_from_dict
+from wgan_cli.training.build_state import build_state
 from wgan_cli.training.optim import set_learning_rates
-from wgan_cli.training.state import TrainingState, prepare
+from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.seeds import derived_seed
 
 STEPS, BATCH, SIZE = 10, 8, 8
@@ -82,13 +83,13 @@ def data_of(recipe: Recipe) -> ImageSet | ImagePair:
 
 def trained(recipe: Recipe, steps: int = STEPS) -> TrainingState:
     """A run after so many steps."""
-    state = prepare(recipe, data_of(recipe), torch.device("cpu"), trials=False)
+    state = build_state(recipe, data_of(recipe), torch.device("cpu"), tune=False)
     torch.manual_seed(derived_seed(7, "test"))
     for step in range(steps):
         set_learning_rates(recipe, state.optimizers, step)
-        state.iterate(step)
+        state.engine(step)
         state.step += 1
-    state.iteration.terms.agree()
+    state.training_step.metrics.all_reduce()
     return state
 
 
@@ -99,7 +100,7 @@ def everything(state: TrainingState) -> dict:
         "networks": {role: network.state_dict() for role, network in state.networks.items()},
         "average": state.ema.network.state_dict(),
         "memory": training["memory"],
-        "terms": state.iteration.terms.means(),
+        "terms": state.training_step.metrics.pop_means(),
         "random": training["random"],
         "feed": training["feed"],
     }

@@ -108,7 +108,7 @@ def test_full_checkpoints_that_say_anything(fuzz, small_run, trainer, tmp_path):
         path.write_bytes(summed(torch_bytes({**content, "training": training})))
         state = trainer.prepared(recipe)
         state.restore(load_checkpoint(path))
-        state.iterate(state.step)
+        state.engine(state.step)
 
     fuzz("full checkpoints with other values", attempt, changed_inside(content["training"]), short=15, long=500)
 

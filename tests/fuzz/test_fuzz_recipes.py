@@ -8,9 +8,10 @@ from fuzzing import ACCIDENTS, NUMBERS, WILD, WORDS, changed_inside, damaged
 from hypothesis import strategies as st
 
 from wgan_cli.outputs.sampling import MAX_SEEDS, parse_seeds
-from wgan_cli.outputs.summary import check_memory, inspect_recipe
+from wgan_cli.outputs.summary import inspect_recipe
 from wgan_cli.recipe import ImageShape, Recipe, apply_settings, load_recipe, read_recipe_file, recipe_from_dict
 from wgan_cli.recipe.yaml import dump_yaml, parse_yaml
+from wgan_cli.training.memory_estimate import check_memory
 
 CPU = torch.device("cpu")
 BASES = {name: load_recipe(name).as_dict() for name in ("digits_dcgan", "mnist_mlp")}

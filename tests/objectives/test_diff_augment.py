@@ -191,13 +191,13 @@ def test_a_recipe_turns_it_on_for_losses_alone(trainer):
         trainer.recipe("steps=2", "data.limit=40", "data.diff_augment=[color, translation, cutout]")
     )
     plain = trainer.prepared(trainer.recipe("steps=2", "data.limit=40"))
-    assert plain.iteration.seen is plain.networks
-    seen = state.iteration.seen["critic"]
+    assert plain.training_step.loss_networks == plain.networks
+    seen = state.training_step.loss_networks["critic"]
     assert seen.critic is state.networks["critic"]
     counts = []
     seen.register_forward_hook(lambda module, inputs, output: counts.append(len(output)))
     for step in range(2):
-        state.iterate(step)
+        state.engine(step)
     # Real and fake at once, the points between, then the generator's own phase.
     assert counts == ([16, 8] * state.recipe.objective.n_critic + [8]) * 2
     saved, saved_plain = state.full_checkpoint(), plain.full_checkpoint()

@@ -13,7 +13,7 @@ from wgan_cli.data import ImageSet
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Batch, Loss, Objective, Phase, build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
-from wgan_cli.training.state import prepare
+from wgan_cli.training.build_state import build_state
 
 IMAGE = ImageShape(8, 1)
 SMALL = {
@@ -155,7 +155,7 @@ def test_each_phase_teaches_its_own_network_alone(family):
     """A phase leaves the weights of the other network, and the gradients that lie there, exactly as they were."""
     pixels = torch.randint(0, 256, (16, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     dataset = ImageSet(pixels, torch.zeros(16, dtype=torch.long), ("a",), "made up")
-    state = prepare(recipe_of(family, n_critic=2), dataset, torch.device("cpu"))
+    state = build_state(recipe_of(family, n_critic=2), dataset, torch.device("cpu"))
     trained, snapshots = [], [snapshot(state.networks)]
 
     def looked_at(phase: Phase) -> Phase:
@@ -165,8 +165,8 @@ def test_each_phase_teaches_its_own_network_alone(family):
 
         return replace(phase, after_step=after_step)
 
-    state.iteration.objective = replace(state.objective, phases=tuple(map(looked_at, state.objective.phases)))
-    state.iterate(0)
+    state.training_step.objective = replace(state.objective, phases=tuple(map(looked_at, state.objective.phases)))
+    state.engine(0)
     assert trained == ["critic", "critic", "generator"]
     for role, (before, after) in zip(trained, pairwise(snapshots), strict=True):
         unchanged = {name for name in state.networks if same(before[name], after[name])}

@@ -4,10 +4,9 @@ import pytest
 import torch
 
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.objectives import Phase
 from wgan_cli.outputs.summary import inspect_recipe
 from wgan_cli.recipe import ImageShape, load_recipe
-from wgan_cli.training.state import prepare
+from wgan_cli.training.build_state import build_state
 
 SHAPES = {
     "digits_dcgan": ImageShape(28, 1, 10),
@@ -23,7 +22,7 @@ def prepared(request):
     shape = SHAPES[request.param]
     images = torch.zeros(recipe.batch_size, shape.channels, shape.size, shape.size, dtype=torch.uint8)
     dataset = ImageSet(images, torch.zeros(len(images), dtype=torch.int64), tuple("0123456789"), "made here")
-    return inspect_recipe(recipe, shape), prepare(recipe, dataset, torch.device("cpu"), trials=False)
+    return inspect_recipe(recipe, shape), build_state(recipe, dataset, torch.device("cpu"), tune=False)
 
 
 def test_layers_are_those_of_the_networks_in_the_order_of_running(prepared):
@@ -38,27 +37,6 @@ def test_layers_are_those_of_the_networks_in_the_order_of_running(prepared):
         ]
     generator = next(network for network in facts.networks if network.role == "generator")
     assert torch.Size(generator.layers[-1].output).numel() == facts.image.pixels
-
-
-def test_memory_estimate_is_near_what_autograd_keeps_in_the_largest_step(prepared):
-    facts, state = prepared
-    weights = {p.untyped_storage().data_ptr() for network in state.networks.values() for p in network.parameters()}
-
-    def kept_by(phase: Phase) -> int:
-        kept: dict[int, int] = {}
-        alive = []
-
-        def pack(tensor: torch.Tensor) -> torch.Tensor:
-            alive.append(tensor)  # so that no two tensors get the same address
-            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-            return tensor
-
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            phase.loss(state.iteration.shown(phase), state.iteration.batch(phase, 0))
-        return sum(count for address, count in kept.items() if address not in weights)
-
-    measured = max(kept_by(phase) for phase in state.objective.phases)
-    assert 0.7 * measured < facts.memory["activations"] < 2.0 * measured
 
 
 def test_a_layer_with_spectral_norm_is_one_layer():

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
-import torch
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs import summary
-from wgan_cli.outputs.summary import check_memory
-from wgan_cli.recipe import ImageShape, apply_settings, load_recipe, recipe_from_dict
+from wgan_cli.recipe import apply_settings, load_recipe
 from wgan_cli.recipe.yaml import MAX_LENGTH, parse_yaml
 
 BASE = {"model": "mlp", "steps": 5}
@@ -114,40 +110,3 @@ def test_hostile_value(value):
 
 def test_longest_text():
     assert len(parse_yaml("a: " + "x" * (MAX_LENGTH - 3), "file")["a"]) == MAX_LENGTH - 3
-
-
-CPU = torch.device("cpu")
-WIDE = {"name": "mlp", "generator": {"widths": [8192] * 32}, "critic": {"widths": [8]}}
-DEEP = {"name": "dcgan", "critic": {"channels": [8192] * 5, "kernel": 9}, "generator": {"channels": [8] * 5}}
-
-
-@pytest.mark.parametrize(
-    ("model", "batch", "setting"),
-    [(WIDE, 64, "model.generator.widths"), (DEEP, 64, "model.critic.channels"), ("dcgan", 65536, "--set batch_size=")],
-)
-def test_too_large_for_memory(monkeypatch, model, batch, setting):
-    monkeypatch.setattr(summary, "free_memory", lambda device: 8 * 10**9)
-    recipe = recipe_from_dict({"model": model, "steps": 5, "batch_size": batch}, "file")
-    with pytest.raises(WganError) as caught:
-        check_memory(recipe, ImageShape(128, 3), CPU)
-    assert setting in caught.value.hint
-
-
-def test_suggested_batch_size_fits(monkeypatch):
-    monkeypatch.setattr(summary, "free_memory", lambda device: 8 * 10**9)
-    values = {"model": "dcgan", "steps": 5, "batch_size": 65536}
-    with pytest.raises(WganError) as caught:
-        check_memory(recipe_from_dict(values, "file"), ImageShape(128, 3), CPU)
-    fitting = int(caught.value.hint.partition("batch_size=")[2].partition(",")[0])
-    check_memory(recipe_from_dict({**values, "batch_size": fitting}, "file"), ImageShape(128, 3), CPU)
-    with pytest.raises(WganError):
-        check_memory(recipe_from_dict({**values, "batch_size": fitting + 64}, "file"), ImageShape(128, 3), CPU)
-
-
-def test_train_checks_memory_first(wgan, monkeypatch, tiny_options):
-    monkeypatch.setattr(summary, "free_memory", lambda device: 100_000)
-    result = wgan("train", *tiny_options, "--steps", 1, "--device", "cpu", "--out", "mine")
-    assert result.status == 2
-    assert not Path("mine").exists()
-    monkeypatch.setattr(summary, "free_memory", lambda device: None)  # unknown on some systems
-    assert wgan("train", *tiny_options, "--steps", 1, "--device", "cpu", "--out", "mine").status == 0

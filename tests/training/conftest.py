@@ -18,7 +18,8 @@ from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.recipe import Recipe, recipe_from_dict
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
-from wgan_cli.training.state import TrainingState, prepare
+from wgan_cli.training.build_state import build_state
+from wgan_cli.training.state import TrainingState
 
 MODELS = {
     "mlp": {"name": "mlp", "latent_dim": 6, "generator": {"widths": [16]}, "critic": {"widths": [16]}},
@@ -67,13 +68,13 @@ class Small:
 
     def state(self, family: str = "mlp", images: int = 40, device: torch.device = CPU, **changes: Any) -> TrainingState:
         """A run at step 0, whose noise comes next from torch's random state."""
-        return prepare(self.recipe(family, **changes), self.images(images), device)
+        return build_state(self.recipe(family, **changes), self.images(images), device)
 
     @staticmethod
     def run(state: TrainingState, steps: int) -> TrainingState:
         """Carry out so many iterations under the state's engine."""
         for _ in range(steps):
-            state.iterate(state.step)
+            state.engine(state.step)
             state.step += 1
         return state
 

@@ -14,9 +14,10 @@ from wgan_cli.data import DeviceLoader, ImageSet
 from wgan_cli.objectives import build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
+from wgan_cli.training.build_state import build_state
 from wgan_cli.training.divergence import diverged_error
 from wgan_cli.training.numerics.amp import resolve_amp
-from wgan_cli.training.state import TrainingState, prepare
+from wgan_cli.training.state import TrainingState
 
 CPU = torch.device("cpu")
 BATCH, LATENT, ITERATIONS = 8, 4, 5
@@ -49,7 +50,7 @@ def images() -> ImageSet:
 
 
 def state_of(recipe: Recipe) -> TrainingState:
-    return prepare(recipe, images(), CPU)
+    return build_state(recipe, images(), CPU)
 
 
 class Textbook:
@@ -147,7 +148,7 @@ def test_five_iterations_equal_the_papers_algorithm(family):
         book.iterate()
     torch.set_rng_state(noise)
     for step in range(ITERATIONS):
-        state.iterate(step)
+        state.engine(step)
     theirs = {"encoder": book.e, "generator": book.g, "critic": book.d, "classifier": book.c}
     for role, network in state.networks.items():
         for name, tensor in network.named_parameters():

@@ -21,7 +21,8 @@ from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
 from wgan_cli.runs.environment import describe_environment
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir, create_run
-from wgan_cli.training.state import TrainingState, prepare
+from wgan_cli.training.build_state import build_state
+from wgan_cli.training.state import TrainingState
 
 CPU = torch.device("cpu")
 RECIPES = [name for name in recipe_names() if name.endswith("cyclegan")]
@@ -45,7 +46,7 @@ def tiny(*changes: str) -> Recipe:
 
 
 def prepared(recipe: Recipe) -> TrainingState:
-    return prepare(recipe, load_data(recipe.data, Path("nowhere"), lambda text: None), CPU)
+    return build_state(recipe, load_data(recipe.data, Path("nowhere"), lambda text: None), CPU)
 
 
 def started(recipe: Recipe, folder: Path) -> tuple[TrainingState, RunDir]:
@@ -65,11 +66,11 @@ def test_two_steps_of_every_recipe(name):
     paths = ["data.a.path=photos", "data.b.path=paintings"] if name.startswith("folder") else []
     recipe = load_recipe(name, [*paths, *NARROW, "steps=2"])
     images = made_up(*{"cifar10": (3, 32), "folder": (3, 64)}.get(name.partition("_")[0], (1, 28)))
-    state = prepare(recipe, images, CPU)
+    state = build_state(recipe, images, CPU)
     before = {f"{role}.{key}": p.clone() for role, net in state.networks.items() for key, p in net.state_dict().items()}
     for step in range(2):
-        state.iterate(step)
-    terms = state.iteration.terms.means()
+        state.engine(step)
+    terms = state.training_step.metrics.pop_means()
     assert terms.keys() == state.objective.meanings.keys()
     assert all(value == value and abs(value) < 1e3 for value in terms.values())
     after = {f"{role}.{key}": p for role, net in state.networks.items() for key, p in net.state_dict().items()}
@@ -129,11 +130,11 @@ def test_a_captured_iteration_computes_the_same(monkeypatch):
     recipe = tiny("steps=30", "data.a.limit=100", "data.b.limit=100")
     plain, captured = prepared(recipe), prepared(recipe)
     cuda = FakeCuda(monkeypatch)
-    cuda.callback(captured)
+    cuda.use_graph(captured)
     for state in (plain, captured):
         torch.manual_seed(5)
         for number in range(20):
-            state.iterate(number)
+            state.engine(number)
     assert sum(graph.replays for graph in cuda.graphs) > 10
     for role, network in plain.networks.items():
         torch.testing.assert_close(captured.networks[role].state_dict(), network.state_dict(), rtol=0, atol=0)

@@ -1,4 +1,4 @@
-"""The averaged generator against its recurrence, written out in plain numbers."""
+"""The EMA against its closed form."""
 
 from __future__ import annotations
 
@@ -18,23 +18,27 @@ def floats(module: nn.Module) -> torch.Tensor:
     return torch.cat([value.flatten() for value in module.state_dict().values() if value.is_floating_point()])
 
 
+def update(ema: ExponentialMovingAverage, step: int) -> None:
+    ema.set_decay(step)
+    ema.update()
+
+
 @torch.no_grad()
 def wander(module: nn.Module, step: int) -> None:
-    """Give every float tensor other values and the counters another count."""
+    """Change every tensor."""
     torch.manual_seed(step + 1)
     for value in module.state_dict().values():
         value.copy_(torch.randn_like(value) if value.is_floating_point() else value + 3)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3, 0.9, 0.999])
-def test_closed_form_with_warm_up_for_weights_and_statistics(decay):
-    """The average is a sum of all weights so far, each faded by every decay that came after it."""
+def test_closed_form_with_warm_up(decay):
     source = network()
     ema = ExponentialMovingAverage(source, decay)
     history, decays = [floats(source).double().clone()], []
     for step in range(30):
         wander(source, step)
-        ema.update(step)
+        update(ema, step)
         history.append(floats(source).double().clone())
         decays.append(min(decay, (1 + step) / (10 + step)))
     shares = [1.0, *(1 - d for d in decays)]  # of the first weights, and of those after each step
@@ -45,7 +49,7 @@ def test_closed_form_with_warm_up_for_weights_and_statistics(decay):
     torch.testing.assert_close(floats(ema.network).double(), expected, rtol=0, atol=2e-6)
 
 
-def test_the_first_weights_fade_fast():
+def test_first_weights_fade_fast():
     source = network()
     ema = ExponentialMovingAverage(source, 0.999)
     first = floats(source).clone()
@@ -53,37 +57,39 @@ def test_the_first_weights_fade_fast():
         for value in source.state_dict().values():
             value.zero_()
     for step in range(20):
-        ema.update(step)
+        update(ema, step)
     # prod (1+t)/(10+t) = 9! * 20! / 29!, one in ten million, where 0.999^20 would leave 98 %
     assert floats(ema.network).abs().max() < 1e-6 * first.abs().max()
 
 
-def test_decay_zero_follows_exactly():
+def test_decay_zero_copies():
     source = network()
     ema = ExponentialMovingAverage(source, 0.0)
     for step in range(3):
         wander(source, step)
-        ema.update(step)
+        update(ema, step)
         assert torch.equal(floats(ema.network), floats(source))
 
 
-def test_weights_that_stand_still_are_their_own_average():
+@pytest.mark.parametrize("gpu_form", [False, True])
+def test_constant_weights_are_their_average(gpu_form):
     source = network()
     ema = ExponentialMovingAverage(source, 0.99)
+    ema._weight = torch.zeros(()) if gpu_form else None
     for step in range(10):
-        ema.update(step)
+        update(ema, step)
     assert torch.equal(floats(ema.network), floats(source))
 
 
-def test_counters_are_copied_not_averaged():
+def test_counters_are_copied():
     source = network()
     ema = ExponentialMovingAverage(source, 0.9)
     wander(source, 0)
-    ema.update(0)
+    update(ema, 0)
     assert ema.network[1].num_batches_tracked.item() == source[1].num_batches_tracked.item() == 3
 
 
-def test_the_average_is_a_network_of_its_own_that_only_samples():
+def test_network_is_a_frozen_copy():
     source = network()
     before = floats(source).clone()
     ema = ExponentialMovingAverage(source, 0.5)
@@ -91,44 +97,35 @@ def test_the_average_is_a_network_of_its_own_that_only_samples():
     assert not any(p.requires_grad for p in ema.network.parameters())
     assert all(p.requires_grad for p in source.parameters())
     wander(source, 0)
-    assert torch.equal(floats(ema.network), before), "nothing moves before an update"
+    assert torch.equal(floats(ema.network), before)
     wandered = floats(source).clone()
-    ema.update(0)
-    assert torch.equal(floats(source), wandered), "an update leaves the network in training alone"
+    update(ema, 0)
+    assert torch.equal(floats(source), wandered)
 
 
-def test_it_follows_a_network_whose_weights_are_loaded_later():
+def test_follows_loaded_weights():
     source = network()
     ema = ExponentialMovingAverage(source, 0.0)
     other = network()
     wander(other, 5)
     source.load_state_dict(other.state_dict())
-    ema.update(0)
+    update(ema, 0)
     assert torch.equal(floats(ema.network), floats(other))
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3, 0.9, 0.999])
-def test_the_form_for_a_gpu_is_the_librarys(decay):
-    """There the decay lies in memory, where a captured step looks; the same sums, to float32's last digits."""
+def test_gpu_form_equals_cpu_form(decay):
+    """The decay is in memory, where a captured step reads it."""
     source = network()
     on_host, on_device = (ExponentialMovingAverage(source, decay) for _ in range(2))
-    on_device._on_device = torch.zeros(())
+    on_device._weight = torch.zeros(())
     for step in range(30):
         wander(source, step)
-        on_host.update(step)
-        place = on_device._on_device.data_ptr()
-        on_device.schedule(step)
+        update(on_host, step)
+        place = on_device._weight.data_ptr()
+        on_device.set_decay(step)
         share = 1 - min(decay, (1 + step) / (10 + step))
-        assert on_device._on_device.item() == pytest.approx(share) and on_device._on_device.data_ptr() == place
-        on_device.blend()
+        assert on_device._weight.item() == pytest.approx(share) and on_device._weight.data_ptr() == place
+        on_device.update()
         torch.testing.assert_close(floats(on_device.network), floats(on_host.network), rtol=0, atol=1e-6)
         assert on_device.network[1].num_batches_tracked == source[1].num_batches_tracked
-
-
-def test_weights_that_stand_still_are_their_own_average_in_the_form_for_a_gpu_too():
-    source = network()
-    ema = ExponentialMovingAverage(source, 0.99)
-    ema._on_device = torch.zeros(())
-    for step in range(10):
-        ema.update(step)
-    assert torch.equal(floats(ema.network), floats(source))

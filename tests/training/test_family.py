@@ -12,7 +12,8 @@ from wgan_cli.data import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict, recipe_names
 from wgan_cli.recipe.objective_base import TargetSettings
-from wgan_cli.training.state import TrainingState, prepare
+from wgan_cli.training.build_state import build_state
+from wgan_cli.training.state import TrainingState
 
 CONDITIONS = ("none", "embedding", "projection", "classifier")
 SHAPES = list(product((8, 28, 32), (1, 3)))
@@ -40,11 +41,11 @@ def trained(recipe: Recipe, size: int = 8, channels: int = 1, steps: int = 2) ->
     noise = torch.Generator().manual_seed(1)
     pixels = torch.randint(0, 256, (24, channels, size, size), generator=noise, dtype=torch.uint8)
     dataset = ImageSet(pixels, torch.arange(24) % 3, ("a", "b", "c"), "made up")
-    state = prepare(recipe, dataset, torch.device("cpu"))
+    state = build_state(recipe, dataset, torch.device("cpu"))
     before = {role: [p.detach().clone() for p in network.parameters()] for role, network in state.networks.items()}
     for step in range(steps):
-        state.iterate(step)
-    terms = state.iteration.terms.means()
+        state.engine(step)
+    terms = state.training_step.metrics.pop_means()
     assert terms.keys() == state.objective.meanings.keys()
     assert all(value == value and abs(value) < 1e6 for value in terms.values()), terms
     for role, network in state.networks.items():
@@ -178,6 +179,6 @@ def test_a_resumed_run_with_every_trick_equals_one_that_never_stopped():
     resumed = trained(recipe, steps=1)
     resumed.restore(checkpoint)
     for step in range(3, 6):
-        resumed.iterate(step)
+        resumed.engine(step)
     for role, network in whole.networks.items():
         torch.testing.assert_close(resumed.networks[role].state_dict(), network.state_dict(), rtol=0, atol=0)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from wgan_cli.data import DeviceLoader, ImageSet
+from wgan_cli.data import ImageSet
+from wgan_cli.data.loaders.device import DeviceLoader
 from wgan_cli.recipe import Recipe, recipe_from_dict
-from wgan_cli.training.state import TrainingState, prepare
+from wgan_cli.training.build_state import build_state
+from wgan_cli.training.state import TrainingState
 
 _spec = importlib.util.spec_from_file_location("golden_textbook", Path(__file__).parents[1] / "golden" / "textbook.py")
 textbook = importlib.util.module_from_spec(_spec)
@@ -72,7 +74,7 @@ def run_textbook(state: TrainingState, book, dataset: ImageSet) -> None:
 @pytest.mark.parametrize("family", MODELS)
 def test_five_iterations_equal_the_textbook(family, n_critic):
     dataset = made_up_images()
-    state = prepare(recipe_of(family, n_critic), dataset, CPU)
+    state = build_state(recipe_of(family, n_critic), dataset, CPU)
     plain = {role: textbook.plain_copy(network) for role, network in state.networks.items()}
     before = {role: [p.detach().clone() for p in network.parameters()] for role, network in plain.items()}
     book = textbook.Textbook(plain["generator"], plain["critic"], state.recipe)
@@ -82,7 +84,7 @@ def test_five_iterations_equal_the_textbook(family, n_critic):
     run_textbook(state, book, dataset)
     torch.set_rng_state(noise)
     for step in range(ITERATIONS):
-        state.iterate(step)
+        state.engine(step)
 
     for role, network in plain.items():
         expected = network.state_dict()
@@ -93,8 +95,10 @@ def test_five_iterations_equal_the_textbook(family, n_critic):
 
 
 def test_the_textbook_uses_none_of_the_projects_shortcuts():
-    networks = prepare(recipe_of("dcgan", 1), made_up_images(), CPU).networks.values()
+    networks = build_state(recipe_of("dcgan", 1), made_up_images(), CPU).networks.values()
     kinds = {type(module) for network in networks for module in textbook.plain_copy(network).modules()}
-    layers = {kind for kind in kinds if kind.__name__ not in ("Generator", "Critic", "LabelledLatent", "LabelPlane")}
+    layers = {
+        kind for kind in kinds if kind.__name__ not in ("Generator", "Critic", "ConditionalLatent", "LabelChannel")
+    }
     assert torch.nn.LeakyReLU in layers and torch.nn.Conv2d in layers and torch.nn.ConvTranspose2d in layers
     assert not any(kind.__module__.startswith("wgan_cli") for kind in layers)

@@ -1,4 +1,4 @@
-"""What an objective remembers goes into checkpoints; trials leave no trace in it, and the compiler is kept from it."""
+"""The memory of an objective: saved in checkpoints, unchanged by autotuning, refused by the compiler."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 from wgan_cli.errors import EngineUnavailable
 from wgan_cli.objectives import OBJECTIVES
-from wgan_cli.training.engines.select import apply_engine
+from wgan_cli.training.engines.select import make_engine
 
 
 class LastFakes(nn.Module):
@@ -27,8 +27,8 @@ def remembering(monkeypatch):
     """wgan_gp whose critic's loss leans on the mean of all fakes so far."""
     plain = OBJECTIVES["wgan_gp"]
 
-    def objective(recipe):
-        made, memory = plain(recipe), LastFakes()
+    def objective(*arguments):
+        made, memory = plain(*arguments), LastFakes()
         critic, generator = made.phases
 
         def loss(networks, batch):
@@ -38,12 +38,12 @@ def remembering(monkeypatch):
                 memory.mean.lerp_(batch.z.mean(), 0.1)
             return found._replace(total=found.total * (1 + memory.mean))
 
-        return replace(made, phases=(replace(critic, loss=loss), generator), memory=memory)
+        return replace(made, phases=(replace(critic, loss=loss), generator), state=memory)
 
     monkeypatch.setitem(OBJECTIVES, "wgan_gp", objective)
 
 
-def test_a_run_that_is_restored_remembers(remembering, small):
+def test_memory_is_restored(remembering, small):
     torch.manual_seed(0)
     whole = small.run(small.state(), 6)
     torch.manual_seed(0)
@@ -61,19 +61,16 @@ def test_a_run_that_is_restored_remembers(remembering, small):
         assert torch.equal(mine, theirs)
 
 
-def test_trials_leave_no_memories(remembering, small, monkeypatch):
+def test_autotuning_leaves_no_memory(remembering, small, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(
-        "wgan_cli.training.engines.autotune.available_threads", lambda device: 2
-    )  # so that one and two are tried
+    monkeypatch.setattr("wgan_cli.training.engines.autotune.available_threads", lambda device: 2)
     before = torch.get_num_threads()
     state = small.state(steps=600)
     torch.set_num_threads(before)
-    assert state.why_so_fast  # something was tried
+    assert state.autotune_summary
     assert state.objective.state.count == 0
 
 
-def test_the_compiler_would_forget(remembering, small):
-    state = small.state()
-    with pytest.raises(EngineUnavailable, match="remember"):
-        apply_engine("compile", state.iteration)
+def test_memory_cannot_be_compiled(remembering, small):
+    with pytest.raises(EngineUnavailable, match="memory"):
+        make_engine("compile", small.state().training_step)

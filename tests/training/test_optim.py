@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe, recipe_from_dict
-from wgan_cli.training.optim import make_clips, make_optimizers, restore_optimizers, set_learning_rates
+from wgan_cli.training.optim import clip_functions, load_optimizer_states, make_optimizers, set_learning_rates
 
 STEPS = 40
 CLOSED_FORMS = {
@@ -44,14 +44,14 @@ def rates(recipe: Recipe, step: int) -> dict[str, float]:
 
 @pytest.mark.parametrize("decay", CLOSED_FORMS)
 @pytest.mark.parametrize("step", [0, 1, 10, 20, 39, 40, 100])
-def test_rates_follow_the_closed_form(decay, step):
+def test_schedules_have_closed_forms(decay, step):
     factor = CLOSED_FORMS[decay](min(1.0, step / STEPS))
     assert rates(recipe_of(decay), step) == pytest.approx({"critic": 0.04 * factor, "generator": 0.01 * factor})
 
 
 @pytest.mark.parametrize("decay", ["linear", "cosine"])
 @pytest.mark.parametrize("start", [0.25, 0.5])
-def test_rates_may_stay_whole_for_a_while(decay, start):
+def test_schedule_may_start_late(decay, start):
     recipe = recipe_of(decay, lr_decay_start=start)
     every = [rates(recipe, step)["critic"] for step in range(STEPS + 1)]
     whole = int(start * STEPS)
@@ -61,13 +61,13 @@ def test_rates_may_stay_whole_for_a_while(decay, start):
         assert every[step] == pytest.approx(0.04 * factor, abs=1e-12)
 
 
-def test_a_fall_that_never_begins_is_refused():
+def test_start_without_schedule_is_refused():
     with pytest.raises(WganError, match="`optim.lr_decay_start` is 0.5"):
         recipe_of("none", lr_decay_start=0.5)
 
 
 @pytest.mark.parametrize("decay", ["linear", "cosine"])
-def test_rates_start_whole_end_at_zero_and_only_fall(decay):
+def test_schedules_decrease_to_zero(decay):
     recipe = recipe_of(decay)
     every = [rates(recipe, step)["critic"] for step in range(STEPS + 1)]
     assert every[0] == 0.04 and every[-1] == pytest.approx(0.0, abs=1e-12)
@@ -75,7 +75,7 @@ def test_rates_start_whole_end_at_zero_and_only_fall(decay):
     assert every[STEPS - 1] > 0, "the last step still learns"
 
 
-def test_rates_depend_on_the_step_alone():
+def test_rates_depend_only_on_the_step():
     """So a run that continues needs no state of theirs."""
     recipe = recipe_of("cosine")
     optimizers = make_optimizers(recipe, networks())
@@ -90,7 +90,7 @@ def test_each_role_has_its_own_settings():
     assert settings == {"critic": (0.04, (0.0, 0.99)), "generator": (0.01, (0.5, 0.9))}
 
 
-def test_the_optimizer_is_adam():
+def test_adam():
     """Five steps equal the formulas of Kingma and Ba 2015, algorithm 1."""
     network = networks()["critic"]
     optimizer = make_optimizers(recipe_of(), {"generator": network})["generator"]
@@ -122,7 +122,7 @@ def five_steps(recipe: Recipe) -> tuple[Tensor, list[Tensor], Tensor]:
     return before, [g.double() for g in gradients], network.weight.detach().double()
 
 
-def test_rmsprop_is_rmsprop():
+def test_rmsprop():
     """v = alpha v + (1 - alpha) g^2, w -= lr g / (sqrt(v) + eps)."""
     weight, gradients, after = five_steps(recipe_with(name="rmsprop", lr=0.01, alpha=0.9))
     v = torch.zeros_like(weight)
@@ -132,7 +132,7 @@ def test_rmsprop_is_rmsprop():
     torch.testing.assert_close(after, weight, rtol=0, atol=1e-6)
 
 
-def test_weight_decay_shrinks_weights_beside_the_gradient():
+def test_weight_decay_is_decoupled():
     """w -= lr * decay * w before Adam's own step, which does not see it (Loshchilov and Hutter 2019, Algorithm 2)."""
     weight, gradients, after = five_steps(recipe_with(lr=0.01, betas=[0.5, 0.9], weight_decay=0.3))
     m = v = torch.zeros_like(weight)
@@ -148,28 +148,28 @@ def clipped(*gradients: list[float], **settings: float) -> list[list[float]]:
     network = nn.ParameterList(torch.zeros(len(gradient)) for gradient in gradients)
     for parameter, gradient in zip(network, gradients, strict=True):
         parameter.grad = torch.tensor(gradient)
-    make_clips(recipe_with(**settings), {"generator": network})["generator"]()
+    clip_functions(recipe_with(**settings), {"generator": network})["generator"]()
     return [parameter.grad.tolist() for parameter in network]
 
 
-def test_gradients_are_bounded_by_their_common_length():
+def test_clip_norm():
     (first, second) = clipped([3.0, 0.0], [0.0, 4.0], clip_norm=2.5)
     assert first == pytest.approx([1.5, 0.0], abs=1e-5) and second == pytest.approx([0.0, 2.0], abs=1e-5)
     assert clipped([0.3], [0.4], clip_norm=2.5) == [pytest.approx([0.3]), pytest.approx([0.4])]
 
 
-def test_gradients_are_bounded_one_by_one():
+def test_clip_value():
     assert clipped([3.0, -0.25], [-4.0], clip_grad_value=0.5) == [[0.5, -0.25], [-0.5]]
 
 
-def test_where_no_bound_is_set_nothing_is_bounded():
+def test_no_clipping_by_default():
     both = networks()
-    assert make_clips(recipe_of(), both) == {}
-    assert list(make_clips(recipe_with(clip_norm=1.0), both)) == ["generator"]
+    assert clip_functions(recipe_of(), both) == {}
+    assert list(clip_functions(recipe_with(clip_norm=1.0), both)) == ["generator"]
 
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop"])
-def test_moments_come_back_and_wrong_ones_are_refused(name):
+def test_moments_are_restored_or_refused(name):
     recipe = recipe_with(name=name)
 
     def optimizer() -> torch.optim.Optimizer:
@@ -180,15 +180,15 @@ def test_moments_come_back_and_wrong_ones_are_refused(name):
         parameter.grad = torch.ones_like(parameter)
     trained.step()
     saved = copy.deepcopy(trained.state_dict())
-    restore_optimizers({"generator": fresh}, {"generator": saved})
+    load_optimizer_states({"generator": fresh}, {"generator": saved})
     torch.testing.assert_close(fresh.state_dict()["state"], saved["state"])
     moment = next(key for key, value in saved["state"][0].items() if value.ndim)
     saved["state"][0][moment] = torch.ones(5)
-    with pytest.raises(ValueError, match=f"the {moment} of the generator does not fit"):
-        restore_optimizers({"generator": optimizer()}, {"generator": saved})
+    with pytest.raises(ValueError, match=f"{moment} of the generator"):
+        load_optimizer_states({"generator": optimizer()}, {"generator": saved})
 
 
-def test_a_rate_of_zero_moves_nothing():
+def test_zero_rate_changes_nothing():
     recipe, both = recipe_of("linear"), networks()
     before = both["critic"].weight.detach().clone()
     optimizers = make_optimizers(recipe, both)
@@ -198,7 +198,7 @@ def test_a_rate_of_zero_moves_nothing():
     assert torch.equal(both["critic"].weight, before)
 
 
-def test_a_rate_in_memory_is_changed_there():
+def test_rate_tensor_is_updated_in_place():
     """A captured step looks at one place for ever."""
     recipe = recipe_of("linear")
     optimizers = make_optimizers(recipe, networks())
@@ -212,7 +212,7 @@ def test_a_rate_in_memory_is_changed_there():
 
 
 @pytest.mark.gpu
-def test_on_a_gpu_the_rate_lies_in_memory_and_the_step_can_be_captured():
+def test_gpu_optimizer_is_capturable():
     moved = {role: network.cuda() for role, network in networks().items()}
     for role, optimizer in make_optimizers(recipe_of(), moved).items():
         (group,) = optimizer.param_groups

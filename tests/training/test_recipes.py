@@ -10,7 +10,7 @@ import torch
 from wgan_cli.data import ImageSet, load_data, native_shape
 from wgan_cli.recipe import Recipe, load_recipe, recipe_header, recipe_names
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.training.state import prepare
+from wgan_cli.training.build_state import build_state
 
 COUNT = 40
 SMALL = ["batch_size=2", "amp=off", "engine=eager"]
@@ -44,10 +44,10 @@ def test_two_steps_of_every_recipe(name, monkeypatch):
     monkeypatch.setattr("wgan_cli.data.load.load_images", noise)
     recipe = recipe_of(name)
     dataset = load_data(recipe.data, Path("nowhere"), lambda text: None)
-    state = prepare(recipe, dataset, torch.device("cpu"), trials=False)
+    state = build_state(recipe, dataset, torch.device("cpu"), tune=False)
     for step in range(2):
-        state.iterate(step)
-    terms = state.iteration.terms.means()
+        state.engine(step)
+    terms = state.training_step.metrics.pop_means()
     assert terms.keys() == state.objective.meanings.keys()
     assert all(abs(value) < 1e6 for value in terms.values()), terms  # and so no NaN
     for network in state.networks.values():

@@ -34,7 +34,7 @@ def spoil_gradient(step: TrainingStep, role: str, value: float) -> None:
 
 
 def spoil_loss(step: TrainingStep, role: str, value: float) -> None:
-    step.terms.add({f"{role}_loss": torch.tensor(value)})
+    step.metrics.add({f"{role}_loss": torch.tensor(value)})
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -82,11 +82,10 @@ def _facts(what: str, settings: list[str]) -> RunFacts | CheckpointFacts | Recip
         return inspect_checkpoint(generator_file(path)) if is_exported(path) else inspect_run(path)
     if path.suffix.lower() in (".yaml", ".yml") or (what in recipe_names() and not os.path.exists(what)):
         recipe = load_recipe(what, settings)
-        from wgan_cli.runs.environment import resolve_device
-        from wgan_cli.training.memory_estimate import training_memory
+        from wgan_cli.training.memory_estimate import estimate_memory
 
-        image = native_shape(recipe.data)
-        return inspect_recipe(recipe, image, training_memory(recipe, image, resolve_device("auto")))
+        facts = inspect_recipe(recipe, native_shape(recipe.data))
+        return replace(facts, memory=estimate_memory(recipe, facts.networks))
     if not os.path.exists(what) and path.suffix == "" and len(path.parts) == 1:
         load_recipe(what)  # raises with the closest names
     return inspect_checkpoint(path)
@@ -170,7 +169,7 @@ def _print_recipe(facts: RecipeFacts) -> None:
     print_rows(
         ("recipe", _recipe_line(facts.recipe)),
         ("images", f"{facts.image}, {facts.image.pixels:,} bytes each in training"),
-        ("memory", f"about {_megabytes(sum(facts.memory.values()))} plus the images: {parts}"),
+        ("memory", f"about {_megabytes(sum(facts.memory.values()))} plus the images and PyTorch: {parts}"),
     )
     _print_settings(facts.recipe)
     _print_layers(facts.networks)

@@ -6,6 +6,8 @@ different number of processes. Without sharding these are torch's own functions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -44,3 +46,18 @@ def rand_like(images: Tensor) -> Tensor:
     shard = current_shard()
     whole = (len(images) * shard.world_size, *images.shape[1:])
     return shard.local(torch.rand(whole, dtype=images.dtype, device=images.device))
+
+
+def get_states(device: torch.device) -> dict[str, Tensor]:
+    """Return the RNG states of the CPU and, if it has one of its own, the device."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["device"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def set_states(states: Mapping[str, Tensor], device: torch.device) -> None:
+    """Restore RNG states returned by `get_states`."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "device" in states:
+        torch.cuda.set_rng_state(states["device"], device)

@@ -22,7 +22,6 @@ from wgan_cli.runs.checkpoint import BestScore, Checkpoint, load_checkpoint
 from wgan_cli.runs.lock import trainer_of
 from wgan_cli.runs.metrics_log import NOT_TERMS, read_metrics
 from wgan_cli.runs.run_dir import RunDir, open_run
-from wgan_cli.utils.memory import free_memory
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,13 @@ class NetworkFacts:
 
 @dataclass(frozen=True)
 class RecipeFacts:
-    """A recipe before any training. memory: estimated bytes by what they are for, without the images."""
+    """A recipe before any training. memory: estimated bytes by purpose, see `training.memory_estimate`."""
 
     kind: str
     recipe: dict[str, Any]
     image: ImageShape
     networks: tuple[NetworkFacts, ...]
-    memory: dict[str, int]
+    memory: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,14 +114,10 @@ class RunFacts:
     history: tuple[dict[str, Any], ...] = field(repr=False)
 
 
-def inspect_recipe(recipe: Recipe, image: ImageShape, memory: dict[str, int] | None = None) -> RecipeFacts:
-    """Facts of a recipe on images of a shape; networks are built without memory for their weights.
-
-    Args:
-        memory: what a rehearsal of its training says; by default a rough estimate takes its place.
-    """
-    networks = _networks(recipe, image, recipe.objective.roles)
-    return RecipeFacts("recipe", recipe.as_dict(), image, networks, memory or estimate_memory(recipe, networks))
+def inspect_recipe(recipe: Recipe, image: ImageShape) -> RecipeFacts:
+    """Return facts of a recipe on images of a shape, without an estimate of memory."""
+    networks = inspect_networks(recipe, image, recipe.objective.roles)
+    return RecipeFacts("recipe", recipe.as_dict(), image, networks)
 
 
 def inspect_checkpoint(path: Path) -> CheckpointFacts:
@@ -146,7 +141,7 @@ def inspect_checkpoint(path: Path) -> CheckpointFacts:
         versions=checkpoint.versions,
         score=checkpoint.score,
         recipe=checkpoint.recipe.as_dict(),
-        networks=_networks(checkpoint.recipe, checkpoint.image, tuple(checkpoint.networks)),
+        networks=inspect_networks(checkpoint.recipe, checkpoint.image, tuple(checkpoint.networks)),
     )
 
 
@@ -200,51 +195,8 @@ def _best(run: RunDir) -> BestFacts | None:
     return None
 
 
-def estimate_memory(recipe: Recipe, networks: tuple[NetworkFacts, ...]) -> dict[str, int]:
-    """Bytes that training takes in float32, by purpose: rough, but in no time, and without torch itself.
-
-    Weights have gradients, Adam's two moments and, for the generator, the average. Of activations a step keeps what the
-    objective says; what a kernel needs while it runs comes on top.
-    """
-    by_role = {network.role: network for network in networks}
-    for_one_image = max(
-        sum(count * by_role[role].activations for role, count in kept.items())
-        for kept in recipe.objective.activation_counts
-    )
-    return {
-        "weights and optimizers": 4 * (4 * sum(n.parameters for n in networks) + by_role["generator"].parameters),
-        "activations": 4 * recipe.batch_size * for_one_image,
-    }
-
-
-def check_memory(recipe: Recipe, image: ImageShape, device: torch.device) -> None:
-    """Refuse a recipe whose training this device has no memory for, before anything of it is built.
-
-    Activations count half, as bfloat16 makes them: a rough estimate must never refuse what would have fitted.
-    Raises: WganError naming the setting to lower.
-    """
-    free = free_memory(device)
-    if free is None:
-        return
-    networks = _networks(recipe, image, recipe.objective.roles)
-    memory = estimate_memory(recipe, networks)
-    weights, activations = memory["weights and optimizers"], memory["activations"] // 2
-    if weights + activations <= free:
-        return
-    largest = max(networks, key=lambda network: network.parameters)
-    role = largest.role if hasattr(recipe.model, largest.role) else "critic"  # whose settings others share
-    own = getattr(recipe.model, role)
-    layers = next((f".{name}" for name in ("widths", "width", "channels") if hasattr(own, name)), "")
-    fitting = int(recipe.batch_size * (free - weights) / activations) if activations else 0
-    batch = f"--set batch_size={fitting}, or " if fitting > 0 else ""
-    raise WganError(
-        f"training takes about {(weights + activations) / 1e9:,.1f} GB of memory at `batch_size` {recipe.batch_size}, "
-        f"and {free / 1e9:,.1f} GB are free on {device}",
-        f"try {batch}smaller `model.{role}{layers}`; `wgan inspect` of the recipe shows what takes how much",
-    )
-
-
-def _networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tuple[NetworkFacts, ...]:
+def inspect_networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tuple[NetworkFacts, ...]:
+    """Return facts of a recipe's networks, which are built without memory for their weights."""
     with torch.device("meta"):
         built = {role: build_network(role, recipe, image).eval() for role in roles}
         inputs = _inputs(recipe, image)

@@ -23,9 +23,9 @@ def any_nonfinite(state: TrainingState) -> str | None:
 
     All-reduces the running means, so that every rank then logs those of the whole batch.
     """
-    state.iteration.terms.agree()
+    state.training_step.metrics.all_reduce()
     networks = {**state.networks, "averaged generator": state.ema.network}
-    found = nonfinite(state.iteration.terms.state_dict()["sums"], networks, state.optimizers)
+    found = nonfinite(state.training_step.metrics.state_dict()["sums"], networks, state.optimizers)
     (diverged,) = all_reduce_max("the check for NaN", found is not None)
     return (found or "a value on another rank is not finite") if diverged else None
 

@@ -1,100 +1,77 @@
-"""A batch in parts, one after the other, where a device cannot hold all of it at once."""
+"""Gradient accumulation: split a batch that doesn't fit on the device into micro-batches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
+from wgan_cli.distributed import rng
 from wgan_cli.distributed.batch_shard import BatchShard, current_shard, use_shard
 from wgan_cli.errors import WganError
-from wgan_cli.objectives import Batch, Loss
+from wgan_cli.objectives import Batch, Objective
 from wgan_cli.recipe import Recipe
 
-if TYPE_CHECKING:
-    from wgan_cli.training.step import TrainingStep
 
+def accumulation_steps(recipe: Recipe) -> int:
+    """Return how many micro-batches of equal size this rank needs, as few as `micro_batch_size` allows.
 
-def parts_to_take(recipe: Recipe) -> int:
-    """How many parts this process cuts its share of a batch into: the fewest, all of one size, that fit.
-
-    Raises: WganError where processes or parts cannot all be of one size.
+    Raises:
+        WganError: if `batch_size` isn't a multiple of the number of processes, or the engine captures whole batches.
     """
     size, processes = recipe.batch_size, current_shard().world_size
     if size % processes:
         raise WganError(
             f"`batch_size` is {size}, which {processes} processes cannot share equally",
-            f"give a multiple: --set batch_size={processes * max(1, round(size / processes))}",
+            f"use a multiple: --set batch_size={processes * max(1, round(size / processes))}",
         )
-    own, most = size // processes, recipe.micro_batch_size
-    if most is None or most >= own:
+    local, limit = size // processes, recipe.micro_batch_size
+    if limit is None or limit >= local:
         return 1
-    parts = next(n for n in range(-(-own // most), own + 1) if own % n == 0)
+    steps = next(n for n in range(-(-local // limit), local + 1) if local % n == 0)
     if recipe.engine == "graph":
         raise WganError(
-            f"`engine` is graph, which captures whole batches, and `micro_batch_size` cuts {own} images in {parts}",
-            "take `engine` eager, or leave out `micro_batch_size`",
+            f"`engine: graph` captures whole batches, and `micro_batch_size` splits {local} images into {steps}",
+            "use --engine eager, or remove `micro_batch_size`",
         )
-    return parts
+    return steps
 
 
-def check_parts(step: TrainingStep) -> None:
-    """Try one gradient of each phase, on a step that nobody will train with.
+def check_accumulation(objective: Objective, run_iteration: Callable[[int], None]) -> None:
+    """Run an iteration of a disposable step to find out whether a loss needs the whole batch.
 
-    Raises: WganError where something must see the whole batch.
+    Raises:
+        WganError: if it does.
     """
-    if step.objective.state is not None:
+    if objective.state is not None:
         raise WganError(
-            "the objective remembers whole batches, and `micro_batch_size` computes them in parts",
-            "leave out `micro_batch_size`, or use more devices",
+            "the objective keeps a memory of whole batches, and `micro_batch_size` splits them",
+            "remove `micro_batch_size`, or use more devices",
         )
-    for phase in step.objective.phases:
-        step.gradients(phase, step.shown(phase), step.batch(phase, 0))
+    run_iteration(0)
 
 
 def micro_batches(batch: Batch, count: int) -> Iterator[Batch]:
-    """Every `count`-th image of a batch at a time; what is drawn while a part is out is that part's.
+    """Yield `count` micro-batches; micro-batch i holds images i, i + count, i + 2 * count...
 
-    A part is a share like another process's, so every part draws for the whole batch from the same random state, and
-    the sum of what is computed does not depend on the number of parts.
+    While one is in use it is the current shard, like another rank's part of the batch: each draws random numbers for
+    the whole batch from the same RNG state and keeps its own, so that gradients don't depend on `count`.
     """
     if count == 1:
         yield batch
         return
-    whole, device = current_shard(), batch.z.device
-    start = _random_state(device)
+    shard, device = current_shard(), batch.z.device
+    state = rng.get_states(device)
     for index in range(count):
-        _set_random_state(start, device)
-        mine = BatchShard(
-            whole.rank + whole.world_size * index, whole.world_size * count, whole.sync_batch_norm, connected=False
-        )
+        rng.set_states(state, device)
         rows = slice(index, None, count)
-        with use_shard(mine):
+        part = BatchShard(
+            shard.rank + shard.world_size * index, shard.world_size * count, shard.sync_batch_norm, connected=False
+        )
+        with use_shard(part):
             yield replace(batch, z=batch.z[rows], real=_rows(batch.real, rows), labels=_rows(batch.labels, rows))
-
-
-def mean_loss(losses: Iterable[Loss]) -> Loss:
-    """The mean of the parts' losses, without their graphs."""
-    every = list(losses)
-    if len(every) == 1:
-        return every[0]
-    terms = {name: torch.stack([loss.terms[name].detach() for loss in every]).mean() for name in every[0].terms}
-    return Loss(torch.stack([loss.total.detach() for loss in every]).mean(), terms)
 
 
 def _rows(tensor: Tensor | None, rows: slice) -> Tensor | None:
     return None if tensor is None else tensor[rows]
-
-
-def _random_state(device: torch.device) -> Tensor:
-    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
-
-
-def _set_random_state(state: Tensor, device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state, device)
-    else:
-        torch.set_rng_state(state)

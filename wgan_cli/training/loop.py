@@ -34,7 +34,7 @@ def training_loop(
     while state.step < recipe.steps and not stop.due() and not recorder.out_of_patience:
         # 2. One iteration: n_critic critic updates and one generator update, as the objective's phases define.
         set_learning_rates(recipe, state.optimizers, state.step)
-        state.iterate(state.step)
+        state.engine(state.step)
         state.step += 1
         callback.on_step(state.step, recorder.networks)
 

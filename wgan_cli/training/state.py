@@ -1,73 +1,90 @@
-"""Everything that a run is made of while it trains, and how it goes into a checkpoint and comes back."""
+"""Everything that makes up a run in training, how it is built, saved and restored."""
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.loaders.device import Loader
-from wgan_cli.data.loaders.paired import augment_of, make_loader
-from wgan_cli.data.pairs import ImagePair
-from wgan_cli.distributed.batch_shard import current_shard, set_shard
+from wgan_cli.distributed import rng
 from wgan_cli.errors import WganError
-from wgan_cli.networks import build_network
-from wgan_cli.objectives import Objective, build_objective
-from wgan_cli.objectives.diff_augment import with_diff_augment
-from wgan_cli.objectives.instance_noise import make_noise
-from wgan_cli.outputs.summary import check_memory
+from wgan_cli.objectives import Objective
 from wgan_cli.recipe import ImageShape, Recipe, flat_settings
 from wgan_cli.recipe.schema import FREE_ON_RESUME, MOST_STEPS
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import versions
 from wgan_cli.training.best_generator import Best
 from wgan_cli.training.ema import ExponentialMovingAverage
-from wgan_cli.training.engines.autotune import resolve_speed
-from wgan_cli.training.engines.cuda_graph import GraphIteration
-from wgan_cli.training.engines.select import Iterate, apply_engine
-from wgan_cli.training.grad_accumulation import check_parts, parts_to_take
-from wgan_cli.training.numerics.amp import Precision, insist_on_same_bits
-from wgan_cli.training.optim import Optimizers, make_clips, make_optimizers, restore_optimizers
-from wgan_cli.training.sample_grid import SampleGrid, make_sample_grid
+from wgan_cli.training.engines.select import Engine
+from wgan_cli.training.optim import Optimizers, load_optimizer_states
+from wgan_cli.training.sample_grid import SampleGrid
 from wgan_cli.training.step import TrainingStep
-from wgan_cli.utils.seeds import derived_seed
 
 
-@dataclass
+@dataclass(kw_only=True)
 class TrainingState:
-    """The parts of a run.
+    """A run in training: its step and engine, and the counters that a checkpoint also holds.
 
-    step: finished iterations. seconds: time spent over all resumes; overhead: that part of it that went into logs,
-    grids and checkpoints. rollbacks: how often the run diverged and went back, to the checkpoint of step `anchor`.
+    Attributes:
+        training_step: owns the networks, optimizers, EMA, loader and precision.
+        engine: runs the training step.
+        autotune_summary: what was measured to choose threads, precision and engine; empty if nothing was.
+        step_seconds: time per step, if autotuning measured it.
+        step: number of finished iterations.
+        seconds: training time over all resumes. overhead: the part of it spent on logs, grids and checkpoints.
+        rollbacks: how often the run diverged and was rolled back, the next time to the checkpoint of step `anchor`.
+        best: the best generator so far, if any was evaluated.
     """
 
     recipe: Recipe
     image: ImageShape
     class_names: tuple[str, ...]
-    device: torch.device
-    objective: Objective
-    networks: dict[str, nn.Module]
-    optimizers: Optimizers
-    ema: ExponentialMovingAverage
-    loader: Loader
-    precision: Precision
-    iteration: TrainingStep
-    iterate: Iterate  # runs the iteration under the recipe's engine
-    sample_grid: SampleGrid  # what its sample grids show
-    why_so_fast: str = ""  # what was measured to choose threads, number format and engine
-    step_seconds: float | None = None  # of a step, where it was timed for that
+    training_step: TrainingStep
+    engine: Engine
+    sample_grid: SampleGrid
+    autotune_summary: str = ""
+    step_seconds: float | None = None
     step: int = 0
     seconds: float = 0.0
     overhead: float = 0.0
     rollbacks: int = 0
     anchor: int = 0
-    best: Best | None = None  # of what was evaluated so far
+    best: Best | None = None
+
+    @property
+    def objective(self) -> Objective:
+        """The training step's objective."""
+        return self.training_step.objective
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        """The networks by role."""
+        return self.training_step.networks
+
+    @property
+    def optimizers(self) -> Optimizers:
+        """The optimizers by role."""
+        return self.training_step.optimizers
+
+    @property
+    def ema(self) -> ExponentialMovingAverage:
+        """The averaged generator."""
+        return self.training_step.ema
+
+    @property
+    def loader(self) -> Loader:
+        """The loader of training images."""
+        return self.training_step.loader
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the networks are on."""
+        return self.training_step.precision.device
 
     @property
     def images_per_step(self) -> int:
@@ -80,26 +97,26 @@ class TrainingState:
         return self.step * self.images_per_step / 1000
 
     def generator_checkpoint(self) -> Checkpoint:
-        """The networks to sample with, alone. It holds nothing that differs between two equal runs."""
+        """Return a checkpoint with only the networks to sample from; equal runs give equal files."""
         return Checkpoint(
             self.recipe, self.image, self.class_names, self.step, networks=self.exported_weights(), versions=versions()
         )
 
     def exported_weights(self) -> dict[str, dict[str, torch.Tensor]]:
-        """Weights of the averaged generator and, as they are now, of the other networks that sampling may take."""
+        """Return the EMA generator's weights, and the current ones of other networks that sampling may need."""
         others = {role: self.networks[role].state_dict() for role in self.objective.exported_roles}
         return {"generator": self.ema.network.state_dict(), **others}
 
     def full_checkpoint(self) -> Checkpoint:
-        """Everything that it takes to continue as if nothing had happened."""
+        """Return a checkpoint from which training continues bit for bit."""
         networks = {role: network.state_dict() for role, network in self.networks.items()}
         training = {
             "generator": networks["generator"],
             "optimizers": {role: optimizer.state_dict() for role, optimizer in self.optimizers.items()},
             "feed": self.loader.state_dict(),
-            "precision": self.precision.state_dict(),
-            "terms": self.iteration.terms.state_dict(),
-            "random": _random_states(self.device),
+            "precision": self.training_step.precision.state_dict(),
+            "terms": self.training_step.metrics.state_dict(),
+            "random": rng.get_states(self.device),
             "seconds": self.seconds,
             "overhead": self.overhead,
             "rollbacks": self.rollbacks,
@@ -112,9 +129,10 @@ class TrainingState:
         return Checkpoint(self.recipe, self.image, self.class_names, self.step, networks, training, versions())
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go to where a full checkpoint stands.
+        """Continue from a full checkpoint.
 
-        Raises: WganError where it holds only a generator, or its tensors do not fit.
+        Raises:
+            WganError: if it holds only a generator, or its tensors don't fit.
         """
         training = checkpoint.training
         if training is None:
@@ -125,149 +143,68 @@ class TrainingState:
         if training.get("images") != images:
             raise WganError(
                 f"the run was trained on {training.get('images')} images, and there are {images} now",
-                "give back the same images; where they lie is said by --set data.path=FOLDER, or by --data-root",
+                "provide the same images: --set data.path=FOLDER or --data-root say where they are",
             )
         try:
             for role, network in self.networks.items():
                 network.load_state_dict(training["generator"] if role == "generator" else checkpoint.networks[role])
             self.ema.network.load_state_dict(checkpoint.networks["generator"])
-            restore_optimizers(self.optimizers, training["optimizers"])
+            load_optimizer_states(self.optimizers, training["optimizers"])
             _check_counters(training)
             self.loader.load_state_dict(training["feed"])
-            self.precision.load_state_dict(training["precision"])
-            self.iteration.terms.load_state_dict(training["terms"], self.device)
+            self.training_step.precision.load_state_dict(training["precision"])
+            self.training_step.metrics.load_state_dict(training["terms"], self.device)
             if self.objective.state is not None:
                 load_memory(self.objective.state, training["memory"])
             self.best = Best.from_dict(training.get("best"), self.exported_weights())
-            _restore_random_states(training["random"], self.device)
+            rng.set_states(training["random"], self.device)
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise WganError(
-                f"the checkpoint of step {checkpoint.step} is damaged: its tensors do not fit its recipe",
-                "delete it, and the run continues from the one before",
+                f"the checkpoint of step {checkpoint.step} is damaged: its tensors don't fit its recipe",
+                "delete it to resume from the previous one",
             ) from error
-        if isinstance(self.iterate, GraphIteration):
-            self.iterate.forget()
+        self.engine.reset()
         self.step = checkpoint.step
         self.seconds = training.get("seconds", 0.0)
-        self.overhead = training.get("overhead", 0.0)  # the three came later than the first checkpoints
+        # Checkpoints of early versions lack the following.
+        self.overhead = training.get("overhead", 0.0)
         self.rollbacks = training.get("rollbacks", 0)
         self.anchor = training.get("anchor", checkpoint.step)
 
 
-def prepare(
-    recipe: Recipe,
-    dataset: ImageSet | ImagePair,
-    device: torch.device,
-    trials: bool = True,
-    log: Callable[[str], None] = lambda text: None,
-) -> TrainingState:
-    """Build a run at step 0. The recipe becomes fully resolved: its length in steps, and what is fastest here.
-
-    Args:
-        trials: whether to time what the recipe leaves open; else the usual choices are taken.
-        tell: told in words of what takes long.
-    Raises: WganError where recipe, data and device do not fit together.
-    """
-    set_shard(replace(current_shard(), sync_batch_norm=recipe.sync_batch_norm))
-    parts = parts_to_take(recipe)
-    objective = build_objective(recipe, dataset.shape)
-    recipe = recipe.replaced(steps=_steps(recipe, objective, len(dataset)), epochs=None)
-    image = dataset.shape
-    check_memory(recipe, image, device)
-    insist_on_same_bits(recipe.deterministic, device)
-
-    torch.manual_seed(derived_seed(recipe.seed, "weights"))
-    networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
-    memory = (objective.state or nn.Module()).to(device)
-    loader = make_loader(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
-    classes = image.num_classes if recipe.model.conditional else 0
-
-    def make_step(recipe: Recipe, networks: dict[str, nn.Module]) -> TrainingStep:
-        return TrainingStep(
-            objective, networks, make_optimizers(recipe, networks), loader,
-            ExponentialMovingAverage(networks["generator"], recipe.ema_decay),
-            Precision(recipe.amp, device, recipe.tf32), recipe.model.latent_dim, classes,
-            augment_of(recipe.data, image),
-            with_diff_augment(networks, recipe.data.diff_augment, make_noise(recipe.objective, device)),
-            make_clips(recipe, networks), parts,
-        )  # fmt: skip
-
-    start = loader.state_dict(), copy.deepcopy(memory.state_dict())
-    recipe, why_so_fast, step_seconds = resolve_speed(
-        recipe, device, lambda trial: make_step(trial, copy.deepcopy(networks)), trials, log
-    )
-    if parts > 1:
-        check_parts(make_step(recipe, copy.deepcopy(networks)))
-    loader.load_state_dict(start[0])
-    memory.load_state_dict(start[1])
-
-    torch.manual_seed(derived_seed(recipe.seed, "noise"))
-    step = make_step(recipe, networks)
-    return TrainingState(
-        recipe, image, dataset.class_names, device, objective, networks, step.optimizers, step.ema, loader,
-        step.precision, step, apply_engine(recipe.engine, step),
-        make_sample_grid(recipe, dataset), why_so_fast, step_seconds,
-    )  # fmt: skip
-
-
-def _steps(recipe: Recipe, objective: Objective, images: int) -> int:
-    if recipe.steps is not None:
-        return recipe.steps
-    steps = max(1, round(recipe.epochs * images / objective.images_per_iteration(recipe.batch_size)))
-    if steps > MOST_STEPS:
-        raise WganError(
-            f"`epochs` is {recipe.epochs:g}, which is {steps:,} steps, and {MOST_STEPS:,} is the most",
-            "give fewer `epochs`, or `steps` instead",
-        )
-    return steps
-
-
 def continued_recipe(saved: Recipe, wanted: Recipe) -> Recipe:
-    """The recipe under which a run goes on: the wanted one, with what it leaves open as the run took it.
+    """Return the recipe to resume a run with: the wanted one, with its open settings as the run resolved them.
 
-    Raises: WganError naming the first setting that would change what is computed.
+    Raises:
+        WganError: if a setting differs that changes what is computed.
     """
-    if wanted.amp == "auto":
-        wanted = wanted.replaced(amp=saved.amp)
-    if wanted.engine == "auto":
-        wanted = wanted.replaced(engine=saved.engine)
+    resolved = {name: getattr(saved, name) for name in ("amp", "engine") if getattr(wanted, name) == "auto"}
     if wanted.threads is None:
-        wanted = wanted.replaced(threads=saved.threads)
+        resolved["threads"] = saved.threads
+    wanted = wanted.replaced(**resolved) if resolved else wanted
     before, after = flat_settings(saved.as_dict()), flat_settings(wanted.as_dict())
     for key in sorted(before.keys() | after.keys()):
         if key not in FREE_ON_RESUME and before.get(key) != after.get(key):
             raise WganError(
-                f"the run was made with {key}={before.get(key)}, and cannot continue exactly with {after.get(key)}",
-                f"leave `{key}` as it was; a resumed run may change {', '.join(sorted(FREE_ON_RESUME))}",
+                f"the run was started with {key}={before.get(key)} and cannot resume exactly with {after.get(key)}",
+                f"leave `{key}` unchanged; a resumed run may change {', '.join(sorted(FREE_ON_RESUME))}",
             )
     return wanted
 
 
-def load_memory(memory: nn.Module, saved: dict[str, torch.Tensor]) -> None:
-    """Let an objective remember what another did; buffers that used to be saved and no longer are may be there.
+def load_memory(memory: nn.Module, saved: Mapping[str, torch.Tensor]) -> None:
+    """Load an objective's memory; ignores buffers that only earlier versions saved.
 
-    Raises: RuntimeError, KeyError where something is missing or does not fit.
+    Raises:
+        RuntimeError, KeyError: if a buffer is missing or has another shape.
     """
     memory.load_state_dict({name: saved[name] for name in memory.state_dict()})
 
 
-def _check_counters(training: dict[str, Any]) -> None:
-    """Refuse a place in the run that cannot be. Raises: ValueError, TypeError."""
+def _check_counters(training: Mapping[str, Any]) -> None:
+    """Check the counters of a checkpoint that may come from anywhere. Raises: ValueError, TypeError."""
     counts = (training.get("rollbacks", 0), training.get("anchor", 0))
     if any(type(n) is not int or not 0 <= n <= MOST_STEPS for n in counts):
-        raise TypeError("no counts")
+        raise TypeError("invalid counts")
     if not all(math.isfinite(training.get(name, 0.0)) for name in ("seconds", "overhead")):
-        raise ValueError("no time")
-
-
-def _random_states(device: torch.device) -> dict[str, torch.Tensor]:
-    states = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["device"] = torch.cuda.get_rng_state(device)
-    return states
-
-
-def _restore_random_states(states: dict[str, torch.Tensor], device: torch.device) -> None:
-    torch.set_rng_state(states["cpu"])
-    if device.type == "cuda" and "device" in states:
-        torch.cuda.set_rng_state(states["device"], device)
+        raise ValueError("invalid times")

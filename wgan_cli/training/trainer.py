@@ -24,10 +24,11 @@ from wgan_cli.runs.environment import describe_environment, resolve_device
 from wgan_cli.runs.lock import only_trainer
 from wgan_cli.runs.rewind import set_aside
 from wgan_cli.runs.run_dir import RunDir, check_free, create_run
+from wgan_cli.training.build_state import build_state
 from wgan_cli.training.callback import Callback, CallbackList
 from wgan_cli.training.loop import training_loop
 from wgan_cli.training.setup import load_dataset, load_reference, resolve_start
-from wgan_cli.training.state import TrainingState, prepare
+from wgan_cli.training.state import TrainingState
 from wgan_cli.training.stop import StopRequest
 
 
@@ -80,7 +81,9 @@ class Trainer:
         local = local_device(resolve_device(device))
         with main_process_first("the data"):
             self.dataset = load_dataset(start.recipe.data, images, root, self.log)
-        self.state = prepare(start.recipe, self.dataset, local, trials=not dry_run and world_size() == 1, log=self.log)
+        self.state = build_state(
+            start.recipe, self.dataset, local, tune=not dry_run and world_size() == 1, log=self.log
+        )
         self.steps = self.state.recipe.steps or 0  # a state's recipe always has steps
         self._restore_checkpoint()
         self.reference: AnyReference | None = None

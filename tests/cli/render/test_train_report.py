@@ -11,7 +11,8 @@ import torch
 from wgan_cli.cli.render.train_report import DIFF_AUGMENT, LONG_RUN, SHORT_RUN, SMALL_DATASET, plan
 from wgan_cli.data import load_data
 from wgan_cli.recipe import load_recipe
-from wgan_cli.training.state import TrainingState, prepare
+from wgan_cli.training.build_state import build_state
+from wgan_cli.training.state import TrainingState
 
 
 @pytest.fixture(scope="module")
@@ -55,4 +56,4 @@ def test_translation_gets_no_advice(tmp_path):
     settings = ["data.a={source: digits, limit: 9}", "data.b={source: digits, limit: 9, transform: invert}"]
     recipe = load_recipe("mnist_cyclegan", [*settings, "amp=off", "engine=eager"])
     images = load_data(recipe.data, tmp_path, lambda text: None)
-    assert lines(prepare(recipe, images, torch.device("cpu"), trials=False)) == []
+    assert lines(build_state(recipe, images, torch.device("cpu"), tune=False)) == []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from wgan_cli.data import DeviceLoader, ImageSet
+from wgan_cli.data import ImageSet
 from wgan_cli.data.loaders import device as feed_module
-from wgan_cli.data.loaders.device import make_feed
+from wgan_cli.data.loaders.device import DeviceLoader, make_feed
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.recipe.data_settings import DataSettings
 

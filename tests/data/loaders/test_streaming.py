@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from wgan_cli.data import DeviceLoader, ImageSet
+from wgan_cli.data import ImageSet
+from wgan_cli.data.loaders.device import DeviceLoader
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.errors import ExitStatus, WganError
 
@@ -186,7 +187,7 @@ def test_training_from_a_stream_equals_training_from_memory(trainer):
     for state in states:
         torch.manual_seed(1)
         for step in range(6):
-            state.iterate(step)
+            state.engine(step)
         weights.append([p.detach().clone() for network in state.networks.values() for p in network.parameters()])
         state.loader.close()
     assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))

@@ -1,10 +1,11 @@
-"""Compiled losses: eager's gradients and random numbers, no more compilations than losses, and refusals."""
+"""The compile engine: eager's gradients and random numbers, no more compilations than losses, and refusals."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,21 +15,23 @@ from torch._dynamo.utils import counters
 from wgan_cli.errors import EngineUnavailable
 from wgan_cli.objectives import Batch, Loss, Phase
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.training.engines import compile
-from wgan_cli.training.engines.compile import check_gradients, compile_losses
-from wgan_cli.training.engines.select import rehearse
+from wgan_cli.training.engines.compile import check_gradients, with_compiled_losses
+from wgan_cli.training.engines.select import make_engine
 from wgan_cli.training.state import TrainingState
 from wgan_cli.training.step import TrainingStep
 
-needs_a_compiler = pytest.mark.skipif(
-    not any(shutil.which(name) for name in (os.environ.get("CXX", "c++"), "g++", "clang++")),
-    reason="torch.compile needs a C++ compiler on a processor, and there is none",
-)
+_has_compiler = any(shutil.which(name) for name in (os.environ.get("CXX", "c++"), "g++", "clang++"))
+
+
+def needs_compiler(test):
+    return pytest.mark.slow(pytest.mark.skipif(not _has_compiler, reason="torch.compile needs a C++ compiler")(test))
+
+
 LAZY = {"objective": {"name": "wgan_gp", "n_critic": 2, "gp_every": 2}}
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _compile_nothing_of_others() -> Iterator[None]:
+def _fresh_compiler() -> Iterator[None]:
     torch._dynamo.reset()
     yield
     torch._dynamo.reset()
@@ -36,39 +39,33 @@ def _compile_nothing_of_others() -> Iterator[None]:
 
 @pytest.fixture
 def traced(monkeypatch) -> None:
-    """The compiler without its code generation: a second instead of twenty, and the same operators."""
+    """The compiler without code generation: a second instead of twenty, and the same operators."""
     compile_ = torch.compile
-    monkeypatch.setattr(
-        torch,
-        "compile",
-        lambda loss, fullgraph, dynamic, options: compile_(
-            loss, fullgraph=fullgraph, dynamic=dynamic, backend="aot_eager"
-        ),
-    )
+    monkeypatch.setattr(torch, "compile", lambda loss, options, **others: compile_(loss, backend="aot_eager", **others))
     torch._dynamo.reset()
 
 
-def gradients(
-    step: TrainingStep, phase: Phase, apply_penalty: bool, seed: int = 3
-) -> tuple[dict[str, Tensor], Loss, Tensor]:
-    """Of a phase's network by name, with the loss, and the random state afterwards."""
-    torch.manual_seed(seed)
-    networks = step.shown(phase)
+def gradients(step: TrainingStep, phase: Phase, apply_penalty: bool) -> tuple[dict[str, Tensor], Loss, Tensor]:
+    """Return the gradients of a phase's network by name, the loss, and the RNG state afterwards."""
+    torch.manual_seed(3)
+    networks, network = step.freeze_all_but(phase), step.networks[phase.trains]
     real = torch.rand(4, 1, 8, 8) * 2 - 1 if phase.uses_real else None
-    loss = step.gradients(phase, networks, Batch(torch.randn(4, 6), real, None, apply_penalty))
-    found = {name: p.grad.clone() for name, p in step.networks[phase.trains].named_parameters()}
-    return found, loss, torch.get_rng_state()
+    network.zero_grad()
+    with step.precision.autocast():
+        loss = phase.loss(networks, Batch(torch.randn(4, 6), real, None, apply_penalty))
+    step.precision.backward(loss.total)
+    return {name: p.grad.clone() for name, p in network.named_parameters()}, loss, torch.get_rng_state()
 
 
-def assert_equal_to_eager(fast: TrainingState, eager: TrainingState) -> None:
-    """Each phase, with its penalty and without if it is lazy, on the same weights and the same random numbers."""
+def assert_equal_to_eager(fast: TrainingStep, eager: TrainingStep) -> None:
+    """Compare all phases, with and without a lazy penalty, for equal weights and random numbers."""
     for role, network in eager.networks.items():
         network.load_state_dict(fast.networks[role].state_dict())
-    for phase in fast.objective.phases:
-        for apply_penalty in (True, False)[: phase.penalty_interval]:
-            ours, loss, random = gradients(fast.iteration, phase, apply_penalty)
-            theirs, expected, as_eager = gradients(eager.iteration, phase, apply_penalty)
-            assert torch.equal(random, as_eager), "as many numbers were drawn"
+    for compiled, plain in zip(fast.objective.phases, eager.objective.phases, strict=True):
+        for apply_penalty in (True, False)[: plain.penalty_interval]:
+            ours, loss, random = gradients(fast, compiled, apply_penalty)
+            theirs, expected, eager_random = gradients(eager, plain, apply_penalty)
+            assert torch.equal(random, eager_random)
             assert loss.terms.keys() == expected.terms.keys()
             for name, value in expected.terms.items():
                 torch.testing.assert_close(loss.terms[name], value, rtol=1e-4, atol=1e-5)
@@ -76,46 +73,42 @@ def assert_equal_to_eager(fast: TrainingState, eager: TrainingState) -> None:
                 assert (ours[name] - gradient).norm() <= 1e-4 * gradient.norm() + 1e-6, name
 
 
+def check(state: TrainingState) -> None:
+    check_gradients(with_compiled_losses(state.training_step), state.training_step)
+
+
 @pytest.mark.parametrize(
-    "objective",
+    ("family", "changes"),
     [
-        {
-            "name": "gan",
-            "label_flip": 0.2,
-            "gp_weight": 1.0,
-            "gp_points": "real",
-            "gp_sided": "one",
-            "instance_noise": 0.1,
-        },
-        {"name": "r3gan"},
+        *((family, LAZY) for family in ("mlp", "dcgan", "resnet")),
+        pytest.param("style", LAZY, marks=pytest.mark.slow),
+        (
+            "mlp",
+            {
+                "objective": {
+                    "name": "gan", "label_flip": 0.2, "gp_weight": 1.0, "gp_points": "real", "gp_sided": "one",
+                    "instance_noise": 0.1,
+                }
+            },
+        ),
+        ("mlp", {"objective": "r3gan"}),
     ],
-    ids=["gan", "r3gan"],
-)
-def test_traced_losses_of_the_family_equal_eagers(small, traced, objective):
-    state = small.state("mlp", objective=objective)
-    compile_losses(state.iteration)
-    assert_equal_to_eager(state, small.state("mlp", objective=objective))
+)  # fmt: skip
+def test_traced_losses_equal_eager(small, traced, family, changes):
+    fast = with_compiled_losses(small.state(family, **changes).training_step)
+    assert_equal_to_eager(fast, small.state(family, **changes).training_step)
 
 
-def test_a_traced_loss_with_spectral_norm_passes_the_check(small, traced):
-    """Although the norm's vectors move on in every forward pass."""
+def test_check_passes_with_spectral_norm(small, traced):
+    """Although every forward pass updates the norm's vectors."""
     model = {**small.recipe("dcgan").model.model_dump(), "critic": {"channels": [8], "spectral_norm": True}}
-    state = small.state("dcgan", model=model, objective="hinge")
-    compile_losses(state.iteration)
-    check_gradients(state.iteration)
+    check(small.state("dcgan", model=model, objective="hinge"))
 
 
-@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style"])
-def test_traced_losses_equal_eagers(small, traced, family):
-    state = small.state(family, **LAZY)
-    compile_losses(state.iteration)
-    assert_equal_to_eager(state, small.state(family, **LAZY))
-
-
-def test_traced_losses_equal_eagers_in_half_precision(small, traced):
-    state = small.state("dcgan", amp="bf16", **LAZY)
-    compile_losses(state.iteration)
-    check_gradients(state.iteration)
+@pytest.mark.parametrize("changes", [{"amp": "bf16"}, {"micro_batch_size": 2}])
+def test_check_passes(small, traced, changes):
+    model = {"norm": "none", "channels": [8]}
+    check(small.state("dcgan", model={"name": "dcgan", "latent_dim": 6, "generator": model}, **changes, **LAZY))
 
 
 @pytest.fixture(scope="module")
@@ -123,36 +116,34 @@ def compilations() -> dict[str, int]:
     return {}
 
 
-@pytest.fixture(scope="module", params=["mlp", pytest.param("dcgan", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["mlp", "dcgan"])
 def state(request, small, compilations) -> TrainingState:
-    """A run under `engine: compile` with a penalty in every second critic step, after its rehearsal."""
+    """A verified run under `engine: compile` with a penalty in every second critic step."""
     torch._dynamo.reset()
     counters.clear()
     made = small.state(request.param, engine="compile", **LAZY)
-    compilations["rehearsed"] = counters["stats"]["unique_graphs"]
-    assert (made.recipe.engine, made.why_so_fast) == ("compile", "")
+    compilations["verified"] = counters["stats"]["unique_graphs"]
+    assert (made.recipe.engine, made.autotune_summary) == ("compile", "")
     return made
 
 
-@needs_a_compiler
-def test_a_lazy_penalty_makes_two_losses_of_the_critics_and_there_is_no_third(small, state, compilations):
-    """The critic's with and without penalty and the generator's, all in the rehearsal; training compiles nothing."""
-    assert compilations["rehearsed"] == 3
+@needs_compiler
+def test_training_compiles_nothing_new(small, state, compilations):
+    """Verification compiles the critic's loss with and without the penalty, and the generator's."""
+    assert compilations["verified"] == 3
     small.run(state, 6)
-    check_gradients(state.iteration)
+    check_gradients(state.engine, state.training_step)
     assert counters["stats"]["unique_graphs"] == 3
 
 
-@needs_a_compiler
-def test_gradients_and_random_numbers_are_eagers(small, state):
-    family = state.recipe.model.name
-    assert_equal_to_eager(state, small.state(family, **LAZY))
+@needs_compiler
+def test_compiled_losses_equal_eager(small, state):
+    assert_equal_to_eager(state.engine, small.state(state.recipe.model.name, **LAZY).training_step)
     assert counters["stats"]["unique_graphs"] == 3
 
 
-@needs_a_compiler
-def test_a_compiled_run_resumes_exactly(small, state):
-    """Bit by bit, in a second state that is built anew."""
+@needs_compiler
+def test_compiled_run_resumes_exactly(small, state):
     torch.manual_seed(1)
     small.run(state, 5)
     checkpoint = small.checkpoint(state)
@@ -163,9 +154,8 @@ def test_a_compiled_run_resumes_exactly(small, state):
     torch.testing.assert_close(small.content(small.run(other, 5)), whole, rtol=0, atol=0)
 
 
-@needs_a_compiler
-@pytest.mark.slow
-def test_a_compiled_run_resumes_exactly_in_another_process(wgan_process, tmp_path):
+@needs_compiler
+def test_compiled_run_resumes_exactly_in_another_process(wgan_process, tmp_path):
     model = "model={name: mlp, latent_dim: 8, generator: {widths: [16]}, critic: {widths: [16]}}"
     words = (
         "--engine",
@@ -189,8 +179,8 @@ def test_a_compiled_run_resumes_exactly_in_another_process(wgan_process, tmp_pat
     assert RunDir(tmp_path / "halves").read_recipe().engine == "compile", "it did not fall back"
 
 
-def spoilt(phase: Phase, error: float, when: bool) -> Phase:
-    """A phase whose loss is wrong by a share where it is compiled, in batches that penalise or do not."""
+def wrong_when_compiled(phase: Phase, error: float, when: bool) -> Phase:
+    """Return a phase whose compiled loss is wrong by a factor if `apply_penalty` is `when`."""
 
     def loss(networks, batch: Batch) -> Loss:
         right = phase.loss(networks, batch)
@@ -198,34 +188,31 @@ def spoilt(phase: Phase, error: float, when: bool) -> Phase:
             return Loss(right.total * (1.0 + error), right.terms)
         return right
 
-    return Phase(phase.name, phase.trains, phase.repeats, loss, phase.uses_real, None, phase.penalty_interval)
+    return replace(phase, loss=loss)
 
 
 @pytest.mark.parametrize(("which", "when"), [(0, True), (0, False), (1, True)])
-def test_a_loss_that_is_wrong_when_compiled_is_refused(small, traced, which, when):
-    state = small.state(**LAZY)
-    phases = list(state.objective.phases)
-    phases[which] = spoilt(phases[which], 0.01, when)
-    step = state.iteration
-    step.objective = type(state.objective)(tuple(phases))
-    step.losses = {phase.name: phase.loss for phase in phases}
-    with pytest.raises(EngineUnavailable, match=rf"^the {phases[which].name}'s gradients, compiled, are off by 1\.0%$"):
-        rehearse("compile", step)
+def test_wrong_compiled_gradient_is_refused(small, traced, which, when):
+    step = small.state(**LAZY).training_step
+    phases = list(step.objective.phases)
+    phases[which] = wrong_when_compiled(phases[which], 0.01, when)
+    with pytest.raises(EngineUnavailable, match=rf"{phases[which].name} .* 1\.0%$"):
+        make_engine("compile", step.with_phases(phases), verify=True)
 
 
-def test_gradients_that_are_no_numbers_are_refused(small, traced):
+def test_nan_gradient_is_refused(small, traced):
     state = small.state()
     with torch.no_grad():
         next(state.networks["critic"].parameters()).fill_(float("nan"))
     with pytest.raises(EngineUnavailable, match="nan"):
-        rehearse("compile", state.iteration)
+        make_engine("compile", state.training_step, verify=True)
 
 
-def test_a_compiler_that_fails_leaves_the_run_eager_with_the_reason(small, monkeypatch):
+def test_failing_compiler_falls_back_to_eager(small, monkeypatch):
     def fails(loss, **options):
         raise RuntimeError("no C++ compiler here\nand much more")
 
-    monkeypatch.setattr(compile.torch, "compile", fails)
+    monkeypatch.setattr(torch, "compile", fails)
     state = small.state(engine="compile")
-    assert (state.recipe.engine, state.why_so_fast) == ("eager", "compile cannot serve: no C++ compiler here")
-    assert state.iterate is state.iteration
+    assert (state.recipe.engine, state.engine) == ("eager", state.training_step)
+    assert state.autotune_summary.endswith("no C++ compiler here")

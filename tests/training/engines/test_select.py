@@ -1,4 +1,4 @@
-"""The engines: which one runs an iteration, and on a GPU that all of them compute the same."""
+"""Engines: which one runs an iteration, and on a GPU that all compute the same."""
 
 from __future__ import annotations
 
@@ -10,66 +10,67 @@ import torch
 
 from wgan_cli.errors import EngineUnavailable
 from wgan_cli.training.engines import select
-from wgan_cli.training.engines.cuda_graph import WARM_UP, GraphIteration
-from wgan_cli.training.engines.select import apply_engine, rehearse
+from wgan_cli.training.engines.cuda_graph import WARM_UP
+from wgan_cli.training.engines.select import make_engine
 from wgan_cli.training.state import TrainingState
 
 GPU = torch.device("cuda")
 LAZY = {"objective": {"name": "wgan_gp", "n_critic": 2, "gp_every": 3}}
 
 
-class Pretended:
-    """Stands in for a GraphIteration where there is no GPU."""
+class FakeGraphEngine:
+    """Stands in for CudaGraph where there is no GPU."""
 
     def __init__(self, step) -> None:
-        self.step, self.rehearsed = step, False
+        self.step, self.warm = step, False
 
-    def rehearse(self) -> None:
-        self.rehearsed = True
+    def warm_up(self) -> None:
+        self.warm = True
 
 
 @pytest.fixture
 def calls(monkeypatch) -> list[str]:
     """What is done for `compile`, without compiling."""
     done: list[str] = []
-    monkeypatch.setattr(select, "compile_losses", lambda step: done.append("compiled"))
-    monkeypatch.setattr(select, "check_gradients", lambda step: done.append("checked"))
+    monkeypatch.setattr(select, "with_compiled_losses", lambda step: done.append("compiled") or step)
+    monkeypatch.setattr(select, "check_gradients", lambda compiled, plain: done.append("checked"))
     return done
 
 
-def test_eager_is_the_step_itself(small, calls):
-    step = small.state().iteration
-    assert apply_engine("eager", step) is step and rehearse("eager", step) is step
-    assert calls == []
+@pytest.mark.parametrize("verify", [False, True])
+def test_eager_is_the_step_itself(small, calls, verify):
+    step = small.state().training_step
+    assert make_engine("eager", step, verify=verify) is step
+    assert (calls, step.notice) == ([], "")
 
 
-def test_on_a_processor_compiled_losses_run_in_the_step_and_graph_is_refused(small, calls):
-    step = small.state().iteration
-    assert apply_engine("compile", step) is step
+def test_cpu_runs_compiled_losses_and_refuses_graph(small, calls):
+    step = small.state().training_step
+    assert make_engine("compile", step) is step
     assert calls == ["compiled"]
-    assert rehearse("compile", step) is step
+    assert make_engine("compile", step, verify=True) is step
     assert calls == ["compiled", "compiled", "checked"]
-    for way in (apply_engine, rehearse):
+    for verify in (False, True):
         with pytest.raises(EngineUnavailable, match="CUDA"):
-            way("graph", step)
+            make_engine("graph", step, verify=verify)
 
 
 @pytest.mark.parametrize(("name", "done"), [("graph", []), ("compile", ["compiled", "checked"])])
-def test_where_a_graph_can_serve_it_is_rehearsed_with_what_it_captures(small, calls, monkeypatch, name, done):
-    monkeypatch.setattr(select, "GraphIteration", Pretended)
-    monkeypatch.setattr(select, "why_no_graph", lambda step: None)
-    iterate = rehearse(name, small.state().iteration)
-    assert isinstance(iterate, Pretended) and iterate.rehearsed
+def test_verification_warms_up_the_graph(small, calls, monkeypatch, name, done):
+    monkeypatch.setattr(select, "CudaGraph", FakeGraphEngine)
+    monkeypatch.setattr(select, "graph_obstacle", lambda step: None)
+    engine = make_engine(name, small.state().training_step, verify=True)
+    assert isinstance(engine, FakeGraphEngine) and engine.warm
     assert calls == done
 
 
-def test_a_run_whose_engine_cannot_serve_is_eager_and_says_why(small):
-    state = small.state(select="graph")
-    assert (state.recipe.engine, state.iterate) == ("eager", state.iteration)
-    assert state.why_so_fast == "graph cannot serve: a graph needs a CUDA device, and this run is on cpu"
+def test_unavailable_engine_falls_back_to_eager(small):
+    state = small.state(engine="graph")
+    assert (state.recipe.engine, state.engine) == ("eager", state.training_step)
+    assert state.autotune_summary.startswith("graph ") and "needs a CUDA device" in state.autotune_summary
 
 
-# What follows needs a GPU. Its sums are made in a fixed order, so that equal work gives equal bits.
+# The rest needs a GPU. Its sums are made in a fixed order, so that equal work gives equal bits.
 
 
 @pytest.fixture
@@ -83,23 +84,23 @@ def in_order(monkeypatch) -> Iterator[None]:
 
 def on_gpu(small, family: str, name: str, **changes) -> TrainingState:
     """A state on the GPU under an engine that must not fall back."""
-    state = small.state(family, device=GPU, select=name, **{"images": 140, **LAZY, **changes})
-    assert (state.recipe.engine, state.why_so_fast) == (name, "")
+    state = small.state(family, device=GPU, engine=name, **{"images": 140, **LAZY, **changes})
+    assert (state.recipe.engine, state.autotune_summary) == (name, "")
     return state
 
 
 def replaying(small, family: str = "dcgan", **changes) -> TrainingState:
     """A state in its steady state: every pattern of penalties is captured, and an epoch is long."""
     state = small.run(on_gpu(small, family, "graph", images=200_000, **changes), 4 * WARM_UP)
-    assert len(state.iterate.captured) == 3
-    state.iteration.terms.means()
+    assert len(state.engine.captured) == 3
+    state.training_step.metrics.pop_means()
     return state
 
 
 def assert_near(one: TrainingState, other: TrainingState, tolerance: float) -> None:
     """Weights, statistics and averages; Adam moves a weight by 0.001 a step whatever its gradient's size."""
-    for role, network in [*one.networks.items(), ("average", one.average.network)]:
-        twin = other.average.network if role == "average" else other.networks[role]
+    for role, network in [*one.networks.items(), ("ema", one.ema.network)]:
+        twin = other.ema.network if role == "ema" else other.networks[role]
         for name, value in twin.state_dict().items():
             torch.testing.assert_close(
                 network.state_dict()[name], value, rtol=0, atol=tolerance, msg=lambda m, n=name, r=role: f"{r} {n}: {m}"
@@ -118,25 +119,27 @@ def soften(state: TrainingState) -> None:
     ("name", "tolerance"), [("graph", 1e-4), pytest.param("compile", 5e-4, marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style"])
-def test_fifty_steps_equal_eagers(small, in_order, family, name, tolerance):
+def test_gpu_engines_equal_eager(small, in_order, family, name, tolerance):
     """The same random numbers and images, over epochs of 35 batches; compiled sums are made in another order."""
     states = [on_gpu(small, family, way) for way in ("eager", name)]
     for state in states:
         soften(state)
         torch.manual_seed(5)
         small.run(state, 50)
-    assert isinstance(states[1].iterate, GraphIteration) and len(states[1].iterate.captured) == 3
+    assert len(states[1].engine.captured) == 3
     assert_near(*states, tolerance)
     eager, fast = states
     assert eager.loader.state_dict() == fast.loader.state_dict()
-    assert eager.iteration.terms.counts == fast.iteration.terms.counts
-    assert fast.iteration.terms.means() == pytest.approx(eager.iteration.terms.means(), rel=1e-3, abs=1e-3)
+    assert eager.training_step.metrics.counts == fast.training_step.metrics.counts
+    assert fast.training_step.metrics.pop_means() == pytest.approx(
+        eager.training_step.metrics.pop_means(), rel=1e-3, abs=1e-3
+    )
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("amp", ["off", "bf16"])
 @pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style"])
-def test_resuming_under_a_graph_is_exact(small, in_order, family, amp):
+def test_gpu_graph_resume_is_exact(small, in_order, family, amp):
     state = on_gpu(small, family, "graph", amp=amp)
     torch.manual_seed(5)
     small.run(state, 17)
@@ -149,7 +152,7 @@ def test_resuming_under_a_graph_is_exact(small, in_order, family, amp):
 
 
 @pytest.mark.gpu
-def test_a_thousand_replays_take_no_memory(small, in_order):
+def test_gpu_replays_allocate_nothing(small, in_order):
     state = replaying(small)
 
     def taken() -> tuple[int, ...]:
@@ -165,7 +168,7 @@ def test_a_thousand_replays_take_no_memory(small, in_order):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("amp", ["off", "bf16"])
-def test_the_steady_state_never_waits_for_the_device(small, in_order, amp):
+def test_gpu_replays_never_synchronize(small, in_order, amp):
     state = replaying(small, amp=amp)
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -177,7 +180,7 @@ def test_the_steady_state_never_waits_for_the_device(small, in_order, amp):
 
 
 @pytest.mark.gpu
-def test_eager_iterations_do_not_wait_either(small, in_order):
+def test_gpu_eager_never_synchronizes(small, in_order):
     state = small.run(on_gpu(small, "dcgan", "eager", images=4000), 4)
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -187,7 +190,7 @@ def test_eager_iterations_do_not_wait_either(small, in_order):
 
 
 @pytest.mark.gpu
-def test_a_new_learning_rate_reaches_a_graph(small, in_order):
+def test_gpu_graph_reads_the_learning_rate(small, in_order):
     """A rate of zero stops the weights, though the graph was captured with another."""
     state = replaying(small, "mlp")
     for optimizer in state.optimizers.values():
@@ -199,15 +202,15 @@ def test_a_new_learning_rate_reaches_a_graph(small, in_order):
 
 
 @pytest.mark.gpu
-def test_a_capture_that_waits_for_the_device_is_refused_and_training_goes_on(small, in_order):
+def test_gpu_capture_that_synchronizes_is_refused(small, in_order):
     """The same process draws random numbers and trains after it, on the stream that it had before."""
     state = on_gpu(small, "mlp", "eager")
-    step, blend = state.iteration, state.ema.blend
-    state.ema.blend = lambda: (blend(), step.loader.place.item())
+    update = state.ema.update
+    state.ema.update = lambda: (update(), state.loader.place.item())
     stream = torch.cuda.current_stream()
     with pytest.raises(EngineUnavailable):
-        rehearse("graph", step)
+        make_engine("graph", state.training_step, verify=True)
     assert torch.cuda.current_stream() == stream
-    state.ema.blend = blend
+    state.ema.update = update
     small.run(state, 3)
-    assert all(value == value for value in state.iteration.terms.means().values())
+    assert all(value == value for value in state.training_step.metrics.pop_means().values())

@@ -1,4 +1,4 @@
-"""Number formats: which one serves where, and that weights stay float32."""
+"""Mixed precision: the dtype on each device, and float32 weights."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import torch
 from wgan_cli.data import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import recipe_from_dict
-from wgan_cli.training.numerics.amp import Precision, insist_on_same_bits, resolve_amp
-from wgan_cli.training.state import TrainingState, prepare
+from wgan_cli.training.build_state import build_state
+from wgan_cli.training.numerics.amp import Precision, resolve_amp, set_deterministic
+from wgan_cli.training.state import TrainingState
 
 CPU = torch.device("cpu")
 
@@ -26,28 +27,28 @@ CPU = torch.device("cpu")
         ({}, "off"),
     ],
 )
-def test_auto_asks_the_processor(monkeypatch, capabilities, chosen):
+def test_auto_asks_the_cpu(monkeypatch, capabilities, chosen):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert resolve_amp("auto", CPU) == chosen
 
 
 @pytest.mark.parametrize(("tiles", "chosen"), [(True, "bf16"), (False, "off")])
-def test_auto_asks_an_older_torch_for_matrix_tiles(monkeypatch, tiles, chosen):
+def test_auto_with_older_torch(monkeypatch, tiles, chosen):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
     assert resolve_amp("auto", CPU) == chosen
 
 
-def test_auto_is_off_where_nothing_is_known():
+def test_auto_is_off_on_other_devices():
     assert resolve_amp("auto", torch.device("mps")) == "off"
 
 
 @pytest.mark.parametrize("amp", ["off", "bf16"])
-def test_a_format_that_is_named_is_taken(amp):
+def test_requested_dtype_is_used(amp):
     assert resolve_amp(amp, CPU) == amp
 
 
-def test_fp16_needs_cuda_and_says_so():
+def test_fp16_needs_cuda():
     with pytest.raises(WganError) as refused:
         resolve_amp("fp16", CPU)
     assert "fp16" in refused.value.message and "cpu" in refused.value.message
@@ -55,7 +56,7 @@ def test_fp16_needs_cuda_and_says_so():
 
 
 @pytest.mark.parametrize(("amp", "dtype"), [("off", torch.float32), ("bf16", torch.bfloat16)])
-def test_products_have_the_formats_type(amp, dtype):
+def test_autocast_dtype(amp, dtype):
     x = torch.randn(4, 4)
     with Precision(amp, CPU).autocast():
         assert (x @ x).dtype == dtype
@@ -63,7 +64,7 @@ def test_products_have_the_formats_type(amp, dtype):
 
 
 @pytest.mark.parametrize("amp", ["off", "bf16"])
-def test_only_fp16_has_a_loss_scale_to_save(amp):
+def test_only_fp16_has_a_loss_scale(amp):
     precision = Precision(amp, CPU)
     assert precision.state_dict() == {}
     precision.load_state_dict({})
@@ -80,16 +81,16 @@ def state_of(amp: str) -> TrainingState:
         "a test",
     )
     pixels = torch.randint(0, 256, (16, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    return prepare(recipe, ImageSet(pixels, torch.zeros(16, dtype=torch.long), ("a",), "made up"), CPU)
+    return build_state(recipe, ImageSet(pixels, torch.zeros(16, dtype=torch.long), ("a",), "made up"), CPU)
 
 
-def test_bf16_steps_keep_float32_weights_near_those_of_float32_steps():
+def test_bf16_steps_are_close_to_float32():
     half, whole = state_of("bf16"), state_of("off")
     noise = torch.get_rng_state()
     for state in (half, whole):
         torch.set_rng_state(noise)
         for step in range(3):
-            state.iterate(step)
+            state.engine(step)
 
     for role, network in half.networks.items():
         state = network.state_dict()
@@ -98,27 +99,27 @@ def test_bf16_steps_keep_float32_weights_near_those_of_float32_steps():
         assert all(value.isfinite().all() for value in state.values())
         moments = half.optimizers[role].state.values()
         assert {m.dtype for moment in moments for m in (moment["exp_avg"], moment["exp_avg_sq"])} == {torch.float32}
-    assert all(value.isfinite().all() for value in half.average.network.parameters())
+    assert all(value.isfinite().all() for value in half.ema.network.parameters())
 
-    # bf16 has 8 bits, so a loss is right to about a hundredth; and it must have been used at all.
-    losses = [state.iteration.terms.means() for state in (half, whole)]
+    # bf16 has 8 bits, so a loss is accurate to about 1%; and it must have been used.
+    losses = [state.training_step.metrics.pop_means() for state in (half, whole)]
     assert losses[0] == pytest.approx(losses[1], rel=0.05, abs=0.02)
     assert losses[0] != losses[1]
 
 
-def test_same_bits_are_asked_of_a_gpu_alone(monkeypatch):
+def test_only_gpus_need_deterministic_algorithms(monkeypatch):
     asked = []
     monkeypatch.setattr(torch, "use_deterministic_algorithms", asked.append)
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
-    insist_on_same_bits(True, CPU)
+    set_deterministic(True, CPU)
     assert asked == [] and "CUBLAS_WORKSPACE_CONFIG" not in os.environ
     for wanted in (True, False):
-        insist_on_same_bits(wanted, torch.device("cuda", 0))
+        set_deterministic(wanted, torch.device("cuda", 0))
     assert asked == [True, False]
     assert os.environ.pop("CUBLAS_WORKSPACE_CONFIG") == ":4096:8"
 
 
-def test_a_scaled_losss_gradients_are_bounded_in_their_true_size():
+def test_gradients_are_unscaled_before_clipping():
     precision, weight, seen = Precision("off", CPU), torch.nn.Parameter(torch.ones(3)), []
     precision.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
     optimizer = torch.optim.SGD([weight], lr=0.5)

@@ -1,4 +1,4 @@
-"""The half-precision twin of a frozen network: the same sums, and nothing of the network's own is touched."""
+"""The half-precision twin of a frozen network."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.networks.layers import apply_spectral_norm
-from wgan_cli.training.numerics.frozen_weights import CastOnce
+from wgan_cli.training.numerics.frozen_weights import FrozenWeights
 
 
 class Own(nn.Module):
-    """A parameter of its own beside a layer."""
+    """A layer and another parameter."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,9 +28,9 @@ def network() -> nn.Sequential:
     return nn.Sequential(inner, nn.Unflatten(1, (2, 2, 2)), nn.Conv2d(2, 4, 2), nn.Flatten(), nn.BatchNorm1d(4), Own())
 
 
-def test_weights_of_products_are_cast_and_all_else_is_shared():
+def test_only_matmul_weights_are_cast():
     own = network()
-    twin = CastOnce(own, torch.bfloat16).network
+    twin = FrozenWeights(own, torch.bfloat16).network
     for name, parameter in own.named_parameters():
         mine = twin.get_parameter(name)
         if "1.weight" in name or "1.bias" in name or name.startswith("4."):
@@ -41,10 +41,10 @@ def test_weights_of_products_are_cast_and_all_else_is_shared():
     assert {name: id(b) for name, b in twin.named_buffers()} == {name: id(b) for name, b in own.named_buffers()}
 
 
-def test_the_network_itself_is_left_alone():
+def test_network_is_unchanged():
     own = network()
     before = {name: value.clone() for name, value in own.state_dict().items()}
-    twin = CastOnce(own, torch.bfloat16)
+    twin = FrozenWeights(own, torch.bfloat16)
     twin.refresh()
     assert all(parameter.requires_grad for parameter in own.parameters())
     assert not any(twin.network.get_parameter(n).requires_grad for n in ("0.0.weight", "2.bias", "5.scale"))
@@ -52,9 +52,9 @@ def test_the_network_itself_is_left_alone():
         assert value.dtype == before[name].dtype and torch.equal(value, before[name])
 
 
-def test_statistics_move_in_both():
+def test_statistics_are_shared():
     own = network()
-    twin = CastOnce(own, torch.bfloat16).network
+    twin = FrozenWeights(own, torch.bfloat16).network
     before = own[0][1].running_mean.clone()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         twin(torch.randn(6, 4))
@@ -62,9 +62,9 @@ def test_statistics_move_in_both():
     assert own[0][1].num_batches_tracked == 1
 
 
-def test_it_follows_when_it_is_told():
+def test_refresh_copies_the_weights():
     own, x = network().eval(), torch.randn(6, 4)
-    twin = CastOnce(own, torch.bfloat16)
+    twin = FrozenWeights(own, torch.bfloat16)
 
     @torch.no_grad()
     def seen(module: nn.Module) -> Tensor:
@@ -80,11 +80,10 @@ def test_it_follows_when_it_is_told():
 
 
 @pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style"])
-def test_an_iteration_is_the_same_bit_by_bit(small, family):
-    """The casts are those that autocast would make, only fewer."""
+def test_iteration_is_unchanged(small, family):
     with_twins, without = (small.state(family, amp="bf16") for _ in range(2))
-    assert set(with_twins.iteration._cast_once) == {"generator"}
-    without.iteration._cast_once = {}
+    assert set(with_twins.training_step._frozen) == {"generator"}
+    without.training_step._frozen = {}
     contents = []
     for state in (with_twins, without):
         torch.manual_seed(5)
@@ -92,21 +91,21 @@ def test_an_iteration_is_the_same_bit_by_bit(small, family):
     torch.testing.assert_close(*contents, rtol=0, atol=0)
 
 
-def test_a_phase_of_several_steps_uses_the_twin_and_float32_has_none(small):
+def test_only_repeated_half_precision_phases_use_it(small):
     state = small.state(amp="bf16")
     critic, generator = state.objective.phases
-    step = state.iteration
-    assert step.shown(critic)["generator"] is step._cast_once["generator"].network
-    assert step.shown(critic)["critic"] is state.networks["critic"], "this one learns"
-    assert dict(step.shown(generator)) == state.networks, "one step has nothing to save"
-    assert small.state(amp="off").iteration._cast_once == {}
+    step = state.training_step
+    assert step.freeze_all_but(critic)["generator"] is step._frozen["generator"].network
+    assert step.freeze_all_but(critic)["critic"] is state.networks["critic"], "it is trained"
+    assert step.freeze_all_but(generator) == state.networks, "one repeat has nothing to save"
+    assert small.state(amp="off").training_step._frozen == {}
 
 
-def test_weights_that_are_computed_from_others_stay_as_they_were():
-    """Cast before, they would be rounded twice; a network of nothing else needs no twin."""
+def test_computed_weights_are_not_cast():
+    """Casting them too would round twice."""
     computed = apply_spectral_norm(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1)))
-    assert CastOnce(computed, torch.bfloat16).refresh() is computed
+    assert FrozenWeights(computed, torch.bfloat16).refresh() is computed
     network = nn.Sequential(computed, nn.Linear(1, 1))
-    twin = CastOnce(network, torch.bfloat16).refresh()
+    twin = FrozenWeights(network, torch.bfloat16).refresh()
     assert twin[0] is computed and {t.dtype for t in computed.state_dict().values()} == {torch.float32}
     assert twin[1].weight.dtype == torch.bfloat16 and network[1].weight.dtype == torch.float32

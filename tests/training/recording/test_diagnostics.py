@@ -135,7 +135,7 @@ def scaled_weights(role: str, factor: float) -> Iterator[None]:
         if number == 6:
             for parameter in self.networks[role].parameters():
                 parameter.data.mul_(factor)
-            self.ema.update(number)
+            self.ema.update()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TrainingStep, "__call__", call)

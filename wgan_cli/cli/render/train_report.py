@@ -30,7 +30,7 @@ def plan(state: TrainingState, origin: str) -> str:
         f"{recipe.name}: {len(state.loader):,} images of {state.image} ({origin}; {state.loader.why})",
         f"{recipe.objective.name} on {state.device} in {precision}, {recipe.steps:,} steps of "
         f"{state.images_per_step:,} images, {sizes} parameters",
-        f"autotune: {state.why_so_fast}" if state.why_so_fast else "",
+        f"autotune: {state.autotune_summary}" if state.autotune_summary else "",
         _duration(state),
         _advice(state),
     ]

@@ -1,166 +1,176 @@
-"""What is fastest here: threads, number format and engine are tried for a few steps on copies, before training."""
+"""Autotuning: time threads, precision and engine on copies of the networks before training, and keep the fastest."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from wgan_cli.recipe import Recipe
-from wgan_cli.training.engines.select import Iterate, rehearse
+from wgan_cli.training.engines.select import Engine
 from wgan_cli.training.numerics.amp import resolve_amp
-from wgan_cli.training.step import TrainingStep
+from wgan_cli.utils.format import Log, no_log
 from wgan_cli.utils.machine import cpu_quota
 
-WORTH_TRIALS = 500  # steps; a shorter run is over before trials would pay
-WORTH_COMPILING = 1800.0  # seconds of training; the compiler takes a minute of them, and often gains nothing
-WORTH_COMPILING_ON_CPU = 7200.0  # the same where it takes two, and has not gained anything yet
-MARGIN = 1.1  # times faster that an unusual choice must be, so that noise does not choose
-CLOSE = 1.3  # times faster that one must be to be believed after the first turns
-TURNS, MOST_TURNS = 2, 4  # of each candidate, and of two that are close
-SHORT, LEAST = 0.1, 3  # of each turn: seconds and iterations at least
-
-MakeStep = Callable[[Recipe], TrainingStep]
-Log = Callable[[str], None]
+MIN_STEPS = 500  # shorter runs end before autotuning pays off
+MIN_SECONDS_TO_COMPILE = 1800.0  # of training; the compiler takes about a minute, and often gains nothing
+MARGIN = 1.1  # speedup that an unusual choice needs, so that noise doesn't decide
+CLEAR_MARGIN = 1.3  # speedup that is believed after the first rounds
+ROUNDS, MAX_ROUNDS = 2, 4  # in which both candidates are timed in turn; the maximum if they are close
+ROUND_SECONDS, ROUND_ITERATIONS = 0.1, 3  # minimum per candidate and round
 
 
-class Speed(NamedTuple):
-    """What is fastest here. why: what was measured, in a line. step_seconds: of the choice, or None if never timed."""
+class Autotuned(NamedTuple):
+    """The fastest settings. summary: what was measured, in one line. step_seconds: None if it was never timed."""
 
     recipe: Recipe
-    why: str
+    summary: str
     step_seconds: float | None
 
 
-def resolve_speed(
-    recipe: Recipe, device: torch.device, make_step: MakeStep, timed: bool = True, log: Log = lambda text: None
-) -> Speed:
-    """Settle threads, amp and engine, and say in a line what was measured; empty where nothing was.
+def autotune(
+    recipe: Recipe,
+    device: torch.device,
+    build: Callable[[Recipe], Engine],
+    *,
+    timed: bool = True,
+    log: Log = no_log,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Autotuned:
+    """Choose `threads`, `amp` and `engine`, and set torch's number of threads accordingly.
 
-    What a recipe names is taken, and an engine tried whether it works. What it leaves open is timed if the run is long,
-    and else as usual: the format that the hardware multiplies, all threads, eager.
+    A setting that the recipe specifies is kept; a specified engine falls back to eager if it doesn't work. Open
+    settings are timed if the run is long, else they get their defaults: all threads, bf16 if the hardware supports it,
+    eager.
 
     Args:
-        make_step: a step on copies of the run's networks, which may be spoilt.
+        build: returns a verified engine on disposable copies of the networks; may raise anything.
         timed: whether to time anything at all.
-        tell: told in words of a trial for which a person has to wait.
-    Raises: WganError where the device cannot serve the number format asked for.
+        log: receives a message before a trial that takes minutes.
+        clock: seconds, from any origin.
+
+    Raises:
+        WganError: if the device doesn't support the precision that the recipe specifies.
     """
-    usual = recipe.replaced(
-        amp=resolve_amp(recipe.amp, device), threads=recipe.threads or available_threads(device), engine="eager"
-    )
-    trials = _Trials(device, make_step, log)
-    long = timed and recipe.steps >= WORTH_TRIALS
-    if long and recipe.threads is None and (usual.threads or 1) > 1 and "OMP_NUM_THREADS" not in os.environ:
-        usual = trials.fastest(usual, usual.replaced(threads=1))
-    if long and recipe.amp == "auto" and usual.amp != "off":
-        usual = trials.fastest(usual, usual.replaced(amp="off"))
+    threads = recipe.threads or available_threads(device)
+    best = _with(recipe, threads=threads, amp=resolve_amp(recipe.amp, device), engine="eager")
+    trials = _Trials(device, build, log, clock)
+    timed = timed and recipe.steps is not None and recipe.steps >= MIN_STEPS
+    if timed and recipe.threads is None and (threads or 1) > 1 and "OMP_NUM_THREADS" not in os.environ:
+        best = trials.faster(best, _with(best, threads=1))
+    if timed and recipe.amp == "auto" and best.amp != "off":
+        best = trials.faster(best, _with(best, amp="off"))
     if recipe.engine not in ("auto", "eager"):
-        usual = trials.only_if_it_works(usual.replaced(engine=recipe.engine), usual)
-    elif long and recipe.engine == "auto":
-        usual = trials.fastest_engine(usual)
-    if usual.threads is not None:
-        torch.set_num_threads(usual.threads)
-    return Speed(usual, "; ".join(trials.notes), trials.seconds.get(usual))
+        best = trials.if_usable(_with(best, engine=recipe.engine), best)
+    elif timed and recipe.engine == "auto" and device.type == "cuda":
+        best = trials.fastest_engine(best)
+    if best.threads is not None:
+        torch.set_num_threads(best.threads)
+    return Autotuned(best, "; ".join(trials.notes), trials.seconds.get(best))
 
 
 def available_threads(device: torch.device) -> int | None:
-    """Threads that this process may keep busy: torch's own number, but no more than affinity and container allow."""
+    """Return the number of CPU threads to use: torch's default, limited by affinity and container; None on a GPU."""
     if device.type != "cpu":
         return None
-    allowed = [torch.get_num_threads()]
+    limits = [torch.get_num_threads(), cpu_quota()]
     if hasattr(os, "sched_getaffinity"):
-        allowed.append(len(os.sched_getaffinity(0)))
-    quota = cpu_quota()
-    return min(allowed + ([quota] if quota else []))
+        limits.append(len(os.sched_getaffinity(0)))
+    return min(limit for limit in limits if limit is not None)
 
 
 class _Trials:
-    """Times candidates in turns, so that whatever else the machine does meets all of them."""
+    """Times candidates in turns, so that a busy machine slows down all of them."""
 
-    def __init__(self, device: torch.device, make_step: MakeStep, log: Log) -> None:
+    def __init__(
+        self, device: torch.device, build: Callable[[Recipe], Engine], log: Log, clock: Callable[[], float]
+    ) -> None:
         self.device = device
-        self.make_step = make_step
+        self.build = build
         self.log = log
+        self.clock = clock
         self.notes: list[str] = []
-        self.running: dict[Recipe, Iterate] = {}
-        self.seconds: dict[Recipe, float] = {}  # for one iteration, the least of all turns
+        self.engines: dict[Recipe, Engine] = {}
+        self.seconds: dict[Recipe, float] = {}  # per iteration, the minimum over all rounds
 
-    def fastest(self, usual: Recipe, other: Recipe) -> Recipe:
-        """The usual candidate, or another where that is clearly faster."""
-        for turn in range(MOST_TURNS):
-            if turn >= TURNS and max(self._ratio(usual, other), self._ratio(other, usual)) > CLOSE:
+    def faster(self, default: Recipe, other: Recipe) -> Recipe:
+        """Return the default candidate, or the other if it is faster by MARGIN."""
+        for number in range(MAX_ROUNDS):
+            if number >= ROUNDS and max(self._speedup(default, other), self._speedup(other, default)) > CLEAR_MARGIN:
                 break
-            for candidate in (usual, other):
-                self._turn(candidate)
-        chosen = other if self._ratio(usual, other) > MARGIN else usual
-        figures = (f"{_difference(a, b)} {1000 * self.seconds[a]:.1f}" for a, b in ((usual, other), (other, usual)))
-        refused = usual if chosen is other else other
-        del self.running[refused]  # a GPU's memory may not hold all candidates at once
-        self.notes.append(f"{' or '.join(figures)} ms a step, {_difference(chosen, refused)}")
+            for candidate in (default, other):
+                self._time(candidate)
+        chosen, rejected = (other, default) if self._speedup(default, other) > MARGIN else (default, other)
+        del self.engines[rejected]  # a GPU may not have enough memory for all candidates at once
+        names = [_difference(default, other), _difference(other, default)]
+        times = [f"{1000 * self.seconds[candidate]:.1f}" for candidate in (default, other)]
+        self.notes.append(
+            f"{names[0]} {times[0]} or {names[1]} {times[1]} ms per step, {_difference(chosen, rejected)}"
+        )
         return chosen
 
-    def _ratio(self, one: Recipe, other: Recipe) -> float:
-        """How many times as long as the other the one takes."""
-        return self.seconds[one] / self.seconds[other]
+    def _speedup(self, slow: Recipe, fast: Recipe) -> float:
+        return self.seconds[slow] / self.seconds[fast]
 
     def fastest_engine(self, eager: Recipe) -> Recipe:
-        """Of the engines that could pay, the fastest that works."""
-        chosen = eager
-        if self.device.type == "cuda":
-            chosen = self._try_engine("graph", chosen)
+        """Return the fastest engine that works on this GPU; compiling is tried only in long runs."""
+        chosen = self._try_engine("graph", eager)
         if eager not in self.seconds:
-            self._turn(eager)
-        worth = WORTH_COMPILING_ON_CPU if self.device.type == "cpu" else WORTH_COMPILING
-        if self.seconds[chosen] * eager.steps > worth:
-            self.log("trying for a minute or two whether a compiler is faster; --engine eager does without")
+            self._time(eager)
+        if self.seconds[chosen] * (eager.steps or 0) > MIN_SECONDS_TO_COMPILE:
+            self.log("trying for a minute or two whether compiling is faster; skip this with --engine graph")
             chosen = self._try_engine("compile", chosen)
         return chosen
 
-    def _try_engine(self, name: str, usual: Recipe) -> Recipe:
-        candidate = usual.replaced(engine=name)
-        return self.fastest(usual, candidate) if self.only_if_it_works(candidate, usual) is candidate else usual
+    def _try_engine(self, name: str, default: Recipe) -> Recipe:
+        candidate = _with(default, engine=name)
+        return self.faster(default, candidate) if self.if_usable(candidate, default) is candidate else default
 
-    def only_if_it_works(self, candidate: Recipe, otherwise: Recipe) -> Recipe:
-        """A candidate that could be rehearsed, or else another, with a note why."""
+    def if_usable(self, candidate: Recipe, default: Recipe) -> Recipe:
+        """Return the candidate if its engine works, else the default and a note."""
         try:
             self._start(candidate)
-        except Exception as error:  # compilers and drivers fail in their own ways, and training goes on without them
+        except Exception as error:  # compilers and drivers fail in many ways; training continues without them
             reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-            self.notes.append(f"{candidate.engine} cannot serve: {reason[:200]}")
-            return otherwise
+            self.notes.append(f"{candidate.engine} does not work here: {reason[:200]}")
+            return default
         return candidate
 
     def _start(self, candidate: Recipe) -> None:
-        if candidate.threads is not None:  # before anything is compiled, for so many threads
+        if candidate.threads is not None:  # before compiling, which depends on it
             torch.set_num_threads(candidate.threads)
-        if candidate not in self.running:
-            self.running[candidate] = rehearse(candidate.engine, self.make_step(candidate))
-            self.running[candidate](0)
-            self._wait()
+        if candidate not in self.engines:
+            self.engines[candidate] = self.build(candidate)
+            self.engines[candidate](0)
+            self._synchronize()
 
-    def _turn(self, candidate: Recipe) -> None:
+    def _time(self, candidate: Recipe) -> None:
         self._start(candidate)
-        iterate, count, start = self.running[candidate], 0, time.perf_counter()
-        while count < LEAST or time.perf_counter() - start < SHORT:
-            iterate(count)
+        engine, count, start = self.engines[candidate], 0, self.clock()
+        while count < ROUND_ITERATIONS or self.clock() - start < ROUND_SECONDS:
+            engine(count)
             count += 1
-        self._wait()
-        seconds = (time.perf_counter() - start) / count
+        self._synchronize()
+        seconds = (self.clock() - start) / count
         self.seconds[candidate] = min(seconds, self.seconds.get(candidate, seconds))
 
-    def _wait(self) -> None:
+    def _synchronize(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
 
+def _with(recipe: Recipe, **changes: Any) -> Recipe:
+    """Return a copy with other values of settings that no cross-check depends on."""
+    return recipe.model_copy(update=changes)
+
+
 def _difference(one: Recipe, other: Recipe) -> str:
-    """What one candidate has that the other has not, in a word or two."""
+    """Name what `one` has and `other` doesn't."""
     if one.threads != other.threads:
-        return f"{one.threads} thread{'s' if one.threads > 1 else ''}"
+        return f"{one.threads} thread{'' if one.threads == 1 else 's'}"
     if one.amp != other.amp:
         return "float32" if one.amp == "off" else one.amp
     return one.engine

@@ -1,66 +1,77 @@
-"""Losses through torch.compile, accepted only where their gradients equal those of the losses as they are written."""
+"""The `compile` engine: losses through torch.compile, used only if their gradients equal those of the plain losses."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.errors import EngineUnavailable
 from wgan_cli.objectives import Batch, Phase
+from wgan_cli.training.grad_accumulation import micro_batches
 from wgan_cli.training.step import TrainingStep
 
-#: How far gradients may differ, as a share of their norm: some roundings of the products' type.
+#: Tolerated difference of gradients relative to their norm: a few roundings of the matmuls' dtype.
 TOLERANCES = {"off": 1e-4, "bf16": 0.1, "fp16": 0.05}
 
 
-def compile_losses(step: TrainingStep) -> None:
-    """Put compiled losses into a step.
+def with_compiled_losses(step: TrainingStep) -> TrainingStep:
+    """Return a step that shares everything with `step` but its losses, which are compiled.
 
-    A loss differentiates the critic inside (objectives/penalties.py) and is differentiated outside; the compiler sees
-    both as one graph, fuses what lies between the products, and spares the host the dispatch of each operator. Random
-    numbers stay those of the losses as they are written.
+    The compiler sees the critic's inner differentiation (objectives/penalties.py) and the outer one as one graph, fuses
+    what lies between the matmuls, and saves the dispatch of each operator. Random numbers stay those of eager mode.
+
+    Raises:
+        EngineUnavailable: if the losses cannot be compiled.
     """
+    if step.objective.state is not None:
+        raise EngineUnavailable("its losses keep a memory, which compiled ones would not update")
+    if current_shard().world_size > 1:
+        raise EngineUnavailable("its losses communicate between processes, which the compiler does not support")
     for name in ("torch.utils.cpp_extension", "torch._inductor", "torch._dynamo"):
-        logging.getLogger(name).setLevel(logging.ERROR)  # its notes on what is not installed; failures have reasons
-    for phase in step.objective.phases:
-        step.losses[phase.name] = torch.compile(
-            phase.loss, fullgraph=True, dynamic=False, options={"fallback_random": True}
-        )
+        logging.getLogger(name).setLevel(logging.ERROR)  # no notes about optional packages
+    options = {"fallback_random": True}
+    return step.with_phases(
+        [
+            replace(phase, loss=torch.compile(phase.loss, fullgraph=True, dynamic=False, options=options))
+            for phase in step.objective.phases
+        ]
+    )
 
 
-def check_gradients(step: TrainingStep) -> None:
-    """Compare the gradients of a step's compiled losses with those of the plain ones, on batches of its feed.
+def check_gradients(compiled: TrainingStep, plain: TrainingStep) -> None:
+    """Compare the gradients of compiled losses with those of the plain ones on the same batches.
 
-    For a step that nobody trains with: random states move on.
+    Only for disposable steps: RNG states and the loader advance.
 
-    Raises: CannotServe naming a phase whose gradients differ, or what the compiler refused.
+    Raises:
+        EngineUnavailable: if the gradients of a phase differ, or whatever the compiler raises.
     """
-    with step.precision.products():  # as in an iteration
-        for phase in step.objective.phases:
+    with plain.precision.matmul():  # as in training
+        for ours, phase in zip(compiled.objective.phases, plain.objective.phases, strict=True):
             for count in range(min(phase.penalty_interval, 2)):  # a lazy penalty makes two losses of one
-                _check_phase(step, phase, count)
+                networks, batch = plain.freeze_all_but(phase), plain.next_batch(phase, count)
+                ours_gradient, gradient = (phase_gradient(plain, p, networks, batch) for p in (ours, phase))
+                error = ((ours_gradient - gradient).norm() / gradient.norm()).item()
+                if not error <= TOLERANCES[plain.precision.amp]:
+                    raise EngineUnavailable(f"the compiled gradients of the {phase.name} phase are off by {error:.1%}")
 
 
-def _check_phase(step: TrainingStep, phase: Phase, count: int) -> None:
-    networks, batch = step.shown(phase), step.batch(phase, count)
-    compiled = _gradient(step, phase, networks, batch)
-    ours, step.losses[phase.name] = step.losses[phase.name], phase.loss
-    plain = _gradient(step, phase, networks, batch)
-    step.losses[phase.name] = ours
-    away = ((compiled - plain).norm() / plain.norm()).item()
-    if not away <= TOLERANCES[step.precision.amp]:
-        raise EngineUnavailable(f"the {phase.name}'s gradients, compiled, are off by {away:.1%}")
-
-
-def _gradient(step: TrainingStep, phase: Phase, networks: Mapping[str, nn.Module], batch: Batch) -> Tensor:
-    """All gradients of a phase's network in one row, under random numbers and buffers that are the same each time."""
-    buffers = [buffer for network in step.networks.values() for buffer in network.buffers()]
+def phase_gradient(step: TrainingStep, phase: Phase, networks: Mapping[str, nn.Module], batch: Batch) -> Tensor:
+    """Return the gradient of a phase's network as one vector, from a fixed seed and without changing any buffer."""
+    network = step.networks[phase.trains]
+    buffers = [buffer for each in step.networks.values() for buffer in each.buffers()]
     before = [buffer.clone() for buffer in buffers]
     torch.manual_seed(0)
-    step.gradients(phase, networks, batch)
-    for buffer, old in zip(buffers, before, strict=True):  # spectral norm's vectors move on in every pass
+    network.zero_grad(set_to_none=True)
+    for micro_batch in micro_batches(batch, step.accumulation_steps):
+        with step.precision.autocast():
+            loss = phase.loss(networks, micro_batch)
+        step.precision.backward(loss.total)
+    for buffer, old in zip(buffers, before, strict=True):  # every forward pass updates spectral norm's vectors
         buffer.copy_(old)
-    return torch.cat([p.grad.flatten().float() for p in step.networks[phase.trains].parameters()])
+    return torch.cat([p.grad.flatten().float() for p in network.parameters() if p.grad is not None])

@@ -1,134 +1,141 @@
-"""A whole iteration as one CUDA graph: no host between its thousands of kernels."""
+"""The `graph` engine: a whole iteration as one CUDA graph, without the host between its thousands of kernels."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 
 from wgan_cli.errors import EngineUnavailable
 from wgan_cli.training.step import TrainingStep
 
-WARM_UP = 3  # iterations before a capture, which let libraries and optimizers take their memory
+WARM_UP = 3  # eager iterations before a capture, in which libraries and optimizers allocate their memory
 
 
-def why_no_graph(step: TrainingStep) -> str | None:
-    """Why an iteration cannot be captured into a CUDA graph, or None."""
+def graph_obstacle(step: TrainingStep) -> str | None:
+    """Return why an iteration cannot be captured in a CUDA graph, or None."""
     device = step.precision.device
     if device.type != "cuda":
         return f"a graph needs a CUDA device, and this run is on {device}"
     if not step.loader.batches_captured:
-        return "the images are streamed from the host, and a graph can only read the device"
+        return "images are streamed from the host, and a graph can only read the device"
     if step.precision.amp == "fp16":
-        return "fp16 scales its loss by what the host finds out after each step; bf16 needs no scale"
-    if step.loader.batches_captured <= _batches(step):
-        return "an iteration takes as many images as an epoch has, and the host draws the order of each epoch"
+        return "fp16 adapts its loss scale on the host after each step; bf16 needs no scale"
+    if step.loader.batches_captured <= _batches_per_iteration(step):
+        return "an iteration takes as many images as an epoch has, and the host shuffles each epoch"
     return None
 
 
-def _batches(step: TrainingStep) -> int:
-    """Batches of images that one iteration takes."""
+def _batches_per_iteration(step: TrainingStep) -> int:
     return sum(phase.repeats for phase in step.objective.phases if phase.uses_real)
 
 
-@dataclass
-class _Captured:
-    """One captured iteration, and what its Python side would have counted."""
+class _Captured(NamedTuple):
+    """A captured iteration, and how many values of each term it adds."""
 
     graph: torch.cuda.CUDAGraph
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int]
 
 
-class GraphIteration:
-    """Replays a whole iteration as one CUDA graph: images, noise, all steps of all phases, the average, the sums.
+class CudaGraph:
+    """Replays a whole iteration: images, noise, the optimizer steps of all phases, the EMA update, the sums of terms.
 
-    The first iterations run eagerly, on the stream of the later capture, and are training like any other; a capture
-    computes nothing, so that it leaves no trace in weights, statistics or random states. There is one graph for each
-    pattern of lazy penalties in an iteration, captured when the pattern comes for the second time: the first time may
-    compile a loss, load kernels or start the sum of a term, whose place must not lie in a graph's own memory. An
-    iteration in which the feed starts a new epoch runs eagerly, since the host draws the order of epochs.
+    The first iterations run eagerly, on the stream of the later capture, and train like any other. A capture executes
+    nothing, so it leaves weights, statistics and RNG states unchanged. Each pattern of lazy penalties has its own
+    graph, captured when the pattern occurs for the second time: the first time may compile a loss, load kernels or
+    create the sum of a term, which must not be allocated in a graph's memory. An iteration in which the loader starts
+    an epoch runs eagerly, because the host shuffles epochs.
 
-    Raises: CannotServe where `why_no_graph` has a reason.
+    Raises:
+        EngineUnavailable: if an iteration cannot be captured.
     """
 
     def __init__(self, step: TrainingStep) -> None:
-        reason = why_no_graph(step)
-        if reason:
-            raise EngineUnavailable(reason)
+        obstacle = graph_obstacle(step)
+        if obstacle:
+            raise EngineUnavailable(obstacle)
         self.step = step
-        self.batches = _batches(step)
+        self.batches = _batches_per_iteration(step)
         self.stream = torch.cuda.Stream(step.precision.device)
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Drop every graph, since tensors that they know were replaced."""
-        self.warm = 0
-        self.trouble = ""  # why nothing is captured any more
-        self.met: set[tuple[bool, ...]] = set()  # patterns that ran eagerly
+    @property
+    def notice(self) -> str:
+        """A message for the user once a capture has failed."""
+        return f"the graph engine failed, continuing with eager: {self.failure}" if self.failure else ""
+
+    def reset(self) -> None:
+        """Drop all graphs, because tensors that they refer to were replaced."""
+        self.iterations = 0  # that ran eagerly
+        self.failure = ""
+        self.eager_patterns: set[tuple[bool, ...]] = set()
         self.captured: dict[tuple[bool, ...], _Captured] = {}
-        # No graph needs what another left there, so all work in the same memory.
+        # No graph needs what another leaves there, so all share one pool.
         self.pool = torch.cuda.graph_pool_handle()
 
-    def rehearse(self) -> None:
-        """Run through warm-up, capture and a replay, so that whatever refuses does so now."""
-        while not self.captured:  # every iteration is number 0, which has all penalties that there are
-            self(0)
-            if self.trouble:
-                raise EngineUnavailable(self.trouble)
+    def warm_up(self) -> None:
+        """Run until an iteration was captured and replayed.
+
+        Raises:
+            EngineUnavailable: if the capture fails.
+        """
+        while not self.captured:
+            self(0)  # which applies every penalty
+            if self.failure:
+                raise EngineUnavailable(self.failure)
         torch.cuda.synchronize(self.step.precision.device)
 
-    def __call__(self, number: int) -> None:
-        """Run iteration `number`, from 0; returns before the device is done."""
-        self.step.schedule(number)
-        pattern = self.step.penalties(number)
-        early = self.warm < WARM_UP or pattern not in self.met
-        if (
-            early
-            or self.trouble
-            or not self.step.loader.has_batches(self.batches)
-            or not self._has_graph(pattern, number)
-        ):
-            self._run_eagerly(number)
-            self.warm += 1
-            self.met.add(pattern)
+    def __call__(self, step: int) -> None:
+        """Run iteration `step`, counted from 0; returns before the device is done."""
+        pattern = self.step.penalty_pattern(step)
+        if not self._can_replay(pattern) or not self._is_captured(pattern, step):
+            self._run_eagerly(step)
+            self.iterations += 1
+            self.eager_patterns.add(pattern)
             return
         captured = self.captured[pattern]
+        self.step.set_schedules(step)
         captured.graph.replay()
         self.step.loader.count_batches(self.batches)
-        self.step.terms.count(captured.counts)
+        self.step.metrics.add_counts(captured.counts)
 
-    def _has_graph(self, pattern: tuple[bool, ...], number: int) -> bool:
-        """Capture an iteration's pattern if it was not yet. A failure leaves its reason, and all goes on eagerly."""
+    def _can_replay(self, pattern: tuple[bool, ...]) -> bool:
+        warm = self.iterations >= WARM_UP and pattern in self.eager_patterns
+        return warm and not self.failure and self.step.loader.has_batches(self.batches)
+
+    def _is_captured(self, pattern: tuple[bool, ...], step: int) -> bool:
+        """Capture a pattern's iteration unless it is already; return False if that fails."""
         if pattern not in self.captured:
             try:
-                self.captured[pattern] = self._capture(number)
+                self.captured[pattern] = self._capture(step)
             except EngineUnavailable as error:
-                self.trouble = str(error)
-        return not self.trouble
+                self.failure = str(error)
+        return not self.failure
 
-    def _run_eagerly(self, number: int) -> None:
+    def _run_eagerly(self, step: int) -> None:
         current = torch.cuda.current_stream(self.step.precision.device)
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):
-            self.step.run(number)
+            self.step(step)
         current.wait_stream(self.stream)
 
-    def _capture(self, number: int) -> _Captured:
-        """Record the iteration's work for the device; the device does none of it.
+    def _capture(self, step: int) -> _Captured:
+        """Record an iteration's kernels without running them.
 
-        Raises: CannotServe with the reason.
+        Raises:
+            EngineUnavailable: if something in it cannot be captured.
         """
-        step, before = self.step, dict(self.step.terms.counts)
-        step.next_real = step.loader.gather  # the host's part of taking a batch is done at each replay
         graph = torch.cuda.CUDAGraph()
         try:
-            # The outer context, because older torch leaves the stream current where a capture cannot even end.
-            with torch.cuda.stream(self.stream), torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
-                step.run(number)
+            # The outer context, because older torch leaves the stream current if a capture cannot even end.
+            with (
+                self.step.metrics.captured_counts() as counts,
+                torch.cuda.stream(self.stream),
+                torch.cuda.graph(graph, pool=self.pool, stream=self.stream),
+            ):
+                self.step(step, capturing=True)
         except Exception as error:
-            cause = error.__context__ or error  # the end of a broken capture fails as well, and says less
+            cause = error.__context__ or error  # ending a broken capture fails too, with a less useful message
             raise EngineUnavailable(str(cause) or type(cause).__name__) from error
-        finally:
-            step.next_real = step.loader.next
-            after, step.terms.counts = step.terms.counts, before
-        return _Captured(graph, {name: count - before.get(name, 0) for name, count in after.items()})
+        return _Captured(graph, counts)

@@ -1,48 +1,54 @@
-"""How an iteration is carried out: step by step, compiled, or as one captured CUDA graph. All compute the same."""
+"""Engines: ways to run the iterations of a training step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
-from wgan_cli.distributed.batch_shard import current_shard
-from wgan_cli.errors import EngineUnavailable
-from wgan_cli.training.engines.compile import check_gradients, compile_losses
-from wgan_cli.training.engines.cuda_graph import GraphIteration, why_no_graph
+from wgan_cli.training.engines.compile import check_gradients, with_compiled_losses
+from wgan_cli.training.engines.cuda_graph import CudaGraph, graph_obstacle
 from wgan_cli.training.step import TrainingStep
 
-Iterate = Callable[[int], None]
 
+class Engine(Protocol):
+    """Runs iterations. All engines compute the same, up to the rounding of compiled losses.
 
-def apply_engine(name: str, step: TrainingStep) -> Iterate:
-    """What runs one iteration of a step, given its number from 0, under an engine.
-
-    eager runs the step as it is. graph captures the whole iteration and replays it. compile has the losses compiled,
-    and on a GPU captures the iteration that they are part of as well, where that can be done.
-
-    Raises: CannotServe with the reason.
+    Attributes:
+        notice: a message for the user, if the engine had to fall back during training; else empty.
     """
-    if name == "graph":
-        return GraphIteration(step)
-    if name == "compile":
-        if step.objective.state is not None:
-            raise EngineUnavailable("its losses remember what they saw, and compiled ones would forget it")
-        if current_shard().world_size > 1:
-            raise EngineUnavailable(
-                "several processes speak in the middle of its losses, which the compiler does not take"
-            )
-        compile_losses(step)
-        return step if why_no_graph(step) else GraphIteration(step)
-    return step
+
+    @property
+    def notice(self) -> str: ...
+
+    def __call__(self, step: int) -> None:
+        """Run iteration `step`, counted from 0."""
+
+    def reset(self) -> None:
+        """Forget the memory addresses of tensors, because a checkpoint was restored."""
 
 
-def rehearse(name: str, step: TrainingStep) -> Iterate:
-    """As apply_engine, for a step that nobody will train with, with everything done that could fail in training.
+def make_engine(name: str, step: TrainingStep, *, verify: bool = False) -> Engine:
+    """Return the engine with a recipe's name for it.
 
-    Raises: whatever does fail, CannotServe or an exception of the compiler, the driver or a library.
+    `eager` is the step itself. `graph` captures the whole iteration in a CUDA graph. `compile` compiles the losses,
+    and on a GPU captures the iteration that contains them, if it can be captured.
+
+    Args:
+        verify: also do whatever may fail during training: compare compiled gradients, capture and replay a graph. Only
+            for a disposable step.
+
+    Raises:
+        EngineUnavailable: if the engine cannot run here. With `verify`, also any exception of a compiler or driver.
     """
-    iterate = apply_engine(name, step)
     if name == "compile":
-        check_gradients(step)
-    if isinstance(iterate, GraphIteration):
-        iterate.rehearse()
-    return iterate
+        compiled = with_compiled_losses(step)
+        if verify:
+            check_gradients(compiled, step)
+        if graph_obstacle(compiled):
+            return compiled
+        step = compiled
+    if name == "eager":
+        return step
+    graph = CudaGraph(step)
+    if verify:
+        graph.warm_up()
+    return graph

@@ -1,4 +1,4 @@
-"""Number formats: which one serves, and what half precision needs around a step."""
+"""Mixed precision: the choice of the dtype, autocast and loss scaling."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import torch
 from torch import Tensor
 
 from wgan_cli.errors import WganError
-from wgan_cli.training.numerics.matmul_precision import float32_products
+from wgan_cli.training.numerics.matmul_precision import float32_matmul
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def resolve_amp(amp: str, device: torch.device) -> str:
-    """Turn `auto` into the format that serves a device: bf16 where the hardware multiplies it, else off.
+    """Turn `auto` into bf16 if the hardware multiplies it, else off.
 
-    Raises: WganError where the device cannot serve the format asked for.
+    Raises:
+        WganError: if the device doesn't support the requested dtype.
     """
     if amp == "auto":
         return "bf16" if _multiplies_bf16(device) else "off"
@@ -39,46 +40,45 @@ def _multiplies_bf16(device: torch.device) -> bool:
     return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
-def insist_on_same_bits(deterministic: bool, device: torch.device) -> None:
-    """Let a GPU run only kernels that give the same bits each time, or any again; a processor runs no others."""
+def set_deterministic(deterministic: bool, device: torch.device) -> None:
+    """Allow only deterministic kernels on a GPU, or any; CPU kernels are always deterministic."""
     if device.type == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without which cuBLAS may choose by chance
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required by cuBLAS
         torch.use_deterministic_algorithms(deterministic)
 
 
 class Precision:
-    """A number format around a step: autocast in the losses, and a scaled loss for fp16. Weights stay float32.
+    """Mixed precision of a step: autocast in the losses, loss scaling for fp16. Weights stay float32.
 
     Args:
-        amp: "off", "bf16" or "fp16", as `resolve_amp` gives it.
+        amp: "off", "bf16" or "fp16", see `resolve_amp`.
         tf32: whether a GPU may round the factors of float32 products to TF32.
+
+    Attributes:
+        half_dtype: the dtype of products; None for float32.
     """
 
     def __init__(self, amp: str, device: torch.device, tf32: bool = False) -> None:
         self.amp = amp
         self.device = device
         self.tf32 = tf32
+        self.half_dtype = _DTYPES.get(amp)
         self.scaler = torch.amp.GradScaler(device.type, enabled=amp == "fp16")
 
-    def autocast(self) -> AbstractContextManager:
-        """The context in which losses are computed."""
-        return torch.autocast(self.device.type, _DTYPES.get(self.amp, torch.bfloat16), enabled=self.amp != "off")
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return the context for computing losses."""
+        return torch.autocast(self.device.type, self.half_dtype or torch.bfloat16, enabled=self.amp != "off")
 
-    @property
-    def half(self) -> torch.dtype | None:
-        """The type of products, where it is not float32."""
-        return _DTYPES.get(self.amp)
-
-    def products(self) -> AbstractContextManager:
-        """The context of a whole iteration: how its float32 products are computed."""
-        return float32_products(self.device, self.tf32)
+    def matmul(self) -> AbstractContextManager[None]:
+        """Return the context of a whole iteration, which sets how float32 products are computed."""
+        return float32_matmul(self.device, self.tf32)
 
     def backward(self, loss: Tensor) -> None:
-        """Compute gradients of a loss."""
+        """Compute the gradients of a loss, scaled for fp16."""
         self.scaler.scale(loss).backward()
 
     def step(self, optimizer: torch.optim.Optimizer, clip: Callable[[], None] | None = None) -> None:
-        """Follow the gradients, bounded by `clip`; fp16 leaves out a step whose gradients overflowed."""
+        """Clip the gradients and take an optimizer step; fp16 skips it if gradients overflowed."""
         if clip is not None:
             self.scaler.unscale_(optimizer)
             clip()
@@ -86,9 +86,9 @@ class Precision:
         self.scaler.update()
 
     def state_dict(self) -> dict[str, Any]:
-        """The loss scale; empty but for fp16."""
+        """Return the loss scale; empty unless the dtype is fp16."""
         return self.scaler.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue with another's loss scale."""
+        """Restore the loss scale."""
         self.scaler.load_state_dict(state)

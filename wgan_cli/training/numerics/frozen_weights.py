@@ -1,4 +1,4 @@
-"""A frozen network's weights in half precision, cast once for all the steps in which they stand still."""
+"""Half-precision copies of a frozen network's weights, cast once for several forward passes."""
 
 from __future__ import annotations
 
@@ -10,39 +10,38 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from wgan_cli.networks.resampling import DerivedWeight
 
-_PRODUCTS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)  # whose weights autocast would cast anew in every forward
+_MATMUL_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)  # whose weights autocast casts in every forward pass
 
 
-class CastOnce:
-    """A twin of a network that shares all but the weights of its products, which are half-precision copies.
+class FrozenWeights:
+    """A twin of a network with half-precision copies of its matmul weights; everything else is shared.
 
-    Autocast keeps its casts of weights that learn, but casts frozen ones in every forward: in a phase of five critic
-    steps the generator's five times, for nothing.
+    Autocast caches its casts of weights that require gradients, but casts frozen ones in every forward pass: the
+    generator's five times in a phase of five critic steps.
+
+    Attributes:
+        network: the twin.
     """
 
     def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
-        within = {id(m) for product in network.modules() if _is_product(product) for m in product.modules()}
-        shared = {id(m): m for m in network.modules() if id(m) not in within and not _holds_products(m)}
+        inner = {id(m) for layer in network.modules() if _is_cast(layer) for m in layer.modules()}
+        shared = {id(m): m for m in network.modules() if id(m) not in inner and not any(map(_is_cast, m.modules()))}
         self.network = copy.deepcopy(network, shared)
         for module in self.network.modules():
-            if _is_product(module):
+            if _is_cast(module):
                 module.to(dtype)
         pairs = zip(self.network.parameters(), network.parameters(), strict=True)
-        copied = [(mine.requires_grad_(False), theirs) for mine, theirs in pairs if mine is not theirs]
+        copied = [(mine.requires_grad_(False), source) for mine, source in pairs if mine is not source]
         self._copies = [mine.detach() for mine, _ in copied]
-        self._source = [theirs.detach() for _, theirs in copied]
+        self._sources = [source.detach() for _, source in copied]
 
     def refresh(self) -> nn.Module:
-        """Take over the weights as they are now, and return the twin."""
+        """Copy the current weights, and return the twin."""
         if self._copies:
-            torch._foreach_copy_(self._copies, self._source)
+            torch._foreach_copy_(self._copies, self._sources)
         return self.network
 
 
-def _holds_products(module: nn.Module) -> bool:
-    return any(_is_product(inner) for inner in module.modules())
-
-
-def _is_product(module: nn.Module) -> bool:
-    # A kernel that is computed from the weight is cast after that: cast before, it would be rounded twice.
-    return isinstance(module, _PRODUCTS) and not isinstance(module, DerivedWeight) and not is_parametrized(module)
+def _is_cast(module: nn.Module) -> bool:
+    # A kernel computed from the weight is cast afterwards: casting the weight too would round twice.
+    return isinstance(module, _MATMUL_LAYERS) and not isinstance(module, DerivedWeight) and not is_parametrized(module)

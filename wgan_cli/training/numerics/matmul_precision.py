@@ -1,4 +1,4 @@
-"""How float32 matrix products are computed: true to float32 by the fastest library there is, or in TF32 if asked."""
+"""Precision of float32 matrix products: exact with the fastest library, or TF32 on request."""
 
 from __future__ import annotations
 
@@ -12,56 +12,52 @@ from wgan_cli.utils.machine import cpu_info
 
 
 @contextmanager
-def float32_products(device: torch.device, tf32: bool) -> Iterator[None]:
-    """Within it, float32 products run the fastest way that keeps float32; with `tf32` a GPU rounds them to TF32."""
+def float32_matmul(device: torch.device, tf32: bool) -> Iterator[None]:
+    """Compute float32 products exactly inside the block, as fast as possible; with `tf32` a GPU rounds to TF32."""
     if device.type == "cuda":
-        # Through the older settings, which the compiler reads; torch refuses to tell them where the newer ones differ.
-        before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-        change, wanted = _set_tf32, (tf32, tf32)
+        # The older switches, because the compiler reads them.
+        matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+        before = matmul.allow_tf32, cudnn.allow_tf32
+        try:
+            matmul.allow_tf32 = cudnn.allow_tf32 = tf32
+            yield
+        finally:
+            matmul.allow_tf32, cudnn.allow_tf32 = before
     elif device.type == "cpu" and onednn_is_exact_and_faster():
-        before = (torch.backends.mkldnn.matmul.fp32_precision,)
-        change, wanted = _set_onednn, ("bf16",)
+        with _bf16_permitted():
+            yield
     else:
         yield
-        return
+
+
+@contextmanager
+def _bf16_permitted() -> Iterator[None]:
+    """Make torch hand float32 products to oneDNN, which it does if bf16 would be precise enough."""
+    onednn = torch.backends.mkldnn.matmul
+    before = onednn.fp32_precision
     try:
-        change(*wanted)
+        onednn.fp32_precision = "bf16"
         yield
     finally:
-        change(*before)
-
-
-def _set_tf32(products: bool, convolutions: bool) -> None:
-    torch.backends.cuda.matmul.allow_tf32 = products
-    torch.backends.cudnn.allow_tf32 = convolutions
-
-
-def _set_onednn(precision: str) -> None:
-    torch.backends.mkldnn.matmul.fp32_precision = precision
+        onednn.fp32_precision = before
 
 
 @functools.cache
 def onednn_is_exact_and_faster() -> bool:
-    """Whether to hand float32 products to oneDNN, which torch does where it is told that bf16 would be good enough.
+    """Return whether to use oneDNN for float32 products instead of MKL, torch's default, which is slow on AMD.
 
-    On AMD's processors that is twice as fast as MKL, torch's usual choice, which has slow code for other makers'. A
-    processor with matrix tiles would take the permission and round to bf16, so each product is tried before: a sum that
-    only float32 gets right must come out right.
+    A CPU with matrix tiles would use the permission and round to bf16, so products of several sizes are tested first.
     """
     if not hasattr(torch.backends.mkldnn, "matmul"):  # before torch 2.9
         return False
     if "AuthenticAMD" not in cpu_info() or not torch.backends.mkldnn.is_available():
         return False
-    before = torch.backends.mkldnn.matmul.fp32_precision
-    _set_onednn("bf16")
-    try:
-        return all(_keeps_float32(side) for side in (64, 256, 1024))
-    finally:
-        _set_onednn(before)
+    with _bf16_permitted():
+        return all(_keeps_float32(size) for size in (64, 256, 1024))
 
 
-def _keeps_float32(side: int) -> bool:
-    """Whether products of this size keep 1 + 2^-20, which bf16 rounds to 1."""
-    fine = torch.full((side, side), 1 + 2.0**-20)
-    one = torch.eye(side)
-    return bool(torch.equal(fine @ one, fine) and torch.equal(one @ fine.t(), fine))
+def _keeps_float32(size: int) -> bool:
+    """Return whether products keep 1 + 2^-20, which bf16 rounds to 1."""
+    value = torch.full((size, size), 1 + 2.0**-20)
+    identity = torch.eye(size)
+    return bool(torch.equal(value @ identity, value) and torch.equal(identity @ value.t(), value))

@@ -105,7 +105,7 @@ class Recorder:
 
     def log(self, scores: Mapping[str, float]) -> None:
         """Write a record: the means of the loss terms since the last one, and the scores of an evaluation, if any."""
-        self._write_record(self.state.iteration.terms.means(), scores)
+        self._write_record(self.state.training_step.metrics.pop_means(), scores)
 
     @on_main_process("the record")
     def _write_record(self, terms: Mapping[str, float], scores: Mapping[str, float]) -> None:
@@ -261,9 +261,8 @@ class Recorder:
             self.state.overhead += time.perf_counter() - start
 
     def _warn_of_engine(self) -> None:
-        notice = getattr(self.state.iterate, "trouble", "")
-        if notice:
-            self.best_effort.warn_once("graph", f"the graph engine failed, continuing with eager: {notice}")
+        if self.state.engine.notice:
+            self.best_effort.warn_once("engine", self.state.engine.notice)
 
     def _warn(self, warnings: list[str]) -> None:
         for warning in warnings:

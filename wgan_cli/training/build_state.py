@@ -1,0 +1,120 @@
+"""Build a run at step 0 from its recipe and data."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from wgan_cli.data.dataset import ImageSet
+from wgan_cli.data.loaders.paired import augment_of, make_loader
+from wgan_cli.data.pairs import ImagePair
+from wgan_cli.distributed.batch_shard import current_shard, set_shard
+from wgan_cli.errors import WganError
+from wgan_cli.networks import build_network
+from wgan_cli.objectives import Objective, build_objective
+from wgan_cli.objectives.diff_augment import with_diff_augment
+from wgan_cli.objectives.instance_noise import make_noise
+from wgan_cli.recipe import Recipe
+from wgan_cli.recipe.schema import MOST_STEPS
+from wgan_cli.training.ema import ExponentialMovingAverage
+from wgan_cli.training.engines.autotune import autotune
+from wgan_cli.training.engines.select import Engine, make_engine
+from wgan_cli.training.grad_accumulation import accumulation_steps, check_accumulation
+from wgan_cli.training.memory_estimate import check_memory
+from wgan_cli.training.numerics.amp import Precision, set_deterministic
+from wgan_cli.training.optim import clip_functions, make_optimizers
+from wgan_cli.training.sample_grid import make_sample_grid
+from wgan_cli.training.state import TrainingState
+from wgan_cli.training.step import TrainingStep
+from wgan_cli.utils.format import Log, no_log
+from wgan_cli.utils.seeds import derived_seed
+
+
+def build_state(
+    recipe: Recipe,
+    dataset: ImageSet | ImagePair,
+    device: torch.device,
+    *,
+    tune: bool = True,
+    log: Log = no_log,
+) -> TrainingState:
+    """Build a run at step 0, and resolve its recipe: number of steps, threads, precision and engine.
+
+    Changes process-wide settings: the number of threads, deterministic algorithms, RNG states and the batch shard.
+
+    Args:
+        tune: time the open settings of a long run; otherwise they get their defaults.
+        log: receives messages about what takes long.
+
+    Raises:
+        WganError: if recipe, data and device don't fit together.
+    """
+    set_shard(replace(current_shard(), sync_batch_norm=recipe.sync_batch_norm))
+    micro_batches = accumulation_steps(recipe)
+    image = dataset.shape
+    objective = build_objective(recipe, image)
+    recipe = recipe.replaced(steps=_number_of_steps(recipe, objective, len(dataset)), epochs=None)
+    check_memory(recipe, image, device)
+    set_deterministic(recipe.deterministic, device)
+
+    torch.manual_seed(derived_seed(recipe.seed, "weights"))
+    networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
+    memory = (objective.state or nn.Module()).to(device)
+    loader = make_loader(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
+
+    def make_step(recipe: Recipe, networks: dict[str, nn.Module]) -> TrainingStep:
+        return TrainingStep(
+            objective=objective,
+            networks=networks,
+            optimizers=make_optimizers(recipe, networks),
+            loader=loader,
+            ema=ExponentialMovingAverage(networks["generator"], recipe.ema_decay),
+            precision=Precision(recipe.amp, device, recipe.tf32),
+            latent_dim=recipe.model.latent_dim,
+            num_classes=image.num_classes if recipe.model.conditional else 0,
+            augment=augment_of(recipe.data, image),
+            loss_networks=with_diff_augment(networks, recipe.data.diff_augment, make_noise(recipe.objective, device)),
+            clip=clip_functions(recipe, networks),
+            accumulation_steps=micro_batches,
+        )
+
+    def disposable_step(recipe: Recipe) -> TrainingStep:
+        return make_step(recipe, copy.deepcopy(networks))
+
+    def disposable_engine(recipe: Recipe) -> Engine:
+        return make_engine(recipe.engine, disposable_step(recipe), verify=True)
+
+    loader_start, memory_start = loader.state_dict(), copy.deepcopy(memory.state_dict())
+    tuned = autotune(recipe, device, disposable_engine, timed=tune, log=log)
+    if micro_batches > 1:
+        check_accumulation(objective, disposable_step(tuned.recipe))
+    loader.load_state_dict(loader_start)
+    memory.load_state_dict(memory_start)
+
+    torch.manual_seed(derived_seed(recipe.seed, "noise"))
+    training_step = make_step(tuned.recipe, networks)
+    return TrainingState(
+        recipe=tuned.recipe,
+        image=image,
+        class_names=dataset.class_names,
+        training_step=training_step,
+        engine=make_engine(tuned.recipe.engine, training_step),
+        sample_grid=make_sample_grid(tuned.recipe, dataset),
+        autotune_summary=tuned.summary,
+        step_seconds=tuned.step_seconds,
+    )
+
+
+def _number_of_steps(recipe: Recipe, objective: Objective, images: int) -> int:
+    if recipe.steps is not None:
+        return recipe.steps
+    steps = max(1, round(recipe.epochs * images / objective.images_per_iteration(recipe.batch_size)))
+    if steps > MOST_STEPS:
+        raise WganError(
+            f"`epochs` is {recipe.epochs:g}, which is {steps:,} steps; the maximum is {MOST_STEPS:,}",
+            "use fewer `epochs`, or set `steps` instead",
+        )
+    return steps
