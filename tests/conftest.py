@@ -52,22 +52,20 @@ TINY = (
     "sample_grid=3",
     "save_every=6",
     "eval_every=null",
+    "engine=eager",
+    "threads=1",
 )
-pytest_plugins = ["reliability", "fuzzing", "browser"]
+pytest_plugins = ["helpers.fuzzing", "helpers.browser"]
 #: What would make the program's output depend on who runs the tests.
 _PERSONAL = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "WGAN_DEBUG", "WGAN_DATA")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what this machine cannot run, or nobody asked for, and say why."""
-    no_gpu = pytest.mark.skip(reason="needs a CUDA device, and there is none")
-    slow = pytest.mark.skip(reason="takes long; run it with -m slow")
-    asked = "slow" in config.getoption("markexpr") or config.getoption("--write-reliability")
-    for item in items:
-        if "gpu" in item.keywords and not torch.cuda.is_available():
-            item.add_marker(no_gpu)
-        if "slow" in item.keywords and not asked:
-            item.add_marker(slow)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests that need a GPU on machines without one."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if "gpu" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
 
 @dataclass(frozen=True)

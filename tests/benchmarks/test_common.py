@@ -70,7 +70,7 @@ def test_a_device_that_is_not_there_is_named(common, monkeypatch, capsys):
         common.run(lambda: parsed(common, monkeypatch, "--device", "abacus"))
     error, hint = capsys.readouterr().err.splitlines()
     assert stopped.value.code == 2
-    assert error == "error: there is no device 'abacus' here" and hint.startswith("hint: give one of: auto, cpu")
+    assert error == "error: device 'abacus' is not available" and hint.startswith("hint: choose one of: auto, cpu")
 
 
 def test_others_are_seen_while_this_process_waits(common, monkeypatch):

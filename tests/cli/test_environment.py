@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from terminal import on_terminal
+from helpers.terminal import on_terminal
 
 import wgan_cli
 
-PROMISE = "odd surroundings (no HOME, no TMPDIR, no terminal, another locale, closed outputs) change nothing"
 ASCII_ONLY = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 SURROUNDINGS = {
     "no HOME": {"HOME": None},
@@ -48,7 +47,7 @@ def usual(tmp_path_factory) -> list[subprocess.CompletedProcess]:
 
 
 @pytest.mark.parametrize("name", SURROUNDINGS)
-def test_a_list_and_an_error_are_the_same_anywhere(tmp_path, usual, name, promise):
+def test_a_list_and_an_error_are_the_same_anywhere(tmp_path, usual, name):
     for (words, status), expected in zip(((("recipes",), 0), (("trian",), 2)), usual, strict=True):
         said = run(tmp_path, *words, changes={"COLUMNS": "100", **SURROUNDINGS[name]})
         assert said.returncode == status
@@ -56,11 +55,10 @@ def test_a_list_and_an_error_are_the_same_anywhere(tmp_path, usual, name, promis
         assert said.stderr == expected.stderr
         assert b"\x1b" not in said.stdout + said.stderr
     assert os.listdir(tmp_path) == []
-    promise(PROMISE, how="runs commands as real processes", cases=2)
 
 
 @pytest.mark.slow  # without a cache folder matplotlib looks through all fonts again
-def test_all_of_it_at_once_while_training(tmp_path, tiny_options, promise):
+def test_all_of_it_at_once_while_training(tmp_path, tiny_options):
     out = b"runs/\xc3\xa9 \xff".decode("utf-8", "surrogateescape")  # an accent, and a byte that is no text
     words = ("train", "--device", "cpu", *tiny_options, "--steps", "2", "--out", out)
     trained = run(tmp_path, *words, changes=ALL)
@@ -72,7 +70,6 @@ def test_all_of_it_at_once_while_training(tmp_path, tiny_options, promise):
     assert (inspected.returncode, inspected.stderr) == (0, b"")
     assert b"finished" in inspected.stdout
     assert (tmp_path / out / "curves.png").is_file()
-    promise(PROMISE, how="trains and inspects in all of them at once", cases=2)
 
 
 def test_letters_that_an_output_does_not_know_are_escaped(tmp_path):
@@ -82,7 +79,7 @@ def test_letters_that_an_output_does_not_know_are_escaped(tmp_path):
 
 
 @pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
-def test_a_narrow_terminal(tmp_path, tiny_options, term, promise):
+def test_a_narrow_terminal(tmp_path, tiny_options, term):
     status, shown = on_terminal(tmp_path, "recipes", columns=40, term=term)
     assert (status, "digits_dcgan" in shown, "Traceback" in shown) == (0, True, False)
     assert ("\x1b[" in shown) == (term != "dumb")
@@ -91,12 +88,11 @@ def test_a_narrow_terminal(tmp_path, tiny_options, term, promise):
         status, shown = on_terminal(tmp_path, *words, columns=40, term=term)
         assert (status, "Traceback" in shown) == (0, False), shown
         assert "done: 4 steps" in " ".join(shown.split())
-    promise(PROMISE, how="runs commands on a terminal of 40 columns")
 
 
 @pytest.mark.parametrize("closed", [0, 1, 2])
 @pytest.mark.parametrize("words", [("recipes",), ("--help",), ("trian",)])
-def test_closed_streams(tmp_path, closed, words, promise):
+def test_closed_streams(tmp_path, closed, words):
     script = f'exec "$0" -m wgan_cli {" ".join(words)} {"<>"[closed > 0] if closed < 2 else "2>"}&-'
     environment = {**os.environ, "PYTHONPATH": str(Path(wgan_cli.__file__).parents[1])}
     done = subprocess.run(
@@ -104,16 +100,14 @@ def test_closed_streams(tmp_path, closed, words, promise):
     )
     assert done.returncode == (2 if words == ("trian",) else 0)
     assert b"Traceback" not in done.stderr
-    promise(PROMISE, how="closes an input or output before the start")
 
 
-def test_a_reader_that_takes_one_line(tmp_path, promise):
+def test_a_reader_that_takes_one_line(tmp_path):
     script = '"$0" -m wgan_cli recipes --schema | head -1'
     environment = {**os.environ, "PYTHONPATH": str(Path(wgan_cli.__file__).parents[1])}
     done = subprocess.run(["sh", "-c", script, sys.executable], env=environment, capture_output=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, b"")
     assert len(done.stdout.splitlines()) == 1
-    promise(PROMISE, how="reads one line of an output")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
@@ -126,10 +120,9 @@ def test_an_output_that_is_full(tmp_path):
     assert done.returncode != 0
 
 
-def test_two_processes_make_the_same_generator_byte_for_byte(wgan, tiny_options, tmp_path, promise):
+def test_two_processes_make_the_same_generator_byte_for_byte(wgan, tiny_options, tmp_path):
     words = ("train", "--quiet", "--device", "cpu", *tiny_options, "--steps", "8")
     assert wgan(*words, "--out", "here").status == 0
     assert run(tmp_path, *words, "--out", "there", changes={"PYTHONHASHSEED": "1"}).returncode == 0
     here, there = (Path(tmp_path, out, "G.pth").read_bytes() for out in ("here", "there"))
     assert here == there
-    promise("the same recipe and seed give the same G.pth, byte for byte", how="trains in two processes", cases=2)

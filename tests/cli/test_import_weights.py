@@ -115,4 +115,4 @@ def test_a_file_that_would_run_code_is_refused(wgan):
     torch.save({"model.0.weight": Runs()}, "theirs.pth")
     result = wgan("sample", "--ckpt", "theirs.pth", "--recipe", "mnist_mlp")
     assert result.status == 2
-    assert "theirs.pth is not a checkpoint of wgan: its data.pkl asks for" in result.error
+    assert "theirs.pth is not a wgan checkpoint: its data.pkl asks for" in result.error

@@ -9,9 +9,9 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from helpers.terminal import on_terminal
 from PIL import Image
 from rich.console import Console
-from terminal import on_terminal
 
 from wgan_cli import console
 from wgan_cli.cli.render import terminal_curves

@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from helpers.same_run import assert_same_run
 from PIL import Image
-from same_run import assert_same_run
 
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.run_dir import RunDir

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from small_sets import idx, small_set, write_files
+from helpers.mnist_files import idx, small_set, write_files
 from torchvision import datasets
 
 from wgan_cli.data.sources import download

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import torch
-from families import OBJECTIVE_SETTINGS, OBJECTIVES
+from helpers.families import OBJECTIVE_SETTINGS, OBJECTIVES
 
 from wgan_cli.data import ImageSet
 from wgan_cli.data.pairs import ImagePair

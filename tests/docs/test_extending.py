@@ -100,7 +100,7 @@ def small(words: list[str]) -> list[str]:
 @pytest.fixture(scope="module")
 def followed(checkout) -> dict[str, str]:
     """After every command of the page but the tests; by its words what each said."""
-    from small_sets import small_set, write_files
+    from helpers.mnist_files import small_set, write_files
 
     write_files(checkout.root / "data" / "MNIST" / "raw", small_set())
     checkout.python("make_csv.py")

@@ -21,8 +21,8 @@ import pytest
 import torch
 import typer
 import yaml
+from helpers.mnist_files import small_set, write_files
 from PIL import Image
-from small_sets import small_set, write_files
 from torch import nn
 
 from wgan_cli.cli.app import app

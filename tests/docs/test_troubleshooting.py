@@ -135,15 +135,15 @@ ERRORS = {
         "the run was made with ..., and cannot continue exactly with ..."
     ),
     "train --resume gone": "there is no run folder ...",
-    "train --resume run/samples": "... is no run folder: it holds no recipe.yaml",
-    "train --resume G.pth": "... is no run folder, nor a file of a run's checkpoints/",
+    "train --resume run/samples": "... is not a run folder: it holds no recipe.yaml",
+    "train --resume G.pth": "... is not a run folder, nor a file of a run's checkpoints/",
     "train --resume run/checkpoints/step_00000003.pth": "there is no checkpoint ...",
     "train --resume damaged --steps 20": "no checkpoint of ... can be read; the newest: ...",
     "train --out run": "... already exists",
-    "train --out G.pth/run": "cannot make the run folder ...: ...",
+    "train --out G.pth/run": "cannot create the run folder ...: ...",
     "sample --ckpt gone.pth": "there is no file ...",
     "sample --ckpt half.pth": "... is cut off or damaged...",
-    "sample --ckpt theirs.pth": "... is not a checkpoint of wgan...",
+    "sample --ckpt theirs.pth": "... is not a wgan checkpoint...",
     "sample --ckpt theirs.pth --recipe digits_dcgan": (
         "... does not fit ...: ... tensors match; unmatched in the file: ..."
     ),
@@ -154,7 +154,7 @@ ERRORS = {
     "sample --ckpt G.pth -n 12 --out numbered/": "... holds ... already, and nothing is overwritten",
     "sample --ckpt G.pth -n 10001": "... images do not fit into one grid",
     "gif nothing": "... holds no numbered images",
-    "train --device cuda:99": "there is no device ... here",
+    "train --device cuda:99": "device ... is not available",
     "train --amp fp16 --device cpu": "--amp fp16 needs a CUDA device, and this run is on ...",
     "train --gpus 99": "--gpus is ..., and this machine has ...",
 }

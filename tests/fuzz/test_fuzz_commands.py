@@ -6,7 +6,7 @@ import os
 import shutil
 
 import pytest
-from fuzzing import REFUSED, WORDS
+from helpers.fuzzing import REFUSED, WORDS
 from hypothesis import strategies as st
 
 FILES = (

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from fuzzing import ACCIDENTS, changed_inside, damaged
-from hostile import summed, torch_bytes, whole_content
+from helpers.fuzzing import ACCIDENTS, changed_inside, damaged
+from helpers.hostile_checkpoints import summed, torch_bytes, whole_content
 from hypothesis import strategies as st
 from PIL import Image
 

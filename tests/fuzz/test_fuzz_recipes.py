@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from fuzzing import ACCIDENTS, NUMBERS, WILD, WORDS, changed_inside, damaged
+from helpers.fuzzing import ACCIDENTS, NUMBERS, WILD, WORDS, changed_inside, damaged
 from hypothesis import strategies as st
 
 from wgan_cli.outputs.sampling import MAX_SEEDS, parse_seeds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from families import FAMILIES
+from helpers.families import FAMILIES
 from torch import nn
 from torch.nn import functional as F
 

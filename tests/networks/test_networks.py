@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 import torch
-from families import FAMILIES, narrow
+from helpers.families import FAMILIES, narrow
 from torch import Tensor, nn
 
 from wgan_cli import networks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from families import OBJECTIVES
+from helpers.families import OBJECTIVES
 from torch import Tensor, nn
 
 from wgan_cli.networks import build_network

@@ -143,7 +143,7 @@ def test_another_file_is_not_a_checkpoint(tmp_path, name):
     path.write_bytes(NO_CHECKPOINTS[name])
     with pytest.raises(WganError) as caught:
         load_checkpoint(path)
-    assert caught.value.message.startswith(f"{path} is not a checkpoint of wgan")
+    assert caught.value.message.startswith(f"{path} is not a wgan checkpoint")
     assert "G.pth" in caught.value.hint
 
 
@@ -156,7 +156,7 @@ def test_no_file_can_run_code(tmp_path, form):
         path.write_bytes(torch_bytes(RunsCode(trap)))
     else:
         example(versions=RunsCode(trap)).save(path)
-    with pytest.raises(WganError, match="is not a checkpoint of wgan"):
+    with pytest.raises(WganError, match="is not a wgan checkpoint"):
         load_checkpoint(path)
     assert not trap.exists()
 
@@ -233,7 +233,7 @@ def test_newest_checkpoint_of_a_run(tiny_run, tmp_path):
 def test_the_file_to_sample_from(tiny_run, tmp_path):
     assert generator_file(tiny_run.path) == tiny_run.generator_file
     assert generator_file(tiny_run.checkpoint_file(6)) == tiny_run.checkpoint_file(6)
-    with pytest.raises(WganError, match="is no run folder"):
+    with pytest.raises(WganError, match="is not a run folder"):
         generator_file(tmp_path)
     (tmp_path / "recipe.yaml").write_text("")
     with pytest.raises(WganError, match="has no G.pth yet"):

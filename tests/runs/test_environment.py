@@ -23,7 +23,7 @@ def test_all_that_could_make_a_run_differ_is_written_down(tiny_run):
 def test_who_misses_a_gpu_is_told_where_to_look(monkeypatch, cuda, said):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(torch.version, "cuda", cuda)
-    with pytest.raises(WganError, match="there is no device 'cuda' here") as caught:
+    with pytest.raises(WganError, match="device 'cuda' is not available") as caught:
         resolve_device("cuda")
     assert said in caught.value.hint
 
@@ -32,4 +32,6 @@ def test_who_has_a_gpu_is_told_which(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(WganError) as caught:
         resolve_device("cuda:7")
-    assert caught.value.hint.startswith("give one of: auto, cpu, cuda:0, cuda:1") and "nvidia" not in caught.value.hint
+    assert (
+        caught.value.hint.startswith("choose one of: auto, cpu, cuda:0, cuda:1") and "nvidia" not in caught.value.hint
+    )

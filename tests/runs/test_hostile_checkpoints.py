@@ -13,7 +13,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from hostile import GREEDY, archive_of, calls, spoilt_facts, spoilt_weights, summed, torch_bytes, whole_content
+from helpers.hostile_checkpoints import (
+    GREEDY,
+    archive_of,
+    calls,
+    spoilt_facts,
+    spoilt_weights,
+    summed,
+    torch_bytes,
+    whole_content,
+)
 
 import wgan_cli
 from wgan_cli.errors import WganError
@@ -53,7 +62,7 @@ def refusal(path: Path) -> str:
     return message
 
 
-def test_damage_at_any_byte_is_noticed(tiny_run, written, promise):
+def test_damage_at_any_byte_is_noticed(tiny_run, written):
     whole = tiny_run.generator_file.read_bytes()
     chance = random.Random(0)
     ends = [*range(200), *range(len(whole) - 300, len(whole))]
@@ -61,9 +70,8 @@ def test_damage_at_any_byte_is_noticed(tiny_run, written, promise):
     for place in places:
         flipped = bytearray(whole)
         flipped[place] ^= 1 << chance.randrange(8)
-        with pytest.raises(WganError, match=r"damaged|is not a checkpoint of wgan"):
+        with pytest.raises(WganError, match=r"damaged|is not a wgan checkpoint"):
             load_checkpoint(written(flipped))
-    promise("silent corruption of a checkpoint is noticed", "flips one bit of G.pth and loads it", len(places))
 
 
 def test_damage_inside_a_tensor_is_told_apart_from_a_bug(tiny_run, written):
@@ -71,7 +79,7 @@ def test_damage_inside_a_tensor_is_told_apart_from_a_bug(tiny_run, written):
     weight = load_checkpoint(tiny_run.generator_file).networks["generator"]["to_image.weight"]
     place = whole.index(weight.numpy().tobytes())
     whole[place + 3] ^= 1
-    assert "damaged: its content does not fit its checksum" in refusal(written(whole))
+    assert "damaged: its content does not match its checksum" in refusal(written(whole))
 
 
 def test_a_checksum_that_was_cut_off_is_missed(tiny_run, written):
@@ -96,7 +104,7 @@ def test_the_checksum_is_of_the_archive_without_it(tiny_run):
 
 
 @pytest.mark.parametrize("command", ["sample --ckpt", "inspect", "gif", "train --resume"])
-def test_no_command_runs_the_code_in_a_file(wgan, tmp_path, tiny_run, command, promise):
+def test_no_command_runs_the_code_in_a_file(wgan, tmp_path, tiny_run, command):
     trap = tmp_path / "sprung"
     forms = {
         "pickle": pickle.dumps(Trap(trap)),
@@ -110,12 +118,11 @@ def test_no_command_runs_the_code_in_a_file(wgan, tmp_path, tiny_run, command, p
         path = tmp_path / "run" / "checkpoints" / "step_00000012.pth"
         path.write_bytes(data)
         result = wgan(*command.split(), tmp_path / "run" if "resume" in command else path)
-        assert "not a checkpoint of wgan" in result.error
+        assert "not a wgan checkpoint" in result.error
         assert result.status == 2
     assert not trap.exists()
     pickle.loads(forms["pickle"])
     assert trap.exists()  # it would have sprung
-    promise("no file runs code", "pickles that would, bare and in checkpoints, given to every command", len(forms))
 
 
 class Trap:
@@ -158,7 +165,7 @@ print("grown", (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's count of a process's memory")
-def test_hostile_files_take_little_memory(tiny_run, tmp_path, written, promise):
+def test_hostile_files_take_little_memory(tiny_run, tmp_path, written):
     content = whole_content(tiny_run.generator_file)
     made = [make() for make, _ in GREEDY.values()]
     made += [summed(torch_bytes(spoilt)) for spoilt in spoilt_facts(content).values()]
@@ -174,11 +181,6 @@ def test_hostile_files_take_little_memory(tiny_run, tmp_path, written, promise):
     assert "accepted" not in process.stdout
     grown = int(process.stdout.split()[-1])
     assert grown < 300, f"{grown} MB"
-    promise(
-        "a hostile checkpoint is refused within bounded memory and time",
-        "bombs, overlaps, endless lists, absurd sizes under RLIMIT_AS and RLIMIT_CPU",
-        len(files),
-    )
 
 
 @pytest.mark.parametrize("what", ["a missing weight", "an extra weight", "another shape", "another kind", "NaN",

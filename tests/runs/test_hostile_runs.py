@@ -13,7 +13,7 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from wgan_cli.outputs import animation
-from wgan_cli.runs.metrics_log import MOST_IN_A_LINE, read_metrics
+from wgan_cli.runs.metrics_log import MAX_RECORD, read_metrics
 from wgan_cli.runs.run_dir import RunDir
 
 pytestmark = pytest.mark.usefixtures("guarded")  # to wait for a pipe, or for ever, is to fail
@@ -75,7 +75,7 @@ GARBAGE = {
     "bytes": bytes(range(256)) * 20,
     "no record": b'[1]\n7\n"step"\nnull\n{}\n{"step": "one"}\n{"step": true}\n{"step": -5}\n{"step": 1.5}\n',
     "a long line": b'{"step": 16, "critic_loss": ' + b"1" * 3_000_000 + b"}\n",
-    "brackets": b"[" * (MOST_IN_A_LINE - 1) + b"\n",
+    "brackets": b"[" * (MAX_RECORD - 1) + b"\n",
     "a step of many digits": b'{"step": ' + b"9" * 5000 + b'}\n{"step": ' + b"9" * 4000 + b"}\n",
     "not finite": b'{"step": 16, "critic_loss": NaN, "wasserstein": -Infinity, "kimg": Infinity, "seconds": NaN}\n',
     "words": b'{"step": 16, "critic_loss": "low", "kimg": [], "seconds": {}, "images_per_second": null}\n',

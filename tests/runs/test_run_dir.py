@@ -85,7 +85,7 @@ def test_folder_below_a_file_cannot_be(path):
     Path("file").write_text("precious")
     with pytest.raises(WganError) as caught:
         create_run(Path(path), "x")
-    assert caught.value.message.startswith(f"cannot make the run folder {path}")
+    assert caught.value.message.startswith(f"cannot create the run folder {path}")
     assert Path("file").read_text() == "precious"
 
 
@@ -129,7 +129,7 @@ def test_only_a_folder_with_a_recipe_is_a_run():
     Path("file").write_text("")
     for path in (Path("plain"), Path("file")):
         assert not is_run(path)
-        with pytest.raises(WganError, match=f"{path} is no run folder"):
+        with pytest.raises(WganError, match=f"{path} is not a run folder"):
             open_run(path)
     run = create_run(Path("mine"), "x")
     run.write_description(load_recipe("digits_dcgan"), {"command": "wgan train"})

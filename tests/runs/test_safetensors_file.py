@@ -16,7 +16,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe import load_recipe
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
-from wgan_cli.runs.checkpoint_file import read_foreign
+from wgan_cli.runs.checkpoint_file import read_state_dict
 
 CPU = torch.device("cpu")
 
@@ -89,7 +89,7 @@ def test_a_changed_recipe_does_not_fit_the_checksum(written):
     whole = written.read_bytes()
     written.write_bytes(whole.replace(b'\\"name\\": \\"tiny\\"', b'\\"name\\": \\"tony\\"'))
     assert written.read_bytes() != whole
-    with pytest.raises(WganError, match="does not fit its checksum"):
+    with pytest.raises(WganError, match="does not match its checksum"):
         load_checkpoint(written)
 
 
@@ -105,6 +105,6 @@ def test_tensors_of_another_program_have_no_recipe_and_come_in_the_order_of_modu
     save_file({name: torch.zeros(1) for name in names}, tmp_path / "theirs.safetensors")
     with pytest.raises(WganError, match="its metadata holds no recipe"):
         load_checkpoint(tmp_path / "theirs.safetensors")
-    assert [name.partition(".")[2] for name in read_foreign(tmp_path / "theirs.safetensors")] == [
+    assert [name.partition(".")[2] for name in read_state_dict(tmp_path / "theirs.safetensors")] == [
         "2.weight", "2.bias", "2.running_mean", "2.num_batches_tracked", "10.weight",
     ]  # fmt: skip

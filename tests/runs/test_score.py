@@ -41,7 +41,7 @@ def test_a_checkpoint_says_why_it_is_the_best(tiny_run, tmp_path):
 @pytest.mark.parametrize("score", [("\x1b[2J", 1.0), ("fd", float("nan")), ("fd", 1), ("a" * 50, 1.0), (5, 1.0)])
 def test_a_score_that_cannot_be_is_refused(tiny_run, tmp_path, score):
     replace(load_checkpoint(tiny_run.generator_file), score=BestScore(*score, "these")).save(tmp_path / "odd.pth")
-    with pytest.raises(WganError, match="is not a checkpoint of wgan"):
+    with pytest.raises(WganError, match="is not a wgan checkpoint"):
         load_checkpoint(tmp_path / "odd.pth")
 
 

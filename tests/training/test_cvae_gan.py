@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from same_run import assert_same_run
+from helpers.same_run import assert_same_run
 from torch import Tensor, nn
 from torch.nn import functional as F
 

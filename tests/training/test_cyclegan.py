@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fake_cuda import FakeCuda
+from helpers.fake_cuda import FakeCuda
+from helpers.same_run import assert_same_run
 from PIL import Image
-from same_run import assert_same_run
 
 from wgan_cli.data import ImagePair, load_data
 from wgan_cli.errors import WganError

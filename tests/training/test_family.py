@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 import torch
-from families import FAMILIES, MODEL_SETTINGS, OBJECTIVE_SETTINGS, OBJECTIVES, narrow
+from helpers.families import FAMILIES, MODEL_SETTINGS, OBJECTIVE_SETTINGS, OBJECTIVES, narrow
 
 from wgan_cli.data import ImageSet
 from wgan_cli.errors import WganError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from same_run import assert_same_run
+from helpers.same_run import assert_same_run
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
@@ -62,7 +62,7 @@ def resume(trainer, run: RunDir, recipe: Recipe) -> None:
         ((*MLP, "data.augment={mirror: true, random_crop: 2}", "data.diff_augment=[color, cutout]"), "off", "none"),
     ],
 )
-def test_resuming_equals_not_stopping(trainer, tmp_path, model, amp, decay, promise):
+def test_resuming_equals_not_stopping(trainer, tmp_path, model, amp, decay):
     needs_bf16(amp)
     recipe = trainer.recipe(*model, *HARD, f"amp={amp}", f"optim.lr_schedule={decay}")
     whole = trainer.run(recipe, tmp_path / "whole")
@@ -71,8 +71,6 @@ def test_resuming_equals_not_stopping(trainer, tmp_path, model, amp, decay, prom
     resume(trainer, halves, recipe)
     assert_same_run(whole, halves)
     assert not halves.set_aside.exists()
-    how = "compares every tensor, record, grid and TensorBoard entry, over networks, number formats, feeds and decays"
-    promise("a resumed run equals one that never stopped, bit by bit", how=how)
 
 
 @pytest.fixture(scope="module")

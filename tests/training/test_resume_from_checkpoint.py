@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from same_run import assert_same_run, events
+from helpers.same_run import assert_same_run
 
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
@@ -14,7 +14,6 @@ from wgan_cli.runs.rewind import rewind, set_aside
 from wgan_cli.runs.run_dir import RunDir
 
 RECIPE = ("steps=10", "log_every=3", "sample_every=3", "save_every=4")
-EVERY = "any kept checkpoint resumes exactly, and what came later is set aside"
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +38,16 @@ def aside(run: RunDir) -> list[str]:
     return sorted(str(path.relative_to(run.set_aside)) for path in run.set_aside.rglob("*") if path.is_file())
 
 
-def test_a_run_continues_from_any_of_its_checkpoints(wgan, whole, mine, promise):
+def test_a_run_continues_from_any_of_its_checkpoints(wgan, whole, mine):
     late = mine.checkpoint_file(10).read_bytes()
     result = resume(wgan, "mine/checkpoints/step_00000008.pth")
     assert "from step 8" in result.stderr
     assert_same_run(whole, mine)
-    (event_file,) = (path.name for path in whole.tensorboard.iterdir())
     assert aside(mine) == [
         "checkpoints/step_00000010.pth", "metrics.jsonl", "samples/step_00000009.png", "samples/step_00000010.png",
-        f"tensorboard/{event_file}",
     ]  # fmt: skip
     assert (mine.set_aside / "checkpoints/step_00000010.pth").read_bytes() == late
     assert [record["step"] for record in read_metrics(mine.set_aside / "metrics.jsonl")] == [9, 10]
-    assert {step for step, _, _ in events(mine.set_aside / "tensorboard")} == {9, 10}
-    promise(EVERY, how="resumes from a file of checkpoints/ and compares everything with a run that never stopped")
 
 
 def test_a_stop_right_after_going_back_leaves_one_consistent_run(wgan, mine):
@@ -61,7 +56,6 @@ def test_a_stop_right_after_going_back_leaves_one_consistent_run(wgan, mine):
     assert load_checkpoint(mine.generator_file).step == 8  # and not the one that was set aside
     assert [record["step"] for record in read_metrics(mine.metrics_file)] == [3, 6]
     assert [path.name for path in mine.sample_files()] == [f"step_0000000{step}.png" for step in (0, 3, 6)]
-    assert max(step for step, _, _ in events(mine.tensorboard)) == 6
 
 
 def test_going_back_twice_keeps_both_futures(wgan, whole, mine):
@@ -79,7 +73,7 @@ def test_a_finished_run_names_the_way_back_only_for_what_is_left(wgan, mine):
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "zeros", "text"])
-def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(wgan, whole, mine, damage, promise):
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(wgan, whole, mine, damage):
     newest = mine.checkpoint_file(10)
     content = newest.read_bytes()
     bad = {"cut": content[:-100], "empty": b"", "zeros": bytes(len(content)), "text": b"something else"}[damage]
@@ -90,7 +84,6 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(wgan, whole, mi
     assert "from step 8" in result.stderr
     assert_same_run(whole, mine)
     assert (mine.set_aside / "checkpoints/step_00000010.damaged.pth").read_bytes() == bad
-    promise("a damaged newest checkpoint gives way to the one before", how="cuts, empties or overwrites the file")
 
 
 def test_a_run_without_a_readable_checkpoint_is_an_error_that_moves_nothing(wgan, mine):
@@ -125,8 +118,8 @@ def test_a_checkpoint_is_found_from_inside_its_folder_and_through_a_link(wgan, w
     ("given", "message"),
     [
         ("mine/checkpoints/step_00000007.pth", "there is no checkpoint mine/checkpoints/step_00000007.pth"),
-        ("mine/G.pth", "mine/G.pth is no run folder, nor a file of a run's checkpoints/"),
-        ("elsewhere/step_00000008.pth", "is no run folder, nor a file"),
+        ("mine/G.pth", "mine/G.pth is not a run folder, nor a file of a run's checkpoints/"),
+        ("elsewhere/step_00000008.pth", "is not a run folder, nor a file"),
     ],
 )
 def test_a_file_to_resume_from_must_lie_in_a_run(wgan, mine, given, message):
@@ -137,7 +130,7 @@ def test_a_file_to_resume_from_must_lie_in_a_run(wgan, mine, given, message):
     assert "checkpoints" in result.hint
 
 
-def test_a_run_moved_to_another_folder_resumes(wgan, whole, promise):
+def test_a_run_moved_to_another_folder_resumes(wgan, whole):
     for name in ("a run that is moved", "link"):
         half = RunDir(Path(shutil.copytree(whole.path, f"{name} before")))
         half.checkpoint_file(10).unlink()
@@ -150,7 +143,6 @@ def test_a_run_moved_to_another_folder_resumes(wgan, whole, promise):
             given.symlink_to(moved)
         resume(wgan, given)
         assert_same_run(whole, RunDir(moved))
-    promise("a run resumes after it was moved, and through a symlink", how="moves its folder", cases=2)
 
 
 def test_files_under_foreign_names_are_left_alone(whole, tmp_path):

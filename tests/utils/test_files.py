@@ -7,7 +7,7 @@ import os
 
 import pytest
 import torch
-from small_disk import largest_file
+from helpers.disk import largest_file
 
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.utils.files import append_whole, write_atomically, write_text, writing

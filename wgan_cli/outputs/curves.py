@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgan_cli.recipe.scores import BASELINE, LOGGED, SCORES, panels, title_of
-from wgan_cli.runs.metrics_log import NOT_TERMS
+from wgan_cli.runs.metrics_log import loss_terms
 from wgan_cli.utils.files import write_atomically
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Panel:
 
 def term_names(records: Records) -> list[str]:
     """Return the loss terms in records of a metrics.jsonl, in order of first occurrence."""
-    return list(dict.fromkeys(name for record in records for name in record if name not in NOT_TERMS))
+    return list(dict.fromkeys(name for record in records for name in loss_terms(record)))
 
 
 def score_names(records: Records) -> list[str]:

@@ -13,7 +13,7 @@ from wgan_cli.networks import build_network
 from wgan_cli.networks.state_dict_matching import Match, match
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint
-from wgan_cli.runs.checkpoint_file import read_foreign
+from wgan_cli.runs.checkpoint_file import read_state_dict
 
 #: Entries that training scripts use for a generator's weights, the EMA first.
 ENTRIES = ("g_ema", "ema", "generator_state_dict", "generator", "netg", "g", "gen", "model_state_dict", "state_dict")
@@ -27,7 +27,7 @@ def import_checkpoint(path: Path, recipe: Recipe, image: ImageShape) -> tuple[Ch
 
     Raises: WganError if the file holds no tensors, or they do not fit the recipe's generator.
     """
-    given = _state_dict(read_foreign(path), path)
+    given = _state_dict(read_state_dict(path), path)
     with torch.device("meta"):
         wanted = build_network("generator", recipe, image).state_dict()
     found = match(given, wanted, str(path), f"the generator of {recipe.name}")

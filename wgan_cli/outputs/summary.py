@@ -17,10 +17,9 @@ from wgan_cli.networks import build_network
 from wgan_cli.networks.conditioning import ConditionalLatent, LabelChannel
 from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
-from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.runs.checkpoint import BestScore, Checkpoint, load_checkpoint
 from wgan_cli.runs.lock import trainer_of
-from wgan_cli.runs.metrics_log import NOT_TERMS, read_metrics
+from wgan_cli.runs.metrics_log import loss_terms, read_metrics, scores_of
 from wgan_cli.runs.run_dir import RunDir, open_run
 
 
@@ -156,7 +155,7 @@ def inspect_run(path: Path) -> RunFacts:
         )
     history = read_metrics(run.metrics_file)
     last = history[-1] if history else {}
-    measured = next((record for record in reversed(history) if not record.keys().isdisjoint(LOGGED)), {})
+    measured = next((record for record in reversed(history) if scores_of(record)), {})
     step, best = last.get("step", 0), _best(run)
     return RunFacts(
         kind="run",
@@ -170,8 +169,8 @@ def inspect_run(path: Path) -> RunFacts:
         rollbacks=last.get("rollbacks", 0),
         idle_seconds=max(0.0, time.time() - run.metrics_file.stat().st_mtime) if history else None,
         images_per_second=last.get("images_per_second"),
-        losses={name: value for name, value in last.items() if name not in NOT_TERMS},
-        scores={name: value for name, value in measured.items() if name in LOGGED},
+        losses=loss_terms(last),
+        scores=scores_of(measured),
         best=best,
         checkpoints=tuple(str(file) for file in run.checkpoint_files()),
         samples=len(list(run.samples.glob("step_*.png"))),
@@ -183,7 +182,7 @@ def inspect_run(path: Path) -> RunFacts:
 def _how_it_ended(recipe: Recipe, history: list[dict[str, Any]], best: BestFacts | None) -> str:
     if history and history[-1].get("step", 0) >= recipe.steps:
         return "finished"
-    measured = [record["step"] for record in history if not record.keys().isdisjoint(LOGGED)]
+    measured = [record["step"] for record in history if scores_of(record)]
     since = sum(step > best.step for step in measured) if best else 0
     return "stopped early" if recipe.patience is not None and since >= recipe.patience else "unfinished"
 

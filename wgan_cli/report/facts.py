@@ -11,9 +11,9 @@ from typing import Any
 from wgan_cli.objectives import build_objective
 from wgan_cli.outputs.summary import RunFacts
 from wgan_cli.recipe import ImageShape, recipe_from_dict
-from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.report.comparison import Comparison, compare
 from wgan_cli.report.pictures import Frame, Nearest, read_frames
+from wgan_cli.runs.metrics_log import scores_of
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.utils.files import open_plain
 
@@ -86,7 +86,7 @@ def _best_scores(facts: RunFacts) -> dict[str, float]:
     """Return the scores at the best generator's step, or of the last evaluation if that record is gone."""
     best = None if facts.best is None else facts.best.step
     record = next((record for record in facts.history if record["step"] == best), {})
-    return {name: value for name, value in record.items() if name in LOGGED} or facts.scores
+    return scores_of(record) or facts.scores
 
 
 def _read_environment(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Checkpoints: one file that holds everything, opened anywhere, and that can run no code."""
+"""Checkpoints: self-contained files that open on any machine and never execute code."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from wgan_cli.errors import MAX_LINE, WganError
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.recipe.scores import RENAMED, SCORES, format_score, title_of
-from wgan_cli.runs.checkpoint_file import damaged, is_tensors_file, no_checkpoint, read_content
-from wgan_cli.runs.checkpoint_zip import write_summed
+from wgan_cli.runs.checkpoint_file import damaged, is_safetensors, not_a_checkpoint, read_content
+from wgan_cli.runs.checkpoint_zip import write_with_checksum
 from wgan_cli.runs.migration import FORMAT, VERSION, migrated
 from wgan_cli.runs.run_dir import EXPORTED_TENSORS, RunDir, is_exported, is_run
 from wgan_cli.runs.safetensors_file import write_tensors
@@ -24,7 +24,10 @@ from wgan_cli.utils.files import write_atomically
 
 @dataclass(frozen=True)
 class BestScore:
-    """What made a generator the best of its run. by: the score's name. measured: in what, such as a set of features."""
+    """Score of the best generator of a run.
+
+    by: name of the score. measured: what it was computed with, such as a feature set; only equal ones compare.
+    """
 
     by: str
     value: float
@@ -34,24 +37,24 @@ class BestScore:
         return f"{title_of(self.by)} {format_score(self.by, self.value)}"
 
     def compares_with(self, other: BestScore) -> bool:
-        """Whether the two are of one name, and measured in the same."""
+        """Return True if both have the same name and were measured in the same way."""
         return (self.by, self.measured) == (other.by, other.measured)
 
     def beats(self, other: BestScore) -> bool:
-        """Return True if it is the better one."""
+        """Return True if this score is better than `other`."""
         lower_is_better = self.by in SCORES and SCORES[self.by].lower_is_better
         return self.value < other.value if lower_is_better else self.value > other.value
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint file holds.
+    """Content of a checkpoint file.
 
-    networks: state dicts by role; "generator" is the one to sample from (the average, where there is one).
-    training: what else it takes to continue, or None in a file that only samples.
-    score: why this generator is the best of its run, or None in a file that does not say so.
-    taken_from: the file of weights that another program trained, or None where this one did.
-    checksum: of the file that it was read from, computed anew and found right; None where the file carries none.
+    networks: state dicts by role; "generator" is the one to sample from (the EMA, if there is one).
+    training: everything else needed to resume, or None in a file for sampling only.
+    score: the score of this generator if it is the best of its run, else None.
+    taken_from: the file of imported weights, or None if this program trained them.
+    checksum: verified checksum of the file that was read; None if it carries none.
     """
 
     recipe: Recipe
@@ -67,7 +70,7 @@ class Checkpoint:
 
     @property
     def source(self) -> str:
-        """Where the generator comes from: "step 4,000 of mnist_dcgan, the best by FD"."""
+        """Origin of the generator, such as "step 4,000 of mnist_dcgan, the best by FD"."""
         if self.taken_from is not None:
             return f"{self.taken_from} as {self.recipe.name}"
         best = "" if self.score is None else f", the best by {title_of(self.score.by)}"
@@ -75,7 +78,7 @@ class Checkpoint:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """All but tensors and what it takes to continue, as plain values."""
+        """Everything except tensors and training state, as plain values."""
         more = {"score": None if self.score is None else asdict(self.score), "taken_from": self.taken_from}
         return {
             "format": FORMAT,
@@ -89,18 +92,18 @@ class Checkpoint:
         }
 
     def save(self, path: Path) -> None:
-        """Write the file in one step, in the form of its ending. The same content gives the same bytes.
+        """Write the file atomically, in the format of its suffix. The same content gives the same bytes.
 
-        A .safetensors file has the networks to sample with, and nothing to continue from.
+        A .safetensors file holds the networks for sampling, without the training state.
         """
-        if is_tensors_file(path):
+        if is_safetensors(path):
             write_atomically(path, lambda file: write_tensors(file, self.networks, self.facts))
             return
         content = {**_interned(self.facts), "networks": self.networks, "training": self.training}
-        write_atomically(path, lambda file: write_summed(file, lambda summed: torch.save(content, summed)))
+        write_atomically(path, lambda file: write_with_checksum(file, lambda hashing: torch.save(content, hashing)))
 
     def to_share(self) -> Checkpoint:
-        """The same without what only training takes, and without the way to folders of images on this machine."""
+        """Return a copy for others: without critic, training state and the paths of image folders."""
         networks = {role: weights for role, weights in self.networks.items() if role != "critic"}
         data = self.recipe.data.with_paths(lambda path: Path(path).name or "images")
         recipe = self.recipe.model_copy(update={"data": data})
@@ -108,7 +111,7 @@ class Checkpoint:
 
 
 def _interned(value: Any) -> Any:
-    """The same with one object for equal strings: a pickle tells one that comes twice from two that are equal."""
+    """Return a copy with interned strings; otherwise the pickle depends on which equal strings are the same object."""
     if isinstance(value, dict):
         return {sys.intern(key): _interned(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -117,19 +120,19 @@ def _interned(value: Any) -> Any:
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a checkpoint to the CPU; nothing in the file can run code, or take more memory than the file is long.
+    """Load a checkpoint to the CPU, without executing code and within the memory that the file takes.
 
-    Raises: WganError for a file that is missing, no checkpoint, damaged, or of a newer format.
+    Raises: WganError if the file is missing, not a checkpoint, damaged, or of a newer format.
     """
     path = Path(path)
     content, checksum = read_content(path)
     version = content.get("version") if isinstance(content, dict) and content.get("format") == FORMAT else None
     if type(version) is not int or version < 1:
-        raise no_checkpoint(path)
+        raise not_a_checkpoint(path)
     if version > VERSION:
         raise WganError(
             f"{path} has checkpoint format {version}, and this wgan reads up to {VERSION}",
-            "pip install --upgrade the program that opens it",
+            "upgrade wgan: pip install --upgrade wgan",
         )
     if version > 1 and checksum is None:
         raise damaged(path, "its checksum is missing")
@@ -148,12 +151,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             checksum=checksum,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise no_checkpoint(path) from error
+        raise not_a_checkpoint(path) from error
 
 
 def _checked_number(value: Any, least: int, most: int) -> int:
     if type(value) is not int or not least <= value <= most:
-        raise ValueError(f"{value!r:.60} is no number from {least} to {most}")
+        raise ValueError(f"{value!r:.60} is not an integer from {least} to {most}")
     return value
 
 
@@ -165,53 +168,53 @@ def _checked_image(values: Any) -> ImageShape:
 
 
 def checked_score(values: Any) -> BestScore:
-    """The score of a checkpoint's content. Raises: KeyError, TypeError, ValueError."""
+    """Return the score in a checkpoint's content. Raises: KeyError, TypeError, ValueError."""
     by, value, measured = (dict(_items(values))[name] for name in ("by", "value", "measured"))
     (by,) = _checked_names((by,))
     if type(value) is not float or not math.isfinite(value) or not (by.isidentifier() and len(by) <= 40):
-        raise ValueError("no score")
+        raise ValueError("not a score")
     return BestScore(RENAMED.get(by, by), value, *_checked_names((measured,)))
 
 
 def _checked_names(names: Any) -> tuple[str, ...]:
-    """Names of any letters, since folders of images may have them; whoever prints one takes care."""
+    """Return `names` as a tuple. Any letters are allowed, as in folder names; escape them when printing."""
     if not all(isinstance(name, str) and len(name) <= MAX_LINE for name in names):
-        raise TypeError("no names")
+        raise TypeError("not names")
     return tuple(names)
 
 
 def _checked_weights(weights: Any) -> dict[str, torch.Tensor]:
     if not all(isinstance(tensor, torch.Tensor) for _, tensor in _items(weights)):
-        raise TypeError("no weights")
-    return dict(weights)  # without what torch notes beside it, of which a file could say anything
+        raise TypeError("not weights")
+    return dict(weights)  # drops the unchecked _metadata attribute of a state dict
 
 
 def _items(values: Any) -> list[tuple[str, Any]]:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise TypeError("no names with values")
+        raise TypeError("not a dict with names as keys")
     return list(values.items())
 
 
 def newest_checkpoint(run: RunDir) -> Path | None:
-    """The checkpoint to continue a run from, or None where it was stopped before its first."""
+    """Return the newest checkpoint file of a run, or None if there is none yet."""
     files = run.checkpoint_files()
     return files[-1] if files else None
 
 
 def generator_file(path: Path) -> Path:
-    """The file to sample from: a checkpoint as it is, or a folder's, where a run's best goes before its last."""
+    """Return the file to sample from: `path` itself, or a run folder's best generator, or its last."""
     if not path.is_dir():
         return path
     run = RunDir(path)
     if is_exported(path):
         return path / EXPORTED_TENSORS
     if not is_run(path):
-        raise WganError(f"{path} is no run folder: it holds no recipe.yaml", "give a run folder or a G.pth file")
+        raise WganError(f"{path} is not a run folder: it holds no recipe.yaml", "give a run folder or a G.pth file")
     if run.best_file.is_file():
         return run.best_file
     if not run.generator_file.is_file():
         raise WganError(
             f"{path} has no G.pth yet",
-            f"the first checkpoint writes it; `wgan inspect {path}` shows how far the run is",
+            f"it is written with the first checkpoint; see the progress with: wgan inspect {path}",
         )
     return run.generator_file

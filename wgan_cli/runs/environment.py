@@ -27,7 +27,7 @@ def resolve_device(name: str) -> torch.device:
         return torch.device("cuda:0")
     if name not in found:
         raise WganError(
-            f"there is no device {name!r} here", f"give one of: auto, {', '.join(found)}{_why_no_gpu(name)}"
+            f"there is no device {name!r} here", f"choose one of: auto, {', '.join(found)}{_why_no_gpu(name)}"
         )
     return torch.device(name)
 

@@ -1,8 +1,9 @@
-"""metrics.jsonl: one object per log step, appended as it happens."""
+"""metrics.jsonl: one JSON object per log step, appended as training proceeds."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,38 +12,50 @@ from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.recipe.scores import LOGGED, RENAMED
 from wgan_cli.utils.files import append_whole, open_plain, write_text, writing
 
-#: What a record holds beside the terms of the losses.
-NOT_TERMS = frozenset({"step", "kimg", "seconds", "overhead_seconds", "images_per_second", "rollbacks", *LOGGED})
+#: Keys of a record that describe the progress of training. All others are loss terms or scores.
+PROGRESS = ("step", "kimg", "seconds", "overhead_seconds", "images_per_second", "rollbacks")
+MAX_RECORD = 65_536  # bytes; a record has a few hundred
+MAX_NAMES = 40  # distinct keys in all records; each is drawn in a panel of its own
+
+
+def loss_terms(record: Mapping[str, float]) -> dict[str, float]:
+    """Return the loss terms and other logged numbers of a record: everything but progress and scores."""
+    return {name: value for name, value in record.items() if name not in PROGRESS and name not in LOGGED}
+
+
+def scores_of(record: Mapping[str, float]) -> dict[str, float]:
+    """Return the evaluation scores of a record; empty if the generator was not evaluated at that step."""
+    return {name: value for name, value in record.items() if name in LOGGED}
 
 
 class MetricsLog:
-    """Appends records to a file, each a line in one write; what a full disk refused is written with the next."""
+    """Appends records to a file, one line in one write. Records that a full disk refused are written with the next."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._owed = ""
+        self._pending = ""
 
     def append(self, record: dict[str, Any]) -> None:
-        """Add one record. It must hold `step`."""
-        self._owed += json.dumps(record) + "\n"
+        """Append a record, which must contain `step`."""
+        self._pending += json.dumps(record) + "\n"
         self.flush()
 
     def flush(self) -> None:
-        """Try again to write what could not be written."""
-        if self._owed:
+        """Write the pending records."""
+        if self._pending:
             with writing(self.path):
-                append_whole(self.path, self._owed.encode("utf-8"))
-            self._owed = ""
+                append_whole(self.path, self._pending.encode("utf-8"))
+            self._pending = ""
 
     def rewind(self, step: int, aside: Path) -> None:
-        """Move records past `step` to another file, so that a resumed run continues without a double."""
+        """Move the records after `step` to the file `aside`, so that a resumed run logs no step twice."""
         records = read_metrics(self.path)
         late = [record for record in records if record["step"] > step]
         if late:
             with writing(aside):
                 aside.parent.mkdir(parents=True, exist_ok=True)
                 append_whole(aside, _lines(late).encode("utf-8"))
-        # Also where none is late: a crash may have left half a line.
+        # Always rewrite the file: a crash may have left half a line.
         write_text(self.path, _lines([record for record in records if record["step"] <= step]))
 
 
@@ -50,37 +63,33 @@ def _lines(records: list[dict[str, Any]]) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
-MOST_IN_A_LINE = 65_536  # bytes; a record has a few hundred
-MOST_NAMES = 40  # of terms and other numbers in all records; each is drawn in a panel of its own
-
-
 def read_metrics(path: str | Path) -> list[dict[str, Any]]:
-    """All whole records of a metrics.jsonl; [] where there is none yet. A last line cut off by a crash is left out.
+    """Read all complete records of a metrics.jsonl, [] if there is no file. Only finite numbers are kept.
 
-    Of what somebody else may have written in it, only finite numbers are taken.
-    Raises: WganError where there is something else than a file.
+    Raises: WganError if `path` is not a regular file.
     """
-    records, names = [], set()
+    records: list[dict[str, Any]] = []
+    names: set[str] = set()
     try:
-        with open_plain(path) as file:
-            while line := file.readline(MOST_IN_A_LINE):
-                record = _record(line)
-                if record is not None and len(names | record.keys()) <= MOST_NAMES:
+        with open_plain(Path(path)) as file:
+            while line := file.readline(MAX_RECORD):
+                record = _parse(line)
+                if record is not None and len(names | record.keys()) <= MAX_NAMES:
                     records.append(record)
                     names |= record.keys()
     except FileNotFoundError:
         return []
     except OSError as error:
         raise WganError(
-            f"cannot read {path}: {describe_os_error(error)}", "move it away; a run goes on without its old numbers"
+            f"cannot read {path}: {describe_os_error(error)}", "move it away; the run continues without the old metrics"
         ) from None
     return records
 
 
-def _record(line: bytes) -> dict[str, Any] | None:
+def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         values = json.loads(line)
-    except (ValueError, RecursionError):  # no JSON, no UTF-8, a number of thousands of digits, or brackets without end
+    except (ValueError, RecursionError):  # not JSON or UTF-8, a number of thousands of digits, endless brackets
         return None
     if not isinstance(values, dict) or type(values.get("step")) is not int or not 0 <= values["step"] <= MOST_STEPS:
         return None
@@ -89,4 +98,4 @@ def _record(line: bytes) -> dict[str, Any] | None:
 
 
 def _is_finite(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) < 1e300  # so that sums of some are finite too
+    return type(value) in (int, float) and abs(value) < 1e300  # so that sums are finite too

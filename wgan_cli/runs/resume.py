@@ -37,7 +37,7 @@ def run_to_resume(path: Path) -> RunDir:
         return run
     if path.is_file():
         raise WganError(
-            f"{path} is no run folder, nor a file of a run's checkpoints/",
+            f"{path} is not a run folder, nor a file of a run's checkpoints/",
             "give a folder that `wgan train` made, or RUN/checkpoints/step_....pth",
         )
     return open_run(path)

@@ -1,4 +1,4 @@
-"""Going back in a run: what lies past the step is moved out of the way, never deleted."""
+"""Rewind a run to an earlier step: later files are moved to set-aside/, never deleted."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from pathlib import Path
 
 from wgan_cli.runs.metrics_log import MetricsLog
 from wgan_cli.runs.run_dir import RunDir, step_of
-from wgan_cli.runs.tensorboard import rewind_events
 from wgan_cli.utils.files import writing
 
 
 def set_aside(run: RunDir, file: Path, mark: str = "") -> Path:
-    """Move a file of a run to the same place below set-aside/, its name with `mark`, and say where it is now."""
+    """Move a file of a run to the same place below set-aside/, adding `mark` to its name, and return its new path."""
     place = run.set_aside / file.relative_to(run.path)
     with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -26,13 +25,13 @@ def set_aside(run: RunDir, file: Path, mark: str = "") -> Path:
 
 
 def rewind(run: RunDir, step: int) -> bool:
-    """Set aside checkpoints, grids, records and TensorBoard's entries past a step; whether a checkpoint was among them.
+    """Set aside checkpoints, sample grids and metrics after `step`; return True if there was a checkpoint among them.
 
-    Newest checkpoints first: killed at any moment, the run stands at a step to which this can be done again.
+    The newest checkpoint goes first, so a process killed at any moment leaves a run that can be rewound again.
+    TensorBoard entries stay in their files; `TensorBoardLog(purge_step=...)` hides them.
     """
     late = [file for file in reversed(run.checkpoint_files()) if step_of(file) > step]
     for file in [*late, *(file for file in run.sample_files() if step_of(file) > step)]:
         set_aside(run, file)
     MetricsLog(run.metrics_file).rewind(step, run.set_aside / run.metrics_file.name)
-    rewind_events(run.tensorboard, step, run.set_aside / run.tensorboard.name)
     return bool(late)

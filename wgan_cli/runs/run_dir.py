@@ -172,7 +172,7 @@ def open_run(path: str | Path) -> RunDir:
     if not path.exists():
         raise WganError(f"there is no run folder {path}", "check the path; `wgan train` prints it when it starts")
     if not is_run(path):
-        raise WganError(f"{path} is no run folder: it holds no recipe.yaml", "give a folder that `wgan train` made")
+        raise WganError(f"{path} is not a run folder: it holds no recipe.yaml", "give a folder that `wgan train` made")
     return RunDir(path)
 
 
@@ -237,5 +237,5 @@ def _furnished(path: Path) -> RunDir:
 
 def _cannot_make(path: Path, error: OSError) -> WganError:
     return WganError(
-        f"cannot make the run folder {path}: {describe_os_error(error)}", "choose another place with --out"
+        f"cannot create the run folder {path}: {describe_os_error(error)}", "choose another place with --out"
     )

@@ -65,7 +65,7 @@ def read_tensors(file: BinaryIO) -> tuple[dict[str, Tensor], dict[str, Any] | No
         raise Refused("its metadata makes no sense")
     carried = facts.pop(CHECKSUM, None)
     if carried != _checksum(tensors, facts):
-        raise Damaged("its content does not fit its checksum")
+        raise Damaged("its content does not match its checksum")
     return tensors, {**facts, CHECKSUM: carried}
 
 

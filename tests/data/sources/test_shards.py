@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.same_run import assert_same_run
 from PIL import Image
-from same_run import assert_same_run
 
 from wgan_cli.data import DeviceLoader, ImageSet, load_images, native_shape
 from wgan_cli.data.inspection import inspect_shards

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from fake_cuda import FakeCuda, FakeGraph
+from helpers.fake_cuda import FakeCuda, FakeGraph
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from wgan_cli.data.loaders.streaming import StreamingLoader

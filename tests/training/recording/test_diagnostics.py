@@ -16,7 +16,6 @@ from wgan_cli.training.recording import diagnostics
 from wgan_cli.training.recording.diagnostics import COLLAPSED_STD, Diagnostics
 from wgan_cli.training.step import TrainingStep
 
-COLLAPSE = "a collapse is said in words, once until it clears"
 GOOD = {"critic_loss": -3.0, "gradient_penalty": 0.1, "wasserstein": 4.0}
 
 
@@ -150,7 +149,7 @@ def scaled_weights(role: str, factor: float) -> Iterator[None]:
         ("critic", 20.0, [], ["critic_loss explodes", "gradient_penalty is "]),
     ],
 )
-def test_a_run_warns(wgan, tiny_options, role, factor, settings, words, promise):
+def test_a_run_warns(wgan, tiny_options, role, factor, settings, words):
     settings = (*settings, "log_every=2", "sample_every=2", "model.generator.norm=batch")
     options = [word for setting in settings for word in ("--set", setting)]
     with scaled_weights(role, factor):
@@ -159,7 +158,6 @@ def test_a_run_warns(wgan, tiny_options, role, factor, settings, words, promise)
     for word in words:
         warnings = [line for line in result.stderr.splitlines() if line.startswith("warning: ") and word in line]
         assert len(warnings) == 1, result.stderr
-    promise(COLLAPSE, how="spoils the weights of a network and reads what the run says")
 
 
 def test_a_healthy_run_does_not_warn(wgan):

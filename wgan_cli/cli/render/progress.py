@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from wgan_cli.console import messages, print_message
-from wgan_cli.runs.metrics_log import NOT_TERMS
+from wgan_cli.runs.metrics_log import loss_terms
 from wgan_cli.training.callback import Callback, Networks
 from wgan_cli.utils.format import clock
 
@@ -94,5 +94,5 @@ def make_progress(quiet: bool) -> Callback:
 
 def describe(record: dict[str, Any]) -> str:
     """Format a record of metrics.jsonl as one line."""
-    terms = "  ".join(f"{name} {value:.4g}" for name, value in record.items() if name not in NOT_TERMS)
+    terms = "  ".join(f"{name} {value:.4g}" for name, value in loss_terms(record).items())
     return f"kimg {record['kimg']:.1f}  {terms}  {record['images_per_second']:,.0f} img/s"

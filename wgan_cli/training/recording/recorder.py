@@ -78,7 +78,7 @@ class Recorder:
         new = not run.checkpoint_files()
         rewound = rewind(run, -1 if new else state.step)
         self.evaluator.restore_best()
-        self.tensorboard = TensorBoardLog(run.tensorboard, resumed_from=state.step)
+        self.tensorboard = TensorBoardLog(run.tensorboard, purge_step=0 if new else state.step + 1)
         if not new and (rewound or self._generator_step() != state.step):
             state.generator_checkpoint().save(run.generator_file)
         return new
@@ -212,7 +212,7 @@ class Recorder:
     def _rewind_logs(self) -> None:
         rewind(self.run, self.state.step)
         self.evaluator.restore_best()
-        self.tensorboard = TensorBoardLog(self.run.tensorboard, resumed_from=self.state.step)
+        self.tensorboard = TensorBoardLog(self.run.tensorboard, purge_step=self.state.step + 1)
         self.last_seconds, self.last_kimg = time.perf_counter() - self.started, self.state.kimg
 
     def finish(self) -> None:

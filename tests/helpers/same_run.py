@@ -1,4 +1,4 @@
-"""Whether two runs are the same, for tests of everything that must not change one."""
+"""Compare two runs, for tests of everything that must not change one."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ TIMES = ("seconds", "images_per_second", "overhead", "overhead_seconds")
 
 
 def untimed(value):
-    """A checkpoint's content without the time that it took."""
+    """Return a checkpoint's content without durations."""
     if isinstance(value, dict):
         return {key: untimed(inner) for key, inner in value.items() if key not in TIMES}
     return value
 
 
 def assert_same(a, b, place: str = "") -> None:
-    """Equal all the way down, tensors bit by bit."""
+    """Assert deep equality, tensors bit for bit."""
     assert type(a) is type(b), place
     if isinstance(a, torch.Tensor):
         assert a.dtype == b.dtype, place
@@ -39,7 +39,7 @@ def assert_same(a, b, place: str = "") -> None:
 
 
 def assert_same_run(one: RunDir, other: RunDir) -> None:
-    """Equal in everything but time: checkpoint, generators, records, grids, TensorBoard's entries; nothing doubled."""
+    """Assert equal checkpoints, generators, records, grids and TensorBoard entries, apart from durations."""
     contents = [torch.load(newest_checkpoint(run), weights_only=True) for run in (one, other)]
     assert_same(*map(untimed, contents))
     assert one.generator_file.read_bytes() == other.generator_file.read_bytes()
@@ -54,13 +54,11 @@ def assert_same_run(one: RunDir, other: RunDir) -> None:
 
 
 def events(folder: Path) -> list[tuple[int, str, object]]:
-    """Step, name and value of each entry for TensorBoard, read as TensorBoard reads it; the value of a time is None."""
-    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+    """Step, tag and value of each entry as TensorBoard shows them, without purged ones; times have no value."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    found = []
-    for path in sorted(folder.iterdir()):
-        for event in EventFileLoader(str(path)).Load():
-            for value in event.summary.value:
-                content = value.tensor.float_val[:] or value.tensor.string_val[:]
-                found.append((event.step, value.tag, None if value.tag in TIMES else list(content)))
+    log = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0}).Reload()
+    tags = log.Tags()
+    found = [(e.step, tag, None if tag in TIMES else e.value) for tag in tags["scalars"] for e in log.Scalars(tag)]
+    found += [(e.step, tag, e.encoded_image_string) for tag in tags["images"] for e in log.Images(tag)]
     return sorted(found, key=lambda entry: entry[:2])

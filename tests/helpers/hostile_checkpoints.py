@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from wgan_cli.runs.checkpoint import FORMAT, VERSION
-from wgan_cli.runs.checkpoint_zip import write_summed
+from wgan_cli.runs.checkpoint_zip import write_with_checksum
 
 
 def torch_bytes(value: object) -> bytes:
@@ -26,7 +26,7 @@ def torch_bytes(value: object) -> bytes:
 def summed(archive: bytes) -> bytes:
     """An archive with its right checksum: whoever makes a hostile file can compute one too."""
     buffer = io.BytesIO()
-    write_summed(buffer, lambda file: file.write(archive))
+    write_with_checksum(buffer, lambda file: file.write(archive))
     return buffer.getvalue()
 
 

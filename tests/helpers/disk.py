@@ -1,4 +1,4 @@
-"""A disk that is full, for tests that need no mounted one."""
+"""Full disks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """What a full disk does, for one process: no file grows past this many bytes."""
+    """Limit the files of this process to `size` bytes, which fails like a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

@@ -1,0 +1,40 @@
+"""Event files for TensorBoard."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from helpers.disk import largest_file
+from helpers.same_run import events
+
+from wgan_cli.errors import WganError
+from wgan_cli.runs.tensorboard import TensorBoardLog
+
+
+def record(step: int) -> dict[str, float]:
+    return {"step": step, "critic_loss": float(step)}
+
+
+def test_purge_step_hides_later_entries(tmp_path):
+    for purge_step, steps in ((None, (1, 2, 3)), (3, (3, 4)), (2, (2,))):
+        log = TensorBoardLog(tmp_path, purge_step)
+        for step in steps:
+            log.scalars(record(step))
+    assert events(tmp_path) == [(1, "critic_loss", 1.0), (2, "critic_loss", 2.0)]
+
+
+def test_grid_and_score_group(tmp_path):
+    log = TensorBoardLog(tmp_path)
+    log.grid(torch.zeros(1, 4, 4, dtype=torch.uint8), step=5)
+    log.scalars({"step": 5, "recall": 0.5})
+    assert [entry[:2] for entry in events(tmp_path)] == [(5, "samples"), (5, "scores/recall")]
+
+
+@pytest.mark.parametrize("size", [0, 30, 100])
+def test_full_disk_leaves_a_readable_file(tmp_path, size):
+    log = TensorBoardLog(tmp_path, purge_step=1)
+    with largest_file(size), pytest.raises(WganError, match="cannot write"):
+        for step in range(3):
+            log.scalars(record(step))
+    log.scalars(record(9))
+    assert (9, "critic_loss", 9.0) in events(tmp_path)
