@@ -1,4 +1,4 @@
-"""Files that somebody made to do harm: checkpoints built part by part, in the layout that torch.save writes."""
+"""Hostile checkpoints, built record by record in the layout of torch.save."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from wgan_cli.runs.checkpoint_zip import write_with_checksum
 
 
 def torch_bytes(value: object) -> bytes:
-    """What torch.save writes, as checkpoints of version 1 were."""
+    """Return what torch.save writes: a checkpoint without a checksum, as in version 1."""
     buffer = io.BytesIO()
     torch.save(value, buffer)
     return buffer.getvalue()
 
 
 def summed(archive: bytes) -> bytes:
-    """An archive with its right checksum: whoever makes a hostile file can compute one too."""
+    """Return an archive with a correct checksum, which hostile files can have too."""
     buffer = io.BytesIO()
     write_with_checksum(buffer, lambda file: file.write(archive))
     return buffer.getvalue()
 
 
 def whole_content(path: Path) -> dict[str, Any]:
-    """The content of a real checkpoint, to be changed and written again."""
+    """Return the content of a real checkpoint."""
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def archive_of(pickled: bytes, parts: dict[str, bytes] | None = None, form: int = zipfile.ZIP_STORED) -> bytes:
-    """A torch archive around any pickle, with any parts beside it."""
+    """Return a torch archive with any pickle and records."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", form) as archive:
         every = {"data.pkl": pickled, "byteorder": b"little", "version": b"3\n", **(parts or {})}
@@ -46,7 +46,7 @@ def archive_of(pickled: bytes, parts: dict[str, bytes] | None = None, form: int 
 
 
 class Steps:
-    """A pickle written step by step, as torch's reader follows it."""
+    """A pickle, written opcode by opcode."""
 
     def __init__(self) -> None:
         self.data = b"\x80\x02"
@@ -57,20 +57,18 @@ class Steps:
         return grown
 
     def value(self, value: object) -> Steps:
-        """A plain value."""
         return self + pickle.dumps(value, 2)[2:-1]
 
     def name(self, module: str, name: str) -> Steps:
-        """Something that Python code calls by its name."""
         return self + f"c{module}\n{name}\n".encode()
 
     def storage(self, kind: str, key: str, items: int) -> Steps:
-        """The numbers of a tensor, in the part data/KEY."""
+        """Append a storage in the record data/KEY."""
         named = (self + b"(").value("storage").name("torch", kind)
         return named.value(key).value("cpu").value(items) + b"tQ"
 
     def tensor(self, shape: tuple[int, ...], strides: tuple[int, ...], items: int, kind: str = "FloatStorage") -> Steps:
-        """A tensor over the part data/0."""
+        """Append a tensor over the record data/0."""
         start = self.name("torch._utils", "_rebuild_tensor_v2") + b"("
         body = start.storage(kind, "0", items).value(0).value(shape).value(strides).value(False)
         return (body.name("collections", "OrderedDict") + b")R") + b"tR"
@@ -80,7 +78,7 @@ class Steps:
 
 
 def laughs(levels: int) -> bytes:
-    """Lists that hold the one before ten times: a few hundred bytes, 10**levels values."""
+    """Return nested lists with 10**levels values in a few hundred bytes."""
     data = Steps() + b"]q\x00"
     for level in range(levels):
         data = data + b"](" + b"h" + bytes([level]) + (b"h" + bytes([level])) * 9 + b"e" + b"q" + bytes([level + 1])
@@ -88,14 +86,14 @@ def laughs(levels: int) -> bytes:
 
 
 def with_directory_of(length: int) -> bytes:
-    """An archive whose end claims that the list of its parts takes so many bytes."""
+    """Return an archive that claims a zip directory of `length` bytes."""
     archive = bytearray(archive_of(b"."))
     archive[-10:-6] = struct.pack("<I", length)
     return bytes(archive)
 
 
 def overlapping(times: int, size: int) -> bytes:
-    """An archive whose list names the same bytes many times, so that a small file unpacks to a large one."""
+    """Return an archive whose directory lists the same bytes many times."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("archive/data.pkl", Steps().value({"format": FORMAT}).end())
@@ -111,26 +109,31 @@ def overlapping(times: int, size: int) -> bytes:
 
 
 def big_directory(parts: int) -> bytes:
-    """An archive of very many empty parts."""
+    """Return an archive of empty records with long names."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("archive/data.pkl", b".")
         for number in range(parts):
-            archive.writestr(f"archive/data/{number:0100d}", b"")
+            archive.writestr(f"archive/data/{number:01000d}", b"")
     return buffer.getvalue()
 
 
 def calls(module: str, name: str, *arguments: object) -> bytes:
-    """A pickle that calls a function."""
+    """Return a pickle that calls a function."""
     return (Steps().name(module, name).value(arguments) + b"R").end()
 
 
-#: Archives that ask for more than they hold, each about as small as it is hostile, and what the error says of them.
+#: Small archives that ask for much memory or time, and words of the error.
 GREEDY: dict[str, tuple[Callable[[], bytes], str]] = {
-    "compressed parts": (lambda: archive_of(b".", {"data/0": bytes(10**8)}, zipfile.ZIP_DEFLATED), "compressed"),
-    "parts that overlap": (lambda: overlapping(2000, 10**6), "larger than the whole"),
-    "a long list of parts": (lambda: big_directory(70_000), "list of its parts"),
-    "a list longer than the file": (lambda: with_directory_of(2**32 - 1), "contradicts itself"),
+    "compressed records": (lambda: archive_of(b".", {"data/0": bytes(10**7)}, zipfile.ZIP_DEFLATED), "compressed"),
+    "overlapping records": (lambda: overlapping(2000, 10**6), "larger than the file"),
+    "a huge zip directory": (lambda: big_directory(8_000), "zip directory takes"),
+    "a zip directory larger than the file": (lambda: with_directory_of(2**32 - 1), "zip directory"),
+    "a directory before the file": (lambda: b"PK" + archive_of(b"."), "does not start at the first byte"),
+    "a tuple in a tuple by reference": (
+        lambda: archive_of((Steps() + b")\x85q\x00" + b"h\x00h\x00\x86q\x00" * 40).end()),
+        "more than values",
+    ),
     "a long pickle": (lambda: archive_of(b"]" * 2_999_999 + b"."), "data.pkl takes 3,000,000 bytes"),
     "a billion laughs": (lambda: archive_of(laughs(100)), "too many values"),
     "a list in itself": (lambda: archive_of((Steps() + b"]q\x00h\x00a").end()), "nested too deeply"),
@@ -143,7 +146,7 @@ GREEDY: dict[str, tuple[Callable[[], bytes], str]] = {
     "a tensor to be made": (lambda: archive_of(calls("torch", "Tensor", 10**11)), "torch.Tensor"),
     "a tensor past its storage": (
         lambda: archive_of(Steps().tensor((10**11,), (1,), 4).end(), {"data/0": bytes(16)}),
-        "does not fit its bytes",
+        "damaged",
     ),
     "a storage past its bytes": (
         lambda: archive_of(Steps().tensor((10**6,), (1,), 10**6).end(), {"data/0": bytes(16)}),
@@ -155,18 +158,18 @@ GREEDY: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a tensor before its storage": (
         lambda: archive_of(Steps().tensor((4,), (-1,), 4).end(), {"data/0": bytes(16)}),
-        "makes no sense",
+        "damaged",
     ),
     "keys that collide": (
         lambda: archive_of(Steps().value({number * (2**61 - 1): 0 for number in range(3000)}).end()),
-        "makes no sense",
+        "more than values",
     ),
-    "a far memory": (lambda: archive_of((Steps().value(1) + b"r\xff\xff\xff\x7f").end()), "is not a checkpoint"),
+    "a far memory": (lambda: archive_of((Steps().value(1) + b"r\xff\xff\xff\x7f").end()), "is not a wgan checkpoint"),
 }
 
 
 def spoilt_weights(content: dict[str, Any]) -> dict[str, tuple[dict[str, Any], str]]:
-    """Checkpoints whose weights do not fit the recipe inside, by what is wrong, and what the error says."""
+    """Return checkpoints whose weights do not match their recipe, with words of the error."""
     weights = content["networks"]["generator"]
     name, weight = next((name, tensor) for name, tensor in weights.items() if tensor.ndim > 1)
     missing = {key: value for key, value in weights.items() if key != name}
@@ -184,7 +187,7 @@ def spoilt_weights(content: dict[str, Any]) -> dict[str, tuple[dict[str, Any], s
 
 
 def spoilt_facts(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Checkpoints that say something absurd of themselves, by what it is."""
+    """Return checkpoints with absurd metadata."""
     recipe = content["recipe"]
     wide = {"name": "mlp", "latent_dim": 4096, "generator": {"widths": [8192] * 32}}
     changes = {

@@ -19,7 +19,7 @@ def test_all_that_could_make_a_run_differ_is_written_down(tiny_run):
     assert {"torch", "numpy", "python", "wgan"} <= set(environment["versions"])
 
 
-@pytest.mark.parametrize(("cuda", "said"), [(None, "is built for processors"), ("12.8", "nvidia-smi")])
+@pytest.mark.parametrize(("cuda", "said"), [(None, "is a CPU build"), ("12.8", "nvidia-smi")])
 def test_who_misses_a_gpu_is_told_where_to_look(monkeypatch, cuda, said):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(torch.version, "cuda", cuda)

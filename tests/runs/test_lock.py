@@ -54,7 +54,7 @@ def test_the_lock_is_free_after_its_block_also_after_an_error(tmp_path):
     run = RunDir(tmp_path)
     with pytest.raises(ZeroDivisionError), only_trainer(run):
         1 / 0  # noqa: B018
-    with only_trainer(run), pytest.raises(WganError, match="being trained already"), only_trainer(run):
+    with only_trainer(run), pytest.raises(WganError, match="already being trained"), only_trainer(run):
         pass
 
 

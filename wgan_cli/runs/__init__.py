@@ -1,1 +1,1 @@
-"""What a run leaves on disk: its folder, checkpoints and metrics."""
+"""Run folders: checkpoints, metrics, TensorBoard logs and locks."""

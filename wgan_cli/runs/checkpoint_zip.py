@@ -115,5 +115,5 @@ def _check_records(records: list[zipfile.ZipInfo], size: int, comment: bytes) ->
         raise Refused("its records are larger than the file")
     if any(record.filename.endswith("/constants.pkl") for record in records):
         raise Refused("it holds TorchScript code")
-    if min((record.header_offset for record in records), default=0) or comment not in (b"", comment[-_COMMENT:]):
+    if min((record.header_offset for record in records), default=0) or len(comment) > _COMMENT:
         raise Refused("its zip archive does not start at the first byte")

@@ -1,4 +1,4 @@
-"""The machine: which device serves, and what could make the same run differ elsewhere."""
+"""The machine: available devices, and everything that could make the same run differ elsewhere."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from wgan_cli.utils.machine import cpu_name
 
 
 def resolve_device(name: str) -> torch.device:
-    """Turn auto | cpu | cuda | cuda:N | mps into a device that is there; `auto` takes the fastest.
+    """Return the device for auto | cpu | cuda | cuda:N | mps; `auto` prefers a GPU.
 
-    Raises: WganError naming the devices that there are.
+    Raises: WganError naming the available devices.
     """
     found = available_devices()
     if name == "auto":
@@ -27,34 +27,34 @@ def resolve_device(name: str) -> torch.device:
         return torch.device("cuda:0")
     if name not in found:
         raise WganError(
-            f"there is no device {name!r} here", f"choose one of: auto, {', '.join(found)}{_why_no_gpu(name)}"
+            f"device {name!r} is not available", f"choose one of: auto, {', '.join(found)}{_why_no_gpu(name)}"
         )
     return torch.device(name)
 
 
 def _why_no_gpu(name: str) -> str:
-    """What to look at where somebody expects a GPU, and torch sees none."""
+    """Return advice for machines on which torch finds no GPU."""
     if not name.startswith("cuda") or torch.cuda.device_count():
         return ""
     if torch.version.cuda is None and torch.version.hip is None:
-        return f"; torch {torch.__version__} is built for processors: pytorch.org has the build for your GPU"
+        return f"; torch {torch.__version__} is a CPU build: see pytorch.org for the build for your GPU"
     return "; torch sees no GPU: the driver must list it (nvidia-smi), and $CUDA_VISIBLE_DEVICES must not hide it"
 
 
 def available_devices() -> list[str]:
-    """Names that --device takes here: cpu, then cuda:0, cuda:1..., mps."""
+    """Return the names that --device accepts on this machine: cpu, then cuda:0, cuda:1..., mps."""
     found = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
     return [*found, "mps"] if torch.backends.mps.is_available() else found
 
 
 def versions() -> dict[str, str]:
-    """Versions of what computes."""
+    """Return the versions of wgan, Python and the numerical packages."""
     packages = {name: metadata.version(name) for name in ("torch", "torchvision", "numpy", "pillow")}
     return {"wgan": __version__, "python": platform.python_version(), **packages}
 
 
 def describe_environment(device: torch.device, command: str) -> dict[str, Any]:
-    """What a later reader must know to run the same again: command, versions, device, threads, time (UTC)."""
+    """Return what is needed to reproduce a run: command, versions, device, threads, start time (UTC)."""
     return {
         "command": command,
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -66,6 +66,6 @@ def describe_environment(device: torch.device, command: str) -> dict[str, Any]:
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        # With the same a recipe gives the same bytes on a CPU; else sums may be added in another order.
+        # If these are equal, a recipe gives the same bytes on a CPU; otherwise the order of summation may differ.
         "may_differ_with": ["versions", "instructions", "threads", "device_name"],
     }

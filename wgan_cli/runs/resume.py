@@ -1,4 +1,4 @@
-"""From what a user names to the run and the checkpoint to continue from."""
+"""Find the run and the checkpoint to resume from."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from wgan_cli.runs.run_dir import RunDir, is_run, open_run
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """Where a run goes on.
+    """Checkpoint to resume from.
 
-    checkpoint: None before its first. damaged: newer ones that could not be read, and why. files: all there were.
+    checkpoint: None if the run stopped before its first. damaged: newer files that could not be read, with the reason.
+    files: all checkpoint files of the run.
     """
 
     checkpoint: Checkpoint | None
@@ -24,9 +25,9 @@ class ResumePoint:
 
 
 def run_to_resume(path: Path) -> RunDir:
-    """The run of a run folder, or of a file of its checkpoints/.
+    """Return the run of a run folder or of a file in its checkpoints/.
 
-    Raises: WganError where it is neither.
+    Raises: WganError if `path` is neither.
     """
     folder = _folder_of_checkpoint(path)
     if folder is not None:
@@ -38,13 +39,13 @@ def run_to_resume(path: Path) -> RunDir:
     if path.is_file():
         raise WganError(
             f"{path} is not a run folder, nor a file of a run's checkpoints/",
-            "give a folder that `wgan train` made, or RUN/checkpoints/step_....pth",
+            "give a folder created by `wgan train`, or RUN/checkpoints/step_....pth",
         )
     return open_run(path)
 
 
 def _folder_of_checkpoint(path: Path) -> Path | None:
-    """The run folder RUN of RUN/checkpoints/FILE.pth, also from inside it and through a link."""
+    """Return RUN for RUN/checkpoints/FILE.pth, also from inside the folder and through a symlink."""
     for place in (path, Path(os.path.abspath(path)), Path(os.path.realpath(path))):
         if place.suffix == ".pth" and place.parent.name == "checkpoints" and is_run(place.parent.parent):
             return place.parent.parent
@@ -52,9 +53,9 @@ def _folder_of_checkpoint(path: Path) -> Path | None:
 
 
 def resume_point(run: RunDir, path: Path) -> ResumePoint:
-    """The checkpoint that was named, or the newest of the run that can be read.
+    """Return the checkpoint at `path` if that is a file, else the newest readable one of the run.
 
-    Raises: WganError where none can.
+    Raises: WganError if there are checkpoints but none can be read.
     """
     files = tuple(run.checkpoint_files())
     if path.is_file():

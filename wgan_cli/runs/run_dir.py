@@ -1,4 +1,4 @@
-"""The run folder: where everything of one run lies, and how it gets its name."""
+"""The run folder: paths of its files, and how it is named and created."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wgan_cli.recipe.yaml import dump_yaml
 from wgan_cli.utils.files import UNFINISHED, is_free, write_text
 
 STEP_DIGITS = 8
-RUNS = Path("runs")  # where runs lie that are given no other place
+RUNS = Path("runs")  # parent of run folders without --out
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,6 @@ class RunDir:
 
     @property
     def report_file(self) -> Path:
-        """The page about the run, where its recipe asks for one."""
         return self.path / "report.html"
 
     @property
@@ -66,52 +65,54 @@ class RunDir:
 
     @property
     def best_file(self) -> Path:
-        """The generator with the best score, where the run was evaluated."""
         return self.path / "G_best.pth"
 
     @property
     def set_aside(self) -> Path:
-        """Where things go that lie past the step at which a run was resumed."""
+        """Folder for files of later steps than the one from which the run was resumed."""
         return self.path / "set-aside"
 
     @property
     def lock_file(self) -> Path:
         return self.path / ".lock"
 
+    @property
+    def pid_file(self) -> Path:
+        """File with the id of the process that holds the lock; meaningful only while it is held."""
+        return self.path / ".pid"
+
     def sample_file(self, step: int) -> Path:
-        """The sample grid of a step."""
         return self.samples / f"step_{step:0{STEP_DIGITS}d}.png"
 
     def checkpoint_file(self, step: int) -> Path:
-        """The full checkpoint of a step."""
         return self.checkpoints / f"step_{step:0{STEP_DIGITS}d}.pth"
 
     def checkpoint_files(self) -> list[Path]:
-        """Full checkpoints, oldest first."""
+        """Return the full checkpoints, oldest first."""
         return _by_step(self.checkpoints.glob("step_*.pth"))
 
     def sample_files(self) -> list[Path]:
-        """Sample grids, oldest first."""
+        """Return the sample grids, oldest first."""
         return _by_step(self.samples.glob("step_*.png"))
 
     def remove_leftovers(self) -> None:
-        """Delete what a killed process left half-written."""
+        """Delete unfinished files of a killed process."""
         for left in self.path.rglob(f".*{UNFINISHED}"):
             left.unlink(missing_ok=True)
 
     def read_recipe(self) -> Recipe:
-        """The resolved recipe of the run."""
+        """Return the resolved recipe of the run. Raises: WganError."""
         return read_recipe_file(self.recipe_file)
 
     def write_description(self, recipe: Recipe, environment: dict[str, Any]) -> None:
-        """Write what the run is: its resolved recipe, which runs again as it is, and the machine and versions.
+        """Write recipe.yaml, which can be trained again as it is, and environment.json.
 
-        A run that is continued keeps its first environment, and lists the later ones under `resumed`.
+        A resumed run keeps its first environment and lists the later ones under `resumed`.
         """
-        with suppress(FileNotFoundError, ValueError):  # none yet, or somebody spoilt it
+        with suppress(FileNotFoundError, ValueError):  # a new run, or an unreadable file
             first = json.loads(self.environment_file.read_text(encoding="utf-8"))
             environment = {**first, "resumed": [*first.get("resumed", []), environment]}
-        command = environment["command"].encode("utf-8", "replace").decode()  # a path need not be text
+        command = environment["command"].encode("utf-8", "replace").decode()  # paths may hold undecodable bytes
         command = " ".join(command.split())
         header = f"# {command}\n# Every setting of this run; `wgan train --recipe` takes this file.\n"
         write_text(self.recipe_file, header + dump_yaml(recipe.as_dict()))
@@ -119,38 +120,38 @@ class RunDir:
 
 
 def step_of(file: Path) -> int:
-    """The step in the name of a checkpoint or a sample grid."""
+    """Return the step in the file name of a checkpoint or sample grid."""
     return int(file.stem.removeprefix("step_"))
 
 
 def _by_step(files: Iterable[Path]) -> list[Path]:
-    """Files of steps in their order, without those that somebody else put there."""
+    """Sort files by step, ignoring other files in the folder."""
     return sorted((file for file in files if file.stem.removeprefix("step_").isdecimal()), key=step_of)
 
 
 def is_run(path: Path) -> bool:
-    """Whether a path is a run folder."""
+    """Return True if `path` is a run folder."""
     return (path / "recipe.yaml").is_file()
 
 
-#: In the folders that `wgan export` writes: the generator's weights, and what they are.
+#: Files of a folder written by `wgan export`.
 EXPORTED_TENSORS, EXPORTED_CONFIG = "model.safetensors", "config.json"
 
 
 def is_exported(path: Path) -> bool:
-    """Whether a path is a folder that `wgan export` wrote."""
+    """Return True if `path` is a folder written by `wgan export`."""
     return (path / EXPORTED_CONFIG).is_file() and (path / EXPORTED_TENSORS).is_file()
 
 
 def clear_unborn(path: Path) -> None:
-    """Remove what `create_run` makes, where its process was killed before it wrote what the run is.
+    """Remove the empty folders of a run whose process was killed before it wrote recipe.yaml.
 
-    A folder with anything else in it stays as it is, and so does one that cannot be removed, such as a mounted one.
+    A folder with any other content stays, and so does one that cannot be removed, such as a mount point.
     """
     if is_run(path) or not path.is_dir() or path.is_symlink():
         return
     run = RunDir(path)
-    folders, files = {run.samples, run.checkpoints}, {run.lock_file}
+    folders, files = {run.samples, run.checkpoints}, {run.lock_file, run.pid_file}
     with suppress(OSError):
         found = set(path.iterdir())
         files |= {file for file in found if file.name.endswith(UNFINISHED)}
@@ -164,36 +165,36 @@ def clear_unborn(path: Path) -> None:
 
 
 def open_run(path: str | Path) -> RunDir:
-    """An existing run folder.
+    """Return an existing run folder.
 
-    Raises: WganError where it is none.
+    Raises: WganError if `path` is not one.
     """
     path = Path(path)
     if not path.exists():
         raise WganError(f"there is no run folder {path}", "check the path; `wgan train` prints it when it starts")
     if not is_run(path):
-        raise WganError(f"{path} is not a run folder: it holds no recipe.yaml", "give a folder that `wgan train` made")
+        raise WganError(f"{path} is not a run folder: it holds no recipe.yaml", "give a folder created by `wgan train`")
     return RunDir(path)
 
 
 def create_run(path: Path | None, name: str) -> RunDir:
-    """Make a new run folder: `path`, or the first free of runs/NAME, runs/NAME-2...
+    """Create a run folder: `path`, or the first free one of runs/NAME, runs/NAME-2...
 
-    Raises: WganError where `path` exists and is not an empty folder, or the file system refuses.
+    Raises: WganError if `path` exists and is not an empty folder, or the file system refuses.
     """
     if path is not None:
         check_free(path)
         _make(path)
-        return _furnished(path)
+        return _add_subfolders(path)
     for number in count(1):
         candidate = RUNS / (name if number == 1 else f"{name}-{number}")
         if _make(candidate):
-            return _furnished(candidate)
+            return _add_subfolders(candidate)
     raise AssertionError("count never ends")
 
 
 def check_free(path: Path) -> None:
-    """Refuse a place for a run where something is, or nothing can be; an empty folder is nothing.
+    """Check that a run folder can be created at `path`: free or an empty folder, with a writable parent.
 
     Raises: WganError.
     """
@@ -205,37 +206,37 @@ def check_free(path: Path) -> None:
         raise WganError(f"{path} already exists", hint)
     above = next(folder for folder in Path(os.path.abspath(path)).parents if os.path.lexists(folder))
     if not above.is_dir():
-        raise _cannot_make(path, OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+        raise _cannot_create(path, OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
     if not os.access(above, os.W_OK | os.X_OK):
         read_only = hasattr(os, "statvfs") and os.statvfs(above).f_flag & os.ST_RDONLY  # not on Windows
         code = errno.EROFS if read_only else errno.EACCES
-        raise _cannot_make(path, OSError(code, os.strerror(code)))
+        raise _cannot_create(path, OSError(code, os.strerror(code)))
 
 
 def _make(path: Path) -> bool:
-    """Make a folder and those above it; False where there is one, or a file, already."""
+    """Create a folder and its parents; return False if it exists already."""
     try:
-        with suppress(FileExistsError):  # a file in the place of a parent: mkdir below says so
+        with suppress(FileExistsError):  # a file in place of a parent: mkdir below reports it
             path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir()
     except FileExistsError:
         return False
     except OSError as error:
-        raise _cannot_make(path, error) from None
+        raise _cannot_create(path, error) from None
     return True
 
 
-def _furnished(path: Path) -> RunDir:
+def _add_subfolders(path: Path) -> RunDir:
     run = RunDir(path)
     try:
         run.samples.mkdir()
         run.checkpoints.mkdir()
     except OSError as error:
-        raise _cannot_make(path, error) from None
+        raise _cannot_create(path, error) from None
     return run
 
 
-def _cannot_make(path: Path, error: OSError) -> WganError:
+def _cannot_create(path: Path, error: OSError) -> WganError:
     return WganError(
         f"cannot create the run folder {path}: {describe_os_error(error)}", "choose another place with --out"
     )

@@ -1,7 +1,7 @@
-"""Weights as a .safetensors file: tensors that every framework reads, and JSON beside them in the file's metadata.
+"""Generator weights as .safetensors files, which other frameworks read and which cannot execute code.
 
-The one entry of the metadata is `wgan`, the JSON of all that a checkpoint holds besides its tensors. It has a checksum
-over both, as a .pth file has one: it finds accidents, no ill will. The format itself can run no code.
+The metadata has one entry, `wgan`: JSON with all that a checkpoint holds besides its tensors, and a checksum over
+both that detects accidental damage.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from wgan_cli.runs.checkpoint_zip import Damaged, Refused
 
 SUFFIX = ".safetensors"
 ENTRY, CHECKSUM = "wgan", "checksum"
-MOST_HEADER = 2_000_000  # bytes of names, shapes and metadata; a generator of a hundred tensors has ten thousand
+MAX_HEADER = 2_000_000  # bytes of names, shapes and metadata; a generator of a hundred tensors has ten thousand
 
 
 def write_tensors(file: BinaryIO, networks: Mapping[str, Mapping[str, Tensor]], facts: dict[str, Any]) -> None:
-    """Write the tensors of networks, named `role.tensor`, and facts about them as JSON. The same gives the same bytes.
+    """Write tensors named `role.tensor`, and facts about them as JSON. The same content gives the same bytes.
 
     Args:
-        facts: plain values without an entry `checksum`.
+        facts: plain values without a key `checksum`.
     """
     from safetensors.torch import save
 
@@ -36,11 +36,11 @@ def write_tensors(file: BinaryIO, networks: Mapping[str, Mapping[str, Tensor]], 
         for name, tensor in weights.items()
     }
     text = json.dumps({**facts, CHECKSUM: _checksum(tensors, facts)}, sort_keys=True)
-    file.write(save(tensors, {ENTRY: text}))  # one entry, since the library writes several in any order
+    file.write(save(tensors, {ENTRY: text}))  # a single entry, because the library writes several in random order
 
 
 def read_tensors(file: BinaryIO) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
-    """The tensors of a file by name, and its facts, or None where this program did not write it.
+    """Return the tensors of a file by name, and its facts (None if another program wrote it).
 
     Raises: Damaged, Refused, OSError.
     """
@@ -49,9 +49,9 @@ def read_tensors(file: BinaryIO) -> tuple[dict[str, Tensor], dict[str, Any] | No
 
     content = file.read()
     if len(content) < 8:
-        raise Refused("it is no .safetensors file")
+        raise Refused("it is not a .safetensors file")
     (length,) = struct.unpack("<Q", content[:8])
-    if length > MOST_HEADER:
+    if length > MAX_HEADER:
         raise Refused(f"its header takes {length:,} bytes")
     try:
         tensors = load(content)
@@ -62,7 +62,7 @@ def read_tensors(file: BinaryIO) -> tuple[dict[str, Tensor], dict[str, Any] | No
     if facts is None:
         return tensors, None
     if not isinstance(facts, dict):
-        raise Refused("its metadata makes no sense")
+        raise Refused("its metadata is malformed")
     carried = facts.pop(CHECKSUM, None)
     if carried != _checksum(tensors, facts):
         raise Damaged("its content does not match its checksum")
@@ -70,7 +70,7 @@ def read_tensors(file: BinaryIO) -> tuple[dict[str, Tensor], dict[str, Any] | No
 
 
 def by_role(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """Tensors named `role.tensor` as state dicts by role."""
+    """Group tensors named `role.tensor` into state dicts by role."""
     networks: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         role, _, inner = name.partition(".")
@@ -79,7 +79,7 @@ def by_role(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def _checksum(tensors: Mapping[str, Tensor], facts: dict[str, Any]) -> str:
-    """Over the facts' JSON and every tensor's name, form and bytes, in the order of names."""
+    """Hash the facts' JSON and each tensor's name, dtype, shape and bytes, in order of names."""
     computed = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         computed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
