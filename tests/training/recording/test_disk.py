@@ -45,7 +45,7 @@ def fill(disk: Path, leave: int = 0) -> Path:
             while True:
                 file.write(block)
         except OSError:
-            file.truncate(max(0, file.log() - leave))
+            file.truncate(max(0, file.tell() - leave))
     return filler
 
 
