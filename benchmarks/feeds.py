@@ -44,13 +44,13 @@ started = time.perf_counter()
 from pathlib import Path
 import sys, torch
 from wgan_cli.data import load_images
-from wgan_cli.data.loaders.device import make_feed
+from wgan_cli.data.loaders.build import make_loader
 from wgan_cli.recipe.data_settings import DataSettings
 imported = time.perf_counter()
 folder, cache, device, limit = sys.argv[1:]
 settings = DataSettings(source="folder", path=folder, memory_limit=limit or None)
 images = load_images(settings, Path(cache), lambda text: None)
-feed = make_feed(images, settings, 64, 0, torch.device(device))
+feed = make_loader(images, settings, 64, 0, torch.device(device))
 feed.next()[0].sum().item()
 print(len(feed), time.perf_counter() - imported, time.perf_counter() - started)
 feed.close()

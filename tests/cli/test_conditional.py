@@ -75,7 +75,7 @@ def test_without_a_class_all_come_in_turn(sample):
 
 def test_a_class_that_is_none_is_named(sample):
     refused = sample("--class", "10")
-    assert (refused.status, refused.error) == (2, "--class: '10' is no class of this generator")
+    assert (refused.status, refused.error) == (2, "--class: unknown class '10'")
 
 
 def test_the_other_commands_know_classes(wgan, conditional, features_root):

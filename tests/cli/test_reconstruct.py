@@ -99,7 +99,7 @@ def test_a_folder_that_says_its_classes(sample, photos):
         (("--reconstruct", 3, "-n", 4), "-n and --reconstruct both say how many images", "leave out -n"),
         (("--reconstruct", 3, "--seeds", "0-4"), "--seeds is for drawn images", "leave out --seeds"),
         (("--reconstruct", 3, "--truncation", 0.5), "--truncation is for drawn images", "leave out --truncation"),
-        (("--reconstruct", 3, "--class", "11"), "--class: '11' is no class of this generator", "Classes: 0, 1"),
+        (("--reconstruct", 3, "--class", "11"), "--class: unknown class '11'", "classes: 0, 1"),
         (("--reconstruct", 1, "--interpolate", 4), "--interpolate walks from image to image", "--reconstruct 2"),
     ],
 )

@@ -61,7 +61,7 @@ def test_a_folder_is_translated_and_keeps_its_names(wgan, translators, photos):
     names = ["deep/three.png", "one.png", "same.bmp.png", "same.png.png", "two.png"]
     assert sorted(path.relative_to("new").as_posix() for path in Path("new").rglob("*.png")) == names
     assert all(shown(f"new/{name}").shape == (28, 28) for name in names)
-    assert "left out 1 file that cannot be used, such as notes.txt (no image)" in result.stderr
+    assert "left out 1 file that cannot be used, such as notes.txt (not an image)" in result.stderr
     assert "5 images of" in result.stderr and "of side b, by step 4 of tiny" in result.stderr
     again = wgan("sample", "--ckpt", translators.path, "--translate", photos, "--out", "new/", *WORDS)
     assert again.status == 2 and "nothing is overwritten" in again.error
@@ -96,7 +96,7 @@ def test_grid_array_and_folder_show_the_same_translations_whatever_the_batch(wga
         ("--translate photos --to c", "--to 'c' is no side", "--to a or --to b"),
         ("--to b", "--to says to which side --translate leads, and there is none", "add --translate FOLDER"),
         ("--translate nowhere", "there is no folder or archive nowhere", "give the path of a folder"),
-        ("--translate empty", "empty holds no image", "give a folder of images"),
+        ("--translate empty", "empty contains no image", "give a folder of images"),
         ("--translate photos --out photos.xyz", "photos.xyz ends in .xyz", "end it in .png"),
     ],
 )

@@ -108,8 +108,8 @@ def test_a_missing_folder_is_an_error(tmp_path):
         inspect_folder(tmp_path / "gone")
 
 
-def test_a_named_set(told):
-    found = inspect_named_set("digits", Path("nowhere"), told.append, pictures=10)
+def test_a_named_set(messages):
+    found = inspect_named_set("digits", Path("nowhere"), messages.append, pictures=10)
     assert found.facts.count == sum(found.facts.classes.values()) == 6000
     assert list(found.facts.classes) == list("0123456789")
     assert (found.facts.sizes, found.facts.modes) == ({"28x28": 6000}, {"L": 6000})

@@ -121,12 +121,12 @@ ERRORS = {
     "train --set model.generator.channels=[8,8,8]": "... has ... stages, ...",
     "train --set data.image_size=30": "images of ... are ... pixels wide; networks take 8 to 128, divisible by 4",
     f"{OWN}gone": "there is no folder or archive ...",
-    f"{OWN}nothing": "... holds no files",
-    f"{OWN}texts": "... holds no image that can be used: ...",
+    f"{OWN}nothing": "... contains no files",
+    f"{OWN}texts": "... contains no usable image: ...",
     f"{OWN}mixed": "... has ... that cannot be used: ...",
     f"{OWN}photos --set model.conditional=true": "... is true, but the images of ... have no classes",
-    "train --set data.classes=[ten]": "... names ..., and there is no such class",
-    "train --recipe mnist_dcgan --data-root broken": "... is cut short or is not an IDX file",
+    "train --set data.classes=[ten]": "...: unknown class ...",
+    "train --recipe mnist_dcgan --data-root broken": "... is truncated or is not an IDX file",
     "train --resume run": "... is finished: ... of ... steps are done",
     "train --resume run --steps 20 --set optim.critic.lr=1": (
         "the run was made with ..., and cannot continue exactly with ..."
@@ -175,7 +175,7 @@ def test_notes_and_warnings_are_as_the_page_has_them(wgan, folder, tiny_options)
     quiet = (*tiny_options, "--data-root", "cache", "--device", "cpu", "--dry-run")
     one = wgan("train", "--recipe", "folder32_dcgan", "--set", "data.path=one", *quiet).stderr.splitlines()
     few = "... images are few, and a critic soon knows them by heart; ..."
-    alone = "...: only one image; a generator can learn nothing but to copy it"
+    alone = "...: only one image; a generator can only learn to copy it"
     for message in (few, alone):
         assert message in quoted()
         assert any(matches(message, line) for line in one), one

@@ -247,7 +247,7 @@ def test_translation(show, translating_run, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no image")
     page.locator("input[type=file]").set_input_files([tmp_path / "mine.png", tmp_path / "broken.png"])
     page.get_by_alt_text("mine.png, translated").wait_for()
-    page.get_by_text("broken.png: no image").wait_for()
+    page.get_by_text("broken.png: not an image").wait_for()
     before = page.get_by_alt_text("mine.png, translated").get_attribute("src")
     page.get_by_label("from digits invert to digits").check()
     page.wait_for_function("old => document.querySelector('.pairs img + img').src !== old", arg=before)

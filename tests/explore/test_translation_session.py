@@ -42,7 +42,7 @@ def test_unreadable_files_are_skipped(source, translating_run, photos):
         sorted(photos.iterdir()) + [photos / "gone.png"], "b"
     )
     assert len(made.images) == 6 and [words.partition(":")[0] for words in made.skipped] == ["d.png", "gone.png"]
-    assert "d.png: no image" in html_parts.translations(made)
+    assert "d.png: not an image" in html_parts.translations(made)
 
 
 def test_refused_requests(source, translating_run, photos):

@@ -115,6 +115,6 @@ def memory(step: RecordedStep) -> list[torch.Tensor]:
     for optimizer in step.optimizers.values():
         tensors += [t for state in optimizer.state.values() for t in state.values()]
     for loader in getattr(step.loader, "sides", {"": step.loader}).values():
-        tensors += [loader.order, loader.place]
+        tensors += [loader.order, loader.position]
     remembered = () if step.objective.state is None else step.objective.state.buffers()
     return [*tensors, *remembered, *step.metrics.sums.values()]

@@ -1,29 +1,33 @@
-"""Real images: sources, the sets they return, and the loaders that turn them into batches."""
+"""Real images: sources, the image sets they return, and the loaders that make batches of them."""
 
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.load import (
     SOURCES,
     Source,
-    as_asked,
     default_data_root,
-    licence_of,
+    license_of,
     load_data,
     load_images,
     native_shape,
-    whole_file,
+    select_images,
+    whole_set,
 )
+from wgan_cli.data.loaders.build import make_loader
+from wgan_cli.data.loaders.device import DeviceLoader
 from wgan_cli.data.pairs import ImagePair
 
 __all__ = [
     "SOURCES",
+    "DeviceLoader",
     "ImagePair",
     "ImageSet",
     "Source",
-    "as_asked",
     "default_data_root",
-    "licence_of",
+    "license_of",
     "load_data",
     "load_images",
+    "make_loader",
     "native_shape",
-    "whole_file",
+    "select_images",
+    "whole_set",
 ]

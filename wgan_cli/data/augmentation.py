@@ -1,42 +1,62 @@
-"""Changes of real images, drawn anew for each image each time it is shown."""
+"""Augmentation of real images: random changes, drawn for each image each time it is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from wgan_cli.data.pairs import naming_side
 from wgan_cli.distributed import rng
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.data_settings import AugmentSettings
+from wgan_cli.recipe.data_settings import AugmentSettings, DataSettings
+from wgan_cli.recipe.pair_settings import SIDES, PairSettings
 
-# torchvision's v2 transforms draw one set of parameters for a whole call, so a batch would be flipped or shifted as
-# one. Here each image has its own, in a few operations over the whole batch: torchvision's where they need no number,
-# and its formulas with one number an image elsewhere. All draws come from torch's random state on the images' device,
-# which checkpoints keep, and nothing waits for the device.
+# torchvision's v2 transforms draw one set of parameters per call, so all images of a batch would change alike. These
+# functions draw parameters for each image and apply torchvision's formulas to the whole batch. Random numbers come from
+# torch's generator of the images' device, which checkpoints save, and nothing synchronizes with the device.
 
 Augment = Callable[[Tensor], Tensor]
 
 
-def make_augment(settings: AugmentSettings, image: ImageShape) -> Augment | None:
-    """All changes that a recipe asks for, as one: (N, C, H, W) in [-1, 1] to the same. None where it asks for none.
+def make_augment(settings: DataSettings | PairSettings, image: ImageShape) -> Augment | None:
+    """Combine a recipe's augmentations into one function of a batch; None if there are none.
 
-    Raises: WganError where images of this shape would be shifted out of sight.
+    Returns: A function from images (N, C, H, W) in [-1, 1] to the same; for pairs (N, 2, C, H, W), each side its own.
+    Raises: WganError if random_crop could shift the whole image out of the frame.
     """
+    if isinstance(settings, DataSettings):
+        return _make_augment(settings.augment, image)
+    sides: list[Augment | None] = []
+    for name in SIDES:
+        with naming_side(name):
+            sides.append(_make_augment(getattr(settings, name).augment, image))
+    if not any(sides):
+        return None
+
+    def augment(images: Tensor) -> Tensor:
+        changed = (images[:, n] if side is None else side(images[:, n]) for n, side in enumerate(sides))
+        return torch.stack(list(changed), 1)  # (N, 2, C, H, W)
+
+    return augment
+
+
+def _make_augment(settings: AugmentSettings, image: ImageShape) -> Augment | None:
     if settings.random_crop >= image.size:
         raise WganError(
-            f"`data.augment.random_crop` is {settings.random_crop}, and images are {image.size} pixels wide",
-            f"give about an eighth: --set data.augment.random_crop={max(1, image.size // 8)}",
+            f"`data.augment.random_crop` is {settings.random_crop}, but the images are {image.size} pixels wide",
+            f"use about an eighth: --set data.augment.random_crop={max(1, image.size // 8)}",
         )
     steps: list[Augment] = []
     if settings.mirror:
-        steps.append(mirror)
+        steps.append(horizontal_flip)
     if settings.random_crop:
-        steps.append(lambda images: random_crop(images, settings.random_crop))
+        steps.append(partial(random_crop, max_shift=settings.random_crop))
     if settings.color_jitter:
-        steps.append(lambda images: color_jitter(images, settings.color_jitter))
+        steps.append(partial(color_jitter, strength=settings.color_jitter))
     if not steps:
         return None
 
@@ -48,24 +68,25 @@ def make_augment(settings: AugmentSettings, image: ImageShape) -> Augment | None
     return augment
 
 
-def mirror(images: Tensor) -> Tensor:
+def horizontal_flip(images: Tensor) -> Tensor:
     """Flip each image left to right with probability 1/2."""
-    chosen = uniform(images, 0.0, 1.0) < 0.5  # (N, 1, 1, 1)
-    return torch.where(chosen, images.flip(-1), images)
+    flipped = uniform(images, 0.0, 1.0) < 0.5  # (N, 1, 1, 1)
+    return torch.where(flipped, images.flip(-1), images)
 
 
-def random_crop(images: Tensor, most: int) -> Tensor:
-    """Shift each image by up to `most` pixels each way, edges repeated: a crop of the image padded by so much."""
-    moves = rng.randint(-most, most + 1, (2, len(images)), device=images.device, dim=1)
-    return shifted(images, moves[0], moves[1])
+def random_crop(images: Tensor, max_shift: int) -> Tensor:
+    """Shift each image by up to `max_shift` pixels in each direction: a random crop after replication padding."""
+    shifts = rng.randint(-max_shift, max_shift + 1, (2, len(images)), device=images.device, dim=1)
+    return shift(images, shifts[0], shifts[1])
 
 
-def shifted(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Move each image by its own whole number of pixels; edges are repeated.
+def shift(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    """Shift each image by its own number of pixels, repeating the edge pixels.
 
     Args:
-        down, right: (N,) int64, negative to move up or left.
-    Returns: differentiable in the images, twice.
+        images: (N, C, H, W).
+        down, right: (N,) int64; negative values shift up or left.
+    Returns: (N, C, H, W), twice differentiable with respect to the images.
     """
     count, channels, height, width = images.shape
     rows = (torch.arange(height, device=images.device) - down[:, None]).clamp_(0, height - 1)  # (N, H)
@@ -75,35 +96,35 @@ def shifted(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
 
 
 def color_jitter(images: Tensor, strength: float) -> Tensor:
-    """Change brightness, contrast and saturation of each image, in this order, each by a factor in 1 +- strength.
+    """Scale brightness, contrast and saturation of each image, in this order, by random factors in 1 +- strength.
 
-    The formulas are torchvision's `adjust_brightness`, `adjust_contrast` and `adjust_saturation`. Images of one channel
-    have no saturation; a fourth channel is transparency and stays.
+    The formulas are torchvision's `adjust_brightness`, `adjust_contrast` and `adjust_saturation`. Single-channel images
+    have no saturation; a fourth channel (transparency) stays unchanged.
     """
-    colour = images[:, :3]
+    color = images[:, :3]
     low, high = max(0.0, 1.0 - strength), 1.0 + strength
-    colour = _blend(-1.0, colour, uniform(images, low, high))  # black is -1
-    colour = _blend(_grey(colour).mean((1, 2, 3), keepdim=True), colour, uniform(images, low, high))
+    color = _blend(-1.0, color, uniform(images, low, high))  # black is -1
+    color = _blend(_grayscale(color).mean((1, 2, 3), keepdim=True), color, uniform(images, low, high))
     if images.shape[1] > 1:
-        colour = _blend(_grey(colour), colour, uniform(images, low, high))
-    return torch.cat([colour, images[:, 3:]], 1) if images.shape[1] > 3 else colour
+        color = _blend(_grayscale(color), color, uniform(images, low, high))
+    return torch.cat([color, images[:, 3:]], 1) if images.shape[1] > 3 else color
 
 
 def uniform(images: Tensor, low: float, high: float) -> Tensor:
-    """One number in [low, high) for each image, (N, 1, 1, 1), from torch's random state."""
+    """Draw a number in [low, high) for each image: (N, 1, 1, 1)."""
     return rng.rand(len(images), 1, 1, 1, device=images.device) * (high - low) + low
 
 
-def _grey(images: Tensor) -> Tensor:
+def _grayscale(images: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
-    from torchvision.transforms.v2.functional import rgb_to_grayscale  # a second to import, only where it is used
+    from torchvision.transforms.v2.functional import rgb_to_grayscale  # takes a second to import
 
     return rgb_to_grayscale(images)  # (N, 1, H, W)
 
 
 def _blend(base: Tensor | float, images: Tensor, factor: Tensor) -> Tensor:
-    """base + factor * (images - base), kept in [-1, 1]; exactly the images where the factor is 1."""
+    """Return base + factor * (images - base), clamped to [-1, 1]; exactly the images where the factor is 1."""
     if not isinstance(base, Tensor):
-        base = images.new_full((), base)  # filled on the device, where a copy from the host would wait for it
+        base = images.new_full((), base)  # filled on the device: copying from the host would synchronize
     return torch.lerp(base.expand_as(images), images, factor.to(images.dtype)).clamp_(-1, 1)

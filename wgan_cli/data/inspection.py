@@ -1,9 +1,9 @@
-"""What a set of images is made of, as facts; commands print them."""
+"""Facts about image sets, for `wgan inspect`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,26 +12,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wgan_cli.data import load_images
-from wgan_cli.data.files.container import Container, NotAnImage
+from wgan_cli.data.files.container import Container, Entry, NotAnImage
 from wgan_cli.data.files.decoding import MODES, quiet_pillow, to_pixels
 from wgan_cli.data.files.folders import open_container
-from wgan_cli.data.sources.image_folder import LOOSE, Survey, shown, survey
-from wgan_cli.data.sources.shard_index import make_index, shard_paths
-from wgan_cli.data.sources.shards import ShardImages, Shards, look
+from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, Survey, survey_container
+from wgan_cli.data.load import load_images
+from wgan_cli.data.sources.image_folder import LOOSE
+from wgan_cli.data.sources.shard_index import build_index
+from wgan_cli.data.sources.shard_paths import shard_paths
+from wgan_cli.data.sources.shards import ShardImages, Shards, survey_shards
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.utils.format import Log, no_log, printable, thinned
 
-NAMED_BAD_FILES = 10
-PICTURE_SIZE = 64  # of a folder's images on a contact sheet, whatever their own size
+PICTURE_SIZE = 64  # of user images on a contact sheet
 
 
 @dataclass(frozen=True)
 class DataFacts:
-    """A set of images.
+    """Facts about an image set.
 
-    classes: images of each, also none; no classes where files lie flat. sizes: how many of each
-    "WIDTHxHEIGHT", most frequent first; modes: likewise of Pillow's modes. bad: name and reason of the first ten files
-    that are no images, of `bad_count`.
+    Attributes:
+        classes: Number of images of each class, including empty ones; empty if there are no classes.
+        sizes: Number of images by "WIDTHxHEIGHT", most frequent first.
+        modes: Number of images by Pillow mode, most frequent first.
+        bad: (name, reason) of the first ten unusable files.
+        bad_count: Number of unusable files.
     """
 
     kind: str
@@ -47,18 +52,18 @@ class DataFacts:
 
 @dataclass(frozen=True)
 class DataInspection:
-    """Facts, and as many images as were asked for, from all over the set: (n, C, H, W) uint8."""
+    """Facts about an image set, and evenly spaced images of it: (n, C, H, W) uint8."""
 
     facts: DataFacts
     pictures: Tensor
 
 
-def inspect_named_set(name: str, data_root: Path, log: Callable[[str], None], pictures: int = 0) -> DataInspection:
-    """Look into a named set, as it would be trained on; one that is missing is downloaded.
+def inspect_named_set(name: str, data_root: Path, log: Log, pictures: int = 0) -> DataInspection:
+    """Inspect a public data set as it is used for training, downloading it if it is missing.
 
-    Raises: WganError where it cannot be had or is broken.
+    Raises: WganError if it can't be downloaded or read.
     """
-    images = load_images(DataSettings(source=name), data_root, log)
+    images = load_images(DataSettings.model_validate({"source": name}), data_root, log)
     counts = torch.bincount(images.labels, minlength=len(images.class_names)).tolist()
     facts = DataFacts(
         kind="data",
@@ -71,75 +76,66 @@ def inspect_named_set(name: str, data_root: Path, log: Callable[[str], None], pi
         bad=(),
         bad_count=0,
     )
-    return DataInspection(facts, images.images[_spread(len(images), pictures)])
+    return DataInspection(facts, images.images.index_select(0, _spread(len(images), pictures)))
 
 
 def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
-    """Look into a folder, .zip or .tar of images, by the files' headers alone; only `pictures` are decoded.
+    """Inspect a folder, .zip or .tar of images by reading headers; decodes `pictures` images only.
 
-    Raises: WganError where there is none, or the archive is broken.
+    Raises: WganError if it is missing or damaged.
     """
     with open_container(path) as container:
-        found = survey(container, container.entries())
-        facts = DataFacts(
-            kind="data",
-            name=str(path),
-            origin=str(path),
-            count=len(found.good),
-            classes=_classes(container, found),
-            sizes=_sizes(found),
-            modes=_most_frequent_first(found.modes.items()),
-            bad=found.bad[:NAMED_BAD_FILES],
-            bad_count=len(found.bad),
-        )
-        return DataInspection(facts, _pictures(container, found, pictures))
+        found = survey_container(container)
+        classes = _folder_classes(container, found)
+        facts = _surveyed_facts(str(path), str(path), len(found.good), classes, found, found.bad)
+        return DataInspection(facts, _folder_pictures(container, found, pictures))
 
 
 def inspect_shards(path: str, pictures: int = 0) -> DataInspection:
-    """Look into WebDataset shards, by the images' headers alone; only `pictures` are decoded.
+    """Inspect WebDataset shards by reading the images' headers; decodes `pictures` images only.
 
-    Raises: WganError where one is missing or broken.
+    Raises: WganError if one is missing or damaged.
     """
     paths = shard_paths(path)
-    shards = Shards(paths, make_index(paths, lambda text: None))
-    index, found = shards.index, look(shards)
+    shards = Shards(paths, build_index(paths, no_log))
+    index, found = shards.index, survey_shards(shards)
     counts = np.bincount(index.labels, minlength=len(index.class_names)).tolist()
-    bad = index.bad + found.bad
-    facts = DataFacts(
-        kind="data",
-        name=path,
-        origin=f"{len(paths):,} shards",
-        count=len(shards) - len(found.bad),
-        classes=dict(zip(index.class_names, counts, strict=False)),
-        sizes=_sizes(found),
-        modes=_most_frequent_first(found.modes.items()),
-        bad=bad[:NAMED_BAD_FILES],
-        bad_count=len(bad),
-    )
-    channels, chosen = 3 if found.colour else 1, _spread(len(shards), pictures)
-    images = ShardImages(shards, chosen, PICTURE_SIZE, channels, "pad", lambda number, why: None)
+    classes = dict(zip(index.class_names, counts, strict=False))
+    origin = f"{len(paths):,} shards"
+    facts = _surveyed_facts(path, origin, len(found.good), classes, found, (*index.bad, *found.bad))
+    chosen = _spread(len(shards), pictures)
+    images = ShardImages(shards, chosen, PICTURE_SIZE, found.channels, "pad", lambda sample, reason: None)
     return DataInspection(facts, images.index_select(0, torch.arange(len(chosen))))
 
 
-def _sizes(found: Survey) -> dict[str, int]:
-    return _most_frequent_first((f"{width}x{height}", count) for (width, height), count in found.sizes.items())
+def _surveyed_facts(
+    name: str, origin: str, count: int, classes: dict[str, int], found: Survey, bad: BadFiles
+) -> DataFacts:
+    return DataFacts(
+        kind="data",
+        name=name,
+        origin=origin,
+        count=count,
+        classes=classes,
+        sizes=_most_frequent_first((f"{width}x{height}", n) for (width, height), n in found.sizes.items()),
+        modes=_most_frequent_first(found.modes.items()),
+        bad=tuple(bad[:MAX_LISTED]),
+        bad_count=len(bad),
+    )
 
 
-def _classes(container: Container, found: Survey) -> dict[str, int]:
+def _folder_classes(container: Container, found: Survey[Entry]) -> dict[str, int]:
     counts = Counter(entry.class_name for entry in found.good)
-    folders = {shown(name): counts[name] for name in container.folders()}
+    folders = {printable(name): counts[name] for name in container.folders()}
     return {LOOSE: counts[None], **folders} if folders and counts[None] else folders
 
 
-def _pictures(container: Container, found: Survey, count: int) -> Tensor:
-    channels = 3 if found.colour else 1
-    rows = [np.zeros((0, channels, PICTURE_SIZE, PICTURE_SIZE), np.uint8)]
+def _folder_pictures(container: Container, found: Survey[Entry], count: int) -> Tensor:
+    rows = [np.zeros((0, found.channels, PICTURE_SIZE, PICTURE_SIZE), np.uint8)]
     with quiet_pillow():
-        for index in _spread(len(found.good), count).tolist():
-            entry = found.good[index]
-            # A good header says little of what follows: a file that is cut off is left out.
-            with suppress(NotAnImage):
-                rows.append(to_pixels(container.read(entry), PICTURE_SIZE, channels, "pad", entry.name)[None])
+        for entry in thinned(found.good, count):
+            with suppress(NotAnImage):  # a file with a good header may be truncated
+                rows.append(to_pixels(container.read(entry), PICTURE_SIZE, found.channels, "pad", entry.name)[None])
     return torch.from_numpy(np.concatenate(rows))
 
 
@@ -148,5 +144,4 @@ def _most_frequent_first(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
 
 
 def _spread(length: int, count: int) -> Tensor:
-    """At most `count` of 0..length-1, in order and evenly far apart."""
-    return torch.arange(min(length, count)) * length // max(1, min(length, count))
+    return torch.tensor(thinned(range(length), count), dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""Two sides of images, to learn translations between."""
+"""Image pairs: the two sides between which a recipe learns to translate."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import TypeVar
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.data_settings import SIDES, DataSettings, PairSettings, for_side
+from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.recipe.pair_settings import PairSettings, of_side
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class ImagePair:
-    """Two sets of images of one size and as many channels, which need not correspond; their classes play no part."""
+    """Two image sets of the same size and number of channels, not necessarily corresponding. Classes are ignored."""
 
     a: ImageSet
     b: ImageSet
@@ -27,67 +28,67 @@ class ImagePair:
 
     @property
     def shape(self) -> ImageShape:
-        """What networks must know of the images of either side."""
+        """Shape of the images of either side."""
         return replace(self.a.shape, num_classes=0)
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """None, since neither side's are told to any network."""
+        """Always empty: translators are unconditional."""
         return ()
 
     @property
     def origin(self) -> str:
-        """Where both came from, a phrase for people."""
+        """Description of both sources."""
         return f"a: {len(self.a):,} of {self.a.origin}; b: {len(self.b):,} of {self.b.origin}"
 
 
 def load_pair(settings: PairSettings, load: Callable[[DataSettings], ImageSet]) -> ImagePair:
-    """Read both sides; where they show the same images, a has every second one and b those between.
+    """Load both sides. If they show the same images, a gets every even-numbered image and b every odd-numbered one.
 
-    Raises: WganError naming the side whose images cannot be had, or both where their shapes differ.
+    Raises: WganError if a side can't be loaded or the shapes differ.
     """
-    a, b = _of_both(settings, load)
-    check_alike(a.shape, b.shape)
+    a, b = _for_both(settings, load)
+    check_same_shape(a.shape, b.shape)
     if settings.same_images:
         if len(a) < 2:
-            raise WganError(f"{a.origin} holds one image, and two sides need two", "give more images")
+            raise WganError(f"{a.origin} has one image, but two sides need two", "use more images")
         a, b = (replace(side, images=side.images[n::2], labels=side.labels[n::2]) for n, side in enumerate((a, b)))
     return ImagePair(a, b)
 
 
 def pair_shape(settings: PairSettings, shape: Callable[[DataSettings], ImageShape]) -> ImageShape:
-    """The shape of both sides' images. Raises: WganError where they have two."""
-    a, b = _of_both(settings, shape)
-    check_alike(a, b)
+    """Return the common shape of both sides. Raises: WganError if they differ."""
+    a, b = _for_both(settings, shape)
+    check_same_shape(a, b)
     return replace(a, num_classes=0)
 
 
-def check_alike(a: ImageShape, b: ImageShape) -> None:
-    """Refuse two sides between which one network could not translate. Raises: WganError."""
+def check_same_shape(a: ImageShape, b: ImageShape) -> None:
+    """Raise WganError unless one network can translate between the two sides."""
     if (a.size, a.channels) == (b.size, b.channels):
         return
     if a.channels == b.channels:
         size = max(a.size, b.size)
-        repair = f"resize both: --set data.a.image_size={size} --set data.b.image_size={size}"
+        hint = f"resize both: --set data.a.image_size={size} --set data.b.image_size={size}"
     else:
         name, fewer, more = ("a", a, b) if a.channels < b.channels else ("b", b, a)
-        of_named = f", or data.{name}.transform=grey" if (fewer.channels, more.channels) == (1, 3) else ""
-        repair = f"give both as many: --set data.{name}.channels={more.channels} for a folder{of_named}"
-    raise WganError(f"images of `data.a` are {a}, those of `data.b` {b}, and a translation keeps its shape", repair)
+        transform = f", or data.{name}.transform=grey" if (fewer.channels, more.channels) == (1, 3) else ""
+        hint = f"use the same number: --set data.{name}.channels={more.channels} for a folder{transform}"
+    raise WganError(f"images of `data.a` are {a}, but those of `data.b` are {b}: a translation keeps the shape", hint)
 
 
-def _of_both(settings: PairSettings, read: Callable[[DataSettings], T]) -> tuple[T, T]:
-    found = []
-    for name in SIDES:
-        with said_of_side(name):
-            found.append(read(getattr(settings, name)))
-    return tuple(found)
+def _for_both(settings: PairSettings, read: Callable[[DataSettings], T]) -> tuple[T, T]:
+    with naming_side("a"):
+        a = read(settings.a)
+    with naming_side("b"):
+        b = read(settings.b)
+    return a, b
 
 
 @contextmanager
-def said_of_side(side: str) -> Iterator[None]:
-    """Let errors raised inside the block name the settings of this side."""
+def naming_side(side: str) -> Iterator[None]:
+    """Make errors raised in the block name the settings of this side: `data.a.path` for `data.path`."""
     try:
         yield
     except WganError as error:
-        raise WganError(for_side(error.message, side), for_side(error.hint, side), error.status) from error
+        raise WganError(of_side(error.message, side), of_side(error.hint, side), error.status) from error

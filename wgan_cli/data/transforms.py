@@ -1,4 +1,4 @@
-"""Fixed changes of whole sets of images: what a translator of them should learn is known to the pixel."""
+"""Fixed transforms of whole image sets (`data.transform`), for translators whose correct output is known exactly."""
 
 from __future__ import annotations
 
@@ -14,65 +14,65 @@ from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import Transform
 
-THREE = 3  # channels
-CHUNK = 4096  # images changed at once
-# From black to white: red, green and blue at grey 0, 128 and 255. No two greys have one colour.
-SCALE = ((24, 16, 96), (220, 56, 72), (255, 232, 120))
+CHUNK = 4096  # images transformed at once
+# Colors of gray levels 0, 128 and 255, interpolated between: dark blue, red, yellow. Each level gets its own color.
+_COLOR_SCALE = ((24, 16, 96), (220, 56, 72), (255, 232, 120))
+_FROM_GRAY = ("grey", "colour")  # transforms that turn one channel into three
 
 
 def invert(images: Tensor) -> Tensor:
-    """Negatives, 255 - x; a fourth channel is transparency and stays. (N, C, H, W) uint8 to the same."""
+    """Return negatives, 255 - x, with a fourth channel (transparency) unchanged. (N, C, H, W) uint8 to the same."""
     return torch.cat([255 - images[:, :3], images[:, 3:]], 1)
 
 
 def thicken(images: Tensor) -> Tensor:
-    """Bright strokes a pixel wider on each side: the greatest of 3x3 pixels. (N, C, H, W) uint8 to the same."""
+    """Widen bright strokes by a pixel on each side: the maximum of 3x3 pixels. (N, C, H, W) uint8 to the same."""
     return F.max_pool2d(images.float(), 3, stride=1, padding=1).to(torch.uint8)
 
 
-def grey(images: Tensor) -> Tensor:
-    """Three channels that say the same: (N, 1, H, W) uint8 to (N, 3, H, W)."""
-    return images.expand(-1, THREE, -1, -1)
+def gray(images: Tensor) -> Tensor:
+    """Repeat one channel three times: (N, 1, H, W) uint8 to (N, 3, H, W)."""
+    return images.expand(-1, 3, -1, -1)
 
 
-def colour(images: Tensor) -> Tensor:
-    """Each grey as its place on a scale from dark blue over red to yellow: (N, 1, H, W) uint8 to (N, 3, H, W)."""
-    return _scale()[images[:, 0].long()].permute(0, 3, 1, 2)  # (N, 3, H, W)
+def color(images: Tensor) -> Tensor:
+    """Color gray levels on a scale from dark blue over red to yellow: (N, 1, H, W) uint8 to (N, 3, H, W)."""
+    return _color_table()[images[:, 0].long()].permute(0, 3, 1, 2)  # (N, 3, H, W)
 
 
-def _scale() -> Tensor:
-    """The colour of each grey: (256, 3) uint8."""
-    ends = torch.tensor(SCALE, dtype=torch.float64)
-    places = torch.arange(256, dtype=torch.float64) / 255 * (len(SCALE) - 1)  # 0 to the last of SCALE
-    below = places.long().clamp(max=len(SCALE) - 2)
-    return torch.lerp(ends[below], ends[below + 1], (places - below)[:, None]).round().to(torch.uint8)
+def _color_table() -> Tensor:
+    """Return the color of each gray level: (256, 3) uint8."""
+    ends = torch.tensor(_COLOR_SCALE, dtype=torch.float64)
+    positions = torch.arange(256, dtype=torch.float64) / 255 * (len(ends) - 1)  # from 0 to the last color
+    below = positions.long().clamp(max=len(ends) - 2)
+    return torch.lerp(ends[below], ends[below + 1], (positions - below)[:, None]).round().to(torch.uint8)
 
 
 TRANSFORMS: dict[Transform, Callable[[Tensor], Tensor]] = {
     "invert": invert,
     "thicken": thicken,
-    "grey": grey,
-    "colour": colour,
+    "grey": gray,
+    "colour": color,
 }
-_OF_GREY = ("grey", "colour")  # they make three channels of one
 
 
 def transformed(images: ImageSet, name: Transform | None) -> ImageSet:
-    """A set with all its images changed; the same where name is None. Raises: WganError where it has colours."""
+    """Return a set with all images transformed, or unchanged if name is None. Raises: WganError as `output_shape`."""
     if name is None:
         return images
-    transformed_shape(images.shape, name)
+    output_shape(images.shape, name)
+    assert isinstance(images.images, Tensor), "lazy images have no transform"
     parts = [TRANSFORMS[name](part) for part in images.images.split(CHUNK)]
     return replace(images, images=torch.cat(parts), origin=f"{images.origin}, {name}")
 
 
-def transformed_shape(shape: ImageShape, name: Transform | None) -> ImageShape:
-    """The shape of such images once they are changed. Raises: WganError where they have colours."""
-    if name not in _OF_GREY:
+def output_shape(shape: ImageShape, name: Transform | None) -> ImageShape:
+    """Return the shape of transformed images. Raises: WganError if the transform needs grayscale images."""
+    if name not in _FROM_GRAY:
         return shape
     if shape.channels != 1:
         raise WganError(
-            f"`data.transform` is {name}, for grey images, and these have {shape.channels} channels",
+            f"`data.transform` is {name}, which needs grayscale images, but these have {shape.channels} channels",
             "leave out `data.transform`, or set it to invert or thicken",
         )
-    return replace(shape, channels=THREE)
+    return replace(shape, channels=3)

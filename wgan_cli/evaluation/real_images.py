@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from wgan_cli.data import as_asked, load_images
+from wgan_cli.data import select_images, load_images
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
@@ -142,7 +142,7 @@ def training_images(
         given: images that a Python program trained it on.
     Raises: WganError if their shape or classes have changed.
     """
-    dataset = load_images(recipe.data, data_root, log) if given is None else as_asked(given, recipe.data)
+    dataset = load_images(recipe.data, data_root, log) if given is None else select_images(given, recipe.data)
     now = then = ""
     if str(dataset.shape) != str(checkpoint.image):
         now, then = f"images of {dataset.shape}", f"{checkpoint.image}"

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.data.pairs import said_of_side
+from wgan_cli.data.pairs import naming_side
 from wgan_cli.evaluation.evaluate import QUICK_TRAINING
 from wgan_cli.evaluation.features import BATCH, Features, make_features
 from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
@@ -156,7 +156,7 @@ def make_translation_reference(
     count = count or MAX_IMAGES
     targets = {}
     for side in () if settings.same_images else SIDES:
-        with said_of_side(side):
+        with naming_side(side):
             targets[side] = _target(getattr(settings, side), real[side], count, data_root, device, log)
     return TranslationReference(real, count, targets)
 
@@ -165,7 +165,7 @@ def held_out_images(settings: PairSettings, data_root: Path, log: Log) -> dict[s
     """Load the real images of each side. Raises: WganError if that fails or they are too few."""
     found, log = {}, _without_repeats(log)
     for side in SIDES:
-        with said_of_side(side):
+        with naming_side(side):
             found[side] = real_images(getattr(settings, side), data_root, log)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wgan_cli import __version__
-from wgan_cli.data import licence_of
+from wgan_cli.data import license_of
 from wgan_cli.errors import one_line
 from wgan_cli.exports.onnx_model import OPSET, PSI, OnnxFacts
 from wgan_cli.recipe.yaml import dump_yaml
@@ -85,7 +85,7 @@ def model_card(
         f"- Objective `{recipe.objective.name}`: {recipe.objective.paper}.",
         f"- Networks `{model.name}`, trained on {recipe.data.title}.",
         f"- Classes: {_classes(checkpoint)}." if model.conditional else "- It knows no classes.",
-        f"- Licence of the data: {licence_of(recipe.data)} The weights learnt from it; theirs is yours to say.",
+        f"- Licence of the data: {license_of(recipe.data)} The weights learnt from it; theirs is yours to say.",
         "",
         *_scores(checkpoint, scores),
         "## Use",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wgan_cli.data.augmentation import shifted, uniform
+from wgan_cli.data.augmentation import shift, uniform
 from wgan_cli.distributed import rng
 from wgan_cli.objectives.base import Networks
 from wgan_cli.objectives.instance_noise import InstanceNoise
@@ -70,8 +70,8 @@ def color(images: Tensor) -> Tensor:
 def translation(images: Tensor) -> Tensor:
     """Shift by up to an eighth of the side in each direction, filling with zeros."""
     down, right = (_random_integers(images, -most, most) for most in _fractions(images, MAX_SHIFT))
-    # `shifted` repeats the edge, which is a border of zeros here.
-    return shifted(functional.pad(images, (1, 1, 1, 1)), down, right)[:, :, 1:-1, 1:-1]
+    # `shift` repeats the edge, which is a border of zeros here.
+    return shift(functional.pad(images, (1, 1, 1, 1)), down, right)[:, :, 1:-1, 1:-1]
 
 
 def cutout(images: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.loaders.paired import augment_of, make_loader
+from wgan_cli.data.augmentation import make_augment
+from wgan_cli.data.loaders.build import make_loader
 from wgan_cli.data.pairs import ImagePair
 from wgan_cli.distributed.batch_shard import current_shard, set_shard
 from wgan_cli.errors import WganError
@@ -75,7 +76,7 @@ def build_state(
             precision=Precision(recipe.amp, device, recipe.tf32),
             latent_dim=recipe.model.latent_dim,
             num_classes=image.num_classes if recipe.model.conditional else 0,
-            augment=augment_of(recipe.data, image),
+            augment=make_augment(recipe.data, image),
             loss_networks=with_diff_augment(networks, recipe.data.diff_augment, make_noise(recipe.objective, device)),
             clip=clip_functions(recipe, networks),
             accumulation_steps=micro_batches,

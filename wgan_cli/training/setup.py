@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from wgan_cli.data import as_asked, load_data
+from wgan_cli.data import select_images, load_data
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.pairs import ImagePair
 from wgan_cli.errors import WganError
@@ -100,7 +100,7 @@ def load_dataset(
     """Load the training images, or select from those in memory what `data` asks for."""
     if images is None or isinstance(data, PairSettings):
         return load_data(data, data_root, log)
-    return as_asked(images, data)
+    return select_images(images, data)
 
 
 def load_reference(

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from wgan_cli.data.loaders.device import Loader
+from wgan_cli.data.loaders.base import Loader
 from wgan_cli.distributed import rng
 from wgan_cli.errors import WganError
 from wgan_cli.objectives import Objective

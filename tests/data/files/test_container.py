@@ -1,4 +1,4 @@
-"""Folders and archives: which files there are, under which names, and whatever broken bytes may come."""
+"""Folders and archives: which files they contain, under which names, and damaged ones."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wgan_cli.data.files import archives as archive
-from wgan_cli.data.files import container as entries
+from wgan_cli.data.files import archives, container
 from wgan_cli.data.files.archives import safe_name
 from wgan_cli.data.files.container import NotAnImage
 from wgan_cli.data.files.folders import open_container
@@ -56,56 +55,58 @@ MAKERS = {
     "tar.bz2": lambda path, files: make_tar(path, files, "w:bz2"),
     "tar.xz": lambda path, files: make_tar(path, files, "w:xz"),
 }
+every_kind = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+every_archive = pytest.mark.parametrize("make", list(MAKERS.values())[1:], ids=list(MAKERS)[1:])
 
 
 def content_of(path: Path) -> dict[str, bytes]:
-    with open_container(path) as container:
-        return {entry.name: container.read(entry) for entry in container.entries()}
+    with open_container(path) as opened:
+        return {entry.name: opened.read(entry) for entry in opened.entries()}
 
 
-@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_names_classes_sizes_and_bytes(tmp_path, make):
+@every_kind
+def test_names_classes_and_content(tmp_path, make):
     path = make(tmp_path / "anything", FILES)
-    with open_container(path) as container:
-        entries = container.entries()
+    with open_container(path) as opened:
+        entries = opened.entries()
         assert [entry.name for entry in entries] == sorted(FILES)
         assert [entry.class_name for entry in entries] == ["cat", "cat", "dog"]
-        assert container.folders() == ["cat", "dog"]
-        for entry in reversed(entries):  # in another order than they lie there
-            assert container.read(entry) == FILES[entry.name] and entry.size == len(FILES[entry.name])
-            with container.open(entry) as file:
+        assert opened.folders() == ["cat", "dog"]
+        for entry in reversed(entries):
+            assert opened.read(entry) == FILES[entry.name] and entry.size == len(FILES[entry.name])
+            with opened.open(entry) as file:
                 assert file.read(2) == FILES[entry.name][:2]
 
 
-@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_flat_files_have_no_class_and_hidden_ones_are_not_there(tmp_path, make):
+@every_kind
+def test_flat_and_hidden_files(tmp_path, make):
     hidden = {".DS_Store": b"x", ".git/a.jpg": b"x", "sub/.hidden.jpg": b"x", "Thumbs.db": b"x", "__MACOSX/b.jpg": b"x"}
     path = make(tmp_path / "anything", {"b.jpg": b"b", "a.jpg": b"a", **hidden})
     assert content_of(path) == {"a.jpg": b"a", "b.jpg": b"b"}
-    with open_container(path) as container:
-        assert [entry.class_name for entry in container.entries()] == [None, None]
+    with open_container(path) as opened:
+        assert [entry.class_name for entry in opened.entries()] == [None, None]
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
-def test_the_one_folder_that_holds_a_whole_archive_is_no_class(tmp_path, make):
+def test_folder_around_a_whole_archive_is_no_class(tmp_path, make):
     wrapped = {f"./photos/{name}": content for name, content in FILES.items()}
     path = make(tmp_path / "x", {**wrapped, "photos/": b"", "photos/empty/": b""})
-    with open_container(path) as container:
-        assert [entry.name for entry in container.entries()] == sorted(FILES)
-        assert container.folders() == ["cat", "dog", "empty"]
+    with open_container(path) as opened:
+        assert [entry.name for entry in opened.entries()] == sorted(FILES)
+        assert opened.folders() == ["cat", "dog", "empty"]
 
 
-@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_many_threads_read_at_once(tmp_path, make):
+@every_kind
+def test_reading_in_threads(tmp_path, make):
     files = {f"{number:03}.bin": bytes([number]) * (1000 + number) for number in range(100)}
     wrong = []
-    with open_container(make(tmp_path / "x", files)) as container:
-        entries = container.entries()
+    with open_container(make(tmp_path / "x", files)) as opened:
+        entries = opened.entries()
 
         def work(start: int) -> None:
             for step in range(len(entries)):
                 entry = entries[(start + 7 * step) % len(entries)]
-                if container.read(entry) != files[entry.name]:
+                if opened.read(entry) != files[entry.name]:
                     wrong.append(entry.name)
 
         threads = [threading.Thread(target=work, args=(start,)) for start in range(8)]
@@ -119,7 +120,7 @@ def test_many_threads_read_at_once(tmp_path, make):
 # Links
 
 
-def test_a_file_reached_twice_counts_once_by_its_own_name(tmp_path):
+def test_file_reached_twice_counts_once_under_its_own_name(tmp_path):
     make_folder(tmp_path / "photos", {"b/real.jpg": b"1", "b/other.jpg": b"2"})
     (tmp_path / "photos/a").mkdir()
     (tmp_path / "photos/a/link.jpg").symlink_to("../b/real.jpg")
@@ -127,7 +128,7 @@ def test_a_file_reached_twice_counts_once_by_its_own_name(tmp_path):
     assert content_of(tmp_path / "photos") == {"b/real.jpg": b"1", "b/other.jpg": b"2"}
 
 
-def test_links_to_elsewhere_are_followed_once(tmp_path):
+def test_links_to_other_folders_are_followed_once(tmp_path):
     make_folder(tmp_path / "elsewhere", {"1.jpg": b"1", "sub/2.jpg": b"2"})
     (tmp_path / "photos").mkdir()
     for name in ("first", "second"):
@@ -137,33 +138,32 @@ def test_links_to_elsewhere_are_followed_once(tmp_path):
     assert open_container(tmp_path / "photos").folders() == ["first"]
 
 
-def test_loops_end(tmp_path):
+def test_link_loops(tmp_path):
     make_folder(tmp_path / "photos", {"cat/1.jpg": b"1"})
-    (tmp_path / "photos/cat/up").symlink_to("..")
-    (tmp_path / "photos/top").symlink_to(tmp_path)
-    (tmp_path / "photos/self.jpg").symlink_to("self.jpg")
-    (tmp_path / "photos/there").symlink_to("back")
-    (tmp_path / "photos/back").symlink_to("there")
-    (tmp_path / "photos/nowhere.jpg").symlink_to("missing.jpg")
-    assert content_of(tmp_path / "photos") == {"cat/1.jpg": b"1"}
+    targets = {
+        "cat/up": "..",
+        "top": tmp_path,
+        "self.jpg": "self.jpg",
+        "there": "back",
+        "back": "there",
+        "no.jpg": "no",
+    }
+    for name, target in targets.items():
+        (tmp_path / "photos" / name).symlink_to(target)
+    (tmp_path / "linked").symlink_to("photos")
+    assert content_of(tmp_path / "photos") == content_of(tmp_path / "linked") == {"cat/1.jpg": b"1"}
 
 
-def test_a_folder_that_is_itself_a_link(tmp_path):
-    make_folder(tmp_path / "real", FILES)
-    (tmp_path / "photos").symlink_to("real")
-    assert content_of(tmp_path / "photos") == FILES
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
-def test_pipes_are_never_opened(tmp_path):
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_are_not_opened(tmp_path):
     make_folder(tmp_path, {"1.jpg": b"1"})
     os.mkfifo(tmp_path / "pipe.jpg")
     assert content_of(tmp_path) == {"1.jpg": b"1"}
-    with pytest.raises(WganError, match="is no folder"):
+    with pytest.raises(WganError, match="is not a folder"):
         open_container(tmp_path / "pipe.jpg")
 
 
-def test_folders_may_nest_deeper_than_python_recurses(tmp_path):
+def test_deeply_nested_folders(tmp_path):
     here, depth = os.getcwd(), 1100
     os.chdir(make_folder(tmp_path, {"1.jpg": b"1"}))
     try:
@@ -172,7 +172,7 @@ def test_folders_may_nest_deeper_than_python_recurses(tmp_path):
             os.chdir("d")
         assert content_of(tmp_path) == {"1.jpg": b"1"}
     finally:
-        for _ in range(depth):  # pytest itself recurses when it cleans up
+        for _ in range(depth):  # pytest's own cleanup recurses
             os.chdir("..")
             os.rmdir("d")
         os.chdir(here)
@@ -202,13 +202,13 @@ def test_safe_names(name, safe):
 
 
 @given(st.text(alphabet="./\\aC:~\0é", max_size=12))
-def test_no_name_leads_out(name):
+def test_safe_names_stay_inside(name):
     safe = safe_name(name)
     assert not os.path.isabs(safe) and ".." not in safe.split("/") and safe_name(safe) in (safe, "")
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
-def test_names_that_lead_out_are_names_only(tmp_path, make):
+def test_names_are_never_used_as_paths(tmp_path, make):
     outside = tmp_path / "secret.jpg"
     outside.write_bytes(b"secret")
     path = make(tmp_path / "x", {"../secret.jpg": b"1", str(outside): b"2", "cat/../../3.jpg": b"3"})
@@ -218,7 +218,7 @@ def test_names_that_lead_out_are_names_only(tmp_path, make):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["secret.jpg", "x"]
 
 
-def test_backslashes_in_a_zip_are_slashes(tmp_path):
+def test_backslashes_in_a_zip(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         for name in ("a\\1.jpg", "b\\2.jpg"):
             info = zipfile.ZipInfo("placeholder")
@@ -227,48 +227,44 @@ def test_backslashes_in_a_zip_are_slashes(tmp_path):
     assert sorted(content_of(tmp_path / "x.zip")) == ["a/1.jpg", "b/2.jpg"]
 
 
-def test_links_and_devices_in_a_tar_are_left_out(tmp_path):
+def test_links_and_devices_in_archives_are_ignored(tmp_path):
     (tmp_path / "secret.jpg").write_bytes(b"secret")
     with tarfile.open(make_tar(tmp_path / "x.tar", {"a.jpg": b"a"}), "a") as archive:
         for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):
             info = tarfile.TarInfo(f"{kind.decode()}.jpg")
             info.type, info.linkname = kind, str(tmp_path / "secret.jpg")
             archive.addfile(info)
-    assert content_of(tmp_path / "x.tar") == {"a.jpg": b"a"}
-
-
-def test_links_in_a_zip_are_left_out(tmp_path):
     with zipfile.ZipFile(make_zip(tmp_path / "x.zip", {"a.jpg": b"a"}), "a") as archive:
         info = zipfile.ZipInfo("link.jpg")
         info.external_attr = 0o120777 << 16
         archive.writestr(info, str(tmp_path / "secret.jpg"))
-    assert content_of(tmp_path / "x.zip") == {"a.jpg": b"a"}
+    assert content_of(tmp_path / "x.tar") == content_of(tmp_path / "x.zip") == {"a.jpg": b"a"}
 
 
-def test_of_a_name_that_comes_twice_the_last_counts(tmp_path):
+def test_last_of_two_equal_names_counts(tmp_path):
     make_tar(tmp_path / "x.tar", {"a.jpg": b"old"})
     make_tar(tmp_path / "x.tar", {"a.jpg": b"new"}, "a")
     assert content_of(tmp_path / "x.tar") == {"a.jpg": b"new"}
 
 
-# What cannot be read
+# Unreadable files
 
 
 @pytest.mark.parametrize("name", ["missing", "missing/deeper", "file.txt/deeper", "nul\0"])
-def test_a_missing_path_is_named(tmp_path, name):
+def test_missing_path(tmp_path, name):
     (tmp_path / "file.txt").write_text("x")
     with pytest.raises(WganError, match="there is no folder or archive") as caught:
         open_container(tmp_path / name)
     assert "data.path" in caught.value.hint
 
 
-def test_a_file_that_is_no_archive_is_named(tmp_path):
+def test_file_that_is_no_archive(tmp_path):
     (tmp_path / "x.zip").write_text("not a zip")
-    with pytest.raises(WganError, match=r"x.zip is no folder, .zip or .tar"):
+    with pytest.raises(WganError, match=r"x.zip is not a folder, .zip or .tar"):
         open_container(tmp_path / "x.zip")
 
 
-def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+def test_unreadable_folder(tmp_path, monkeypatch):
     make_folder(tmp_path, FILES)
     scandir = os.scandir
 
@@ -282,47 +278,47 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
         open_container(tmp_path).entries()
 
 
-def test_files_too_large_for_an_image_are_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(entries, "MOST_BYTES", 4)
+def test_large_files_are_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(container, "MAX_BYTES", 4)
     for make in (make_folder, make_zip, make_tar):
-        with open_container(make(tmp_path / make.__name__, FILES)) as container:
-            large = container.entries()[-1]
-            with pytest.raises(NotAnImage, match="5 bytes are too many"):
-                container.read(large)
+        with open_container(make(tmp_path / make.__name__, FILES)) as opened:
+            large = opened.entries()[-1]
+            with pytest.raises(NotAnImage, match="too large: 5 bytes"):
+                opened.read(large)
 
 
-def test_a_file_that_vanished_is_no_image(tmp_path):
-    container = open_container(make_folder(tmp_path, FILES))
-    (entry, *_) = container.entries()
+def test_deleted_file(tmp_path):
+    opened = open_container(make_folder(tmp_path, FILES))
+    (entry, *_) = opened.entries()
     (tmp_path / entry.name).unlink()
     with pytest.raises(NotAnImage, match="No such file"):
-        container.read(entry)
+        opened.read(entry)
 
 
-def test_an_encrypted_file_of_a_zip_is_no_image(tmp_path):
+def test_encrypted_file_in_a_zip(tmp_path):
     path = make_zip(tmp_path / "x.zip", {"a.jpg": b"a" * 50}, zipfile.ZIP_STORED)
     content = bytearray(path.read_bytes())
     for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         content[content.index(mark) + flags] |= 1
     path.write_bytes(content)
-    container = open_container(path)
+    opened = open_container(path)
     with pytest.raises(NotAnImage, match="encrypted"):
-        container.read(container.entries()[0])
+        opened.read(opened.entries()[0])
 
 
-def test_compressed_tars_that_find_no_room_to_unpack(tmp_path, monkeypatch):
+def test_no_space_to_unpack_a_tar(tmp_path, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(archive.shutil, "copyfileobj", full)
+    monkeypatch.setattr(archives.shutil, "copyfileobj", full)
     with pytest.raises(WganError, match="No space left") as caught:
         open_container(make_tar(tmp_path / "x", FILES, "w:gz")).entries()
     assert "TMPDIR" in caught.value.hint
 
 
-@pytest.mark.parametrize("make", list(MAKERS.values())[1:], ids=list(MAKERS)[1:])
+@every_archive
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
-def test_an_archive_that_was_cut_is_an_error(tmp_path, make, share):
+def test_truncated_archive(tmp_path, make, share):
     path = make(tmp_path / "x", {f"{number}.bin": os.urandom(2000) for number in range(20)})
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
@@ -331,42 +327,56 @@ def test_an_archive_that_was_cut_is_an_error(tmp_path, make, share):
     assert str(path) in caught.value.message and caught.value.hint
 
 
-@pytest.mark.parametrize("make", list(MAKERS.values())[1:], ids=list(MAKERS)[1:])
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_broken_bytes_are_files_or_an_error(tmp_path, make, data):
-    path = make(tmp_path / "x", FILES)
+def corrupt(path: Path, data: st.DataObject) -> None:
     content = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 6))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
-    _read_all_there_is(path)
+    read_or_error(path)
 
 
-def _read_all_there_is(path: Path) -> None:
+def read_or_error(path: Path) -> None:
     try:
-        container = open_container(path)
-        entries = container.entries()
+        opened = open_container(path)
+        entries = opened.entries()
     except WganError as error:
         assert error.message and error.hint
         return
     for entry in entries:
         try:
-            container.read(entry)
+            opened.read(entry)
         except NotAnImage as reason:
             assert str(reason)
-    container.close()
+    opened.close()
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@every_archive
+@settings(fuzz, max_examples=8)
+@given(data=st.data())
+def test_corrupted_archive(tmp_path, make, data):
+    corrupt(make(tmp_path / "x", FILES), data)
+
+
+@pytest.mark.slow
+@every_archive
+@settings(fuzz, max_examples=100)
+@given(data=st.data())
+def test_many_corrupted_archives(tmp_path, make, data):
+    corrupt(make(tmp_path / "x", FILES), data)
+
+
+@settings(fuzz, max_examples=50)
 @given(st.one_of(st.binary(max_size=600), st.binary(max_size=60).map(lambda end: b"PK\5\6" + end)))
-def test_any_bytes_are_files_or_an_error(tmp_path, content):
+def test_arbitrary_bytes(tmp_path, content):
     (tmp_path / "x").write_bytes(content)
-    _read_all_there_is(tmp_path / "x")
+    read_or_error(tmp_path / "x")
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_broken_header_is_not_the_end_of_a_tar(tmp_path, number):
+def test_broken_header_is_not_the_end_of_a_tar(tmp_path, number):
     path = make_tar(tmp_path / "x.tar", {f"{n}.jpg": b"x" for n in range(3)})
     content = bytearray(path.read_bytes())
     content[1024 * number + 150] ^= 1  # in the checksum
@@ -375,10 +385,10 @@ def test_a_broken_header_is_not_the_end_of_a_tar(tmp_path, number):
         content_of(path)
 
 
-def test_a_tar_whose_sizes_lead_back_ends(tmp_path):
+def test_tar_sizes_that_point_backwards(tmp_path):
     path = make_tar(tmp_path / "x.tar", {"a.jpg": b"a" * 600, "b.jpg": b"b"})
     content = bytearray(path.read_bytes())
-    content[124:136] = b"\xff" * 10 + b"\xfc\x00"  # -1024 in base 256: back to this very header, and before it
+    content[124:136] = b"\xff" * 10 + b"\xfc\x00"  # -1024 in base 256: before this header
     content[148:156] = b" " * 8
     content[148:156] = f"{sum(content[:512]):06o}\0 ".encode()
     path.write_bytes(content)
@@ -386,11 +396,8 @@ def test_a_tar_whose_sizes_lead_back_ends(tmp_path):
         content_of(path)
 
 
-# Many files
-
-
-@pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
-def test_many_tiny_files(tmp_path, count):
+@pytest.mark.parametrize("count", [2_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_many_files(tmp_path, count):
     for number in range(count):
         if number % 1000 == 0:
             (tmp_path / f"{number // 1000:03}").mkdir()

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,25 +18,24 @@ import pytest
 import torch
 
 import wgan_cli
-from wgan_cli.data.files import decoded_cache as module
-from wgan_cli.data.files.decoded_cache import Rows, cached_pack, open_pack, pack_key, told_now_and_then
+from wgan_cli.data.files.decoded_cache import ImageWriter, cache_key, cached_decode, open_decoded
 from wgan_cli.errors import ExitStatus, WganError
 
-KEY = pack_key(["photos"], ["files"])
+KEY = cache_key(["photos"], ["files"])
 SHAPE = (3, 4, 5)
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), np.uint8)
 LABELS = [number % 3 for number in range(20)]
 
 
 def build(file):
-    rows = Rows(file, SHAPE)
+    rows = ImageWriter(file, SHAPE)
     for pixels, label in zip(PIXELS, LABELS, strict=True):
         rows.add(pixels, label)
-    return rows, rows.facts(class_names=("a", "b", "c"), bad=(("x.jpg", "no image"),), empty_classes=("d",), loose=2)
+    return rows, rows.info(class_names=("a", "b", "c"), bad=(("x.jpg", "no image"),), empty_classes=("d",), loose=2)
 
 
 def make(cache: Path, key: str = KEY, build=build, log=lambda text: None):
-    return cached_pack(cache, key, build, PIXELS.size, log)
+    return cached_decode(cache, key, build, PIXELS.size, log)
 
 
 def never(file):
@@ -45,13 +45,13 @@ def never(file):
 def assert_right(pack) -> None:
     assert np.array_equal(pack.images.numpy(), PIXELS) and pack.images.dtype == torch.uint8
     assert pack.labels.tolist() == LABELS and pack.labels.dtype == torch.int64
-    assert pack.facts.shape == PIXELS.shape and pack.facts.class_names == ("a", "b", "c")
-    assert pack.facts.bad == (("x.jpg", "no image"),) and pack.facts.empty_classes == ("d",)
-    assert pack.facts.loose == 2 and not pack.facts.alike
+    assert pack.info.shape == PIXELS.shape and pack.info.class_names == ("a", "b", "c")
+    assert pack.info.bad == (("x.jpg", "no image"),) and pack.info.empty_classes == ("d",)
+    assert pack.info.loose == 2 and not pack.info.alike
 
 
 def test_made_once_and_opened_ever_after(tmp_path):
-    assert open_pack(tmp_path, KEY) is None
+    assert open_decoded(tmp_path, KEY) is None
     assert_right(make(tmp_path / "new" / "cache"))
     assert_right(make(tmp_path / "new" / "cache", build=never))
     assert [path.name for path in (tmp_path / "new/cache").iterdir()] == [KEY]
@@ -60,28 +60,28 @@ def test_made_once_and_opened_ever_after(tmp_path):
 def test_images_are_mapped_and_writing_to_them_changes_no_file(tmp_path):
     pack = make(tmp_path)
     pack.images[0] = 0
-    assert_right(open_pack(tmp_path, KEY))
+    assert_right(open_decoded(tmp_path, KEY))
 
 
 def test_the_key_follows_every_part():
-    keys = {pack_key(place, content) for place in (["a"], ["b"], [1, None]) for content in ([], [["x", 1, 2]])}
+    keys = {cache_key(place, content) for place in (["a"], ["b"], [1, None]) for content in ([], [["x", 1, 2]])}
     assert len(keys) == 6
-    assert pack_key(["a"], [1]).partition("-")[0] == pack_key(["a"], [2]).partition("-")[0]
+    assert cache_key(["a"], [1]).partition("-")[0] == cache_key(["a"], [2]).partition("-")[0]
 
 
 def test_alike_means_every_pixel_of_every_image(tmp_path):
     def same(file, odd: bool):
-        rows = Rows(file, SHAPE)
+        rows = ImageWriter(file, SHAPE)
         for number in range(9):
             rows.add(PIXELS[0] if number < 8 or not odd else PIXELS[1], 0)
-        return rows, rows.facts()
+        return rows, rows.info()
 
-    assert make(tmp_path / "a", build=lambda file: same(file, False)).facts.alike
-    assert not make(tmp_path / "b", build=lambda file: same(file, True)).facts.alike
+    assert make(tmp_path / "a", build=lambda file: same(file, False)).info.alike
+    assert not make(tmp_path / "b", build=lambda file: same(file, True)).info.alike
 
 
 def test_a_pack_of_files_that_have_changed_makes_room_for_the_new_one(tmp_path):
-    old, new, other = pack_key(["a"], [1]), pack_key(["a"], [2]), pack_key(["b"], [1])
+    old, new, other = cache_key(["a"], [1]), cache_key(["a"], [2]), cache_key(["b"], [1])
     mapped = make(tmp_path, old)
     make(tmp_path, other)
     make(tmp_path, new)
@@ -110,7 +110,7 @@ DAMAGES = {
 def test_a_damaged_pack_is_made_anew(tmp_path, damage):
     make(tmp_path)
     damage(tmp_path / KEY)
-    assert open_pack(tmp_path, KEY) is None
+    assert open_decoded(tmp_path, KEY) is None
     assert_right(make(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == [KEY]
 
@@ -138,48 +138,46 @@ def test_a_full_disk_says_so_and_leaves_nothing(tmp_path):
 
 def test_too_little_room_is_seen_before_any_work(tmp_path):
     with pytest.raises(WganError, match="MB are needed"):
-        cached_pack(tmp_path, KEY, never, 10**18, lambda text: None)
+        cached_decode(tmp_path, KEY, never, 10**18, lambda text: None)
 
 
 @pytest.mark.parametrize("error", [errno.EACCES, errno.EROFS])
-def test_where_nothing_can_be_kept_the_images_stay_in_memory(tmp_path, told, monkeypatch, error):
+def test_where_nothing_can_be_kept_the_images_stay_in_memory(tmp_path, messages, monkeypatch, error):
     def refusing(self, *args, **options):
         raise OSError(error, os.strerror(error))
 
     monkeypatch.setattr(Path, "mkdir", refusing)
-    assert_right(make(tmp_path / "cache", log=told.append))
-    assert len(told) == 1 and os.strerror(error) in told[0] and str(tmp_path / "cache") in told[0]
+    assert_right(make(tmp_path / "cache", log=messages.append))
+    assert len(messages) == 1 and os.strerror(error) in messages[0] and str(tmp_path / "cache") in messages[0]
 
 
 def test_halves_that_nobody_makes_any_more_are_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "ABANDONED_SECONDS", -1)
     for name in (".12345678-0123456789abcdef", ".87654321-empty"):
         (tmp_path / name).mkdir()
     (tmp_path / ".12345678-0123456789abcdef/images.u8").write_bytes(b"half")
 
     def build_while_another_starts(file):
-        assert_right(make(tmp_path, pack_key(["other"], [])))  # must not take this one's half for abandoned
+        assert_right(make(tmp_path, cache_key(["other"], [])))  # must not take this one's half for abandoned
         return build(file)
 
     assert_right(make(tmp_path, build=build_while_another_starts))
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
-def test_the_one_who_comes_second_takes_what_the_first_made(tmp_path):
-    def build_while_another_finishes(file):
-        rows = build(file)
-        make(tmp_path)
-        return rows
+def test_second_process_waits_for_the_first(tmp_path, messages):
+    threads = []
 
-    assert_right(make(tmp_path, build=build_while_another_finishes))
+    def build_while_another_waits(file):
+        threads.append(threading.Thread(target=lambda: make(tmp_path, build=never, log=messages.append)))
+        threads[0].start()
+        while not messages:
+            time.sleep(0.01)
+        return build(file)
+
+    assert_right(make(tmp_path, build=build_while_another_waits))
+    threads[0].join()
+    assert len(messages) == 1 and "waiting" in messages[0]
     assert [path.name for path in tmp_path.iterdir()] == [KEY]
-
-
-def test_progress_is_told_now_and_then(told, monkeypatch):
-    now = iter(range(1000))
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(now) / 2)
-    assert list(told_now_and_then(range(30), 30, "photos", told.append)) == list(range(30))
-    assert told and told[0].startswith("photos: ") and told[0].endswith(" of 30 images") and len(told) < 10
 
 
 # Real processes
@@ -188,16 +186,16 @@ MAKERS = """
 import os, sys, time
 from pathlib import Path
 import numpy as np
-from wgan_cli.data.files.decoded_cache import Rows, cached_pack
+from wgan_cli.data.files.decoded_cache import ImageWriter, cached_decode
 
 def make(cache, key, count, pause):
     def build(file):
-        rows = Rows(file, (1, 64, 64))
+        rows = ImageWriter(file, (1, 64, 64))
         for number in range(count):
             rows.add(np.full((1, 64, 64), number % 251, np.uint8), number % 7)
             time.sleep(pause)
-        return rows, rows.facts()
-    made = cached_pack(Path(cache), key, build, 0, lambda text: None)
+        return rows, rows.info()
+    made = cached_decode(Path(cache), key, build, 0, lambda text: None)
     wrong = [n for n in range(count) if made.labels[n] != n % 7 or (made.images[n] != n % 251).any()]
     return len(made.labels) == count and not wrong
 
@@ -249,12 +247,10 @@ def test_killed_at_any_moment_it_is_whole_or_not_there(tmp_path, makers, times):
         time.sleep(moments.uniform(0.0, 0.25))
         os.kill(process, signal.SIGKILL)
         makers.wait(process)
-        found = open_pack(tmp_path, KEY)
+        found = open_decoded(tmp_path, KEY)
         assert found is None or (len(found.labels) == 200 and (found.images[150] == 150).all())
         if found is not None:
             shutil.rmtree(tmp_path / KEY)
-    for half in tmp_path.glob(".*"):  # as if they had lain there for a while
-        os.utime(half, (0, 0))
     assert makers.wait(makers.start(tmp_path, 200, 0.0)) == 0
     assert [path.name for path in tmp_path.iterdir()] == [KEY]
 

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from wgan_cli.data.files import decoding
-from wgan_cli.data.files.decoding import NotAnImage, open_image, quiet_pillow, read_header, to_pixels
+from wgan_cli.data.files.container import NotAnImage
+from wgan_cli.data.files.decoding import open_image, quiet_pillow, read_header, to_pixels
+from wgan_cli.utils import image_formats
 
 SIZE = 12
 
@@ -86,7 +87,7 @@ EVERY_MODE = {
 def test_every_mode_is_read_back_with_known_pixels(key):
     content, mode, colour, (red, green, blue, alpha) = EVERY_MODE[key]
     header = read_header(content)
-    assert (header.size, header.colour) == ((SIZE, SIZE), colour)
+    assert (header.size, header.has_color) == ((SIZE, SIZE), colour)
     assert header.mode == mode or (key == "I;16" and header.mode == "I")  # older Pillows
     with_alpha = pixels(content, 4)
     assert (with_alpha == np.array([red, green, blue, alpha]).reshape(4, 1, 1)).all(), with_alpha[:, 0, 0]
@@ -212,7 +213,7 @@ def png_header(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("content", [b"", b"words", b"%PDF-1.4", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"])
 def test_other_files_are_no_images(content):
     for read in (read_header, open_image):
-        with pytest.raises(NotAnImage, match="no image"):
+        with pytest.raises(NotAnImage, match="not an image"):
             read(content)
 
 
@@ -220,7 +221,7 @@ def test_other_files_are_no_images(content):
 def test_photos_that_pillow_cannot_read_are_called_by_their_name(brand):
     content = b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1heic" + bytes(40)
     for source in (content, io.BytesIO(content)):
-        with pytest.raises(NotAnImage, match="HEIC, which is not read: save it as JPEG"):
+        with pytest.raises(NotAnImage, match="HEIC isn.t supported: save it as JPEG"):
             read_header(source)
 
 
@@ -287,7 +288,7 @@ def _read_either_way(content: bytes) -> None:
 
 
 def test_a_pillow_without_a_format_still_reads_the_others(monkeypatch):
-    decoding._known_formats.cache_clear()
-    monkeypatch.setattr(decoding, "FORMATS", ("NO SUCH FORMAT", "PNG"))
+    image_formats.readable_formats.cache_clear()
+    monkeypatch.setattr(image_formats, "READABLE", ("NO SUCH FORMAT", "PNG"))
     assert pixels(encoded(plain("L", 7)), 1).max() == 7
-    decoding._known_formats.cache_clear()
+    image_formats.readable_formats.cache_clear()

@@ -1,4 +1,4 @@
-"""A streamed feed is the resident one, bit by bit, however far it reads ahead and wherever it is stopped."""
+"""Streaming loader: equal to the device loader bit for bit, however far it prefetches."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.errors import ExitStatus, WganError
 
 CPU = torch.device("cpu")
-STREAMED = ("data.memory_limit=1KB",)
 
 
 def noise(count: int = 23, size: int = 4, channels: int = 3) -> ImageSet:
     random = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (count, channels, size, size), generator=random, dtype=torch.uint8)
-    return ImageSet(images, torch.arange(count), tuple(map(str, range(count))), "made up")
+    return ImageSet(images, torch.arange(count), tuple(map(str, range(count))), "test")
 
 
 def mapped(dataset: ImageSet, path) -> ImageSet:
-    """The same set with its images in a file, as a pack has them."""
+    """Return the same set, memory-mapped from a file."""
     path.write_bytes(dataset.images.numpy().tobytes())
     pixels = np.memmap(path, np.uint8, mode="c", shape=tuple(dataset.images.shape))
     return replace(dataset, images=torch.from_numpy(pixels))
@@ -34,16 +33,20 @@ def mapped(dataset: ImageSet, path) -> ImageSet:
 
 @pytest.fixture
 def stream():
-    """Makes streamed feeds, and ends their threads."""
-    feeds = []
+    """Make streaming loaders, closed after the test."""
+    loaders = []
 
-    def make(dataset: ImageSet, batch_size: int = 4, seed: int = 3, **options) -> StreamingLoader:
-        feeds.append(StreamingLoader(dataset, batch_size, seed, CPU, **options))
-        return feeds[-1]
+    def make(dataset: ImageSet, batch_size: int = 4, **options) -> StreamingLoader:
+        loaders.append(StreamingLoader(dataset, batch_size, 3, CPU, **options))
+        return loaders[-1]
 
     yield make
-    for loader in feeds:
+    for loader in loaders:
         loader.close()
+
+
+def resident(dataset: ImageSet, batch_size: int = 4) -> DeviceLoader:
+    return DeviceLoader(dataset, batch_size, 3, CPU)
 
 
 def assert_same_batches(one, other, batches: int) -> None:
@@ -54,109 +57,101 @@ def assert_same_batches(one, other, batches: int) -> None:
         assert one.state_dict() == other.state_dict()
 
 
-def feed_threads() -> int:
-    return sum(thread.name.startswith("wgan-feed") for thread in threading.enumerate())
+def loader_threads() -> int:
+    return sum(thread.name.startswith("wgan-loader") for thread in threading.enumerate())
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 23, 50])
-@pytest.mark.parametrize("ahead", [1, 2, 30])
-def test_both_feeds_give_the_same_batches(stream, batch_size, ahead):
+@pytest.mark.parametrize("prefetch", [1, 30])
+def test_equal_to_the_device_loader(stream, tmp_path, batch_size, prefetch):
     dataset = noise()
-    resident = DeviceLoader(dataset, batch_size, 3, CPU)
-    assert_same_batches(resident, stream(dataset, batch_size, ahead=ahead), 60 // batch_size + 5)
+    streamed = stream(mapped(dataset, tmp_path / "images"), batch_size, prefetch=prefetch)
+    assert_same_batches(resident(dataset, batch_size), streamed, 60 // batch_size + 5)
 
 
-def test_a_set_in_a_file_gives_the_same_batches(stream, tmp_path):
+@pytest.mark.parametrize("before", [0, 1, 4, 5, 6, 12])
+@pytest.mark.parametrize("prefetch", [1, 5])
+def test_either_loader_resumes_the_other(stream, before, prefetch):
     dataset = noise()
-    assert_same_batches(DeviceLoader(dataset, 4, 3, CPU), stream(mapped(dataset, tmp_path / "images")), 20)
-
-
-@pytest.mark.parametrize("before", range(13))
-@pytest.mark.parametrize("ahead", [1, 5])
-def test_either_feed_continues_the_other(stream, before, ahead):
-    """What was read ahead is not taken: a state is the same from both, and serves both."""
-    dataset = noise()
-    resident, streamed = DeviceLoader(dataset, 4, 3, CPU), stream(dataset, ahead=ahead)
+    kept, streamed = resident(dataset), stream(dataset, prefetch=prefetch)
     for _ in range(before):
-        resident.next(), streamed.next()
-    again = stream(dataset, ahead=6 - ahead)
-    again.next()  # its read-ahead is of no use any more
+        kept.next(), streamed.next()
+    again = stream(dataset, prefetch=6 - prefetch)
+    again.next()  # its prefetched batches are discarded
     again.load_state_dict(streamed.state_dict())
-    resident_again = DeviceLoader(dataset, 4, 3, CPU)
-    resident_again.load_state_dict(streamed.state_dict())
-    assert resident.state_dict() == streamed.state_dict() == again.state_dict()
-    assert_same_batches(resident, again, 8)
-    assert_same_batches(resident_again, streamed, 8)
+    kept_again = resident(dataset)
+    kept_again.load_state_dict(streamed.state_dict())
+    assert kept.state_dict() == streamed.state_dict() == again.state_dict()
+    assert_same_batches(kept, again, 8)
+    assert_same_batches(kept_again, streamed, 8)
 
 
-def test_batches_are_read_before_they_are_asked_for(stream, monkeypatch):
-    loader = stream(noise(), ahead=3)
+def test_prefetching(stream, monkeypatch):
+    loader = stream(noise(), prefetch=3)
     read = []
-    gather = loader._gather
-    monkeypatch.setattr(loader, "_gather", lambda *place: (read.append(place), gather(*place))[1])
+    gather = loader._gather_on_host
+    monkeypatch.setattr(loader, "_gather_on_host", lambda *place: (read.append(place), gather(*place))[1])
     loader.next()
     for _ in range(500):
         if len(read) == 4:
             break
         time.sleep(0.01)
-    assert read == [(0, 0), (0, 4), (0, 8), (0, 12)], "the one that was taken, and three that wait"
+    assert read == [(0, 0), (0, 4), (0, 8), (0, 12)]
     assert loader.state_dict() == {"epoch": 0, "cursor": 4}
 
 
-def test_an_error_of_the_thread_comes_with_the_batch_that_it_spoilt(stream):
+def test_read_error_is_raised_with_its_batch(stream):
     dataset = noise()
-    loader, resident = stream(dataset, ahead=8), DeviceLoader(dataset, 4, 3, CPU)
-    gather = loader._gather
+    loader, kept = stream(dataset, prefetch=8), resident(dataset)
+    gather = loader._gather_on_host
 
     def failing(epoch: int, start: int):
         if (epoch, start) == (0, 12):
             raise OSError(5, "Input/output error")
         return gather(epoch, start)
 
-    loader._gather = failing
-    assert_same_batches(resident, loader, 3)
-    for _ in range(2):  # and again for whoever tries again
-        with pytest.raises(WganError, match="cannot be read any more: .*Input/output error") as raised:
+    loader._gather_on_host = failing
+    assert_same_batches(kept, loader, 3)
+    for _ in range(2):
+        with pytest.raises(WganError, match="can no longer be read: .*Input/output error") as raised:
             loader.next()
         assert raised.value.status == ExitStatus.FAILED
-        assert loader.state_dict() == {"epoch": 0, "cursor": 12}, "what was not had is not taken"
-    loader._gather = gather
-    assert_same_batches(resident, loader, 6)
+        assert loader.state_dict() == {"epoch": 0, "cursor": 12}
+    loader._gather_on_host = gather
+    assert_same_batches(kept, loader, 6)
 
 
-def test_a_pack_of_fewer_images_than_labels_is_an_error_and_no_crash(stream):
+def test_fewer_images_than_labels(stream):
     dataset = noise()
     loader = stream(dataset)
     loader._images = dataset.images[:5]
-    with pytest.raises(WganError, match="cannot be read any more"):
+    with pytest.raises(WganError, match="can no longer be read"):
         for _ in range(5):
             loader.next()
 
 
-def test_closing_ends_the_thread_and_loses_nothing(stream):
-    dataset, before = noise(), feed_threads()
-    loader, resident = stream(dataset), DeviceLoader(dataset, 4, 3, CPU)
-    assert_same_batches(resident, loader, 2)
-    assert feed_threads() == before + 1
+def test_close_stops_the_thread_and_loses_nothing(stream):
+    dataset, before = noise(), loader_threads()
+    loader, kept = stream(dataset), resident(dataset)
+    assert_same_batches(kept, loader, 2)
+    assert loader_threads() == before + 1
     loader.close()
     loader.close()
-    assert feed_threads() == before
-    assert_same_batches(resident, loader, 8)
-    loader.close()
-    assert feed_threads() == before
+    assert loader_threads() == before
+    assert_same_batches(kept, loader, 8)
 
 
-def test_a_feed_that_nobody_holds_ends_its_thread():
-    before = feed_threads()
+def test_deleted_loader_stops_its_thread():
+    before = loader_threads()
     loader = StreamingLoader(noise(), 4, 0, CPU)
     loader.next()
     thread = next(iter(loader._thread._threads))
     del loader
     thread.join(timeout=5)
-    assert feed_threads() == before
+    assert loader_threads() == before
 
 
-def test_a_batch_is_the_takers_alone(stream):
+def test_batches_do_not_share_memory(stream):
     dataset = noise(4)
     before = dataset.images.clone()
     loader = stream(dataset)
@@ -164,13 +159,12 @@ def test_a_batch_is_the_takers_alone(stream):
         real, labels = loader.next()
         real.fill_(9.0)
         labels.fill_(9)
-    assert torch.equal(dataset.images, before)
+    assert torch.equal(dataset.images, before) and dataset.labels.tolist() == [0, 1, 2, 3]
     assert loader.next()[0].max() <= 1
-    assert dataset.labels.tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.gpu
-def test_both_feeds_agree_on_a_gpu(tmp_path):
+def test_equal_on_a_gpu(tmp_path):
     dataset, device = mapped(noise(500, 32), tmp_path / "images"), torch.device("cuda")
     streamed = StreamingLoader(dataset, 64, 3, device)
     try:
@@ -180,8 +174,9 @@ def test_both_feeds_agree_on_a_gpu(tmp_path):
         streamed.close()
 
 
-def test_training_from_a_stream_equals_training_from_memory(trainer):
-    states = [trainer.prepared(trainer.recipe("steps=6", "data.limit=50", *limit)) for limit in ((), STREAMED)]
+def test_training_is_equal(trainer):
+    recipes = [trainer.recipe("steps=6", "data.limit=50", *limit) for limit in ((), ("data.memory_limit=1KB",))]
+    states = [trainer.prepared(recipe) for recipe in recipes]
     assert [type(state.loader) for state in states] == [DeviceLoader, StreamingLoader]
     weights = []
     for state in states:

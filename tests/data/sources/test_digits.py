@@ -14,7 +14,7 @@ NOWHERE = Path("nowhere")  # the digits must not need a data root
 
 
 def load(split: str):
-    return digits.load(DataSettings(source="digits", split=split), NOWHERE)
+    return digits.load(DataSettings(source="digits", split=split), NOWHERE, print)
 
 
 @pytest.mark.parametrize(("split", "count"), [("train", 6000), ("test", 1000), ("all", 7000)])
@@ -45,7 +45,7 @@ def test_they_are_the_first_images_of_mnist(real_data_root, split, count):
 
 
 def test_the_file_is_small_and_its_source_and_licence_are_named():
-    assert digits.PACKED.stat().st_size < 1.5e6
-    text = digits.PACKED.with_name("DIGITS.md").read_text(encoding="utf-8")
+    assert digits.FILE.stat().st_size < 1.5e6
+    text = digits.FILE.with_name("DIGITS.md").read_text(encoding="utf-8")
     assert "MNIST" in text and "LeCun" in text
     assert "licence" in text.lower() and "CC BY-SA 3.0" in text

@@ -15,12 +15,14 @@ from PIL import Image
 
 from wgan_cli.data import load_images, native_shape
 from wgan_cli.data.files.folders import open_container
+from wgan_cli.data.files.parallel import parallel_map as in_threads
+from wgan_cli.data.files.survey import survey_container
 from wgan_cli.data.sources import image_folder
-from wgan_cli.data.sources.image_folder import in_threads, shown, survey
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.metrics_log import read_metrics
+from wgan_cli.utils.format import printable as shown
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 
@@ -41,12 +43,12 @@ def photos(tmp_path) -> Path:
 
 
 @pytest.fixture
-def load(tmp_path, told):
+def load(tmp_path, messages):
     """Load a folder, with the cache in tmp_path/root, and see that its shape was known before."""
 
     def call(path: Path, **settings):
         settings = DataSettings(source="folder", path=str(path), **settings)
-        loaded = load_images(settings, tmp_path / "root", told.append)
+        loaded = load_images(settings, tmp_path / "root", messages.append)
         assert loaded.labels.dtype == torch.int64 and loaded.images.dtype == torch.uint8
         return loaded
 
@@ -58,7 +60,7 @@ def colours_of(loaded) -> list[str]:
     return [names[tuple(image[:, 5, 5].tolist())] for image in loaded.images]
 
 
-def test_subfolders_are_classes_and_a_pack_is_made_once(photos, load, told, monkeypatch):
+def test_subfolders_are_classes_and_a_pack_is_made_once(photos, load, messages, monkeypatch):
     first = load(photos)
     assert first.class_names == ("blue", "green", "red") and first.origin == str(photos)
     assert first.images.shape == (9, 3, 16, 16)
@@ -67,7 +69,7 @@ def test_subfolders_are_classes_and_a_pack_is_made_once(photos, load, told, monk
     monkeypatch.setattr(image_folder, "read_header", None)
     again = load(photos)
     assert torch.equal(again.images, first.images) and torch.equal(again.labels, first.labels)
-    assert told == []
+    assert messages == []
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "gztar", "bztar", "xztar"])
@@ -87,14 +89,14 @@ def test_an_archive_is_not_even_opened_once_its_pack_is_there(photos, load, tmp_
     assert torch.equal(load(Path(archive)).images, expected.images)
 
 
-def test_a_folder_of_images_may_be_the_data_root(photos, told):
+def test_a_folder_of_images_may_be_the_data_root(photos, messages):
     settings = DataSettings(source="folder", path=str(photos))
     for _ in range(2):
-        assert len(load_images(settings, photos, told.append)) == 9
+        assert len(load_images(settings, photos, messages.append)) == 9
     assert len(list((photos / ".packs").iterdir())) == 1
 
 
-def test_flat_files_have_no_classes(tmp_path, load, told):
+def test_flat_files_have_no_classes(tmp_path, load, messages):
     for number in range(3):
         save(tmp_path / f"flat/{number}.PNG")
     (tmp_path / "flat/.hidden").write_text("x")
@@ -176,7 +178,7 @@ def test_files_of_other_classes_are_not_even_opened(photos, load):
 
 
 def test_a_wrong_class_is_named_with_the_nearest(photos, load):
-    with pytest.raises(WganError, match="'gren', and there is no such class") as caught:
+    with pytest.raises(WganError, match="unknown class 'gren'") as caught:
         load(photos, classes=["gren"])
     assert "did you mean `green`" in caught.value.hint
     save(photos.parent / "flat/1.png")
@@ -194,29 +196,29 @@ def test_a_limit_keeps_all_classes(photos, load):
 # What is odd
 
 
-def test_an_empty_class_is_told_and_left_out(photos, load, told):
+def test_an_empty_class_is_told_and_left_out(photos, load, messages):
     (photos / "aaa").mkdir()
     loaded = load(photos)
     assert loaded.class_names == ("blue", "green", "red") and loaded.labels.max() == 2
-    assert told == [f"{photos}: left out a class that is empty: aaa"]
+    assert messages == [f"{photos}: left out empty classes: aaa"]
     with pytest.raises(WganError, match="class aaa of .* is empty"):
         load(photos, classes=["aaa", "red"])
 
 
-def test_a_class_of_bad_files_alone_is_told_and_left_out(photos, load, told):
+def test_a_class_of_bad_files_alone_is_told_and_left_out(photos, load, messages):
     (photos / "aaa").mkdir()
     (photos / "aaa/1.png").write_text("x")
     loaded = load(photos, on_bad_file="skip")
     assert loaded.class_names == ("blue", "green", "red")
     assert colours_of(loaded) == [loaded.class_names[label] for label in loaded.labels]
-    assert "skipped 1 file" in told[0] and "empty: aaa" in told[1]
+    assert "skipped 1 file" in messages[0] and "empty classes: aaa" in messages[1]
 
 
-def test_files_beside_class_folders_become_a_class(photos, load, told):
+def test_files_beside_class_folders_become_a_class(photos, load, messages):
     save(photos / "loose.png")
     loaded = load(photos)
     assert loaded.class_names == (".", "blue", "green", "red") and len(loaded) == 10
-    assert "1 file beside the class folders" in told[0]
+    assert "1 file outside the class folders" in messages[0]
 
 
 @pytest.mark.parametrize("content", [{}, {"cat": None}, {".hidden": b"x"}])
@@ -224,22 +226,22 @@ def test_an_empty_folder_is_an_error(tmp_path, load, content):
     (tmp_path / "photos").mkdir()
     for name, text in content.items():
         (tmp_path / "photos" / name).mkdir() if text is None else (tmp_path / "photos" / name).write_bytes(text)
-    with pytest.raises(WganError, match="photos holds no files"):
+    with pytest.raises(WganError, match="photos contains no files"):
         load(tmp_path / "photos")
 
 
-def test_one_image_is_told(tmp_path, load, told):
+def test_one_image_is_told(tmp_path, load, messages):
     save(tmp_path / "photos/1.png")
     assert len(load(tmp_path / "photos")) == 1
-    assert "only one image" in told[0]
+    assert "only one image" in messages[0]
 
 
-def test_images_that_are_all_alike_are_told(tmp_path, load, told):
+def test_images_that_are_all_alike_are_told(tmp_path, load, messages):
     for number in range(5):
         save(tmp_path / f"photos/{number}.png")
     load(tmp_path / "photos")
     load(tmp_path / "photos")
-    assert len(told) == 2 and all("all 5 images are alike" in line for line in told)
+    assert len(messages) == 2 and all("all 5 images are identical" in line for line in messages)
 
 
 @pytest.mark.parametrize("path", ["missing", "~nobody-of-this-name/photos"])
@@ -271,7 +273,7 @@ def test_bad_files_stop_the_run_and_all_are_named(photos, load, settings):
     for _ in range(2):  # also when the pack is there
         with pytest.raises(WganError, match="3 files that cannot be used") as caught:
             load(photos, **settings)
-        for name in ("red/bad00.jpg (no image)", "red/bad01.jpg", "green/cut.png"):
+        for name in ("red/bad00.jpg (not an image)", "red/bad01.jpg", "green/cut.png"):
             assert name in caught.value.message
         assert "more" not in caught.value.message
         assert "--set data.on_bad_file=skip" in caught.value.hint
@@ -286,20 +288,20 @@ def test_ten_bad_files_are_named_and_the_others_counted(photos, load, settings):
     assert "bad10" not in caught.value.message and "and 15 more" in caught.value.message
 
 
-def test_skipping_says_how_many(photos, load, told):
+def test_skipping_says_how_many(photos, load, messages):
     expected = load(photos)
     spoil(photos, 25)
     for _ in range(2):
         loaded = load(photos, on_bad_file="skip")
         assert torch.equal(loaded.images, expected.images) and torch.equal(loaded.labels, expected.labels)
-    assert len(told) == 2 and "skipped 25 files" in told[0] and "red/bad00.jpg" in told[0]
+    assert len(messages) == 2 and "skipped 25 files" in messages[0] and "red/bad00.jpg" in messages[0]
 
 
 def test_nothing_but_bad_files_is_an_error_either_way(tmp_path, load):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/notes.txt").write_text("x")
     for settings in ({}, {"on_bad_file": "skip"}, {"on_bad_file": "skip", "image_size": 16, "channels": 3}):
-        with pytest.raises(WganError, match=r"holds no image that can be used: 1 file that cannot, such as notes.txt"):
+        with pytest.raises(WganError, match=r"contains no usable image: 1 file that cannot be used, such as notes.txt"):
             load(tmp_path / "photos", **settings)
 
 
@@ -315,7 +317,7 @@ def test_a_file_that_was_mended_or_added_is_seen(photos, load):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
-def test_names_that_are_no_text_can_be_said_and_saved(tmp_path, load, told):
+def test_names_that_are_no_text_can_be_said_and_saved(tmp_path, load, messages):
     os.makedirs(os.fsencode(tmp_path) + b"/photos/\xff\n")
     save(tmp_path / "plain.png")
     shutil.copy(tmp_path / "plain.png", os.fsencode(tmp_path) + b"/photos/\xff\n/\xfe.png")
@@ -323,7 +325,7 @@ def test_names_that_are_no_text_can_be_said_and_saved(tmp_path, load, told):
         file.write(b"x")
     loaded = load(tmp_path / "photos", on_bad_file="skip", fit="random_crop", image_size=8)
     (name,) = loaded.class_names
-    assert all(text.isprintable() and text.encode() for text in (name, *told))
+    assert all(text.isprintable() and text.encode() for text in (name, *messages))
 
 
 def test_shown_leaves_text_alone():
@@ -337,8 +339,8 @@ def test_a_survey_counts_sizes_modes_and_bad_files(photos):
     spoil(photos, 2)
     save(photos / "red/grey.png", 9, (8, 20), "L")
     container = open_container(photos)
-    found = survey(container, container.entries())
-    assert found.sizes == {(16, 16): 9, (8, 20): 1} and found.modes == {"RGB": 9, "L": 1} and found.colour
+    found = survey_container(container)
+    assert found.sizes == {(16, 16): 9, (8, 20): 1} and found.modes == {"RGB": 9, "L": 1} and found.has_color
     assert len(found.good) == 10 and [name for name, _ in found.bad] == ["red/bad00.jpg", "red/bad01.jpg"]
 
 
@@ -375,13 +377,13 @@ def test_real_jpegs_from_a_folder_and_a_tar(real_cifar_root, load, tmp_path):
     assert torch.equal(load(tmp_path / "cifar.tar.xz").images, loaded.images)
 
 
-def test_cifar10_from_image_files_is_decoded_once(real_cifar_root, tmp_path, told, monkeypatch):
+def test_cifar10_from_image_files_is_decoded_once(real_cifar_root, tmp_path, messages, monkeypatch):
     shutil.copytree(real_cifar_root / "cifar10", tmp_path / "cifar10")
     settings = DataSettings(source="cifar10", split="all", classes=["cat", 5], limit=7)
-    first = load_images(settings, tmp_path, told.append)
+    first = load_images(settings, tmp_path, messages.append)
     assert first.class_names == ("cat", "dog") and len(first) == 7 and native_shape(settings) == first.shape
-    monkeypatch.setattr("wgan_cli.data.sources.cifar10._decode", None)
-    again = load_images(settings, tmp_path, told.append)
+    monkeypatch.setattr("wgan_cli.data.sources.image_folder.to_pixels", None)
+    again = load_images(settings, tmp_path, messages.append)
     assert torch.equal(again.images, first.images) and torch.equal(again.labels, first.labels)
 
 

@@ -228,7 +228,7 @@ def test_trials_leave_no_trace(small, real_trials):
     specified = small.state("dcgan", amp="bf16", engine="eager", threads=2)
     assert specified.autotune_summary == "" and tuned.recipe == specified.recipe
     assert torch.equal(noise, torch.get_rng_state())
-    assert (tuned.loader.epoch, tuned.loader.cursor, tuned.loader.place.item()) == (0, 0, 0)
+    assert (tuned.loader.epoch, tuned.loader.cursor, tuned.loader.position.item()) == (0, 0, 0)
     runs = []
     for state in (tuned, specified):
         torch.set_rng_state(noise)

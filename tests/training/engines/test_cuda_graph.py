@@ -105,7 +105,7 @@ def test_replays_count_batches_and_terms(small, cuda):
     cuda.use_graph(state)
     small.run(state, WARM_UP + 5)
     assert state.loader.state_dict() == {"epoch": 0, "cursor": (WARM_UP + 5) * 2 * 4}
-    assert state.loader.place.item() == state.loader.cursor
+    assert state.loader.position.item() == state.loader.cursor
     assert state.training_step.metrics.counts["critic_loss"] == 2 * (WARM_UP + 5)
     assert state.training_step.metrics.counts["generator_loss"] == WARM_UP + 5
 

@@ -174,7 +174,7 @@ def test_gpu_replays_never_synchronize(small, in_order, amp):
     try:
         small.run(state, 50)
         with pytest.raises(RuntimeError, match="synchroniz"):
-            state.loader.place.item()
+            state.loader.position.item()
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
@@ -206,7 +206,7 @@ def test_gpu_capture_that_synchronizes_is_refused(small, in_order):
     """The same process draws random numbers and trains after it, on the stream that it had before."""
     state = on_gpu(small, "mlp", "eager")
     update = state.ema.update
-    state.ema.update = lambda: (update(), state.loader.place.item())
+    state.ema.update = lambda: (update(), state.loader.position.item())
     stream = torch.cuda.current_stream()
     with pytest.raises(EngineUnavailable):
         make_engine("graph", state.training_step, verify=True)

@@ -27,7 +27,7 @@ def plan(state: TrainingState, origin: str) -> str:
     sizes = " + ".join(f"{role} {sum(p.numel() for p in net.parameters()):,}" for role, net in state.networks.items())
     precision = "float32" if recipe.amp == "off" else recipe.amp
     lines = [
-        f"{recipe.name}: {len(state.loader):,} images of {state.image} ({origin}; {state.loader.why})",
+        f"{recipe.name}: {len(state.loader):,} images of {state.image} ({origin}; {state.loader.placement})",
         f"{recipe.objective.name} on {state.device} in {precision}, {recipe.steps:,} steps of "
         f"{state.images_per_step:,} images, {sizes} parameters",
         f"autotune: {state.autotune_summary}" if state.autotune_summary else "",

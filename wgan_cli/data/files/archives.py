@@ -1,4 +1,4 @@
-"""Image files in a .zip or .tar, read in place by names that are never used as paths."""
+"""Image files in .zip and .tar archives, read in place. Member names are never used as file system paths."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from wgan_cli.errors import ExitStatus, WganError, describe_os_error
 
 
 class _Archive(Container):
-    """Files of an archive, by names that are never used as paths."""
+    """Base class of the archive containers."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.archive: Any = None
-        self.lock = threading.Lock()  # an archive has one file position
+        self.lock = threading.Lock()  # an archive has a single file position
 
     def close(self) -> None:
         if self.archive is not None:
@@ -33,105 +33,108 @@ class _Archive(Container):
 
     def _list(self) -> tuple[list[Entry], list[str]]:
         try:
-            changed = os.stat(self.path).st_mtime_ns
-            # A name that comes twice is a file that was replaced: the last one counts, as in unpacking.
-            found = {name: (size, place) for name, size, place in self._members() if name}
+            mtime_ns = os.stat(self.path).st_mtime_ns
+            # For a name that occurs twice, the last member counts, as in unpacking.
+            members = {name: (size, handle) for name, size, handle in self._members() if name}
         except OSError as error:
             raise WganError(f"cannot read {self.path}: {describe_os_error(error)}", "copy it again") from None
         except WganError:
             raise
-        except Exception as error:  # zipfile and tarfile leave broken bytes to whichever line stumbles over them
+        except Exception as error:  # zipfile and tarfile raise a dozen types for broken bytes
             raise WganError(
-                f"{self.path} is a damaged archive: {error or type(error).__name__}", "make or copy it again"
+                f"{self.path} is a damaged archive: {error or type(error).__name__}", "create or copy it again"
             ) from None
-        top = _common_folder(found)
-        shown = {name[len(top) :]: info for name, info in found.items() if name != top}
-        files = {name: info for name, info in shown.items() if not name.endswith("/")}
-        folders = {name.partition("/")[0] for name in shown if "/" in name}
-        return [Entry(name, size, changed, place) for name, (size, place) in files.items()], sorted(folders)
+        root = _common_folder(members)
+        inner = {name[len(root) :]: member for name, member in members.items() if name != root}
+        entries = [Entry(name, size, mtime_ns, handle) for name, (size, handle) in inner.items() if name[-1] != "/"]
+        return entries, sorted({name.partition("/")[0] for name in inner if "/" in name})
 
     @abstractmethod
     def _members(self) -> Iterator[tuple[str, int, Any]]:
-        """Safe name, size in bytes and place of each; a folder's name ends in a slash."""
+        """Yield each member's safe name (folders end in a slash), size in bytes and handle."""
 
 
 class ZipContainer(_Archive):
-    """A .zip, read in place."""
+    """Files of a .zip."""
 
     def _members(self) -> Iterator[tuple[str, int, Any]]:
         self.archive = zipfile.ZipFile(self.path)
         for info in self.archive.infolist():
             if not stat.S_ISLNK(info.external_attr >> 16):
-                # Some programs on Windows write backslashes.
+                # Some Windows programs write backslashes.
                 yield safe_name(info.filename.replace("\\", "/")), info.file_size, info
 
     def _read(self, entry: Entry) -> bytes:
         with self.lock:
-            return self.archive.read(entry.place)
+            return self.archive.read(entry.handle)
 
 
 class TarContainer(_Archive):
-    """A .tar, plain or compressed. Only regular files count: no links, no devices."""
+    """Regular files of a .tar, plain or compressed; links and devices are ignored."""
 
     def _members(self) -> Iterator[tuple[str, int, Any]]:
-        self.archive = _plain_tar(self.path)
+        self.archive = _uncompressed_tar(self.path)
         for info in tar_members(self.archive):
             if info.isfile() or info.isdir():
                 yield safe_name(info.name) + "/" * info.isdir(), info.size, info
 
     def _read(self, entry: Entry) -> bytes:
-        with self.lock, self.archive.extractfile(entry.place) as file:
+        with self.lock, self.archive.extractfile(entry.handle) as file:
             content = file.read(entry.size)
         if len(content) != entry.size:
-            raise NotAnImage("cut short")
+            raise NotAnImage("truncated")
         return content
 
 
 def is_tar(path: Path) -> bool:
-    """Whether a file is a .tar, plain or compressed."""
+    """Return True for a .tar file, plain or compressed."""
     try:
         return tarfile.is_tarfile(path)
     except OSError as error:
         if error.errno is not None:
             raise
-        return False  # gzip's word for broken bytes
-    except Exception:  # that of the other formats
+        return False  # gzip's error for broken bytes
+    except Exception:  # the other formats' errors
         return False
 
 
 def tar_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """What a plain .tar holds, in order, by its headers alone. Raises: ValueError where it is broken or cut short."""
+    """Yield the members of an uncompressed .tar in order, reading headers only.
+
+    Raises: ValueError if the archive is damaged or truncated.
+    """
     last = -1
     for info in archive:
-        if info.size < 0 or info.offset <= last:  # else a wrong size leads back, and round for ever
-            raise ValueError("a size in it is wrong")
+        if info.size < 0 or info.offset <= last:  # a bad size may point backwards and loop forever
+            raise ValueError("a member has an invalid size")
         last = info.offset
         yield info
-    # tarfile takes a broken header for the end, and a missing end too; the real end is a block of zeros.
-    archive.fileobj.seek(archive.offset)
-    if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise ValueError("it is cut short, or broken in the middle")
+    # tarfile stops silently at a broken header and at a missing end; a complete archive ends with a block of zeros.
+    file: Any = archive.fileobj
+    file.seek(archive.offset)
+    if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise ValueError("truncated, or broken in the middle")
 
 
-def _plain_tar(path: Path) -> tarfile.TarFile:
-    """An open .tar; a compressed one is first unpacked into a nameless file, for it can only be read in order."""
+def _uncompressed_tar(path: Path) -> tarfile.TarFile:
+    """Open a .tar for random access; a compressed one is unpacked to an anonymous temporary file first."""
     try:
         return tarfile.open(path, "r:")
     except tarfile.ReadError:
-        packed = tarfile.open(path, "r:*").fileobj  # noqa: SIM115 - closed below
+        packed: Any = tarfile.open(path, "r:*").fileobj  # noqa: SIM115 - closed below
     try:
-        plain = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the archive
+        plain = tempfile.TemporaryFile()  # noqa: SIM115 - stays open as long as the archive
         packed.seek(0)
     except OSError as error:
         raise WganError(f"cannot unpack {path}: {describe_os_error(error)}", "set $TMPDIR to another folder") from None
     try:
         shutil.copyfileobj(packed, plain, 1 << 20)
     except OSError as error:
-        if error.errno is None:  # gzip's word for broken bytes
+        if error.errno is None:  # gzip's error for broken bytes
             raise ValueError(str(error)) from None
         raise WganError(
             f"cannot unpack {path} to {tempfile.gettempdir()}: {describe_os_error(error)}",
-            "set $TMPDIR to a folder with more space, or unpack it yourself",
+            "set $TMPDIR to a folder with more space, or unpack the archive yourself",
             ExitStatus.FAILED,
         ) from None
     finally:
@@ -141,7 +144,7 @@ def _plain_tar(path: Path) -> tarfile.TarFile:
 
 
 def safe_name(name: str) -> str:
-    """An archive's name without what would lead out of it: `/`, `..`, drives; "" for hidden files.
+    """Return a member's name without leading slashes, drives and `..`, or "" for hidden files.
 
     >>> safe_name("C:/photos/../cat/1.jpg")
     'photos/cat/1.jpg'
@@ -153,6 +156,6 @@ def safe_name(name: str) -> str:
 
 
 def _common_folder(names: Iterable[str]) -> str:
-    """The one folder at the top that holds all, with its slash, or ""; it is the archive's name and no class."""
+    """Return the top-level folder that contains everything, with its slash, or ""; it isn't a class."""
     tops = {first + slash for first, slash, _ in (name.partition("/") for name in names)}
     return tops.pop() if len(tops) == 1 and all(top.endswith("/") for top in tops) else ""

@@ -1,4 +1,4 @@
-"""What a folder and an archive have in common: files with names, sizes and bytes."""
+"""Common interface of image folders and archives: files with names, sizes and contents."""
 
 from __future__ import annotations
 
@@ -12,39 +12,43 @@ from typing import Any, BinaryIO
 
 from wgan_cli.errors import describe_os_error
 
-MOST_BYTES = 300_000_000  # more than the largest picture that Pillow opens; a film is not read into memory
-SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # hidden where they come from
+MAX_BYTES = 300_000_000  # more than the largest image that Pillow opens; keeps videos out of memory
+SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # hidden by the systems that create them
 
 
 class NotAnImage(ValueError):
-    """A file that cannot be used, with the reason in a few words."""
+    """Raised for a file that can't be used as an image; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file. name: below the container, with forward slashes and without `..`. size in bytes, changed in ns.
+    """A file in a container.
 
-    place: where its container finds it.
+    Attributes:
+        name: Path inside the container, with forward slashes and without `..`.
+        size: Size in bytes.
+        mtime_ns: Modification time in nanoseconds.
+        handle: Whatever the container needs to find the file.
     """
 
     name: str
     size: int
-    changed: int
-    place: Any = None
+    mtime_ns: int
+    handle: Any = None
 
     @property
     def class_name(self) -> str | None:
-        """The first folder of the name, or None for a file that lies flat."""
+        """Top-level folder of the file, or None for a file outside of all folders."""
         first, slash, _ = self.name.partition("/")
         return first if slash else None
 
 
 class Container(ABC):
-    """Files that can be listed and read, by several threads at once. Nothing is read before it is asked for."""
+    """Files that can be listed and read, by several threads at once. Opened lazily."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._listed: tuple[list[Entry], list[str]] | None = None
+        self._listing: tuple[list[Entry], list[str]] | None = None
 
     def __enter__(self) -> Container:
         return self
@@ -52,61 +56,60 @@ class Container(ABC):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def close(self) -> None:  # noqa: B027  (a folder has nothing to close)
-        """Let go of an archive's file."""
+    def close(self) -> None:  # noqa: B027  (folders have nothing to close)
+        """Close the archive's file."""
 
     def entries(self) -> list[Entry]:
-        """All files but hidden ones, sorted by name. Raises: WganError where the container cannot be read."""
-        return self._listing()[0]
+        """Return all files except hidden ones, sorted by name. Raises: WganError if the container can't be read."""
+        return self._listed()[0]
 
     def folders(self) -> list[str]:
-        """Names of all folders at the top, also of empty ones, sorted."""
-        return self._listing()[1]
+        """Return the names of all top-level folders, including empty ones, sorted."""
+        return self._listed()[1]
 
     def fingerprint(self) -> list:
-        """What changes when any file changes; for an archive, found without opening it."""
+        """Return values that change when any file changes. Doesn't open archives."""
         status = os.stat(self.path)
         return [status.st_size, status.st_mtime_ns]
 
     def read(self, entry: Entry) -> bytes:
-        """A file's bytes. Raises: NotAnImage where it cannot be read, or is too large for an image."""
-        if not 0 <= entry.size <= MOST_BYTES:
-            raise NotAnImage(f"{entry.size:,} bytes are too many")
-        return self._reading(self._read, entry)
+        """Return a file's content. Raises: NotAnImage if it can't be read or is too large for an image."""
+        if not 0 <= entry.size <= MAX_BYTES:
+            raise NotAnImage(f"too large: {entry.size:,} bytes")
+        return self._guarded(self._read, entry)
 
     def open(self, entry: Entry) -> BinaryIO:
-        """A file to read the beginning of, without reading it all where that is possible. Raises: NotAnImage."""
-        return self._reading(self._open, entry)
+        """Open a file to read its header, without reading all of it where possible. Raises: NotAnImage."""
+        return self._guarded(self._open, entry)
 
     @staticmethod
-    def _reading(read: Callable[[Entry], Any], entry: Entry) -> Any:
+    def _guarded(read: Callable[[Entry], Any], entry: Entry) -> Any:
         try:
             return read(entry)
         except NotAnImage:
             raise
         except OSError as error:
-            raise NotAnImage(f"cannot be read: {describe_os_error(error)}") from None
-        except Exception as error:  # broken archives raise whatever the line that stumbles raises
-            raise NotAnImage(f"cannot be read: {error or type(error).__name__}") from None
+            raise NotAnImage(f"unreadable: {describe_os_error(error)}") from None
+        except Exception as error:  # for broken archives, zipfile and tarfile raise a dozen types
+            raise NotAnImage(f"unreadable: {error or type(error).__name__}") from None
 
-    def _listing(self) -> tuple[list[Entry], list[str]]:
-        if self._listed is None:
+    def _listed(self) -> tuple[list[Entry], list[str]]:
+        if self._listing is None:
             entries, folders = self._list()
-            self._listed = sorted(entries, key=lambda entry: entry.name), sorted(folders)
-        return self._listed
+            self._listing = sorted(entries, key=lambda entry: entry.name), sorted(folders)
+        return self._listing
 
     @abstractmethod
     def _list(self) -> tuple[Iterable[Entry], Iterable[str]]:
-        """All files, and the folders at the top, in any order."""
+        """Return all files and the top-level folders, in any order."""
 
     @abstractmethod
-    def _read(self, entry: Entry) -> bytes:
-        """A file's bytes."""
+    def _read(self, entry: Entry) -> bytes: ...
 
     def _open(self, entry: Entry) -> BinaryIO:
         return io.BytesIO(self.read(entry))
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder belongs to a system and not to its user."""
+    """Return True for dot files and files that operating systems create."""
     return name.startswith(".") or name.lower() in SYSTEM_FILES

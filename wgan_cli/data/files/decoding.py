@@ -1,4 +1,4 @@
-"""One image file to pixels of one size: any mode, any orientation, any shape."""
+"""Decoding of one image file of any mode, orientation and shape into a square array of pixels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import BinaryIO
 
 import numpy as np
@@ -16,16 +15,11 @@ from PIL import Image
 
 from wgan_cli.data.files.container import NotAnImage
 from wgan_cli.recipe.data_settings import Fit
+from wgan_cli.utils.image_formats import readable_formats
 
-__all__ = ["Header", "NotAnImage", "natural_channels", "open_image", "quiet_pillow", "read_header", "to_pixels"]
-
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-#: Formats of pixels. Not Pillow's others: to open an .eps runs another program, and an .ico is many images.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO", "JPEG2000", "PPM", "TGA", "QOI", "PCX", "SGI")
-ORIENTATION = 0x0112  # in EXIF
-#: How a telephone's photos begin, from the fifth byte: Pillow reads them only with a package of its own.
-HEIC = (b"ftypheic", b"ftypheix", b"ftypheim", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
-UPRIGHT = {
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # number of channels -> Pillow's mode
+_EXIF_ORIENTATION = 0x0112
+_TO_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -34,22 +28,29 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_HEIC_BRANDS = (b"ftypheic", b"ftypheix", b"ftypheim", b"ftyphevc", b"ftypmif1", b"ftypmsf1")  # from the fifth byte
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself. size: (width, height) upright; mode: Pillow's; colour: whether it can show any."""
+    """Contents of an image file's header.
+
+    Attributes:
+        size: (width, height) after the EXIF orientation is applied.
+        mode: Pillow's mode.
+        has_color: True if the mode or palette can represent colors.
+    """
 
     size: tuple[int, int]
     mode: str
-    colour: bool
+    has_color: bool
 
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Keep Pillow's warnings about odd files to ourselves.
+    """Suppress Pillow's warnings about unusual files.
 
-    For the thread that starts others, round all their work: Python has one list of filters for all threads.
+    Enter it in the thread that starts the decoding threads: warning filters are global to the process.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -57,84 +58,83 @@ def quiet_pillow() -> Iterator[None]:
 
 
 def read_header(source: bytes | BinaryIO) -> Header:
-    """Read what a file's beginning says, without decoding it.
+    """Read an image file's header without decoding the image.
 
-    Raises: NotAnImage for bytes that begin no image, or one of more pixels than Pillow's limit.
+    Raises: NotAnImage if there is no image, or it has more pixels than Pillow's limit.
     """
-    with _reasons():
-        image = _identified(source)
-        size = image.size
+    with _as_not_an_image():
+        image = _identify(source)
+        width, height = image.size
         if _orientation(image, decoded=False) >= 5:
-            size = size[::-1]
-        return Header(size, image.mode, natural_channels(image) == 3)
+            width, height = height, width
+        return Header((width, height), image.mode, natural_channels(image) == 3)
 
 
-def open_image(content: bytes, enough: int | None = None) -> Image.Image:
-    """Decode a file's bytes wholly, turned upright by its EXIF orientation.
+def open_image(content: bytes, min_size: int | None = None) -> Image.Image:
+    """Decode an image and apply its EXIF orientation.
 
     Args:
-        enough: a JPEG much larger than this many pixels in both directions is decoded at a half, quarter or eighth.
-    Raises: NotAnImage for bytes that are no image, are cut off, or are more pixels than Pillow's limit.
+        content: Bytes of the file.
+        min_size: Allows JPEGs to be decoded at 1/2, 1/4 or 1/8 of their size, but not below this many pixels.
+    Raises: NotAnImage if there is no image, it is truncated, or it has more pixels than Pillow's limit.
     """
-    with _reasons():
-        image = _identified(content)
-        if enough is not None:
-            image.draft(None, (enough, enough))
+    with _as_not_an_image():
+        image = _identify(content)
+        if min_size is not None:
+            image.draft(None, (min_size, min_size))
         image.load()
-        turn = UPRIGHT.get(_orientation(image, decoded=True))
-        return image if turn is None else image.transpose(turn)
+        transpose = _TO_UPRIGHT.get(_orientation(image, decoded=True))
+        return image if transpose is None else image.transpose(transpose)
 
 
 def natural_channels(image: Image.Image) -> int:
-    """1 for a picture whose mode or palette is without colour, 3 for one with; transparency does not count."""
+    """Return 3 for an image whose mode or palette has colors, else 1. Ignores transparency."""
     if image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;16"):
         return 1
     palette = image.palette
     if image.mode in ("P", "PA") and palette is not None and palette.mode == "RGB":
-        colours = bytes(palette.palette)
-        return 1 if colours[0::3] == colours[1::3] == colours[2::3] else 3
+        colors = bytes(palette.palette)
+        return 1 if colors[0::3] == colors[1::3] == colors[2::3] else 3
     return 3
 
 
 def to_pixels(content: bytes, size: int, channels: int, fit: Fit, name: str) -> np.ndarray:
-    """A file's bytes as (channels, size, size) uint8; 16 bits are scaled to 8, transparency is laid on black.
+    """Decode an image file to (channels, size, size) uint8.
 
-    crop: the shorter side becomes `size`, and the middle stays. random_crop: likewise, at a place that follows from the
-    file's name. pad: the longer side becomes `size`, with black around. stretch: each side, whatever becomes of shapes.
+    16-bit values are scaled to 8 bits; transparency is composited onto black unless there are 4 channels.
 
-    Raises: NotAnImage.
+    Args:
+        content: Bytes of the file.
+        fit: `crop` resizes the shorter side to `size` and keeps the center, `random_crop` a position that depends on
+            the file's name; `pad` resizes the longer side and adds black borders; `stretch` ignores the aspect ratio.
+        name: Name of the file, for `random_crop`.
+    Raises: NotAnImage if it can't be decoded.
     """
-    image = open_image(content, enough=2 * size)
-    with _reasons():
-        image = _fitted(_to_mode(image, channels), size, fit, name)
+    image = open_image(content, min_size=2 * size)
+    with _as_not_an_image():
+        image = _fit_to_square(_convert(image, channels), size, fit, name)
         pixels = np.asarray(image)  # (size, size) or (size, size, channels)
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 
-@lru_cache(maxsize=1)
-def _known_formats() -> tuple[str, ...]:
-    Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)  # a Pillow may be built without some
-
-
-def _identified(source: bytes | BinaryIO) -> Image.Image:
+def _identify(source: bytes | BinaryIO) -> Image.Image:
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
-        image = Image.open(file, formats=_known_formats())
+        image = Image.open(file, formats=readable_formats())
     except Image.UnidentifiedImageError:
         file.seek(4)
-        if file.read(8) in HEIC:
-            raise NotAnImage("HEIC, which is not read: save it as JPEG") from None
+        if file.read(8) in _HEIC_BRANDS:
+            raise NotAnImage("HEIC isn't supported: save it as JPEG") from None
         raise
-    # Pillow warns from its limit on and refuses at twice that; for training data the limit is the limit.
+    # Pillow only warns at its limit and refuses at twice that.
     if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
         raise Image.DecompressionBombError
     return image
 
 
 @contextmanager
-def _reasons() -> Iterator[None]:
-    """Turn whatever Pillow raises into a few words."""
+def _as_not_an_image() -> Iterator[None]:
+    """Turn everything that Pillow raises into NotAnImage."""
     try:
         yield
     except NotAnImage:
@@ -142,25 +142,25 @@ def _reasons() -> Iterator[None]:
     except Image.DecompressionBombError:
         raise NotAnImage(f"more pixels than Pillow's limit of {Image.MAX_IMAGE_PIXELS:,}") from None
     except Image.UnidentifiedImageError:
-        raise NotAnImage("no image") from None
+        raise NotAnImage("not an image") from None
     except Exception as error:  # for broken bytes Pillow's decoders raise a dozen types, SyntaxError among them
         raise NotAnImage(f"damaged: {error or type(error).__name__}") from None
 
 
 def _orientation(image: Image.Image, decoded: bool) -> int:
-    """1 to 8; 1 is upright, and also what an unreadable note counts as, for the pixels may be fine."""
+    """Return the EXIF orientation, 1 (upright) to 8. Unreadable EXIF data counts as upright."""
     if image.format == "TIFF" or not (decoded or "exif" in image.info):
-        return 1  # Pillow turns a TIFF itself; and where there is no note yet, asking would decode the image
+        return 1  # Pillow rotates TIFFs itself; without EXIF data, getexif() would decode the image to look for some
     try:
-        value = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # notes are as often broken as images are
+        value = image.getexif().get(_EXIF_ORIENTATION, 1)
+    except Exception:  # EXIF data is broken more often than images are
         return 1
-    return value if isinstance(value, int) and value in UPRIGHT else 1
+    return value if isinstance(value, int) and value in _TO_UPRIGHT else 1
 
 
-def _to_mode(image: Image.Image, channels: int) -> Image.Image:
+def _convert(image: Image.Image, channels: int) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        image = _scaled_to_8_bits(image)
+        image = _scale_to_8_bits(image)
     transparent = image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info
     if channels == 4 or transparent:
         if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "La"):
@@ -173,32 +173,33 @@ def _to_mode(image: Image.Image, channels: int) -> Image.Image:
     return image if image.mode == MODES[channels] else image.convert(MODES[channels])
 
 
-def _scaled_to_8_bits(image: Image.Image) -> Image.Image:
-    """Integers of 16 bits by their range. Floats from 0 to 1 or to 255; a larger greatest value becomes white."""
+def _scale_to_8_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit integers by their range, and floats from [0, 1], [0, 255] or [0, 65535] or else by their maximum."""
     values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
-    greatest = float(values.max(initial=0.0))
-    usual = (65535.0,) if image.mode.startswith("I") else (1.0, 255.0, 65535.0)
-    full = next((full for full in usual if greatest <= full), greatest)
-    return Image.fromarray(np.clip(values * (255.0 / full) + 0.5, 0, 255).astype(np.uint8))
+    maximum = float(values.max(initial=0.0))
+    ranges = (65535.0,) if image.mode.startswith("I") else (1.0, 255.0, 65535.0)
+    white = next((upper for upper in ranges if maximum <= upper), maximum)
+    return Image.fromarray(np.clip(values * (255.0 / white) + 0.5, 0, 255).astype(np.uint8))
 
 
-def _fitted(image: Image.Image, size: int, fit: Fit, name: str) -> Image.Image:
+def _fit_to_square(image: Image.Image, size: int, fit: Fit, name: str) -> Image.Image:
     target = (size, size)
     if image.size == target:
         return image
     width, height = image.size
     if fit == "pad":
         scale = size / max(width, height)
-        inner = tuple(max(1, round(side * scale)) for side in (width, height))
-        around = Image.new(image.mode, target)
-        around.paste(image.resize(inner, Image.Resampling.LANCZOS), tuple((size - side) // 2 for side in inner))
-        return around
+        inner_width, inner_height = (max(1, round(side * scale)) for side in (width, height))
+        padded = Image.new(image.mode, target)
+        resized = image.resize((inner_width, inner_height), Image.Resampling.LANCZOS)
+        padded.paste(resized, ((size - inner_width) // 2, (size - inner_height) // 2))
+        return padded
     if fit != "stretch":
-        across, down = 0.5, 0.5
+        x, y = 0.5, 0.5
         if fit == "random_crop":
-            chance = random.Random(name.encode("utf-8", "surrogatepass"))  # the same in every run and on every machine
-            across, down = chance.random(), chance.random()
+            position = random.Random(name.encode("utf-8", "surrogatepass"))  # the same in every run, on every machine
+            x, y = position.random(), position.random()
         side = min(width, height)
-        left, top = int((width - side) * across), int((height - side) * down)  # whole pixels, which stay sharp
+        left, top = int((width - side) * x), int((height - side) * y)  # integers: cropping must not blur
         image = image.crop((left, top, left + side, top + side))
     return image.resize(target, Image.Resampling.LANCZOS)

@@ -1,86 +1,81 @@
-"""The images of a folder one by one, each with its name: for what is to be done to each."""
+"""Images of a folder or archive with their names, for commands that process each one."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from wgan_cli.data.files.container import Container
-from wgan_cli.data.files.decoding import NotAnImage, to_pixels
+from wgan_cli.data.files.container import Container, Entry, NotAnImage
+from wgan_cli.data.files.decoding import to_pixels
 from wgan_cli.data.files.folders import open_container
-from wgan_cli.data.sources.image_folder import in_threads, shown, survey
+from wgan_cli.data.files.parallel import or_reason, parallel_map
+from wgan_cli.data.files.survey import survey_container
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import Fit
+from wgan_cli.utils.format import printable
 
 
 @dataclass(frozen=True)
 class NamedImages:
-    """The images of an open folder or archive, found by their beginnings. bad: (name, reason) of its other files."""
+    """Images of an open folder or archive. `bad` has the (name, reason) of its other files."""
 
     container: Container
-    names: tuple[str, ...]
+    entries: tuple[Entry, ...]
     bad: tuple[tuple[str, str], ...]
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.entries)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(entry.name for entry in self.entries)
 
     def batches(self, image: ImageShape, fit: Fit, size: int) -> Iterator[Tensor]:
-        """All images in this shape, by name: (n, C, H, W) uint8, n <= size.
+        """Yield all images sorted by name, in batches (n, C, H, W) uint8 with n <= size.
 
-        Raises: WganError naming a file that turns out to be broken.
+        Raises: WganError naming a file that can't be decoded.
         """
-        wanted = set(self.names)
-        entries = [entry for entry in self.container.entries() if entry.name in wanted]
 
-        def pixels(entry) -> Tensor | str:
-            try:
-                return torch.from_numpy(
-                    to_pixels(self.container.read(entry), image.size, image.channels, fit, entry.name).copy()
-                )
-            except NotAnImage as reason:
-                return str(reason)
+        def decode(entry: Entry) -> Tensor:
+            content = self.container.read(entry)
+            return torch.from_numpy(to_pixels(content, image.size, image.channels, fit, entry.name).copy())
 
         batch: list[Tensor] = []
-        for entry, found in zip(entries, in_threads(pixels, entries, chunk=size), strict=True):
-            if isinstance(found, str):
+        decoded = parallel_map(or_reason(decode), self.entries, chunk=size)
+        for entry, pixels in zip(self.entries, decoded, strict=True):
+            if isinstance(pixels, NotAnImage):
                 raise WganError(
-                    f"{shown(entry.name)} of {self.container.path} cannot be used: {found}", "mend or remove it"
+                    f"{printable(entry.name)} of {self.container.path} cannot be used: {pixels}", "repair or remove it"
                 )
-            batch.append(found)
+            batch.append(pixels)
             if len(batch) == size:
                 yield torch.stack(batch)  # (size, C, H, W)
                 batch = []
         if batch:
             yield torch.stack(batch)
 
-    def places(self) -> list[str]:
-        """A .png for each, by its name; where two would be the same, behind the ending that it has: `cat.jpg.png`."""
-        stems = [os.path.splitext(shown(name))[0] for name in self.names]
-        met = Counter(stems)
-        full = zip(stems, self.names, strict=True)
-        return [f"{stem if met[stem] == 1 else shown(name)}.png" for stem, name in full]
+    def output_names(self) -> list[str]:
+        """Return a distinct .png name for each image: `cat.png`, or `cat.jpg.png` if there is more than one `cat`."""
+        names = [printable(name) for name in self.names]
+        stems = [os.path.splitext(name)[0] for name in names]
+        count = Counter(stems)
+        return [f"{stem if count[stem] == 1 else name}.png" for stem, name in zip(stems, names, strict=True)]
 
 
 def named_images(path: Path) -> NamedImages:
-    """Look into a folder, .zip or .tar; its files are read later. Raises: WganError where it holds no image."""
+    """Find the images of a folder, .zip or .tar, reading headers only. Raises: WganError if there are none."""
     try:
         container = open_container(path)
     except WganError as error:
         raise WganError(error.message, "give the path of a folder of images, or of an archive of one") from None
-    found = survey(container, container.entries())
+    found = survey_container(container)
     if not found.good:
-        raise WganError(f"{path} holds no image", "give a folder of images, or an archive of one")
-    return NamedImages(container, tuple(entry.name for entry in found.good), found.bad)
-
-
-def first_of(bad: Sequence[tuple[str, str]]) -> str:
-    """How many files cannot be used, and why the first cannot."""
-    name, why = bad[0]
-    return f"{len(bad):,} file{'s' if len(bad) != 1 else ''} that cannot be used, such as {name} ({why})"
+        raise WganError(f"{path} contains no image", "give a folder of images, or an archive of one")
+    return NamedImages(container, found.good, found.bad)

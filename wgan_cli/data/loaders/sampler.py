@@ -1,4 +1,4 @@
-"""Which images make the next batch: the one order that every feed keeps to."""
+"""Order in which all loaders show the images."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.utils.seeds import derived_seed
 
 
-class DataOrder:
-    """An order of `count` images that depends on (seed, epoch) alone, cut into batches.
+class Sampler:
+    """Batches of a random order of `count` images that depends on (seed, epoch) only.
 
-    An epoch shows every image at most once and leaves out what does not fill a last batch. A set smaller than a batch
-    is repeated until it fills one.
+    An epoch shows every image at most once and drops an incomplete last batch. A set smaller than a batch is repeated
+    until it fills one.
     """
 
     def __init__(self, count: int, batch_size: int, seed: int) -> None:
@@ -22,27 +22,22 @@ class DataOrder:
         self.seed = seed
         self._repeats = -(-batch_size // count)
 
-    def of_epoch(self, epoch: int) -> Tensor:
-        """Image numbers in the order of one epoch, int64. Drawn on the host, so that every device sees the same."""
-        order = torch.Generator().manual_seed(derived_seed(self.seed, "data order", epoch))
-        return torch.cat([torch.randperm(self.count, generator=order) for _ in range(self._repeats)])
+    def epoch_order(self, epoch: int) -> Tensor:
+        """Return the image indices of an epoch, int64. Drawn on the CPU, so it is the same for every device."""
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, "data order", epoch))
+        return torch.cat([torch.randperm(self.count, generator=generator) for _ in range(self._repeats)])
 
-    def batch_from(self, epoch: int, cursor: int) -> tuple[int, int]:
-        """Epoch and first place of the next batch of a feed that has shown `cursor` images of an epoch."""
+    def next_batch(self, epoch: int, cursor: int) -> tuple[int, int]:
+        """Return epoch and start of the batch after the first `cursor` images of an epoch."""
         if cursor + self.batch_size > self._repeats * self.count:
             return epoch + 1, 0
         return epoch, cursor
 
-    def check_place(self, place: dict[str, int]) -> tuple[int, int]:
-        """Epoch and images shown of it, as `place` says. Raises: ValueError, KeyError, TypeError where none can be."""
-        epoch, cursor = place["epoch"], place["cursor"]
+    def validated(self, state: dict[str, int]) -> tuple[int, int]:
+        """Return the epoch and cursor of a loader's state. Raises: ValueError, KeyError or TypeError if invalid."""
+        epoch, cursor = state["epoch"], state["cursor"]
         if type(epoch) is not int or type(cursor) is not int:
-            raise TypeError("no counts")
+            raise TypeError("epoch and cursor must be integers")
         if not 0 <= epoch <= MOST_STEPS or not 0 <= cursor <= self._repeats * self.count:
             raise ValueError(f"image {cursor} of epoch {epoch}")
         return epoch, cursor
-
-
-def to_unit_range(pixels: Tensor) -> Tensor:
-    """0..255 as float32 in [-1, 1], in memory of its own."""
-    return pixels.float().div_(127.5).sub_(1)

@@ -1,8 +1,8 @@
-"""Images that a Python program hands over, since it trains on them itself."""
+"""Images passed in memory by a Python program."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,64 +13,66 @@ from torch import Tensor
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.utils.format import Log, no_log
 
 
 def image_set(
     images: Tensor | np.ndarray,
     labels: Tensor | np.ndarray | Sequence[int] | None = None,
     class_names: Sequence[str] | None = None,
-    origin: str = "the given images",
+    origin: str = "images in memory",
 ) -> ImageSet:
-    """Images, and their classes if they have any, checked: what `wgan_cli.train` and `wgan_cli.evaluate` take.
+    """Create a validated image set, for `wgan_cli.train` and `wgan_cli.evaluate`.
 
     Args:
-        images: (N, C, H, W) uint8, H = W, 1, 3 or 4 channels.
-        labels: (N,) whole numbers from 0; None where there are no classes.
-        class_names: a name for each number; by default the numbers up to the greatest.
-        origin: where they came from, a phrase for people.
-    Raises: WganError naming what has another shape or range.
+        images: (N, C, H, W) uint8, H = W, with 1, 3 or 4 channels.
+        labels: (N,) integers from 0, or None if there are no classes.
+        class_names: Name of each class; default: the numbers up to the largest label.
+        origin: Description of the source, for messages.
+    Raises: WganError if an argument has the wrong shape, type or range.
     """
     images = torch.as_tensor(images)
     shape = tuple(images.shape)
     if images.dtype != torch.uint8:
-        raise WganError(f"images are {_plain(images)}, and they must be uint8", "give whole numbers from 0 to 255")
+        raise WganError(f"images must be uint8, not {_dtype(images)}", "use integers from 0 to 255")
     if len(shape) != 4 or shape[1] not in (1, 3, 4) or shape[2] != shape[3] or not len(images):
         raise WganError(
-            f"images have the shape {shape}, and they must be (N, C, H, W) with H = W, and C 1, 3 or 4",
-            "add the axis of channels with images[:, None], or move it from the end with transpose(0, 3, 1, 2)",
+            f"images must have the shape (N, C, H, W) with H = W and C = 1, 3 or 4, not {shape}",
+            "add a channel axis with images[:, None], or move it from the end with transpose(0, 3, 1, 2)",
         )
     if labels is None:
         if class_names:
-            raise WganError("class_names are given, and labels are not", "give both, or neither")
+            raise WganError("class_names were given without labels", "give both or neither")
         return ImageSet(images, torch.zeros(len(images), dtype=torch.int64), (), origin)
     numbers = torch.as_tensor(labels)
     if numbers.is_floating_point() or numbers.is_complex() or numbers.shape != (len(images),):
         raise WganError(
-            f"labels are {_plain(numbers)} of the shape {tuple(numbers.shape)}, and there are {len(images):,} images",
-            "give one whole number for each image",
+            f"labels must be {len(images):,} integers, not {_dtype(numbers)} of shape {tuple(numbers.shape)}",
+            "give one integer per image",
         )
     numbers = numbers.long()
-    names = tuple(class_names) if class_names else tuple(str(number) for number in range(int(numbers.max()) + 1))
-    if not 0 <= int(numbers.min()) <= int(numbers.max()) < len(names):
+    low, high = int(numbers.min()), int(numbers.max())
+    names = tuple(class_names) if class_names else tuple(str(number) for number in range(high + 1))
+    if not 0 <= low <= high < len(names):
         raise WganError(
-            f"labels are from {int(numbers.min())} to {int(numbers.max())}, and there are {len(names)} class names",
-            f"give numbers from 0 to {len(names) - 1}, or a name for each",
+            f"labels range from {low} to {high}, but there are {len(names)} class names",
+            f"use labels from 0 to {len(names) - 1}, or name every class",
         )
     return ImageSet(images, numbers, names, origin)
 
 
-def load(settings: DataSettings, data_root: Path, log: Callable[[str], None]) -> NoReturn:
-    """Refuse to look for images that no file holds. Raises: WganError."""
+def load(settings: DataSettings, data_root: Path, log: Log) -> NoReturn:
+    """Raise WganError: no file contains these images."""
     raise WganError(
-        "`data.source` is given: a Python program handed the images over, and no file holds them",
-        "go on in Python: wgan_cli.train and wgan_cli.evaluate take them as `images`",
+        f"`data.source` is {settings.source}: the images were passed by a Python program, and no file contains them",
+        "use Python: wgan_cli.train and wgan_cli.evaluate accept them as `images`",
     )
 
 
 def shape(settings: DataSettings) -> NoReturn:
-    """As `load`."""
-    load(settings, Path(), lambda text: None)
+    """Raise WganError, as `load` does."""
+    load(settings, Path(), no_log)
 
 
-def _plain(values: Tensor) -> str:
+def _dtype(values: Tensor) -> str:
     return str(values.dtype).removeprefix("torch.")

@@ -1,4 +1,4 @@
-"""7,000 real MNIST digits that come with the package, so that the first run needs neither network nor files."""
+"""7,000 MNIST digits bundled with the package, so that a first run needs no network and no files."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import torch
 
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.utils.format import Log
 
-PACKED = Path(__file__).with_name("digits.npz")
-TRAIN_COUNT = 6000  # the first images of MNIST's training files; the rest are the first of its test files
-PARTS = {"train": slice(None, TRAIN_COUNT), "test": slice(TRAIN_COUNT, None), "all": slice(None)}
-CLASS_NAMES = tuple("0123456789")
+FILE = Path(__file__).with_name("digits.npz")
+TRAIN_COUNT = 6000  # MNIST's first training images; the others are its first test images
+SLICES = {"train": slice(None, TRAIN_COUNT), "test": slice(TRAIN_COUNT, None), "all": slice(None)}
 
 
-def load(settings: DataSettings, data_root: Path, log=None) -> ImageSet:
-    """Read the packed digits: `train` 6,000, `test` 1,000, `all` 7,000 images of 28x28x1."""
-    part = PARTS[settings.split]
-    with np.load(PACKED, allow_pickle=False) as packed:
-        images = torch.from_numpy(packed["images"][part]).unsqueeze(1)  # (N, 1, 28, 28)
-        labels = torch.from_numpy(packed["labels"][part]).long()
-    return ImageSet(images, labels, CLASS_NAMES, "MNIST digits inside the package")
+def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
+    """Load the bundled digits, 28x28x1: 6,000 for split `train`, 1,000 for `test`."""
+    chosen = SLICES[settings.split]
+    with np.load(FILE, allow_pickle=False) as file:
+        images = torch.from_numpy(file["images"][chosen]).unsqueeze(1)  # (N, 1, 28, 28)
+        labels = torch.from_numpy(file["labels"][chosen]).long()
+    return ImageSet(images, labels, tuple("0123456789"), "MNIST digits bundled with wgan")

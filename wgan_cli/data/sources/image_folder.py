@@ -1,73 +1,55 @@
-"""Your own images: a folder, .zip or .tar, with subfolders as classes or flat."""
+"""User images: a folder, .zip or .tar; subfolders are classes."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 import numpy as np
 
-from wgan_cli.data.dataset import ImageSet, chosen_classes
-from wgan_cli.data.files.container import Container, Entry
+from wgan_cli.data.dataset import ImageSet
+from wgan_cli.data.files.container import Container, Entry, NotAnImage
 from wgan_cli.data.files.decoded_cache import (
-    Facts,
-    Pack,
-    Rows,
-    cached_pack,
-    open_pack,
-    pack_key,
-    packs_folder,
-    told_now_and_then,
+    DecodedImages,
+    DecodedInfo,
+    ImageWriter,
+    cache_folder,
+    cache_key,
+    cached_decode,
+    open_decoded,
 )
-from wgan_cli.data.files.decoding import Header, NotAnImage, quiet_pillow, read_header, to_pixels
+from wgan_cli.data.files.decoding import read_header, to_pixels
 from wgan_cli.data.files.folders import open_container
+from wgan_cli.data.files.parallel import or_reason, parallel_map
+from wgan_cli.data.files.survey import (
+    MAX_LISTED,
+    BadFiles,
+    count_of,
+    summarize_bad,
+    survey_container,
+    unusable_files,
+)
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.utils.class_names import class_indices
+from wgan_cli.utils.format import Log, log_progress, no_log, printable
 
-DEFAULT_SIZE = 64
-THREADS = min(8, os.cpu_count() or 1)  # Pillow lets other threads run while it decodes
-CHUNK = 32  # images for one thread at a time
-NAMED = 10  # bad files that an error lists
-LOOSE = "."  # the class of files that lie beside class folders: that of the folder itself
-
-T, R = TypeVar("T"), TypeVar("R")
+LOOSE = "."  # class of the files outside the class folders
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What files are, by their beginnings alone.
+class Selection:
+    """Files that the settings select, one of each class in turn, so that `limit` keeps all classes.
 
-    bad: (name, reason). sizes: how many images of each (width, height). modes: of each of Pillow's modes.
-    colour: whether any image can show colours.
-    """
-
-    good: tuple[Entry, ...]
-    bad: tuple[tuple[str, str], ...]
-    sizes: Counter
-    modes: Counter
-    colour: bool
-
-    @property
-    def common_size(self) -> int | None:
-        """The one size that all have, if it is square and networks can have it."""
-        if len(self.sizes) != 1:
-            return None
-        ((width, height),) = self.sizes
-        return width if width == height and width % 4 == 0 and 8 <= width <= 128 else None
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The files that settings ask for, one of each class in turn, so that a limit keeps all classes.
-
-    labels: numbers in class_names, all 0 where it is empty. loose: how many lie beside class folders.
+    Attributes:
+        entries: The files.
+        labels: Index into class_names for each file; 0 if there are no classes.
+        class_names: Names of the classes.
+        empty_classes: Folders without files.
+        loose: Number of files outside the class folders.
     """
 
     entries: tuple[Entry, ...]
@@ -77,214 +59,155 @@ class Choice:
     loose: int
 
 
-def load(settings: DataSettings, data_root: Path, log: Callable[[str], None]) -> ImageSet:
-    """Read a folder or archive, decoded once into a pack in the cache.
+def load(settings: DataSettings, data_root: Path, log: Log, required_size: int | None = None) -> ImageSet:
+    """Load a folder or archive, decoding it once into the cache.
 
-    Returns: images (N, C, size, size), mapped from the pack; no class names where all files lie flat.
-    Raises: WganError where it holds no image, or a file that is none and `on_bad_file` is stop.
+    Args:
+        required_size: Height and width that images must have; others count as unusable files.
+    Returns: Images (N, C, size, size), memory-mapped; no class names if there are no subfolders.
+    Raises: WganError if there is no image, or there are other files and `on_bad_file` is `stop`.
     """
     with open_container(_path(settings)) as container:
-        cache = packs_folder(data_root)
-        key = _key(container, settings)
-        pack = open_pack(cache, key) or _made(container, settings, cache, key, log)
-        if pack.facts.bad and settings.on_bad_file == "stop":
-            raise _bad_files(container.path, pack.facts.bad)
-        _warn(container.path, pack.facts, log)
-        return ImageSet(pack.images, pack.labels, pack.facts.class_names, str(container.path))
+        cache = cache_folder(data_root)
+        key = _cache_key(container, settings, required_size)
+        decoded = open_decoded(cache, key) or _decode(container, settings, required_size, cache, key, log)
+        if decoded.info.bad and settings.on_bad_file == "stop":
+            raise unusable_files(container.path, decoded.info.bad)
+        _log_oddities(container.path, decoded.info, log)
+        return ImageSet(decoded.images, decoded.labels, decoded.info.class_names, str(container.path))
 
 
 def shape(settings: DataSettings) -> ImageShape:
-    """The shape of the images that `load` returns, found without decoding any."""
+    """Return the shape of the images that `load` returns, without decoding them."""
     with open_container(_path(settings)) as container:
-        choice = choose(container, settings)
-        size, channels = _target(container, choice, settings)
-        return ImageShape(size, channels, len(choice.class_names))
+        selection = select_files(container, settings)
+        size, channels = _target_shape(container, selection, settings)
+        return ImageShape(size, channels, len(selection.class_names))
 
 
-def choose(container: Container, settings: DataSettings) -> Choice:
-    """Find the files that settings ask for.
+def select_files(container: Container, settings: DataSettings) -> Selection:
+    """Select files by the settings' `classes` and `limit`.
 
-    Raises: WganError where there are none, or no such class.
+    Raises: WganError if there are none, or a class is unknown.
     """
-    by_class: dict[str | None, list[Entry]] = {folder: [] for folder in container.folders()}
+    by_class: dict[str, list[Entry]] = {folder: [] for folder in container.folders()}
+    flat: list[Entry] = []
     for entry in container.entries():
-        by_class.setdefault(entry.class_name, []).append(entry)
-    flat = by_class.pop(None, [])
-    full = {name: entries for name, entries in by_class.items() if entries}
+        (flat if entry.class_name is None else by_class.setdefault(entry.class_name, [])).append(entry)
+    full = {name: by_class[name] for name in sorted(by_class) if by_class[name]}
     if not flat and not full:
-        raise WganError(f"{container.path} holds no files", "put images into it, or into a subfolder for each class")
-    empty = tuple(shown(name) for name in sorted(by_class) if not by_class[name])
+        raise WganError(f"{container.path} contains no files", "put images into it, or into one subfolder per class")
+    if not full and settings.classes is not None:
+        raise WganError(f"{container.path} has no subfolders, so there are no classes", "leave out data.classes")
+    empty = tuple(printable(name) for name in sorted(by_class) if not by_class[name])
     for word in settings.classes or ():
         if str(word) in empty:
             raise WganError(f"class {word} of {container.path} is empty", "put images into its folder, or leave it out")
-    if not full:
-        groups, names = [flat], ()
-        if settings.classes is not None:
-            raise WganError(f"{container.path} has no subfolders, so there are no classes", "leave out data.classes")
-    else:
-        found = {**({LOOSE: flat} if flat else {}), **{name: full[name] for name in sorted(full)}}
-        all_names = [shown(name) for name in found]
-        chosen = chosen_classes(all_names, settings.classes)
-        groups = [list(found.values())[number] for number in chosen]
-        names = tuple(all_names[number] for number in chosen)
-    turns = sorted((turn, label) for label, group in enumerate(groups) for turn in range(len(group)))[: settings.limit]
-    return Choice(
-        entries=tuple(groups[label][turn] for turn, label in turns),
-        labels=tuple(label for _, label in turns),
+    groups, names = [flat], ()
+    if full:
+        found = {**({LOOSE: flat} if flat else {}), **full}
+        all_names = [printable(name) for name in found]
+        every = range(len(found))
+        chosen = every if settings.classes is None else class_indices(settings.classes, all_names, "`data.classes`")
+        groups = [list(found.values())[index] for index in chosen]
+        names = tuple(all_names[index] for index in chosen)
+    ranked = sorted((rank, label) for label, group in enumerate(groups) for rank in range(len(group)))[: settings.limit]
+    return Selection(
+        entries=tuple(groups[label][rank] for rank, label in ranked),
+        labels=tuple(label for _, label in ranked),
         class_names=names,
         empty_classes=empty if full else (),
         loose=len(flat) if LOOSE in names else 0,
     )
 
 
-def survey(container: Container, entries: Sequence[Entry], log: Callable[[str], None] = lambda text: None) -> Survey:
-    """Look at the beginning of every file."""
-
-    def header(entry: Entry) -> Header | str:
-        try:
-            with container.open(entry) as file:
-                return read_header(file)
-        except NotAnImage as reason:
-            return str(reason)
-
-    headers = in_threads(header, entries)
-    headers = list(told_now_and_then(headers, len(entries), f"{container.path}: looked at", log))
-    good = [(entry, found) for entry, found in zip(entries, headers, strict=True) if isinstance(found, Header)]
-    return Survey(
-        good=tuple(entry for entry, _ in good),
-        bad=tuple((shown(e.name), why) for e, why in zip(entries, headers, strict=True) if isinstance(why, str)),
-        sizes=Counter(found.size for _, found in good),
-        modes=Counter(found.mode for _, found in good),
-        colour=any(found.colour for _, found in good),
-    )
-
-
-def in_threads(work: Callable[[T], R], items: Iterable[T], threads: int = THREADS, chunk: int = CHUNK) -> Iterator[R]:
-    """What `work` gives for each item, in order; a few chunks are worked on ahead, never all of them."""
-    items = iter(items)
-    waiting: deque = deque()
-    pool = ThreadPoolExecutor(threads)
-    try:
-        with quiet_pillow():
-            while True:
-                while len(waiting) < 3 * threads and (part := list(islice(items, chunk))):
-                    waiting.append(pool.submit(lambda part: [work(item) for item in part], part))
-                if not waiting:
-                    return
-                yield from waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def shown(name: str) -> str:
-    """A file's name as it can be printed and saved: bytes that are no text, and control characters, are escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
-
-
 def _path(settings: DataSettings) -> Path:
-    return Path(os.path.expanduser(settings.path))
+    return Path(os.path.expanduser(settings.path or ""))
 
 
-def _key(container: Container, settings: DataSettings) -> str:
-    place = [
+def _cache_key(container: Container, settings: DataSettings, required_size: int | None) -> str:
+    location: list[object] = [
         os.path.realpath(container.path), settings.classes, settings.limit,
         settings.image_size, settings.channels, settings.fit,
     ]  # fmt: skip
-    return pack_key(place, [container.fingerprint(), container.folders() if container.path.is_dir() else []])
+    if required_size is not None:
+        location.append(required_size)
+    return cache_key(location, [container.fingerprint(), container.folders() if container.path.is_dir() else []])
 
 
-def _made(
-    container: Container, settings: DataSettings, cache: Path, key: str, log: Callable[[str], None]
-) -> Pack:  # fmt: skip
-    choice = choose(container, settings)
-    size, channels = _target(container, choice, settings, log)
+def _decode(
+    container: Container, settings: DataSettings, required_size: int | None, cache: Path, key: str, log: Log
+) -> DecodedImages:
+    selection = select_files(container, settings)
+    size, channels = _target_shape(container, selection, settings, log)
 
-    def pixels(entry: Entry) -> np.ndarray | str:
-        try:
-            return to_pixels(container.read(entry), size, channels, settings.fit, entry.name)
-        except NotAnImage as reason:
-            return str(reason)
+    def pixels(entry: Entry) -> np.ndarray:
+        content = container.read(entry)
+        if required_size is not None and (found := read_header(content).size) != (required_size, required_size):
+            raise NotAnImage(f"{found[0]}x{found[1]} pixels, not {required_size}x{required_size}")
+        return to_pixels(content, size, channels, settings.fit, entry.name)
 
-    def build(file: BinaryIO) -> tuple[Rows, Facts]:
-        rows, bad = Rows(file, (channels, size, size)), []
-        decoded = in_threads(pixels, choice.entries)
-        decoded = told_now_and_then(decoded, len(choice.entries), f"{container.path}: decoded", log)
-        for entry, label, found in zip(choice.entries, choice.labels, decoded, strict=True):
-            if isinstance(found, str):
-                bad.append((shown(entry.name), found))
+    def decode(file: BinaryIO) -> tuple[ImageWriter, DecodedInfo]:
+        writer, bad = ImageWriter(file, (channels, size, size)), []
+        decoded = parallel_map(or_reason(pixels), selection.entries)
+        decoded = log_progress(decoded, len(selection.entries), f"{container.path}: decoded", log)
+        for entry, label, found in zip(selection.entries, selection.labels, decoded, strict=True):
+            if isinstance(found, NotAnImage):
+                bad.append((printable(entry.name), str(found)))
             else:
-                rows.add(found, label)
-        if not rows.labels:
+                writer.add(found, label)
+        if not writer.labels:
             raise _no_image(container.path, bad)
-        names, emptied = _without_unused(rows, choice.class_names)
-        empty = (*choice.empty_classes, *emptied)
+        names, emptied = _drop_unused_classes(writer, selection.class_names)
+        empty = (*selection.empty_classes, *emptied)
         bad.sort()
-        return rows, rows.facts(class_names=names, bad=tuple(bad), empty_classes=empty, loose=choice.loose)
+        return writer, writer.info(class_names=names, bad=tuple(bad), empty_classes=empty, loose=selection.loose)
 
-    return cached_pack(cache, key, build, len(choice.entries) * channels * size * size, log)
+    return cached_decode(cache, key, decode, len(selection.entries) * channels * size * size, log)
 
 
-def _without_unused(rows: Rows, class_names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Number the classes anew where bad files were all that one had. Returns: names that stay, names that go."""
-    used = sorted(set(rows.labels))
+def _drop_unused_classes(writer: ImageWriter, class_names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Renumber the labels if a class has unusable files only. Returns: the names kept, and the names dropped."""
+    used = sorted(set(writer.labels))
     if len(used) >= len(class_names):
         return class_names, ()
-    renumbered = {label: number for number, label in enumerate(used)}
-    rows.labels[:] = [renumbered[label] for label in rows.labels]
-    gone = tuple(name for label, name in enumerate(class_names) if label not in renumbered)
-    return tuple(class_names[label] for label in used), gone
+    new_label = {label: number for number, label in enumerate(used)}
+    writer.labels[:] = [new_label[label] for label in writer.labels]
+    dropped = tuple(name for label, name in enumerate(class_names) if label not in new_label)
+    return tuple(class_names[label] for label in used), dropped
 
 
-def _target(
-    container: Container, choice: Choice, settings: DataSettings, log: Callable[[str], None] = lambda text: None
+def _target_shape(
+    container: Container, selection: Selection, settings: DataSettings, log: Log = no_log
 ) -> tuple[int, int]:
-    """Size and channels of the images: as settings say, else as they all are."""
+    """Return the size and channels to decode to: those of the settings, else those of the images."""
     if settings.image_size is not None and settings.channels is not None:
         return settings.image_size, settings.channels
-    found = survey(container, choice.entries, log)
+    found = survey_container(container, selection.entries, log)
     if not found.good:
         raise _no_image(container.path, found.bad)
-    if settings.on_bad_file == "stop" and len(found.bad) >= NAMED:  # enough to name, before hours of decoding
-        raise _bad_files(container.path, sorted(found.bad))
-    return (
-        settings.image_size or found.common_size or DEFAULT_SIZE,
-        settings.channels or (3 if found.colour else 1),
-    )
+    if settings.on_bad_file == "stop" and len(found.bad) >= MAX_LISTED:  # before hours of decoding
+        raise unusable_files(container.path, sorted(found.bad))
+    return found.target_shape(settings)
 
 
-def _no_image(path: Path, bad: Sequence[tuple[str, str]]) -> WganError:
-    (name, reason), count = bad[0], len(bad)
+def _no_image(path: Path, bad: BadFiles) -> WganError:
     return WganError(
-        f"{path} holds no image that can be used: {_files(count)} that cannot, such as {name} ({reason})",
-        "check `data.path`; JPEG, PNG, WebP, GIF, BMP and TIFF are read",
+        f"{path} contains no usable image: {summarize_bad(bad)}",
+        "check `data.path`; JPEG, PNG, WebP, GIF, BMP and TIFF are supported",
     )
 
 
-def _bad_files(path: Path, bad: Sequence[tuple[str, str]]) -> WganError:
-    named = ", ".join(f"{name} ({reason})" for name, reason in bad[:NAMED])
-    more = f" and {len(bad) - NAMED:,} more" if len(bad) > NAMED else ""
-    return WganError(
-        f"{path} has {_files(len(bad))} that cannot be used: {named}{more}",
-        "--set data.on_bad_file=skip trains without them; or mend or remove them",
-    )
-
-
-def _warn(path: Path, facts: Facts, log: Callable[[str], None]) -> None:
-    """Say what is odd about a set that can be trained on all the same."""
-    if facts.bad:
-        which = ": " if len(facts.bad) == 1 else ", such as "
-        log(f"{path}: skipped {_files(len(facts.bad))} that cannot be used{which}{facts.bad[0][0]}")
-    if facts.empty_classes:
-        count = len(facts.empty_classes)
-        named = ", ".join(facts.empty_classes[:NAMED]) + (f" and {count - NAMED:,} more" if count > NAMED else "")
-        log(f"{path}: left out {'a class that is' if count == 1 else 'classes that are'} empty: {named}")
-    if facts.loose:
-        log(f"{path}: {_files(facts.loose)} beside the class folders, taken as class `{LOOSE}`")
-    if facts.shape[0] == 1:
-        log(f"{path}: only one image; a generator can learn nothing but to copy it")
-    elif facts.alike:
-        log(f"{path}: all {facts.shape[0]:,} images are alike; a generator can learn nothing but to copy one")
-
-
-def _files(count: int) -> str:
-    return f"{count:,} file{'s' if count != 1 else ''}"
+def _log_oddities(path: Path, info: DecodedInfo, log: Log) -> None:
+    if info.bad:
+        log(f"{path}: skipped {summarize_bad(info.bad)}")
+    if info.empty_classes:
+        more = len(info.empty_classes) - MAX_LISTED
+        named = ", ".join(info.empty_classes[:MAX_LISTED]) + (f" and {more:,} more" if more > 0 else "")
+        log(f"{path}: left out empty classes: {named}")
+    if info.loose:
+        log(f"{path}: {count_of(info.loose)} outside the class folders form class `{LOOSE}`")
+    if info.shape[0] == 1:
+        log(f"{path}: only one image; a generator can only learn to copy it")
+    elif info.alike:
+        log(f"{path}: all {info.shape[0]:,} images are identical; a generator can only learn to copy one")

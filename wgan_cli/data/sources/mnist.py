@@ -1,47 +1,48 @@
-"""MNIST and Fashion-MNIST: the standard IDX files in torchvision's layout, downloaded where they are missing."""
+"""MNIST and Fashion-MNIST: the standard IDX files in torchvision's layout, downloaded if missing."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from wgan_cli.data.dataset import ImageSet, tell_odd_count
-from wgan_cli.data.sources.download import fetch
+from wgan_cli.data.dataset import ImageSet
+from wgan_cli.data.sources.download import download_set
+from wgan_cli.data.sources.splits import log_unusual_count, parts_of
 from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.utils.format import Log
 
-SETS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}  # our name -> torchvision's class, and the folder it reads
-STANDARD_COUNTS = {"train": 60_000, "test": 10_000}
+TORCHVISION_NAMES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}  # of the class, and of its folder
 FILE_PREFIXES = {"train": "train", "test": "t10k"}
-PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
+STANDARD_COUNTS = {"train": 60_000, "test": 10_000}
 IMAGE_SIZE = 28
 
 
-def load(settings: DataSettings, data_root: Path, log: Callable[[str], None]) -> ImageSet:
-    """Read MNIST or Fashion-MNIST from `data_root`/{MNIST,FashionMNIST}/raw, downloading it where it is missing.
+def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
+    """Load MNIST or Fashion-MNIST from `data_root`/{MNIST,FashionMNIST}/raw, downloading missing files.
 
-    Returns: images (N, 1, 28, 28); by `split`, 60,000, 10,000 or 70,000 of them. Any other count is told to `notify`.
-    Raises: WganError where the files are broken, or are missing and cannot be downloaded.
+    Returns: Images (N, 1, 28, 28): 60,000 for split `train`, 10,000 for `test`. Other counts are logged.
+    Raises: WganError if files are broken, or missing and can't be downloaded.
     """
     from torchvision import datasets
 
-    dataset = getattr(datasets, SETS[settings.source])
+    dataset = getattr(datasets, TORCHVISION_NAMES[settings.source])
     folder = data_root / dataset.__name__ / "raw"
-    parts = PARTS[settings.split]
+    parts = parts_of(settings.split)
     if not all(os.path.isfile(file) for part in parts for file in _files(folder, part)):
         _download(settings.source, dataset, data_root, log)
-    # torchvision calls the digits "0 - zero"; the first word is what one writes.
-    class_names = tuple(name.split(" - ")[0] for name in dataset.classes)
+    class_names = tuple(name.split(" - ")[0] for name in dataset.classes)  # "0" of torchvision's "0 - zero"
     images, labels = [], []
     for part in parts:
         part_images, part_labels = _read_part(folder, part, len(class_names))
         images.append(part_images)
         labels.append(part_labels)
-        tell_odd_count(f"{settings.source}'s {part} files", len(part_labels), STANDARD_COUNTS[part], log)
+        log_unusual_count(f"{settings.source}'s {part} files", len(part_labels), STANDARD_COUNTS[part], log)
     origin = f"{settings.source} {settings.split} from {folder}"
     return ImageSet(torch.cat(images).unsqueeze(1), torch.cat(labels), class_names, origin)  # (N, 1, 28, 28)
 
@@ -51,14 +52,14 @@ def _files(folder: Path, part: str) -> tuple[Path, Path]:
 
 
 def _read_part(folder: Path, part: str, num_classes: int) -> tuple[Tensor, Tensor]:
-    # The functions behind torchvision's classes, because a class does not say which of its files is broken.
+    # torchvision's dataset classes don't say which file is broken, so call the functions behind them.
     from torchvision.datasets import mnist
 
     images_file, labels_file = _files(folder, part)
     images = _read_idx(mnist.read_image_file, images_file)  # (N, H, W) uint8
     labels = _read_idx(mnist.read_label_file, labels_file)  # (N,) int64
     if images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
-        raise _broken(images_file, f"has images of {images.shape[1]}x{images.shape[2]}, not 28x28 pixels")
+        raise _broken(images_file, f"has images of {images.shape[1]}x{images.shape[2]} pixels, not 28x28")
     if int(labels.max()) >= num_classes:
         raise _broken(labels_file, f"has label {int(labels.max())}, but there are only {num_classes} classes")
     if len(images) != len(labels):
@@ -72,24 +73,23 @@ def _read_idx(read: Callable[[str], Tensor], file: Path) -> Tensor:
     except OSError as error:
         raise WganError(f"cannot read {file}: {describe_os_error(error)}", "make the file readable") from error
     except (AssertionError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
-        # torchvision leaves it to whichever line stumbles over the bytes.
-        raise _broken(file, "is cut short or is not an IDX file") from error
+        raise _broken(file, "is truncated or is not an IDX file") from error  # torchvision doesn't validate
 
 
-def _broken(file: Path, what: str, either: bool = False) -> WganError:
+def _broken(file: Path, problem: str, either: bool = False) -> WganError:
     which = "the wrong one of the two" if either else "that file"
-    return WganError(f"{file} {what}", f"delete {which} and run again: what is missing is downloaded")
+    return WganError(f"{file} {problem}", f"delete {which} and run again to download it")
 
 
-def _download(source: str, dataset: type, data_root: Path, log: Callable[[str], None]) -> None:
+def _download(source: str, dataset: Any, data_root: Path, log: Log) -> None:
     raw = f"{dataset.__name__}/raw"
     archives = {f"{raw}/{name}": md5 for name, md5 in dataset.resources}
-    fetch(
+    download_set(
         source,
         data_root,
         files=[archive.removesuffix(".gz") for archive in archives],
         archives=archives,
         download=lambda root: dataset(root, download=True),
-        by_hand=f"put the files under {data_root / raw}",
+        manually=f"put the files into {data_root / raw}",
         log=log,
     )

@@ -18,11 +18,11 @@ def graph_obstacle(step: TrainingStep) -> str | None:
     device = step.precision.device
     if device.type != "cuda":
         return f"a graph needs a CUDA device, and this run is on {device}"
-    if not step.loader.batches_captured:
+    if not step.loader.capturable_batches:
         return "images are streamed from the host, and a graph can only read the device"
     if step.precision.amp == "fp16":
         return "fp16 adapts its loss scale on the host after each step; bf16 needs no scale"
-    if step.loader.batches_captured <= _batches_per_iteration(step):
+    if step.loader.capturable_batches <= _batches_per_iteration(step):
         return "an iteration takes as many images as an epoch has, and the host shuffles each epoch"
     return None
 

@@ -1,0 +1,50 @@
+"""Choice of the loader by memory."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from wgan_cli.data import DeviceLoader, ImageSet
+from wgan_cli.data.loaders import build
+from wgan_cli.data.loaders.base import Loader
+from wgan_cli.data.loaders.streaming import StreamingLoader
+from wgan_cli.recipe.data_settings import DataSettings
+
+CPU = torch.device("cpu")
+
+
+def made(limit: str | None, monkeypatch, free: int | None = 10**9) -> Loader:
+    """Make a loader of 12 images of 16 bytes each."""
+    monkeypatch.setattr(build, "free_memory", lambda device: free)
+    images = ImageSet(torch.zeros(12, 1, 4, 4, dtype=torch.uint8), torch.arange(12), tuple("abcdefghijkl"), "test")
+    return build.make_loader(images, DataSettings(memory_limit=limit), 4, 0, CPU)
+
+
+@pytest.mark.parametrize(
+    ("limit", "free", "kind", "placement"),
+    [
+        ("192", 0, DeviceLoader, "192 bytes kept on cpu"),
+        ("191", 10**9, StreamingLoader, "192 bytes exceed data.memory_limit, 191 bytes"),
+        ("1KB", 0, DeviceLoader, "192 bytes kept on cpu"),
+        (None, 384, DeviceLoader, "192 bytes kept on cpu"),
+        (None, 383, StreamingLoader, "192 bytes exceed half of the free memory"),
+        (None, None, DeviceLoader, "192 bytes kept on cpu"),
+    ],
+)
+def test_memory_limit_selects_the_loader(monkeypatch, limit, free, kind, placement):
+    loader = made(limit, monkeypatch, free)
+    assert type(loader) is kind and placement in loader.placement
+    assert (len(loader), loader.batch_size) == (12, 4)
+    labels = torch.cat([loader.next()[1] for _ in range(3)]).tolist()
+    assert sorted(labels) == list(range(12))
+    loader.close()
+
+
+def test_streaming_loader_is_not_captured(monkeypatch):
+    loader = made("100", monkeypatch)
+    assert loader.capturable_batches == 0 and not loader.has_batches(1)
+    with pytest.raises(NotImplementedError, match="StreamingLoader"):
+        loader.gather()
+    with pytest.raises(NotImplementedError, match="StreamingLoader"):
+        loader.count_batches(1)

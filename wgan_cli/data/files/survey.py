@@ -1,0 +1,114 @@
+"""Survey of image files by their headers: sizes, modes and unusable files, without decoding anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from wgan_cli.data.files.container import Container, Entry, NotAnImage
+from wgan_cli.data.files.decoding import Header, read_header
+from wgan_cli.data.files.parallel import or_reason, parallel_map
+from wgan_cli.errors import WganError
+from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.utils.format import Log, log_progress, no_log, printable
+
+DEFAULT_SIZE = 64
+MAX_LISTED = 10  # unusable files named in an error
+
+T = TypeVar("T")
+#: (name, reason) of each unusable file.
+BadFiles = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Survey(Generic[T]):
+    """Headers of a set of image files.
+
+    Attributes:
+        good: Files with a readable header.
+        bad: (name, reason) of the other files.
+        sizes: Number of images by (width, height).
+        modes: Number of images by Pillow mode.
+        has_color: True if any image can represent colors.
+    """
+
+    good: tuple[T, ...]
+    bad: tuple[tuple[str, str], ...]
+    sizes: Counter[tuple[int, int]]
+    modes: Counter[str]
+    has_color: bool
+
+    def target_shape(self, settings: DataSettings) -> tuple[int, int]:
+        """Return the size and channels to decode to: those of the settings, else those of the images."""
+        return settings.image_size or self._common_size() or DEFAULT_SIZE, settings.channels or self.channels
+
+    @property
+    def channels(self) -> int:
+        return 3 if self.has_color else 1
+
+    def _common_size(self) -> int | None:
+        """Return the size that all images share, if it is square and the networks support it."""
+        if len(self.sizes) != 1:
+            return None
+        ((width, height),) = self.sizes
+        return width if width == height and width % 4 == 0 and 8 <= width <= 128 else None
+
+
+def survey(
+    items: Sequence[T],
+    header: Callable[[T], Header],
+    name: Callable[[T], str],
+    title: str = "read headers of",
+    log: Log = no_log,
+) -> Survey[T]:
+    """Read the headers of all items in threads.
+
+    Args:
+        header: Reads an item's header; may raise NotAnImage.
+        name: Name of an item, for errors; called for unusable ones only.
+        title: Start of the progress messages.
+    """
+    headers = log_progress(parallel_map(or_reason(header), items), len(items), title, log)
+    results = list(zip(items, headers, strict=True))
+    good = [(item, found) for item, found in results if not isinstance(found, NotAnImage)]
+    return Survey(
+        good=tuple(item for item, _ in good),
+        bad=tuple((name(item), str(reason)) for item, reason in results if isinstance(reason, NotAnImage)),
+        sizes=Counter(found.size for _, found in good),
+        modes=Counter(found.mode for _, found in good),
+        has_color=any(found.has_color for _, found in good),
+    )
+
+
+def survey_container(container: Container, entries: Sequence[Entry] | None = None, log: Log = no_log) -> Survey[Entry]:
+    """Survey some or all files of a folder or archive."""
+
+    def header(entry: Entry) -> Header:
+        with container.open(entry) as file:
+            return read_header(file)
+
+    entries = container.entries() if entries is None else entries
+    return survey(entries, header, lambda entry: printable(entry.name), f"{container.path}: read headers of", log)
+
+
+def count_of(count: int, noun: str = "file") -> str:
+    """Return a count with its noun: "1 file", "2,000 files"."""
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"
+
+
+def summarize_bad(bad: BadFiles, noun: str = "file") -> str:
+    """Return the number of unusable files with the first as an example."""
+    name, reason = bad[0]
+    return f"{count_of(len(bad), noun)} that cannot be used, such as {name} ({reason})"
+
+
+def unusable_files(source: object, bad: BadFiles, noun: str = "file") -> WganError:
+    """Return the error for unusable files where `data.on_bad_file` is `stop`."""
+    named = ", ".join(f"{name} ({reason})" for name, reason in bad[:MAX_LISTED])
+    more = f" and {len(bad) - MAX_LISTED:,} more" if len(bad) > MAX_LISTED else ""
+    return WganError(
+        f"{source} has {count_of(len(bad), noun)} that cannot be used: {named}{more}",
+        "--set data.on_bad_file=skip trains without them; or repair or remove them",
+    )

@@ -1,0 +1,55 @@
+"""Interface of the loaders: endless batches of real images on the training device."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor
+
+
+class Loader(ABC):
+    """Endless batches in an order that depends on data, batch size and seed only. Its length is the number of images.
+
+    Attributes:
+        batch_size: Images per batch of this process, which is its shard of the recipe's batch.
+        placement: Description of where the images are kept, and why.
+        capturable_batches: Batches per epoch that a CUDA graph of `gather` can take; 0 if the host provides each one.
+    """
+
+    batch_size: int
+    placement: str
+    capturable_batches: int = 0
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def next(self) -> tuple[Tensor, Tensor]:
+        """Return the next batch: images (batch_size, C, H, W) float32 in [-1, 1] and labels (batch_size,) int64."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Return the position, a few numbers from which the order follows."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue at the position of another loader, of any kind, with the same data, batch size and seed.
+
+        Raises: ValueError, KeyError or TypeError if it isn't a valid position.
+        """
+
+    def close(self) -> None:  # noqa: B027  (most loaders have no threads)
+        """Stop background threads. The loader can be used again."""
+
+    def gather(self) -> tuple[Tensor, Tensor]:
+        """Return the next batch like `next`, by operations on the device only, within the current epoch."""
+        raise NotImplementedError(f"{type(self).__name__} needs the host for each batch")
+
+    def has_batches(self, count: int) -> bool:
+        """Return True if the current epoch has this many complete batches left for `gather`."""
+        return False
+
+    def count_batches(self, count: int) -> None:
+        """Advance the host's position by batches that a replayed CUDA graph of `gather` has taken."""
+        raise NotImplementedError(f"{type(self).__name__} needs the host for each batch")
