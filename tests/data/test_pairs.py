@@ -14,8 +14,7 @@ from wgan_cli.data.augmentation import make_augment
 from wgan_cli.data.loaders.paired import PairedLoader
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.errors import WganError
-from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.recipe.pair_settings import PairSettings, of_side
+from wgan_cli.recipe.data_settings import DataSettings, PairSettings, for_side
 from wgan_cli.utils.format import no_log
 
 CPU = torch.device("cpu")
@@ -90,7 +89,7 @@ def test_mismatched_sides(a, b, message, hint, monkeypatch, tmp_path):
 
 def test_of_side_renames_settings_only():
     text = "`data.path` of data.zip and /data.path/x: --set data.path=photos, data.fit"
-    assert of_side(text, "b") == "`data.b.path` of data.zip and /data.path/x: --set data.b.path=photos, data.b.fit"
+    assert for_side(text, "b") == "`data.b.path` of data.zip and /data.path/x: --set data.b.path=photos, data.b.fit"
 
 
 def test_two_folders(tmp_path):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from same_run import events
+from helpers.same_run import events
 
 from wgan_cli import Callback, train
 from wgan_cli.runs.checkpoint import load_checkpoint

@@ -28,14 +28,15 @@ def translate_folder(
     A folder keeps the images' names, a grid shows each image next to its translation, an array has only translations.
     """
     from wgan_cli.console import print_message
-    from wgan_cli.data.files.named_images import first_of, named_images
+    from wgan_cli.data.files.named_images import named_images
+    from wgan_cli.data.files.survey import summarize_bad
     from wgan_cli.outputs.save_images import is_grid, save_images
     from wgan_cli.outputs.translate import translate, translated_pairs, translator_to
 
     images = named_images(folder)
     with images.container:
         if images.bad:
-            print_message(f"{folder}: skipped {first_of(images.bad)}")
+            print_message(f"{folder}: skipped {summarize_bad(images.bad)}")
         settings = getattr(checkpoint.recipe.data, "a" if to == "b" else "b")
         inputs = images.batches(checkpoint.image, settings.fit, batch)
         translator = translator_to(generator, to)
@@ -44,7 +45,7 @@ def translate_folder(
             pairs = translated_pairs(translator, inputs, batch)
             written = save_images(pairs, 2 * len(images), out, columns=2 * per_row)
         else:
-            written = save_images(translate(translator, inputs, batch), len(images), out, names=images.places())
+            written = save_images(translate(translator, inputs, batch), len(images), out, names=images.output_names())
     what = f"{len(images):,} images of {folder} as {checkpoint.image}"
     print_message(f"{what}, translated to side {to} by {checkpoint.source}: {written}")
     return written

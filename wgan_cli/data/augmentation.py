@@ -12,8 +12,7 @@ from wgan_cli.data.pairs import naming_side
 from wgan_cli.distributed import rng
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.data_settings import AugmentSettings, DataSettings
-from wgan_cli.recipe.pair_settings import SIDES, PairSettings
+from wgan_cli.recipe.data_settings import SIDES, AugmentSettings, DataSettings, PairSettings
 
 # torchvision's v2 transforms draw one set of parameters per call, so all images of a batch would change alike. These
 # functions draw parameters for each image and apply torchvision's formulas to the whole batch. Random numbers come from

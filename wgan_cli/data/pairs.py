@@ -10,8 +10,7 @@ from typing import TypeVar
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.recipe.pair_settings import PairSettings, of_side
+from wgan_cli.recipe.data_settings import DataSettings, PairSettings, for_side
 
 T = TypeVar("T")
 
@@ -91,4 +90,4 @@ def naming_side(side: str) -> Iterator[None]:
     try:
         yield
     except WganError as error:
-        raise WganError(of_side(error.message, side), of_side(error.hint, side), error.status) from error
+        raise WganError(for_side(error.message, side), for_side(error.hint, side), error.status) from error

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from wgan_cli.data import select_images, load_data
+from wgan_cli.data import load_data, select_images
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.pairs import ImagePair
 from wgan_cli.errors import WganError

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.mnist_files import md5, write_files
 from PIL import Image
-from small_sets import md5, write_files
 from torchvision import datasets
 
 from wgan_cli.data.sources import cifar10

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_sets import gzipped, idx, md5, small_set, write_files
+from helpers.mnist_files import gzipped, idx, md5, small_set, write_files
 from torchvision import datasets
 
 from wgan_cli.data.sources import download, mnist

@@ -11,8 +11,7 @@ from wgan_cli.data.loaders.device import DeviceLoader
 from wgan_cli.data.loaders.paired import PairedLoader
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.data.pairs import ImagePair
-from wgan_cli.recipe.data_settings import DataSettings, parse_bytes
-from wgan_cli.recipe.pair_settings import PairSettings
+from wgan_cli.recipe.data_settings import DataSettings, PairSettings, parse_bytes
 from wgan_cli.utils.format import format_bytes
 from wgan_cli.utils.memory import free_memory
 from wgan_cli.utils.seeds import derived_seed
