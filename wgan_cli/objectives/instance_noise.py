@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.distributed import rng
-from wgan_cli.recipe.objective_base import CriticGameSettings
+from wgan_cli.recipe.objective_base import AnyObjective, CriticGameSettings
 
 
-def make_noise(settings: CriticGameSettings, device: torch.device) -> InstanceNoise | None:
+def make_noise(settings: AnyObjective, device: torch.device) -> InstanceNoise | None:
     """Return the noise that an objective's settings ask for, or None."""
-    if not settings.instance_noise:
+    if not isinstance(settings, CriticGameSettings) or not settings.instance_noise:
         return None
     return InstanceNoise(settings.instance_noise, settings.instance_noise_steps, device)
 

@@ -112,7 +112,7 @@ def build_state(
 def _number_of_steps(recipe: Recipe, objective: Objective, images: int) -> int:
     if recipe.steps is not None:
         return recipe.steps
-    steps = max(1, round(recipe.epochs * images / objective.images_per_iteration(recipe.batch_size)))
+    steps = max(1, round((recipe.epochs or 0.0) * images / objective.images_per_iteration(recipe.batch_size)))
     if steps > MOST_STEPS:
         raise WganError(
             f"`epochs` is {recipe.epochs:g}, which is {steps:,} steps; the maximum is {MOST_STEPS:,}",

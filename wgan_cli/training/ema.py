@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,8 +43,9 @@ class ExponentialMovingAverage:
         if self._weight is None:
             get_ema_multi_avg_fn(self._step_decay)(self._averages, self._sources, None)
         else:  # torch's function takes the decay as a Python number, which a graph would capture
-            differences = torch._foreach_sub(self._sources, self._averages)
-            torch._foreach_add_(self._averages, torch._foreach_mul(differences, self._weight))
+            foreach: Any = torch  # whose functions for lists are not in its type stubs
+            differences = foreach._foreach_sub(self._sources, self._averages)
+            foreach._foreach_add_(self._averages, foreach._foreach_mul(differences, self._weight))
         for mine, theirs in zip(self._counters, self._source_counters, strict=True):
             mine.copy_(theirs)
 

@@ -64,7 +64,8 @@ def _clip(parameters: list[nn.Parameter], norm: float | None, value: float | Non
 def set_learning_rates(recipe: Recipe, optimizers: Optimizers, step: int) -> None:
     """Set the learning rates of a step: the recipe's times the schedule's factor, a function of the step alone."""
     start = recipe.optim.lr_decay_start
-    done = min(1.0, max(0.0, step / recipe.steps - start) / (1 - start))
+    progress = step / recipe.steps if recipe.steps else 0.0
+    done = min(1.0, max(0.0, progress - start) / (1 - start))
     factor = _SCHEDULES[recipe.optim.lr_schedule](done)
     for role, optimizer in optimizers.items():
         lr = recipe.optim.of(role).lr * factor

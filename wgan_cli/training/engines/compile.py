@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,7 @@ def with_compiled_losses(step: TrainingStep) -> TrainingStep:
         raise EngineUnavailable("its losses communicate between processes, which the compiler does not support")
     for name in ("torch.utils.cpp_extension", "torch._inductor", "torch._dynamo"):
         logging.getLogger(name).setLevel(logging.ERROR)  # no notes about optional packages
-    options = {"fallback_random": True}
+    options: dict[str, Any] = {"fallback_random": True}
     return step.with_phases(
         [
             replace(phase, loss=torch.compile(phase.loss, fullgraph=True, dynamic=False, options=options))

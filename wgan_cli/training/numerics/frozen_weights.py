@@ -38,7 +38,7 @@ class FrozenWeights:
     def refresh(self) -> nn.Module:
         """Copy the current weights, and return the twin."""
         if self._copies:
-            torch._foreach_copy_(self._copies, self._sources)
+            torch._foreach_copy_(self._copies, self._sources)  # type: ignore[attr-defined]
         return self.network
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -16,7 +17,8 @@ def float32_matmul(device: torch.device, tf32: bool) -> Iterator[None]:
     """Compute float32 products exactly inside the block, as fast as possible; with `tf32` a GPU rounds to TF32."""
     if device.type == "cuda":
         # The older switches, because the compiler reads them.
-        matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+        matmul: Any = torch.backends.cuda.matmul
+        cudnn: Any = torch.backends.cudnn
         before = matmul.allow_tf32, cudnn.allow_tf32
         try:
             matmul.allow_tf32 = cudnn.allow_tf32 = tf32
@@ -33,7 +35,7 @@ def float32_matmul(device: torch.device, tf32: bool) -> Iterator[None]:
 @contextmanager
 def _bf16_permitted() -> Iterator[None]:
     """Make torch hand float32 products to oneDNN, which it does if bf16 would be precise enough."""
-    onednn = torch.backends.mkldnn.matmul
+    onednn: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     before = onednn.fp32_precision
     try:
         onednn.fp32_precision = "bf16"
