@@ -32,11 +32,13 @@ def _console(stderr: bool) -> Console:
             self.quiet = True
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
-    def create(**size: int | bool) -> Console:
-        return QuietConsole(stderr=stderr, highlight=False, markup=False, emoji=False, **size)
+    def create(width: int | None, soft_wrap: bool) -> Console:
+        return QuietConsole(
+            stderr=stderr, highlight=False, markup=False, emoji=False, width=width, soft_wrap=soft_wrap
+        )  # fmt: skip
 
-    console = create()
-    return console if console.is_terminal else create(width=10_000, soft_wrap=True)
+    console = create(None, False)
+    return console if console.is_terminal else create(10_000, True)
 
 
 def print_message(text: str) -> None:

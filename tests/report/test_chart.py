@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from wgan_cli.report.chart import BOTTOM, LEFT, RIGHT, TOP, Curve, draw_chart
+from wgan_cli.outputs.curves import Curve
+from wgan_cli.report.chart import BOTTOM, LEFT, RIGHT, TOP, draw_chart
 
 
 def points(svg: str, style: str) -> np.ndarray:

@@ -10,11 +10,15 @@ from typing import Annotated
 import typer
 
 from wgan_cli.cli.completion import complete_run
-from wgan_cli.cli.options import Json, example
+from wgan_cli.cli.options import Json, examples
 from wgan_cli.cli.render.tables import print_table
 from wgan_cli.errors import WganError
 
 
+@examples(
+    "wgan compare runs/mnist_dcgan runs/mnist_dcgan-2",
+    "wgan compare runs/* --out compared.png",
+)
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders.", autocompletion=complete_run)],
     out: Annotated[
@@ -41,12 +45,6 @@ def compare(
     else:
         rows = [(name, *values) for name, values in comparison.table_rows(compared)]
         print_table(("", *compared.names), rows, right=())
-
-
-compare.__doc__ += "\n\n" + example(
-    "wgan compare runs/mnist_dcgan runs/mnist_dcgan-2",
-    "wgan compare runs/* --out compared.png",
-)
 
 
 def _page_hint(runs: list[Path], out: Path) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from wgan_cli.cli.completion import complete_checkpoint
 from wgan_cli.cli.evaluate_metrics import Request, Subject, evaluate_translation, measure
-from wgan_cli.cli.options import DataRoot, Device, Json, Seed, example
+from wgan_cli.cli.options import DataRoot, Device, Json, Seed, examples
 from wgan_cli.cli.sample_from_images import refuse_with_translate
 from wgan_cli.errors import WganError
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from wgan_cli.runs.checkpoint import Checkpoint
 
 
+@examples(
+    "wgan evaluate runs/digits_dcgan",
+    "wgan evaluate runs/digits_dcgan/checkpoints/step_00001000.pth --metrics fd,recall",
+    "wgan evaluate runs/digits_dcgan --pairs pairs.png",
+    "wgan evaluate G.pth -n 5000 --json",
+    "wgan evaluate G.pth --metrics cas,augmentation",
+    "wgan evaluate G.pth --metrics fid,is,kid --feature-weights inception.pth",
+)
 def evaluate(
     source: Annotated[
         Path,
@@ -83,16 +91,6 @@ def evaluate(
         evaluate_translation(subject)
     else:
         measure(subject, request)
-
-
-evaluate.__doc__ = f"{evaluate.__doc__}\n\n" + example(
-    "wgan evaluate runs/digits_dcgan",
-    "wgan evaluate runs/digits_dcgan/checkpoints/step_00001000.pth --metrics fd,recall",
-    "wgan evaluate runs/digits_dcgan --pairs pairs.png",
-    "wgan evaluate G.pth -n 5000 --json",
-    "wgan evaluate G.pth --metrics cas,augmentation",
-    "wgan evaluate G.pth --metrics fid,is,kid --feature-weights inception.pth",
-)
 
 
 def _request(

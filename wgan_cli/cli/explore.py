@@ -12,10 +12,15 @@ from typing import Annotated
 import typer
 
 from wgan_cli.cli.completion import complete_checkpoint
-from wgan_cli.cli.options import Device, example
+from wgan_cli.cli.options import Device, examples
 from wgan_cli.errors import ExitStatus, WganError
 
 
+@examples(
+    "wgan explore runs/digits_dcgan",
+    "wgan explore runs/mnist_style/G.pth --port 8000",
+    "wgan explore runs/folder_cyclegan --no-browser",
+)
 def explore(
     source: Annotated[
         Path,
@@ -60,13 +65,6 @@ def explore(
         from wgan_cli.explore.server import serve  # gradio takes seconds to import; errors above come first
 
         serve(generator, run, listener, on_ready)
-
-
-explore.__doc__ += "\n\n" + example(
-    "wgan explore runs/digits_dcgan",
-    "wgan explore runs/mnist_style/G.pth --port 8000",
-    "wgan explore runs/folder_cyclegan --no-browser",
-)
 
 
 def _on_a_desktop() -> bool:

@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wgan_cli.cli.open_checkpoint import ImportRecipe, ImportSettings, open_checkpoint
-from wgan_cli.cli.options import example
+from wgan_cli.cli.options import examples
 from wgan_cli.errors import WganError
 
 if TYPE_CHECKING:
     from wgan_cli.exports.onnx_model import OnnxFacts
 
 
+@examples(
+    "wgan export runs/digits_dcgan --out digits.onnx",
+    "wgan export runs/mnist_style --out style.safetensors",
+    "wgan export runs/mnist_cdcgan_gp --out share/",
+    "wgan export runs/mnist_cyclegan --to a --out to_a.onnx",
+    "wgan export theirs.pth --recipe mnist_mlp --set model.generator.norm=none --out G.safetensors",
+)
 def export(
     ckpt: Annotated[Path, typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.")],
     out: Annotated[str, typer.Option("--out", metavar="PATH", help="FILE.onnx, FILE.safetensors, or FOLDER/.")],
@@ -59,15 +66,6 @@ def export(
     for name, facts in models.items():
         _print_facts(name, facts)
     print_message(f"the generator of {checkpoint.source}: {out}")
-
-
-export.__doc__ = f"{export.__doc__}\n\n" + example(
-    "wgan export runs/digits_dcgan --out digits.onnx",
-    "wgan export runs/mnist_style --out style.safetensors",
-    "wgan export runs/mnist_cdcgan_gp --out share/",
-    "wgan export runs/mnist_cyclegan --to a --out to_a.onnx",
-    "wgan export theirs.pth --recipe mnist_mlp --set model.generator.norm=none --out G.safetensors",
-)
 
 
 def _form(out: str, to: str | None) -> str:

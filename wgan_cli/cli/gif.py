@@ -8,10 +8,15 @@ from typing import Annotated
 import typer
 
 from wgan_cli.cli.completion import complete_checkpoint
-from wgan_cli.cli.options import Device, Seed, example
+from wgan_cli.cli.options import Device, Seed, examples
 from wgan_cli.errors import WganError
 
 
+@examples(
+    "wgan gif runs/digits_dcgan",
+    "wgan gif runs/digits_dcgan --out digits.webp --scale 2 --fps 12",
+    "wgan gif runs/digits_dcgan/G.pth --out walk.gif",
+)
 def gif(
     source: Annotated[
         Path,
@@ -63,10 +68,3 @@ def gif(
     if len(frames) == 1:
         print_message(f"note: {source} has only one grid so far, so nothing moves")
     print_message(f"{len(frames)} frame{'s' if len(frames) > 1 else ''}, {path.stat().st_size / 1e6:.1f} MB: {path}")
-
-
-gif.__doc__ = f"{gif.__doc__}\n\n" + example(
-    "wgan gif runs/digits_dcgan",
-    "wgan gif runs/digits_dcgan --out digits.webp --scale 2 --fps 12",
-    "wgan gif runs/digits_dcgan/G.pth --out walk.gif",
-)

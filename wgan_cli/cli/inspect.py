@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wgan_cli.cli.completion import complete_what
-from wgan_cli.cli.options import DataRoot, Json, Settings, example
+from wgan_cli.cli.options import DataRoot, Json, Settings, examples
 from wgan_cli.cli.render.data_report import inspect_data, is_data
 from wgan_cli.cli.render.tables import print_rows, print_table
 from wgan_cli.cli.render.terminal_curves import print_curves, wants_curves
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from wgan_cli.outputs.summary import BestFacts, CheckpointFacts, NetworkFacts, RecipeFacts, RunFacts
 
 
+@examples(
+    "wgan inspect runs/digits_dcgan",
+    "wgan inspect runs/digits_dcgan/G.pth",
+    "wgan inspect cifar10_dcgan",
+    "wgan inspect runs/digits_dcgan --json",
+    "wgan inspect photos --plot photos.png",
+)
 def inspect(
     what: Annotated[
         str,
@@ -59,15 +66,6 @@ def inspect(
         printers = {"run": partial(_print_run, curves=curves), "checkpoint": _print_checkpoint, "recipe": _print_recipe}
         printers[facts.kind](facts)
     return None
-
-
-inspect.__doc__ += "\n\n" + example(
-    "wgan inspect runs/digits_dcgan",
-    "wgan inspect runs/digits_dcgan/G.pth",
-    "wgan inspect cifar10_dcgan",
-    "wgan inspect runs/digits_dcgan --json",
-    "wgan inspect photos --plot photos.png",
-)
 
 
 def _facts(what: str, settings: list[str]) -> RunFacts | CheckpointFacts | RecipeFacts:

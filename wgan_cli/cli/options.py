@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 MAX_SEED = 2**63 - 1
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 Device = Annotated[str, typer.Option("--device", help="Device: auto, cpu, cuda, cuda:N or mps.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")]
@@ -20,6 +22,11 @@ Settings = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def example(*lines: str) -> str:
-    """Return example commands as the end of a help text, one on each line."""
-    return "\n".join(("[bold]Examples[/bold]", *lines))
+def examples(*lines: str) -> Callable[[Command], Command]:
+    """Decorate a command with example command lines for the end of its help."""
+
+    def add_examples(command: Command) -> Command:
+        command.__doc__ = "\n".join((f"{command.__doc__}\n", "[bold]Examples[/bold]", *lines))
+        return command
+
+    return add_examples

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wgan_cli.cli.completion import complete_recipe
-from wgan_cli.cli.options import Json, example
+from wgan_cli.cli.options import Json, examples
 
 if TYPE_CHECKING:
     from wgan_cli.recipe import Recipe
@@ -19,6 +19,11 @@ _HEADINGS = ("recipe", "images", "networks", "length", "time", "memory", "score"
 _MIN_WIDTHS = (18, 14, 8, 13, 8, 7, 13, 0)  # so that columns line up across papers
 
 
+@examples(
+    "wgan recipes",
+    "wgan recipes mnist_dcgan > mine.yaml",
+    "wgan recipes mnist_dcgan --schema > mine.yaml",
+)
 def recipes(
     name: Annotated[
         str | None,
@@ -43,13 +48,6 @@ def recipes(
         data().print(json.dumps(_facts()), soft_wrap=True)
     else:
         _list()
-
-
-recipes.__doc__ = f"{recipes.__doc__}\n\n" + example(
-    "wgan recipes",
-    "wgan recipes mnist_dcgan > mine.yaml",
-    "wgan recipes mnist_dcgan --schema > mine.yaml",
-)
 
 
 def _list() -> None:

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wgan_cli.cli.completion import complete_run
-from wgan_cli.cli.options import DataRoot, Device, example
+from wgan_cli.cli.options import DataRoot, Device, examples
 
 if TYPE_CHECKING:
     from wgan_cli.report.pictures import Nearest
 
 
+@examples(
+    "wgan report runs/digits_dcgan",
+    "wgan report runs/mnist_dcgan runs/mnist_dcgan-2 --out both.html",
+    "wgan report runs/mnist_dcgan --nearest --data-root data",
+)
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.", autocompletion=complete_run)],
     out: Annotated[Path, typer.Option("--out", metavar="FILE.html", help="HTML file.")] = Path("report.html"),
@@ -33,13 +38,6 @@ def report(
         for phrase in run.missing:
             print_message(f"{run.facts.path}: {phrase}")
     print_message(f"report: {out} ({size / 1e6:.1f} MB)")
-
-
-report.__doc__ += "\n\n" + example(
-    "wgan report runs/digits_dcgan",
-    "wgan report runs/mnist_dcgan runs/mnist_dcgan-2 --out both.html",
-    "wgan report runs/mnist_dcgan --nearest --data-root data",
-)
 
 
 def _nearest(run: Path, data_root: Path | None, device: str) -> Nearest:

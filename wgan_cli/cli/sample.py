@@ -10,7 +10,7 @@ import typer
 
 from wgan_cli.cli.completion import complete_checkpoint
 from wgan_cli.cli.open_checkpoint import ImportRecipe, ImportSettings, open_checkpoint
-from wgan_cli.cli.options import DataRoot, Device, Seed, example
+from wgan_cli.cli.options import DataRoot, Device, Seed, examples
 from wgan_cli.cli.render.terminal_image import show_written
 from wgan_cli.cli.sample_from_images import reconstruct_images, refuse_with_translate, translate_folder
 from wgan_cli.errors import WganError
@@ -67,6 +67,19 @@ Side = Annotated[
 ]
 
 
+@examples(
+    "wgan sample --ckpt runs/digits_dcgan -n 64",
+    "wgan sample --ckpt G.pth -n 32 --show",
+    "wgan sample --ckpt runs/digits_dcgan --seeds 0-9,42 --out digits/",
+    "wgan sample --ckpt G.pth -n 10000 --seed 7 --out fakes.npz",
+    "wgan sample --ckpt G.pth -n 8 --interpolate 12 --out walk.png",
+    "wgan sample --ckpt G.pth --class 0-9 -n 500 --out more_digits/",
+    "wgan sample --ckpt theirs.pth --recipe mnist_mlp",
+    "wgan sample --ckpt runs/mnist_style --truncation 0.7",
+    "wgan sample --ckpt runs/mnist_style --mix 0-5:6-11:0-1",
+    "wgan sample --ckpt runs/mnist_cvae_gan --reconstruct 8 --class 0-9",
+    "wgan sample --ckpt runs/mnist_cyclegan --translate digits/ --out there/",
+)
 def sample(
     ckpt: Ckpt,
     count: Count = None,
@@ -115,21 +128,6 @@ def sample(
             batch=batch, class_=class_, truncation=truncation, mix=mix,
         )  # fmt: skip
     return show_written(written, checkpoint.image.size) if show else None
-
-
-sample.__doc__ = f"{sample.__doc__}\n\n" + example(
-    "wgan sample --ckpt runs/digits_dcgan -n 64",
-    "wgan sample --ckpt G.pth -n 32 --show",
-    "wgan sample --ckpt runs/digits_dcgan --seeds 0-9,42 --out digits/",
-    "wgan sample --ckpt G.pth -n 10000 --seed 7 --out fakes.npz",
-    "wgan sample --ckpt G.pth -n 8 --interpolate 12 --out walk.png",
-    "wgan sample --ckpt G.pth --class 0-9 -n 500 --out more_digits/",
-    "wgan sample --ckpt theirs.pth --recipe mnist_mlp",
-    "wgan sample --ckpt runs/mnist_style --truncation 0.7",
-    "wgan sample --ckpt runs/mnist_style --mix 0-5:6-11:0-1",
-    "wgan sample --ckpt runs/mnist_cvae_gan --reconstruct 8 --class 0-9",
-    "wgan sample --ckpt runs/mnist_cyclegan --translate digits/ --out there/",
-)
 
 
 def _sample_from_noise(

@@ -11,7 +11,7 @@ import typer
 
 from wgan_cli.cli.completion import complete_checkpoint, complete_recipe
 from wgan_cli.cli.launch import in_process_group, is_distributed, launch
-from wgan_cli.cli.options import MAX_SEED, DataRoot, Device, Settings, example
+from wgan_cli.cli.options import MAX_SEED, DataRoot, Device, Settings, examples
 from wgan_cli.cli.render.train_report import log_end, plan
 from wgan_cli.errors import ExitStatus
 from wgan_cli.recipe.load import DEFAULT_RECIPE
@@ -19,6 +19,13 @@ from wgan_cli.recipe.load import DEFAULT_RECIPE
 _FILES, _TRAINING = "Files", "Training"
 
 
+@examples(
+    "wgan train",
+    "wgan train --recipe mnist_dcgan --data-root data",
+    "wgan train --recipe folder_dcgan --set data.path=photos",
+    "wgan train --recipe digits_dcgan --set optim.critic.lr=0.001 --steps 5000",
+    "wgan train --resume runs/digits_dcgan --steps 6000",
+)
 def train(
     recipe: Annotated[
         str | None,
@@ -85,12 +92,3 @@ def train(
         trainer.fit(minutes, command=shlex.join(["wgan", *sys.argv[1:]]))
         log_end(trainer)
     return trainer.status
-
-
-train.__doc__ += "\n\n" + example(
-    "wgan train",
-    "wgan train --recipe mnist_dcgan --data-root data",
-    "wgan train --recipe folder_dcgan --set data.path=photos",
-    "wgan train --recipe digits_dcgan --set optim.critic.lr=0.001 --steps 5000",
-    "wgan train --resume runs/digits_dcgan --steps 6000",
-)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.themes import Base
 
 from wgan_cli.explore.sampling_tab import SamplingTab
 from wgan_cli.explore.source import Source
@@ -56,7 +57,7 @@ def build(source: Source | None, run: Path | None) -> gr.Blocks:
 def appearance() -> dict[str, Any]:
     """Return gradio's theme and the style sheet; nothing is loaded from elsewhere."""
     both_schemes = {f"{name}{scheme}": value for name, value in _THEME.items() for scheme in ("", "_dark")}
-    theme = gr.themes.Base(
+    theme = Base(
         primary_hue="blue", neutral_hue="stone", font=("system-ui", "sans-serif"), font_mono=("ui-monospace",)
     ).set(**both_schemes)
     charts, page = read_markup("report/templates/page.css"), read_markup("explore/templates/page.css")

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 from torch import Tensor
 
@@ -32,7 +33,7 @@ def head(source: Source) -> str:
     return _render("head", kind, recipe.name, str(source.file), source.description, source.generator.image)
 
 
-def grid(images: Tensor, view: View, class_names: Sequence[str], labels: Sequence[int] | None) -> str:
+def grid(images: Tensor, view: View, class_names: Sequence[str], labels: Sequence[int] | np.ndarray | None) -> str:
     """Render images as buttons, in the rows of the saved grid.
 
     Args:

@@ -116,7 +116,9 @@ class SamplingSession:
 
     def _network(self, view: View) -> nn.Module:
         network = self.generator.network
-        return network if view.psi is None else Truncated(network, view.psi)
+        if view.psi is None or not isinstance(network, StyleSpace):
+            return network
+        return Truncated(network, view.psi)
 
     def _points(self, network: nn.Module, view: View, numbers: range) -> np.ndarray:
         """Return the inputs of `walker`, (N, F): w if the network has styles, else z."""

@@ -1,8 +1,7 @@
-"""Charts of a run's losses and scores, drawn with matplotlib as PNG or SVG."""
+"""Charts of a run's losses and scores, drawn with matplotlib as PNG."""
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,18 +89,6 @@ def draw_curves(records: Records, path: Path, title: str) -> None:
         write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=100))
 
 
-def panel_svg(panel: Panel) -> str:
-    """Return one panel as an SVG element without a title, for a web page; the same panel gives the same text."""
-    import matplotlib
-
-    file = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": panel.title}):
-        figure = draw_panels([Panel("", panel.curves, panel.log_scale)])
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = file.getvalue()
-    return text[text.index("<svg") :]  # without the XML declaration
-
-
 def draw_panels(drawn: Sequence[Panel], title: str = "") -> Figure:
     """Draw panels in two columns."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # silences a note about its cache folder
@@ -114,11 +101,12 @@ def draw_panels(drawn: Sequence[Panel], title: str = "") -> Figure:
     figure.suptitle(title)
     for index, panel in enumerate(drawn):
         axes = figure.add_subplot(rows, columns, index + 1)
-        _draw_panel(axes, panel)
+        draw_panel(axes, panel)
     return figure
 
 
-def _draw_panel(axes: Axes, panel: Panel) -> None:
+def draw_panel(axes: Axes, panel: Panel) -> None:
+    """Draw the curves of a panel into axes."""
     for curve in panel.curves:
         color = "0.3" if curve.color is None else f"C{curve.color % 10}"
         dashed = curve.color is None or curve.color >= 10

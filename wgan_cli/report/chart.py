@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup, escape
 
+from wgan_cli.outputs.curves import Curve
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -23,30 +25,6 @@ NUM_COLORS = 8  # defined by the style sheet; the ninth curve is the first color
 _COLORS = {"#010101": "currentColor", "#020202": "var(--soft)", "#030303": "var(--line)"}
 _CURVE, _TEXT, _GRID = _COLORS
 _lock = threading.Lock()  # matplotlib's settings are global; `wgan explore` draws in threads
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A number over training steps.
-
-    Attributes:
-        values: finite, one for each step; steps increase.
-        raw: the values before smoothing, drawn faintly, or None.
-        color: index of a page color, or None for a dashed gray line.
-        markers: mark each point.
-    """
-
-    name: str
-    steps: Sequence[int]
-    values: Sequence[float]
-    raw: Sequence[float] | None = None
-    color: int | None = 0
-    markers: bool = False
-
-    @property
-    def style(self) -> str:
-        """CSS classes for the curve's color and dashes."""
-        return curve_style(self.color)
 
 
 def curve_style(color: int | None) -> str:
@@ -95,15 +73,15 @@ def _plot(axes: Axes, curves: Sequence[Curve], log: bool) -> None:
         axes.set_yscale("log")
     axes.margins(x=0, y=0.06)
     for curve in curves:
-        dots = "o" if curve.markers or len(curve.steps) == 1 else None
-        axes.plot(curve.steps, curve.values, color=_CURVE, gid=f"curve {curve.style}", lw=2, marker=dots, ms=5)
+        dots, group = "o" if curve.markers or len(curve.steps) == 1 else None, f"curve {curve_style(curve.color)}"
+        axes.plot(curve.steps, curve.values, color=_CURVE, gid=group, lw=2, marker=dots, ms=5)
         if curve.raw is not None:  # spikes of the raw values must not flatten the rest
             axes.update_datalim([(curve.steps[0], value) for value in np.quantile(curve.raw, (0.05, 0.95))])
     axes.autoscale_view()
     axes.autoscale(False)
     for curve in curves:
         if curve.raw is not None:
-            axes.plot(curve.steps, curve.raw, color=_CURVE, gid=f"raw {curve.style}", lw=1, zorder=1)
+            axes.plot(curve.steps, curve.raw, color=_CURVE, gid=f"raw {curve_style(curve.color)}", lw=1, zorder=1)
 
 
 def _style(axes: Axes) -> None:

@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wgan_cli.outputs.curves import draw_panel
 from wgan_cli.outputs.grid import open_picture
-from wgan_cli.report.chart import NUM_COLORS
 from wgan_cli.report.comparison import Comparison
 from wgan_cli.report.facts import report_from_records
 from wgan_cli.report.panels import loss_panels, score_panels
@@ -36,19 +36,10 @@ def draw_comparison(comparison: Comparison) -> Figure:
     panels = [*loss_panels(runs), *score_panels(runs)]
     rows = -(-len(panels) // _COLUMNS)
     figure = Figure(figsize=(5.0 * _COLUMNS, 2.6 * rows + _GRID_HEIGHT + 0.4), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(max(1e-3, 2.6 * rows), _GRID_HEIGHT))
+    ratios = (max(1e-3, 2.6 * rows), _GRID_HEIGHT)
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=ratios).flat
     for place, panel in enumerate(panels, start=1):
-        axes = above.add_subplot(rows, _COLUMNS, place)
-        for curve in panel.curves:
-            dashes = "--" if curve.color >= NUM_COLORS else "-"
-            axes.plot(
-                curve.steps, curve.values, f"C{curve.color % NUM_COLORS}", lw=1.3, ls=dashes, label=curve.name
-            )  # fmt: skip
-        axes.set_title(panel.title, fontsize=10)
-        axes.set_xlabel("step", fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize=7)
+        draw_panel(above.add_subplot(rows, _COLUMNS, place), panel)
     _draw_grids(below, comparison)
     return figure
 

@@ -9,7 +9,6 @@ from typing import Any
 from wgan_cli import __version__
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.scores import BASELINE, LOGGED, format_score, title_of
-from wgan_cli.report.chart import curve_style
 from wgan_cli.report.comparison import table_rows
 from wgan_cli.report.facts import Report, RunReport
 from wgan_cli.report.panels import loss_panels, score_panels, speed_panels
@@ -58,7 +57,6 @@ def render_page(report: Report) -> str:
         most_frames=max(len(run.frames) for run in runs),
         compared=report.comparison,
         differences=table_rows(report.comparison) if several else (),
-        curve_style=curve_style,
         score_panels=scores,
         score_heads=["step", *map(title_of, score_names)],
         score_rows=_score_rows(runs[0], score_names),

@@ -11,6 +11,7 @@ from wgan_cli.evaluation.evaluate import Reference, make_reference
 from wgan_cli.evaluation.memorization import pairs_grid
 from wgan_cli.outputs.grid import as_picture
 from wgan_cli.outputs.sampling import open_generator, sample_images
+from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.report.pictures import Nearest, encode_picture
 from wgan_cli.utils.format import Log
 
@@ -32,6 +33,7 @@ def find_nearest(
     recipe = checkpoint.recipe
     if recipe.translates:
         raise WganError(f"--nearest does not apply to {run}: it translates images", "leave out --nearest")
+    assert isinstance(recipe.data, DataSettings)
     if reference is None:
         reference = make_reference(recipe.data, data_root, device, log, count=NUM_SAMPLES)
     images, _ = sample_images(generator, recipe, checkpoint.image, NUM_SAMPLES)
@@ -39,6 +41,6 @@ def find_nearest(
     caption = (
         f"The {NUM_PAIRS} of {NUM_SAMPLES:,} samples of {checkpoint.source} that are nearest to a training image, each "
         f"left of that image; among {len(reference.training):,} images of {reference.real.training.name}, in the "
-        f"features of {reference.features.what}."
+        f"features of {reference.features.description}."
     )
     return Nearest(picture, caption)

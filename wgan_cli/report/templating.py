@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from wgan_cli.errors import one_line
+from wgan_cli.report.chart import curve_style
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -26,10 +27,12 @@ def read_markup(name: str) -> Markup:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(PACKAGE), autoescape=True, finalize=_finalize, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.globals["curve_style"] = curve_style
+    return environment
 
 
 def _finalize(value: Any) -> Any:

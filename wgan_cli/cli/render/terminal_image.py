@@ -68,7 +68,8 @@ def live_image(images: Tensor, columns: int, console: Console) -> Segments:
     """Render samples above a progress bar: at most half the terminal, in 4,096 colors because it is redrawn often."""
     rows = min(17, console.height // 2 - 2)
     grid = thumbnail_grid(images, columns, min(console.width, 120), max(2, 2 * rows))
-    return half_blocks(grid.point(lambda value: value & 0xF0 | value >> 4), console)
+    few_colors = [value & 0xF0 | value >> 4 for value in range(256)] * 3
+    return half_blocks(grid.point(few_colors), console)
 
 
 def show_written(path: Path, size: int | None = None) -> None:
@@ -94,14 +95,14 @@ def show_written(path: Path, size: int | None = None) -> None:
     scale = 2 if image.width > console.width else 1
     cell = size + 2 if size else 1
     limits = (console.width, 2 * max(4, console.height - 3))
-    crop = [
+    right, lower = (
         min(full, max(1, (limit * scale - 2) // cell) * cell + 2)
         for full, limit in zip(image.size, limits, strict=True)
-    ]
-    part = image.crop((0, 0, *crop))
+    )
+    part = image.crop((0, 0, right, lower))
     part.thumbnail((min(console.width, part.width // scale), part.height))
     console.print(half_blocks(part, console))
-    if tuple(crop) != image.size:
+    if (right, lower) != image.size:
         print_message("this is the upper left corner; the file holds all images")
 
 
