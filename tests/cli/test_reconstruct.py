@@ -46,7 +46,7 @@ def size(path: str) -> tuple[int, int]:
 def test_pairs_of_held_out_images(sample):
     done = sample("--reconstruct", 8, "--out", "pairs.png")
     assert done.status == 0, done.stderr
-    assert done.stderr == "8 images of digits test beside their copies, from step 4 of tiny: pairs.png\n"
+    assert done.stderr == "8 images of digits test with their reconstructions, from step 4 of tiny: pairs.png\n"
     assert size("pairs.png") == (6 * (2 * 28 + 2) + 2, 2 * CELL + 2)
     assert sample("--reconstruct", 8, "--rows", 4, "--out", "rows.png").status == 0
     assert size("rows.png") == (2 * (2 * 28 + 2) + 2, 4 * CELL + 2)
@@ -68,14 +68,14 @@ def test_other_classes_in_a_row_and_walks(sample):
     assert sample("--reconstruct", 3, "--interpolate", 5, "--out", "walk/").status == 0
     assert [size(f"walk/0000{n}.png") for n in range(2)] == 2 * [(7 * 28, 28)] and len(os.listdir("walk")) == 2
     done = sample("--reconstruct", 3, "--interpolate", 5, "--class", "4", "--out", "walk.png")
-    assert "walked between in 5 steps, as 4, from step 4" in done.stderr
+    assert "interpolated in 5 steps, as 4, from step 4" in done.stderr
 
 
 def test_a_folder_of_any_images(sample, photos):
     done = sample("--reconstruct", photos, "--out", "mine.png")
     assert done.status == 0, done.stderr
     assert "skipped 1 file" in done.stderr and "the run's own classifier does" in done.stderr
-    assert "3 images of photos beside their copies" in done.stderr
+    assert "3 images of photos with their reconstructions" in done.stderr
     assert sample("--reconstruct", photos, "-n", 2, "--out", "two.npy").status == 0
     assert np.load("two.npy").shape == (2, 28, 56, 1)
 
@@ -93,14 +93,14 @@ def test_a_folder_that_says_its_classes(sample, photos):
 @pytest.mark.parametrize(
     ("words", "error", "hint"),
     [
-        (("--reconstruct", 0), "--reconstruct 0 of ", "give 1 to "),
-        (("--reconstruct", "99999999999"), "--reconstruct 999999999 of ", "or a folder"),
-        (("--reconstruct", "none"), "--reconstruct none is neither a number of images nor a folder", "--reconstruct 8"),
-        (("--reconstruct", 3, "-n", 4), "-n and --reconstruct both say how many images", "leave out -n"),
-        (("--reconstruct", 3, "--seeds", "0-4"), "--seeds is for drawn images", "leave out --seeds"),
-        (("--reconstruct", 3, "--truncation", 0.5), "--truncation is for drawn images", "leave out --truncation"),
+        (("--reconstruct", 0), "--reconstruct 0", "use 1 to "),
+        (("--reconstruct", "99999999999"), "--reconstruct 999999999", "or a folder"),
+        (("--reconstruct", "none"), "--reconstruct none", "--reconstruct 8"),
+        (("--reconstruct", 3, "-n", 4), "-n and --reconstruct", "remove -n"),
+        (("--reconstruct", 3, "--seeds", "0-4"), "--seeds", "remove --seeds"),
+        (("--reconstruct", 3, "--truncation", 0.5), "--truncation", "remove --truncation"),
         (("--reconstruct", 3, "--class", "11"), "--class: unknown class '11'", "classes: 0, 1"),
-        (("--reconstruct", 1, "--interpolate", 4), "--interpolate walks from image to image", "--reconstruct 2"),
+        (("--reconstruct", 1, "--interpolate", 4), "--interpolate", "--reconstruct 2"),
     ],
 )
 def test_what_cannot_be_done_is_refused(sample, words, error, hint):
@@ -111,9 +111,9 @@ def test_what_cannot_be_done_is_refused(sample, words, error, hint):
 
 def test_a_generator_alone_copies_nothing(wgan, tiny_run):
     refused = wgan("sample", "--ckpt", tiny_run.path, "--reconstruct", 3, "--device", "cpu")
-    assert (refused.status, refused.error) == (2, "tiny has no encoder to find the z of an image with")
+    assert (refused.status, refused.error) == (2, "tiny has no encoder, which --reconstruct needs")
     refused = wgan("evaluate", tiny_run.path, "--metrics", "reconstruction", "--device", "cpu")
-    assert refused.error == "--metrics names reconstruction, which needs a model with an encoder"
+    assert refused.error == "--metrics reconstruction needs a model with an encoder"
     assert "mnist_cvae_gan" in refused.hint
 
 
@@ -123,11 +123,11 @@ def test_copies_are_measured(wgan, run, features_root):
     assert shown.status == 0, shown.stderr
     share = r"\d+\.\d%"
     assert re.fullmatch(
-        r"copies of 50 images \(digits test\): error 0\.\d{4}, the root mean square of pixels from 0 to 1; "
-        rf"{share} are of the original's class \(originals: {share}\)\n",
+        r"reconstructions of 50 images \(digits test\): root mean square error 0\.\d{4} for pixels from 0 to 1; "
+        rf"{share} keep their class \(originals: {share}\)\n",
         shown.stdout,
     )
-    assert "copies of 50 images" in wgan(*words).stdout, "unasked as well"
+    assert "reconstructions of 50 images" in wgan(*words).stdout, "unasked as well"
     found = json.loads(wgan(*words, "--metrics", "reconstruction,agreement", "--json").stdout)
     assert found["reconstruction"]["count"] == 50 and 0 < found["reconstruction"]["error"] < 1
     assert not found["reconstruction"]["seen_by_generator"]
