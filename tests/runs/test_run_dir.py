@@ -29,7 +29,7 @@ def test_default_names_count_up():
     assert create_run(None, "y").path == Path("runs/y")
 
 
-def test_default_name_passes_over_what_exists_in_any_form():
+def test_default_name_skips_existing_paths():
     Path("runs").mkdir()
     Path("runs/x").write_text("a file")
     Path("runs/x-2").mkdir()
@@ -37,25 +37,25 @@ def test_default_name_passes_over_what_exists_in_any_form():
     assert Path("runs/x").read_text() == "a file"
 
 
-def test_default_name_when_another_process_is_faster(monkeypatch):
+def test_default_name_race(monkeypatch):
     create_run(None, "x")
     monkeypatch.setattr(Path, "exists", lambda self, **options: False)  # it was free a moment ago
     assert create_run(None, "x").path == Path("runs/x-2")
 
 
-def test_chosen_folder_is_made_with_its_parents():
+def test_parents_are_created():
     run = create_run(Path("a/b/c"), "x")
     assert run.path == Path("a/b/c")
     assert run.samples.is_dir()
     assert run.checkpoints.is_dir()
 
 
-def test_empty_folder_is_taken():
+def test_empty_folder_is_free():
     Path("empty").mkdir()
     assert create_run(Path("empty"), "x").checkpoints.is_dir()
 
 
-def test_existing_run_is_never_overwritten(here):
+def test_run_is_never_overwritten(here):
     run = create_run(Path("mine"), "x")
     run.write_description(load_recipe("digits_dcgan"), {"command": "wgan train"})
     before = content(here)
@@ -66,7 +66,7 @@ def test_existing_run_is_never_overwritten(here):
 
 
 @pytest.mark.parametrize("kind", ["file", "folder with a file"])
-def test_anything_else_is_never_overwritten(here, kind):
+def test_other_paths_are_never_overwritten(here, kind):
     if kind == "file":
         Path("mine").write_text("precious")
     else:
@@ -81,7 +81,7 @@ def test_anything_else_is_never_overwritten(here, kind):
 
 
 @pytest.mark.parametrize("path", ["file/run", "file/a/run"])
-def test_folder_below_a_file_cannot_be(path):
+def test_folder_below_a_file(path):
     Path("file").write_text("precious")
     with pytest.raises(WganError) as caught:
         create_run(Path(path), "x")
@@ -89,7 +89,7 @@ def test_folder_below_a_file_cannot_be(path):
     assert Path("file").read_text() == "precious"
 
 
-def test_description_runs_again_as_it_is():
+def test_recipe_file_can_be_trained():
     run = create_run(None, "x")
     recipe = load_recipe("digits_dcgan", ["seed=5", "optim.critic.lr=1e-5", "name=off"])
     run.write_description(recipe, {"command": "wgan train --set seed=5"})
@@ -99,21 +99,21 @@ def test_description_runs_again_as_it_is():
 
 
 @pytest.mark.parametrize("name", ["1e5", "2e-4", "010", "1_000", "null", "true", "é", "a.b+c-d"])
-def test_description_keeps_any_name(name):
+def test_recipe_file_keeps_any_name(name):
     run = create_run(None, "x")
     recipe = load_recipe("digits_dcgan").replaced(name=name)
     run.write_description(recipe, {"command": "wgan train"})
     assert run.read_recipe() == recipe
 
 
-def test_command_over_several_lines_does_not_break_the_recipe():
+def test_multiline_command_in_recipe_header():
     run = create_run(None, "x")
     recipe = load_recipe("digits_dcgan")
     run.write_description(recipe, {"command": "wgan train --set 'model={name: dcgan,\nlatent_dim: 5}'"})
     assert run.read_recipe() == recipe
 
 
-def test_first_environment_is_kept_and_later_ones_are_listed():
+def test_resumed_environments_are_listed():
     run = create_run(None, "x")
     for number in range(3):
         run.write_description(load_recipe("digits_dcgan"), {"command": "wgan train", "threads": number})
@@ -122,7 +122,7 @@ def test_first_environment_is_kept_and_later_ones_are_listed():
     assert [each["threads"] for each in environment["resumed"]] == [1, 2]
 
 
-def test_only_a_folder_with_a_recipe_is_a_run():
+def test_open_run():
     with pytest.raises(WganError, match="there is no run folder gone"):
         open_run(Path("gone"))
     Path("plain").mkdir()
@@ -137,7 +137,7 @@ def test_only_a_folder_with_a_recipe_is_a_run():
     assert open_run(run.path) == run
 
 
-def test_checkpoints_are_listed_by_step():
+def test_checkpoints_sort_by_step():
     run = create_run(Path("mine"), "x")
     numbers = [9, 10, 200, 99_999_999, 100_000_000, 1_000_000_000]  # a recipe may have 1e9 steps
     for number in reversed(numbers):
@@ -146,13 +146,13 @@ def test_checkpoints_are_listed_by_step():
     assert run.checkpoint_files() == [run.checkpoint_file(number) for number in numbers]
 
 
-def test_names_of_files_sort_like_their_steps():
+def test_file_names_sort_by_step():
     run = RunDir(Path("mine"))
     names = [run.sample_file(step).name for step in (0, 9, 10, 123_456)]
     assert names == sorted(names)
 
 
-def test_a_run_that_was_killed_before_it_was_born_makes_place(tmp_path):
+def test_clear_unborn(tmp_path):
     run = create_run(tmp_path / "run", "any")
     run.lock_file.touch()
     clear_unborn(run.path)
@@ -161,7 +161,7 @@ def test_a_run_that_was_killed_before_it_was_born_makes_place(tmp_path):
 
 
 @pytest.mark.parametrize("kept", ["recipe.yaml", "photo.png", "albums/", "samples/grid.png"])
-def test_a_folder_with_anything_of_somebodys_stays(tmp_path, kept):
+def test_clear_unborn_keeps_other_files(tmp_path, kept):
     run = create_run(tmp_path / "run", "any")
     path = run.path / kept
     path.mkdir() if kept.endswith("/") else path.touch()
@@ -170,7 +170,7 @@ def test_a_folder_with_anything_of_somebodys_stays(tmp_path, kept):
     assert run.checkpoints.is_dir()
 
 
-def test_a_file_of_a_runs_name_for_a_folder_stays(tmp_path):
+def test_clear_unborn_keeps_a_file_named_samples(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "samples").write_text("a list")
     clear_unborn(tmp_path / "mine")

@@ -10,7 +10,8 @@ from helpers.same_run import assert_same_run
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wgan_cli.data import DeviceLoader, ImageSet
+from wgan_cli.data import ImageSet
+from wgan_cli.data.loaders.device import DeviceLoader
 from wgan_cli.objectives import build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint

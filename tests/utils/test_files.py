@@ -1,4 +1,4 @@
-"""Whole files or none."""
+"""Atomic writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.utils.files import append_whole, write_atomically, write_text, writing
 
 
-def test_writes_a_new_file_and_replaces_an_old_one(tmp_path):
+def test_write_and_replace(tmp_path):
     path = tmp_path / "file"
     for content in (b"first", b"second, longer", b""):
         write_atomically(path, lambda file, content=content: file.write(content))
@@ -21,7 +21,7 @@ def test_writes_a_new_file_and_replaces_an_old_one(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path):
+def test_old_file_stays_until_the_new_one_is_complete(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
     seen = []
@@ -40,7 +40,7 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path):
 @pytest.mark.parametrize(
     "failure", [ValueError("no"), KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")]
 )
-def test_a_writer_that_fails_leaves_the_old_file_and_no_litter(tmp_path, failure):
+def test_failed_write_keeps_the_old_file(tmp_path, failure):
     path = tmp_path / "file"
     path.write_bytes(b"old")
 
@@ -54,7 +54,7 @@ def test_a_writer_that_fails_leaves_the_old_file_and_no_litter(tmp_path, failure
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_a_full_disk_is_an_error_of_the_run_that_names_the_file(tmp_path):
+def test_full_disk_error_names_the_file(tmp_path):
     def write(file):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -66,7 +66,7 @@ def test_a_full_disk_is_an_error_of_the_run_that_names_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["missing/file", "file/below", "folder"])
-def test_a_place_where_no_file_can_be(tmp_path, place):
+def test_unwritable_path(tmp_path, place):
     (tmp_path / "file").write_bytes(b"old")
     (tmp_path / "folder").mkdir()
     before = sorted(os.listdir(tmp_path))
@@ -81,12 +81,12 @@ def test_text_is_utf8(tmp_path):
     assert (tmp_path / "file").read_bytes() == "é\n".encode()
 
 
-def test_writing_lets_other_errors_through(tmp_path):
+def test_other_errors_pass(tmp_path):
     with pytest.raises(ZeroDivisionError), writing(tmp_path):
         1 / 0  # noqa: B018
 
 
-def test_appending_adds_all_or_nothing(tmp_path):
+def test_append_all_or_nothing(tmp_path):
     path = tmp_path / "file"
     append_whole(path, b"first\n")
     for _ in range(2):
@@ -98,7 +98,7 @@ def test_appending_adds_all_or_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("size", [0, 64, 1000, 1500, 5000, 9000])
-def test_a_disk_that_fills_up_inside_torch_is_called_full(tmp_path, size):
+def test_full_disk_inside_torch_save(tmp_path, size):
     weights = {"weight": torch.zeros(3000)}
     with largest_file(size), pytest.raises(WganError, match="cannot write .*: File too large"):
         write_atomically(tmp_path / "file", lambda file: torch.save(weights, file))  # torch's error is another one
