@@ -122,7 +122,7 @@ def test_who_was_killed_is_named(runs):
     status, said = runs.end(run)
     assert status == 1
     assert time.monotonic() - since < 30
-    assert any("process 1" in line and "SIGKILL" in line for line in errors(said)), said
+    assert any("rank 1" in line and "SIGKILL" in line for line in errors(said)), said
     assert "Traceback" not in said
 
 

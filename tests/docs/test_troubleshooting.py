@@ -156,7 +156,7 @@ ERRORS = {
     "gif nothing": "... holds no numbered images",
     "train --device cuda:99": "device ... is not available",
     "train --amp fp16 --device cpu": "--amp fp16 needs a CUDA device, and this run is on ...",
-    "train --gpus 99": "--gpus is ..., and this machine has ...",
+    "train --gpus 99": "--gpus is ..., but this machine has ...",
 }
 
 
@@ -174,7 +174,7 @@ def test_the_program_says_it(line, wgan, folder, monkeypatch):
 def test_notes_and_warnings_are_as_the_page_has_them(wgan, folder, tiny_options):
     quiet = (*tiny_options, "--data-root", "cache", "--device", "cpu", "--dry-run")
     one = wgan("train", "--recipe", "folder32_dcgan", "--set", "data.path=one", *quiet).stderr.splitlines()
-    few = "... images are few, and a critic soon knows them by heart; ..."
+    few = "... images are few, and the critic may memorize them: ..."
     alone = "...: only one image; a generator can only learn to copy it"
     for message in (few, alone):
         assert message in quoted()
