@@ -1,6 +1,6 @@
-"""Ten steps of many small recipes, alone or as one of several processes; weights and states go into a file.
+"""Train many small recipes for a few steps, alone or as one of several ranks, and save weights and states.
 
-python shared_steps.py FILE     in each process, with what torchrun would have set in its environment
+python shared_steps.py FILE     on each rank, with torchrun's environment variables
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from wgan_cli.training.optim import set_learning_rates
 from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.seeds import derived_seed
 
-STEPS, BATCH, SIZE = 10, 8, 8
+STEPS, BATCH, SIZE = 5, 8, 8
 NARROW = {"channels": [8, 8]}
 BATCH_NORMED = {**NARROW, "norm": "batch"}
 
@@ -35,7 +35,7 @@ def _critic(**settings: object) -> dict:
 
 CLASSES = {"conditional": True, "condition": "projection"}
 STYLE = {"name": "style", "latent_dim": 4, "style_dim": 4, "generator": {**NARROW, "mapping_layers": 1}}
-#: By name, what differs in the mathematics. Every objective is here: a test asks.
+#: Recipes by name that differ in their mathematics.
 CASES: dict[str, dict] = {
     **{name: _recipe(name, {"conditional": OBJECTIVE_SETTINGS[name].needs_classes}) for name in OBJECTIVES},
     "cyclegan": {
@@ -82,7 +82,7 @@ def data_of(recipe: Recipe) -> ImageSet | ImagePair:
 
 
 def trained(recipe: Recipe, steps: int = STEPS) -> TrainingState:
-    """A run after so many steps."""
+    """Return the state after `steps`."""
     state = build_state(recipe, data_of(recipe), torch.device("cpu"), tune=False)
     torch.manual_seed(derived_seed(7, "test"))
     for step in range(steps):
@@ -94,7 +94,7 @@ def trained(recipe: Recipe, steps: int = STEPS) -> TrainingState:
 
 
 def everything(state: TrainingState) -> dict:
-    """Weights by role, memory, terms, random state and place in the data."""
+    """Return weights by role, objective state, terms, random state and data position."""
     training = state.full_checkpoint().training
     return {
         "networks": {role: network.state_dict() for role, network in state.networks.items()},
@@ -112,7 +112,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     process_group.init(lambda error: sys.exit(error.message))
     left_behind = Path(f"{sys.argv[1]}.left")
-    with process_group.main_process_first("a file"):  # two that read data at once would both make its pack
+    with process_group.main_process_first("a file"):
         assert process_group.is_main_process() is not left_behind.exists()
         left_behind.touch()
     results = {name: everything(trained(recipe_of(name))) for name in CASES}

@@ -1,4 +1,4 @@
-"""Two processes with half a batch each compute what one computes with the whole, whatever the recipe."""
+"""Two processes, or several micro-batches, compute the same as one process with the whole batch, for any recipe."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from shared_steps import CASES, everything, recipe_of, trained
+from shared_steps import CASES, STEPS, everything, recipe_of, trained
 
 import wgan_cli
 from wgan_cli import objectives
 from wgan_cli.errors import WganError
 
 FOLDER = Path(__file__).parent
-TOLERANCE = 2e-3  # of how far the weights moved in ten steps; float32 sums in another order move them by some 1e-5
+TOLERANCE = 2e-3  # relative to the distance that the weights moved; summation order changes them by about 1e-5
 
 
 @pytest.fixture(scope="module")
 def of_two(tmp_path_factory) -> list[dict]:
-    """What each of two processes had after ten steps of every case."""
+    """The results of both ranks for every case."""
     file = tmp_path_factory.mktemp("two") / "results"
     base = {
         **os.environ,
@@ -44,30 +44,29 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-#: Biases before an instance norm, which takes them out: their gradients are rounding alone, and Adam magnifies it.
-UNFELT = {"cyclegan": ".bias"}
+#: Biases before an instance norm, which cancels them: their gradients are rounding errors, which Adam amplifies.
+WITHOUT_EFFECT = {"cyclegan": ".bias"}
 
 
-def unfelt(case: str, parameter: str) -> bool:
-    """Whether nothing depends on a parameter."""
-    return case in UNFELT and parameter.endswith(UNFELT[case])
+def without_effect(case: str, parameter: str) -> bool:
+    return case in WITHOUT_EFFECT and parameter.endswith(WITHOUT_EFFECT[case])
 
 
 def distance(one: dict, other: dict, start: dict) -> float:
-    """How far two sets of weights are apart, beside how far they moved."""
+    """Distance of two sets of weights, relative to the distance from the start."""
     apart = sum((one[name].double() - other[name].double()).square().sum() for name in one)
     moved = sum((one[name].double() - start[name].double()).square().sum() for name in one)
     return float((apart / moved.clamp(min=1e-12)).sqrt())
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_two_processes_equal_one(name, of_two):
+def test_two_ranks_equal_one_process(name, of_two):
     start, alone = everything(trained(recipe_of(name), steps=0)), everything(trained(recipe_of(name)))
     for ours in (process[name] for process in of_two):
         for role, weights in alone["networks"].items():
-            felt = {key: value for key, value in weights.items() if not unfelt(name, key)}
+            felt = {key: value for key, value in weights.items() if not without_effect(name, key)}
             assert distance(felt, ours["networks"][role], start["networks"][role]) < TOLERANCE, role
-        assert name in UNFELT or distance(alone["average"], ours["average"], start["average"]) < TOLERANCE
+        assert name in WITHOUT_EFFECT or distance(alone["average"], ours["average"], start["average"]) < TOLERANCE
         for buffer, value in alone["memory"].items():
             torch.testing.assert_close(ours["memory"][buffer], value, rtol=5e-3, atol=5e-3)
         assert ours["terms"] == pytest.approx(alone["terms"], rel=5e-3, abs=5e-3)
@@ -76,17 +75,17 @@ def test_two_processes_equal_one(name, of_two):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_processes_hold_the_same_weights(name, of_two):
+def test_ranks_have_equal_weights(name, of_two):
     one, other = (process[name] for process in of_two)
     for role, weights in one["networks"].items():
         assert all(torch.equal(value, other["networks"][role][key]) for key, value in weights.items()), role
 
 
-def test_every_objective_is_here():
+def test_cases_cover_every_objective():
     assert {recipe_of(name).objective.name for name in CASES} == set(objectives.OBJECTIVES)
 
 
-#: What looks at a whole batch cannot be computed in parts.
+#: Cases that compare the images of a whole batch can't be split into micro-batches.
 WHOLE = {
     "cvae_gan", "cyclegan", "around real images", "minibatch spread", "minibatch likeness", "batch norm in the critic",
     "style",
@@ -94,8 +93,8 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_parts_of_a_batch_one_after_the_other_equal_the_whole(name):
-    """Three images at most on a device: four parts of two, of a batch of eight."""
+def test_micro_batches_equal_the_whole_batch(name):
+    # At most 3 of 8 images at once: four micro-batches of two.
     normed = {"model": {**CASES[name]["model"]}}
     if normed["model"]["generator"].get("norm") == "batch":
         normed["model"]["generator"] = {**normed["model"]["generator"], "norm": "layer"}
@@ -104,8 +103,8 @@ def test_parts_of_a_batch_one_after_the_other_equal_the_whole(name):
         with pytest.raises(WganError, match="`micro_batch_size`"):
             trained(parts)
         return
-    start, alone, ours = (everything(trained(recipe, n)) for recipe, n in ((whole, 0), (whole, 10), (parts, 10)))
-    # What a network remembers of its passes, of which there are four for one: the mean w, spectral norm's vectors.
+    start, alone, ours = (everything(trained(recipe, n)) for recipe, n in ((whole, 0), (whole, STEPS), (parts, STEPS)))
+    # Buffers that each of the four forward passes updates: the mean w, spectral norm's vectors.
     moves_with_each_pass = ("mean.w", "._u", "._v")
     for role, weights in alone["networks"].items():
         weights = {key: value for key, value in weights.items() if not key.endswith(moves_with_each_pass)}
@@ -114,7 +113,7 @@ def test_parts_of_a_batch_one_after_the_other_equal_the_whole(name):
     assert ours["terms"] == pytest.approx(alone["terms"], rel=5e-2 if name == "spectral norm" else 5e-3, abs=5e-3)
 
 
-def test_batch_norm_sees_a_part_alone_only_if_told():
+def test_batch_norm_needs_the_whole_batch():
     with pytest.raises(WganError, match="batch norm must see the whole batch") as refused:
         trained(recipe_of("wgan_gp", micro_batch_size=4))
     assert "sync_batch_norm=false" in refused.value.hint

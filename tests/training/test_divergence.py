@@ -1,4 +1,4 @@
-"""The guard: it lets a healthy run pass, and names what is ill in any other."""
+"""Detection of NaN and Inf, and the advice for a diverged run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def networks() -> dict[str, nn.Module]:
 
 
 def optimizers(both: dict[str, nn.Module]) -> dict[str, torch.optim.Optimizer]:
-    """Adam for each, after a step, so that it has moments."""
+    """Adam optimizers after one step, so that they have moments."""
     made = {role: torch.optim.Adam(network.parameters()) for role, network in both.items()}
     for role, network in both.items():
         for parameter in network.parameters():
@@ -30,7 +30,7 @@ def optimizers(both: dict[str, nn.Module]) -> dict[str, torch.optim.Optimizer]:
     return made
 
 
-def test_a_healthy_run_passes():
+def test_finite():
     both = networks()
     terms = {"critic_loss": torch.tensor(-1e30), "wasserstein": torch.tensor(0.0)}
     assert nonfinite(terms, both, optimizers(both)) is None
@@ -38,27 +38,27 @@ def test_a_healthy_run_passes():
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_a_bad_term_is_named(bad):
+def test_nonfinite_term(bad):
     terms = {name: torch.tensor(value) for name, value in (("a", 1.0), ("gradient_penalty", bad), ("b", 2.0))}
     assert nonfinite(terms, networks(), {}) == "gradient_penalty is not finite"
 
 
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize(("role", "name"), [("critic", "bias"), ("critic", "weight"), ("generator", "1.weight")])
-def test_one_bad_weight_anywhere_names_its_network(role, name, bad):
+def test_nonfinite_weight(role, name, bad):
     both = networks()
     with torch.no_grad():
         both[role].get_parameter(name).view(-1)[-1] = bad
     assert nonfinite({}, both, {}) == f"a weight of the {role} is not finite"
 
 
-def test_a_bad_running_statistic_is_no_better_than_a_bad_weight():
+def test_nonfinite_batch_norm_statistic():
     network = nn.BatchNorm1d(3)
     network.running_var[1] = float("nan")
     assert "generator" in nonfinite({}, {"generator": network}, {})
 
 
-def test_a_moment_of_the_optimizer_that_would_freeze_a_weight():
+def test_infinite_optimizer_moment():
     both = networks()
     made = optimizers(both)
     next(iter(made["critic"].state.values()))["exp_avg_sq"].view(-1)[0] = float("inf")
@@ -76,7 +76,7 @@ def test_a_moment_of_the_optimizer_that_would_freeze_a_weight():
         (["amp=off", "objective.gp_weight=0.5"], ["optim.critic.lr=", "n_critic=5)"]),
     ],
 )
-def test_hints_come_in_the_order_in_which_they_help(changes, hints):
+def test_hints_are_ordered(changes, hints):
     recipe = load_recipe("digits_dcgan", changes)
     error = diverged_error(recipe, build_objective(recipe, ImageShape(28, 1)), 350, "wasserstein is not finite")
     assert "before step 350: wasserstein is not finite" in error.message

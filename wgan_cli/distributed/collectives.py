@@ -93,5 +93,5 @@ class _AllReduceSum(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return _AllReduceSum.apply(gradient)
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+        return _AllReduceSum.apply(*grad_outputs)

@@ -76,4 +76,4 @@ def make_sample_grid(recipe: Recipe, dataset: ImageSet | ImagePair) -> SampleGri
 
 def _choose(images: ImageSet, count: int, seed: int, domain: str) -> Tensor:
     order = torch.Generator().manual_seed(derived_seed(seed, "inputs of grids", domain))
-    return images.images[torch.randperm(len(images), generator=order)[:count]]
+    return images.images.index_select(0, torch.randperm(len(images), generator=order)[:count])

@@ -1,4 +1,4 @@
-"""Evaluation while training: what is measured and kept, and that training itself notices nothing of it."""
+"""Evaluation during training: scores, the best generator, and no effect on the training itself."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def recipe(trainer):
 
 @pytest.fixture
 def listened(trainer, tmp_path):
-    """Trains a run of a recipe beside a reference: its state, folder, and what was said."""
+    """Train a recipe with a reference; return the state, the run and the messages."""
 
     def call(recipe, reference, name: str = "mine"):
         state, run, listener = trainer.prepared(recipe), RunDir(tmp_path / name), Listener()
@@ -68,20 +68,20 @@ def best_step(run: RunDir) -> int:
     return load_checkpoint(run.best_file).step
 
 
-def test_scores_stand_in_the_records_of_their_steps(recipe, reference, listened):
+def test_scores_are_logged(recipe, reference, listened):
     _, run, listener = listened(recipe(), reference)
     records = read_metrics(run.metrics_file)
     assert [record["step"] for record in records] == [2, 3, 4, 6, 8, 9, 10]
     scored = [record for record in records if "fd" in record]
     assert [record["step"] for record in scored] == [2, 4, 6, 8, 10]
     assert all("critic_loss" in record and record["images_per_second"] > 0 for record in records)
-    names = set(LOGGED) - {"agreement", *OF_TRANSLATIONS}  # which only a generator of classes has
+    names = set(LOGGED) - {"agreement", *OF_TRANSLATIONS}  # conditional generators only
     assert all(names <= record.keys() for record in scored)
     assert records == listener.records
     shown = {tag for _, tag, _ in events(run.tensorboard)}
     assert {f"scores/{name}" for name in names} < shown
     assert not shown & set(LOGGED)
-    # They are those of the file that was kept, measured by itself.
+    # Evaluating G_best.pth gives the same scores.
     generator, checkpoint = open_generator(run.best_file, CPU)
     found = reference.evaluate(generator, checkpoint.recipe, checkpoint.step)
     (record,) = [record for record in scored if record["step"] == checkpoint.step]
@@ -90,7 +90,7 @@ def test_scores_stand_in_the_records_of_their_steps(recipe, reference, listened)
     assert f"{found.line()}; the best so far" in listener.notes
 
 
-def test_the_last_step_is_evaluated_and_without_eval_every_none(recipe, scripted, listened):
+def test_last_step_is_evaluated(recipe, scripted, listened):
     _, run, _ = listened(recipe("eval_every=7"), scripted(5.0, 4.0), "two")
     assert [record["step"] for record in read_metrics(run.metrics_file) if "fd" in record] == [7, 10]
     reference = scripted()
@@ -99,7 +99,7 @@ def test_the_last_step_is_evaluated_and_without_eval_every_none(recipe, scripted
 
 
 @pytest.mark.parametrize("model", ["dcgan", "mlp"])
-def test_training_notices_nothing(trainer, recipe, reference, tmp_path, model):
+def test_training_is_unaffected(trainer, recipe, reference, tmp_path, model):
     changes = () if model == "dcgan" else ("model={name: mlp, latent_dim: 6, generator: {norm: batch}}",)
     plain = trainer.run(recipe(*changes, "eval_every=null"), tmp_path / "plain")
     evaluated = trainer.run(recipe(*changes), tmp_path / "evaluated", reference=reference)
@@ -107,19 +107,19 @@ def test_training_notices_nothing(trainer, recipe, reference, tmp_path, model):
     kept = [untimed(content["training"]) for content in contents]
     assert (kept[0].pop("best"), kept[1].pop("best") is None) == (None, False)
     for each in kept:
-        del each["terms"]  # the means of losses begin anew at each record
+        del each["terms"]  # running means restart at each record
     assert_same(kept[0], kept[1])
     assert_same(contents[0]["networks"], contents[1]["networks"])
 
 
-def test_a_generator_of_classes_is_measured_by_its_classes_as_well(recipe, reference, listened):
+def test_conditional_generators_have_class_scores(recipe, reference, listened):
     _, run, listener = listened(recipe("model.conditional=true", "steps=2"), reference)
     (record,) = read_metrics(run.metrics_file)
     assert set(LOGGED) - OF_TRANSLATIONS <= record.keys()
     assert f"agreement {record['agreement']:.1%}; the best so far" in listener.notes[0]
 
 
-def test_its_time_is_no_training(recipe, scripted, listened, monkeypatch):
+def test_evaluation_time_is_overhead(recipe, scripted, listened, monkeypatch):
     now, run_step = [0.0], TrainingStep.__call__
 
     class Clock:
@@ -139,21 +139,19 @@ def test_its_time_is_no_training(recipe, scripted, listened, monkeypatch):
     ]
 
 
-def test_the_best_is_the_averaged_generator_of_the_step_with_the_best_score(trainer, recipe, scripted, listened):
-    state, run, listener = listened(recipe(), scripted(5.0, 3.0, 4.0, 3.0, 3.5))  # an equal score is no better one
+def test_best_is_the_ema_of_the_best_step(trainer, recipe, scripted, listened):
+    state, run, listener = listened(recipe(), scripted(5.0, 3.0, 4.0, 3.0, 3.5))  # ties keep the earlier one
     best = load_checkpoint(run.best_file)
     assert (best.step, best.score.by, best.score.value, best.training) == (4, "fd", 3.0, None)
     assert [note.endswith("; the best so far") for note in listener.notes] == [True, True, False, False, False]
     assert state.best.since == 3
     early = trainer.run(recipe("eval_every=null"), run.path.with_name("early"), stop_after=4)
     assert_same(best.networks, load_checkpoint(early.generator_file).networks)
-    assert_same(
-        dict(best.networks["generator"]), state.best.networks["generator"]
-    )  # which did not move with the average
+    assert_same(dict(best.networks["generator"]), state.best.networks["generator"])  # a copy, not a view of the EMA
     assert load_checkpoint(run.generator_file).step == 10
 
 
-def test_of_other_scores_more_is_better(recipe, scripted, listened):
+def test_best_by_higher_is_better(recipe, scripted, listened):
     _, run, _ = listened(recipe("best_by=precision"), scripted(5.0, 3.0, 4.0, 2.0, 3.5))  # precision is 1 / distance
     assert load_checkpoint(run.best_file).score.value == 0.5
     _, run, _ = listened(recipe("best_by=recall"), scripted(5.0, 3.0, 4.0, 2.0, 3.5), "equal")
@@ -165,9 +163,8 @@ def whole(trainer, reference, tmp_path_factory) -> RunDir:
     return trainer.run(trainer.recipe(*RECIPE), tmp_path_factory.mktemp("whole") / "whole", reference=reference)
 
 
-@pytest.mark.parametrize("stop", [1, 6, 9])
-@pytest.mark.parametrize("killed", [False, True])
-def test_stopping_and_continuing_changes_nothing(trainer, whole, reference, tmp_path, stop, killed):
+@pytest.mark.parametrize(("stop", "killed"), [(1, False), (6, True), (9, True)])
+def test_resume_is_exact(trainer, whole, reference, tmp_path, stop, killed):
     recipe = trainer.recipe(*RECIPE)
     run = trainer.run(recipe, tmp_path / "mine", stop_after=stop, reference=reference)
     if killed:
@@ -182,7 +179,7 @@ def test_stopping_and_continuing_changes_nothing(trainer, whole, reference, tmp_
     assert_same_run(whole, run)
 
 
-def test_going_back_gives_the_best_of_that_time_again(trainer, scripted, recipe, listened):
+def test_best_follows_a_rewind(trainer, scripted, recipe, listened):
     _, run, _ = listened(recipe("save_every=2"), scripted(5.0, 4.0, 3.0, 2.0, 1.0))
     late, early = run.best_file.read_bytes(), load_checkpoint(run.checkpoint_file(8)).training["best"]
     state = trainer.prepared(recipe("save_every=2"))
@@ -194,7 +191,7 @@ def test_going_back_gives_the_best_of_that_time_again(trainer, scripted, recipe,
     assert (run.set_aside / "G_best.pth").read_bytes() == late
 
 
-def test_a_run_that_diverges_sets_the_abandoned_best_aside(recipe, scripted, listened):
+def test_best_follows_a_rollback(recipe, scripted, listened):
     run_step, ill = TrainingStep.__call__, []
     with pytest.MonkeyPatch.context() as patch:
 
@@ -214,7 +211,7 @@ def test_a_run_that_diverges_sets_the_abandoned_best_aside(recipe, scripted, lis
     ]  # fmt: skip
 
 
-def test_patience_ends_a_run_and_begins_anew_when_it_is_resumed(recipe, scripted, listened):
+def test_patience_restarts_on_resume(recipe, scripted, listened):
     changed = recipe("patience=2")
     state, run, _ = listened(changed, scripted(5.0, 3.0, 4.0, 4.0))
     assert (state.step, state.best.step, run.checkpoint_files()[-1]) == (8, 4, run.checkpoint_file(8))
@@ -223,7 +220,7 @@ def test_patience_ends_a_run_and_begins_anew_when_it_is_resumed(recipe, scripted
     assert (state.step, state.best.step, state.best.since) == (10, 4, 1)
 
 
-def test_a_run_killed_while_it_waits_has_waited_as_long(trainer, recipe, scripted, listened):
+def test_patience_counter_survives_a_kill(trainer, recipe, scripted, listened):
     changed = recipe("patience=2", "save_every=2")
     _, run, _ = listened(changed, scripted(5.0, 3.0, 4.0, 4.0))
     run.checkpoint_file(8).unlink()
@@ -231,7 +228,7 @@ def test_a_run_killed_while_it_waits_has_waited_as_long(trainer, recipe, scripte
     assert (state.step, state.best.since) == (8, 2)
 
 
-def test_a_score_that_is_measured_otherwise_seeks_the_best_anew(recipe, scripted, listened):
+def test_incomparable_scores_restart_the_best(recipe, scripted, listened):
     listened(recipe("steps=6"), scripted(5.0, 1.0, 4.0))
     state, run, listener = listened(recipe("best_by=precision"), scripted(9.0, 8.0))
     assert any("precision of 30 images in random is not comparable with FD 1" in note for note in listener.notes)
@@ -239,13 +236,13 @@ def test_a_score_that_is_measured_otherwise_seeks_the_best_anew(recipe, scripted
     assert load_checkpoint(run.set_aside / "G_best.pth").step == 4
 
 
-def test_how_a_run_is_evaluated_may_change_when_it_is_resumed(recipe):
+def test_evaluation_settings_may_change_on_resume(recipe):
     before = recipe()
     for change in ({"eval_every": 3}, {"eval_count": 50}, {"best_by": "recall"}, {"patience": 3}):
         assert continued_recipe(before, before.replaced(**change)) == before.replaced(**change)
 
 
-def test_a_failing_evaluation_costs_its_scores_alone(recipe, scripted, listened):
+def test_failed_evaluation_only_loses_its_scores(recipe, scripted, listened):
     def fail(number: int) -> None:
         if number in (1, 2):
             raise RuntimeError("CUDA out of memory. Tried to allocate")
@@ -261,22 +258,22 @@ def test_a_failing_evaluation_costs_its_scores_alone(recipe, scripted, listened)
     assert best_step(run) == 2
 
 
-def test_a_best_file_that_cannot_be_written_is_written_later(recipe, scripted, listened, tmp_path):
+def test_best_file_is_retried(recipe, scripted, listened, tmp_path):
     file = RunDir(tmp_path / "mine").best_file
 
-    def stand_in_the_way(number: int) -> None:
+    def block(number: int) -> None:
         if number == 0:
             file.mkdir()
         elif number == 3:
             file.rmdir()
 
-    _, run, listener = listened(recipe(), scripted(5.0, 3.0, 4.0, 4.0, 4.0, instead=stand_in_the_way))
+    _, run, listener = listened(recipe(), scripted(5.0, 3.0, 4.0, 4.0, 4.0, instead=block))
     (warning,) = [note for note in listener.notes if note.startswith("warning")]
     assert f"cannot write {file}" in warning
     assert best_step(run) == 4
 
 
-def test_a_damaged_best_file_is_made_anew(trainer, whole, tmp_path):
+def test_damaged_best_file_is_rewritten(trainer, whole, tmp_path):
     run = RunDir(shutil.copytree(whole.path, tmp_path / "mine"))
     good = run.best_file.read_bytes()
     run.best_file.write_bytes(good[:100])
@@ -287,7 +284,7 @@ def test_a_damaged_best_file_is_made_anew(trainer, whole, tmp_path):
     assert (run.set_aside / "G_best.damaged.pth").read_bytes() == good[:100]
 
 
-def test_a_checkpoint_of_before_there_were_evaluations_resumes(trainer, whole):
+def test_old_checkpoint_without_best(trainer, whole):
     old = load_checkpoint(whole.checkpoint_file(8))
     del old.training["best"]
     state = trainer.prepared(trainer.recipe(*RECIPE))
@@ -295,22 +292,23 @@ def test_a_checkpoint_of_before_there_were_evaluations_resumes(trainer, whole):
     assert (state.step, state.best) == (8, None)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda best: best.pop("since"),
-        lambda best: best.update(step=-1),
-        lambda best: best.update(since=0.5),
-        lambda best: best.update(score=None),
-        lambda best: best["score"].update(value=float("nan")),
-        lambda best: best["score"].update(by=7),
-        lambda best: best["weights"].popitem(),
-        lambda best: best["weights"].update({name: torch.zeros(3) for name in list(best["weights"])[:1]}),
-        lambda best: best.update(weights=5),
-    ],
-)
-def test_a_best_that_cannot_be_is_refused(trainer, whole, damage):
-    checkpoint = load_checkpoint(whole.checkpoint_file(8))
-    damage(checkpoint.training["best"])
-    with pytest.raises(WganError, match="the checkpoint of step 8 is damaged"):
-        trainer.prepared(trainer.recipe(*RECIPE)).restore(checkpoint)
+DAMAGES = [
+    lambda best: best.pop("since"),
+    lambda best: best.update(step=-1),
+    lambda best: best.update(since=0.5),
+    lambda best: best.update(score=None),
+    lambda best: best["score"].update(value=float("nan")),
+    lambda best: best["score"].update(by=7),
+    lambda best: best["weights"].popitem(),
+    lambda best: best["weights"].update({name: torch.zeros(3) for name in list(best["weights"])[:1]}),
+    lambda best: best.update(weights=5),
+]
+
+
+def test_invalid_best_is_refused(trainer, whole):
+    state = trainer.prepared(trainer.recipe(*RECIPE))
+    for damage in DAMAGES:
+        checkpoint = load_checkpoint(whole.checkpoint_file(8))
+        damage(checkpoint.training["best"])
+        with pytest.raises(WganError, match="step 8"):
+            state.restore(checkpoint)

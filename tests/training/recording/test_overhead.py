@@ -1,4 +1,4 @@
-"""The time that a run spends on logs, grids and checkpoints is measured, written down and shown."""
+"""The time for logs, grids and checkpoints is measured, logged and shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COST = {"step": 2.0, "record": 100.0, "grid": 1000.0, "file": 10_000.0}
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that stands still but for a step, a record, a grid and a file of a checkpoint, which take their cost."""
+    """A fake clock that only steps, records, grids and checkpoint files advance."""
     now = [0.0]
 
     class Clock:
@@ -39,7 +39,7 @@ def clock(monkeypatch):
     slow(Checkpoint, "save", "file")
 
 
-def test_overhead_is_counted_over_resumes_and_shown_as_a_share(wgan, tiny_options, clock):
+def test_overhead_over_resumes(wgan, tiny_options, clock):
     every = ("--set", "log_every=2", "--set", "sample_every=3", "--set", "save_every=6")
     words = ("train", "--quiet", "--device", "cpu", *tiny_options, *every)
     assert wgan(*words, "--steps", 6, "--out", "mine").status == 0
@@ -50,7 +50,7 @@ def test_overhead_is_counted_over_resumes_and_shown_as_a_share(wgan, tiny_option
         start + COST["record"] + COST["grid"],
         start + 2 * COST["record"] + COST["grid"],
     ]
-    # A checkpoint holds the time up to it, but not its own.
+    # A checkpoint contains the time before it was written.
     assert wgan("train", "--quiet", "--device", "cpu", "--resume", "mine", "--steps", 8).status == 0
     last = read_metrics(Path("mine/metrics.jsonl"))[-1]
     assert last["overhead_seconds"] == start + 3 * COST["record"] + 2 * COST["grid"]
