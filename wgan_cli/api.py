@@ -15,6 +15,7 @@ from wgan_cli.evaluation.translation import TranslationEvaluation, make_translat
 from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import IN_MEMORY
+from wgan_cli.recipe.pair_settings import PairSettings
 from wgan_cli.runs.environment import resolve_device
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.callback import Callback
@@ -110,13 +111,12 @@ def evaluate(
     """
     where, root = resolve_device(device), default_data_root() if data_root is None else Path(data_root)
     generator, checkpoint = open_generator(Path(path), where)
-    recipe = checkpoint.recipe
-    translates = recipe.translates
-    if images is not None and (translates or recipe.data.source != IN_MEMORY):
-        raise WganError(f"{path} was trained on {recipe.data.title}, not on images in memory", "leave out `images`")
+    recipe, data = checkpoint.recipe, checkpoint.recipe.data
+    translates = isinstance(data, PairSettings)
+    if images is not None and (translates or data.source != IN_MEMORY):
+        raise WganError(f"{path} was trained on {data.title}, not on images in memory", "leave out `images`")
     if translates:
-        reference = make_translation_reference(recipe.data, root, where, log, count)
-        return reference.evaluate(generator, recipe, checkpoint.step)
+        return make_translation_reference(data, root, where, log, count).evaluate(generator, recipe, checkpoint.step)
     dataset = training_images(recipe, checkpoint, str(path), root, log, images)
-    reference = make_reference(recipe.data, root, where, log, count=count, dataset=dataset)
+    reference = make_reference(data, root, where, log, count=count, dataset=dataset)
     return reference.evaluate(generator, recipe, checkpoint.step, seed)

@@ -39,7 +39,7 @@ def plan(state: TrainingState, origin: str) -> str:
 
 def _duration(state: TrainingState) -> str:
     """Estimate the duration if autotuning timed a step."""
-    if state.step_seconds is None:
+    if state.step_seconds is None or state.recipe.steps is None:
         return ""
     seconds = state.step_seconds * (state.recipe.steps - state.step)
     line = f"about {clock(seconds)} at {1000 * state.step_seconds:.0f} ms per step, plus sample grids and evaluations"
@@ -56,8 +56,10 @@ def _round_down(steps: float) -> int:
 
 def _advice(state: TrainingState) -> str:
     """Suggest augmentation for small datasets."""
+    from wgan_cli.recipe.pair_settings import PairSettings
+
     data, count = state.recipe.data, len(state.loader)
-    if data.translates or count >= SMALL_DATASET or data.augment.mirror:
+    if isinstance(data, PairSettings) or count >= SMALL_DATASET or data.augment.mirror:
         return ""
     if data.diff_augment:
         return f"{count:,} images are few: if left and right are interchangeable, add {_FLIP}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wgan_cli.errors import WganError, is_out_of_memory, one_line
-from wgan_cli.evaluation.evaluate import AnyReference, Evaluation
-from wgan_cli.evaluation.translation import TranslationEvaluation
+from wgan_cli.evaluation.evaluate import AnyEvaluation, AnyReference
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.environment import versions
 from wgan_cli.runs.rewind import set_aside
@@ -80,7 +79,7 @@ class Evaluator:
                 set_aside(self.run, file, mark="" if found else ".damaged")
         self.save_best()
 
-    def _evaluation(self) -> Evaluation | TranslationEvaluation:
+    def _evaluation(self) -> AnyEvaluation:
         state = self.state
         assert self.reference is not None
         try:
@@ -92,7 +91,7 @@ class Evaluator:
                 "lower `eval_count`, or remove `eval_every`",
             ) from error
 
-    def _update_best(self, evaluation: Evaluation | TranslationEvaluation) -> bool:
+    def _update_best(self, evaluation: AnyEvaluation) -> bool:
         """Record a new best generator and return True; otherwise increment the patience counter."""
         state = self.state
         score, best = evaluation.score(state.recipe.best_by), state.best
