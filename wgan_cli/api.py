@@ -14,8 +14,7 @@ from wgan_cli.evaluation.real_images import training_images
 from wgan_cli.evaluation.translation import TranslationEvaluation, make_translation_reference
 from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe import Recipe
-from wgan_cli.recipe.data_settings import IN_MEMORY
-from wgan_cli.recipe.pair_settings import PairSettings
+from wgan_cli.recipe.data_settings import IN_MEMORY, PairSettings
 from wgan_cli.runs.environment import resolve_device
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.callback import Callback

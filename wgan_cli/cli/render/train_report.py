@@ -56,7 +56,7 @@ def _round_down(steps: float) -> int:
 
 def _advice(state: TrainingState) -> str:
     """Suggest augmentation for small datasets."""
-    from wgan_cli.recipe.pair_settings import PairSettings
+    from wgan_cli.recipe.data_settings import PairSettings
 
     data, count = state.recipe.data, len(state.loader)
     if isinstance(data, PairSettings) or count >= SMALL_DATASET or data.augment.mirror:
