@@ -103,8 +103,11 @@ def _request(
     from wgan_cli.outputs.reconstruct import has_encoder
 
     chosen = chosen_metrics(metrics, checkpoint.recipe.model.conditional, has_encoder(checkpoint))
-    kinds = ([name for name in chosen if name in kind] for kind in (OWN, RECONSTRUCTION, USEFULNESS, INCEPTION))
-    request = Request(*kinds, pairs, subset, weights, explicit=metrics is not None)
+    own, reconstruction, usefulness, inception = (
+        [name for name in chosen if name in kind] for kind in (OWN, RECONSTRUCTION, USEFULNESS, INCEPTION)
+    )
+    explicit = metrics is not None
+    request = Request(own, reconstruction, usefulness, inception, pairs, subset, weights, explicit)
     if weights is not None and not request.inception:
         raise WganError("--feature-weights is only for fid, is and kid", "add --metrics fid,is,kid")
     if subset is not None and "augmentation" not in request.usefulness:

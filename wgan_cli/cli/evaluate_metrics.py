@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wgan_cli.evaluation.features import Features
     from wgan_cli.evaluation.real_images import RealImages
     from wgan_cli.recipe import Recipe
+    from wgan_cli.recipe.data_settings import DataSettings
     from wgan_cli.runs.checkpoint import Checkpoint
 
 FEW = 200  # scores of fewer images are noisy
@@ -50,6 +51,13 @@ class Subject:
     def title(self) -> str:
         return f"{self.source}: {self.checkpoint.source}, seed {self.seed}"
 
+    @property
+    def data(self) -> DataSettings:
+        from wgan_cli.recipe.data_settings import DataSettings
+
+        assert isinstance(self.recipe.data, DataSettings)
+        return self.recipe.data
+
     @cached_property
     def real(self) -> RealImages:
         """Real images, loaded on first use."""
@@ -57,7 +65,7 @@ class Subject:
         from wgan_cli.evaluation.real_images import real_images, training_images
 
         dataset = training_images(self.recipe, self.checkpoint, str(self.source), self.data_root, print_message)
-        return real_images(self.recipe.data, self.data_root, print_message, dataset)
+        return real_images(self.data, self.data_root, print_message, dataset)
 
     @cached_property
     def features(self) -> Features:
@@ -65,7 +73,7 @@ class Subject:
         from wgan_cli.console import print_message
         from wgan_cli.evaluation.features import make_features
 
-        return make_features(self.real, self.recipe.data.source, self.data_root, self.device, print_message)
+        return make_features(self.real, self.data.source, self.data_root, self.device, print_message)
 
     def sample(self, count: int) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Generate images and, for a conditional generator, their labels."""
@@ -119,10 +127,11 @@ def evaluate_translation(subject: Subject) -> None:
     """Evaluate both directions of a translator, and print the scores."""
     from wgan_cli.console import print_message
     from wgan_cli.evaluation.translation import make_translation_reference
+    from wgan_cli.recipe.data_settings import PairSettings
 
-    reference = make_translation_reference(
-        subject.recipe.data, subject.data_root, subject.device, print_message, subject.count
-    )
+    data = subject.recipe.data
+    assert isinstance(data, PairSettings)
+    reference = make_translation_reference(data, subject.data_root, subject.device, print_message, subject.count)
     found = reference.evaluate(subject.generator, subject.recipe, subject.checkpoint.step)
     if subject.as_json:
         facts = {"held_out": found.held_out, "seen_by_generator": found.seen, "features": found.features or None}

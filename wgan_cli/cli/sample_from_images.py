@@ -106,7 +106,9 @@ def _held_out(checkpoint: Checkpoint, count: int, seed: int, root: Path) -> tupl
 
     from wgan_cli.console import print_message
     from wgan_cli.evaluation.real_images import real_images
+    from wgan_cli.recipe.data_settings import DataSettings
 
+    assert isinstance(checkpoint.recipe.data, DataSettings)
     held_out = real_images(checkpoint.recipe.data, root, print_message).held_out
     if not 1 <= count <= len(held_out):
         raise WganError(
@@ -115,7 +117,8 @@ def _held_out(checkpoint: Checkpoint, count: int, seed: int, root: Path) -> tupl
         )
     random = torch.Generator().manual_seed(seed)
     chosen = held_out.indices[torch.randperm(len(held_out), generator=random)[:count]]
-    return held_out.dataset.images[chosen], held_out.dataset.labels[chosen].numpy(), held_out.name
+    dataset = held_out.dataset
+    return dataset.images.index_select(0, chosen), dataset.labels[chosen].numpy(), held_out.name
 
 
 def _from_folder(
@@ -123,6 +126,7 @@ def _from_folder(
 ) -> tuple[Tensor, np.ndarray, str]:
     """Load a folder or archive; classes come from subfolders with the checkpoint's class names, or its classifier."""
     import numpy as np
+    import torch
 
     from wgan_cli.console import print_message
     from wgan_cli.data.sources import image_folder
@@ -134,18 +138,18 @@ def _from_folder(
             "use for example --reconstruct 8, for held-out images, or the path of a folder",
         )
     image, names = checkpoint.image, checkpoint.class_names
-    settings = DataSettings(
-        source="folder", path=path, limit=count, image_size=image.size, channels=image.channels,
-        fit=checkpoint.recipe.data.fit, on_bad_file="skip",
-    )  # fmt: skip
-    found = image_folder.load(settings, root, print_message)
+    assert isinstance(checkpoint.recipe.data, DataSettings)
+    settings = {"source": "folder", "path": path, "limit": count, "on_bad_file": "skip"}
+    settings |= {"image_size": image.size, "channels": image.channels, "fit": checkpoint.recipe.data.fit}
+    found = image_folder.load(DataSettings.model_validate(settings), root, print_message)
+    images = found.images.index_select(0, torch.arange(len(found)))
     if found.class_names and set(found.class_names) <= set(names):
         numbers = np.array([names.index(name) for name in found.class_names], np.int64)
-        return found.images, numbers[found.labels.numpy()], path
+        return images, numbers[found.labels.numpy()], path
     if networks.classifier is None:
         raise WganError(
             f"the images of {path} have no classes, and the checkpoint has no classifier to predict them",
             f"put the images into subfolders named {', '.join(names[:MAX_LISTED])}",
         )
     print_message(f"{path} has no class folders; the run's own classifier predicts the classes")
-    return found.images, networks.classes_of(found.images), path
+    return images, networks.classes_of(images), path

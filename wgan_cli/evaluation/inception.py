@@ -16,6 +16,7 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
+from wgan_cli.data.dataset import LazyImages
 from wgan_cli.errors import ExitStatus, WganError, describe_os_error
 from wgan_cli.evaluation.real_images import Selection
 
@@ -83,7 +84,7 @@ def measure_inception(
         weights: file of Inception weights; None downloads them.
     Raises: WganError if the weights cannot be downloaded or do not fit.
     """
-    import torch_fidelity
+    import torch_fidelity  # pyright: ignore[reportMissingImports]  # an optional dependency
 
     def scores(measured: _RgbImages, cache: str) -> dict[str, float]:
         needs_training = bool({"fid", "kid"} & set(metrics))
@@ -131,14 +132,14 @@ def measure_inception(
 class _RgbImages(torch.utils.data.Dataset):
     """Images as torch-fidelity expects them, (3, H, W) uint8: gray is repeated, alpha is dropped."""
 
-    def __init__(self, images: Tensor, indices: Tensor) -> None:
+    def __init__(self, images: Tensor | LazyImages, indices: Tensor) -> None:
         self.images, self.indices = images, indices
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, index: int) -> Tensor:
-        image = self.images[self.indices[index]]  # (C, H, W)
+        image = self.images.index_select(0, self.indices[index : index + 1])[0]  # (C, H, W)
         return image.expand(3, -1, -1) if len(image) == 1 else image[:3]
 
 

@@ -30,7 +30,7 @@ def nearest_pairs(images: Tensor, reference: Reference, count: int = PAIRS) -> T
     distances, numbers = nearest(features, reference.training_features)
     chosen = distances.argsort()[:count]
     training = reference.training
-    copied = training.dataset.images[training.indices[numbers[chosen]]]
+    copied = training.dataset.images.index_select(0, training.indices[numbers[chosen]])
     return torch.cat([images[chosen], copied], dim=3)
 
 

@@ -142,6 +142,7 @@ def training_images(
         given: images that a Python program trained it on.
     Raises: WganError if their shape or classes have changed.
     """
+    assert isinstance(recipe.data, DataSettings)
     dataset = load_images(recipe.data, data_root, log) if given is None else select_images(given, recipe.data)
     now = then = ""
     if str(dataset.shape) != str(checkpoint.image):

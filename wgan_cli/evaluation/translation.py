@@ -26,7 +26,7 @@ from wgan_cli.utils.format import Log
 
 MAX_IMAGES = 2000  # per side, by default
 BATCH_SIZE = 64
-OTHER = dict(zip(SIDES, reversed(SIDES), strict=True))
+OTHER: dict[str, str] = dict(zip(SIDES, reversed(SIDES), strict=True))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -116,7 +116,7 @@ def _check_memory(sizes: list[tuple[int, int]], scale: int = 1) -> None:
 def _write_looping(file: BinaryIO, suffix: str, frames: list[np.ndarray], durations: list[float]) -> None:
     import imageio.v3 as imageio
 
-    options = {"lossless": True} if suffix == ".webp" else {}
+    options: dict[str, Any] = {"lossless": True} if suffix == ".webp" else {}
     duration = durations if len(frames) > 1 else durations[0]
     file.write(
         imageio.imwrite("<bytes>", frames, extension=suffix, plugin="pillow", duration=duration, loop=0, **options)

@@ -112,8 +112,8 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
         dashed = curve.color is None or curve.color >= 10
         if curve.raw is not None:
             axes.plot(curve.steps, curve.raw, color="0.75", linewidth=0.8)
-        line = {"linestyle": "--" if dashed else "-", "marker": "." if curve.markers else ""}
-        axes.plot(curve.steps, curve.values, color=color, linewidth=1.3, label=curve.label, **line)
+        style, marker = "--" if dashed else "-", "." if curve.markers else ""
+        axes.plot(curve.steps, curve.values, style, color=color, marker=marker, linewidth=1.3, label=curve.label)
     if panel.log_scale:
         axes.set_yscale("log")
         for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -86,7 +86,9 @@ def _save_array(file: BinaryIO, suffix: str, images: np.ndarray, labels: Labels 
     if suffix == ".npy":
         np.save(_WriteOnly(file), images)  # type: ignore[arg-type]
     else:
-        more = {} if labels is None else {"labels": labels.labels, "class_names": np.array(labels.names)}
+        more: dict[str, Any] = {}
+        if labels is not None:
+            more = {"labels": labels.labels, "class_names": np.array(labels.names)}
         np.savez_compressed(file, images=images, **more)
 
 

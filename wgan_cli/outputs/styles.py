@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from wgan_cli.errors import WganError
 from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.outputs.sampling import check_memory_for, cycled_labels, in_batches, parse_seeds, slerp_path
+from wgan_cli.recipe.model_settings import StyleSettings
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.seeds import latent_vectors
 
@@ -161,6 +162,7 @@ def draw_mix(
     if classes is not None and len(classes) > 1:
         raise WganError("--mix accepts a single class", f"choose one, such as --class {classes[0]}")
     mix, model = parse_mix(text, generator.style_layers), checkpoint.recipe.model
+    assert isinstance(model, StyleSettings)
     check_memory_for(len(mix.rows) * len(mix.columns) + len(mix.numbers), 2 * model.style_dim)
     labels = None
     if model.conditional:
