@@ -81,7 +81,7 @@ def test_the_folder_is_a_checkpoint(wgan, shared):
     assert wgan("sample", "--ckpt", shared, "-n", 4, "--out", "a.npy", "--device", "cpu").status == 0
     assert wgan("sample", "--ckpt", shared.parent / "run", "-n", 4, "--out", "b.npy", "--device", "cpu").status == 0
     np.testing.assert_array_equal(np.load("a.npy"), np.load("b.npy"))
-    assert "the generator to sample from" in wgan("inspect", shared / "model.safetensors").stdout
+    assert "to_image" in wgan("inspect", shared / "model.safetensors").stdout
     assert wgan("inspect", shared).stdout == wgan("inspect", shared / "model.safetensors").stdout
 
 

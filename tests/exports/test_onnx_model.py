@@ -106,9 +106,7 @@ def test_a_model_that_differs_is_not_written(tmp_path, monkeypatch):
         return run(content, network, *more)
 
     monkeypatch.setattr(onnx_model, "_difference", wrong)
-    with pytest.raises(
-        WganError, match="G.onnx was not written: run by onnxruntime the model is 0.* away from it"
-    ) as caught:
+    with pytest.raises(WganError, match="G.onnx was not written: .* differs by 0") as caught:
         exported("mlp", tmp_path / "G.onnx")
     assert caught.value.status == 1
     assert list(tmp_path.iterdir()) == []

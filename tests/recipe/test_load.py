@@ -173,14 +173,14 @@ def test_same_objective_by_name_keeps_all_settings():
 
 @pytest.mark.parametrize("key", ["objective", "objective.name"])
 def test_switch_keeps_settings_with_equal_defaults(load, key):
-    text = BASE + "objective: {name: wgan_gp, gp_every: 4, n_critic: 2, gp_weight: 3}\n"
+    text = BASE + "objective: {name: wgan_gp, r1_weight: 4, n_critic: 2, gp_weight: 3}\n"
     recipe, lines = switched(load, text, f"{key}=lsgan")
     kept = recipe.objective
-    assert (kept.name, kept.gp_every, kept.n_critic, kept.gp_weight) == ("lsgan", 4, 1, 0)
+    assert (kept.name, kept.r1_weight, kept.n_critic, kept.gp_weight) == ("lsgan", 4, 1, 0)
     (line,) = lines
     assert line.startswith("objective=lsgan: ")
     assert "n_critic is now 1 (was 2)" in line and "gp_weight is now 0.0 (was 3)" in line
-    assert "gp_every" not in line
+    assert "r1_weight" not in line
 
 
 def test_switch_reports_what_does_not_apply(load):
@@ -206,7 +206,8 @@ def test_switch_of_the_model(load):
 
 def test_former_names_are_read(load):
     text = (
-        "model: mlp\nsteps: 5\nbatch_per_device: 4\nbest_by: distance\noptim: {decay: linear, decay_from: 0.5}\n"
+        "model: {name: mlp, conditional: true, condition: classifier}\nsteps: 5\n"
+        "batch_per_device: 4\nbest_by: distance\noptim: {decay: linear, decay_from: 0.5}\n"
         "objective: {gp_at: between, class_weight: 2, generator_class_weight: 3}\n"
     )
     recipe = load(text)

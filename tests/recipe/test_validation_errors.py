@@ -107,6 +107,23 @@ def test_cvae_gan_rejects(setting, message, hint):
     assert hint in error.hint
 
 
+@pytest.mark.parametrize(
+    ("settings", "needed"),
+    [
+        (["objective.gp_sided=one"], "objective.gp_weight"),
+        (["objective.gp_points=real"], "objective.gp_weight"),
+        (["objective.gp_every=4"], "objective.r1_weight"),
+        (["objective.instance_noise_steps=9"], "objective.instance_noise"),
+        (["objective.path_length_every=9"], "objective.path_length_weight"),
+        (["objective.ac_weight=2"], "model.condition"),
+    ],
+)
+def test_settings_without_effect_are_rejected(settings, needed):
+    error = problem({"model": "mlp", "objective": "hinge"}, *settings)
+    assert f"`{settings[0].partition('=')[0]}` has no effect" in error.message
+    assert f"`{needed}`" in error.hint
+
+
 def test_cvae_gan_accepts_augmentation_and_own_optimizers():
     recipe = apply_settings({**MLP, **CVAE}, ["data.augment={mirror: true}", "optim.encoder.lr=0.1"], "mine.yaml")
     assert (recipe.optim.of("encoder").lr, recipe.optim.of("classifier")) == (0.1, recipe.optim.critic)

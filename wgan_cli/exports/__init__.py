@@ -1,1 +1,1 @@
-"""Trained generators in forms that other programs read: ONNX, safetensors, and a folder with both."""
+"""Export of trained generators: ONNX models, and folders with weights, ONNX and a model card."""

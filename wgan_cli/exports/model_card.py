@@ -1,4 +1,4 @@
-"""The page that goes with an exported generator: what it is, what it takes, how good it is, and how to use it."""
+"""Model card of an exported generator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wgan_cli.exports.onnx_model import OPSET, PSI, OnnxFacts
 from wgan_cli.recipe.yaml import dump_yaml
 from wgan_cli.runs.checkpoint import Checkpoint
 
-MOST_CLASSES = 100  # named on the page
+MAX_CLASSES = 100  # listed
 
 _NOISE = """\
 import torch
@@ -57,77 +57,97 @@ Image.fromarray(rgb[0].transpose(1, 2, 0)).save("sampled_onnx.png")
 """
 
 
+_CARD = """\
+---
+library_name: wgan
+tags: [gan, {objective}, {networks}, pytorch, onnx, safetensors]
+# license: choose one for the weights; the data's license below may restrict it
+---
+
+# {name}
+
+Generator of {image} images: {source}, exported by wgan {version}.
+{grid}
+## Model
+
+- Objective `{objective}`: {paper}.
+- Networks `{networks}`, trained on {data}.
+- {classes}
+- License of the data: {license} The license of the weights is up to you.
+
+{scores}
+## Usage
+
+With wgan:
+
+```python
+{code}
+```
+
+Without wgan, with onnxruntime (opset {opset}, any batch size):
+
+```python
+{onnx_code}
+```
+
+{inputs}
+
+## Recipe
+
+Train it again with `wgan train --recipe FILE.yaml`:
+
+```yaml
+{recipe}
+```
+"""
+
+
 def model_card(
     checkpoint: Checkpoint, models: Mapping[str, OnnxFacts], scores: Mapping[str, float], grid: str | None
 ) -> str:
-    """The README.md of an exported generator, with the front matter that the Hugging Face hub reads.
+    """Return the README.md of an exported generator, with front matter for the Hugging Face Hub.
 
     Args:
-        models: by file name. scores: of the evaluation at this step. grid: the sample grid's file, if there is one.
+        models: facts of each ONNX file by name.
+        scores: logged at the checkpoint's step.
+        grid: file name of the sample grid, if any.
     """
     recipe, model = checkpoint.recipe, checkpoint.recipe.model
-    name = recipe.name
-    tags = ["gan", recipe.objective.name, model.name, "pytorch", "onnx", "safetensors"]
-    parts = [
-        "---",
-        "library_name: wgan",
-        f"tags: [{', '.join(tags)}]",
-        "# license: choose one for the weights, and see below what that of the data asks for",
-        "---",
-        "",
-        f"# {name}",
-        "",
-        f"A generator of {checkpoint.image} images: {one_line(checkpoint.source)}, exported by wgan {__version__}.",
-        *([] if grid is None else ["", f"![Samples]({grid})"]),
-        "",
-        "## What it is",
-        "",
-        f"- Objective `{recipe.objective.name}`: {recipe.objective.paper}.",
-        f"- Networks `{model.name}`, trained on {recipe.data.title}.",
-        f"- Classes: {_classes(checkpoint)}." if model.conditional else "- It knows no classes.",
-        f"- Licence of the data: {license_of(recipe.data)} The weights learnt from it; theirs is yours to say.",
-        "",
-        *_scores(checkpoint, scores),
-        "## Use",
-        "",
-        "With wgan:",
-        "",
-        "```python",
-        *_code(checkpoint, _IMAGE if checkpoint.recipe.translates else _NOISE),
-        "```",
-        "",
-        f"Without it, by onnxruntime (opset {OPSET}; any number of images at once):",
-        "",
-        "```python",
-        *_code(checkpoint, _IMAGE_ONNX if checkpoint.recipe.translates else _NOISE_ONNX),
-        "```",
-        "",
-        *_inputs(models),
-        "## Recipe",
-        "",
-        "`wgan train --recipe FILE.yaml` trains it again from this:",
-        "",
-        "```yaml",
-        dump_yaml(recipe.as_dict()).rstrip(),
-        "```",
-    ]
-    return "\n".join(parts) + "\n"
+    return _CARD.format(
+        name=recipe.name,
+        objective=recipe.objective.name,
+        networks=model.name,
+        image=checkpoint.image,
+        source=one_line(checkpoint.source),
+        version=__version__,
+        grid="" if grid is None else f"\n![Samples]({grid})\n",
+        paper=recipe.objective.paper,
+        data=recipe.data.title,
+        classes=f"Classes: {_classes(checkpoint)}." if model.conditional else "Unconditional.",
+        license=license_of(recipe.data),
+        scores="\n".join(_scores(checkpoint, scores)),
+        code=_code(checkpoint, _IMAGE if recipe.translates else _NOISE),
+        opset=OPSET,
+        onnx_code=_code(checkpoint, _IMAGE_ONNX if recipe.translates else _NOISE_ONNX),
+        inputs="\n".join(_inputs(models)),
+        recipe=dump_yaml(recipe.as_dict()).rstrip(),
+    )
 
 
 def _classes(checkpoint: Checkpoint) -> str:
-    """Their names, of which folders of images make any; as code, so that none is more than a word of the page."""
+    """List the class names as code, because folder names may contain Markdown."""
     names = [f"`{one_line(name).replace('`', '')}`" for name in checkpoint.class_names]
-    more = f", and {len(names) - MOST_CLASSES} more" if len(names) > MOST_CLASSES else ""
-    return ", ".join(names[:MOST_CLASSES]) + more
+    more = f", and {len(names) - MAX_CLASSES} more" if len(names) > MAX_CLASSES else ""
+    return ", ".join(names[:MAX_CLASSES]) + more
 
 
 def _scores(checkpoint: Checkpoint, scores: Mapping[str, float]) -> list[str]:
     best = checkpoint.score
     if best is None and not scores:
-        return ["It was not evaluated; `wgan evaluate` does that.", ""]
+        return ["Not evaluated; `wgan evaluate` computes scores.", ""]
     lines = ["## Scores", ""]
     if best is not None:
-        lines += [f"The best of its run by {best.by}: {best.value:.4g}, measured in {best.measured}.", ""]
+        lines += [f"Best generator of its run by {best.by}: {best.value:.4g}, measured in {best.measured}.", ""]
     if scores:
         lines += [
             "| score | value |",
@@ -136,30 +156,30 @@ def _scores(checkpoint: Checkpoint, scores: Mapping[str, float]) -> list[str]:
         ]
         lines += [
             "",
-            "Measured by wgan while it trained, in features of its own: no FID of papers compares.",
+            "Measured by wgan during training in its own features; not comparable with the FID of papers.",
             "",
         ]
     return lines
 
 
-def _code(checkpoint: Checkpoint, template: str) -> list[str]:
+def _code(checkpoint: Checkpoint, template: str) -> str:
     image, model = checkpoint.image, checkpoint.recipe.model
     shape = f"{image.channels}, {image.size}, {image.size}"
     labels = f', "labels": np.arange(16) % {image.num_classes}' if model.conditional else ""
     values = {"latent_dim": model.latent_dim, "size": image.size, "shape": shape, "labels": labels}
-    return template.format(images=f"(16, {shape})", **values).rstrip().splitlines()
+    return template.format(images=f"(16, {shape})", **values).rstrip()
 
 
 def _inputs(models: Mapping[str, OnnxFacts]) -> list[str]:
-    lines = ["| file | input | form |", "| --- | --- | --- |"]
+    lines = ["| file | input | values |", "| --- | --- | --- |"]
     lines += [
         f"| `{file}` | `{name}` | {meaning} |"
         for file, facts in models.items()
         for name, meaning in facts.inputs.items()
     ]
-    apart = max(facts.difference for facts in models.values())
+    difference = max(facts.difference for facts in models.values())
     lines += ["", "Outputs: `rgb` uint8 (N, 3, H, W), and `images` float32 (N, C, H, W) in [-1, 1]. "]
-    lines[-1] += f"Values differ from torch's by {apart:.1e} at most."
+    lines[-1] += f"Values differ from PyTorch's by {difference:.1e} at most."
     if any(PSI in facts.inputs for facts in models.values()):
-        lines[-1] += f" `{PSI}` may be left out; give it as `np.array(0.7, np.float32)`."
-    return [*lines, ""]
+        lines[-1] += f" `{PSI}` is optional; give it as `np.array(0.7, np.float32)`."
+    return lines

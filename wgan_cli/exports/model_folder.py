@@ -1,4 +1,4 @@
-"""A folder to pass on: weights, ONNX, what they are for programs and for people, and pictures."""
+"""Model folder to publish: weights, ONNX models, config, model card and a sample grid."""
 
 from __future__ import annotations
 
@@ -23,41 +23,42 @@ from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_TENSORS, RunDir, is_
 from wgan_cli.utils.files import UNFINISHED, is_free, make_parent, write_text, writing
 
 CARD, GRID = "README.md", "samples.png"
-SHOWN = 64  # images in the grid
+MAX_GRID = 64  # images
 
 
 def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str, OnnxFacts]:
-    """Write a folder, whole or not at all.
+    """Write a complete model folder, or nothing if an error occurs.
 
-    It holds model.safetensors, model.onnx (or to_a.onnx and to_b.onnx of what translates), config.json, README.md and
-    samples.png.
+    It holds model.safetensors, model.onnx (or to_a.onnx and to_b.onnx for a translation model), config.json, README.md
+    and samples.png.
 
     Args:
-        source: what the checkpoint was read from; where that is of a run, the run's scores and grids are taken along.
-    Returns: facts of each ONNX file, by its name.
-    Raises: WganError where something is in the folder, or the file system refuses.
+        source: path that the checkpoint was read from; inside a run folder, the run's scores and grids are included.
+
+    Returns: facts of each ONNX file by name.
+    Raises: WganError if the folder is not empty or can't be written.
     """
     if not is_free(path):
         raise WganError(f"{path} already exists, and nothing is overwritten", "give a new folder to --out")
     make_parent(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
     try:
         with writing(path):
-            beside.mkdir()
-        checkpoint.save(beside / EXPORTED_TENSORS)
-        sides = {f"to_{side}.onnx": side for side in "ab"} if checkpoint.recipe.translates else {"model.onnx": "b"}
-        models = {name: export_onnx(checkpoint, beside / name, side) for name, side in sides.items()}
+            temporary.mkdir()
+        checkpoint.save(temporary / EXPORTED_TENSORS)
+        domains = {f"to_{to}.onnx": to for to in "ab"} if checkpoint.recipe.translates else {"model.onnx": "b"}
+        models = {name: export_onnx(checkpoint, temporary / name, to) for name, to in domains.items()}
         run = _run_of(source)
-        grid = _write_grid(checkpoint, run, beside / GRID)
+        grid = _write_grid(checkpoint, run, temporary / GRID)
         scores = _scores(checkpoint, run)
-        write_text(beside / EXPORTED_CONFIG, json.dumps(_config(checkpoint, models, scores), indent=2) + "\n")
-        write_text(beside / CARD, model_card(checkpoint, models, scores, grid))
+        write_text(temporary / EXPORTED_CONFIG, json.dumps(_config(checkpoint, models, scores), indent=2) + "\n")
+        write_text(temporary / CARD, model_card(checkpoint, models, scores, grid))
         with writing(path):
             if path.is_dir():
-                path.rmdir()  # empty, and Windows moves nothing onto a folder
-            os.replace(beside, path)
+                path.rmdir()  # on Windows, os.replace does not replace an empty folder
+            os.replace(temporary, path)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     return models
 
 
@@ -74,20 +75,20 @@ def _config(checkpoint: Checkpoint, models: Mapping[str, OnnxFacts], scores: Map
 
 
 def _run_of(source: Path) -> RunDir | None:
-    """The run that a checkpoint lies in."""
+    """Return the run that contains a checkpoint, or None."""
     folder = generator_file(source).absolute().parent
     return next((RunDir(place) for place in (folder, folder.parent) if is_run(place)), None)
 
 
 def _scores(checkpoint: Checkpoint, run: RunDir | None) -> dict[str, float]:
-    """What the run measured at the checkpoint's step."""
+    """Return the scores that the run logged at the checkpoint's step."""
     records = [] if run is None or not run.metrics_file.is_file() else read_metrics(run.metrics_file)
     found = next((record for record in records if record.get("step") == checkpoint.step), {})
     return {name: found[name] for name in LOGGED if name in found}
 
 
 def _write_grid(checkpoint: Checkpoint, run: RunDir | None, path: Path) -> str | None:
-    """Images of seed 0 or, of what translates, the last grid of its run; its name, or None where there is none."""
+    """Write samples of seed 0, or copy the last grid of a translation run; return the file name, or None."""
     if checkpoint.recipe.translates:
         grids = [] if run is None else run.sample_files()
         if not grids:
@@ -95,10 +96,10 @@ def _write_grid(checkpoint: Checkpoint, run: RunDir | None, path: Path) -> str |
         shutil.copyfile(grids[-1], path)
         return path.name
     columns = checkpoint.image.num_classes if checkpoint.recipe.model.conditional else None
-    columns = columns if columns and columns <= SHOWN else 8
-    count = columns * (SHOWN // columns)
+    columns = columns if columns and columns <= MAX_GRID else 8
+    count = columns * (MAX_GRID // columns)
     labels = cycled_labels(checkpoint.recipe, checkpoint.image, count)
     generator = generator_of(checkpoint, str(path), torch.device("cpu"))
     images = generate(generator, sample_latents(checkpoint.recipe.model.latent_dim, count, seed=0), labels=labels)
-    save_images(images, count, str(path), columns)
+    save_images(images, count, str(path), columns=columns)
     return path.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -134,6 +135,11 @@ def _fan_in(module: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
     return module.weight[0].numel()
 
 
+def set_init_gain(layer: nn.Module, gain: float) -> None:
+    """Set the gain with which `initialize` draws a layer's weights for `glorot` and `equalised`."""
+    vars(layer)["init_gain"] = gain
+
+
 def initialize(network: nn.Module, init: Init) -> nn.Module:
     """Draw initial weights from torch's global random generator, and return the network.
 
@@ -202,7 +208,8 @@ def apply_spectral_norm(network: nn.Module) -> nn.Module:
     for module in list(network.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             spectral_norm(module)
-            module.parametrizations.weight[-1] = _InFloat32(module.parametrizations.weight[-1])
+            parametrizations = cast(nn.ModuleList, cast(nn.ModuleDict, module.parametrizations)["weight"])
+            parametrizations[-1] = _InFloat32(parametrizations[-1])
     return network
 
 

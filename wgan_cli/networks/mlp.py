@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import Tensor, nn
 
 from wgan_cli.networks.conditioning import ConditionalLatent
@@ -29,7 +31,7 @@ class Generator(LatentGenerator):
         return x.unflatten(1, (self.image.channels, self.image.size, self.image.size))  # (N, C, H, W)
 
     def first_weight(self) -> Tensor:
-        return self.enter.z_columns(self.body[0].weight)  # (widths[0], latent_dim)
+        return self.enter.z_columns(cast(nn.Linear, self.body[0]).weight)  # (widths[0], latent_dim)
 
 
 class MlpBody(Body):

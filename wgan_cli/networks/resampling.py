@@ -24,7 +24,7 @@ class DownConv2d(nn.Conv2d):
         # The same sums with blocks of 2x2 pixels as channels and stride 1: equally fast forward, gradients 3 to 5 times
         # as fast. Kernel entry 2t+r meets pixel r of block t.
         taps = (self.kernel_size[0] + 1) // 2
-        pad = self.padding[0]  # taps - 1 on each side
+        pad = taps - 1
         blocks = F.pixel_unshuffle(F.pad(x, (pad, pad, pad, pad)), 2)  # (N, fan_in*4, H/2+taps-1, W/2+taps-1)
         kernel = _split(self.weight, taps)  # (fan_out, fan_in, taps, 2, taps, 2)
         kernel = kernel.permute(0, 1, 3, 5, 2, 4).flatten(1, 3)  # (fan_out, fan_in*4, taps, taps)
@@ -41,7 +41,7 @@ class UpConvTranspose2d(nn.ConvTranspose2d):
         if self.out_channels > MAX_DIRECT or x.device.type != "cpu":
             return super().forward(x)  # (N, fan_out, 2H, 2W)
         # The same sums with the 2x2 pixels of a block as channels: out[2b+r] = sum_t x[b-t] * weight[2t+r].
-        taps, pad = (self.kernel_size[0] + 1) // 2, self.padding[0]
+        taps, pad = (self.kernel_size[0] + 1) // 2, (self.kernel_size[0] - 1) // 2
         kernel = _split(self.weight, taps).flip(2, 4)  # (fan_in, fan_out, taps, 2, taps, 2)
         kernel = kernel.permute(1, 3, 5, 0, 2, 4).flatten(0, 2)  # (fan_out*4, fan_in, taps, taps)
         blocks = F.conv2d(x, _channels_last(kernel), padding=taps - 1)  # (N, fan_out*4, H+taps-1, W+taps-1)
@@ -67,7 +67,8 @@ class BlurConv2d(DerivedWeight, nn.Conv2d):
     """
 
     def __init__(self, fan_in: int, fan_out: int, kernel: int, blurs: int = 1, bias: bool = True) -> None:
-        super().__init__(fan_in, fan_out, kernel, padding=(kernel + blurs) // 2 - 1, bias=bias)
+        self.pad = (kernel + blurs) // 2 - 1
+        super().__init__(fan_in, fan_out, kernel, padding=self.pad, bias=bias)
         self.blurs = blurs
 
     def blurred_weight(self) -> Tensor:
@@ -88,7 +89,7 @@ class BlurPoolConv2d(BlurConv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         kernel = _channels_last(self.blurred_weight())
-        return F.conv2d(x, kernel, self.bias, stride=2, padding=self.padding)  # (N, fan_out, H/2, W/2)
+        return F.conv2d(x, kernel, self.bias, stride=2, padding=self.pad)  # (N, fan_out, H/2, W/2)
 
 
 class BlurUpConv2d(BlurConv2d):
@@ -98,7 +99,7 @@ class BlurUpConv2d(BlurConv2d):
         # out[q] = sum_j x[j] * kernel[q - 2j + padding], with the kernel flipped
         kernel = 4 * self.blurred_weight().flip(2, 3).transpose(0, 1)  # (fan_in, fan_out, k+blurs, k+blurs)
         kernel = _channels_last(kernel)
-        return F.conv_transpose2d(x, kernel, self.bias, stride=2, padding=self.padding)  # (N, fan_out, 2H, 2W)
+        return F.conv_transpose2d(x, kernel, self.bias, stride=2, padding=self.pad)  # (N, fan_out, 2H, 2W)
 
 
 class VectorToImage(nn.Linear):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from wgan_cli.networks.conditioning import ConditionalNorm2d
 from wgan_cli.networks.critic import Body
 from wgan_cli.networks.latent import LatentGenerator
-from wgan_cli.networks.layers import activation, activation_and_dropout, norm
+from wgan_cli.networks.layers import activation, activation_and_dropout, norm, set_init_gain
 from wgan_cli.networks.resampling import BlurPoolConv2d, BlurUpConv2d, VectorToImage
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import LayerSettings
@@ -35,7 +35,7 @@ class ResidualBlock(nn.Module):
         self.shortcut = nn.Sequential(*shortcut) if shortcut else nn.Identity()
         for layer in branch:
             if isinstance(layer, nn.Conv2d):
-                layer.init_gain = BRANCH_GAIN
+                set_init_gain(layer, BRANCH_GAIN)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         residual = x

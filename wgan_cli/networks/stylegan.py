@@ -8,7 +8,9 @@ uses the wider filter; and classes are concatenated to z and have a mean w each.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +18,11 @@ from torch import Tensor, nn
 from wgan_cli.distributed import rng
 from wgan_cli.networks.conditioning import ConditionalLatent
 from wgan_cli.networks.critic import Body
-from wgan_cli.networks.layers import activation_and_dropout, dense_layers, hidden_layer
+from wgan_cli.networks.layers import activation_and_dropout, dense_layers, hidden_layer, set_init_gain
 from wgan_cli.networks.minibatch_layers import append_minibatch_std
 from wgan_cli.networks.resampling import BlurPoolConv2d, ImageToVector
 from wgan_cli.networks.style_space import MeanStyle, StyleSpace
-from wgan_cli.networks.stylegan_layers import BLURS, KERNEL, STYLE_LAYERS, FromRGB, ToRGB, upsample
+from wgan_cli.networks.stylegan_layers import BLURS, KERNEL, STYLE_LAYERS, FromRGB, StyledLayer, ToRGB, upsample
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import LayerSettings
 from wgan_cli.recipe.model_settings import StyleGeneratorSettings, StyleSettings
@@ -88,7 +90,8 @@ class Generator(StyleSpace):
         return torch.lerp(self.mean(labels).expand_as(w), w, psi)  # (N, style_dim)
 
     def first_weight(self) -> Tensor:
-        affines = [affine for layer in (*self.layers, *self.to_image) for affine in layer.affines()]
+        layers = cast(Iterable[StyledLayer | ToRGB], (*self.layers, *self.to_image))
+        affines = [affine for layer in layers for affine in layer.affines()]
         return torch.cat([affine.weight for affine in affines])  # (scales and biases, style_dim)
 
 
@@ -122,7 +125,7 @@ class StyleBody(Body):
 
     def output_layer(self, outputs: int) -> nn.Linear:
         layer = nn.Linear(self.width, outputs)
-        layer.init_gain = 1.0
+        set_init_gain(layer, 1.0)
         return layer
 
 
@@ -133,7 +136,8 @@ class DownBlock(nn.Module):
         super().__init__()
         pooled = BlurPoolConv2d(fan_in, fan_out, KERNEL, BLURS)
         self.shortcut = BlurPoolConv2d(fan_in, fan_out, kernel=1, bias=False)
-        pooled.init_gain, self.shortcut.init_gain = 1.0, math.sqrt(0.5)
+        set_init_gain(pooled, 1.0)
+        set_init_gain(self.shortcut, math.sqrt(0.5))
         self.branch = nn.Sequential(
             _conv(fan_in, fan_in), *activation_and_dropout(own), pooled, *activation_and_dropout(own)
         )
@@ -146,7 +150,7 @@ def _mapping_network(own: StyleGeneratorSettings, widths: tuple[int, ...]) -> nn
     layers = dense_layers(own, widths)
     for layer in layers:
         if isinstance(layer, nn.Linear):
-            layer.lr_factor = own.mapping_lr
+            vars(layer)["lr_factor"] = own.mapping_lr
     return layers
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan_cli.distributed import rng
-from wgan_cli.networks.layers import activation_and_dropout, norm
+from wgan_cli.networks.layers import activation_and_dropout, norm, set_init_gain
 from wgan_cli.networks.resampling import BlurUpConv2d, DerivedWeight
 from wgan_cli.recipe.model_settings import StyleGeneratorSettings
 
@@ -39,6 +39,8 @@ class Noise(nn.Module):
 
     The strength is learned and starts at 0. The fixed noise is a buffer, so an image does not depend on its batch.
     """
+
+    fixed: Tensor
 
     def __init__(self, side: int) -> None:
         super().__init__()
@@ -109,7 +111,7 @@ class AdaInLayer(StyledLayer):
         features = self.conv.out_channels
         self.normalise = nn.Sequential(*norm("instance", features, spatial=True, affine=False))
         self.gain, self.shift = Affine(style_dim, features), nn.Linear(style_dim, features)
-        self.shift.init_gain = 1.0
+        set_init_gain(self.shift, 1.0)
 
     def affines(self) -> tuple[nn.Linear, ...]:
         return self.gain, self.shift

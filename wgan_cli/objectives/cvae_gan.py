@@ -180,7 +180,7 @@ def _pair_loss(settings: CvaeGanSettings, real: Features, reconstructions: Featu
     distances = [pair_distance(a, b) for a, b in zip(real, reconstructions, strict=True)]
     weights = (settings.pixel_weight, settings.critic_pair_weight, settings.class_pair_weight)
     first, second, third = (weight * distance for weight, distance in zip(weights, distances, strict=True))
-    terms = dict(zip(("pixel_pairs", "critic_pairs", "class_pairs"), distances, strict=True))
+    terms: dict[str, Tensor] = dict(zip(("pixel_pairs", "critic_pairs", "class_pairs"), distances, strict=True))
     return Loss(first + second + third, terms)
 
 

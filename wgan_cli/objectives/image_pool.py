@@ -36,7 +36,7 @@ class ImagePool(nn.Module):
         if not self.size:
             return fresh
         whole = all_gather(fresh)  # every process holds the same pool
-        return current_shard().local(torch.cat([self._exchange(part) for part in whole.split(self.size)]))
+        return current_shard().local(torch.cat([self._exchange(part) for part in torch.split(whole, self.size)]))
 
     def _exchange(self, fresh: Tensor) -> Tensor:
         count, device = len(fresh), fresh.device

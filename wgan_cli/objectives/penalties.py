@@ -145,7 +145,11 @@ def input_gradient(score: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
         score: (N, C, H, W) -> (N,), where each score depends on its own image only.
     """
     if torch.compiler.is_compiling():  # torch.compile rejects autograd.grad(create_graph=True)
-        return torch.func.grad(lambda x: score(x).float().sum())(images)
+
+        def total_score(x: Tensor) -> Tensor:
+            return score(x).float().sum()
+
+        return torch.func.grad(total_score)(images)
     images = images.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(score(images).sum(), images, create_graph=True)
     return gradient

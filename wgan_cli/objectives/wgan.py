@@ -30,9 +30,9 @@ def wgan(recipe: Recipe, image: ImageShape) -> Objective:
 
     @torch.no_grad()
     def clip_weights(networks: Networks) -> None:
-        weights = list(networks["critic"].parameters())
-        torch._foreach_clamp_min_(weights, -bound)
-        torch._foreach_clamp_max_(weights, bound)
+        weights: list[Tensor] = list(networks["critic"].parameters())
+        torch._foreach_clamp_min_(weights, -bound)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+        torch._foreach_clamp_max_(weights, bound)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
 
     terms = (
         Term(

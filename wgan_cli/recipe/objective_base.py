@@ -26,6 +26,13 @@ _ELSEWHERE = {
     "ac_weight": (_NO_AC, "gan or wgan_gp"),
     "generator_ac_weight": (_NO_AC, "gan or wgan_gp"),
 }
+#: Settings that only have an effect if one of these weights isn't 0.
+_NEEDS = {
+    "gp_sided": ("gp_weight",),
+    "gp_points": ("gp_weight",),
+    "instance_noise_steps": ("instance_noise",),
+    "path_length_every": ("path_length_weight",),
+}
 
 
 class AnyObjective(Settings):
@@ -53,6 +60,11 @@ class AnyObjective(Settings):
         name: str
         penalties: tuple[str, ...]
 
+    def first_changed(self, values: dict[str, str]) -> str | None:
+        """Return the value of the first setting that isn't at its default, or None."""
+        fields = type(self).model_fields
+        return next((value for key, value in values.items() if getattr(self, key) != fields[key].default), None)
+
     def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
         """Reject data and networks that this objective can't train with.
 
@@ -76,6 +88,17 @@ class AnyObjective(Settings):
                 f"`{setting}` couples the samples of a batch",
                 f"{uncouple_hint(setting)}, or set {weights} to 0",
             )
+
+
+def without_unused(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Drop objective settings without effect from a checkpoint's recipe, as earlier versions accepted them."""
+    objective, model = (dict(recipe[section]) for section in ("objective", "model"))
+    unused = [key for key, weights in _NEEDS.items() if not any(map(objective.get, weights))]
+    if not any(map(objective.get, CriticGameSettings.penalty_weights)):
+        unused.append("gp_every")
+    if not model.get("conditional") or model.get("condition") != "classifier":
+        unused += ["ac_weight", "generator_ac_weight"]
+    return {**recipe, "objective": {key: value for key, value in objective.items() if key not in unused}}
 
 
 def uncouple_hint(setting: str) -> str:
@@ -125,6 +148,20 @@ class CriticGameSettings(AnyObjective):
                 )
         return values
 
+    @model_validator(mode="after")
+    def _reject_settings_without_effect(self) -> CriticGameSettings:
+        for setting, weights in {**_NEEDS, "gp_every": self.penalty_weights}.items():
+            field = type(self).model_fields.get(setting)
+            if field is None or getattr(self, setting) == field.default or any(getattr(self, name) for name in weights):
+                continue
+            names = [f"`objective.{name}`" for name in weights]
+            raise invalid(
+                f"`objective.{setting}` has no effect, because {' and '.join(names)} "
+                f"{'is' if len(names) == 1 else 'are'} 0",
+                f"set {' or '.join(names)} above 0, or leave out `objective.{setting}`",
+            )
+        return self
+
     @property
     def penalties(self) -> tuple[str, ...]:
         """Members of `penalty_weights` that aren't 0."""
@@ -155,6 +192,14 @@ class AdversarialSettings(CriticGameSettings):
 
     def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
         super().check_fit(data, model)
+        for setting in ("ac_weight", "generator_ac_weight"):
+            changed = getattr(self, setting) != type(self).model_fields[setting].default
+            if changed and not model.shows_critic("classifier"):
+                raise invalid(
+                    f"`objective.{setting}` has no effect without an auxiliary classifier in the critic",
+                    f"set `model.conditional` to true and `model.condition` to classifier, or leave out "
+                    f"`objective.{setting}`",
+                )
         if self.path_length_weight and not model.has_style_space:
             raise invalid(
                 f"`objective.path_length_weight` needs a model with a style space, and {model.name} has none",

@@ -32,13 +32,12 @@ class GanSettings(TargetSettings, AdversarialSettings):
     @property
     def paper(self) -> str:
         """Reference of the variant that these settings select."""
-        if self.path_length_weight:
-            return "Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN"
-        if self.r1_weight:
-            return "Mescheder et al. 2018, Which Training Methods for GANs do actually Converge?"
-        if self.gp_weight and self.gp_points == "real":
-            return "Kodali et al. 2017, On Convergence and Stability of GANs"
-        return "Goodfellow et al. 2014, Generative Adversarial Nets"
+        variants = {
+            "path_length_weight": "Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN",
+            "r1_weight": "Mescheder et al. 2018, Which Training Methods for GANs do actually Converge?",
+            "gp_points": "Kodali et al. 2017, On Convergence and Stability of GANs",
+        }
+        return self.first_changed(variants) or "Goodfellow et al. 2014, Generative Adversarial Nets"
 
 
 class LsganSettings(TargetSettings, AdversarialSettings):
@@ -91,9 +90,8 @@ class WganGpSettings(AdversarialSettings):
     @property
     def paper(self) -> str:
         """Reference of the variant that these settings select."""
-        if self.gp_sided == "one":
-            return "Petzka et al. 2018, On the Regularization of Wasserstein GANs"
-        return "Gulrajani et al. 2017, Improved Training of Wasserstein GANs"
+        variants = {"gp_sided": "Petzka et al. 2018, On the Regularization of Wasserstein GANs"}
+        return self.first_changed(variants) or "Gulrajani et al. 2017, Improved Training of Wasserstein GANs"
 
 
 class R3ganSettings(AdversarialSettings):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from wgan_cli.recipe.objective_base import without_unused
 from wgan_cli.recipe.renamed import with_current_names
 
 Content = dict[str, Any]
@@ -82,7 +83,7 @@ def _from_2(content: Content) -> Content:
     recipe = content["recipe"]
     if not isinstance(recipe, dict):
         raise TypeError("recipe is not a dict")
-    return rename_modules({**content, "recipe": with_current_names(recipe)})
+    return rename_modules({**content, "recipe": without_unused(with_current_names(recipe))})
 
 
 #: Conversion of each version to the next.
