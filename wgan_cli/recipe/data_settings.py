@@ -121,7 +121,7 @@ class DataSettings(Settings):
     memory_limit: Annotated[str | None, BeforeValidator(_check_size)] = Field(
         None, description="Memory for images, such as 2GB; larger sets are streamed; default: half of what is free."
     )
-    augment: AugmentSettings = AugmentSettings()
+    augment: AugmentSettings = Field(default_factory=AugmentSettings)
     diff_augment: tuple[Literal["color", "translation", "cutout"], ...] = Field(
         (), description="Differentiable augmentation of real and fake images, for small sets (Zhao et al. 2020)."
     )

@@ -48,8 +48,8 @@ class MlpSettings(ConditionalLatentSettings):
 
     name: Literal["mlp"] = "mlp"
     init: Init = Field("torch", description=INIT)
-    generator: MlpGeneratorSettings = MlpGeneratorSettings()
-    critic: MlpCriticSettings = MlpCriticSettings()
+    generator: MlpGeneratorSettings = Field(default_factory=MlpGeneratorSettings)
+    critic: MlpCriticSettings = Field(default_factory=MlpCriticSettings)
 
 
 class DcganGeneratorSettings(LayerSettings):
@@ -75,8 +75,8 @@ class DcganSettings(ConditionalLatentSettings):
     roles: ClassVar[tuple[str, ...]] = ALL_ROLES
 
     name: Literal["dcgan"] = "dcgan"
-    generator: DcganGeneratorSettings = DcganGeneratorSettings()
-    critic: DcganCriticSettings = DcganCriticSettings()
+    generator: DcganGeneratorSettings = Field(default_factory=DcganGeneratorSettings)
+    critic: DcganCriticSettings = Field(default_factory=DcganCriticSettings)
 
     def size_limits(self) -> list[SizeLimit]:
         return [
@@ -123,8 +123,8 @@ class ResnetSettings(LatentSettings):
     name: Literal["resnet"] = "resnet"
     latent_dim: int = Field(128, ge=1, le=4096, description="Length of z.")
     init: Init = Field("glorot", description=INIT)
-    generator: ResnetGeneratorSettings = ResnetGeneratorSettings()
-    critic: ResnetCriticSettings = ResnetCriticSettings()
+    generator: ResnetGeneratorSettings = Field(default_factory=ResnetGeneratorSettings)
+    critic: ResnetCriticSettings = Field(default_factory=ResnetCriticSettings)
 
     def size_limits(self) -> list[SizeLimit]:
         halvings = self.critic.halvings
@@ -181,8 +181,8 @@ class StyleSettings(ConditionalLatentSettings):
     latent_dim: int = Field(64, ge=1, le=4096, description="Length of z.")
     style_dim: int = Field(64, ge=1, le=4096, description="Length of w.")
     init: Init = Field("equalised", description=INIT)
-    generator: StyleGeneratorSettings = StyleGeneratorSettings()
-    critic: StyleCriticSettings = StyleCriticSettings()
+    generator: StyleGeneratorSettings = Field(default_factory=StyleGeneratorSettings)
+    critic: StyleCriticSettings = Field(default_factory=StyleCriticSettings)
 
     def size_limits(self) -> list[SizeLimit]:
         adain = self.generator.styling == "adain"  # an instance norm
@@ -236,8 +236,8 @@ class TranslationSettings(FamilySettings):
 
     name: Literal["translation"] = "translation"
     init: Init = Field("normal", description=INIT)
-    generator: TranslatorSettings = TranslatorSettings()
-    critic: PatchCriticSettings = PatchCriticSettings()
+    generator: TranslatorSettings = Field(default_factory=TranslatorSettings)
+    critic: PatchCriticSettings = Field(default_factory=PatchCriticSettings)
 
     def size_limits(self) -> list[SizeLimit]:
         # A block mirrors one pixel at each edge; after its halvings the critic loses one pixel twice.
