@@ -1,4 +1,4 @@
-"""What a shell gets when somebody presses Tab, by the shell's own protocol."""
+"""Shell completion, tested through the shells' own protocol."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wgan_cli.recipe import recipe_names
 
 @pytest.fixture
 def place(tmp_path, monkeypatch) -> Path:
-    """A working folder with runs, a recipe and things that are neither."""
+    """A working folder with runs, a recipe and other files."""
     for path in ("runs/one/recipe.yaml", "runs/two/recipe.yaml", "runs/none/text", "elsewhere/run/recipe.yaml"):
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).touch()
@@ -28,7 +28,7 @@ def place(tmp_path, monkeypatch) -> Path:
 
 
 def press_tab(folder: Path, line: str, shell: str = "bash") -> list[str]:
-    """The words that the program offers for the end of a command line."""
+    """Return the completions of a command line."""
     words = line.split(" ")
     environment = {**os.environ, "PYTHONPATH": str(Path(wgan_cli.__file__).parents[1])}
     environment |= {"_WGAN_COMPLETE": f"complete_{shell}", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
@@ -53,17 +53,17 @@ def press_tab(folder: Path, line: str, shell: str = "bash") -> list[str]:
         ("wgan rep", ["report"]),
     ],
 )
-def test_a_shell_is_offered(place, line, offered):
+def test_completions(place, line, offered):
     assert [word for word in press_tab(place, line) if word] == offered
 
 
-def test_a_shell_that_shows_help_says_what_a_recipe_is_for(place):
+def test_zsh_shows_the_purpose(place):
     assert any(
         "weight clipping on convolutional" in line for line in press_tab(place, "wgan recipes mnist_wgan_", "zsh")
     )
 
 
-def test_all_recipes_and_only_runs(place):
+def test_complete_functions(place):
     assert {word for word, _ in complete_recipe("")} >= set(recipe_names()) | {"mine.yaml"}
     assert [word for word, _ in complete_run("")] == ["runs/one", "runs/two"]
     assert [word for word, _ in complete_run("elsewhere/")] == ["elsewhere/run"]

@@ -1,4 +1,4 @@
-"""The JSON schema that editors complete by: it takes every recipe that the program takes, and no misspelt key."""
+"""The JSON schema accepts every packaged recipe, and no misspelled key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TYPES = {
 
 
 def fits(value: Any, schema: dict[str, Any] | bool) -> bool:
-    """Whether a value is one of those that a schema describes, as far as ours use the language."""
+    """Return True if a value matches a schema; supports the keywords that pydantic writes."""
     if isinstance(schema, bool):
         return schema
     if "$ref" in schema and not fits(value, SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]]):
@@ -45,11 +45,11 @@ def fits(value: Any, schema: dict[str, Any] | bool) -> bool:
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_every_shipped_recipe_fits(name):
+def test_packaged_recipes_fit(name):
     assert fits(parse_yaml(recipe_path(name).read_text(encoding="utf-8"), name), SCHEMA)
 
 
-def test_a_resolved_recipe_fits():
+def test_resolved_recipe_fits():
     assert fits(load_recipe("digits_dcgan", ["patience=2"]).as_dict(), SCHEMA)
 
 
@@ -72,12 +72,12 @@ def test_a_resolved_recipe_fits():
         ("optim", {"critic": {"lr": 0.1, "betas": [0.5, 0.9]}}, True),
     ],
 )
-def test_what_an_editor_accepts_and_marks(path, value, right):
+def test_accepted_and_marked(path, value, right):
     recipe = {"model": "mlp", "steps": 5, path: value}
     assert fits(recipe, SCHEMA) == right
 
 
-def test_nothing_in_it_is_for_this_program_alone():
+def test_only_standard_keywords():
     def keys(node: Any) -> set[str]:
         inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else []
         return set().union(node if isinstance(node, dict) else (), *map(keys, inner))

@@ -194,6 +194,12 @@ def test_switch_comes_before_other_settings(load):
     assert (recipe.objective.name, recipe.objective.n_critic) == ("wgan_gp", 2)
 
 
+def test_train_prints_the_switch(wgan):
+    result = wgan("train", "--set", "objective=wgan", "--dry-run", "--device", "cpu")
+    assert result.status == 0
+    assert "objective=wgan: gp_weight is now 0.0 (was 1.0)\n" in result.stderr
+
+
 def test_switch_of_the_model(load):
     text = "steps: 5\nmodel: {name: dcgan, latent_dim: 8, generator: {channels: [4], slope: 0.3}, critic: {slope: 0.1}}"
     recipe, lines = switched(load, text, "model=mlp")

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
+from typing_extensions import Self
 
 
 def invalid(message: str, hint: str = "") -> PydanticCustomError:
@@ -17,6 +18,11 @@ class Settings(BaseModel):
     """Frozen section of a recipe; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), validate_default=True)
+
+    @classmethod
+    def default(cls) -> Self:
+        """Return the section with the default of every setting."""
+        return cls.model_validate({})
 
     @model_validator(mode="before")
     @classmethod

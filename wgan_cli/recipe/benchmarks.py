@@ -1,4 +1,4 @@
-"""What was measured of the recipes that come with the program; benchmarks/pages.py writes it from their results."""
+"""Time, memory and score of the packaged recipes; benchmarks/pages.py writes them from its results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FILE = Path(__file__).with_name("measured.json")
 
 @dataclass(frozen=True)
 class Measured:
-    """A recipe's whole training. gigabytes: of its process at most, or None. score: the name of the one to look at."""
+    """A complete training run: peak memory of its process in GB, or None, and its main score."""
 
     minutes: float
     gigabytes: float | None
@@ -22,20 +22,20 @@ class Measured:
 
 @dataclass(frozen=True)
 class Measurements:
-    """By a recipe's name what was measured of it, and on which machine."""
+    """Measurements by recipe name, and the machine they were made on."""
 
     where: str
     recipes: dict[str, Measured]
 
 
 def measurements() -> Measurements:
-    """All that is known; recipes that nobody has measured are missing."""
+    """Return all measurements; recipes may be missing."""
     content = json.loads(FILE.read_text(encoding="utf-8"))
     return Measurements(content["where"], {name: Measured(**row) for name, row in content["recipes"].items()})
 
 
 def thumbnail(name: str) -> Path | None:
-    """A strip of images of a measured recipe: inside the installed package, or among a checkout's documents."""
+    """Return the strip of samples of a measured recipe, from the installed package or the docs of a checkout."""
     installed = _PACKAGE / "thumbnails"
     path = (installed if installed.is_dir() else _PACKAGE.parent / "docs" / "family") / f"{name}.png"
     return path if path.is_file() else None

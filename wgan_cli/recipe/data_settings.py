@@ -121,7 +121,7 @@ class DataSettings(Settings):
     memory_limit: Annotated[str | None, BeforeValidator(_check_size)] = Field(
         None, description="Memory for images, such as 2GB; larger sets are streamed; default: half of what is free."
     )
-    augment: AugmentSettings = Field(default_factory=AugmentSettings)
+    augment: AugmentSettings = AugmentSettings.default()
     diff_augment: tuple[Literal["color", "translation", "cutout"], ...] = Field(
         (), description="Differentiable augmentation of real and fake images, for small sets (Zhao et al. 2020)."
     )
@@ -138,9 +138,10 @@ class DataSettings(Settings):
                     f"`data.{name}` only applies to your own images (`data.source` {sources})",
                     f"set `data.source` to {sources}, or start from such a recipe: --recipe folder_dcgan",
                 )
-        for name in user.without if user else ():
-            if getattr(self, name) != type(self).model_fields[name].default:
-                raise invalid(f"`data.{name}` {user.because}", f"leave out `data.{name}`{user.instead}")
+        if user:
+            for name in user.without:
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise invalid(f"`data.{name}` {user.because}", f"leave out `data.{name}`{user.instead}")
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""All settings of a recipe as JSON schema, for editors that complete and check while one writes."""
+"""JSON schema of all settings, for editors that complete and check recipes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from wgan_cli.recipe.schema import SHORT_FORMS, Recipe
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema of every way in which a recipe may be written, one-word sections too.
+    """Return the schema of a recipe, including sections written as one word.
 
-    What fits together is for the program to say: a schema knows no crossing of settings.
+    It can't express which settings fit together; the program checks that.
     """
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_with_short_forms(Recipe.model_json_schema())}
 
 
 def _with_short_forms(node: Any, definitions: dict[str, Any] | None = None) -> Any:
-    """The same schema with `objective: wgan_gp` beside `objective: {name: wgan_gp}`.
+    """Accept `objective: wgan_gp` next to `objective: {name: wgan_gp}`.
 
-    And with anyOf for oneOf: a section that leaves out its name takes the default, and fits several.
+    Also replace oneOf by anyOf: a section without a name gets the default one, and matches several.
     """
     if isinstance(node, list):
         return [_with_short_forms(each, definitions) for each in node]
@@ -42,7 +42,7 @@ def _with_short_forms(node: Any, definitions: dict[str, Any] | None = None) -> A
 
 
 def _words(section: Any, key: str, definitions: dict[str, Any]) -> list[str]:
-    """The words that may stand for a section: values of its key, in all its forms."""
+    """Return the words that may replace a section: the values of its key, in all its forms."""
     if not isinstance(section, dict):
         return []
     if "$ref" in section:

@@ -48,8 +48,8 @@ class MlpSettings(ConditionalLatentSettings):
 
     name: Literal["mlp"] = "mlp"
     init: Init = Field("torch", description=INIT)
-    generator: MlpGeneratorSettings = Field(default_factory=MlpGeneratorSettings)
-    critic: MlpCriticSettings = Field(default_factory=MlpCriticSettings)
+    generator: MlpGeneratorSettings = MlpGeneratorSettings.default()
+    critic: MlpCriticSettings = MlpCriticSettings.default()
 
 
 class DcganGeneratorSettings(LayerSettings):
@@ -75,8 +75,8 @@ class DcganSettings(ConditionalLatentSettings):
     roles: ClassVar[tuple[str, ...]] = ALL_ROLES
 
     name: Literal["dcgan"] = "dcgan"
-    generator: DcganGeneratorSettings = Field(default_factory=DcganGeneratorSettings)
-    critic: DcganCriticSettings = Field(default_factory=DcganCriticSettings)
+    generator: DcganGeneratorSettings = DcganGeneratorSettings.default()
+    critic: DcganCriticSettings = DcganCriticSettings.default()
 
     def size_limits(self) -> list[SizeLimit]:
         return [
@@ -123,8 +123,8 @@ class ResnetSettings(LatentSettings):
     name: Literal["resnet"] = "resnet"
     latent_dim: int = Field(128, ge=1, le=4096, description="Length of z.")
     init: Init = Field("glorot", description=INIT)
-    generator: ResnetGeneratorSettings = Field(default_factory=ResnetGeneratorSettings)
-    critic: ResnetCriticSettings = Field(default_factory=ResnetCriticSettings)
+    generator: ResnetGeneratorSettings = ResnetGeneratorSettings.default()
+    critic: ResnetCriticSettings = ResnetCriticSettings.default()
 
     def size_limits(self) -> list[SizeLimit]:
         halvings = self.critic.halvings
@@ -181,8 +181,8 @@ class StyleSettings(ConditionalLatentSettings):
     latent_dim: int = Field(64, ge=1, le=4096, description="Length of z.")
     style_dim: int = Field(64, ge=1, le=4096, description="Length of w.")
     init: Init = Field("equalised", description=INIT)
-    generator: StyleGeneratorSettings = Field(default_factory=StyleGeneratorSettings)
-    critic: StyleCriticSettings = Field(default_factory=StyleCriticSettings)
+    generator: StyleGeneratorSettings = StyleGeneratorSettings.default()
+    critic: StyleCriticSettings = StyleCriticSettings.default()
 
     def size_limits(self) -> list[SizeLimit]:
         adain = self.generator.styling == "adain"  # an instance norm
@@ -236,8 +236,8 @@ class TranslationSettings(FamilySettings):
 
     name: Literal["translation"] = "translation"
     init: Init = Field("normal", description=INIT)
-    generator: TranslatorSettings = Field(default_factory=TranslatorSettings)
-    critic: PatchCriticSettings = Field(default_factory=PatchCriticSettings)
+    generator: TranslatorSettings = TranslatorSettings.default()
+    critic: PatchCriticSettings = PatchCriticSettings.default()
 
     def size_limits(self) -> list[SizeLimit]:
         # A block mirrors one pixel at each edge; after its halvings the critic loses one pixel twice.

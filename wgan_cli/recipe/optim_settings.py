@@ -45,8 +45,8 @@ OptimizerSettings = Annotated[AdamSettings | RmspropSettings, Field(discriminato
 class OptimSettings(Settings):
     """Optimizers by role; a role that only some objectives have defaults to that of a similar network."""
 
-    generator: OptimizerSettings = Field(default_factory=AdamSettings)
-    critic: OptimizerSettings = Field(default_factory=AdamSettings)
+    generator: OptimizerSettings = AdamSettings.default()
+    critic: OptimizerSettings = AdamSettings.default()
     encoder: OptimizerSettings | None = Field(None, description="Encoder's optimizer; default: as the generator's.")
     classifier: OptimizerSettings | None = Field(None, description="Classifier's optimizer; default: as the critic's.")
     lr_schedule: Literal["none", "linear", "cosine"] = Field(

@@ -89,10 +89,12 @@ def _switched(section: str, given: Any, new: str, log: Log | None) -> dict[str, 
     """
     members = _MEMBERS[section]
     given = dict(_long_form(section, given))
-    old = given.pop("name", getattr(Recipe.model_fields[section].get_default(call_default_factory=True), "name", None))
+    old = given.pop("name", getattr(Recipe.model_fields[section].default, "name", None))
     if old == new or not (isinstance(old, str) and old in members and new in members):
         return {**given, "name": new}
-    before, after = (flat_settings(members[name]().model_dump(mode="json", exclude={"name"})) for name in (old, new))
+    before, after = (
+        flat_settings(members[name].default().model_dump(mode="json", exclude={"name"})) for name in (old, new)
+    )
     explicit = flat_settings(given)
     kept = {key: value for key, value in explicit.items() if key in after and after[key] == before.get(key)}
     changes = [

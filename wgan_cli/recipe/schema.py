@@ -57,10 +57,10 @@ class Recipe(Settings):
     name: str = Field(
         "recipe", pattern=r"^\w[\w .+-]{0,99}$", description="Name of the run folder; default: the recipe file's name."
     )
-    data: Annotated[AnyDataSettings, named_by("source")] = Field(default_factory=DataSettings)
+    data: Annotated[AnyDataSettings, named_by("source")] = DataSettings.default()
     model: Annotated[ModelSettings, named_by("name")]
-    objective: Annotated[ObjectiveSettings, named_by("name", "wgan_gp")] = Field(default_factory=WganGpSettings)
-    optim: OptimSettings = Field(default_factory=OptimSettings)
+    objective: Annotated[ObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings.default()
+    optim: OptimSettings = OptimSettings.default()
 
     batch_size: int = Field(64, ge=1, le=65536, description="Real images per critic step, over all devices.")
     micro_batch_size: int | None = Field(

@@ -36,8 +36,8 @@ def _check(event: Event, depth: int) -> None:
         raise _problem(f"nested more than {MAX_DEPTH} levels deep", event)
     if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
         raise _problem("aliases (*name) and anchors (&name) are not allowed in a recipe", event)
-    if getattr(event, "ctag", None):
-        raise _problem(f"the tag {event.tag} is not allowed in a recipe", event)
+    if tag := getattr(event, "ctag", None):
+        raise _problem(f"the tag {tag} is not allowed in a recipe", event)
     if isinstance(event, ScalarEvent):
         if _UNUSABLE.search(event.value):
             raise _problem("zero bytes and surrogates are not allowed in a recipe", event)

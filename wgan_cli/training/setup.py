@@ -39,6 +39,7 @@ def resolve_start(
     resume: str | Path | None,
     out: Path | None,
     in_memory: bool = False,
+    log: Log | None = None,
 ) -> Start:
     """Find the run to resume, if any, and resolve the recipe.
 
@@ -47,6 +48,7 @@ def resolve_start(
         settings: `key=value` overrides.
         resume: a run folder or checkpoint; "auto" is the run that the same call created before, if there is one.
         in_memory: the images are passed by the caller.
+        log: receives a line if a new model or objective resets settings.
     """
     if isinstance(recipe, Path):
         recipe = str(recipe)
@@ -55,14 +57,16 @@ def resolve_start(
     new = recipe or DEFAULT_RECIPE
     folder = _existing_run(new, settings, out) if str(resume) == AUTO else resume
     if folder is None:
-        return Start(_with_data_location(_load(new, settings), in_memory))
+        return Start(_with_data_location(_load(new, settings, log), in_memory))
     folder = Path(folder)
     run = run_to_resume(folder)
     refuse_second_trainer(run)
     point = resume_point(run, folder)
     latest = run.read_recipe()  # may have more steps than the checkpoint if an extended run was killed early
     wanted = (
-        apply_settings(latest.as_dict(), settings, "the run's recipe") if recipe is None else _load(recipe, settings)
+        apply_settings(latest.as_dict(), settings, "the run's recipe", log)
+        if recipe is None
+        else _load(recipe, settings, log)
     )
     saved = point.checkpoint.recipe if point.checkpoint else latest
     return Start(continued_recipe(saved, _with_data_location(wanted, in_memory)), run, point)
@@ -74,10 +78,10 @@ def _existing_run(recipe: Recipe | str, settings: tuple[str, ...], out: Path | N
     return folder if is_run(folder) else None
 
 
-def _load(recipe: Recipe | str, settings: tuple[str, ...]) -> Recipe:
+def _load(recipe: Recipe | str, settings: tuple[str, ...], log: Log | None = None) -> Recipe:
     if isinstance(recipe, Recipe):
-        return apply_settings(recipe.as_dict(), settings, recipe.name) if settings else recipe
-    return load_recipe(recipe, settings)
+        return apply_settings(recipe.as_dict(), settings, recipe.name, log) if settings else recipe
+    return load_recipe(recipe, settings, log)
 
 
 def _with_data_location(recipe: Recipe, in_memory: bool) -> Recipe:

@@ -73,7 +73,7 @@ class Trainer:
         self.out, self.status = out, ExitStatus.DONE
         root = data_root or default_data_root()
         start = broadcast_from_main(
-            "the recipe", lambda: resolve_start(recipe, tuple(settings), resume, out, images is not None)
+            "the recipe", lambda: resolve_start(recipe, tuple(settings), resume, out, images is not None, self.log)
         )
         self.run, self.point = start.run, start.point
         if out is not None and self.run is None:
