@@ -11,16 +11,15 @@ from common import count
 from pages import paragraph, table
 
 DOC = Path(__file__).parents[1] / "benchmarks" / "results" / "search.md"
-TOP = """# Which settings are good after so many minutes?
+TOP = """# Settings search
 
-Written by `python benchmarks/search.py --table` from all that search.py measured. Minutes are those of the training
-steps alone on the machine that has the given milliseconds a step; each candidate trained for as many steps as fit into
-them, with its own decay over those steps. The distance is Frechet's, in the features of `wgan evaluate`; beside it
-stands that of real images that training did not see, as many or all there are. Best first; of the settings that were
-varied or given for a recipe, those that are the same in a table stand above it.
+Written by `python benchmarks/search.py --table` from the results of search.py. Minutes are training time alone on a
+machine with the given milliseconds per step; each candidate trained for as many steps as fit, with its learning rate
+decaying over those steps. FD is the Frechet distance in the features of `wgan evaluate`, next to that of as many
+held-out real images. Best first; settings that all rows share are above the table.
 """
 FIGURES = ("fd", "class_entropy", "recall", "steps", "ms_per_step")
-HEADINGS = ("fd", "entropy", "recall", "steps", "ms a step")
+HEADINGS = ("FD", "class entropy", "recall", "steps", "ms/step")
 
 
 def document(runs: list[dict[str, Any]]) -> str:
@@ -53,7 +52,7 @@ def _section(name: tuple[str, float, int], runs: list[dict[str, Any]], searched:
     rows = [[*_figures(run), *(_cell(run["chosen"].get(key)) for key in differ)] for run in runs]
     headings = [*HEADINGS, *(f"`{key}`" for key in differ)]
     real = next((run["real_baseline"] for run in runs if "fd" in run), float("nan"))
-    told = f"{images:,} images of each; real ones are at {real:.3g}. {_where(runs)}"
+    told = f"{images:,} images of each; real images: FD {real:.3g}. {_where(runs)}"
     title = f"## {recipe}, {minutes:g} minute{'s' * (minutes != 1)}"
     same = [paragraph(f"All with {same}.")] if same else []
     return "\n\n".join([title, paragraph(told), *same, table(headings, rows, words=0)])

@@ -1,0 +1,176 @@
+"""Calculations of the benchmarks against closed forms."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from wgan_cli.networks import build_network
+from wgan_cli.recipe import ImageShape, load_recipe
+
+
+def test_spread_and_order_of_rounds(benchmark):
+    common = benchmark("common")
+    assert common.spread([1.23456, 99.9999, 3.0]) == {"median": 3.0, "min": 1.235, "max": 100.0}
+    assert "".join(common.in_turns("abc", 3)) == "abccbaabc"
+
+
+class Clock:
+    """A fake clock that only the device's queue advances."""
+
+    def __init__(self, per_step):
+        self.now, self.per_step, self.queue, self.longest_queue = 0.0, per_step, 0, 0
+
+    def step(self):
+        self.queue += 1
+
+    def wait(self, device):
+        self.longest_queue = max(self.longest_queue, self.queue)
+        self.now += self.queue * self.per_step
+        self.queue = 0
+
+
+@pytest.mark.parametrize(("per_step", "longest"), [(0.001, 1.01), (0.3, 1.2), (5.0, 5.0)])
+def test_rate_bounds_the_queue(benchmark, monkeypatch, per_step, longest):
+    common, clock = benchmark("common"), Clock(per_step)
+    monkeypatch.setattr(common.time, "perf_counter", lambda: clock.now)
+    monkeypatch.setattr(common, "wait", clock.wait)
+    assert common.steps_per_second(clock.step, 1.0, torch.device("cpu")) == pytest.approx(1 / per_step)
+    assert 1.0 <= clock.now <= longest + 1e-9 and clock.queue == 0
+    assert clock.longest_queue <= max(1, 0.5 / per_step)
+
+
+def test_cores_in_use(benchmark, monkeypatch):
+    common = benchmark("common")
+    monkeypatch.setattr(common.os, "cpu_count", lambda: 4)
+    for readings, expected in (
+        (((1000, 4000), (1025, 4100)), 3.0),  # 25 of 100 ticks idle on four cores
+        (((1000, 4000), (1100, 4100)), 0.0),
+        (((1000, 4000), (1000, 4000)), None),
+        ((None, None), None),
+    ):
+        values = iter(readings)
+        monkeypatch.setattr(common, "_core_times", lambda values=values: next(values))
+        assert common.cores_in_use(seconds=0) == expected
+
+
+@pytest.mark.parametrize(("fixed", "each"), [(0.02, 1e-4), (8e8, 1e5), (1e-3, 0.5), (3.0, 0.0)])
+def test_straight_line_is_recovered(benchmark, fixed, each):
+    sizes = [4.0, 16.0, 64.0, 256.0]
+    line = benchmark("scaling").straight_line(sizes, [fixed + each * size for size in sizes])
+    assert line["fixed"] == pytest.approx(fixed, rel=1e-3)
+    assert line["each"] == pytest.approx(each, rel=1e-3, abs=1e-9)
+    assert line["worst"] < 1e-9
+
+
+def test_scaling_varies_one_quantity_at_a_time(benchmark):
+    scaling = benchmark("scaling")
+    points, base = scaling.points(scaling.AXES), scaling.Point("mlp")
+    assert len(points) == len(set(points))
+    for point in points:
+        assert sum(getattr(point, name) != getattr(base, name) for name in scaling.AXES) <= 1
+
+
+def test_ratio_is_taken_within_a_round(benchmark):
+    startup = benchmark("startup")
+    timed = startup.commands("run", "cpu")
+    seconds = {command.name: [1.0, 2.0, 1.0] for command in timed}  # twice as slow in the second round
+    seconds["wgan --help"] = [2.0, 4.0, 2.0]
+    rows = {row["command"]: row for row in startup.summary(timed, seconds)}
+    assert rows["wgan --help"]["ours"] == {"beyond": startup.PYTHON, "median": 1.0, "min": 1.0, "max": 2.0}
+
+
+def event(name, start, end, parent=None, device="CPU", self_time=None, annotation=False):
+    return SimpleNamespace(
+        name=name,
+        cpu_parent=parent,
+        device_type=SimpleNamespace(name=device),
+        is_user_annotation=annotation,
+        self_cpu_time_total=end - start if self_time is None else self_time,
+        time_range=SimpleNamespace(start=start, end=end, elapsed_us=lambda: end - start),
+    )
+
+
+def test_nested_operators_count_once(benchmark):
+    anatomy = benchmark("anatomy")
+    outer = event("aten::convolution", 0, 100, self_time=10)
+    inner = event("aten::_convolution", 10, 100, outer, self_time=30)
+    step = event("Optimizer.step#Adam.step", 100, 400, self_time=200)
+    events = [outer, inner, event("aten::mkldnn_convolution", 40, 100, inner), step]
+    events.append(event("aten::copy_", 200, 300, step))  # a copy inside the optimizer step belongs to it
+    optimizer, convolutions = anatomy.group_rows(anatomy.kernels_of(events, steps=2, device="cpu"))
+    assert convolutions == {"name": "convolutions forward", "seconds": 50e-6, "calls": 0.5, "share": 0.25}
+    assert (optimizer["seconds"], optimizer["calls"], optimizer["share"]) == (150e-6, 0.5, 0.75)
+
+
+def test_busy_time_merges_overlapping_kernels(benchmark):
+    anatomy = benchmark("anatomy")
+    events = [
+        event("kernel", 0, 100, device="CUDA"),
+        event("concurrent", 20, 40, device="CUDA"),
+        event("overlapping", 90, 130, device="CUDA"),
+        event("later", 200, 250, device="CUDA"),
+        event("annotation", 0, 300, device="CUDA", annotation=True),
+        event("aten::mm", 0, 1000),
+    ]
+    assert anatomy.busy_seconds(events, "cuda") == pytest.approx(180e-6)
+    assert sum(kernel.seconds for kernel in anatomy.kernels_of(events, 1, "cuda")) == pytest.approx(210e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_flops_of_double_backward(benchmark, batch):
+    wide, narrow, count = 6, 4, benchmark("step_anatomy").count_flops
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(wide, narrow), nn.Linear(narrow, 1))
+    images = torch.randn(batch, 1, 2, 3)
+    first, last = 2 * batch * wide * narrow, 2 * batch * narrow  # one product of each layer
+
+    def penalty():
+        benchmark("textbook").gradient_penalty(critic, images, images, torch.device("cpu")).backward()
+
+    assert count(lambda: critic(images)) == first + last
+    assert count(penalty) == 3 * (first + last) + first  # double backward: weight gradients, and the signal between
+
+
+def test_ring_all_reduce_and_fitted_wires(benchmark):
+    traffic = benchmark("traffic")
+    wires = traffic.Wires(bandwidth=1e9, latency=1e-5)
+    assert wires.seconds(3, 1e6, 1) == 0
+    assert wires.seconds(3, 1e6, 2) == pytest.approx(3e-5 + 1e-3)
+    assert wires.seconds(3, 1e6, 4) == pytest.approx(3e-5 + 1.5e-3)
+    times = {str(size): wires.seconds(1, size, 8) for size in (2**12, 2**18, 2**22)}
+    found = traffic.fitted_wires(times, 8)
+    assert (found.bandwidth, found.latency) == (pytest.approx(1e9), pytest.approx(1e-5))
+
+
+def test_a_step_sends_each_gradient_once_per_update(benchmark):
+    recipe = load_recipe("mnist_mlp", ["amp=off", "engine=eager", "threads=1", "batch_size=2", "sync_batch_norm=false"])
+    sizes = {
+        role: sum(p.numel() for p in build_network(role, recipe, ImageShape(28, 1, 10)).parameters())
+        for role in ("critic", "generator")
+    }
+    found, updates = benchmark("traffic").count_traffic(recipe), recipe.objective.n_critic
+    assert found.bytes == 4 * (updates * sizes["critic"] + sizes["generator"])
+    assert found.messages == updates + 1 and found.flops > 0
+    assert not torch.distributed.is_initialized()
+
+
+def test_search_ignores_settings_that_do_not_change_a_steps_cost(benchmark):
+    cost, base = benchmark("budget")._cost, load_recipe("digits_dcgan", [])
+    for same in ("optim.critic.lr=0.1", "seed=3", "steps=9", "ema_decay=0.5", "objective.gp_weight=1"):
+        assert cost(load_recipe("digits_dcgan", [same])) == cost(base)
+    for other in ("batch_size=32", "objective.n_critic=2", "model.generator.channels=[8, 8]"):
+        assert cost(load_recipe("digits_dcgan", [other])) != cost(base)
+
+
+def test_textbook_settings_do_not_follow_ours(benchmark):
+    contestants = benchmark("time_to_quality").CONTESTANTS
+    tuned = ("optim.critic.lr=0.5", "objective.n_critic=1", "model.latent_dim=3", "optim.lr_schedule=linear")
+    for name, lr, betas in (("textbook MLP", 2e-4, (0.5, 0.999)), ("textbook DCGAN", 1e-4, (0.0, 0.9))):
+        contestant = contestants[name]
+        recipe = load_recipe(contestant.recipe, [*tuned, *contestant.settings])
+        assert recipe == load_recipe(contestant.recipe, contestant.settings)
+        assert {(role.lr, role.betas) for role in (recipe.optim.generator, recipe.optim.critic)} == {(lr, betas)}
+        assert (recipe.objective.n_critic, recipe.batch_size, recipe.optim.lr_schedule) == (5, 64, "none")

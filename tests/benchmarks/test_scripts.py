@@ -1,0 +1,128 @@
+"""Tiny runs of the benchmark scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from wgan_cli.recipe import load_recipe
+
+TINY = ["steps=1000000", "batch_size=4", "model.latent_dim=4", "model.generator.channels=[4]"]
+TINY += ["model.critic.channels=[4]", "objective.n_critic=2"]
+
+
+def run(benchmark, monkeypatch, name, *words):
+    """Run a script's main with its command line in this process."""
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, words)])
+    benchmark(name).main()
+
+
+def test_train_speed(benchmark, monkeypatch, tmp_path):
+    script, out = benchmark("train_speed"), tmp_path / "speed.json"
+    monkeypatch.setattr(script, "recipes", lambda: {"digits_dcgan": load_recipe("digits_dcgan", TINY)})
+    started, build = [], script.build_state
+
+    def build_and_record(*arguments, **words):
+        state = build(*arguments, **words)
+        started.append(torch.cat([p.detach().flatten() for n in state.networks.values() for p in n.parameters()]))
+        return state
+
+    monkeypatch.setattr(script, "build_state", build_and_record)
+    options = ("--cases", "digits_dcgan", "--rounds", 2, "--seconds", 0.02, "--out", out)
+    run(benchmark, monkeypatch, "train_speed", *options)
+    assert all(torch.equal(weights, started[0]) for weights in started), "all sides start from the same weights"
+    (case,) = json.loads(out.read_text())["cases"]
+    assert {"wgan off", "textbook off", "script off"} <= case["sides"].keys()
+    for side in case["sides"].values():
+        rates = [side[name]["median"] for name in ("critic_iterations_per_second", "generator_steps_per_second")]
+        assert rates[0] == pytest.approx(2 * rates[1], rel=1e-2)
+    assert all(0 < ratio["min"] <= ratio["median"] <= ratio["max"] for ratio in case["ratios"])
+
+
+def test_step_anatomy(benchmark, monkeypatch, tmp_path):
+    script, out = benchmark("step_anatomy"), tmp_path / "anatomy.json"
+    monkeypatch.setitem(script.SIZES, "cpu", (8, 16))
+    settings = [word for setting in TINY[2:5] for word in ("--set", setting)]
+    options = ("--recipe", "digits_dcgan", "--amp", "off", "--batch", 2, 3, "--seconds", 0.02, "--out", out, *settings)
+    run(benchmark, monkeypatch, "step_anatomy", *options)
+    two, three = json.loads(out.read_text())["cases"]
+    assert three["flop_per_step"] == pytest.approx(1.5 * two["flop_per_step"], rel=0.05)
+    for case in (two, three):
+        assert sum(group["share"] for group in case["groups"]) == pytest.approx(1, abs=0.01)
+
+
+def test_family(benchmark, monkeypatch, features_root, tmp_path):
+    family, out = benchmark("family"), tmp_path / "family.json"
+    small = [f"--set={setting}" for setting in ("data.source=digits", "steps=2", "batch_size=8", "sample_grid=2")]
+    words = ("--data-root", features_root, "--images", 40, "--out", out, *small, "--only", "mnist_cgan")
+    run(benchmark, monkeypatch, "family", *words)
+    result = json.loads(out.read_text())["mnist_cgan"]
+    assert (result["steps"], result["images"]) == (2, 40) and 0 <= result["agreement"] <= 1
+    with Image.open(tmp_path / "family" / "mnist_cgan.png") as picture:
+        assert picture.size == (2 * (10 * 30 + 2), 2 * (30 + 2))
+    monkeypatch.setattr(family, "measure", lambda *_: pytest.fail("the result exists"))
+    family.main()
+
+
+def test_search_halves_and_reuses_results(benchmark, monkeypatch, tmp_path):
+    random, photos, recipe = np.random.default_rng(0), tmp_path / "images", tmp_path / "tiny.yaml"
+    photos.mkdir()
+    for number in range(60):
+        Image.fromarray(random.integers(0, 256, (8, 8), np.uint8)).save(photos / f"{number}.png")
+    recipe.write_text(
+        f"data: {{source: folder, path: {photos}, image_size: 8}}\n"
+        "model: {name: dcgan, latent_dim: 2, generator: {channels: [4]}, critic: {channels: [4]}}\n"
+        "objective: wgan_gp\nsteps: 10\nbatch_size: 4\nthreads: 1\n"
+    )
+    search, out = benchmark("search"), tmp_path / "search.json"
+    monkeypatch.setattr(search, "milliseconds_per_step", lambda recipes, *_: [10.0 * r.batch_size for r in recipes])
+    words = [recipe, "--data-root", tmp_path / "cache", "--images", 12, "--out", out, "--minutes", 0.004]
+    words += ["--rungs", 0.5, 1, "--vary", "batch_size=[4, 8]"]
+    run(benchmark, monkeypatch, "search", *words)
+    runs = json.loads(out.read_text())["runs"]
+    short, long = ([each for each in runs if each["minutes"] == minutes] for minutes in (0.002, 0.004))
+    assert len(short) == 2 and len(long) == 1
+    assert long[0]["settings"] == min(short, key=lambda each: each["fd"])["settings"]
+    for each in runs:
+        assert each["steps"] == round(60_000 * each["minutes"] / each["ms_per_step"])
+    monkeypatch.setattr(search, "measure", lambda *_: pytest.fail("measured twice"))
+    search.main()
+
+
+@pytest.mark.slow
+def test_scaling(benchmark, monkeypatch, tmp_path):
+    scaling, out = benchmark("scaling"), tmp_path / "scaling.json"
+    monkeypatch.setattr(scaling, "QUICK", {"batch_size": (64, 2), "image_size": (28,), "width": (1,)})
+    monkeypatch.setattr(scaling, "RECIPES", {"dcgan": "mnist_dcgan"})
+    words = ("--quick", "--amp", "off", "--seconds", 0.01, "--threads", 1, "--out", out)
+    run(benchmark, monkeypatch, "scaling", *words)
+    large, small = json.loads(out.read_text())["points"]
+    assert large["peak_bytes"] > small["peak_bytes"] > 0
+    assert out.with_suffix(".png").is_file()
+
+
+@pytest.mark.slow
+def test_startup_times_real_commands(benchmark, tmp_path, tiny_run):
+    startup = benchmark("startup")
+    for command in startup.commands(str(tiny_run.path), "cpu"):
+        assert startup.seconds_of(command.words(1), tmp_path, threads=1) > 0
+    assert (tmp_path / "samples.png").is_file()
+
+
+@pytest.mark.slow
+def test_gpu_check_on_the_cpu(tmp_path):
+    root = os.path.join(os.path.dirname(__file__), "..", "..")
+    environment = {**os.environ, "OUT": str(tmp_path / "out"), "WORK": str(tmp_path / "work"), "PYTHON": sys.executable}
+    script = os.path.join(root, "benchmarks", "gpu_check.sh")
+    done = subprocess.run(["bash", script, "quick"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    figures = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+    assert {figure["kind"] for figure in figures} >= {"smoke", "speed", "beside", "sampling"}
+    assert not [figure for figure in figures if "failed" in figure or figure.get("nonfinite")], figures
