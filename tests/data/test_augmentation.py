@@ -146,7 +146,7 @@ def test_training_batches_are_augmented(trainer):
     state = trainer.prepared(trainer.recipe("steps=4", "data.limit=40", AUGMENT))
     plain = trainer.prepared(trainer.recipe("steps=4", "data.limit=40"))
     phase = state.objective.phases[0]
-    real, unchanged = state.iteration.batch(phase, 0).real, plain.iteration.batch(phase, 0).real
+    real, unchanged = state.training_step.next_batch(phase, 0).real, plain.training_step.next_batch(phase, 0).real
     assert real.shape == unchanged.shape and not torch.equal(real, unchanged)
 
 
@@ -157,13 +157,13 @@ def test_resume_with_augmentation_is_exact(trainer, limit):
     )
     whole, again = trainer.prepared(recipe), trainer.prepared(recipe)
     for step in range(3):
-        whole.iterate(step)
+        whole.engine(step)
     checkpoint = copy.deepcopy(whole.full_checkpoint())
     for state in (whole, again):
         torch.randn(9)
         state.restore(copy.deepcopy(checkpoint))
         for step in range(3, 6):
-            state.iterate(step)
+            state.engine(step)
         state.loader.close()
     for role, network in whole.networks.items():
         weights = again.networks[role].state_dict()

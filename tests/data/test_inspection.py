@@ -1,4 +1,4 @@
-"""What `inspect` finds in a folder, an archive or a named set, and that the command line shows it."""
+"""Facts about image sets, and `wgan inspect` on them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from PIL import Image
 
 from wgan_cli.cli.render.train_report import DIFF_AUGMENT
 from wgan_cli.data.inspection import inspect_folder, inspect_named_set
-from wgan_cli.errors import WganError
 
 
 @pytest.fixture
 def photos(tmp_path) -> Path:
-    """Two full classes, an empty one, and two files that are no images."""
+    """Two classes, an empty one, and two unusable files."""
     folder = tmp_path / "photos"
     for name in ("cat", "dog", "[none]"):
         (folder / name).mkdir(parents=True)
@@ -27,9 +26,9 @@ def photos(tmp_path) -> Path:
         Image.new("RGB", (40, 20), (250, 0, 0)).save(folder / f"cat/{number}.png")
     for number in range(2):
         Image.new("L", (30, 30), 60).save(folder / f"dog/{number}.PNG")
-    (folder / "dog/text.jpg").write_text("no image")
+    (folder / "dog/text.jpg").write_text("not an image")
     (folder / "cat/empty.png").touch()
-    (folder / ".hidden.png").write_text("not looked at")
+    (folder / ".hidden.png").write_text("hidden")
     return folder
 
 
@@ -50,38 +49,40 @@ def assert_photos(facts) -> None:
     assert all(reason for _, reason in facts.bad)
 
 
-def test_a_folder(photos):
-    assert_photos(inspect_folder(photos).facts)
-
-
-def test_an_archive_of_it_has_the_same_facts(photos):
-    facts = inspect_folder(zipped(photos)).facts
+@pytest.mark.parametrize("make", [Path, zipped])
+def test_folder_and_archive(photos, wgan, make):
+    path = make(photos)
+    facts = inspect_folder(path).facts
     assert_photos(facts)
-    assert facts.origin.endswith("photos.zip")
+    assert facts.origin == str(path)
+    result = wgan("inspect", path.name, "--json")
+    assert (result.status, result.stderr) == (0, "")
+    shown = json.loads(result.stdout)
+    assert (shown["kind"], shown["count"], shown["bad_count"], len(shown["bad"])) == ("data", 5, 2, 2)
 
 
-def test_a_flat_folder_has_no_classes(photos):
+def test_flat_folder_has_no_classes(photos):
     shutil.rmtree(photos / "cat"), shutil.rmtree(photos / "[none]")
     facts = inspect_folder(photos / "dog").facts
     assert (facts.count, facts.classes) == (2, {})
 
 
-def test_files_beside_class_folders_are_counted_as_training_would(photos):
-    Image.new("L", (30, 30)).save(photos / "beside.png")
+def test_files_outside_class_folders_are_counted(photos):
+    Image.new("L", (30, 30)).save(photos / "loose.png")
     assert inspect_folder(photos).facts.classes == {".": 1, "[none]": 0, "cat": 3, "dog": 2}
 
 
-def test_pictures_come_from_all_over_the_set(photos):
+def test_pictures_are_evenly_spaced(photos):
     pictures = inspect_folder(photos, pictures=100).pictures
     assert pictures.shape == (5, 3, 64, 64) and pictures.dtype == torch.uint8
     assert pictures[:, :, 32, 32].tolist() == [[250, 0, 0]] * 3 + [[60, 60, 60]] * 2
-    assert pictures[0, :, 2, 32].tolist() == [0, 0, 0], "wide pictures are shown whole"
-    assert inspect_folder(photos, pictures=2).pictures[:, 0, 32, 32].tolist() == [250, 250]
+    assert pictures[0, :, 2, 32].tolist() == [0, 0, 0], "padded"
+    assert inspect_folder(photos, pictures=2).pictures[:, 0, 32, 32].tolist() == [250, 60]
     assert inspect_folder(photos, pictures=3).pictures[:, 0, 32, 32].tolist() == [250, 250, 60]
     assert len(inspect_folder(photos).pictures) == 0
 
 
-def test_a_picture_that_is_cut_off_is_left_out_of_the_sheet(photos):
+def test_truncated_picture_is_left_out(photos):
     path = photos / "cat/0.png"
     Image.effect_noise((40, 20), 90).save(path)
     path.write_bytes(path.read_bytes()[:200])
@@ -89,32 +90,20 @@ def test_a_picture_that_is_cut_off_is_left_out_of_the_sheet(photos):
     assert (found.facts.count, len(found.pictures)) == (5, 4)
 
 
-def test_ten_bad_files_are_named_and_all_are_counted(photos):
+def test_ten_unusable_files_are_named(photos):
     for number in range(12):
         (photos / f"dog/bad{number}.jpg").touch()
     facts = inspect_folder(photos).facts
     assert (len(facts.bad), facts.bad_count) == (10, 14)
 
 
-def test_a_folder_of_no_images_has_none(photos):
+def test_folder_without_images(photos, wgan):
     shutil.rmtree(photos / "cat"), shutil.rmtree(photos / "dog")
-    (photos / "text.jpg").write_text("no image")
+    (photos / "text.jpg").write_text("not an image")
     found = inspect_folder(photos, pictures=9)
     assert (found.facts.count, found.facts.bad_count, len(found.pictures)) == (0, 1, 0)
-
-
-def test_a_missing_folder_is_an_error(tmp_path):
-    with pytest.raises(WganError, match="gone"):
-        inspect_folder(tmp_path / "gone")
-
-
-def test_a_named_set(messages):
-    found = inspect_named_set("digits", Path("nowhere"), messages.append, pictures=10)
-    assert found.facts.count == sum(found.facts.classes.values()) == 6000
-    assert list(found.facts.classes) == list("0123456789")
-    assert (found.facts.sizes, found.facts.modes) == ({"28x28": 6000}, {"L": 6000})
-    assert "digits" in found.facts.origin
-    assert found.pictures.shape == (10, 1, 28, 28)
+    result = wgan("inspect", "photos", "--plot", "sheet.png")
+    assert result.status == 2 and "--plot" in result.error and "photos" in result.error
 
 
 def size(path: str) -> tuple[int, int]:
@@ -122,17 +111,36 @@ def size(path: str) -> tuple[int, int]:
         return image.size
 
 
-def test_the_command_shows_a_folder_and_draws_its_sheet(photos, wgan):
+def test_named_set(messages, wgan):
+    found = inspect_named_set("digits", Path("nowhere"), messages.append, pictures=10)
+    assert found.facts.count == sum(found.facts.classes.values()) == 6000
+    assert list(found.facts.classes) == list("0123456789")
+    assert (found.facts.sizes, found.facts.modes) == ({"28x28": 6000}, {"L": 6000})
+    assert found.pictures.shape == (10, 1, 28, 28)
+    result = wgan("inspect", "digits", "--plot", "sheet.png")
+    assert result.status == 0, result.stderr
+    assert "28x28 6,000" in result.stdout and size("sheet.png") == (10 * 30 + 2, 10 * 30 + 2)
+
+
+def test_named_set_in_the_data_root(real_data_root, wgan):
+    facts = json.loads(wgan("inspect", "fashion_mnist", "--data-root", real_data_root, "--json").stdout)
+    assert facts["count"] == sum(facts["classes"].values()) > 0
+    assert str(real_data_root) in facts["origin"]
+
+
+def test_contact_sheet(photos, wgan):
     result = wgan("inspect", "photos", "--plot", "sheet.png")
     assert result.status == 0
     assert result.stderr.startswith("contact sheet: sheet.png\nnext: wgan train ")
     assert size("sheet.png") == (3 * 66 + 2, 2 * 66 + 2)
     for words in ("5 (photos)", "[none] 0, cat 3, dog 2", "40x20 3, 30x30 2", "RGB 3, L 2", "dog/text.jpg: "):
         assert words in result.stdout
+    result = wgan("inspect", "photos", "--plot", "sheet.jpg")
+    assert result.status == 2 and "--plot sheet.jpg" in result.error
 
 
 @pytest.mark.parametrize(("width", "recipe"), [(40, "folder32_dcgan"), (41, "folder_dcgan")])
-def test_the_command_says_how_to_train_on_a_folder(photos, wgan, tiny_options, width, recipe):
+def test_next_command_trains(photos, wgan, tiny_options, width, recipe):
     named = photos.rename(photos.with_name("my photos"))
     for number in range(9):
         Image.new("RGB", (20, width)).save(named / f"cat/more{number}.png")
@@ -144,46 +152,13 @@ def test_the_command_says_how_to_train_on_a_folder(photos, wgan, tiny_options, w
     assert result.status == 0, result.stderr
 
 
-def test_the_command_has_nothing_to_say_of_many_whole_images(photos, wgan, monkeypatch):
+def test_next_command_for_many_usable_images(photos, wgan, monkeypatch):
     (photos / "dog/text.jpg").unlink(), (photos / "cat/empty.png").unlink()
     monkeypatch.setattr("wgan_cli.cli.render.train_report.SMALL_DATASET", 5)
     assert wgan("inspect", "photos").stderr == "next: wgan train --recipe folder32_dcgan --set data.path=photos\n"
 
 
-@pytest.mark.parametrize("make", [Path, zipped])
-def test_the_command_gives_json(photos, wgan, make):
-    result = wgan("inspect", make(photos).name, "--json")
-    assert (result.status, result.stderr) == (0, "")
-    facts = json.loads(result.stdout)
-    assert (facts["kind"], facts["count"], facts["bad_count"], len(facts["bad"])) == ("data", 5, 2, 2)
-
-
-def test_the_command_shows_a_named_set(wgan):
-    result = wgan("inspect", "digits", "--plot", "sheet.png")
-    assert result.status == 0, result.stderr
-    assert "6,000" in result.stdout and "28x28 6,000" in result.stdout
-    assert size("sheet.png") == (10 * 30 + 2, 10 * 30 + 2)
-
-
-def test_the_command_reads_a_named_set_below_data_root(real_data_root, wgan):
-    facts = json.loads(wgan("inspect", "fashion_mnist", "--data-root", real_data_root, "--json").stdout)
-    assert facts["count"] == sum(facts["classes"].values()) > 0
-    assert str(real_data_root) in facts["origin"]
-
-
-def test_only_pngs_are_drawn(photos, wgan):
-    result = wgan("inspect", "photos", "--plot", "sheet.jpg")
-    assert (result.status, result.error) == (2, "--plot sheet.jpg does not end in .png")
-
-
-def test_a_sheet_of_no_images_is_refused(photos, wgan):
-    for folder in ("cat", "dog"):
-        shutil.rmtree(photos / folder)
-    (photos / "text.jpg").write_text("no image")
-    assert "holds none" in wgan("inspect", "photos", "--plot", "sheet.png").error
-
-
-def test_runs_checkpoints_and_recipes_are_still_told_apart(tiny_run, wgan, tmp_path):
+def test_kinds_of_targets(tiny_run, wgan, tmp_path):
     (tmp_path / "digits_dcgan").mkdir()
     Image.new("L", (30, 30)).save(tmp_path / "digits_dcgan/a.png")
     shutil.copy(tiny_run.generator_file, "generator.zipped")  # torch's files are .zip archives
@@ -196,7 +171,7 @@ def test_runs_checkpoints_and_recipes_are_still_told_apart(tiny_run, wgan, tmp_p
 
 
 @pytest.mark.parametrize("what", ["9" * 5000, "gone/photos", "gone.zip", "broken.zip", "broken.tar", "locked"])
-def test_what_cannot_be_read_is_one_clear_error(wgan, tmp_path, what):
+def test_unreadable_targets(wgan, tmp_path, what):
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 and no more")
     (tmp_path / "broken.tar").write_bytes(b"no archive")
     (tmp_path / "locked").mkdir()

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: what is read, what is refused, and what a download leaves behind."""
+"""MNIST and Fashion-MNIST: reading, broken files and downloads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.mnist_files import gzipped, idx, md5, small_set, write_files
+from helpers.mnist_files import files_in, gzipped, idx, md5, small_set, write_files
 from torchvision import datasets
 
 from wgan_cli.data.sources import download, mnist
@@ -19,7 +19,8 @@ from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.recipe.data_settings import DataSettings
 
 CLASSES = {"mnist": datasets.MNIST, "fashion_mnist": datasets.FashionMNIST}
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
+IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
 
 @pytest.fixture(params=CLASSES)
@@ -36,13 +37,13 @@ def load(root: Path, log, source: str = "mnist", split: str = "train"):
 
 
 def pixels_of(content: bytes) -> torch.Tensor:
-    """The images of an IDX file: 16 bytes of header, then pixels."""
+    """Return the images of an IDX file, which has 16 bytes of header."""
     return torch.from_numpy(np.frombuffer(content, np.uint8, offset=16).reshape(-1, 1, 28, 28).copy())
 
 
 @pytest.fixture
 def served(server, monkeypatch):
-    """Serve a small set as torchvision's source; returns a function (source) -> its files, unpacked."""
+    """Serve a small set as torchvision's source; call it with the source to get the unpacked files."""
 
     def serve(source: str, url: str | None = None) -> dict[str, bytes]:
         unpacked = small_set()
@@ -55,11 +56,7 @@ def served(server, monkeypatch):
     return serve
 
 
-def left_in(root: Path) -> list[str]:
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
-
-
-# What is read
+# Reading
 
 
 @pytest.mark.parametrize(("split", "count", "prefix"), [("train", 60_000, "train"), ("test", 10_000, "t10k")])
@@ -71,17 +68,17 @@ def test_real_mnist(real_data_root, messages, split, count, prefix):
     assert loaded.labels.tolist() == list(labels) and len(labels) == count
     assert loaded.class_names == tuple("0123456789")
     assert loaded.origin == f"mnist {split} from {raw(real_data_root)}"
-    assert messages == [], "the standard set is nothing to remark on"
+    assert messages == []
 
 
-def test_part_of_fashion_mnist_is_taken_and_remarked_on(real_data_root, messages):
+def test_part_of_fashion_mnist(real_data_root, messages):
     loaded = load(real_data_root, messages.append, "fashion_mnist", "all")
     assert loaded.images.shape == (2500, 1, 28, 28) and len(loaded.labels) == 2500
-    assert loaded.class_names[0] == "T-shirt/top" and loaded.class_names[9] == "Ankle boot"
     assert len(loaded.class_names) == 10
-    assert len(messages) == 2
-    assert "train" in messages[0] and "2,000" in messages[0] and "60,000" in messages[0]
-    assert "test" in messages[1] and "500" in messages[1] and "10,000" in messages[1]
+    assert loaded.class_names[0] == "T-shirt/top" and loaded.class_names[9] == "Ankle boot"
+    train, test = messages
+    assert all(word in train for word in ("train", "2,000", "60,000"))
+    assert all(word in test for word in ("test", "500", "10,000"))
 
 
 def test_all_is_train_then_test(source, tmp_path, messages):
@@ -92,59 +89,51 @@ def test_all_is_train_then_test(source, tmp_path, messages):
     assert torch.equal(both.labels, torch.cat([train.labels, test.labels]))
 
 
-def test_only_the_files_of_the_split_are_needed(tmp_path, messages):
-    only_test = {name: content for name, content in small_set().items() if name.startswith("t10k")}
-    write_files(raw(tmp_path), only_test)
+def test_other_split_is_not_needed(tmp_path, messages):
+    write_files(raw(tmp_path), {name: content for name, content in small_set().items() if name.startswith("t10k")})
     assert len(load(tmp_path, messages.append, split="test")) == 20
     assert not any("downloading" in line for line in messages)
-
-
-# What is refused
-
-IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
 
 @pytest.mark.parametrize(
     ("broken", "change"),
     [
-        pytest.param(IMAGES, lambda content, idx: content[:-1], id="cut"),
-        pytest.param(IMAGES, lambda content, idx: content + b"\0", id="too long"),
-        pytest.param(IMAGES, lambda content, idx: content[:10], id="half a header"),
-        pytest.param(IMAGES, lambda content, idx: content[:16], id="only a header"),
-        pytest.param(IMAGES, lambda content, idx: b"", id="empty"),
-        pytest.param(IMAGES, lambda content, idx: b"<html>no such page</html>" * 40, id="a web page"),
-        pytest.param(IMAGES, lambda content, idx: b"\0\0\x0a\x03" + content[4:], id="unknown type"),
-        pytest.param(IMAGES, lambda content, idx: b"\0\0\x09\x03" + content[4:], id="signed type"),
-        pytest.param(IMAGES, lambda content, idx: idx(np.zeros((30, 32, 32))), id="other size"),
-        pytest.param(IMAGES, lambda content, idx: idx(np.zeros(30)), id="labels for images"),
-        pytest.param(LABELS, lambda content, idx: content[:-1], id="cut labels"),
-        pytest.param(LABELS, lambda content, idx: idx(np.full(30, 10)), id="label 10"),
-        pytest.param(LABELS, lambda content, idx: idx(np.zeros(29)), id="too few labels"),
-        pytest.param(LABELS, lambda content, idx: idx(np.zeros((30, 28, 28))), id="images for labels"),
+        pytest.param(IMAGES, lambda content: content[:-1], id="truncated"),
+        pytest.param(IMAGES, lambda content: content + b"\0", id="too long"),
+        pytest.param(IMAGES, lambda content: content[:10], id="half a header"),
+        pytest.param(IMAGES, lambda content: content[:16], id="only a header"),
+        pytest.param(IMAGES, lambda content: b"", id="empty"),
+        pytest.param(IMAGES, lambda content: b"<html>no such page</html>" * 40, id="web page"),
+        pytest.param(IMAGES, lambda content: b"\0\0\x0a\x03" + content[4:], id="unknown type"),
+        pytest.param(IMAGES, lambda content: b"\0\0\x09\x03" + content[4:], id="signed type"),
+        pytest.param(IMAGES, lambda content: idx(np.zeros((30, 32, 32))), id="other size"),
+        pytest.param(IMAGES, lambda content: idx(np.zeros(30)), id="labels for images"),
+        pytest.param(LABELS, lambda content: content[:-1], id="truncated labels"),
+        pytest.param(LABELS, lambda content: idx(np.full(30, 10)), id="label 10"),
+        pytest.param(LABELS, lambda content: idx(np.zeros(29)), id="too few labels"),
+        pytest.param(LABELS, lambda content: idx(np.zeros((30, 28, 28))), id="images for labels"),
     ],
 )
-def test_a_broken_file_is_named_and_so_is_the_repair(source, tmp_path, messages, broken, change):
+def test_broken_file_is_named_and_kept(tmp_path, messages, broken, change):
     contents = small_set()
-    contents[broken] = change(contents[broken], idx)
-    write_files(raw(tmp_path, source), contents)
+    write_files(raw(tmp_path), {**contents, broken: change(contents[broken])})
     with pytest.raises(WganError) as caught:
-        load(tmp_path, messages.append, source)
-    assert str(raw(tmp_path, source) / broken) in caught.value.message
-    assert "delete" in caught.value.hint
-    assert (raw(tmp_path, source) / broken).exists(), "deleting is left to the user"
+        load(tmp_path, messages.append)
+    assert str(raw(tmp_path) / broken) in caught.value.message and "delete" in caught.value.hint
+    assert (raw(tmp_path) / broken).exists()
 
 
-# What a download leaves behind
+# Downloads
 
 
-def test_a_missing_set_is_downloaded_once(source, tmp_path, served, server, messages, capsys):
+def test_missing_set_is_downloaded_once(source, tmp_path, served, server, messages, capsys):
     unpacked = served(source)
     loaded = load(tmp_path / "new", messages.append, source)
     assert torch.equal(loaded.images, pixels_of(unpacked[IMAGES]))
-    assert messages[0] == f"{source} is not in {tmp_path / 'new'}: downloading it with torchvision"
+    assert messages[0].startswith(f"{source} is not in {tmp_path / 'new'}")
     folder = raw(tmp_path / "new", source).relative_to(tmp_path)
-    assert left_in(tmp_path) == sorted(str(folder / name) for name in unpacked), "no archive, no temporary folder"
-    assert capsys.readouterr() == ("", ""), "no progress bar where nobody looks"
+    assert files_in(tmp_path) == sorted(str(folder / name) for name in unpacked), "no archives or temporary files"
+    assert capsys.readouterr() == ("", ""), "no progress bar without a terminal"
 
     server.requested.clear()
     assert torch.equal(load(tmp_path / "new", messages.append, source).images, loaded.images)
@@ -152,89 +141,66 @@ def test_a_missing_set_is_downloaded_once(source, tmp_path, served, server, mess
     assert server.requested == []
 
 
-def test_progress_is_shown_on_a_terminal(tmp_path, served, messages, capsys, monkeypatch):
+def test_progress_on_a_terminal(tmp_path, served, messages, capsys, monkeypatch):
     served("mnist")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     load(tmp_path, messages.append)
-    shown = capsys.readouterr()
-    assert "100" in shown.err and shown.out == ""
+    output = capsys.readouterr()
+    assert "100" in output.err and output.out == ""
 
 
-def test_the_next_mirror_is_tried(tmp_path, served, server, messages, monkeypatch):
+def test_next_mirror(tmp_path, served, server, messages, monkeypatch):
     served("mnist")
     monkeypatch.setattr(datasets.MNIST, "mirrors", ["http://127.0.0.1:1/", server.url])
     assert len(load(tmp_path, messages.append)) == 30
 
 
-def test_without_a_network_the_error_says_what_else_to_do(source, tmp_path, messages):
-    with pytest.raises(WganError) as caught:
+def test_offline_error_says_what_to_do(source, tmp_path, messages):
+    with pytest.raises(WganError, match=f"cannot download {source}: .*127.0.0.1") as caught:
         load(tmp_path / "root", messages.append, source)
-    assert caught.value.message.startswith(f"cannot download {source}: ") and "127.0.0.1" in caught.value.message
-    assert str(raw(tmp_path / "root", source)) in caught.value.hint
-    assert "--recipe digits_dcgan" in caught.value.hint and "--data-root" in caught.value.hint
-    assert left_in(tmp_path) == []
+    for fix in (str(raw(tmp_path / "root", source)), "--recipe digits_dcgan", "--data-root"):
+        assert fix in caught.value.hint
+    assert files_in(tmp_path) == []
 
 
-def test_a_wrong_checksum_is_refused_and_leaves_nothing(source, tmp_path, served, server, messages):
-    served(source)
+@pytest.mark.parametrize("fault", ["checksum", "cut", "silent"])
+def test_failed_download_leaves_nothing(tmp_path, served, server, messages, monkeypatch, fault):
+    served("mnist")
     name = f"{LABELS}.gz"
     good = server.files[name]
-    server.files[name] = good[:-1] + bytes([good[-1] ^ 1])
-    with pytest.raises(WganError, match=f"cannot download {source}") as caught:
-        load(tmp_path, messages.append, source)
-    assert "corrupted" in caught.value.message
-    assert left_in(tmp_path) == []
-
-    server.files[name] = good
-    assert len(load(tmp_path, messages.append, source)) == 30
-
-
-def test_a_connection_that_breaks_leaves_nothing(tmp_path, served, server, messages):
-    served("mnist")
-    server.cut = {f"{IMAGES}.gz"}
-    with pytest.raises(WganError, match="cannot download mnist"):
+    if fault == "checksum":
+        server.files[name] = good[:-1] + bytes([good[-1] ^ 1])
+    server.cut = {name} if fault == "cut" else set()
+    server.stuck = {name} if fault == "silent" else set()
+    with monkeypatch.context() as patch, pytest.raises(WganError, match="cannot download mnist") as caught:
+        patch.setattr(download, "TIMEOUT", 0.2 if fault == "silent" else 10.0)
         load(tmp_path, messages.append)
-    assert left_in(tmp_path) == []
+    assert {"checksum": "corrupted", "cut": "", "silent": "timed out"}[fault] in caught.value.message
+    assert socket.getdefaulttimeout() is None and files_in(tmp_path) == []
 
-    server.cut = set()
+    server.files[name], server.cut, server.stuck = good, set(), set()
     assert len(load(tmp_path, messages.append)) == 30
 
 
-def test_a_server_that_falls_silent_is_given_up(tmp_path, served, server, messages, monkeypatch):
-    served("mnist")
-    server.stuck = {f"{IMAGES}.gz"}
-    monkeypatch.setattr(download, "TIMEOUT", 0.2)
-    with pytest.raises(WganError, match="cannot download mnist: .*timed out"):
-        load(tmp_path, messages.append)
-    assert socket.getdefaulttimeout() is None, "nothing else in the process is hurried"
-    assert left_in(tmp_path) == []
-
-
-def test_archives_that_lie_there_are_unpacked_without_a_network(source, tmp_path, served, server, messages):
+def test_existing_archives_are_unpacked_offline(source, tmp_path, served, server, messages):
     served(source, url="http://127.0.0.1:1/")
     write_files(raw(tmp_path, source), server.files)
     assert len(load(tmp_path, messages.append, source)) == 30
     assert server.requested == []
 
 
-def test_an_archive_with_a_wrong_checksum_is_downloaded_but_not_touched(tmp_path, served, server, messages):
+def test_existing_files_are_kept(tmp_path, served, messages):
     served("mnist")
-    mine = raw(tmp_path) / f"{IMAGES}.gz"
-    write_files(raw(tmp_path), {mine.name: b"something else"})
-    assert len(load(tmp_path, messages.append)) == 30
-    assert mine.read_bytes() == b"something else"
-    assert f"{mine} has a wrong checksum and is not used: delete it" in messages
-
-
-def test_a_file_that_lies_there_is_not_replaced(tmp_path, served, messages):
-    served("mnist")
-    mine = {IMAGES: small_set(seed=1)[IMAGES]}
+    archive = raw(tmp_path) / f"{LABELS}.gz"
+    mine = {IMAGES: small_set(seed=1)[IMAGES], archive.name: b"wrong checksum"}
     write_files(raw(tmp_path), mine)
     assert torch.equal(load(tmp_path, messages.append).images, pixels_of(mine[IMAGES]))
+    assert archive.read_bytes() == b"wrong checksum"
+    assert any(str(archive) in line and "wrong checksum" in line for line in messages)
 
 
 @pytest.mark.parametrize("moves", range(4))
-def test_interrupted_between_files_the_next_run_completes_the_set(tmp_path, served, messages, monkeypatch, moves):
+def test_interrupted_between_files(tmp_path, served, messages, monkeypatch, moves):
     unpacked = served("mnist")
     real_replace, done = os.replace, []
 
@@ -247,15 +213,15 @@ def test_interrupted_between_files_the_next_run_completes_the_set(tmp_path, serv
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(os, "replace", replace)
         load(tmp_path, messages.append)
-    left = left_in(tmp_path)
+    left = files_in(tmp_path)
     assert len(left) == moves, "the temporary folder is gone"
     assert all((tmp_path / file).read_bytes() == unpacked[Path(file).name] for file in left)
     assert torch.equal(load(tmp_path, messages.append).images, pixels_of(unpacked[IMAGES]))
 
 
-def test_killed_while_downloading_the_next_run_starts_afresh(tmp_path, served, server, messages):
+def test_killed_while_downloading(tmp_path, served, server, messages):
     unpacked = served("mnist")
-    server.stuck = {f"{LABELS}.gz"}  # the second file: the first is there and unpacked by then
+    server.stuck = {f"{LABELS}.gz"}  # the second file: the first is unpacked by then
     code = f"""
 from pathlib import Path
 from torchvision import datasets
@@ -270,43 +236,39 @@ mnist.load(DataSettings(source="mnist"), Path({str(tmp_path)!r}), print)
     finally:
         process.kill()
         process.wait()
-    assert IMAGES in [Path(file).name for file in left_in(tmp_path)], "killed halfway"
+    assert IMAGES in [Path(file).name for file in files_in(tmp_path)], "killed halfway"
     assert not raw(tmp_path).exists()
 
     server.stuck = set()
     assert torch.equal(load(tmp_path, messages.append).images, pixels_of(unpacked[IMAGES]))
 
 
-def test_another_process_may_finish_the_same_download_first(tmp_path, served, messages, monkeypatch):
+def test_another_process_finishes_first(tmp_path, served, messages, monkeypatch):
     unpacked = served("mnist")
     real_download = datasets.MNIST.download
 
     def download(dataset):
         real_download(dataset)
-        write_files(raw(tmp_path), unpacked)  # what the other process did meanwhile
+        write_files(raw(tmp_path), unpacked)  # by the other process
 
     monkeypatch.setattr(datasets.MNIST, "download", download)
     assert torch.equal(load(tmp_path, messages.append).images, pixels_of(unpacked[IMAGES]))
-    assert sorted(Path(file).name for file in left_in(tmp_path)) == sorted(unpacked)
+    assert sorted(Path(file).name for file in files_in(tmp_path)) == sorted(unpacked)
 
 
-def test_a_root_that_cannot_be_written_is_named(tmp_path, served, messages):
-    served("mnist")
-    (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(WganError) as caught:
-        load(tmp_path / "file" / "root", messages.append)
-    assert str(tmp_path / "file" / "root") in caught.value.message and "--data-root" in caught.value.hint
-    assert caught.value.status is ExitStatus.FAILED
-
-
-def test_a_full_disk_is_no_network_failure(tmp_path, served, messages, monkeypatch):
-    served("mnist")
-
-    def no_room(*args):
+@pytest.mark.parametrize("fault", ["no folder", "full disk"])
+def test_unwritable_root(tmp_path, served, messages, monkeypatch, fault):
+    def no_space(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "replace", no_room)
-    with pytest.raises(WganError, match="cannot write mnist to .*No space left on device") as caught:
-        load(tmp_path, messages.append)
-    assert caught.value.status is ExitStatus.FAILED
-    assert left_in(tmp_path) == []
+    served("mnist")
+    root = tmp_path
+    if fault == "no folder":
+        (tmp_path / "file").write_text("not a folder")
+        root = tmp_path / "file" / "root"
+    else:
+        monkeypatch.setattr(os, "replace", no_space)
+    with pytest.raises(WganError, match=f"cannot write mnist to {root}") as caught:
+        load(root, messages.append)
+    assert "--data-root" in caught.value.hint and caught.value.status is ExitStatus.FAILED
+    assert [file for file in files_in(tmp_path) if file != "file"] == []

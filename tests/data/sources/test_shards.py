@@ -1,4 +1,4 @@
-"""WebDataset shards: the feed of every other source, bit by bit, though nothing is decoded before it is asked for."""
+"""WebDataset shards: equal to the same images in memory, decoded on demand."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import torch
 from helpers.same_run import assert_same_run
 from PIL import Image
 
-from wgan_cli.data import DeviceLoader, ImageSet, load_images, native_shape
+from wgan_cli.data import DeviceLoader, ImageSet, load_images, make_loader, native_shape
 from wgan_cli.data.inspection import inspect_shards
-from wgan_cli.data.loaders.build import make_loader as make_feed
 from wgan_cli.data.loaders.streaming import StreamingLoader
+from wgan_cli.data.sources import shard_index
 from wgan_cli.data.sources.shards import Shards
 from wgan_cli.distributed.batch_shard import BatchShard, use_shard
 from wgan_cli.errors import ExitStatus, WganError
@@ -33,7 +33,6 @@ Member = tuple[str, bytes]
 
 
 def write_shard(path: Path, members: Iterable[Member]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, "w") as tar:
         for name, content in members:
             info = tarfile.TarInfo(name)
@@ -49,7 +48,7 @@ def png(value: int, size: tuple[int, int] = (8, 8), mode: str = "L") -> bytes:
 
 
 def numbered(first: int, count: int) -> list[Member]:
-    """Images whose grey is their number, of the classes 0, 1 and 2 in turn."""
+    """Images whose gray level is their number, of classes 0, 1 and 2 in turn."""
     return [
         member
         for n in range(first, first + count)
@@ -75,241 +74,219 @@ def load(tmp_path, messages):
 
 
 @pytest.fixture
-def make_loader():
-    feeds = []
+def loader_of():
+    loaders = []
 
-    def make(dataset: ImageSet, batch_size: int = 4, seed: int = 3) -> StreamingLoader:
-        feeds.append(make_feed(dataset, DataSettings(), batch_size, seed, CPU))
-        return feeds[-1]
+    def make(dataset: ImageSet, batch_size: int = 4) -> StreamingLoader:
+        loaders.append(make_loader(dataset, DataSettings(), batch_size, 3, CPU))
+        return loaders[-1]
 
     yield make
-    for loader in feeds:
+    for loader in loaders:
         loader.close()
 
 
 def decoded(dataset: ImageSet) -> ImageSet:
-    """The same set in memory."""
+    """Return the same set in memory."""
     images = dataset.images.index_select(0, torch.arange(len(dataset)))
     return ImageSet(images, dataset.labels, dataset.class_names, "memory")
 
 
 def values(batch: torch.Tensor) -> list[int]:
-    """The greys of a batch of `numbered` images."""
+    """Return the gray levels of a batch of `numbered` images."""
     return ((batch[:, 0, 0, 0] + 1) * 127.5).round().int().tolist()
 
 
-def raised(load, *words, **settings) -> WganError:
+def error_of(load, *args, **settings) -> WganError:
     with pytest.raises(WganError) as caught:
-        load(*words, **settings)
+        load(*args, **settings)
     return caught.value
 
 
-def test_all_samples_are_found_with_their_labels(load, shards):
-    dataset = load(shards)
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_images_and_labels(load, shards, as_folder):
+    dataset = load(Path(shards).parent if as_folder else shards)
     assert str(dataset.shape) == "8x8x1" and dataset.class_names == ("0", "1", "2")
     assert decoded(dataset).images[:, 0, 0, 0].tolist() == list(range(23))
     assert dataset.labels.tolist() == [n % 3 for n in range(23)]
 
 
-def test_a_feed_of_shards_is_the_feed_of_the_same_images_in_memory(load, make_loader, shards):
+def test_batches_equal_those_from_memory(load, loader_of, shards):
     dataset = load(shards)
-    streamed, resident = make_loader(dataset), DeviceLoader(decoded(dataset), 4, 3, CPU)
+    streamed, resident = loader_of(dataset), DeviceLoader(decoded(dataset), 4, 3, CPU)
     for _ in range(13):
         (real, labels), (real_again, labels_again) = streamed.next(), resident.next()
         assert torch.equal(real, real_again) and torch.equal(labels, labels_again)
         assert streamed.state_dict() == resident.state_dict()
 
 
-def test_each_epoch_shows_every_image_once_in_an_order_of_its_own(load, make_loader, shards):
-    loader = make_loader(load(shards, limit=20))
-    epochs = [[value for _ in range(5) for value in values(loader.next()[0])] for _ in range(3)]
-    assert all(sorted(epoch) == list(range(20)) for epoch in epochs)
-    assert len(set(map(tuple, epochs))) == 3
-
-
-@pytest.mark.parametrize("before", [0, 2, 5, 9])
-def test_a_feed_goes_on_where_another_stood(load, make_loader, shards, before):
-    whole = make_loader(load(shards))
+@pytest.mark.parametrize("before", [0, 5, 9])
+def test_resume_is_exact(load, loader_of, shards, before):
+    whole, again = loader_of(load(shards)), loader_of(load(shards))
     for _ in range(before):
         whole.next()
-    again = make_loader(load(shards))
     again.load_state_dict(whole.state_dict())
     for _ in range(8):
         assert all(torch.equal(one, other) for one, other in zip(whole.next(), again.next(), strict=True))
 
 
-def test_each_process_reads_its_share_alone_and_all_read_everything(load, make_loader, shards, monkeypatch):
+def test_each_rank_reads_its_shard_of_the_batch(load, loader_of, shards, monkeypatch):
     read, plain = Counter(), Shards.read
-    monkeypatch.setattr(Shards, "read", lambda self, number: (read.update([number]), plain(self, number))[1])
+    monkeypatch.setattr(Shards, "read", lambda self, sample: (read.update([sample]), plain(self, sample))[1])
     dataset, seen = load(shards, limit=20, image_size=8, channels=1), []
-    for index in range(2):
+    for rank in range(2):
         read.clear()
-        with use_shard(BatchShard(index, 2)):
-            loader = make_loader(dataset)
+        with use_shard(BatchShard(rank, 2)):
+            loader = loader_of(dataset)
         seen.append([value for _ in range(5) for value in values(loader.next()[0])])
         loader.close()
-        of_epoch = make_loader(dataset)._sampler.epoch_order(0)
-        ahead = read.keys() - set(of_epoch[index::2].tolist())
-        assert len(ahead) <= 4 * loader.batch_size, "of the next epoch, and of this one nothing that is another's"
+        order = loader_of(dataset)._sampler.epoch_order(0)
+        prefetched = read.keys() - set(order[rank::2].tolist())
+        assert len(prefetched) <= 4 * loader.batch_size, "only images of the next epoch"
     assert not set(seen[0]) & set(seen[1])
     assert sorted(seen[0] + seen[1]) == list(range(20))
-    alone = make_loader(dataset)
+    alone = loader_of(dataset)
     together = [value for pair in zip(*seen, strict=True) for value in pair]
-    assert together == [value for _ in range(5) for value in values(alone.next()[0])], "the order is that of one alone"
+    assert together == [value for _ in range(5) for value in values(alone.next()[0])]
 
 
-def test_classes_are_chosen_as_of_every_source(load, make_loader, shards):
+def test_selected_classes(load, shards):
     dataset = load(shards, classes=[2, 0])
     assert dataset.class_names == ("2", "0") and dataset.shape.num_classes == 2
     assert [n % 3 for n in decoded(dataset).images[:, 0, 0, 0].tolist()] == [(2, 0)[k] for k in dataset.labels.tolist()]
     assert native_shape(DataSettings(source="shards", path=shards, classes=[2, 0])) == dataset.shape
 
 
-def test_words_are_classes_as_well(load, tmp_path):
-    members = [("a/1.png", png(1)), ("a/1.cls", b"dog\n"), ("b/1.PNG", png(2)), ("b/1.cls", b"cat"), ("b/1.txt", b"x")]
+@pytest.mark.parametrize(
+    ("members", "names", "labels"),
+    [
+        ([("a/1.png", png(1)), ("a/1.cls", b"dog\n"), ("b/1.PNG", png(2)), ("b/1.cls", b"cat"), ("b/1.txt", b"x")],
+         ("cat", "dog"), [1, 0]),
+        ([(f"{n}.{end}", what) for n in (10, 9, 2) for end, what in (("png", png(n)), ("cls", str(n).encode()))],
+         ("2", "9", "10"), [2, 1, 0]),
+        ([("1.png", png(1)), ("2.png", png(2))], (), [0, 0]),
+    ],
+    ids=["words", "numbers", "no labels"],
+)  # fmt: skip
+def test_class_names(load, tmp_path, members, names, labels):
     dataset = load(write_shard(tmp_path / "one.tar", members))
-    assert dataset.class_names == ("cat", "dog") and dataset.labels.tolist() == [1, 0]
+    assert dataset.class_names == names and dataset.labels.tolist() == labels
 
 
-def test_numbers_are_classes_in_the_order_of_numbers(load, tmp_path):
-    members = [(f"{n}.{end}", what) for n in (10, 9, 2) for end, what in (("png", png(n)), ("cls", str(n).encode()))]
-    dataset = load(write_shard(tmp_path / "one.tar", members))
-    assert dataset.class_names == ("2", "9", "10") and dataset.labels.tolist() == [2, 1, 0]
-
-
-def test_without_labels_there_are_no_classes(load, tmp_path):
-    dataset = load(write_shard(tmp_path / "one.tar", [("1.png", png(1)), ("2.png", png(2))]))
-    assert dataset.class_names == () and dataset.labels.tolist() == [0, 0]
-
-
-def test_a_folder_of_shards_needs_no_braces(load, shards):
-    assert len(load(Path(shards).parent)) == 23
-
-
-def test_size_and_channels_follow_from_the_images_and_can_be_set(load, tmp_path):
+def test_size_and_channels(load, tmp_path):
     path = write_shard(tmp_path / "one.tar", [("1.png", png(1, (40, 20))), ("2.png", png(2, (30, 30), "RGB"))])
     assert load(path).shape == native_shape(DataSettings(source="shards", path=str(path))) == ImageShape(64, 3)
     assert load(path, image_size=16, channels=1).shape == ImageShape(16, 1)
     assert decoded(load(path, image_size=16, channels=1, fit="pad")).images[0, 0, 0].tolist() == [0] * 16
 
 
-def test_the_index_is_kept_and_made_anew_where_a_shard_changed(load, shards, tmp_path, monkeypatch):
-    found = []
-    made = "wgan_cli.data.sources.shard_index._index_shard"
-    from wgan_cli.data.sources import shard_index
-
-    plain = shard_index._index_shard
-    monkeypatch.setattr(made, lambda path: (found.append(path), plain(path))[1])
+def test_index_is_cached(load, shards, tmp_path, monkeypatch):
+    indexed, plain = [], shard_index._index_shard
+    monkeypatch.setattr(shard_index, "_index_shard", lambda path: (indexed.append(path), plain(path))[1])
     first, second = load(shards), load(shards)
-    assert len(found) == 5 and torch.equal(first.labels, second.labels)
+    assert len(indexed) == 5 and torch.equal(first.labels, second.labels)
     write_shard(tmp_path / "images-002.tar", numbered(8, 6))
     assert len(load(shards)) == 22
     (kept,) = (tmp_path / "root/.packs").glob("*.npz")
     kept.write_bytes(b"damaged")
-    assert len(load(shards)) == 22 and len(found) == 15
+    assert len(load(shards)) == 22 and len(indexed) == 15
 
 
 def test_missing_shards(load, shards, tmp_path):
-    error = raised(load, shards.replace("004", "006"))
-    assert "images-005.tar and 1 others are missing" in error.message
+    assert "images-005.tar and 1 others are missing" in error_of(load, shards.replace("004", "006")).message
     (tmp_path / "empty").mkdir()
-    assert "no .tar files" in raised(load, tmp_path / "empty").message
-    assert "more than 100,000" in raised(load, "images-{0..99999999999}.tar").message
-    assert "images-{000..255}" in raised(load, "images-{000..002.tar").hint
-    assert "must be local" in raised(load, "pipe:touch gone.tar").hint and not Path("gone.tar").exists()
+    assert "no .tar files" in error_of(load, tmp_path / "empty").message
+    assert "more than 100,000" in error_of(load, "images-{0..99999999999}.tar").message
+    assert "images-{000..255}" in error_of(load, "images-{000..002.tar").hint
+    assert "must be local" in error_of(load, "pipe:touch gone.tar").hint and not Path("gone.tar").exists()
 
 
-def test_a_shard_that_is_cut_short_or_no_tar(load, tmp_path):
+def test_damaged_shards(load, tmp_path):
     whole = write_shard(tmp_path / "whole.tar", numbered(0, 4)).read_bytes()
     (tmp_path / "cut.tar").write_bytes(whole[: 5 * 512 + 100])
-    assert "cut.tar is a damaged shard" in raised(load, tmp_path / "cut.tar").message
+    assert "cut.tar is a damaged shard" in error_of(load, tmp_path / "cut.tar").message
     (tmp_path / "none.tar").write_bytes(b"no tar at all" * 100)
-    error = raised(load, tmp_path / "none.tar")
+    error = error_of(load, tmp_path / "none.tar")
     assert "none.tar is not an uncompressed .tar file" in error.message and "gunzip" in error.hint
 
 
-def test_a_label_that_is_missing_names_its_sample(load, tmp_path):
+def test_missing_label(load, tmp_path):
     write_shard(tmp_path / "a-0.tar", numbered(0, 3))
     write_shard(tmp_path / "a-1.tar", [*numbered(3, 2), ("lost.png", png(9))])
-    error = raised(load, tmp_path / "a-{0..1}.tar")
-    assert "1 of 6 samples have no .cls, such as lost of " in error.message and "a-1.tar" in error.message
+    error = error_of(load, tmp_path / "a-{0..1}.tar")
+    assert "1 of 6 samples" in error.message and "lost of " in error.message and "a-1.tar" in error.message
 
 
 def test_samples_without_one_image(load, tmp_path, messages):
     odd = [("text.txt", b"x"), ("two.png", png(7)), ("two.jpg", png(8)), ("empty.png", b"")]
     path = write_shard(tmp_path / "one.tar", [("1.png", png(1)), *odd, ("__meta__/all.png", b"{}"), ("._1.png", b"")])
-    error = raised(load, path)
+    error = error_of(load, path)
     assert "text of " in error.message and "it has 2 images: .jpg, .png" in error.message
     assert "data.on_bad_file=skip" in error.hint
     assert len(load(path, on_bad_file="skip")) == 1
-    assert "skipped 3 samples that cannot be used, such as text of" in messages[-1]
-    assert "there is no image in" in raised(load, write_shard(tmp_path / "no.tar", odd[:1]), on_bad_file="skip").message
+    assert "skipped 3 samples" in messages[-1] and "text of" in messages[-1]
+    empty = write_shard(tmp_path / "no.tar", odd[:1])
+    assert "there is no image in" in error_of(load, empty, on_bad_file="skip").message
 
 
-def test_an_image_that_cannot_be_decoded_stops_the_feed_or_is_skipped(load, make_loader, tmp_path, messages):
+def test_undecodable_image(load, loader_of, tmp_path, messages):
     path = write_shard(tmp_path / "one.tar", [*numbered(0, 3), ("bad.png", b"none"), ("bad.cls", b"1")])
-    loader = make_loader(load(path, image_size=8, channels=1))
+    loader = loader_of(load(path, image_size=8, channels=1))
     with pytest.raises(WganError, match="bad.png of .*one.tar cannot be used: not an image") as caught:
         loader.next()
     assert caught.value.status == ExitStatus.FAILED and "on_bad_file=skip" in caught.value.hint
-    loader = make_loader(load(path, image_size=8, channels=1, on_bad_file="skip"))
-    assert sorted(values(loader.next()[0])) == [0, 0, 1, 2], "the image after it serves, and after the last the first"
+    loader = loader_of(load(path, image_size=8, channels=1, on_bad_file="skip"))
+    assert sorted(values(loader.next()[0])) == [0, 0, 1, 2], "the next image, here the first, replaces it"
     assert "bad.png of" in messages[-1]
 
 
-def test_without_webdataset_the_error_says_how_to_get_it(load, shards, monkeypatch):
+def test_without_webdataset(load, shards, monkeypatch):
     monkeypatch.setitem(sys.modules, "webdataset", None)
-    error = raised(load, shards)
+    error = error_of(load, shards)
     assert "needs webdataset" in error.message and error.hint == "pip install 'wgan[shards]'"
 
 
-def test_real_images_to_measure_beside(load, tmp_path, messages):
+def test_images_for_evaluation(load, tmp_path, messages):
     for number in range(4):
         write_shard(tmp_path / f"a-{number}.tar", numbered(20 * number, 20))
     settings = DataSettings(source="shards", path=str(tmp_path / "a-{0..2}.tar"))
-    of_one = real_images(settings, tmp_path / "root", messages.append)
-    assert (len(of_one.training), len(of_one.held_out), of_one.seen) == (48, 12, True)
+    split = real_images(settings, tmp_path / "root", messages.append)
+    assert (len(split.training), len(split.held_out), split.seen) == (48, 12, True)
     settings = settings.model_copy(update={"test_path": str(tmp_path / "a-3.tar")})
-    of_two = real_images(settings, tmp_path / "root", messages.append)
-    assert (len(of_two.training), len(of_two.held_out), of_two.seen) == (60, 20, False)
-    assert next(of_two.held_out.batches(20))[:, 0, 0, 0].tolist() == list(range(60, 80))
+    held_out = real_images(settings, tmp_path / "root", messages.append)
+    assert (len(held_out.training), len(held_out.held_out), held_out.seen) == (60, 20, False)
+    assert next(held_out.held_out.batches(20))[:, 0, 0, 0].tolist() == list(range(60, 80))
     write_shard(tmp_path / "b.tar", [("1.png", png(1))])
-    with pytest.raises(WganError, match="has other classes than"):
-        real_images(
-            settings.model_copy(update={"test_path": str(tmp_path / "b.tar")}), tmp_path / "root", messages.append
-        )
+    other = settings.model_copy(update={"test_path": str(tmp_path / "b.tar")})
+    with pytest.raises(WganError, match="data.test_path"):
+        real_images(other, tmp_path / "root", messages.append)
 
 
-def test_what_inspect_says_of_shards(shards):
+def test_inspection(shards):
     found = inspect_shards(shards, pictures=4)
     assert found.facts.count == 23 and found.facts.classes == {"0": 8, "1": 8, "2": 7}
     assert found.facts.sizes == {"8x8": 23} and found.facts.modes == {"L": 23}
     assert found.pictures.shape == (4, 1, 64, 64)
 
 
-def test_forty_shards_of_real_images(real_cifar_files, load, make_loader, tmp_path):
-    train = [(content, name.split("/")[1]) for name, content in real_cifar_files.items() if name.startswith("train")]
-    originals = train[::2] if len(train) > 1000 else train
+def test_forty_shards_of_real_images(real_cifar_files, load, loader_of, tmp_path):
+    originals = [(jpeg, name.split("/")[1]) for name, jpeg in real_cifar_files.items() if name.startswith("train")]
     for shard in range(40):
         files = enumerate(originals[shard::40])
-        members = [((f"{n}.jpg", content), (f"{n}.cls", label.encode())) for n, (content, label) in files]
+        members = [((f"{n}.jpg", jpeg), (f"{n}.cls", label.encode())) for n, (jpeg, label) in files]
         write_shard(tmp_path / f"real-{shard:03d}.tar", [member for pair in members for member in pair])
     dataset = load(tmp_path / "real-{000..039}.tar")
     assert str(dataset.shape) == "32x32x3" and len(dataset) == len(originals) == 1000 and len(dataset.class_names) == 10
-    loader = make_loader(dataset, batch_size=100)
-    shown = [loader.next() for _ in range(10)]
-    pictures = torch.cat([((real + 1) * 127.5).round().to(torch.uint8) for real, _ in shown])
-    labels = torch.cat([labels for _, labels in shown]).tolist()
-    met = {
-        picture.numpy().tobytes(): dataset.class_names[label] for picture, label in zip(pictures, labels, strict=True)
-    }
-    wanted = {
-        np.asarray(Image.open(io.BytesIO(content))).transpose(2, 0, 1).tobytes(): name for content, name in originals
-    }
-    assert met == wanted
+    loader = loader_of(dataset, batch_size=100)
+    batches = [loader.next() for _ in range(10)]
+    pixels = torch.cat([((real + 1) * 127.5).round().to(torch.uint8) for real, _ in batches])
+    labels = torch.cat([labels for _, labels in batches]).tolist()
+    found = {image.numpy().tobytes(): dataset.class_names[label] for image, label in zip(pixels, labels, strict=True)}
+    expected = {np.asarray(Image.open(io.BytesIO(jpeg))).transpose(2, 0, 1).tobytes(): name for jpeg, name in originals}
+    assert found == expected
 
 
-def test_a_run_on_shards_that_is_resumed_equals_one_that_never_stopped(trainer, shards, tmp_path, monkeypatch):
+def test_resumed_run_is_exact(trainer, shards, tmp_path, monkeypatch):
     monkeypatch.setenv("WGAN_DATA", str(tmp_path / "root"))
     of_shards = ("data.source=shards", f"data.path={shards}", "data.image_size=16", "model.critic.dense=[]")
     recipe = trainer.recipe(*of_shards, "steps=4", "save_every=2", "log_every=1", "sample_every=2")
