@@ -216,7 +216,7 @@ def features_root(tmp_path_factory) -> Path:
     """A data root whose cache holds a classifier of the digits, trained for some seconds only."""
     root = tmp_path_factory.mktemp("features")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier, "MAX_IMAGES", 24_000)
+        patch.setattr(classifier, "MAX_IMAGES", 12_000)
         real = real_images(DataSettings(), root, lambda text: None)
         make_features(real, "digits", root, torch.device("cpu"), lambda text: None)
     return root

@@ -42,7 +42,7 @@ def pixels(images: torch.Tensor) -> np.ndarray:
 
 
 @pytest.mark.parametrize("form", ["run", "G.pth", "checkpoint", "safetensors"])
-def test_samples_are_those_of_the_command(wgan, tiny_run, tmp_path, form):
+def test_same_samples_as_the_command(wgan, tiny_run, tmp_path, form):
     load_checkpoint(tiny_run.generator_file).save(tmp_path / "G.safetensors")
     path = {
         "run": tiny_run.path,
@@ -112,13 +112,13 @@ def test_translation(tmp_path):
         ({"n": 2, "truncation_psi": 0.5}, "needs a style space"),
     ],
 )
-def test_errors_say_what_to_give(conditional, arguments, message):
+def test_invalid_arguments(conditional, arguments, message):
     with pytest.raises(WganError, match=message) as caught:
         load_generator(conditional).sample(**arguments)
     assert caught.value.hint
 
 
-def test_labels_of_a_generator_without_classes_and_images_for_one_of_noise(tiny_run):
+def test_unsupported_arguments(tiny_run):
     generator = load_generator(tiny_run.path)
     with pytest.raises(WganError, match="labels need a conditional"):
         generator.sample(2, labels=1)
@@ -126,7 +126,7 @@ def test_labels_of_a_generator_without_classes_and_images_for_one_of_noise(tiny_
         generator.translate(torch.zeros(1, 1, 28, 28))
 
 
-def test_other_names_are_missing_as_usual():
+def test_unknown_attribute():
     with pytest.raises(AttributeError, match="'wgan_cli' has no attribute 'load_generators'"):
         wgan_cli.load_generators  # noqa: B018
 

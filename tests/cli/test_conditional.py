@@ -20,6 +20,11 @@ def conditional(tmp_path_factory, trainer) -> RunDir:
     return trainer.run(recipe, tmp_path_factory.mktemp("conditional") / "run")
 
 
+@pytest.fixture(autouse=True)
+def few_training_images(monkeypatch) -> None:
+    monkeypatch.setattr("wgan_cli.evaluation.evaluate.MAX_TRAINING", 500)
+
+
 @pytest.fixture
 def sample(wgan, conditional):
     return lambda *words: wgan("sample", "--ckpt", conditional.path, "--device", "cpu", *words)
@@ -35,7 +40,7 @@ def arrays(path: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
         return file["images"], file["labels"], file["class_names"].tolist()
 
 
-def test_an_image_depends_on_its_seed_number_and_class_alone(sample):
+def test_image_depends_on_seed_index_and_class(sample):
     for out, words in {"all": ("0-9", 3), "some": ("7,2", 5), "one": ("2", 1)}.items():
         assert sample("--class", words[0], "-n", words[1], "--out", f"{out}.npz", "--batch", words[1]).status == 0
     images, labels, names = arrays("all.npz")
@@ -49,7 +54,7 @@ def test_an_image_depends_on_its_seed_number_and_class_alone(sample):
     assert not np.array_equal(images[0], images[3]), "the same z in two classes"
 
 
-def test_a_grid_has_a_row_for_each_class(sample):
+def test_grid_row_per_class(sample):
     assert sample("--class", "0-3").status == 0
     assert size("samples.png") == (10 * 30 + 2, 4 * 30 + 2)
     assert sample("--class", "3").status == 0
@@ -58,7 +63,7 @@ def test_a_grid_has_a_row_for_each_class(sample):
     assert size("samples.png") == (4 * 30 + 2, 6 * 30 + 2)
 
 
-def test_a_folder_has_a_folder_for_each_class_as_image_folders_do(sample):
+def test_subfolder_per_class(sample):
     assert sample("--class", "4,0", "-n", 2, "--out", "new/").status == 0
     found = sorted(os.path.relpath(os.path.join(at, f), "new") for at, _, files in os.walk("new") for f in files)
     assert found == ["0/00000.png", "0/00001.png", "4/00000.png", "4/00001.png"]
@@ -68,17 +73,17 @@ def test_a_folder_has_a_folder_for_each_class_as_image_folders_do(sample):
     assert sorted(os.listdir("one")) == ["00000.png", "00001.png"]
 
 
-def test_without_a_class_all_come_in_turn(sample):
+def test_classes_in_turn(sample):
     assert sample("-n", 12, "--out", "turn.npz").status == 0
     assert arrays("turn.npz")[1].tolist() == [*range(10), 0, 1]
 
 
-def test_a_class_that_is_none_is_named(sample):
+def test_unknown_class(sample):
     refused = sample("--class", "10")
     assert (refused.status, refused.error) == (2, "--class: unknown class '10'")
 
 
-def test_the_other_commands_know_classes(wgan, conditional, features_root):
+def test_other_commands(wgan, conditional, features_root):
     walk = wgan("gif", conditional.generator_file, "--max-frames", 16, "--out", "walk.gif", "--device", "cpu")
     assert walk.status == 0
     shown = wgan("inspect", conditional.checkpoint_file(8)).stdout
@@ -91,17 +96,17 @@ def test_the_other_commands_know_classes(wgan, conditional, features_root):
     assert resumed.status == 0 and "class_loss" in resumed.stderr
 
 
-def test_photos_without_classes_are_refused(wgan, tmp_path):
+def test_images_without_classes(wgan, tmp_path):
     (tmp_path / "photos").mkdir()
     for number in range(4):
         Image.new("L", (8, 8), 60 * number).save(tmp_path / "photos" / f"{number}.png")
     words = ("--set", "data.path=photos", "--set", "model.conditional=true", "--set", "data.image_size=16")
     refused = wgan("train", "--recipe", "folder_dcgan", *words, "--data-root", "cache", "--device", "cpu")
     assert refused.status == 2
-    assert refused.error == "`model.conditional` is true, and the images of folder have no classes to learn"
+    assert refused.error.startswith("`model.conditional` is true")
 
 
-def test_what_the_images_are_good_for(wgan, conditional, features_root, monkeypatch):
+def test_usefulness(wgan, conditional, features_root, monkeypatch):
     monkeypatch.setattr(classifier, "MIN_IMAGES", 300)
     monkeypatch.setattr(classifier, "MAX_IMAGES", 300)
     words = ("evaluate", conditional.path, "--data-root", features_root, "--device", "cpu", "-n", 100)
@@ -120,7 +125,7 @@ def test_what_the_images_are_good_for(wgan, conditional, features_root, monkeypa
     assert "for a fair test train it with --set data.limit=20\n" in shown.stdout
 
 
-def test_what_the_images_are_good_for_as_json(wgan, conditional, features_root, monkeypatch):
+def test_usefulness_as_json(wgan, conditional, features_root, monkeypatch):
     monkeypatch.setattr(classifier, "MIN_IMAGES", 300)
     monkeypatch.setattr(classifier, "MAX_IMAGES", 300)
     words = ("evaluate", conditional.path, "--data-root", features_root, "--device", "cpu", "-n", 20)
@@ -139,14 +144,14 @@ def test_what_the_images_are_good_for_as_json(wgan, conditional, features_root, 
     assert found["augmentation"]["caveat"].endswith("--set data.limit=20")
 
 
-def test_classes_are_measured_unasked_where_the_generator_knows_them(wgan, conditional, features_root):
+def test_agreement_is_measured_by_default(wgan, conditional, features_root):
     words = ("evaluate", conditional.path, "--data-root", features_root, "--device", "cpu", "-n", 50)
     shown = wgan(*words).stdout
     assert re.search(r"(?m)^ *class +generated +real +agreement +real agreement *$", shown)
     assert re.search(r"step \d: FD .*, agreement \d+\.\d%\n$", shown)
 
 
-def test_other_classes_than_the_generator_learnt(wgan, tiny_options):
+def test_changed_classes(wgan, tiny_options):
     for name in ("cat", "dog", "eel"):
         os.makedirs(f"pets/{name}")
         for number in range(25):
@@ -161,7 +166,7 @@ def test_other_classes_than_the_generator_learnt(wgan, tiny_options):
     assert refused.error.endswith("pets has the classes ant, cat, dog now, but mine was trained on cat, dog, eel")
 
 
-def test_metrics_of_classes_need_a_generator_that_knows_them(wgan, tiny_run):
+def test_metrics_that_need_classes(wgan, tiny_run):
     for words, error in [
         (("--metrics", "cas"), "--metrics cas needs a conditional generator"),
         (("--subset", 100), "--subset is only for augmentation"),

@@ -13,20 +13,25 @@ from wgan_cli.evaluation import classifier
 TRAIN = ("train", "--quiet", "--device", "cpu", "--steps", 2)
 
 
+@pytest.fixture(autouse=True)
+def few_training_images(monkeypatch) -> None:
+    monkeypatch.setattr("wgan_cli.evaluation.evaluate.MAX_TRAINING", 1000)
+
+
 @pytest.fixture
 def evaluate(wgan, tiny_run, features_root):
     """`wgan evaluate` of the tiny run, whose data's classifier lies in the cache."""
     return lambda *words: wgan("evaluate", tiny_run.path, "--device", "cpu", "--data-root", features_root, *words)
 
 
-def test_every_number_stands_beside_that_of_real_images(evaluate, tiny_run):
+def test_scores_next_to_real_images(evaluate, tiny_run):
     result = evaluate()
     assert (result.status, result.stderr) == (0, "")
     facts = [line.rstrip() for line in result.stdout.splitlines()]
     assert facts[0].split(maxsplit=1) == ["checkpoint", f"{tiny_run.path}: step 12 of tiny, seed 0"]
     assert facts[1].split(maxsplit=1) == ["generated", "1,000 images"]
     assert facts[2].split(maxsplit=1) == ["real", "1,000 images: digits test; the generator was trained on them too"]
-    assert facts[3].split(maxsplit=2)[2] == "6,000 training images: digits train"
+    assert facts[3].split(maxsplit=2)[2] == "1,000 training images: digits train"
     assert re.fullmatch(
         r"features +digits-28x28x1-v1-\w{12}: a classifier trained on digits train, accuracy 9\d\.\d% on digits test",
         facts[4],
@@ -81,7 +86,7 @@ def test_a_checkpoint_alone(wgan, tiny_run, features_root):
     assert "step 6: FD" in result.stdout
 
 
-def test_the_first_time_a_classifier_is_trained(wgan, tiny_run, tmp_path, monkeypatch):
+def test_classifier_is_trained_once(wgan, tiny_run, tmp_path, monkeypatch):
     monkeypatch.setattr(classifier, "MAX_IMAGES", 1000)
     words = ("evaluate", tiny_run.path, "-n", 20, "--device", "cpu", "--data-root", "new")
     first, again = wgan(*words), wgan(*words)
@@ -117,7 +122,7 @@ def test_images_without_classes(wgan, photos):
     assert refused.error.startswith("--metrics classes needs classes, but random-folder-")
 
 
-def test_images_that_are_others_now(wgan, photos):
+def test_changed_images(wgan, photos):
     for path in photos.iterdir():
         Image.new("RGB", (32, 32), (9, 99, 200)).save(path)
     result = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache")
@@ -125,14 +130,14 @@ def test_images_that_are_others_now(wgan, photos):
     assert result.error.endswith("photos has images of 32x32x3 now, but mine was trained on 16x16x1")
 
 
-def test_images_that_are_gone(wgan, photos):
+def test_missing_images(wgan, photos):
     photos.rename(photos.with_name("elsewhere"))
     result = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache")
     assert (result.status, result.stdout) == (2, "")
     assert "there is no folder or archive" in result.error
 
 
-def test_images_that_have_moved(wgan, photos):
+def test_moved_images(wgan, photos):
     photos.rename(photos.with_name("elsewhere"))
     words = ("evaluate", "mine", "--device", "cpu", "--data-root", "cache", "--metrics", "fd")
     result = wgan(*words, "--set", "data.path=elsewhere")

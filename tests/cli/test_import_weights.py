@@ -50,7 +50,7 @@ def sampled(wgan, *words) -> tuple[np.ndarray, str]:
 
 @pytest.mark.parametrize("norm", [True, False])
 @pytest.mark.parametrize("form", ["pth", "wrapped", "entry", "safetensors"])
-def test_a_tutorials_generator_samples_as_it_does_itself(wgan, norm, form):
+def test_tutorial_generator(wgan, norm, form):
     torch.manual_seed(0)
     generator = Tutorial(6, (12, 20), norm)
     weights = generator.state_dict()
@@ -73,7 +73,7 @@ def test_a_tutorials_generator_samples_as_it_does_itself(wgan, norm, form):
     assert f"4 images of 28x28x1 from {name} as mnist_mlp" in said
 
 
-def test_what_was_taken_can_be_kept_in_our_own_form(wgan):
+def test_export_imported_weights(wgan):
     torch.manual_seed(0)
     generator = Tutorial(6, (12, 20), norm=True)
     torch.save(generator.state_dict(), "theirs.pth")
@@ -84,7 +84,7 @@ def test_what_was_taken_can_be_kept_in_our_own_form(wgan):
     assert "from theirs.pth as mnist_mlp" in said
 
 
-def test_our_own_names_fit_by_name(wgan, tiny_run):
+def test_match_by_name(wgan, tiny_run):
     content = torch.load(tiny_run.generator_file, weights_only=True)
     torch.save(content["networks"]["generator"], "bare.pth")
     plain, _ = sampled(wgan, "--ckpt", tiny_run.generator_file)
@@ -94,7 +94,7 @@ def test_our_own_names_fit_by_name(wgan, tiny_run):
     np.testing.assert_array_equal(images, plain)
 
 
-def test_layers_that_do_not_fit_are_listed_on_both_sides(wgan, tmp_path):
+def test_mismatch_lists_both_sides(wgan, tmp_path):
     # As PyTorch-GAN's wgan_gp.py has it: batch norm after each layer but the first.
     torch.save(Tutorial(100, WIDTHS, norm=True, first_norm=False).state_dict(), "theirs.pth")
     result = wgan("sample", "--ckpt", "theirs.pth", "--recipe", "mnist_mlp")
@@ -107,7 +107,7 @@ def test_layers_that_do_not_fit_are_listed_on_both_sides(wgan, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["theirs.pth"]
 
 
-def test_a_file_that_would_run_code_is_refused(wgan):
+def test_file_with_code(wgan):
     class Runs:
         def __reduce__(self):
             return open, ("ran", "w")

@@ -52,7 +52,7 @@ def test_pairs_of_held_out_images(sample):
     assert size("rows.png") == (2 * (2 * 28 + 2) + 2, 4 * CELL + 2)
 
 
-def test_the_seed_chooses_and_images_are_real(sample):
+def test_seed_selects_real_images(sample):
     arrays = []
     for seed in (0, 0, 1):
         assert sample("--reconstruct", 3, "--seed", seed, "--out", "some.npy").status == 0
@@ -62,7 +62,7 @@ def test_the_seed_chooses_and_images_are_real(sample):
     assert arrays[0][:, :, :28].max() == 255, "a real digit"
 
 
-def test_other_classes_in_a_row_and_walks(sample):
+def test_classes_and_interpolation(sample):
     assert sample("--reconstruct", 3, "--class", "0-9", "--out", "classes.png").status == 0
     assert size("classes.png") == (11 * 28 + 4, 3 * CELL + 2)
     assert sample("--reconstruct", 3, "--interpolate", 5, "--out", "walk/").status == 0
@@ -71,16 +71,16 @@ def test_other_classes_in_a_row_and_walks(sample):
     assert "interpolated in 5 steps, as 4, from step 4" in done.stderr
 
 
-def test_a_folder_of_any_images(sample, photos):
+def test_folder_without_classes(sample, photos):
     done = sample("--reconstruct", photos, "--out", "mine.png")
     assert done.status == 0, done.stderr
-    assert "skipped 1 file" in done.stderr and "the run's own classifier does" in done.stderr
+    assert "skipped 1 file" in done.stderr and "the run's own classifier predicts" in done.stderr
     assert "3 images of photos with their reconstructions" in done.stderr
     assert sample("--reconstruct", photos, "-n", 2, "--out", "two.npy").status == 0
     assert np.load("two.npy").shape == (2, 28, 56, 1)
 
 
-def test_a_folder_that_says_its_classes(sample, photos):
+def test_folder_with_classes(sample, photos):
     for name in ("7", "1"):
         os.makedirs(f"sorted/{name}")
         shutil.copy("photos/1.png", f"sorted/{name}/same.png")
@@ -103,13 +103,13 @@ def test_a_folder_that_says_its_classes(sample, photos):
         (("--reconstruct", 1, "--interpolate", 4), "--interpolate", "--reconstruct 2"),
     ],
 )
-def test_what_cannot_be_done_is_refused(sample, words, error, hint):
+def test_invalid_options(sample, words, error, hint):
     refused = sample(*words)
     assert refused.status == 2
     assert refused.error.startswith(error) and hint in refused.hint
 
 
-def test_a_generator_alone_copies_nothing(wgan, tiny_run):
+def test_generator_without_encoder(wgan, tiny_run):
     refused = wgan("sample", "--ckpt", tiny_run.path, "--reconstruct", 3, "--device", "cpu")
     assert (refused.status, refused.error) == (2, "tiny has no encoder, which --reconstruct needs")
     refused = wgan("evaluate", tiny_run.path, "--metrics", "reconstruction", "--device", "cpu")
@@ -117,7 +117,7 @@ def test_a_generator_alone_copies_nothing(wgan, tiny_run):
     assert "mnist_cvae_gan" in refused.hint
 
 
-def test_copies_are_measured(wgan, run, features_root):
+def test_evaluate_reconstruction(wgan, run, features_root):
     words = ("evaluate", run.path, "--data-root", features_root, "--device", "cpu", "-n", 50)
     shown = wgan(*words, "--metrics", "reconstruction")
     assert shown.status == 0, shown.stderr
@@ -134,9 +134,9 @@ def test_copies_are_measured(wgan, run, features_root):
     assert 0 <= found["generated"]["agreement"] <= 1
 
 
-def test_the_other_commands_know_its_networks(wgan, run):
+def test_other_commands(wgan, run):
     shown = wgan("inspect", run.generator_file).stdout
-    assert "encoder" in shown and "to_moments" in shown and "to_classes" in shown
+    assert "encoder" in shown and "classifier" in shown
     assert "encoder_loss" in wgan("inspect", run.path).stdout
     assert wgan("gif", run.generator_file, "--max-frames", 16, "--out", "walk.gif", "--device", "cpu").status == 0
     assert wgan("sample", "--ckpt", run.path, "--class", "0-9", "-n", 2, "--device", "cpu").status == 0
@@ -144,6 +144,6 @@ def test_the_other_commands_know_its_networks(wgan, run):
     assert resumed.status == 0 and "pixel_pairs" in resumed.stderr
 
 
-def test_a_recipe_is_inspected_with_all_its_networks(wgan):
+def test_inspect_recipe(wgan):
     facts = json.loads(wgan("inspect", "mnist_cvae_gan", "--json").stdout)
     assert [network["role"] for network in facts["networks"]] == ["generator", "critic", "encoder", "classifier"]

@@ -57,13 +57,13 @@ def size(path: str) -> tuple[int, int]:
         return picture.size
 
 
-def test_an_image_is_the_same_whatever_the_batch_and_the_count(draw):
+def test_batch_and_count_do_not_matter(draw):
     many = draw("-n", 9)
     np.testing.assert_allclose(draw("-n", 3, "--batch", 2), many[:3], atol=1)
     assert len({image.tobytes() for image in many}) == 9
 
 
-def test_truncation_leads_to_the_mean(draw):
+def test_truncation(draw):
     whole, none = draw("-n", 4), draw("-n", 4, "--truncation", 0)
     assert all(np.array_equal(image, none[0]) for image in none)
     np.testing.assert_array_equal(draw("-n", 4, "--truncation", 1), whole)
@@ -71,7 +71,7 @@ def test_truncation_leads_to_the_mean(draw):
     assert 0 < half < np.abs(whole - none).sum()
 
 
-def test_a_walk_begins_and_ends_at_the_images(draw, sample):
+def test_interpolation_ends(draw, sample):
     ends, walks = draw("-n", 3), draw("-n", 3, "--interpolate", 4)
     assert len(walks) == 8
     np.testing.assert_allclose(walks[[0, 3, 4, 7]], ends[[0, 1, 1, 2]], atol=1)
@@ -79,7 +79,7 @@ def test_a_walk_begins_and_ends_at_the_images(draw, sample):
     assert size("samples.png") == (4 * 30 + 2, 2 * 30 + 2)
 
 
-def test_a_mix_is_of_the_images_with_these_numbers(draw, sample):
+def test_mix(draw, sample):
     ends = draw("-n", 6)
     np.testing.assert_allclose(draw("--mix", "3:5:0-4"), ends[[5]], atol=1)
     np.testing.assert_allclose(draw("--mix", "1,4:1,4:0-2")[[0, 3]], ends[[1, 4]], atol=1)
@@ -103,14 +103,14 @@ def test_a_mix_is_of_the_images_with_these_numbers(draw, sample):
         (("--class", "3"), "--class needs a conditional generator", "model.conditional=true"),
     ],
 )
-def test_what_makes_no_sense_is_refused(sample, words, error, hint):
+def test_invalid_options(sample, words, error, hint):
     refused = sample(*words)
     assert refused.status == 2, refused.stderr
     assert error in refused.error and hint in refused.hint
 
 
 @pytest.mark.parametrize(("option", "value"), [("--truncation", 0.7), ("--mix", "0:1:2")])
-def test_other_generators_have_no_style_space(wgan, tiny_run, option, value):
+def test_generator_without_style_space(wgan, tiny_run, option, value):
     refused = wgan("sample", "--ckpt", tiny_run.path, option, value)
     assert (refused.status, refused.error) == (2, f"{option} needs a style space, which dcgan does not have")
     assert f"remove {option}" in refused.hint and "mnist_style" in refused.hint
@@ -127,7 +127,7 @@ def test_inspect_lists_the_layers(wgan, run):
     assert "layers.4.conv" in shown and "to_image.2.colours" in shown and "Parametrized" not in shown
 
 
-def test_classes_stay_in_walks_and_mixes(wgan, conditional, draw):
+def test_classes_in_walks_and_mixes(wgan, conditional, draw):
     command = lambda *words: wgan("sample", "--ckpt", conditional.path, "--device", "cpu", *words)  # noqa: E731
     of_7 = draw("-n", 2, "--class", 7, command=command)
     np.testing.assert_allclose(draw("--mix", "0:1:0-4", "--class", 7, command=command), of_7[1:], atol=1)

@@ -55,19 +55,19 @@ def shown(path: str) -> np.ndarray:
         return np.array(picture)
 
 
-def test_a_folder_is_translated_and_keeps_its_names(wgan, translators, photos):
+def test_folder_keeps_names(wgan, translators, photos):
     result = wgan("sample", "--ckpt", translators.path, "--translate", photos, "--to", "b", "--out", "new/", *WORDS)
     assert result.status == 0, result.stderr
     names = ["deep/three.png", "one.png", "same.bmp.png", "same.png.png", "two.png"]
     assert sorted(path.relative_to("new").as_posix() for path in Path("new").rglob("*.png")) == names
     assert all(shown(f"new/{name}").shape == (28, 28) for name in names)
-    assert "left out 1 file that cannot be used, such as notes.txt (not an image)" in result.stderr
+    assert "skipped 1 file" in result.stderr and "notes.txt" in result.stderr
     assert "5 images of" in result.stderr and "to side b by step 4 of tiny" in result.stderr
     again = wgan("sample", "--ckpt", translators.path, "--translate", photos, "--out", "new/", *WORDS)
     assert again.status == 2 and "nothing is overwritten" in again.error
 
 
-def test_grid_array_and_folder_show_the_same_translations_whatever_the_batch(wgan, translators, photos):
+def test_grid_array_and_folder_agree(wgan, translators, photos):
     for out, batch in (("new/", 64), ("new.npy", 2), ("new.png", 1), ("new.npz", 3)):
         words = ("--translate", photos, "--to", "a", "--out", out, "--batch", batch, *WORDS)
         assert wgan("sample", "--ckpt", translators.generator_file, *words).status == 0
@@ -100,7 +100,7 @@ def test_grid_array_and_folder_show_the_same_translations_whatever_the_batch(wga
         ("--translate photos --out photos.xyz", "photos.xyz", ".png"),
     ],
 )
-def test_bad_use_of_a_translator(wgan, translators, photos, words, error, hint):
+def test_invalid_options(wgan, translators, photos, words, error, hint):
     Path("empty").mkdir()
     result = wgan("sample", "--ckpt", translators.path, *words.split(), *WORDS)
     assert (result.status, result.stdout) == (2, "")
@@ -108,7 +108,7 @@ def test_bad_use_of_a_translator(wgan, translators, photos, words, error, hint):
     assert hint in result.hint
 
 
-def test_images_become_square_as_those_of_their_side_did(wgan, photos):
+def test_fit_of_each_side(wgan, photos):
     sides = ("--set", "data.a.fit=pad", "--set", "data.b.fit=stretch", "--set", "steps=1")
     assert train(wgan, "--quiet", "--out", "mine", *sides).status == 0
     for side, first_row_is_black in (("b", True), ("a", False)):
@@ -118,14 +118,14 @@ def test_images_become_square_as_those_of_their_side_did(wgan, photos):
         assert bool(wide[0].max() == 0) == first_row_is_black
 
 
-def test_a_plain_generator_translates_nothing(wgan, tiny_run, photos):
+def test_generator_of_noise(wgan, tiny_run, photos):
     result = wgan("sample", "--ckpt", tiny_run.path, "--translate", photos, *WORDS)
     assert result.status == 2
     assert result.error.startswith("--translate needs an image-to-image model, but tiny")
     assert "mnist_cyclegan" in result.hint
 
 
-def test_a_broken_image_is_named(wgan, translators, photos):
+def test_broken_image(wgan, translators, photos):
     Image.effect_noise((200, 200), 50).save(photos / "broken.jpg")  # whose beginning looks well
     content = (photos / "broken.jpg").read_bytes()
     (photos / "broken.jpg").write_bytes(content[: len(content) // 2])
@@ -134,7 +134,7 @@ def test_a_broken_image_is_named(wgan, translators, photos):
     assert "broken.jpg of" in result.error and "cannot be used" in result.error
 
 
-def test_a_run_is_planned_inspected_animated_compared_and_resumed(wgan, translators):
+def test_all_commands(wgan, translators):
     planned = train(wgan, "--dry-run")
     assert planned.status == 0, planned.stderr
     assert "40 images of 28x28x1 (a: 20 of MNIST digits" in planned.stderr
@@ -153,10 +153,10 @@ def test_a_run_is_planned_inspected_animated_compared_and_resumed(wgan, translat
     resumed = wgan("train", "--resume", "mine", "--steps", 6, *WORDS)
     assert resumed.status == 0 and "from step 4" in resumed.stderr
     changed = wgan("train", "--resume", "mine", "--steps", 9, "--set", "data.b.transform=thicken", *WORDS)
-    assert "data.b.transform=invert, and cannot continue exactly with thicken" in changed.error
+    assert "data.b.transform=invert" in changed.error
 
 
-def test_a_recipe_of_translators_is_inspected(wgan):
+def test_inspect_recipe(wgan):
     facts = json.loads(wgan("inspect", "mnist_cyclegan", "--json").stdout)
     generator, critic = facts["networks"]
     assert {layer["name"].partition(".")[0] for layer in generator["layers"]} == {"to_a", "to_b"}
@@ -166,14 +166,14 @@ def test_a_recipe_of_translators_is_inspected(wgan):
     )
 
 
-def test_translators_have_no_latent_space_to_walk_through(wgan, translators):
+def test_no_latent_walk(wgan, translators):
     result = wgan("gif", translators.generator_file)
     assert result.status == 2
     assert "translates images, so there is no latent space" in result.error
     assert "give the run folder" in result.hint
 
 
-def test_translators_are_evaluated_against_the_right_answer(wgan, translators):
+def test_evaluate(wgan, translators):
     shown = wgan("evaluate", translators.path, "-n", 20, "--data-root", "data", *WORDS)
     assert shown.status == 0, shown.stderr
     assert re.search(r"paired_l1 +[\d.]+ +[\d.]+ +mean absolute difference", shown.stdout)
@@ -185,7 +185,7 @@ def test_translators_are_evaluated_against_the_right_answer(wgan, translators):
     assert refused.status == 2 and "--metrics does not apply" in refused.error
 
 
-def test_folders_of_a_run_are_written_from_the_root(wgan, tmp_path):
+def test_absolute_paths_in_the_recipe(wgan, tmp_path):
     for name, shade in (("photos", 30), ("paintings", 190)):
         (tmp_path / name).mkdir()
         for number in range(4):

@@ -19,8 +19,8 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def reference(features_root) -> Reference:
-    """The first 6,000 digits, 1,000 held out, and 500 images for each evaluation."""
-    return make_reference(DataSettings(), features_root, CPU, lambda text: None, count=500)
+    """2,000 training digits, 1,000 held out, and 500 images per evaluation."""
+    return make_reference(DataSettings(), features_root, CPU, lambda text: None, count=500, max_training=2000)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def scores(reference, images):
     return reference.evaluate_images(images, None, 7).generated
 
 
-def test_real_images_score_as_the_floor(reference, unseen):
+def test_real_images_score_like_the_baseline(reference, unseen):
     found, floor = scores(reference, unseen), reference.real_baseline
     assert found.count == floor.count == 500
     assert found.fd == pytest.approx(floor.fd, rel=0.3)
@@ -43,7 +43,7 @@ def test_real_images_score_as_the_floor(reference, unseen):
     assert floor.memorization == pytest.approx(0.01, abs=0.003)
 
 
-def test_a_trained_generator_lies_between_noise_and_real_images(reference, tiny_run):
+def test_trained_generator(reference, tiny_run):
     generator, checkpoint = open_generator(tiny_run.path, CPU)
     found = reference.evaluate(generator, checkpoint.recipe, checkpoint.step)
     assert found.generated.fd > 5 * found.real_baseline.fd
@@ -58,14 +58,14 @@ def test_shuffled_pixels_score_badly(reference, unseen):
     assert found.coverage < 0.1
 
 
-def test_one_repeated_image_scores_badly(reference, unseen):
+def test_repeated_image(reference, unseen):
     found = scores(reference, unseen[:1].expand(500, -1, -1, -1))
     assert found.fd > 20 * reference.real_baseline.fd
     assert found.recall < 0.02
     assert found.classes.entropy == 0
 
 
-def test_missing_classes_move_recall_coverage_and_entropy_but_not_precision(reference, unseen):
+def test_missing_classes(reference, unseen):
     labels = reference.real.held_out.labels[1::2]
     few = unseen[(labels == 3) | (labels == 1)]
     found, whole = scores(reference, few), scores(reference, unseen)
@@ -74,12 +74,6 @@ def test_missing_classes_move_recall_coverage_and_entropy_but_not_precision(refe
     assert found.coverage < 0.6 * whole.coverage
     assert found.classes.entropy < 0.6
     assert found.fd > 5 * whole.fd
-
-
-def test_noise_moves_precision(reference, unseen):
-    random = torch.Generator().manual_seed(0)
-    noisy = (unseen.float() + 60 * torch.randn(unseen.shape, generator=random)).clamp(0, 255).to(torch.uint8)
-    assert scores(reference, noisy).precision < 0.8 * reference.real_baseline.precision
 
 
 def test_copies_are_noticed(reference):
@@ -102,7 +96,7 @@ def test_pairs_show_the_copies_first(reference, tmp_path):
         assert np.asarray(picture)[10, 10].max() == 255
 
 
-def test_the_same_seed_gives_the_same_scores_and_training_notices_nothing(reference, tiny_run):
+def test_seed_and_random_state(reference, tiny_run):
     generator, checkpoint = open_generator(tiny_run.path, CPU)
     state = torch.get_rng_state()
     one, again = (reference.evaluate(generator, checkpoint.recipe, checkpoint.step, seed=3) for _ in range(2))
@@ -113,7 +107,7 @@ def test_the_same_seed_gives_the_same_scores_and_training_notices_nothing(refere
     assert images.shape == (70, 1, 28, 28) and labels is None
 
 
-def test_agreement_is_the_share_of_the_class_asked_for(reference, unseen):
+def test_agreement_with_labels(reference, unseen):
     labels = reference.real.held_out.labels[1::2]
     own = reference.evaluate_images(unseen, labels, 7)
     assert own.generated.agreement.share == pytest.approx(own.real_baseline.agreement.share, abs=0.04)

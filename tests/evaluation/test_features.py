@@ -11,8 +11,8 @@ from wgan_cli.data import load_images
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation import classifier, features
-from wgan_cli.evaluation.classifier import FeatureNetwork, fixed_network
-from wgan_cli.evaluation.features import Features, cache_folder, make_features
+from wgan_cli.evaluation.classifier import fixed_network
+from wgan_cli.evaluation.features import cache_folder, make_features
 from wgan_cli.evaluation.frechet import moments
 from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
 from wgan_cli.recipe import ImageShape
@@ -29,7 +29,8 @@ def digits(features_root) -> RealImages:
 @pytest.fixture
 def quick(monkeypatch) -> None:
     """Classifiers that learn for a moment."""
-    monkeypatch.setattr(classifier, "MAX_IMAGES", 1000)
+    monkeypatch.setattr(classifier, "MAX_IMAGES", 300)
+    monkeypatch.setattr(features, "SCALE_IMAGES", 300)
 
 
 def never(*args) -> None:
@@ -47,7 +48,7 @@ def noise(count: int = 60, size: int = 16, channels: int = 1) -> torch.Tensor:
     return torch.randint(0, 256, (count, channels, size, size), dtype=torch.uint8, generator=random)
 
 
-def test_the_classifier_knows_the_digits(features_root, digits):
+def test_classifier_accuracy(features_root, digits):
     told = []
     found = make_features(digits, "digits", features_root, CPU, told.append)
     assert told == []  # it lay in the cache
@@ -58,13 +59,13 @@ def test_the_classifier_knows_the_digits(features_root, digits):
     assert (logits.argmax(1) == digits.held_out.labels).double().mean().item() == pytest.approx(found.accuracy)
 
 
-def test_real_images_have_a_variance_of_a_hundred(features_root, digits):
+def test_real_features_have_variance_100(features_root, digits):
     found = make_features(digits, "digits", features_root, CPU, never)
     values, _ = found.of(digits.labeled.batches(500))
     assert float(moments(values).covariance.trace()) == pytest.approx(100, rel=0.05)
 
 
-def test_trained_once_and_said(tmp_path, digits, quick, monkeypatch):
+def test_trained_once(tmp_path, digits, quick, monkeypatch):
     told = []
     first = make_features(digits, "digits", tmp_path, CPU, told.append)
     assert told[0].startswith("training a classifier on digits train")
@@ -76,7 +77,7 @@ def test_trained_once_and_said(tmp_path, digits, quick, monkeypatch):
         assert torch.equal(one, other)
 
 
-def test_two_trainings_give_the_same_and_nobody_elses_numbers_move(tmp_path, digits, quick):
+def test_training_is_reproducible_and_isolated(tmp_path, digits, quick):
     torch.manual_seed(123)
     state = torch.get_rng_state()
     with torch.inference_mode():  # as in the middle of anything
@@ -87,7 +88,7 @@ def test_two_trainings_give_the_same_and_nobody_elses_numbers_move(tmp_path, dig
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "other", "gone"])
-def test_a_damaged_file_is_made_anew(tmp_path, digits, quick, damage):
+def test_damaged_cache_file(tmp_path, digits, quick, damage):
     first = make_features(digits, "digits", tmp_path, CPU, lambda text: None)
     (file,) = cache_folder(tmp_path).iterdir()
     if damage == "cut":
@@ -112,14 +113,14 @@ class Evil:
         return exec, ("raise AssertionError('code of the file ran')",)
 
 
-def test_a_file_of_the_cache_runs_no_code(tmp_path, digits, quick):
+def test_cache_file_runs_no_code(tmp_path, digits, quick):
     make_features(digits, "digits", tmp_path, CPU, lambda text: None)
     (file,) = cache_folder(tmp_path).iterdir()
     torch.save({"format": features.FORMAT, "weights": Evil()}, file)
     assert make_features(digits, "digits", tmp_path, CPU, lambda text: None).accuracy is not None
 
 
-def test_a_cache_that_takes_nothing_is_no_failure(tmp_path, digits, quick):
+def test_unwritable_cache(tmp_path, digits, quick):
     (tmp_path / "file").write_text("here")
     told = []
     found = make_features(digits, "digits", tmp_path / "file", CPU, told.append)
@@ -127,7 +128,7 @@ def test_a_cache_that_takes_nothing_is_no_failure(tmp_path, digits, quick):
     assert "again" in told[-1]
 
 
-def test_other_images_have_another_name(tmp_path, digits, quick):
+def test_name_depends_on_images(tmp_path, digits, quick):
     names = set()
     for settings in (DataSettings(), DataSettings(classes=[3, 8]), DataSettings(image_size=32)):
         real = real_images(settings, tmp_path, lambda text: None)
@@ -138,7 +139,7 @@ def test_other_images_have_another_name(tmp_path, digits, quick):
     assert len(names) == len(list(cache_folder(tmp_path).iterdir())) == 4
 
 
-def test_images_without_classes_have_fixed_weights_named_so(tmp_path):
+def test_random_features_without_classes(tmp_path):
     found = make_features(flat(noise()), "folder", tmp_path, CPU, never)
     assert found.name.startswith("random-folder-16x16x1-v1-")
     assert "random weights" in found.description
@@ -148,20 +149,20 @@ def test_images_without_classes_have_fixed_weights_named_so(tmp_path):
     assert torch.equal(found.of([noise()])[0], again.of([noise()])[0])
 
 
-def test_too_few_images_of_a_class_to_learn_from(tmp_path, digits):
+def test_too_few_images_per_class(tmp_path, digits):
     few = digits.labeled.subset(199)
     found = make_features(replace(digits, labeled=few), "digits", tmp_path, CPU, never)
     assert found.name.startswith("random-")
     assert "fewer than 20 images per class" in found.description
 
 
-def test_images_that_are_all_alike(tmp_path):
+def test_identical_images(tmp_path):
     found = make_features(flat(noise(1).expand(60, -1, -1, -1)), "folder", tmp_path, CPU, never)
     assert found.of([noise()])[0].isfinite().all()
 
 
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (20, 3), (28, 1), (32, 3), (64, 4), (128, 3)])
-def test_any_shape_has_features_and_every_pixel_counts(size, channels):
+def test_every_shape_and_pixel(size, channels):
     network = fixed_network(ImageShape(size, channels), 5)
     images = noise(2, size, channels).float().div(127.5).sub(1).requires_grad_()
     values, logits = network(images)
@@ -170,13 +171,13 @@ def test_any_shape_has_features_and_every_pixel_counts(size, channels):
     assert (images.grad.abs().amax(dim=(0, 1)) > 0).double().mean() > 0.95
 
 
-def test_batches_change_nothing(features_root, digits):
+def test_batch_size_does_not_matter(features_root, digits):
     found = make_features(digits, "digits", features_root, CPU, never)
     images = noise(50, 28)
     torch.testing.assert_close(found.of([images])[0], found.of(images.split(7))[0])
 
 
-def test_held_out_is_never_what_was_learnt_from(tmp_path):
+def test_held_out_is_disjoint(tmp_path):
     def bytes_of(images: Selection) -> set[bytes]:
         return {image.numpy().tobytes() for batch in images.batches(500) for image in batch}
 
@@ -194,13 +195,13 @@ def _all(split: str) -> tuple[ImageSet, torch.Tensor]:
     return dataset, torch.arange(len(dataset))
 
 
-def test_a_limit_is_the_generators_and_not_the_classifiers(tmp_path):
+def test_limit_applies_to_the_generator_only(tmp_path):
     real = real_images(DataSettings(limit=100, split="all"), tmp_path, lambda text: None)
     assert [len(part) for part in (real.training, real.held_out, real.labeled, real.test)] == [100, 1000, 6000, 1000]
     assert not real.seen
 
 
-def test_a_folder_holds_a_fifth_out(tmp_path):
+def test_folder_holds_out_a_fifth(tmp_path):
     dataset = ImageSet(noise(100), torch.arange(100) % 2, ("a", "b"), "photos")
     real = real_images(DataSettings(source="folder", path="photos"), tmp_path, lambda text: None, dataset)
     assert (len(real.training), len(real.held_out), real.seen) == (80, 20, True)
@@ -210,14 +211,14 @@ def test_a_folder_holds_a_fifth_out(tmp_path):
     assert torch.equal(real.held_out.indices, again.held_out.indices)
 
 
-def test_a_folder_of_too_few_images(tmp_path):
+def test_folder_with_too_few_images(tmp_path):
     dataset = ImageSet(noise(49), torch.zeros(49, dtype=torch.int64), (), "photos")
     with pytest.raises(WganError, match="photos holds 49 images, too few for an evaluation"):
         real_images(DataSettings(source="folder", path="photos"), tmp_path, lambda text: None, dataset)
 
 
 @pytest.mark.parametrize("order", ["sorted", "in turn"])
-def test_some_of_a_selection_are_of_all_classes(digits, order):
+def test_subset_covers_all_classes(digits, order):
     labels = torch.arange(1000) // 100 if order == "sorted" else torch.arange(1000) % 10
     dataset = ImageSet(noise(1).expand(1000, -1, -1, -1), labels, tuple("0123456789"), "noise")
     whole = Selection(dataset, torch.arange(1000), "noise")
@@ -229,13 +230,7 @@ def test_some_of_a_selection_are_of_all_classes(digits, order):
     assert whole.subset(1000) is whole
 
 
-def test_features_stand_on_the_device_of_their_network():
-    network = FeatureNetwork(ImageShape(28, 1), 3).eval()
-    values, logits = Features(network, "name", "what").of(iter([noise(4, 28), noise(3, 28)]))
-    assert (values.shape, logits.shape, values.device.type) == ((7, 128), (7, 3), "cpu")
-
-
-def test_a_run_about_to_train_notices_nothing_of_the_classifier(digits, quick, tmp_path, monkeypatch):
+def test_deterministic_mode_is_restored(digits, quick, tmp_path, monkeypatch):
     torch.use_deterministic_algorithms(True)  # as a recipe may insist on; the pooling's backward on a GPU cannot
     seen, cross_entropy = set(), torch.nn.functional.cross_entropy
 

@@ -21,7 +21,7 @@ def features(seed: int, count: int = 200, width: int = 8) -> torch.Tensor:
     return torch.randn(count, width, generator=random) @ mixed + torch.randn(width, generator=random)
 
 
-def test_equal_covariances_leave_the_means():
+def test_equal_covariances():
     covariance = moments(features(0, width=3)).covariance
     distance = frechet_distance(gaussian([1, 2, 3], covariance), gaussian([4, 2, -1], covariance))
     assert distance == pytest.approx(3**2 + 4**2, rel=1e-12)
@@ -32,7 +32,7 @@ def test_arrays_count_as_tensors():
     assert frechet_distance(moments(x.numpy()), moments(y.numpy())) == frechet_distance(moments(x), moments(y))
 
 
-def test_diagonal_covariances_leave_differences_of_deviations():
+def test_diagonal_covariances():
     one, other = torch.diag(torch.tensor([4.0, 9.0, 0.0])), torch.diag(torch.tensor([1.0, 25.0, 16.0]))
     distance = frechet_distance(gaussian([0, 0, 0], one), gaussian([0, 0, 2], other))
     assert distance == pytest.approx((2 - 1) ** 2 + (3 - 5) ** 2 + 4**2 + 2**2, rel=1e-12)
@@ -45,13 +45,13 @@ def test_a_scaled_set():
 
 
 @given(st.integers(0, 1000), st.integers(2, 40))
-def test_a_set_and_itself_also_with_fewer_rows_than_columns(seed, count):
+def test_distance_to_itself_is_zero(seed, count):
     x = features(seed, count)
     assert frechet_distance(moments(x), moments(x)) < 1e-9 * float(moments(x).covariance.trace())
 
 
 @given(st.integers(0, 1000), st.integers(2, 40), st.integers(2, 40))
-def test_symmetric_positive_and_blind_to_turning(seed, count, other_count):
+def test_symmetry_and_rotation_invariance(seed, count, other_count):
     x, y = features(seed, count), features(seed + 1, other_count)
     turn = torch.linalg.qr(features(seed + 2, 8)).Q
     distance = frechet_distance(moments(x), moments(y))
@@ -61,7 +61,7 @@ def test_symmetric_positive_and_blind_to_turning(seed, count, other_count):
 
 
 @given(st.integers(0, 1000))
-def test_agrees_with_the_formula_of_common_libraries(seed):
+def test_matches_the_sqrtm_formula(seed):
     one, other = moments(features(seed)), moments(features(seed + 1, 300))
     # As torchmetrics has it: the eigenvalues of the product, which is not symmetric.
     root_trace = torch.linalg.eigvals(one.covariance @ other.covariance).sqrt().real.sum()
@@ -69,14 +69,14 @@ def test_agrees_with_the_formula_of_common_libraries(seed):
     assert frechet_distance(one, other) == pytest.approx(expected.item(), rel=1e-4)
 
 
-def test_singular_covariances_are_exact():
+def test_singular_covariances():
     # On two different lines the root of the product is |a.b| * |a| * |b| by hand.
     a, b = torch.tensor([3.0, 0.0, 0.0]), torch.tensor([4.0, 3.0, 0.0])
     distance = frechet_distance(gaussian([0, 0, 0], torch.outer(a, a)), gaussian([0, 0, 0], torch.outer(b, b)))
     assert distance == pytest.approx(9 + 25 - 2 * 12, rel=1e-12)
 
 
-def test_moments_are_those_of_the_textbook():
+def test_moments():
     x = features(5)
     found = moments(x)
     torch.testing.assert_close(found.covariance, torch.cov(x.double().T))

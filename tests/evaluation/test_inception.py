@@ -64,7 +64,7 @@ def weights(tmp_path):
     return tmp_path / "weights.pth"
 
 
-def test_generated_and_real_images_are_measured_against_training_images(stand_in, weights):
+def test_inputs_of_torch_fidelity(stand_in, weights):
     training, held_out = noise(40, seed=1), noise(30, seed=2)
     images = torch.full((20, 3, 16, 16), 7, dtype=torch.uint8)
     found = measure_inception(images, training, held_out, ["fid", "is", "kid"], weights, CPU)
@@ -83,7 +83,7 @@ def test_generated_and_real_images_are_measured_against_training_images(stand_in
 
 
 @pytest.mark.parametrize(("channels", "kept"), [(1, [0, 0, 0]), (3, [0, 1, 2]), (4, [0, 1, 2])])
-def test_images_become_colour_without_alpha(stand_in, channels, kept):
+def test_images_become_rgb(stand_in, channels, kept):
     measured = noise(12, channels)
     measure_inception(measured.dataset.images, noise(12), noise(12), ["is"], None, CPU)
     (asked, _) = stand_in.asked
@@ -92,7 +92,7 @@ def test_images_become_colour_without_alpha(stand_in, channels, kept):
     assert asked["feature_extractor_weights_path"] is None
 
 
-def test_weights_that_cannot_be_downloaded(stand_in):
+def test_failed_download(stand_in):
     stand_in.error = URLError("no network")
     with pytest.raises(WganError, match="cannot download the Inception-v3 weights: no network") as raised:
         measure_inception(noise(12).dataset.images, noise(12), noise(12), ["fid"], None, CPU)
@@ -100,7 +100,7 @@ def test_weights_that_cannot_be_downloaded(stand_in):
     assert raised.value.status == 1
 
 
-def test_weights_that_do_not_fit(stand_in, weights):
+def test_wrong_weights(stand_in, weights):
     stand_in.error = RuntimeError("Error(s) in loading state_dict for FeatureExtractorInceptionV3: ...")
     with pytest.raises(WganError, match="weights.pth does not hold"):
         measure_inception(noise(12).dataset.images, noise(12), noise(12), ["fid"], weights, CPU)
@@ -111,7 +111,7 @@ class Evil:
         return exec, ("raise AssertionError('code of the file ran')",)
 
 
-def test_a_file_of_weights_is_looked_at_first_and_runs_no_code(stand_in, weights, tmp_path):
+def test_weights_file_is_checked_first(stand_in, weights, tmp_path):
     check_inception(weights)
     check_inception(None)
     torch.save({"a": torch.zeros(2)}, tmp_path / "other.pth")
@@ -135,7 +135,7 @@ def test_without_the_extra(monkeypatch):
     assert raised.value.hint == "pip install 'wgan[fid]'"
 
 
-def test_the_command_shows_them_in_a_table_of_their_own(wgan, stand_in, tiny_run, features_root, weights):
+def test_command(wgan, stand_in, tiny_run, features_root, weights):
     common = ("evaluate", tiny_run.path, "-n", 20, "--device", "cpu", "--data-root", features_root)
     words = (*common, "--feature-weights", weights, "--metrics")
     both = wgan(*words, "fid,distance,kid")

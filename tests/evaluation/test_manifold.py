@@ -37,7 +37,7 @@ def test_scores_of_points_on_a_line():
 
 @given(st.integers(0, 100), st.integers(6, 30), st.integers(6, 30))
 @settings(max_examples=30)
-def test_scores_are_the_definitions_written_out(seed, count, other_count):
+def test_scores_match_their_definitions(seed, count, other_count):
     real, fake = cloud(seed, count).tolist(), cloud(seed + 1, other_count).tolist()
 
     def radius(points: list, number: int, k: int) -> float:
@@ -63,19 +63,19 @@ def test_a_set_and_itself(seed, count):
     assert found.density >= 1  # each lies in its own ball and, on the mean, in those of five others
 
 
-def test_sets_that_lie_far_apart():
+def test_distant_sets():
     found = fit(manifold(cloud(0, 100)), manifold(cloud(1, 80, centre=1000)))
     assert (found.precision, found.recall, found.density, found.coverage) == (0, 0, 0, 0)
 
 
-def test_two_samples_of_one_distribution_score_high():
+def test_same_distribution():
     found = fit(manifold(cloud(0, 1000)), manifold(cloud(1, 1000)))
     assert min(found.precision, found.recall) > 0.8
     assert found.coverage > 0.9
     assert found.density == pytest.approx(1, abs=0.1)
 
 
-def test_collapse_keeps_precision_and_loses_recall_and_coverage():
+def test_mode_collapse():
     found = fit(manifold(cloud(0, 1000)), manifold(0.01 * cloud(1, 1000)))
     assert found.precision == 1
     assert found.recall < 0.02
@@ -87,7 +87,7 @@ def test_one_repeated_image():
     assert (found.precision, found.recall) == (1, 1 / 500)  # it is a real one, and reaches only that
 
 
-def test_a_dropped_mode_moves_recall_and_coverage_but_not_precision():
+def test_dropped_modes():
     modes = [cloud(seed, 300, centre=20 * seed) for seed in range(4)]
     again = [cloud(10 + seed, 300, centre=20 * seed) for seed in range(4)]
     real = manifold(torch.cat(modes))
@@ -97,7 +97,7 @@ def test_a_dropped_mode_moves_recall_and_coverage_but_not_precision():
     assert dropped.coverage < 0.6 * whole.coverage
 
 
-def test_noise_moves_precision():
+def test_noise_lowers_precision():
     real, again = manifold(cloud(0, 1000)), cloud(1, 1000)
     clean, noisy = fit(real, manifold(again)), fit(real, manifold(again + 2 * cloud(2, 1000)))
     assert noisy.precision < 0.6 * clean.precision
@@ -114,7 +114,7 @@ def test_chunks_change_nothing(monkeypatch):
     assert torch.equal(nearest(real, fake)[1], numbers)
 
 
-def test_copies_lie_in_the_same_place_however_far_from_zero_all_are():
+def test_copies_far_from_zero():
     x = cloud(0, 40).double() + 1e7
     distances, numbers = nearest(x, x.flip(0))
     assert distances.tolist() == [0.0] * 40
@@ -129,13 +129,13 @@ def test_nearest_is_the_nearest():
     assert torch.equal(numbers, expected.indices)
 
 
-def test_few_images_have_as_many_neighbours_as_there_are():
+def test_few_images():
     pair = manifold(torch.tensor([[0.0], [2.0]]))
     assert pair.radii.tolist() == pair.density_radii.tolist() == [4, 4]
     assert fit(pair, pair).coverage == 1
 
 
-def test_shares_entropy_and_confidence_of_classes():
+def test_classes():
     sure = 50 * torch.eye(4)
     even = classes(sure.repeat(3, 1))
     assert even.shares == (0.25,) * 4
@@ -149,7 +149,7 @@ def test_shares_entropy_and_confidence_of_classes():
     assert unsure.confidence == pytest.approx(0.5)
 
 
-def test_agreement_is_counted_class_by_class():
+def test_agreement_per_class():
     logits = torch.eye(4)[[0, 0, 1, 1, 1, 2]]
     found = agreement(logits, torch.tensor([0, 0, 0, 1, 1, 1]))
     assert found.share == pytest.approx(4 / 6)

@@ -42,7 +42,7 @@ def features() -> Features:
 
 
 @pytest.mark.parametrize("brighter", [0, 51])
-def test_the_error_is_the_root_mean_square_of_pixels_from_0_to_1(real, features, brighter):
+def test_error_is_rms(real, features, brighter):
     networks = Autoencoder(Identity(brighter), Identity(), None)
     found = measure_reconstruction(networks, real, features)
     assert (found.count, found.error) == (30, pytest.approx(brighter / 255, abs=1e-7))
@@ -50,11 +50,11 @@ def test_the_error_is_the_root_mean_square_of_pixels_from_0_to_1(real, features,
         assert found.kept == found.recognized, "perfect copies are seen as their originals are"
 
 
-def test_a_few_images_can_be_asked_for(real, features):
+def test_count(real, features):
     assert measure_reconstruction(Autoencoder(Identity(), Identity(), None), real, features, 12).count == 12
 
 
-def test_features_without_classes_measure_the_error_alone(real):
+def test_features_without_classes(real):
     network = fixed_network(ImageShape(SIDE, 1, 3)).requires_grad_(False)
     found = measure_reconstruction(Autoencoder(Identity(), Identity(), None), real, Features(network, "random", ""))
     assert (found.kept, found.recognized) == (None, None)

@@ -50,7 +50,7 @@ def negatives() -> TranslationReference:
     return referred(NEGATIVES)
 
 
-def test_exact_translators_have_no_error(negatives):
+def test_exact_translators(negatives):
     found = negatives.evaluate(Known(torch.neg, torch.neg), RECIPE, 7)
     unchanged = (2 * negatives.held_out["a"].dataset.images.float() - 255).abs().mean().item()
     assert list(found.to) == ["b", "a"]
@@ -64,7 +64,7 @@ def test_exact_translators_have_no_error(negatives):
     assert (score.value, score.measured) == (0.0, "200 translations")
 
 
-def test_errors_are_grey_levels_of_255(negatives):
+def test_errors_in_gray_levels(negatives):
     """One way three levels too dark, the other exact: off by 3 or 0, and by 3 on the way there and back."""
     shift = 3 / 127.5
     off = Known(torch.neg, lambda images: (-images - shift).clamp(-1, 1))
@@ -78,21 +78,21 @@ def test_errors_are_grey_levels_of_255(negatives):
     assert a.shape == b.shape
 
 
-def test_images_left_alone_are_as_wrong_as_untranslated_ones_and_come_back_whole(negatives):
+def test_identity_translators(negatives):
     found = negatives.evaluate(Known(lambda images: images, lambda images: images), RECIPE, 1)
     for scores in found.to.values():
         assert scores.paired_l1 == scores.identity_l1 > 100
         assert scores.cycle_l1 == 0.0
 
 
-def test_nothing_moves_while_translators_are_measured(negatives):
+def test_random_state_is_unchanged(negatives):
     torch.manual_seed(0)
     before = torch.get_rng_state()
     negatives.evaluate(Known(torch.neg, torch.neg), RECIPE, 1)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_without_a_right_answer_the_distance_from_the_other_side_is_measured(features_root):
+def test_fd_without_known_answers(features_root):
     """Threes and eights that stay as they are lie far from the other side, and come back whole."""
     sides = {"a": {"source": "digits", "classes": [3]}, "b": {"source": "digits", "classes": [8]}}
     ones = referred(sides, 50, features_root)
@@ -106,7 +106,7 @@ def test_without_a_right_answer_the_distance_from_the_other_side_is_measured(fea
     assert "FD" in found.line() and "real images" in found.line()
 
 
-def test_both_directions_count_alike():
+def test_mean_over_directions():
     to = {"b": TranslationScores(10, 2.0, 4.0, 100.0), "a": TranslationScores(10, 4.0, 0.0, 50.0)}
     found = TranslationEvaluation(3, "", {"a": "x", "b": "y"}, False, to)
     assert (found.mean("paired_l1"), found.mean("cycle_l1"), found.mean("fd")) == (2.0, 3.0, None)
@@ -116,7 +116,7 @@ def test_both_directions_count_alike():
     }
 
 
-def test_the_error_is_over_all_pixels_of_all_batches():
+def test_mean_l1():
     one = [torch.tensor([0, 255], dtype=torch.uint8), torch.tensor([7], dtype=torch.uint8)]
     other = [torch.tensor([255, 255], dtype=torch.uint8), torch.tensor([1], dtype=torch.uint8)]
     assert mean_l1(one, other) == (255 + 0 + 6) / 3

@@ -55,7 +55,7 @@ def read_back(path: Path) -> tuple[list[np.ndarray], list[float]]:
         ["1.PNG", "2.jpg", "3.Jpeg", "4.bmp", "5.webp"],
     ],
 )
-def test_files_are_sorted_by_their_numbers(tmp_path, in_order):
+def test_sorted_by_numbers(tmp_path, in_order):
     write_folder(tmp_path, in_order)
     frames = folder_frames(tmp_path)
     assert np.abs(np.subtract(shades(frames), [10 * number for number in range(len(in_order))])).max() <= 2
@@ -66,7 +66,7 @@ def test_label_is_the_numbers(tmp_path):
     assert [frame.label for frame in folder_frames(tmp_path)] == ["2 10", "500"]
 
 
-def test_other_files_are_passed_over(tmp_path):
+def test_other_files_are_ignored(tmp_path):
     write_folder(tmp_path, ["1.png", "2.png", "logo.png", ".3.png"])
     (tmp_path / "4.txt").write_text("4")
     (tmp_path / ".5.png.77.part").write_bytes(b"half")
@@ -82,7 +82,7 @@ def test_folder_without_numbered_images(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["text", "cut off", "byte"])
-def test_file_that_is_no_image_is_named(tmp_path, damage):
+def test_unreadable_image(tmp_path, damage):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "1.png")
     whole = (tmp_path / "1.png").read_bytes()
@@ -130,39 +130,39 @@ def test_every_frame_and_its_time(tmp_path, form, fps, hold):
 
 
 @pytest.mark.parametrize("form", [".gif", ".webp"])
-def test_it_loops_for_ever(tmp_path, form):
+def test_loops_forever(tmp_path, form):
     save_animation(different(3), tmp_path / f"a{form}", 8, 0, 1)
     with Image.open(tmp_path / f"a{form}") as animation:
         assert animation.info["loop"] == 0
 
 
 @pytest.mark.parametrize("form", [".gif", ".webp"])
-def test_frames_that_are_equal_take_their_time(tmp_path, form):
+def test_equal_frames_keep_their_duration(tmp_path, form):
     frames = [Frame(picture(shade)) for shade in (0, 0, 0, 90)]
     save_animation(frames, tmp_path / f"a{form}", fps=10, hold=1, scale=1)
     assert sum(read_back(tmp_path / f"a{form}")[1]) == pytest.approx(1300, abs=20)
 
 
-def test_a_single_frame_is_a_picture(tmp_path):
+def test_single_frame(tmp_path):
     save_animation(different(1), tmp_path / "a.gif", 8, 2, 1)
     with Image.open(tmp_path / "a.gif") as animation:
         assert animation.size == (24, 16)
 
 
-def test_pixels_grow_whole(tmp_path):
+def test_scale(tmp_path):
     noise = np.random.default_rng(0).integers(0, 2, (16, 24), dtype=np.uint8) * 255
     save_animation([Frame(Image.fromarray(noise)), Frame(picture(0))], tmp_path / "a.gif", 8, 0, scale=3)
     frames, _ = read_back(tmp_path / "a.gif")
     np.testing.assert_array_equal(frames[0][:, :, 0], noise.repeat(3, 0).repeat(3, 1))
 
 
-def test_frames_of_other_sizes_and_modes_take_the_first_ones_size(tmp_path):
+def test_mixed_sizes_and_modes(tmp_path):
     frames = [Frame(picture(10)), Frame(picture(50, (48, 48), "RGB"))]
     save_animation(frames, tmp_path / "a.gif", 8, 0, 1)
     assert [frame.shape for frame in read_back(tmp_path / "a.gif")[0]] == [(16, 24, 3)] * 2
 
 
-def test_label_stands_in_a_strip_below_the_picture(tmp_path):
+def test_label_strip(tmp_path):
     frames = [Frame(picture(20, (120, 40)), "step 5"), Frame(picture(40, (120, 40)))]
     save_animation(frames, tmp_path / "a.webp", 8, 0, 1)
     (first, second), _ = read_back(tmp_path / "a.webp")
@@ -174,7 +174,7 @@ def test_label_stands_in_a_strip_below_the_picture(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.avi", "a", "a.png"])
-def test_other_endings_are_refused(tmp_path, name):
+def test_other_suffixes(tmp_path, name):
     with pytest.raises(WganError, match="does not end in .gif, .webp, .mp4"):
         save_animation(different(2), tmp_path / name, 8, 0, 1)
     assert os.listdir(tmp_path) == []
@@ -206,7 +206,7 @@ def test_video_without_its_package(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-def test_walk_through_the_latent_space_loops_smoothly(tiny_run):
+def test_latent_walk_loops_smoothly(tiny_run):
     generator, checkpoint = open_generator(tiny_run.path, torch.device("cpu"))
     frames = walk_frames(generator, checkpoint, seed=0, count=40)
     assert len(frames) == 40

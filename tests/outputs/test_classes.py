@@ -30,13 +30,13 @@ def test_names_and_numbers(text, names, wanted):
 
 
 @pytest.mark.parametrize("text", ["10", "0-10", "5-3", "", "3,,4", "-1", "1-", "x", "9" * 30, "0-" + "9" * 6, "٣-x"])
-def test_what_is_no_class_is_named_and_the_classes_listed(text):
+def test_unknown_class(text):
     with pytest.raises(WganError, match="--class") as caught:
         parse_classes(text, DIGITS)
     assert "0, 1, 2" in caught.value.hint
 
 
-def test_a_near_name_is_offered_and_none_is_taken_twice():
+def test_suggestion_and_repeated_class():
     with pytest.raises(WganError) as caught:
         parse_classes("dgo", ANIMALS)
     assert "`dog`" in caught.value.hint
@@ -44,7 +44,7 @@ def test_a_near_name_is_offered_and_none_is_taken_twice():
         parse_classes("1,dog", ANIMALS)
 
 
-def test_folders_have_names_that_every_system_takes_and_no_two_share():
+def test_folder_names():
     names = folder_names(("T-shirt/top", "a:b", "a?b", "..", "", "Cat", "cat", "nul\0"))
     assert names[0] == "T-shirt-top"
     assert len({name.lower() for name in names}) == 8

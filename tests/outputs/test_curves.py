@@ -17,12 +17,12 @@ RECORDS = [
 ]
 
 
-def test_terms_are_what_is_not_bookkeeping():
+def test_term_names():
     assert term_names(RECORDS) == ["b_loss", "a_loss"]
     assert term_names([]) == []
 
 
-def test_a_term_that_comes_and_goes_is_drawn(tmp_path):
+def test_term_with_gaps(tmp_path):
     draw_curves(RECORDS, tmp_path / "curves.png", "title")
     with Image.open(tmp_path / "curves.png") as picture:
         assert picture.format == "PNG"
@@ -40,7 +40,7 @@ def test_a_panel_for_each_term(tmp_path):
     assert heights == [heights[0], heights[0], 2 * heights[0], 3 * heights[0]]
 
 
-def test_nothing_is_drawn_for_no_records(tmp_path):
+def test_no_records(tmp_path):
     draw_curves([], tmp_path / "curves.png", "title")
     draw_curves([{"step": 1, "kimg": 0.1}], tmp_path / "curves.png", "title")
     assert os.listdir(tmp_path) == []
@@ -51,7 +51,7 @@ def test_a_place_where_no_file_can_be(tmp_path):
         draw_curves(RECORDS, tmp_path / "gone" / "curves.png", "title")
 
 
-def test_smoothing_has_no_bias_towards_zero_and_no_lag():
+def test_smoothing_has_no_bias_and_no_lag():
     np.testing.assert_allclose(smoothed((4.0,) * 20), 4.0)
     slope = tuple(float(number) for number in range(201))
     assert smoothed(slope)[100] == pytest.approx(100.0)
@@ -70,7 +70,7 @@ SCORED = [
 ]
 
 
-def test_scores_are_no_terms_and_stand_at_their_own_steps():
+def test_scores_are_not_terms():
     assert term_names(SCORED) == ["b_loss"]
     assert score_names(SCORED) == ["fd", "recall", "memorization"]
     assert series(SCORED, "fd") == ((5, 7), (40.0, 20.0))
@@ -78,7 +78,7 @@ def test_scores_are_no_terms_and_stand_at_their_own_steps():
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.0])  # zero has no place on a scale of powers of ten
-def test_scores_are_drawn_beside_losses(tmp_path, factor):
+def test_scores_next_to_losses(tmp_path, factor):
     records = [{**record, "fd": factor * record["fd"]} for record in SCORED[:2]]
     draw_curves([*records, SCORED[2]], tmp_path / "scored.png", "title")
     draw_curves(SCORED[2:], tmp_path / "plain.png", "title")

@@ -30,21 +30,21 @@ def generator_of(name: str, **more: object) -> nn.Module:
     return build_network("generator", recipe, IMAGE).eval().requires_grad_(False)
 
 
-def test_of_a_diagonal_matrix_they_are_the_axes_by_size():
+def test_diagonal_matrix():
     found = principal_directions(torch.diag(torch.tensor([1.0, -3.0, 2.0])), count=3)
     np.testing.assert_allclose(found.vectors, [[0, 1, 0], [0, 0, 1], [1, 0, 0]], atol=1e-7)
     np.testing.assert_allclose(found.strengths, [9, 4, 1])
     assert found.shares == pytest.approx([9 / 14, 4 / 14, 1 / 14])
 
 
-def test_of_one_row_the_first_is_the_row_itself_and_the_others_do_nothing():
+def test_single_row():
     row = torch.tensor([[3.0, -4.0]])
     found = principal_directions(row, count=2)
     np.testing.assert_allclose(found.vectors[0], [-0.6, 0.8], atol=1e-7)  # of the two, the one whose 0.8 is positive
     np.testing.assert_allclose(found.strengths, [25, 0], atol=1e-12)
 
 
-def test_they_are_unit_vectors_at_right_angles_and_none_answers_more_than_the_first():
+def test_orthonormal_and_maximal():
     weight = torch.randn(20, 12, generator=torch.Generator().manual_seed(0))
     found = principal_directions(weight, count=12)
     np.testing.assert_allclose(found.vectors @ found.vectors.T, np.eye(12), atol=1e-6)
@@ -59,7 +59,7 @@ def test_they_are_unit_vectors_at_right_angles_and_none_answers_more_than_the_fi
     assert found.total == pytest.approx(found.strengths.sum())
 
 
-def test_moves_add_up_and_none_is_none():
+def test_moved_by():
     found = principal_directions(torch.randn(6, 4), count=3)
     np.testing.assert_allclose(found.moved_by([2.0, -1.0]), 2 * found.vectors[0] - found.vectors[1], atol=1e-6)
     assert not found.moved_by([]).any() and found.moved_by([]).shape == (4,)
@@ -68,7 +68,7 @@ def test_moves_add_up_and_none_is_none():
 
 @pytest.mark.parametrize("classes", [False, True])
 @pytest.mark.parametrize("name", ["mlp", "dcgan", "resnet"])
-def test_the_first_weight_is_how_the_first_layer_answers_to_z(name, classes):
+def test_first_weight(name, classes):
     network = generator_of(name, conditional=classes)
     seen = []
     first = network.body[0] if name == "mlp" else network.project
@@ -80,7 +80,7 @@ def test_the_first_weight_is_how_the_first_layer_answers_to_z(name, classes):
 
 
 @pytest.mark.parametrize("name", ["style", "adain"])
-def test_with_styles_it_is_all_that_w_is_turned_into(name):
+def test_first_weight_of_styles(name):
     network = generator_of(name)
     seen = []
     of_images = [to_image.style for to_image in network.to_image]
@@ -100,13 +100,13 @@ def test_with_styles_it_is_all_that_w_is_turned_into(name):
 
 
 @pytest.mark.parametrize("name", [name for name, own in classes_of(ModelSettings).items() if not own.translates])
-def test_every_family_that_starts_from_noise_has_directions(name):
+def test_every_latent_family_has_directions(name):
     recipe = recipe_from_dict({"model": {"name": name, "latent_dim": 5}, "steps": 1}, "a test")
     found = directions_of(build_network("generator", recipe, IMAGE), count=4)
     assert len(found) == 4 and found.strengths[0] > 0
 
 
-def test_what_translates_has_none():
+def test_translator_has_no_directions():
     settings = ("model.generator.channels=4", "model.generator.blocks=1", "model.critic.channels=[4,5]")
     recipe = load_recipe("mnist_cyclegan", settings)
     with pytest.raises(WganError, match="no latent vector") as refused:

@@ -22,7 +22,7 @@ def noise(*shape: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize(("count", "columns"), [(6, 3), (5, 3), (2, 2), (4, 1), (2, 5)])
-def test_every_pixel_of_a_grid_is_as_torchvision_lays_it(channels, count, columns):
+def test_grid_equals_torchvision(channels, count, columns):
     images = noise(count, channels, 4, 5)
     assert torch.equal(grid_tensor(images, columns), make_grid(images, nrow=columns, padding=2))
 
@@ -35,7 +35,7 @@ def test_one_image_is_itself():
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB"), (4, "RGBA")])
 @pytest.mark.parametrize("ending", [".png", ".tiff", ".PNG"])
-def test_picture_keeps_its_channels_and_pixels(tmp_path, channels, mode, ending):
+def test_lossless_formats(tmp_path, channels, mode, ending):
     image = noise(channels, 6, 5)
     save_picture(image, tmp_path / f"picture{ending}")
     with Image.open(tmp_path / f"picture{ending}") as picture:
@@ -46,7 +46,7 @@ def test_picture_keeps_its_channels_and_pixels(tmp_path, channels, mode, ending)
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize(("ending", "form"), [(".jpg", "JPEG"), (".jpeg", "JPEG"), (".webp", "WEBP")])
-def test_lossy_formats_take_any_channels(tmp_path, channels, ending, form):
+def test_lossy_formats(tmp_path, channels, ending, form):
     save_picture(torch.full((channels, 16, 16), 200, dtype=torch.uint8), tmp_path / f"picture{ending}")
     with Image.open(tmp_path / f"picture{ending}") as picture:
         assert (picture.format, picture.size) == (form, (16, 16))
@@ -54,13 +54,13 @@ def test_lossy_formats_take_any_channels(tmp_path, channels, ending, form):
 
 
 @pytest.mark.parametrize("name", ["picture", "picture.txt", "picture.", ".png", "picture.png.gz"])
-def test_ending_that_is_no_image_format(name):
+def test_unknown_suffix(name):
     with pytest.raises(WganError, match="image format") as caught:
         picture_format(Path(name))
     assert ".png" in caught.value.hint
 
 
-def test_every_ending_that_is_accepted_can_be_written(tmp_path):
+def test_every_accepted_suffix_is_writable(tmp_path):
     failed = []
     for ending in sorted(Image.registered_extensions()):
         path = tmp_path / f"picture{ending}"
@@ -76,6 +76,6 @@ def test_every_ending_that_is_accepted_can_be_written(tmp_path):
 
 
 @given(st.integers(1, 100_000))
-def test_near_square_is_as_near_as_can_be(count):
+def test_near_square(count):
     columns = near_square(count)
     assert (columns - 1) ** 2 < count <= columns**2

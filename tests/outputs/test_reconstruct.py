@@ -52,13 +52,13 @@ def images() -> Tensor:
 LABELS = np.array([0, 1, 2, 7, 0])
 
 
-def test_a_copy_is_beside_its_image(networks, images):
+def test_reconstructions(networks, images):
     rows = reconstructions(networks, images, LABELS)
     assert (rows.shape, rows.dtype) == ((5, 2, 1, SIDE, SIDE), torch.uint8)
     assert torch.equal(rows[:, 0], images) and torch.equal(rows[:, 1], images)
 
 
-def test_other_classes_are_of_the_same_z(networks, images):
+def test_other_classes_keep_z(networks, images):
     rows = reconstructions(networks, images, LABELS, classes=[7, 0])
     assert torch.equal(rows[:, 0], images)
     for place, label in ((1, 7), (2, 0)):
@@ -66,7 +66,7 @@ def test_other_classes_are_of_the_same_z(networks, images):
         assert torch.equal(rows[:, place].int(), expected.int())
 
 
-def test_a_walk_is_a_line_from_image_to_image(networks, images):
+def test_interpolation_is_linear(networks, images):
     rows = interpolations(networks, images, np.zeros(5, np.int64), frames=5)
     assert rows.shape == (4, 7, 1, SIDE, SIDE)
     for row, (a, b) in zip(rows, zip(images[:-1], images[1:], strict=True), strict=True):
@@ -75,7 +75,7 @@ def test_a_walk_is_a_line_from_image_to_image(networks, images):
         assert (row[3].float() - middle).abs().max() <= 0.51  # of a grey level: rounding
 
 
-def test_a_walk_changes_its_class_half_way_or_keeps_the_one_asked_for(networks, images):
+def test_interpolation_classes(networks, images):
     two = images[:1].repeat(2, 1, 1, 1)  # so that classes alone make a difference
     rows = interpolations(networks, two, np.array([3, 3]), frames=4, classes=[0, 9])
     assert rows.shape == (2, 6, 1, SIDE, SIDE)
@@ -98,7 +98,7 @@ def test_the_classifier_names_classes(networks, images):
     assert networks.classes_of(images).tolist() == images.flatten(1).argmax(1).tolist()
 
 
-def test_a_run_without_an_encoder_says_so(tiny_run):
+def test_run_without_encoder(tiny_run):
     with pytest.raises(WganError, match="tiny has no encoder") as caught:
         open_autoencoder(tiny_run.path, torch.device("cpu"))
     assert "mnist_cvae_gan" in caught.value.hint

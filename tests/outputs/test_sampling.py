@@ -32,18 +32,18 @@ def hundred(generator) -> torch.Tensor:
     return images(generator, sample_latents(LATENT, 100, 3))
 
 
-def test_images_have_the_datas_shape_and_vary(hundred):
+def test_shape_and_variety(hundred):
     assert (hundred.shape, hundred.dtype) == ((100, 1, 28, 28), torch.uint8)
     assert len({image.numpy().tobytes() for image in hundred}) == 100
 
 
 @pytest.mark.parametrize("count", [1, 5, 64, 65])
-def test_an_image_does_not_depend_on_the_count(generator, hundred, count):
+def test_count_does_not_matter(generator, hundred, count):
     assert torch.equal(images(generator, sample_latents(LATENT, count, 3)), hundred[:count])
 
 
 @pytest.mark.parametrize("batch", [1, 7, 33, 128])
-def test_an_image_does_not_depend_on_the_batch(generator, hundred, batch):
+def test_batch_does_not_matter(generator, hundred, batch):
     again = images(generator, sample_latents(LATENT, 100, 3), batch)
     off = (again.int() - hundred.int()).abs()
     # Another batch size may sum in another order: a pixel near the border between two values may fall to the other.
@@ -51,12 +51,12 @@ def test_an_image_does_not_depend_on_the_batch(generator, hundred, batch):
     assert (off > 0).float().mean() < 1e-3
 
 
-def test_an_image_does_not_depend_on_its_neighbours(generator, hundred):
+def test_order_does_not_matter(generator, hundred):
     z = sample_latents(LATENT, 100, 3)
     assert torch.equal(images(generator, z[::-1].copy()), hundred.flip(0))
 
 
-def test_sampling_leaves_nothing_behind(generator, tiny_run):
+def test_sampling_has_no_side_effects(generator, tiny_run):
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
     state = torch.get_rng_state()
     images(generator, sample_latents(LATENT, 3, 0))
@@ -64,12 +64,12 @@ def test_sampling_leaves_nothing_behind(generator, tiny_run):
     assert all(torch.equal(tensor, before[name]) for name, tensor in generator.state_dict().items())
 
 
-def test_each_of_several_seeds_gives_its_first_image():
+def test_several_seeds():
     z = sample_latents(LATENT, 99, 0, seeds=[8, 3, 8])
     assert np.array_equal(z, np.concatenate([sample_latents(LATENT, 1, seed) for seed in (8, 3, 8)]))
 
 
-def test_the_average_is_what_samples(tiny_run):
+def test_samples_come_from_the_ema(tiny_run):
     from_run, _ = open_generator(tiny_run.path, CPU)
     from_full, _ = open_generator(tiny_run.checkpoint_file(12), CPU)
     full = load_checkpoint(tiny_run.checkpoint_file(12))
@@ -79,7 +79,7 @@ def test_the_average_is_what_samples(tiny_run):
     assert not from_run.training
 
 
-def test_weights_that_do_not_fit_their_recipe(tiny_run, tmp_path):
+def test_mismatched_weights(tiny_run, tmp_path):
     checkpoint = load_checkpoint(tiny_run.generator_file)
     weights = checkpoint.networks["generator"]
     weights["project.weight"] = weights["project.weight"][:, :-1].clone()
@@ -88,12 +88,12 @@ def test_weights_that_do_not_fit_their_recipe(tiny_run, tmp_path):
         open_generator(tmp_path / "G.pth", CPU)
 
 
-def test_whole_numbers_from_minus_one_to_one():
+def test_to_uint8():
     values = torch.tensor([-1.0, 1.0, 0.0, -2.0, 2.0, -1 + 0.4 / 127.5, -1 + 0.6 / 127.5])
     assert to_uint8(values).tolist() == [0, 255, 128, 0, 255, 0, 1]
 
 
-def test_a_pixel_of_the_data_comes_back_as_it_was():
+def test_to_uint8_inverts_scaling():
     every = torch.arange(256, dtype=torch.uint8)
     assert torch.equal(to_uint8(every.float().div(127.5).sub(1)), every)
 
@@ -117,14 +117,14 @@ def test_list_of_seeds(text, seeds):
 @pytest.mark.parametrize(
     "text", ["", "a", "1,,2", "3-", "-3", "3-1", "1-2-3", "1.5", "0x1", "0-99999999999", "1 2", "9" * 5000, "0-1e3"]
 )
-def test_list_that_is_none_is_named(text):
+def test_invalid_seeds(text):
     with pytest.raises(WganError, match="--seeds"):
         parse_seeds(text)
 
 
 @given(st.text("0123456789-, ax", max_size=12))
 @settings(max_examples=200)
-def test_any_list_is_seeds_or_an_error(text):
+def test_any_text_is_seeds_or_an_error(text):
     try:
         assert all(seed >= 0 for seed in parse_seeds(text))
     except WganError as error:
@@ -134,14 +134,14 @@ def test_any_list_is_seeds_or_an_error(text):
 ENDS = sample_latents(32, 3, 0)
 
 
-def test_walk_starts_and_ends_at_its_ends():
+def test_walk_ends():
     path = slerp_path(ENDS, frames=5, closed=False)
     assert (path.shape, path.dtype) == ((10, 32), np.float32)
     for place, end in ((0, 0), (4, 1), (5, 1), (9, 2)):
         np.testing.assert_allclose(path[place], ENDS[end], atol=1e-6)
 
 
-def test_walk_stays_on_the_sphere_and_turns_evenly():
+def test_walk_on_the_sphere():
     ends = ENDS / np.linalg.norm(ENDS, axis=1, keepdims=True)
     leg = slerp_path(ends[:2], frames=9, closed=False)
     np.testing.assert_allclose(np.linalg.norm(leg, axis=1), 1, atol=1e-6)
@@ -149,7 +149,7 @@ def test_walk_stays_on_the_sphere_and_turns_evenly():
     np.testing.assert_allclose(turns, turns[0], atol=1e-4)
 
 
-def test_closed_walk_loops_without_a_repeated_frame():
+def test_closed_walk():
     path = slerp_path(ENDS, frames=4, closed=True)
     assert path.shape == (12, 32)
     for leg, end in enumerate(ENDS):
@@ -158,6 +158,6 @@ def test_closed_walk_loops_without_a_repeated_frame():
     np.testing.assert_allclose(path[8:], slerp_path(back, frames=5, closed=False)[:4], atol=1e-5)
 
 
-def test_walk_from_a_place_to_itself_stands_still():
+def test_walk_to_the_same_point():
     path = slerp_path(np.stack([ENDS[0], ENDS[0]]), frames=3, closed=False)
     np.testing.assert_allclose(path, np.broadcast_to(ENDS[0], (3, 32)), atol=1e-5)

@@ -72,7 +72,7 @@ def test_image_file_is_a_grid(columns, used):
     np.testing.assert_array_equal(read(Path("new/grid.png")), grid_tensor(images, used).permute(1, 2, 0))
 
 
-def test_single_images_never_replace_others():
+def test_single_images_overwrite_nothing():
     Path("mine").mkdir()
     Path("mine/00003.png").write_bytes(b"precious")
     with pytest.raises(WganError, match="mine already holds 00003.png"):
@@ -81,14 +81,14 @@ def test_single_images_never_replace_others():
     assert Path("mine/00003.png").read_bytes() == b"precious"
 
 
-def test_other_files_in_the_folder_stay():
+def test_other_files_are_kept():
     Path("mine").mkdir()
     Path("mine/notes.txt").write_bytes(b"precious")
     save_images(batches(noise(2)), 2, "mine")
     assert sorted(os.listdir("mine")) == ["00000.png", "00001.png", "notes.txt"]
 
 
-def test_path_without_a_form_is_refused_before_anything_is_computed(here):
+def test_unsupported_path_fails_first(here):
     for where in ("images", "images.txt", "new/images.mp3"):
         with pytest.raises(WganError, match="image format"):
             save_images(never(), 6, where)
@@ -102,7 +102,7 @@ def test_grid_has_a_limit(here):
 
 
 @pytest.mark.parametrize("where", ["wide.webp", "wide.jpg"])
-def test_grid_that_the_format_cannot_hold_is_an_error_about_that(here, where):
+def test_grid_too_large_for_its_format(here, where):
     with pytest.raises(WganError) as caught:
         save_images(batches(noise(2600, 1, 24)), 2600, where, columns=2600)  # 67,602 pixels wide
     assert where in caught.value.message

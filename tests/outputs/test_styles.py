@@ -35,7 +35,7 @@ def images(network: nn.Module, inputs: np.ndarray, labels: np.ndarray | None = N
     return torch.cat(list(generate(network, inputs.astype(np.float32), 8, labels))).numpy().astype(int)
 
 
-def test_truncation_goes_from_the_mean_to_the_image_as_it_is():
+def test_truncation():
     generator = generator_of()
     whole = images(generator, Z)
     np.testing.assert_array_equal(images(Truncated(generator, 1.0), Z), whole)
@@ -45,7 +45,7 @@ def test_truncation_goes_from_the_mean_to_the_image_as_it_is():
     assert 0 < apart[0] < apart[1] < apart[2]
 
 
-def test_each_class_is_truncated_towards_its_own_mean():
+def test_truncation_per_class():
     generator = generator_of(conditional=True)
     means = images(Truncated(generator, 0.0), Z, CLASSES)
     np.testing.assert_array_equal(means[2], means[3])
@@ -53,7 +53,7 @@ def test_each_class_is_truncated_towards_its_own_mean():
 
 
 @pytest.mark.parametrize("labels", [None, np.array([2, 0, 0])])
-def test_a_walk_in_styles_is_straight_and_ends_at_the_images(labels):
+def test_style_walk(labels):
     generator = generator_of(conditional=labels is not None)
     path = walk(generator, Z, frames=5, closed=False, labels=labels).reshape(3, 5, 5)
     for leg in range(3):
@@ -64,7 +64,7 @@ def test_a_walk_in_styles_is_straight_and_ends_at_the_images(labels):
         np.testing.assert_allclose(ends, images(generator, Z[leg : leg + 2], own), atol=1)
 
 
-def test_a_closed_walk_returns_without_a_frame_twice():
+def test_closed_style_walk():
     generator = generator_of()
     path = walk(generator, Z[:3], frames=4, closed=True)
     assert path.shape == (12, 5)
@@ -73,18 +73,18 @@ def test_a_closed_walk_returns_without_a_frame_twice():
     np.testing.assert_allclose(path[9], last + (first - last) / 4, atol=1e-6)
 
 
-def test_without_a_style_space_a_walk_is_on_the_sphere():
+def test_walk_without_style_space():
     plain = nn.Identity()
     assert walker(plain) is plain
     np.testing.assert_array_equal(walk(plain, Z, 4, closed=True), slerp_path(Z, 4, closed=True))
 
 
-def test_a_truncated_generator_walks_between_truncated_styles():
+def test_truncated_walk():
     generator = Truncated(generator_of(), 0.5)
     np.testing.assert_allclose(walk(generator, Z, 2, closed=False)[0], styles_of(generator, Z)[0], atol=1e-6)
 
 
-def test_a_mixed_image_takes_some_layers_from_another():
+def test_mix():
     generator, mix = generator_of(), Mix((0, 1), (2, 3, 0), (1, 2))
     w = styles_of(generator, Z)
     pairs = mix.pairs(w[[0, 1, 2, 3, 0]])
@@ -99,7 +99,7 @@ def test_a_mixed_image_takes_some_layers_from_another():
     np.testing.assert_allclose(whole[:3], images(generator, Z[[2, 3, 0]]), atol=1)
 
 
-def test_a_mix_is_read_as_it_is_written():
+def test_parse_mix():
     assert parse_mix("0-2,7:4:3,0-1", layers=5) == Mix((0, 1, 2, 7), (4,), (3, 0, 1))
     assert parse_mix("5:5:1,1", layers=2).layers == (1,)
 
@@ -116,7 +116,7 @@ def test_a_mix_is_read_as_it_is_written():
         ("0:1:5", "layer 5 is out of range"),
     ],
 )
-def test_a_mix_that_makes_no_sense_is_named(text, message):
+def test_invalid_mix(text, message):
     with pytest.raises(WganError) as refused:
         parse_mix(text, layers=5)
     assert refused.value.message.startswith("--mix") and message in refused.value.message and refused.value.hint

@@ -129,16 +129,16 @@ class Reference:
 
     Args:
         count: images to generate per evaluation; the real baseline uses as many, if there are.
-        max_training: limit on the training images to compare with.
+        max_training: limit on the training images to compare with; by default 60,000.
     Raises: WganError if there are too few real images.
     """
 
     def __init__(
-        self, real: RealImages, features: Features, count: int | None = None, max_training: int = MAX_TRAINING
+        self, real: RealImages, features: Features, count: int | None = None, max_training: int | None = None
     ) -> None:
         self.real, self.features = real, features
         self.count = count or min(MAX_IMAGES, len(real.held_out))
-        self.training = real.training.subset(max_training)
+        self.training = real.training.subset(max_training or MAX_TRAINING)
         held_out = real.held_out.subset(self.count)
         _check_counts(self.training, held_out)
         self.training_features = self._features(self.training)
@@ -199,7 +199,7 @@ class Reference:
 
 def make_reference(
     settings: DataSettings, data_root: Path, device: torch.device, log: Log, *, count: int | None = None,
-    dataset: ImageSet | None = None, max_training: int = MAX_TRAINING,
+    dataset: ImageSet | None = None, max_training: int | None = None,
 ) -> Reference:  # fmt: skip
     """Load the real images of a recipe's `data` and their features, and compute the real baseline.
 
