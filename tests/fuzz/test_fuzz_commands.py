@@ -109,4 +109,4 @@ def test_command_lines(fuzz, wgan, place, monkeypatch):
             assert (result.error + result.hint).isprintable()
         return REFUSED if result.status else None
 
-    fuzz("command lines", attempt, command_lines(), short=60, long=1500)
+    fuzz("command lines", attempt, command_lines(), short=15, long=1500)

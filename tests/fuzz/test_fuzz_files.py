@@ -63,7 +63,7 @@ def test_checkpoints_after_accidents(fuzz, small_run, attempt):
         attempt(data)
         assert data == whole  # an accident that changed nothing
 
-    fuzz("damaged checkpoints", noticed, ACCIDENTS, short=100, long=1500)
+    fuzz("damaged checkpoints", noticed, ACCIDENTS, short=25, long=1500)
 
 
 def test_checkpoints_with_damage_under_a_right_checksum(fuzz, small_run, attempt):
@@ -73,7 +73,7 @@ def test_checkpoints_with_damage_under_a_right_checksum(fuzz, small_run, attempt
         data = damaged(whole, accidents)
         attempt(summed(data) if len(data) > 22 else data)
 
-    fuzz("damaged checkpoints, sums right", summed_again, ACCIDENTS, short=100, long=2500)
+    fuzz("damaged checkpoints, sums right", summed_again, ACCIDENTS, short=25, long=2500)
 
 
 def test_checkpoints_with_a_damaged_pickle(fuzz, small_run, attempt):
@@ -89,13 +89,13 @@ def test_checkpoints_with_a_damaged_pickle(fuzz, small_run, attempt):
                 archive.writestr(name, content)
         attempt(summed(buffer.getvalue()))
 
-    fuzz("damaged pickles in checkpoints", with_pickle, ACCIDENTS, short=80, long=2000)
+    fuzz("damaged pickles in checkpoints", with_pickle, ACCIDENTS, short=20, long=2000)
 
 
 def test_checkpoints_that_say_anything(fuzz, small_run, attempt):
     content = whole_content(small_run.generator_file)
     fuzz("checkpoints with other values", lambda values: attempt(summed(torch_bytes(values))),
-         changed_inside(content), short=60, long=1500)  # fmt: skip
+         changed_inside(content), short=15, long=1500)  # fmt: skip
 
 
 def test_full_checkpoints_that_say_anything(fuzz, small_run, trainer, tmp_path):
@@ -110,7 +110,7 @@ def test_full_checkpoints_that_say_anything(fuzz, small_run, trainer, tmp_path):
         state.restore(load_checkpoint(path))
         state.engine(state.step)
 
-    fuzz("full checkpoints with other values", attempt, changed_inside(content["training"]), short=15, long=500)
+    fuzz("full checkpoints with other values", attempt, changed_inside(content["training"]), short=5, long=500)
 
 
 def test_logs_after_accidents(fuzz, small_run, tmp_path, wgan):
@@ -124,7 +124,7 @@ def test_logs_after_accidents(fuzz, small_run, tmp_path, wgan):
         copied.metrics_file.write_bytes(damaged(whole, accidents))
         inspect_command._show_run(inspect_run(copied.path), curves=None)
 
-    fuzz("damaged logs", attempt, ACCIDENTS, short=50, long=1000)
+    fuzz("damaged logs", attempt, ACCIDENTS, short=12, long=1000)
 
 
 def picture() -> bytes:
@@ -149,7 +149,7 @@ def test_images_after_accidents(fuzz, tmp_path, form):
         load_images(settings, tmp_path, lambda text: None)
 
     whole = archive.getvalue() if form == "zip" else picture()
-    fuzz(f"damaged images ({form})", attempt, ACCIDENTS, short=20, long=400)
+    fuzz(f"damaged images ({form})", attempt, ACCIDENTS, short=5, long=400)
 
 
 def idx(*sides: int) -> bytes:
@@ -168,4 +168,4 @@ def test_mnist_files_after_accidents(fuzz, tmp_path):
             path.write_bytes(damaged(content[:16], accidents) + content[16:] if path == file else content)
         load_images(settings, tmp_path, lambda text: None)
 
-    fuzz("damaged files of MNIST", attempt, st.sampled_from(sorted(whole)), ACCIDENTS, short=60, long=1000)
+    fuzz("damaged files of MNIST", attempt, st.sampled_from(sorted(whole)), ACCIDENTS, short=15, long=1000)

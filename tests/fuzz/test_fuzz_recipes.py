@@ -40,14 +40,14 @@ def use(recipe: Recipe, image: ImageShape) -> None:
 def test_keys(fuzz):
     values = st.one_of(*(changed_inside(base) for base in BASES.values()))
     fuzz(
-        "recipes", lambda given, image: use(recipe_from_dict(given, "file"), image), values, SHAPES, short=60, long=2500
+        "recipes", lambda given, image: use(recipe_from_dict(given, "file"), image), values, SHAPES, short=15, long=2500
     )
 
 
 def test_any_values(fuzz):
     keys = st.sampled_from([name for name in NAMES if "." not in name]) | WORDS
     values = st.dictionaries(keys, WILD, max_size=6) | WILD
-    fuzz("any nested values", lambda given: recipe_from_dict(given, "file"), values, short=60, long=1500)
+    fuzz("any nested values", lambda given: recipe_from_dict(given, "file"), values, short=15, long=1500)
 
 
 @pytest.mark.parametrize("base", BASES)
@@ -59,7 +59,7 @@ def test_damaged_files(fuzz, tmp_path, base):
         path.write_bytes(damaged(whole, accidents))
         use(read_recipe_file(path), ImageShape(28, 1, 10))
 
-    fuzz("damaged recipe files", attempt, ACCIDENTS, short=50, long=1000)
+    fuzz("damaged recipe files", attempt, ACCIDENTS, short=12, long=1000)
 
 
 SIGNS = st.text(st.sampled_from("[]{},:-?!&*#|>'\"%@` \n\tabeflnrstu0123456789.+\\\ufeff\x85\u2028"), max_size=60)
@@ -97,7 +97,7 @@ YAML = SIGNS | st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
 
 
 def test_yaml_text(fuzz):
-    fuzz("text of YAML's signs", lambda text: parse_yaml(text, "mine.yaml"), YAML, short=100, long=1500)
+    fuzz("text of YAML's signs", lambda text: parse_yaml(text, "mine.yaml"), YAML, short=25, long=1500)
 
 
 def test_settings(fuzz):
@@ -111,7 +111,7 @@ def test_settings(fuzz):
         use(apply_settings(BASES[base], settings, "file"), image)
 
     some = st.lists(st.sampled_from(good) | pairs, min_size=1, max_size=3)
-    fuzz("--set", attempt, some, st.sampled_from(sorted(BASES)), SHAPES, short=80, long=2500)
+    fuzz("--set", attempt, some, st.sampled_from(sorted(BASES)), SHAPES, short=20, long=2500)
 
 
 def test_seeds(fuzz):
@@ -126,4 +126,4 @@ def test_seeds(fuzz):
         assert 0 < len(seeds) <= MAX_SEEDS
         assert all(0 <= seed < 2**63 for seed in (seeds[0], seeds[-1], min(seeds), max(seeds)))
 
-    fuzz("--seeds", attempt, st.lists(parts, max_size=4).map(",".join), short=100, long=1500)
+    fuzz("--seeds", attempt, st.lists(parts, max_size=4).map(",".join), short=25, long=1500)

@@ -1,4 +1,4 @@
-"""A run killed with SIGKILL again and again, wherever it is, ends as one that was left alone: bit by bit."""
+"""A run killed with SIGKILL at any moment, again and again, ends bit for bit like an undisturbed one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EVENTS, WRITES, LINES = 12_000, 60, 12  # in a life, at most: about 15 steps eac
 
 
 def kill_once(processes, kind: str, number: int, words: tuple[str, ...]) -> None:
-    """Let a process live up to a moment, and see that it was killed there."""
+    """Run a process up to a moment and check that it was killed there."""
     if kind == "line":
         process = processes.start(*words)
         for _ in range(number):
@@ -38,10 +38,10 @@ def kill_once(processes, kind: str, number: int, words: tuple[str, ...]) -> None
 def survive(
     wgan, processes, options: tuple[str, ...], folder: Path, kills: int, seed: int, evaluated: Path | None = None
 ) -> None:
-    """Train one run undisturbed, by `wgan`, and one with so many kills, and compare them.
+    """Train one run undisturbed and one with `kills` kills, and compare them.
 
     Args:
-        evaluated: a data root with the features by which the runs are evaluated; None for no evaluation.
+        evaluated: data root with cached features for evaluations; None for none.
     """
     settings, where = (SETTINGS, ()) if evaluated is None else (EVALUATED, ("--data-root", evaluated))
     options = ("--device", "cpu", *options, *(word for setting in settings for word in ("--set", setting)), *where)
@@ -66,15 +66,16 @@ def survive(
     assert not list(run.path.rglob("*.part"))
 
 
-def test_a_run_survives_a_few_kills(wgan, wgan_process, tiny_options, tmp_path):
+def test_survives_kills(wgan, wgan_process, tiny_options, tmp_path):
     survive(wgan, wgan_process, tiny_options, tmp_path, kills=3, seed=0)
 
 
-def test_a_run_that_is_evaluated_survives_a_few_kills(wgan, wgan_process, tiny_options, tmp_path, features_root):
+@pytest.mark.slow
+def test_survives_kills_with_evaluation(wgan, wgan_process, tiny_options, tmp_path, features_root):
     survive(wgan, wgan_process, tiny_options, tmp_path, kills=3, seed=1, evaluated=features_root)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_run_survives_25_kills(wgan_process, tiny_options, tmp_path, seed):
+def test_survives_25_kills(wgan_process, tiny_options, tmp_path, seed):
     survive(wgan_process, wgan_process, tiny_options, tmp_path, kills=25, seed=seed)

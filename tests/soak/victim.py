@@ -1,8 +1,7 @@
 """`wgan WORDS` in a process that kills itself with SIGKILL: `python victim.py KIND NUMBER WORDS...`.
 
-KIND call: at event NUMBER of the calls and returns of functions, Python's and C's, in the program's own files, from the
-start of training on. KIND write: file write NUMBER gets half of its bytes onto the disk first. Nothing of the program
-can prepare for either.
+KIND call: at the NUMBER-th call or return of a function in the package, Python's or C's, after training starts.
+KIND write: in the NUMBER-th file write, after half of its bytes.
 """
 
 from __future__ import annotations
