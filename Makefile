@@ -9,7 +9,7 @@ DATA_ROOT ?=
 BENCH_ARGS ?=
 DEMO := demo
 
-.PHONY: demo test soak fuzz bench lint clean
+.PHONY: demo test soak fuzz bench gpu-check lint clean
 .DEFAULT_GOAL := demo
 
 # Made once, and again when the dependencies change. torch and torchvision go together, so that their versions fit.
@@ -49,6 +49,10 @@ bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/startup.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/scaling.py $(BENCH_ARGS)
 	$(if $(DATA_ROOT),$(BIN)/python benchmarks/feeds.py --data-root $(DATA_ROOT) $(BENCH_ARGS))
+
+# Everything that a GPU should be checked for, in two runs of seven minutes; see benchmarks/gpu_check.sh.
+gpu-check: $(BIN)/.installed
+	PYTHON=$(abspath $(BIN)/python) bash benchmarks/gpu_check.sh prepare
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,13 +117,29 @@ def test_startup_times_real_commands(benchmark, tmp_path, tiny_run):
     assert (tmp_path / "samples.png").is_file()
 
 
+def test_gpu_check_measurements_on_the_cpu(benchmark, monkeypatch, tmp_path):
+    for name, value in (("OUT", tmp_path), ("WORK", tmp_path), ("GPU_DEVICE", "cpu"), ("ENGINE", "eager")):
+        monkeypatch.setenv(name, str(value))
+    worker = benchmark("gpu_worker")
+    small = ("batch_size=8", "model.latent_dim=4", "model.generator.widths=[8]", "model.critic.widths=[8]")
+    recipe_of = worker.recipe_of
+    monkeypatch.setattr(
+        worker, "recipe_of", lambda *words: recipe_of(*words, *["auto", "eager"][len(words) - 1 :], *small)
+    )
+    worker.smoke("mnist_mlp")
+    worker.speed("mnist_mlp", "eager", "0.02", "off")
+    worker.beside("mnist_mlp", "0.02")
+    worker.sampling("mnist_mlp")
+    figures = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert {figure["kind"] for figure in figures} >= {"smoke", "speed", "around", "beside", "sampling"}
+    assert not [figure for figure in figures if "failed" in figure or figure.get("nonfinite")], figures
+
+
 @pytest.mark.slow
-def test_gpu_check_on_the_cpu(tmp_path):
-    root = os.path.join(os.path.dirname(__file__), "..", "..")
+def test_gpu_check_script_on_the_cpu(tmp_path):
+    script = Path(__file__).parents[2] / "benchmarks" / "gpu_check.sh"
     environment = {**os.environ, "OUT": str(tmp_path / "out"), "WORK": str(tmp_path / "work"), "PYTHON": sys.executable}
-    script = os.path.join(root, "benchmarks", "gpu_check.sh")
-    done = subprocess.run(["bash", script, "quick"], env=environment, capture_output=True, text=True)
+    done = subprocess.run(["bash", str(script), "quick"], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     figures = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
-    assert {figure["kind"] for figure in figures} >= {"smoke", "speed", "beside", "sampling"}
-    assert not [figure for figure in figures if "failed" in figure or figure.get("nonfinite")], figures
+    assert figures and not [figure for figure in figures if "failed" in figure], done.stdout
