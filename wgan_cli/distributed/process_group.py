@@ -6,7 +6,6 @@ acts as in a group of one process.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import time
@@ -54,8 +53,8 @@ def init(on_hang: Callable[[WganError], None]) -> None:
         # torchrun's store survives a restart; the prefix keeps new ranks from connecting to the addresses of dead ones.
         store = dist.PrefixStore(f"wgan/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        timeout = timedelta(seconds=MAIN_PROCESS_TIMEOUT)
-        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
+        longest = timedelta(seconds=MAIN_PROCESS_TIMEOUT)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=longest)
     except (RuntimeError, ValueError, OSError) as error:
         raise WganError(
             f"cannot connect the processes of this run: {error}",
@@ -208,7 +207,7 @@ def claim_message(text: str) -> bool:
     if world_size() == 1 or _Waiting.store is None:
         return True
     try:
-        return _Waiting.store.add(f"claimed/{_hash(text)}", 1) == 1
+        return _Waiting.store.add(f"claimed/{text}", 1) == 1
     except RuntimeError:  # the process that held the store ended
         return True
 
@@ -230,7 +229,7 @@ def _roll_call(name: str) -> list[int]:
     if store is None:
         return []
     missing = list(range(world_size()))
-    key = f"waiting/{_hash(name)}"
+    key = f"waiting/{name}"
     try:
         store.set(f"{key}/{dist.get_rank()}", "1")
         end = time.monotonic() + ROLL_CALL
@@ -240,10 +239,6 @@ def _roll_call(name: str) -> list[int]:
     except RuntimeError:  # the process that held the store ended
         return [0]
     return missing
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _watch(on_hang: Callable[[WganError], None]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,28 +64,10 @@ class CallbackList(Callback):
     """Calls several callbacks in order."""
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
-        self.callbacks = tuple(callbacks)
+        for name in [name for name in vars(Callback) if name.startswith("on_")]:
+            setattr(self, name, partial(_call_all, [getattr(callback, name) for callback in callbacks]))
 
-    def on_train_start(self, step: int, steps: int) -> None:
-        for callback in self.callbacks:
-            callback.on_train_start(step, steps)
 
-    def on_step(self, step: int, networks: Networks) -> None:
-        for callback in self.callbacks:
-            callback.on_step(step, networks)
-
-    def on_log(self, record: dict[str, Any], networks: Networks) -> None:
-        for callback in self.callbacks:
-            callback.on_log(record, networks)
-
-    def on_samples(self, images: Tensor, columns: int) -> None:
-        for callback in self.callbacks:
-            callback.on_samples(images, columns)
-
-    def on_message(self, text: str) -> None:
-        for callback in self.callbacks:
-            callback.on_message(text)
-
-    def on_train_end(self) -> None:
-        for callback in self.callbacks:
-            callback.on_train_end()
+def _call_all(methods: Sequence[Callable[..., None]], *args: Any) -> None:
+    for method in methods:
+        method(*args)

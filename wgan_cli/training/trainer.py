@@ -38,16 +38,7 @@ class Trainer:
     The constructor resolves the recipe, loads the data, builds the networks and restores the checkpoint to resume, and
     raises a WganError for any invalid input before anything is written. `fit` creates the run folder and trains.
 
-    Args:
-        recipe: a Recipe, its name or file; by default that of the run to resume, else digits_dcgan.
-        out: folder of a new run; by default runs/NAME, or the first free runs/NAME-2...
-        settings: `key=value` overrides of the recipe.
-        images: training images, instead of those that the recipe's `data` names.
-        resume: a run folder or checkpoint to continue from; "auto" continues the run in `out` if there is one.
-        data_root: folder of named datasets and cached features.
-        device: auto, cpu, cuda, cuda:N or mps.
-        callbacks: called in the main process only.
-        dry_run: skip what takes long, such as autotuning; don't call `fit` afterwards.
+    The arguments are those of `wgan_cli.train`; `dry_run` skips what takes long, and `fit` must not follow.
 
     Attributes:
         state: networks, optimizers and whatever else a checkpoint holds.

@@ -112,7 +112,8 @@ class Recorder:
         state = self.state
         with self._overhead():
             self._warn(self.diagnostics.check_terms(terms, state.step))
-            self._warn_of_engine()
+            if state.engine.notice:
+                self.best_effort.warn_once("engine", state.engine.notice)
             seconds = time.perf_counter() - self.started
             rate = 1000 * (state.kimg - self.last_kimg) / max(seconds - self.last_seconds, 1e-9)
             self.last_seconds, self.last_kimg = seconds, state.kimg
@@ -259,10 +260,6 @@ class Recorder:
             yield
         finally:
             self.state.overhead += time.perf_counter() - start
-
-    def _warn_of_engine(self) -> None:
-        if self.state.engine.notice:
-            self.best_effort.warn_once("engine", self.state.engine.notice)
 
     def _warn(self, warnings: list[str]) -> None:
         for warning in warnings:
