@@ -1,4 +1,4 @@
-"""What a user does, from an empty folder on."""
+"""The commands that a user runs, starting in an empty folder."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_train_sample_animate_and_inspect(wgan, tiny_options):
     assert [path.name for path in run.checkpoint_files()] == ["step_00000000.pth", "step_00000006.pth"]
     assert size(run.sample_file(6)) == (3 * 30 + 2, 3 * 30 + 2)
 
-    # The commands that it names at its end work as they stand.
+    # The suggested commands work.
     named = re.findall(r"^(?:next:)? +wgan (.*)$", result.stderr, re.MULTILINE)
     assert [line.split()[0] for line in named] == ["sample", "gif", "inspect"]
     for line in named:
@@ -50,7 +50,7 @@ def test_train_sample_animate_and_inspect(wgan, tiny_options):
     with Image.open("tiny.gif") as animation:
         assert animation.n_frames == 2
 
-    # Once more is another run.
+    # A second run gets its own folder.
     assert train(wgan, tiny_options, "--steps", 1, "--quiet").status == 0
     assert sorted(os.listdir("runs")) == ["tiny", "tiny-2"]
 
@@ -60,25 +60,25 @@ def test_last_two_checkpoints_are_kept(tiny_run, wgan, tiny_options):
     assert [path.name for path in RunDir(Path("mine")).checkpoint_files()] == ["step_00000006.pth", "step_00000007.pth"]
 
 
-def test_same_seed_same_generator_other_seed_another(wgan, tiny_options):
+def test_seed_determines_the_generator(wgan, tiny_options):
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert train(wgan, tiny_options, "--quiet", "--steps", 2, "--seed", seed, "--out", out).status == 0
     weights = [Path(out, "G.pth").read_bytes() for out in "abc"]
     assert weights[0] == weights[1] != weights[2]
 
 
-def test_what_the_loss_means_is_said_in_words(wgan, tiny_options):
+def test_log_explains_the_losses(wgan, tiny_options):
     stderr = train(wgan, tiny_options, "--steps", 1).stderr
     for term in ("wasserstein", "gradient_penalty", "critic_loss", "generator_loss"):
-        assert re.search(rf"^ +{term}: \w+ .*\w+", stderr, re.MULTILINE)
+        assert re.search(rf"^ +{term}: \S+ .*\w", stderr, re.MULTILINE)
 
 
-def test_quiet_says_nothing(wgan, tiny_options):
+def test_quiet(wgan, tiny_options):
     result = train(wgan, tiny_options, "--quiet", "--steps", 1)
     assert (result.status, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_dry_run_writes_nothing(wgan, tiny_options, tmp_path):
+def test_dry_run(wgan, tiny_options, tmp_path):
     result = train(wgan, tiny_options, "--dry-run", "--steps", 1234)
     assert result.status == 0
     assert "1,234 steps" in result.stderr
@@ -86,7 +86,7 @@ def test_dry_run_writes_nothing(wgan, tiny_options, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_resolved_recipe_trains_the_same_again(wgan, tiny_options):
+def test_resolved_recipe_reproduces_the_run(wgan, tiny_options):
     assert train(wgan, tiny_options, "--quiet", "--steps", 2, "--out", "one").status == 0
     assert wgan("train", "--quiet", "--device", "cpu", "--recipe", "one/recipe.yaml", "--out", "two").status == 0
     assert Path("one/G.pth").read_bytes() == Path("two/G.pth").read_bytes()
@@ -94,12 +94,12 @@ def test_resolved_recipe_trains_the_same_again(wgan, tiny_options):
 
 @pytest.fixture
 def alone(wgan, tiny_run, tmp_path):
-    """`wgan sample` where there is nothing but a copy of G.pth."""
+    """`wgan sample` in a folder with nothing but a copy of G.pth."""
     shutil.copy(tiny_run.generator_file, tmp_path / "G.pth")
     return lambda *words: wgan("sample", "--ckpt", "G.pth", "--device", "cpu", *words)
 
 
-def test_a_generator_alone_samples_a_grid(alone, tmp_path):
+def test_sample_needs_only_the_generator(alone, tmp_path):
     result = alone("-n", 64)
     assert result.status == 0, result.stderr
     assert sorted(os.listdir(tmp_path)) == ["G.pth", "samples.png"]
@@ -107,7 +107,7 @@ def test_a_generator_alone_samples_a_grid(alone, tmp_path):
     assert "64 images of 28x28x1 from step 12 of tiny: samples.png" in result.stderr
 
 
-def test_grid_folder_and_array_show_the_same_images(alone):
+def test_output_forms_hold_the_same_images(alone):
     for out in ("grid.png", "singles/", "images.npy", "images.npz"):
         assert alone("-n", 5, "--seed", 7, "--rows", 1, "--out", out).status == 0
     array = np.load("images.npy")
@@ -121,7 +121,7 @@ def test_grid_folder_and_array_show_the_same_images(alone):
         np.testing.assert_array_equal(grid[2:30, 2 + 30 * number : 30 + 30 * number], array[number, :, :, 0])
 
 
-def test_seeds_give_each_seeds_first_image(alone):
+def test_seeds(alone):
     assert alone("--seeds", "4,0-1", "--out", "some.npy").status == 0
     some = np.load("some.npy")
     for place, seed in enumerate((4, 0, 1)):
@@ -129,7 +129,7 @@ def test_seeds_give_each_seeds_first_image(alone):
         np.testing.assert_array_equal(np.load("one.npy")[0], some[place])
 
 
-def test_walk_between_images(alone):
+def test_interpolate(alone):
     assert alone("-n", 3, "--out", "ends.npy").status == 0
     assert alone("-n", 3, "--interpolate", 4, "--out", "walk.npy").status == 0
     ends, walk = np.load("ends.npy").astype(int), np.load("walk.npy").astype(int)
@@ -141,25 +141,24 @@ def test_walk_between_images(alone):
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7])
-def test_rows_of_the_grid(alone, rows):
+def test_rows(alone, rows):
     assert alone("-n", 14, "--rows", rows).status == 0
     assert size("samples.png") == (14 // rows * 30 + 2, rows * 30 + 2)
 
 
-def test_rows_of_a_walk(alone):
+def test_rows_of_an_interpolation(alone):
     assert alone("-n", 3, "--interpolate", 4, "--rows", 1).status == 0
     assert size("samples.png") == (8 * 30 + 2, 30 + 2)
 
 
-def test_a_gif_of_one_grid_says_that_nothing_moves(wgan, tiny_run, tmp_path):
+def test_gif_of_one_grid(wgan, tiny_run, tmp_path):
     (tmp_path / "begun").mkdir()
     shutil.copy(tiny_run.sample_files()[0], tmp_path / "begun" / "step_0.png")
     result = wgan("gif", "begun")
-    assert (result.status, result.stderr.splitlines()[0]) == (0, "note: begun has one grid so far, so nothing moves")
-    assert "1 frame, " in result.stderr
+    assert result.status == 0 and "note: begun" in result.stderr and "1 frame, " in result.stderr
 
 
-def test_gif_of_a_run_a_folder_and_a_checkpoint(wgan, tiny_run, tmp_path):
+def test_gif(wgan, tiny_run, tmp_path):
     (tmp_path / "tiny").symlink_to(tiny_run.path)
     assert wgan("gif", "tiny").status == 0
     assert wgan("gif", "tiny", "--no-label", "--scale", 2, "--out", "plain.gif").status == 0
@@ -177,7 +176,7 @@ def test_gif_of_a_run_a_folder_and_a_checkpoint(wgan, tiny_run, tmp_path):
     assert frames["G.gif"] == (8, (4 * 30 + 2, 4 * 30 + 2))
 
 
-def test_inspect_a_run(wgan, tiny_run):
+def test_inspect_run(wgan, tiny_run):
     shown = wgan("inspect", tiny_run.path)
     assert shown.status == 0
     for words in ("tiny: wgan_gp, dcgan on digits", "finished", "12 of 12 (100%)", "step_00000012.pth", "wasserstein"):
@@ -191,7 +190,7 @@ def test_inspect_a_run(wgan, tiny_run):
     assert facts["recipe"] == tiny_run.read_recipe().as_dict()
 
 
-def test_inspect_a_checkpoint(wgan, tiny_run):
+def test_inspect_checkpoint(wgan, tiny_run):
     facts = json.loads(wgan("inspect", tiny_run.generator_file, "--json").stdout)
     assert (facts["kind"], facts["step"], facts["continues"]) == ("checkpoint", 12, False)
     assert facts["image"] == {"size": 28, "channels": 1, "num_classes": 10}
@@ -204,12 +203,11 @@ def test_inspect_a_checkpoint(wgan, tiny_run):
     assert full["continues"]
     assert {each["role"] for each in full["networks"]} == {"generator", "critic"}
     shown = wgan("inspect", tiny_run.checkpoint_file(12)).stdout
-    assert "everything to continue" in shown
-    assert "Doubling" in shown
+    assert "full training state" in shown and "UpConvTranspose2d" in shown
 
 
 @pytest.mark.parametrize("name", ["digits_dcgan", "cifar10_dcgan"])
-def test_inspect_a_recipe(wgan, name):
+def test_inspect_recipe(wgan, name):
     shown = wgan("inspect", name)
     assert shown.status == 0
     assert f"{name}: " in shown.stdout
@@ -219,26 +217,24 @@ def test_inspect_a_recipe(wgan, name):
     assert all(value > 0 for value in facts["memory"].values())
 
 
-def test_inspect_a_recipes_file(wgan, tmp_path):
+def test_inspect_recipe_file(wgan, tmp_path):
     shutil.copy(recipe_path("digits_dcgan"), tmp_path / "mine.yaml")
     assert json.loads(wgan("inspect", "mine.yaml", "--json").stdout)["recipe"]["name"] == "mine"
 
 
-def test_inspect_draws_curves(wgan, tiny_run):
+def test_inspect_plot(wgan, tiny_run):
     result = wgan("inspect", tiny_run.path, "--plot", "curves.png")
     assert (result.status, result.stderr) == (0, "curves: curves.png\n")
     assert min(size("curves.png")) > 200
 
 
-def test_inspect_a_run_that_has_not_logged_yet(wgan, tiny_run, tmp_path):
+def test_inspect_run_without_records(wgan, tiny_run, tmp_path):
     shutil.copy(tiny_run.recipe_file, tmp_path / "recipe.yaml")
     result = wgan("inspect", ".")
-    assert result.status == 0
-    assert "0 of 12" in result.stdout
-    assert "none yet" in result.stdout
+    assert result.status == 0 and "0 of 12" in result.stdout and "none yet" in result.stdout
 
 
-def test_recipes_are_listed_with_what_they_are_for(wgan):
+def test_recipes_list_purposes(wgan):
     lines = wgan("recipes").stdout.splitlines()
     for name in recipe_names():
         (line,) = [line for line in lines if line.split()[0] == name]
@@ -247,12 +243,12 @@ def test_recipes_are_listed_with_what_they_are_for(wgan):
         assert line.endswith(purpose), f"{name} is listed without: {purpose}"
 
 
-@pytest.mark.parametrize("name", recipe_names())
-def test_a_recipe_is_printed_as_it_is(wgan, name):
-    assert wgan("recipes", name).stdout == recipe_path(name).read_text(encoding="utf-8")
+def test_recipes_print_a_recipe(wgan):
+    for name in recipe_names():
+        assert wgan("recipes", name).stdout == recipe_path(name).read_text(encoding="utf-8")
 
 
-def test_the_schema_describes_every_setting(wgan):
+def test_recipes_schema(wgan):
     schema = json.loads(wgan("recipes", "--schema").stdout)
     assert set(schema["properties"]) == set(Recipe.model_fields)
 
@@ -271,7 +267,7 @@ def test_help(wgan, command):
         assert "[bold]" not in result.stdout
 
 
-def test_no_words_are_a_request_for_help(wgan):
+def test_no_arguments_show_help(wgan):
     assert wgan() == wgan("--help")
 
 
@@ -279,7 +275,7 @@ def test_version(wgan):
     assert re.fullmatch(r"wgan \d+\.\d+\.\d+\n", wgan("--version").stdout)
 
 
-def test_in_a_pipe_one_line_for_each_record_and_no_escape_codes(wgan_process, tiny_options):
+def test_pipe_output(wgan_process, tiny_options):
     result = wgan_process("train", "--device", "cpu", *tiny_options, "--set", "log_every=2", "--steps", 6)
     assert result.status == 0, result.stderr
     assert result.stdout == ""
@@ -289,7 +285,7 @@ def test_in_a_pipe_one_line_for_each_record_and_no_escape_codes(wgan_process, ti
     assert steps == ["2/6", "4/6", "6/6"]
 
 
-def test_a_reader_that_has_seen_enough_is_no_failure(wgan_process):
+def test_closed_reader(wgan_process):
     reader, writer = os.pipe()
     os.close(reader)  # as `head -1` does after its line
     result = wgan_process("recipes", stdout=writer)
@@ -298,7 +294,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure(wgan_process):
     assert result.status == 0
 
 
-def test_recipes_say_what_was_measured_of_them(wgan):
+def test_recipes_list_measurements(wgan):
     lines = {line.split()[0]: line for line in wgan("recipes").stdout.splitlines()}
     listed = {each["name"]: each for each in json.loads(wgan("recipes", "--json").stdout)}
     assert list(listed) == recipe_names()
@@ -310,10 +306,10 @@ def test_recipes_say_what_was_measured_of_them(wgan):
         if measured:
             assert Path(facts["thumbnail"]).is_file()
             assert f"{measured.minutes:.1f} min" in lines[name] and f"{measured.value:.3g}" in lines[name]
-    assert f"{known.where}" in lines["Minutes,"] and "NAME.png" in lines["Minutes,"]
+    assert f"{known.where}" in lines["Time,"] and "NAME.png" in lines["Time,"]
 
 
-def test_a_recipe_for_an_editor_names_the_schema(wgan, tmp_path, monkeypatch):
+def test_recipe_for_editors(wgan, tmp_path, monkeypatch):
     monkeypatch.setenv("WGAN_DATA", str(tmp_path / "a b"))
     first, rest = wgan("recipes", "mnist_hinge", "--schema").stdout.split("\n", 1)
     assert rest == recipe_path("mnist_hinge").read_text(encoding="utf-8")
@@ -326,7 +322,7 @@ def test_a_recipe_for_an_editor_names_the_schema(wgan, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("evaluated", [False, True])
-def test_a_run_writes_its_report_if_it_is_asked_to(wgan, tiny_options, features_root, evaluated):
+def test_final_report(wgan, tiny_options, features_root, evaluated):
     measured = ("--set", "eval_every=6", "--set", "eval_count=50", "--data-root", features_root) if evaluated else ()
     result = train(wgan, tiny_options, "--steps", 6, "--set", "report=true", "--out", "mine", *measured)
     assert result.status == 0, result.stderr
@@ -336,7 +332,7 @@ def test_a_run_writes_its_report_if_it_is_asked_to(wgan, tiny_options, features_
     assert ("nearest to a training image" in page) == evaluated
 
 
-def test_a_report_that_cannot_be_written_spoils_no_run(wgan, tiny_options, monkeypatch):
+def test_failed_report_does_not_fail_the_run(wgan, tiny_options, monkeypatch):
     def fail(*_):
         raise WganError("cannot write mine/report.html: No space left on device", "free space there")
 

@@ -1,4 +1,4 @@
-"""What is wrong and what to do about it, in two lines, with the right exit status and nothing overwritten."""
+"""Errors are two lines, an error and a hint, with the right exit status, and nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CLOSED = "http://127.0.0.1:1/"  # nothing answers there
 
 @pytest.fixture
 def place(wgan, tmp_path, tiny_run, monkeypatch) -> Path:
-    """The working folder, with a run, good and bad checkpoints, recipes and images in it."""
+    """The working folder with a run, and good and bad checkpoints, recipes and images."""
     from torchvision import datasets
 
     monkeypatch.setattr(datasets.MNIST, "mirrors", [CLOSED])
@@ -49,171 +49,144 @@ def content(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-BELOW_A_FILE = "file/deeper/mine"
 LONG = "9" * 5000
+#: Command line, what the error names, the command or value in the hint, exit status.
 CASES = [
-    # No such command, option or value.
-    ("trian", "No such command 'trian'", "`wgan --help`", 2),
-    ("train --stps 5", "No such option: --stps", "`wgan train --help`", 2),
-    ("train more", "unexpected extra argument", "for example: wgan train --recipe mnist_dcgan --data-root data", 2),
-    ("sample run", "Missing option '--ckpt'", "for example: wgan sample --ckpt ", 2),
-    ("sample", "Missing option '--ckpt'", "`wgan sample --help`", 2),
-    ("train --steps 0", "Invalid value for '--steps'", "`wgan train --help`", 2),
-    ("train --steps many", "Invalid value for '--steps'", "`wgan train --help`", 2),
-    ("gif run --fps 0", "Invalid value for '--fps'", "`wgan gif --help`", 2),
-    ("sample --ckpt G.pth -n 0", "Invalid value for '-n'", "`wgan sample --help`", 2),
-    ("sample --ckpt G.pth --seed -1", "Invalid value for '--seed'", "`wgan sample --help`", 2),
-    # Recipes.
-    ("train --recipe digits_dcgn", "unknown recipe 'digits_dcgn'", "did you mean `digits_dcgan`", 2),
-    ("train --recipe images", "images is a folder, not a recipe", "--recipe folder_dcgan --set data.path=images", 2),
-    ("train --set data.path=images", "`data.path` only applies", "--recipe folder_dcgan", 2),
-    ("train --recipe gone.yaml", "recipe file gone.yaml not found", "`wgan recipes`", 2),
-    ("train --recipe broken.yaml", "broken.yaml line 3: ", "fix that line", 2),
-    (
-        "train --recipe odd.yaml",
-        "odd.yaml: unknown setting `objective.gp_wieght`",
-        "did you mean `gp_weight`?",
-        2,
-    ),
-    ("train --set batch_sise=3", "--set: unknown setting `batch_sise`", "did you mean `batch_size`", 2),
-    ("train --set batch_size=0", "--set: invalid `batch_size` 0", "at least 1", 2),
-    ("train --set batch_size", "'batch_size' is not KEY=VALUE", "--set optim.critic.lr=0.001", 2),
-    ("train --set model.critic.norm=batch", "`model.critic.norm` does not work", "layer, instance or none", 2),
-    ("train --set data.image_size=30", "30 pixels wide", "data.image_size=32", 2),
-    ("train --set model.generator.channels=[8,8,8]", "`model.generator.channels` divides", "fewer values", 2),
+    ("trian", "trian", "wgan --help", 2),
+    ("train --stps 5", "--stps", "wgan train --help", 2),
+    ("train more", "extra argument", "for example: wgan train", 2),
+    ("sample run", "--ckpt", "for example: wgan sample --ckpt", 2),
+    ("export G.pth", "--out", "wgan export --help", 2),
+    ("evaluate", "argument", "wgan evaluate --help", 2),
+    ("train --steps 0", "--steps", "wgan train --help", 2),
+    ("train --steps many", "--steps", "wgan train --help", 2),
+    ("gif run --fps 0", "--fps", "wgan gif --help", 2),
+    ("sample --ckpt G.pth -n 0", "-n", "wgan sample --help", 2),
+    ("sample --ckpt G.pth --seed -1", "--seed", "wgan sample --help", 2),
+    ("evaluate run -n 9", "-n", "wgan evaluate --help", 2),
+    # Recipes
+    ("train --recipe digits_dcgn", "digits_dcgn", "digits_dcgan", 2),
+    ("train --recipe images", "images", "--recipe folder_dcgan --set data.path=images", 2),
+    ("train --set data.path=images", "data.path", "--recipe folder_dcgan", 2),
+    ("train --recipe gone.yaml", "gone.yaml", "wgan recipes", 2),
+    ("train --recipe broken.yaml", "broken.yaml line 3", "line", 2),
+    ("train --recipe odd.yaml", "objective.gp_wieght", "gp_weight", 2),
+    ("train --set batch_sise=3", "batch_sise", "batch_size", 2),
+    ("train --set batch_size=0", "batch_size", "1", 2),
+    ("train --set batch_size", "batch_size", "--set optim.critic.lr=0.001", 2),
+    ("train --set model.critic.norm=batch", "model.critic.norm", "layer, instance or none", 2),
+    ("train --set data.image_size=30", "30 pixels", "data.image_size=32", 2),
+    ("train --set model.generator.channels=[8,8,8]", "model.generator.channels", "fewer values", 2),
     ("train --set epochs=1000000 --set batch_size=2", "steps", "epochs", 2),
-    ("train --amp bf32", "unknown `amp` 'bf32'", "choose auto, off, bf16 or fp16", 2),
-    ("train --amp fp16 --device cpu", "fp16 needs a CUDA device", "--amp bf16", 2),
-    ("inspect digits_dcgn", "unknown recipe 'digits_dcgn'", "did you mean `digits_dcgan`", 2),
-    ("recipes digits_dcgn", "unknown recipe 'digits_dcgn'", "did you mean `digits_dcgan`", 2),
-    # Data.
-    ("train --recipe mnist_dcgan", "cannot download mnist: ", "no_data/MNIST/raw", 2),
-    ("train --recipe cifar10_dcgan", "cannot download cifar10: ", "--recipe digits_dcgan", 2),
-    (
-        "train --recipe mnist_dcgan --data-root file/deeper",
-        "cannot write mnist to file/deeper: Not a directory",
-        "--data-root",
-        1,
-    ),
-    # Devices.
-    ("train --device cuda:99", "device 'cuda:99' is not available", "choose one of: auto, cpu", 2),
-    ("sample --ckpt G.pth --device gpu", "device 'gpu' is not available", "choose one of: auto, cpu", 2),
-    # Folders to write to.
-    ("train --out run", "run already exists", "--resume run", 2),
-    ("train --out file", "file already exists", "--out", 2),
-    ("train --out images", "images already exists", "--out", 2),
-    (f"train --out {BELOW_A_FILE}", f"cannot create the run folder {BELOW_A_FILE}: Not a directory", "--out", 2),
-    (f"sample --ckpt G.pth --out {BELOW_A_FILE}.png", f"cannot write {BELOW_A_FILE}.png: Not a directory", "--out", 1),
-    (f"sample --ckpt G.pth --out {BELOW_A_FILE}/", f"cannot write {BELOW_A_FILE}: Not a directory", "--out", 1),
-    (f"gif run --out {BELOW_A_FILE}.gif", f"cannot write {BELOW_A_FILE}.gif: Not a directory", "--out", 1),
-    (f"inspect run --plot {BELOW_A_FILE}.png", f"cannot write {BELOW_A_FILE}.png: Not a directory", "", 1),
-    ("sample --ckpt G.pth --out images/", "images already holds 00000.png", "new folder", 2),
-    ("sample --ckpt G.pth --out picture", "picture: no suffix is not a supported", ".png", 2),
-    ("sample --ckpt G.pth --out picture.txt", "picture.txt: .txt is not a supported", ".png", 2),
+    ("train --amp bf32", "bf32", "auto, off, bf16 or fp16", 2),
+    ("train --amp fp16 --device cpu", "fp16", "--amp bf16", 2),
+    ("inspect digits_dcgn", "digits_dcgn", "digits_dcgan", 2),
+    ("recipes digits_dcgn", "digits_dcgn", "digits_dcgan", 2),
+    # Data
+    ("train --recipe mnist_dcgan", "mnist", "no_data/MNIST/raw", 2),
+    ("train --recipe cifar10_dcgan", "cifar10", "--recipe digits_dcgan", 2),
+    ("train --recipe mnist_dcgan --data-root file/deeper", "file/deeper: Not a directory", "--data-root", 1),
+    # Devices
+    ("train --device cuda:99", "cuda:99", "auto, cpu", 2),
+    ("sample --ckpt G.pth --device gpu", "gpu", "auto, cpu", 2),
+    ("evaluate run --device gpu", "gpu", "auto, cpu", 2),
+    # Outputs
+    ("train --out run", "run", "--resume run", 2),
+    ("train --out file", "file", "--out", 2),
+    ("train --out images", "images", "--out", 2),
+    ("train --out file/deeper/x", "file/deeper/x: Not a directory", "--out", 2),
+    ("sample --ckpt G.pth --out file/deeper/x.png", "file/deeper/x.png: Not a directory", "--out", 1),
+    ("sample --ckpt G.pth --out file/deeper/x/", "file/deeper/x: Not a directory", "--out", 1),
+    ("gif run --out file/deeper/x.gif", "file/deeper/x.gif: Not a directory", "--out", 1),
+    ("export G.pth --out file/deeper/x.safetensors", "file/deeper/x.safetensors", "--out", 1),
+    ("inspect run --plot file/deeper/x.png", "file/deeper/x.png: Not a directory", "", 1),
+    ("sample --ckpt G.pth --out images/", "00000.png", "folder", 2),
+    ("sample --ckpt G.pth --out picture", "picture", ".png", 2),
+    ("sample --ckpt G.pth --out picture.txt", "picture.txt", ".png", 2),
     ("sample --ckpt G.pth --out ", "--out", "", 2),
-    ("sample --ckpt G.pth -n 10001", "10,001 images do not fit into one grid", "--out images/", 2),
-    ("gif run --out movie.avi", "movie.avi does not end in .gif, .webp, .mp4", "movie.gif", 2),
-    ("inspect run --plot curves.jpg", "curves.jpg does not end in .png", "curves.png", 2),
-    # Checkpoints.
-    ("sample --ckpt gone.pth", "there is no file gone.pth", "check the path", 2),
-    ("sample --ckpt text.pth", "text.pth is not a wgan checkpoint", "G.pth", 2),
-    ("sample --ckpt newer.pth", f"newer.pth has checkpoint format {VERSION + 1}", "upgrade", 2),
-    ("sample --ckpt half.pth", "half.pth is cut off or damaged", "another", 2),
-    ("sample --ckpt empty", "empty is not a run folder", "G.pth", 2),
-    ("inspect text.pth", "text.pth is not a wgan checkpoint", "G.pth", 2),
-    ("inspect empty", "empty is not a run folder", "wgan train", 2),
-    ("inspect gone/run", "there is no file gone/run", "check the path", 2),
-    ("inspect digits_dcgan --plot c.png", "this recipe has none", "a run", 2),
-    ("gif text.pth", "text.pth is not a wgan checkpoint", "G.pth", 2),
-    ("gif gone", "gone does not exist", "run folder", 2),
-    ("gif empty", "empty holds no numbered images", "1.png, 2.png", 2),
-    ("sample --ckpt text.safetensors", "text.safetensors is not a wgan checkpoint", "G.pth", 2),
-    ("evaluate gone.safetensors", "there is no file gone.safetensors", "check the path", 2),
-    # What to export, and weights of other programs.
-    ("export G.pth", "Missing option '--out'", "`wgan export --help`", 2),
-    ("export G.pth --out model.h5", "--out model.h5: cannot export", "--out model/", 2),
-    ("export G.pth --out images/", "images already exists", "new folder", 2),
-    ("export G.pth --to b --out G.onnx", "--to needs a translator", "remove --to", 2),
-    ("export G.pth --to c --out G.onnx", "--to: unknown side 'c'", "--to a or --to b", 2),
-    ("export G.pth --to a --out G.safetensors", "--to is only for .onnx files", "remove --to", 2),
-    ("export text.pth --out text.onnx", "text.pth is not a wgan checkpoint", "G.pth", 2),
-    ("export gone.pth --out gone.safetensors", "there is no file gone.pth", "check the path", 2),
-    (f"export G.pth --out {BELOW_A_FILE}.safetensors", f"cannot write {BELOW_A_FILE}.safetensors", "--out", 1),
-    ("sample --ckpt G.pth --set batch_size=3", "--set needs --recipe", "remove --set", 2),
-    ("sample --ckpt G.pth --recipe mnist_mlp", "G.pth is wgan's own and has its recipe", "leave out --recipe", 2),
-    ("sample --ckpt run --recipe mnist_mlp", "run is wgan's own and has its recipe", "leave out --recipe", 2),
-    ("sample --ckpt loose.pth --recipe mnist_mlp", "loose.pth holds no state_dict", "generator.state_dict()", 2),
-    ("sample --ckpt loose.pth", "loose.pth is not a wgan checkpoint", "--recipe", 2),
-    # What to sample.
-    ("sample --ckpt G.pth --seeds 5-3", "'5-3'", "", 2),
-    ("sample --ckpt G.pth --seeds some", "'some' is neither a seed nor a range", "0-63,70", 2),
+    ("sample --ckpt G.pth -n 10001", "10,001 images", "--out images/", 2),
+    ("gif run --out movie.avi", "movie.avi", "movie.gif", 2),
+    ("inspect run --plot curves.jpg", "curves.jpg", "curves.png", 2),
+    ("inspect digits_dcgan --plot c.png", "--plot", "a run", 2),
+    ("evaluate run --pairs pairs.txt", "pairs.txt", ".png", 2),
+    ("export G.pth --out model.h5", "model.h5", "--out model/", 2),
+    ("export G.pth --out images/", "images", "folder", 2),
+    # Checkpoints and weights
+    ("sample --ckpt gone.pth", "gone.pth", "path", 2),
+    ("sample --ckpt text.pth", "text.pth", "G.pth", 2),
+    ("sample --ckpt newer.pth", "newer.pth has checkpoint format", "upgrade", 2),
+    ("sample --ckpt half.pth", "half.pth", "", 2),
+    ("sample --ckpt empty", "empty", "G.pth", 2),
+    ("sample --ckpt text.safetensors", "text.safetensors", "G.pth", 2),
+    ("sample --ckpt loose.pth", "loose.pth", "--recipe", 2),
+    ("sample --ckpt loose.pth --recipe mnist_mlp", "loose.pth", "generator.state_dict()", 2),
+    ("sample --ckpt G.pth --set batch_size=3", "--set", "--set", 2),
+    ("sample --ckpt G.pth --recipe mnist_mlp", "G.pth", "--recipe", 2),
+    ("sample --ckpt run --recipe mnist_mlp", "run", "--recipe", 2),
+    ("inspect text.pth", "text.pth", "G.pth", 2),
+    ("inspect empty", "empty", "wgan train", 2),
+    ("inspect gone/run", "gone/run", "path", 2),
+    ("gif text.pth", "text.pth", "G.pth", 2),
+    ("gif gone", "gone", "run folder", 2),
+    ("gif empty", "empty", "1.png, 2.png", 2),
+    ("evaluate gone.safetensors", "gone.safetensors", "path", 2),
+    ("evaluate gone.pth", "gone.pth", "path", 2),
+    ("evaluate text.pth", "text.pth", "G.pth", 2),
+    ("evaluate half.pth", "half.pth", "", 2),
+    ("evaluate empty", "empty", "G.pth", 2),
+    ("export text.pth --out text.onnx", "text.pth", "G.pth", 2),
+    ("export gone.pth --out gone.safetensors", "gone.pth", "path", 2),
+    ("export G.pth --to b --out G.onnx", "--to", "--to", 2),
+    ("export G.pth --to c --out G.onnx", "--to", "--to a", 2),
+    ("export G.pth --to a --out G.safetensors", "--to", "--to", 2),
+    # Samples and metrics
+    ("sample --ckpt G.pth --seeds 5-3", "5-3", "", 2),
+    ("sample --ckpt G.pth --seeds some", "some", "0-63,70", 2),
     (f"sample --ckpt G.pth --seeds {LONG}", "--seeds", "", 2),
     ("sample --ckpt G.pth --seeds ", "--seeds", "0-63,70", 2),
     ("sample --ckpt G.pth --seed 99999999999999999999", "--seed", "", 2),
     ("gif G.pth --seed 99999999999999999999", "--seed", "", 2),
-    (f"sample --ckpt G.pth -n {10**12} --out x/", "1,000,000,000,000 images need", "sample fewer", 2),
-    (f"sample --ckpt G.pth -n 4 --interpolate {10**12}", "4,000,000,000,000 images need", "sample fewer", 2),
-    ("sample --ckpt G.pth --class 3", "--class needs a conditional generator", "remove --class", 2),
-    ("sample --ckpt G.pth --truncation 0.7", "--truncation needs a style space", "remove --truncation", 2),
+    ("sample --ckpt G.pth -n 1000000000000 --out x/", "1,000,000,000,000 images", "", 2),
+    ("sample --ckpt G.pth -n 4 --interpolate 1000000000000", "4,000,000,000,000 images", "", 2),
+    ("sample --ckpt G.pth --class 3", "--class", "--class", 2),
+    ("sample --ckpt G.pth --truncation 0.7", "--truncation", "--truncation", 2),
     ("sample --ckpt G.pth -n 1 --interpolate 5", "--interpolate", "-n 2", 2),
-    # What to measure.
-    ("evaluate", "Missing argument", "`wgan evaluate --help`", 2),
-    (
-        "evaluate run --metrics recal",
-        "--metrics: unknown metric 'recal'",
-        "did you mean `recall`? Metrics:",
-        2,
-    ),
-    ("evaluate run --metrics ", "--metrics: unknown metric ''", "Metrics: fd, ", 2),
-    ("evaluate run -n 9", "Invalid value for '-n'", "`wgan evaluate --help`", 2),
-    ("evaluate run --device gpu", "device 'gpu' is not available", "choose one of: auto, cpu", 2),
-    ("evaluate run --pairs pairs.txt", "pairs.txt: .txt is not a supported", ".png", 2),
-    ("evaluate gone.pth", "there is no file gone.pth", "check the path", 2),
-    ("evaluate text.pth", "text.pth is not a wgan checkpoint", "G.pth", 2),
-    ("evaluate half.pth", "half.pth is cut off or damaged", "another", 2),
-    ("evaluate empty", "empty is not a run folder", "G.pth", 2),
-    # Resuming.
-    ("train --resume gone", "there is no run folder gone", "check the path", 2),
-    ("train --resume empty", "empty is not a run folder", "wgan train", 2),
-    ("train --resume file", "file is not a run folder", "wgan train", 2),
-    ("train --resume run --out mine", "`out` cannot be set", "leave out --out", 2),
-    ("train --resume run --recipe mnist_mlp", "the run was made with", "leave `", 2),
+    ("evaluate run --metrics recal", "recal", "recall", 2),
+    ("evaluate run --metrics ", "--metrics", "fd", 2),
+    # Resuming
+    ("train --resume gone", "gone", "path", 2),
+    ("train --resume empty", "empty", "wgan train", 2),
+    ("train --resume file", "file", "wgan train", 2),
+    ("train --resume run --out mine", "out", "--out", 2),
+    ("train --resume run --recipe mnist_mlp", "batch_size", "", 2),
 ]
 
 
-@pytest.mark.parametrize(("line", "message", "hint", "status"), CASES, ids=[f"wgan {case[0][:60]}" for case in CASES])
-def test_error_and_hint(wgan, place, line, message, hint, status):
+@pytest.mark.parametrize(("line", "named", "hint", "status"), CASES, ids=[f"wgan {case[0][:60]}" for case in CASES])
+def test_error_and_hint(wgan, place, line, named, hint, status):
     before = content(place)
     result = wgan(*line.split(" "))
     assert result.status == status, result.stderr
-    assert message in result.error
-    assert hint in result.hint
-    lines = result.stderr.splitlines()
-    assert lines[-2:] == [f"error: {result.error}", f"hint: {result.hint}"]
-    assert "bug in wgan" not in result.stderr
-    assert "Traceback" not in result.stderr
+    assert named in result.error
+    assert hint in result.hint and result.hint
+    assert result.stderr.endswith(f"error: {result.error}\nhint: {result.hint}\n")
+    assert "bug in wgan" not in result.stderr and "Traceback" not in result.stderr
     assert result.stdout == ""
-    assert content(place) == before  # nothing was overwritten, and no new file was left behind
+    assert content(place) == before  # nothing was overwritten or left behind
 
 
-def test_an_error_is_all_that_is_said(wgan, place):
-    for line in (
-        "sample --ckpt text.pth",
-        "train --recipe broken.yaml",
-        "train --quiet --out run",
-        "gif empty",
-        "trian",
-    ):
-        lines = wgan(*line.split(" ")).stderr.splitlines()
-        assert [line.partition(":")[0] for line in lines] == ["error", "hint"], line
+@pytest.mark.parametrize("line", ["sample --ckpt text.pth", "train --recipe broken.yaml", "train --quiet --out run"])
+def test_nothing_but_the_error_is_printed(wgan, place, line):
+    lines = wgan(*line.split(" ")).stderr.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["error", "hint"]
 
 
-def test_a_dry_run_checks_the_run_folder_too(wgan, place):
+def test_dry_run_checks_the_run_folder(wgan, place):
     result = wgan("train", "--dry-run", "--out", "run")
-    assert (result.status, result.error) == (2, "run already exists")
+    assert result.status == 2 and "--resume run" in result.hint
 
 
-def test_a_recipe_that_differs_is_refused_before_data_is_downloaded(wgan, place):
+def test_recipe_is_checked_before_a_download(wgan, place):
     result = wgan("train", "--resume", "run", "--recipe", "mnist_mlp", "--data-root", "no_data")
     assert "downloading" not in result.stderr
 
@@ -222,7 +195,7 @@ def no_litter(folder: Path) -> bool:
     return not [path for path in folder.rglob("*") if path.name.endswith(".part")]
 
 
-def test_a_full_disk_ends_the_run_and_spares_what_is_there(wgan, tmp_path, tiny_options):
+def test_full_disk_keeps_the_last_checkpoint(wgan, tmp_path, tiny_options):
     options = ("--quiet", "--device", "cpu", *tiny_options)
     assert wgan("train", *options, "--steps", 6, "--out", "mine").status == 0
     run = RunDir(Path("mine"))
@@ -232,70 +205,63 @@ def test_a_full_disk_ends_the_run_and_spares_what_is_there(wgan, tmp_path, tiny_
     with largest_file(size // 2):
         result = wgan(*again)
     assert result.status == 1
-    assert result.error == "cannot write mine/checkpoints/step_00000012.pth: File too large"
-    assert "free space" in result.hint
+    assert "mine/checkpoints/step_00000012.pth" in result.error and "free space" in result.hint
     assert before == {path: path.read_bytes() for path in before}
     assert no_litter(tmp_path)
     assert wgan(*again).status == 0
     assert load_checkpoint(run.generator_file).step == 12
 
 
-@pytest.mark.parametrize("size", [10, 400, 1500, 4000])
-def test_a_disk_that_is_full_from_the_start(wgan, tmp_path, tiny_options, size):
+@pytest.mark.parametrize("size", [10, 1500, 4000])
+def test_full_disk_from_the_start(wgan, tmp_path, tiny_options, size):
     with largest_file(size):
         result = wgan("train", "--quiet", "--device", "cpu", *tiny_options, "--steps", 6, "--out", "mine")
     assert result.status == 1
     assert result.stderr == f"error: {result.error}\nhint: {result.hint}\n"
-    assert result.error.startswith("cannot write mine/")
-    assert "free space" in result.hint
+    assert "mine/" in result.error and "free space" in result.hint
     assert no_litter(tmp_path)
 
 
 @pytest.mark.parametrize("form", ["grid.png", "array.npz", "array.npy", "singles/"])
-def test_a_full_disk_while_sampling(wgan, place, form):
+def test_full_disk_while_sampling(wgan, place, form):
     with largest_file(200):
         result = wgan("sample", "--ckpt", "G.pth", "-n", 4, "--out", form)
-    assert (result.status, result.error.startswith(f"cannot write {form.rstrip('/')}")) == (1, True)
+    assert result.status == 1 and form.rstrip("/") in result.error
     assert not Path(form).is_file()
     assert no_litter(place)
 
 
-def test_too_little_memory_is_not_called_a_fault(wgan, place, monkeypatch):
+def test_out_of_memory_while_sampling(wgan, place, monkeypatch):
     def too_much(*args, **options):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a capacity of 1 GiB.")
 
     monkeypatch.setattr("wgan_cli.outputs.sampling.to_uint8", too_much)
     result = wgan("sample", "--ckpt", "G.pth")
-    assert result.status == 1
-    assert "memory" in result.error
-    assert "--batch" in result.hint
+    assert result.status == 1 and "memory" in result.error and "--batch" in result.hint
 
 
 @pytest.mark.parametrize(("batch", "hint"), [(48, "--set batch_size=24"), (1, "smaller networks")])
-def test_too_little_memory_for_a_step_names_the_batch_to_try(wgan, tiny_options, monkeypatch, batch, hint):
+def test_out_of_memory_in_a_step(wgan, tiny_options, monkeypatch, batch, hint):
     def too_much(self, number):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a capacity of 1 GiB.")
 
     monkeypatch.setattr(TrainingStep, "__call__", too_much)
     options = (*tiny_options, "--set", f"batch_size={batch}", "--set", "model.generator.norm=layer", "--steps", 2)
     result = wgan("train", "--quiet", "--device", "cpu", *options)
-    assert result.status == 1
-    assert result.error == f"not enough memory on cpu for batch_size={batch}: CUDA out of memory"
-    assert hint in result.hint
+    assert result.status == 1 and f"batch_size={batch}" in result.error and hint in result.hint
 
 
-def test_a_batch_too_large_for_the_host_names_the_batch_to_try(wgan_process, tiny_options):
+def test_out_of_host_memory(wgan_process, tiny_options):
     small_host = "import resource as r; r.setrlimit(r.RLIMIT_AS, (6 << 30, 6 << 30)); import runpy; "
     program = small_host + "runpy.run_module('wgan_cli', run_name='__main__')"
-    wide = ("--set", "model.generator.channels=[512,256]", "--set", "batch_size=60000", "--set", "sample_grid=1")
+    wide = ("--set", "model.generator.channels=[512,256]", "--set", "batch_size=24000", "--set", "sample_grid=1")
     result = wgan_process("train", "--device", "cpu", *tiny_options, *wide, "--steps", 2, python=("-c", program))
     assert result.status == 1, result.stderr
-    assert "not enough memory on cpu for batch_size=60000" in result.error
-    assert "--set batch_size=30000" in result.hint
+    assert "batch_size=24000" in result.error and "--set batch_size=12000" in result.hint
     assert "Traceback" not in result.stderr
 
 
-def test_an_unforeseen_error_is_two_lines_too(wgan, monkeypatch):
+def test_unexpected_error(wgan, monkeypatch):
     def fail(name):
         raise RuntimeError("first line\nsecond line")
 
@@ -307,7 +273,7 @@ def test_an_unforeseen_error_is_two_lines_too(wgan, monkeypatch):
     assert len(result.stderr.splitlines()) == 2
 
 
-def test_debugging_shows_where_an_error_comes_from(wgan, monkeypatch):
+def test_debug_mode_raises(wgan, monkeypatch):
     monkeypatch.setenv("WGAN_DEBUG", "1")
     with pytest.raises(Exception, match="unknown recipe"):
         wgan("recipes", "none")
