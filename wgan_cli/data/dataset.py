@@ -23,32 +23,22 @@ class LazyImages(Protocol):
 
     def __getitem__(self, key: slice | int | Tensor) -> LazyImages | Tensor:
         """Return lazy images for a slice or mask, or a tensor for indices."""
-        ...
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
         """Return the images with these indices, (n, C, H, W) uint8; dim is 0."""
-        ...
 
     def read_into(self, pixels: Tensor, index: Tensor) -> None:
         """Fill `pixels` (n, C, H, W) with the images with these indices."""
-        ...
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Read-only images in memory, memory-mapped or lazily decoded.
+    """Read-only images in memory, memory-mapped or lazily decoded."""
 
-    Attributes:
-        images: (N, C, H, W) uint8, H = W.
-        labels: (N,) int64 in [0, len(class_names)); all 0 if there are no classes.
-        class_names: Names of the classes.
-        origin: Description of the source, for messages.
-    """
-
-    images: Tensor | LazyImages
-    labels: Tensor
+    images: Tensor | LazyImages  # (N, C, H, W) uint8, H = W
+    labels: Tensor  # (N,) int64 in [0, len(class_names)); all 0 if there are no classes
     class_names: tuple[str, ...]
-    origin: str
+    origin: str  # description of the source, for messages
 
     def __len__(self) -> int:
         return self.images.shape[0]

@@ -29,24 +29,16 @@ PICTURE_SIZE = 64  # of user images on a contact sheet
 
 @dataclass(frozen=True)
 class DataFacts:
-    """Facts about an image set.
-
-    Attributes:
-        classes: Number of images of each class, including empty ones; empty if there are no classes.
-        sizes: Number of images by "WIDTHxHEIGHT", most frequent first.
-        modes: Number of images by Pillow mode, most frequent first.
-        bad: (name, reason) of the first ten unusable files.
-        bad_count: Number of unusable files.
-    """
+    """Facts about an image set."""
 
     kind: str
     name: str
     origin: str
     count: int
-    classes: dict[str, int]
-    sizes: dict[str, int]
-    modes: dict[str, int]
-    bad: tuple[tuple[str, str], ...]
+    classes: dict[str, int]  # number of images of each class, including empty ones; {} if there are no classes
+    sizes: dict[str, int]  # number of images by "WIDTHxHEIGHT", most frequent first
+    modes: dict[str, int]  # number of images by Pillow mode, most frequent first
+    bad: tuple[tuple[str, str], ...]  # (name, reason) of the first ten unusable files
     bad_count: int
 
 

@@ -21,17 +21,11 @@ Load = Callable[[DataSettings, Path, Log], ImageSet]
 
 
 class Source(NamedTuple):
-    """Source of images.
+    """Source of images."""
 
-    Attributes:
-        load: Loads the images of the chosen classes.
-        shape: Returns their shape before resizing, without decoding them where possible.
-        license: Sentence about their license.
-    """
-
-    load: Load
-    shape: Callable[[DataSettings], ImageShape]
-    license: str
+    load: Load  # loads the images of the chosen classes
+    shape: Callable[[DataSettings], ImageShape]  # their shape before resizing, without decoding them if possible
+    license: str  # sentence about their license
 
 
 def whole_set(load: Load, license: str, shape: ImageShape | None = None) -> Source:

@@ -22,19 +22,12 @@ class NotAnImage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file in a container.
+    """A file in a container."""
 
-    Attributes:
-        name: Path inside the container, with forward slashes and without `..`.
-        size: Size in bytes.
-        mtime_ns: Modification time in nanoseconds.
-        handle: Whatever the container needs to find the file.
-    """
-
-    name: str
-    size: int
+    name: str  # path inside the container, with forward slashes and without `..`
+    size: int  # bytes
     mtime_ns: int
-    handle: Any = None
+    handle: Any = None  # what the container needs to find the file
 
     @property
     def class_name(self) -> str | None:

@@ -30,25 +30,15 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # from some network 
 
 @dataclass(frozen=True)
 class DecodedInfo:
-    """Facts about decoded images; stored next to the pixels.
+    """Facts about decoded images; stored next to the pixels."""
 
-    Attributes:
-        shape: (N, C, H, W).
-        class_names: Names of the classes; empty if there are none.
-        bad: (name, reason) of the files left out.
-        empty_classes: Classes left out because they have no usable image.
-        loose: Number of images outside the class folders.
-        alike: True if all images are identical.
-        checksum: CRC-32 of the labels.
-    """
-
-    shape: tuple[int, int, int, int]
+    shape: tuple[int, int, int, int]  # (N, C, H, W)
     class_names: tuple[str, ...] = ()
-    bad: tuple[tuple[str, str], ...] = ()
-    empty_classes: tuple[str, ...] = ()
-    loose: int = 0
-    alike: bool = False
-    checksum: int = 0
+    bad: tuple[tuple[str, str], ...] = ()  # (name, reason) of the files left out
+    empty_classes: tuple[str, ...] = ()  # classes left out because they have no usable image
+    loose: int = 0  # number of images outside the class folders
+    alike: bool = False  # all images are identical
+    checksum: int = 0  # CRC-32 of the labels
 
 
 @dataclass(frozen=True)

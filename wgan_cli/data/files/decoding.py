@@ -6,12 +6,12 @@ import io
 import random
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from wgan_cli.data.files.container import NotAnImage
 from wgan_cli.recipe.data_settings import Fit
@@ -19,31 +19,16 @@ from wgan_cli.utils.image_formats import readable_formats
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # number of channels -> Pillow's mode
 _EXIF_ORIENTATION = 0x0112
-_TO_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _HEIC_BRANDS = (b"ftypheic", b"ftypheix", b"ftypheim", b"ftyphevc", b"ftypmif1", b"ftypmsf1")  # from the fifth byte
 
 
 @dataclass(frozen=True)
 class Header:
-    """Contents of an image file's header.
+    """Contents of an image file's header."""
 
-    Attributes:
-        size: (width, height) after the EXIF orientation is applied.
-        mode: Pillow's mode.
-        has_color: True if the mode or palette can represent colors.
-    """
-
-    size: tuple[int, int]
-    mode: str
-    has_color: bool
+    size: tuple[int, int]  # (width, height) after the EXIF orientation is applied
+    mode: str  # Pillow's
+    channels: int  # 3 if the mode or palette can represent colors, else 1
 
 
 @contextmanager
@@ -65,9 +50,7 @@ def read_header(source: bytes | BinaryIO) -> Header:
     with _as_not_an_image():
         image = _identify(source)
         width, height = image.size
-        if _orientation(image, decoded=False) >= 5:
-            width, height = height, width
-        return Header((width, height), image.mode, natural_channels(image) == 3)
+        return Header((height, width) if _is_rotated(image) else (width, height), image.mode, natural_channels(image))
 
 
 def open_image(content: bytes, min_size: int | None = None) -> Image.Image:
@@ -83,8 +66,9 @@ def open_image(content: bytes, min_size: int | None = None) -> Image.Image:
         if min_size is not None:
             image.draft(None, (min_size, min_size))
         image.load()
-        transpose = _TO_UPRIGHT.get(_orientation(image, decoded=True))
-        return image if transpose is None else image.transpose(transpose)
+        with suppress(Exception):  # EXIF data is broken more often than images are
+            ImageOps.exif_transpose(image, in_place=True)
+        return image
 
 
 def natural_channels(image: Image.Image) -> int:
@@ -147,15 +131,15 @@ def _as_not_an_image() -> Iterator[None]:
         raise NotAnImage(f"damaged: {error or type(error).__name__}") from None
 
 
-def _orientation(image: Image.Image, decoded: bool) -> int:
-    """Return the EXIF orientation, 1 (upright) to 8. Unreadable EXIF data counts as upright."""
-    if image.format == "TIFF" or not (decoded or "exif" in image.info):
-        return 1  # Pillow rotates TIFFs itself; without EXIF data, getexif() would decode the image to look for some
-    try:
-        value = image.getexif().get(_EXIF_ORIENTATION, 1)
-    except Exception:  # EXIF data is broken more often than images are
-        return 1
-    return value if isinstance(value, int) and value in _TO_UPRIGHT else 1
+def _is_rotated(image: Image.Image) -> bool:
+    """Return True if the EXIF orientation of an undecoded image swaps width and height."""
+    if image.format == "TIFF" or "exif" not in image.info:
+        return (
+            False  # Pillow rotates TIFFs itself; without EXIF data, getexif() would decode the image to look for some
+        )
+    with suppress(Exception):
+        return image.getexif().get(_EXIF_ORIENTATION) in (5, 6, 7, 8)
+    return False
 
 
 def _convert(image: Image.Image, channels: int) -> Image.Image:

@@ -33,10 +33,6 @@ class NamedImages:
     def __len__(self) -> int:
         return len(self.entries)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(entry.name for entry in self.entries)
-
     def batches(self, image: ImageShape, fit: Fit, size: int) -> Iterator[Tensor]:
         """Yield all images sorted by name, in batches (n, C, H, W) uint8 with n <= size.
 
@@ -63,7 +59,7 @@ class NamedImages:
 
     def output_names(self) -> list[str]:
         """Return a distinct .png name for each image: `cat.png`, or `cat.jpg.png` if there is more than one `cat`."""
-        names = [printable(name) for name in self.names]
+        names = [printable(entry.name) for entry in self.entries]
         stems = [os.path.splitext(name)[0] for name in names]
         count = Counter(stems)
         return [f"{stem if count[stem] == 1 else name}.png" for stem, name in zip(stems, names, strict=True)]

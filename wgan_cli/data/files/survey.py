@@ -24,29 +24,17 @@ BadFiles = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Survey(Generic[T]):
-    """Headers of a set of image files.
+    """Headers of a set of image files."""
 
-    Attributes:
-        good: Files with a readable header.
-        bad: (name, reason) of the other files.
-        sizes: Number of images by (width, height).
-        modes: Number of images by Pillow mode.
-        has_color: True if any image can represent colors.
-    """
-
-    good: tuple[T, ...]
-    bad: tuple[tuple[str, str], ...]
-    sizes: Counter[tuple[int, int]]
-    modes: Counter[str]
-    has_color: bool
+    good: tuple[T, ...]  # files with a readable header
+    bad: tuple[tuple[str, str], ...]  # (name, reason) of the other files
+    sizes: Counter[tuple[int, int]]  # number of images by (width, height)
+    modes: Counter[str]  # number of images by Pillow mode
+    channels: int  # 3 if any image can represent colors, else 1
 
     def target_shape(self, settings: DataSettings) -> tuple[int, int]:
         """Return the size and channels to decode to: those of the settings, else those of the images."""
         return settings.image_size or self._common_size() or DEFAULT_SIZE, settings.channels or self.channels
-
-    @property
-    def channels(self) -> int:
-        return 3 if self.has_color else 1
 
     def _common_size(self) -> int | None:
         """Return the size that all images share, if it is square and the networks support it."""
@@ -78,7 +66,7 @@ def survey(
         bad=tuple((name(item), str(reason)) for item, reason in results if isinstance(reason, NotAnImage)),
         sizes=Counter(found.size for _, found in good),
         modes=Counter(found.mode for _, found in good),
-        has_color=any(found.has_color for _, found in good),
+        channels=max((found.channels for _, found in good), default=1),
     )
 
 

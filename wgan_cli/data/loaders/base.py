@@ -9,17 +9,11 @@ from torch import Tensor
 
 
 class Loader(ABC):
-    """Endless batches in an order that depends on data, batch size and seed only. Its length is the number of images.
+    """Endless batches in an order that depends on data, batch size and seed only; len() is the number of images."""
 
-    Attributes:
-        batch_size: Images per batch of this process, which is its shard of the recipe's batch.
-        placement: Description of where the images are kept, and why.
-        capturable_batches: Batches per epoch that a CUDA graph of `gather` can take; 0 if the host provides each one.
-    """
-
-    batch_size: int
-    placement: str
-    capturable_batches: int = 0
+    batch_size: int  # images per batch of this process: its shard of the recipe's batch
+    placement: str  # describes where the images are kept, and why
+    capturable_batches: int = 0  # per epoch, by a CUDA graph of `gather`; 0 if the host provides each batch
 
     @abstractmethod
     def __len__(self) -> int: ...

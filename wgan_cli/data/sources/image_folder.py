@@ -23,14 +23,7 @@ from wgan_cli.data.files.decoded_cache import (
 from wgan_cli.data.files.decoding import read_header, to_pixels
 from wgan_cli.data.files.folders import open_container
 from wgan_cli.data.files.parallel import or_reason, parallel_map
-from wgan_cli.data.files.survey import (
-    MAX_LISTED,
-    BadFiles,
-    count_of,
-    summarize_bad,
-    survey_container,
-    unusable_files,
-)
+from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, count_of, summarize_bad, survey_container, unusable_files
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
@@ -42,21 +35,13 @@ LOOSE = "."  # class of the files outside the class folders
 
 @dataclass(frozen=True)
 class Selection:
-    """Files that the settings select, one of each class in turn, so that `limit` keeps all classes.
-
-    Attributes:
-        entries: The files.
-        labels: Index into class_names for each file; 0 if there are no classes.
-        class_names: Names of the classes.
-        empty_classes: Folders without files.
-        loose: Number of files outside the class folders.
-    """
+    """Files that the settings select, one of each class in turn, so that `limit` keeps all classes."""
 
     entries: tuple[Entry, ...]
-    labels: tuple[int, ...]
+    labels: tuple[int, ...]  # indices into class_names; 0 if there are no classes
     class_names: tuple[str, ...]
-    empty_classes: tuple[str, ...]
-    loose: int
+    empty_classes: tuple[str, ...]  # folders without files
+    loose: int  # number of files outside the class folders
 
 
 def load(settings: DataSettings, data_root: Path, log: Log, required_size: int | None = None) -> ImageSet:

@@ -36,40 +36,25 @@ _METADATA = re.compile(r"__[^/]*__($|/)")  # member names reserved by webdataset
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples of one shard, in order, as one list per column.
+    """Samples of one shard, in order, as one list per column."""
 
-    Attributes:
-        names: Names for messages.
-        offsets, sizes: Position of each image's bytes in the file.
-        labels: Name of each sample's class; None if it has no .cls.
-        bad: (name, reason) of samples without an image.
-    """
-
-    names: list[str] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)  # for messages
+    offsets: list[int] = field(default_factory=list)  # of the images' bytes in the file
     sizes: list[int] = field(default_factory=list)
-    labels: list[str | None] = field(default_factory=list)
-    bad: list[tuple[str, str]] = field(default_factory=list)
+    labels: list[str | None] = field(default_factory=list)  # names of the classes; None without a .cls
+    bad: list[tuple[str, str]] = field(default_factory=list)  # (name, reason) of samples without an image
 
 
 @dataclass(frozen=True)
 class ShardIndex:
-    """Samples of all shards, 32 bytes each.
+    """Samples of all shards, 32 bytes each."""
 
-    Attributes:
-        shards: Index of each sample's file, (N,).
-        offsets, sizes: Position of each image's bytes in the file, (N,).
-        labels: (N,) in [0, len(class_names)); all 0 if there are no classes.
-        class_names: Names of the classes.
-        bad: (name, reason) of samples without an image.
-    """
-
-    shards: np.ndarray
-    offsets: np.ndarray
-    sizes: np.ndarray
-    labels: np.ndarray
+    shards: np.ndarray  # index of each sample's file, (N,)
+    offsets: np.ndarray  # of the images' bytes in the file, (N,)
+    sizes: np.ndarray  # (N,)
+    labels: np.ndarray  # (N,) in [0, len(class_names)); all 0 if there are no classes
     class_names: tuple[str, ...]
-    bad: tuple[tuple[str, str], ...]
+    bad: tuple[tuple[str, str], ...]  # (name, reason) of samples without an image
 
 
 def build_index(paths: Sequence[Path], log: Log) -> ShardIndex:

@@ -139,7 +139,7 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
     # Pillow warns about unusual files from whichever thread decodes one.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     size, channels = _target_shape(shards, settings)
-    on_bad = _OnBadSample(shards, log if skip else None)
+    on_bad = _bad_sample_handler(shards, log if skip else None)
     images = ShardImages(shards, torch.arange(len(shards)), size, channels, settings.fit, on_bad)
     origin = f"{len(paths):,} shard{'s' if len(paths) > 1 else ''}, {settings.path}"
     return ImageSet(images, torch.from_numpy(index.labels), index.class_names, origin).only(settings.classes)
@@ -165,19 +165,20 @@ def _target_shape(shards: Shards, settings: DataSettings) -> tuple[int, int]:
     return survey_shards(shards, SURVEYED).target_shape(settings)
 
 
-class _OnBadSample:
-    """Raises for an undecodable image, or logs the first one if there is a `log`."""
+def _bad_sample_handler(shards: Shards, log: Log | None) -> Callable[[int, str], None]:
+    """Return a function that raises for an undecodable image, or logs the first one if there is a `log`."""
+    logged = False
 
-    def __init__(self, shards: Shards, log: Log | None) -> None:
-        self._shards, self._log, self._logged = shards, log, False
-
-    def __call__(self, sample: int, reason: str) -> None:
-        if self._log is None:
+    def on_bad(sample: int, reason: str) -> None:
+        nonlocal logged
+        if log is None:
             raise WganError(
-                f"{self._shards.name(sample)} cannot be used: {reason}",
+                f"{shards.name(sample)} cannot be used: {reason}",
                 "--set data.on_bad_file=skip trains without such images; or repair or remove it",
                 ExitStatus.FAILED,
             )
-        if not self._logged:
-            self._logged = True
-            self._log(f"{self._shards.name(sample)} cannot be used ({reason}): skipping it and others like it")
+        if not logged:
+            logged = True
+            log(f"{shards.name(sample)} cannot be used ({reason}): skipping it and others like it")
+
+    return on_bad
