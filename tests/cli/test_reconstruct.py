@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from wgan_cli.evaluation import features
 from wgan_cli.runs.run_dir import RunDir
 
 CELL = 30  # pixels of an image and the line beside it
@@ -117,7 +118,7 @@ def test_generator_without_encoder(wgan, tiny_run):
     assert "mnist_cvae_gan" in refused.hint
 
 
-def test_evaluate_reconstruction(wgan, run, features_root):
+def test_evaluate_reconstruction(wgan, run, features_root, monkeypatch):
     words = ("evaluate", run.path, "--data-root", features_root, "--device", "cpu", "-n", 50)
     shown = wgan(*words, "--metrics", "reconstruction")
     assert shown.status == 0, shown.stderr
@@ -128,7 +129,11 @@ def test_evaluate_reconstruction(wgan, run, features_root):
         shown.stdout,
     )
     assert "reconstructions of 50 images" in wgan(*words).stdout, "unasked as well"
+    made = []
+    make = features.make_features
+    monkeypatch.setattr(features, "make_features", lambda *args: made.append(args) or make(*args))
     found = json.loads(wgan(*words, "--metrics", "reconstruction,agreement", "--json").stdout)
+    assert len(made) == 1, "the classifier serves both kinds of metrics"
     assert found["reconstruction"]["count"] == 50 and 0 < found["reconstruction"]["error"] < 1
     assert not found["reconstruction"]["seen_by_generator"]
     assert 0 <= found["generated"]["agreement"] <= 1

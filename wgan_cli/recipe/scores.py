@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,6 @@ def panels(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
         if score.panel and score.name in present:
             grouped[score.panel] = (*grouped.get(score.panel, ()), score.name)
     return grouped
-
-
-def with_current_names(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record of metrics.jsonl with the scores' current names."""
-    return {RENAMED.get(name, name): value for name, value in record.items()}
 
 
 def title_of(name: str) -> str:
