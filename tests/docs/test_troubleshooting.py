@@ -111,14 +111,14 @@ OWN = "train --recipe folder32_dcgan --data-root cache --device cpu --dry-run --
 #: Command lines, and what the page quotes of their errors.
 ERRORS = {
     "train --recipe mnist": "unknown recipe ...",
-    "train --recipe photos": "... is a folder, and no recipe",
+    "train --recipe photos": "... is a folder, not a recipe",
     "train --recipe folder_dcgan": "... `data.path` is not set",
     "train --set batch_size": "--set ... is not KEY=VALUE",
     "train --set objective.gp_wieght=1": "...: unknown setting ...",
     "train --set batch_size=0": "...: invalid ... ...: ...",
     "train --set data.path=photos": "... `data...` only applies to ...",
     "train --set model.critic.norm=batch": "... does not work with a gradient penalty: ...",
-    "train --set model.generator.channels=[8,8,8]": "... has ... stages, ...",
+    "train --set model.generator.channels=[8,8,8]": "`...` divides the image size by ..., and ... is not divisible",
     "train --set data.image_size=30": "images of ... are ... pixels wide; networks take 8 to 128, divisible by 4",
     f"{OWN}gone": "there is no folder or archive ...",
     f"{OWN}nothing": "... contains no files",
