@@ -1,4 +1,4 @@
-"""`from wgan_cli import train, evaluate`: what the commands do, without a command line."""
+"""The Python API: `train` and `evaluate`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def small(tiny_options) -> list[str]:
 
 
 def squares(count: int = 60) -> np.ndarray:
-    """Grey images of two kinds: dark ones and light ones."""
+    """Dark and light gray images."""
     noise = np.random.default_rng(0).integers(0, 40, (count, 1, 8, 8))
     return (noise + 200 * (np.arange(count) % 2)[:, None, None, None]).astype(np.uint8)
 
@@ -44,7 +44,7 @@ def test_train_equals_the_command(wgan, small, tiny_options, tmp_path, capsys):
     torch.testing.assert_close(weights(run), theirs, rtol=0, atol=0)
 
 
-def test_a_resumed_run_equals_one_that_never_stopped(small, tmp_path):
+def test_resume_is_exact(small, tmp_path):
     whole = train("digits_dcgan", tmp_path / "whole", settings=[*small, "steps=8"], **CPU)
     half = train("digits_dcgan", tmp_path / "half", settings=[*small, "steps=3"], **CPU)
     half = train(resume=half.path, settings=["steps=8"], **CPU)
@@ -53,13 +53,13 @@ def test_a_resumed_run_equals_one_that_never_stopped(small, tmp_path):
         train(resume=half.path, **CPU)
 
 
-def test_a_recipe_itself_serves_and_stays_as_it_was(small, tmp_path):
+def test_recipe_object(small, tmp_path):
     recipe = load_recipe("digits_dcgan", [*small, "steps=2"])
     run = train(recipe, tmp_path / "run", settings=["batch_size=4"], **CPU)
     assert isinstance(run.read_recipe(), Recipe) and run.read_recipe().batch_size == 4 and recipe.batch_size == 8
 
 
-def test_given_images_are_trained_on_resumed_with_and_measured_beside(small, tmp_path):
+def test_images_in_memory(small, tmp_path):
     images = image_set(squares(), np.arange(60) % 2, ["dark", "light"])
     settings = [*small, "model.conditional=true", "data.limit=50", "steps=2"]
     run = train("digits_dcgan", tmp_path / "run", images=images, settings=settings, **CPU)
@@ -78,7 +78,7 @@ def test_given_images_are_trained_on_resumed_with_and_measured_beside(small, tmp
         train(resume=run.path, images=fewer, settings=["steps=6"], **CPU)
 
 
-def test_images_for_a_run_that_had_none_are_refused(tiny_run):
+def test_images_for_other_runs_are_refused(tiny_run):
     with pytest.raises(WganError, match="was trained on digits, not on images in memory"):
         evaluate(tiny_run.path, images=image_set(squares()))
     with pytest.raises(WganError, match="needs two domains"):
@@ -100,19 +100,19 @@ def test_images_for_a_run_that_had_none_are_refused(tiny_run):
         ({"images": squares(), "class_names": "ab"}, "labels are not"),
     ],
 )
-def test_images_that_are_none_are_refused_by_what_is_wrong(given, message):
+def test_invalid_images(given, message):
     with pytest.raises(WganError, match=message) as caught:
         image_set(**given)
     assert caught.value.hint
 
 
-def test_labels_name_themselves():
+def test_default_class_names():
     found = image_set(torch.from_numpy(squares()), [0, 2] * 30)
     assert found.class_names == ("0", "1", "2") and found.labels.dtype == torch.int64 and len(found) == 60
     assert image_set(squares()).class_names == ()
 
 
-def test_what_is_wrong_is_raised_before_anything_is_written(small, tmp_path):
+def test_errors_before_anything_is_written(small, tmp_path):
     with pytest.raises(WganError, match="did you mean|not a setting"):
         train("digits_dcgan", tmp_path / "run", settings=["objective.gp_wieght=1"])
     with pytest.raises(WganError, match="cannot|no device|device"):
@@ -122,7 +122,7 @@ def test_what_is_wrong_is_raised_before_anything_is_written(small, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupt_saves_and_is_passed_on(small, tmp_path):
+def test_interrupt_saves(small, tmp_path):
     class Impatient(Callback):
         def on_step(self, step, networks):
             if step == 3:
@@ -135,7 +135,7 @@ def test_an_interrupt_saves_and_is_passed_on(small, tmp_path):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_another_thread_can_train(small, tmp_path):
+def test_train_in_another_thread(small, tmp_path):
     done = []
     run = lambda: done.append(train("digits_dcgan", tmp_path / "run", settings=[*small, "steps=2"], **CPU))  # noqa: E731
     thread = threading.Thread(target=run)

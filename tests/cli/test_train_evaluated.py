@@ -1,4 +1,4 @@
-"""`wgan train` with evaluations: what a user sees of them, during training and after."""
+"""`wgan train` with evaluations: output during training and afterwards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LINE = (
 
 @pytest.fixture
 def train(wgan, tiny_options, features_root):
-    """`wgan train` of the tiny run, evaluated every second step; its data's classifier lies in the cache."""
+    """`wgan train` with an evaluation every second step; the classifier is cached."""
 
     def call(*words: object):
         settings = ("data.limit=100", "eval_every=2", "eval_count=30")
@@ -32,7 +32,7 @@ def train(wgan, tiny_options, features_root):
     return call
 
 
-def test_each_evaluation_is_a_line_and_the_best_is_what_commands_take(train, wgan, features_root):
+def test_evaluations_and_best_generator(train, wgan, features_root):
     result = train("--steps", 6, "--out", "mine")
     assert (result.status, result.stdout) == (0, "")
     lines = [line for line in result.stderr.splitlines() if re.fullmatch(LINE, line)]
@@ -43,7 +43,7 @@ def test_each_evaluation_is_a_line_and_the_best_is_what_commands_take(train, wga
     assert "next: wgan sample --ckpt mine/G_best.pth -n 64" in result.stderr
     assert not any("fd" in line for line in result.stderr.splitlines() if line.startswith("step 4/6"))
 
-    # A step before the best, so that the two generators differ whatever the best is.
+    # Replace G.pth by an earlier generator, so that it differs from the best.
     RunDir(Path("mine")).generator_file.write_bytes(Path("mine/checkpoints/step_00000000.pth").read_bytes())
     said = wgan("sample", "--ckpt", "mine", "-n", 2).stderr
     assert said.endswith(f"from step {best.step} of tiny, the best by FD: samples.png\n")
@@ -53,7 +53,7 @@ def test_each_evaluation_is_a_line_and_the_best_is_what_commands_take(train, wga
     assert f"FD {best.score.value:.3g} (classifier features, 30 images; " in shown.splitlines()[-1]
 
 
-def test_inspect_shows_scores_beside_losses(train, wgan):
+def test_inspect_shows_scores(train, wgan):
     assert train("--quiet", "--steps", 6, "--out", "mine").stderr == ""
     best, facts = load_checkpoint(Path("mine/G_best.pth")), json.loads(wgan("inspect", "mine", "--json").stdout)
     assert facts["best"]["path"] == "mine/G_best.pth"
@@ -77,8 +77,8 @@ def test_inspect_shows_scores_beside_losses(train, wgan):
     assert json.loads(wgan("inspect", "mine", "--json").stdout)["best"] is None
 
 
-def test_a_run_without_improvement_ends_early_and_well(train, wgan):
-    # Noise reaches nothing of the real images' variety, so no recall is better than the first.
+def test_patience(train, wgan):
+    # The recall of noise stays 0.
     options = ("--set", "best_by=recall", "--set", "patience=2")
     result = train(*options, "--steps", 60, "--out", "mine")
     assert result.status == 0, result.stderr
@@ -89,7 +89,7 @@ def test_a_run_without_improvement_ends_early_and_well(train, wgan):
     assert json.loads(wgan("inspect", "mine", "--json").stdout)["state"] == "stopped early"
 
 
-def test_a_run_that_is_trained_further_equals_one_that_never_stopped(train, wgan, features_root):
+def test_extended_run_equals_uninterrupted(train, wgan, features_root):
     # By recall, which noise has none of, the first evaluation stays the best: its file is of the shorter run's recipe.
     every = ("--set", "log_every=2", "--set", "sample_every=2", "--set", "best_by=recall")
     assert train(*every, "--steps", 8, "--out", "whole").status == 0
@@ -100,7 +100,7 @@ def test_a_run_that_is_trained_further_equals_one_that_never_stopped(train, wgan
     assert load_checkpoint(Path("halves/G_best.pth")).step == 2
 
 
-def test_what_is_missing_is_found_before_anything_is_written(wgan, tiny_options, tmp_path):
+def test_too_few_images(wgan, tiny_options, tmp_path):
     (tmp_path / "few").mkdir()
     for number in range(20):
         Image.new("L", (28, 28), number).save(tmp_path / "few" / f"{number}.png")
@@ -111,7 +111,7 @@ def test_what_is_missing_is_found_before_anything_is_written(wgan, tiny_options,
         assert not Path("mine").exists()
 
 
-def test_a_dry_run_trains_no_classifier(wgan, tiny_options, tmp_path):
+def test_dry_run_trains_no_classifier(wgan, tiny_options, tmp_path):
     options = ("--device", "cpu", *tiny_options, "--set", "eval_every=2", "--data-root", "root")
     result = wgan("train", *options, "--dry-run")
     assert result.status == 0, result.stderr

@@ -72,7 +72,7 @@ class Small:
 
     @staticmethod
     def run(state: TrainingState, steps: int) -> TrainingState:
-        """Carry out so many iterations under the state's engine."""
+        """Run `steps` iterations with the state's engine."""
         for _ in range(steps):
             state.engine(state.step)
             state.step += 1
@@ -80,7 +80,7 @@ class Small:
 
     @staticmethod
     def checkpoint(state: TrainingState) -> Checkpoint:
-        """Where a state stands, in memory of its own."""
+        """Return a copy of a state as a checkpoint."""
         return copy.deepcopy(state.full_checkpoint())
 
     @staticmethod

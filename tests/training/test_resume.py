@@ -1,4 +1,4 @@
-"""Stopping and continuing gives exactly what not stopping gives."""
+"""A resumed run equals an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wgan_cli.training.state import continued_recipe
 
 HALF = 5
 MLP = ("model={name: mlp, latent_dim: 16, generator: {widths: [32]}, critic: {widths: [32]}}",)
-#: Noise and mixing, the mean style, and the mean length of paths are of the run as well.
+#: Noise, style mixing, the mean w and the mean path length are part of the state.
 STYLE = (
     "model={name: style, latent_dim: 16, style_dim: 8, generator: {channels: [8, 4]}, "
     "critic: {channels: [4, 8], dense: [8], minibatch_std: true}}",
@@ -37,7 +37,7 @@ def needs_bf16(amp: str) -> None:
 
 
 def resume(trainer, run: RunDir, recipe: Recipe) -> None:
-    """Continue a run as a new process would: nothing is left of the old one but its folder."""
+    """Continue a run from its folder alone, like a new process."""
     torch.manual_seed(12345)
     state = trainer.prepared(recipe)
     checkpoint = load_checkpoint(newest_checkpoint(run))
@@ -62,7 +62,7 @@ def resume(trainer, run: RunDir, recipe: Recipe) -> None:
         ((*MLP, "data.augment={mirror: true, random_crop: 2}", "data.diff_augment=[color, cutout]"), "off", "none"),
     ],
 )
-def test_resuming_equals_not_stopping(trainer, tmp_path, model, amp, decay):
+def test_resume_is_exact(trainer, tmp_path, model, amp, decay):
     needs_bf16(amp)
     recipe = trainer.recipe(*model, *HARD, f"amp={amp}", f"optim.lr_schedule={decay}")
     whole = trainer.run(recipe, tmp_path / "whole")
@@ -75,18 +75,18 @@ def test_resuming_equals_not_stopping(trainer, tmp_path, model, amp, decay):
 
 @pytest.fixture(scope="module")
 def killed(trainer, tmp_path_factory) -> tuple[Recipe, RunDir, RunDir]:
-    """A whole run, and one that was killed after step 7, whose last checkpoint is of step 4."""
+    """An uninterrupted run, and a run killed after step 7 with its last checkpoint at step 4."""
     folder = tmp_path_factory.mktemp("killed")
     recipe = trainer.recipe(*MLP, *HARD)
     whole = trainer.run(recipe, folder / "whole")
     run = trainer.run(recipe, folder / "killed", stop_after=7)
-    run.checkpoint_file(7).unlink()  # it was written because of the stop; a kill leaves no time for that
+    run.checkpoint_file(7).unlink()  # written because of the stop; a kill leaves no time for it
     with open(run.metrics_file, "a") as file:
         file.write('{"step": 8, "kim')
     return recipe, whole, run
 
 
-def test_a_killed_run_continues_from_its_last_checkpoint(trainer, killed, tmp_path):
+def test_killed_run(trainer, killed, tmp_path):
     recipe, whole, run = killed
     run = RunDir(shutil.copytree(run.path, tmp_path / "copy"))
     resume(trainer, run, recipe)
@@ -107,7 +107,7 @@ def test_a_killed_run_continues_from_its_last_checkpoint(trainer, killed, tmp_pa
         ("optim.lr_schedule=linear", "optim.lr_schedule"),
     ],
 )
-def test_a_recipe_that_differs_is_refused(trainer, killed, wgan, change, named):
+def test_different_recipe_is_refused(trainer, killed, wgan, change, named):
     recipe, _, run = killed
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     result = wgan("train", "--resume", run.path, "--device", "cpu", "--set", change)
@@ -117,13 +117,13 @@ def test_a_recipe_that_differs_is_refused(trainer, killed, wgan, change, named):
     assert before == {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
 
 
-def test_how_a_run_is_watched_may_change(trainer, killed):
+def test_logging_settings_may_change(trainer, killed):
     recipe, _, _ = killed
     for change in ({"log_every": 1}, {"sample_every": 3}, {"save_every": 2}, {"steps": 20}, {"name": "other"}):
         assert continued_recipe(recipe, recipe.replaced(**change)) == recipe.replaced(**change)
 
 
-def test_a_file_that_only_samples_does_not_resume(trainer, tiny_run):
+def test_generator_file_does_not_resume(trainer, tiny_run):
     state = trainer.prepared(trainer.recipe("steps=12"))
     with pytest.raises(WganError, match="holds only a generator"):
         state.restore(load_checkpoint(tiny_run.generator_file))
@@ -135,19 +135,18 @@ def train(wgan, tiny_options):
     return lambda *words: wgan("train", "--quiet", "--device", "cpu", *tiny_options, *words)
 
 
-def test_the_command_line_resumes_exactly(train, wgan):
-    # A run that ends writes a record and a grid of its last step, so they are some that the longer run writes too.
+def test_command_line_resumes_exactly(train, wgan):
+    # The last step of the shorter run is one at which the longer run logs and samples, too.
     every = ("--set", "log_every=2", "--set", "sample_every=2")
     assert train(*every, "--steps", 8, "--out", "whole").status == 0
     assert train(*every, "--steps", 4, "--out", "halves").status == 0
     result = wgan("train", "--resume", "halves", "--device", "cpu", "--steps", 8)
     assert (result.status, "from step 4" in result.stderr) == (0, True)
     assert_same_run(RunDir(Path("whole")), RunDir(Path("halves")))
-    # The folder tells what was done, and its recipe is the one that ran.
     assert RunDir(Path("halves")).read_recipe() == RunDir(Path("whole")).read_recipe()
 
 
-def test_a_finished_run_says_so(wgan, tiny_run):
+def test_finished_run(wgan, tiny_run):
     before = tiny_run.recipe_file.read_bytes()
     result = wgan("train", "--resume", tiny_run.path, "--device", "cpu")
     assert result.status == 2

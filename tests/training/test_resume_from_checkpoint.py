@@ -50,7 +50,7 @@ def test_resume_from_an_earlier_checkpoint(wgan, whole, mine):
     assert [record["step"] for record in read_metrics(mine.set_aside / "metrics.jsonl")] == [9, 10]
 
 
-def test_a_stop_right_after_going_back_leaves_one_consistent_run(wgan, mine):
+def test_stop_right_after_a_rewind(wgan, mine):
     resume(wgan, "mine/checkpoints/step_00000008.pth", "--minutes", 0)
     assert mine.checkpoint_files()[-1] == mine.checkpoint_file(8)
     assert load_checkpoint(mine.generator_file).step == 8
