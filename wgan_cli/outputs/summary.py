@@ -25,7 +25,7 @@ from wgan_cli.runs.run_dir import RunDir, open_run
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """One layer: its dotted name, kind, output shape for one image without the batch, and number of parameters."""
+    """One layer: dotted name, class, output shape for one image (without batch), number of parameters."""
 
     name: str
     kind: str
@@ -35,7 +35,7 @@ class LayerFacts:
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """One network: its layers in the order in which they run. activations: numbers kept for one image to train it."""
+    """One network, with its layers in execution order. activations: values kept per image for the backward pass."""
 
     role: str
     layers: tuple[LayerFacts, ...]
@@ -45,7 +45,7 @@ class NetworkFacts:
 
 @dataclass(frozen=True)
 class RecipeFacts:
-    """A recipe before any training. memory: estimated bytes by purpose, see `training.memory_estimate`."""
+    """A recipe before training. memory: estimated bytes by purpose, see `training.memory_estimate`."""
 
     kind: str
     recipe: dict[str, Any]
@@ -56,9 +56,9 @@ class RecipeFacts:
 
 @dataclass(frozen=True)
 class CheckpointFacts:
-    """A checkpoint file. checksum: carried and found right, or None; continues: whether a run can go on from it.
+    """A checkpoint file. checksum: verified, None if it carries none. continues: True if training can resume from it.
 
-    score: why it is the best of its run, or None.
+    score: the score of the best generator of its run, or None.
     """
 
     kind: str
@@ -86,11 +86,11 @@ class BestFacts:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """A run folder. state: "finished", "training" (at this moment), "stopped early" (out of patience), "unfinished".
+    """A run folder. state: "finished", "training" (right now), "stopped early" (out of patience) or "unfinished".
 
-    idle_seconds: since the last record. losses: its terms. overhead_seconds: of `seconds`, in logs, grids, checkpoints
-    and evaluations. rollbacks: how often it diverged and went back. scores: of the last evaluation. best: None where
-    there is no G_best.pth that can be read.
+    idle_seconds: time since the last record. losses: loss terms of the last record. overhead_seconds: the part of
+    `seconds` spent in logs, grids, checkpoints and evaluations. rollbacks: number of rollbacks after divergence.
+    scores: of the last evaluation. best: None without a readable G_best.pth.
     """
 
     kind: str
@@ -120,9 +120,9 @@ def inspect_recipe(recipe: Recipe, image: ImageShape) -> RecipeFacts:
 
 
 def inspect_checkpoint(path: Path) -> CheckpointFacts:
-    """Facts of a checkpoint file, after checking all that it holds.
+    """Return facts of a checkpoint file after validating all of its content.
 
-    Raises: WganError where it is damaged, or its weights do not fit its recipe.
+    Raises: WganError if it is damaged or its weights do not match its recipe.
     """
     checkpoint: Checkpoint = load_checkpoint(path)
     check_roles(checkpoint.networks, checkpoint.recipe, str(path))
@@ -145,13 +145,13 @@ def inspect_checkpoint(path: Path) -> CheckpointFacts:
 
 
 def inspect_run(path: Path) -> RunFacts:
-    """Facts of a run folder, also while it trains."""
+    """Return facts of a run folder, which may be training. Raises: WganError."""
     run = open_run(path)
     recipe = run.read_recipe()
     if recipe.steps is None:
         raise WganError(
-            f"{run.recipe_file} sets `epochs`, and a run's own recipe says its length in `steps`",
-            "somebody changed it; a checkpoint of the run still knows: wgan inspect the newest of its checkpoints/",
+            f"{run.recipe_file} sets `epochs`, but a run's own recipe has `steps`",
+            f"the file was edited; inspect a checkpoint instead: wgan inspect {run.generator_file}",
         )
     history = read_metrics(run.metrics_file)
     last = history[-1] if history else {}
@@ -160,7 +160,7 @@ def inspect_run(path: Path) -> RunFacts:
     return RunFacts(
         kind="run",
         path=str(path),
-        state="training" if trainer_of(run) is not None else _how_it_ended(recipe, history, best),
+        state="training" if trainer_of(run) is not None else _final_state(recipe, history, best),
         step=step,
         steps=recipe.steps,
         kimg=last.get("kimg", 0.0),
@@ -179,7 +179,7 @@ def inspect_run(path: Path) -> RunFacts:
     )
 
 
-def _how_it_ended(recipe: Recipe, history: list[dict[str, Any]], best: BestFacts | None) -> str:
+def _final_state(recipe: Recipe, history: list[dict[str, Any]], best: BestFacts | None) -> str:
     if history and history[-1].get("step", 0) >= recipe.steps:
         return "finished"
     measured = [record["step"] for record in history if scores_of(record)]
@@ -203,7 +203,7 @@ def inspect_networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) 
 
 
 def _inputs(recipe: Recipe, image: ImageShape) -> dict[str, dict[str, Any]]:
-    """What each role's network takes of one image."""
+    """Return the arguments of each role's network for one image."""
     picture = torch.empty(1, image.channels, image.size, image.size)
     if recipe.translates:
         return dict.fromkeys(recipe.objective.roles, {"a": picture, "b": picture})
@@ -240,7 +240,7 @@ def _network(role: str, network: nn.Module, inputs: dict[str, Any]) -> NetworkFa
 
 
 def _is_layer(name: str, module: nn.Module) -> bool:
-    """Whether a module is one of the layers that are listed: not a part of one, nor what only joins labels to it."""
+    """Return True for modules to list: not part of another layer, and not a wrapper that only adds labels."""
     whole = is_parametrized(module) or not any(module.children())
     return (
         whole and "parametrizations" not in name.split(".") and not isinstance(module, ConditionalLatent | LabelChannel)

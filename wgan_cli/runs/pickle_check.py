@@ -40,7 +40,7 @@ def check_pickle(data: bytes, records: Mapping[str, int]) -> None:
         records: size in bytes of each record of the archive, by name.
     Raises: Refused.
     """
-    memo: dict[int, Any] = {}
+    memo: dict[Any, Any] = {}
     since_mark: list[Any] = []
     value: Any = None
     try:

@@ -31,7 +31,7 @@ class TensorBoardLog:
 
     def scalars(self, record: dict[str, Any]) -> None:
         """Write every number of a metrics record; scores go into a group of their own. Raises: WganError."""
-        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[attr-defined]
 
         tags = {name: f"scores/{name}" if name in LOGGED else name for name in record if name != "step"}
         values = [Summary.Value(tag=tag, simple_value=record[name]) for name, tag in tags.items()]
@@ -44,7 +44,7 @@ class TensorBoardLog:
         self._append(step=step, summary=image_summary("samples", image, dataformats="CHW"))
 
     def _append(self, **content: Any) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # type: ignore[attr-defined]
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         buffer = io.BytesIO()

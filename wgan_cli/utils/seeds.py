@@ -1,4 +1,4 @@
-"""Random streams that depend on a seed and on what they are for, and on nothing else."""
+"""Random numbers that depend only on a seed and their purpose."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 
 
 def derived_seed(seed: int, *purpose: int | str) -> int:
-    """A 63-bit seed for one purpose of a run; other purposes and other seeds give unrelated ones."""
+    """Return a 63-bit seed for one purpose of a run, independent of those for other purposes and seeds."""
     words = [int.from_bytes(part.encode(), "little") if isinstance(part, str) else part for part in purpose]
     return int(np.random.SeedSequence([seed, len(words), *words]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def latent_vectors(seed: int, indices: Iterable[int], latent_dim: int) -> np.ndarray:
-    """Standard normal z for image numbers `indices` of a seed: (N, latent_dim) float32.
+    """Draw standard normal z for the image numbers `indices` of a seed: (N, latent_dim) float32.
 
-    Row i depends on (seed, indices[i]) alone, so an image is the same in any batch, count and order, on any device.
-    RandomState and Philox are frozen by NumPy's compatibility policy (NEP 19): the same numbers next year.
+    Row i depends only on (seed, indices[i]), so an image is the same in any batch, count and order, on any device.
+    NumPy's compatibility policy (NEP 19) freezes RandomState and Philox, so later versions draw the same numbers.
     """
     rows = [
         np.random.RandomState(np.random.Philox(key=np.array([seed, index], np.uint64))).standard_normal(latent_dim)
