@@ -9,7 +9,7 @@ from typing import Any
 
 from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.recipe.schema import MOST_STEPS
-from wgan_cli.recipe.scores import LOGGED, with_current_names
+from wgan_cli.recipe.scores import LOGGED, RENAMED
 from wgan_cli.utils.files import append_whole, open_plain, write_text, writing
 
 #: Keys of a record that describe the progress of training. All others are loss terms or scores.
@@ -93,8 +93,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(values, dict) or type(values.get("step")) is not int or not 0 <= values["step"] <= MOST_STEPS:
         return None
-    finite = {name: value for name, value in values.items() if name.isprintable() and _is_finite(value)}
-    return with_current_names(finite)
+    finite: dict[str, Any] = {name: value for name, value in values.items() if name.isprintable() and _is_finite(value)}
+    return {RENAMED.get(name, name): value for name, value in finite.items()}
 
 
 def _is_finite(value: Any) -> bool:

@@ -83,5 +83,5 @@ def _checksum(tensors: Mapping[str, Tensor], facts: dict[str, Any]) -> str:
     computed = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         computed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        computed.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+        computed.update(tensor.reshape(-1).view(torch.uint8).numpy())  # type: ignore[arg-type]
     return f"sha256:{computed.hexdigest()}"
