@@ -61,7 +61,7 @@ class RunningMeans:
         names = [name for name, count in self.counts.items() if count]
         if not names:
             return {}
-        values = torch.stack([self.sums[name] for name in names]).tolist()
+        values: list[float] = torch.stack([self.sums[name] for name in names]).tolist()
         means = {name: value / self.counts[name] for name, value in zip(names, values, strict=True)}
         self._reset()
         return means

@@ -44,8 +44,8 @@ class TrainingStep:
     latent_dim: int
     num_classes: int = 0
     augment: Callable[[Tensor], Tensor] | None = None
-    loss_networks: Mapping[str, nn.Module] = field(default_factory=dict)
-    clip: Mapping[str, Callable[[], None]] = field(default_factory=dict)
+    loss_networks: Mapping[str, nn.Module] = field(default_factory=dict[str, nn.Module])
+    clip: Mapping[str, Callable[[], None]] = field(default_factory=dict[str, Callable[[], None]])
     accumulation_steps: int = 1
     metrics: RunningMeans = field(default_factory=RunningMeans)
     notice = ""  # nothing can go wrong with the eager engine
@@ -79,7 +79,7 @@ class TrainingStep:
                 for repeat in range(phase.repeats):
                     batch = self.next_batch(phase, step * phase.repeats + repeat, capturing)
                     optimizer.zero_grad(set_to_none=True)
-                    terms = []
+                    terms: list[Mapping[str, Tensor]] = []
                     for micro_batch in micro_batches(batch, self.accumulation_steps):
                         with self.precision.autocast():
                             loss = phase.loss(networks, micro_batch)
