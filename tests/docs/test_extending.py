@@ -138,8 +138,8 @@ def test_the_objectives_terms_are_logged_by_name_and_explained(checkout, followe
         assert terms <= record.keys() and record["slope_power"] > 0
     meanings = checkout.script(
         "from wgan_cli.objectives import build_objective\n"
-        "from wgan_cli.recipe import load_recipe\n"
-        "print(*build_objective(load_recipe('digits_wgan_div.yaml')).meanings)\n"
+        "from wgan_cli.recipe import ImageShape, load_recipe\n"
+        "print(*build_objective(load_recipe('digits_wgan_div.yaml'), ImageShape(28, 1, 10)).meanings)\n"
     )
     assert set(meanings[0].split()) == terms
 
@@ -185,7 +185,7 @@ def test_what_is_wrong_is_refused_by_its_name(checkout, followed):
         ("digits_resmlp.yaml", "model.critic.norm=batch", "couples the samples of a batch"),
         ("digits_wgan_div.yaml", "objective.div_wieght=4", "did you mean `div_weight`?"),
         ("digits_wgan_div.yaml", "model.critic.norm=batch", "`objective.div_weight` to 0"),
-        ("digits_wgan_div.yaml", "objective.clip_value=1", "wgan_div needs none"),
+        ("digits_wgan_div.yaml", "objective.clip_value=1", "wgan_div doesn't clip weights"),
         ("csv_dcgan.yaml", "data.pth=x", "did you mean `path`?"),
         ("csv_dcgan.yaml", "data.path=null", "give a CSV file of pixels"),
         ("csv_dcgan.yaml", "data.fit=pad", "leave out `data.fit`"),
@@ -244,7 +244,7 @@ for attempt in (
         print(error.message)
 """
     assert checkout.script(code) == [
-        "`model.name` may be resmlp, and `wgan_cli.networks.FAMILIES` has no 'resmlp'",
-        "`objective.name` may be wgan_div, and `wgan_cli.objectives.OBJECTIVES` has no 'wgan_div'",
+        "`model.name` may be resmlp, and `wgan_cli.networks.build.FAMILIES` has no 'resmlp'",
+        "`objective.name` may be wgan_div, and `wgan_cli.objectives.build.OBJECTIVES` has no 'wgan_div'",
         "`data.source` may be csv, and `wgan_cli.data.SOURCES` has no 'csv'",
     ]
