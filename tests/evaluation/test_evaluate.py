@@ -54,7 +54,7 @@ def test_shuffled_pixels_score_badly(reference, unseen):
     order = torch.randperm(784, generator=torch.Generator().manual_seed(0))
     found = scores(reference, unseen.flatten(1)[:, order].view_as(unseen))
     assert found.fd > 20 * reference.real_baseline.fd
-    assert found.precision < 0.1
+    assert found.precision < 0.5 * reference.real_baseline.precision
     assert found.coverage < 0.1
 
 
@@ -77,14 +77,14 @@ def test_missing_classes(reference, unseen):
 
 
 def test_copies_are_noticed(reference):
-    copies = reference.training.dataset.images[:500]
+    copies = next(reference.training.batches(500))
     assert scores(reference, copies).memorization == 1
     half = torch.cat([copies[:250], torch.full_like(copies[:250], 255)])
     assert scores(reference, half).memorization == pytest.approx(0.5)
 
 
 def test_pairs_show_the_copies_first(reference, tmp_path):
-    copy = reference.training.dataset.images[77]
+    copy = next(reference.training.batches(1))[0]
     others = torch.full((60, 1, 28, 28), 255, dtype=torch.uint8)
     pairs = nearest_pairs(torch.cat([others, copy[None]]), reference)
     assert pairs.shape == (40, 1, 28, 56)
