@@ -1,4 +1,4 @@
-"""A run that learns classes, through every command."""
+"""A conditional run through every command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wgan evaluate`: what a user sees."""
+"""`wgan evaluate`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights that scripts and tutorials save: taken where the layers fit, and else an error that says what does not."""
+"""Weights of other programs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Tutorial(nn.Module):
 
 
 def own_pixels(generator: nn.Module, latent_dim: int) -> np.ndarray:
-    """What the module itself makes of the z of seed 0."""
+    """Return the images of the module itself for seed 0."""
     with torch.no_grad():
         images = generator.eval()(torch.from_numpy(latent_vectors(0, range(4), latent_dim)))
     return to_uint8(images).permute(0, 2, 3, 1).numpy().astype(int)

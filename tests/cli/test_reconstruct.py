@@ -14,7 +14,7 @@ from PIL import Image
 from wgan_cli.evaluation import features
 from wgan_cli.runs.run_dir import RunDir
 
-CELL = 30  # pixels of an image and the line beside it
+CELL = 30  # pixels of an image and its padding
 
 
 @pytest.fixture(scope="module")

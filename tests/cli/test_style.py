@@ -1,4 +1,4 @@
-"""A run with a style space, through every command."""
+"""A style-based run through every command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user does with a translator, from training to a folder of translations; and what is refused."""
+"""Translators through every command."""
 
 from __future__ import annotations
 

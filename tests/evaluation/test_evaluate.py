@@ -1,4 +1,4 @@
-"""A generator's scores beside those of real images, and what spoils them."""
+"""Scores of generated images next to those of real images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The classifier that features come from: learnt once, kept whole, and fixed weights where there are no classes."""
+"""Feature extractors, their cache, and the selection of real images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FID, IS and KID: the plumbing with a stand-in for torch-fidelity, and the library itself where it is installed."""
+"""FID, IS and KID, with a stand-in for torch-fidelity and with the library itself."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def noise(count: int, channels: int = 3, seed: int = 0) -> Selection:
 
 
 class StandIn(ModuleType):
-    """What `wgan` uses of torch-fidelity: it says what it was asked, and scores by the mean pixel."""
+    """Stand-in for torch-fidelity that records its arguments and scores by the mean pixel."""
 
     def __init__(self) -> None:
         super().__init__("torch_fidelity")

@@ -1,4 +1,4 @@
-"""Precision, recall, density, coverage and classes: closed forms, properties, and what each is meant to notice."""
+"""Precision, recall, density, coverage and classes: closed forms and properties."""
 
 from __future__ import annotations
 

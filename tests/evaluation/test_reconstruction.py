@@ -1,4 +1,4 @@
-"""The error of copies, in closed form, and whether they keep their class."""
+"""Reconstruction error in closed form, and class accuracy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translators whose errors are known: exact ones, ones that do nothing, and ones that are off by so many greys."""
+"""Translators with known errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What generated images teach a classifier: known answers from generators made of real images."""
+"""Classifiers trained on generated images, with generators made of real images."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def noise(images: torch.Tensor) -> torch.Tensor:
 
 @pytest.fixture
 def lessons(monkeypatch) -> list[tuple[Selection, int, int | None]]:
-    """What each classifier would learn from, its seed and how many images it would be shown; none learns anything."""
+    """Record the source, seed and training length of each classifier instead of training it."""
     given = []
 
     def note(source: Selection, device: torch.device, seed: int, shown: int | None):

@@ -1,4 +1,4 @@
-"""Animations, read back from the files."""
+"""Animations, read back from their files."""
 
 from __future__ import annotations
 

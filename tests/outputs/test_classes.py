@@ -1,4 +1,4 @@
-"""Which classes `--class` means, and their folders."""
+"""Parsing of `--class`, and folder names."""
 
 from __future__ import annotations
 

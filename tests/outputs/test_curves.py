@@ -1,4 +1,4 @@
-"""Curves of a run."""
+"""Charts of losses and scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Principal directions: closed forms, and which weights each family answers for."""
+"""Principal directions: closed forms, and the weights of each family."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grids and pictures, pixel by pixel."""
+"""Grids and image files, pixel by pixel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies of real images, walks between them, and the same under other classes."""
+"""Reconstruction and interpolation of real images, and changes of class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same image for the same seed and number, always."""
+"""Reproducible sampling."""
 
 from __future__ import annotations
 

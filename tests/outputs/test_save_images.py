@@ -1,4 +1,4 @@
-"""The form of the path decides: a grid, single files or an array."""
+"""Forms of output: grid, single files, array."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Truncation, walks and mixed styles of a small generator that learnt nothing."""
+"""Truncation, interpolation and style mixing of a small untrained generator."""
 
 from __future__ import annotations
 

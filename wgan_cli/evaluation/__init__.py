@@ -1,1 +1,1 @@
-"""How good generated images are, in numbers that stand beside those of real images."""
+"""Quality and diversity of generated images, measured against real images."""

@@ -204,7 +204,7 @@ def make_reference(
     """Load the real images of a recipe's `data` and their features, and compute the real baseline.
 
     Args:
-        count: images to generate per evaluation; by default as many as are held out, at most 10,000.
+        count: images to generate per evaluation; by default the number of held-out images, at most 10,000.
         dataset: result of `load_images(settings)`, if it is already loaded.
         max_training: limit on the training images to compare with.
     Raises: WganError if images cannot be loaded or are too few.

@@ -34,7 +34,7 @@ def measure_reconstruction(
 ) -> Reconstruction:
     """Reconstruct held-out images, each in its own class, and compare them with the originals.
 
-    count: number of images; by default as many as are held out, at most 10,000.
+    count: number of images; by default all held-out images, at most 10,000.
     """
     chosen = real.held_out.subset(count or MAX_IMAGES)
     labels, squared, parts = chosen.labels, 0.0, []

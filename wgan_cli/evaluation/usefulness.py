@@ -60,7 +60,7 @@ def classification_accuracy(
 
     Args:
         generate: labels (N,) int64 -> images (N, C, H, W) uint8.
-        count: training images; by default as many as the generator was trained on, at most 10,000.
+        count: number of training images; by default those of the generator, at most 10,000.
     Raises: WganError if the real images have no classes, or are too few.
     """
     _check(real)

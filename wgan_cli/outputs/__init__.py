@@ -1,1 +1,1 @@
-"""What a trained generator and a run give a person: images, grids, animations, curves."""
+"""Images, grids, animations and curves from trained generators and runs."""
