@@ -1,4 +1,4 @@
-# make demo: train the default recipe, sample and animate it.   make test: run the tests.   make soak: the slow tests too.
+# make demo: train the default recipe, sample and animate it.   make test: the tests.   make soak: the slow tests.
 # make fuzz: thousands of generated test cases.
 # make bench: the benchmarks, in a quarter of an hour; DATA_ROOT=... for real data, BENCH_ARGS=--quick for a quick look,
 # BENCH_ARGS='--device cuda' for a GPU.

@@ -1,4 +1,4 @@
-"""What all tests share: the program in this process and in its own, and one small trained run."""
+"""Shared fixtures: the program in this process and in its own, and a small trained run."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from wgan_cli.training.loop import training_loop
 from wgan_cli.training.state import TrainingState
 from wgan_cli.training.stop import StopRequest
 
-# The same examples each time: a test that fails sometimes helps nobody.
+# Deterministic examples, so that failures are reproducible.
 settings.register_profile("wgan", deadline=None, derandomize=True, database=None)
 settings.load_profile("wgan")
-torch.set_num_threads(1)  # networks this small gain nothing from more, and busy machines make threads wait
+torch.set_num_threads(1)  # small networks gain nothing from more, and threads wait on a busy machine
 
 TINY = (
     "name=tiny",
@@ -56,7 +56,7 @@ TINY = (
     "threads=1",
 )
 pytest_plugins = ["helpers.fuzzing", "helpers.browser"]
-#: What would make the program's output depend on who runs the tests.
+#: Environment variables that change the program's output.
 _PERSONAL = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "WGAN_DEBUG", "WGAN_DATA")
 
 
@@ -70,7 +70,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """What one command line left behind."""
+    """Exit status and output of a command line."""
 
     status: int
     stdout: str
@@ -78,12 +78,12 @@ class Result:
 
     @property
     def error(self) -> str:
-        """The text of the one `error:` line."""
+        """Return the text of the single `error:` line."""
         return self._line("error: ")
 
     @property
     def hint(self) -> str:
-        """The text of the one `hint:` line."""
+        """Return the text of the single `hint:` line."""
         return self._line("hint: ")
 
     def _line(self, start: str) -> str:
@@ -93,7 +93,7 @@ class Result:
 
 @pytest.fixture
 def wgan(tmp_path, monkeypatch, capsys) -> Callable[..., Result]:
-    """Call it with the words of a command line; the program runs in this process, in an empty folder."""
+    """Run a command line in this process, in an empty folder: wgan("train", "--quiet")."""
     monkeypatch.chdir(tmp_path)
     for name in _PERSONAL:
         monkeypatch.delenv(name, raising=False)
@@ -109,7 +109,7 @@ def wgan(tmp_path, monkeypatch, capsys) -> Callable[..., Result]:
 
 
 class Processes:
-    """The program as a process of its own, which the shell would see."""
+    """Runs the program as a separate process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -141,7 +141,7 @@ class Processes:
 
 @pytest.fixture
 def wgan_process(tmp_path) -> Iterator[Processes]:
-    """Call it like `wgan`; slower, for what only a real process shows."""
+    """Run a command line as a separate process; slower than `wgan`."""
     processes = Processes(tmp_path)
     yield processes
     processes.close()
@@ -149,12 +149,12 @@ def wgan_process(tmp_path) -> Iterator[Processes]:
 
 @pytest.fixture(scope="session")
 def tiny_options() -> tuple[str, ...]:
-    """The options of `wgan train` that make a run of a second."""
+    """Options of `wgan train` for a run of a second."""
     return tuple(word for setting in TINY for word in ("--set", setting))
 
 
 class StopAfter(StopRequest):
-    """A stop that is due after so many steps; None is never."""
+    """A stop after a number of steps; None means never."""
 
     def __init__(self, steps: int | None = None) -> None:
         super().__init__()
@@ -174,12 +174,12 @@ class Trainer:
 
     @staticmethod
     def recipe(*changes: str, base: str = "digits_dcgan") -> Recipe:
-        """A small recipe; later settings win."""
+        """Return a small recipe; later settings override earlier ones."""
         return load_recipe(base, [*TINY, *changes])
 
     @staticmethod
     def prepared(recipe: Recipe) -> TrainingState:
-        """A state at step 0 on the CPU."""
+        """Return a state at step 0 on the CPU."""
         dataset = load_images(recipe.data, default_data_root(), lambda text: None)
         return build_state(recipe, dataset, torch.device("cpu"))
 
@@ -196,7 +196,7 @@ class Trainer:
     def go_on(
         self, state: TrainingState, run: RunDir, stop_after: int | None = None, reference: Reference | None = None
     ) -> None:
-        """Train from where a state stands."""
+        """Continue training from a state."""
         training_loop(state, run, StopAfter(stop_after), self.silent, reference)
 
 
@@ -207,13 +207,13 @@ def trainer() -> Trainer:
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory, trainer) -> RunDir:
-    """A finished run of 12 steps on 28x28x1 digits, with records at 4, 8, 12 and grids of 3x3. Tests only read it."""
+    """A finished run of 12 steps on 28x28x1 digits, with records at 4, 8, 12 and 3x3 grids. Read-only."""
     return trainer.run(trainer.recipe("steps=12"), tmp_path_factory.mktemp("tiny") / "tiny")
 
 
 @pytest.fixture(scope="session")
 def features_root(tmp_path_factory) -> Path:
-    """A data root whose cache holds a classifier of the digits, trained for some seconds only."""
+    """A data root with a cached digits classifier, trained for a few seconds."""
     root = tmp_path_factory.mktemp("features")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(classifier, "MAX_IMAGES", 12_000)

@@ -1,4 +1,4 @@
-"""The families of networks and the objectives that make images from noise, for tests of every crossing of them."""
+"""Network families and objectives that generate images from noise, for tests of all their combinations."""
 
 from __future__ import annotations
 

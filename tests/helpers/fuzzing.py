@@ -1,6 +1,6 @@
-"""Fuzzing: very many cases that nobody thought of, each of which works or is an error that says what to do.
+"""Fuzzing with hypothesis: every case either works or raises a WganError.
 
-A short run is among the tests; `make fuzz` sets WGAN_FUZZ=1, draws other cases each time, and many more of them.
+The default test run draws a few fixed cases; `make fuzz` (WGAN_FUZZ=1) draws many different ones each time.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from hypothesis import strategies as st
 from wgan_cli.errors import WganError
 
 FUZZ = os.environ.get("WGAN_FUZZ") == "1"
-SECONDS = 60  # a case takes milliseconds; a machine may be busy
+SECONDS = 60  # a case takes milliseconds on an idle machine
 MORE_MEMORY = 3 * 10**9
-REFUSED = "refused"  # what an attempt returns that saw an error without an exception
+REFUSED = "refused"  # returned by an attempt that ended in an error message
 
 
 class Hang(BaseException):
-    """Not an Exception, which the code under test might take for one of its own."""
+    """Raised on a timeout; not an Exception, so that the code under test does not catch it."""
 
 
 @contextmanager
 def no_hang(seconds: int = SECONDS) -> Iterator[None]:
-    """Fail the test if the block takes longer; where even Python hangs, end the process and say where."""
+    """Fail the test if the block takes longer; if Python itself hangs, end the process with a traceback."""
 
     def stop(number: int, frame: object) -> None:
         raise Hang(f"a case took more than {seconds} s")
@@ -51,14 +51,14 @@ def no_hang(seconds: int = SECONDS) -> Iterator[None]:
 
 @pytest.fixture
 def guarded() -> Iterator[None]:
-    """A test that must not wait for anything."""
+    """Time limit for a test."""
     with no_hang():
         yield
 
 
 @pytest.fixture(scope="module")
 def limited_memory() -> Iterator[None]:
-    """No more than so many new bytes for the tests of a module."""
+    """Limit on additional memory for the tests of a module."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     status = Path("/proc/self/statm")
     if status.exists():
@@ -69,7 +69,7 @@ def limited_memory() -> Iterator[None]:
 
 
 def is_said(error: WganError) -> None:
-    """An error that a person can act on: two lines of bounded length, and nothing that steers a terminal."""
+    """Assert that an error has a message and a hint, of bounded length and without control characters."""
     assert error.message
     assert error.hint
     assert (error.message + error.hint).isprintable()
@@ -78,7 +78,7 @@ def is_said(error: WganError) -> None:
 
 @pytest.fixture
 def fuzz(limited_memory, capsys) -> Callable[..., None]:
-    """Call it with what is tried, the attempt and its values' strategies; any WganError counts as survived."""
+    """Fuzz a callable: fuzz(name, attempt, *strategies, short=, long=). A WganError is a valid outcome."""
 
     def run(what: str, attempt: Callable[..., Any], *values: st.SearchStrategy, short: int, long: int) -> None:
         tried = refused = 0
@@ -140,7 +140,7 @@ ACCIDENTS = st.lists(
 
 
 def damaged(whole: bytes, accidents: list[tuple[str, int, int, bytes]]) -> bytes:
-    """A file after accidents: bits flipped, bytes changed, lost, put in or repeated, the end cut off."""
+    """Return file content with flipped bits, changed, dropped, inserted or repeated bytes, or a truncated end."""
     data = bytearray(whole)
     for kind, millionths, length, new in accidents:
         place = millionths * max(0, len(data) - 1) // 10**6
@@ -161,7 +161,7 @@ def damaged(whole: bytes, accidents: list[tuple[str, int, int, bytes]]) -> bytes
 
 
 def changed_inside(content: Any) -> st.SearchStrategy[Any]:
-    """A nested value with one to three of its inner values replaced, taken out or added to."""
+    """Strategy for a nested value with one to three inner values replaced, dropped or added."""
 
     @st.composite
     def changed(draw: st.DrawFn) -> Any:
