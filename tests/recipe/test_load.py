@@ -189,6 +189,13 @@ def test_switch_reports_what_does_not_apply(load):
     assert "n_critic is now 5 (was 1)" in lines[0] and "label_flip does not apply" in lines[0]
 
 
+def test_switch_resets_settings_without_effect(load):
+    text = BASE + "objective: {name: wgan_gp, gp_every: 4, gp_sided: one}\n"
+    recipe, lines = switched(load, text, "objective=hinge")
+    assert (recipe.objective.gp_every, recipe.objective.gp_sided) == (1, "two")
+    assert "gp_every is now 1 (was 4)" in lines[0] and "gp_sided is now two (was one)" in lines[0]
+
+
 def test_switch_comes_before_other_settings(load):
     recipe, lines = switched(load, BASE + "objective: gan\n", "objective.n_critic=2", "objective=wgan_gp")
     assert (recipe.objective.name, recipe.objective.n_critic) == ("wgan_gp", 2)

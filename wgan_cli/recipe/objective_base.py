@@ -90,12 +90,16 @@ class AnyObjective(Settings):
             )
 
 
+def unused_settings(objective: dict[str, Any]) -> list[str]:
+    """Return the settings that have no effect because the weights they belong to are 0 or missing."""
+    unused = [key for key, weights in _NEEDS.items() if not any(map(objective.get, weights))]
+    return unused if any(map(objective.get, CriticGameSettings.penalty_weights)) else [*unused, "gp_every"]
+
+
 def without_unused(recipe: dict[str, Any]) -> dict[str, Any]:
     """Drop objective settings without effect from a checkpoint's recipe, as earlier versions accepted them."""
     objective, model = (dict(recipe[section]) for section in ("objective", "model"))
-    unused = [key for key, weights in _NEEDS.items() if not any(map(objective.get, weights))]
-    if not any(map(objective.get, CriticGameSettings.penalty_weights)):
-        unused.append("gp_every")
+    unused = unused_settings(objective)
     if not model.get("conditional") or model.get("condition") != "classifier":
         unused += ["ac_weight", "generator_ac_weight"]
     return {**recipe, "objective": {key: value for key, value in objective.items() if key not in unused}}

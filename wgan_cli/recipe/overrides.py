@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wgan_cli.errors import WganError
+from wgan_cli.recipe.objective_base import unused_settings
 from wgan_cli.recipe.registry import ModelSettings, ObjectiveSettings, classes_of
 from wgan_cli.recipe.schema import SHORT_FORMS, Recipe
 from wgan_cli.recipe.yaml import parse_yaml
@@ -85,7 +86,8 @@ def _switched(section: str, given: Any, new: str, log: Log | None) -> dict[str, 
     """Return the settings of a section after a switch to another model or objective.
 
     A setting is kept if both have it with the same default. If the defaults differ, as of `n_critic` (wgan_gp: 5,
-    gan: 1), it is part of the definition of the model or objective, and falls back to the new default.
+    gan: 1), it is part of the definition of the model or objective, and falls back to the new default. So does one
+    that has no effect any more.
     """
     members = _MEMBERS[section]
     given = dict(_long_form(section, given))
@@ -97,6 +99,8 @@ def _switched(section: str, given: Any, new: str, log: Log | None) -> dict[str, 
     )
     explicit = flat_settings(given)
     kept = {key: value for key, value in explicit.items() if key in after and after[key] == before.get(key)}
+    for key in unused_settings({**after, **kept}) if section == "objective" else ():
+        kept.pop(key, None)
     changes = [
         f"{key} is now {after[key]} (was {value})" if key in after else f"{key} does not apply"
         for key, value in {**before, **explicit}.items()
