@@ -19,7 +19,7 @@ from wgan_cli.training.optim import set_learning_rates
 from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.seeds import derived_seed
 
-STEPS, BATCH, SIZE = 5, 8, 8
+STEPS, BATCH, SIZE = 10, 8, 8
 NARROW = {"channels": [8, 8]}
 BATCH_NORMED = {**NARROW, "norm": "batch"}
 
