@@ -65,11 +65,11 @@ def no_walk() -> str:
 
 def no_translations() -> str:
     """Render the placeholder of translations."""
-    return _render("empty", "Your images appear here beside their translations.")
+    return _render("empty", "Your images appear here next to their translations.")
 
 
 def translations(translated: Translated) -> str:
-    """Render each image beside its translation."""
+    """Render each image next to its translation."""
     side = translated.images.shape[-1]
     pairs = [
         (name, png_uri(before), png_uri(after))

@@ -16,7 +16,7 @@ ENDED = ("finished", "stopped early")
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What changes in a run's folder when something is new. record_bytes: size of metrics.jsonl."""
+    """Properties of a run's folder that change when something is new. record_bytes: size of metrics.jsonl."""
 
     record_bytes: int
     grid: str

@@ -95,7 +95,8 @@ class SamplingTab(GeneratorComponent):
 
     @handler
     def draw_walk(self, picked: gr.EventData, *values: Any) -> Updates:
-        first, second = getattr(picked, "first", None), getattr(picked, "second", None)
+        ends: list[Any] = [getattr(picked, end, None) for end in ("first", "second")]
+        first, second = ends
         images = self.session.walk(self.view(*values), first, second)
         return self.done({self.walk: html_parts.walk(images, first, second, bool(self.session.class_names))})
 

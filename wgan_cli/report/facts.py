@@ -54,7 +54,7 @@ def gather(paths: Sequence[Path], nearest: Sequence[Nearest | None] = ()) -> Rep
     """Read runs, also while they train.
 
     Args:
-        nearest: samples beside their nearest training images, for each run where they were computed.
+        nearest: samples next to their nearest training images, for each run where they were computed.
     Raises: WganError if a folder is not a run or is given twice, or if there are too many.
     """
     comparison = compare(paths)

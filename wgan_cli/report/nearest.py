@@ -1,4 +1,4 @@
-"""Samples of a run beside their nearest training images."""
+"""Samples of a run next to their nearest training images."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Nearest:
-    """Samples beside their nearest training images."""
+    """Samples next to their nearest training images."""
 
     picture: Picture
     caption: str
