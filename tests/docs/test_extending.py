@@ -189,7 +189,7 @@ def test_what_is_wrong_is_refused_by_its_name(checkout, followed):
         ("csv_dcgan.yaml", "data.pth=x", "did you mean `path`?"),
         ("csv_dcgan.yaml", "data.path=null", "give a CSV file of pixels"),
         ("csv_dcgan.yaml", "data.fit=pad", "leave out `data.fit`"),
-        ("digits_dcgan", "data.path=x", "folder, shards or csv"),
+        ("digits_dcgan", "data.path=x", "folder or shards or csv"),
     ]
     code = f"""
 from wgan_cli import WganError

@@ -46,8 +46,17 @@ VARIANTS: dict[str, list[tuple[dict, dict, dict]]] = {
     ],
 }
 DEFAULTS: list[tuple[dict, dict, dict]] = [({}, {}, {})]
+
+
+def case(family: str, size: int, channels: int, number: int, variant: tuple[dict, dict, dict]) -> object:
+    """A case of the full product, of which every variant runs by default at two sizes."""
+    fast = size in (8, 28) and channels == CHANNELS[(number + size) % len(CHANNELS)]
+    marks = [] if fast else [pytest.mark.slow]
+    return pytest.param(family, size, channels, variant, id=f"{family}-{size}-{channels}-{number}", marks=marks)
+
+
 CASES = [
-    pytest.param(family, size, channels, variant, id=f"{family}-{size}-{channels}-{number}")
+    case(family, size, channels, number, variant)
     for family, size, channels in product(FAMILIES, SIZES, CHANNELS)
     for number, variant in enumerate(VARIANTS.get(family, DEFAULTS))
 ]
@@ -245,8 +254,8 @@ def test_torch_weights_are_the_frameworks_own():
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize(("size", "stages", "most"), [(28, 3, 2), (12, 3, 2), (8, 4, 3), (100, 4, 2)])
-def test_too_many_stages_are_refused_by_the_name_of_their_setting(role, size, stages, most):
+@pytest.mark.parametrize(("size", "stages"), [(28, 3), (12, 3), (8, 4), (100, 4)])
+def test_too_many_stages_are_refused_by_the_name_of_their_setting(role, size, stages):
     fitting, wanted = {"channels": [4]}, {"channels": [4] * stages}
     generator, critic = (wanted, fitting) if role == "generator" else (fitting, wanted)
     recipe = recipe_of("dcgan", generator, critic)
@@ -254,7 +263,7 @@ def test_too_many_stages_are_refused_by_the_name_of_their_setting(role, size, st
         with pytest.raises(WganError) as refused:
             build_network(built_role, recipe, ImageShape(size, 1))
         assert f"`model.{role}.channels`" in refused.value.message
-        assert f"{stages} stages" in refused.value.message and f"{size} halves {most} times" in refused.value.message
+        assert str(2**stages) in refused.value.message and str(size) in refused.value.message
         assert "data.image_size" in refused.value.hint
 
 
@@ -280,7 +289,7 @@ def test_missing_registry_entries_are_named(monkeypatch):
 
 @pytest.mark.parametrize("role", ["generator", "critic"])
 def test_instance_norm_of_single_pixels_is_refused(role):
-    with pytest.raises(WganError, match=f"`model.{role}.channels` has so many stages"):
+    with pytest.raises(WganError, match=f"`model.{role}.channels`"):
         sections = {role: {"channels": [4, 4, 4], "norm": "instance"}}
         recipe = recipe_from_dict({"model": {"name": "dcgan", **sections}, "steps": 1}, "here")
         build_network(role, recipe, ImageShape(8, 1))

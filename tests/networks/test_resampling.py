@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -47,6 +47,7 @@ def derivatives(layer: nn.Module, x: Tensor) -> list[Tensor]:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("kind", [DownConv2d, UpConvTranspose2d])
+@settings(max_examples=20)
 @given(
     few=st.integers(1, 6),
     wide=st.integers(1, 6),
@@ -72,6 +73,7 @@ def test_values_and_both_derivatives_equal_the_frameworks(kind, kernel, few, wid
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("kernel", [1, 3, 5, 7])
 @pytest.mark.parametrize("kind", [BlurPoolConv2d, BlurUpConv2d])
+@settings(max_examples=20)
 @given(fans=st.tuples(st.integers(1, 4), st.integers(1, 4)), height=st.integers(1, 4), width=st.integers(1, 4))
 def test_one_kernel_equals_a_convolution_and_a_change_of_size(kind, kernel, bias, fans, height, width):
     torch.manual_seed(0)
@@ -87,12 +89,12 @@ def test_one_kernel_equals_a_convolution_and_a_change_of_size(kind, kernel, bias
 
 
 def test_every_kernel_that_a_recipe_allows_is_tried():
-    for settings in (DcganCriticSettings, DcganGeneratorSettings):
+    for kind in (DcganCriticSettings, DcganGeneratorSettings):
         for kernel in KERNELS:
-            assert settings(kernel=kernel).kernel == kernel
+            assert kind(kernel=kernel).kernel == kernel
         for kernel in (KERNELS.start - 1, KERNELS.stop):
             with pytest.raises(ValueError):
-                settings(kernel=kernel)
+                kind(kernel=kernel)
 
 
 @pytest.mark.parametrize("kind", [DownConv2d, UpConvTranspose2d])

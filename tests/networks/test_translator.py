@@ -122,10 +122,10 @@ def test_spectral_norm_bounds_every_layer_of_both_critics():
 @pytest.mark.parametrize(
     ("size", "generator", "critic", "message"),
     [
-        (28, {"halvings": 3}, {}, "the generator halves images 3 times"),
-        (8, {"halvings": 3}, {}, "the generator halves images 3 times"),
-        (28, {}, {"channels": [4, 4, 4, 4]}, "the critic halves images 3 times"),
-        (8, {"halvings": 1}, {"channels": [4, 4, 4]}, "the critic halves images 2 times"),
+        (28, {"halvings": 3}, {}, "`model.generator.halvings`"),
+        (8, {"halvings": 3}, {}, "`model.generator.halvings`"),
+        (28, {}, {"channels": [4, 4, 4, 4]}, "`model.critic.channels`"),
+        (8, {"halvings": 1}, {"channels": [4, 4, 4]}, "`model.critic.channels`"),
     ],
 )
 def test_too_many_halvings_are_refused_with_the_setting(size, generator, critic, message):
