@@ -30,7 +30,7 @@ class FakeGraphEngine:
 
 @pytest.fixture
 def calls(monkeypatch) -> list[str]:
-    """What is done for `compile`, without compiling."""
+    """Record the calls for `compile` instead of compiling."""
     done: list[str] = []
     monkeypatch.setattr(select, "with_compiled_losses", lambda step: done.append("compiled") or step)
     monkeypatch.setattr(select, "check_gradients", lambda compiled, plain: done.append("checked"))

@@ -1,4 +1,4 @@
-"""How float32 products are computed: torch's settings are restored, and products stay exact."""
+"""Precision of float32 products: torch's settings are restored, and products stay exact."""
 
 from __future__ import annotations
 
