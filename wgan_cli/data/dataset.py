@@ -21,14 +21,11 @@ class LazyImages(Protocol):
 
     shape: torch.Size
 
-    def __getitem__(self, key: slice | int | Tensor) -> LazyImages | Tensor:
-        """Return lazy images for a slice or mask, or a tensor for indices."""
+    def __getitem__(self, key: slice | int | Tensor) -> LazyImages | Tensor: ...  # lazy for a slice or mask
 
-    def index_select(self, dim: int, index: Tensor) -> Tensor:
-        """Return the images with these indices, (n, C, H, W) uint8; dim is 0."""
+    def index_select(self, dim: int, index: Tensor) -> Tensor: ...  # (n, C, H, W) uint8; dim is 0
 
-    def read_into(self, pixels: Tensor, index: Tensor) -> None:
-        """Fill `pixels` (n, C, H, W) with the images with these indices."""
+    def read_into(self, pixels: Tensor, index: Tensor) -> None: ...  # fills pixels (n, C, H, W)
 
 
 @dataclass(frozen=True)

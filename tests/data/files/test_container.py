@@ -327,14 +327,6 @@ def test_truncated_archive(tmp_path, make, share):
     assert str(path) in caught.value.message and caught.value.hint
 
 
-def corrupt(path: Path, data: st.DataObject) -> None:
-    content = bytearray(path.read_bytes())
-    for _ in range(data.draw(st.integers(1, 6))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(content)
-    read_or_error(path)
-
-
 def read_or_error(path: Path) -> None:
     try:
         opened = open_container(path)
@@ -350,25 +342,23 @@ def read_or_error(path: Path) -> None:
     opened.close()
 
 
-fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
 @every_archive
-@settings(fuzz, max_examples=8)
-@given(data=st.data())
-def test_corrupted_archive(tmp_path, make, data):
-    corrupt(make(tmp_path / "x", FILES), data)
+@pytest.mark.parametrize("examples", [8, pytest.param(100, marks=pytest.mark.slow)])
+def test_corrupted_archive(tmp_path, make, examples):
+    @settings(max_examples=examples)
+    @given(data=st.data())
+    def corrupted(data):
+        path = make(tmp_path / "x", FILES)
+        content = bytearray(path.read_bytes())
+        for _ in range(data.draw(st.integers(1, 6))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+        path.write_bytes(content)
+        read_or_error(path)
+
+    corrupted()
 
 
-@pytest.mark.slow
-@every_archive
-@settings(fuzz, max_examples=100)
-@given(data=st.data())
-def test_many_corrupted_archives(tmp_path, make, data):
-    corrupt(make(tmp_path / "x", FILES), data)
-
-
-@settings(fuzz, max_examples=50)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.binary(max_size=600), st.binary(max_size=60).map(lambda end: b"PK\5\6" + end)))
 def test_arbitrary_bytes(tmp_path, content):
     (tmp_path / "x").write_bytes(content)

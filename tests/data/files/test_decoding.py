@@ -249,31 +249,20 @@ def test_truncated_file(form, share):
         open_image(content[: int(share * len(content))])
 
 
-FORMATS = ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA"]
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA"])
+@pytest.mark.parametrize("examples", [10, pytest.param(300, marks=pytest.mark.slow)])
+def test_corrupted_file(form, examples):
+    @settings(max_examples=examples)
+    @given(data=st.data())
+    def corrupted(data):
+        content = bytearray(encoded(NOISE, form))
+        head = st.integers(0, 64) | st.integers(0, len(content) - 1)
+        for _ in range(data.draw(st.integers(1, 5))):
+            content[min(data.draw(head), len(content) - 1)] = data.draw(st.integers(0, 255))
+        cut = data.draw(st.none() | st.integers(0, len(content)))
+        read_or_reason(bytes(content[:cut]))
 
-
-def corrupt(form: str, data: st.DataObject) -> None:
-    content = bytearray(encoded(NOISE, form))
-    head = st.integers(0, 64) | st.integers(0, len(content) - 1)
-    for _ in range(data.draw(st.integers(1, 5))):
-        content[min(data.draw(head), len(content) - 1)] = data.draw(st.integers(0, 255))
-    cut = data.draw(st.none() | st.integers(0, len(content)))
-    read_or_reason(bytes(content[:cut]))
-
-
-@pytest.mark.parametrize("form", FORMATS)
-@settings(max_examples=10)
-@given(data=st.data())
-def test_corrupted_file(form, data):
-    corrupt(form, data)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("form", FORMATS)
-@settings(max_examples=300)
-@given(data=st.data())
-def test_many_corrupted_files(form, data):
-    corrupt(form, data)
+    corrupted()
 
 
 BEGINNINGS = [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a", b"BM", b"II*\0", b"RIFF\x10\0\0\0WEBP", b"P6", b""]
