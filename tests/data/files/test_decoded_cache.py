@@ -175,7 +175,9 @@ def test_second_process_waits_for_the_first(tmp_path, messages):
     def decode_while_another_waits(file):
         threads.append(threading.Thread(target=lambda: make(tmp_path, decode=never, log=messages.append)))
         threads[0].start()
-        while not messages:
+        for _ in range(1000):
+            if messages:
+                break
             time.sleep(0.01)
         return decode(file)
 
