@@ -11,8 +11,8 @@ from style import DARK, THIRD, new_figure, write
 from torch import Tensor, nn
 from toy import beside, swiss_roll, toy_recipe, train_critic
 
+from wgan_cli.networks.critic import Critic
 from wgan_cli.networks.layers import PiecewiseLinear
-from wgan_cli.networks.mlp import Critic
 
 LAYERS = 12
 CRITICS = {
@@ -39,7 +39,7 @@ def slopes_by_layer(critic: Critic, points: Tensor) -> list[float]:
 
 def hidden_weights(critic: Critic) -> Tensor:
     """Return all hidden weights but the first layer's as one vector."""
-    layers = [module.weight for module in critic.body if isinstance(module, nn.Linear)]
+    layers = [module.weight for module in critic.body.layers if isinstance(module, nn.Linear)]
     return torch.cat([weight.detach().flatten() for weight in layers[1:]])
 
 
