@@ -244,7 +244,7 @@ for attempt in (
         print(error.message)
 """
     assert checkout.script(code) == [
-        "`model.name` may be resmlp, and `wgan_cli.networks.build.FAMILIES` has no 'resmlp'",
-        "`objective.name` may be wgan_div, and `wgan_cli.objectives.build.OBJECTIVES` has no 'wgan_div'",
-        "`data.source` may be csv, and `wgan_cli.data.SOURCES` has no 'csv'",
+        "`model.name` accepts resmlp, but `wgan_cli.networks.build.FAMILIES` has no entry 'resmlp'",
+        "`objective.name` accepts wgan_div, but `wgan_cli.objectives.build.OBJECTIVES` has no entry 'wgan_div'",
+        "`data.source` accepts csv, but `wgan_cli.data.SOURCES` has no entry 'csv'",
     ]
