@@ -70,7 +70,7 @@ def test_images_in_memory(small, tmp_path):
     found = evaluate(run.path, images=images, count=10, data_root=tmp_path, **CPU)
     assert found.generated.count == 10 and found.seen and "the given images" in found.training
     for attempt in (lambda: train(resume=run.path, settings=["steps=6"]), lambda: evaluate(run.path)):
-        with pytest.raises(WganError, match="no file holds them") as caught:
+        with pytest.raises(WganError, match="no file contains them") as caught:
             attempt()
         assert "`images`" in caught.value.hint
     with pytest.raises(WganError, match="images of 8x8x1 now|trained on 50 images"):
@@ -88,16 +88,16 @@ def test_images_for_other_runs_are_refused(tiny_run):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"images": squares().astype(float)}, "images are float64"),
-        ({"images": squares()[:, 0]}, r"the shape \(60, 8, 8\)"),
-        ({"images": squares().transpose(0, 2, 3, 1)}, r"the shape \(60, 8, 8, 1\)"),
-        ({"images": squares()[:, :, :4]}, r"the shape \(60, 1, 4, 8\)"),
-        ({"images": squares()[:0]}, r"the shape \(0, 1, 8, 8\)"),
-        ({"images": squares(), "labels": [0, 1]}, "there are 60 images"),
-        ({"images": squares(), "labels": np.zeros(60)}, "labels are float64"),
-        ({"images": squares(), "labels": np.arange(60) - 1}, "labels are from -1 to 58"),
-        ({"images": squares(), "labels": np.arange(60) % 3, "class_names": "ab"}, "there are 2 class names"),
-        ({"images": squares(), "class_names": "ab"}, "labels are not"),
+        ({"images": squares().astype(float)}, "float64"),
+        ({"images": squares()[:, 0]}, r"\(60, 8, 8\)"),
+        ({"images": squares().transpose(0, 2, 3, 1)}, r"\(60, 8, 8, 1\)"),
+        ({"images": squares()[:, :, :4]}, r"\(60, 1, 4, 8\)"),
+        ({"images": squares()[:0]}, r"\(0, 1, 8, 8\)"),
+        ({"images": squares(), "labels": [0, 1]}, "60 integers"),
+        ({"images": squares(), "labels": np.zeros(60)}, "labels must be .* float64"),
+        ({"images": squares(), "labels": np.arange(60) - 1}, "from -1 to 58"),
+        ({"images": squares(), "labels": np.arange(60) % 3, "class_names": "ab"}, "2 class names"),
+        ({"images": squares(), "class_names": "ab"}, "without labels"),
     ],
 )
 def test_invalid_images(given, message):
@@ -113,7 +113,7 @@ def test_default_class_names():
 
 
 def test_errors_before_anything_is_written(small, tmp_path):
-    with pytest.raises(WganError, match="did you mean|not a setting"):
+    with pytest.raises(WganError, match="objective.gp_wieght"):
         train("digits_dcgan", tmp_path / "run", settings=["objective.gp_wieght=1"])
     with pytest.raises(WganError, match="cannot|no device|device"):
         train("digits_dcgan", tmp_path / "run", settings=small, device="tpu")
