@@ -12,25 +12,25 @@ DEMO := demo
 .PHONY: demo test soak fuzz bench gpu-check lint clean
 .DEFAULT_GOAL := demo
 
-# Made once, and again when the dependencies change. torch and torchvision go together, so that their versions fit.
+# Made once, and again when dependencies change. torch and torchvision are installed together, so that versions fit.
 $(BIN)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "error: $(PYTHON) is older than Python 3.10"; echo "hint: make PYTHON=python3.12"; exit 2; }
-	@echo "installing torch and the rest into $(VENV): a minute or two, without a word"
+	@echo "installing torch and the other dependencies into $(VENV): one or two minutes without output"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 demo: $(BIN)/.installed
-	@mkdir -p $(DEMO) && rm -rf $(DEMO)/runs/digits_dcgan  # what others trained there stays
+	@mkdir -p $(DEMO) && rm -rf $(DEMO)/runs/digits_dcgan  # other runs stay
 	cd $(DEMO) && ../$(BIN)/wgan train
 	cd $(DEMO) && ../$(BIN)/wgan sample --ckpt runs/digits_dcgan -n 64
 	cd $(DEMO) && ../$(BIN)/wgan gif runs/digits_dcgan --scale 2
 	@echo
-	@echo "The pictures: $(DEMO)/samples.png and $(DEMO)/digits_dcgan.gif"
-	@echo "To go on:     . $(BIN)/activate; cd $(DEMO); wgan inspect runs/digits_dcgan"
+	@echo "Pictures:  $(DEMO)/samples.png and $(DEMO)/digits_dcgan.gif"
+	@echo "Continue:  . $(BIN)/activate; cd $(DEMO); wgan inspect runs/digits_dcgan"
 
-# In as many processes as there are cores; tests of one file stay together, since they share what they trained.
+# One process per core; tests of a file stay together, because they share trained runs.
 test: $(BIN)/.installed
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile $(PYTEST_ARGS)
 
@@ -42,7 +42,7 @@ soak: $(BIN)/.installed
 fuzz: $(BIN)/.installed
 	WGAN_FUZZ=1 $(BIN)/python -m pytest -m "slow or not slow" tests/fuzz $(PYTEST_ARGS)
 
-# The figures in docs come from whole runs on an idle machine: make bench, then python benchmarks/pages.py.
+# The figures in docs are from complete runs on an idle machine: make bench, then python benchmarks/pages.py.
 bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/train_speed.py $(if $(DATA_ROOT),--data-root $(DATA_ROOT)) $(BENCH_ARGS)
 	$(BIN)/python benchmarks/step_anatomy.py $(BENCH_ARGS)
@@ -55,7 +55,7 @@ gpu-check: $(BIN)/.installed
 	PYTHON=$(abspath $(BIN)/python) bash benchmarks/gpu_check.sh prepare
 
 lint: $(BIN)/.installed
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist

@@ -36,7 +36,7 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> Any:
-    """What Python code uses, imported when it is asked for, so that the command line need not wait for torch."""
+    """Import public names on first use, so that the command line starts without importing torch."""
     if name in _PLACES:
         return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
