@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from wgan_cli import networks, objectives
-from wgan_cli.recipe.base import Settings
-from wgan_cli.recipe.registry import ModelSettings, ObjectiveSettings, classes_of
+from wgan_cli.recipe.base import Settings, classes_of
+from wgan_cli.recipe.model_settings import ModelSettings
+from wgan_cli.recipe.objective_settings import ObjectiveSettings
 
 MODEL_SETTINGS = classes_of(ModelSettings)
 OBJECTIVE_SETTINGS = classes_of(ObjectiveSettings)

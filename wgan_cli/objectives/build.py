@@ -13,7 +13,7 @@ from wgan_cli.objectives.lsgan import lsgan
 from wgan_cli.objectives.r3gan import r3gan
 from wgan_cli.objectives.wgan import wgan, wgan_gp
 from wgan_cli.recipe import ImageShape, Recipe
-from wgan_cli.recipe.registry import registered
+from wgan_cli.recipe.base import registered
 
 OBJECTIVES: dict[str, Callable[[Recipe, ImageShape], Objective]] = {
     "wgan_gp": wgan_gp,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
+
+from wgan_cli.errors import WganError
+
+T = TypeVar("T")
 
 
 def invalid(message: str, hint: str = "") -> PydanticCustomError:
@@ -44,3 +49,19 @@ def named_by(key: str, default: str | None = None) -> BeforeValidator:
         return {key: default, **value} if default and isinstance(value, dict) else value
 
     return BeforeValidator(expand)
+
+
+def classes_of(section: object) -> dict[str, Any]:
+    """Return the classes of ModelSettings or ObjectiveSettings by their name in a recipe."""
+    return {member.model_fields["name"].default: member for member in get_args(get_args(section)[0])}
+
+
+def registered(table: Mapping[str, T], setting: str, name: str, place: str) -> T:
+    """Return the entry of a table of code for a name that recipes accept.
+
+    Raises: WganError for developers who added a name to the settings only.
+    """
+    if name not in table:
+        message = f"`{setting}` accepts {name}, but `{place}` has no entry {name!r}"
+        raise WganError(message, f"add it to that table, which has {', '.join(table)}")
+    return table[name]

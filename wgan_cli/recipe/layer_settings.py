@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from wgan_cli.recipe.base import Settings
 
 Width = Annotated[int, Field(ge=1, le=8192)]
-Norm = Literal["none", "batch", "instance", "layer"]
-Activation = Literal["relu", "leaky_relu", "elu", "silu", "gelu", "tanh"]
-Init = Literal["normal", "he", "glorot", "torch", "equalised"]
+Norm = Annotated[
+    Literal["none", "batch", "instance", "layer"], Field(description="Normalization of the hidden layers.")
+]
+Activation = Annotated[
+    Literal["relu", "leaky_relu", "elu", "silu", "gelu", "tanh"], Field(description="Activation of the hidden layers.")
+]
 INIT = (
     "Weight initialization: normal, N(0, 0.02); he (He et al. 2015); glorot (Glorot and Bengio 2010); torch; or "
     "equalised, N(0, 1) with He's scale applied in every forward pass (Karras et al. 2018)."
 )
+Init = Annotated[Literal["normal", "he", "glorot", "torch", "equalised"], Field(description=INIT)]
+LatentDim = Annotated[int, Field(ge=1, le=4096, description="Length of z.")]
 Condition = Literal["embedding", "projection", "classifier"]
+SpectralNorm = Annotated[bool, Field(description="Spectral normalization of every layer (Miyato et al. 2018).")]
 #: Roles of a family that also has an encoder and a classifier.
 ALL_ROLES = ("generator", "critic", "encoder", "classifier")
 
@@ -24,8 +30,8 @@ ALL_ROLES = ("generator", "critic", "encoder", "classifier")
 class LayerSettings(Settings):
     """Hidden layers of any network."""
 
-    norm: Norm = Field("none", description="Normalization after each hidden layer.")
-    activation: Activation = Field("leaky_relu", description="Activation after each hidden layer.")
+    norm: Norm = "none"
+    activation: Activation = "leaky_relu"
     slope: float = Field(0.2, ge=0.0, le=1.0, description="Negative slope of LeakyReLU.")
     dropout: float = Field(0.0, ge=0.0, lt=1.0, description="Dropout probability after each hidden layer.")
 
@@ -33,23 +39,11 @@ class LayerSettings(Settings):
 class CriticLayerSettings(LayerSettings):
     """Hidden layers of a critic."""
 
-    spectral_norm: bool = Field(False, description="Spectral normalization of every layer (Miyato et al. 2018).")
-    minibatch_std: bool = Field(
-        False, description="Minibatch standard deviation as an extra input of the last layers (Karras et al. 2018)."
-    )
+    spectral_norm: SpectralNorm = False
+    minibatch_std: bool = Field(False, description="Minibatch standard deviation as an input (Karras et al. 2018).")
     minibatch_features: int = Field(
-        0, ge=0, le=1024, description="Number of minibatch discrimination features (Salimans et al. 2016)."
+        0, ge=0, le=1024, description="Features that compare images (Salimans et al. 2016)."
     )
-
-    @property
-    def batch_coupling(self) -> str | None:
-        """Setting that makes an image's score depend on the rest of its batch, or None."""
-        coupled = {
-            "norm": self.norm == "batch",
-            "minibatch_std": self.minibatch_std,
-            "minibatch_features": self.minibatch_features > 0,
-        }
-        return next((setting for setting, couples in coupled.items() if couples), None)
 
     @property
     def penalty_conflict(self) -> str | None:
@@ -58,25 +52,12 @@ class CriticLayerSettings(LayerSettings):
         minibatch_std doesn't: Karras et al. penalize the gradient of the summed scores with it, with a gradient
         penalty in 2018 and with R1 in 2020.
         """
-        if self.norm == "batch":
-            return "norm"
-        return "minibatch_features" if self.minibatch_features else None
+        return "norm" if self.norm == "batch" else "minibatch_features" if self.minibatch_features else None
 
-
-class SizeLimit(NamedTuple):
-    """Limit that a network sets on the image size.
-
-    Attributes:
-        setting: setting that causes it.
-        halvings: number of times the size is halved (critic) or doubled (generator).
-        smallest: lowest number of pixels allowed at the smallest size.
-        hint: the fix.
-    """
-
-    setting: str
-    halvings: int
-    smallest: int
-    hint: str
+    @property
+    def batch_coupling(self) -> str | None:
+        """Setting that makes an image's score depend on the rest of its batch, or None."""
+        return self.penalty_conflict or ("minibatch_std" if self.minibatch_std else None)
 
 
 class FamilySettings(Settings):
@@ -104,13 +85,14 @@ class FamilySettings(Settings):
         """Return True if the critic gets the labels in this way."""
         return self.conditional and self.condition == condition
 
-    def size_limits(self) -> list[SizeLimit]:
-        """Return the limits on the image size; none by default."""
+    def size_limits(self) -> list[tuple[str, int, int]]:
+        """Return the limits on the image size: a setting, how often it halves the size, and the fewest pixels left."""
         return []
 
     def size_problem(self, image_size: int) -> tuple[str, str] | None:
         """Return message and hint if these networks don't fit an image size, else None."""
-        for setting, halvings, smallest, hint in self.size_limits():
+        for setting, halvings, smallest in self.size_limits():
+            hint = f"lower `{setting}`" if setting.endswith("halvings") else f"give `{setting}` fewer values"
             left, rest = divmod(image_size, 2**halvings)
             if rest:
                 return f"`{setting}` divides the image size by {2**halvings}, and {image_size} is not divisible", hint
@@ -123,13 +105,13 @@ class FamilySettings(Settings):
 class LatentSettings(FamilySettings):
     """Family that generates from latent vectors z."""
 
-    latent_dim: int = Field(100, ge=1, le=4096, description="Length of z.")
-    init: Init = Field("normal", description=INIT)
+    latent_dim: LatentDim = 100
+    init: Init = "normal"
     conditional: bool = Field(False, description="Class-conditional training; `wgan sample --class` selects a class.")
     condition: Condition = Field(
         "projection",
-        description="Conditioning of the critic: embedding (label as an extra channel), projection (Miyato and Koyama "
-        "2018) or classifier (auxiliary classifier, Odena et al. 2017).",
+        description="Labels in the critic: embedding (an extra channel), projection (Miyato and Koyama 2018) or "
+        "classifier (auxiliary classifier, Odena et al. 2017).",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -10,21 +10,29 @@ from wgan_cli.recipe.base import Settings, invalid
 from wgan_cli.recipe.data_settings import DataSettings, PairSettings
 from wgan_cli.recipe.layer_settings import Condition, FamilySettings
 
-N_CRITIC = "Critic steps per generator step."
-GP = "Gradient penalty weight (lambda in Gulrajani et al. 2017)."
-R1 = "R1 weight: gamma of gamma/2 times the squared gradient norm at real images (Mescheder et al. 2018)."
-R2 = "R2 weight: gamma of gamma/2 times the squared gradient norm at fake images (Mescheder et al. 2018)."
-_NO_AC = "needs an auxiliary classifier in the critic, and {} trains a separate classifier"
-_NO_TARGETS = "needs a critic with target values, and the critic of {} only ranks images"
+Weight = Annotated[float, Field(ge=0.0, le=1e6)]
+Smoothing = Annotated[float, Field(ge=0.0, lt=0.5)]
+Interval = Annotated[int, Field(ge=1, le=100)]
+CriticSteps = Annotated[Interval, Field(description="Critic steps per generator step.")]
+GpWeight = Annotated[Weight, Field(description="Gradient penalty weight (lambda in Gulrajani et al. 2017).")]
+R1Weight = Annotated[
+    Weight, Field(description="R1 weight gamma: half of it times the squared gradient at real images.")
+]
+R2Weight = Annotated[
+    Weight, Field(description="R2 weight gamma: half of it times the squared gradient at fake images.")
+]
 #: Settings that only some objectives have: why the others don't, and which ones do.
 _ELSEWHERE = {
-    "label_smoothing": (_NO_TARGETS, "gan or lsgan"),
-    "fake_smoothing": (_NO_TARGETS, "gan or lsgan"),
-    "label_flip": (_NO_TARGETS, "gan or lsgan"),
+    **dict.fromkeys(
+        ("label_smoothing", "fake_smoothing", "label_flip"),
+        ("needs a critic with target values, and the critic of {} only ranks images", "gan or lsgan"),
+    ),
+    **dict.fromkeys(
+        ("ac_weight", "generator_ac_weight"),
+        ("needs an auxiliary classifier in the critic, and {} trains a separate classifier", "gan or wgan_gp"),
+    ),
     "saturating": ("selects a form of the cross-entropy loss, and {} has another loss", "gan"),
     "clip_value": ("bounds the critic's weights, and {} doesn't clip weights", "wgan"),
-    "ac_weight": (_NO_AC, "gan or wgan_gp"),
-    "generator_ac_weight": (_NO_AC, "gan or wgan_gp"),
 }
 #: Settings that only have an effect if one of these weights isn't 0.
 _NEEDS = {
@@ -60,10 +68,9 @@ class AnyObjective(Settings):
         name: str
         penalties: tuple[str, ...]
 
-    def first_changed(self, values: dict[str, str]) -> str | None:
-        """Return the value of the first setting that isn't at its default, or None."""
-        fields = type(self).model_fields
-        return next((value for key, value in values.items() if getattr(self, key) != fields[key].default), None)
+    def is_changed(self, setting: str) -> bool:
+        """Return True if a setting isn't at its default."""
+        return getattr(self, setting) != type(self).model_fields[setting].default
 
     def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
         """Reject data and networks that this objective can't train with.
@@ -106,6 +113,7 @@ def without_unused(recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 def uncouple_hint(setting: str) -> str:
+    """Return the fix for a critic's setting that couples the images of a batch."""
     return "set `model.critic.norm` to layer, instance or none" if setting == "norm" else f"leave out `{setting}`"
 
 
@@ -120,23 +128,19 @@ class CriticGameSettings(AnyObjective):
     # Critic step: real and fake images, the points between them, and twice more for the two derivatives of the penalty.
     activation_counts: ClassVar[tuple[dict[str, int], ...]] = ({"critic": 2 + 1 + 2}, {"generator": 1, "critic": 1})
 
-    n_critic: int = Field(1, ge=1, le=100, description=N_CRITIC)
-    gp_weight: float = Field(0.0, ge=0.0, le=1e6, description=GP)
-    gp_every: int = Field(
-        1, ge=1, le=100, description="Interval of the penalties in critic steps; they are scaled up by it."
-    )
+    n_critic: CriticSteps = 1
+    gp_weight: GpWeight = 0.0
+    gp_every: Interval = Field(1, description="Critic steps between penalties, which are scaled up by it.")
     gp_sided: Literal["two", "one"] = Field(
-        "two", description="Gradient norms to penalize: two (all but 1) or one (above 1; WGAN-LP, Petzka et al. 2018)."
+        "two", description="Penalized norms: two (all but 1) or one (above 1; WGAN-LP, Petzka et al. 2018)."
     )
     gp_points: Literal["interpolates", "real"] = Field(
-        "interpolates",
-        description="Points of the gradient penalty: interpolates (between real and fake images) or real (perturbed "
-        "real images; DRAGAN, Kodali et al. 2017).",
+        "interpolates", description="Penalized points: interpolates, or real (perturbed; DRAGAN, Kodali et al. 2017)."
     )
-    r1_weight: float = Field(0.0, ge=0.0, le=1e6, description=R1)
-    r2_weight: float = Field(0.0, ge=0.0, le=1e6, description=R2)
+    r1_weight: R1Weight = 0.0
+    r2_weight: R2Weight = 0.0
     instance_noise: float = Field(
-        0.0, ge=0.0, le=10.0, description="Initial standard deviation of noise added to the critic's inputs."
+        0.0, ge=0.0, le=10.0, description="Standard deviation of noise on the critic's inputs."
     )
     instance_noise_steps: int = Field(2000, ge=1, description="Steps over which that noise fades to zero.")
 
@@ -155,15 +159,13 @@ class CriticGameSettings(AnyObjective):
     @model_validator(mode="after")
     def _reject_settings_without_effect(self) -> CriticGameSettings:
         for setting, weights in {**_NEEDS, "gp_every": self.penalty_weights}.items():
-            field = type(self).model_fields.get(setting)
-            if field is None or getattr(self, setting) == field.default or any(getattr(self, name) for name in weights):
-                continue
-            names = [f"`objective.{name}`" for name in weights]
-            raise invalid(
-                f"`objective.{setting}` has no effect, because {' and '.join(names)} "
-                f"{'is' if len(names) == 1 else 'are'} 0",
-                f"set {' or '.join(names)} above 0, or leave out `objective.{setting}`",
-            )
+            known = setting in type(self).model_fields
+            if known and self.is_changed(setting) and not any(getattr(self, name) for name in weights):
+                names = " or ".join(f"`objective.{name}`" for name in weights)
+                raise invalid(
+                    f"`objective.{setting}` has no effect without {names}",
+                    f"set {names} above 0, or leave out `objective.{setting}`",
+                )
         return self
 
     @property
@@ -175,30 +177,16 @@ class CriticGameSettings(AnyObjective):
 class AdversarialSettings(CriticGameSettings):
     """Objective of one critic and one generator."""
 
-    path_length_weight: float = Field(
-        0.0, ge=0.0, le=1e6, description="Path length regularization weight (Karras et al. 2020)."
-    )
-    path_length_every: int = Field(
-        4, ge=1, le=100, description="Interval of path length regularization in steps; it is scaled up by it."
-    )
-    ac_weight: float = Field(
-        1.0,
-        ge=0.0,
-        le=1e6,
-        description="Weight of the critic's classification loss, with `model.condition: classifier`.",
-    )
-    generator_ac_weight: float = Field(
-        0.1,
-        ge=0.0,
-        le=1e6,
-        description="Weight of the generator's classification loss, with `model.condition: classifier`.",
-    )
+    path_length_weight: Weight = Field(0.0, description="Path length regularization weight (Karras et al. 2020).")
+    path_length_every: Interval = Field(4, description="Steps between path length regularizations, scaled up by it.")
+    ac_weight: Weight = Field(1.0, description="Critic's classification loss weight (`model.condition: classifier`).")
+    generator_ac_weight: Weight = Field(0.1, description="Generator's classification loss weight.")
 
     def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
+        """Reject data and networks that this objective can't train with."""
         super().check_fit(data, model)
         for setting in ("ac_weight", "generator_ac_weight"):
-            changed = getattr(self, setting) != type(self).model_fields[setting].default
-            if changed and not model.shows_critic("classifier"):
+            if self.is_changed(setting) and not model.shows_critic("classifier"):
                 raise invalid(
                     f"`objective.{setting}` has no effect without an auxiliary classifier in the critic",
                     f"set `model.conditional` to true and `model.condition` to classifier, or leave out "
@@ -214,11 +202,6 @@ class AdversarialSettings(CriticGameSettings):
 class TargetSettings(CriticGameSettings):
     """Objective whose critic is trained towards 1 for real and 0 for fake images."""
 
-    label_smoothing: float = Field(
-        0.0,
-        ge=0.0,
-        lt=0.5,
-        description="One-sided label smoothing: real targets are 1 minus this (Salimans et al. 2016).",
-    )
-    fake_smoothing: float = Field(0.0, ge=0.0, lt=0.5, description="Label smoothing of fake images: their targets.")
-    label_flip: float = Field(0.0, ge=0.0, lt=0.5, description="Probability that an image gets the wrong target.")
+    label_smoothing: Smoothing = Field(0.0, description="Real targets are 1 minus this (Salimans et al. 2016).")
+    fake_smoothing: Smoothing = Field(0.0, description="Targets of fake images.")
+    label_flip: Smoothing = Field(0.0, description="Probability that an image gets the wrong target.")

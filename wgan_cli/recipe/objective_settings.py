@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from wgan_cli.recipe import objective_base as base
 from wgan_cli.recipe.base import invalid
 from wgan_cli.recipe.data_settings import DataSettings, PairSettings
 from wgan_cli.recipe.layer_settings import ALL_ROLES, Condition, FamilySettings
-from wgan_cli.recipe.objective_base import (
-    GP,
-    N_CRITIC,
-    R1,
-    R2,
-    AdversarialSettings,
-    AnyObjective,
-    TargetSettings,
-    uncouple_hint,
-)
+from wgan_cli.recipe.objective_base import AdversarialSettings, TargetSettings, Weight
 
 
 class GanSettings(TargetSettings, AdversarialSettings):
     """GAN with cross-entropy: the critic's scores are logits of being real."""
 
     name: Literal["gan"] = "gan"
-    saturating: bool = Field(
-        False, description="Saturating generator loss log(1 - D), as in the proof, instead of -log D."
-    )
+    saturating: bool = Field(False, description="Generator loss log(1 - D), as in the proof, instead of -log D.")
 
     @property
     def paper(self) -> str:
@@ -37,7 +27,8 @@ class GanSettings(TargetSettings, AdversarialSettings):
             "r1_weight": "Mescheder et al. 2018, Which Training Methods for GANs do actually Converge?",
             "gp_points": "Kodali et al. 2017, On Convergence and Stability of GANs",
         }
-        return self.first_changed(variants) or "Goodfellow et al. 2014, Generative Adversarial Nets"
+        chosen = (paper for setting, paper in variants.items() if self.is_changed(setting))
+        return next(chosen, "Goodfellow et al. 2014, Generative Adversarial Nets")
 
 
 class LsganSettings(TargetSettings, AdversarialSettings):
@@ -66,12 +57,11 @@ class WganSettings(AdversarialSettings):
     paper: ClassVar[str] = "Arjovsky et al. 2017, Wasserstein GAN"
 
     name: Literal["wgan"] = "wgan"
-    n_critic: int = Field(5, ge=1, le=100, description=N_CRITIC)
-    clip_value: float = Field(
-        0.01, gt=0.0, le=100.0, description="Bound on the absolute value of the critic's weights."
-    )
+    n_critic: base.CriticSteps = 5
+    clip_value: float = Field(0.01, gt=0.0, le=100.0, description="Bound on the magnitude of the critic's weights.")
 
     def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
+        """Reject data and networks that this objective can't train with."""
         super().check_fit(data, model)
         if model.critic.spectral_norm:
             raise invalid(
@@ -84,14 +74,15 @@ class WganGpSettings(AdversarialSettings):
     """Wasserstein GAN with gradient penalty."""
 
     name: Literal["wgan_gp"] = "wgan_gp"
-    gp_weight: float = Field(10.0, ge=0.0, le=1e6, description=GP)
-    n_critic: int = Field(5, ge=1, le=100, description=N_CRITIC)
+    gp_weight: base.GpWeight = 10.0
+    n_critic: base.CriticSteps = 5
 
     @property
     def paper(self) -> str:
         """Reference of the variant that these settings select."""
-        variants = {"gp_sided": "Petzka et al. 2018, On the Regularization of Wasserstein GANs"}
-        return self.first_changed(variants) or "Gulrajani et al. 2017, Improved Training of Wasserstein GANs"
+        if self.gp_sided == "one":
+            return "Petzka et al. 2018, On the Regularization of Wasserstein GANs"
+        return "Gulrajani et al. 2017, Improved Training of Wasserstein GANs"
 
 
 class R3ganSettings(AdversarialSettings):
@@ -100,8 +91,8 @@ class R3ganSettings(AdversarialSettings):
     paper: ClassVar[str] = "Huang et al. 2024, The GAN is dead; long live the GAN!"
 
     name: Literal["r3gan"] = "r3gan"
-    r1_weight: float = Field(1.0, ge=0.0, le=1e6, description=R1)
-    r2_weight: float = Field(1.0, ge=0.0, le=1e6, description=R2)
+    r1_weight: base.R1Weight = 1.0
+    r2_weight: base.R2Weight = 1.0
 
 
 class CvaeGanSettings(TargetSettings):
@@ -123,29 +114,22 @@ class CvaeGanSettings(TargetSettings):
     )
 
     name: Literal["cvae_gan"] = "cvae_gan"
-    kl_weight: float = Field(3.0, ge=0.0, le=1e6, description="KL divergence weight (lambda 1 in Bao et al. 2017).")
-    pixel_weight: float = Field(1.0, ge=0.0, le=1e6, description="Weight of the pixel reconstruction loss.")
-    critic_pair_weight: float = Field(
-        1.0, ge=0.0, le=1e6, description="Weight of the reconstruction loss in the critic's features."
-    )
-    class_pair_weight: float = Field(
-        1.0, ge=0.0, le=1e6, description="Weight of the reconstruction loss in the classifier's features."
-    )
-    critic_mean_weight: float = Field(
-        1e-3, ge=0.0, le=1e6, description="Weight of mean feature matching in the critic (lambda 3)."
-    )
-    class_mean_weight: float = Field(
-        1e-3, ge=0.0, le=1e6, description="Weight of per-class mean feature matching in the classifier (lambda 4)."
-    )
+    kl_weight: Weight = Field(3.0, description="KL divergence weight (lambda 1 in Bao et al. 2017).")
+    pixel_weight: Weight = Field(1.0, description="Pixel reconstruction loss weight.")
+    critic_pair_weight: Weight = Field(1.0, description="Reconstruction loss weight in the critic's features.")
+    class_pair_weight: Weight = Field(1.0, description="Reconstruction loss weight in the classifier's features.")
+    critic_mean_weight: Weight = Field(1e-3, description="Mean feature matching weight in the critic (lambda 3).")
+    class_mean_weight: Weight = Field(1e-3, description="Mean feature matching weight per class (lambda 4).")
 
     def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
+        """Reject data and networks that this objective can't train with."""
         super().check_fit(data, model)
         critic = model.critic
-        if critic.batch_coupling:
+        if coupling := critic.batch_coupling:
             raise invalid(
-                f"`model.critic.{critic.batch_coupling}` couples the samples of a batch, and {self.name} compares each "
+                f"`model.critic.{coupling}` couples the samples of a batch, and {self.name} compares each "
                 "image's features with those of its reconstruction",
-                uncouple_hint(critic.batch_coupling),
+                base.uncouple_hint(coupling),
             )
         random = {
             "data.diff_augment": data.diff_augment,
@@ -161,7 +145,7 @@ class CvaeGanSettings(TargetSettings):
             )
 
 
-class CycleganSettings(AnyObjective):
+class CycleganSettings(base.AnyObjective):
     """Two translators trained for cycle consistency, and a critic for each side."""
 
     paper: ClassVar[str] = "Zhu et al. 2017, Unpaired Image-to-Image Translation (CycleGAN)"
@@ -172,12 +156,19 @@ class CycleganSettings(AnyObjective):
     activation_counts: ClassVar[tuple[dict[str, int], ...]] = ({"generator": 3, "critic": 1}, {"critic": 2})
 
     name: Literal["cyclegan"] = "cyclegan"
-    cycle_weight: float = Field(
-        10.0, ge=0.0, le=1e6, description="Cycle consistency weight (lambda in Zhu et al. 2017)."
-    )
-    identity_weight: float = Field(
-        5.0, ge=0.0, le=1e6, description="Identity loss weight, for images of the target side; 0.5 lambda in the paper."
-    )
-    pool_size: int = Field(
-        50, ge=0, le=10_000, description="Size of each side's image pool of earlier translations for the critic."
-    )
+    cycle_weight: Weight = Field(10.0, description="Cycle consistency weight (lambda in Zhu et al. 2017).")
+    identity_weight: Weight = Field(5.0, description="Identity loss weight (lambda / 2 in the paper).")
+    pool_size: int = Field(50, ge=0, le=10_000, description="Earlier translations kept for each side's critic.")
+
+
+ObjectiveSettings = Annotated[
+    WganGpSettings
+    | WganSettings
+    | GanSettings
+    | LsganSettings
+    | HingeSettings
+    | R3ganSettings
+    | CvaeGanSettings
+    | CycleganSettings,
+    Field(discriminator="name"),
+]

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from wgan_cli.errors import WganError
+from wgan_cli.recipe.base import classes_of
+from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_base import unused_settings
-from wgan_cli.recipe.registry import ModelSettings, ObjectiveSettings, classes_of
+from wgan_cli.recipe.objective_settings import ObjectiveSettings
 from wgan_cli.recipe.schema import SHORT_FORMS, Recipe
 from wgan_cli.recipe.yaml import parse_yaml
 from wgan_cli.utils.format import Log

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from wgan_cli.recipe.base import Settings, invalid, named_by
+from wgan_cli.recipe.base import Settings, classes_of, invalid, named_by
 from wgan_cli.recipe.data_settings import SIDES, AnyDataSettings, DataSettings
-from wgan_cli.recipe.objective_settings import WganGpSettings
+from wgan_cli.recipe.model_settings import ModelSettings
+from wgan_cli.recipe.objective_settings import ObjectiveSettings, WganGpSettings
 from wgan_cli.recipe.optim_settings import OptimSettings
-from wgan_cli.recipe.registry import ModelSettings, ObjectiveSettings, classes_of
 from wgan_cli.recipe.scores import SELECTABLE
 
 MOST_STEPS = 10**9
