@@ -265,7 +265,7 @@ def test_unexpected_error(wgan, monkeypatch):
     def fail(name):
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr("wgan_cli.recipe.recipe_path", fail)
+    monkeypatch.setattr("wgan_cli.cli.recipes.recipe_path", fail)
     result = wgan("recipes", "digits_dcgan")
     assert result.status == 1
     assert result.error == "RuntimeError: first line second line"

@@ -14,7 +14,7 @@ from PIL import Image
 from rich.console import Console
 
 from wgan_cli import console
-from wgan_cli.cli.render import terminal_curves
+from wgan_cli.cli.render import terminal_curves, terminal_image
 from wgan_cli.cli.render.progress import make_progress
 from wgan_cli.cli.render.terminal_image import MIN_SIDE, can_show, half_blocks, live_image, thumbnail_grid
 
@@ -122,7 +122,7 @@ def test_show_samples_as_pixels(tmp_path, tiny_run, answers, sequence):
 def test_show_single_images_as_grid(tmp_path, tiny_run, wgan, monkeypatch, out):
     words = ("sample", "--ckpt", tiny_run.generator_file, "-n", 4, "--device", "cpu", "--show")
     screen = terminal(width=100, height=60)
-    monkeypatch.setattr(console, "data", lambda: screen)
+    monkeypatch.setattr(terminal_image, "data", lambda: screen)
     assert wgan(*words, "--out", out).status == 0
     once = pixels(screen.file.getvalue())
     assert wgan(*words, "--rows", 2).status == 0  # the grid of the same images
@@ -131,7 +131,7 @@ def test_show_single_images_as_grid(tmp_path, tiny_run, wgan, monkeypatch, out):
 
 def test_show_large_grid(tiny_run, wgan, monkeypatch):
     screen = terminal(width=70, height=20)
-    monkeypatch.setattr(console, "data", lambda: screen)
+    monkeypatch.setattr(terminal_image, "data", lambda: screen)
     shown = wgan("sample", "--ckpt", tiny_run.generator_file, "-n", 100, "--device", "cpu", "--show")
     assert shown.status == 0 and "upper left corner" in shown.stderr
     height, width, _ = pixels(screen.file.getvalue()).shape

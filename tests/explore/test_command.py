@@ -80,10 +80,10 @@ def test_taken_port(wgan, tiny_run, taken, monkeypatch):
 
 
 def test_forbidden_port(monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **options):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(address, "_bind", refuse)
+    monkeypatch.setattr(socket, "create_server", refuse)
     with pytest.raises(WganError, match="--port 80"):
         listen("127.0.0.1", 80)
 

@@ -17,7 +17,7 @@ def test_run_and_file(source, tiny_run):
 
 def test_unchanged_file(source, own_run):
     made = source(own_run.path)
-    assert not made.changed() and not made.gone()
+    assert not made.changed() and made.newest() == made.file
 
 
 def test_deleted_file(source, own_run):
@@ -25,13 +25,13 @@ def test_deleted_file(source, own_run):
     session = SamplingSession(made)
     before = session.images(View(count=3))
     own_run.generator_file.unlink()
-    assert made.gone() and not made.changed()
+    assert made.newest() is None and not made.changed()
     assert session.images(View(count=3)).equal(before)
     with pytest.raises(WganError):
         session.reload()
     assert session.images(View(count=3)).equal(before)
     shutil.rmtree(own_run.path)
-    assert made.gone()
+    assert made.newest() is None
 
 
 def test_replaced_file(source, own_run):

@@ -58,5 +58,5 @@ def test_refused_requests(source, translating_run, photos):
 def test_sessions_refuse_other_generators(source, translating_run, tiny_run):
     with pytest.raises(WganError, match="no latent vector"):
         SamplingSession(source(translating_run.path))
-    with pytest.raises(WganError, match="makes images from noise"):
+    with pytest.raises(WganError, match="samples from noise"):
         TranslationSession(source(tiny_run.path))

@@ -232,13 +232,13 @@ def test_grids_are_thinned_and_scaled_down(tmp_path):
 
 
 def test_large_grids_are_fewer(tmp_path, monkeypatch):
-    monkeypatch.setattr("wgan_cli.report.pictures.MAX_BYTES", 1500)
+    monkeypatch.setattr("wgan_cli.report.pictures.MAX_LENGTH", 2000)
     files = [tmp_path / f"step_{step}.png" for step in range(9)]
     for file in files:
         Image.effect_noise((32, 32), 90).save(file)
     frames = read_frames(files, lambda text: None)
     assert len(frames) < 9 and frames[-1].step == 8
-    assert sum(len(frame.picture.encoded) for frame in frames) <= 1500
+    assert sum(len(frame.picture.uri) for frame in frames) <= 2000
 
 
 def test_nearest_training_images(wgan, tiny_run, features_root, tmp_path):

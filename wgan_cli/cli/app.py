@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import gc
 import io
+import itertools
 import os
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -22,7 +23,8 @@ from wgan_cli.cli.recipes import recipes
 from wgan_cli.cli.report import report
 from wgan_cli.cli.sample import sample
 from wgan_cli.cli.train import train
-from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, describe_os_error, is_out_of_memory
+from wgan_cli.console import print_error
+from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, describe_os_error, is_out_of_memory, one_line
 
 app = typer.Typer(
     name="wgan",
@@ -44,9 +46,9 @@ def _print_version(requested: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(
-        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
-    ),
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     pass
 
@@ -91,43 +93,27 @@ def run(arguments: list[str]) -> int:
     except AlreadyReported as error:
         return error.status
     except typer.TyperException as error:
-        return _fail(error.format_message(), _usage_hint(getattr(error, "ctx", None)), ExitStatus.USAGE)
+        context: typer.Context | None = getattr(error, "ctx", None)
+        command, text = (context.command_path, context.command.help or "") if context else ("wgan", "")
+        examples = (line for line in text.splitlines() if line.startswith(f"{command} "))
+        hint = ", for example: ".join((f"see `{command} --help`", *itertools.islice(examples, 1)))
+        return _fail(error.format_message(), hint, ExitStatus.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         return ExitStatus.INTERRUPTED
     except Exception as error:
         if is_out_of_memory(error):
-            return _fail(
-                f"out of memory: {error}",
-                "use a smaller batch: `sample --batch 16`, or `train --set batch_size=32`",
-                ExitStatus.FAILED,
-            )
+            hint = "use a smaller batch: `sample --batch 16`, or `train --set batch_size=32`"
+            return _fail(f"out of memory: {error}", hint, ExitStatus.FAILED)
         if isinstance(error, OSError):
             what = "a file or an output" if error.filename is None else f"{os.fsdecode(error.filename):.200}"
-            return _fail(
-                f"cannot use {what}: {describe_os_error(error)}",
-                "check the path, its permissions and the free space",
-                ExitStatus.USAGE,
-            )
-        return _fail(
-            f"{type(error).__name__}: {error}",
-            "this is a bug in wgan; run again with WGAN_DEBUG=1 and report the traceback",
-            ExitStatus.FAILED,
-        )
-
-
-def _usage_hint(context: typer.Context | None) -> str:
-    """Point to the command's help, and to its first example that has an argument or an option."""
-    command = context.command_path if context else "wgan"
-    lines = ((context.command.help if context else None) or "").splitlines()
-    example = next((f", for example: {line}" for line in lines if line.startswith(f"{command} ")), "")
-    return f"see `{command} --help`{example}"
+            hint = "check the path, its permissions and the free space"
+            return _fail(f"cannot use {what}: {describe_os_error(error)}", hint, ExitStatus.USAGE)
+        hint = "this is a bug in wgan; run again with WGAN_DEBUG=1 and report the traceback"
+        return _fail(f"{type(error).__name__}: {error}", hint, ExitStatus.FAILED)
 
 
 def _fail(message: str, hint: str, status: ExitStatus) -> ExitStatus:
     if os.environ.get("WGAN_DEBUG") == "1" and sys.exc_info()[0]:
         raise  # noqa: PLE0704  (the error being handled)
-    from wgan_cli.console import print_error
-
-    error = WganError(message, hint)  # removes control characters
-    print_error(error.message, error.hint)
+    print_error(one_line(message), one_line(hint))
     return status

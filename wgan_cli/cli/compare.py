@@ -12,6 +12,7 @@ import typer
 from wgan_cli.cli.completion import complete_run
 from wgan_cli.cli.options import Json, examples
 from wgan_cli.cli.render.tables import print_table
+from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 
 
@@ -27,14 +28,15 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare runs: differing settings, losses, scores and speed."""
-    from wgan_cli.console import data, print_message
     from wgan_cli.report import comparison
     from wgan_cli.report.comparison_image import save_comparison
 
     if len(runs) < 2:
         raise WganError("there is only one run to compare", "wgan compare runs/one runs/other")
     if out is not None and out.suffix.lower() != ".png":
-        raise WganError(f"--out {out} does not end in .png", _page_hint(runs, out))
+        page = f"wgan report {' '.join(map(str, runs))} --out {out}"
+        hint = page if out.suffix.lower() in (".html", ".htm") else f"use --out {out.stem or 'compared'}.png"
+        raise WganError(f"--out {out} does not end in .png", hint)
     compared = comparison.compare(runs)
     if out is not None:
         save_comparison(compared, out)
@@ -43,11 +45,4 @@ def compare(
         content = {**asdict(compared), "grids": [grid and str(grid) for grid in compared.grids]}
         data().print(json.dumps(content), soft_wrap=True)
     else:
-        rows = [(name, *values) for name, values in comparison.table_rows(compared)]
-        print_table(("", *compared.names), rows, right=())
-
-
-def _page_hint(runs: list[Path], out: Path) -> str:
-    if out.suffix.lower() in (".html", ".htm"):
-        return f"wgan report {' '.join(map(str, runs))} --out {out}"
-    return f"use --out {out.stem or 'compared'}.png"
+        print_table(("", *compared.names), [(name, *each) for name, each in comparison.table_rows(compared)], right=())

@@ -13,6 +13,7 @@ import typer
 
 from wgan_cli.cli.completion import complete_checkpoint
 from wgan_cli.cli.options import Device, examples
+from wgan_cli.console import print_message
 from wgan_cli.errors import ExitStatus, WganError
 
 
@@ -40,7 +41,6 @@ def explore(
     """Explore a generator in the browser: samples, directions, interpolation, and the progress of its run."""
     if importlib.util.find_spec("gradio") is None:
         raise WganError("wgan explore needs gradio", "pip install 'wgan[web]'", ExitStatus.FAILED)
-    from wgan_cli.console import print_message
     from wgan_cli.explore.address import is_local, listen, url_of
     from wgan_cli.explore.live import has_generator
     from wgan_cli.explore.source import Source
@@ -58,15 +58,11 @@ def explore(
         print_message(f"{url}  (stop with Ctrl-C)")
         if not is_local(listener):
             print_message("warning: anyone on this network can use the page")
-        if open_ or (open_ is None and _on_a_desktop()):
+        on_desktop = sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
+        if open_ or (open_ is None and on_desktop and sys.stderr.isatty()):
             webbrowser.open(url)
 
     with gradio_temp_folder():
         from wgan_cli.explore.server import serve  # gradio takes seconds to import; errors above come first
 
         serve(generator, run, listener, on_ready)
-
-
-def _on_a_desktop() -> bool:
-    screen = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    return bool(screen) and sys.stderr.isatty()

@@ -17,11 +17,15 @@ from wgan_cli.cli.options import DataRoot, Json, Settings, examples
 from wgan_cli.cli.render.data_report import inspect_data, is_data
 from wgan_cli.cli.render.tables import print_rows, print_table
 from wgan_cli.cli.render.terminal_curves import print_curves, wants_curves
+from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
+from wgan_cli.recipe import load_recipe, recipe_from_dict, recipe_names
+from wgan_cli.recipe.scores import BASELINE
+from wgan_cli.recipe.yaml import dump_yaml
 from wgan_cli.utils.format import clock
 
 if TYPE_CHECKING:
-    from wgan_cli.outputs.summary import BestFacts, CheckpointFacts, NetworkFacts, RecipeFacts, RunFacts
+    from wgan_cli.outputs.summary import CheckpointFacts, NetworkFacts, RecipeFacts, RunFacts
 
 
 @examples(
@@ -45,17 +49,15 @@ def inspect(
         Path | None, typer.Option("--plot", metavar="FILE.png", help="Image of a run's curves, or of some data.")
     ] = None,
     curves: Annotated[
-        bool | None,
-        typer.Option("--curves/--no-curves", help=r"Curves as text. \[default: in a terminal]"),
+        bool | None, typer.Option("--curves/--no-curves", help=r"Curves as text. \[default: in a terminal]")
     ] = None,
     settings: Settings = None,
     data_root: DataRoot = None,
 ) -> None:
     """Show a run, checkpoint, recipe, or set of images."""
-    from wgan_cli.console import data, print_message
-
     if is_data(what):
-        return inspect_data(what, data_root, as_json, plot)
+        inspect_data(what, data_root, as_json, plot)
+        return
     facts = _facts(what, settings or [])
     if plot is not None:
         _plot(facts, plot)
@@ -65,23 +67,20 @@ def inspect(
     else:
         printers = {"run": partial(_print_run, curves=curves), "checkpoint": _print_checkpoint, "recipe": _print_recipe}
         printers[facts.kind](facts)
-    return None
 
 
 def _facts(what: str, settings: list[str]) -> RunFacts | CheckpointFacts | RecipeFacts:
     from wgan_cli.data import native_shape
     from wgan_cli.outputs.summary import inspect_checkpoint, inspect_recipe, inspect_run
-    from wgan_cli.recipe import load_recipe, recipe_names
     from wgan_cli.runs.checkpoint import generator_file
     from wgan_cli.runs.run_dir import is_exported
+    from wgan_cli.training.memory_estimate import estimate_memory
 
     path = Path(what)
     if os.path.isdir(what):  # unlike Path, it takes names of any length
         return inspect_checkpoint(generator_file(path)) if is_exported(path) else inspect_run(path)
     if path.suffix.lower() in (".yaml", ".yml") or (what in recipe_names() and not os.path.exists(what)):
         recipe = load_recipe(what, settings)
-        from wgan_cli.training.memory_estimate import estimate_memory
-
         facts = inspect_recipe(recipe, native_shape(recipe.data))
         return replace(facts, memory=estimate_memory(recipe, facts.networks))
     if not os.path.exists(what) and path.suffix == "" and len(path.parts) == 1:
@@ -100,25 +99,23 @@ def _plot(facts: Any, path: Path) -> None:
 
 
 def _print_run(facts: RunFacts, curves: bool | None) -> None:
-    from wgan_cli.console import data
     from wgan_cli.outputs.curves import score_names, series, term_names
-    from wgan_cli.recipe.scores import BASELINE
 
-    percent = 100 * facts.step / facts.steps
-    overhead = f"{100 * facts.overhead_seconds / facts.seconds:.1f}%" if facts.seconds else "none"
+    best = facts.best
+    overhead = f"{facts.overhead_seconds / facts.seconds:.1%}" if facts.seconds else "none"
     evaluations = ", checkpoints and evaluations" if facts.scores else " and checkpoints"
     idle = "none so far" if facts.idle_seconds is None else f"{clock(facts.idle_seconds)} ago"
     print_rows(
         ("run", facts.path),
         ("recipe", _recipe_line(facts.recipe)),
         ("state", facts.state if facts.state == "finished" else f"{facts.state}; last record {idle}"),
-        ("step", f"{facts.step:,} of {facts.steps:,} ({percent:.0f}%), {facts.kimg:,.1f} kimg"),
+        ("step", f"{facts.step:,} of {facts.steps:,} ({facts.step / facts.steps:.0%}), {facts.kimg:,.1f} kimg"),
         ("time", f"{clock(facts.seconds)}, {overhead} of it for logs, grids{evaluations}"),
         ("speed", f"{facts.images_per_second:,.0f} images/s" if facts.images_per_second else "none yet"),
         ("samples", f"{facts.samples} grids"),
         ("checkpoints", ", ".join(Path(file).name for file in facts.checkpoints) or "none yet"),
-        *((("best", _best_line(facts.best)),) if facts.best else ()),
-        *((("rollbacks", f"{facts.rollbacks} after divergence"),) if facts.rollbacks else ()),
+        ("best", f"{Path(best.path).name}, step {best.step:,}: {best.score} of {best.score.measured}" if best else ""),
+        ("rollbacks", f"{facts.rollbacks} after divergence" if facts.rollbacks else ""),
     )
     history = facts.history
     if wants_curves(curves) and history:
@@ -131,10 +128,6 @@ def _print_run(facts: RunFacts, curves: bool | None) -> None:
     if {"fd", BASELINE} <= facts.scores.keys():
         lines["fd"] += f" (real images: {facts.scores[BASELINE]:.4g})"
     print_rows(*lines.items())
-
-
-def _best_line(best: BestFacts) -> str:
-    return f"{Path(best.path).name}, step {best.step:,}: {best.score} of {best.score.measured}"
 
 
 def _sparkline(values: Sequence[float], encoding: str, width: int = 40) -> str:
@@ -154,12 +147,11 @@ def _print_checkpoint(facts: CheckpointFacts) -> None:
         ("checksum", f"valid: {facts.checksum}" if facts.checksum else "none, so damage may go unnoticed"),
         ("step", f"{facts.step:,} of {facts.recipe.get('steps', facts.step):,}"),
         ("contents", "full training state" if facts.continues else "generator for sampling"),
-        *((("best", f"of its run, by {facts.score} of {facts.score.measured}"),) if facts.score else ()),
+        ("best", f"of its run, by {facts.score} of {facts.score.measured}" if facts.score else ""),
         ("images", f"{facts.image}, classes: {', '.join(facts.class_names) or 'none'}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in facts.versions.items())),
     )
-    _print_settings(facts.recipe)
-    _print_layers(facts.networks)
+    _print_settings(facts.recipe, facts.networks)
 
 
 def _print_recipe(facts: RecipeFacts) -> None:
@@ -169,8 +161,7 @@ def _print_recipe(facts: RecipeFacts) -> None:
         ("images", f"{facts.image}, {facts.image.pixels:,} bytes each in training"),
         ("memory", f"about {_megabytes(sum(facts.memory.values()))} plus the images and PyTorch: {parts}"),
     )
-    _print_settings(facts.recipe)
-    _print_layers(facts.networks)
+    _print_settings(facts.recipe, facts.networks)
 
 
 def _megabytes(count: int) -> str:
@@ -178,29 +169,21 @@ def _megabytes(count: int) -> str:
 
 
 def _recipe_line(recipe: dict[str, Any]) -> str:
-    from wgan_cli.recipe import recipe_from_dict
-
     images = recipe_from_dict(recipe, "the recipe").data.title
     return f"{recipe['name']}: {recipe['objective']['name']}, {recipe['model']['name']} on {images}"
 
 
-def _print_settings(recipe: dict[str, Any]) -> None:
-    from wgan_cli.console import data
-    from wgan_cli.recipe.yaml import dump_yaml
-
+def _print_settings(recipe: dict[str, Any], networks: tuple[NetworkFacts, ...]) -> None:
     data().print(dump_yaml(recipe).rstrip(), style="dim", soft_wrap=True)
-
-
-def _print_layers(networks: tuple[NetworkFacts, ...]) -> None:
     for network in networks:
         rows = [
             (
-                layer.name,
-                layer.kind,
-                "x".join(map(str, layer.output)) or "1",
-                f"{layer.parameters:,}" if layer.parameters else "",
+                each.name,
+                each.kind,
+                "x".join(map(str, each.output)) or "1",
+                f"{each.parameters:,}" if each.parameters else "",
             )
-            for layer in network.layers
+            for each in network.layers
         ]
         title = f"{network.role}: {network.parameters:,} parameters"
         print_table(("layer", "kind", "output", "parameters"), rows, right=(3,), title=title)

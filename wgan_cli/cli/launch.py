@@ -7,8 +7,10 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import NoReturn
 
+from wgan_cli.console import print_error
 from wgan_cli.errors import AlreadyReported, ExitStatus, WganError
 
 
@@ -29,24 +31,19 @@ def in_process_group() -> Iterator[None]:
         return
     from wgan_cli.distributed import process_group
 
+    def exit_with(error: WganError) -> NoReturn:  # from the watchdog thread; the main one hangs in a collective
+        if process_group.claim_message(error.message):
+            print_error(error.message, error.hint)
+        os._exit(error.status)
+
     try:
-        process_group.init(_exit_with)
+        process_group.init(exit_with)
         yield
     except WganError as error:
         if not process_group.claim_message(error.message):
             raise AlreadyReported(error.status) from error
         raise
     process_group.destroy()
-
-
-def _exit_with(error: WganError) -> NoReturn:
-    """End the process from the watchdog thread; the main thread hangs in a collective."""
-    from wgan_cli.console import print_error
-    from wgan_cli.distributed import process_group
-
-    if process_group.claim_message(error.message):
-        print_error(error.message, error.hint)
-    os._exit(error.status)
 
 
 def launch(count: int, device: str) -> int:
@@ -72,31 +69,24 @@ def launch(count: int, device: str) -> int:
         min_nodes=1, max_nodes=1, nproc_per_node=count, run_id="wgan", rdzv_backend="c10d", rdzv_endpoint="localhost:0",
         max_restarts=0, signals_to_handle="SIGTERM,SIGINT,SIGHUP,SIGUSR1",
     )  # fmt: skip
+    words = [
+        word
+        for before, word in pairwise(["", *sys.argv[1:]])
+        if "--gpus" not in (before, word) and not word.startswith("--gpus=")
+    ]
     try:
-        launch_agent(config, sys.executable, ["-m", "wgan_cli", *_without_gpus(sys.argv[1:])])
+        launch_agent(config, sys.executable, ["-m", "wgan_cli", *words])
     except ChildFailedError as error:
-        return _exit_status({rank: failure.exitcode for rank, failure in error.failures.items()})
+        # A negative exit code is the signal that killed the process.
+        codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
+        rank, code = min(codes.items(), key=lambda item: (item[1] >= 0, item[0]), default=(0, ExitStatus.FAILED))
+        if code < 0:
+            raise WganError(
+                f"rank {rank} was killed by {signal.Signals(-code).name}",
+                "everything up to the last checkpoint is saved; continue with --resume",
+                ExitStatus.FAILED,
+            ) from error
+        return code or ExitStatus.FAILED
     except SignalException as error:
         return ExitStatus.INTERRUPTED if error.sigval == signal.SIGINT else ExitStatus.TERMINATED
     return ExitStatus.DONE
-
-
-def _exit_status(exit_codes: dict[int, int]) -> int:
-    """Return the exit status of failed ranks; a negative exit code is the signal that killed the process."""
-    rank, code = min(exit_codes.items(), key=lambda item: (item[1] >= 0, item[0]), default=(0, ExitStatus.FAILED))
-    if code < 0:
-        raise WganError(
-            f"rank {rank} was killed by {signal.Signals(-code).name}",
-            "everything up to the last checkpoint is saved; continue with --resume",
-            ExitStatus.FAILED,
-        )
-    return code or ExitStatus.FAILED
-
-
-def _without_gpus(arguments: list[str]) -> list[str]:
-    """Remove --gpus N or --gpus=N from a command line."""
-    kept = [argument for argument in arguments if not argument.startswith("--gpus=")]
-    while "--gpus" in kept:
-        index = kept.index("--gpus")
-        del kept[index : index + 2]
-    return kept

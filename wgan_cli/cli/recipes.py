@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import typer
 
 from wgan_cli.cli.completion import complete_recipe
 from wgan_cli.cli.options import Json, examples
-
-if TYPE_CHECKING:
-    from wgan_cli.recipe import Recipe
-    from wgan_cli.recipe.benchmarks import Measured
+from wgan_cli.console import data
+from wgan_cli.recipe import Recipe, load_recipe, read_recipe_text, recipe_header, recipe_names, recipe_path
+from wgan_cli.recipe.benchmarks import measurements, thumbnail
+from wgan_cli.recipe.scores import format_score, title_of
 
 _HEADINGS = ("recipe", "images", "networks", "length", "time", "memory", "score", "what it learns")
 _MIN_WIDTHS = (18, 14, 8, 13, 8, 7, 13, 0)  # so that columns line up across papers
@@ -26,19 +26,14 @@ _MIN_WIDTHS = (18, 14, 8, 13, 8, 7, 13, 0)  # so that columns line up across pap
 )
 def recipes(
     name: Annotated[
-        str | None,
-        typer.Argument(metavar="[NAME]", help="Recipe to print.", autocompletion=complete_recipe),
+        str | None, typer.Argument(metavar="[NAME]", help="Recipe to print.", autocompletion=complete_recipe)
     ] = None,
     schema: Annotated[
-        bool,
-        typer.Option("--schema", help="Print the JSON schema of all settings; with NAME, the recipe for editors."),
+        bool, typer.Option("--schema", help="Print the JSON schema of all settings; with NAME, the recipe for editors.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """List the recipes by paper, or print one to copy and change."""
-    from wgan_cli.console import data
-    from wgan_cli.recipe import read_recipe_text, recipe_path
-
     if name is not None:
         text = read_recipe_text(recipe_path(name))
         data().print((_modeline() if schema else "") + text, end="", soft_wrap=True)
@@ -52,51 +47,31 @@ def recipes(
 
 def _list() -> None:
     """Print a line for each recipe, with its benchmark."""
-    from wgan_cli.console import data
-    from wgan_cli.recipe.benchmarks import measurements, thumbnail
-
     known = measurements()
     by_paper: dict[str, list[tuple[str, ...]]] = {}
     for name, (recipe, purpose) in _load_all().items():
         length = f"{recipe.steps:,} steps" if recipe.steps else f"{recipe.epochs:g} epochs"
-        measured = _measured_cells(known.recipes.get(name))
-        row = (name, recipe.data.title, recipe.model.name, length, *measured, purpose)
+        time = memory = score = ""
+        if measured := known.recipes.get(name):
+            time = f"{measured.minutes:.1f} min"
+            memory = "" if measured.gigabytes is None else f"{measured.gigabytes:.2f} GB"
+            score = f"{title_of(measured.score)} {format_score(measured.score, measured.value)}"
+        row = (name, recipe.data.title, recipe.model.name, length, time, memory, score, purpose)
         by_paper.setdefault(f"{recipe.objective.name}: {recipe.objective.paper}", []).append(row)
-    data().print("  " + _line(_HEADINGS, _MIN_WIDTHS), style="dim", soft_wrap=True)
-    for paper, rows in by_paper.items():
-        data().print(paper, style="bold")
+    for paper, rows in {"": [_HEADINGS], **by_paper}.items():
+        if paper:
+            data().print(paper, style="bold")
         widths = [max(least, *map(len, column)) for least, *column in zip(_MIN_WIDTHS, *rows, strict=True)]
         for row in rows:
-            data().print("  " + _line(row, widths), soft_wrap=True)
+            line = " ".join(map(str.ljust, row, widths)).rstrip()
+            data().print(f"  {line}", style=None if paper else "dim", soft_wrap=True)
     pictured = next((path for name in known.recipes if (path := thumbnail(name))), None)
     pictures = f" Samples: {pictured.parent / 'NAME.png'}" if pictured else ""
     data().print(f"Time, memory and scores measured on {known.where}.{pictures}", style="dim", soft_wrap=True)
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return " ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-
-
-def _measured_cells(measured: Measured | None) -> tuple[str, str, str]:
-    """Return time, memory and score; empty strings if they weren't measured."""
-    if measured is None:
-        return "", "", ""
-    from wgan_cli.recipe.scores import format_score, title_of
-
-    memory = "" if measured.gigabytes is None else f"{measured.gigabytes:.2f} GB"
-    return (
-        f"{measured.minutes:.1f} min",
-        memory,
-        f"{title_of(measured.score)} {format_score(measured.score, measured.value)}",
-    )
-
-
 def _facts() -> list[dict[str, Any]]:
     """Return the list for programs."""
-    from dataclasses import asdict
-
-    from wgan_cli.recipe.benchmarks import measurements, thumbnail
-
     known = measurements().recipes
     return [
         {
@@ -117,8 +92,6 @@ def _facts() -> list[dict[str, Any]]:
 
 def _load_all() -> dict[str, tuple[Recipe, str]]:
     """Return every recipe, with the settings of the command in its header, and its purpose."""
-    from wgan_cli.recipe import load_recipe, recipe_header, recipe_names
-
     headers = {name: recipe_header(name) for name in recipe_names()}
     return {name: (load_recipe(name, settings), purpose) for name, (settings, purpose) in headers.items()}
 

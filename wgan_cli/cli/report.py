@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from wgan_cli.cli.completion import complete_run
 from wgan_cli.cli.options import DataRoot, Device, examples
-
-if TYPE_CHECKING:
-    from wgan_cli.report.pictures import Nearest
+from wgan_cli.console import print_message
 
 
 @examples(
@@ -27,25 +25,22 @@ def report(
     device: Device = "auto",
 ) -> None:
     """Write an HTML report of one run, or of several side by side: samples, scores, losses, speed, recipe."""
-    from wgan_cli.console import print_message
     from wgan_cli.report.facts import gather
     from wgan_cli.report.html_page import check_page_path, write_page
 
     check_page_path(out)
-    gathered = gather(runs, [_nearest(run, data_root, device) for run in runs] if nearest else ())
+    pairs = []
+    if nearest:
+        from wgan_cli.data import default_data_root
+        from wgan_cli.report.nearest import find_nearest
+        from wgan_cli.runs.environment import resolve_device
+        from wgan_cli.runs.run_dir import open_run
+
+        root, device_ = data_root or default_data_root(), resolve_device(device)
+        pairs = [find_nearest(open_run(run).path, root, device_, print_message) for run in runs]
+    gathered = gather(runs, pairs)
     size = write_page(gathered, out)
     for run in gathered.runs:
         for phrase in run.missing:
             print_message(f"{run.facts.path}: {phrase}")
     print_message(f"report: {out} ({size / 1e6:.1f} MB)")
-
-
-def _nearest(run: Path, data_root: Path | None, device: str) -> Nearest:
-    from wgan_cli.console import print_message
-    from wgan_cli.data import default_data_root
-    from wgan_cli.report.nearest import find_nearest
-    from wgan_cli.runs.environment import resolve_device
-    from wgan_cli.runs.run_dir import open_run
-
-    root = data_root or default_data_root()
-    return find_nearest(open_run(run).path, root, resolve_device(device), print_message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from wgan_cli.errors import WganError, describe_os_error
+from wgan_cli.errors import WganError
 
 DEFAULT_PORT = 7860  # gradio's
 LOCALHOST = "127.0.0.1"
@@ -16,36 +16,21 @@ def listen(host: str, port: int | None) -> socket.socket:
 
     Raises: WganError if the port is taken or not allowed, or the host is not an address of this machine.
     """
-    failure: Exception | None = None
+    code = None
     for candidate in (port,) if port is not None else (DEFAULT_PORT, 0):
         try:
-            return _bind(host, candidate)
+            family, *_, address = socket.getaddrinfo(host, candidate, type=socket.SOCK_STREAM)[0]
+            return socket.create_server(address[:2], family=family)
         except (OSError, UnicodeError) as error:  # UnicodeError: an invalid host name
-            failure = error
-    code = getattr(failure, "errno", None)
+            code = getattr(error, "errno", None)
     if code == errno.EADDRINUSE:
         raise WganError(f"--port {port} is already in use", "give another --port, or leave it out to use a free one")
     if code in (errno.EACCES, errno.EPERM):
         raise WganError(f"--port {port} is not allowed", "give a --port from 1024 on, or leave it out")
-    reason = describe_os_error(failure) if isinstance(failure, OSError) else "invalid name"
     raise WganError(
-        f"--host {host[:60]!r} is not an address of this machine: {reason}",
+        f"--host {host[:60]!r} is not an address of this machine",
         f"leave out --host for {LOCALHOST}, or use --host 0.0.0.0 for all addresses",
     )
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        if hasattr(socket, "SO_REUSEPORT"):  # not on Windows, where reuse lets two programs share a port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen()
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 def url_of(listener: socket.socket) -> str:

@@ -12,7 +12,7 @@ from wgan_cli.explore.sampling_tab import SamplingTab
 from wgan_cli.explore.source import Source
 from wgan_cli.explore.training_tab import TrainingTab
 from wgan_cli.explore.translation_tab import TranslationTab
-from wgan_cli.report.templating import read_markup
+from wgan_cli.report.templating import TEMPLATES
 
 #: gradio's theme variables in terms of page.css, which follows the light or dark scheme.
 _THEME = {
@@ -60,5 +60,5 @@ def appearance() -> dict[str, Any]:
     theme = Base(
         primary_hue="blue", neutral_hue="stone", font=("system-ui", "sans-serif"), font_mono=("ui-monospace",)
     ).set(**both_schemes)
-    charts, page = read_markup("report/templates/page.css"), read_markup("explore/templates/page.css")
+    charts, page = (TEMPLATES.get_template(f"{part}/templates/page.css").render() for part in ("report", "explore"))
     return {"theme": theme, "head": f"<style>\n{page}\n.training {{\n{charts}\n}}\n</style>"}

@@ -60,12 +60,7 @@ class Component:
 
 
 class GeneratorComponent(Component):
-    """A part of the page that uses a generator.
-
-    Attributes:
-        file_message: what happened to the file.
-        outputs: components that every handler may update.
-    """
+    """A part of the page that uses a generator. outputs: components that every handler may update."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -86,10 +81,8 @@ class GeneratorComponent(Component):
 
     def file_updates(self) -> Updates:
         """Return the updates that show whether the file is gone or changed."""
-        source, text = self.source, ""
-        gone = source.gone()
-        changed = not gone and source.changed()
-        if gone:
+        source, text, changed = self.source, "", self.source.changed()
+        if source.newest() is None:
             text = html_parts.notice(f"{source.file} is gone", "The page keeps using the generator it loaded.", "note")
         elif changed:
             text = html_parts.notice(f"{source.path} has a new generator", "The page shows the previous one.", "note")

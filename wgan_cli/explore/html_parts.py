@@ -19,8 +19,7 @@ from wgan_cli.explore.translation_session import Translated
 from wgan_cli.outputs.grid import as_picture, near_square
 from wgan_cli.report.panels import loss_panels, score_panels
 from wgan_cli.report.pictures import data_uri
-from wgan_cli.report.templating import template
-from wgan_cli.report.text import state_text, verdict
+from wgan_cli.report.templating import TEMPLATES
 
 MAX_PIXELATED = 64  # pixels of a side; larger images are shown smoothed
 _NUM_STILLS = 9  # of a walk
@@ -28,9 +27,7 @@ _NUM_STILLS = 9  # of a walk
 
 def head(source: Source) -> str:
     """Render the title: recipe, file, training step and image shape."""
-    recipe = source.generator.recipe
-    kind = " · ".join((recipe.objective.name, recipe.model.name, recipe.data.title))
-    return _render("head", kind, recipe.name, str(source.file), source.description, source.generator.image)
+    return _render("head", source.generator.recipe, source.file, source.description, source.generator.image)
 
 
 def grid(images: Tensor, view: View, class_names: Sequence[str], labels: Sequence[int] | np.ndarray | None) -> str:
@@ -58,14 +55,9 @@ def walk(images: Tensor, first: int, second: int, keeps_class: bool) -> str:
     return _render("walk", animation, stills, first, second, keeps_class, sharpness(images.shape[-1]))
 
 
-def no_walk() -> str:
-    """Render the placeholder of a walk."""
-    return _render("empty", "Click two images above to interpolate between them.")
-
-
-def no_translations() -> str:
-    """Render the placeholder of translations."""
-    return _render("empty", "Your images appear here next to their translations.")
+def placeholder(text: str) -> str:
+    """Render the text where images will appear."""
+    return _render("empty", text)
 
 
 def translations(translated: Translated) -> str:
@@ -80,11 +72,8 @@ def translations(translated: Translated) -> str:
 
 def training(snapshot: Snapshot) -> str:
     """Render a run's state, its last grid, and its curves with their meanings."""
-    report = snapshot.report
-    return _render(
-        "training", state_text(report.facts), report.facts.state == "training", verdict(report.facts, report.scores),
-        snapshot.frame, score_panels([report]), loss_panels([report]),
-    )  # fmt: skip
+    runs = [snapshot.report]
+    return _render("training", snapshot.report, snapshot.frame, score_panels(runs), loss_panels(runs))
 
 
 def notice(message: str, hint: str = "", kind: str = "error") -> str:
@@ -93,7 +82,7 @@ def notice(message: str, hint: str = "", kind: str = "error") -> str:
 
 
 def _render(macro: str, *values: Any) -> str:
-    return str(getattr(template("explore/templates/parts.html.j2").module, macro)(*values))
+    return str(getattr(TEMPLATES.get_template("explore/templates/parts.html.j2").module, macro)(*values))
 
 
 def shown_side(size: int) -> int:

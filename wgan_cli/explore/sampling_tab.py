@@ -14,6 +14,7 @@ from wgan_cli.explore.source import Source
 
 _SCRIPT = Path(__file__).parent / "templates" / "grid.js"
 _ALL_CLASSES = -1
+_NO_WALK = html_parts.placeholder("Click two images above to interpolate between them.")
 #: Raw control values go to the session, which reports invalid ones on the page instead of in the terminal.
 _RAW = {**ONE_BY_ONE, "preprocess": False}
 
@@ -27,7 +28,7 @@ class SamplingTab(GeneratorComponent):
         with gr.Row(elem_classes="desk"):
             with gr.Column(scale=3, min_width=300):
                 self.grid = html(elem_id="grid", js_on_load=_SCRIPT.read_text(encoding="utf-8"))
-                self.walk = html(html_parts.no_walk(), elem_id="walk")
+                self.walk = html(_NO_WALK, elem_id="walk")
             with gr.Column(scale=1, min_width=300, elem_classes="controls"):
                 self._create_controls()
         controls = [self.seed, self.count, self.label, self.psi, *self.shifts]

@@ -116,9 +116,7 @@ class SamplingSession:
 
     def _network(self, view: View) -> nn.Module:
         network = self.generator.network
-        if view.psi is None or not isinstance(network, StyleSpace):
-            return network
-        return Truncated(network, view.psi)
+        return Truncated(network, view.psi) if view.psi is not None and isinstance(network, StyleSpace) else network
 
     def _points(self, network: nn.Module, view: View, numbers: range) -> np.ndarray:
         """Return the inputs of `walker`, (N, F): w if the network has styles, else z."""
@@ -150,12 +148,9 @@ class SamplingSession:
         if view.psi is not None and not self.has_styles:
             raise WganError("this generator has no styles to truncate", "leave out the truncation")
         numbers = [*view.shifts, *([] if view.psi is None else [view.psi])]
-        if len(view.shifts) > len(self.directions) or not all(map(_in_range, numbers)):
+        valid = all(type(number) in (int, float) and abs(number) <= MAX_SHIFT for number in numbers)
+        if len(view.shifts) > len(self.directions) or not valid:
             raise WganError(f"sliders are at {numbers!r:.80}", f"use -{MAX_SHIFT:g} to {MAX_SHIFT:g}")
-
-
-def _in_range(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_SHIFT
 
 
 def save_grid(images: Tensor, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -43,28 +44,23 @@ class Source:
 
     def changed(self) -> bool:
         """Return True if there is another generator to load."""
-        newest = self._newest()
+        newest = self.newest()
         return newest is not None and (newest, _file_state(newest)) != (self.file, self._state)
 
-    def gone(self) -> bool:
-        """Return True if no generator is left."""
-        return self._newest() is None
-
-    def _newest(self) -> Path | None:
-        try:
+    def newest(self) -> Path | None:
+        """Return the file that `load` will read, or None if no generator is left."""
+        with suppress(WganError):
             file = generator_file(self.path)
-        except WganError:
-            return None
-        return file if file.is_file() else None
+            return file if file.is_file() else None
+        return None
 
 
 def _file_state(file: Path) -> tuple[int, int, int] | None:
     """Return what identifies a file that is only ever replaced as a whole."""
-    try:
+    with suppress(OSError):
         stat = file.stat()
-    except OSError:
-        return None
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+    return None
 
 
 def _architecture(generator: LoadedGenerator) -> tuple:

@@ -10,7 +10,7 @@ import gradio as gr
 from wgan_cli.errors import WganError
 from wgan_cli.explore import html_parts
 from wgan_cli.explore.component import Component, Updates, handler, html
-from wgan_cli.explore.live import Fingerprint, Snapshot, read_snapshot
+from wgan_cli.explore.live import Fingerprint, read_snapshot
 
 POLL_SECONDS = 2.0
 
@@ -44,16 +44,14 @@ class TrainingTab(Component):
             return {self.message: html_parts.notice(error.message, error.hint), self.known: None}
         if snapshot is None:
             return {self.known: known}
+        notice = ""
+        if not self.has_generator and snapshot.fingerprint.has_generator:
+            notice = html_parts.notice("The run has saved a generator", "Restart wgan explore to use it.", "note")
+        elif not self.has_generator:
+            notice = html_parts.notice("No generator yet", "The run saves one with its first checkpoint.", "note")
         return {
             self.shown: html_parts.training(snapshot),
             self.known: snapshot.fingerprint,
-            self.message: self._generator_notice(snapshot),
+            self.message: notice,
             self.timer: gr.Timer(active=not snapshot.ended),
         }
-
-    def _generator_notice(self, snapshot: Snapshot) -> str:
-        if self.has_generator:
-            return ""
-        if snapshot.fingerprint.has_generator:
-            return html_parts.notice("The run has saved a generator", "Restart wgan explore to use it.", "note")
-        return html_parts.notice("No generator yet", "The run saves one with its first checkpoint.", "note")

@@ -12,6 +12,8 @@ from wgan_cli.explore.component import ONE_BY_ONE, GeneratorComponent, Updates, 
 from wgan_cli.explore.source import Source
 from wgan_cli.explore.translation_session import MAX_FILES, TranslationSession
 
+_EMPTY = html_parts.placeholder("Your images appear here next to their translations.")
+
 
 class TranslationTab(GeneratorComponent):
     """Translations by a generator between two image domains."""
@@ -21,7 +23,7 @@ class TranslationTab(GeneratorComponent):
         super().__init__(source)
         with gr.Row(elem_classes="desk"):
             with gr.Column(scale=3, min_width=300):
-                self.pairs = html(html_parts.no_translations())
+                self.pairs = html(_EMPTY)
             with gr.Column(scale=1, min_width=300, elem_classes="controls"):
                 html("<h2>Your images</h2>")
                 self.files = gr.File(
@@ -38,7 +40,7 @@ class TranslationTab(GeneratorComponent):
     @handler
     def translate(self, files: Any, to: Any) -> Updates:
         if not files:
-            return self.done({self.pairs: html_parts.no_translations()})
+            return self.done({self.pairs: _EMPTY})
         translated = self.session.translate([Path(file) for file in files], to)
         return self.done({self.pairs: html_parts.translations(translated)})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,6 @@ from wgan_cli.utils.format import clock
 Row = tuple[str, Sequence[str]]
 MAX_RUNS = 12
 _SHOWN_ELSEWHERE = ("name", "steps")
-_SECTION_NAMES = frozenset(SHORT_FORMS.values())  # `source`, `name`
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Comparison:
     """Runs side by side. Each tuple has one entry for each run, None if the run lacks the number.
 
     Attributes:
-        names: unique.
+        names: the shortest ends of the paths that differ.
         settings: by dotted name, those that differ and are set in at least one run.
         losses, scores: last values by name.
         grids: newest sample grids.
@@ -52,9 +52,11 @@ def compare(paths: Sequence[Path]) -> Comparison:
     if twice is not None:
         raise WganError(f"{twice} is given twice", "give each run once")
     runs = tuple(inspect_run(path) for path in paths)
+    parts = [Path(os.path.abspath(path)).parts for path in paths]
+    ends = (tuple("/".join(each[-count:]) for each in parts) for count in itertools.count(1))
     grids = [RunDir(path).sample_files() for path in paths]
     return Comparison(
-        names=_unique_names(paths),
+        names=next(names for names in ends if len(set(names)) == len(names)),
         runs=runs,
         settings=_differences([flat_settings(run.recipe) for run in runs]),
         losses=_by_name([run.losses for run in runs]),
@@ -81,21 +83,9 @@ def table_rows(comparison: Comparison) -> list[Row]:
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return ""
     if isinstance(value, float):
         return f"{value:.4g}"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _unique_names(paths: Sequence[Path]) -> tuple[str, ...]:
-    """Return the shortest ends of the paths that differ."""
-    parts = [Path(os.path.abspath(path)).parts for path in paths]
-    for count in range(1, max(map(len, parts)) + 1):
-        names = tuple("/".join(each[-count:]) for each in parts)
-        if len(set(names)) == len(names):
-            return names
-    return tuple(map(str, paths))
+    return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
 
 
 def _differences(settings: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
@@ -109,7 +99,7 @@ def _differences(settings: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
 
     def order(name: str) -> tuple[int, bool]:
         section, _, setting = name.partition(".")
-        return sections.index(section), setting not in _SECTION_NAMES
+        return sections.index(section), setting not in SHORT_FORMS.values()  # `source`, `name`
 
     return {name: differ[name] for name in sorted(differ, key=order)}
 

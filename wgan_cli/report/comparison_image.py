@@ -32,7 +32,7 @@ def draw_comparison(comparison: Comparison) -> Figure:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports its font cache
     from matplotlib.figure import Figure
 
-    runs = [report_from_records(name, facts) for name, facts in zip(comparison.names, comparison.runs, strict=True)]
+    runs = list(map(report_from_records, comparison.names, comparison.runs))
     panels = [*loss_panels(runs), *score_panels(runs)]
     rows = -(-len(panels) // _COLUMNS)
     figure = Figure(figsize=(5.0 * _COLUMNS, 2.6 * rows + _GRID_HEIGHT + 0.4), layout="constrained")
@@ -40,16 +40,10 @@ def draw_comparison(comparison: Comparison) -> Figure:
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=ratios).flat
     for place, panel in enumerate(panels, start=1):
         draw_panel(above.add_subplot(rows, _COLUMNS, place), panel)
-    _draw_grids(below, comparison)
-    return figure
-
-
-def _draw_grids(figure: Figure, comparison: Comparison) -> None:
-    for place, (name, run, grid) in enumerate(
-        zip(comparison.names, comparison.runs, comparison.grids, strict=True), start=1
-    ):
-        axes = figure.add_subplot(1, len(comparison.names), place)
+    for place, (run, grid) in enumerate(zip(runs, comparison.grids, strict=True), start=1):
+        axes = below.add_subplot(1, len(runs), place)
         axes.set_axis_off()
-        axes.set_title(f"{name}, step {run.step:,}" if grid else f"{name}: no grid yet", fontsize=9)
+        axes.set_title(f"{run.name}, step {run.facts.step:,}" if grid else f"{run.name}: no grid yet", fontsize=9)
         if grid:
             axes.imshow(open_picture(grid).convert("RGB"), interpolation="nearest")
+    return figure

@@ -11,11 +11,13 @@ from typing import Any
 from wgan_cli.objectives import build_objective
 from wgan_cli.outputs.summary import RunFacts
 from wgan_cli.recipe import ImageShape, recipe_from_dict
+from wgan_cli.recipe.scores import BASELINE, compare_with_real, format_score, title_of
 from wgan_cli.report.comparison import Comparison, compare
 from wgan_cli.report.pictures import Frame, Nearest, read_frames
 from wgan_cli.runs.metrics_log import scores_of
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.utils.files import open_plain
+from wgan_cli.utils.format import clock
 
 MAX_ENVIRONMENT_BYTES = 1_000_000  # a real environment.json has about 1,000
 _ANY_SHAPE = ImageShape(32, 3)  # meanings of loss terms don't depend on it
@@ -40,6 +42,37 @@ class RunReport:
     frames: tuple[Frame, ...] = field(default=(), repr=False)
     nearest: Nearest | None = field(default=None, repr=False)
     missing: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """The run's progress, such as "finished: 2,500 steps in 1:11"."""
+        run = self.facts
+        steps = f"{run.step:,}" if run.state == "finished" else f"{run.step:,} of {run.steps:,}"
+        return f"{run.state}: {steps} steps in {clock(run.seconds)}"
+
+    @property
+    def verdict(self) -> str:
+        """A sentence about the best score, or how to measure one."""
+        best, features = self.facts.best, ""
+        if best is not None:
+            subject, name, value = f"Best generator (step {best.step:,})", best.score.by, best.score.value
+            features = " (random features)" if " in random-" in best.score.measured else " (classifier features)"
+        elif self.scores:
+            name = "fd" if "fd" in self.scores else next(iter(self.scores))
+            subject, value = "Generator", self.scores[name]
+        else:
+            return "Sample quality was not measured, and losses do not show it; run `wgan evaluate`."
+        text = f"{subject}: {title_of(name)} {format_score(name, value)}"
+        if name == "fd":
+            text += features
+            text += f"; {compare_with_real(value, self.scores[BASELINE])}" if self.scores.get(BASELINE) else ""
+        return f"{text}."
+
+    @property
+    def rate(self) -> float | None:
+        """Images/s over the whole run, without logs, grids, checkpoints and evaluations."""
+        seconds = self.facts.seconds - self.facts.overhead_seconds
+        return 1000 * self.facts.kimg / seconds if seconds > 0 and self.facts.kimg else None
 
 
 @dataclass(frozen=True)
@@ -69,8 +102,13 @@ def _read_run(name: str, facts: RunFacts, nearest: Nearest | None) -> RunReport:
         missing.append("there is no sample grid yet")
     if not facts.history:
         missing.append("no losses have been logged yet")
-    environment = _read_environment(run.environment_file)
-    if not environment:
+    try:
+        with open_plain(run.environment_file) as file:
+            environment = json.loads(file.read(MAX_ENVIRONMENT_BYTES))
+    except (OSError, ValueError, RecursionError):
+        environment = {}
+    if not isinstance(environment, dict) or not environment:
+        environment = {}
         missing.append(f"{run.environment_file.name} cannot be read")
     report = report_from_records(name, facts)
     return replace(report, environment=environment, frames=frames, nearest=nearest, missing=tuple(missing))
@@ -79,20 +117,6 @@ def _read_run(name: str, facts: RunFacts, nearest: Nearest | None) -> RunReport:
 def report_from_records(name: str, facts: RunFacts) -> RunReport:
     """Return a report of a run's records alone, without images and environment."""
     meanings = build_objective(recipe_from_dict(facts.recipe, name), _ANY_SHAPE).meanings
-    return RunReport(name, facts, _best_scores(facts), meanings)
-
-
-def _best_scores(facts: RunFacts) -> dict[str, float]:
-    """Return the scores at the best generator's step, or of the last evaluation if that record is gone."""
     best = None if facts.best is None else facts.best.step
     record = next((record for record in facts.history if record["step"] == best), {})
-    return scores_of(record) or facts.scores
-
-
-def _read_environment(path: Path) -> dict[str, Any]:
-    try:
-        with open_plain(path) as file:
-            values = json.loads(file.read(MAX_ENVIRONMENT_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return values if isinstance(values, dict) else {}
+    return RunReport(name, facts, scores_of(record) or facts.scores, meanings)

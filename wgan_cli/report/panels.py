@@ -9,7 +9,7 @@ from typing import Any
 
 from wgan_cli.outputs import curves
 from wgan_cli.outputs.curves import Curve, Panel, score_names, series, smoothed, term_names
-from wgan_cli.recipe import scores
+from wgan_cli.recipe.scores import SCORES, panels, title_of
 from wgan_cli.report.chart import Chart, draw_chart
 from wgan_cli.report.facts import RunReport
 from wgan_cli.utils.format import thinned
@@ -51,17 +51,9 @@ def score_panels(runs: Sequence[RunReport]) -> list[ReportPanel]:
     found = list(dict.fromkeys(name for run in runs for name in score_names(run.facts.history)))
     if len(runs) > 1:
         return [_one_number(runs, name) for name in found]
-    return [
-        ReportPanel(
-            panel.title,
-            panel.curves,
-            panel.log_scale,
-            tuple(f"{scores.title_of(name)}: {scores.SCORES[name].meaning}" for name in names),
-        )
-        for panel, names in zip(
-            curves.score_panels(runs[0].facts.history), scores.panels(found).values(), strict=True
-        )
-    ]  # fmt: skip
+    meanings = [[f"{SCORES[name].title}: {SCORES[name].meaning}" for name in names] for names in panels(found).values()]
+    drawn = curves.score_panels(runs[0].facts.history)
+    return [ReportPanel(**vars(panel), meanings=tuple(each)) for panel, each in zip(drawn, meanings, strict=True)]
 
 
 def loss_panels(runs: Sequence[RunReport]) -> list[ReportPanel]:
@@ -78,13 +70,13 @@ def speed_panels(runs: Sequence[RunReport]) -> list[ReportPanel]:
 
 def _one_number(runs: Sequence[RunReport], name: str, smooth: bool = False) -> ReportPanel:
     """Return a panel with a curve for each run; a single run also shows the values before smoothing."""
-    found, several, score = [], len(runs) > 1, scores.SCORES.get(name)
+    found, several, score = [], len(runs) > 1, SCORES.get(name)
     for place, run in enumerate(runs):
         steps, values = series(run.facts.history, name)
         if steps:
-            label = run.name if several else scores.title_of(name)
+            label = run.name if several else title_of(name)
             raw = values if smooth and not several else None
             found.append(Curve(label, steps, smoothed(values) if smooth else values, raw, place, score is not None))
     meanings = [score.meaning if score else "", *(run.meanings.get(name) for run in runs)]
     log = score is not None and score.log_scale
-    return ReportPanel(scores.title_of(name), tuple(found), log, tuple(filter(None, meanings))[:1])
+    return ReportPanel(title_of(name), tuple(found), log, tuple(filter(None, meanings))[:1])

@@ -17,24 +17,18 @@ from wgan_cli.runs.run_dir import step_of
 from wgan_cli.utils.format import Log, thinned
 
 MAX_FRAMES = 60  # sample grids of a run
-MAX_BYTES = 3_000_000  # of all frames, before base64
+MAX_LENGTH = 4_000_000  # of all frames, as data URIs
 MAX_SIDE = 1024  # pixels
 QUALITY = 80
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An encoded image and its size in pixels."""
+    """An image as a data URI, and its size in pixels."""
 
-    encoded: bytes
-    kind: str
+    uri: Markup
     width: int
     height: int
-
-    @property
-    def uri(self) -> Markup:
-        """The image as a data URI."""
-        return data_uri(f"image/{self.kind}", self.encoded)
 
 
 @dataclass(frozen=True)
@@ -65,11 +59,11 @@ def encode_picture(image: Image.Image, quality: int = QUALITY) -> Picture:
     kind = "webp" if features.check("webp") else "jpeg"
     file = io.BytesIO()
     image.save(file, format=kind, quality=quality)
-    return Picture(file.getvalue(), kind, *image.size)
+    return Picture(data_uri(f"image/{kind}", file.getvalue()), *image.size)
 
 
 def read_frames(files: Sequence[Path], log: Log) -> tuple[Frame, ...]:
-    """Read sample grids, oldest first: evenly thinned to MAX_FRAMES and MAX_BYTES, always with the last one.
+    """Read sample grids, oldest first: evenly thinned to MAX_FRAMES and MAX_LENGTH, always with the last one.
 
     Args:
         log: receives a phrase about unreadable files, which are skipped.
@@ -83,6 +77,6 @@ def read_frames(files: Sequence[Path], log: Log) -> tuple[Frame, ...]:
     if broken:
         names = ", ".join(broken[:3]) + (", ..." if len(broken) > 3 else "")
         log(f"{len(broken)} sample grid{'s' if len(broken) > 1 else ''} cannot be read: {names}")
-    while len(frames) > 1 and sum(len(frame.picture.encoded) for frame in frames) > MAX_BYTES:
+    while len(frames) > 1 and sum(len(frame.picture.uri) for frame in frames) > MAX_LENGTH:
         frames = frames[::-2][::-1]
     return tuple(frames)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import Recipe, flat_settings, load_recipe, read_recipe_text, recipe_names, recipe_path
+from wgan_cli.recipe import flat_settings, load_recipe, read_recipe_text, recipe_names, recipe_path
 from wgan_cli.recipe.load import apply_settings
 from wgan_cli.recipe.yaml import dump_yaml, parse_yaml
 
@@ -22,19 +23,13 @@ def shipped_settings(recipe: dict[str, Any]) -> dict[str, Any] | None:
     name = recipe["name"]
     if name not in recipe_names():
         return None
-    try:
-        shipped = load_recipe(name)
-    except WganError:  # it needs a path to images
-        shipped = _with_data(name, recipe["data"])
-    return flat_settings(shipped.as_dict()) if shipped else None
-
-
-def _with_data(name: str, data: dict[str, Any]) -> Recipe | None:
+    with suppress(WganError):  # it needs a path to images
+        return flat_settings(load_recipe(name).as_dict())
     path = recipe_path(name)
-    try:
-        return apply_settings({**parse_yaml(read_recipe_text(path), path.name), "name": name, "data": data}, (), name)
-    except WganError:  # the data section has changed since the run
-        return None
+    content = {**parse_yaml(read_recipe_text(path), path.name), "name": name, "data": recipe["data"]}
+    with suppress(WganError):  # the data section has changed since the run
+        return flat_settings(apply_settings(content, (), name).as_dict())
+    return None
 
 
 def changes(recipe: dict[str, Any], shipped: dict[str, Any] | None) -> dict[str, tuple[str, str]]:

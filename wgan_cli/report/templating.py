@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from wgan_cli.errors import one_line
+from wgan_cli.recipe.scores import format_score, title_of
 from wgan_cli.report.chart import curve_style
-
-PACKAGE = Path(__file__).parents[1]
-
-
-def template(name: str) -> Template:
-    """Return a template by its path inside the package, such as "report/templates/page.html.j2"."""
-    return _environment().get_template(name)
-
-
-def read_markup(name: str) -> Markup:
-    """Return a style sheet or a script of the package for inclusion as it is."""
-    return Markup((PACKAGE / name).read_text(encoding="utf-8"))
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(PACKAGE), autoescape=True, finalize=_finalize, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.globals["curve_style"] = curve_style
-    return environment
+from wgan_cli.utils.format import clock
 
 
 def _finalize(value: Any) -> Any:
@@ -40,3 +19,11 @@ def _finalize(value: Any) -> Any:
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return value[: len(value) - len(value.lstrip(" "))] + one_line(value)
+
+
+#: Finds templates by their path inside the package, such as "report/templates/page.html.j2".
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parents[1]), autoescape=True, finalize=_finalize, undefined=StrictUndefined,
+    trim_blocks=True, lstrip_blocks=True,
+)  # fmt: skip
+TEMPLATES.globals.update(clock=clock, curve_style=curve_style, format_score=format_score, title_of=title_of)

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgan_cli.cli.render.tables import print_rows
+from wgan_cli.cli.render.train_report import DIFF_AUGMENT, SMALL_DATASET
+from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import NAMED
 
 if TYPE_CHECKING:
-    from wgan_cli.data.inspection import DataFacts, DataInspection
+    from wgan_cli.data.inspection import DataFacts
 
 SHEET_IMAGES = 100  # of the contact sheet
 MAX_LISTED = 8  # sizes and modes
@@ -29,7 +31,7 @@ def is_data(what: str) -> bool:
     if os.path.isdir(what):
         from wgan_cli.runs.run_dir import is_exported, is_run
 
-        return not is_run(path) and not is_exported(path) and not _is_empty(path)
+        return not is_run(path) and not is_exported(path) and _names(path) != []
     if not os.path.isfile(what):
         return what in NAMED or _is_shards(what)
     if path.suffix.lower() in (".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz"):
@@ -37,16 +39,21 @@ def is_data(what: str) -> bool:
     if path.suffix.lower() in (".pth", ".pt", ".yaml", ".yml"):
         return False
     try:
-        return tarfile.is_tarfile(path) or (zipfile.is_zipfile(path) and not _is_torch_file(path))
+        if tarfile.is_tarfile(path) or not zipfile.is_zipfile(path):
+            return tarfile.is_tarfile(path)
+        with zipfile.ZipFile(path) as archive:
+            return not any(name.endswith("/data.pkl") for name in archive.namelist())  # written by torch.save
+    except zipfile.BadZipFile:
+        return True  # a damaged archive
     except OSError:
         return False
 
 
 def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path | None) -> None:
     """Print the facts of a set of images, and optionally draw a contact sheet."""
-    from wgan_cli.console import data, print_message
     from wgan_cli.data import default_data_root
     from wgan_cli.data.inspection import inspect_folder, inspect_named_set, inspect_shards
+    from wgan_cli.outputs.grid import grid_tensor, near_square, save_picture
 
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise WganError(f"--plot {sheet} does not end in .png", f"use --plot {sheet.stem}.png")
@@ -58,7 +65,9 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
     else:
         found = inspect_named_set(what, data_root or default_data_root(), print_message, num_pictures)
     if sheet is not None:
-        _draw(found, sheet)
+        if not len(found.pictures):
+            raise WganError(f"--plot needs images, and {found.facts.name} has none", "leave out --plot")
+        save_picture(grid_tensor(found.pictures, columns=near_square(len(found.pictures))), sheet)
         print_message(f"contact sheet: {sheet}")
     if as_json:
         data().print(json.dumps(asdict(found.facts)), soft_wrap=True)
@@ -69,8 +78,6 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
 
 
 def _train_command(what: str, facts: DataFacts) -> str:
-    from wgan_cli.cli.render.train_report import DIFF_AUGMENT, SMALL_DATASET
-
     width, height = map(int, next(iter(facts.sizes)).split("x"))  # the most frequent size
     settings = [f"data.path={what}"]
     if _is_shards(what):
@@ -83,18 +90,10 @@ def _train_command(what: str, facts: DataFacts) -> str:
     return shlex.join(["wgan", "train", "--recipe", recipe, *(word for each in settings for word in ("--set", each))])
 
 
-def _draw(found: DataInspection, path: Path) -> None:
-    from wgan_cli.outputs.grid import grid_tensor, near_square, save_picture
-
-    if not len(found.pictures):
-        raise WganError(f"--plot needs images, and {found.facts.name} has none", "leave out --plot")
-    save_picture(grid_tensor(found.pictures, columns=near_square(len(found.pictures))), path)
-
-
 def _show(facts: DataFacts) -> None:
     rows = [
         ("images", f"{facts.count:,} ({facts.origin})"),
-        ("classes", _counts(facts.classes, len(facts.classes)) or "none (no subfolders)"),
+        ("classes", _counts(facts.classes) or "none (no subfolders)"),
         ("sizes", _counts(facts.sizes, MAX_LISTED) or "none"),
         ("modes", _counts(facts.modes, MAX_LISTED) or "none"),
     ]
@@ -106,21 +105,18 @@ def _show(facts: DataFacts) -> None:
     print_rows(*rows)
 
 
-def _counts(counts: dict[str, int], limit: int) -> str:
+def _counts(counts: dict[str, int], limit: int | None = None) -> str:
     """Return names with their counts, such as "cat 500, dog 420"."""
     named = [f"{name} {count:,}" for name, count in list(counts.items())[:limit]]
-    return ", ".join(named + ([f"and {len(counts) - limit:,} more"] if len(counts) > limit else []))
+    return ", ".join(named + ([f"and {len(counts) - len(named):,} more"] if len(counts) > len(named) else []))
 
 
 def _is_shards(what: str) -> bool:
     """Return True for a pattern such as images-{000..255}.tar, or a folder of .tar files only."""
     if os.path.isdir(what):
-        return not _is_empty(Path(what)) and all(name.endswith(".tar") for name in _names(Path(what)))
+        names = _names(Path(what))
+        return names != [] and all(name.endswith(".tar") for name in names)
     return "{" in what and what.endswith(".tar")
-
-
-def _is_empty(folder: Path) -> bool:
-    return _names(folder) == []
 
 
 def _names(folder: Path) -> list[str]:
@@ -129,11 +125,3 @@ def _names(folder: Path) -> list[str]:
         return os.listdir(folder)
     except OSError:
         return [""]
-
-
-def _is_torch_file(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("/data.pkl") for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from wgan_cli.cli.render.tables import print_rows, print_table
+from wgan_cli.console import data
+from wgan_cli.recipe.scores import SCORES
 
 if TYPE_CHECKING:
     from wgan_cli.evaluation.evaluate import Evaluation, Scores
@@ -27,8 +29,6 @@ def _chosen_numbers(scores: Scores, chosen: Sequence[str]) -> dict[str, float]:
 
 def show(title: str, found: Evaluation, chosen: Sequence[str]) -> None:
     """Print wgan's own scores of generated and of real images."""
-    from wgan_cli.console import data
-
     ours, real = found.generated, found.real_baseline
     accuracy = "" if found.accuracy is None else f", accuracy {found.accuracy:.1%} on {found.test}"
     print_rows(
@@ -66,8 +66,6 @@ def show_inception(title: str, found: InceptionScores, seen: bool) -> None:
 
 def show_reconstruction(found: Reconstruction, real: RealImages) -> None:
     """Print the reconstruction error in one line."""
-    from wgan_cli.console import data
-
     line = (
         f"reconstructions of {found.count:,} images ({real.held_out.name}{_seen(real.seen)}): root mean square error "
         f"{found.error:.4f} for pixels from 0 to 1"
@@ -79,16 +77,14 @@ def show_reconstruction(found: Reconstruction, real: RealImages) -> None:
 
 def show_usefulness(title: str, results: Results, real: RealImages, subset: int) -> None:
     """Print the accuracy of classifiers that were trained on generated images."""
-    from wgan_cli.console import data
     from wgan_cli.evaluation.usefulness import caveat, verdict
-
-    def row(name: str, result: ClassifierResult) -> tuple[str, ...]:
-        spread = f"{result.spread:.1%}" if len(result.draws) > 1 else ""
-        return name, f"{result.accuracy:.1%}", spread, result.trained_on, _worst(result, real)
 
     tested = f"{real.held_out.name}{_seen(real.seen)}"
     print_rows(("checkpoint", title), ("training images", real.training.name), ("tested on", tested))
-    rows = [row(name, result) for name, pair in results.items() for result in pair]
+    rows = []
+    for name, result in ((name, result) for name, pair in results.items() for result in pair):
+        spread = f"{result.spread:.1%}" if len(result.draws) > 1 else ""
+        rows.append((name, f"{result.accuracy:.1%}", spread, result.trained_on, _worst(result, real)))
     print_table(("", "accuracy", "spread", "trained on", "worst class"), rows)
     if "cas" in results:
         generated, best = results["cas"]
@@ -131,8 +127,6 @@ def _seen(seen: bool) -> str:
 
 
 def _compare(ours: dict[str, float], real: dict[str, float]) -> None:
-    from wgan_cli.recipe.scores import SCORES
-
     scores = [SCORES[name] for name in ours]
     rows = [(s.name, s.format(ours[s.name]), s.format(real[s.name]), s.meaning) for s in scores]
     print_table(("", "generated", "real", ""), rows)
@@ -160,13 +154,10 @@ def as_dict(found: Evaluation, chosen: Sequence[str]) -> dict[str, Any]:
 
 def show_translation(title: str, found: TranslationEvaluation) -> None:
     """Print the scores of both directions of a translator."""
-    from wgan_cli.console import data
-    from wgan_cli.recipe.scores import SCORES
-
     print_rows(
         ("checkpoint", title),
         ("translated", f"a: {found.held_out['a']}; b: {found.held_out['b']}{_seen(found.seen)}"),
-        *((("features", found.features),) if found.features else ()),
+        ("features", found.features or ""),
     )
     directions = found.as_dict()
     shown = [score for score in SCORES.values() if all(score.name in numbers for numbers in directions.values())]

@@ -4,34 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wgan_cli.console import data
 from wgan_cli.errors import one_line
 
 
 def print_rows(*rows: tuple[str, str]) -> None:
-    """Print names and values in two columns."""
+    """Print names and values in two columns, without rows that have no value."""
     from rich.table import Table
-
-    from wgan_cli.console import data
 
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for row in rows:
-        table.add_row(*map(one_line, row))
+    for name, value in rows:
+        if value:
+            table.add_row(one_line(name), one_line(value))
     data().print(table)
 
 
 def print_table(
     headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = (1, 2), title: str | None = None
 ) -> None:
-    """Print rows below headings.
-
-    Args:
-        right: indices of right-aligned columns.
-    """
+    """Print rows below headings. right: indices of right-aligned columns."""
     from rich.table import Table
-
-    from wgan_cli.console import data
 
     table = Table(box=None, title=title, title_justify="left")
     for number, heading in enumerate(headings):

@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
+from wgan_cli.console import data
 from wgan_cli.errors import ExitStatus, WganError, one_line
 
 MIN_WIDTH, MAX_WIDTH, HEIGHT = 40, 64, 11  # characters of a curve
@@ -17,8 +18,6 @@ def wants_curves(requested: bool | None) -> bool:
 
     Raises: WganError if they are requested and plotext is missing.
     """
-    from wgan_cli.console import data
-
     installed = importlib.util.find_spec("plotext") is not None
     if requested and not installed:
         raise WganError("--curves needs plotext", "pip install 'wgan[terminal]'", ExitStatus.FAILED)
@@ -31,7 +30,6 @@ def print_curves(history: Sequence[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from wgan_cli.console import data
     from wgan_cli.outputs.curves import score_names, series, smoothed, term_names
     from wgan_cli.recipe.scores import BASELINE
 

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wgan_cli.console import data, print_message
+
 if TYPE_CHECKING:
     from PIL.Image import Image
     from rich.console import Console
@@ -78,8 +80,6 @@ def show_written(path: Path, size: int | None = None) -> None:
     Args:
         size: of each image in a grid, so that only whole images are shown.
     """
-    from wgan_cli.console import data, print_message
-
     console = data()
     if not can_show(console):
         print_message("not shown: the output is not a color terminal")

@@ -6,13 +6,12 @@ import shlex
 from typing import TYPE_CHECKING
 
 from wgan_cli.errors import ExitStatus
+from wgan_cli.recipe.data_settings import PairSettings
 from wgan_cli.utils.format import clock
 
 if TYPE_CHECKING:
-    from wgan_cli.runs.run_dir import RunDir
     from wgan_cli.training.state import TrainingState
     from wgan_cli.training.trainer import Trainer
-
 
 LONG_RUN = 15 * 60  # seconds of training above which a shorter run is suggested
 SHORT_RUN = 10 * 60  # seconds that the suggested run takes
@@ -23,41 +22,29 @@ _FLIP = "--set data.augment.mirror=true"
 
 def plan(state: TrainingState, origin: str) -> str:
     """Summarize the run to start: data, objective, size, autotuning results, duration and advice."""
-    recipe = state.recipe
+    recipe, step_seconds, duration = state.recipe, state.step_seconds, ""
     sizes = " + ".join(f"{role} {sum(p.numel() for p in net.parameters()):,}" for role, net in state.networks.items())
     precision = "float32" if recipe.amp == "off" else recipe.amp
+    if step_seconds is not None and recipe.steps is not None:  # autotuning timed a step
+        seconds = step_seconds * (recipe.steps - state.step)
+        duration = f"about {clock(seconds)} at {1000 * step_seconds:.0f} ms per step, plus sample grids and evaluations"
+        if seconds > LONG_RUN:
+            steps = int(SHORT_RUN / step_seconds)
+            unit = 10 ** max(0, len(str(steps)) - 2)  # round down to two digits
+            duration += f"; --steps {max(1, steps // unit * unit)} takes about {SHORT_RUN // 60} minutes"
     lines = [
         f"{recipe.name}: {len(state.loader):,} images of {state.image} ({origin}; {state.loader.placement})",
         f"{recipe.objective.name} on {state.device} in {precision}, {recipe.steps:,} steps of "
         f"{state.images_per_step:,} images, {sizes} parameters",
         f"autotune: {state.autotune_summary}" if state.autotune_summary else "",
-        _duration(state),
+        duration,
         _advice(state),
     ]
     return "\n".join(filter(None, lines))
 
 
-def _duration(state: TrainingState) -> str:
-    """Estimate the duration if autotuning timed a step."""
-    if state.step_seconds is None or state.recipe.steps is None:
-        return ""
-    seconds = state.step_seconds * (state.recipe.steps - state.step)
-    line = f"about {clock(seconds)} at {1000 * state.step_seconds:.0f} ms per step, plus sample grids and evaluations"
-    if seconds <= LONG_RUN:
-        return line
-    return f"{line}; --steps {_round_down(SHORT_RUN / state.step_seconds)} takes about {SHORT_RUN // 60} minutes"
-
-
-def _round_down(steps: float) -> int:
-    """Round down to two digits, e.g. 987 to 980."""
-    unit = 10 ** max(0, len(str(int(steps))) - 2)
-    return max(1, int(steps) // unit * unit)
-
-
 def _advice(state: TrainingState) -> str:
     """Suggest augmentation for small datasets."""
-    from wgan_cli.recipe.data_settings import PairSettings
-
     data, count = state.recipe.data, len(state.loader)
     if isinstance(data, PairSettings) or count >= SMALL_DATASET or data.augment.mirror:
         return ""
@@ -90,11 +77,6 @@ def log_end(trainer: Trainer) -> None:
     if state.step < trainer.steps:
         log(f"continue: wgan train --resume {path}")
     if trainer.status == ExitStatus.DONE:
-        log(_next_commands(run, translates=state.recipe.translates))
-
-
-def _next_commands(run: RunDir, translates: bool) -> str:
-    path = shlex.quote(str(run.path))
-    generator = (run.best_file if run.best_file.is_file() else run.generator_file).name
-    options = "--translate FOLDER --to b" if translates else "-n 64"
-    return f"next: wgan sample --ckpt {path}/{generator} {options}\n      wgan gif {path}\n      wgan inspect {path}"
+        generator = (run.best_file if run.best_file.is_file() else run.generator_file).name
+        options = "--translate FOLDER --to b" if state.recipe.translates else "-n 64"
+        log(f"next: wgan sample --ckpt {path}/{generator} {options}\n      wgan gif {path}\n      wgan inspect {path}")
