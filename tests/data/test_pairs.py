@@ -9,8 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from wgan_cli.data import DeviceLoader, ImagePair, ImageSet, load_data, make_loader, native_shape
+from wgan_cli.data import ImagePair, ImageSet, load_data, native_shape
 from wgan_cli.data.augmentation import make_augment
+from wgan_cli.data.loaders.build import make_loader
+from wgan_cli.data.loaders.device import DeviceLoader
 from wgan_cli.data.loaders.paired import PairedLoader
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.errors import WganError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 
 import torch
 from torch import Tensor
@@ -49,22 +49,12 @@ def _make_augment(settings: AugmentSettings, image: ImageShape) -> Augment | Non
             f"`data.augment.random_crop` is {settings.random_crop}, but the images are {image.size} pixels wide",
             f"use about an eighth: --set data.augment.random_crop={max(1, image.size // 8)}",
         )
-    steps: list[Augment] = []
-    if settings.mirror:
-        steps.append(horizontal_flip)
+    steps: list[Augment] = [horizontal_flip] if settings.mirror else []
     if settings.random_crop:
         steps.append(partial(random_crop, max_shift=settings.random_crop))
     if settings.color_jitter:
         steps.append(partial(color_jitter, strength=settings.color_jitter))
-    if not steps:
-        return None
-
-    def augment(images: Tensor) -> Tensor:
-        for step in steps:
-            images = step(images)
-        return images
-
-    return augment
+    return (lambda images: reduce(lambda changed, step: step(changed), steps, images)) if steps else None
 
 
 def horizontal_flip(images: Tensor) -> Tensor:

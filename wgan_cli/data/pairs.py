@@ -80,8 +80,7 @@ def _for_both(settings: PairSettings, read: Callable[[DataSettings], T]) -> tupl
     with naming_side("a"):
         a = read(settings.a)
     with naming_side("b"):
-        b = read(settings.b)
-    return a, b
+        return a, read(settings.b)
 
 
 @contextmanager

@@ -17,7 +17,6 @@ from wgan_cli.recipe.data_settings import Transform
 CHUNK = 4096  # images transformed at once
 # Colors of gray levels 0, 128 and 255, interpolated between: dark blue, red, yellow. Each level gets its own color.
 _COLOR_SCALE = ((24, 16, 96), (220, 56, 72), (255, 232, 120))
-_FROM_GRAY = ("grey", "colour")  # transforms that turn one channel into three
 
 
 def invert(images: Tensor) -> Tensor:
@@ -37,23 +36,15 @@ def gray(images: Tensor) -> Tensor:
 
 def color(images: Tensor) -> Tensor:
     """Color gray levels on a scale from dark blue over red to yellow: (N, 1, H, W) uint8 to (N, 3, H, W)."""
-    return _color_table()[images[:, 0].long()].permute(0, 3, 1, 2)  # (N, 3, H, W)
-
-
-def _color_table() -> Tensor:
-    """Return the color of each gray level: (256, 3) uint8."""
     ends = torch.tensor(_COLOR_SCALE, dtype=torch.float64)
     positions = torch.arange(256, dtype=torch.float64) / 255 * (len(ends) - 1)  # from 0 to the last color
     below = positions.long().clamp(max=len(ends) - 2)
-    return torch.lerp(ends[below], ends[below + 1], (positions - below)[:, None]).round().to(torch.uint8)
+    table = torch.lerp(ends[below], ends[below + 1], (positions - below)[:, None]).round().to(torch.uint8)  # (256, 3)
+    return table[images[:, 0].long()].permute(0, 3, 1, 2)  # (N, 3, H, W)
 
 
-TRANSFORMS: dict[Transform, Callable[[Tensor], Tensor]] = {
-    "invert": invert,
-    "thicken": thicken,
-    "grey": gray,
-    "colour": color,
-}
+_TRANSFORMS: dict[Transform, Callable[[Tensor], Tensor]]
+_TRANSFORMS = {"invert": invert, "thicken": thicken, "grey": gray, "colour": color}
 
 
 def transformed(images: ImageSet, name: Transform | None) -> ImageSet:
@@ -62,13 +53,13 @@ def transformed(images: ImageSet, name: Transform | None) -> ImageSet:
         return images
     output_shape(images.shape, name)
     assert isinstance(images.images, Tensor), "lazy images have no transform"
-    parts = [TRANSFORMS[name](part) for part in images.images.split(CHUNK)]
+    parts = [_TRANSFORMS[name](part) for part in images.images.split(CHUNK)]
     return replace(images, images=torch.cat(parts), origin=f"{images.origin}, {name}")
 
 
 def output_shape(shape: ImageShape, name: Transform | None) -> ImageShape:
     """Return the shape of transformed images. Raises: WganError if the transform needs grayscale images."""
-    if name not in _FROM_GRAY:
+    if name not in ("grey", "colour"):
         return shape
     if shape.channels != 1:
         raise WganError(

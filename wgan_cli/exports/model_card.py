@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wgan_cli import __version__
-from wgan_cli.data import license_of
+from wgan_cli.data.load import license_of
 from wgan_cli.errors import one_line
 from wgan_cli.exports.onnx_model import OPSET, PSI, OnnxFacts
 from wgan_cli.recipe.yaml import dump_yaml

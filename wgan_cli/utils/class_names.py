@@ -9,16 +9,8 @@ from wgan_cli.errors import WganError, did_you_mean
 MAX_LISTED = 20  # names in a hint
 
 
-def class_index(word: int | str, class_names: Sequence[str]) -> int | None:
-    """Return the index of a class given by name or, if no class has that name, by number; None if there is none."""
-    text = str(word)
-    if text in class_names:
-        return class_names.index(text)
-    return int(text) if text.isdecimal() and len(text) < 7 and int(text) < len(class_names) else None
-
-
 def class_indices(words: Iterable[int | str], class_names: Sequence[str], option: str, hint: str = "") -> list[int]:
-    """Return the indices of classes given by name or number, in their order.
+    """Return the indices of classes given by name or, if no class has that name, by number.
 
     Args:
         option: Option or setting that lists the classes, for errors.
@@ -27,13 +19,16 @@ def class_indices(words: Iterable[int | str], class_names: Sequence[str], option
     """
     indices: list[int] = []
     for word in words:
-        index = class_index(word, class_names)
-        if index is None:
+        text = str(word)
+        if text in class_names:
+            index = class_names.index(text)
+        elif text.isdecimal() and len(text) < 7 and int(text) < len(class_names):
+            index = int(text)
+        else:
             names = ", ".join(class_names[:MAX_LISTED]) + (", ..." if len(class_names) > MAX_LISTED else "")
             known = f"classes: {names}" if class_names else f"leave out {option}; there are no classes"
             raise WganError(
-                f"{option}: unknown class {str(word)[:40]!r}",
-                f"{did_you_mean(str(word)[:40], class_names)}{known}{hint}",
+                f"{option}: unknown class {text[:40]!r}", f"{did_you_mean(text[:40], class_names)}{known}{hint}"
             )
         if index in indices:
             raise WganError(f"{option} lists {class_names[index]} twice", "list each class once")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from wgan_cli.data import DeviceLoader, ImageSet
+from wgan_cli.data import ImageSet
 from wgan_cli.data.loaders import build
 from wgan_cli.data.loaders.base import Loader
+from wgan_cli.data.loaders.device import DeviceLoader
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.recipe.data_settings import DataSettings
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from wgan_cli.data import DeviceLoader, ImageSet
+from wgan_cli.data import ImageSet
+from wgan_cli.data.loaders.device import DeviceLoader
 
 CPU = torch.device("cpu")
 

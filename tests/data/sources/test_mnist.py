@@ -156,7 +156,7 @@ def test_next_mirror(tmp_path, served, server, messages, monkeypatch):
 
 
 def test_offline_error_says_what_to_do(source, tmp_path, messages):
-    with pytest.raises(WganError, match=f"cannot download {source}: .*127.0.0.1") as caught:
+    with pytest.raises(WganError, match=f"cannot download {source}: (?s:.)*127.0.0.1") as caught:
         load(tmp_path / "root", messages.append, source)
     for fix in (str(raw(tmp_path / "root", source)), "--recipe digits_dcgan", "--data-root"):
         assert fix in caught.value.hint

@@ -15,8 +15,10 @@ import torch
 from helpers.same_run import assert_same_run
 from PIL import Image
 
-from wgan_cli.data import DeviceLoader, ImageSet, load_images, make_loader, native_shape
+from wgan_cli.data import ImageSet, load_images, native_shape
 from wgan_cli.data.inspection import inspect_shards
+from wgan_cli.data.loaders.build import make_loader
+from wgan_cli.data.loaders.device import DeviceLoader
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.data.sources import shard_index
 from wgan_cli.data.sources.shards import Shards
@@ -193,7 +195,7 @@ def test_index_is_cached(load, shards, tmp_path, monkeypatch):
 
 
 def test_missing_shards(load, shards, tmp_path):
-    assert "images-005.tar and 1 others are missing" in error_of(load, shards.replace("004", "006")).message
+    assert "2 of 7 shards are missing, such as" in error_of(load, shards.replace("004", "006")).message
     (tmp_path / "empty").mkdir()
     assert "no .tar files" in error_of(load, tmp_path / "empty").message
     assert "more than 100,000" in error_of(load, "images-{0..99999999999}.tar").message

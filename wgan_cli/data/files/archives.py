@@ -11,7 +11,7 @@ import tempfile
 import threading
 import zipfile
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from wgan_cli.errors import ExitStatus, WganError, describe_os_error
 
 
 class _Archive(Container):
-    """Base class of the archive containers."""
+    """Archive whose members are read in place."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -41,10 +41,10 @@ class _Archive(Container):
         except WganError:
             raise
         except Exception as error:  # zipfile and tarfile raise a dozen types for broken bytes
-            raise WganError(
-                f"{self.path} is a damaged archive: {error or type(error).__name__}", "create or copy it again"
-            ) from None
-        root = _common_folder(members)
+            reason = error or type(error).__name__
+            raise WganError(f"{self.path} is a damaged archive: {reason}", "create or copy it again") from None
+        tops = {first + slash for first, slash, _ in (name.partition("/") for name in members)}
+        root = tops.pop() if len(tops) == 1 and all(top.endswith("/") for top in tops) else ""  # it isn't a class
         inner = {name[len(root) :]: member for name, member in members.items() if name != root}
         entries = [Entry(name, size, mtime_ns, handle) for name, (size, handle) in inner.items() if name[-1] != "/"]
         return entries, sorted({name.partition("/")[0] for name in inner if "/" in name})
@@ -60,8 +60,7 @@ class ZipContainer(_Archive):
     def _members(self) -> Iterator[tuple[str, int, Any]]:
         self.archive = zipfile.ZipFile(self.path)
         for info in self.archive.infolist():
-            if not stat.S_ISLNK(info.external_attr >> 16):
-                # Some Windows programs write backslashes.
+            if not stat.S_ISLNK(info.external_attr >> 16):  # some Windows programs write backslashes
                 yield safe_name(info.filename.replace("\\", "/")), info.file_size, info
 
     def _read(self, entry: Entry) -> bytes:
@@ -125,15 +124,12 @@ def _uncompressed_tar(path: Path) -> tarfile.TarFile:
     try:
         plain = tempfile.TemporaryFile()  # noqa: SIM115 - stays open as long as the archive
         packed.seek(0)
-    except OSError as error:
-        raise WganError(f"cannot unpack {path}: {describe_os_error(error)}", "set $TMPDIR to another folder") from None
-    try:
         shutil.copyfileobj(packed, plain, 1 << 20)
     except OSError as error:
         if error.errno is None:  # gzip's error for broken bytes
             raise ValueError(str(error)) from None
         raise WganError(
-            f"cannot unpack {path} to {tempfile.gettempdir()}: {describe_os_error(error)}",
+            f"cannot unpack {path} to $TMPDIR: {describe_os_error(error)}",
             "set $TMPDIR to a folder with more space, or unpack the archive yourself",
             ExitStatus.FAILED,
         ) from None
@@ -153,9 +149,3 @@ def safe_name(name: str) -> str:
     if any(is_hidden(part) for part in parts):
         return ""
     return "/".join(parts) + "/" * (name.endswith("/") and bool(parts))
-
-
-def _common_folder(names: Iterable[str]) -> str:
-    """Return the top-level folder that contains everything, with its slash, or ""; it isn't a class."""
-    tops = {first + slash for first, slash, _ in (name.partition("/") for name in names)}
-    return tops.pop() if len(tops) == 1 and all(top.endswith("/") for top in tops) else ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -36,15 +38,11 @@ class Entry:
         return first if slash else None
 
 
-class Container(ABC):
+class Container(AbstractContextManager["Container"]):
     """Files that can be listed and read, by several threads at once. Opened lazily."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._listing: tuple[list[Entry], list[str]] | None = None
-
-    def __enter__(self) -> Container:
-        return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
@@ -54,11 +52,11 @@ class Container(ABC):
 
     def entries(self) -> list[Entry]:
         """Return all files except hidden ones, sorted by name. Raises: WganError if the container can't be read."""
-        return self._listed()[0]
+        return self._sorted[0]
 
     def folders(self) -> list[str]:
         """Return the names of all top-level folders, including empty ones, sorted."""
-        return self._listed()[1]
+        return self._sorted[1]
 
     def fingerprint(self) -> list:
         """Return values that change when any file changes. Doesn't open archives."""
@@ -81,16 +79,14 @@ class Container(ABC):
             return read(entry)
         except NotAnImage:
             raise
-        except OSError as error:
-            raise NotAnImage(f"unreadable: {describe_os_error(error)}") from None
         except Exception as error:  # for broken archives, zipfile and tarfile raise a dozen types
-            raise NotAnImage(f"unreadable: {error or type(error).__name__}") from None
+            reason = describe_os_error(error) if isinstance(error, OSError) else error or type(error).__name__
+            raise NotAnImage(f"unreadable: {reason}") from None
 
-    def _listed(self) -> tuple[list[Entry], list[str]]:
-        if self._listing is None:
-            entries, folders = self._list()
-            self._listing = sorted(entries, key=lambda entry: entry.name), sorted(folders)
-        return self._listing
+    @cached_property
+    def _sorted(self) -> tuple[list[Entry], list[str]]:
+        entries, folders = self._list()
+        return sorted(entries, key=lambda entry: entry.name), sorted(folders)
 
     @abstractmethod
     def _list(self) -> tuple[Iterable[Entry], Iterable[str]]:

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from wgan_cli.errors import ExitStatus, WganError, describe_os_error
@@ -84,26 +85,21 @@ def cache_folder(data_root: Path) -> Path:
 
 
 def cache_key(location: list, content: list) -> str:
-    """Return an entry's name `LOCATION-CONTENT`.
+    """Return an entry's name `LOCATION-CONTENT`; of entries with the same location, the cache keeps the newest.
 
     Args:
         location: Where the images are, and the settings for decoding them.
-        content: Fingerprint of the files. Of entries that differ in it alone, the cache keeps the newest.
+        content: Fingerprint of the files.
     """
-    return f"{_digest([VERSION, location])}-{_digest([VERSION, content])}"
-
-
-def _digest(parts: list) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
+    parts = (json.dumps([VERSION, part]).encode() for part in (location, content))
+    return "-".join(hashlib.sha256(part).hexdigest()[:20] for part in parts)
 
 
 def open_decoded(cache: Path, key: str) -> DecodedImages | None:
     """Open an entry of the cache; None if it is missing or damaged."""
     folder = cache / key
     try:
-        values = json.loads((folder / "pack.json").read_text(encoding="utf-8"))
-        tuples = {name: tuple(values[name]) for name in ("shape", "class_names", "empty_classes")}
-        info = DecodedInfo(**{**values, **tuples, "bad": tuple((name, reason) for name, reason in values["bad"])})
+        info = TypeAdapter(DecodedInfo).validate_json((folder / "pack.json").read_bytes())
         labels = np.load(folder / "labels.npy", allow_pickle=False)
         count, channels, height, width = info.shape
         complete = (folder / "images.u8").stat().st_size == count * channels * height * width
@@ -112,7 +108,7 @@ def open_decoded(cache: Path, key: str) -> DecodedImages | None:
         # Copy-on-write, because torch requires writable memory.
         images = torch.from_numpy(np.memmap(folder / "images.u8", np.uint8, mode="c", shape=info.shape))
         return DecodedImages(images, torch.from_numpy(labels), info)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, OverflowError):
+    except (OSError, ValueError, EOFError):
         return None
 
 
@@ -129,23 +125,27 @@ def cached_decode(cache: Path, key: str, decode: Decode, max_bytes: int, log: Lo
     """
     if (found := open_decoded(cache, key)) is not None:
         return found
+    lock = None
     try:
         cache.mkdir(parents=True, exist_ok=True)
         lock = _acquire_lock(cache / f".{key}.lock", log)
+        found = open_decoded(cache, key)  # written by the process that held the lock
+        return found or _write_entry(cache, key, decode, max_bytes)
     except OSError as error:
-        if error.errno not in _READ_ONLY:
-            raise _cannot_write(cache, error) from error
-        log(f"cannot write the decoded-image cache to {cache} ({describe_os_error(error)}); each run decodes again")
-        return _decode_in_memory(decode)
-    try:
-        if (found := open_decoded(cache, key)) is not None:  # written by the process that held the lock
-            return found
-        _remove_abandoned(cache, key)
-        return _write_entry(cache, key, decode, max_bytes)
-    except OSError as error:
-        raise _cannot_write(cache, error) from error
+        if lock is None and error.errno in _READ_ONLY:
+            log(f"cannot write the decoded-image cache to {cache} ({describe_os_error(error)}); each run decodes again")
+            buffer = io.BytesIO()
+            writer, info = decode(buffer)
+            pixels = np.frombuffer(buffer.getbuffer(), np.uint8).reshape(info.shape)
+            return DecodedImages(torch.from_numpy(pixels), torch.tensor(writer.labels, dtype=torch.int64), info)
+        raise WganError(
+            f"cannot write decoded images to {cache}: {describe_os_error(error)}",
+            "free some space, use fewer images with data.limit, or name another folder with --data-root or $WGAN_DATA",
+            ExitStatus.FAILED,
+        ) from error
     finally:
-        _release(lock)
+        if lock is not None:
+            _release(lock)
 
 
 def _acquire_lock(path: Path, log: Log) -> BaseFileLock:
@@ -171,6 +171,13 @@ def _release(lock: BaseFileLock) -> None:
 
 
 def _write_entry(cache: Path, key: str, decode: Decode, max_bytes: int) -> DecodedImages:
+    # Unfinished entries of processes that were killed: the system released their locks.
+    for unfinished in {path.with_suffix("") for path in cache.glob(".*-*")} - {cache / f".{key}"}:
+        lock = FileLock(f"{unfinished}.lock")
+        with suppress(OSError, Timeout):
+            lock.acquire(timeout=0)
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _release(lock)
     free = shutil.disk_usage(cache).free
     if free < max_bytes:
         raise OSError(errno.ENOSPC, f"{max_bytes / 1e6:,.0f} MB are needed and {free / 1e6:,.0f} MB are free")
@@ -202,31 +209,6 @@ def _write_files(folder: Path, decode: Decode) -> None:
         json.dump({**asdict(info), "checksum": zlib.crc32(labels.tobytes())}, file)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _decode_in_memory(decode: Decode) -> DecodedImages:
-    buffer = io.BytesIO()
-    writer, info = decode(buffer)
-    pixels = np.frombuffer(buffer.getbuffer(), np.uint8).reshape(info.shape)
-    return DecodedImages(torch.from_numpy(pixels), torch.tensor(writer.labels, dtype=torch.int64), info)
-
-
-def _cannot_write(cache: Path, error: OSError) -> WganError:
-    return WganError(
-        f"cannot write decoded images to {cache}: {describe_os_error(error)}",
-        "free some space, use fewer images with data.limit, or name another folder with --data-root or $WGAN_DATA",
-        ExitStatus.FAILED,
-    )
-
-
-def _remove_abandoned(cache: Path, key: str) -> None:
-    """Remove unfinished entries of processes that were killed; the system released their locks."""
-    for unfinished in {path.with_suffix("") for path in cache.glob(".*-*")} - {cache / f".{key}"}:
-        lock = FileLock(f"{unfinished}.lock")
-        with suppress(OSError, Timeout):
-            lock.acquire(timeout=0)
-            shutil.rmtree(unfinished, ignore_errors=True)
-            _release(lock)
 
 
 def _remove(path: Path) -> None:

@@ -7,8 +7,7 @@ import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -22,8 +21,7 @@ _EXIF_ORIENTATION = 0x0112
 _HEIC_BRANDS = (b"ftypheic", b"ftypheix", b"ftypheim", b"ftyphevc", b"ftypmif1", b"ftypmsf1")  # from the fifth byte
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """Contents of an image file's header."""
 
     size: tuple[int, int]  # (width, height) after the EXIF orientation is applied
@@ -33,12 +31,12 @@ class Header:
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Suppress Pillow's warnings about unusual files.
+    """Suppress Pillow's warnings about unusual files, in the threads started inside too.
 
-    Enter it in the thread that starts the decoding threads: warning filters are global to the process.
+    Others stay: filters are global to the process, and concurrent threads may restore them in the wrong order.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
 
 
@@ -49,15 +47,19 @@ def read_header(source: bytes | BinaryIO) -> Header:
     """
     with _as_not_an_image():
         image = _identify(source)
-        width, height = image.size
-        return Header((height, width) if _is_rotated(image) else (width, height), image.mode, natural_channels(image))
+        (width, height), exif = image.size, {}
+        # Pillow rotates TIFFs itself; without EXIF data, getexif() would decode the image to look for some.
+        if image.format != "TIFF" and "exif" in image.info:
+            with suppress(Exception):
+                exif = image.getexif()
+        rotated = exif.get(_EXIF_ORIENTATION) in (5, 6, 7, 8)
+        return Header((height, width) if rotated else (width, height), image.mode, _natural_channels(image))
 
 
 def open_image(content: bytes, min_size: int | None = None) -> Image.Image:
     """Decode an image and apply its EXIF orientation.
 
     Args:
-        content: Bytes of the file.
         min_size: Allows JPEGs to be decoded at 1/2, 1/4 or 1/8 of their size, but not below this many pixels.
     Raises: NotAnImage if there is no image, it is truncated, or it has more pixels than Pillow's limit.
     """
@@ -71,8 +73,7 @@ def open_image(content: bytes, min_size: int | None = None) -> Image.Image:
         return image
 
 
-def natural_channels(image: Image.Image) -> int:
-    """Return 3 for an image whose mode or palette has colors, else 1. Ignores transparency."""
+def _natural_channels(image: Image.Image) -> int:
     if image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;16"):
         return 1
     palette = image.palette
@@ -88,7 +89,6 @@ def to_pixels(content: bytes, size: int, channels: int, fit: Fit, name: str) -> 
     16-bit values are scaled to 8 bits; transparency is composited onto black unless there are 4 channels.
 
     Args:
-        content: Bytes of the file.
         fit: `crop` resizes the shorter side to `size` and keeps the center, `random_crop` a position that depends on
             the file's name; `pad` resizes the longer side and adds black borders; `stretch` ignores the aspect ratio.
         name: Name of the file, for `random_crop`.
@@ -96,8 +96,7 @@ def to_pixels(content: bytes, size: int, channels: int, fit: Fit, name: str) -> 
     """
     image = open_image(content, min_size=2 * size)
     with _as_not_an_image():
-        image = _fit_to_square(_convert(image, channels), size, fit, name)
-        pixels = np.asarray(image)  # (size, size) or (size, size, channels)
+        pixels = np.asarray(_fit_to_square(_convert(image, channels), size, fit, name))  # (size, size[, channels])
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
 
@@ -131,20 +130,14 @@ def _as_not_an_image() -> Iterator[None]:
         raise NotAnImage(f"damaged: {error or type(error).__name__}") from None
 
 
-def _is_rotated(image: Image.Image) -> bool:
-    """Return True if the EXIF orientation of an undecoded image swaps width and height."""
-    if image.format == "TIFF" or "exif" not in image.info:
-        return (
-            False  # Pillow rotates TIFFs itself; without EXIF data, getexif() would decode the image to look for some
-        )
-    with suppress(Exception):
-        return image.getexif().get(_EXIF_ORIENTATION) in (5, 6, 7, 8)
-    return False
-
-
 def _convert(image: Image.Image, channels: int) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        image = _scale_to_8_bits(image)
+        # Scale 16-bit integers by their range, and floats from [0, 1], [0, 255], [0, 65535] or else by their maximum.
+        values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
+        maximum = float(values.max(initial=0.0))
+        ranges = (65535.0,) if image.mode.startswith("I") else (1.0, 255.0, 65535.0)
+        white = next((upper for upper in ranges if maximum <= upper), maximum)
+        image = Image.fromarray(np.clip(values * (255.0 / white) + 0.5, 0, 255).astype(np.uint8))
     transparent = image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info
     if channels == 4 or transparent:
         if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "La"):
@@ -155,15 +148,6 @@ def _convert(image: Image.Image, channels: int) -> Image.Image:
     if transparent:
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
     return image if image.mode == MODES[channels] else image.convert(MODES[channels])
-
-
-def _scale_to_8_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit integers by their range, and floats from [0, 1], [0, 255] or [0, 65535] or else by their maximum."""
-    values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
-    maximum = float(values.max(initial=0.0))
-    ranges = (65535.0,) if image.mode.startswith("I") else (1.0, 255.0, 65535.0)
-    white = next((upper for upper in ranges if maximum <= upper), maximum)
-    return Image.fromarray(np.clip(values * (255.0 / white) + 0.5, 0, 255).astype(np.uint8))
 
 
 def _fit_to_square(image: Image.Image, size: int, fit: Fit, name: str) -> Image.Image:

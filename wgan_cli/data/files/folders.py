@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import zipfile
 from collections import deque
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,13 +52,36 @@ class FolderContainer(Container):
         return ["\0".join(f"{entry.name}\0{entry.size}\0{entry.mtime_ns}" for entry in self.entries())]
 
     def _list(self) -> tuple[list[Entry], list[str]]:
-        walk = _Walk()
-        real = os.path.realpath(self.path)
-        walk.seen.add(real)
-        walk.descend("", real)
-        while walk.links:  # only now, so that linked files inside the folder keep their own name and class
-            walk.follow(*walk.links.popleft())
-        return walk.entries, walk.folders
+        entries, folders, seen = [], [], set()
+        # No recursion: folders may nest deeper than Python's limit. Links go to the end of the queue, so that linked
+        # files inside the folder keep their own name and class.
+        pending = deque([("", os.path.realpath(self.path))])
+        while pending:
+            name, real = pending.popleft()
+            if real in seen:
+                continue
+            seen.add(real)
+            try:
+                status = os.stat(real)
+                if stat.S_ISREG(status.st_mode):  # no pipes or devices
+                    entries.append(Entry(name, status.st_size, status.st_mtime_ns, real))
+                if not stat.S_ISDIR(status.st_mode):
+                    continue
+                with os.scandir(real) as items:
+                    inner = sorted((item.name, item.path, item.is_symlink()) for item in items)
+            except OSError as error:
+                if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):  # deleted, or a broken link
+                    continue
+                raise WganError(f"cannot read {real}: {describe_os_error(error)}", "make it readable") from None
+            if name and "/" not in name:
+                folders.append(name)
+            for base, path, is_link in inner:
+                full = f"{name}/{base}" if name else base
+                if is_link and not is_hidden(base):
+                    pending.append((full, os.path.realpath(path)))
+                elif not is_hidden(base):
+                    pending.appendleft((full, path))
+        return entries, folders
 
     def _read(self, entry: Entry) -> bytes:
         with open(entry.handle, "rb") as file:
@@ -66,59 +89,3 @@ class FolderContainer(Container):
 
     def _open(self, entry: Entry) -> BinaryIO:
         return open(entry.handle, "rb")
-
-
-@dataclass
-class _Walk:
-    """Files and top-level folders found so far, and the links still to follow."""
-
-    entries: list[Entry] = field(default_factory=list)
-    folders: list[str] = field(default_factory=list)
-    links: deque[tuple[str, str]] = field(default_factory=deque)
-    seen: set[str] = field(default_factory=set)
-
-    def descend(self, prefix: str, real: str) -> None:
-        """Add everything below the real folder `real`, naming each file prefix + name."""
-        pending = [(prefix, real)]  # no recursion: folders may nest deeper than Python's limit
-        while pending:
-            prefix, real = pending.pop()
-            for item in _scandir(real):
-                name = prefix + item.name
-                if is_hidden(item.name) or item.path in self.seen:
-                    continue
-                if item.is_symlink():
-                    self.links.append((name, os.path.realpath(item.path)))
-                    continue
-                self.seen.add(item.path)
-                if item.is_dir():
-                    self.folders += [] if prefix else [name]
-                    pending.append((f"{name}/", item.path))
-                elif item.is_file():  # no pipes or devices
-                    try:
-                        status = item.stat()
-                    except FileNotFoundError:  # deleted meanwhile
-                        continue
-                    self.entries.append(Entry(name, status.st_size, status.st_mtime_ns, item.path))
-
-    def follow(self, name: str, real: str) -> None:
-        """Add what a link points to, unless it was seen before."""
-        if real in self.seen:
-            return
-        self.seen.add(real)
-        try:
-            status = os.stat(real)
-        except OSError:  # a dangling or circular link
-            return
-        if stat.S_ISDIR(status.st_mode):
-            self.folders += [] if "/" in name else [name]
-            self.descend(f"{name}/", real)
-        elif stat.S_ISREG(status.st_mode):
-            self.entries.append(Entry(name, status.st_size, status.st_mtime_ns, real))
-
-
-def _scandir(folder: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as items:
-            return sorted(items, key=lambda item: item.name)
-    except OSError as error:
-        raise WganError(f"cannot read {folder}: {describe_os_error(error)}", "make the folder readable") from None

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from wgan_cli.data.files.container import Container, Entry, NotAnImage
 from wgan_cli.data.files.decoding import to_pixels
 from wgan_cli.data.files.folders import open_container
-from wgan_cli.data.files.parallel import or_reason, parallel_map
+from wgan_cli.data.files.parallel import parallel_map
 from wgan_cli.data.files.survey import survey_container
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
@@ -40,22 +41,16 @@ class NamedImages:
         """
 
         def decode(entry: Entry) -> Tensor:
-            content = self.container.read(entry)
-            return torch.from_numpy(to_pixels(content, image.size, image.channels, fit, entry.name).copy())
+            try:
+                content = self.container.read(entry)
+                return torch.from_numpy(to_pixels(content, image.size, image.channels, fit, entry.name).copy())
+            except NotAnImage as reason:
+                name = f"{printable(entry.name)} of {self.container.path}"
+                raise WganError(f"{name} cannot be used: {reason}", "repair or remove it") from None
 
-        batch: list[Tensor] = []
-        decoded = parallel_map(or_reason(decode), self.entries, chunk=size)
-        for entry, pixels in zip(self.entries, decoded, strict=True):
-            if isinstance(pixels, NotAnImage):
-                raise WganError(
-                    f"{printable(entry.name)} of {self.container.path} cannot be used: {pixels}", "repair or remove it"
-                )
-            batch.append(pixels)
-            if len(batch) == size:
-                yield torch.stack(batch)  # (size, C, H, W)
-                batch = []
-        if batch:
-            yield torch.stack(batch)
+        decoded = parallel_map(decode, self.entries, chunk=size)
+        while batch := list(islice(decoded, size)):
+            yield torch.stack(batch)  # (n, C, H, W)
 
     def output_names(self) -> list[str]:
         """Return a distinct .png name for each image: `cat.png`, or `cat.jpg.png` if there is more than one `cat`."""

@@ -34,14 +34,10 @@ class Survey(Generic[T]):
 
     def target_shape(self, settings: DataSettings) -> tuple[int, int]:
         """Return the size and channels to decode to: those of the settings, else those of the images."""
-        return settings.image_size or self._common_size() or DEFAULT_SIZE, settings.channels or self.channels
-
-    def _common_size(self) -> int | None:
-        """Return the size that all images share, if it is square and the networks support it."""
-        if len(self.sizes) != 1:
-            return None
-        ((width, height),) = self.sizes
-        return width if width == height and width % 4 == 0 and 8 <= width <= 128 else None
+        width, height = next(iter(self.sizes), (0, 0))
+        supported = len(self.sizes) == 1 and width == height and width % 4 == 0 and 8 <= width <= 128
+        size = settings.image_size or (width if supported else DEFAULT_SIZE)
+        return size, settings.channels or self.channels
 
 
 def survey(
@@ -51,13 +47,7 @@ def survey(
     title: str = "read headers of",
     log: Log = no_log,
 ) -> Survey[T]:
-    """Read the headers of all items in threads.
-
-    Args:
-        header: Reads an item's header; may raise NotAnImage.
-        name: Name of an item, for errors; called for unusable ones only.
-        title: Start of the progress messages.
-    """
+    """Read the headers of all items in threads; `header` may raise NotAnImage."""
     headers = log_progress(parallel_map(or_reason(header), items), len(items), title, log)
     results = list(zip(items, headers, strict=True))
     good = [(item, found) for item, found in results if not isinstance(found, NotAnImage)]

@@ -34,7 +34,7 @@ def image_set(
     images = torch.as_tensor(images)
     shape = tuple(images.shape)
     if images.dtype != torch.uint8:
-        raise WganError(f"images must be uint8, not {_dtype(images)}", "use integers from 0 to 255")
+        raise WganError(f"images must be uint8, not {images.dtype}", "use integers from 0 to 255")
     if len(shape) != 4 or shape[1] not in (1, 3, 4) or shape[2] != shape[3] or not len(images):
         raise WganError(
             f"images must have the shape (N, C, H, W) with H = W and C = 1, 3 or 4, not {shape}",
@@ -47,7 +47,7 @@ def image_set(
     numbers = torch.as_tensor(labels)
     if numbers.is_floating_point() or numbers.is_complex() or numbers.shape != (len(images),):
         raise WganError(
-            f"labels must be {len(images):,} integers, not {_dtype(numbers)} of shape {tuple(numbers.shape)}",
+            f"labels must be {len(images):,} integers, not {numbers.dtype} of shape {tuple(numbers.shape)}",
             "give one integer per image",
         )
     numbers = numbers.long()
@@ -72,7 +72,3 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> NoReturn:
 def shape(settings: DataSettings) -> NoReturn:
     """Raise WganError, as `load` does."""
     load(settings, Path(), no_log)
-
-
-def _dtype(values: Tensor) -> str:
-    return str(values.dtype).removeprefix("torch.")

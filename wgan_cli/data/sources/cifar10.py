@@ -11,8 +11,7 @@ import torch
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.files.folders import open_container
 from wgan_cli.data.sources import image_folder
-from wgan_cli.data.sources.download import download_set
-from wgan_cli.data.sources.splits import log_unusual_count, parts_of
+from wgan_cli.data.sources.download import download_set, log_unusual_count, parts_of
 from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils.format import Log
@@ -53,7 +52,6 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
 
 
 def _checksums() -> dict[str, str]:
-    """Return the MD5 sum of each batch file."""
     from torchvision.datasets import CIFAR10
 
     batches: Any = (*CIFAR10.train_list, *CIFAR10.test_list)
@@ -62,6 +60,7 @@ def _checksums() -> dict[str, str]:
 
 def _read_batches(folder: Path, settings: DataSettings, log: Log) -> ImageSet:
     from torchvision.datasets import CIFAR10
+    from torchvision.datasets.utils import check_integrity
 
     images, labels, classes = [], [], []
     for part in parts_of(settings.split):
@@ -70,7 +69,12 @@ def _read_batches(folder: Path, settings: DataSettings, log: Log) -> ImageSet:
         except OSError as error:
             raise WganError(f"cannot read {folder}: {describe_os_error(error)}", "make its files readable") from error
         except RuntimeError as error:  # torchvision verifies every file's checksum before it unpickles one
-            raise _broken_batches(folder) from error
+            files = _checksums().items()
+            broken = (str(folder / file) for file, md5 in files if not check_integrity(folder / file, md5))
+            raise WganError(
+                f"{' and '.join(broken)} differs from CIFAR-10's file of that name (checksum)",
+                "delete it and run again to download it",
+            ) from error
         images.append(torch.from_numpy(dataset.data))
         labels.append(torch.tensor(dataset.targets))
         classes = dataset.classes
@@ -79,20 +83,18 @@ def _read_batches(folder: Path, settings: DataSettings, log: Log) -> ImageSet:
     return ImageSet(pixels, torch.cat(labels), tuple(classes), f"cifar10 {settings.split} from {folder}")
 
 
-def _broken_batches(folder: Path) -> WganError:
-    from torchvision.datasets.utils import check_integrity
-
-    broken = [str(folder / file) for file, md5 in _checksums().items() if not check_integrity(folder / file, md5)]
-    return WganError(
-        f"{' and '.join(broken)} differs from CIFAR-10's file of that name (checksum)",
-        "delete it and run again to download it",
-    )
-
-
 def _read_folders(folder: Path, settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
     parts = parts_of(settings.split)
+    expected = open_container(folder / parts[0]).folders()
     for part in parts:
-        _check_classes(folder / part, folder / parts[0])
+        names = open_container(folder / part).folders()
+        if len(names) != NUM_CLASSES:
+            raise WganError(
+                f"{folder / part} has {len(names)} class folders; CIFAR-10 has {NUM_CLASSES} classes",
+                f"create one folder per class, or delete {folder} to download CIFAR-10",
+            )
+        if names != expected:
+            raise WganError(f"{folder / part} has other class folders than {folder / parts[0]}", "make them the same")
     limit, sets = settings.limit if settings.classes is None else None, []  # it counts images of the chosen classes
     for part in parts:
         chosen = {"source": "folder", "path": str(folder / part), "image_size": IMAGE_SIZE, "channels": 3}
@@ -102,18 +104,6 @@ def _read_folders(folder: Path, settings: DataSettings, data_root: Path, log: Lo
             log_unusual_count(f"{folder / part}'s folders", len(images), STANDARD_COUNTS[part], log)
         sets.append(images)
     origin = f"cifar10 {settings.split} from the images in {folder}"
-    pixels = sets[0].images if len(sets) == 1 else torch.cat([part.images for part in sets])
-    labels = torch.cat([part.labels for part in sets])
-    return ImageSet(pixels, labels, sets[0].class_names, origin).first(limit)
-
-
-def _check_classes(folder: Path, first: Path) -> None:
-    """Check that a part has ten class folders, the same as the first part."""
-    names, expected = (open_container(path).folders() for path in (folder, first))
-    if len(names) != NUM_CLASSES:
-        raise WganError(
-            f"{folder} has {len(names)} class folders; CIFAR-10 has {NUM_CLASSES} classes",
-            f"create one folder per class, or delete {folder.parent} to download CIFAR-10",
-        )
-    if names != expected:
-        raise WganError(f"{folder} has other class folders than {first}", "give both the same ten folders")
+    images, labels = ([getattr(part, name) for part in sets] for name in ("images", "labels"))
+    pixels = images[0] if len(images) == 1 else torch.cat(images)  # one part stays memory-mapped
+    return ImageSet(pixels, torch.cat(labels), sets[0].class_names, origin).first(limit)

@@ -1,4 +1,4 @@
-"""Downloads with torchvision that leave no partial files when interrupted."""
+"""Splits of the public data sets, and downloads with torchvision that leave no partial files when interrupted."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import socket
 import ssl
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, redirect_stderr
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, redirect_stderr
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
@@ -31,17 +31,14 @@ def download_set(
     manually: str,
     log: Log,
 ) -> None:
-    """Download a data set to a temporary folder and move complete files into place.
-
-    Existing files are never replaced.
+    """Download a data set to a temporary folder and move complete files into place, never replacing existing ones.
 
     Args:
-        source: Name of the set.
         files: Files that the set consists of, relative to `data_root`.
         archives: Files to download, relative to `data_root`, with their MD5 sums; existing valid ones are used.
         download: Makes torchvision download and unpack into a folder.
         manually: What to do without a network, for the hint.
-    Raises: WganError if the network, a checksum or the file system fails.
+    Raises: WganError if it fails.
     """
     from torchvision.datasets.utils import check_integrity
 
@@ -59,7 +56,11 @@ def download_set(
                     shutil.copyfile(data_root / archive, temporary / archive)
                 else:
                     log(f"{data_root / archive} has a wrong checksum and is not used: delete it")
-            with _socket_timeout(), _progress_only_on_terminals():
+            with ExitStack() as stack:
+                stack.callback(socket.setdefaulttimeout, socket.getdefaulttimeout())
+                socket.setdefaulttimeout(TIMEOUT)
+                if not (sys.stderr and sys.stderr.isatty()):  # torchvision draws its progress bar on any stderr
+                    stack.enter_context(redirect_stderr(io.StringIO()))
                 download(temporary)
             for file in files:
                 if not os.path.exists(data_root / file):
@@ -80,16 +81,12 @@ def download_set(
         ) from error
 
 
-@contextmanager
-def _socket_timeout() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+def parts_of(split: str) -> tuple[str, ...]:
+    """Return the parts that a split consists of: ("train",), ("test",) or both for `all`."""
+    return ("train", "test") if split == "all" else (split,)
 
 
-def _progress_only_on_terminals():
-    # torchvision draws its progress bar on any stderr.
-    return nullcontext() if sys.stderr and sys.stderr.isatty() else redirect_stderr(io.StringIO())
+def log_unusual_count(files: str, count: int, standard: int, log: Log) -> None:
+    """Log if a set isn't the one used in papers."""
+    if count != standard:
+        log(f"{files} contain {count:,} images; the standard set has {standard:,}")

@@ -53,8 +53,11 @@ def load(settings: DataSettings, data_root: Path, log: Log, required_size: int |
     Raises: WganError if there is no image, or there are other files and `on_bad_file` is `stop`.
     """
     with open_container(_path(settings)) as container:
-        cache = cache_folder(data_root)
-        key = _cache_key(container, settings, required_size)
+        location: list[object] = [os.path.realpath(container.path), settings.classes, settings.limit]
+        location += [settings.image_size, settings.channels, settings.fit]
+        location += [] if required_size is None else [required_size]
+        folders = container.folders() if container.path.is_dir() else []
+        cache, key = cache_folder(data_root), cache_key(location, [container.fingerprint(), folders])
         decoded = open_decoded(cache, key) or _decode(container, settings, required_size, cache, key, log)
         if decoded.info.bad and settings.on_bad_file == "stop":
             raise unusable_files(container.path, decoded.info.bad)
@@ -71,10 +74,7 @@ def shape(settings: DataSettings) -> ImageShape:
 
 
 def select_files(container: Container, settings: DataSettings) -> Selection:
-    """Select files by the settings' `classes` and `limit`.
-
-    Raises: WganError if there are none, or a class is unknown.
-    """
+    """Select files by `classes` and `limit`. Raises: WganError if there are none, or a class is unknown."""
     by_class: dict[str, list[Entry]] = {folder: [] for folder in container.folders()}
     flat: list[Entry] = []
     for entry in container.entries():
@@ -91,11 +91,10 @@ def select_files(container: Container, settings: DataSettings) -> Selection:
     groups, names = [flat], ()
     if full:
         found = {**({LOOSE: flat} if flat else {}), **full}
-        all_names = [printable(name) for name in found]
-        every = range(len(found))
-        chosen = every if settings.classes is None else class_indices(settings.classes, all_names, "`data.classes`")
-        groups = [list(found.values())[index] for index in chosen]
-        names = tuple(all_names[index] for index in chosen)
+        groups, names = list(found.values()), tuple(printable(name) for name in found)
+        if settings.classes is not None:
+            chosen = class_indices(settings.classes, names, "`data.classes`")
+            groups, names = [groups[index] for index in chosen], tuple(names[index] for index in chosen)
     ranked = sorted((rank, label) for label, group in enumerate(groups) for rank in range(len(group)))[: settings.limit]
     return Selection(
         entries=tuple(groups[label][rank] for rank, label in ranked),
@@ -108,16 +107,6 @@ def select_files(container: Container, settings: DataSettings) -> Selection:
 
 def _path(settings: DataSettings) -> Path:
     return Path(os.path.expanduser(settings.path or ""))
-
-
-def _cache_key(container: Container, settings: DataSettings, required_size: int | None) -> str:
-    location: list[object] = [
-        os.path.realpath(container.path), settings.classes, settings.limit,
-        settings.image_size, settings.channels, settings.fit,
-    ]  # fmt: skip
-    if required_size is not None:
-        location.append(required_size)
-    return cache_key(location, [container.fingerprint(), container.folders() if container.path.is_dir() else []])
 
 
 def _decode(
@@ -143,29 +132,21 @@ def _decode(
                 writer.add(found, label)
         if not writer.labels:
             raise _no_image(container.path, bad)
-        names, emptied = _drop_unused_classes(writer, selection.class_names)
-        empty = (*selection.empty_classes, *emptied)
-        bad.sort()
-        return writer, writer.info(class_names=names, bad=tuple(bad), empty_classes=empty, loose=selection.loose)
+        names, empty = selection.class_names, selection.empty_classes
+        used, labels = np.unique(writer.labels, return_inverse=True)
+        if len(used) < len(names):  # a class has unusable files only
+            writer.labels[:] = labels.tolist()
+            empty = (*empty, *(name for label, name in enumerate(names) if label not in used))
+            names = tuple(names[label] for label in used)
+        facts = {"class_names": names, "bad": tuple(sorted(bad)), "empty_classes": empty, "loose": selection.loose}
+        return writer, writer.info(**facts)
 
     return cached_decode(cache, key, decode, len(selection.entries) * channels * size * size, log)
-
-
-def _drop_unused_classes(writer: ImageWriter, class_names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Renumber the labels if a class has unusable files only. Returns: the names kept, and the names dropped."""
-    used = sorted(set(writer.labels))
-    if len(used) >= len(class_names):
-        return class_names, ()
-    new_label = {label: number for number, label in enumerate(used)}
-    writer.labels[:] = [new_label[label] for label in writer.labels]
-    dropped = tuple(name for label, name in enumerate(class_names) if label not in new_label)
-    return tuple(class_names[label] for label in used), dropped
 
 
 def _target_shape(
     container: Container, selection: Selection, settings: DataSettings, log: Log = no_log
 ) -> tuple[int, int]:
-    """Return the size and channels to decode to: those of the settings, else those of the images."""
     if settings.image_size is not None and settings.channels is not None:
         return settings.image_size, settings.channels
     found = survey_container(container, selection.entries, log)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.sources.download import download_set
-from wgan_cli.data.sources.splits import log_unusual_count, parts_of
+from wgan_cli.data.sources.download import download_set, log_unusual_count, parts_of
 from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils.format import Log
@@ -35,7 +33,16 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
     folder = data_root / dataset.__name__ / "raw"
     parts = parts_of(settings.split)
     if not all(os.path.isfile(file) for part in parts for file in _files(folder, part)):
-        _download(settings.source, dataset, data_root, log)
+        archives = {f"{dataset.__name__}/raw/{name}": md5 for name, md5 in dataset.resources}
+        download_set(
+            settings.source,
+            data_root,
+            files=[archive.removesuffix(".gz") for archive in archives],
+            archives=archives,
+            download=lambda root: dataset(root, download=True),
+            manually=f"put the files into {folder}",
+            log=log,
+        )
     class_names = tuple(name.split(" - ")[0] for name in dataset.classes)  # "0" of torchvision's "0 - zero"
     images, labels = [], []
     for part in parts:
@@ -63,7 +70,7 @@ def _read_part(folder: Path, part: str, num_classes: int) -> tuple[Tensor, Tenso
     if int(labels.max()) >= num_classes:
         raise _broken(labels_file, f"has label {int(labels.max())}, but there are only {num_classes} classes")
     if len(images) != len(labels):
-        raise _broken(labels_file, f"has {len(labels):,} labels for {len(images):,} images in {images_file.name}", True)
+        raise _broken(labels_file, f"has {len(labels):,} labels for {len(images):,} images in {images_file.name}")
     return images, labels
 
 
@@ -76,20 +83,5 @@ def _read_idx(read: Callable[[str], Tensor], file: Path) -> Tensor:
         raise _broken(file, "is truncated or is not an IDX file") from error  # torchvision doesn't validate
 
 
-def _broken(file: Path, problem: str, either: bool = False) -> WganError:
-    which = "the wrong one of the two" if either else "that file"
-    return WganError(f"{file} {problem}", f"delete {which} and run again to download it")
-
-
-def _download(source: str, dataset: Any, data_root: Path, log: Log) -> None:
-    raw = f"{dataset.__name__}/raw"
-    archives = {f"{raw}/{name}": md5 for name, md5 in dataset.resources}
-    download_set(
-        source,
-        data_root,
-        files=[archive.removesuffix(".gz") for archive in archives],
-        archives=archives,
-        download=lambda root: dataset(root, download=True),
-        manually=f"put the files into {data_root / raw}",
-        log=log,
-    )
+def _broken(file: Path, problem: str) -> WganError:
+    return WganError(f"{file} {problem}", "delete the wrong file and run again to download it")

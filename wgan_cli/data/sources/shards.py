@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,53 +13,17 @@ from torch import Tensor
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.files.container import NotAnImage
 from wgan_cli.data.files.decoded_cache import cache_folder
-from wgan_cli.data.files.decoding import read_header, to_pixels
+from wgan_cli.data.files.decoding import quiet_pillow, read_header, to_pixels
 from wgan_cli.data.files.parallel import THREADS
 from wgan_cli.data.files.survey import Survey, summarize_bad, survey, unusable_files
-from wgan_cli.data.sources.shard_index import ShardIndex, build_index, cached_index, member_name
-from wgan_cli.data.sources.shard_paths import shard_paths
-from wgan_cli.errors import ExitStatus, WganError, describe_os_error
+from wgan_cli.data.sources.shard_index import Shards, build_index, cached_index, shard_paths
+from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings, Fit
 from wgan_cli.utils.format import Log, no_log
 
 SURVEYED = 256  # images that determine size and channels if the settings don't
 MAX_BAD = 100  # consecutive unusable images before giving up
-
-
-class Shards:
-    """Shard files and the index of their samples."""
-
-    def __init__(self, paths: Sequence[Path], index: ShardIndex) -> None:
-        self.paths = paths
-        self.index = index
-
-    def __len__(self) -> int:
-        return len(self.index.labels)
-
-    def read(self, sample: int) -> bytes:
-        """Read an image's bytes, and nothing else of its shard. Raises: NotAnImage if they can't be read."""
-        size = int(self.index.sizes[sample])
-        try:
-            with open(self._path(sample), "rb", buffering=0) as file:
-                file.seek(int(self.index.offsets[sample]))
-                content = file.read(size)
-        except OSError as error:
-            raise NotAnImage(f"unreadable: {describe_os_error(error)}") from None
-        if len(content) != size:
-            raise NotAnImage("truncated")
-        return content
-
-    def key(self, sample: int) -> str:
-        """Return a key for an image that doesn't depend on the shards' folder."""
-        return f"{self._path(sample).name}/{self.index.offsets[sample]}"
-
-    def name(self, sample: int) -> str:
-        """Return an image's name for messages, by reading its shard's headers again."""
-        return f"{member_name(self._path(sample), int(self.index.offsets[sample]))} of {self._path(sample)}"
-
-    def _path(self, sample: int) -> Path:
-        return self.paths[self.index.shards[sample]]
 
 
 class ShardImages:
@@ -103,9 +66,8 @@ class ShardImages:
             for row in part:
                 rows[row] = self._decode(int(index[row]))
 
-        parts = [range(first, len(index), THREADS) for first in range(THREADS)]
-        for done in [self._pool.submit(read, part) for part in parts]:
-            done.result()
+        with quiet_pillow():
+            list(self._pool.map(read, (range(first, len(index), THREADS) for first in range(THREADS))))
 
     def _decode(self, position: int) -> np.ndarray:
         _, channels, size, _ = self.shape
@@ -129,28 +91,24 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
     Returns: Images (N, C, size, size), lazy; no class names if no sample has a .cls.
     Raises: WganError if a shard is missing or damaged, or a sample has no image and `on_bad_file` is `stop`.
     """
-    paths = shard_paths(settings.path or "")
-    shards = Shards(paths, cached_index(paths, cache_folder(data_root), log))
-    index, skip = shards.index, settings.on_bad_file == "skip"
-    if index.bad and not skip:
-        raise unusable_files(settings.path, index.bad, "sample")
-    if index.bad:
-        log(f"{settings.path}: skipped {summarize_bad(index.bad, 'sample')}")
-    # Pillow warns about unusual files from whichever thread decodes one.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
+    shards = cached_index(shard_paths(settings.path or ""), cache_folder(data_root), log)
+    skip = settings.on_bad_file == "skip"
+    if shards.bad and not skip:
+        raise unusable_files(settings.path, shards.bad, "sample")
+    if shards.bad:
+        log(f"{settings.path}: skipped {summarize_bad(shards.bad, 'sample')}")
     size, channels = _target_shape(shards, settings)
     on_bad = _bad_sample_handler(shards, log if skip else None)
     images = ShardImages(shards, torch.arange(len(shards)), size, channels, settings.fit, on_bad)
-    origin = f"{len(paths):,} shard{'s' if len(paths) > 1 else ''}, {settings.path}"
-    return ImageSet(images, torch.from_numpy(index.labels), index.class_names, origin).only(settings.classes)
+    origin = f"{len(shards.paths):,} shard{'s' if len(shards.paths) > 1 else ''}, {settings.path}"
+    return ImageSet(images, torch.from_numpy(shards.labels), shards.class_names, origin).only(settings.classes)
 
 
 def shape(settings: DataSettings) -> ImageShape:
     """Return the shape of the images that `load` returns, without decoding them."""
-    paths = shard_paths(settings.path or "")
-    shards = Shards(paths, build_index(paths, no_log))
-    names = shards.index.class_names
-    return ImageShape(*_target_shape(shards, settings), len(names if settings.classes is None else settings.classes))
+    shards = build_index(shard_paths(settings.path or ""), no_log)
+    classes = shards.class_names if settings.classes is None else settings.classes
+    return ImageShape(*_target_shape(shards, settings), len(classes))
 
 
 def survey_shards(shards: Shards, limit: int | None = None) -> Survey[int]:
