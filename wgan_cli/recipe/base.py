@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar, get_args
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
@@ -40,15 +40,15 @@ class Settings(BaseModel):
         return values
 
 
-def named_by(key: str, default: str | None = None) -> BeforeValidator:
-    """Accept a section written as one word, the value of its `key`; a dict without `key` gets `default`."""
+def named_by(key: str, section: Any, words: Iterable[str], default: str | None = None) -> BeforeValidator:
+    """Accept a section written as one of `words`, the value of its `key`; a dict without `key` gets `default`."""
 
     def expand(value: Any) -> Any:
         if isinstance(value, str):
             return {key: value}
         return {key: default, **value} if default and isinstance(value, dict) else value
 
-    return BeforeValidator(expand)
+    return BeforeValidator(expand, json_schema_input_type=Literal[(*words,)] | section)
 
 
 def classes_of(section: object) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent.parent
 FILE = Path(__file__).with_name("measured.json")
 
 
@@ -36,6 +35,6 @@ def measurements() -> Measurements:
 
 def thumbnail(name: str) -> Path | None:
     """Return the strip of samples of a measured recipe, from the installed package or the docs of a checkout."""
-    installed = _PACKAGE / "thumbnails"
-    path = (installed if installed.is_dir() else _PACKAGE.parent / "docs" / "family") / f"{name}.png"
-    return path if path.is_file() else None
+    package = Path(__file__).resolve().parent.parent
+    folders = (package / "thumbnails", package.parent / "docs" / "family")
+    return next((path for folder in folders if (path := folder / f"{name}.png").is_file()), None)

@@ -42,34 +42,30 @@ USER_SOURCES = {
     ),
 }
 IN_MEMORY = "given"  # arrays passed by a Python program
+SOURCES = (*NAMED, *USER_SOURCES, IN_MEMORY)
 _USER_SETTINGS = ("path", "test_path", "channels")  # only for USER_SOURCES
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
-def parse_bytes(text: str) -> int:
+def parse_bytes(size: Any) -> int:
     """Return a size such as 500MB or 2GB in bytes. Raises: ValueError."""
-    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*([KMG]B|)\s*", text.upper(), re.ASCII)
+    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*([KMG]B|)\s*", str(size).upper(), re.ASCII)
     if not found:
-        raise ValueError(f"{text!r} is not a size")
+        message = f"`data.memory_limit` is {size!r:.60}, which is not a size"
+        raise invalid(message, "write for example 500MB or 2GB")
     return round(float(found[1]) * _UNITS[found[2]])
 
 
-def _check_size(value: Any) -> Any:
-    value = str(value) if type(value) is int else value
-    try:
-        return value if value is None or parse_bytes(value) >= 0 else None
-    except (ValueError, TypeError, AttributeError):
-        raise invalid(
-            f"`data.memory_limit` is {value!r:.60}, which is not a size", "write for example 500MB or 2GB"
-        ) from None
+def _check_size(value: Any) -> str | None:
+    if value is not None:
+        parse_bytes(value)
+    return value if value is None else str(value)
 
 
 def _check_class(value: Any) -> Any:
     if type(value) not in (int, str):  # the union's own errors would show two unrelated complaints
-        raise invalid(
-            f"`data.classes` contains {value!r:.60}, which is neither a number nor a name",
-            "write for example [3, 8] or [cat, dog]",
-        )
+        message = f"`data.classes` contains {value!r:.60}, which is neither a number nor a name"
+        raise invalid(message, "write for example [3, 8] or [cat, dog]")
     return value
 
 
@@ -78,9 +74,7 @@ class AugmentSettings(Settings):
 
     mirror: bool = Field(False, description="Random horizontal flips.")
     random_crop: int = Field(0, ge=0, le=64, description="Largest random shift in pixels; edges are repeated.")
-    color_jitter: float = Field(
-        0.0, ge=0.0, le=1.0, description="Strength of random changes of brightness, contrast and saturation."
-    )
+    color_jitter: float = Field(0.0, ge=0.0, le=1.0, description="Strength of random color changes.")
 
 
 class DataSettings(Settings):
@@ -89,19 +83,11 @@ class DataSettings(Settings):
     translates: ClassVar[bool] = False
     scores: ClassVar[tuple[str, ...]] = tuple(name for name in SELECTABLE if not SCORES[name].needs)  # for `best_by`
 
-    source: Literal[(*NAMED, *USER_SOURCES, IN_MEMORY)] = Field(  # pyright: ignore[reportInvalidTypeForm]
-        "digits",
-        description="Data set: digits (bundled), mnist, fashion_mnist or cifar10 (under --data-root), "
-        f"your own images ({', '.join(USER_SOURCES)}), or {IN_MEMORY} (arrays passed by a Python program).",
+    source: Literal[SOURCES] = Field(  # pyright: ignore[reportInvalidTypeForm]
+        "digits", description="Data set, your own images (folder, shards) or arrays of a Python program (given)."
     )
-    path: str | None = Field(
-        None,
-        min_length=1,
-        description="Folder, .zip or .tar of images (subfolders are classes), or shards: images-{000..255}.tar.",
-    )
-    test_path: str | None = Field(
-        None, min_length=1, description="Held-out images to evaluate against; default: a fifth of those in `path`."
-    )
+    path: str | None = Field(None, min_length=1, description="Folder, .zip or .tar of images, or shards.")
+    test_path: str | None = Field(None, min_length=1, description="Held-out images; default: a fifth of `path`.")
     split: Literal["train", "test", "all"] = Field("train", description="Part of a named data set.")
     classes: tuple[Annotated[int | str, BeforeValidator(_check_class)], ...] | None = Field(
         None, min_length=1, description="Classes to keep, by name or number, as [3, 8]; renumbered from 0."
@@ -109,12 +95,10 @@ class DataSettings(Settings):
     limit: int | None = Field(None, ge=1, description="Maximum number of images; the first ones are kept.")
     image_size: int | None = Field(None, ge=8, le=128, description="Height and width after resizing, in pixels.")
     channels: Literal[1, 3, 4] | None = Field(
-        None, description="Channels of your own images; default: 1 or 3, as in the files."
+        None, description="Channels of your own images; default: as in the files."
     )
     transform: Transform | None = Field(
-        None,
-        description="Conversion of every image: invert (negative), thicken (strokes), "
-        "grey (grayscale in three channels) or colour (grayscale mapped to a color scale).",
+        None, description="Negative (invert), thicker strokes, grey in three channels, or a color scale (colour)."
     )
     fit: Fit = Field("crop", description="Method that makes your own images square.")
     on_bad_file: Literal["stop", "skip"] = Field("stop", description="Reaction to a file that can't be decoded.")
@@ -128,20 +112,18 @@ class DataSettings(Settings):
 
     @model_validator(mode="after")
     def _check_source(self) -> DataSettings:
-        user = USER_SOURCES.get(self.source)
+        user, sources = USER_SOURCES.get(self.source), " or ".join(USER_SOURCES)
         if user and self.path is None:
             raise invalid("`data.path` is not set", user.example)
-        for name in () if user else _USER_SETTINGS:
-            if getattr(self, name) is not None:
-                sources = " or ".join(USER_SOURCES)
-                raise invalid(
-                    f"`data.{name}` only applies to your own images (`data.source` {sources})",
-                    f"set `data.source` to {sources}, or start from such a recipe: --recipe folder_dcgan",
-                )
-        if user:
-            for name in user.without:
-                if getattr(self, name) != type(self).model_fields[name].default:
-                    raise invalid(f"`data.{name}` {user.because}", f"leave out `data.{name}`{user.instead}")
+        for name in user.without if user else _USER_SETTINGS:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                continue
+            if user:
+                raise invalid(f"`data.{name}` {user.because}", f"leave out `data.{name}`{user.instead}")
+            raise invalid(
+                f"`data.{name}` only applies to your own images (`data.source` {sources})",
+                f"set `data.source` to {sources}, or start from such a recipe: --recipe folder_dcgan",
+            )
         return self
 
     @property
@@ -162,7 +144,7 @@ class DataSettings(Settings):
 
 
 SIDES = ("a", "b")
-Side = Annotated[DataSettings, named_by("source")]
+Side = Annotated[DataSettings, named_by("source", DataSettings, SOURCES)]
 #: Settings that change how images are read, but not which ones.
 _READING = {"transform", "augment", "memory_limit", "on_bad_file", "test_path"}
 
@@ -229,7 +211,8 @@ def _kind(values: Any) -> str:
     return (PairSettings if two else DataSettings).__name__
 
 
-#: One set of images, or two sides if `a` or `b` is set.
-AnyDataSettings = Annotated[
+_Either = Annotated[
     Annotated[DataSettings, Tag("DataSettings")] | Annotated[PairSettings, Tag("PairSettings")], Discriminator(_kind)
 ]
+#: One set of images, or two sides if `a` or `b` is set.
+AnyDataSettings = Annotated[_Either, named_by("source", _Either, SOURCES)]

@@ -21,19 +21,14 @@ from wgan_cli.utils.files import open_plain
 from wgan_cli.utils.format import Log
 
 DEFAULT_RECIPE = "digits_dcgan"
-_SUFFIXES = (".yaml", ".yml")
-
-
-def recipes_folder() -> Path:
-    """Return the folder of the packaged recipes: in the installed package, or at the top of a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "recipes"
-    return installed if installed.is_dir() else package.parent / "recipes"
+_PACKAGE = Path(__file__).resolve().parent.parent
+#: Packaged recipes: in the installed package, or at the top of a checkout.
+_FOLDER = next(filter(Path.is_dir, (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")))
 
 
 def recipe_names() -> list[str]:
     """Return the names of the packaged recipes, sorted."""
-    return sorted(path.stem for path in recipes_folder().glob("*.yaml"))
+    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
 
 
 def recipe_path(name: str) -> Path:
@@ -44,12 +39,12 @@ def recipe_path(name: str) -> Path:
     path = Path(name)
     if name not in recipe_names() and os.path.isfile(path / "recipe.yaml"):  # a run folder
         return path / "recipe.yaml"
-    if path.suffix.lower() in _SUFFIXES or len(path.parts) > 1:
+    if path.suffix.lower() in (".yaml", ".yml") or len(path.parts) > 1:
         if os.path.exists(path):  # False if the path itself is invalid
             return path
         raise WganError(f"recipe file {name} not found", "check the path, or choose one of `wgan recipes`")
     if name in recipe_names():
-        return recipes_folder() / f"{name}.yaml"
+        return _FOLDER / f"{name}.yaml"
     if os.path.isdir(path):
         raise WganError(
             f"{name} is a folder, not a recipe",
@@ -76,9 +71,8 @@ def read_recipe_file(path: Path, settings: Sequence[str] = (), log: Log | None =
     """Read a recipe file and apply `key=value` settings, as `load_recipe`."""
     values = parse_yaml(read_recipe_text(path), path.name)
     if not isinstance(values, dict):
-        raise WganError(
-            f"{path.name} contains no settings", "a recipe is `key: value` lines; `wgan recipes` lists working examples"
-        )
+        hint = "a recipe is `key: value` lines; `wgan recipes` lists working examples"
+        raise WganError(f"{path.name} contains no settings", hint)
     values.setdefault("name", path.stem)
     return apply_settings(values, settings, path.name, log)
 
@@ -89,32 +83,19 @@ def read_recipe_text(path: Path) -> str:
         with open_plain(path) as file:
             return file.read(4 * MAX_LENGTH + 1).decode("utf-8")  # a character takes at most 4 bytes
     except OSError as error:
-        raise WganError(
-            f"cannot read {path}: {describe_os_error(error)}", "give the path of a readable .yaml file"
-        ) from None
+        message, hint = f"cannot read {path}: {describe_os_error(error)}", "give the path of a readable .yaml file"
     except UnicodeDecodeError:
-        raise WganError(f"{path} is not a text file", "give the path of a recipe, a .yaml file") from None
+        message, hint = f"{path} is not a text file", "give the path of a recipe, a .yaml file"
+    raise WganError(message, hint)
 
 
 def recipe_from_dict(values: Any, origin: str) -> Recipe:
-    """Validate plain values from a file or checkpoint; errors call them `origin`.
-
-    Raises: WganError, as `load_recipe`.
-    """
+    """Validate plain values from a file or checkpoint, as `apply_settings`."""
     return apply_settings(values if isinstance(values, dict) else {}, (), origin)
 
 
 def apply_settings(values: dict[str, Any], settings: Sequence[str], origin: str, log: Log | None = None) -> Recipe:
-    """Apply `dotted.key=value` settings to plain values, and validate the result.
-
-    Args:
-        values: nested dicts, as read from a recipe.
-        settings: changes; see `with_overrides`.
-        origin: name of `values` in errors.
-        log: as in `load_recipe`.
-
-    Raises: WganError, as `load_recipe`.
-    """
+    """Apply `dotted.key=value` settings to plain values, called `origin` in errors, and validate as `load_recipe`."""
     values, changed = with_overrides(with_current_names(values), settings, log)
     try:
         return Recipe.model_validate(values)

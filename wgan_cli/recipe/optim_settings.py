@@ -13,21 +13,15 @@ Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 class _AnyOptimizer(Settings):
     lr: float = Field(2e-4, gt=0.0, le=1.0, description="Learning rate.")
-    clip_norm: float | None = Field(
-        None, gt=0.0, le=1e6, description="Maximum norm of the gradient of all weights together; default: no clipping."
-    )
-    clip_grad_value: float | None = Field(
-        None, gt=0.0, le=1e6, description="Maximum absolute value of each gradient element; default: no clipping."
-    )
+    clip_norm: float | None = Field(None, gt=0.0, le=1e6, description="Maximum norm of the gradient of all weights.")
+    clip_grad_value: float | None = Field(None, gt=0.0, le=1e6, description="Maximum magnitude of a gradient element.")
 
 
 class AdamSettings(_AnyOptimizer):
     """Adam (Kingma and Ba 2015)."""
 
     name: Literal["adam"] = "adam"
-    betas: tuple[Beta, Beta] = Field(
-        (0.0, 0.9), description="Decay rates of the running means of the gradient and its square."
-    )
+    betas: tuple[Beta, Beta] = Field((0.0, 0.9), description="Decay rates of the means of gradients and their squares.")
     weight_decay: float = Field(0.0, ge=0.0, le=1.0, description="Decoupled weight decay, as in AdamW.")
 
 
@@ -36,10 +30,11 @@ class RmspropSettings(_AnyOptimizer):
 
     name: Literal["rmsprop"] = "rmsprop"
     lr: float = Field(5e-5, gt=0.0, le=1.0, description="Learning rate.")
-    alpha: float = Field(0.99, ge=0.0, lt=1.0, description="Decay rate of the running mean of squared gradients.")
+    alpha: float = Field(0.99, ge=0.0, lt=1.0, description="Decay rate of the mean of squared gradients.")
 
 
-OptimizerSettings = Annotated[AdamSettings | RmspropSettings, Field(discriminator="name"), named_by("name", "adam")]
+_Optimizer = Annotated[AdamSettings | RmspropSettings, Field(discriminator="name")]
+OptimizerSettings = Annotated[_Optimizer, named_by("name", _Optimizer, ("adam", "rmsprop"), "adam")]
 
 
 class OptimSettings(Settings):
@@ -47,11 +42,9 @@ class OptimSettings(Settings):
 
     generator: OptimizerSettings = AdamSettings.default()
     critic: OptimizerSettings = AdamSettings.default()
-    encoder: OptimizerSettings | None = Field(None, description="Encoder's optimizer; default: as the generator's.")
-    classifier: OptimizerSettings | None = Field(None, description="Classifier's optimizer; default: as the critic's.")
-    lr_schedule: Literal["none", "linear", "cosine"] = Field(
-        "none", description="Decay of every learning rate to zero at the last step."
-    )
+    encoder: OptimizerSettings | None = Field(None, description="Optimizer; default: the generator's.")
+    classifier: OptimizerSettings | None = Field(None, description="Optimizer; default: the critic's.")
+    lr_schedule: Literal["none", "linear", "cosine"] = Field("none", description="Decay of learning rates to zero.")
     lr_decay_start: float = Field(0.0, ge=0.0, lt=1.0, description="Fraction of the steps before the decay starts.")
 
     @model_validator(mode="after")
@@ -65,11 +58,4 @@ class OptimSettings(Settings):
 
     def of(self, role: str) -> AdamSettings | RmspropSettings:
         """Return the settings of a role's optimizer."""
-        return getattr(self, role) or getattr(self, _DEFAULTS[role])
-
-    def unused(self, roles: tuple[str, ...]) -> str | None:
-        """Return a role that has settings here but isn't in `roles`, or None."""
-        return next((role for role in _DEFAULTS if role not in roles and getattr(self, role) is not None), None)
-
-
-_DEFAULTS = {"encoder": "generator", "classifier": "critic"}
+        return getattr(self, role) or getattr(self, {"encoder": "generator", "classifier": "critic"}[role])

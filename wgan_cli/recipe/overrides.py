@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import filterfalse
 from typing import Any
 
 from wgan_cli.errors import WganError
-from wgan_cli.recipe.base import classes_of
-from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_base import unused_settings
-from wgan_cli.recipe.objective_settings import ObjectiveSettings
-from wgan_cli.recipe.schema import SHORT_FORMS, Recipe
+from wgan_cli.recipe.schema import MODELS, OBJECTIVES, SHORT_FORMS, Recipe
 from wgan_cli.recipe.yaml import parse_yaml
 from wgan_cli.utils.format import Log
 
 MAX_KEY_LENGTH = 200  # characters; the longest real key has about thirty
-_MEMBERS = {"model": classes_of(ModelSettings), "objective": classes_of(ObjectiveSettings)}
+_MEMBERS = {"model": MODELS, "objective": OBJECTIVES}
 
 
 def with_overrides(
@@ -26,24 +24,22 @@ def with_overrides(
     A new model or objective is selected before all other changes are made, and keeps the settings that it has in common
     with the old one. `steps` replaces `epochs`, and the other way round.
 
-    Args:
-        values: nested dicts; left unchanged.
-        settings: changes, in order; each value is YAML.
-        log: receives one line if a setting falls back to a default.
-
     Returns: the changed values, and the dotted keys that were set.
     Raises: WganError for text that isn't KEY=VALUE.
     """
     changes = [_parse(setting) for setting in settings]
-    for keys, value in sorted(changes, key=lambda change: not _is_switch(*change)):
-        if _is_switch(keys, value):
-            values = {**values, keys[0]: _switched(keys[0], values.get(keys[0]), value, log)}
-        else:
-            values = _with_value(values, keys, value)
     changed = {".".join(keys) for keys, _ in changes}
-    for given, other in (("steps", "epochs"), ("epochs", "steps")):
-        if given in changed and other not in changed:
-            values = {**values, other: None}
+
+    def is_switch(change: tuple[list[str], Any]) -> bool:
+        (section, *inner), value = change
+        return section in _MEMBERS and inner in ([], ["name"]) and isinstance(value, str)
+
+    for (section, *_), value in filter(is_switch, changes):
+        values = {**values, section: _switched(section, values.get(section), value, log)}
+    for keys, value in filterfalse(is_switch, changes):
+        values = _with_value(values, keys, value)
+    if len(given := {"steps", "epochs"} & changed) == 1:
+        values = {**values, "epochs" if "steps" in given else "steps": None}
     return values, changed
 
 
@@ -59,9 +55,8 @@ def _parse(setting: str) -> tuple[list[str], Any]:
     key, equals, text = setting.partition("=")
     key = key.strip()
     if not equals or len(key) > MAX_KEY_LENGTH or not key.isprintable() or not all(key.split(".")):
-        raise WganError(
-            f"--set {setting[:MAX_KEY_LENGTH]!r} is not KEY=VALUE", "write for example --set optim.critic.lr=0.001"
-        )
+        message = f"--set {setting[:MAX_KEY_LENGTH]!r} is not KEY=VALUE"
+        raise WganError(message, "write for example --set optim.critic.lr=0.001")
     return key.split("."), parse_yaml(text, f"--set {key}")
 
 
@@ -79,17 +74,11 @@ def _long_form(section: str, given: Any) -> dict[str, Any]:
     return given if isinstance(given, dict) else {}
 
 
-def _is_switch(keys: list[str], value: Any) -> bool:
-    """Return True if a change selects a model or objective by name."""
-    return keys[0] in _MEMBERS and keys[1:] in ([], ["name"]) and isinstance(value, str)
-
-
 def _switched(section: str, given: Any, new: str, log: Log | None) -> dict[str, Any]:
     """Return the settings of a section after a switch to another model or objective.
 
-    A setting is kept if both have it with the same default. If the defaults differ, as of `n_critic` (wgan_gp: 5,
-    gan: 1), it is part of the definition of the model or objective, and falls back to the new default. So does one
-    that has no effect any more.
+    A setting is kept if both have it with the same default, and it still has an effect. If the defaults differ, as of
+    `n_critic` (wgan_gp: 5, gan: 1), it belongs to the definition of the objective.
     """
     members = _MEMBERS[section]
     given = dict(_long_form(section, given))

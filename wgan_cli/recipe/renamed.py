@@ -19,18 +19,15 @@ RENAMED = {
 RENAMED_VALUES = {"best_by": scores.RENAMED, "objective.gp_points": {"between": "interpolates"}}
 
 
-def with_current_names(values: dict[str, Any]) -> dict[str, Any]:
+def with_current_names(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return a recipe's plain values with current names; a former name next to its current one stays."""
-    sections = _renamed(values, "")
-    return {key: _renamed(value, f"{key}.") if isinstance(value, dict) else value for key, value in sections.items()}
-
-
-def _renamed(section: dict[str, Any], prefix: str) -> dict[str, Any]:
-    current = {}
-    for key, value in section.items():
-        name = RENAMED.get(f"{prefix}{key}", "").rpartition(".")[2] if isinstance(key, str) else ""
-        name = name if name and name not in section else key
-        if isinstance(value, str):
+    current: dict[str, Any] = {}
+    for key, value in values.items():
+        name = RENAMED.get(f"{prefix}{key}", "").rpartition(".")[2]
+        name = key if not name or name in values else name
+        if isinstance(value, dict):
+            value = with_current_names(value, f"{prefix}{key}.")
+        elif isinstance(value, str):
             value = RENAMED_VALUES.get(f"{prefix}{name}", {}).get(value, value)
         current[name] = value
     return current

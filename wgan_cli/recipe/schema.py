@@ -40,10 +40,9 @@ class ImageShape:
         return f"{self.size}x{self.size}x{self.channels}"
 
 
+MODELS, OBJECTIVES = classes_of(ModelSettings), classes_of(ObjectiveSettings)
 #: Sections that may be written as one word, `objective: wgan_gp` for `objective: {name: wgan_gp}`, and its key.
 SHORT_FORMS = {"data": "source", "a": "source", "b": "source", "model": "name", "objective": "name"}
-
-
 #: By `translates`: what networks do, the data they need, and an example.
 _TASKS = {
     False: ("generates images from noise", "one set of images", "--set model=dcgan --set objective=wgan_gp"),
@@ -54,28 +53,20 @@ _TASKS = {
 class Recipe(Settings):
     """Every setting that determines what a run computes. A step is one generator update."""
 
-    name: str = Field(
-        "recipe", pattern=r"^\w[\w .+-]{0,99}$", description="Name of the run folder; default: the recipe file's name."
+    name: str = Field("recipe", pattern=r"^\w[\w .+-]{0,99}$", description="Name of the run folder.")
+    data: AnyDataSettings = DataSettings.default()
+    model: Annotated[ModelSettings, named_by("name", ModelSettings, MODELS)]
+    objective: Annotated[ObjectiveSettings, named_by("name", ObjectiveSettings, OBJECTIVES, "wgan_gp")] = (
+        WganGpSettings.default()
     )
-    data: Annotated[AnyDataSettings, named_by("source")] = DataSettings.default()
-    model: Annotated[ModelSettings, named_by("name")]
-    objective: Annotated[ObjectiveSettings, named_by("name", "wgan_gp")] = WganGpSettings.default()
     optim: OptimSettings = OptimSettings.default()
 
     batch_size: int = Field(64, ge=1, le=65536, description="Real images per critic step, over all devices.")
-    micro_batch_size: int | None = Field(
-        None, ge=1, le=65536, description="Images per forward and backward pass on a device (gradient accumulation)."
-    )
-    sync_batch_norm: bool = Field(
-        True, description="Batch norm statistics over all processes; false: over each process's own shard."
-    )
+    micro_batch_size: int | None = Field(None, ge=1, le=65536, description="Images per pass on a device.")
+    sync_batch_norm: bool = Field(True, description="Batch norm statistics over all processes, not each one's shard.")
     steps: int | None = Field(None, ge=1, le=MOST_STEPS, description="Number of generator updates.")
-    epochs: float | None = Field(
-        None, gt=0.0, le=1e6, description="Length in passes of the critic over the data, instead of `steps`."
-    )
-    ema_decay: float = Field(
-        0.999, ge=0.0, lt=1.0, description="Decay of the generator's EMA, which generates all samples; 0: no EMA."
-    )
+    epochs: float | None = Field(None, gt=0.0, le=1e6, description="Passes over the data, instead of `steps`.")
+    ema_decay: float = Field(0.999, ge=0.0, lt=1.0, description="Decay of the generator's EMA, which samples; 0: none.")
     seed: int = Field(0, ge=0, lt=2**63, description="Random seed of weights, data order and noise.")
     amp: Literal["auto", "off", "bf16", "fp16"] = Field("auto", description="Automatic mixed precision.")
     tf32: bool = Field(False, description="TF32 matrix products and convolutions on NVIDIA GPUs.")
@@ -96,9 +87,7 @@ class Recipe(Settings):
     best_by: Literal[SELECTABLE] = Field(  # pyright: ignore[reportInvalidTypeForm]
         "fd", description="Score that selects the generator in G_best.pth."
     )
-    patience: int | None = Field(
-        None, ge=1, description="Evaluations without improvement before training stops; default: no early stopping."
-    )
+    patience: int | None = Field(None, ge=1, description="Evaluations without improvement before training stops.")
 
     @property
     def translates(self) -> bool:
@@ -143,16 +132,15 @@ class Recipe(Settings):
 
     def _check_roles(self) -> None:
         """Reject networks that one section needs or configures, but another doesn't have."""
-        name, roles = self.objective.name, self.objective.roles
-        missing = next((role for role in roles if role not in self.model.roles), None)
-        if missing:
-            families = [name for name, family in classes_of(ModelSettings).items() if missing in family.roles]
+        name, roles, model = self.objective.name, self.objective.roles, self.model
+        if missing := next((role for role in roles if role not in model.roles), None):
+            families = " or ".join(name for name, family in MODELS.items() if missing in family.roles)
             raise invalid(
-                f"{name} trains {', '.join(roles)}, but `model.name` {self.model.name} has no {missing}",
-                f"set `model.name` to {' or '.join(families)}, or choose another objective",
+                f"{name} trains {', '.join(roles)}, but `model.name` {model.name} has no {missing}",
+                f"set `model.name` to {families}, or choose another objective",
             )
-        unused = self.optim.unused(roles)
-        if unused:
+        optional = ("encoder", "classifier")
+        if unused := next((role for role in optional if role not in roles and getattr(self.optim, role)), None):
             raise invalid(
                 f"`optim.{unused}` is set, but {name} trains no {unused}",
                 f"leave out `optim.{unused}`; {name} trains {' and '.join(roles)}",
@@ -160,18 +148,12 @@ class Recipe(Settings):
 
     def _check_batch_size(self) -> None:
         """Reject a batch of one image for networks that look at the whole batch."""
-        if self.batch_size > 1:
-            return
         coupling = self.model.critic.batch_coupling
-        if self.model.generator.norm == "batch":
+        setting = "generator.norm" if self.model.generator.norm == "batch" else coupling and f"critic.{coupling}"
+        if self.batch_size == 1 and setting:
             raise invalid(
-                "`batch_size` is 1, but batch norm in the generator needs at least 2 images",
-                "raise `batch_size`, or set `model.generator.norm` to layer, instance or none",
-            )
-        if coupling:
-            raise invalid(
-                f"`batch_size` is 1, but `model.critic.{coupling}` needs at least 2 images",
-                f"raise `batch_size`, or leave out `model.critic.{coupling}`",
+                f"`batch_size` is 1, but `model.{setting}` needs at least 2 images",
+                f"raise `batch_size`, or leave out `model.{setting}`",
             )
 
     def as_dict(self) -> dict[str, Any]:
@@ -183,28 +165,13 @@ class Recipe(Settings):
         return Recipe.model_validate({**dict(self), **changes})
 
 
-#: Settings that don't change what a step computes; a resumed run may change them.
-FREE_ON_RESUME = frozenset(
-    {
-        "name",
-        "engine",
-        "threads",
-        "micro_batch_size",
-        "steps",
-        "epochs",
-        "log_every",
-        "sample_every",
-        "save_every",
-        "report",
-        "eval_every",
-        "eval_count",
-        "best_by",
-        "patience",
-    }
-    # An image folder may move; the number of its images is checked.
-    | {
-        f"data.{side}{name}"
-        for side in ("", *(f"{side}." for side in SIDES))
-        for name in ("path", "test_path", "on_bad_file", "memory_limit")
-    }
+_FREE = (
+    "name engine threads micro_batch_size steps epochs log_every sample_every save_every report eval_every eval_count "
+    "best_by patience"
 )
+#: Settings that don't change what a step computes; a resumed run may change them.
+FREE_ON_RESUME = frozenset(_FREE.split()) | {
+    f"data.{side}{name}"  # an image folder may move; the number of its images is checked
+    for side in ("", *(f"{side}." for side in SIDES))
+    for name in ("path", "test_path", "on_bad_file", "memory_limit")
+}

@@ -4,39 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
 class Score:
-    """A number that an evaluation computes.
+    """A number that an evaluation computes."""
 
-    Args:
-        name: key in metrics.jsonl and `--json` output, and value of `best_by`.
-        meaning: explanation, as a phrase.
-        panel: title of the chart that shows it; scores with the same title share a chart, "" is not drawn.
-        lower_is_better: direction in which a generator improves.
-        unit: a "share" is printed as a percentage, a "distance" is drawn on a logarithmic axis.
-        label: display name, if it is not the name with spaces.
-        logged: written to metrics.jsonl when a run is evaluated.
-        needs: "labels" for a conditional generator, "pairs" for translators with a known correct output.
-        selectable: allowed as `best_by`.
-    """
-
-    name: str
-    meaning: str
-    panel: str = ""
+    name: str  # key in metrics.jsonl and `--json` output, and value of `best_by`
+    meaning: str  # explanation, as a phrase
+    panel: str = ""  # title of its chart, which scores may share; "" is not drawn
     lower_is_better: bool = False
-    unit: Literal["", "share", "distance"] = ""
-    label: str = ""
-    logged: bool = True
-    needs: Literal["", "labels", "pairs"] = ""
-    selectable: bool = False
-
-    @property
-    def title(self) -> str:
-        """Display name."""
-        return self.label or self.name.replace("_", " ")
+    unit: Literal["", "share", "distance"] = ""  # share: printed in percent; distance: logarithmic axis
+    label: str = ""  # display name, if it is not the name with spaces
+    logged: bool = True  # written to metrics.jsonl
+    needs: Literal["", "labels", "pairs"] = ""  # a conditional generator; translators with a known correct output
+    selectable: bool = False  # allowed as `best_by`
 
     @property
     def log_scale(self) -> bool:
@@ -48,60 +31,62 @@ class Score:
         return f"{value:.1%}" if self.unit == "share" else f"{value:.3g}"
 
 
+def _share(name: str, meaning: str, panel: str, **settings: Any) -> Score:
+    return Score(name, f"share of {meaning}", panel, unit="share", **settings)
+
+
+def _distance(name: str, meaning: str, panel: str = "", **settings: Any) -> Score:
+    return Score(name, meaning, panel, lower_is_better=True, unit="distance", **settings)
+
+
+def _l1(name: str, meaning: str, panel: str = "", **settings: Any) -> Score:
+    return Score(name, meaning, panel, lower_is_better=True, label=name.replace("_l1", " L1"), **settings)
+
+
 _QUALITY, _CLASSES, _TRANSLATION = "fidelity and diversity", "classes and memorization", "translation errors"
 _SCORES = (
-    Score(
+    _distance(
         "fd", "Frechet distance to the training images, in percent of their feature variance; lower is better",
-        "Frechet distance", lower_is_better=True, unit="distance", label="FD", selectable=True,
+        "Frechet distance", label="FD", selectable=True,
     ),
-    Score(
-        "precision", "share of samples that look like training images; higher is better",
-        _QUALITY, unit="share", selectable=True,
-    ),
-    Score(
-        "recall", "share of the training images' variety that the samples reach; higher is better",
-        _QUALITY, unit="share", selectable=True,
+    _share("precision", "samples that look like training images; higher is better", _QUALITY, selectable=True),
+    _share(
+        "recall", "the training images' variety that the samples reach; higher is better", _QUALITY, selectable=True,
     ),
     Score(
         "density", "number of training images around each sample, relative to real images, which have about 1",
         _QUALITY, selectable=True,
     ),
-    Score(
-        "coverage", "share of training images with a sample nearby; higher is better",
-        _QUALITY, unit="share", selectable=True,
+    _share("coverage", "training images with a sample nearby; higher is better", _QUALITY, selectable=True),
+    _share(
+        "memorization", "samples closer to a training image than 99% of held-out real images; 1% is normal",
+        _CLASSES, lower_is_better=True,
     ),
-    Score(
-        "memorization", "share of samples closer to a training image than 99% of held-out real images; 1% is normal",
-        _CLASSES, lower_is_better=True, unit="share",
-    ),
-    Score(
-        "agreement", "share of samples that a classifier assigns to the requested class; higher is better",
-        _CLASSES, unit="share", needs="labels",
+    _share(
+        "agreement", "samples that a classifier assigns to the requested class; higher is better",
+        _CLASSES, needs="labels",
     ),
     Score("class_entropy", "entropy of the predicted classes; 1 if all are equally frequent", _CLASSES),
     Score("class_confidence", "mean probability of the predicted class", _CLASSES, unit="share"),
-    Score("real_baseline", "Frechet distance of held-out real images", lower_is_better=True, unit="distance"),
-    Score(
+    _distance("real_baseline", "Frechet distance of held-out real images"),
+    _l1(
         "paired_l1", "mean absolute difference from the correct translation, in gray levels (0-255); lower is better",
-        _TRANSLATION, lower_is_better=True, needs="pairs", label="paired L1", selectable=True,
+        _TRANSLATION, needs="pairs", selectable=True,
     ),
-    Score(
-        "identity_l1", "the same for images that are left untranslated",
-        lower_is_better=True, needs="pairs", label="identity L1", logged=False,
-    ),
-    Score(
+    _l1("identity_l1", "the same for images that are left untranslated", needs="pairs", logged=False),
+    _l1(
         "cycle_l1", "mean absolute difference after translating there and back, in gray levels (0-255); "
-        "lower is better", _TRANSLATION, lower_is_better=True, label="cycle L1",
+        "lower is better", _TRANSLATION,
     ),
-    Score(
+    _distance(
         "fid", "Frechet distance to the training images in Inception features; lower is better",
-        lower_is_better=True, unit="distance", label="FID", logged=False,
+        label="FID", logged=False,
     ),
     Score("is", "inception score; higher is better", label="IS", logged=False),
     Score("is_std", "standard deviation of the inception score over ten splits", label="IS std", logged=False),
-    Score(
+    _distance(
         "kid", "kernel distance to the training images in Inception features; lower is better",
-        lower_is_better=True, unit="distance", label="KID", logged=False,
+        label="KID", logged=False,
     ),
     Score("kid_std", "standard deviation of KID over a hundred subsets", label="KID std", logged=False),
 )  # fmt: skip
@@ -131,7 +116,7 @@ def panels(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 def title_of(name: str) -> str:
     """Return the display name of a score, a loss term or a setting."""
-    return SCORES[name].title if name in SCORES else name.replace("_", " ")
+    return (name in SCORES and SCORES[name].label) or name.replace("_", " ")
 
 
 def format_score(name: str, value: float) -> str:
@@ -141,6 +126,5 @@ def format_score(name: str, value: float) -> str:
 
 def compare_with_real(fd: float, baseline: float) -> str:
     """Return how a Frechet distance relates to that of held-out real images, as a sentence without a period."""
-    if not baseline:
-        return f"held-out real images have {baseline:.3g}"
-    return f"held-out real images have {baseline:.3g}, so this is {fd / baseline:.3g} times their distance"
+    ratio = f", so this is {fd / baseline:.3g} times their distance" if baseline else ""
+    return f"held-out real images have {baseline:.3g}{ratio}"

@@ -30,26 +30,24 @@ def _problem(what: str, where: Event | Node) -> ConstructorError:
     return ConstructorError(None, None, what, where.start_mark)
 
 
-def _check(event: Event, depth: int) -> None:
-    """Reject what a recipe never needs, before anything is built from it."""
-    if depth > MAX_DEPTH:
-        raise _problem(f"nested more than {MAX_DEPTH} levels deep", event)
-    if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-        raise _problem("aliases (*name) and anchors (&name) are not allowed in a recipe", event)
-    if tag := getattr(event, "ctag", None):
-        raise _problem(f"the tag {tag} is not allowed in a recipe", event)
-    if isinstance(event, ScalarEvent):
-        if _UNUSABLE.search(event.value):
-            raise _problem("zero bytes and surrogates are not allowed in a recipe", event)
-        if not event.style and len(event.value) > MAX_DIGITS and re.match(r"[-+]?\d", event.value):
-            raise _problem(f"a number of {len(event.value):,} digits is not allowed in a recipe", event)
-
-
 class _Composer(Composer):
+    """Composer that rejects what a recipe never needs, before anything is built from it."""
+
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        _check(self.parser.peek_event(), self.depth)
+        event = self.parser.peek_event()
+        if self.depth > MAX_DEPTH:
+            raise _problem(f"nested more than {MAX_DEPTH} levels deep", event)
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+            raise _problem("aliases (*name) and anchors (&name) are not allowed in a recipe", event)
+        if tag := getattr(event, "ctag", None):
+            raise _problem(f"the tag {tag} is not allowed in a recipe", event)
+        if isinstance(event, ScalarEvent):
+            if _UNUSABLE.search(event.value):
+                raise _problem("zero bytes and surrogates are not allowed in a recipe", event)
+            if not event.style and len(event.value) > MAX_DIGITS and re.match(r"[-+]?\d", event.value):
+                raise _problem(f"a number of {len(event.value):,} digits is not allowed in a recipe", event)
         self.depth += 1
         try:
             return super().compose_node(parent, index)
@@ -72,14 +70,7 @@ for _name in ("timestamp", "merge", "value"):
 
 
 def parse_yaml(text: str, origin: str) -> Any:
-    """Return the plain values of one YAML document.
-
-    Args:
-        text: the document.
-        origin: name of the file or option, for errors.
-
-    Raises: WganError with the line number.
-    """
+    """Return the plain values of one YAML document; WganErrors name its `origin`, a file or option, and the line."""
     if len(text) > MAX_LENGTH:
         raise WganError(f"{origin} is longer than {MAX_LENGTH:,} characters", "give the path of a recipe")
     yaml = YAML(typ="safe", pure=True)
@@ -103,16 +94,12 @@ def dump_yaml(value: Any) -> str:
     class Dumper(yaml.SafeDumper):
         """Writes short lists on one line, `[0.0, 0.9]`, and mappings as blocks."""
 
-        def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> Any:
-            return super().represent_sequence(tag, sequence, flow_style=True)
+    def represent_str(dumper: yaml.SafeDumper, data: str) -> yaml.Node:
+        # YAML 1.2 reads 2e-4 as a number, which YAML 1.1 takes for text.
+        plain = resolver.resolve(ScalarNode, data, (True, False)) == _TAG + "str"
+        return dumper.represent_scalar(_TAG + "str", data, style=None if plain else "'")
 
-        def represent_str(self, data: str) -> Any:
-            # YAML 1.2 reads 2e-4 as a number, which YAML 1.1 takes for text.
-            plain = resolver.resolve(ScalarNode, data, (True, False)) == _TAG + "str"
-            return self.represent_scalar(_TAG + "str", data, style=None if plain else "'")
-
-        def ignore_aliases(self, data: Any) -> bool:
-            return True
-
-    Dumper.add_representer(str, Dumper.represent_str)
+    Dumper.add_representer(str, represent_str)
+    Dumper.add_representer(list, lambda dumper, data: dumper.represent_sequence(_TAG + "seq", data, flow_style=True))
+    Dumper.ignore_aliases = lambda self, data: True
     return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)

@@ -56,26 +56,20 @@ def rename_modules(content: Content) -> Content:
 def _rename_networks(networks: Any) -> dict[str, Any]:
     if not isinstance(networks, dict) or not all(isinstance(weights, dict) for weights in networks.values()):
         raise TypeError("networks must be weights by role")
-    return {role: _rename_weights(role, weights) if role in _MODULES else weights for role, weights in networks.items()}
-
-
-def _rename_weights(role: str, weights: dict[str, Any]) -> dict[str, Any]:
-    if not all(isinstance(name, str) for name in weights):
+    if not all(isinstance(name, str) for weights in networks.values() for name in weights):
         raise TypeError("names of weights must be strings")
-    if any(name.startswith(("head.", "of_a.")) for name in weights):  # new, or a translation critic
-        return weights
-    modules = {"body": "body.layers", **_MODULES[role]}
     renamed = {}
-    for name, tensor in weights.items():
-        first, _, rest = name.partition(".")
-        rest = rest.replace("centres", "centers")
-        renamed[f"{modules.get(first, f'body.{first}')}.{rest}"] = tensor
+    for role, weights in networks.items():
+        # Current names, or those of a translation critic, are kept.
+        old = role in _MODULES and not any(name.startswith(("head.", "of_a.")) for name in weights)
+        renamed[role] = {_current(role, name): tensor for name, tensor in weights.items()} if old else weights
     return renamed
 
 
-def _from_1(content: Content) -> Content:
-    """Version 2 added a checksum around the content."""
-    return content
+def _current(role: str, name: str) -> str:
+    modules = {"body": "body.layers", **_MODULES[role]}
+    first, _, rest = name.partition(".")
+    return f"{modules.get(first, f'body.{first}')}.{rest.replace('centres', 'centers')}"
 
 
 def _from_2(content: Content) -> Content:
@@ -86,5 +80,5 @@ def _from_2(content: Content) -> Content:
     return rename_modules({**content, "recipe": without_unused(with_current_names(recipe))})
 
 
-#: Conversion of each version to the next.
-STEPS: dict[int, Callable[[Content], Content]] = {1: _from_1, 2: _from_2}
+#: Conversion of each version to the next. Version 2 added a checksum around the content.
+STEPS: dict[int, Callable[[Content], Content]] = {1: lambda content: content, 2: _from_2}
