@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import shutil
-import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -34,29 +33,6 @@ def real_data_root(tmp_path_factory) -> Path:
         for file in real(packed).glob("*.gz"):
             with gzip.open(file) as source, open(root / folder / file.stem, "wb") as target:
                 shutil.copyfileobj(source, target)
-    return root
-
-
-@pytest.fixture(scope="session")
-def real_cifar_files(tmp_path_factory) -> dict[str, bytes]:
-    """JPEG files of CIFAR-10 by name: PART/CLASS/00NN.jpg, 100 of each class and part."""
-    with tarfile.open(real("cifar10-jpg.tar.xz"), "r|xz") as tar:
-        return {
-            member.name: tar.extractfile(member).read()
-            for member in tar
-            if member.isfile() and Path(member.name).name.startswith("00")
-        }
-
-
-@pytest.fixture(scope="session")
-def real_cifar_root(tmp_path_factory, real_cifar_files) -> Path:
-    """Data root with the first three images of each class and part of CIFAR-10."""
-    root = tmp_path_factory.mktemp("real_cifar")
-    for name, content in real_cifar_files.items():
-        if name.endswith(("/0000.jpg", "/0001.jpg", "/0002.jpg")):
-            target = root / "cifar10" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
     return root
 
 

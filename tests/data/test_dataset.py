@@ -7,6 +7,8 @@ from typing import get_args
 
 import pytest
 import torch
+from helpers.cifar_files import make_images
+from helpers.mnist_files import small_set, write_files
 
 from wgan_cli.data import SOURCES, ImageSet, default_data_root, load_images, native_shape
 from wgan_cli.errors import WganError
@@ -110,10 +112,12 @@ def test_images_of_the_right_size_are_unchanged(size):
 
 @pytest.mark.parametrize("size", [None, 16])
 @pytest.mark.parametrize("source", ["mnist", "fashion_mnist", "cifar10"])
-def test_native_shape(source, size, real_data_root, real_cifar_root, messages):
+def test_native_shape(source, size, tmp_path, messages):
     settings = DataSettings(source=source, split="test", limit=20, image_size=size)
-    root = real_cifar_root if source == "cifar10" else real_data_root
-    assert load_images(settings, root, messages.append).shape == native_shape(settings)
+    make_images(tmp_path, per_class=1)
+    for name in ("MNIST", "FashionMNIST"):
+        write_files(tmp_path / name / "raw", small_set())
+    assert load_images(settings, tmp_path, messages.append).shape == native_shape(settings)
 
 
 def test_limit_and_image_size(messages):

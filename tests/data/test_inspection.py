@@ -122,12 +122,6 @@ def test_named_set(messages, wgan):
     assert "28x28 6,000" in result.stdout and size("sheet.png") == (10 * 30 + 2, 10 * 30 + 2)
 
 
-def test_named_set_in_the_data_root(real_data_root, wgan):
-    facts = json.loads(wgan("inspect", "fashion_mnist", "--data-root", real_data_root, "--json").stdout)
-    assert facts["count"] == sum(facts["classes"].values()) > 0
-    assert str(real_data_root) in facts["origin"]
-
-
 def test_contact_sheet(photos, wgan):
     result = wgan("inspect", "photos", "--plot", "sheet.png")
     assert result.status == 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import random
+import sys
 import tarfile
-import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -99,22 +101,10 @@ def test_folder_around_a_whole_archive_is_no_class(tmp_path, make):
 @every_kind
 def test_reading_in_threads(tmp_path, make):
     files = {f"{number:03}.bin": bytes([number]) * (1000 + number) for number in range(100)}
-    wrong = []
-    with open_container(make(tmp_path / "x", files)) as opened:
-        entries = opened.entries()
-
-        def work(start: int) -> None:
-            for step in range(len(entries)):
-                entry = entries[(start + 7 * step) % len(entries)]
-                if opened.read(entry) != files[entry.name]:
-                    wrong.append(entry.name)
-
-        threads = [threading.Thread(target=work, args=(start,)) for start in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert wrong == []
+    with open_container(make(tmp_path / "x", files)) as opened, ThreadPoolExecutor(8) as pool:
+        entries = 8 * opened.entries()
+        random.Random(0).shuffle(entries)
+        assert all(content == files[e.name] for e, content in zip(entries, pool.map(opened.read, entries), strict=True))
 
 
 # Links
@@ -140,15 +130,8 @@ def test_links_to_other_folders_are_followed_once(tmp_path):
 
 def test_link_loops(tmp_path):
     make_folder(tmp_path / "photos", {"cat/1.jpg": b"1"})
-    targets = {
-        "cat/up": "..",
-        "top": tmp_path,
-        "self.jpg": "self.jpg",
-        "there": "back",
-        "back": "there",
-        "no.jpg": "no",
-    }
-    for name, target in targets.items():
+    targets = ("cat/up", ".."), ("top", tmp_path), ("self.jpg", "self.jpg"), ("a", "b"), ("b", "a"), ("no.jpg", "no")
+    for name, target in targets:
         (tmp_path / "photos" / name).symlink_to(target)
     (tmp_path / "linked").symlink_to("photos")
     assert content_of(tmp_path / "photos") == content_of(tmp_path / "linked") == {"cat/1.jpg": b"1"}
@@ -164,14 +147,16 @@ def test_pipes_are_not_opened(tmp_path):
 
 
 def test_deeply_nested_folders(tmp_path):
-    here, depth = os.getcwd(), 1100
+    here, depth, limit = os.getcwd(), 400, sys.getrecursionlimit()
     os.chdir(make_folder(tmp_path, {"1.jpg": b"1"}))
     try:
         for _ in range(depth):
             os.mkdir("d")
             os.chdir("d")
+        sys.setrecursionlimit(300)
         assert content_of(tmp_path) == {"1.jpg": b"1"}
     finally:
+        sys.setrecursionlimit(limit)
         for _ in range(depth):  # pytest's own cleanup recurses
             os.chdir("..")
             os.rmdir("d")
@@ -181,26 +166,13 @@ def test_deeply_nested_folders(tmp_path):
 # Names in archives
 
 
-@pytest.mark.parametrize(
-    ("name", "safe"),
-    [
-        ("a/b.jpg", "a/b.jpg"),
-        ("./a//b.jpg", "a/b.jpg"),
-        ("../../a/b.jpg", "a/b.jpg"),
-        ("a/../../etc/b.jpg", "a/etc/b.jpg"),
-        ("/etc/b.jpg", "etc/b.jpg"),
-        ("C:/a/b.jpg", "a/b.jpg"),
-        ("..", ""),
-        ("/", ""),
-        ("", ""),
-        ("a/.b/c.jpg", ""),
-        ("a/", "a/"),
-    ],
-)
-def test_safe_names(name, safe):
-    assert safe_name(name) == safe
+def test_safe_names():
+    for name in ("a/b.jpg", "./a//b.jpg", "../../a/b.jpg", "/a/b.jpg", "C:/a/b.jpg", "a/../../b.jpg"):
+        assert safe_name(name) == "a/b.jpg"
+    assert [safe_name(name) for name in ("..", "/", "", "a/.b/c.jpg", "a/")] == ["", "", "", "", "a/"]
 
 
+@settings(max_examples=30)
 @given(st.text(alphabet="./\\aC:~\0é", max_size=12))
 def test_safe_names_stay_inside(name):
     safe = safe_name(name)
@@ -250,18 +222,11 @@ def test_last_of_two_equal_names_counts(tmp_path):
 # Unreadable files
 
 
-@pytest.mark.parametrize("name", ["missing", "missing/deeper", "file.txt/deeper", "nul\0"])
-def test_missing_path(tmp_path, name):
-    (tmp_path / "file.txt").write_text("x")
-    with pytest.raises(WganError, match="there is no folder or archive") as caught:
-        open_container(tmp_path / name)
-    assert "data.path" in caught.value.hint
-
-
-def test_file_that_is_no_archive(tmp_path):
+@pytest.mark.parametrize("name", ["missing", "missing/deeper", "x.zip/deeper", "nul\0", "x.zip"])
+def test_missing_path_and_other_file(tmp_path, name):
     (tmp_path / "x.zip").write_text("not a zip")
-    with pytest.raises(WganError, match=r"x.zip is not a folder, .zip or .tar"):
-        open_container(tmp_path / "x.zip")
+    with pytest.raises(WganError, match="is not a folder, .zip or" if name == "x.zip" else "no folder or archive"):
+        open_container(tmp_path / name)
 
 
 def test_unreadable_folder(tmp_path, monkeypatch):
@@ -384,14 +349,3 @@ def test_tar_sizes_that_point_backwards(tmp_path):
     path.write_bytes(content)
     with pytest.raises(WganError):
         content_of(path)
-
-
-@pytest.mark.parametrize("count", [2_000, pytest.param(100_000, marks=pytest.mark.slow)])
-def test_many_files(tmp_path, count):
-    for number in range(count):
-        if number % 1000 == 0:
-            (tmp_path / f"{number // 1000:03}").mkdir()
-        (tmp_path / f"{number // 1000:03}/{number:06}.png").write_bytes(b"x")
-    entries = open_container(tmp_path).entries()
-    assert len(entries) == count
-    assert entries[-1].name == f"{(count - 1) // 1000:03}/{count - 1:06}.png"

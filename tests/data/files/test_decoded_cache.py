@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -18,7 +16,6 @@ import pytest
 import torch
 from filelock import FileLock
 
-import wgan_cli
 from wgan_cli.data.files.decoded_cache import ImageWriter, cache_key, cached_decode, open_decoded
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.utils.format import no_log
@@ -198,82 +195,54 @@ def test_file_system_without_locks(tmp_path, monkeypatch):
 
 # Processes
 
-WORKER = """
-import os, sys, time
-from pathlib import Path
-import numpy as np
-from wgan_cli.data.files.decoded_cache import ImageWriter, cached_decode
 
-def make(cache, key, count, pause):
-    def decode(file):
-        writer = ImageWriter(file, (1, 64, 64))
-        for number in range(count):
-            writer.add(np.full((1, 64, 64), number % 251, np.uint8), number % 7)
-            time.sleep(pause)
-        return writer, writer.info()
-    made = cached_decode(Path(cache), key, decode, 0, lambda text: None)
-    wrong = [n for n in range(count) if made.labels[n] != n % 7 or (made.images[n] != n % 251).any()]
-    return len(made.labels) == count and not wrong
+@pytest.fixture
+def start():
+    """Start a process that decodes `count` images, `pause` seconds apart: start(cache, count, pause)."""
 
-for line in sys.stdin:
-    word, *rest = line.rstrip("\\n").split("\\t")
-    if word == "start":
-        child = os.fork()
-        if not child:
-            os._exit(0 if make(rest[0], rest[1], int(rest[2]), float(rest[3])) else 1)
-        print(child, flush=True)
-    else:
-        print(os.waitpid(int(rest[0]), 0)[1], flush=True)
-"""
+    def work(cache: Path, count: int, pause: float) -> None:
+        def decode(file):
+            writer = ImageWriter(file, (1, 64, 64))
+            for number in range(count):
+                writer.add(np.full((1, 64, 64), number % 251, np.uint8), number % 7)
+                time.sleep(pause)
+            return writer, writer.info()
+
+        cached_decode(cache, KEY, decode, 0, no_log)
+
+    def started(*args: object) -> multiprocessing.Process:
+        process = multiprocessing.get_context("fork").Process(target=work, args=args)
+        process.start()
+        return process
+
+    return started
 
 
-class Workers:
-    """Processes that decode `count` images, `pause` seconds apart; forked from one that has imported torch."""
-
-    def __init__(self) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(Path(wgan_cli.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self.parent = subprocess.Popen([sys.executable, "-c", WORKER], text=True, env=environment, **pipes)
-
-    def _ask(self, *words: object) -> int:
-        print(*words, sep="\t", file=self.parent.stdin, flush=True)
-        return int(self.parent.stdout.readline())
-
-    def start(self, cache: Path, count: int, pause: float) -> int:
-        return self._ask("start", cache, KEY, count, pause)
-
-    def wait(self, process: int) -> int:
-        """Return the exit status: 0 if the entry is right."""
-        return self._ask("wait", process)
-
-
-@pytest.fixture(scope="module")
-def workers():
-    running = Workers()
-    yield running
-    running.parent.communicate()
+def is_right(cache: Path, count: int) -> bool:
+    found, numbers = open_decoded(cache, KEY), np.arange(count)
+    return np.array_equal(found.labels, numbers % 7) and (numbers % 251 == found.images.numpy().T).all()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("times", [6, pytest.param(300, marks=pytest.mark.slow)])
-def test_killed_processes_leave_complete_entries_or_none(tmp_path, workers, times):
+def test_killed_processes_leave_complete_entries_or_none(tmp_path, start, times):
     moments = random.Random(times)
     for _ in range(times):
-        process = workers.start(tmp_path, 200, 0.0005)
+        process = start(tmp_path, 200, 0.0005)
         time.sleep(moments.uniform(0.0, 0.25))
-        os.kill(process, signal.SIGKILL)
-        workers.wait(process)
-        found = open_decoded(tmp_path, KEY)
-        assert found is None or (len(found.labels) == 200 and (found.images[150] == 150).all())
-        if found is not None:
+        process.kill()
+        process.join()
+        if open_decoded(tmp_path, KEY) is not None:
+            assert is_right(tmp_path, 200)
             shutil.rmtree(tmp_path / KEY)
-    assert workers.wait(workers.start(tmp_path, 200, 0.0)) == 0
-    assert entries(tmp_path) == [KEY]
+    start(tmp_path, 200, 0.0).join()
+    assert is_right(tmp_path, 200) and entries(tmp_path) == [KEY]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_concurrent_processes(tmp_path, workers):
-    for number in range(3):
-        processes = [workers.start(tmp_path / str(number), 100, 0.001 * k) for k in range(4)]
-        assert [workers.wait(process) for process in processes] == [0] * 4
-        assert entries(tmp_path / str(number)) == [KEY]
+def test_concurrent_processes(tmp_path, start):
+    processes = [start(tmp_path, 100, 0.001 * number) for number in range(4)]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert is_right(tmp_path, 100) and entries(tmp_path) == [KEY]

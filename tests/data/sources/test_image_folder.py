@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import tarfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.cifar_files import make_images
 from PIL import Image
 
 from wgan_cli.data import load_images, native_shape
@@ -307,23 +307,11 @@ def test_undecodable_names_are_escaped(tmp_path, load, messages):
     assert all(text.isprintable() and text.encode() for text in (name, *messages))
 
 
-# Real and many images
+# Decoded once
 
 
-def test_real_jpegs_from_a_folder_and_a_tar(real_cifar_root, load, tmp_path):
-    train = real_cifar_root / "cifar10/train"
-    loaded = load(train)
-    assert loaded.images.shape == (30, 3, 32, 32) and len(loaded.class_names) == 10
-    for rank, label in ((0, 0), (1, 4), (2, 9)):
-        file = train / loaded.class_names[label] / f"000{rank}.jpg"
-        assert np.array_equal(loaded.images[10 * rank + label].permute(1, 2, 0), np.asarray(Image.open(file)))
-    with tarfile.open(tmp_path / "cifar.tar.xz", "w:xz") as tar:
-        tar.add(train, "train")
-    assert torch.equal(load(tmp_path / "cifar.tar.xz").images, loaded.images)
-
-
-def test_cifar10_folders_are_decoded_once(real_cifar_root, tmp_path, messages, monkeypatch):
-    shutil.copytree(real_cifar_root / "cifar10", tmp_path / "cifar10")
+def test_cifar10_folders_are_decoded_once(tmp_path, messages, monkeypatch):
+    make_images(tmp_path)
     settings = DataSettings(source="cifar10", split="all", classes=["cat", 5], limit=7)
     first = load_images(settings, tmp_path, messages.append)
     assert first.class_names == ("cat", "dog") and len(first) == 7 and native_shape(settings) == first.shape

@@ -9,10 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from helpers.same_run import assert_same_run
 from PIL import Image
 
 from wgan_cli.data import ImageSet, load_images, native_shape
@@ -27,7 +25,6 @@ from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
 
 pytest.importorskip("webdataset", reason="needs webdataset: pip install 'wgan[shards]'")
 CPU = torch.device("cpu")
@@ -269,34 +266,3 @@ def test_inspection(shards):
     assert found.facts.count == 23 and found.facts.classes == {"0": 8, "1": 8, "2": 7}
     assert found.facts.sizes == {"8x8": 23} and found.facts.modes == {"L": 23}
     assert found.pictures.shape == (4, 1, 64, 64)
-
-
-def test_forty_shards_of_real_images(real_cifar_files, load, loader_of, tmp_path):
-    originals = [(jpeg, name.split("/")[1]) for name, jpeg in real_cifar_files.items() if name.startswith("train")]
-    for shard in range(40):
-        files = enumerate(originals[shard::40])
-        members = [((f"{n}.jpg", jpeg), (f"{n}.cls", label.encode())) for n, (jpeg, label) in files]
-        write_shard(tmp_path / f"real-{shard:03d}.tar", [member for pair in members for member in pair])
-    dataset = load(tmp_path / "real-{000..039}.tar")
-    assert str(dataset.shape) == "32x32x3" and len(dataset) == len(originals) == 1000 and len(dataset.class_names) == 10
-    loader = loader_of(dataset, batch_size=100)
-    batches = [loader.next() for _ in range(10)]
-    pixels = torch.cat([((real + 1) * 127.5).round().to(torch.uint8) for real, _ in batches])
-    labels = torch.cat([labels for _, labels in batches]).tolist()
-    found = {image.numpy().tobytes(): dataset.class_names[label] for image, label in zip(pixels, labels, strict=True)}
-    expected = {np.asarray(Image.open(io.BytesIO(jpeg))).transpose(2, 0, 1).tobytes(): name for jpeg, name in originals}
-    assert found == expected
-
-
-def test_resumed_run_is_exact(trainer, shards, tmp_path, monkeypatch):
-    monkeypatch.setenv("WGAN_DATA", str(tmp_path / "root"))
-    of_shards = ("data.source=shards", f"data.path={shards}", "data.image_size=16", "model.critic.dense=[]")
-    recipe = trainer.recipe(*of_shards, "steps=4", "save_every=2", "log_every=1", "sample_every=2")
-    whole = trainer.run(recipe, tmp_path / "whole")
-    halves = trainer.run(recipe, tmp_path / "halves", stop_after=3)
-    state = trainer.prepared(recipe)
-    assert isinstance(state.loader, StreamingLoader)
-    state.restore(load_checkpoint(newest_checkpoint(halves)))
-    assert state.step == 3
-    trainer.go_on(state, halves)
-    assert_same_run(whole, halves)
