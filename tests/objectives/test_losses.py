@@ -1,4 +1,4 @@
-"""Every objective's two losses against their formulas, written with NumPy as the papers write them."""
+"""The losses of every objective against their formulas, written with NumPy as in the papers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wgan_cli.objectives import Batch, Loss, build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 SHAPE = ImageShape(8, 1)
-REAL = np.array([2.0, -0.5, 0.3, 4.0, -3.0])  # scores that the critic gives
+REAL = np.array([2.0, -0.5, 0.3, 4.0, -3.0])  # scores
 FAKE = np.array([-1.5, 0.7, -4.0, 2.5, 0.2])
 
 
@@ -25,181 +25,160 @@ def cross_entropy(scores: np.ndarray, target: float) -> float:
     return -(target * np.log(sigmoid(scores)) + (1 - target) * np.log(1 - sigmoid(scores))).mean()
 
 
-GAN_TERMS = {"real_probability": sigmoid(REAL).mean(), "fake_probability": sigmoid(FAKE).mean()}
-MEAN_SCORES = {"real_score": REAL.mean(), "fake_score": FAKE.mean()}
-NON_SATURATING = -np.log(sigmoid(FAKE)).mean()
-#: Settings, the critic's loss, the generator's, and the critic's other terms.
-FORMULAS = {
-    "gan": (
-        {},
-        -np.log(sigmoid(REAL)).mean() - np.log(1 - sigmoid(FAKE)).mean(),
-        NON_SATURATING,
-        GAN_TERMS,
-    ),
-    "gan, saturating": (
-        {"saturating": True},
-        -np.log(sigmoid(REAL)).mean() - np.log(1 - sigmoid(FAKE)).mean(),
-        np.log(1 - sigmoid(FAKE)).mean(),
-        GAN_TERMS,
-    ),
-    "gan, one-sided targets": (
+def squared(scores: np.ndarray, target: float) -> float:
+    return 0.5 * ((scores - target) ** 2).mean()
+
+
+PROBABILITIES = {"real_probability": sigmoid(REAL).mean(), "fake_probability": sigmoid(FAKE).mean()}
+SCORES = {"real_score": REAL.mean(), "fake_score": FAKE.mean()}
+DISTANCE = REAL.mean() - FAKE.mean()
+HINGE = -np.minimum(0, REAL - 1).mean() - np.minimum(0, -1 - FAKE).mean()
+NON_SATURATING, SATURATING = -np.log(sigmoid(FAKE)).mean(), np.log(1 - sigmoid(FAKE)).mean()
+#: Objective, settings, the critic's loss, the generator's loss, and the critic's other terms.
+FORMULAS = [
+    ("gan", {}, cross_entropy(REAL, 1) + cross_entropy(FAKE, 0), NON_SATURATING, PROBABILITIES),
+    ("gan", {"saturating": True}, cross_entropy(REAL, 1) + cross_entropy(FAKE, 0), SATURATING, PROBABILITIES),
+    (
+        "gan",
         {"label_smoothing": 0.1},
-        cross_entropy(REAL, 0.9) + cross_entropy(FAKE, 0.0),
+        cross_entropy(REAL, 0.9) + cross_entropy(FAKE, 0),
         NON_SATURATING,
-        GAN_TERMS,
+        PROBABILITIES,
     ),
-    "gan, soft targets": (
+    (
+        "gan",
         {"label_smoothing": 0.2, "fake_smoothing": 0.1},
         cross_entropy(REAL, 0.8) + cross_entropy(FAKE, 0.1),
         NON_SATURATING,
-        GAN_TERMS,
+        PROBABILITIES,
     ),
-    "lsgan": (
-        {},
-        0.5 * ((REAL - 1) ** 2).mean() + 0.5 * (FAKE**2).mean(),
-        0.5 * ((FAKE - 1) ** 2).mean(),
-        MEAN_SCORES,
-    ),
-    "lsgan, soft targets": (
+    ("lsgan", {}, squared(REAL, 1) + squared(FAKE, 0), squared(FAKE, 1), SCORES),
+    (
+        "lsgan",
         {"label_smoothing": 0.1, "fake_smoothing": 0.2},
-        0.5 * ((REAL - 0.9) ** 2).mean() + 0.5 * ((FAKE - 0.2) ** 2).mean(),
-        0.5 * ((FAKE - 1) ** 2).mean(),
-        MEAN_SCORES,
+        squared(REAL, 0.9) + squared(FAKE, 0.2),
+        squared(FAKE, 1),
+        SCORES,
     ),
-    "hinge": (
-        {},
-        -np.minimum(0, REAL - 1).mean() - np.minimum(0, -1 - FAKE).mean(),
-        -FAKE.mean(),
-        MEAN_SCORES,
-    ),
-    "wgan": ({}, FAKE.mean() - REAL.mean(), -FAKE.mean(), {"wasserstein": REAL.mean() - FAKE.mean()}),
-    "wgan_gp": ({"gp_weight": 0}, FAKE.mean() - REAL.mean(), -FAKE.mean(), {"wasserstein": REAL.mean() - FAKE.mean()}),
-    "r3gan": (
+    ("hinge", {}, HINGE, -FAKE.mean(), SCORES),
+    ("wgan", {}, -DISTANCE, -FAKE.mean(), {"wasserstein": DISTANCE}),
+    ("wgan_gp", {"gp_weight": 0}, -DISTANCE, -FAKE.mean(), {"wasserstein": DISTANCE}),
+    (
+        "r3gan",
         {"r1_weight": 0, "r2_weight": 0},
-        np.log(1 + np.exp(-(REAL - FAKE))).mean(),
-        np.log(1 + np.exp(-(FAKE - REAL))).mean(),
+        np.log(1 + np.exp(FAKE - REAL)).mean(),
+        np.log(1 + np.exp(REAL - FAKE)).mean(),
         {"pair_probability": sigmoid(REAL - FAKE).mean()},
     ),
-}
-
-
-GAMES = [name for name in OBJECTIVES if name != "cvae_gan"]  # of one critic and one generator
+]
+ADVERSARIAL = [name for name in OBJECTIVES if name != "cvae_gan"]
 
 
 def recipe_of(name: str, **settings: float) -> Recipe:
     return recipe_from_dict({"model": "mlp", "objective": {"name": name, **settings}, "steps": 1}, "a test")
 
 
-class Repeats(nn.Module):
-    """A generator that gives z as images of one pixel, and a critic that gives an image's sum as its score."""
+class Sum(nn.Module):
+    """A generator that returns z as images of one pixel, and a critic that scores an image by its sum."""
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         return x.view(-1, 1, 1, 1) if x.ndim == 2 else x.flatten(1).sum(1)
 
 
+NETWORKS = {"generator": Sum(), "critic": Sum()}
+
+
 def losses(name: str, **settings: float) -> tuple[Loss, Loss]:
-    """Of the critic and of the generator, where the scores are REAL and FAKE."""
-    objective = build_objective(recipe_of(name, **settings), SHAPE)
+    """Return the losses of critic and generator for the scores REAL and FAKE."""
+    critic, generator = build_objective(recipe_of(name, **settings), SHAPE).phases
     batch = Batch(torch.tensor(FAKE).float()[:, None], torch.tensor(REAL).float().view(-1, 1, 1, 1))
-    both = {"generator": Repeats(), "critic": Repeats()}
-    return tuple(phase.loss(both, batch) for phase in objective.phases)
+    return critic.loss(NETWORKS, batch), generator.loss(NETWORKS, batch)
 
 
-@pytest.mark.parametrize("case", FORMULAS)
-def test_both_losses_are_the_papers(case):
-    settings, of_critic, of_generator, terms = FORMULAS[case]
-    critic, generator = losses(case.partition(",")[0], **settings)
-    assert critic.total.item() == pytest.approx(of_critic, rel=1e-5)
-    assert generator.total.item() == pytest.approx(of_generator, rel=1e-5)
-    on_log = {name: value.item() for name, value in critic.terms.items()}
-    assert on_log == pytest.approx({"critic_loss": of_critic, **terms}, rel=1e-5)
+@pytest.mark.parametrize(("name", "settings", "critic_loss", "generator_loss", "terms"), FORMULAS)
+def test_losses(name, settings, critic_loss, generator_loss, terms):
+    critic, generator = losses(name, **settings)
+    assert critic.total.item() == pytest.approx(critic_loss, rel=1e-5)
+    assert generator.total.item() == pytest.approx(generator_loss, rel=1e-5)
+    logged = {name: value.item() for name, value in critic.terms.items()}
+    assert logged == pytest.approx({"critic_loss": critic_loss, **terms}, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", GAMES)
-def test_every_objective_is_checked(name):
-    assert name in {case.partition(",")[0] for case in FORMULAS}, f"FORMULAS has no case of {name}: add its two losses"
+def test_formulas_cover_every_objective():
+    assert {name for name, *_ in FORMULAS} == set(ADVERSARIAL)
 
 
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", ADVERSARIAL)
 def test_every_term_has_a_meaning(name):
     settings = {"gp_weight": 1.0, "r1_weight": 1.0, "r2_weight": 1.0}
     critic, generator = losses(name, **settings)
-    assert (
-        build_objective(recipe_of(name, **settings), SHAPE).meanings.keys()
-        == critic.terms.keys() | generator.terms.keys()
-    )
+    meanings = build_objective(recipe_of(name, **settings), SHAPE).meanings
+    assert meanings.keys() == critic.terms.keys() | generator.terms.keys()
 
 
-@pytest.mark.parametrize("name", GAMES)
-@pytest.mark.parametrize("saturating", [False, True])
-def test_the_generator_wants_higher_scores(name, saturating):
-    """Whatever the form, the loss falls as any sample's score rises; the saturating one hardly, where it is worst."""
-    objective = build_objective(recipe_of(name, **({"saturating": saturating} if name == "gan" else {})), SHAPE)
+@pytest.mark.parametrize(("name", "settings"), [*((name, {}) for name in ADVERSARIAL), ("gan", {"saturating": True})])
+def test_generator_loss_falls_with_the_score(name, settings):
+    objective = build_objective(recipe_of(name, **settings), SHAPE)
     z = torch.tensor([[-6.0], [0.5]], requires_grad=True)
-    loss = objective.phases[1].loss({"generator": Repeats(), "critic": Repeats()}, Batch(z, torch.zeros(2, 1, 1, 1)))
+    loss = objective.phases[1].loss(NETWORKS, Batch(z, torch.zeros(2, 1, 1, 1)))
     (slope,) = torch.autograd.grad(loss.total, z)
     assert (slope < 0).all()
-    if name == "gan":
-        assert (slope[0].abs() < 0.01 * slope[1].abs()) == saturating
+    if name == "gan":  # the saturating loss is nearly flat where the samples are worst
+        assert (slope[0].abs() < 0.01 * slope[1].abs()) == bool(settings)
 
 
-def test_only_paired_objectives_show_the_generators_phase_real_images():
-    phases = {name: build_objective(recipe_of(name), SHAPE).phases for name in GAMES}
+def test_only_relativistic_generators_use_real_images():
+    phases = {name: build_objective(recipe_of(name), SHAPE).phases for name in ADVERSARIAL}
     assert all(critic.uses_real for critic, _ in phases.values())
     assert [name for name, (_, generator) in phases.items() if generator.uses_real] == ["r3gan"]
 
 
-def test_pairs_leave_the_real_side_alone():
-    """The generator's loss sends nothing through the critic's view of real images."""
+def test_relativistic_generator_loss_detaches_real_images():
     real = torch.randn(3, 1, 1, 1, requires_grad=True)
     generator = build_objective(recipe_of("r3gan"), SHAPE).phases[1]
-    loss = generator.loss({"generator": Repeats(), "critic": Repeats()}, Batch(torch.randn(3, 1), real))
-    assert not loss.total.requires_grad
+    assert not generator.loss(NETWORKS, Batch(torch.randn(3, 1), real)).total.requires_grad
 
 
-@pytest.mark.parametrize("name", ["gan", "lsgan"])
-def test_a_share_of_targets_is_flipped_anew_each_time(name):
-    """Each image costs one of two values, one for each target, and the mean tells the share of them."""
-    networks = {"generator": lambda z, labels: z.new_zeros(len(z), 1, 1, 1), "critic": Repeats()}
-    objective = build_objective(recipe_of(name, label_flip=0.25), SHAPE)
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("lsgan", 2 * 0.25 * 0.5),  # the right target costs 0, the wrong one 1/2
+        ("gan", np.log(2) + 0.75 * np.log(1 + np.exp(-1)) + 0.25 * np.log(1 + np.exp(1))),
+    ],
+)
+def test_label_flip(name, expected):
+    networks = {"generator": lambda z, labels: z.new_zeros(len(z), 1, 1, 1), "critic": Sum()}
+    critic = build_objective(recipe_of(name, label_flip=0.25), SHAPE).phases[0]
     torch.manual_seed(0)
-    totals = [
-        objective.phases[0].loss(networks, Batch(torch.randn(4000, 1), torch.ones(4000, 1, 1, 1))).total
-        for _ in range(2)
-    ]
-    assert totals[0] != totals[1]
-    if name == "lsgan":  # the right target costs 0, the wrong one 1/2, for real and fake
-        assert totals[0].item() == pytest.approx(0.25, abs=0.02)
-    else:
-        right, wrong = np.log(1 + np.exp(-1)), np.log(1 + np.exp(1))
-        assert totals[0].item() == pytest.approx(np.log(2) + 0.75 * right + 0.25 * wrong, abs=0.02)
+    first, second = (critic.loss(networks, Batch(torch.randn(4000, 1), torch.ones(4000, 1, 1, 1))) for _ in range(2))
+    assert first.total != second.total
+    assert first.total.item() == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.parametrize("clip_value", [0.01, 0.3])
-def test_clipping_bounds_every_weight_and_changes_no_other(clip_value):
+def test_weight_clipping(clip_value):
     critic, generator = nn.Linear(30, 20), nn.Linear(30, 20)
-    before = [p.detach().clone() for p in (*critic.parameters(), *generator.parameters())]
-    for p in critic.parameters():
+    for p in (*critic.parameters(), *generator.parameters()):
         nn.init.normal_(p, 0, 0.3)
-    free = [p.detach().clone() for p in critic.parameters()]
+    before = {network: [p.detach().clone() for p in network.parameters()] for network in (critic, generator)}
     critic_phase, generator_phase = build_objective(recipe_of("wgan", clip_value=clip_value), SHAPE).phases
     critic_phase.after_step({"critic": critic, "generator": generator})
-    for p, old in zip(critic.parameters(), free, strict=True):
+    for p, old in zip(critic.parameters(), before[critic], strict=True):
         assert torch.equal(p, old.clamp(-clip_value, clip_value)) and p.requires_grad
-    assert all(torch.equal(p, old) for p, old in zip(generator.parameters(), before[2:], strict=True))
+    assert all(torch.equal(p, old) for p, old in zip(generator.parameters(), before[generator], strict=True))
     assert generator_phase.after_step is None
 
 
 @pytest.mark.parametrize("critic", [{"norm": "batch"}, {"minibatch_std": True}, {"minibatch_features": 4}])
-def test_a_critic_that_mixes_images_sees_real_and_fake_apart(critic):
+def test_batch_dependent_critic_sees_real_and_fake_separately(critic):
     model = {"name": "mlp", "latent_dim": 4, "generator": {"widths": [8]}, "critic": {"widths": [8], **critic}}
     recipe = recipe_from_dict({"model": model, "objective": "lsgan", "steps": 1}, "a test")
     torch.manual_seed(0)
-    networks = {role: build_network(role, recipe, ImageShape(8, 1)) for role in ("generator", "critic")}
+    networks = {role: build_network(role, recipe, SHAPE) for role in ("generator", "critic")}
     batch = Batch(torch.randn(6, 4), torch.rand(6, 1, 8, 8))
     terms = build_objective(recipe, SHAPE).phases[0].loss(networks, batch).terms
     fake = networks["generator"](batch.z)
-    for name, images in (("real_score", batch.real), ("fake_score", fake)):
-        torch.testing.assert_close(terms[name], networks["critic"](images).mean())
-    both = networks["critic"](torch.cat([batch.real, fake]))[:6].mean()
-    assert (both - terms["real_score"]).abs() > 1e-3, "mixed, they would have other scores"
+    torch.testing.assert_close(terms["real_score"], networks["critic"](batch.real).mean())
+    torch.testing.assert_close(terms["fake_score"], networks["critic"](fake).mean())
+    mixed = networks["critic"](torch.cat([batch.real, fake]))[:6].mean()
+    assert (mixed - terms["real_score"]).abs() > 1e-3

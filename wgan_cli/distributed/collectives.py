@@ -39,7 +39,8 @@ def all_reduce_gradients(network: nn.Module, role: str) -> None:
         for bucket, flat, work in pending:
             work.wait()
             means = flat.div_(world_size).split([gradient.numel() for gradient in bucket])
-            torch._foreach_copy_(bucket, [mean.view_as(g) for mean, g in zip(means, bucket, strict=True)])
+            shaped = [mean.view_as(gradient) for mean, gradient in zip(means, bucket, strict=True)]
+            torch._foreach_copy_(bucket, shaped)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _buckets(gradients: Iterable[Tensor]) -> Iterator[list[Tensor]]:

@@ -4,20 +4,23 @@ Built on torch.distributed, with NCCL between GPUs and gloo between CPUs. Withou
 acts as in a group of one process.
 """
 
+# torch.distributed re-exports its public names without declaring them.
+# pyright: reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 import torch
-from torch import distributed as dist
+import torch.distributed as dist
 
 from wgan_cli.distributed.batch_shard import BatchShard, current_shard, set_shard, use_shard
 from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, is_out_of_memory
@@ -68,11 +71,9 @@ def init(on_hang: Callable[[WganError], None]) -> None:
 
 
 def _timeout() -> float:
-    value = os.environ.get(TIMEOUT_VARIABLE, str(TIMEOUT))
-    try:
+    value, seconds = os.environ.get(TIMEOUT_VARIABLE, str(TIMEOUT)), 0.0
+    with suppress(ValueError):
         seconds = float(value)
-    except ValueError:
-        seconds = 0.0
     if not 0 < seconds <= MAIN_PROCESS_TIMEOUT:
         raise WganError(
             f"{TIMEOUT_VARIABLE} is {value!r}; it must be a number of seconds up to {MAIN_PROCESS_TIMEOUT:,.0f}",
@@ -213,7 +214,17 @@ def claim_message(text: str) -> bool:
 
 
 def _missing_rank(name: str) -> WganError:
-    missing = _roll_call(name)
+    """Return an error with the ranks that don't report within ROLL_CALL seconds that they wait in the collective."""
+    missing, store = [], _Waiting.store
+    if store is not None:
+        missing, end = list(range(world_size())), time.monotonic() + ROLL_CALL
+        try:
+            store.set(f"waiting/{name}/{dist.get_rank()}", "1")
+            while missing and time.monotonic() < end:
+                time.sleep(0.05)
+                missing = [rank for rank in missing if not store.check([f"waiting/{name}/{rank}"])]
+        except RuntimeError:  # the process that held the store ended
+            missing = [0]
     ranks = f"rank{'s' if len(missing) > 1 else ''} {', '.join(map(str, missing))}" if missing else "a rank"
     return WganError(
         f"{ranks} of {world_size()} did not reach: {name}",
@@ -221,24 +232,6 @@ def _missing_rank(name: str) -> WganError:
         "--max-restarts with --resume auto does that automatically",
         ExitStatus.FAILED,
     )
-
-
-def _roll_call(name: str) -> list[int]:
-    """Return the ranks that don't report within ROLL_CALL seconds that they wait in the same collective."""
-    store = _Waiting.store
-    if store is None:
-        return []
-    missing = list(range(world_size()))
-    key = f"waiting/{name}"
-    try:
-        store.set(f"{key}/{dist.get_rank()}", "1")
-        end = time.monotonic() + ROLL_CALL
-        while missing and time.monotonic() < end:
-            time.sleep(0.05)
-            missing = [rank for rank in missing if not store.check([f"{key}/{rank}"])]
-    except RuntimeError:  # the process that held the store ended
-        return [0]
-    return missing
 
 
 def _watch(on_hang: Callable[[WganError], None]) -> None:

@@ -6,7 +6,8 @@ different number of processes. Without sharding these are torch's own functions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,16 +15,19 @@ from torch import Tensor
 from wgan_cli.distributed.batch_shard import current_shard
 
 
+def _local(draw: Callable[..., Tensor], count: int, *shape: int, **options: Any) -> Tensor:
+    shard = current_shard()
+    return shard.local(draw(count * shard.world_size, *shape, **options))
+
+
 def randn(count: int, *shape: int, device: torch.device) -> Tensor:
     """Return standard normal numbers (count, *shape) for this shard's `count` samples."""
-    shard = current_shard()
-    return shard.local(torch.randn(count * shard.world_size, *shape, device=device))
+    return _local(torch.randn, count, *shape, device=device)
 
 
 def rand(count: int, *shape: int, device: torch.device) -> Tensor:
     """Return uniform numbers in [0, 1), (count, *shape), for this shard's `count` samples."""
-    shard = current_shard()
-    return shard.local(torch.rand(count * shard.world_size, *shape, device=device))
+    return _local(torch.rand, count, *shape, device=device)
 
 
 def randint(low: int, high: int, shape: tuple[int, ...], device: torch.device, dim: int = 0) -> Tensor:
@@ -35,17 +39,13 @@ def randint(low: int, high: int, shape: tuple[int, ...], device: torch.device, d
 
 def randn_like(images: Tensor) -> Tensor:
     """Return standard normal numbers in the shape and dtype of this shard's images (N, ...)."""
-    shard = current_shard()
     # Not torch.randn_like: its numbers depend on the memory format.
-    whole = (len(images) * shard.world_size, *images.shape[1:])
-    return shard.local(torch.randn(whole, dtype=images.dtype, device=images.device))
+    return _local(torch.randn, *images.shape, dtype=images.dtype, device=images.device)
 
 
 def rand_like(images: Tensor) -> Tensor:
     """Return uniform numbers in [0, 1) in the shape and dtype of this shard's images (N, ...)."""
-    shard = current_shard()
-    whole = (len(images) * shard.world_size, *images.shape[1:])
-    return shard.local(torch.rand(whole, dtype=images.dtype, device=images.device))
+    return _local(torch.rand, *images.shape, dtype=images.dtype, device=images.device)
 
 
 def get_states(device: torch.device) -> dict[str, Tensor]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from wgan_cli.recipe.schema import MOST_STEPS
@@ -16,9 +15,7 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Best:
-    """The generator with the best score.
-
-    Checkpoints contain it whole, so that a run that returns to one also returns to its best generator.
+    """The generator with the best score; checkpoints contain it whole, so that returning to one restores it too.
 
     Attributes:
         networks: weights by role, of the generator and the other networks needed for sampling, on the CPU.
@@ -35,7 +32,7 @@ class Best:
         others = dict(self.networks)
         weights = others.pop("generator")
         fields = {"step": self.step, "score": asdict(self.score), "weights": weights, "since": self.since}
-        return {**fields, **({"others": others} if others else {})}
+        return fields | ({"others": others} if others else {})
 
     @classmethod
     def from_dict(cls, values: dict[str, Any] | None, like: dict[str, Weights]) -> Best | None:
@@ -53,27 +50,15 @@ class Best:
         best = cls(values["step"], checked_score(values["score"]), networks, values["since"])
         if any(type(n) is not int or not 0 <= n <= MOST_STEPS for n in (best.step, best.since)):
             raise ValueError("invalid counts")
-        if _specification(networks) != _specification(like):
+        found, expected = (
+            {role: {name: (t.shape, t.dtype) for name, t in weights.items()} for role, weights in both.items()}
+            for both in (networks, like)
+        )
+        if found != expected:
             raise ValueError("networks of a different recipe")
         return best
-
-
-def _specification(networks: dict[str, Weights]) -> dict[str, dict[str, tuple[torch.Size, torch.dtype]]]:
-    return {
-        role: {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}
-        for role, weights in networks.items()
-    }
 
 
 def out_of_patience(best: Best | None, patience: int | None) -> bool:
     """Return True if `patience` evaluations brought no better generator; never for None."""
     return best is not None and patience is not None and best.since >= patience
-
-
-def copied_to_host(networks: dict[str, Weights]) -> dict[str, Weights]:
-    """Copy weights by role to new memory on the CPU."""
-    with torch.no_grad():
-        return {
-            role: {name: tensor.to("cpu", copy=True) for name, tensor in weights.items()}
-            for role, weights in networks.items()
-        }

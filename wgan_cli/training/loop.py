@@ -40,10 +40,10 @@ def training_loop(
 
         # 3. Check for NaN and Inf, which synchronizes with the device; on divergence, return to the last checkpoint.
         last = state.step == recipe.steps
-        log, draw, save = (
-            last or state.step % every == 0 for every in (recipe.log_every, recipe.sample_every, recipe.save_every)
+        log, draw, save, evaluate = (
+            every is not None and (last or state.step % every == 0)
+            for every in (recipe.log_every, recipe.sample_every, recipe.save_every, recorder.eval_every)
         )
-        evaluate = recorder.evaluation_due()
         if (log or draw or save or evaluate) and (problem := any_nonfinite(state)):
             recorder.roll_back(problem)
             continue

@@ -23,9 +23,10 @@ def restored_process_state() -> Iterator[None]:
     These are the number of threads, random states, deterministic algorithms, the batch shard, warning filters, logging
     levels and environment variables. TF32 switches and signal handlers are restored where they are set.
     """
+    environment = dict(os.environ)
+    loggers = {name for name, logger in logging.root.manager.loggerDict.items() if isinstance(logger, logging.Logger)}
+    levels = {name: logging.getLogger(name).level for name in loggers | SILENCED_LOGGERS}
     with ExitStack() as stack:
-        stack.callback(_restore_environment, dict(os.environ))
-        stack.callback(_restore_logging, _logging_levels())
         stack.enter_context(warnings.catch_warnings())
         stack.enter_context(use_shard(current_shard()))
         stack.callback(torch.set_num_threads, torch.get_num_threads())
@@ -37,20 +38,11 @@ def restored_process_state() -> Iterator[None]:
             torch.are_deterministic_algorithms_enabled(),
             warn_only=torch.is_deterministic_algorithms_warn_only_enabled(),
         )
-        yield
-
-
-def _restore_environment(before: dict[str, str]) -> None:
-    for name in os.environ.keys() - before.keys():
-        del os.environ[name]
-    os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
-
-
-def _logging_levels() -> dict[str, int]:
-    loggers = {name for name, logger in logging.root.manager.loggerDict.items() if isinstance(logger, logging.Logger)}
-    return {name: logging.getLogger(name).level for name in loggers | SILENCED_LOGGERS}
-
-
-def _restore_logging(levels: dict[str, int]) -> None:
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+        try:
+            yield
+        finally:
+            for name in os.environ.keys() - environment.keys():
+                del os.environ[name]
+            os.environ.update(environment)
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
-
 import torch
 from torch import Tensor, nn
 
@@ -15,23 +13,6 @@ from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.utils.seeds import derived_seed, latent_vectors
 
 
-class GridImages(NamedTuple):
-    """images: all images of a grid, row by row, (N,C,H,W) uint8. generated: those from the generator."""
-
-    images: Tensor
-    generated: Tensor
-
-
-class SampleGrid(Protocol):
-    """Draws a sample grid with `columns` images per row."""
-
-    columns: int
-
-    def draw(self, generator: nn.Module) -> GridImages:
-        """Run a generator in evaluation mode on the fixed inputs; draws no random numbers."""
-        ...
-
-
 class LatentGrid:
     """Samples from fixed latent vectors, cycling through the classes."""
 
@@ -41,10 +22,10 @@ class LatentGrid:
         self.latents = latent_vectors(recipe.seed, range(count), recipe.model.latent_dim)
         self.labels = cycled_labels(recipe, image, count)
 
-    def draw(self, generator: nn.Module) -> GridImages:
-        """Generate one image per latent vector."""
+    def draw(self, generator: nn.Module) -> tuple[Tensor, Tensor]:
+        """Return all images of the grid, row by row, (N,C,H,W) uint8, and the generated ones among them: here all."""
         images = torch.cat(list(generate(generator, self.latents, labels=self.labels)))  # (grid*grid, C, H, W)
-        return GridImages(images, images)
+        return images, images
 
 
 class TranslationGrid:
@@ -54,10 +35,13 @@ class TranslationGrid:
 
     def __init__(self, recipe: Recipe, pair: ImagePair) -> None:
         rows = min(recipe.sample_grid, len(pair.a), len(pair.b))
-        self.inputs = {name: _choose(getattr(pair, name), rows, recipe.seed, name) for name in ("a", "b")}
+        self.inputs = {}
+        for name, domain in (("a", pair.a), ("b", pair.b)):
+            order = torch.Generator().manual_seed(derived_seed(recipe.seed, "inputs of grids", name))
+            self.inputs[name] = domain.images.index_select(0, torch.randperm(len(domain), generator=order)[:rows])
 
-    def draw(self, generator: nn.Module) -> GridImages:
-        """Translate the images of both domains, and back."""
+    def draw(self, generator: nn.Module) -> tuple[Tensor, Tensor]:
+        """Return all images of the grid, and the translations among them."""
         images, generated = [], []
         for source, target in (("a", "b"), ("b", "a")):
             inputs = self.inputs[source]  # (rows, C, H, W)
@@ -66,14 +50,12 @@ class TranslationGrid:
             images += [inputs, translated, reconstructed]
             generated.append(translated)
         # (rows*6, C, H, W), (2*rows, C, H, W)
-        return GridImages(torch.stack(images, 1).flatten(0, 1), torch.cat(generated))
+        return torch.stack(images, 1).flatten(0, 1), torch.cat(generated)
+
+
+SampleGrid = LatentGrid | TranslationGrid
 
 
 def make_sample_grid(recipe: Recipe, dataset: ImageSet | ImagePair) -> SampleGrid:
     """Build the grid of a run; it depends on the recipe and the images only."""
     return TranslationGrid(recipe, dataset) if isinstance(dataset, ImagePair) else LatentGrid(recipe, dataset.shape)
-
-
-def _choose(images: ImageSet, count: int, seed: int, domain: str) -> Tensor:
-    order = torch.Generator().manual_seed(derived_seed(seed, "inputs of grids", domain))
-    return images.images.index_select(0, torch.randperm(len(images), generator=order)[:count])

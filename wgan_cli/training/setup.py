@@ -22,8 +22,6 @@ from wgan_cli.runs.run_dir import RUNS, RunDir, clear_unborn, is_run
 from wgan_cli.training.state import TrainingState, continued_recipe
 from wgan_cli.utils.format import Log
 
-AUTO = "auto"  # resume a run if there is one
-
 
 class Start(NamedTuple):
     """The recipe to train; for a resumed run also its folder and checkpoint."""
@@ -38,8 +36,8 @@ def resolve_start(
     settings: tuple[str, ...],
     resume: str | Path | None,
     out: Path | None,
-    in_memory: bool = False,
-    log: Log | None = None,
+    in_memory: bool,
+    log: Log,
 ) -> Start:
     """Find the run to resume, if any, and resolve the recipe.
 
@@ -50,15 +48,15 @@ def resolve_start(
         in_memory: the images are passed by the caller.
         log: receives a line if a new model or objective resets settings.
     """
-    if isinstance(recipe, Path):
-        recipe = str(recipe)
-    if resume is not None and str(resume) != AUTO and out is not None:
+    if str(resume) == "auto":
+        folder = out or RUNS / _load(recipe, settings).name
+        clear_unborn(folder)
+        resume = folder if is_run(folder) else None
+    elif resume is not None and out is not None:
         raise WganError("`resume` continues a run in its own folder, so `out` cannot be set", "leave out --out")
-    new = recipe or DEFAULT_RECIPE
-    folder = _existing_run(new, settings, out) if str(resume) == AUTO else resume
-    if folder is None:
-        return Start(_with_data_location(_load(new, settings, log), in_memory))
-    folder = Path(folder)
+    if resume is None:
+        return Start(_with_data_location(_load(recipe, settings, log), in_memory))
+    folder = Path(resume)
     run = run_to_resume(folder)
     refuse_second_trainer(run)
     point = resume_point(run, folder)
@@ -72,16 +70,10 @@ def resolve_start(
     return Start(continued_recipe(saved, _with_data_location(wanted, in_memory)), run, point)
 
 
-def _existing_run(recipe: Recipe | str, settings: tuple[str, ...], out: Path | None) -> Path | None:
-    folder = out or RUNS / _load(recipe, settings).name
-    clear_unborn(folder)
-    return folder if is_run(folder) else None
-
-
-def _load(recipe: Recipe | str, settings: tuple[str, ...], log: Log | None = None) -> Recipe:
+def _load(recipe: Recipe | str | Path | None, settings: tuple[str, ...], log: Log | None = None) -> Recipe:
     if isinstance(recipe, Recipe):
         return apply_settings(recipe.as_dict(), settings, recipe.name, log) if settings else recipe
-    return load_recipe(recipe, settings, log)
+    return load_recipe(str(recipe or DEFAULT_RECIPE), settings, log)
 
 
 def _with_data_location(recipe: Recipe, in_memory: bool) -> Recipe:
@@ -90,10 +82,8 @@ def _with_data_location(recipe: Recipe, in_memory: bool) -> Recipe:
         return recipe.replaced(data=recipe.data.with_paths(lambda path: os.path.abspath(os.path.expanduser(path))))
     data = recipe.data
     if isinstance(data, PairSettings):
-        raise WganError(
-            "`images` is a single set, and this recipe needs two domains",
-            "name both in the recipe's `data`, and leave out `images`",
-        )
+        message = "`images` is a single set, and this recipe needs two domains"
+        raise WganError(message, "name both in the recipe's `data`, and leave out `images`")
     no_location = {"path": None, "test_path": None, "channels": None, "split": "train", "source": IN_MEMORY}
     return recipe.replaced(data=DataSettings.model_validate({**data.model_dump(), **no_location}))
 
@@ -115,19 +105,18 @@ def load_reference(
     Args:
         dry_run: only check that the images exist.
     """
-    data, count = state.recipe.data, state.recipe.eval_count
+    data, device, count = state.recipe.data, state.device, state.recipe.eval_count
     if state.recipe.eval_every is None:
         return None
     try:
         if isinstance(data, PairSettings):
             if not dry_run:
-                return make_translation_reference(data, data_root, state.device, log, count)
+                return make_translation_reference(data, data_root, device, log, count)
             held_out_images(data, data_root, log)
         elif isinstance(dataset, ImageSet):
             if not dry_run:
-                return make_reference(
-                    data, data_root, state.device, log, count=count, dataset=dataset, max_training=QUICK_TRAINING
-                )
+                limits = {"count": count, "max_training": QUICK_TRAINING}
+                return make_reference(data, data_root, device, log, dataset=dataset, **limits)
             real_images(data, data_root, log, dataset)
         return None
     except WganError as error:

@@ -20,6 +20,7 @@ from wgan_cli.errors import ExitStatus, WganError, is_out_of_memory
 from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.recipe import Recipe
 from wgan_cli.report.final_report import write_final_report
+from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import describe_environment, resolve_device
 from wgan_cli.runs.lock import only_trainer
 from wgan_cli.runs.rewind import set_aside
@@ -76,20 +77,17 @@ class Trainer:
             start.recipe, self.dataset, local, tune=not dry_run and world_size() == 1, log=self.log
         )
         self.steps = self.state.recipe.steps or 0  # a state's recipe always has steps
-        self._restore_checkpoint()
+        if self.point and self.point.checkpoint:
+            self._restore(self.point.checkpoint)
         self.reference: AnyReference | None = None
         self._load_reference(root, dry_run)
 
-    def _restore_checkpoint(self) -> None:
-        checkpoint = self.point.checkpoint if self.point else None
-        if checkpoint is None:
-            return
-        state, run = self.state, self.run
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        state, steps, saved_steps = self.state, self.steps, checkpoint.recipe.steps
         state.restore(checkpoint)
-        steps, saved_steps = self.steps, checkpoint.recipe.steps
-        if run is not None and state.step >= steps:
+        if self.run is not None and state.step >= steps:
             raise WganError(
-                f"{run.path} is finished: {state.step} of {steps} steps are done",
+                f"{self.run.path} is finished: {state.step} of {steps} steps are done",
                 f"train it further with --steps {2 * state.step}",
             )
         if state.recipe.optim.lr_schedule != "none" and steps != saved_steps:
@@ -110,7 +108,11 @@ class Trainer:
             WganError: (status FAILED) if training diverges repeatedly, or memory or disk space runs out.
         """
         state, callback = self.state, self.callback
-        with self._opened_run(command) as run:
+        if self.run is None:
+            self.run = broadcast_from_main("the run folder", lambda: create_run(self.out, state.recipe.name))
+        run = self.run
+        with ExitStack() as lock:
+            self._lock_and_describe(lock, run, command)
             self.log(f"run folder: {run.path}" + (f", from step {state.step:,}" if state.step else ""))
             for term, meaning in state.objective.meanings.items():
                 self.log(f"  {term}: {meaning}")
@@ -123,30 +125,16 @@ class Trainer:
                     callback.on_train_end()
         self.status = stop.status or ExitStatus.DONE
         if self.status == ExitStatus.DONE and state.recipe.report:
-            self._write_report(run)
+            broadcast_from_main("the report", lambda: write_final_report(run, state.device, self.reference, self.log))
         return run
-
-    @on_main_process("the report")
-    def _write_report(self, run: RunDir) -> None:
-        write_final_report(run, self.state.device, self.reference, self.log)
-
-    @contextmanager
-    def _opened_run(self, command: str) -> Iterator[RunDir]:
-        """Create or reopen the run folder, and hold its lock inside the block."""
-        if self.run is None:
-            self.run = broadcast_from_main("the run folder", lambda: create_run(self.out, self.state.recipe.name))
-        with ExitStack() as lock:
-            self._lock_and_describe(lock, self.run, command)
-            yield self.run
 
     @on_main_process("the run folder")
     def _lock_and_describe(self, lock: ExitStack, run: RunDir, command: str) -> None:
-        point = self.point
         lock.enter_context(only_trainer(run))
-        if point is not None:
-            if tuple(run.checkpoint_files()) != point.files:
+        if self.point is not None:
+            if tuple(run.checkpoint_files()) != self.point.files:
                 raise WganError(f"another process has just trained {run.path}", "run the same command again")
-            for file, problem in point.damaged.items():
+            for file, problem in self.point.damaged.items():
                 moved = set_aside(run, file, mark=".damaged")
                 self.log(f"{problem}; moved to {moved}, resuming from the previous checkpoint")
         run.write_description(self.state.recipe, describe_environment(self.state.device, command))
@@ -154,7 +142,6 @@ class Trainer:
 
 @contextmanager
 def _out_of_memory_hint(state: TrainingState) -> Iterator[None]:
-    """Turn an out-of-memory error into one that names the batch size to try."""
     try:
         yield
     except Exception as error:
@@ -163,8 +150,5 @@ def _out_of_memory_hint(state: TrainingState) -> Iterator[None]:
         size = state.recipe.batch_size
         hint = f"--set batch_size={size // 2}" if size > 1 else "smaller networks (model.generator, model.critic)"
         reason = str(error).partition("\n")[0].partition(". ")[0].strip() or type(error).__name__
-        raise WganError(
-            f"not enough memory on {state.device} for batch_size={size}: {reason}",
-            f"train again with {hint}",
-            ExitStatus.FAILED,
-        ) from error
+        message = f"not enough memory on {state.device} for batch_size={size}: {reason}"
+        raise WganError(message, f"train again with {hint}", ExitStatus.FAILED) from error

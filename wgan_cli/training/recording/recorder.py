@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -20,13 +20,15 @@ from wgan_cli.runs.metrics_log import MetricsLog, read_metrics
 from wgan_cli.runs.rewind import rewind
 from wgan_cli.runs.run_dir import RunDir, step_of
 from wgan_cli.runs.tensorboard import TensorBoardLog
+from wgan_cli.training.best_generator import out_of_patience
 from wgan_cli.training.callback import Callback, Networks
-from wgan_cli.training.divergence import MAX_ROLLBACKS, any_nonfinite, diverged_error, roll_back
+from wgan_cli.training.divergence import MAX_ROLLBACKS, any_nonfinite, diverged_error
 from wgan_cli.training.recording.best_effort import BestEffort
 from wgan_cli.training.recording.diagnostics import Diagnostics
 from wgan_cli.training.recording.evaluation import Evaluator
 from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.files import writing
+from wgan_cli.utils.seeds import derived_seed
 
 KEPT_CHECKPOINTS = 2
 _RECORDS = "new records in metrics.jsonl, which are written as soon as possible"
@@ -55,7 +57,9 @@ class Recorder:
         self.diagnostics = Diagnostics(state.objective)
         self.best_effort = BestEffort(run, callback.on_message)
         self.evaluator = Evaluator(state, run, reference, self.best_effort, callback.on_message)
-        self.evaluates = broadcast_from_main("the start of the run", lambda: reference is not None)
+        self.eval_every = broadcast_from_main(
+            "the start of the run", lambda: None if reference is None else state.recipe.eval_every
+        )
         self.out_of_patience = False
         self.saved_at = state.step
         self.started = time.perf_counter() - state.seconds
@@ -76,19 +80,20 @@ class Recorder:
         state, run = self.state, self.run
         run.remove_leftovers()
         new = not run.checkpoint_files()
-        rewound = rewind(run, -1 if new else state.step)
-        self.evaluator.restore_best()
-        self.tensorboard = TensorBoardLog(run.tensorboard, purge_step=0 if new else state.step + 1)
-        if not new and (rewound or self._generator_step() != state.step):
-            state.generator_checkpoint().save(run.generator_file)
+        rewound = self._rewind(-1 if new else state.step)
+        if not new:
+            saved_step = None
+            with suppress(WganError):  # killed between writing the checkpoint and G.pth
+                saved_step = load_checkpoint(run.generator_file).step
+            if rewound or saved_step != state.step:
+                state.generator_checkpoint().save(run.generator_file)
         return new
 
-    def evaluation_due(self) -> bool:
-        """Return True if the step just done is one to evaluate after; the last one is."""
-        recipe, step = self.state.recipe, self.state.step
-        if not self.evaluates or recipe.eval_every is None:
-            return False
-        return step % recipe.eval_every == 0 or step == recipe.steps
+    def _rewind(self, step: int) -> bool:
+        rewound = rewind(self.run, step)
+        self.evaluator.restore_best()
+        self.tensorboard = TensorBoardLog(self.run.tensorboard, purge_step=step + 1)
+        return rewound
 
     def evaluate(self) -> dict[str, float]:
         """Score the EMA generator; return the scores by name, empty if that failed."""
@@ -101,7 +106,7 @@ class Recorder:
         with self._overhead():
             scores = self.evaluator.evaluate()
         self.last_seconds += time.perf_counter() - start  # excluded from images_per_second
-        return scores, self.evaluator.out_of_patience()
+        return scores, out_of_patience(self.state.best, self.state.recipe.patience)
 
     def log(self, scores: Mapping[str, float]) -> None:
         """Write a record: the means of the loss terms since the last one, and the scores of an evaluation, if any."""
@@ -175,7 +180,8 @@ class Recorder:
     def roll_back(self, problem: str) -> None:
         """Restore the last checkpoint at a multiple of `save_every`, and continue with new random numbers.
 
-        An uninterrupted run has that checkpoint too, so a resumed run rolls back exactly as an uninterrupted one.
+        An uninterrupted run has that checkpoint too, and the random numbers follow from the seed and the number of
+        rollbacks, so a resumed run rolls back exactly as an uninterrupted one.
 
         Args:
             problem: names what is NaN or infinite.
@@ -185,8 +191,12 @@ class Recorder:
         """
         state, diverged_at = self.state, self.state.step
         with self._overhead():
-            roll_back(state, lambda: self._last_good_checkpoint(problem))
-            self._rewind_logs()
+            overhead, rollbacks = state.overhead, state.rollbacks + 1
+            state.restore(broadcast_from_main("the last good checkpoint", lambda: self._last_good_checkpoint(problem)))
+            state.overhead, state.rollbacks = overhead, rollbacks  # time isn't rolled back
+            torch.manual_seed(derived_seed(state.recipe.seed, "noise after going back", rollbacks))
+            broadcast_from_main("the rollback", lambda: self._rewind(state.step))
+            self.last_seconds, self.last_kimg = time.perf_counter() - self.started, state.kimg
         self.saved_at, self.out_of_patience = state.step, False
         self.callback.on_message(
             f"diverged before step {diverged_at:,}: {problem}; rolled back to step {state.step:,} with new random "
@@ -199,22 +209,13 @@ class Recorder:
             raise diverged_error(state.recipe, state.objective, state.step, problem)
         files, anchor = run.checkpoint_files(), run.checkpoint_file(state.anchor)
         for file in [*(file for file in files if file == anchor), *reversed(files)]:
-            try:
+            with suppress(WganError):
                 return load_checkpoint(file)
-            except WganError:
-                continue
         raise WganError(
             f"training diverged before step {state.step}: {problem}; no checkpoint in {run.checkpoints} can be read",
             "train again with a lower lr",
             ExitStatus.FAILED,
         )
-
-    @on_main_process("the rollback")
-    def _rewind_logs(self) -> None:
-        rewind(self.run, self.state.step)
-        self.evaluator.restore_best()
-        self.tensorboard = TensorBoardLog(self.run.tensorboard, purge_step=self.state.step + 1)
-        self.last_seconds, self.last_kimg = time.perf_counter() - self.started, self.state.kimg
 
     def finish(self) -> None:
         """Save the last state if it is not saved yet, and draw the curves."""
@@ -230,12 +231,6 @@ class Recorder:
         curves = self.run.curves_file
         with self.best_effort.optional("curves.png"), writing(curves):  # matplotlib may fail to write its cache
             draw_curves(read_metrics(self.run.metrics_file), curves, title=self.state.recipe.name)
-
-    def _generator_step(self) -> int | None:
-        try:
-            return load_checkpoint(self.run.generator_file).step
-        except WganError:  # killed between writing the checkpoint and G.pth
-            return None
 
     def _finite(self, record: Mapping[str, Any]) -> dict[str, float]:
         """Return a record's finite numbers, and warn about anything else that a callback added."""
