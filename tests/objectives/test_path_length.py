@@ -1,4 +1,4 @@
-"""Path length regularisation against Jacobians that are written out, and its place in the losses."""
+"""Path length regularization against explicit Jacobians, and its place in the losses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAYERS, STYLE, SIDE = 3, 2, 2
 
 
 class Linear(StyleSpace):
-    """image = M w, the same step for the same step everywhere."""
+    """image = M w"""
 
     style_layers = LAYERS
 
@@ -30,18 +30,6 @@ class Linear(StyleSpace):
 
     def synthesis(self, styles: Tensor) -> Tensor:
         return (styles.flatten(1) @ self.matrix).view(-1, 1, SIDE, SIDE)
-
-
-def test_of_a_linear_generator_it_is_the_length_of_the_matrix_times_the_direction():
-    torch.manual_seed(0)
-    generator = Linear()
-    styles = torch.randn(4, LAYERS, STYLE, dtype=torch.float64)
-    torch.manual_seed(1)
-    lengths = path_lengths(generator, styles)
-    torch.manual_seed(1)
-    direction = torch.randn(4, SIDE * SIDE, dtype=torch.float64) / SIDE
-    moved = (direction @ generator.matrix.T).view(4, LAYERS, STYLE)
-    torch.testing.assert_close(lengths.double(), moved.square().sum(2).mean(1).sqrt(), rtol=1e-6, atol=1e-6)
 
 
 def recipe_of(family: str = "style", **objective: object) -> Recipe:
@@ -57,27 +45,39 @@ def networks_of(recipe: Recipe) -> dict[str, nn.Module]:
     return {role: build_network(role, recipe, ImageShape(8, 1)) for role in ROLES}
 
 
-def test_it_equals_each_images_own_jacobian():
+def seeded_lengths(generator: StyleSpace, styles: Tensor, seed: int = 1) -> Tensor:
+    torch.manual_seed(seed)
+    lengths = path_lengths(generator, styles)
+    torch.manual_seed(seed)
+    return lengths.double()
+
+
+def test_linear_generator():
+    torch.manual_seed(0)
+    generator, styles = Linear(), torch.randn(4, LAYERS, STYLE, dtype=torch.float64)
+    lengths = seeded_lengths(generator, styles)
+    direction = torch.randn(4, SIDE * SIDE, dtype=torch.float64) / SIDE
+    moved = (direction @ generator.matrix.T).view(4, LAYERS, STYLE)
+    torch.testing.assert_close(lengths, moved.square().sum(2).mean(1).sqrt(), rtol=1e-6, atol=1e-6)
+
+
+def test_lengths_equal_the_jacobian_of_each_image():
     generator = networks_of(recipe_of())["generator"].double()
     styles = generator.styles(torch.randn(3, 3, dtype=torch.float64)).detach()
-    torch.manual_seed(1)
-    lengths = path_lengths(generator, styles.clone())
-    torch.manual_seed(1)
+    lengths = seeded_lengths(generator, styles.clone())
     directions = torch.randn(3, 1, 8, 8, dtype=torch.float64) / 8
     for length, style, direction in zip(lengths, styles, directions, strict=True):
         jacobian = torch.autograd.functional.jacobian(lambda s: generator.synthesis(s[None])[0], style)
         product = torch.einsum("chw,chwld->ld", direction, jacobian)
-        torch.testing.assert_close(length.double(), product.square().sum(1).mean().sqrt(), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(length, product.square().sum(1).mean().sqrt(), rtol=1e-4, atol=1e-5)
 
 
-def test_the_penalty_is_the_variance_around_a_running_mean():
+def test_penalty_is_the_variance_around_a_running_mean():
     torch.manual_seed(0)
     generator, paths = Linear(), PathLength()
     z, expected = torch.randn(5, STYLE, dtype=torch.float64), 0.0
     for seed in range(3):
-        torch.manual_seed(seed)
-        lengths = path_lengths(generator, generator.styles(z)).detach()
-        torch.manual_seed(seed)
+        lengths = seeded_lengths(generator, generator.styles(z), seed).detach()
         loss = paths(generator, z)
         expected = expected + DECAY * (lengths.mean().item() - expected)
         assert paths.mean.item() == pytest.approx(expected, rel=1e-5)
@@ -87,10 +87,9 @@ def test_the_penalty_is_the_variance_around_a_running_mean():
     assert generator.matrix.grad.any()
 
 
-def test_it_comes_seldom_and_as_many_times_as_hard():
+def test_lazy_penalty_is_scaled_by_its_interval():
     recipe = recipe_of(path_length_weight=3.0, path_length_every=5)
-    networks = networks_of(recipe)
-    z = torch.randn(6, 3)
+    networks, z = networks_of(recipe), torch.randn(6, 3)
 
     def loss(recipe: Recipe, apply_penalty: bool):
         objective = build_objective(recipe, ImageShape(8, 1))
@@ -99,21 +98,22 @@ def test_it_comes_seldom_and_as_many_times_as_hard():
         torch.manual_seed(4)
         return phase.loss(networks, Batch(z, apply_penalty=apply_penalty)), objective
 
-    (with_it, objective), (without, _) = loss(recipe, True), loss(recipe_of(), True)
-    added = with_it.total - without.total
-    torch.testing.assert_close(added, 15 * with_it.terms["path_penalty"], rtol=1e-4, atol=1e-5)
+    penalized, objective = loss(recipe, True)
+    plain, _ = loss(recipe_of(), True)
+    skipped, unused = loss(recipe, False)
+    added = penalized.total - plain.total
+    torch.testing.assert_close(added, 15 * penalized.terms["path_penalty"], rtol=1e-4, atol=1e-5)
     assert list(objective.state.state_dict()) == ["mean"] and objective.state.mean > 0
     assert {"path_penalty", "path_length"} < objective.meanings.keys()
-    (other_step, untouched) = loss(recipe, False)
-    torch.testing.assert_close(other_step.total, without.total)
-    assert "path_penalty" not in other_step.terms and untouched.state.mean == 0
-    with_it.total.backward()
+    torch.testing.assert_close(skipped.total, plain.total)
+    assert "path_penalty" not in skipped.terms and unused.state.mean == 0
+    penalized.total.backward()
     assert all(p.grad.isfinite().all() for p in networks["generator"].parameters())
 
 
 @pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
-def test_without_a_style_space_there_are_no_paths(family):
+def test_needs_a_style_space(family):
     with pytest.raises(WganError, match=f"a style space, and {family} has none") as refused:
         recipe_of(family, path_length_weight=1.0)
-    assert "`objective.path_length_weight` to 0" in refused.value.hint
+    assert "objective.path_length_weight" in refused.value.hint
     assert build_objective(recipe_of(family), ImageShape(8, 1)).state is None
