@@ -17,11 +17,11 @@ from wgan_cli.recipe import recipe_names
 @pytest.fixture
 def place(tmp_path, monkeypatch) -> Path:
     """A working folder with runs, a recipe and other files."""
-    for path in ("runs/one/recipe.yaml", "runs/two/recipe.yaml", "runs/none/text", "elsewhere/run/recipe.yaml"):
-        (tmp_path / path).parent.mkdir(parents=True)
-        (tmp_path / path).touch()
-    for path in ("runs/one/G.pth", "runs/one/checkpoints/step_00000500.pth", "other.pth", "mine.yaml"):
-        (tmp_path / path).parent.mkdir(exist_ok=True)
+    for path in (
+        "runs/one/recipe.yaml", "runs/two/recipe.yaml", "runs/none/text", "elsewhere/run/recipe.yaml",
+        "runs/one/G.pth", "runs/one/checkpoints/step_00000500.pth", "other.pth", "mine.yaml",
+    ):  # fmt: skip
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -58,9 +58,7 @@ def test_completions(place, line, offered):
 
 
 def test_zsh_shows_the_purpose(place):
-    assert any(
-        "weight clipping on convolutional" in line for line in press_tab(place, "wgan recipes mnist_wgan_", "zsh")
-    )
+    assert "weight clipping on convolutional" in "\n".join(press_tab(place, "wgan recipes mnist_wgan_", "zsh"))
 
 
 def test_complete_functions(place):

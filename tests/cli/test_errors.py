@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -54,16 +55,10 @@ LONG = "9" * 5000
 CASES = [
     ("trian", "trian", "wgan --help", 2),
     ("train --stps 5", "--stps", "wgan train --help", 2),
-    ("train more", "extra argument", "for example: wgan train", 2),
     ("sample run", "--ckpt", "for example: wgan sample --ckpt", 2),
     ("export G.pth", "--out", "wgan export --help", 2),
-    ("evaluate", "argument", "wgan evaluate --help", 2),
     ("train --steps 0", "--steps", "wgan train --help", 2),
-    ("train --steps many", "--steps", "wgan train --help", 2),
-    ("gif run --fps 0", "--fps", "wgan gif --help", 2),
     ("sample --ckpt G.pth -n 0", "-n", "wgan sample --help", 2),
-    ("sample --ckpt G.pth --seed -1", "--seed", "wgan sample --help", 2),
-    ("evaluate run -n 9", "-n", "wgan evaluate --help", 2),
     # Recipes
     ("train --recipe digits_dcgn", "digits_dcgn", "digits_dcgan", 2),
     ("train --recipe images", "images", "--recipe folder_dcgan --set data.path=images", 2),
@@ -72,7 +67,6 @@ CASES = [
     ("train --recipe broken.yaml", "broken.yaml line 3", "line", 2),
     ("train --recipe odd.yaml", "objective.gp_wieght", "gp_weight", 2),
     ("train --set batch_sise=3", "batch_sise", "batch_size", 2),
-    ("train --set batch_size=0", "batch_size", "1", 2),
     ("train --set batch_size", "batch_size", "--set optim.critic.lr=0.001", 2),
     ("train --set model.critic.norm=batch", "model.critic.norm", "layer, instance or none", 2),
     ("train --set data.image_size=30", "30 pixels", "data.image_size=32", 2),
@@ -81,7 +75,6 @@ CASES = [
     ("train --amp bf32", "bf32", "auto, off, bf16 or fp16", 2),
     ("train --amp fp16 --device cpu", "fp16", "--amp bf16", 2),
     ("inspect digits_dcgn", "digits_dcgn", "digits_dcgan", 2),
-    ("recipes digits_dcgn", "digits_dcgn", "digits_dcgan", 2),
     # Data
     ("train --recipe mnist_dcgan", "mnist", "no_data/MNIST/raw", 2),
     ("train --recipe cifar10_dcgan", "cifar10", "--recipe digits_dcgan", 2),
@@ -89,7 +82,6 @@ CASES = [
     # Devices
     ("train --device cuda:99", "cuda:99", "auto, cpu", 2),
     ("sample --ckpt G.pth --device gpu", "gpu", "auto, cpu", 2),
-    ("evaluate run --device gpu", "gpu", "auto, cpu", 2),
     # Outputs
     ("train --out run", "run", "--resume run", 2),
     ("train --out file", "file", "--out", 2),
@@ -102,7 +94,6 @@ CASES = [
     ("inspect run --plot file/deeper/x.png", "file/deeper/x.png: Not a directory", "", 1),
     ("sample --ckpt G.pth --out images/", "00000.png", "folder", 2),
     ("sample --ckpt G.pth --out picture", "picture", ".png", 2),
-    ("sample --ckpt G.pth --out picture.txt", "picture.txt", ".png", 2),
     ("sample --ckpt G.pth --out ", "--out", "", 2),
     ("sample --ckpt G.pth -n 10001", "10,001 images", "--out images/", 2),
     ("gif run --out movie.avi", "movie.avi", "movie.gif", 2),
@@ -122,7 +113,6 @@ CASES = [
     ("sample --ckpt loose.pth --recipe mnist_mlp", "loose.pth", "generator.state_dict()", 2),
     ("sample --ckpt G.pth --set batch_size=3", "--set", "--set", 2),
     ("sample --ckpt G.pth --recipe mnist_mlp", "G.pth", "--recipe", 2),
-    ("sample --ckpt run --recipe mnist_mlp", "run", "--recipe", 2),
     ("inspect text.pth", "text.pth", "G.pth", 2),
     ("inspect empty", "empty", "wgan train", 2),
     ("inspect gone/run", "gone/run", "path", 2),
@@ -130,12 +120,9 @@ CASES = [
     ("gif gone", "gone", "run folder", 2),
     ("gif empty", "empty", "1.png, 2.png", 2),
     ("evaluate gone.safetensors", "gone.safetensors", "path", 2),
-    ("evaluate gone.pth", "gone.pth", "path", 2),
     ("evaluate text.pth", "text.pth", "G.pth", 2),
-    ("evaluate half.pth", "half.pth", "", 2),
     ("evaluate empty", "empty", "G.pth", 2),
     ("export text.pth --out text.onnx", "text.pth", "G.pth", 2),
-    ("export gone.pth --out gone.safetensors", "gone.pth", "path", 2),
     ("export G.pth --to b --out G.onnx", "--to", "--to", 2),
     ("export G.pth --to c --out G.onnx", "--to", "--to a", 2),
     ("export G.pth --to a --out G.safetensors", "--to", "--to", 2),
@@ -145,7 +132,6 @@ CASES = [
     (f"sample --ckpt G.pth --seeds {LONG}", "--seeds", "", 2),
     ("sample --ckpt G.pth --seeds ", "--seeds", "0-63,70", 2),
     ("sample --ckpt G.pth --seed 99999999999999999999", "--seed", "", 2),
-    ("gif G.pth --seed 99999999999999999999", "--seed", "", 2),
     ("sample --ckpt G.pth -n 1000000000000 --out x/", "1,000,000,000,000 images", "", 2),
     ("sample --ckpt G.pth -n 4 --interpolate 1000000000000", "4,000,000,000,000 images", "", 2),
     ("sample --ckpt G.pth --class 3", "--class", "--class", 2),
@@ -191,35 +177,35 @@ def test_recipe_is_checked_before_a_download(wgan, place):
     assert "downloading" not in result.stderr
 
 
-def no_litter(folder: Path) -> bool:
-    return not [path for path in folder.rglob("*") if path.name.endswith(".part")]
+@pytest.fixture
+def train(wgan, tiny_options):
+    return lambda *words: wgan("train", "--quiet", "--device", "cpu", *tiny_options, *words)
 
 
-def test_full_disk_keeps_the_last_checkpoint(wgan, tmp_path, tiny_options):
-    options = ("--quiet", "--device", "cpu", *tiny_options)
-    assert wgan("train", *options, "--steps", 6, "--out", "mine").status == 0
+def test_full_disk_keeps_the_last_checkpoint(wgan, tmp_path, train):
+    assert train("--steps", 2, "--out", "mine").status == 0
     run = RunDir(Path("mine"))
-    size = run.checkpoint_file(6).stat().st_size
-    before = {path: path.read_bytes() for path in (run.checkpoint_file(6), run.generator_file)}
-    again = ("train", "--quiet", "--resume", "mine", "--steps", 12, "--device", "cpu")
+    size = run.checkpoint_file(2).stat().st_size
+    before = {path: path.read_bytes() for path in (run.checkpoint_file(2), run.generator_file)}
+    again = ("train", "--quiet", "--resume", "mine", "--steps", 4, "--device", "cpu")
     with largest_file(size // 2):
         result = wgan(*again)
     assert result.status == 1
-    assert "mine/checkpoints/step_00000012.pth" in result.error and "free space" in result.hint
+    assert "mine/checkpoints/step_00000004.pth" in result.error and "free space" in result.hint
     assert before == {path: path.read_bytes() for path in before}
-    assert no_litter(tmp_path)
+    assert not list(tmp_path.rglob("*.part"))
     assert wgan(*again).status == 0
-    assert load_checkpoint(run.generator_file).step == 12
+    assert load_checkpoint(run.generator_file).step == 4
 
 
 @pytest.mark.parametrize("size", [10, 1500, 4000])
-def test_full_disk_from_the_start(wgan, tmp_path, tiny_options, size):
+def test_full_disk_from_the_start(tmp_path, train, size):
     with largest_file(size):
-        result = wgan("train", "--quiet", "--device", "cpu", *tiny_options, "--steps", 6, "--out", "mine")
+        result = train("--steps", 6, "--out", "mine")
     assert result.status == 1
     assert result.stderr == f"error: {result.error}\nhint: {result.hint}\n"
     assert "mine/" in result.error and "free space" in result.hint
-    assert no_litter(tmp_path)
+    assert not list(tmp_path.rglob("*.part"))
 
 
 @pytest.mark.parametrize("form", ["grid.png", "array.npz", "array.npy", "singles/"])
@@ -227,30 +213,28 @@ def test_full_disk_while_sampling(wgan, place, form):
     with largest_file(200):
         result = wgan("sample", "--ckpt", "G.pth", "-n", 4, "--out", form)
     assert result.status == 1 and form.rstrip("/") in result.error
-    assert not Path(form).is_file()
-    assert no_litter(place)
+    assert not Path(form).is_file() and not list(place.rglob("*.part"))
+
+
+GPU = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a capacity of 1 GiB.")
+HOST = RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory")
 
 
 def test_out_of_memory_while_sampling(wgan, place, monkeypatch):
-    def too_much(*args, **options):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a capacity of 1 GiB.")
-
-    monkeypatch.setattr("wgan_cli.outputs.sampling.to_uint8", too_much)
+    monkeypatch.setattr("wgan_cli.outputs.sampling.to_uint8", Mock(side_effect=GPU))
     result = wgan("sample", "--ckpt", "G.pth")
     assert result.status == 1 and "memory" in result.error and "--batch" in result.hint
 
 
+@pytest.mark.parametrize("error", [GPU, HOST], ids=["gpu", "host"])
 @pytest.mark.parametrize(("batch", "hint"), [(48, "--set batch_size=24"), (1, "smaller networks")])
-def test_out_of_memory_in_a_step(wgan, tiny_options, monkeypatch, batch, hint):
-    def too_much(self, number):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a capacity of 1 GiB.")
-
-    monkeypatch.setattr(TrainingStep, "__call__", too_much)
-    options = (*tiny_options, "--set", f"batch_size={batch}", "--set", "model.generator.norm=layer", "--steps", 2)
-    result = wgan("train", "--quiet", "--device", "cpu", *options)
+def test_out_of_memory_in_a_step(train, monkeypatch, batch, hint, error):
+    monkeypatch.setattr(TrainingStep, "__call__", Mock(side_effect=error))
+    result = train("--set", f"batch_size={batch}", "--set", "model.generator.norm=layer", "--steps", 2)
     assert result.status == 1 and f"batch_size={batch}" in result.error and hint in result.hint
 
 
+@pytest.mark.slow
 def test_out_of_host_memory(wgan_process, tiny_options):
     small_host = "import resource as r; r.setrlimit(r.RLIMIT_AS, (6 << 30, 6 << 30)); import runpy; "
     program = small_host + "runpy.run_module('wgan_cli', run_name='__main__')"
@@ -262,10 +246,8 @@ def test_out_of_host_memory(wgan_process, tiny_options):
 
 
 def test_unexpected_error(wgan, monkeypatch):
-    def fail(name):
-        raise RuntimeError("first line\nsecond line")
-
-    monkeypatch.setattr("wgan_cli.cli.recipes.recipe_path", fail)
+    failing = Mock(side_effect=RuntimeError("first line\nsecond line"))
+    monkeypatch.setattr("wgan_cli.cli.recipes.recipe_path", failing)
     result = wgan("recipes", "digits_dcgan")
     assert result.status == 1
     assert result.error == "RuntimeError: first line second line"

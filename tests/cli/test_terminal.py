@@ -112,9 +112,10 @@ def test_show_samples(tmp_path, tiny_run, wgan):
     ids=["sixel", "kitty"],
 )
 def test_show_samples_as_pixels(tmp_path, tiny_run, answers, sequence):
-    words = ("sample", "--ckpt", str(tiny_run.generator_file), "-n", "16", "--device", "cpu", "--show")
-    more = {"columns": 100, "lines": 40, "colors": "truecolor"}
-    status, shown = on_terminal(tmp_path, *words, **more, cell=(10, 20), answers=answers)
+    words = ("sample", "--ckpt", tiny_run.generator_file, "-n", 16, "--device", "cpu", "--show")
+    status, shown = on_terminal(
+        tmp_path, *words, columns=100, lines=40, colors="truecolor", cell=(10, 20), answers=answers
+    )
     assert status == 0 and HALF not in shown and re.search(sequence, shown, re.DOTALL)
 
 
@@ -139,7 +140,7 @@ def test_show_large_grid(tiny_run, wgan, monkeypatch):
     assert max(map(len, re.sub(r"\x1b\[[0-9;]*m", "", screen.file.getvalue()).splitlines())) <= 70
 
 
-def test_inspect_draws_curves_on_a_terminal(tmp_path, tiny_run, wgan):
+def test_inspect_draws_curves_on_a_terminal(tmp_path, tiny_run, wgan, monkeypatch):
     status, shown = on_terminal(tmp_path, "inspect", tiny_run.path, columns=90)
     assert status == 0 and len(BRAILLE.findall(shown)) > 50
     assert {"critic_loss", "wasserstein"} <= set(re.sub(r"\x1b\[[0-9;]*m", "", shown).split())
@@ -147,9 +148,6 @@ def test_inspect_draws_curves_on_a_terminal(tmp_path, tiny_run, wgan):
     assert not BRAILLE.search(piped) and "▁" in piped
     assert BRAILLE.search(wgan("inspect", tiny_run.path, "--curves").stdout)
     assert not BRAILLE.search(wgan("inspect", tiny_run.path, "--curves", "--json").stdout)
-
-
-def test_curves_without_plotext(tiny_run, wgan, monkeypatch):
     monkeypatch.setattr(terminal_curves.importlib.util, "find_spec", lambda name: None)
     refused = wgan("inspect", tiny_run.path, "--curves")
     assert (refused.status, refused.hint) == (1, "pip install 'wgan[terminal]'")

@@ -10,6 +10,7 @@ import socket
 import urllib.request
 import webbrowser
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -20,15 +21,6 @@ from wgan_cli.explore.address import is_local, listen, url_of
 
 pytest.importorskip("gradio", reason="gradio is not installed: pip install 'wgan[web]'")
 PACKAGE = str(Path(wgan_cli.__file__).parents[1])
-
-
-@pytest.fixture
-def taken():
-    """A port in use by another program."""
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        yield other.getsockname()[1]
 
 
 @pytest.fixture
@@ -48,8 +40,7 @@ def served(monkeypatch) -> list:
 
 
 def test_without_gradio(wgan, monkeypatch, tiny_run):
-    real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "gradio" else real(name))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     result = wgan("explore", tiny_run.path)
     assert result.status == 1 and "gradio" in result.error and result.hint == "pip install 'wgan[web]'"
 
@@ -71,19 +62,18 @@ def test_refused_arguments(wgan, tmp_path, tiny_run, words, what):
     assert result.status == 2 and what in result.error and result.hint
 
 
-def test_taken_port(wgan, tiny_run, taken, monkeypatch):
-    result = wgan("explore", tiny_run.path, "--port", taken)
-    assert result.status == 2 and f"--port {taken}" in result.error and "--port" in result.hint
-    monkeypatch.setattr(address, "DEFAULT_PORT", taken)
-    with listen("127.0.0.1", None) as opened:
-        assert opened.getsockname()[1] not in (0, taken)
+def test_taken_port(wgan, tiny_run, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        result = wgan("explore", tiny_run.path, "--port", taken)
+        assert result.status == 2 and f"--port {taken}" in result.error and "--port" in result.hint
+        monkeypatch.setattr(address, "DEFAULT_PORT", taken)
+        with listen("127.0.0.1", None) as opened:
+            assert opened.getsockname()[1] not in (0, taken)
 
 
 def test_forbidden_port(monkeypatch):
-    def refuse(*_, **options):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(socket, "create_server", refuse)
+    monkeypatch.setattr(socket, "create_server", Mock(side_effect=PermissionError(13, "Permission denied")))
     with pytest.raises(WganError, match="--port 80"):
         listen("127.0.0.1", 80)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -28,33 +28,25 @@ def styled(styled_run) -> SamplingSession:
 
 
 @pytest.mark.parametrize(
-    ("view", "words"),
+    ("options", "words"),
     [
-        (View(seed=5, count=7), ("--seed", 5, "-n", 7)),
-        (View(seed=5, count=7, label=3), ("--seed", 5, "-n", 7, "--class", 3)),
-        (View(seed=5, count=7, psi=0.3), ("--seed", 5, "-n", 7, "--truncation", 0.3)),
-        (View(seed=5, count=7, label=0, psi=0.3), ("--seed", 5, "-n", 7, "--class", 0, "--truncation", 0.3)),
+        ({}, ()),
+        ({"label": 3}, ("--class", 3)),
+        ({"psi": 0.3}, ("--truncation", 0.3)),
+        ({"label": 0, "psi": 0.3}, ("--class", 0, "--truncation", 0.3)),
     ],
 )
-def test_images_equal_wgan_sample(wgan, plain, styled, view, words):
-    for session in [styled] if view.label is not None or view.psi is not None else [plain, styled]:
-        result = wgan("sample", "--ckpt", session.source.path, *words, "--device", "cpu", "--out", "drawn.npy")
-        assert result.status == 0, result.stderr
-        on_samples = np.load("drawn.npy").transpose(0, 3, 1, 2)
-        np.testing.assert_array_equal(session.images(view).numpy(), on_samples)
-        os.remove("drawn.npy")
-
-
-def test_saved_grid_equals_wgan_sample(wgan, plain, tmp_path):
-    wgan("sample", "--ckpt", plain.source.path, "-n", 7, "--device", "cpu", "--out", "theirs.png")
-    save_grid(plain.images(View(count=7)), tmp_path / "ours.png")
-    assert (tmp_path / "ours.png").read_bytes() == (tmp_path / "theirs.png").read_bytes()
-
-
-def test_zero_shifts(plain, styled):
-    for session in (plain, styled):
-        shifts = (0.0,) * len(session.directions)
-        assert session.images(View(count=5, shifts=shifts)).equal(session.images(View(count=5)))
+def test_images_equal_wgan_sample(wgan, plain, styled, options, words, tmp_path):
+    for number, session in enumerate([styled] if options else [plain, styled]):
+        for out in (f"{number}.npy", f"{number}.png"):
+            shared = ("--seed", 5, "-n", 7, "--device", "cpu", "--out", out)
+            assert wgan("sample", "--ckpt", session.source.path, *shared, *words).status == 0
+        images = session.images(View(seed=5, count=7, **options))
+        np.testing.assert_array_equal(images.numpy(), np.load(f"{number}.npy").transpose(0, 3, 1, 2))
+        save_grid(images, tmp_path / "ours.png")
+        assert (tmp_path / "ours.png").read_bytes() == (tmp_path / f"{number}.png").read_bytes()
+        unmoved = View(seed=5, count=7, shifts=(0.0,) * len(session.directions), **options)
+        assert session.images(unmoved).equal(images)
 
 
 def test_shifts_of_z(plain):
@@ -149,8 +141,6 @@ def test_invalid_walks(plain, ends):
 
 
 def test_one_request_at_a_time(plain, monkeypatch):
-    from threading import Thread
-
     busy, most = [], []
     real = sessions.generate
 
@@ -161,9 +151,6 @@ def test_one_request_at_a_time(plain, monkeypatch):
         busy.pop()
 
     monkeypatch.setattr(sessions, "generate", watched)
-    threads = [Thread(target=plain.images, args=(View(seed=seed, count=4),)) for seed in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(plain.images, [View(seed=seed, count=4) for seed in range(6)]))
     assert most == [1] * 6
