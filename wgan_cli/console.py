@@ -32,13 +32,9 @@ def _console(stderr: bool) -> Console:
             self.quiet = True
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
-    def create(width: int | None, soft_wrap: bool) -> Console:
-        return QuietConsole(
-            stderr=stderr, highlight=False, markup=False, emoji=False, width=width, soft_wrap=soft_wrap
-        )  # fmt: skip
-
-    console = create(None, False)
-    return console if console.is_terminal else create(10_000, True)
+    options = {"stderr": stderr, "highlight": False, "markup": False, "emoji": False}
+    console = QuietConsole(**options)
+    return console if console.is_terminal else QuietConsole(**options, width=10_000, soft_wrap=True)
 
 
 def print_message(text: str) -> None:
@@ -48,7 +44,6 @@ def print_message(text: str) -> None:
 
 def print_error(message: str, hint: str) -> None:
     """Print an error and its hint as two lines that are never wrapped."""
-    messages().print("error:", style="bold red", end=" ")
-    messages().print(message, soft_wrap=True)
-    messages().print("hint:", style="bold cyan", end=" ")
-    messages().print(hint, soft_wrap=True)
+    for label, style, text in (("error:", "bold red", message), ("hint:", "bold cyan", hint)):
+        messages().print(label, style=style, end=" ")
+        messages().print(text, soft_wrap=True)

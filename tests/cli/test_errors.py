@@ -10,7 +10,7 @@ import torch
 from helpers.disk import largest_file
 from PIL import Image
 
-from wgan_cli.runs.checkpoint import FORMAT, VERSION, load_checkpoint
+from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.step import TrainingStep
 
@@ -32,13 +32,11 @@ def place(wgan, tmp_path, tiny_run, monkeypatch) -> Path:
     (tmp_path / "G.pth").symlink_to(tiny_run.generator_file)
     (tmp_path / "file").write_text("precious")
     (tmp_path / "text.pth").write_text("no checkpoint")
-    torch.save({"format": FORMAT, "version": VERSION + 1}, tmp_path / "newer.pth")
     torch.save({"epoch": 3, "loss": [1.0]}, tmp_path / "loose.pth")
     (tmp_path / "text.safetensors").write_text("no tensors at all")
     whole = tiny_run.generator_file.read_bytes()
     (tmp_path / "half.pth").write_bytes(whole[: len(whole) // 3])
     (tmp_path / "broken.yaml").write_text("steps: 5\nmodel: [mlp\nbatch_size: 3\n")
-    (tmp_path / "odd.yaml").write_text("model: mlp\nsteps: 5\nobjective: {gp_wieght: 10}\n")
     for folder in ("empty", "images", "one"):
         (tmp_path / folder).mkdir()
     for path in ("images/00000.png", "images/00001.png", "one/1.png"):
@@ -65,15 +63,10 @@ CASES = [
     ("train --set data.path=images", "data.path", "--recipe folder_dcgan", 2),
     ("train --recipe gone.yaml", "gone.yaml", "wgan recipes", 2),
     ("train --recipe broken.yaml", "broken.yaml line 3", "line", 2),
-    ("train --recipe odd.yaml", "objective.gp_wieght", "gp_weight", 2),
     ("train --set batch_sise=3", "batch_sise", "batch_size", 2),
     ("train --set batch_size", "batch_size", "--set optim.critic.lr=0.001", 2),
-    ("train --set model.critic.norm=batch", "model.critic.norm", "layer, instance or none", 2),
-    ("train --set data.image_size=30", "30 pixels", "data.image_size=32", 2),
     ("train --set model.generator.channels=[8,8,8]", "model.generator.channels", "fewer values", 2),
     ("train --set epochs=1000000 --set batch_size=2", "steps", "epochs", 2),
-    ("train --amp bf32", "bf32", "auto, off, bf16 or fp16", 2),
-    ("train --amp fp16 --device cpu", "fp16", "--amp bf16", 2),
     ("inspect digits_dcgn", "digits_dcgn", "digits_dcgan", 2),
     # Data
     ("train --recipe mnist_dcgan", "mnist", "no_data/MNIST/raw", 2),
@@ -84,6 +77,7 @@ CASES = [
     ("sample --ckpt G.pth --device gpu", "gpu", "auto, cpu", 2),
     # Outputs
     ("train --out run", "run", "--resume run", 2),
+    ("train --out run --dry-run", "run", "--resume run", 2),
     ("train --out file", "file", "--out", 2),
     ("train --out images", "images", "--out", 2),
     ("train --out file/deeper/x", "file/deeper/x: Not a directory", "--out", 2),
@@ -105,7 +99,6 @@ CASES = [
     # Checkpoints and weights
     ("sample --ckpt gone.pth", "gone.pth", "path", 2),
     ("sample --ckpt text.pth", "text.pth", "G.pth", 2),
-    ("sample --ckpt newer.pth", "newer.pth has checkpoint format", "upgrade", 2),
     ("sample --ckpt half.pth", "half.pth", "", 2),
     ("sample --ckpt empty", "empty", "G.pth", 2),
     ("sample --ckpt text.safetensors", "text.safetensors", "G.pth", 2),
@@ -113,16 +106,11 @@ CASES = [
     ("sample --ckpt loose.pth --recipe mnist_mlp", "loose.pth", "generator.state_dict()", 2),
     ("sample --ckpt G.pth --set batch_size=3", "--set", "--set", 2),
     ("sample --ckpt G.pth --recipe mnist_mlp", "G.pth", "--recipe", 2),
-    ("inspect text.pth", "text.pth", "G.pth", 2),
     ("inspect empty", "empty", "wgan train", 2),
     ("inspect gone/run", "gone/run", "path", 2),
     ("gif text.pth", "text.pth", "G.pth", 2),
     ("gif gone", "gone", "run folder", 2),
     ("gif empty", "empty", "1.png, 2.png", 2),
-    ("evaluate gone.safetensors", "gone.safetensors", "path", 2),
-    ("evaluate text.pth", "text.pth", "G.pth", 2),
-    ("evaluate empty", "empty", "G.pth", 2),
-    ("export text.pth --out text.onnx", "text.pth", "G.pth", 2),
     ("export G.pth --to b --out G.onnx", "--to", "--to", 2),
     ("export G.pth --to c --out G.onnx", "--to", "--to a", 2),
     ("export G.pth --to a --out G.safetensors", "--to", "--to", 2),
@@ -161,20 +149,16 @@ def test_error_and_hint(wgan, place, line, named, hint, status):
     assert content(place) == before  # nothing was overwritten or left behind
 
 
-@pytest.mark.parametrize("line", ["sample --ckpt text.pth", "train --recipe broken.yaml", "train --quiet --out run"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sample --ckpt text.pth", "train --recipe broken.yaml", "train --quiet --out run",
+        "train --resume run --recipe mnist_mlp --data-root no_data",  # without a download
+    ],
+)  # fmt: skip
 def test_nothing_but_the_error_is_printed(wgan, place, line):
-    lines = wgan(*line.split(" ")).stderr.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["error", "hint"]
-
-
-def test_dry_run_checks_the_run_folder(wgan, place):
-    result = wgan("train", "--dry-run", "--out", "run")
-    assert result.status == 2 and "--resume run" in result.hint
-
-
-def test_recipe_is_checked_before_a_download(wgan, place):
-    result = wgan("train", "--resume", "run", "--recipe", "mnist_mlp", "--data-root", "no_data")
-    assert "downloading" not in result.stderr
+    result = wgan(*line.split(" "))
+    assert result.stderr == f"error: {result.error}\nhint: {result.hint}\n"
 
 
 @pytest.fixture

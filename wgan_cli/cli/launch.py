@@ -23,8 +23,7 @@ def is_distributed() -> bool:
 def in_process_group() -> Iterator[None]:
     """Join the process group of a distributed run; without one, do nothing.
 
-    Raises:
-        AlreadyReported: if another rank reports the same error.
+    Raises: AlreadyReported if another rank reports the same error.
     """
     if not is_distributed():
         yield
@@ -49,8 +48,7 @@ def in_process_group() -> Iterator[None]:
 def launch(count: int, device: str) -> int:
     """Run this command line in `count` processes through torchrun's launcher, and return their exit status.
 
-    Raises:
-        WganError: if there are fewer devices, or a process was killed.
+    Raises: WganError if there are fewer devices, or a process was killed.
     """
     import torch
     from torch.distributed.elastic.multiprocessing.api import SignalException

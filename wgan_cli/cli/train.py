@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,8 @@ from wgan_cli.cli.render.train_report import log_end, plan
 from wgan_cli.errors import ExitStatus
 from wgan_cli.recipe.load import DEFAULT_RECIPE
 
-_FILES, _TRAINING = "Files", "Training"
+_training = partial(typer.Option, rich_help_panel="Training")
+_files = partial(typer.Option, rich_help_panel="Files")
 
 
 @examples(
@@ -44,32 +46,16 @@ def train(
         ),
     ] = None,  # fmt: skip
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, but don't train.")] = False,
-    steps: Annotated[
-        int | None, typer.Option("--steps", min=1, help="Generator updates.", rich_help_panel=_TRAINING)
-    ] = None,
-    minutes: Annotated[
-        float | None, typer.Option("--minutes", min=0.0, help="Time limit.", rich_help_panel=_TRAINING)
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.", rich_help_panel=_TRAINING)
-    ] = None,
-    amp: Annotated[
-        str | None, typer.Option("--amp", help="Precision: auto, off, bf16 or fp16.", rich_help_panel=_TRAINING)
-    ] = None,
-    engine: Annotated[
-        str | None, typer.Option("--engine", help="auto, eager, graph or compile.", rich_help_panel=_TRAINING)
-    ] = None,
+    steps: Annotated[int | None, _training("--steps", min=1, help="Generator updates.")] = None,
+    minutes: Annotated[float | None, _training("--minutes", min=0.0, help="Time limit.")] = None,
+    seed: Annotated[int | None, _training("--seed", min=0, max=MAX_SEED, help="Random seed.")] = None,
+    amp: Annotated[str | None, _training("--amp", help="Precision: auto, off, bf16 or fp16.")] = None,
+    engine: Annotated[str | None, _training("--engine", help="auto, eager, graph or compile.")] = None,
     device: Device = "auto",
-    gpus: Annotated[
-        int | None,
-        typer.Option("--gpus", min=1, help="Number of GPUs (one process each).", rich_help_panel=_TRAINING),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help=r"Run folder. \[default: runs/RECIPE, runs/RECIPE-2...]", rich_help_panel=_FILES),
-    ] = None,
+    gpus: Annotated[int | None, _training("--gpus", min=1, help="Number of GPUs (one process each).")] = None,
+    out: Annotated[Path | None, _files("--out", help=r"Run folder. \[default: runs/RECIPE, runs/RECIPE-2...]")] = None,
     data_root: DataRoot = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.", rich_help_panel=_FILES)] = False,
+    quiet: Annotated[bool, _files("--quiet", "-q", help="Show errors only.")] = False,
 ) -> int:
     """Train a GAN; without arguments, handwritten digits in about a minute."""
     if gpus is not None and not is_distributed():

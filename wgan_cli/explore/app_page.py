@@ -36,12 +36,7 @@ _THEME = {
 
 
 def build(source: Source | None, run: Path | None) -> gr.Blocks:
-    """Build the page of a generator, a run, or both.
-
-    Args:
-        source: None for a run without a generator so far.
-    Raises: WganError if the page cannot use such a generator.
-    """
+    """Build the page of a generator, a run, or both. Raises: WganError if there is no page for the generator."""
     name = source.generator.recipe.name if source else run.resolve().name if run else "wgan"
     with gr.Blocks(title=f"{name} - wgan explore", analytics_enabled=False, fill_width=True) as page:
         tab = None

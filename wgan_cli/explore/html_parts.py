@@ -31,11 +31,7 @@ def head(source: Source) -> str:
 
 
 def grid(images: Tensor, view: View, class_names: Sequence[str], labels: Sequence[int] | np.ndarray | None) -> str:
-    """Render images as buttons, in the rows of the saved grid.
-
-    Args:
-        labels: classes of the images, or None.
-    """
+    """Render images as buttons, in the rows of the saved grid; labels: their classes, or None."""
     classes = ["" if labels is None else f", {class_names[labels[number]]}" for number in range(len(images))]
     buttons = [(png_uri(image), f"image {number}{classes[number]}") for number, image in enumerate(images)]
     side = images.shape[-1]
@@ -44,11 +40,7 @@ def grid(images: Tensor, view: View, class_names: Sequence[str], labels: Sequenc
 
 
 def walk(images: Tensor, first: int, second: int, keeps_class: bool) -> str:
-    """Render an animated walk, some of its frames, and a link to save it.
-
-    Args:
-        keeps_class: all frames have the class of the first image.
-    """
+    """Render an animated walk, some of its frames, and a link to save it; keeps_class: all have the first class."""
     animation = _file_uri("image/gif", lambda path: save_walk(images, path), "walk.gif")
     places = [round(number * FRAMES_PER_LEG / (_NUM_STILLS - 1)) for number in range(_NUM_STILLS)]
     stills = [png_uri(images[place]) for place in places]

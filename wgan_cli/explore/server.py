@@ -30,12 +30,8 @@ class Server(uvicorn.Server):
     """Server of an app on an open socket; `should_exit` stops it."""
 
     def __init__(self, app: FastAPI, on_ready: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app, timeout_graceful_shutdown=_SHUTDOWN_SECONDS, log_config=None, log_level="critical",
-                access_log=False,  # the page shows errors
-            )
-        )  # fmt: skip
+        options = {"log_config": None, "log_level": "critical", "access_log": False}  # the page shows errors
+        super().__init__(uvicorn.Config(app, timeout_graceful_shutdown=_SHUTDOWN_SECONDS, **options))
         self.on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -50,11 +46,6 @@ def application(page: gr.Blocks) -> FastAPI:
 
 
 def serve(source: Source | None, run: Path | None, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve the page of a generator or a run until it is interrupted.
-
-    Args:
-        on_ready: called when a browser can connect.
-    Raises: WganError if there is no page for such a generator; KeyboardInterrupt on Ctrl-C.
-    """
+    """Serve the page of a generator or a run until Ctrl-C; `on_ready` is called when a browser can connect."""
     with listener:
         Server(application(build(source, run)), on_ready).run([listener])

@@ -7,8 +7,7 @@ import logging
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -34,8 +33,7 @@ def curve_style(color: int | None) -> str:
     return f"s{color % NUM_COLORS}" + (" again" if color >= NUM_COLORS else "")
 
 
-@dataclass(frozen=True)
-class Chart:
+class Chart(NamedTuple):
     """A drawn chart and the data limits of its axes."""
 
     svg: Markup
@@ -45,12 +43,7 @@ class Chart:
 
 
 def draw_chart(curves: Sequence[Curve], label: str, log: bool = False) -> Chart:
-    """Draw curves over their common steps.
-
-    Args:
-        label: description for screen readers.
-        log: use a logarithmic y axis if all values are positive.
-    """
+    """Draw curves over their common steps, described by a label; log: on a log scale if all values are positive."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports its font cache
     import matplotlib
     from matplotlib.figure import Figure

@@ -84,15 +84,10 @@ class Report:
 
 
 def gather(paths: Sequence[Path], nearest: Sequence[Nearest | None] = ()) -> Report:
-    """Read runs, also while they train.
-
-    Args:
-        nearest: samples next to their nearest training images, for each run where they were computed.
-    Raises: WganError if a folder is not a run or is given twice, or if there are too many.
-    """
+    """Read runs, also while they train; nearest: of each run, or empty. Raises: WganError, see `compare`."""
     comparison = compare(paths)
-    padded = [*nearest, *[None] * (len(paths) - len(nearest))]
-    return Report(tuple(map(_read_run, comparison.names, comparison.runs, padded)), comparison)
+    nearest = nearest or [None] * len(paths)
+    return Report(tuple(map(_read_run, comparison.names, comparison.runs, nearest)), comparison)
 
 
 def _read_run(name: str, facts: RunFacts, nearest: Nearest | None) -> RunReport:

@@ -15,16 +15,15 @@ from wgan_cli.utils.format import Log
 
 
 def write_final_report(run: RunDir, device: torch.device, reference: AnyReference | None, log: Log) -> None:
-    """Write report.html into a finished run; a failure is logged and does not fail the run.
+    """Write report.html into a finished run, with nearest training images if there is a reference.
 
-    Args:
-        reference: real images of the run's evaluations; enables the section of nearest training images.
+    A failure is logged and does not fail the run.
     """
     try:
-        nearest = None
+        nearest = []
         if isinstance(reference, Reference):
-            nearest = find_nearest(run.path, default_data_root(), device, log, reference)
-        write_page(gather([run.path], [nearest]), run.report_file)
+            nearest = [find_nearest(run.path, default_data_root(), device, log, reference)]
+        write_page(gather([run.path], nearest), run.report_file)
     except WganError as error:
         log(f"warning: no report: {error.message}")
     else:

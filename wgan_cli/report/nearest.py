@@ -25,9 +25,7 @@ def find_nearest(
 ) -> Nearest:
     """Find the samples of a run's (best) generator that are nearest to a training image.
 
-    Args:
-        reference: the real images if already loaded; computing their features takes a minute or two the first time.
-    Raises: WganError if the generator or the images are unavailable, or the generator translates images.
+    Without a reference, the features of the real images are computed, which takes a minute or two the first time.
     """
     generator, checkpoint = open_generator(run, device)
     recipe = checkpoint.recipe

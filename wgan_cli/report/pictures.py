@@ -65,8 +65,7 @@ def encode_picture(image: Image.Image, quality: int = QUALITY) -> Picture:
 def read_frames(files: Sequence[Path], log: Log) -> tuple[Frame, ...]:
     """Read sample grids, oldest first: evenly thinned to MAX_FRAMES and MAX_LENGTH, always with the last one.
 
-    Args:
-        log: receives a phrase about unreadable files, which are skipped.
+    Unreadable files are skipped, and `log` receives a phrase about them.
     """
     frames, broken = [], []
     for file in thinned(files, MAX_FRAMES):

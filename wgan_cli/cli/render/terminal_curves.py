@@ -14,10 +14,7 @@ PIPE_WIDTH = 100
 
 
 def wants_curves(requested: bool | None) -> bool:
-    """Return whether to draw curves: on request, or by default on a capable terminal if plotext is installed.
-
-    Raises: WganError if they are requested and plotext is missing.
-    """
+    """Return whether to draw curves: on request, or by default on a capable terminal if plotext is installed."""
     installed = importlib.util.find_spec("plotext") is not None
     if requested and not installed:
         raise WganError("--curves needs plotext", "pip install 'wgan[terminal]'", ExitStatus.FAILED)
@@ -54,11 +51,7 @@ def print_curves(history: Sequence[dict[str, Any]]) -> None:
 def draw_curve(
     steps: Sequence[int], values: Sequence[float], width: int, height: int = HEIGHT, log: bool = False
 ) -> str:
-    """Return a curve as lines of text.
-
-    Args:
-        log: use a logarithmic y axis if all values are positive.
-    """
+    """Return a curve as lines of text; log: on a log scale if all values are positive."""
     import plotext
 
     figure = plotext.figure

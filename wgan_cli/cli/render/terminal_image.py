@@ -44,10 +44,7 @@ def half_blocks(image: Image, console: Console) -> Segments:
 def thumbnail_grid(images: Tensor, columns: int, width: int, height: int) -> Image:
     """Scale down and crop a grid so that its upper left images remain recognizable.
 
-    Args:
-        images: (N, C, H, W) uint8, row by row.
-        columns: of the grid.
-        width, height: available pixels.
+    The images are (N, C, H, W) uint8, row by row; width and height are the available pixels.
     """
     from PIL import Image
 
@@ -75,11 +72,7 @@ def live_image(images: Tensor, columns: int, console: Console) -> Segments:
 
 
 def show_written(path: Path, size: int | None = None) -> None:
-    """Show what `wgan sample` wrote.
-
-    Args:
-        size: of each image in a grid, so that only whole images are shown.
-    """
+    """Show what `wgan sample` wrote: of a grid of images of a size, only whole ones."""
     console = data()
     if not can_show(console):
         print_message("not shown: the output is not a color terminal")
