@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import uvicorn
@@ -30,7 +31,11 @@ class Server(uvicorn.Server):
     """Server of an app on an open socket; `should_exit` stops it."""
 
     def __init__(self, app: FastAPI, on_ready: Callable[[], None]) -> None:
-        options = {"log_config": None, "log_level": "critical", "access_log": False}  # the page shows errors
+        options: dict[str, Any] = {
+            "log_config": None,
+            "log_level": "critical",
+            "access_log": False,
+        }  # the page shows errors
         super().__init__(uvicorn.Config(app, timeout_graceful_shutdown=_SHUTDOWN_SECONDS, **options))
         self.on_ready = on_ready
 
