@@ -129,10 +129,10 @@ ERRORS = {
     "train --recipe mnist_dcgan --data-root broken": "... is truncated or is not an IDX file",
     "train --resume run": "... is finished: ... of ... steps are done",
     "train --resume run --steps 20 --set optim.critic.lr=1": (
-        "the run was made with ..., and cannot continue exactly with ..."
+        "the run was started with ... and cannot resume exactly with ..."
     ),
     "train --resume run --steps 20 --set data.limit=9": (
-        "the run was made with ..., and cannot continue exactly with ..."
+        "the run was started with ... and cannot resume exactly with ..."
     ),
     "train --resume gone": "there is no run folder ...",
     "train --resume run/samples": "... is not a run folder: it holds no recipe.yaml",

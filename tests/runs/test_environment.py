@@ -1,4 +1,4 @@
-"""environment.json says with what and where a run was made, and what could make it differ elsewhere."""
+"""environment.json, and the choice of a device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.runs.environment import resolve_device
 
 
-def test_all_that_could_make_a_run_differ_is_written_down(tiny_run):
+def test_environment_file(tiny_run):
     environment = json.loads(tiny_run.environment_file.read_text(encoding="utf-8"))
     assert {"versions", "threads", "instructions", "device_name"} == set(environment["may_differ_with"])
     for name in environment["may_differ_with"]:
@@ -20,7 +20,7 @@ def test_all_that_could_make_a_run_differ_is_written_down(tiny_run):
 
 
 @pytest.mark.parametrize(("cuda", "said"), [(None, "is a CPU build"), ("12.8", "nvidia-smi")])
-def test_who_misses_a_gpu_is_told_where_to_look(monkeypatch, cuda, said):
+def test_missing_gpu(monkeypatch, cuda, said):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(torch.version, "cuda", cuda)
     with pytest.raises(WganError, match="device 'cuda' is not available") as caught:
@@ -28,7 +28,7 @@ def test_who_misses_a_gpu_is_told_where_to_look(monkeypatch, cuda, said):
     assert said in caught.value.hint
 
 
-def test_who_has_a_gpu_is_told_which(monkeypatch):
+def test_unknown_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(WganError) as caught:
         resolve_device("cuda:7")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -63,25 +62,19 @@ def test_asking_creates_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_asking_does_not_block_a_trainer(tmp_path):
+def test_asking_does_not_block_a_trainer(wgan_process, tmp_path):
     run = RunDir(tmp_path)
     with only_trainer(run):
         pass
-    asking = "from wgan_cli.runs.lock import trainer_of\nwhile True: trainer_of(run)\n"
-    start = (
-        f"from pathlib import Path\nfrom wgan_cli.runs.run_dir import RunDir\nrun = RunDir(Path({str(tmp_path)!r}))\n"
+    code = (
+        "from wgan_cli.runs.lock import trainer_of\nfrom wgan_cli.runs.run_dir import RunDir, Path\n"
+        f"run = RunDir(Path({str(tmp_path)!r}))\nprint('asks', flush=True)\nwhile True: trainer_of(run)\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", f"{start}print('asks', flush=True)\n{asking}"], stdout=subprocess.PIPE
-    )
-    try:
-        assert process.stdout.readline() == b"asks\n"
-        for _ in range(50):
-            with only_trainer(run):
-                pass
-    finally:
-        process.kill()
-        process.communicate()
+    process = wgan_process.start(python=("-c", code))
+    assert process.stdout.readline() == "asks\n"
+    for _ in range(50):
+        with only_trainer(run):
+            pass
 
 
 @pytest.fixture
@@ -101,7 +94,7 @@ def test_live_run_can_be_read(wgan, live_run):
         assert (result.status, result.error) == (2, f"mine is already being trained by process {live_run.pid}")
     assert before <= set(Path("mine").rglob("*"))
 
-    looks, last = 8, 0
+    looks, last = 3, 0
     for look in range(looks):  # each while the other process writes
         facts = wgan("inspect", "mine", "--json")
         assert facts.status == 0, facts.stderr

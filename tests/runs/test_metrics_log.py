@@ -32,14 +32,14 @@ def test_records_read_back_in_order(log):
     assert len(log.path.read_text().splitlines()) == 3
 
 
-def test_no_file_holds_no_records(log):
+def test_missing_file(log):
     assert read_metrics(log.path) == []
     log.rewind(0, aside(log))
     assert read_metrics(log.path) == []
 
 
 @pytest.mark.parametrize("half", ['{"step": 20, "lo', "{", '{"step": 20', "\x00\x00\x00", "[1, 2]", "7", '{"loss": 1}'])
-def test_half_a_line_is_left_out_and_cleared_away(log, half):
+def test_incomplete_line_is_removed(log, half):
     log.append({"step": 10})
     with open(log.path, "a") as file:
         file.write(half)  # what a crash in the middle of a write leaves: no end of line
@@ -50,34 +50,18 @@ def test_half_a_line_is_left_out_and_cleared_away(log, half):
     assert [json.loads(line)["step"] for line in log.path.read_text().splitlines()] == [10, 20]
 
 
-def test_bytes_that_are_no_text_are_left_out(log):
-    log.path.write_bytes(b'{"step": 1}\n\xff\xfe\x00{"step"\n{"step": 3}\n')
-    assert steps(read_metrics(log.path)) == [1, 3]
-
-
 def test_rewind_sets_later_records_aside(log):
-    for step in (5, 10, 15, 20):
+    for step in (5, 10):
         log.append({"step": step})
     log.rewind(10, aside(log))
-    assert steps(read_metrics(log.path)) == [5, 10]
-    assert steps(read_metrics(aside(log))) == [15, 20]
-
-
-def test_what_was_set_aside_before_is_kept(log):
+    assert not aside(log).exists()
     for _ in range(2):
         log.append({"step": 15})
         log.rewind(10, aside(log))
-    assert steps(read_metrics(log.path)) == []
+    assert steps(read_metrics(log.path)) == [5, 10]
     assert steps(read_metrics(aside(log))) == [15, 15]
 
 
-def test_rewind_to_the_end_sets_nothing_aside(log):
-    log.append({"step": 10})
-    log.rewind(10, aside(log))
-    assert steps(read_metrics(log.path)) == [10]
-    assert not aside(log).exists()
-
-
-def test_a_folder_that_is_gone_is_named(tmp_path):
+def test_missing_folder(tmp_path):
     with pytest.raises(WganError, match=r"cannot write .*metrics.jsonl: No such file"):
         MetricsLog(tmp_path / "gone" / "metrics.jsonl").append({"step": 1})

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import load_recipe
+from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.runs.run_dir import RunDir, clear_unborn, create_run, is_run, open_run
 
 
@@ -43,31 +43,19 @@ def test_default_name_race(monkeypatch):
     assert create_run(None, "x").path == Path("runs/x-2")
 
 
-def test_parents_are_created():
-    run = create_run(Path("a/b/c"), "x")
-    assert run.path == Path("a/b/c")
-    assert run.samples.is_dir()
-    assert run.checkpoints.is_dir()
-
-
-def test_empty_folder_is_free():
+def test_parents_and_subfolders_are_created():
     Path("empty").mkdir()
-    assert create_run(Path("empty"), "x").checkpoints.is_dir()
+    for path in (Path("a/b/c"), Path("empty")):
+        run = create_run(path, "x")
+        assert run.path == path
+        assert run.samples.is_dir() and run.checkpoints.is_dir()
 
 
-def test_run_is_never_overwritten(here):
-    run = create_run(Path("mine"), "x")
-    run.write_description(load_recipe("digits_dcgan"), {"command": "wgan train"})
-    before = content(here)
-    with pytest.raises(WganError, match="mine already exists") as caught:
-        create_run(Path("mine"), "x")
-    assert "--resume mine" in caught.value.hint
-    assert content(here) == before
-
-
-@pytest.mark.parametrize("kind", ["file", "folder with a file"])
-def test_other_paths_are_never_overwritten(here, kind):
-    if kind == "file":
+@pytest.mark.parametrize("kind", ["run", "file", "folder"])
+def test_existing_paths_are_never_overwritten(here, kind):
+    if kind == "run":
+        described(path=Path("mine"))
+    elif kind == "file":
         Path("mine").write_text("precious")
     else:
         Path("mine").mkdir()
@@ -76,7 +64,7 @@ def test_other_paths_are_never_overwritten(here, kind):
     with pytest.raises(WganError, match="mine already exists") as caught:
         create_run(Path("mine"), "x")
     assert "--out" in caught.value.hint
-    assert "--resume" not in caught.value.hint
+    assert ("--resume mine" in caught.value.hint) == (kind == "run")
     assert content(here) == before
 
 
@@ -89,28 +77,22 @@ def test_folder_below_a_file(path):
     assert Path("file").read_text() == "precious"
 
 
-def test_recipe_file_can_be_trained():
-    run = create_run(None, "x")
-    recipe = load_recipe("digits_dcgan", ["seed=5", "optim.critic.lr=1e-5", "name=off"])
-    run.write_description(recipe, {"command": "wgan train --set seed=5"})
-    assert run.read_recipe() == recipe
-    assert load_recipe(str(run.recipe_file)) == recipe
-    assert run.recipe_file.read_text().splitlines()[0] == "# wgan train --set seed=5"
+def described(command: str = "wgan train", path: Path | None = None, **changes) -> tuple[RunDir, Recipe]:
+    """Create a run with a description."""
+    run, recipe = (
+        create_run(path, "x"),
+        load_recipe("digits_dcgan", ["seed=5", "optim.critic.lr=1e-5"]).replaced(**changes),
+    )
+    run.write_description(recipe, {"command": command})
+    return run, recipe
 
 
-@pytest.mark.parametrize("name", ["1e5", "2e-4", "010", "1_000", "null", "true", "é", "a.b+c-d"])
-def test_recipe_file_keeps_any_name(name):
-    run = create_run(None, "x")
-    recipe = load_recipe("digits_dcgan").replaced(name=name)
-    run.write_description(recipe, {"command": "wgan train"})
-    assert run.read_recipe() == recipe
-
-
-def test_multiline_command_in_recipe_header():
-    run = create_run(None, "x")
-    recipe = load_recipe("digits_dcgan")
-    run.write_description(recipe, {"command": "wgan train --set 'model={name: dcgan,\nlatent_dim: 5}'"})
-    assert run.read_recipe() == recipe
+@pytest.mark.parametrize("name", ["off", "1e5", "2e-4", "010", "1_000", "null", "true", "é", "a.b+c-d"])
+def test_recipe_file_can_be_trained(name):
+    run, recipe = described("wgan train --set 'model={name: dcgan,\nlatent_dim: 5}'", name=name)
+    assert run.read_recipe() == recipe == load_recipe(str(run.recipe_file))
+    header = "# wgan train --set 'model={name: dcgan, latent_dim: 5}'"
+    assert run.recipe_file.read_text(encoding="utf-8").splitlines()[0] == header
 
 
 def test_resumed_environments_are_listed():
@@ -131,8 +113,7 @@ def test_open_run():
         assert not is_run(path)
         with pytest.raises(WganError, match=f"{path} is not a run folder"):
             open_run(path)
-    run = create_run(Path("mine"), "x")
-    run.write_description(load_recipe("digits_dcgan"), {"command": "wgan train"})
+    run, _ = described(path=Path("mine"))
     assert is_run(run.path)
     assert open_run(run.path) == run
 
@@ -144,12 +125,6 @@ def test_checkpoints_sort_by_step():
         run.checkpoint_file(number).touch()
     (run.checkpoints / ".step_00000300.pth.77.part").touch()  # left by a killed process
     assert run.checkpoint_files() == [run.checkpoint_file(number) for number in numbers]
-
-
-def test_file_names_sort_by_step():
-    run = RunDir(Path("mine"))
-    names = [run.sample_file(step).name for step in (0, 9, 10, 123_456)]
-    assert names == sorted(names)
 
 
 def test_clear_unborn(tmp_path):

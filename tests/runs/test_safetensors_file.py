@@ -1,4 +1,4 @@
-"""Checkpoints as .safetensors files: the same content, readable by others, and damage is noticed."""
+"""Checkpoints as .safetensors files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def written(checkpoint, tmp_path) -> Path:
     return path
 
 
-def test_what_is_saved_comes_back(checkpoint, written):
+def test_round_trip(checkpoint, written):
     found = load_checkpoint(written)
     assert found == replace(checkpoint.to_share(), networks=found.networks)
     assert found.checksum.startswith("sha256:")
@@ -42,14 +42,14 @@ def test_what_is_saved_comes_back(checkpoint, written):
         assert torch.equal(found.networks["generator"][name], tensor)
 
 
-def test_what_is_passed_on_does_not_say_where_images_lie(checkpoint):
+def test_shared_files_do_not_name_image_folders(checkpoint):
     settings = ["data={source: folder, path: /home/somebody/photos/}", "eval_every=null"]
     folder = replace(checkpoint, recipe=load_recipe("folder_dcgan", settings))
     assert folder.to_share().recipe.data.path == "photos"
     assert checkpoint.to_share().recipe == checkpoint.recipe
 
 
-def test_weights_are_laid_out_as_the_network_has_them(checkpoint, written, tiny_run):
+def test_memory_layout_is_restored(checkpoint, written, tiny_run):
     ours, _ = open_generator(tiny_run.generator_file, CPU)
     found, _ = open_generator(written, CPU)
     strides = [{name: tensor.stride() for name, tensor in each.state_dict().items()} for each in (ours, found)]
@@ -57,7 +57,7 @@ def test_weights_are_laid_out_as_the_network_has_them(checkpoint, written, tiny_
     assert any(tensor.ndim == 4 and not tensor.is_contiguous() for tensor in found.state_dict().values())
 
 
-def test_other_programs_read_it_with_its_recipe(checkpoint, written):
+def test_other_programs_can_read_it(checkpoint, written):
     with safe_open(written, "pt") as file:
         facts = json.loads(file.metadata()["wgan"])
         names = set(file.keys())
@@ -66,13 +66,13 @@ def test_other_programs_read_it_with_its_recipe(checkpoint, written):
     assert names == {f"generator.{name}" for name in checkpoint.networks["generator"]}
 
 
-def test_the_same_gives_the_same_bytes(checkpoint, written, tmp_path):
+def test_same_content_gives_same_bytes(checkpoint, written, tmp_path):
     again = tmp_path / "again.safetensors"
     load_checkpoint(written).save(again)
     assert again.read_bytes() == written.read_bytes()
 
 
-def test_damage_is_noticed(written):
+def test_damage_is_detected(written):
     whole = written.read_bytes()
     (header,) = struct.unpack("<Q", whole[:8])
     for place in (3, 20, header // 2, header + 8, len(whole) - 1):
@@ -85,7 +85,7 @@ def test_damage_is_noticed(written):
             load_checkpoint(written)
 
 
-def test_a_changed_recipe_does_not_fit_the_checksum(written):
+def test_changed_recipe_is_detected(written):
     whole = written.read_bytes()
     written.write_bytes(whole.replace(b'\\"name\\": \\"tiny\\"', b'\\"name\\": \\"tony\\"'))
     assert written.read_bytes() != whole
@@ -93,14 +93,14 @@ def test_a_changed_recipe_does_not_fit_the_checksum(written):
         load_checkpoint(written)
 
 
-def test_a_header_of_any_length_is_not_believed(tmp_path):
+def test_huge_header_is_refused(tmp_path):
     path = tmp_path / "G.safetensors"
     path.write_bytes(struct.pack("<Q", 2**60) + b"{}")
     with pytest.raises(WganError, match="its header takes"):
         load_checkpoint(path)
 
 
-def test_tensors_of_another_program_have_no_recipe_and_come_in_the_order_of_modules(tmp_path):
+def test_state_dict_of_another_program(tmp_path):
     names = ["m.10.weight", "m.2.bias", "m.2.weight", "m.2.num_batches_tracked", "m.2.running_mean"]
     save_file({name: torch.zeros(1) for name in names}, tmp_path / "theirs.safetensors")
     with pytest.raises(WganError, match="its metadata holds no recipe"):

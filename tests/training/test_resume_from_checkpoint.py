@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.same_run import assert_same_run
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
@@ -38,29 +39,33 @@ def aside(run: RunDir) -> list[str]:
     return sorted(str(path.relative_to(run.set_aside)) for path in run.set_aside.rglob("*") if path.is_file())
 
 
+def raw_steps(folder: Path) -> list[int]:
+    """Steps of all entries in the event files, including any that TensorBoard would hide."""
+    events = [event for path in sorted(folder.iterdir()) for event in LegacyEventFileLoader(str(path)).Load()]
+    return [event.step for event in events if event.HasField("summary")]
+
+
 def test_resume_from_an_earlier_checkpoint(wgan, whole, mine):
+    earlier = "mine/checkpoints/step_00000008.pth"
     late = mine.checkpoint_file(10).read_bytes()
-    result = resume(wgan, "mine/checkpoints/step_00000008.pth")
-    assert "from step 8" in result.stderr
-    assert_same_run(whole, mine)
-    assert aside(mine) == [
-        "checkpoints/step_00000010.pth", "metrics.jsonl", "samples/step_00000009.png", "samples/step_00000010.png",
-    ]  # fmt: skip
-    assert (mine.set_aside / "checkpoints/step_00000010.pth").read_bytes() == late
-    assert [record["step"] for record in read_metrics(mine.set_aside / "metrics.jsonl")] == [9, 10]
-
-
-def test_stop_right_after_a_rewind(wgan, mine):
-    resume(wgan, "mine/checkpoints/step_00000008.pth", "--minutes", 0)
+    resume(wgan, earlier, "--minutes", 0)  # stop right after the rewind
     assert mine.checkpoint_files()[-1] == mine.checkpoint_file(8)
     assert load_checkpoint(mine.generator_file).step == 8
     assert [record["step"] for record in read_metrics(mine.metrics_file)] == [3, 6]
     assert [path.name for path in mine.sample_files()] == [f"step_0000000{step}.png" for step in (0, 3, 6)]
+    assert raw_steps(mine.tensorboard) == [step for step in raw_steps(whole.tensorboard) if step <= 8]
+    assert set(raw_steps(mine.set_aside / "tensorboard")) == {9, 10}
+    *others, _ = aside(mine)
+    assert others == [
+        "checkpoints/step_00000010.pth", "metrics.jsonl", "samples/step_00000009.png", "samples/step_00000010.png",
+    ]  # fmt: skip
+    assert (mine.set_aside / "checkpoints/step_00000010.pth").read_bytes() == late
 
+    assert "from step 8" in resume(wgan, "mine").stderr
+    assert_same_run(whole, mine)
+    assert raw_steps(mine.tensorboard) == raw_steps(whole.tensorboard)
 
-def test_rewinding_twice_keeps_both(wgan, whole, mine):
-    for _ in range(2):
-        resume(wgan, "mine/checkpoints/step_00000008.pth")
+    resume(wgan, earlier)
     assert_same_run(whole, mine)
     assert {"checkpoints/step_00000010.pth", "checkpoints/step_00000010-2.pth"} <= set(aside(mine))
     assert [record["step"] for record in read_metrics(mine.set_aside / "metrics.jsonl")] == [9, 10, 9, 10]
@@ -72,11 +77,9 @@ def test_finished_run(wgan, mine):
     assert not mine.set_aside.exists()
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "zeros"])
-def test_damaged_newest_checkpoint(wgan, whole, mine, damage):
+def test_damaged_newest_checkpoint(wgan, whole, mine):
     newest = mine.checkpoint_file(10)
-    content = newest.read_bytes()
-    bad = {"cut": content[:-100], "empty": b"", "zeros": bytes(len(content))}[damage]
+    bad = newest.read_bytes()[:-100]
     newest.write_bytes(bad)
     result = resume(wgan, "mine")
     (line,) = [line for line in result.stderr.splitlines() if "step_00000010" in line and "moved to" in line]
@@ -130,19 +133,13 @@ def test_resume_needs_a_checkpoint_of_a_run(wgan, mine, given, message):
     assert "checkpoints" in result.hint
 
 
-def test_moved_run(wgan, whole):
-    for name in ("a run that is moved", "link"):
-        half = RunDir(Path(shutil.copytree(whole.path, f"{name} before")))
-        half.checkpoint_file(10).unlink()
-        moved = Path("elsewhere") / name
-        moved.parent.mkdir(exist_ok=True)
-        half.path.rename(moved)
-        given = moved
-        if name == "link":
-            given = Path("run")
-            given.symlink_to(moved)
-        resume(wgan, given)
-        assert_same_run(whole, RunDir(moved))
+def test_moved_run(wgan, whole, mine):
+    mine.checkpoint_file(10).unlink()
+    Path("elsewhere").mkdir()
+    moved = mine.path.rename("elsewhere/a run")
+    Path("link").symlink_to(moved)
+    resume(wgan, "link")
+    assert_same_run(whole, RunDir(moved))
 
 
 def test_other_files_are_kept(whole, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from wgan_cli.networks import build_network
 from wgan_cli.networks.conditioning import ConditionalLatent, LabelChannel
 from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
-from wgan_cli.runs.checkpoint import BestScore, Checkpoint, load_checkpoint
+from wgan_cli.runs.checkpoint import BestScore, load_checkpoint
 from wgan_cli.runs.lock import trainer_of
 from wgan_cli.runs.metrics_log import loss_terms, read_metrics, scores_of
-from wgan_cli.runs.run_dir import RunDir, open_run
+from wgan_cli.runs.run_dir import open_run
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,7 @@ class RunFacts:
 
 def inspect_recipe(recipe: Recipe, image: ImageShape) -> RecipeFacts:
     """Return facts of a recipe on images of a shape, without an estimate of memory."""
-    networks = inspect_networks(recipe, image, recipe.objective.roles)
-    return RecipeFacts("recipe", recipe.as_dict(), image, networks)
+    return RecipeFacts("recipe", recipe.as_dict(), image, inspect_networks(recipe, image, recipe.objective.roles))
 
 
 def inspect_checkpoint(path: Path) -> CheckpointFacts:
@@ -124,7 +124,7 @@ def inspect_checkpoint(path: Path) -> CheckpointFacts:
 
     Raises: WganError if it is damaged or its weights do not match its recipe.
     """
-    checkpoint: Checkpoint = load_checkpoint(path)
+    checkpoint = load_checkpoint(path)
     check_roles(checkpoint.networks, checkpoint.recipe, str(path))
     for role, weights in checkpoint.networks.items():
         network_with(role, checkpoint.recipe, checkpoint.image, weights, str(path))
@@ -156,7 +156,10 @@ def inspect_run(path: Path) -> RunFacts:
     history = read_metrics(run.metrics_file)
     last = history[-1] if history else {}
     measured = next((record for record in reversed(history) if scores_of(record)), {})
-    step, best = last.get("step", 0), _best(run)
+    step, best = last.get("step", 0), None
+    with suppress(WganError):
+        found = load_checkpoint(run.best_file)
+        best = None if found.score is None else BestFacts(str(run.best_file), found.step, found.score)
     return RunFacts(
         kind="run",
         path=str(path),
@@ -187,13 +190,6 @@ def _final_state(recipe: Recipe, history: list[dict[str, Any]], best: BestFacts 
     return "stopped early" if recipe.patience is not None and since >= recipe.patience else "unfinished"
 
 
-def _best(run: RunDir) -> BestFacts | None:
-    with suppress(WganError):
-        found = load_checkpoint(run.best_file)
-        return None if found.score is None else BestFacts(str(run.best_file), found.step, found.score)
-    return None
-
-
 def inspect_networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tuple[NetworkFacts, ...]:
     """Return facts of a recipe's networks, which are built without memory for their weights."""
     with torch.device("meta"):
@@ -220,28 +216,21 @@ def _inputs(recipe: Recipe, image: ImageShape) -> dict[str, dict[str, Any]]:
 def _network(role: str, network: nn.Module, inputs: dict[str, Any]) -> NetworkFacts:
     layers: list[LayerFacts] = []
 
-    def note(name: str, module: nn.Module):
-        def hook(_module, _inputs, output: torch.Tensor) -> None:
-            count = sum(parameter.numel() for parameter in module.parameters())
-            kind = type_before_parametrizations(module).__name__
-            layers.append(LayerFacts(name, kind, tuple(output.shape[1:]), count))
-
-        return hook
+    def note(name: str, module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+        kind = type_before_parametrizations(module).__name__
+        layers.append(LayerFacts(name, kind, tuple(output.shape[1:]), _parameters(module)))
 
     for name, module in network.named_modules():
-        if _is_layer(name, module):
-            module.register_forward_hook(note(name, module))
+        whole = is_parametrized(module) or not any(module.children())
+        only_adds_labels = isinstance(module, ConditionalLatent | LabelChannel)
+        if whole and "parametrizations" not in name.split(".") and not only_adds_labels:
+            module.register_forward_hook(partial(note, name))
     network(**inputs)
-    parameters = sum(parameter.numel() for parameter in network.parameters())
     # An activation function's output takes the place of its layer's, so a layer and its function count once.
     outputs = (torch.Size(layer.output).numel() for layer in layers if layer.parameters)
     activations = next(iter(inputs.values())).numel() + sum(outputs)
-    return NetworkFacts(role, tuple(layers), parameters, activations)
+    return NetworkFacts(role, tuple(layers), _parameters(network), activations)
 
 
-def _is_layer(name: str, module: nn.Module) -> bool:
-    """Return True for modules to list: not part of another layer, and not a wrapper that only adds labels."""
-    whole = is_parametrized(module) or not any(module.children())
-    return (
-        whole and "parametrizations" not in name.split(".") and not isinstance(module, ConditionalLatent | LabelChannel)
-    )
+def _parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

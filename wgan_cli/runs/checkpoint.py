@@ -76,11 +76,12 @@ class Checkpoint:
         best = "" if self.score is None else f", the best by {title_of(self.score.by)}"
         return f"step {self.step:,} of {self.recipe.name}{best}"
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Everything except tensors and training state, as plain values."""
-        more = {"score": None if self.score is None else asdict(self.score), "taken_from": self.taken_from}
-        return {
+    def save(self, path: Path) -> None:
+        """Write the file atomically, in the format of its suffix. The same content gives the same bytes.
+
+        A .safetensors file holds the networks for sampling, without the training state.
+        """
+        facts = {
             "format": FORMAT,
             "version": VERSION,
             "recipe": self.recipe.as_dict(),
@@ -88,18 +89,13 @@ class Checkpoint:
             "class_names": list(self.class_names),
             "step": self.step,
             "versions": self.versions,
-            **{name: value for name, value in more.items() if value is not None},
+            **({"score": asdict(self.score)} if self.score else {}),
+            **({"taken_from": self.taken_from} if self.taken_from is not None else {}),
         }
-
-    def save(self, path: Path) -> None:
-        """Write the file atomically, in the format of its suffix. The same content gives the same bytes.
-
-        A .safetensors file holds the networks for sampling, without the training state.
-        """
         if is_safetensors(path):
-            write_atomically(path, lambda file: write_tensors(file, self.networks, self.facts))
+            write_atomically(path, lambda file: write_tensors(file, self.networks, facts))
             return
-        content = {**_interned(self.facts), "networks": self.networks, "training": self.training}
+        content = {**_interned(facts), "networks": self.networks, "training": self.training}
         write_atomically(path, lambda file: write_with_checksum(file, lambda hashing: torch.save(content, hashing)))
 
     def to_share(self) -> Checkpoint:
@@ -138,14 +134,15 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise damaged(path, "its checksum is missing")
     try:
         content = migrated(content, version)
+        shape, versions = _items(content["image"]), _items(content["versions"])
         return Checkpoint(
             recipe=recipe_from_dict(content["recipe"], str(path)),
-            image=_checked_image(content["image"]),
+            image=ImageShape(*(_checked_number(shape[name], *span) for name, span in _IMAGE.items())),
             class_names=_checked_names(content["class_names"]),
             step=_checked_number(content["step"], 0, MOST_STEPS),
-            networks={role: _checked_weights(weights) for role, weights in _items(content["networks"])},
-            training=None if content["training"] is None else dict(_items(content["training"])),
-            versions={name: text for name, text in _items(content["versions"]) if _checked_names((name, text))},
+            networks={role: _checked_weights(weights) for role, weights in _items(content["networks"]).items()},
+            training=None if content["training"] is None else _items(content["training"]),
+            versions=dict(zip(_checked_names(versions), _checked_names(versions.values()), strict=True)),
             score=None if content.get("score") is None else checked_score(content["score"]),
             taken_from=None if content.get("taken_from") is None else _checked_names((content["taken_from"],))[0],
             checksum=checksum,
@@ -154,26 +151,23 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise not_a_checkpoint(path) from error
 
 
+#: Least and most value by part of the shape of images.
+_IMAGE = {"size": (1, 8192), "channels": (1, 4), "num_classes": (0, 1_000_000)}
+
+
 def _checked_number(value: Any, least: int, most: int) -> int:
     if type(value) is not int or not least <= value <= most:
         raise ValueError(f"{value!r:.60} is not an integer from {least} to {most}")
     return value
 
 
-def _checked_image(values: Any) -> ImageShape:
-    size, channels, classes = (dict(_items(values))[name] for name in ("size", "channels", "num_classes"))
-    return ImageShape(
-        _checked_number(size, 1, 8192), _checked_number(channels, 1, 4), _checked_number(classes, 0, 1_000_000)
-    )
-
-
 def checked_score(values: Any) -> BestScore:
     """Return the score in a checkpoint's content. Raises: KeyError, TypeError, ValueError."""
-    by, value, measured = (dict(_items(values))[name] for name in ("by", "value", "measured"))
-    (by,) = _checked_names((by,))
+    value = _items(values)["value"]
+    by, measured = _checked_names((values["by"], values["measured"]))
     if type(value) is not float or not math.isfinite(value) or not (by.isidentifier() and len(by) <= 40):
         raise ValueError("not a score")
-    return BestScore(RENAMED.get(by, by), value, *_checked_names((measured,)))
+    return BestScore(RENAMED.get(by, by), value, measured)
 
 
 def _checked_names(names: Any) -> tuple[str, ...]:
@@ -184,15 +178,15 @@ def _checked_names(names: Any) -> tuple[str, ...]:
 
 
 def _checked_weights(weights: Any) -> dict[str, torch.Tensor]:
-    if not all(isinstance(tensor, torch.Tensor) for _, tensor in _items(weights)):
+    if not all(isinstance(tensor, torch.Tensor) for tensor in _items(weights).values()):
         raise TypeError("not weights")
     return dict(weights)  # drops the unchecked _metadata attribute of a state dict
 
 
-def _items(values: Any) -> list[tuple[str, Any]]:
+def _items(values: Any) -> dict[str, Any]:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise TypeError("not a dict with names as keys")
-    return list(values.items())
+    return dict(values)
 
 
 def newest_checkpoint(run: RunDir) -> Path | None:

@@ -25,11 +25,7 @@ def is_safetensors(path: Path) -> bool:
 
 
 def read_content(path: Path) -> tuple[Any, str | None]:
-    """Read a file written by `Checkpoint.save`.
-
-    Returns: its plain content, and its verified checksum (None if the file carries none).
-    Raises: WganError.
-    """
+    """Return the plain content of a file written by `Checkpoint.save`, and its verified checksum, if it carries one."""
     if not is_safetensors(path):
         return _open_and_read(path, _read_archive)
     tensors, facts = _open_and_read(path, _read_tensors)
@@ -40,16 +36,14 @@ def read_content(path: Path) -> tuple[Any, str | None]:
 
 def read_state_dict(path: Path) -> Any:
     """Read tensors, in dicts of any depth, from a file of another program. Raises: WganError."""
-    if path.is_dir():
-        raise _has_recipe(path)
-    content, facts = _open_and_read(path, _read_tensors if is_safetensors(path) else _read_archive)
-    if isinstance(content, dict) and content.get("format") == FORMAT:
-        raise _has_recipe(path)
-    if not is_safetensors(path):
-        return content
-    if facts is not None:
-        raise _has_recipe(path)
-    return {name: content[name] for name in sorted(content, key=_module_order)}
+    content, facts, tensors = {"format": FORMAT}, None, is_safetensors(path)
+    if not path.is_dir():
+        content, facts = _open_and_read(path, _read_tensors if tensors else _read_archive)
+    if (tensors and facts is not None) or (isinstance(content, dict) and content.get("format") == FORMAT):
+        raise WganError(
+            f"{path} already contains its recipe, so --recipe does not apply", "leave out --recipe and --set"
+        )
+    return {name: content[name] for name in sorted(content, key=_module_order)} if tensors else content
 
 
 _LEAVES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -60,10 +54,6 @@ def _module_order(name: str) -> tuple[Any, ...]:
     *modules, leaf = name.split(".")
     numbers = tuple((0, int(each), "") if each.isdecimal() and len(each) < 9 else (1, 0, each) for each in modules)
     return numbers, _LEAVES.index(leaf) if leaf in _LEAVES else len(_LEAVES), leaf
-
-
-def _has_recipe(path: Path) -> WganError:
-    return WganError(f"{path} already contains its recipe, so --recipe does not apply", "leave out --recipe and --set")
 
 
 def _open_and_read(path: Path, read: Callable[[Path, BinaryIO], tuple[Any, Any]]) -> tuple[Any, Any]:

@@ -29,17 +29,12 @@ class Refused(Exception):
 
 
 class _HashingFile:
-    """Writable file that hashes everything written to it."""
-
     def __init__(self, file: BinaryIO) -> None:
-        self._file, self.hash = file, hashlib.sha256()
+        self._file, self.flush, self.hash = file, file.flush, hashlib.sha256()
 
     def write(self, data: bytes) -> int:
         self.hash.update(data)
         return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
 
 
 def write_with_checksum(file: BinaryIO, write: Callable[[BinaryIO], object]) -> None:
@@ -51,10 +46,7 @@ def write_with_checksum(file: BinaryIO, write: Callable[[BinaryIO], object]) -> 
 
 
 def verify_checksum(file: BinaryIO) -> str | None:
-    """Return the checksum that a file carries, or None if it carries none.
-
-    Raises: Damaged if the content does not match the checksum.
-    """
+    """Return the checksum that a file carries, if any. Raises: Damaged if the content does not match it."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _COMMENT - 2))
     length, mark, expected = struct.unpack(f"<H{len(_MARK)}s64s", file.read().rjust(_COMMENT + 2, b"\0"))

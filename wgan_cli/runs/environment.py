@@ -20,31 +20,21 @@ def resolve_device(name: str) -> torch.device:
 
     Raises: WganError naming the available devices.
     """
-    found = available_devices()
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    found = ["cpu", *gpus, *(["mps"] if torch.backends.mps.is_available() else [])]
     if name == "auto":
         return torch.device(found[1] if len(found) > 1 else "cpu")
     if name == "cuda" and "cuda:0" in found:
         return torch.device("cuda:0")
     if name not in found:
-        raise WganError(
-            f"device {name!r} is not available", f"choose one of: auto, {', '.join(found)}{_why_no_gpu(name)}"
-        )
+        advice = ""
+        if name.startswith("cuda") and not gpus:
+            if torch.version.cuda is None and torch.version.hip is None:
+                advice = f"; torch {torch.__version__} is a CPU build: see pytorch.org for the build for your GPU"
+            else:
+                advice = "; torch sees no GPU: check nvidia-smi and $CUDA_VISIBLE_DEVICES"
+        raise WganError(f"device {name!r} is not available", f"choose one of: auto, {', '.join(found)}{advice}")
     return torch.device(name)
-
-
-def _why_no_gpu(name: str) -> str:
-    """Return advice for machines on which torch finds no GPU."""
-    if not name.startswith("cuda") or torch.cuda.device_count():
-        return ""
-    if torch.version.cuda is None and torch.version.hip is None:
-        return f"; torch {torch.__version__} is a CPU build: see pytorch.org for the build for your GPU"
-    return "; torch sees no GPU: the driver must list it (nvidia-smi), and $CUDA_VISIBLE_DEVICES must not hide it"
-
-
-def available_devices() -> list[str]:
-    """Return the names that --device accepts on this machine: cpu, then cuda:0, cuda:1..., mps."""
-    found = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-    return [*found, "mps"] if torch.backends.mps.is_available() else found
 
 
 def versions() -> dict[str, str]:

@@ -26,7 +26,7 @@ def only_trainer(run: RunDir) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout:
-            raise _in_use(run, _pid(run)) from None
+            raise _in_use(run) from None
         except NotImplementedError:
             pass  # a file system without locks
     try:
@@ -41,9 +41,8 @@ def only_trainer(run: RunDir) -> Iterator[None]:
 
 def refuse_second_trainer(run: RunDir) -> None:
     """Raise what `only_trainer` would, without creating or changing a file."""
-    pid = trainer_of(run)
-    if pid is not None:
-        raise _in_use(run, pid)
+    if trainer_of(run) is not None:
+        raise _in_use(run)
 
 
 def trainer_of(run: RunDir) -> int | None:
@@ -59,7 +58,8 @@ def trainer_of(run: RunDir) -> int | None:
         return None
 
 
-def _in_use(run: RunDir, pid: int) -> WganError:
+def _in_use(run: RunDir) -> WganError:
+    pid = _pid(run)
     return WganError(
         f"{run.path} is already being trained by process {pid or '(number unknown)'}",
         f"wait until it ends, or stop it with `kill {pid or 'PID'}`: it saves first",

@@ -93,9 +93,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(values, dict) or type(values.get("step")) is not int or not 0 <= values["step"] <= MOST_STEPS:
         return None
-    finite: dict[str, Any] = {name: value for name, value in values.items() if name.isprintable() and _is_finite(value)}
-    return {RENAMED.get(name, name): value for name, value in finite.items()}
-
-
-def _is_finite(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) < 1e300  # so that sums are finite too
+    return {
+        str(RENAMED.get(name, name)): value
+        for name, value in values.items()
+        if name.isprintable() and type(value) in (int, float) and abs(value) < 1e300  # so that sums are finite too
+    }

@@ -36,9 +36,7 @@ _A_TUPLE = object()
 def check_pickle(data: bytes, records: Mapping[str, int]) -> None:
     """Refuse a pickle that asks for more than plain values and tensors whose storages are exactly their records.
 
-    Args:
-        records: size in bytes of each record of the archive, by name.
-    Raises: Refused.
+    records: size in bytes of each record of the archive, by name.
     """
     memo: dict[Any, Any] = {}
     since_mark: list[Any] = []
@@ -57,34 +55,26 @@ def check_pickle(data: bytes, records: Mapping[str, int]) -> None:
             # Dict keys that take forever to hash or to tell apart: tuples nested by reference, and huge integers.
             if (name in _MEMO_READS and value is _A_TUPLE) or (name == "LONG1" and value.bit_length() > 64):
                 raise Refused("its data.pkl holds more than values")
-            if name == "BINPERSID":
-                _check_storage(since_mark, records)
+            if name == "BINPERSID":  # ("storage", type, key, location, number of items)
+                _, _kind, storage, key, _location, items, _tuple = since_mark
+                if _ITEM_BYTES[storage] * items != records[f"data/{key}"]:
+                    raise Refused("a tensor does not fit its bytes")
             since_mark = [] if name == "MARK" else since_mark
             since_mark.append(value)
     except (KeyError, TypeError, ValueError) as error:
         raise Refused("its data.pkl is malformed") from error
 
 
-def _check_storage(since_mark: list[Any], records: Mapping[str, int]) -> None:
-    """Check the persistent id that was just built: ("storage", type, key, location, number of items)."""
-    _, _kind, storage, key, _location, items, _tuple = since_mark
-    if _ITEM_BYTES[storage] * items != records[f"data/{key}"]:
-        raise Refused("a tensor does not fit its bytes")
-
-
 def check_values(value: Any, size: int) -> None:
-    """Refuse values that are nested too deeply, too many, or tensors larger than their storage or than the file.
-
-    Args:
-        size: size of the file in bytes.
-    Raises: Refused.
-    """
+    """Refuse values nested too deeply, too many values, or tensors larger than their storage or the file's `size`."""
     level, count, letters = [value], 0, 0
     for _ in range(MAX_DEPTH):
         deeper: list[Any] = []
         for each in level:
             if isinstance(each, torch.Tensor):
-                _check_tensor(each, size)
+                stored = each.untyped_storage().nbytes()
+                if each.numel() * each.element_size() > stored or stored > size or each.requires_grad:
+                    raise Refused("a tensor does not fit its bytes")
             elif isinstance(each, dict):
                 if not all(type(key) in (str, int) for key in each):
                     raise Refused("its data.pkl is malformed")
@@ -100,9 +90,3 @@ def check_values(value: Any, size: int) -> None:
         count += len(deeper)
         level = deeper
     raise Refused("its values are nested too deeply")
-
-
-def _check_tensor(tensor: torch.Tensor, size: int) -> None:
-    stored = tensor.untyped_storage().nbytes()
-    if tensor.numel() * tensor.element_size() > stored or stored > size or tensor.requires_grad:
-        raise Refused("a tensor does not fit its bytes")

@@ -25,31 +25,22 @@ class ResumePoint:
 
 
 def run_to_resume(path: Path) -> RunDir:
-    """Return the run of a run folder or of a file in its checkpoints/.
-
-    Raises: WganError if `path` is neither.
-    """
-    folder = _folder_of_checkpoint(path)
-    if folder is not None:
-        run = RunDir(folder)
-        if not path.exists():
-            there = ", ".join(file.name for file in run.checkpoint_files()) or "none"
-            raise WganError(f"there is no checkpoint {path}", f"{run.checkpoints} holds: {there}")
-        return run
+    """Return the run of a run folder or of a file in its checkpoints/. Raises: WganError if `path` is neither."""
+    for place in map(
+        Path, (path, os.path.abspath(path), os.path.realpath(path))
+    ):  # also from inside the folder and through a symlink
+        run = RunDir(place.parent.parent)
+        if place.suffix == ".pth" and place.parent.name == "checkpoints" and is_run(run.path):
+            if not path.exists():
+                there = ", ".join(file.name for file in run.checkpoint_files()) or "none"
+                raise WganError(f"there is no checkpoint {path}", f"{run.checkpoints} holds: {there}")
+            return run
     if path.is_file():
         raise WganError(
             f"{path} is not a run folder, nor a file of a run's checkpoints/",
             "give a folder created by `wgan train`, or RUN/checkpoints/step_....pth",
         )
     return open_run(path)
-
-
-def _folder_of_checkpoint(path: Path) -> Path | None:
-    """Return RUN for RUN/checkpoints/FILE.pth, also from inside the folder and through a symlink."""
-    for place in (path, Path(os.path.abspath(path)), Path(os.path.realpath(path))):
-        if place.suffix == ".pth" and place.parent.name == "checkpoints" and is_run(place.parent.parent):
-            return place.parent.parent
-    return None
 
 
 def resume_point(run: RunDir, path: Path) -> ResumePoint:

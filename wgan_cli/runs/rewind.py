@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wgan_cli.runs.metrics_log import MetricsLog
 from wgan_cli.runs.run_dir import RunDir, step_of
+from wgan_cli.runs.tensorboard import rewind_events
 from wgan_cli.utils.files import writing
 
 
@@ -25,13 +26,13 @@ def set_aside(run: RunDir, file: Path, mark: str = "") -> Path:
 
 
 def rewind(run: RunDir, step: int) -> bool:
-    """Set aside checkpoints, sample grids and metrics after `step`; return True if there was a checkpoint among them.
+    """Set aside all that was recorded after `step`; return True if there was a checkpoint among it.
 
     The newest checkpoint goes first, so a process killed at any moment leaves a run that can be rewound again.
-    TensorBoard entries stay in their files; `TensorBoardLog(purge_step=...)` hides them.
     """
     late = [file for file in reversed(run.checkpoint_files()) if step_of(file) > step]
     for file in [*late, *(file for file in run.sample_files() if step_of(file) > step)]:
         set_aside(run, file)
     MetricsLog(run.metrics_file).rewind(step, run.set_aside / run.metrics_file.name)
+    rewind_events(run.tensorboard, step, run.set_aside / run.tensorboard.name)
     return bool(late)

@@ -21,70 +21,37 @@ STEP_DIGITS = 8
 RUNS = Path("runs")  # parent of run folders without --out
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class RunDir:
-    """Paths inside one run folder."""
+    """Paths inside one run folder.
+
+    set_aside holds files of later steps than the one from which the run was resumed; pid_file the id of the process
+    that holds the lock.
+    """
 
     path: Path
 
-    @property
-    def recipe_file(self) -> Path:
-        return self.path / "recipe.yaml"
-
-    @property
-    def environment_file(self) -> Path:
-        return self.path / "environment.json"
-
-    @property
-    def metrics_file(self) -> Path:
-        return self.path / "metrics.jsonl"
-
-    @property
-    def curves_file(self) -> Path:
-        return self.path / "curves.png"
-
-    @property
-    def report_file(self) -> Path:
-        return self.path / "report.html"
-
-    @property
-    def tensorboard(self) -> Path:
-        return self.path / "tensorboard"
-
-    @property
-    def samples(self) -> Path:
-        return self.path / "samples"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
-    @property
-    def generator_file(self) -> Path:
-        return self.path / "G.pth"
-
-    @property
-    def best_file(self) -> Path:
-        return self.path / "G_best.pth"
-
-    @property
-    def set_aside(self) -> Path:
-        """Folder for files of later steps than the one from which the run was resumed."""
-        return self.path / "set-aside"
-
-    @property
-    def lock_file(self) -> Path:
-        return self.path / ".lock"
-
-    @property
-    def pid_file(self) -> Path:
-        """File with the id of the process that holds the lock; meaningful only while it is held."""
-        return self.path / ".pid"
+    def __post_init__(self) -> None:
+        self.recipe_file = self.path / "recipe.yaml"
+        self.environment_file = self.path / "environment.json"
+        self.metrics_file = self.path / "metrics.jsonl"
+        self.curves_file = self.path / "curves.png"
+        self.report_file = self.path / "report.html"
+        self.tensorboard = self.path / "tensorboard"
+        self.samples = self.path / "samples"
+        self.checkpoints = self.path / "checkpoints"
+        self.generator_file = self.path / "G.pth"
+        self.best_file = self.path / "G_best.pth"
+        self.set_aside = self.path / "set-aside"
+        self.lock_file = self.path / ".lock"
+        self.pid_file = self.path / ".pid"
 
     def sample_file(self, step: int) -> Path:
+        """Return the path of the sample grid of a step."""
         return self.samples / f"step_{step:0{STEP_DIGITS}d}.png"
 
     def checkpoint_file(self, step: int) -> Path:
+        """Return the path of the full checkpoint of a step."""
         return self.checkpoints / f"step_{step:0{STEP_DIGITS}d}.pth"
 
     def checkpoint_files(self) -> list[Path]:
@@ -165,10 +132,7 @@ def clear_unborn(path: Path) -> None:
 
 
 def open_run(path: str | Path) -> RunDir:
-    """Return an existing run folder.
-
-    Raises: WganError if `path` is not one.
-    """
+    """Return an existing run folder. Raises: WganError if `path` is not one."""
     path = Path(path)
     if not path.exists():
         raise WganError(f"there is no run folder {path}", "check the path; `wgan train` prints it when it starts")
@@ -184,26 +148,21 @@ def create_run(path: Path | None, name: str) -> RunDir:
     """
     if path is not None:
         check_free(path)
-        _make(path)
-        return _add_subfolders(path)
-    for number in count(1):
-        candidate = RUNS / (name if number == 1 else f"{name}-{number}")
-        if _make(candidate):
-            return _add_subfolders(candidate)
-    raise AssertionError("count never ends")
+    candidates = [path] if path else (RUNS / (name if number == 1 else f"{name}-{number}") for number in count(1))
+    run = RunDir(next(each for each in candidates if _make(each) or path))
+    try:
+        run.samples.mkdir()
+        run.checkpoints.mkdir()
+    except OSError as error:
+        raise _cannot_create(run.path, error) from None
+    return run
 
 
 def check_free(path: Path) -> None:
-    """Check that a run folder can be created at `path`: free or an empty folder, with a writable parent.
-
-    Raises: WganError.
-    """
+    """Raise a WganError unless `path` is free or an empty folder, with a writable parent."""
     if not is_free(path):
-        if is_run(path):
-            hint = f"continue it with --resume {path}, or choose another --out"
-        else:
-            hint = "choose another --out; an existing file or folder is never overwritten"
-        raise WganError(f"{path} already exists", hint)
+        hint = f"continue it with --resume {path}, or" if is_run(path) else "existing paths are never overwritten;"
+        raise WganError(f"{path} already exists", f"{hint} choose another --out")
     above = next(folder for folder in Path(os.path.abspath(path)).parents if os.path.lexists(folder))
     if not above.is_dir():
         raise _cannot_create(path, OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
@@ -224,16 +183,6 @@ def _make(path: Path) -> bool:
     except OSError as error:
         raise _cannot_create(path, error) from None
     return True
-
-
-def _add_subfolders(path: Path) -> RunDir:
-    run = RunDir(path)
-    try:
-        run.samples.mkdir()
-        run.checkpoints.mkdir()
-    except OSError as error:
-        raise _cannot_create(path, error) from None
-    return run
 
 
 def _cannot_create(path: Path, error: OSError) -> WganError:

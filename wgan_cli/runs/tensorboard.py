@@ -10,18 +10,17 @@ from typing import Any
 from torch import Tensor
 
 from wgan_cli.recipe.scores import LOGGED
-from wgan_cli.utils.files import append_whole, writing
+from wgan_cli.utils.files import append_whole, write_atomically, writing
 
 
 class TensorBoardLog:
     """An event file, written synchronously with tensorboard's own record format.
 
-    SummaryWriter hands its records to a thread, which turns a full disk into a traceback in that thread instead of an
-    exception for the caller.
+    SummaryWriter writes in a thread, where a full disk is a traceback instead of an exception for the caller.
 
     Args:
         folder: created with the first entry.
-        purge_step: entries of earlier event files are hidden from this step on, as by SummaryWriter's `purge_step`.
+        purge_step: a TensorBoard that is open drops its entries from this step on.
     """
 
     def __init__(self, folder: Path, purge_step: int | None = None) -> None:
@@ -45,19 +44,39 @@ class TensorBoardLog:
 
     def _append(self, **content: Any) -> None:
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # type: ignore[attr-defined]
-        from tensorboard.summary.writer.record_writer import RecordWriter
 
-        buffer = io.BytesIO()
         events = [Event(wall_time=time.time(), **content)]
         if not self._started:  # written with the first entry that fits the disk, so that the file can always be read
-            start = [Event(wall_time=time.time(), file_version="brain.Event:2")]
             if self.purge_step is not None:
                 restart = SessionLog(status=SessionLog.START)
-                start.append(Event(wall_time=time.time(), step=self.purge_step, session_log=restart))
-            events = start + events
-        for event in events:
-            RecordWriter(buffer).write(event.SerializeToString())
+                events.insert(0, Event(wall_time=time.time(), step=self.purge_step, session_log=restart))
+            events.insert(0, Event(wall_time=time.time(), file_version="brain.Event:2"))
         with writing(self.path):
             self.path.parent.mkdir(exist_ok=True)
-            append_whole(self.path, buffer.getvalue())
+            append_whole(self.path, _encoded(events))
         self._started = True
+
+
+def rewind_events(folder: Path, step: int, aside: Path) -> None:
+    """Move the entries after `step` of all event files in `folder` to files of the same name in `aside`."""
+    from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+
+    for path in filter(Path.is_file, folder.glob("events.out.tfevents.*")):
+        events = list(LegacyEventFileLoader(str(path)).Load())
+        if any(event.step > step for event in events):
+            with writing(aside):
+                aside.mkdir(parents=True, exist_ok=True)
+                append_whole(
+                    aside / path.name, _encoded([each for each in events if each.step > step or each.file_version])
+                )
+            kept = _encoded([event for event in events if event.step <= step or event.file_version])
+            write_atomically(path, lambda file, kept=kept: file.write(kept))
+
+
+def _encoded(events: list[Any]) -> bytes:
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    buffer = io.BytesIO()
+    for event in events:
+        RecordWriter(buffer).write(event.SerializeToString())
+    return buffer.getvalue()

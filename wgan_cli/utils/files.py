@@ -55,18 +55,16 @@ def writing(target: Path) -> Iterator[None]:
 
 def fix_for(error: OSError) -> str:
     """Return how to make a file writable after `error`, such as "free space on that disk"."""
-    return _FIXES.get(error.errno or 0, "free space on that disk")
-
-
-_FIXES = {
-    errno.EACCES: "make the folder writable",
-    errno.EPERM: "make the folder writable",
-    errno.EROFS: "make the folder writable",
-    errno.ENOENT: "create the folder again",
-    errno.ENOTDIR: "move the file that is in the way",
-    errno.EISDIR: "move the folder that is in the way",
-    errno.ENAMETOOLONG: "use a shorter name",
-}
+    match error.errno:
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return "make the folder writable"
+        case errno.ENOTDIR | errno.EISDIR:
+            return "move what is in the way"
+        case errno.ENOENT:
+            return "create the folder again"
+        case errno.ENAMETOOLONG:
+            return "use a shorter name"
+    return "free space on that disk"
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:

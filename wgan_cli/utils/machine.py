@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from pathlib import Path
 
 CPUINFO, MEMINFO, CGROUP = Path("/proc/cpuinfo"), Path("/proc/meminfo"), Path("/sys/fs/cgroup")
@@ -35,29 +36,22 @@ def cpu_quota() -> int | None:
 
 def free_host_memory() -> int | None:
     """Return the free bytes of memory, within the container's limit; None if the system does not say."""
-    return min((amount for amount in (_free_on_machine(), _free_in_container()) if amount is not None), default=None)
+    found = [_free_on_machine()]
+    with suppress(OSError, ValueError, StopIteration):  # no limit: the word max
+        limit = int(_cgroup("memory.max"))
+        # memory.stat rather than memory.current, which counts the file cache as used.
+        anonymous = next(line for line in _cgroup("memory.stat").splitlines() if line.startswith("anon "))
+        found.append(max(0, limit - int(anonymous.split()[1])))
+    return min((amount for amount in found if amount is not None), default=None)
 
 
 def _free_on_machine() -> int | None:
-    try:
+    with suppress(OSError, ValueError, StopIteration):
         lines = MEMINFO.read_text(encoding="ascii").splitlines()
         return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, ValueError, StopIteration):
-        pass
-    try:  # other systems: assume that half of the installed memory is free
+    with suppress(AttributeError, OSError, ValueError):  # other systems: assume that half of the memory is free
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, OSError, ValueError):
-        return None
-
-
-def _free_in_container() -> int | None:
-    try:
-        limit = int(_cgroup("memory.max"))  # or the word max
-        # memory.stat rather than memory.current, which counts the file cache as used.
-        anonymous = next(line for line in _cgroup("memory.stat").splitlines() if line.startswith("anon "))
-        return max(0, limit - int(anonymous.split()[1]))
-    except (OSError, ValueError, StopIteration):
-        return None
+    return None
 
 
 def _cgroup(name: str) -> str:
