@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 
-from wgan_cli.runs.checkpoint import newest_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
 
@@ -40,7 +39,7 @@ def assert_same(a, b, place: str = "") -> None:
 
 def assert_same_run(one: RunDir, other: RunDir) -> None:
     """Assert equal checkpoints, generators, records, grids and TensorBoard entries, apart from durations."""
-    contents = [torch.load(newest_checkpoint(run), weights_only=True) for run in (one, other)]
+    contents = [torch.load(run.checkpoint_files()[-1], weights_only=True) for run in (one, other)]
     assert_same(*map(untimed, contents))
     assert one.generator_file.read_bytes() == other.generator_file.read_bytes()
     best = [run.best_file.read_bytes() if run.best_file.exists() else None for run in (one, other)]

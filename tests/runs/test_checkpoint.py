@@ -12,8 +12,7 @@ from helpers.hostile_checkpoints import archive_of, torch_bytes
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape, load_recipe
-from wgan_cli.runs.checkpoint import FORMAT, BestScore, Checkpoint, generator_file, load_checkpoint, newest_checkpoint
-from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.runs.checkpoint import FORMAT, BestScore, Checkpoint, generator_file, load_checkpoint
 
 
 def example(**changes) -> Checkpoint:
@@ -126,11 +125,6 @@ def test_truncated_file(tmp_path, saved, part):
     with pytest.raises(WganError) as caught:
         load_checkpoint(path)
     assert caught.value.message.startswith(f"{path} is cut off or damaged: its ")
-
-
-def test_newest_checkpoint_of_a_run(tiny_run, tmp_path):
-    assert newest_checkpoint(tiny_run) == tiny_run.checkpoint_file(12)
-    assert newest_checkpoint(RunDir(tmp_path)) is None
 
 
 def test_generator_file(tiny_run, tmp_path):

@@ -14,7 +14,7 @@ from wgan_cli.data import ImageSet
 from wgan_cli.data.loaders.device import DeviceLoader
 from wgan_cli.objectives import build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
-from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
+from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.divergence import diverged_error
 from wgan_cli.training.numerics.amp import resolve_amp
@@ -176,7 +176,7 @@ def test_resuming_equals_not_stopping(trainer, tmp_path, amp):
     halves = trainer.run(recipe, tmp_path / "halves", stop_after=5)
     torch.manual_seed(12345)
     state = trainer.prepared(recipe)
-    state.restore(load_checkpoint(newest_checkpoint(halves)))
+    state.restore(load_checkpoint(halves.checkpoint_files()[-1]))
     assert state.networks["classifier"].fake_centers.batches.sum() > 0
     trainer.go_on(state, halves)
     assert_same_run(whole, halves)
@@ -187,7 +187,7 @@ def test_files_to_sample_from_hold_what_copying_takes(trainer, tmp_path, scripte
     run = trainer.run(recipe, tmp_path / "run", reference=scripted(5.0, 3.0, 4.0, 4.0))
     last, best = load_checkpoint(run.generator_file), load_checkpoint(run.best_file)
     assert set(last.networks) == set(best.networks) == {"generator", "encoder", "classifier"}
-    full = load_checkpoint(newest_checkpoint(run))
+    full = load_checkpoint(run.checkpoint_files()[-1])
     assert set(full.networks) == {"generator", "critic", "encoder", "classifier"}
     assert (best.step, last.step) == (4, 8)
     name = "to_moments.weight"

@@ -17,7 +17,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.evaluation.translation import make_translation_reference
 from wgan_cli.objectives import OBJECTIVES
 from wgan_cli.recipe import Recipe, apply_settings, load_recipe, recipe_names
-from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
+from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.environment import describe_environment
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir, create_run
@@ -87,7 +87,7 @@ def test_a_resumed_run_equals_one_that_never_stopped(trainer, tmp_path):
     state, stopped = started(recipe, tmp_path / "stopped")
     trainer.go_on(state, stopped, stop_after=7)
     resumed = prepared(recipe)
-    resumed.restore(load_checkpoint(newest_checkpoint(stopped)))
+    resumed.restore(load_checkpoint(stopped.checkpoint_files()[-1]))
     assert resumed.objective.state.pool_a.seen == 14
     trainer.go_on(resumed, stopped)
     for run in (whole, stopped):  # the stop itself left one more

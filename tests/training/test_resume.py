@@ -11,7 +11,7 @@ from helpers.same_run import assert_same_run
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
-from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
+from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.numerics.amp import resolve_amp
@@ -40,7 +40,7 @@ def resume(trainer, run: RunDir, recipe: Recipe) -> None:
     """Continue a run from its folder alone, like a new process."""
     torch.manual_seed(12345)
     state = trainer.prepared(recipe)
-    checkpoint = load_checkpoint(newest_checkpoint(run))
+    checkpoint = load_checkpoint(run.checkpoint_files()[-1])
     continued_recipe(checkpoint.recipe, state.recipe)
     state.restore(checkpoint)
     torch.randn(7)

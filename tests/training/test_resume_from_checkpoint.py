@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
-from wgan_cli.runs.rewind import rewind, set_aside
+from wgan_cli.runs.resume import rewind, set_aside
 from wgan_cli.runs.run_dir import RunDir
 
 RECIPE = ("steps=10", "log_every=3", "sample_every=3", "save_every=4")

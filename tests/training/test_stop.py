@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from wgan_cli.errors import ExitStatus
-from wgan_cli.runs.checkpoint import load_checkpoint, newest_checkpoint
+from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.stop import StopRequest
@@ -35,7 +35,7 @@ def test_signals_save_and_name_the_next_command(wgan, wgan_process, tiny_options
     assert "Traceback" not in rest
     stopped = int(re.search(r"stopped at step ([\d,]+) of 1,000,000; everything is saved", rest)[1].replace(",", ""))
     assert "continue: wgan train --resume mine\n" in rest
-    assert load_checkpoint(newest_checkpoint(RunDir(Path("mine")))).step == stopped
+    assert load_checkpoint(RunDir(Path("mine")).checkpoint_files()[-1]).step == stopped
     assert load_checkpoint(Path("mine/G.pth")).step == stopped
 
     result = wgan("train", "--resume", "mine", "--steps", stopped + 2, "--device", "cpu")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from wgan_cli.utils import machine
-from wgan_cli.utils.memory import free_memory
+from wgan_cli.utils.machine import free_memory
 
 CPU = torch.device("cpu")
 

@@ -20,7 +20,7 @@ from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.format import thinned
 from wgan_cli.utils.image_formats import readable_formats
-from wgan_cli.utils.memory import free_memory
+from wgan_cli.utils.machine import free_memory
 from wgan_cli.utils.seeds import latent_vectors
 
 FORMATS = (".gif", ".webp", ".mp4")

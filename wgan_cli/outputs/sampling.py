@@ -13,7 +13,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
-from wgan_cli.utils.memory import free_memory
+from wgan_cli.utils.machine import free_memory
 from wgan_cli.utils.pixels import to_uint8
 from wgan_cli.utils.seeds import latent_vectors
 

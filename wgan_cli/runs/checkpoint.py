@@ -189,12 +189,6 @@ def _items(values: Any) -> dict[str, Any]:
     return dict(values)
 
 
-def newest_checkpoint(run: RunDir) -> Path | None:
-    """Return the newest checkpoint file of a run, or None if there is none yet."""
-    files = run.checkpoint_files()
-    return files[-1] if files else None
-
-
 def generator_file(path: Path) -> Path:
     """Return the file to sample from: `path` itself, or a run folder's best generator, or its last."""
     if not path.is_dir():

@@ -16,7 +16,7 @@ from wgan_cli.runs.migration import FORMAT
 from wgan_cli.runs.pickle_check import check_pickle, check_values
 from wgan_cli.runs.safetensors_file import CHECKSUM, SUFFIX, by_role, read_tensors
 from wgan_cli.utils.files import open_plain
-from wgan_cli.utils.memory import free_memory
+from wgan_cli.utils.machine import free_memory
 
 
 def is_safetensors(path: Path) -> bool:

@@ -1,14 +1,18 @@
-"""Find the run and the checkpoint to resume from."""
+"""Find the run and the checkpoint to resume from; rewind a run to an earlier step, without deleting a file."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from wgan_cli.errors import WganError
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
-from wgan_cli.runs.run_dir import RunDir, is_run, open_run
+from wgan_cli.runs.metrics_log import MetricsLog
+from wgan_cli.runs.run_dir import RunDir, is_run, open_run, step_of
+from wgan_cli.runs.tensorboard import rewind_events
+from wgan_cli.utils.files import writing
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,8 @@ class ResumePoint:
 
 def run_to_resume(path: Path) -> RunDir:
     """Return the run of a run folder or of a file in its checkpoints/. Raises: WganError if `path` is neither."""
-    for place in map(
-        Path, (path, os.path.abspath(path), os.path.realpath(path))
-    ):  # also from inside the folder and through a symlink
+    # A path may start inside the folder, or be a symlink.
+    for place in map(Path, (path, os.path.abspath(path), os.path.realpath(path))):
         run = RunDir(place.parent.parent)
         if place.suffix == ".pth" and place.parent.name == "checkpoints" and is_run(run.path):
             if not path.exists():
@@ -51,18 +54,41 @@ def resume_point(run: RunDir, path: Path) -> ResumePoint:
     files = tuple(run.checkpoint_files())
     if path.is_file():
         return ResumePoint(load_checkpoint(path), {}, files)
-    damaged: dict[Path, WganError] = {}
+    damaged: dict[Path, str] = {}
     for file in reversed(files):
         try:
-            found = load_checkpoint(file)
+            return ResumePoint(load_checkpoint(file), damaged, files)
         except WganError as error:
-            damaged[file] = error
-        else:
-            return ResumePoint(found, {file: error.message for file, error in damaged.items()}, files)
+            damaged[file] = error.message
     if damaged:
-        newest = next(iter(damaged.values()))
         raise WganError(
-            f"no checkpoint of {run.path} can be read; the newest: {newest.message}",
+            f"no checkpoint of {run.path} can be read; the newest: {next(iter(damaged.values()))}",
             f"train again: wgan train --recipe {run.recipe_file}",
         )
     return ResumePoint(None, {}, files)
+
+
+def set_aside(run: RunDir, file: Path, mark: str = "") -> Path:
+    """Move a file of a run to the same place below set-aside/, adding `mark` to its name, and return its new path."""
+    place = run.set_aside / file.relative_to(run.path)
+    with writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            target = place.with_name(f"{place.stem}{mark}{'' if number == 1 else f'-{number}'}{place.suffix}")
+            if not target.exists():
+                os.replace(file, target)
+                return target
+    raise AssertionError("count never ends")
+
+
+def rewind(run: RunDir, step: int) -> bool:
+    """Set aside all that was recorded after `step`; return True if there was a checkpoint among it.
+
+    The newest checkpoint goes first, so a process killed at any moment leaves a run that can be rewound again.
+    """
+    late = [file for file in reversed(run.checkpoint_files()) if step_of(file) > step]
+    for file in [*late, *(file for file in run.sample_files() if step_of(file) > step)]:
+        set_aside(run, file)
+    MetricsLog(run.metrics_file).rewind(step, run.set_aside / run.metrics_file.name)
+    rewind_events(run.tensorboard, step, run.set_aside / run.tensorboard.name)
+    return bool(late)

@@ -9,7 +9,7 @@ import torch
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.summary import NetworkFacts, inspect_networks
 from wgan_cli.recipe import ImageShape, Recipe
-from wgan_cli.utils.memory import free_memory
+from wgan_cli.utils.machine import free_memory
 
 WEIGHTS, ACTIVATIONS = "weights and optimizers", "activations"
 

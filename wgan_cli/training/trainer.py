@@ -23,7 +23,7 @@ from wgan_cli.report.final_report import write_final_report
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import describe_environment, resolve_device
 from wgan_cli.runs.lock import only_trainer
-from wgan_cli.runs.rewind import set_aside
+from wgan_cli.runs.resume import set_aside
 from wgan_cli.runs.run_dir import RunDir, check_free, create_run
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.callback import Callback, CallbackList

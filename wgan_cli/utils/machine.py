@@ -1,4 +1,4 @@
-"""Facts that Linux reports about the machine: processor, container limits, free memory."""
+"""Facts about the machine: processor, container limits, free memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import platform
 from contextlib import suppress
 from pathlib import Path
+
+import torch
 
 CPUINFO, MEMINFO, CGROUP = Path("/proc/cpuinfo"), Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
@@ -34,8 +36,10 @@ def cpu_quota() -> int | None:
         return None
 
 
-def free_host_memory() -> int | None:
-    """Return the free bytes of memory, within the container's limit; None if the system does not say."""
+def free_memory(device: torch.device) -> int | None:
+    """Return the free bytes of memory on a device, within the container's limit; None if the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
     found = [_free_on_machine()]
     with suppress(OSError, ValueError, StopIteration):  # no limit: the word max
         limit = int(_cgroup("memory.max"))

@@ -13,7 +13,7 @@ from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.data.pairs import ImagePair
 from wgan_cli.recipe.data_settings import DataSettings, PairSettings, parse_bytes
 from wgan_cli.utils.format import format_bytes
-from wgan_cli.utils.memory import free_memory
+from wgan_cli.utils.machine import free_memory
 from wgan_cli.utils.seeds import derived_seed
 
 DEFAULT_FRACTION = 0.5  # of the free memory; networks and activations need the rest

@@ -9,7 +9,7 @@ from wgan_cli.errors import WganError, is_out_of_memory, one_line
 from wgan_cli.evaluation.evaluate import AnyEvaluation, AnyReference
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.environment import versions
-from wgan_cli.runs.rewind import set_aside
+from wgan_cli.runs.resume import set_aside
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.best_generator import Best, out_of_patience
 from wgan_cli.training.recording.best_effort import BestEffort

@@ -17,7 +17,7 @@ from wgan_cli.outputs.curves import draw_curves
 from wgan_cli.outputs.grid import grid_tensor, save_picture
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.metrics_log import MetricsLog, read_metrics
-from wgan_cli.runs.rewind import rewind
+from wgan_cli.runs.resume import rewind
 from wgan_cli.runs.run_dir import RunDir, step_of
 from wgan_cli.runs.tensorboard import TensorBoardLog
 from wgan_cli.training.best_generator import out_of_patience
