@@ -92,7 +92,13 @@ WHOLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
+#: Cases that run by default; the others take long.
+FAST = {"wgan_gp", "r3gan", "classes", "flipped labels, noise", "augmented", "spectral norm", "clipped gradients"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in FAST | WHOLE else pytest.mark.slow) for name in CASES]
+)
 def test_micro_batches_equal_the_whole_batch(name):
     # At most 3 of 8 images at once: four micro-batches of two.
     normed = {"model": {**CASES[name]["model"]}}
@@ -116,7 +122,7 @@ def test_micro_batches_equal_the_whole_batch(name):
 
 
 def test_batch_norm_needs_the_whole_batch():
-    with pytest.raises(WganError, match="batch norm must see the whole batch") as refused:
+    with pytest.raises(WganError, match="`micro_batch_size` splits it") as refused:
         trained(recipe_of("wgan_gp", micro_batch_size=4))
     assert "sync_batch_norm=false" in refused.value.hint
     trained(recipe_of("wgan_gp", micro_batch_size=4, sync_batch_norm=False), steps=1)

@@ -39,8 +39,8 @@ def networks_of(recipe: Recipe, channels: int = 1, size: int = 8):
 
 @pytest.mark.parametrize("family", SMALL)
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("size", "channels"), [(8, 1), (28, 3), (32, 3)])
-def test_every_way_in_every_family(family, way, size, channels):
+@pytest.mark.parametrize(("size", "channels"), [(8, 1), (12, 3)])
+def test_classes_change_images_and_scores(family, way, size, channels):
     recipe = recipe_of(family, way)
     networks = networks_of(recipe, channels, size)
     generator, critic = networks["generator"].eval(), networks["critic"]
@@ -66,14 +66,14 @@ def test_every_way_in_every_family(family, way, size, channels):
     for phase in build_objective(recipe, SHAPE).phases:
         network = networks[phase.trains].requires_grad_()
         network.zero_grad()
-        real = torch.rand(4, channels, size, size) * 2 - 1 if phase.uses_real else None
+        real = torch.rand(4, channels, size, size) * 2 - 1
         phase.loss(networks, Batch(torch.randn(4, 3), real, LABELS)).total.backward()
         for name, parameter in network.named_parameters():
             assert parameter.grad.isfinite().all() and (parameter.dim() == 1 or parameter.grad.any()), name
 
 
 @pytest.mark.parametrize("family", SMALL)
-def test_projection_adds_the_row_of_the_label(family):
+def test_projection(family):
     """score(x, y) = w.x + v_y.x (Miyato and Koyama 2018, eq. 5), with V at 0 the score without classes."""
     critic = networks_of(recipe_of(family, "projection"))["critic"]
     images = torch.rand(4, 1, 8, 8)
@@ -85,7 +85,7 @@ def test_projection_adds_the_row_of_the_label(family):
     torch.testing.assert_close(both - plain, logits[torch.arange(4), LABELS])
 
 
-def test_the_classifiers_cross_entropy_goes_into_both_losses():
+def test_auxiliary_classifier():
     recipe = recipe_of("dcgan", "classifier", objective={"ac_weight": 3.0, "generator_ac_weight": 0.5})
     plain = recipe_of("dcgan", "classifier", objective={"ac_weight": 0.0, "generator_ac_weight": 0.0})
     networks = networks_of(recipe)
@@ -111,7 +111,7 @@ NORMS = ["none", "batch", "instance", "layer"]
 
 
 @pytest.mark.parametrize("kind", NORMS)
-def test_a_conditional_norm_is_the_plain_one_with_its_classs_gain_and_bias(kind):
+def test_conditional_norm(kind):
     torch.manual_seed(0)
     layer, plain = ConditionalNorm2d(kind, 3, CLASSES), nn.Sequential(*norm(kind, 3, spatial=True))
     x = torch.randn(4, 3, 6, 6) * torch.arange(1, 5)[:, None, None, None]
@@ -127,12 +127,12 @@ def test_a_conditional_norm_is_the_plain_one_with_its_classs_gain_and_bias(kind)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_conditional_norm_keeps_its_images_type(dtype):
+def test_conditional_norm_keeps_the_dtype(dtype):
     assert ConditionalNorm2d("batch", 3, CLASSES)(torch.randn(4, 3, 6, 6).to(dtype), LABELS).dtype == dtype
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_without_classes_nothing_is_there_to_learn_them(family):
+def test_unconditional_networks_have_no_class_weights(family):
     recipe = recipe_from_dict({"model": {"name": family}, "steps": 1}, "a test")
     with torch.device("meta"):
         networks = {role: build_network(role, recipe, ImageShape(32, 3, CLASSES)) for role in ROLES}

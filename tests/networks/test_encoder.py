@@ -22,7 +22,7 @@ SMALL = {
     "dcgan, dense": {"generator": {"channels": [6]}, "critic": {"channels": [6], "dense": [12, 10]}},
     "resnet": {"generator": {"channels": [9, 8]}, "critic": {"channels": [8, 9], "halvings": 1}},
 }
-CASES = list(product(SMALL, ((8, 1), (28, 3))))
+CASES = list(product(SMALL, ((8, 1), (12, 3))))
 
 
 def recipe_of(case: str, condition: str = "projection", **more: object) -> Recipe:
@@ -46,7 +46,7 @@ def assert_all_learn(network: nn.Module, loss: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize(("case", "shape"), CASES)
-def test_an_encoder_gives_each_image_a_distribution_of_its_own(case, shape):
+def test_encoder(case, shape):
     encoder, x = built("encoder", recipe_of(case), *shape), images(*shape)
     mean, log_variance = encoder(x, LABELS)
     assert mean.shape == log_variance.shape == (4, LATENT)
@@ -59,14 +59,14 @@ def test_an_encoder_gives_each_image_a_distribution_of_its_own(case, shape):
 
 
 @pytest.mark.parametrize("case", SMALL)
-def test_without_classes_an_encoder_takes_none(case):
+def test_unconditional_encoder(case):
     encoder = built("encoder", recipe_of(case, conditional=False))
     assert encoder(images(8, 1))[0].shape == (4, LATENT)
     assert not any("embedding" in name for name, _ in encoder.named_parameters())
 
 
 @pytest.mark.parametrize(("case", "shape"), CASES)
-def test_a_classifier_judges_by_the_features_that_it_shows(case, shape):
+def test_classifier_features(case, shape):
     classifier, x = built("classifier", recipe_of(case), *shape), images(*shape)
     logits, features = classifier(x, features=True)
     assert logits.shape == (4, CLASSES) and features.shape == classifier.real_centers.centers[:4].shape
@@ -78,7 +78,7 @@ def test_a_classifier_judges_by_the_features_that_it_shows(case, shape):
 
 @pytest.mark.parametrize("condition", ["embedding", "projection", "classifier"])
 @pytest.mark.parametrize("case", SMALL)
-def test_a_critic_judges_by_the_features_that_it_shows(case, condition):
+def test_critic_features(case, condition):
     critic, x = built("critic", recipe_of(case, condition)), images(8, 1)
     scores, features = critic(x, LABELS, features=True)
     torch.testing.assert_close(critic(x, LABELS), scores)
@@ -93,7 +93,7 @@ def test_a_critic_judges_by_the_features_that_it_shows(case, condition):
             torch.testing.assert_close(mine, theirs)
 
 
-def test_a_centre_is_the_mean_of_its_batches_and_then_forgets_slowly():
+def test_class_centers():
     centers, noise = ClassCenters(3, 2, decay=0.75), np.random.default_rng(0)
     batches = [(noise.normal(size=(6, 2)), np.array([0, 0, 1, 1, 1, 0])) for _ in range(7)]
     expected = np.zeros((3, 2))
@@ -112,7 +112,7 @@ def test_a_centre_is_the_mean_of_its_batches_and_then_forgets_slowly():
     assert torch.equal(centers.centers[:2], before[:2]) and torch.equal(centers.centers[2], torch.ones(2))
 
 
-def test_centres_pull_as_the_batchs_own_means_do():
+def test_gradient_of_class_centers():
     centers = ClassCenters(3, 2)
     labels, aim = torch.tensor([0, 0, 2, 0]), torch.randn(3, 2)
     for _ in range(9):
@@ -123,7 +123,7 @@ def test_centres_pull_as_the_batchs_own_means_do():
     torch.testing.assert_close(features.grad, expected)
 
 
-def test_centres_of_half_precision_features_are_whole():
+def test_class_centers_are_float32():
     centers = ClassCenters(2, 4)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = centers.update(torch.full((3, 4), 1.001), torch.tensor([0, 0, 1]))

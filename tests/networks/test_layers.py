@@ -21,7 +21,7 @@ def inputs(dtype: torch.dtype = torch.float64) -> Tensor:
 
 
 @pytest.mark.parametrize("slope", SLOPES)
-def test_derivatives_agree_with_finite_differences(slope):
+def test_finite_differences(slope):
     layer = PiecewiseLinear(slope)
     assert torch.autograd.gradcheck(layer, (inputs(),))
     assert torch.autograd.gradgradcheck(layer, (inputs(),))
@@ -29,7 +29,7 @@ def test_derivatives_agree_with_finite_differences(slope):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("slope", SLOPES)
-def test_values_and_both_derivatives_equal_the_frameworks(slope, dtype):
+def test_equal_to_leaky_relu(slope, dtype):
     torch.manual_seed(0)
     weight = torch.randn(4, 4, dtype=dtype)
     points = torch.cat([torch.randn(15, 4, dtype=dtype), torch.zeros(1, 4, dtype=dtype)])  # the kink as well
@@ -46,7 +46,7 @@ def test_values_and_both_derivatives_equal_the_frameworks(slope, dtype):
         assert torch.equal(ours, theirs)
 
 
-def test_the_second_derivative_does_not_reach_the_input():
+def test_second_derivative_skips_the_input():
     x, v = inputs(), torch.ones(2, 3, 4, dtype=torch.float64, requires_grad=True)
     (first,) = torch.autograd.grad(PiecewiseLinear(0.2)(x), x, v, create_graph=True)
     by_input, by_vector = torch.autograd.grad(first.sum(), [x, v], allow_unused=True)
@@ -57,7 +57,7 @@ def test_the_second_derivative_does_not_reach_the_input():
     assert torch.autograd.grad(framework.sum(), x)[0].eq(0).all(), "where the framework sends zeros"
 
 
-def test_an_absent_gradient_stays_absent():
+def test_absent_gradient_stays_absent():
     """A convolution's second derivative hands the activation before it no gradient; that must not become a tensor
     of zeros, which every layer below would carry further."""
     visits = []
@@ -87,7 +87,7 @@ def test_an_absent_gradient_stays_absent():
     assert x.grad is None and all(grad is None for grad in visits)
 
 
-def test_without_gradients_only_plain_operators_run():
+def test_plain_operator_without_gradients():
     layer = PiecewiseLinear(0.2)
     with torch.no_grad():
         assert torch.equal(layer(inputs()), nn.functional.leaky_relu(inputs(), 0.2))
@@ -108,7 +108,7 @@ def test_without_gradients_only_plain_operators_run():
         ("tanh", torch.tanh),
     ],
 )
-def test_activations_are_what_their_names_say(name, function):
+def test_activations(name, function):
     assert torch.allclose(activation(name, 0.3)(inputs()), function(inputs()))
 
 
@@ -123,7 +123,7 @@ def test_activations_are_what_their_names_say(name, function):
         ("layer", False, (1,)),
     ],
 )
-def test_a_norm_takes_mean_and_variance_over_what_its_name_says(name, spatial, over):
+def test_norms(name, spatial, over):
     (layer,) = norm(name, 8, spatial)
     shape = (6, 8, 5, 5) if spatial else (6, 8)
     x = sum(torch.randn(shape[:axis] + (1,) * (len(shape) - axis)) for axis in range(1, len(shape) + 1))
@@ -133,11 +133,11 @@ def test_a_norm_takes_mean_and_variance_over_what_its_name_says(name, spatial, o
     assert [p.numel() for p in layer.parameters()] == [8, 8]
 
 
-def test_no_norm_is_no_module():
+def test_norm_none():
     assert norm("none", 8, True) == norm("none", 8, False) == []
 
 
-def test_limited_weights_stretch_by_one_at_most():
+def test_spectral_norm_is_one():
     """After enough forward passes, the largest singular value of each layer's weights is 1."""
     torch.manual_seed(0)
     network = apply_spectral_norm(nn.Sequential(nn.Linear(6, 9), PiecewiseLinear(0.1), nn.Linear(9, 1)))
@@ -150,7 +150,7 @@ def test_limited_weights_stretch_by_one_at_most():
     assert slopes.max() <= 1.001
 
 
-def test_limited_networks_can_be_differentiated_twice_and_copied():
+def test_spectral_norm_is_differentiable_twice():
     torch.manual_seed(0)
     network = apply_spectral_norm(
         nn.Sequential(nn.Conv2d(1, 4, 3), PiecewiseLinear(0.1), nn.Flatten(), nn.Linear(16, 1))
@@ -165,7 +165,7 @@ def test_limited_networks_can_be_differentiated_twice_and_copied():
     assert not {p.data_ptr() for p in twin.parameters()} & {p.data_ptr() for p in network.parameters()}
 
 
-def test_the_limit_is_computed_in_float32_also_in_half_precision():
+def test_spectral_norm_in_half_precision():
     class Square(nn.Module):
         def forward(self, weight: Tensor) -> Tensor:
             return weight @ weight
@@ -178,7 +178,7 @@ def test_the_limit_is_computed_in_float32_also_in_half_precision():
 
 
 @pytest.mark.parametrize("spatial", [False, True])
-def test_dropout_follows_the_activation_in_training_alone(spatial):
+def test_dropout(spatial):
     torch.manual_seed(0)
     settings = MlpCriticSettings(dropout=0.25)
     network = nn.Sequential(*hidden_layer(settings, nn.Identity(), 50, spatial))
@@ -189,6 +189,6 @@ def test_dropout_follows_the_activation_in_training_alone(spatial):
     assert torch.equal(network.eval()(x), x)
 
 
-def test_layers_without_bias_get_first_weights():
+def test_initialize_without_bias():
     layer = initialize(nn.Linear(50, 40, bias=False), "normal")
     assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)

@@ -11,7 +11,7 @@ from wgan_cli.networks.minibatch_layers import ROW, MinibatchDiscrimination, min
 from wgan_cli.recipe import ImageShape, recipe_from_dict
 
 
-def test_likeness_is_the_papers_sum():
+def test_minibatch_discrimination():
     torch.manual_seed(0)
     layer, x = MinibatchDiscrimination(4, 3), torch.randn(5, 4)
     rows = (x.numpy() @ layer.to_rows.weight.detach().numpy().T).reshape(5, 3, ROW)
@@ -21,7 +21,7 @@ def test_likeness_is_the_papers_sum():
     torch.testing.assert_close(layer(x).detach().double(), torch.tensor(expected).double(), rtol=1e-5, atol=1e-6)
 
 
-def test_equal_images_are_wholly_alike_and_far_ones_not_at_all():
+def test_range_of_minibatch_discrimination():
     torch.manual_seed(0)
     layer = MinibatchDiscrimination(4, 3)
     assert torch.equal(layer(torch.ones(6, 4)), torch.full((6, 3), 6.0))
@@ -29,7 +29,7 @@ def test_equal_images_are_wholly_alike_and_far_ones_not_at_all():
     torch.testing.assert_close(layer(far), torch.ones(4, 3))
 
 
-def test_spread_is_the_mean_of_deviations():
+def test_minibatch_std():
     x = torch.tensor([[0.0, 5.0], [2.0, 5.0]])
     assert minibatch_std(x).item() == pytest.approx((1.0 + 0.0) / 2, abs=1e-3)
     same = torch.ones(3, 2, requires_grad=True)
@@ -39,7 +39,7 @@ def test_spread_is_the_mean_of_deviations():
 
 @pytest.mark.parametrize("family", ["mlp", "dcgan", "style"])
 @pytest.mark.parametrize("critic", [{"minibatch_std": True}, {"minibatch_features": 2}])
-def test_a_score_depends_on_the_batch_exactly_where_asked(family, critic):
+def test_score_depends_on_the_batch(family, critic):
     model = {"name": family, "init": "he", "critic": critic}
     recipe = recipe_from_dict({"model": model, "objective": "gan", "steps": 1}, "a test")
     torch.manual_seed(0)

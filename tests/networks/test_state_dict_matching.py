@@ -34,7 +34,7 @@ def matched(tensors: dict[str, torch.Tensor]):
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod.", "generator.", "module.netG."])
-def test_equal_names_match_in_any_order_and_under_prefixes(prefix):
+def test_equal_names(prefix):
     tensors = given([prefix + name for name in NAMES])
     found = matched(dict(reversed(tensors.items())))
     assert found.how == "name"
@@ -46,12 +46,12 @@ def test_equal_names_match_in_any_order_and_under_prefixes(prefix):
             assert torch.equal(weights[name], tensors[prefix + name].float())
 
 
-def test_a_generator_is_found_beside_other_networks():
+def test_generator_among_other_networks():
     tensors = given([f"generator.{name}" for name in NAMES]) | {"discriminator.0.weight": torch.zeros(9)}
     assert matched(tensors).pairs[0] == ("generator.body.0.weight", "body.0.weight")
 
 
-def test_other_names_match_by_their_order_and_shapes():
+def test_order_and_shapes():
     theirs = ["m.0.weight", "m.0.bias", "m.1.weight", "m.1.bias", "m.1.running_mean", "m.1.num_batches_tracked"]
     tensors = given([*theirs, "m.3.weight"])
     found = matched(tensors)
@@ -64,14 +64,14 @@ def test_counters_may_be_missing():
     assert matched(tensors).weights(tensors, WANTED)["body.1.num_batches_tracked"] == 0
 
 
-def test_tensors_of_one_shape_but_another_meaning_do_not_match():
+def test_other_tensor_of_the_same_shape():
     tensors = given(NAMES)
     tensors = {name.replace("running_mean", "running_var"): tensor for name, tensor in tensors.items()}
     with pytest.raises(WganError, match="in the file: `body.1.running_var` 4; in the network: `body.1.running_mean` 4"):
         matched(tensors)
 
 
-def test_what_is_left_over_is_listed_on_both_sides():
+def test_unmatched_tensors_are_listed():
     tensors = given(NAMES, without=("body.1.weight", "body.1.bias", "body.1.running_mean"))
     tensors["more.weight"] = torch.zeros(7, 2)
     with pytest.raises(WganError) as caught:
@@ -81,6 +81,6 @@ def test_what_is_left_over_is_listed_on_both_sides():
     assert "--set" in caught.value.hint
 
 
-def test_a_file_of_nothing_but_other_networks_is_no_endless_search():
+def test_nothing_matches():
     with pytest.raises(WganError, match="0 tensors match"):
         matched({"module.generator.": torch.zeros(1)})

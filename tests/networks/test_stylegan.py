@@ -39,13 +39,7 @@ def doubled(x: Tensor) -> Tensor:
     return filtered(F.pad(wide, (2, 1, 2, 1)), gain=4.0)[:, :, 2:-2, 2:-2]
 
 
-def test_a_doubled_plane_of_ones_stays_one():
-    x = torch.ones(1, 2, 3, 3, dtype=torch.float64)
-    torch.testing.assert_close(doubled(x)[:, :, 5:-5, 5:-5], torch.ones(1, 2, 4, 4, dtype=torch.float64))
-    torch.testing.assert_close(upsample(x), torch.ones(1, 2, 6, 6, dtype=torch.float64))
-
-
-def test_an_image_is_enlarged_as_by_a_direct_convolution():
+def test_upsample_equals_a_convolution():
     torch.manual_seed(0)
     x = torch.randn(2, 3, 5, 5, dtype=torch.float64)
     wide = F.pad(x, (1, 1, 1, 1), mode="replicate")
@@ -53,7 +47,7 @@ def test_an_image_is_enlarged_as_by_a_direct_convolution():
 
 
 @pytest.mark.parametrize("size", [1, 4, 7])
-def test_a_doubling_convolution_is_a_blur_and_a_convolution(size):
+def test_doubling_convolution(size):
     torch.manual_seed(0)
     layer = BlurUpConv2d(3, 2, 3, blurs=3).double()
     x = torch.randn(2, 3, size, size, dtype=torch.float64)
@@ -62,7 +56,7 @@ def test_a_doubling_convolution_is_a_blur_and_a_convolution(size):
     torch.testing.assert_close(layer(x), direct)
 
 
-def test_a_halving_convolution_is_a_convolution_and_a_blur():
+def test_halving_convolution():
     torch.manual_seed(0)
     layer = BlurPoolConv2d(3, 2, 3, blurs=3).double()
     x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
@@ -85,7 +79,7 @@ def inputs(count: int = 3) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("doubles", [False, True])
-def test_modulation_equals_weights_of_its_own_for_each_image(doubles):
+def test_modulation_equals_weights_per_image(doubles):
     """Karras et al. 2020, eqs. 1 and 3, image by image."""
     layer = layer_of(ModulatedLayer, doubles)
     x, w = inputs()
@@ -101,7 +95,7 @@ def test_modulation_equals_weights_of_its_own_for_each_image(doubles):
     torch.testing.assert_close(layer(x, w), expected)
 
 
-def test_after_demodulation_the_styles_size_does_not_matter():
+def test_demodulation_ignores_the_style_scale():
     layer = layer_of(ModulatedLayer)
     x, w = inputs()
     before = layer(x, w)
@@ -111,7 +105,7 @@ def test_after_demodulation_the_styles_size_does_not_matter():
     torch.testing.assert_close(layer(x, w), before)
 
 
-def test_adain_gives_each_channel_the_styles_mean_and_deviation():
+def test_adain_sets_mean_and_deviation():
     layer = layer_of(AdaInLayer)
     x, w = inputs()
     styled = layer(100 * x, w)  # beside which the norm's epsilon is nothing
@@ -120,7 +114,7 @@ def test_adain_gives_each_channel_the_styles_mean_and_deviation():
     torch.testing.assert_close(deviation, layer.gain(w).abs(), rtol=1e-4, atol=1e-4)
 
 
-def test_colours_are_products_of_pixels_with_weights_in_the_style():
+def test_to_rgb():
     layer = equalize(ToRGB(3, 2, STYLE)).double()
     colours = layer.colours
     nn.init.normal_(colours.bias)
@@ -129,7 +123,7 @@ def test_colours_are_products_of_pixels_with_weights_in_the_style():
     torch.testing.assert_close(layer(x, w), expected)
 
 
-def test_noise_is_new_in_training_and_otherwise_always_the_same():
+def test_noise():
     torch.manual_seed(0)
     noise, x = Noise(4), torch.randn(3, 2, 4, 4)
     assert torch.equal(noise(x), x), "its strength starts at 0"
@@ -156,26 +150,20 @@ def generator_of(**settings: object) -> nn.Module:
     return network
 
 
-def test_only_the_direction_of_z_counts():
+def test_mapping_normalizes_z():
     generator, z = generator_of(), torch.randn(3, 4)
     torch.testing.assert_close(generator.mapping(z), generator.mapping(7 * z), rtol=1e-5, atol=1e-7)
     assert not torch.allclose(generator.mapping(z), generator.mapping(-z))
 
 
-def test_two_halves_make_the_whole():
+def test_mapping_and_synthesis_are_the_generator():
     generator, z = generator_of().eval(), torch.randn(3, 4)
     styles = generator.broadcast(generator.mapping(z))
     assert styles.shape == (3, 3, STYLE) and generator.style_layers == 3
     assert torch.equal(generator.synthesis(styles), generator(z))
 
 
-def test_an_image_is_the_same_in_every_batch():
-    generator, z = generator_of().eval(), torch.randn(4, 4)
-    alone = torch.cat([generator(one) for one in z.split(1)])
-    torch.testing.assert_close(generator(z), alone, rtol=1e-4, atol=1e-6)
-
-
-def test_every_layer_changes_the_image_by_its_style():
+def test_every_layer_uses_its_style():
     generator = generator_of().eval()
     styles, others = (generator.styles(torch.randn(1, 4)) for _ in range(2))
     for layer in range(generator.style_layers):
@@ -185,7 +173,7 @@ def test_every_layer_changes_the_image_by_its_style():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_style_mixing_takes_another_w_from_some_layer_on(share):
+def test_style_mixing(share):
     generator = generator_of(channels=[4, 4, 4], style_mixing=share)
     z = torch.randn(1000, 4)
     styles, own = generator.styles(z), generator.mapping(z)
@@ -201,14 +189,14 @@ def test_style_mixing_takes_another_w_from_some_layer_on(share):
     assert torch.equal(generator.styles(z), generator.broadcast(own)), "samples are not mixed"
 
 
-def test_the_mean_style_is_a_moving_average():
+def test_mean_style():
     mean, w = MeanStyle(2), torch.tensor([[1.0, 0.0], [3.0, 4.0]])
     for count in range(1, 4):
         mean.update(w)
         torch.testing.assert_close(mean(), (1 - MEAN_DECAY**count) * torch.tensor([[2.0, 2.0]]))
 
 
-def test_each_class_has_a_mean_of_its_own():
+def test_mean_style_of_classes():
     mean, labels = MeanStyle(1, num_classes=3), torch.tensor([0, 2, 2])
     with torch.no_grad():
         mean.w.fill_(1.0)
@@ -219,7 +207,7 @@ def test_each_class_has_a_mean_of_its_own():
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-def test_truncation_is_a_step_from_the_mean(conditional):
+def test_truncation(conditional):
     generator, z = generator_of(conditional=conditional), torch.randn(6, 4)
     labels = torch.arange(6) % 3 if conditional else None
     for _ in range(3):
@@ -235,26 +223,21 @@ def test_truncation_is_a_step_from_the_mean(conditional):
     assert torch.equal(generator.mean.w, before), "sampling leaves it alone"
 
 
-def test_a_class_is_in_w():
+def test_class_changes_w():
     generator, z = generator_of(conditional=True).eval(), torch.randn(1, 4).expand(3, 4)
     w = generator.mapping(z, torch.tensor([0, 1, 1]))
     assert torch.equal(w[1], w[2]) and not torch.allclose(w[0], w[1])
 
 
 @pytest.mark.parametrize(
-    ("role", "channels", "word"), [("generator", [4, 4, 4, 4], "by 8"), ("critic", [4] * 4, "by 8")]
+    ("size", "role", "settings", "message"),
+    [
+        (28, "generator", {"channels": [4] * 4}, "`model.generator.channels` divides the image size by 8"),
+        (28, "critic", {"channels": [4] * 4}, "`model.critic.channels` divides the image size by 8"),
+        (8, "generator", {"channels": [4] * 4, "styling": "adain"}, "the network needs 2x2"),
+    ],
 )
-def test_too_many_stages_are_refused(role, channels, word):
-    model = {"name": "style", "generator": {"channels": [4, 4]}, "critic": {"channels": [4, 4]}}
-    model[role] = {"channels": channels}
-    recipe = recipe_from_dict({"model": model, "steps": 1}, "a test")
-    with pytest.raises(WganError) as refused:
-        build_network(role, recipe, ImageShape(28, 1))
-    assert f"`model.{role}.channels` divides the image size {word}, and 28 is not divisible" in refused.value.message
-    assert "fewer values" in refused.value.hint
-
-
-def test_adain_of_single_pixels_is_refused():
-    with pytest.raises(WganError, match="the network needs 2x2"):
-        recipe = recipe_of(channels=[4, 4, 4, 4], styling="adain")
-        build_network("generator", recipe, ImageShape(8, 1))
+def test_too_many_stages_are_refused(size, role, settings, message):
+    model = {"name": "style", "generator": {"channels": [4, 4]}, "critic": {"channels": [4, 4]}, role: settings}
+    with pytest.raises(WganError, match=message):
+        build_network(role, recipe_from_dict({"model": model, "steps": 1}, "a test"), ImageShape(size, 1))

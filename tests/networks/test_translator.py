@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import pytest
 import torch
 from torch.nn import functional as F
@@ -34,19 +32,22 @@ def built(role: str, recipe: Recipe, size: int = 28, channels: int = 1):
     return build_network(role, recipe, ImageShape(size, channels))
 
 
-@pytest.mark.parametrize(("size", "channels"), list(product((8, 12, 28, 32, 64, 128), (1, 3, 4))))
-def test_every_size_keeps_its_shape(size, channels):
+@pytest.mark.parametrize(("size", "channels"), [(8, 1), (12, 4), (28, 1), (64, 3)])
+def test_shapes(size, channels):
     recipe = narrow(size)
     a, b = torch.randn(2, 3, channels, size, size).unbind(0)
-    for changed in built("generator", recipe, size, channels)(a, b):
+    generator = built("generator", recipe, size, channels)
+    for changed in generator(a, b):
         assert changed.shape == a.shape
         assert changed.abs().max() <= 1
+    torch.testing.assert_close(generator(a[:1], b[:1])[0], generator(a, b)[0][:1])  # an image is translated alone
+    assert not torch.equal(generator(a, a)[0], generator(a, a)[1])
     side = size // 2**recipe.model.critic.halvings - 2
     for scores in built("critic", recipe, size, channels)(a, b):
         assert scores.shape == (3, side * side)
 
 
-def test_the_papers_networks_have_as_many_weights_as_the_authors():
+def test_parameters_of_the_paper():
     """ResNet of 9 blocks and 70x70 PatchGAN for colour images, as the authors' code prints them."""
     recipe = recipe_of({"blocks": 9}, {"channels": [64, 128, 256, 512]})
     shape = ImageShape(128, 3)
@@ -56,7 +57,7 @@ def test_the_papers_networks_have_as_many_weights_as_the_authors():
     assert counts == {"generator": 2 * 11_378_179, "critic": 2 * 2_764_737}
 
 
-def test_a_block_is_the_sum_of_the_papers_layers():
+def test_block():
     block = Block(TranslatorSettings(), 3)
     x = torch.randn(2, 3, 6, 6)
     first, second = (layer for layer in block.branch if isinstance(layer, torch.nn.Conv2d))
@@ -70,7 +71,7 @@ def test_a_block_is_the_sum_of_the_papers_layers():
 
 
 @pytest.mark.parametrize("frame", [1, 3])
-def test_a_mirrored_frame_in_parts_is_the_same_with_the_same_gradient(frame):
+def test_reflection_pad_by_slices(frame):
     x = torch.randn(2, 3, 5, 7, dtype=torch.float64, requires_grad=True)
     weights = torch.randn(2, 3, 5 + 2 * frame, 7 + 2 * frame, dtype=torch.float64)
     both = [frames(x, frame) for frames in (reflection_pad, reflection_pad_by_slices)]
@@ -79,13 +80,7 @@ def test_a_mirrored_frame_in_parts_is_the_same_with_the_same_gradient(frame):
     torch.testing.assert_close(gradients[1], gradients[0])
 
 
-def test_an_image_is_translated_as_it_would_be_alone():
-    translator = built("generator", narrow(28)).to_b
-    images = torch.randn(4, 1, 28, 28)
-    torch.testing.assert_close(translator(images)[2:3], translator(images[2:3]))
-
-
-def test_a_patch_is_scored_by_what_it_shows_alone():
+def test_receptive_field_of_a_patch_score():
     critic = built("critic", recipe_of(critic={"channels": [4, 5], "norm": "none"}), 32).of_a
     image = torch.randn(1, 1, 32, 32, requires_grad=True)
     scores = critic(image).unflatten(1, (14, 14))
@@ -96,20 +91,15 @@ def test_a_patch_is_scored_by_what_it_shows_alone():
     assert rows.tolist() == list(range(int(rows[0]), int(rows[0]) + 16))
 
 
-def test_the_translators_differ_from_the_first_step():
-    generator = built("generator", narrow(28))
-    assert not torch.equal(generator.to_a.enter[0].weight, generator.to_b.enter[0].weight)
-
-
 @pytest.mark.parametrize("norm", ["none", "batch", "instance", "layer"])
 @pytest.mark.parametrize("role", ["generator", "critic"])
-def test_every_norm_gives_finite_numbers(role, norm):
+def test_every_norm(role, norm):
     network = built(role, narrow(28, norm=norm, activation="silu"))
     for found in network(torch.randn(3, 1, 28, 28), torch.randn(3, 1, 28, 28)):
         assert found.isfinite().all()
 
 
-def test_spectral_norm_bounds_every_layer_of_both_critics():
+def test_spectral_norm_bounds_every_layer():
     critic = built("critic", recipe_of(critic={"channels": [4, 5], "spectral_norm": True}))
     layers = [module for module in critic.modules() if isinstance(module, torch.nn.Conv2d)]
     assert len(layers) == 6
@@ -128,13 +118,13 @@ def test_spectral_norm_bounds_every_layer_of_both_critics():
         (8, {"halvings": 1}, {"channels": [4, 4, 4]}, "`model.critic.channels`"),
     ],
 )
-def test_too_many_halvings_are_refused_with_the_setting(size, generator, critic, message):
+def test_too_many_halvings_are_refused(size, generator, critic, message):
     with pytest.raises(WganError, match=message) as caught:
         built("generator", recipe_of(generator, critic), size)
     assert "`model." in caught.value.hint
 
 
-def test_first_weights_are_drawn_as_the_authors_do():
+def test_initial_weights():
     generator = built("generator", recipe_of({"channels": 32}))
     weights = torch.cat([p.flatten() for p in generator.parameters() if p.ndim == 4])
     assert weights.std().item() == pytest.approx(0.02, rel=0.02)

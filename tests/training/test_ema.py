@@ -49,15 +49,6 @@ def test_closed_form_with_warm_up(decay):
     torch.testing.assert_close(floats(ema.network).double(), expected, rtol=0, atol=2e-6)
 
 
-def test_decay_zero_copies():
-    source = network()
-    ema = ExponentialMovingAverage(source, 0.0)
-    for step in range(3):
-        wander(source, step)
-        update(ema, step)
-        assert torch.equal(floats(ema.network), floats(source))
-
-
 @pytest.mark.parametrize("gpu_form", [False, True])
 def test_constant_weights_are_their_average(gpu_form):
     source = network()
@@ -66,14 +57,6 @@ def test_constant_weights_are_their_average(gpu_form):
     for step in range(10):
         update(ema, step)
     assert torch.equal(floats(ema.network), floats(source))
-
-
-def test_counters_are_copied():
-    source = network()
-    ema = ExponentialMovingAverage(source, 0.9)
-    wander(source, 0)
-    update(ema, 0)
-    assert ema.network[1].num_batches_tracked.item() == source[1].num_batches_tracked.item() == 3
 
 
 def test_network_is_a_frozen_copy():
@@ -88,6 +71,7 @@ def test_network_is_a_frozen_copy():
     wandered = floats(source).clone()
     update(ema, 0)
     assert torch.equal(floats(source), wandered)
+    assert ema.network[1].num_batches_tracked.item() == source[1].num_batches_tracked.item() == 3
 
 
 def test_follows_loaded_weights():

@@ -174,11 +174,3 @@ def test_other_phases_share_everything_else():
     other(0)
     assert [name for name, _, _ in setup.seen] == ["score", "score"]
     assert setup.step.metrics.counts == {"score_loss": 2} and len(setup.step.objective.phases) == 3
-
-
-def test_noise_depends_on_the_rng_state():
-    def noise(seed: int) -> Tensor:
-        torch.manual_seed(seed)
-        return torch.stack([batch.z for _, batch, _ in Setup().run().seen])
-
-    assert torch.equal(noise(3), noise(3)) and not torch.equal(noise(3), noise(4))

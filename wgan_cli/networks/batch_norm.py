@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
 from wgan_cli.distributed import rng
 from wgan_cli.distributed.batch_shard import current_shard
@@ -31,22 +31,19 @@ class _SyncBatchNorm(_BatchNorm):
         x = input.float()
         mean, square = all_reduce_mean(torch.stack([x.mean(axes), x.square().mean(axes)])).unbind(0)  # (C,), (C,)
         variance = (square - mean.square()).clamp(min=0)  # (C,)
-        self._update_running(mean.detach(), variance.detach(), x.numel() // x.shape[1] * shard.world_size)
-
+        assert self.num_batches_tracked is not None and self.momentum is not None
+        assert self.running_mean is not None and self.running_var is not None
+        count = x.numel() // x.shape[1] * shard.world_size
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (count / max(1, count - 1)), self.momentum)
         shape = (1, -1) + (1,) * (x.ndim - 2)
         scale = (variance + self.eps).rsqrt()
         if self.affine:
             scale = scale * self.weight
         shift = -mean * scale + (self.bias if self.affine else 0.0)
         return torch.addcmul(shift.view(shape), x, scale.view(shape)).to(input.dtype)
-
-    @torch.no_grad()
-    def _update_running(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        assert self.num_batches_tracked is not None and self.momentum is not None
-        assert self.running_mean is not None and self.running_var is not None
-        self.num_batches_tracked += 1
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * (count / max(1, count - 1)), self.momentum)
 
 
 class BatchNorm1d(_SyncBatchNorm, nn.BatchNorm1d):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from wgan_cli.networks.conditioning import ConditionalLatent
 from wgan_cli.networks.critic import Body
 from wgan_cli.networks.latent import LatentGenerator
-from wgan_cli.networks.layers import dense_layers, hidden_layer, norm_and_activation
+from wgan_cli.networks.layers import activation_and_dropout, dense_layers, hidden_layer, norm
 from wgan_cli.networks.resampling import DownConv2d, ImageToVector, UpConvTranspose2d, VectorToImage
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import DcganSettings
@@ -26,14 +26,10 @@ class Generator(LatentGenerator):
         side = image.size // 2 ** len(own.channels)
         self.enter = ConditionalLatent(settings, image)
         self.project = VectorToImage(self.enter.width, (first, side, side))
-        self.start = nn.Sequential(*norm_and_activation(own, first, spatial=True))
-        self.up = nn.Sequential(
-            *(
-                layer
-                for a, b in pairwise(own.channels)
-                for layer in hidden_layer(own, UpConvTranspose2d(a, b, own.kernel), b, spatial=True)
-            )
-        )
+        self.start = nn.Sequential(*norm(own.norm, first, spatial=True), *activation_and_dropout(own))
+        self.up = nn.Sequential()
+        for a, b in pairwise(own.channels):
+            self.up.extend(hidden_layer(own, UpConvTranspose2d(a, b, own.kernel), b, spatial=True))
         self.to_image = UpConvTranspose2d(last, image.channels, own.kernel)
         self.to(memory_format=torch.channels_last)
 
@@ -53,13 +49,9 @@ class DcganBody(Body):
     def __init__(self, settings: DcganSettings, image: ImageShape, channels: int) -> None:
         super().__init__()
         own = settings.critic
-        self.down = nn.Sequential(
-            *(
-                layer
-                for a, b in pairwise((channels, *own.channels))
-                for layer in hidden_layer(own, DownConv2d(a, b, own.kernel), b, spatial=True)
-            )
-        )
+        self.down = nn.Sequential()
+        for a, b in pairwise((channels, *own.channels)):
+            self.down.extend(hidden_layer(own, DownConv2d(a, b, own.kernel), b, spatial=True))
         side = image.size // 2 ** len(own.channels)
         self.down_shape = (own.channels[-1], side, side)
         self.dense = nn.Sequential()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,12 +17,14 @@ from torch.nn.utils.parametrize import register_parametrization
 from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout
 from wgan_cli.recipe.layer_settings import Activation, Init, LayerSettings, Norm
 
+WEIGHT_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+
 
 class _LeakyReLUGradient(torch.autograd.Function):
     """grad * (1 where the output is positive, else `slope`): linear in grad, and a function of nothing else."""
 
     @staticmethod
-    def forward(ctx, grad: Tensor, output: Tensor, slope: float) -> Tensor:
+    def forward(ctx: Any, grad: Tensor, output: Tensor, slope: float) -> Tensor:
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(output)
         ctx.slope = slope
@@ -30,16 +32,16 @@ class _LeakyReLUGradient(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor | None):
-        if grad is None:
+    def backward(ctx: Any, *grads: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if grads[0] is None:
             return None, None, None
         (output,) = ctx.saved_tensors
-        return torch.ops.aten.leaky_relu_backward(grad, output, ctx.slope, True), None, None
+        return torch.ops.aten.leaky_relu_backward(grads[0], output, ctx.slope, True), None, None
 
 
 class _LeakyReLU(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, slope: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, slope: float) -> Tensor:
         # An absent gradient must stay absent: as zeros, it would propagate through every layer below.
         ctx.set_materialize_grads(False)
         output = F.leaky_relu(x, slope)
@@ -48,7 +50,8 @@ class _LeakyReLU(torch.autograd.Function):
         return output
 
     @staticmethod
-    def backward(ctx, grad: Tensor | None):
+    def backward(ctx: Any, *grads: Any) -> Any:
+        (grad,) = grads
         if grad is None:
             return None, None
         (output,) = ctx.saved_tensors
@@ -106,11 +109,6 @@ def norm(name: Norm, features: int, spatial: bool, affine: bool = True) -> list[
     return [nn.GroupNorm(features, features, affine=affine)]  # nn.InstanceNorm2d, with weight and bias
 
 
-def norm_and_activation(settings: LayerSettings, features: int, spatial: bool) -> list[nn.Module]:
-    """Return the normalization, activation and dropout that follow a hidden layer."""
-    return [*norm(settings.norm, features, spatial), *activation_and_dropout(settings)]
-
-
 def activation_and_dropout(settings: LayerSettings) -> list[nn.Module]:
     """Return the activation and dropout that follow a hidden layer."""
     dropout = [Dropout(settings.dropout)] if settings.dropout else []
@@ -119,7 +117,7 @@ def activation_and_dropout(settings: LayerSettings) -> list[nn.Module]:
 
 def hidden_layer(settings: LayerSettings, layer: nn.Module, features: int, spatial: bool) -> list[nn.Module]:
     """Return a layer with its normalization, activation and dropout."""
-    return [layer, *norm_and_activation(settings, features, spatial)]
+    return [layer, *norm(settings.norm, features, spatial), *activation_and_dropout(settings)]
 
 
 def dense_layers(settings: LayerSettings, widths: Sequence[int]) -> nn.Sequential:
@@ -153,7 +151,7 @@ def initialize(network: nn.Module, init: Init) -> nn.Module:
     if init == "torch" or next(network.parameters()).is_meta:  # meta tensors have no values, and drawing is slow
         return network
     for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(module, WEIGHT_LAYERS):
             if init == "normal":
                 nn.init.normal_(module.weight, 0.0, 0.02)
             elif init == "glorot":
@@ -176,7 +174,7 @@ def equalize(network: nn.Module) -> nn.Module:
     an f times higher learning rate: its parameters are 1/f times as large and multiplied by f. Biases are zero.
     """
     for module in list(network.modules()):
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(module, WEIGHT_LAYERS):
             factor = getattr(module, "lr_factor", 1.0)
             if not module.weight.is_meta:
                 nn.init.normal_(module.weight, 0.0, 1 / factor)
@@ -206,7 +204,7 @@ def apply_spectral_norm(network: nn.Module) -> nn.Module:
     therefore part of a checkpoint.
     """
     for module in list(network.modules()):
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(module, WEIGHT_LAYERS):
             spectral_norm(module)
             parametrizations = cast(nn.ModuleList, cast(nn.ModuleDict, module.parametrizations)["weight"])
             parametrizations[-1] = _InFloat32(parametrizations[-1])

@@ -1,5 +1,6 @@
 """Down- and upsampling layers, in forms and memory layouts (channels-last) that are fast on CPUs."""
 
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 import math
@@ -18,14 +19,14 @@ class DownConv2d(nn.Conv2d):
     def __init__(self, fan_in: int, fan_out: int, kernel: int) -> None:
         super().__init__(fan_in, fan_out, kernel, stride=2, padding=(kernel - 1) // 2)
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self.in_channels > MAX_DIRECT or x.device.type != "cpu":
-            return super().forward(x)  # (N, fan_out, H/2, W/2)
+    def forward(self, input: Tensor) -> Tensor:
+        if self.in_channels > MAX_DIRECT or input.device.type != "cpu":
+            return super().forward(input)  # (N, fan_out, H/2, W/2)
         # The same sums with blocks of 2x2 pixels as channels and stride 1: equally fast forward, gradients 3 to 5 times
         # as fast. Kernel entry 2t+r meets pixel r of block t.
         taps = (self.kernel_size[0] + 1) // 2
         pad = taps - 1
-        blocks = F.pixel_unshuffle(F.pad(x, (pad, pad, pad, pad)), 2)  # (N, fan_in*4, H/2+taps-1, W/2+taps-1)
+        blocks = F.pixel_unshuffle(F.pad(input, (pad, pad, pad, pad)), 2)  # (N, fan_in*4, H/2+taps-1, W/2+taps-1)
         kernel = _split(self.weight, taps)  # (fan_out, fan_in, taps, 2, taps, 2)
         kernel = kernel.permute(0, 1, 3, 5, 2, 4).flatten(1, 3)  # (fan_out, fan_in*4, taps, taps)
         return F.conv2d(_channels_last(blocks), _channels_last(kernel), self.bias)  # (N, fan_out, H/2, W/2)
@@ -37,16 +38,16 @@ class UpConvTranspose2d(nn.ConvTranspose2d):
     def __init__(self, fan_in: int, fan_out: int, kernel: int) -> None:
         super().__init__(fan_in, fan_out, kernel, stride=2, padding=(kernel - 1) // 2, output_padding=kernel % 2)
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self.out_channels > MAX_DIRECT or x.device.type != "cpu":
-            return super().forward(x)  # (N, fan_out, 2H, 2W)
+    def forward(self, input: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if self.out_channels > MAX_DIRECT or input.device.type != "cpu":
+            return super().forward(input)  # (N, fan_out, 2H, 2W)
         # The same sums with the 2x2 pixels of a block as channels: out[2b+r] = sum_t x[b-t] * weight[2t+r].
         taps, pad = (self.kernel_size[0] + 1) // 2, (self.kernel_size[0] - 1) // 2
         kernel = _split(self.weight, taps).flip(2, 4)  # (fan_in, fan_out, taps, 2, taps, 2)
         kernel = kernel.permute(1, 3, 5, 0, 2, 4).flatten(0, 2)  # (fan_out*4, fan_in, taps, taps)
-        blocks = F.conv2d(x, _channels_last(kernel), padding=taps - 1)  # (N, fan_out*4, H+taps-1, W+taps-1)
+        blocks = F.conv2d(input, _channels_last(kernel), padding=taps - 1)  # (N, fan_out*4, H+taps-1, W+taps-1)
         image = F.pixel_shuffle(blocks, 2)  # (N, fan_out, 2H+2*taps-2, 2W+2*taps-2)
-        height, width = (2 * side for side in x.shape[2:])
+        height, width = (2 * side for side in input.shape[2:])
         image = image[:, :, pad : pad + height, pad : pad + width]  # (N, fan_out, 2H, 2W)
         return image if self.bias is None else image + self.bias.to(image.dtype)[:, None, None]
 
@@ -76,30 +77,30 @@ class BlurConv2d(DerivedWeight, nn.Conv2d):
         weight, side = self.weight, self.kernel_size[0]
         # Blur the unit kernels and multiply: several times faster than blurring each kernel, and exact, because
         # autocast does not apply.
-        units = torch.eye(side**2, dtype=weight.dtype, device=weight.device).unflatten(1, (1, side, side))
+        units = torch.eye(side**2, dtype=weight.dtype, device=weight.device).view(-1, 1, side, side)
         for _ in range(self.blurs):
             units = F.avg_pool2d(F.pad(units, (1, 1, 1, 1)), 2, stride=1)  # (k*k, 1, k+i, k+i)
         with nullcontext() if weight.is_meta else torch.autocast(weight.device.type, enabled=False):
             kernel = weight.flatten(2) @ units.flatten(1)  # (fan_out, fan_in, (k+blurs)^2)
-        return kernel.unflatten(2, units.shape[2:])  # (fan_out, fan_in, k+blurs, k+blurs)
+        return torch.unflatten(kernel, 2, units.shape[2:])  # (fan_out, fan_in, k+blurs, k+blurs)
 
 
 class BlurPoolConv2d(BlurConv2d):
     """Convolution, blur and subsampling by 2: with one blur, the mean of each 2x2 block."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         kernel = _channels_last(self.blurred_weight())
-        return F.conv2d(x, kernel, self.bias, stride=2, padding=self.pad)  # (N, fan_out, H/2, W/2)
+        return F.conv2d(input, kernel, self.bias, stride=2, padding=self.pad)  # (N, fan_out, H/2, W/2)
 
 
 class BlurUpConv2d(BlurConv2d):
     """Upsampling by 2, blur and convolution: with one blur, nearest-neighbor upsampling."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         # out[q] = sum_j x[j] * kernel[q - 2j + padding], with the kernel flipped
         kernel = 4 * self.blurred_weight().flip(2, 3).transpose(0, 1)  # (fan_in, fan_out, k+blurs, k+blurs)
         kernel = _channels_last(kernel)
-        return F.conv_transpose2d(x, kernel, self.bias, stride=2, padding=self.pad)  # (N, fan_out, 2H, 2W)
+        return F.conv_transpose2d(input, kernel, self.bias, stride=2, padding=self.pad)  # (N, fan_out, 2H, 2W)
 
 
 class VectorToImage(nn.Linear):
@@ -109,8 +110,8 @@ class VectorToImage(nn.Linear):
         super().__init__(features, math.prod(image))
         self.image = image
 
-    def forward(self, x: Tensor) -> Tensor:
-        return _channels_last(super().forward(x).unflatten(1, self.image))  # (N, *image)
+    def forward(self, input: Tensor) -> Tensor:
+        return _channels_last(torch.unflatten(super().forward(input), 1, self.image))  # (N, *image)
 
 
 class ImageToVector(nn.Linear):
@@ -120,16 +121,16 @@ class ImageToVector(nn.Linear):
         super().__init__(math.prod(image), features)
         self.image = image
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         # Permute the weight to the images' layout, because it is smaller than a batch of images.
-        weight = self.weight.unflatten(1, self.image).permute(0, 2, 3, 1).flatten(1)
-        return F.linear(x.permute(0, 2, 3, 1).flatten(1), weight, self.bias)  # (N, features)
+        weight = torch.unflatten(self.weight, 1, self.image).permute(0, 2, 3, 1).flatten(1)
+        return F.linear(input.permute(0, 2, 3, 1).flatten(1), weight, self.bias)  # (N, features)
 
 
 def _split(weight: Tensor, taps: int) -> Tensor:
     """Split a kernel (A, B, k, k) into blocks of 2x2: (A, B, taps, 2, taps, 2), zero-padded for odd k."""
     pad = 2 * taps - weight.shape[2]
-    return F.pad(weight, (0, pad, 0, pad)).unflatten(3, (taps, 2)).unflatten(2, (taps, 2))
+    return torch.unflatten(torch.unflatten(F.pad(weight, (0, pad, 0, pad)), 3, (taps, 2)), 2, (taps, 2))
 
 
 def _channels_last(x: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ class Generator(LatentGenerator):
         side = image.size // 2 ** (len(own.channels) - 1)
         self.project = VectorToImage(settings.latent_dim, (first, side, side))
         classes = image.num_classes if settings.conditional else 0
-        self.up = nn.ModuleList(_up_block(own, a, b, classes) for a, b in pairwise(own.channels))
+        self.up = nn.ModuleList(_block(own, "double", a, b, classes) for a, b in pairwise(own.channels))
         self.finish = nn.Sequential(*_preactivation(own, last))
         self.to_image = _conv(last, image.channels)
         self.to(memory_format=torch.channels_last)
@@ -78,10 +78,10 @@ class ResnetBody(Body):
     def __init__(self, settings: ResnetSettings, image: ImageShape, channels: int) -> None:
         super().__init__()
         own = settings.critic
-        self.first = _first_down_block(own, channels, own.channels[0])
+        self.first = _first_block(own, channels, own.channels[0])
         self.blocks = nn.Sequential(
             *(
-                (_down_block if number < own.halvings else _same_block)(own, a, b)
+                _block(own, "half" if number < own.halvings else "same", a, b)
                 for number, (a, b) in enumerate(pairwise(own.channels), start=1)
             )
         )
@@ -97,48 +97,31 @@ class ResnetBody(Body):
         return nn.Linear(self.width, outputs)
 
 
-def _up_block(own: LayerSettings, fan_in: int, fan_out: int, num_classes: int) -> ResidualBlock:
-    branch = [
-        *_preactivation(own, fan_in, num_classes),
-        BlurUpConv2d(fan_in, fan_out, KERNEL),
-        *_preactivation(own, fan_out, num_classes),
-        _conv(fan_out, fan_out),
-    ]
-    # A 1x1 convolution before nearest-neighbor upsampling equals one after it.
-    return ResidualBlock(branch, [nn.Conv2d(fan_in, fan_out, 1), nn.Upsample(scale_factor=2)])
-
-
-def _down_block(own: LayerSettings, fan_in: int, fan_out: int) -> ResidualBlock:
-    branch = [
-        *_preactivation(own, fan_in),
-        _conv(fan_in, fan_in),
-        *_preactivation(own, fan_in),
-        BlurPoolConv2d(fan_in, fan_out, KERNEL),
-    ]
-    return ResidualBlock(branch, [nn.AvgPool2d(2), nn.Conv2d(fan_in, fan_out, 1)])
-
-
-def _first_down_block(own: LayerSettings, fan_in: int, fan_out: int) -> ResidualBlock:
+def _first_block(own: LayerSettings, fan_in: int, fan_out: int) -> ResidualBlock:
     branch = [_conv(fan_in, fan_out), *activation_and_dropout(own), BlurPoolConv2d(fan_out, fan_out, KERNEL)]
     return ResidualBlock(branch, [nn.AvgPool2d(2), nn.Conv2d(fan_in, fan_out, 1)])
 
 
-def _same_block(own: LayerSettings, fan_in: int, fan_out: int) -> ResidualBlock:
+def _block(own: LayerSettings, size: str, fan_in: int, fan_out: int, num_classes: int = 0) -> ResidualBlock:
+    """Return a block whose outputs have half, the same or double the size."""
+    middle = fan_in if size == "half" else fan_out
     branch = [
-        *_preactivation(own, fan_in),
-        _conv(fan_in, fan_out),
-        *_preactivation(own, fan_out),
-        _conv(fan_out, fan_out),
+        *_preactivation(own, fan_in, num_classes),
+        BlurUpConv2d(fan_in, middle, KERNEL) if size == "double" else _conv(fan_in, middle),
+        *_preactivation(own, middle, num_classes),
+        BlurPoolConv2d(middle, fan_out, KERNEL) if size == "half" else _conv(middle, fan_out),
     ]
-    return ResidualBlock(branch, [] if fan_in == fan_out else [nn.Conv2d(fan_in, fan_out, 1)])
+    shortcut: list[nn.Module] = [] if size == "same" and fan_in == fan_out else [nn.Conv2d(fan_in, fan_out, 1)]
+    if size == "half":
+        shortcut.insert(0, nn.AvgPool2d(2))
+    elif size == "double":  # a 1x1 convolution before nearest-neighbor upsampling equals one after it
+        shortcut.append(nn.Upsample(scale_factor=2))
+    return ResidualBlock(branch, shortcut)
 
 
 def _preactivation(own: LayerSettings, features: int, num_classes: int = 0) -> list[nn.Module]:
-    if num_classes:
-        norms: list[nn.Module] = [ConditionalNorm2d(own.norm, features, num_classes)]
-    else:
-        norms = norm(own.norm, features, spatial=True)
-    return [*norms, *activation_and_dropout(own)]
+    conditional = [ConditionalNorm2d(own.norm, features, num_classes)] if num_classes else None
+    return [*(conditional or norm(own.norm, features, spatial=True)), *activation_and_dropout(own)]
 
 
 def _conv(fan_in: int, fan_out: int) -> nn.Conv2d:

@@ -49,12 +49,16 @@ def match(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], origin: str
     if set(theirs) == set(ours) and all(given[theirs[name]].shape == wanted[name].shape for name in ours):
         return Match(tuple((theirs[name], name) for name in ours), "name")
     names = list(theirs.values())
-    left, right = ([_signature(name, side[name]) for name in order] for side, order in ((given, names), (wanted, ours)))
+    left, right = (
+        [(_leaf(name), tensors[name].shape) for name in order] for tensors, order in ((given, names), (wanted, ours))
+    )
     if left == right:
         return Match(tuple(zip(names, ours, strict=True)), "order and shape")
     blocks = SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
-    of_file = _unmatched(names, [(block.a, block.size) for block in blocks])
-    of_network = _unmatched(ours, [(block.b, block.size) for block in blocks])
+    matched = {names[place] for block in blocks for place in range(block.a, block.a + block.size)}
+    of_file = [name for name in names if name not in matched]
+    matched = {ours[place] for block in blocks for place in range(block.b, block.b + block.size)}
+    of_network = [name for name in ours if name not in matched]
     raise WganError(
         f"{origin} does not fit {network}: {len(names) - len(of_file)} tensors match; unmatched in the file: "
         f"{_listed(of_file, given)}; in the network: {_listed(of_network, wanted)}",
@@ -63,27 +67,17 @@ def match(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], origin: str
     )
 
 
-def _unmatched(names: Sequence[str], blocks: Sequence[tuple[int, int]]) -> list[str]:
-    """Return the names that are in no block (start, length)."""
-    matched = {place for start, length in blocks for place in range(start, start + length)}
-    return [name for place, name in enumerate(names) if place not in matched]
-
-
 def _without_prefixes(names: Sequence[str]) -> dict[str, str]:
     """Map names to names without a prefix that all share, or that marks a generator among other networks."""
     kept = {name: name for name in names}
-    while True:
-        shared = next((prefix for prefix in WRAPPERS if all(each.startswith(prefix) for each in kept.values())), None)
-        of_generator = shared or next(
-            (prefix for prefix in GENERATORS if any(each.startswith(prefix) for each in kept.values())), None
-        )
-        if not kept or of_generator is None:
-            return kept
-        kept = {name: each.removeprefix(of_generator) for name, each in kept.items() if each.startswith(of_generator)}
-
-
-def _signature(name: str, tensor: Tensor) -> tuple[str, tuple[int, ...]]:
-    return _leaf(name), tuple(tensor.shape)
+    while kept:
+        shared = (prefix for prefix in WRAPPERS if all(each.startswith(prefix) for each in kept.values()))
+        of_generator = (prefix for prefix in GENERATORS if any(each.startswith(prefix) for each in kept.values()))
+        prefix = next(shared, None) or next(of_generator, None)
+        if prefix is None:
+            break
+        kept = {name: each.removeprefix(prefix) for name, each in kept.items() if each.startswith(prefix)}
+    return kept
 
 
 def _leaf(name: str) -> str:

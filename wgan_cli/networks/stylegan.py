@@ -8,9 +8,7 @@ uses the wider filter; and classes are concatenated to z and have a mean w each.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from itertools import pairwise
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -22,10 +20,10 @@ from wgan_cli.networks.layers import activation_and_dropout, dense_layers, hidde
 from wgan_cli.networks.minibatch_layers import append_minibatch_std
 from wgan_cli.networks.resampling import BlurPoolConv2d, ImageToVector
 from wgan_cli.networks.style_space import MeanStyle, StyleSpace
-from wgan_cli.networks.stylegan_layers import BLURS, KERNEL, STYLE_LAYERS, FromRGB, StyledLayer, ToRGB, upsample
+from wgan_cli.networks.stylegan_layers import BLURS, KERNEL, STYLE_LAYERS, Affine, FromRGB, ToRGB, upsample
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import LayerSettings
-from wgan_cli.recipe.model_settings import StyleGeneratorSettings, StyleSettings
+from wgan_cli.recipe.model_settings import StyleSettings
 
 
 class Generator(StyleSpace):
@@ -43,7 +41,10 @@ class Generator(StyleSpace):
         self.style_mixing, self.latent_dim = own.style_mixing, settings.latent_dim
         self.style_layers = 2 * len(channels) - 1
         self.enter = ConditionalLatent(settings, image)
-        self.to_style = _mapping_network(own, (self.enter.width, *[style_dim] * own.mapping_layers))
+        self.to_style = dense_layers(own, (self.enter.width, *[style_dim] * own.mapping_layers))
+        for dense in self.to_style:
+            if isinstance(dense, nn.Linear):
+                vars(dense)["lr_factor"] = own.mapping_lr
         self.mean = MeanStyle(style_dim, image.num_classes if settings.conditional else 0)
         self.start = nn.Parameter(torch.randn(1, channels[0], side, side))
         layer = STYLE_LAYERS[own.styling]
@@ -90,9 +91,8 @@ class Generator(StyleSpace):
         return torch.lerp(self.mean(labels).expand_as(w), w, psi)  # (N, style_dim)
 
     def first_weight(self) -> Tensor:
-        layers = cast(Iterable[StyledLayer | ToRGB], (*self.layers, *self.to_image))
-        affines = [affine for layer in layers for affine in layer.affines()]
-        return torch.cat([affine.weight for affine in affines])  # (scales and biases, style_dim)
+        modules = (*self.layers.modules(), *self.to_image.modules())
+        return torch.cat([module.weight for module in modules if isinstance(module, Affine)])  # (outputs, style_dim)
 
 
 class StyleBody(Body):
@@ -144,14 +144,6 @@ class DownBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.branch(x) + self.shortcut(x)  # (N, fan_out, H/2, W/2)
-
-
-def _mapping_network(own: StyleGeneratorSettings, widths: tuple[int, ...]) -> nn.Sequential:
-    layers = dense_layers(own, widths)
-    for layer in layers:
-        if isinstance(layer, nn.Linear):
-            vars(layer)["lr_factor"] = own.mapping_lr
-    return layers
 
 
 def _conv(fan_in: int, fan_out: int) -> nn.Conv2d:

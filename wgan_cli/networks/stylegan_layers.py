@@ -1,5 +1,6 @@
 """Layers with a style: convolutions and the conversion to RGB, each with its own affine transform of w."""
 
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 import math
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan_cli.distributed import rng
-from wgan_cli.networks.layers import activation_and_dropout, norm, set_init_gain
+from wgan_cli.networks.layers import activation_and_dropout, norm
 from wgan_cli.networks.resampling import BlurUpConv2d, DerivedWeight
 from wgan_cli.recipe.model_settings import StyleGeneratorSettings
 
@@ -26,12 +27,16 @@ class SameConv2d(DerivedWeight, nn.Conv2d):
 
 
 class Affine(nn.Linear):
-    """Scales around 1, one per channel, from w ("A" in the papers' figures)."""
+    """A number per channel from w, around `center` ("A" in the papers' figures)."""
 
     init_gain = 1.0
 
-    def forward(self, w: Tensor) -> Tensor:
-        return 1 + super().forward(w)  # (N, features)
+    def __init__(self, style_dim: int, features: int, center: float = 1.0) -> None:
+        super().__init__(style_dim, features)
+        self.center = center
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.center + super().forward(input)  # (N, features)
 
 
 class Noise(nn.Module):
@@ -74,10 +79,6 @@ class StyledLayer(nn.Module):
         """Create the affine transforms of w."""
         raise NotImplementedError
 
-    def affines(self) -> tuple[nn.Linear, ...]:
-        """Return the affine transforms of w."""
-        raise NotImplementedError
-
 
 class ModulatedLayer(StyledLayer):
     """Convolution with weights modulated by the style and demodulated to unit variance (Karras et al. 2020).
@@ -88,9 +89,6 @@ class ModulatedLayer(StyledLayer):
 
     def add_style(self, style_dim: int) -> None:
         self.style = Affine(style_dim, self.conv.in_channels)
-
-    def affines(self) -> tuple[nn.Linear, ...]:
-        return (self.style,)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         style = self.style(w)  # (N, fan_in)
@@ -110,11 +108,7 @@ class AdaInLayer(StyledLayer):
     def add_style(self, style_dim: int) -> None:
         features = self.conv.out_channels
         self.normalise = nn.Sequential(*norm("instance", features, spatial=True, affine=False))
-        self.gain, self.shift = Affine(style_dim, features), nn.Linear(style_dim, features)
-        set_init_gain(self.shift, 1.0)
-
-    def affines(self) -> tuple[nn.Linear, ...]:
-        return self.gain, self.shift
+        self.gain, self.shift = Affine(style_dim, features), Affine(style_dim, features, center=0.0)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         x = self.conv(x) + self.bias.to(x.dtype)[:, None, None]
@@ -128,11 +122,11 @@ class ModulatedPixels(DerivedWeight, nn.Linear):
 
     init_gain = 1.0
 
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """x (N, features, H, W), style (N, features) -> (N, C, H, W) float32."""
         weight = self.weight * style[:, None]  # (N, C, features)
         pixels = x.permute(0, 2, 3, 1).flatten(1, 2)  # (N, H*W, features)
-        image = (pixels @ weight.mT).mT.unflatten(2, x.shape[2:])  # (N, C, H, W)
+        image = torch.unflatten((pixels @ weight.mT).mT, 2, x.shape[2:])  # (N, C, H, W)
         return image.to(self.bias.dtype) + self.bias[:, None, None]
 
 
@@ -144,9 +138,6 @@ class ToRGB(nn.Module):
         self.style = Affine(style_dim, features)
         self.colours = ModulatedPixels(features, channels)  # the name is part of checkpoints
 
-    def affines(self) -> tuple[nn.Linear, ...]:
-        return (self.style,)
-
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         return self.colours(x, self.style(w))  # (N, C, H, W) float32
 
@@ -154,8 +145,8 @@ class ToRGB(nn.Module):
 class FromRGB(nn.Linear):
     """1x1 convolution of an image as a matrix product, which is ten times as fast on CPUs for so few channels."""
 
-    def forward(self, images: Tensor) -> Tensor:
-        return super().forward(images.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (N, features, H, W)
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (N, features, H, W)
 
 
 STYLE_LAYERS: dict[str, type[StyledLayer]] = {"demodulate": ModulatedLayer, "adain": AdaInLayer}

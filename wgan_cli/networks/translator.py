@@ -1,5 +1,6 @@
 """Residual translators and patch critics, one of each per image domain (Zhu et al. 2017, section 7.2)."""
 
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 from itertools import pairwise
@@ -50,13 +51,13 @@ class Translator(nn.Module):
         super().__init__()
         widths = [own.channels * 2**number for number in range(own.halvings + 1)]
         self.enter = nn.Sequential(*_hidden(own, ReflectConv2d(channels, widths[0], OUTER_KERNEL)))
-        self.down = nn.Sequential(
-            *(layer for a, b in pairwise(widths) for layer in _hidden(own, DownConv2d(a, b, KERNEL)))
-        )
+        self.down = nn.Sequential()
+        for a, b in pairwise(widths):
+            self.down.extend(_hidden(own, DownConv2d(a, b, KERNEL)))
         self.blocks = nn.Sequential(*(Block(own, widths[-1]) for _ in range(own.blocks)))
-        self.up = nn.Sequential(
-            *(layer for a, b in pairwise(widths[::-1]) for layer in _hidden(own, UpConvTranspose2d(a, b, KERNEL)))
-        )
+        self.up = nn.Sequential()
+        for a, b in pairwise(widths[::-1]):
+            self.up.extend(_hidden(own, UpConvTranspose2d(a, b, KERNEL)))
         self.to_image = ReflectConv2d(widths[0], channels, OUTER_KERNEL)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -102,8 +103,8 @@ class ReflectConv2d(nn.Conv2d):
         super().__init__(fan_in, fan_out, kernel)
         self.pad = kernel // 2
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(reflection_pad(x, self.pad))  # (N, fan_out, H, W)
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(reflection_pad(input, self.pad))  # (N, fan_out, H, W)
 
 
 def reflection_pad(x: Tensor, pad: int) -> Tensor:

@@ -28,15 +28,13 @@ def network_with(role: str, recipe: Recipe, image: ImageShape, weights: Mapping[
         raise WganError(
             f"{origin} is damaged: its weights do not fit its recipe: {problem}", "use another checkpoint of the run"
         )
-    network.load_state_dict({name: _with_strides_of(wanted[name], weights[name]) for name in wanted}, assign=True)
+    for name, tensor in wanted.items():
+        given = wanted[name] = weights[name]
+        if given.stride() != tensor.stride():  # memory layout selects kernels and thereby rounding
+            copy = torch.empty_strided(tensor.shape, tensor.stride(), dtype=given.dtype, device=given.device)
+            wanted[name] = copy.copy_(given)
+    network.load_state_dict(wanted, assign=True)
     return network.eval()
-
-
-def _with_strides_of(wanted: Tensor, given: Tensor) -> Tensor:
-    """Return the values in the wanted memory layout, which selects kernels and thereby rounding."""
-    if given.stride() == wanted.stride():
-        return given
-    return torch.empty_strided(wanted.shape, wanted.stride(), dtype=given.dtype, device=given.device).copy_(given)
 
 
 def check_roles(roles: Mapping[str, object], recipe: Recipe, origin: str) -> None:

@@ -15,7 +15,7 @@ from wgan_cli.data.pairs import ImagePair
 from wgan_cli.distributed.batch_shard import current_shard, set_shard
 from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
-from wgan_cli.objectives import Objective, build_objective
+from wgan_cli.objectives import build_objective
 from wgan_cli.objectives.diff_augment import with_diff_augment
 from wgan_cli.objectives.instance_noise import make_noise
 from wgan_cli.recipe import Recipe
@@ -57,7 +57,15 @@ def build_state(
     micro_batches = accumulation_steps(recipe)
     image = dataset.shape
     objective = build_objective(recipe, image)
-    recipe = recipe.replaced(steps=_number_of_steps(recipe, objective, len(dataset)), epochs=None)
+    if recipe.steps is None:
+        images = (recipe.epochs or 0.0) * len(dataset)
+        steps = max(1, round(images / objective.images_per_iteration(recipe.batch_size)))
+        if steps > MOST_STEPS:
+            raise WganError(
+                f"`epochs` is {recipe.epochs:g}, which is {steps:,} steps; the maximum is {MOST_STEPS:,}",
+                "use fewer `epochs`, or set `steps` instead",
+            )
+        recipe = recipe.replaced(steps=steps, epochs=None)
     check_memory(recipe, image, device)
     set_deterministic(recipe.deterministic, device)
 
@@ -82,16 +90,13 @@ def build_state(
             accumulation_steps=micro_batches,
         )
 
-    def disposable_step(recipe: Recipe) -> TrainingStep:
-        return make_step(recipe, copy.deepcopy(networks))
-
     def disposable_engine(recipe: Recipe) -> Engine:
-        return make_engine(recipe.engine, disposable_step(recipe), verify=True)
+        return make_engine(recipe.engine, make_step(recipe, copy.deepcopy(networks)), verify=True)
 
     loader_start, memory_start = loader.state_dict(), copy.deepcopy(memory.state_dict())
     tuned = autotune(recipe, device, disposable_engine, timed=tune, log=log)
     if micro_batches > 1:
-        check_accumulation(objective, disposable_step(tuned.recipe))
+        check_accumulation(objective, make_step(tuned.recipe, copy.deepcopy(networks)))
     loader.load_state_dict(loader_start)
     memory.load_state_dict(memory_start)
 
@@ -107,15 +112,3 @@ def build_state(
         autotune_summary=tuned.summary,
         step_seconds=tuned.step_seconds,
     )
-
-
-def _number_of_steps(recipe: Recipe, objective: Objective, images: int) -> int:
-    if recipe.steps is not None:
-        return recipe.steps
-    steps = max(1, round((recipe.epochs or 0.0) * images / objective.images_per_iteration(recipe.batch_size)))
-    if steps > MOST_STEPS:
-        raise WganError(
-            f"`epochs` is {recipe.epochs:g}, which is {steps:,} steps; the maximum is {MOST_STEPS:,}",
-            "use fewer `epochs`, or set `steps` instead",
-        )
-    return steps

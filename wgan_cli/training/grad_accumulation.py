@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from torch import Tensor
-
 from wgan_cli.distributed import rng
 from wgan_cli.distributed.batch_shard import BatchShard, current_shard, use_shard
 from wgan_cli.errors import WganError
@@ -70,8 +68,5 @@ def micro_batches(batch: Batch, count: int) -> Iterator[Batch]:
             shard.rank + shard.world_size * index, shard.world_size * count, shard.sync_batch_norm, connected=False
         )
         with use_shard(part):
-            yield replace(batch, z=batch.z[rows], real=_rows(batch.real, rows), labels=_rows(batch.labels, rows))
-
-
-def _rows(tensor: Tensor | None, rows: slice) -> Tensor | None:
-    return None if tensor is None else tensor[rows]
+            real, labels = (None if tensor is None else tensor[rows] for tensor in (batch.real, batch.labels))
+            yield replace(batch, z=batch.z[rows], real=real, labels=labels)

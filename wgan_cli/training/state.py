@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -150,12 +149,16 @@ class TrainingState:
                 network.load_state_dict(training["generator"] if role == "generator" else checkpoint.networks[role])
             self.ema.network.load_state_dict(checkpoint.networks["generator"])
             load_optimizer_states(self.optimizers, training["optimizers"])
-            _check_counters(training)
+            counts = training.get("rollbacks", 0), training.get("anchor", 0)
+            if any(type(count) is not int or not 0 <= count <= MOST_STEPS for count in counts):
+                raise ValueError("invalid counts")
+            if not all(math.isfinite(training.get(name, 0.0)) for name in ("seconds", "overhead")):
+                raise ValueError("invalid times")
             self.loader.load_state_dict(training["feed"])
             self.training_step.precision.load_state_dict(training["precision"])
             self.training_step.metrics.load_state_dict(training["terms"], self.device)
-            if self.objective.state is not None:
-                load_memory(self.objective.state, training["memory"])
+            if (memory := self.objective.state) is not None:  # ignores buffers that only earlier versions saved
+                memory.load_state_dict({name: training["memory"][name] for name in memory.state_dict()})
             self.best = Best.from_dict(training.get("best"), self.exported_weights())
             rng.set_states(training["random"], self.device)
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
@@ -190,21 +193,3 @@ def continued_recipe(saved: Recipe, wanted: Recipe) -> Recipe:
                 f"leave `{key}` unchanged; a resumed run may change {', '.join(sorted(FREE_ON_RESUME))}",
             )
     return wanted
-
-
-def load_memory(memory: nn.Module, saved: Mapping[str, torch.Tensor]) -> None:
-    """Load an objective's memory; ignores buffers that only earlier versions saved.
-
-    Raises:
-        RuntimeError, KeyError: if a buffer is missing or has another shape.
-    """
-    memory.load_state_dict({name: saved[name] for name in memory.state_dict()})
-
-
-def _check_counters(training: Mapping[str, Any]) -> None:
-    """Check the counters of a checkpoint that may come from anywhere. Raises: ValueError, TypeError."""
-    counts = (training.get("rollbacks", 0), training.get("anchor", 0))
-    if any(type(n) is not int or not 0 <= n <= MOST_STEPS for n in counts):
-        raise TypeError("invalid counts")
-    if not all(math.isfinite(training.get(name, 0.0)) for name in ("seconds", "overhead")):
-        raise ValueError("invalid times")

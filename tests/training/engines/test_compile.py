@@ -28,6 +28,7 @@ def needs_compiler(test):
 
 
 LAZY = {"objective": {"name": "wgan_gp", "n_critic": 2, "gp_every": 2}}
+TRICKS = {"name": "gan", "label_flip": 0.2, "gp_weight": 1.0, "gp_points": "real", "gp_sided": "one"}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -82,15 +83,7 @@ def check(state: TrainingState) -> None:
     [
         *((family, LAZY) for family in ("mlp", "dcgan")),
         *(pytest.param(family, LAZY, marks=pytest.mark.slow) for family in ("resnet", "style")),
-        (
-            "mlp",
-            {
-                "objective": {
-                    "name": "gan", "label_flip": 0.2, "gp_weight": 1.0, "gp_points": "real", "gp_sided": "one",
-                    "instance_noise": 0.1,
-                }
-            },
-        ),
+        ("mlp", {"objective": {**TRICKS, "instance_noise": 0.1}}),
         ("mlp", {"objective": "r3gan"}),
     ],
 )  # fmt: skip
@@ -157,18 +150,8 @@ def test_compiled_run_resumes_exactly(small, state):
 @needs_compiler
 def test_compiled_run_resumes_exactly_in_another_process(wgan_process, tmp_path):
     model = "model={name: mlp, latent_dim: 8, generator: {widths: [16]}, critic: {widths: [16]}}"
-    words = (
-        "--engine",
-        "compile",
-        "--amp",
-        "off",
-        "--set",
-        model,
-        "--set",
-        "optim.lr_schedule=none",
-        "--set",
-        "threads=1",
-    )
+    settings = ("engine=compile", "amp=off", model, "optim.lr_schedule=none", "threads=1")
+    words = [word for setting in settings for word in ("--set", setting)]
     common = ("train", "--quiet", "--device", "cpu")
     for name, steps in (("whole", 8), ("halves", 4)):
         result = wgan_process(*common, *words, "--steps", steps, "--out", tmp_path / name)

@@ -55,8 +55,10 @@ def check_equal_to_eager(small, cuda, family: str, images: int, steps: int, **ch
     return eager
 
 
-@pytest.mark.parametrize(("family", "every"), [("mlp", 1), ("mlp", 3), ("dcgan", 3), ("resnet", 3), ("style", 1)])
-@pytest.mark.parametrize("images", [40, 28])
+@pytest.mark.parametrize(
+    ("family", "every", "images"),
+    [("mlp", 1, 40), ("mlp", 3, 28), ("dcgan", 3, 28), ("resnet", 3, 40), ("style", 1, 28)],
+)
 def test_equals_eager(small, cuda, family, every, images):
     """10 or 7 batches per epoch and 2 per iteration: epochs end between iterations and in the middle of one."""
     check_equal_to_eager(small, cuda, family, images, 24, **lazy(every))
@@ -88,6 +90,13 @@ def test_warm_up_is_eager_and_counts(small, cuda):
     assert state.training_step.metrics.counts == {**critic, "generator_loss": WARM_UP}
     small.run(state, 1)
     assert len(cuda.graphs) == 1 and cuda.graphs[0].replays == 1
+    small.run(state, 4)
+    assert state.loader.state_dict() == {"epoch": 0, "cursor": (WARM_UP + 5) * 2 * 4}
+    assert state.loader.position.item() == state.loader.cursor
+    assert state.training_step.metrics.counts == {
+        **dict.fromkeys(critic, 2 * (WARM_UP + 5)),
+        "generator_loss": WARM_UP + 5,
+    }
 
 
 def test_capture_leaves_no_trace(small, cuda):
@@ -98,16 +107,6 @@ def test_capture_leaves_no_trace(small, cuda):
     captured = engine._capture(WARM_UP)
     assert captured.counts == {"critic_loss": 2, "wasserstein": 2, "gradient_penalty": 2, "generator_loss": 1}
     torch.testing.assert_close(small.content(state), before, rtol=0, atol=0)
-
-
-def test_replays_count_batches_and_terms(small, cuda):
-    state = small.state(images=400)
-    cuda.use_graph(state)
-    small.run(state, WARM_UP + 5)
-    assert state.loader.state_dict() == {"epoch": 0, "cursor": (WARM_UP + 5) * 2 * 4}
-    assert state.loader.position.item() == state.loader.cursor
-    assert state.training_step.metrics.counts["critic_loss"] == 2 * (WARM_UP + 5)
-    assert state.training_step.metrics.counts["generator_loss"] == WARM_UP + 5
 
 
 def test_iteration_that_starts_an_epoch_is_eager(small, cuda):
@@ -228,14 +227,8 @@ class NoHost(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-AUGMENTED = {
-    "data": {
-        "source": "digits",
-        "augment": {"mirror": True, "random_crop": 1},
-        "diff_augment": ["translation", "cutout"],
-    },
-    **lazy(2),
-}
+AUGMENT = {"augment": {"mirror": True, "random_crop": 1}, "diff_augment": ["translation", "cutout"]}
+AUGMENTED = {"data": {"source": "digits", **AUGMENT}, **lazy(2)}
 TRICKS = [
     {"name": "gan", "label_flip": 0.2, "r1_weight": 1.0, "gp_weight": 1.0, "gp_points": "real", "gp_sided": "one"},
     {"name": "lsgan", "label_flip": 0.2},
@@ -247,11 +240,8 @@ TRICKS = [
 @pytest.mark.parametrize(
     ("family", "changes"),
     [
-        *(
-            (family, {**AUGMENTED, "amp": amp})
-            for family in ("mlp", "dcgan", "resnet", "style")
-            for amp in ("off", "bf16")
-        ),
+        *((family, {**AUGMENTED, "amp": "bf16"}) for family in ("mlp", "dcgan", "resnet", "style")),
+        ("dcgan", AUGMENTED),
         *(("dcgan", objective) for objective in TRICKS),
         ("style", PATHS),
         ("mlp", {"objective": "wgan"}),

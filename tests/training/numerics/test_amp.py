@@ -7,12 +7,8 @@ import os
 import pytest
 import torch
 
-from wgan_cli.data import ImageSet
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import recipe_from_dict
-from wgan_cli.training.build_state import build_state
 from wgan_cli.training.numerics.amp import Precision, resolve_amp, set_deterministic
-from wgan_cli.training.state import TrainingState
 
 CPU = torch.device("cpu")
 
@@ -32,20 +28,16 @@ def test_auto_asks_the_cpu(monkeypatch, capabilities, chosen):
     assert resolve_amp("auto", CPU) == chosen
 
 
+@pytest.mark.parametrize(("amp", "device"), [("off", "mps"), ("off", "cpu"), ("bf16", "cpu")])
+def test_amp_that_needs_no_test(amp, device):
+    assert resolve_amp("auto" if device == "mps" else amp, torch.device(device)) == amp
+
+
 @pytest.mark.parametrize(("tiles", "chosen"), [(True, "bf16"), (False, "off")])
 def test_auto_with_older_torch(monkeypatch, tiles, chosen):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles)
     assert resolve_amp("auto", CPU) == chosen
-
-
-def test_auto_is_off_on_other_devices():
-    assert resolve_amp("auto", torch.device("mps")) == "off"
-
-
-@pytest.mark.parametrize("amp", ["off", "bf16"])
-def test_requested_dtype_is_used(amp):
-    assert resolve_amp(amp, CPU) == amp
 
 
 def test_fp16_needs_cuda():
@@ -73,24 +65,11 @@ def test_only_fp16_has_a_loss_scale(amp):
     assert loss.grad.item() == 1.0
 
 
-def state_of(amp: str) -> TrainingState:
-    model = {"name": "dcgan", "latent_dim": 4, "generator": {"channels": [8]}, "critic": {"channels": [8]}}
-    adam = {"lr": 1e-3}
-    recipe = recipe_from_dict(
-        {"model": model, "batch_size": 4, "steps": 5, "amp": amp, "optim": {"generator": adam, "critic": adam}},
-        "a test",
-    )
-    pixels = torch.randint(0, 256, (16, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    return build_state(recipe, ImageSet(pixels, torch.zeros(16, dtype=torch.long), ("a",), "made up"), CPU)
-
-
-def test_bf16_steps_are_close_to_float32():
-    half, whole = state_of("bf16"), state_of("off")
-    noise = torch.get_rng_state()
+def test_bf16_steps_are_close_to_float32(small):
+    half, whole = (small.state("dcgan", amp=amp) for amp in ("bf16", "off"))
     for state in (half, whole):
-        torch.set_rng_state(noise)
-        for step in range(3):
-            state.engine(step)
+        torch.manual_seed(0)
+        small.run(state, 3)
 
     for role, network in half.networks.items():
         state = network.state_dict()

@@ -57,7 +57,7 @@ def autotune(
     """
     threads = recipe.threads or available_threads(device)
     best = _with(recipe, threads=threads, amp=resolve_amp(recipe.amp, device), engine="eager")
-    trials = _Trials(device, build, log, clock)
+    trials = _Trials(device, build, clock)
     timed = timed and recipe.steps is not None and recipe.steps >= MIN_STEPS
     if timed and recipe.threads is None and (threads or 1) > 1 and "OMP_NUM_THREADS" not in os.environ:
         best = trials.faster(best, _with(best, threads=1))
@@ -66,7 +66,12 @@ def autotune(
     if recipe.engine not in ("auto", "eager"):
         best = trials.if_usable(_with(best, engine=recipe.engine), best)
     elif timed and recipe.engine == "auto" and device.type == "cuda":
-        best = trials.fastest_engine(best)
+        best = trials.faster_engine("graph", best)
+        if best not in trials.seconds:
+            trials.time(best)
+        if trials.seconds[best] * (recipe.steps or 0) > MIN_SECONDS_TO_COMPILE:
+            log("trying for a minute or two whether compiling is faster; skip this with --engine graph")
+            best = trials.faster_engine("compile", best)
     if best.threads is not None:
         torch.set_num_threads(best.threads)
     return Autotuned(best, "; ".join(trials.notes), trials.seconds.get(best))
@@ -85,13 +90,8 @@ def available_threads(device: torch.device) -> int | None:
 class _Trials:
     """Times candidates in turns, so that a busy machine slows down all of them."""
 
-    def __init__(
-        self, device: torch.device, build: Callable[[Recipe], Engine], log: Log, clock: Callable[[], float]
-    ) -> None:
-        self.device = device
-        self.build = build
-        self.log = log
-        self.clock = clock
+    def __init__(self, device: torch.device, build: Callable[[Recipe], Engine], clock: Callable[[], float]) -> None:
+        self.device, self.build, self.clock = device, build, clock
         self.notes: list[str] = []
         self.engines: dict[Recipe, Engine] = {}
         self.seconds: dict[Recipe, float] = {}  # per iteration, the minimum over all rounds
@@ -102,7 +102,7 @@ class _Trials:
             if number >= ROUNDS and max(self._speedup(default, other), self._speedup(other, default)) > CLEAR_MARGIN:
                 break
             for candidate in (default, other):
-                self._time(candidate)
+                self.time(candidate)
         chosen, rejected = (other, default) if self._speedup(default, other) > MARGIN else (default, other)
         del self.engines[rejected]  # a GPU may not have enough memory for all candidates at once
         names = [_difference(default, other), _difference(other, default)]
@@ -115,17 +115,8 @@ class _Trials:
     def _speedup(self, slow: Recipe, fast: Recipe) -> float:
         return self.seconds[slow] / self.seconds[fast]
 
-    def fastest_engine(self, eager: Recipe) -> Recipe:
-        """Return the fastest engine that works on this GPU; compiling is tried only in long runs."""
-        chosen = self._try_engine("graph", eager)
-        if eager not in self.seconds:
-            self._time(eager)
-        if self.seconds[chosen] * (eager.steps or 0) > MIN_SECONDS_TO_COMPILE:
-            self.log("trying for a minute or two whether compiling is faster; skip this with --engine graph")
-            chosen = self._try_engine("compile", chosen)
-        return chosen
-
-    def _try_engine(self, name: str, default: Recipe) -> Recipe:
+    def faster_engine(self, name: str, default: Recipe) -> Recipe:
+        """Return the default candidate, or the one with another engine if that works and is faster."""
         candidate = _with(default, engine=name)
         return self.faster(default, candidate) if self.if_usable(candidate, default) is candidate else default
 
@@ -147,7 +138,7 @@ class _Trials:
             self.engines[candidate](0)
             self._synchronize()
 
-    def _time(self, candidate: Recipe) -> None:
+    def time(self, candidate: Recipe) -> None:
         self._start(candidate)
         engine, count, start = self.engines[candidate], 0, self.clock()
         while count < ROUND_ITERATIONS or self.clock() - start < ROUND_SECONDS:

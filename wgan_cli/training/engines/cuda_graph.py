@@ -89,43 +89,28 @@ class CudaGraph:
     def __call__(self, step: int) -> None:
         """Run iteration `step`, counted from 0; returns before the device is done."""
         pattern = self.step.penalty_pattern(step)
-        if not self._can_replay(pattern) or not self._is_captured(pattern, step):
-            self._run_eagerly(step)
-            self.iterations += 1
-            self.eager_patterns.add(pattern)
-            return
-        captured = self.captured[pattern]
-        self.step.set_schedules(step)
-        captured.graph.replay()
-        self.step.loader.count_batches(self.batches)
-        self.step.metrics.add_counts(captured.counts)
-
-    def _can_replay(self, pattern: tuple[bool, ...]) -> bool:
         warm = self.iterations >= WARM_UP and pattern in self.eager_patterns
-        return warm and not self.failure and self.step.loader.has_batches(self.batches)
-
-    def _is_captured(self, pattern: tuple[bool, ...], step: int) -> bool:
-        """Capture a pattern's iteration unless it is already; return False if that fails."""
-        if pattern not in self.captured:
+        replays = warm and not self.failure and self.step.loader.has_batches(self.batches)
+        if replays and pattern not in self.captured:
             try:
                 self.captured[pattern] = self._capture(step)
             except EngineUnavailable as error:
-                self.failure = str(error)
-        return not self.failure
-
-    def _run_eagerly(self, step: int) -> None:
+                self.failure, replays = str(error), False
+        if replays:
+            self.step.set_schedules(step)
+            self.captured[pattern].graph.replay()
+            self.step.loader.count_batches(self.batches)
+            self.step.metrics.add_counts(self.captured[pattern].counts)
+            return
         current = torch.cuda.current_stream(self.step.precision.device)
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):
             self.step(step)
         current.wait_stream(self.stream)
+        self.iterations += 1
+        self.eager_patterns.add(pattern)
 
     def _capture(self, step: int) -> _Captured:
-        """Record an iteration's kernels without running them.
-
-        Raises:
-            EngineUnavailable: if something in it cannot be captured.
-        """
         graph = torch.cuda.CUDAGraph()
         try:
             # The outer context, because older torch leaves the stream current if a capture cannot even end.

@@ -23,21 +23,20 @@ def resolve_amp(amp: str, device: torch.device) -> str:
         WganError: if the device doesn't support the requested dtype.
     """
     if amp == "auto":
-        return "bf16" if _multiplies_bf16(device) else "off"
+        if device.type == "cuda":
+            fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        elif device.type != "cpu":
+            fast = False
+        elif hasattr(torch.cpu, "get_capabilities"):
+            fast = bool(
+                {"avx512_bf16", "amx_bf16"} & {name for name, has in torch.cpu.get_capabilities().items() if has}
+            )
+        else:  # before torch 2.10
+            fast = torch.cpu._is_amx_tile_supported()
+        return "bf16" if fast else "off"
     if amp == "fp16" and device.type != "cuda":
         raise WganError(f"--amp fp16 needs a CUDA device, and this run is on {device}", "use --amp bf16 or --amp off")
     return amp
-
-
-def _multiplies_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu":
-        return False
-    if not hasattr(torch.cpu, "get_capabilities"):  # before torch 2.10
-        return torch.cpu._is_amx_tile_supported()
-    has = torch.cpu.get_capabilities()
-    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
 def set_deterministic(deterministic: bool, device: torch.device) -> None:

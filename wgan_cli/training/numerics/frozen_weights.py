@@ -8,9 +8,8 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from wgan_cli.networks.layers import WEIGHT_LAYERS
 from wgan_cli.networks.resampling import DerivedWeight
-
-_MATMUL_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)  # whose weights autocast casts in every forward pass
 
 
 class FrozenWeights:
@@ -44,4 +43,4 @@ class FrozenWeights:
 
 def _is_cast(module: nn.Module) -> bool:
     # A kernel computed from the weight is cast afterwards: casting the weight too would round twice.
-    return isinstance(module, _MATMUL_LAYERS) and not isinstance(module, DerivedWeight) and not is_parametrized(module)
+    return isinstance(module, WEIGHT_LAYERS) and not isinstance(module, DerivedWeight) and not is_parametrized(module)
