@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.critic import Critic, make_critic
+from wgan_cli.networks.critic import Critic
 from wgan_cli.networks.layers import initialize
 from wgan_cli.networks.mlp import MlpBody
 from wgan_cli.objectives import Batch, build_objective
@@ -58,7 +58,7 @@ def toy_recipe(objective: dict[str, Any], widths: list[int], steps: int, lr: flo
 
 def new_critic(recipe: Recipe) -> Critic:
     """Return the package's MLP critic on points; biases of the first layer spread the kinks over the plane."""
-    critic = initialize(make_critic(MlpBody, recipe.model, PLANE), recipe.model.init)
+    critic = initialize(Critic(MlpBody, recipe.model, PLANE), recipe.model.init)
     for module in critic.modules():
         if isinstance(module, nn.Linear):
             nn.init.uniform_(module.bias, -0.5, 0.5)

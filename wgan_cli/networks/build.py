@@ -10,8 +10,8 @@ from torch import nn
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks import dcgan, mlp, resnet, stylegan, translator
-from wgan_cli.networks.critic import make_critic
-from wgan_cli.networks.encoder import make_classifier, make_encoder
+from wgan_cli.networks.critic import Critic
+from wgan_cli.networks.encoder import Classifier, Encoder
 from wgan_cli.networks.layers import apply_spectral_norm, initialize
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.base import registered
@@ -24,9 +24,9 @@ def family(generator: Builder, body: Callable[..., Any]) -> dict[str, Builder]:
     """Return builders by role for a family whose critic, encoder and classifier share the layers of a body."""
     return {
         "generator": generator,
-        "critic": partial(make_critic, body),
-        "encoder": partial(make_encoder, body),
-        "classifier": partial(make_classifier, body),
+        "critic": partial(Critic, body),
+        "encoder": partial(Encoder, body),
+        "classifier": partial(Classifier, body),
     }
 
 

@@ -1,4 +1,4 @@
-"""Critics of the families that score whole images: a stem that adds labels, a family's body, and a head."""
+"""Critics of the families that score whole images."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ BodyFactory = Callable[[FamilySettings, ImageShape, int], Body]
 
 
 class Critic(nn.Module):
-    """Scores of images, without a sigmoid."""
+    """Scores of images, without a sigmoid: a stem that adds labels, a family's body, and a head."""
 
-    def __init__(self, *, stem: LabelChannel, body: Body, head: CriticHead) -> None:
+    def __init__(self, body: BodyFactory, settings: FamilySettings, image: ImageShape) -> None:
         super().__init__()
-        self.stem, self.body, self.head = stem, body, head
+        self.stem = LabelChannel(settings, image, shown=settings.shows_critic("embedding"))
+        self.body = body(settings, image, self.stem.channels)
+        minibatch_std = settings.critic.minibatch_std and not self.body.scores_minibatch_std
+        self.head = CriticHead(settings, image, self.body.output_layer, minibatch_std)
 
     def forward(
         self, images: Tensor, labels: Tensor | None = None, classify: bool = False, features: bool = False
@@ -82,11 +85,3 @@ class CriticHead(nn.Module):
             assert labels is not None
             scores = scores + self.to_classes(x).gather(1, labels[:, None]).squeeze(1)  # (N,)
         return (scores, self.to_classes(x)) if classify else scores
-
-
-def make_critic(body: BodyFactory, settings: FamilySettings, image: ImageShape) -> Critic:
-    """Build a family's critic. Weights are drawn in the order stem, body, head."""
-    stem = LabelChannel(settings, image, shown=settings.shows_critic("embedding"))
-    layers = body(settings, image, stem.channels)
-    minibatch_std = settings.critic.minibatch_std and not layers.scores_minibatch_std
-    return Critic(stem=stem, body=layers, head=CriticHead(settings, image, layers.output_layer, minibatch_std))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from wgan_cli.distributed.collectives import all_reduce_sum
 from wgan_cli.networks.conditioning import LabelChannel
-from wgan_cli.networks.critic import Body, BodyFactory
+from wgan_cli.networks.critic import BodyFactory
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import FamilySettings
 
@@ -17,9 +17,11 @@ CENTER_DECAY = 0.95
 class Encoder(nn.Module):
     """Posterior q(z | image, class) = N(mean, exp(log_variance)) (Kingma and Welling 2014)."""
 
-    def __init__(self, *, stem: LabelChannel, body: Body, head: nn.Linear) -> None:
+    def __init__(self, body: BodyFactory, settings: FamilySettings, image: ImageShape) -> None:
         super().__init__()
-        self.stem, self.body, self.head = stem, body, head
+        self.stem = LabelChannel(settings, image, shown=settings.conditional)
+        self.body = body(settings, image, self.stem.channels)
+        self.head = self.body.output_layer(2 * settings.latent_dim)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Images (N, C, H, W) in [-1, 1] -> mean and log variance of z, (N, latent_dim) each."""
@@ -30,11 +32,12 @@ class Encoder(nn.Module):
 class Classifier(nn.Module):
     """Class logits of images; keeps running class centers of its features for real and for fake images."""
 
-    def __init__(self, *, body: Body, head: nn.Linear) -> None:
+    def __init__(self, body: BodyFactory, settings: FamilySettings, image: ImageShape) -> None:
         super().__init__()
-        self.body, self.head = body, head
-        self.real_centers = ClassCenters(head.out_features, head.in_features)
-        self.fake_centers = ClassCenters(head.out_features, head.in_features)
+        self.body = body(settings, image, image.channels)
+        self.head = self.body.output_layer(image.num_classes)
+        self.real_centers = ClassCenters(image.num_classes, self.head.in_features)
+        self.fake_centers = ClassCenters(image.num_classes, self.head.in_features)
 
     def forward(self, images: Tensor, features: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """Images (N, C, H, W) -> logits (N, num_classes); with `features` also the features (N, F)."""
@@ -75,16 +78,3 @@ class ClassCenters(nn.Module):
             rate = (1 / self.batches.clamp(min=1)).clamp(min=1 - self.decay) * present
             self.centers.lerp_(means, rate[:, None])
         return self.centers.clone() + means - means.detach()
-
-
-def make_encoder(body: BodyFactory, settings: FamilySettings, image: ImageShape) -> Encoder:
-    """Build a family's encoder; a conditional one gets the class as an image channel."""
-    stem = LabelChannel(settings, image, shown=settings.conditional)
-    layers = body(settings, image, stem.channels)
-    return Encoder(stem=stem, body=layers, head=layers.output_layer(2 * settings.latent_dim))
-
-
-def make_classifier(body: BodyFactory, settings: FamilySettings, image: ImageShape) -> Classifier:
-    """Build a family's classifier."""
-    layers = body(settings, image, image.channels)
-    return Classifier(body=layers, head=layers.output_layer(image.num_classes))

@@ -23,7 +23,7 @@ from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engines.autotune import autotune
 from wgan_cli.training.engines.select import Engine, make_engine
-from wgan_cli.training.grad_accumulation import accumulation_steps, check_accumulation
+from wgan_cli.training.grad_accumulation import accumulation_steps
 from wgan_cli.training.memory_estimate import check_memory
 from wgan_cli.training.numerics.amp import Precision, set_deterministic
 from wgan_cli.training.optim import clip_functions, make_optimizers
@@ -54,9 +54,9 @@ def build_state(
         WganError: if recipe, data and device don't fit together.
     """
     set_shard(replace(current_shard(), sync_batch_norm=recipe.sync_batch_norm))
-    micro_batches = accumulation_steps(recipe)
     image = dataset.shape
     objective = build_objective(recipe, image)
+    micro_batches = accumulation_steps(recipe, objective)
     if recipe.steps is None:
         images = (recipe.epochs or 0.0) * len(dataset)
         steps = max(1, round(images / objective.images_per_iteration(recipe.batch_size)))
@@ -95,8 +95,8 @@ def build_state(
 
     loader_start, memory_start = loader.state_dict(), copy.deepcopy(memory.state_dict())
     tuned = autotune(recipe, device, disposable_engine, timed=tune, log=log)
-    if micro_batches > 1:
-        check_accumulation(objective, make_step(tuned.recipe, copy.deepcopy(networks)))
+    if micro_batches > 1:  # fails now if a loss needs the whole batch
+        make_step(tuned.recipe, copy.deepcopy(networks))(0)
     loader.load_state_dict(loader_start)
     memory.load_state_dict(memory_start)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from wgan_cli.distributed import rng
@@ -12,11 +12,11 @@ from wgan_cli.objectives import Batch, Objective
 from wgan_cli.recipe import Recipe
 
 
-def accumulation_steps(recipe: Recipe) -> int:
+def accumulation_steps(recipe: Recipe, objective: Objective) -> int:
     """Return how many micro-batches of equal size this rank needs, as few as `micro_batch_size` allows.
 
     Raises:
-        WganError: if `batch_size` isn't a multiple of the number of processes, or the engine captures whole batches.
+        WganError: if `batch_size` isn't a multiple of the number of processes, or engine or objective need whole batches.
     """
     size, processes = recipe.batch_size, current_shard().world_size
     if size % processes:
@@ -27,6 +27,11 @@ def accumulation_steps(recipe: Recipe) -> int:
     local, limit = size // processes, recipe.micro_batch_size
     if limit is None or limit >= local:
         return 1
+    if objective.state is not None:
+        raise WganError(
+            "the objective keeps a memory of whole batches, and `micro_batch_size` splits them",
+            "remove `micro_batch_size`, or use more devices",
+        )
     steps = next(n for n in range(-(-local // limit), local + 1) if local % n == 0)
     if recipe.engine == "graph":
         raise WganError(
@@ -34,20 +39,6 @@ def accumulation_steps(recipe: Recipe) -> int:
             "use --engine eager, or remove `micro_batch_size`",
         )
     return steps
-
-
-def check_accumulation(objective: Objective, run_iteration: Callable[[int], None]) -> None:
-    """Run an iteration of a disposable step to find out whether a loss needs the whole batch.
-
-    Raises:
-        WganError: if it does.
-    """
-    if objective.state is not None:
-        raise WganError(
-            "the objective keeps a memory of whole batches, and `micro_batch_size` splits them",
-            "remove `micro_batch_size`, or use more devices",
-        )
-    run_iteration(0)
 
 
 def micro_batches(batch: Batch, count: int) -> Iterator[Batch]:
