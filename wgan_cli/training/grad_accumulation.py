@@ -16,7 +16,7 @@ def accumulation_steps(recipe: Recipe, objective: Objective) -> int:
     """Return how many micro-batches of equal size this rank needs, as few as `micro_batch_size` allows.
 
     Raises:
-        WganError: if `batch_size` isn't a multiple of the number of processes, or engine or objective need whole batches.
+        WganError: if processes can't share the batch equally, or the engine or objective needs whole batches.
     """
     size, processes = recipe.batch_size, current_shard().world_size
     if size % processes:

@@ -79,7 +79,7 @@ def test_refresh_copies_the_weights():
     assert torch.equal(seen(twin.refresh()), seen(own))
 
 
-@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style"])
+@pytest.mark.parametrize("family", ["dcgan", "style"])
 def test_iteration_is_unchanged(small, family):
     with_twins, without = (small.state(family, amp="bf16") for _ in range(2))
     assert set(with_twins.training_step._frozen) == {"generator"}
