@@ -20,13 +20,6 @@ def inputs(dtype: torch.dtype = torch.float64) -> Tensor:
     return x.requires_grad_()
 
 
-@pytest.mark.parametrize("slope", SLOPES)
-def test_finite_differences(slope):
-    layer = PiecewiseLinear(slope)
-    assert torch.autograd.gradcheck(layer, (inputs(),))
-    assert torch.autograd.gradgradcheck(layer, (inputs(),))
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("slope", SLOPES)
 def test_equal_to_leaky_relu(slope, dtype):

@@ -19,11 +19,12 @@ class Body(nn.Module):
     `channels` includes a label channel, and maps images (N, channels, H, W) to features (N, ...).
     """
 
+    width: int  # number of features
     scores_minibatch_std = False  # True for a body with a minibatch standard deviation layer of its own
 
     def output_layer(self, outputs: int) -> nn.Linear:
         """Return a new layer from the features to a number of outputs."""
-        raise NotImplementedError
+        return nn.Linear(self.width, outputs)
 
 
 BodyFactory = Callable[[FamilySettings, ImageShape, int], Body]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import torch
@@ -59,7 +60,7 @@ class DcganBody(Body):
             first = own.dense[0]
             self.dense.extend(hidden_layer(own, ImageToVector(self.down_shape, first), first, spatial=False))
             self.dense.extend(dense_layers(own, own.dense))
-        self.width = own.dense[-1] if own.dense else None
+        self.width = own.dense[-1] if own.dense else math.prod(self.down_shape)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,4 +68,4 @@ class DcganBody(Body):
         return self.dense(x)  # (N, dense[-1]), or the same without dense layers
 
     def output_layer(self, outputs: int) -> nn.Linear:
-        return nn.Linear(self.width, outputs) if self.width else ImageToVector(self.down_shape, outputs)
+        return super().output_layer(outputs) if self.dense else ImageToVector(self.down_shape, outputs)

@@ -45,6 +45,3 @@ class MlpBody(Body):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x.flatten(1))  # (N, widths[-1])
-
-    def output_layer(self, outputs: int) -> nn.Linear:
-        return nn.Linear(self.width, outputs)

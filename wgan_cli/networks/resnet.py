@@ -93,9 +93,6 @@ class ResnetBody(Body):
         x = self.blocks(self.first(x))  # (N, channels[-1], H/2^k, W/2^k) for k halvings
         return self.finish(x).mean((2, 3))  # (N, channels[-1])
 
-    def output_layer(self, outputs: int) -> nn.Linear:
-        return nn.Linear(self.width, outputs)
-
 
 def _first_block(own: LayerSettings, fan_in: int, fan_out: int) -> ResidualBlock:
     branch = [_conv(fan_in, fan_out), *activation_and_dropout(own), BlurPoolConv2d(fan_out, fan_out, KERNEL)]

@@ -124,7 +124,7 @@ class StyleBody(Body):
         return self.dense(x)  # (N, dense[-1])
 
     def output_layer(self, outputs: int) -> nn.Linear:
-        layer = nn.Linear(self.width, outputs)
+        layer = super().output_layer(outputs)
         set_init_gain(layer, 1.0)
         return layer
 

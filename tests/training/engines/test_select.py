@@ -167,24 +167,15 @@ def test_gpu_replays_allocate_nothing(small, in_order):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("amp", ["off", "bf16"])
-def test_gpu_replays_never_synchronize(small, in_order, amp):
-    state = replaying(small, amp=amp)
+@pytest.mark.parametrize(("engine", "amp"), [("eager", "off"), ("graph", "off"), ("graph", "bf16")])
+def test_gpu_steps_never_synchronize(small, in_order, engine, amp):
+    eager = engine == "eager"
+    state = small.run(on_gpu(small, "dcgan", "eager", images=4000), 4) if eager else replaying(small, amp=amp)
     torch.cuda.set_sync_debug_mode("error")
     try:
         small.run(state, 50)
         with pytest.raises(RuntimeError, match="synchroniz"):
             state.loader.position.item()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-
-
-@pytest.mark.gpu
-def test_gpu_eager_never_synchronizes(small, in_order):
-    state = small.run(on_gpu(small, "dcgan", "eager", images=4000), 4)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        small.run(state, 10)
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
