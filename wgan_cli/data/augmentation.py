@@ -8,11 +8,11 @@ from functools import partial, reduce
 import torch
 from torch import Tensor
 
-from wgan_cli.data.pairs import naming_side
+from wgan_cli.data.pairs import for_both
 from wgan_cli.distributed import rng
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.data_settings import SIDES, AugmentSettings, DataSettings, PairSettings
+from wgan_cli.recipe.data_settings import AugmentSettings, DataSettings, PairSettings
 
 # torchvision's v2 transforms draw one set of parameters per call, so all images of a batch would change alike. These
 # functions draw parameters for each image and apply torchvision's formulas to the whole batch. Random numbers come from
@@ -22,17 +22,13 @@ Augment = Callable[[Tensor], Tensor]
 
 
 def make_augment(settings: DataSettings | PairSettings, image: ImageShape) -> Augment | None:
-    """Combine a recipe's augmentations into one function of a batch; None if there are none.
+    """Combine a recipe's augmentations into one function of a batch (N, C, H, W) in [-1, 1]; None if there are none.
 
-    Returns: A function from images (N, C, H, W) in [-1, 1] to the same; for pairs (N, 2, C, H, W), each side its own.
-    Raises: WganError if random_crop could shift the whole image out of the frame.
+    For pairs (N, 2, C, H, W), each side has its own. Raises: WganError if random_crop is as large as the image.
     """
     if isinstance(settings, DataSettings):
         return _make_augment(settings.augment, image)
-    sides: list[Augment | None] = []
-    for name in SIDES:
-        with naming_side(name):
-            sides.append(_make_augment(getattr(settings, name).augment, image))
+    sides = for_both(settings, lambda side: _make_augment(side.augment, image))
     if not any(sides):
         return None
 
@@ -70,13 +66,7 @@ def random_crop(images: Tensor, max_shift: int) -> Tensor:
 
 
 def shift(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Shift each image by its own number of pixels, repeating the edge pixels.
-
-    Args:
-        images: (N, C, H, W).
-        down, right: (N,) int64; negative values shift up or left.
-    Returns: (N, C, H, W), twice differentiable with respect to the images.
-    """
+    """Shift each image (N, C, H, W) by its own number of pixels (N,), repeating the edges; twice differentiable."""
     count, channels, height, width = images.shape
     rows = (torch.arange(height, device=images.device) - down[:, None]).clamp_(0, height - 1)  # (N, H)
     columns = (torch.arange(width, device=images.device) - right[:, None]).clamp_(0, width - 1)  # (N, W)

@@ -49,10 +49,7 @@ class DataInspection:
 
 
 def inspect_named_set(name: str, data_root: Path, log: Log, pictures: int = 0) -> DataInspection:
-    """Inspect a public data set as it is used for training, downloading it if it is missing.
-
-    Raises: WganError if it can't be downloaded or read.
-    """
+    """Inspect a public data set as it is used for training, downloading it if it is missing."""
     images = load_images(DataSettings.model_validate({"source": name}), data_root, log)
     count, counts = len(images), torch.bincount(images.labels, minlength=len(images.class_names)).tolist()
     facts = DataFacts(
@@ -63,14 +60,12 @@ def inspect_named_set(name: str, data_root: Path, log: Log, pictures: int = 0) -
         sizes={f"{images.shape.size}x{images.shape.size}": count},
         modes={MODES[images.shape.channels]: count},
     )
-    return DataInspection(facts, images.images.index_select(0, _spread(len(images), pictures)))
+    chosen = torch.tensor(thinned(range(count), pictures), dtype=torch.int64)
+    return DataInspection(facts, images.images.index_select(0, chosen))
 
 
 def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
-    """Inspect a folder, .zip or .tar of images by reading headers; decodes `pictures` images only.
-
-    Raises: WganError if it is missing or damaged.
-    """
+    """Inspect a folder, .zip or .tar of images by reading headers; decodes `pictures` images only."""
     with open_container(path) as container:
         found = survey_container(container)
         counts = Counter(entry.class_name for entry in found.good)
@@ -87,16 +82,13 @@ def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
 
 
 def inspect_shards(path: str, pictures: int = 0) -> DataInspection:
-    """Inspect WebDataset shards by reading the images' headers; decodes `pictures` images only.
-
-    Raises: WganError if one is missing or damaged.
-    """
+    """Inspect WebDataset shards by reading the images' headers; decodes `pictures` images only."""
     shards = build_index(shard_paths(path), no_log)
     found = survey_shards(shards)
     counts = np.bincount(shards.labels, minlength=len(shards.class_names)).tolist()
     classes = dict(zip(shards.class_names, counts, strict=False))
     facts = _surveyed_facts(path, f"{len(shards.paths):,} shards", classes, found, (*shards.bad, *found.bad))
-    chosen = _spread(len(shards), pictures)
+    chosen = torch.tensor(thinned(range(len(shards)), pictures), dtype=torch.int64)
     images = ShardImages(shards, chosen, PICTURE_SIZE, found.channels, "pad", lambda sample, reason: None)
     return DataInspection(facts, images.index_select(0, torch.arange(len(chosen))))
 
@@ -112,7 +104,3 @@ def _surveyed_facts(name: str, origin: str, classes: dict[str, int], found: Surv
         bad=tuple(bad[:MAX_LISTED]),
         bad_count=len(bad),
     )
-
-
-def _spread(length: int, count: int) -> Tensor:
-    return torch.tensor(thinned(range(length), count), dtype=torch.int64)

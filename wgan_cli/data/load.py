@@ -29,11 +29,7 @@ class Source(NamedTuple):
 
 
 def whole_set(load: Load, license: str, shape: ImageShape | None = None) -> Source:
-    """Return a source that loads all of its images before classes are selected.
-
-    Args:
-        shape: Shape of the images; None if they must be loaded to find out.
-    """
+    """Return a source that loads all images before classes are selected, and to find out their shape if it is None."""
 
     def load_classes(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
         return load(settings, data_root, log).only(settings.classes)
@@ -71,11 +67,7 @@ def license_of(settings: DataSettings | PairSettings) -> str:
 def load_images(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
     """Load a recipe's images, downloading a public data set that isn't in `data_root`.
 
-    Args:
-        data_root: Folder of data sets and caches.
-        log: Called with messages, for example about a download or an unusual number of images.
     Returns: The first `limit` images of `classes`, resized to `image_size`, with `transform` applied.
-    Raises: WganError if the images can't be found or read.
     """
     return _finish(_source(settings).load(settings, data_root, log), settings)
 
@@ -97,10 +89,7 @@ def load_data(settings: DataSettings | PairSettings, data_root: Path, log: Log) 
 
 
 def native_shape(settings: DataSettings | PairSettings) -> ImageShape:
-    """Return the shape of the images that `load_data` returns, without decoding them.
-
-    Raises: WganError if a folder of images is missing or empty, or two sides differ.
-    """
+    """Return the shape of the images that `load_data` returns, without decoding them."""
     if isinstance(settings, PairSettings):
         return pair_shape(settings, native_shape)
     shape = _source(settings).shape(settings)

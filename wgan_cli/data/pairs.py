@@ -42,12 +42,9 @@ class ImagePair:
 
 
 def load_pair(settings: PairSettings, load: Callable[[DataSettings], ImageSet]) -> ImagePair:
-    """Load both sides. If they show the same images, a gets every even-numbered image and b every odd-numbered one.
-
-    Raises: WganError if a side can't be loaded or the shapes differ.
-    """
-    a, b = _for_both(settings, load)
-    check_same_shape(a.shape, b.shape)
+    """Load both sides. If they show the same images, a gets every even-numbered image and b every odd-numbered one."""
+    a, b = for_both(settings, load)
+    _check_same_shape(a.shape, b.shape)
     if settings.same_images:
         if len(a) < 2:
             raise WganError(f"{a.origin} has one image, but two sides need two", "use more images")
@@ -57,13 +54,12 @@ def load_pair(settings: PairSettings, load: Callable[[DataSettings], ImageSet]) 
 
 def pair_shape(settings: PairSettings, shape: Callable[[DataSettings], ImageShape]) -> ImageShape:
     """Return the common shape of both sides. Raises: WganError if they differ."""
-    a, b = _for_both(settings, shape)
-    check_same_shape(a, b)
+    a, b = for_both(settings, shape)
+    _check_same_shape(a, b)
     return replace(a, num_classes=0)
 
 
-def check_same_shape(a: ImageShape, b: ImageShape) -> None:
-    """Raise WganError unless one network can translate between the two sides."""
+def _check_same_shape(a: ImageShape, b: ImageShape) -> None:
     if (a.size, a.channels) == (b.size, b.channels):
         return
     if a.channels == b.channels:
@@ -76,7 +72,8 @@ def check_same_shape(a: ImageShape, b: ImageShape) -> None:
     raise WganError(f"images of `data.a` are {a}, but those of `data.b` are {b}: a translation keeps the shape", hint)
 
 
-def _for_both(settings: PairSettings, read: Callable[[DataSettings], T]) -> tuple[T, T]:
+def for_both(settings: PairSettings, read: Callable[[DataSettings], T]) -> tuple[T, T]:
+    """Call `read` with the settings of each side; its errors name that side's settings."""
     with naming_side("a"):
         a = read(settings.a)
     with naming_side("b"):

@@ -48,7 +48,7 @@ _TRANSFORMS = {"invert": invert, "thicken": thicken, "grey": gray, "colour": col
 
 
 def transformed(images: ImageSet, name: Transform | None) -> ImageSet:
-    """Return a set with all images transformed, or unchanged if name is None. Raises: WganError as `output_shape`."""
+    """Return a set with all images transformed, or unchanged if name is None."""
     if name is None:
         return images
     output_shape(images.shape, name)

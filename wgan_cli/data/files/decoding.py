@@ -41,10 +41,7 @@ def quiet_pillow() -> Iterator[None]:
 
 
 def read_header(source: bytes | BinaryIO) -> Header:
-    """Read an image file's header without decoding the image.
-
-    Raises: NotAnImage if there is no image, or it has more pixels than Pillow's limit.
-    """
+    """Read an image file's header. Raises: NotAnImage, also for more pixels than Pillow's limit."""
     with _as_not_an_image():
         image = _identify(source)
         (width, height), exif = image.size, {}
@@ -61,7 +58,7 @@ def open_image(content: bytes, min_size: int | None = None) -> Image.Image:
 
     Args:
         min_size: Allows JPEGs to be decoded at 1/2, 1/4 or 1/8 of their size, but not below this many pixels.
-    Raises: NotAnImage if there is no image, it is truncated, or it has more pixels than Pillow's limit.
+    Raises: NotAnImage if it can't be decoded.
     """
     with _as_not_an_image():
         image = _identify(content)

@@ -18,10 +18,7 @@ _ARCHIVE_MAGIC = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")  # .zip a
 
 
 def open_container(path: Path) -> Container:
-    """Open a folder, .zip or .tar (also compressed), recognized by content, not by name.
-
-    Raises: WganError if the path is missing or none of them.
-    """
+    """Open a folder, .zip or .tar (also compressed), recognized by content, not by name."""
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):

@@ -35,10 +35,7 @@ class NamedImages:
         return len(self.entries)
 
     def batches(self, image: ImageShape, fit: Fit, size: int) -> Iterator[Tensor]:
-        """Yield all images sorted by name, in batches (n, C, H, W) uint8 with n <= size.
-
-        Raises: WganError naming a file that can't be decoded.
-        """
+        """Yield all images sorted by name, in batches (n, C, H, W) uint8 with n <= size."""
 
         def decode(entry: Entry) -> Tensor:
             try:

@@ -22,11 +22,9 @@ NUM_CLASSES = 10
 
 
 def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
-    """Load CIFAR-10 from `data_root`: cifar-10-batches-py, else cifar10/{train,test}/CLASS, else download it.
+    """Load CIFAR-10 (N, 3, 32, 32) from `data_root`: cifar-10-batches-py, else cifar10/{train,test}/CLASS.
 
-    Returns: Images (N, 3, 32, 32): 50,000 for split `train`, 10,000 for `test`. The form found and other counts are
-        logged.
-    Raises: WganError if a file is broken, or all are missing and can't be downloaded.
+    It is downloaded if both are missing.
     """
     from torchvision.datasets import CIFAR10
 

@@ -50,7 +50,6 @@ def load(settings: DataSettings, data_root: Path, log: Log, required_size: int |
     Args:
         required_size: Height and width that images must have; others count as unusable files.
     Returns: Images (N, C, size, size), memory-mapped; no class names if there are no subfolders.
-    Raises: WganError if there is no image, or there are other files and `on_bad_file` is `stop`.
     """
     with open_container(_path(settings)) as container:
         location: list[object] = [os.path.realpath(container.path), settings.classes, settings.limit]

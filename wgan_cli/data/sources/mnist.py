@@ -22,11 +22,7 @@ IMAGE_SIZE = 28
 
 
 def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
-    """Load MNIST or Fashion-MNIST from `data_root`/{MNIST,FashionMNIST}/raw, downloading missing files.
-
-    Returns: Images (N, 1, 28, 28): 60,000 for split `train`, 10,000 for `test`. Other counts are logged.
-    Raises: WganError if files are broken, or missing and can't be downloaded.
-    """
+    """Load MNIST or Fashion-MNIST (N, 1, 28, 28) from `data_root`/{MNIST,FashionMNIST}/raw, or download it."""
     from torchvision import datasets
 
     dataset = getattr(datasets, TORCHVISION_NAMES[settings.source])

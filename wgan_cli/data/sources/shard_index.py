@@ -91,10 +91,7 @@ class Shards:
 
 
 def shard_paths(path: str) -> list[Path]:
-    """Expand a path with braces, or list the .tar files of a folder.
-
-    Raises: WganError if there is none, one is missing, or webdataset isn't installed.
-    """
+    """Expand a path with braces, or list the .tar files of a folder. Raises: WganError if one is missing."""
     expanded = os.path.expanduser(path)
     if os.path.isdir(expanded):
         if found := sorted(Path(expanded).glob("*.tar")):
@@ -151,7 +148,7 @@ def build_index(paths: Sequence[Path], log: Log) -> Shards:
 
 
 def cached_index(paths: Sequence[Path], cache: Path, log: Log) -> Shards:
-    """Return the index of these shards from the cache, building it if it is missing or a shard has changed."""
+    """Return the index from the cache, building it if it is missing or a shard has changed."""
     statuses = [os.stat(path) for path in paths]
     location = ["shards", VERSION, [os.path.realpath(path) for path in paths]]
     key = cache_key(location, [[status.st_size, status.st_mtime_ns] for status in statuses])
@@ -189,20 +186,16 @@ def _webdataset() -> Any:
 def _index_shard(path: Path) -> tuple[list[Sample], list[tuple[str, str]]]:
     """Return a shard's samples, and the (name, reason) of those without an image."""
     try:
-        archive = tarfile.open(path, "r:")  # noqa: SIM115 - closed below
+        with tarfile.open(path, "r:") as archive:
+            return _read_samples(path, archive)
     except OSError as error:
         raise WganError(f"cannot read {path}: {describe_os_error(error)}", "make it readable") from None
-    except tarfile.TarError as error:
+    except (ValueError, tarfile.TarError, OverflowError) as error:
+        why = error.args[0] if error.args else error  # webdataset adds arguments
         raise WganError(
-            f"{path} is not an uncompressed .tar file: {error}",
-            "decompress it with gunzip, or create it again if it is damaged",
+            f"{path} is damaged or not an uncompressed .tar file: {why}",
+            "decompress it with gunzip, or create or copy it again",
         ) from None
-    with archive:
-        try:
-            return _read_samples(path, archive)
-        except (ValueError, OSError, tarfile.TarError, OverflowError) as error:
-            why = error.args[0] if isinstance(error, ValueError) and error.args else error  # webdataset adds arguments
-            raise WganError(f"{path} is a damaged shard: {why}", "create or copy it again") from None
 
 
 def _read_samples(path: Path, archive: tarfile.TarFile) -> tuple[list[Sample], list[tuple[str, str]]]:

@@ -86,11 +86,7 @@ class ShardImages:
 
 
 def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
-    """Index the images of shards, without decoding them.
-
-    Returns: Images (N, C, size, size), lazy; no class names if no sample has a .cls.
-    Raises: WganError if a shard is missing or damaged, or a sample has no image and `on_bad_file` is `stop`.
-    """
+    """Index the images of shards, lazily decoded; there are no class names if no sample has a .cls."""
     shards = cached_index(shard_paths(settings.path or ""), cache_folder(data_root), log)
     skip = settings.on_bad_file == "skip"
     if shards.bad and not skip:
