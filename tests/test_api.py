@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from conftest import TINY
 
 from wgan_cli import Callback, WganError, evaluate, image_set, load_generator, train
 from wgan_cli.recipe import Recipe, load_recipe
@@ -17,9 +19,8 @@ from wgan_cli.runs.checkpoint import load_checkpoint
 CPU = {"device": "cpu"}
 
 
-@pytest.fixture
-def small(tiny_options) -> list[str]:
-    return [word for word in tiny_options if word != "--set"] + ["engine=eager", "threads=1"]
+def train_tiny(folder: Path | None, *settings: str, **options):
+    return train("digits_dcgan", folder, settings=[*TINY, *settings], **CPU, **options)
 
 
 def squares(count: int = 60) -> np.ndarray:
@@ -28,47 +29,33 @@ def squares(count: int = 60) -> np.ndarray:
     return (noise + 200 * (np.arange(count) % 2)[:, None, None, None]).astype(np.uint8)
 
 
-def weights(run) -> dict[str, torch.Tensor]:
-    return load_checkpoint(run.generator_file).networks["generator"]
-
-
-def test_train_equals_the_command(wgan, small, tiny_options, tmp_path, capsys):
-    run = train("digits_dcgan", tmp_path / "mine", settings=[*small, "steps=8"], **CPU)
+def test_train_and_resume_equal_the_command(wgan, tiny_options, tmp_path, capsys):
+    run = train_tiny(tmp_path / "mine", "steps=3")
+    run = train(resume=run.path, settings=["steps=8"], **CPU)
     assert capsys.readouterr() == ("", "")  # the library never prints
-    result = wgan(
-        "train", *tiny_options, "--out", "theirs", "--steps", 8, "--engine", "eager", "--set", "threads=1",
-        "--device", "cpu",
-    )  # fmt: skip
+    with pytest.raises(WganError, match="is finished: 8 of 8"):
+        train(resume=run.path, **CPU)
+    result = wgan("train", *tiny_options, "--out", "theirs", "--steps", 8, "--device", "cpu")
     assert result.status == 0, result.stderr
     theirs = load_checkpoint(tmp_path / "theirs" / "G.pth").networks["generator"]
-    torch.testing.assert_close(weights(run), theirs, rtol=0, atol=0)
+    torch.testing.assert_close(load_checkpoint(run.generator_file).networks["generator"], theirs, rtol=0, atol=0)
 
 
-def test_resume_is_exact(small, tmp_path):
-    whole = train("digits_dcgan", tmp_path / "whole", settings=[*small, "steps=8"], **CPU)
-    half = train("digits_dcgan", tmp_path / "half", settings=[*small, "steps=3"], **CPU)
-    half = train(resume=half.path, settings=["steps=8"], **CPU)
-    torch.testing.assert_close(weights(half), weights(whole), rtol=0, atol=0)
-    with pytest.raises(WganError, match="is finished: 8 of 8"):
-        train(resume=half.path, **CPU)
-
-
-def test_recipe_object(small, tmp_path):
-    recipe = load_recipe("digits_dcgan", [*small, "steps=2"])
+def test_recipe_object(tmp_path):
+    recipe = load_recipe("digits_dcgan", [*TINY, "steps=2"])
     run = train(recipe, tmp_path / "run", settings=["batch_size=4"], **CPU)
     assert isinstance(run.read_recipe(), Recipe) and run.read_recipe().batch_size == 4 and recipe.batch_size == 8
 
 
-def test_images_in_memory(small, tmp_path):
+def test_images_in_memory(tmp_path):
     images = image_set(squares(), np.arange(60) % 2, ["dark", "light"])
-    settings = [*small, "model.conditional=true", "data.limit=50", "steps=2"]
-    run = train("digits_dcgan", tmp_path / "run", images=images, settings=settings, **CPU)
+    run = train_tiny(tmp_path / "run", "model.conditional=true", "data.limit=50", "steps=2", images=images)
     run = train(resume=run.path, images=images, settings=["steps=4"], **CPU)
     generator = load_generator(run.path)
     assert generator.class_names == ("dark", "light") and generator.recipe.data.source == "given"
     assert generator.sample(3, labels=1).shape == (3, 1, 8, 8)
     found = evaluate(run.path, images=images, count=10, data_root=tmp_path, **CPU)
-    assert found.generated.count == 10 and found.seen and "the given images" in found.training
+    assert found.generated.count == 10 and found.seen and "images in memory" in found.training
     for attempt in (lambda: train(resume=run.path, settings=["steps=6"]), lambda: evaluate(run.path)):
         with pytest.raises(WganError, match="no file contains them") as caught:
             attempt()
@@ -112,17 +99,17 @@ def test_default_class_names():
     assert image_set(squares()).class_names == ()
 
 
-def test_errors_before_anything_is_written(small, tmp_path):
+def test_errors_before_anything_is_written(tmp_path):
     with pytest.raises(WganError, match="objective.gp_wieght"):
         train("digits_dcgan", tmp_path / "run", settings=["objective.gp_wieght=1"])
-    with pytest.raises(WganError, match="cannot|no device|device"):
-        train("digits_dcgan", tmp_path / "run", settings=small, device="tpu")
+    with pytest.raises(WganError, match="device"):
+        train("digits_dcgan", tmp_path / "run", device="tpu")
     with pytest.raises(WganError, match="`out` cannot be set"):
         train(resume=tmp_path, out=tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_interrupt_saves(small, tmp_path):
+def test_interrupt_saves(tmp_path):
     class Impatient(Callback):
         def on_step(self, step, networks):
             if step == 3:
@@ -130,15 +117,11 @@ def test_interrupt_saves(small, tmp_path):
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        train("digits_dcgan", tmp_path / "run", settings=[*small, "steps=500"], callbacks=[Impatient()], **CPU)
+        train_tiny(tmp_path / "run", "steps=500", callbacks=[Impatient()])
     assert load_checkpoint(tmp_path / "run" / "checkpoints" / "step_00000003.pth").step == 3
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_train_in_another_thread(small, tmp_path):
-    done = []
-    run = lambda: done.append(train("digits_dcgan", tmp_path / "run", settings=[*small, "steps=2"], **CPU))  # noqa: E731
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    assert done[0].generator_file.is_file()
+def test_train_in_another_thread(tmp_path):
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(train_tiny, tmp_path / "run", "steps=2").result().generator_file.is_file()

@@ -17,7 +17,7 @@ from helpers.same_run import assert_same_run
 
 import wgan_cli
 from wgan_cli.runs.checkpoint import load_checkpoint
-from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.runs.run_dir import RunDir, step_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find the processes")
 
@@ -93,7 +93,7 @@ def runs(tmp_path) -> Iterator[Runs]:
 
 
 def saved(run: RunDir) -> list[int]:
-    return [int(file.stem.removeprefix("step_")) for file in run.checkpoint_files()]
+    return [step_of(file) for file in run.checkpoint_files()]
 
 
 def errors(said: str) -> list[str]:

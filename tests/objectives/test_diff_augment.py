@@ -1,4 +1,4 @@
-"""DiffAugment: gradients flow through it, all that a critic sees goes through it, and off it is not there."""
+"""DiffAugment and instance noise: distributions, gradients, and everything that the critic sees."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from wgan_cli.networks import build_network
 from wgan_cli.objectives import Batch, build_objective
 from wgan_cli.objectives import diff_augment as module
 from wgan_cli.objectives.diff_augment import POLICIES, color, cutout, diff_augment, translation, with_diff_augment
+from wgan_cli.objectives.instance_noise import InstanceNoise, make_noise
 from wgan_cli.recipe import ImageShape, recipe_from_dict
 
 ALL = tuple(POLICIES)
+CPU = torch.device("cpu")
 
 
 def noise(count: int = 6, channels: int = 3, size: int = 8, dtype=torch.float32) -> Tensor:
@@ -21,11 +23,11 @@ def noise(count: int = 6, channels: int = 3, size: int = 8, dtype=torch.float32)
 
 
 @pytest.fixture(autouse=True)
-def same_numbers_each_time():
+def seed():
     torch.manual_seed(0)
 
 
-def test_no_policy_is_the_identity_and_wraps_nothing():
+def test_no_policy_is_the_identity():
     networks = {"generator": nn.Identity(), "critic": nn.Identity()}
     assert with_diff_augment(networks, ()) is networks
     images = noise()
@@ -36,7 +38,7 @@ def test_no_policy_is_the_identity_and_wraps_nothing():
 
 @pytest.mark.parametrize("policy", [*[(name,) for name in ALL], ALL])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_each_policy_changes_images_and_keeps_their_shape(policy, channels):
+def test_policies_keep_the_shape(policy, channels):
     images = noise(channels=channels)
     before = images.clone()
     changed = diff_augment(images, policy)
@@ -45,41 +47,35 @@ def test_each_policy_changes_images_and_keeps_their_shape(policy, channels):
     assert torch.equal(images, before)
 
 
-def test_the_order_of_names_has_no_say():
+def test_order_of_names_does_not_matter():
     torch.manual_seed(1)
     forwards = diff_augment(noise(), ALL)
     torch.manual_seed(1)
     assert torch.equal(diff_augment(noise(), ALL[::-1]), forwards)
 
 
-def redrawn(change, seed: int = 4):
-    """The same draw in each call, so that a derivative can be measured."""
-
-    def repeated(images: Tensor) -> Tensor:
-        torch.manual_seed(seed)
-        return change(images)
-
-    return repeated
-
-
 @pytest.mark.parametrize("name", ALL)
-def test_derivatives_are_right(name):
+def test_derivatives(name):
     images = noise(2, 3, 4, torch.float64).requires_grad_()
-    change = redrawn(POLICIES[name])
+
+    def change(images: Tensor) -> Tensor:
+        torch.manual_seed(4)
+        return POLICIES[name](images)
+
     assert torch.autograd.gradcheck(change, images)
-    # The penalty needs the second: of something that is not linear in the images.
+    # The penalty needs second derivatives; the power makes them nonzero.
     assert torch.autograd.gradgradcheck(lambda x: change(x).pow(3), images)
 
 
-def test_colour_of_one_value_becomes_another_value():
-    """An even grey image has no saturation and no contrast, so only brightness moves it."""
+def test_brightness():
+    # A uniform gray image has neither saturation nor contrast.
     changed = color(torch.zeros(500, 3, 4, 4))
     assert torch.allclose(changed, changed[:, :1, :1, :1].expand_as(changed), atol=1e-6)
     shifts = changed[:, 0, 0, 0]
     assert -0.5 <= shifts.min() < -0.45 and 0.45 < shifts.max() <= 0.5
 
 
-def test_colour_numbers_lie_where_the_paper_has_them(monkeypatch):
+def test_ranges_of_the_paper(monkeypatch):
     asked = []
     on_samples = module.uniform
     monkeypatch.setattr(
@@ -89,12 +85,12 @@ def test_colour_numbers_lie_where_the_paper_has_them(monkeypatch):
     assert asked == [(-0.5, 0.5), (0.0, 2.0), (0.5, 1.5)]
 
 
-def test_colour_leaves_transparency_alone():
+def test_color_keeps_alpha():
     images = noise(channels=4)
     assert torch.equal(color(images)[:, 3], images[:, 3])
 
 
-def test_translation_reaches_an_eighth_each_way_and_brings_in_zeros():
+def test_translation():
     images = torch.zeros(900, 1, 16, 16)
     images[:, :, 8, 8] = 1.0
     moved = translation(images)
@@ -109,19 +105,19 @@ def test_translation_reaches_an_eighth_each_way_and_brings_in_zeros():
 
 
 @pytest.mark.parametrize("size", [8, 9])
-def test_cutout_takes_a_square_of_half_the_side(size):
+def test_cutout(size):
     holes = 1 - cutout(torch.ones(600, 2, size, size))
     assert torch.equal(holes[:, 0], holes[:, 1])
     rows, columns = holes[:, 0].amax(2).sum(1), holes[:, 0].amax(1).sum(1)
-    assert torch.equal(holes[:, 0].sum((1, 2)), rows * columns), "what is cut out is a rectangle"
+    assert torch.equal(holes[:, 0].sum((1, 2)), rows * columns)
     side = int(size / 2 + 0.5)
     assert rows.max() == columns.max() == side
     assert rows.min() >= side // 2
-    assert (holes.mean(0) > 0).all(), "every pixel is hidden now and then"
+    assert (holes.mean(0) > 0).all()
 
 
 class Sum(nn.Module):
-    """A linear critic that keeps what it was shown."""
+    """A linear critic that keeps its inputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,8 +129,8 @@ class Sum(nn.Module):
         return self.weight * images.flatten(1).mean(1)
 
 
-class Even(nn.Module):
-    """A generator of one even image, whatever z."""
+class Uniform(nn.Module):
+    """A generator that returns the same uniform image for every z."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,24 +147,23 @@ def settings(**objective):
     )
 
 
-def test_real_fake_and_the_points_between_are_all_changed_and_gradients_reach_the_generator():
-    networks = {"generator": Even(), "critic": Sum()}
+def test_all_critic_inputs_are_augmented():
+    networks = {"generator": Uniform(), "critic": Sum()}
     seen = with_diff_augment(networks, ("cutout",))
     critic, generator = build_objective(settings(), ImageShape(8, 1)).phases
     batch = Batch(torch.randn(500, 6), torch.full((500, 1, 8, 8), 0.3))
     critic.loss(seen, batch)
     generator.loss(seen, batch).total.backward()
-    both, between, fake = networks["critic"].shown
-    real, fake_beside = both.chunk(2)
-    for shown in (real, fake_beside, between, fake):
-        assert shown.eq(0).flatten(1).any(1).all(), "every image has its hole"
+    both, interpolated, fake = networks["critic"].shown
+    real, detached_fake = both.chunk(2)
+    for shown in (real, detached_fake, interpolated, fake):
+        assert shown.eq(0).flatten(1).any(1).all(), "an image without a hole"
     hidden = fake.eq(0).float().mean().item()
     assert networks["generator"].value.grad.item() == pytest.approx(-(1 - hidden), abs=1e-5)
-    assert not torch.equal(real, fake_beside), "each image has its own draw"
+    assert not torch.equal(real, detached_fake)
 
 
-def test_real_and_fake_are_changed_alike():
-    """Of the same images, the changed ones have the same mean and spread, pixel by pixel."""
+def test_real_and_fake_have_the_same_distribution():
     images = noise(1, 1, 8).expand(4000, -1, -1, -1)
     real, fake = diff_augment(torch.cat([images, images]), ALL).chunk(2)
     spread = real.std(0) / 4000**0.5
@@ -176,7 +171,7 @@ def test_real_and_fake_are_changed_alike():
     torch.testing.assert_close(real.std(0), fake.std(0), rtol=0.1, atol=0.02)
 
 
-def test_weights_and_their_names_stay_as_they_were():
+def test_weights_and_their_names_are_unchanged():
     recipe = settings()
     networks = {role: build_network(role, recipe, ImageShape(8, 1)) for role in ("generator", "critic")}
     names = {role: list(network.state_dict()) for role, network in networks.items()}
@@ -186,7 +181,7 @@ def test_weights_and_their_names_stay_as_they_were():
     assert [id(p) for p in seen["critic"].parameters()] == [id(p) for p in networks["critic"].parameters()]
 
 
-def test_a_recipe_turns_it_on_for_losses_alone(trainer):
+def test_recipe_augments_only_in_losses(trainer):
     state = trainer.prepared(
         trainer.recipe("steps=2", "data.limit=40", "data.diff_augment=[color, translation, cutout]")
     )
@@ -198,16 +193,39 @@ def test_a_recipe_turns_it_on_for_losses_alone(trainer):
     seen.register_forward_hook(lambda module, inputs, output: counts.append(len(output)))
     for step in range(2):
         state.engine(step)
-    # Real and fake at once, the points between, then the generator's own phase.
+    # Real and fake together, the interpolation; then the generator's phase.
     assert counts == ([16, 8] * state.recipe.objective.n_critic + [8]) * 2
     saved, saved_plain = state.full_checkpoint(), plain.full_checkpoint()
     for role, weights in saved.networks.items():
         assert list(weights) == list(saved_plain.networks[role])
 
 
-def test_it_computes_in_float32_under_bf16():
+def test_float32_under_bf16():
     critic = Sum()
     for policy in (ALL, ("cutout",)):
         with torch.autocast("cpu", torch.bfloat16):
             with_diff_augment({"critic": critic}, policy)["critic"](noise().bfloat16())
     assert [shown.dtype for shown in critic.shown] == [torch.float32] * 2
+
+
+@pytest.mark.parametrize(("step", "sigma"), [(0, 0.4), (5, 0.2), (9, 0.04), (10, 0.0), (1000, 0.0)])
+def test_instance_noise_falls_linearly(step, sigma):
+    added = InstanceNoise(0.4, 10, CPU)
+    place = added.sigma.data_ptr()
+    added.schedule(3)
+    added.schedule(step)
+    changed = added(torch.zeros(50, 1, 20, 20))
+    assert changed.std().item() == pytest.approx(sigma, rel=0.03, abs=1e-9)
+    assert changed.mean().item() == pytest.approx(0, abs=0.02)
+    assert added.sigma.data_ptr() == place  # a captured CUDA graph reads this address
+    assert not added.state_dict()
+
+
+def test_instance_noise_reaches_the_critic_and_passes_gradients():
+    networks = {"critic": Sum(), "generator": nn.Identity()}
+    noisy = with_diff_augment(networks, (), InstanceNoise(1.0, 10, CPU))
+    images = torch.zeros(4, 1, 8, 8, requires_grad=True)
+    noisy["critic"](images).sum().backward()
+    assert networks["critic"].shown[0].std() > 0.8 and noisy["generator"] is networks["generator"]
+    torch.testing.assert_close(images.grad, torch.full_like(images, 1 / 64))
+    assert make_noise(settings().objective, CPU) is None

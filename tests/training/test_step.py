@@ -75,12 +75,6 @@ class Setup:
         return self
 
 
-def test_phases_run_in_order():
-    setup = Setup().run()
-    assert [name for name, _, _ in setup.seen] == ["score", "score", "make", "again"]
-    assert setup.after == ["s", "s", "a"]
-
-
 def test_lazy_penalty_counts_over_iterations():
     setup = Setup(penalty_interval=3)
     patterns = [setup.step.penalty_pattern(step) for step in range(3)]
@@ -111,13 +105,18 @@ def test_labels_are_random_without_images():
     assert all(10 < count < 45 for count in torch.bincount(drawn, minlength=3)), "80 draws of 3 classes"
 
 
-def test_phase_trains_one_network_and_freezes_the_others():
+def test_phases():
     setup = Setup().run()
+    assert [name for name, _, _ in setup.seen] == ["score", "score", "make", "again"]
+    assert setup.after == ["s", "s", "a"]
     for name, _, frozen in setup.seen:
         assert frozen == {"critic": name == "make", "generator": name != "make"}
     # Three steps and one with lr 0.5 and gradient 1.
     assert setup.networks["critic"].weight.item() == 1 - 3 * 0.5
     assert setup.networks["generator"].weight.item() == 1 - 0.5
+    # The critic's loss is its weight before each step: 1, 0.5, then 0 in the last phase.
+    means = setup.step.metrics.pop_means()
+    assert means == pytest.approx({"score_loss": 0.75, "make_loss": 1.0, "again_loss": 0.0})
 
 
 @pytest.mark.parametrize("accumulation_steps", [1, 2, 4])
@@ -161,16 +160,9 @@ def test_instance_noise_fades():
     assert sigmas == pytest.approx([0.8, 0.6, 0.2, 0.0])
 
 
-def test_metrics_are_means_over_repeats():
-    # The critic's loss is its weight before each step: 1, 0.5, then 0 in the last phase.
-    means = Setup().run().step.metrics.pop_means()
-    assert means == pytest.approx({"score_loss": 0.75, "make_loss": 1.0, "again_loss": 0.0})
-
-
 def test_other_phases_share_everything_else():
     setup = Setup()
-    first, *_ = setup.step.objective.phases
-    other = setup.step.with_phases([first])
+    other = setup.step.with_phases(setup.step.objective.phases[:1])
     other(0)
     assert [name for name, _, _ in setup.seen] == ["score", "score"]
     assert setup.step.metrics.counts == {"score_loss": 2} and len(setup.step.objective.phases) == 3

@@ -93,11 +93,10 @@ def test_signals_request_a_stop(name):
 
 
 def test_minutes_end_normally(wgan, tiny_options):
-    options = ("--device", "cpu", *tiny_options, "--steps", 2, "--out", "mine")
-    result = wgan("train", *options, "--minutes", 0)
+    result = wgan("train", "--device", "cpu", *tiny_options, "--steps", 2, "--out", "mine", "--minutes", 0)
     assert result.status == 0
     assert "stopped at step 0 of 2; everything is saved" in result.stderr
-    # The commands that it names work, also before the first step.
+    # The printed commands work even before the first step.
     assert wgan("train", "--resume", "mine", "--device", "cpu").status == 0
     assert wgan("sample", "--ckpt", "mine/G.pth", "-n", 2).status == 0
 

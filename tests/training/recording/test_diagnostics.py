@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 import torch
 
@@ -57,17 +54,6 @@ def test_only_terms_of_the_objective_are_checked():
     assert diagnostics_of("hinge").check_terms({"gradient_penalty": 1e9}, 1000) == []
 
 
-def warnings_of(*course: tuple[float, float]) -> list[str]:
-    """Warnings of a run with these D(real) and D(fake) in turn, each for twice the patience."""
-    checks, step, warnings = diagnostics_of("gan"), 0, []
-    for real, fake in course:
-        for _ in range(4):
-            step += PATIENCE // 2
-            values = {"critic_loss": 1.0, "real_probability": real, "fake_probability": fake}
-            warnings += checks.check_terms(values, step)
-    return warnings
-
-
 WINS, GUESSES, LEARNS, FOOLED = (0.999, 0.001), (0.5, 0.5), (0.75, 0.2), (0.3, 0.7)
 
 
@@ -84,12 +70,16 @@ WINS, GUESSES, LEARNS, FOOLED = (0.999, 0.001), (0.5, 0.5), (0.75, 0.2), (0.3, 0
     ],
 )
 def test_one_sided_game(course, words):
-    warnings = warnings_of(*course)
+    checks, warnings = diagnostics_of("gan"), []
+    held = [probabilities for probabilities in course for _ in range(4)]  # each for twice the patience
+    for number, (real, fake) in enumerate(held, 1):
+        values = {"critic_loss": 1.0, "real_probability": real, "fake_probability": fake}
+        warnings += checks.check_terms(values, number * PATIENCE // 2)
     assert len(warnings) == len(words)
     assert all(word in warning and "; try a " in warning for word, warning in zip(words, warnings, strict=True))
 
 
-def test_a_critic_may_win_for_a_while():
+def test_critic_may_win_for_a_while():
     checks = diagnostics_of("gan")
     won = {"real_probability": 1.0, "fake_probability": 0.0}
     fair = {"real_probability": 0.9, "fake_probability": 0.1}
@@ -105,7 +95,7 @@ def test_a_critic_may_win_for_a_while():
         ({"instance_noise": 0.1}, {"r1_weight"}),
     ],
 )
-def test_advice_names_settings_that_are_not_in_use(settings, advice):
+def test_advice_names_unused_settings(settings, advice):
     real, _ = (term for term in objective_of("gan", **settings).terms if term.name.endswith("_probability"))
     assert {name for name in ("r1_weight", "instance_noise") if name in real.checks[0].advice} == advice
 
@@ -124,9 +114,15 @@ def test_identical_samples():
     assert diagnostics_of().check_samples(same[:1], diagnostics.EARLY_STEPS) == []  # a single sample has no spread
 
 
-@contextmanager
-def scaled_weights(role: str, factor: float) -> Iterator[None]:
-    """Multiply the weights of a network by `factor` after the seventh step."""
+@pytest.mark.parametrize(
+    ("role", "factor", "settings", "words"),
+    [
+        ("generator", 0.0, ["ema_decay=0"], ["all samples look the same"]),
+        ("critic", 0.0, ["objective.gp_weight=0", "optim.critic.lr=1e-12"], ["critic_loss is "]),
+        ("critic", 20.0, [], ["critic_loss explodes", "gradient_penalty is "]),
+    ],
+)
+def test_run_warns(wgan, tiny_options, monkeypatch, role, factor, settings, words):
     step = TrainingStep.__call__
 
     def call(self, number: int) -> None:
@@ -136,31 +132,18 @@ def scaled_weights(role: str, factor: float) -> Iterator[None]:
                 parameter.data.mul_(factor)
             self.ema.update()
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TrainingStep, "__call__", call)
-        yield
-
-
-@pytest.mark.parametrize(
-    ("role", "factor", "settings", "words"),
-    [
-        ("generator", 0.0, ["ema_decay=0"], ["all samples look the same"]),
-        ("critic", 0.0, ["objective.gp_weight=0", "optim.critic.lr=1e-12"], ["critic_loss is "]),
-        ("critic", 20.0, [], ["critic_loss explodes", "gradient_penalty is "]),
-    ],
-)
-def test_a_run_warns(wgan, tiny_options, role, factor, settings, words):
+    monkeypatch.setattr(TrainingStep, "__call__", call)
     settings = (*settings, "log_every=2", "sample_every=2", "model.generator.norm=batch")
     options = [word for setting in settings for word in ("--set", setting)]
-    with scaled_weights(role, factor):
-        result = wgan("train", "--device", "cpu", *tiny_options, *options, "--steps", 12, "--out", "mine")
+    result = wgan("train", "--device", "cpu", *tiny_options, *options, "--steps", 12, "--out", "mine")
     assert result.status == 0, result.stderr
     for word in words:
         warnings = [line for line in result.stderr.splitlines() if line.startswith("warning: ") and word in line]
         assert len(warnings) == 1, result.stderr
 
 
-def test_a_healthy_run_does_not_warn(wgan):
+@pytest.mark.slow
+def test_healthy_run_does_not_warn(wgan):
     # Its penalty exceeds 20 in single steps of the first 50.
     options = ("--set", "eval_every=null", "--set", "log_every=5", "--steps", EARLY_STEPS + 20)
     result = wgan("train", "--device", "cpu", *options, "--out", "mine")

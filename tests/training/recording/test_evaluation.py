@@ -19,6 +19,7 @@ from wgan_cli.training.loop import training_loop
 from wgan_cli.training.recording import recorder
 from wgan_cli.training.state import continued_recipe
 from wgan_cli.training.step import TrainingStep
+from wgan_cli.training.stop import StopRequest
 
 CPU = torch.device("cpu")
 OF_TRANSLATIONS = {"paired_l1", "cycle_l1"}
@@ -38,11 +39,6 @@ class Listener(Callback):
         self.notes.append(text)
 
 
-class Never:
-    def due(self) -> bool:
-        return False
-
-
 @pytest.fixture
 def recipe(trainer):
     return lambda *changes: trainer.recipe(*RECIPE, *changes)
@@ -58,7 +54,7 @@ def listened(trainer, tmp_path):
             folder.mkdir(parents=True, exist_ok=True)
         if run.checkpoint_files():
             state.restore(load_checkpoint(run.checkpoint_files()[-1]))
-        training_loop(state, run, Never(), listener, reference)
+        training_loop(state, run, StopRequest(), listener, reference)
         return state, run, listener
 
     return call
@@ -98,11 +94,10 @@ def test_last_step_is_evaluated(recipe, scripted, listened):
     assert (reference.shown, run.best_file.exists()) == ([], False)
 
 
-@pytest.mark.parametrize("model", ["dcgan", "mlp"])
-def test_training_is_unaffected(trainer, recipe, reference, tmp_path, model):
-    changes = () if model == "dcgan" else ("model={name: mlp, latent_dim: 6, generator: {norm: batch}}",)
-    plain = trainer.run(recipe(*changes, "eval_every=null"), tmp_path / "plain")
-    evaluated = trainer.run(recipe(*changes), tmp_path / "evaluated", reference=reference)
+def test_training_is_unaffected(trainer, recipe, reference, tmp_path):
+    model = "model={name: mlp, latent_dim: 6, generator: {norm: batch}}"  # evaluation must not update statistics
+    plain = trainer.run(recipe(model, "eval_every=null"), tmp_path / "plain")
+    evaluated = trainer.run(recipe(model), tmp_path / "evaluated", reference=reference)
     contents = [torch.load(run.checkpoint_file(8), weights_only=True) for run in (plain, evaluated)]
     kept = [untimed(content["training"]) for content in contents]
     assert (kept[0].pop("best"), kept[1].pop("best") is None) == (None, False)
@@ -191,24 +186,22 @@ def test_best_follows_a_rewind(trainer, scripted, recipe, listened):
     assert (run.set_aside / "G_best.pth").read_bytes() == late
 
 
-def test_best_follows_a_rollback(recipe, scripted, listened):
-    run_step, ill = TrainingStep.__call__, []
-    with pytest.MonkeyPatch.context() as patch:
+def test_best_follows_a_rollback(recipe, scripted, listened, monkeypatch):
+    run_step, diverged = TrainingStep.__call__, []
 
-        def call(self, number: int) -> None:
-            run_step(self, number)
-            if number == 6 and not ill:  # after the evaluation of step 6, the checkpoint of step 4
-                ill.append(number)
-                next(self.networks["critic"].parameters()).data.fill_(torch.nan)
+    def call(self, number: int) -> None:
+        run_step(self, number)
+        if number == 6 and not diverged:  # after the evaluation of step 6 and the checkpoint of step 4
+            diverged.append(number)
+            next(self.networks["critic"].parameters()).data.fill_(torch.nan)
 
-        patch.setattr(TrainingStep, "__call__", call)
-        _, run, _ = listened(recipe(), scripted(5.0, 3.0, 1.0, 4.0, 4.0, 4.0))
-    assert ill
+    monkeypatch.setattr(TrainingStep, "__call__", call)
+    _, run, _ = listened(recipe(), scripted(5.0, 3.0, 1.0, 4.0, 4.0, 4.0))
+    assert diverged
     assert best_step(run) == 4
     assert load_checkpoint(run.set_aside / "G_best.pth").score.value == 1.0
-    assert [record["fd"] for record in read_metrics(run.metrics_file) if "fd" in record] == [
-        5.0, 3.0, 4.0, 4.0, 4.0,
-    ]  # fmt: skip
+    found = [record["fd"] for record in read_metrics(run.metrics_file) if "fd" in record]
+    assert found == [5.0, 3.0, 4.0, 4.0, 4.0]
 
 
 def test_patience_restarts_on_resume(recipe, scripted, listened):
@@ -249,9 +242,7 @@ def test_failed_evaluation_only_loses_its_scores(recipe, scripted, listened):
 
     _, run, listener = listened(recipe(), scripted(5.0, 4.0, 3.0, 6.0, 7.0, instead=fail))
     (warning,) = [note for note in listener.notes if note.startswith("warning")]
-    assert warning == (
-        "warning: the evaluation at step 4 failed: not enough memory; training continues without its scores"
-    )
+    assert "the evaluation at step 4 failed: not enough memory" in warning
     records = read_metrics(run.metrics_file)
     assert [record["step"] for record in records] == [2, 3, 4, 6, 8, 9, 10]
     assert [record["step"] for record in records if "fd" in record] == [2, 8, 10]
@@ -292,22 +283,19 @@ def test_old_checkpoint_without_best(trainer, whole):
     assert (state.step, state.best) == (8, None)
 
 
-DAMAGES = [
-    lambda best: best.pop("since"),
-    lambda best: best.update(step=-1),
-    lambda best: best.update(since=0.5),
-    lambda best: best.update(score=None),
-    lambda best: best["score"].update(value=float("nan")),
-    lambda best: best["score"].update(by=7),
-    lambda best: best["weights"].popitem(),
-    lambda best: best["weights"].update({name: torch.zeros(3) for name in list(best["weights"])[:1]}),
-    lambda best: best.update(weights=5),
-]
-
-
 def test_invalid_best_is_refused(trainer, whole):
     state = trainer.prepared(trainer.recipe(*RECIPE))
-    for damage in DAMAGES:
+    for damage in (
+        lambda best: best.pop("since"),
+        lambda best: best.update(step=-1),
+        lambda best: best.update(since=0.5),
+        lambda best: best.update(score=None),
+        lambda best: best["score"].update(value=float("nan")),
+        lambda best: best["score"].update(by=7),
+        lambda best: best["weights"].popitem(),
+        lambda best: best["weights"].update({next(iter(best["weights"])): torch.zeros(3)}),
+        lambda best: best.update(weights=5),
+    ):
         checkpoint = load_checkpoint(whole.checkpoint_file(8))
         damage(checkpoint.training["best"])
         with pytest.raises(WganError, match="step 8"):
