@@ -51,7 +51,7 @@ def score_panels(runs: Sequence[RunReport]) -> list[ReportPanel]:
     found = list(dict.fromkeys(name for run in runs for name in score_names(run.facts.history)))
     if len(runs) > 1:
         return [_one_number(runs, name) for name in found]
-    meanings = [[f"{SCORES[name].title}: {SCORES[name].meaning}" for name in names] for names in panels(found).values()]
+    meanings = [[f"{title_of(name)}: {SCORES[name].meaning}" for name in names] for names in panels(found).values()]
     drawn = curves.score_panels(runs[0].facts.history)
     return [ReportPanel(**vars(panel), meanings=tuple(each)) for panel, each in zip(drawn, meanings, strict=True)]
 
