@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 RUNS = "runs"  # default parent of run folders
@@ -28,7 +27,9 @@ def complete_run(incomplete: str) -> list[tuple[str, str]]:
 def complete_checkpoint(incomplete: str) -> list[tuple[str, str]]:
     """Return runs, their generators and checkpoints, and other .pth files."""
     found: dict[str, str] = {}
-    for run in [*_runs(incomplete), *_runs_above(incomplete)]:
+    folder = Path(os.path.dirname(incomplete))
+    above = [str(path) for path in (folder, *folder.parents) if incomplete and (path / "recipe.yaml").is_file()]
+    for run in (*_runs(incomplete), *above):  # a path inside a run may be typed
         found[run] = "a run"
         for name, what in (("G_best.pth", "its best generator"), ("G.pth", "its last generator")):
             if os.path.isfile(os.path.join(run, name)):
@@ -44,21 +45,9 @@ def complete_what(incomplete: str) -> list[tuple[str, str]]:
     return list(dict([*complete_checkpoint(incomplete), *complete_recipe(incomplete)]).items())[:MOST]
 
 
-def _runs(incomplete: str) -> Iterator[str]:
-    usual = sorted(glob.glob(os.path.join(RUNS, "*")))
-    seen = set()
-    for path in (*usual, *_matching(incomplete)):
-        if path.startswith(incomplete) and path not in seen and os.path.isfile(os.path.join(path, "recipe.yaml")):
-            seen.add(path)
-            yield path
-
-
-def _runs_above(incomplete: str) -> Iterator[str]:
-    """Yield the runs that contain the path being typed."""
-    folder = Path(os.path.dirname(incomplete))
-    for path in (folder, *folder.parents):
-        if incomplete and os.path.isfile(path / "recipe.yaml"):
-            yield str(path)
+def _runs(incomplete: str) -> list[str]:
+    paths = dict.fromkeys((*sorted(glob.glob(os.path.join(RUNS, "*"))), *_matching(incomplete)))
+    return [path for path in paths if path.startswith(incomplete) and os.path.isfile(f"{path}/recipe.yaml")]
 
 
 def _matching(incomplete: str) -> list[str]:

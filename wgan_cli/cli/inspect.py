@@ -58,9 +58,16 @@ def inspect(
     if is_data(what):
         inspect_data(what, data_root, as_json, plot)
         return
-    facts = _facts(what, settings or [])
+    facts: Any = _facts(what, settings or [])
     if plot is not None:
-        _plot(facts, plot)
+        from wgan_cli.outputs.curves import draw_curves
+
+        if facts.kind != "run" or not facts.history:
+            hint = "give a run that has logged a step"
+            raise WganError(f"--plot needs curves, and this {facts.kind} has none", hint)
+        if plot.suffix.lower() != ".png":
+            raise WganError(f"--plot {plot} does not end in .png", f"use --plot {plot.stem}.png")
+        draw_curves(facts.history, plot, title=facts.recipe["name"])
         print_message(f"curves: {plot}")
     if as_json:
         data().print(json.dumps(asdict(facts)), soft_wrap=True)
@@ -86,16 +93,6 @@ def _facts(what: str, settings: list[str]) -> RunFacts | CheckpointFacts | Recip
     if not os.path.exists(what) and path.suffix == "" and len(path.parts) == 1:
         load_recipe(what)  # raises with the closest names
     return inspect_checkpoint(path)
-
-
-def _plot(facts: Any, path: Path) -> None:
-    from wgan_cli.outputs.curves import draw_curves
-
-    if facts.kind != "run" or not facts.history:
-        raise WganError(f"--plot needs curves, and this {facts.kind} has none", "give a run that has logged a step")
-    if path.suffix.lower() != ".png":
-        raise WganError(f"--plot {path} does not end in .png", f"use --plot {path.stem}.png")
-    draw_curves(facts.history, path, title=facts.recipe["name"])
 
 
 def _print_run(facts: RunFacts, curves: bool | None) -> None:

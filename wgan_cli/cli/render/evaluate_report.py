@@ -39,16 +39,14 @@ def show(title: str, found: Evaluation, chosen: Sequence[str]) -> None:
         ("features", f"{found.features}: {found.features_description}{accuracy}"),
     )
     _compare(_chosen_numbers(ours, chosen), _chosen_numbers(real, chosen))
-    columns = []
+    columns: dict[str, Sequence[float | None]] = {}
     if "classes" in chosen and ours.classes is not None and real.classes is not None:
-        columns += [("generated", ours.classes.shares), ("real", real.classes.shares)]
+        columns |= {"generated": ours.classes.shares, "real": real.classes.shares}
     if "agreement" in chosen and ours.agreement is not None and real.agreement is not None:
-        columns += [("agreement", ours.agreement.by_class), ("real agreement", real.agreement.by_class)]
+        columns |= {"agreement": ours.agreement.by_class, "real agreement": real.agreement.by_class}
     if columns:
-        headings, shares = zip(*columns, strict=True)
-        cells = (["" if share is None else f"{share:.1%}" for share in column] for column in shares)
-        rows = list(zip(found.class_names, *cells, strict=True))
-        print_table(("class", *headings), rows, right=(1, 2, 3, 4))
+        cells = (["" if share is None else f"{share:.1%}" for share in column] for column in columns.values())
+        print_table(("class", *columns), list(zip(found.class_names, *cells, strict=True)), right=(1, 2, 3, 4))
     data().print(found.line(), soft_wrap=True)
 
 

@@ -34,7 +34,7 @@ class PlainProgress(Callback):
         print_message(text)
 
 
-class LiveProgress(Callback):
+class LiveProgress(PlainProgress):
     """Shows a bar, the latest record and, if the terminal can show images, the latest samples.
 
     A thread of rich redraws them four times per second, or once with images, which are thousands of characters.
@@ -77,9 +77,6 @@ class LiveProgress(Callback):
 
         if self.images:
             self.live.update(Group(live_image(images, columns, messages()), self.record, self.bar))
-
-    def on_message(self, text: str) -> None:
-        print_message(text)  # rich prints it above the bar
 
     def on_train_end(self) -> None:
         self.live.stop()
