@@ -95,10 +95,14 @@ def test_special_files(tmp_path, kind):
         assert "mine.yaml" in caught.value.message
 
 
-@pytest.mark.parametrize("setting", ["a." * 3000 + "a=1", "x" * 5000 + "=1", "a\x1b=1", "\udcff=1", "=", "a..b=1"])
+NOT_KEY_VALUE = ["", "=", "=3", ".a=3", "a..b=1", "a.=3", "steps", "--steps", "a\x1b=1", "\udcff=1"]
+
+
+@pytest.mark.parametrize("setting", ["a." * 3000 + "a=1", "x" * 5000 + "=1", *NOT_KEY_VALUE])
 def test_hostile_setting(setting):
     with pytest.raises(WganError, match="is not KEY=VALUE") as caught:
         apply_settings(BASE, [setting], "file")
+    assert repr(setting[:200]) in caught.value.message
     assert len(caught.value.message) < 300
 
 

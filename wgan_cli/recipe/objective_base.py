@@ -93,7 +93,7 @@ class AnyObjective(Settings):
             raise invalid(
                 f"`model.critic.{setting}` does not work with a gradient penalty: the penalty is per sample, and "
                 f"`{setting}` couples the samples of a batch",
-                f"{uncouple_hint(setting)}, or set {weights} to 0",
+                f"{uncouple_hint(f'model.critic.{setting}')}, or set {weights} to 0",
             )
 
 
@@ -113,8 +113,8 @@ def without_unused(recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 def uncouple_hint(setting: str) -> str:
-    """Return the fix for a critic's setting that couples the images of a batch."""
-    return "set `model.critic.norm` to layer, instance or none" if setting == "norm" else f"leave out `{setting}`"
+    """Return the fix for a setting of `model` that couples the images of a batch."""
+    return f"set `{setting}` to layer, instance or none" if setting.endswith("norm") else f"leave out `{setting}`"
 
 
 class CriticGameSettings(AnyObjective):

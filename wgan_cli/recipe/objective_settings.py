@@ -129,7 +129,7 @@ class CvaeGanSettings(TargetSettings):
             raise invalid(
                 f"`model.critic.{coupling}` couples the samples of a batch, and {self.name} compares each "
                 "image's features with those of its reconstruction",
-                base.uncouple_hint(coupling),
+                base.uncouple_hint(f"model.critic.{coupling}"),
             )
         random = {
             "data.diff_augment": data.diff_augment,

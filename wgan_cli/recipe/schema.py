@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from wgan_cli.recipe.base import Settings, classes_of, invalid, named_by
 from wgan_cli.recipe.data_settings import SIDES, AnyDataSettings, DataSettings
 from wgan_cli.recipe.model_settings import ModelSettings
+from wgan_cli.recipe.objective_base import uncouple_hint
 from wgan_cli.recipe.objective_settings import ObjectiveSettings, WganGpSettings
 from wgan_cli.recipe.optim_settings import OptimSettings
 from wgan_cli.recipe.scores import SELECTABLE
@@ -149,11 +150,12 @@ class Recipe(Settings):
     def _check_batch_size(self) -> None:
         """Reject a batch of one image for networks that look at the whole batch."""
         coupling = self.model.critic.batch_coupling
-        setting = "generator.norm" if self.model.generator.norm == "batch" else coupling and f"critic.{coupling}"
+        by_critic = coupling and f"model.critic.{coupling}"
+        setting = "model.generator.norm" if self.model.generator.norm == "batch" else by_critic
         if self.batch_size == 1 and setting:
             raise invalid(
-                f"`batch_size` is 1, but `model.{setting}` needs at least 2 images",
-                f"raise `batch_size`, or leave out `model.{setting}`",
+                f"`batch_size` is 1, but `{setting}` needs at least 2 images",
+                f"raise `batch_size`, or {uncouple_hint(setting)}",
             )
 
     def as_dict(self) -> dict[str, Any]:
