@@ -156,11 +156,8 @@ def test_kinds_of_targets(tiny_run, wgan, tmp_path):
     (tmp_path / "digits_dcgan").mkdir()
     Image.new("L", (30, 30)).save(tmp_path / "digits_dcgan/a.png")
     shutil.copy(tiny_run.generator_file, "generator.zipped")  # torch's files are .zip archives
-    kinds = {
-        tiny_run.path: "run", tiny_run.generator_file: "checkpoint", "generator.zipped": "checkpoint",
-        "mnist_dcgan": "recipe", "digits_dcgan": "data",
-    }  # fmt: skip
-    for what, kind in kinds.items():
+    kinds = {"mnist_dcgan": "recipe", "digits_dcgan": "data", "generator.zipped": "checkpoint", tiny_run.path: "run"}
+    for what, kind in {**kinds, tiny_run.generator_file: "checkpoint"}.items():
         assert json.loads(wgan("inspect", what, "--json").stdout)["kind"] == kind
 
 

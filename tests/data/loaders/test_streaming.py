@@ -121,15 +121,6 @@ def test_read_error_is_raised_with_its_batch(stream):
     assert_same_batches(kept, loader, 6)
 
 
-def test_fewer_images_than_labels(stream):
-    dataset = noise()
-    loader = stream(dataset)
-    loader._images = dataset.images[:5]
-    with pytest.raises(WganError, match="can no longer be read"):
-        for _ in range(5):
-            loader.next()
-
-
 def test_close_stops_the_thread_and_loses_nothing(stream):
     dataset, before = noise(), loader_threads()
     loader, kept = stream(dataset), resident(dataset)

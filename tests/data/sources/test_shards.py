@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import tarfile
+import warnings
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -104,9 +105,10 @@ def error_of(load, *args, **settings) -> WganError:
 
 @pytest.mark.parametrize("as_folder", [False, True])
 def test_images_and_labels(load, shards, as_folder):
+    filters = warnings.filters[:]
     dataset = load(Path(shards).parent if as_folder else shards)
     assert str(dataset.shape) == "8x8x1" and dataset.class_names == ("0", "1", "2")
-    assert decoded(dataset).images[:, 0, 0, 0].tolist() == list(range(23))
+    assert decoded(dataset).images[:, 0, 0, 0].tolist() == list(range(23)) and warnings.filters == filters
     assert dataset.labels.tolist() == [n % 3 for n in range(23)]
 
 
