@@ -72,10 +72,8 @@ class LoadedGenerator(nn.Module):
         network = self.network
         if truncation_psi is not None:
             if not isinstance(network, StyleSpace):
-                raise WganError(
-                    f"truncation_psi needs a style space, which {self.recipe.model.name} does not have",
-                    "remove truncation_psi",
-                )
+                problem = f"truncation_psi needs a style space, which {self.recipe.model.name} does not have"
+                raise WganError(problem, "remove truncation_psi")
             network = Truncated(network, truncation_psi)
         check_memory_for(n, self.latent_dim)
         inputs = sample_latents(self.latent_dim, n, seed), self._checked_labels(n, labels)

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from wgan_cli.cli.completion import complete_checkpoint
-from wgan_cli.cli.evaluate_metrics import Request, Subject, evaluate_translation, measure
 from wgan_cli.cli.options import DataRoot, Device, Json, Seed, examples
-from wgan_cli.cli.sample_from_images import refuse_with_translate
-from wgan_cli.errors import WganError
-
-if TYPE_CHECKING:
-    from wgan_cli.recipe import Recipe
-    from wgan_cli.runs.checkpoint import Checkpoint
 
 
 @examples(
@@ -63,23 +56,19 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Measure the quality and diversity of a generator's images, next to held-out real images."""
+    from wgan_cli.cli.evaluate_metrics import Subject, evaluate_translation, measure, with_moved_folder
+    from wgan_cli.cli.sample_images import refuse_with_translate
     from wgan_cli.data import default_data_root
     from wgan_cli.outputs.sampling import open_generator
     from wgan_cli.runs.environment import resolve_device
 
     where = resolve_device(device)
     generator, checkpoint = open_generator(source, where)
-    translates = checkpoint.recipe.translates
-    if translates:
-        refuse_with_translate(
-            {"--metrics": metrics, "--pairs": pairs, "--subset": subset, "--feature-weights": feature_weights}
-        )
-    request = None if translates else _request(metrics, checkpoint, pairs, subset, feature_weights)
     subject = Subject(
         source=source,
         generator=generator,
         checkpoint=checkpoint,
-        recipe=_with_moved_folder(checkpoint.recipe, settings or []),
+        recipe=with_moved_folder(checkpoint.recipe, settings or []),
         data_root=data_root or default_data_root(),
         device=where,
         count=count,
@@ -87,51 +76,10 @@ def evaluate(
         batch=batch,
         as_json=as_json,
     )
-    if request is None:
+    if checkpoint.recipe.translates:
+        refuse_with_translate(
+            {"--metrics": metrics, "--pairs": pairs, "--subset": subset, "--feature-weights": feature_weights}
+        )
         evaluate_translation(subject)
     else:
-        measure(subject, request)
-
-
-def _request(
-    metrics: str | None, checkpoint: Checkpoint, pairs: Path | None, subset: int | None, weights: Path | None
-) -> Request:
-    """Check that the options fit together and the generator supports them. Raises: WganError."""
-    from wgan_cli.evaluation.inception import check_inception
-    from wgan_cli.evaluation.metrics import INCEPTION, OWN, RECONSTRUCTION, USEFULNESS, chosen_metrics
-    from wgan_cli.outputs.grid import picture_format
-    from wgan_cli.outputs.reconstruct import has_encoder
-
-    chosen = chosen_metrics(metrics, checkpoint.recipe.model.conditional, has_encoder(checkpoint))
-    own, reconstruction, usefulness, inception = (
-        [name for name in chosen if name in kind] for kind in (OWN, RECONSTRUCTION, USEFULNESS, INCEPTION)
-    )
-    explicit = metrics is not None
-    request = Request(own, reconstruction, usefulness, inception, pairs, subset, weights, explicit)
-    if weights is not None and not request.inception:
-        raise WganError("--feature-weights is only for fid, is and kid", "add --metrics fid,is,kid")
-    if subset is not None and "augmentation" not in request.usefulness:
-        raise WganError("--subset is only for augmentation", "add --metrics augmentation")
-    if pairs is not None:
-        picture_format(pairs)
-        if not request.own:
-            raise WganError("--pairs needs wgan's own features", "add memorization to --metrics")
-    if request.inception:
-        check_inception(weights)
-    return request
-
-
-def _with_moved_folder(recipe: Recipe, settings: list[str]) -> Recipe:
-    """Apply settings of the data's location, the only ones that a trained generator allows to change."""
-    from wgan_cli.recipe import apply_settings
-    from wgan_cli.recipe.schema import FREE_ON_RESUME
-
-    allowed = sorted(name for name in FREE_ON_RESUME if name.startswith("data."))
-    for setting in settings:
-        name = setting.partition("=")[0].strip()
-        if name not in allowed:
-            raise WganError(
-                f"--set {setting[:60]!r}: {name[:60]} is fixed once a generator is trained",
-                f"only {', '.join(allowed)} can change",
-            )
-    return apply_settings(recipe.as_dict(), settings, "the checkpoint's recipe") if settings else recipe
+        measure(subject, metrics, pairs=pairs, subset=subset, weights=feature_weights)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from wgan_cli.cli.open_checkpoint import ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.options import examples
 from wgan_cli.errors import WganError
-
-if TYPE_CHECKING:
-    from wgan_cli.exports.onnx_model import OnnxFacts
 
 
 @examples(
@@ -38,33 +35,29 @@ def export(
     import torch
 
     from wgan_cli.console import print_message
+    from wgan_cli.exports.model_folder import export_folder
+    from wgan_cli.exports.onnx_model import OPSET, check_can_export, export_onnx
     from wgan_cli.outputs.sampling import generator_of
+    from wgan_cli.utils.files import make_parent
 
-    path, needs_onnx = Path(out), form != ".safetensors"
-    if needs_onnx:
-        from wgan_cli.exports.onnx_model import check_can_export
-
+    if form != ".safetensors":
         check_can_export(f"--out {out}")
+    path, models = Path(out), {}
     checkpoint = open_checkpoint(ckpt, recipe, settings).to_share()
     if to is not None and not checkpoint.recipe.translates:
         raise WganError(f"--to needs a translator, but {ckpt} samples from noise", "remove --to")
     generator_of(checkpoint, str(ckpt), torch.device("cpu"))  # checks the weights; errors name the given file
     if form == "folder":
-        from wgan_cli.exports.model_folder import export_folder
-
         models = export_folder(checkpoint, ckpt, path)
     elif form == ".onnx":
-        from wgan_cli.exports.onnx_model import export_onnx
-
         models = {path.name: export_onnx(checkpoint, path, to or "b")}
     else:
-        from wgan_cli.utils.files import make_parent
-
         make_parent(path)
         checkpoint.save(path)
-        models = {}
     for name, facts in models.items():
-        _print_facts(name, facts)
+        for each, meaning in facts.inputs.items():
+            print_message(f"{name}: input {each}, {meaning}")
+        print_message(f"{name}: opset {OPSET}; differs from PyTorch by at most {facts.difference:.1e} (onnxruntime)")
     print_message(f"the generator of {checkpoint.source}: {out}")
 
 
@@ -85,12 +78,3 @@ def _form(out: str, to: str | None) -> str:
     if to is not None and form != ".onnx":
         raise WganError("--to is only for .onnx files; other formats hold both sides", "remove --to")
     return form
-
-
-def _print_facts(name: str, facts: OnnxFacts) -> None:
-    from wgan_cli.console import print_message
-    from wgan_cli.exports.onnx_model import OPSET
-
-    for each, meaning in facts.inputs.items():
-        print_message(f"{name}: input {each}, {meaning}")
-    print_message(f"{name}: opset {OPSET}; differs from PyTorch by at most {facts.difference:.1e} (onnxruntime)")

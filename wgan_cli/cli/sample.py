@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,14 +11,7 @@ from wgan_cli.cli.completion import complete_checkpoint
 from wgan_cli.cli.open_checkpoint import ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.options import DataRoot, Device, Seed, examples
 from wgan_cli.cli.render.terminal_image import show_written
-from wgan_cli.cli.sample_from_images import reconstruct_images, refuse_with_translate, translate_folder
 from wgan_cli.errors import WganError
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from wgan_cli.outputs.styles import Drawing
-    from wgan_cli.runs.checkpoint import Checkpoint
 
 _STYLES, _REAL = "Style-based generators", "Models that take images"
 
@@ -102,19 +94,25 @@ def sample(
     settings: ImportSettings = None,
 ) -> None:
     """Generate images; image i of a seed is always the same."""
+    from wgan_cli.cli.sample_images import reconstruct_images, refuse_with_translate, sample_noise, translate_folder
+    from wgan_cli.outputs.sampling import generator_of
+    from wgan_cli.outputs.translate import check_translates
+    from wgan_cli.runs.environment import resolve_device
+
+    if to is not None and folder is None:
+        raise WganError("--to needs --translate", "add --translate FOLDER")
+    if to not in (None, "a", "b"):
+        raise WganError(f"--to: unknown side {to[:40]!r}", "use --to a or --to b")
     noise_only = {"--seeds": seeds, "--truncation": truncation, "--mix": mix}
-    _check_side(to, folder)
     if reconstruct is not None:
-        _refuse_with_reconstruct({"--translate": folder, **noise_only, "--recipe": recipe, "--set": settings})
+        for option, value in {"--translate": folder, **noise_only, "--recipe": recipe, "--set": settings}.items():
+            if value is not None:
+                raise WganError(f"{option} cannot be combined with --reconstruct", f"remove {option}")
         written = reconstruct_images(
             ckpt, reconstruct, out, count=count, seed=seed, interpolate=interpolate, rows=rows, batch=batch,
             class_=class_, data_root=data_root, device=device,
         )  # fmt: skip
         return show_written(written) if show else None
-
-    from wgan_cli.outputs.sampling import generator_of
-    from wgan_cli.outputs.translate import check_translates
-    from wgan_cli.runs.environment import resolve_device
 
     where, checkpoint = resolve_device(device), open_checkpoint(ckpt, recipe, settings)
     generator = generator_of(checkpoint, str(ckpt), where)
@@ -123,93 +121,8 @@ def sample(
         refuse_with_translate({"-n": count, "--interpolate": interpolate, "--class": class_, **noise_only})
         written = translate_folder(generator, checkpoint, folder, to or "b", out=out, rows=rows, batch=batch)
     else:
-        written = _sample_from_noise(
+        written = sample_noise(
             generator, checkpoint, out, count=count, seed=seed, seeds=seeds, interpolate=interpolate, rows=rows,
             batch=batch, class_=class_, truncation=truncation, mix=mix,
         )  # fmt: skip
     return show_written(written, checkpoint.image.size) if show else None
-
-
-def _sample_from_noise(
-    generator: Any, checkpoint: Checkpoint, out: str, *, count: int | None, seed: int, seeds: str | None,
-    interpolate: int | None, rows: int | None, batch: int, class_: str | None, truncation: float | None,
-    mix: str | None,
-) -> Path:  # fmt: skip
-    """Write images of latent vectors, walks between them or mixed styles, and return the path."""
-    from wgan_cli.console import print_message
-    from wgan_cli.outputs.classes import parse_classes
-    from wgan_cli.outputs.sampling import generate
-    from wgan_cli.outputs.save_images import Labels, save_images
-    from wgan_cli.outputs.styles import Truncated, draw_mix
-
-    _check_support(checkpoint, class_, {"--truncation": truncation, "--mix": mix})
-    classes = None if class_ is None else parse_classes(class_, checkpoint.class_names)
-    if truncation is not None:
-        generator = Truncated(generator, truncation)
-    if mix is None:
-        drawing = _draw(generator, checkpoint, count, seed, seeds, interpolate, classes)
-    elif (count, seeds, interpolate) == (None, None, None):
-        drawing = draw_mix(generator, checkpoint, mix, seed, classes)
-    else:
-        raise WganError(
-            "--mix already selects the images; it cannot be combined with -n, --seeds or --interpolate",
-            "remove -n, --seeds and --interpolate",
-        )
-    number = len(drawing.inputs)
-    labels = None
-    if drawing.labels is not None:
-        labels = Labels(drawing.labels, checkpoint.class_names, subfolders=classes is not None and len(classes) > 1)
-    images = generate(drawing.network, drawing.inputs, batch, drawing.labels)
-    columns = drawing.columns if rows is None else -(-number // rows)
-    written = save_images(images, number, out, columns=columns, labels=labels)
-    print_message(f"{number:,} images of {checkpoint.image} from {checkpoint.source}: {written}")
-    return written
-
-
-def _draw(
-    generator: nn.Module, checkpoint: Checkpoint, count: int | None, seed: int, seeds: str | None,
-    interpolate: int | None, classes: list[int] | None,
-) -> Drawing:  # fmt: skip
-    from wgan_cli.outputs.sampling import check_memory_for, cycled_labels, for_each_class, parse_seeds, sample_latents
-    from wgan_cli.outputs.styles import Drawing, draw_walks
-
-    if seeds is not None and count is not None:
-        raise WganError("-n and --seeds both set the number of images", "remove one of them")
-    latent_dim = checkpoint.recipe.model.latent_dim
-    several = classes is not None and len(classes) > 1
-    chosen = None if seeds is None else parse_seeds(seeds)
-    count = len(chosen) if chosen else count or (10 if several else 64)
-    check_memory_for(count * (interpolate or 1) * len(classes or [0]), latent_dim)
-    z = sample_latents(latent_dim, count, seed, chosen)
-    if interpolate is not None:
-        return draw_walks(generator, checkpoint, z, interpolate, classes)
-    if classes is None:
-        return Drawing(generator, z, cycled_labels(checkpoint.recipe, checkpoint.image, count), columns=None)
-    return Drawing(generator, *for_each_class(z, classes), columns=count if several else None)
-
-
-def _check_side(to: str | None, folder: Path | None) -> None:
-    if to is not None and folder is None:
-        raise WganError("--to needs --translate", "add --translate FOLDER")
-    if to not in (None, "a", "b"):
-        raise WganError(f"--to: unknown side {to[:40]!r}", "use --to a or --to b")
-
-
-def _refuse_with_reconstruct(options: Mapping[str, object]) -> None:
-    for option, value in options.items():
-        if value is not None:
-            raise WganError(f"{option} cannot be combined with --reconstruct", f"remove {option}")
-
-
-def _check_support(checkpoint: Checkpoint, class_: str | None, style_options: Mapping[str, object]) -> None:
-    model = checkpoint.recipe.model
-    if class_ is not None and not model.conditional:
-        raise WganError(
-            "--class needs a conditional generator", "remove --class, or train with --set model.conditional=true"
-        )
-    for option, value in style_options.items():
-        if value is not None and not model.has_style_space:
-            raise WganError(
-                f"{option} needs a style space, which {model.name} does not have",
-                f"remove {option}, or train a style-based generator such as mnist_style",
-            )

@@ -57,10 +57,7 @@ def _layer(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential
 
 
 def fixed_network(image: ImageShape, num_classes: int = 0, seed: int = SEED) -> FeatureNetwork:
-    """Build a network with reproducible random weights, on the CPU in evaluation mode.
-
-    The global random state is left unchanged.
-    """
+    """Build a network with reproducible random weights, on the CPU in evaluation mode."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed the GPU
         return FeatureNetwork(image, num_classes).eval()
@@ -88,11 +85,7 @@ def _nondeterministic() -> Iterator[None]:
 def trained_network(
     labeled: Selection, device: torch.device, seed: int = SEED, num_images: int | None = None
 ) -> FeatureNetwork:
-    """Train a classifier; a seed determines the data order and the initial weights.
-
-    Args:
-        num_images: training length in images, including repeats; by default `num_training_images(len(labeled))`.
-    """
+    """Train a classifier for `num_images` images including repeats, by default `num_training_images(len(labeled))`."""
     dataset = labeled.dataset
     network = fixed_network(dataset.shape, len(dataset.class_names), seed).to(device).train()
     optimizer = torch.optim.AdamW(network.parameters(), LR)

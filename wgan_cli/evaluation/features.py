@@ -24,6 +24,7 @@ from wgan_cli.utils.pixels import to_unit_range
 
 VERSION = 1  # increase when the network or its training changes, because scores change with it
 FORMAT = "wgan features"
+CACHE = ".features"  # folder of trained networks in the data root
 BATCH = 500
 FINGERPRINT_IMAGES = 1000  # images that identify a data set
 SCALE_IMAGES = 5000
@@ -32,19 +33,13 @@ MIN_PER_CLASS = 20  # mean number of images per class that a classifier needs
 
 @dataclass(frozen=True)
 class Features:
-    """A feature extractor. Scores of extractors with different names must not be compared.
-
-    Args:
-        description: the network in words.
-        class_names: of its logits.
-        accuracy: on images it was not trained on, or None.
-    """
+    """A feature extractor. Scores of extractors with different names must not be compared."""
 
     network: FeatureNetwork
     name: str
     description: str
     class_names: tuple[str, ...] = ()
-    accuracy: float | None = None
+    accuracy: float | None = None  # on images it was not trained on
 
     @property
     def kind(self) -> str:
@@ -60,11 +55,6 @@ class Features:
         return torch.cat([part[0] for part in found]).cpu(), logits
 
 
-def cache_folder(data_root: Path) -> Path:
-    """Return the hidden folder of trained networks, next to the cache of decoded images."""
-    return data_root / ".features"
-
-
 def make_features(real: RealImages, source: str, data_root: Path, device: torch.device, log: Log) -> Features:
     """Return the features for a set of real images: of a classifier if it has classes, else of fixed random weights.
 
@@ -77,14 +67,16 @@ def make_features(real: RealImages, source: str, data_root: Path, device: torch.
         _set_scale(network, real.labeled)
         why = "no classes" if len(class_names) < 2 else f"fewer than {MIN_PER_CLASS} images per class"
         return Features(network, f"random-{name}", f"a network with fixed random weights, because there are {why}")
-    file = cache_folder(data_root) / f"{name}.pth"
+    file = data_root / CACHE / f"{name}.pth"
     description = f"a classifier trained on {real.labeled.name}"
     found = _load(file, fixed_network(image, len(class_names)))
     if found is None:
         log(f"training a classifier on {real.labeled.name} for its features; once, up to two minutes")
         network = trained_network(real.labeled, device)
         _set_scale(network, real.labeled)
-        accuracy = _accuracy(Features(network, name, description), real.test)
+        _, logits = Features(network, name, description).of(real.test.batches(BATCH))
+        assert logits is not None
+        accuracy = agreement(logits, real.test.labels).share
         log(f"its accuracy on {len(real.test):,} held-out images is {accuracy:.1%}")
         _save(file, network, accuracy, log)
         found = network, accuracy
@@ -99,14 +91,7 @@ def _set_scale(network: FeatureNetwork, images: Selection) -> None:
     network.scale.fill_((VARIANCE / variance) ** 0.5 if variance > 0 else 1.0)
 
 
-def _accuracy(features: Features, test: Selection) -> float:
-    _, logits = features.of(test.batches(BATCH))
-    assert logits is not None
-    return agreement(logits, test.labels).share
-
-
 def _fingerprint(images: Selection) -> str:
-    """Identify a data set by some of its images and all of its labels."""
     digest = hashlib.sha256(str(images.dataset.class_names).encode() + images.labels.numpy().tobytes())
     for batch in images.subset(FINGERPRINT_IMAGES).batches(BATCH):
         digest.update(batch.numpy().tobytes())
@@ -121,7 +106,6 @@ def _checksum(weights: dict[str, Tensor]) -> str:
 
 
 def _save(file: Path, network: FeatureNetwork, accuracy: float, log: Log) -> None:
-    """Cache a network; if that fails, log it and continue."""
     weights = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
     content = {"format": FORMAT, "accuracy": accuracy, "weights": weights, "checksum": _checksum(weights)}
     try:

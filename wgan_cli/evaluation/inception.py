@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 from urllib.error import URLError
 
 import torch
@@ -24,9 +23,9 @@ COUNT = 50_000  # images, as in most papers
 SUBSET = 1000  # images in each of KID's hundred subsets
 RESIZED = "to 299x299, bilinear as in TensorFlow 1"
 KEYS = {
-    "fid": ("frechet_inception_distance", None),
-    "is": ("inception_score_mean", "inception_score_std"),
-    "kid": ("kernel_inception_distance_mean", "kernel_inception_distance_std"),
+    "fid": {"fid": "frechet_inception_distance"},
+    "is": {"is": "inception_score_mean", "is_std": "inception_score_std"},
+    "kid": {"kid": "kernel_inception_distance_mean", "kid_std": "kernel_inception_distance_std"},
 }
 FIRST_WEIGHT = "Conv2d_1a_3x3.conv.weight"  # identifies a file of Inception weights
 WEIGHTS_FILE = "weights-inception-2015-12-05-6726825d.pth"
@@ -34,11 +33,7 @@ WEIGHTS_FILE = "weights-inception-2015-12-05-6726825d.pth"
 
 @dataclass(frozen=True)
 class InceptionScores:
-    """Scores by name: fid, is and is_std, kid and kid_std.
-
-    generated, real: of generated and of held-out real images; fid and kid are relative to the training images.
-    resized: description of the preprocessing.
-    """
+    """Scores by name (fid, is, is_std, kid, kid_std); fid and kid are relative to the training images."""
 
     features: str
     resized: str
@@ -79,15 +74,14 @@ def measure_inception(
     """Compute FID (Heusel et al. 2017), IS (Salimans et al. 2016) and KID (Binkowski et al. 2018).
 
     Args:
-        images: (N, C, H, W) uint8.
-        metrics: any of fid, is and kid.
-        weights: file of Inception weights; None downloads them.
+        images: (N, C, H, W) uint8. weights: file of Inception weights; None downloads them.
     Raises: WganError if the weights cannot be downloaded or do not fit.
     """
     import torch_fidelity  # pyright: ignore[reportMissingImports]  # an optional dependency
 
     def scores(measured: _RgbImages, cache: str) -> dict[str, float]:
         needs_training = bool({"fid", "kid"} & set(metrics))
+        kinds = [kind for metric in metrics for kind in KEYS[metric].items()]
         found = torch_fidelity.calculate_metrics(
             input1=measured,
             input2=reference if needs_training else None,
@@ -102,7 +96,7 @@ def measure_inception(
             save_cpu_ram=True,  # a single process
             verbose=False,
         )
-        return _by_name(found, metrics)
+        return {name: float(found[key]) for name, key in kinds}
 
     reference = _RgbImages(training.dataset.images, training.indices)
     held_out = held_out.subset(len(images))
@@ -111,7 +105,11 @@ def measure_inception(
             generated = scores(_RgbImages(images, torch.arange(len(images))), cache)
             real = scores(_RgbImages(held_out.dataset.images, held_out.indices), cache)
     except (URLError, ConnectionError, TimeoutError) as error:
-        raise _download_failed(error) from error
+        raise WganError(
+            f"cannot download the Inception-v3 weights: {getattr(error, 'reason', None) or describe_os_error(error)}",
+            f"download torch-fidelity's {WEIGHTS_FILE} elsewhere, and pass it with --feature-weights FILE",
+            ExitStatus.FAILED,
+        ) from error
     except RuntimeError as error:
         if "loading state_dict" not in str(error):
             raise
@@ -143,28 +141,8 @@ class _RgbImages(torch.utils.data.Dataset):
         return image.expand(3, -1, -1) if len(image) == 1 else image[:3]
 
 
-def _by_name(found: dict[str, Any], metrics: Sequence[str]) -> dict[str, float]:
-    numbers = {}
-    for name in metrics:
-        mean, deviation = KEYS[name]
-        numbers[name] = float(found[mean])
-        if deviation is not None:
-            numbers[f"{name}_std"] = float(found[deviation])
-    return numbers
-
-
 def _wrong_weights(path: Path | None) -> WganError:
     return WganError(
         f"{path or 'the download'} does not hold torch-fidelity's Inception-v3 weights",
         f"give the file {WEIGHTS_FILE} with --feature-weights",
-    )
-
-
-def _download_failed(error: OSError) -> WganError:
-    reason = getattr(error, "reason", None) or describe_os_error(error)
-    return WganError(
-        f"cannot download the Inception-v3 weights: {reason}",
-        f"download torch-fidelity's {WEIGHTS_FILE} on a machine with network access, and pass it with "
-        "--feature-weights FILE; wgan's own metrics need no download",
-        ExitStatus.FAILED,
     )

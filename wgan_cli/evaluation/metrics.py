@@ -14,12 +14,9 @@ NEED_CLASSES = frozenset({"agreement", *USEFULNESS})
 
 
 def chosen_metrics(text: str | None, conditional: bool, encodes: bool = False) -> tuple[str, ...]:
-    """Parse a list such as fd,recall; None gives the default metrics.
+    """Parse a list such as fd,recall (None: the default metrics) for a generator that takes labels or has an encoder.
 
-    Args:
-        conditional: True if the generator takes labels.
-        encodes: True if the checkpoint has an encoder.
-    Raises: WganError naming an unknown metric, or one that this generator does not support.
+    Raises: WganError for an unknown metric, or one that this generator does not support.
     """
     if text is None:
         default = OWN + (RECONSTRUCTION if encodes else ())
@@ -28,10 +25,8 @@ def chosen_metrics(text: str | None, conditional: bool, encodes: bool = False) -
     for word in (word.strip().lower() for word in text.split(",")):
         name = RENAMED.get(word, word)
         if name not in ALL:
-            raise WganError(
-                f"--metrics: unknown metric {word[:40]!r}",
-                f"{did_you_mean(word[:40], ALL)}Metrics: {', '.join(ALL)}",
-            )
+            hint = f"{did_you_mean(word[:40], ALL)}Metrics: {', '.join(ALL)}"
+            raise WganError(f"--metrics: unknown metric {word[:40]!r}", hint)
         if name in NEED_CLASSES and not conditional:
             raise WganError(
                 f"--metrics {name} needs a conditional generator",

@@ -35,7 +35,7 @@ class Selection:
 
     @property
     def labels(self) -> Tensor:
-        """(N,) int64."""
+        """Classes (N,) int64."""
         return self.dataset.labels[self.indices]
 
     def batches(self, size: int) -> Iterator[Tensor]:
@@ -53,30 +53,19 @@ class Selection:
 
 @dataclass(frozen=True)
 class RealImages:
-    """The real images that an evaluation uses.
+    """The real images that an evaluation uses."""
 
-    Args:
-        training: images that the generator was trained on.
-        held_out: images for the real baseline; disjoint from `training`.
-        labeled, test: training and test images of the classifier, regardless of the recipe's `limit`.
-        seen: True if the generator was trained on `held_out` too.
-    """
-
-    training: Selection
-    held_out: Selection
-    labeled: Selection
-    test: Selection
-    seen: bool
+    training: Selection  # images that the generator was trained on
+    held_out: Selection  # images for the real baseline; disjoint from `training`
+    labeled: Selection  # training images of the classifier, regardless of the recipe's `limit`
+    test: Selection  # test images of the classifier
+    seen: bool  # the generator was trained on `held_out` too
 
 
 def real_images(settings: DataSettings, data_root: Path, log: Log, dataset: ImageSet | None = None) -> RealImages:
-    """Load the real images for a recipe's `data`.
+    """Load the real images for a recipe's `data`; `dataset` is the result of `load_images`, if already loaded.
 
     Held-out images are the other split of a named data set, and `test_path` or a fifth of the user's own images.
-
-    Args:
-        dataset: result of `load_images(settings)`, if it is already loaded.
-    Raises: WganError if images cannot be loaded, or a folder holds too few.
     """
     dataset = dataset or load_images(settings, data_root, log)
     if settings.test_path is not None:
@@ -135,11 +124,8 @@ def _all(dataset: ImageSet, name: str) -> Selection:
 def training_images(
     recipe: Recipe, checkpoint: Checkpoint, origin: str, data_root: Path, log: Log, given: ImageSet | None = None
 ) -> ImageSet:
-    """Load the images that a generator was trained on, and check that they are still the same kind.
+    """Load the images that a generator was trained on, or check `given` ones; `origin` names the checkpoint in errors.
 
-    Args:
-        origin: name of the checkpoint in errors.
-        given: images that a Python program trained it on.
     Raises: WganError if their shape or classes have changed.
     """
     assert isinstance(recipe.data, DataSettings)

@@ -32,10 +32,7 @@ class Reconstruction:
 def measure_reconstruction(
     networks: Autoencoder, real: RealImages, features: Features, count: int | None = None
 ) -> Reconstruction:
-    """Reconstruct held-out images, each in its own class, and compare them with the originals.
-
-    count: number of images; by default all held-out images, at most 10,000.
-    """
+    """Reconstruct held-out images (by default all, at most 10,000), each in its own class, and compare them."""
     chosen = real.held_out.subset(count or MAX_IMAGES)
     labels, squared, parts = chosen.labels, 0.0, []
     for images, own in zip(chosen.batches(CHUNK), labels.split(CHUNK), strict=True):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -98,13 +99,7 @@ class _Target:
 
 
 class TranslationReference:
-    """Real images and statistics of both sides, computed once for all evaluations.
-
-    Args:
-        real: images of each side.
-        count: images to translate per side.
-        targets: by side; empty if the correct outputs are known.
-    """
+    """Real images and statistics of both sides; `targets` is empty if the correct outputs are known."""
 
     def __init__(self, real: dict[str, RealImages], count: int, targets: dict[str, _Target]) -> None:
         self.held_out: dict[str, Selection] = {side: found.held_out.subset(count) for side, found in real.items()}
@@ -151,7 +146,7 @@ def make_translation_reference(
 
     Raises: WganError if images cannot be loaded or are too few.
     """
-    log = _without_repeats(log)
+    log = cache(log)  # both sides may log the same text
     real = held_out_images(settings, data_root, log)
     count = count or MAX_IMAGES
     targets = {}
@@ -163,7 +158,7 @@ def make_translation_reference(
 
 def held_out_images(settings: PairSettings, data_root: Path, log: Log) -> dict[str, RealImages]:
     """Load the real images of each side. Raises: WganError if that fails or they are too few."""
-    found, log = {}, _without_repeats(log)
+    found, log = {}, cache(log)
     for side in SIDES:
         with naming_side(side):
             found[side] = real_images(getattr(settings, side), data_root, log)
@@ -183,15 +178,3 @@ def _target(
 
     training = moments_of(real.training.subset(QUICK_TRAINING))
     return _Target(features, training, frechet_distance(training, moments_of(real.held_out.subset(count))))
-
-
-def _without_repeats(log: Log) -> Log:
-    """Log each text once, because both sides may cause it."""
-    logged: set[str] = set()
-
-    def log_once(text: str) -> None:
-        if text not in logged:
-            logged.add(text)
-            log(text)
-
-    return log_once

@@ -26,15 +26,11 @@ Generate = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class ClassifierResult:
-    """Accuracy of one or several classifiers on real held-out images.
-
-    trained_on: a phrase. draws: accuracy of each classifier. by_class: mean accuracy per class (K); None for a class
-    without held-out images.
-    """
+    """Accuracy of one or several classifiers on real held-out images."""
 
     trained_on: str
-    draws: tuple[float, ...]
-    by_class: tuple[float | None, ...]
+    draws: tuple[float, ...]  # accuracy of each classifier
+    by_class: tuple[float | None, ...]  # mean accuracy; None for a class without held-out images
 
     @property
     def accuracy(self) -> float:
@@ -169,7 +165,6 @@ def _balanced_subset(images: Selection, count: int, seed: int) -> Selection:
 def _train_and_test(
     sources: list[Selection], real: RealImages, device: torch.device, name: str, num_images: int | None = None
 ) -> ClassifierResult:
-    """Train and test one classifier per source, each with its own seed."""
     test, found = real.held_out.subset(MAX_TEST), []
     for seed, source in enumerate(sources):
         network = classifier.trained_network(source, device, seed, num_images)

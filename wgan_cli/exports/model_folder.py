@@ -10,13 +10,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from jinja2 import Environment, StrictUndefined
 
-from wgan_cli.errors import WganError
-from wgan_cli.exports.model_card import model_card
-from wgan_cli.exports.onnx_model import OPSET, OUTPUTS, OnnxFacts, export_onnx
+from wgan_cli import __version__
+from wgan_cli.data.load import license_of
+from wgan_cli.errors import WganError, one_line
+from wgan_cli.exports.onnx_model import OPSET, PSI, OnnxFacts, export_onnx
 from wgan_cli.outputs.sampling import cycled_labels, generate, generator_of, sample_latents
 from wgan_cli.outputs.save_images import save_images
 from wgan_cli.recipe.scores import LOGGED
+from wgan_cli.recipe.yaml import dump_yaml
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_TENSORS, RunDir, is_run
@@ -29,12 +32,10 @@ MAX_GRID = 64  # images
 def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str, OnnxFacts]:
     """Write a complete model folder, or nothing if an error occurs.
 
-    It holds model.safetensors, model.onnx (or to_a.onnx and to_b.onnx for a translation model), config.json, README.md
-    and samples.png.
+    It holds model.safetensors, model.onnx (or to_a.onnx and to_b.onnx), config.json, README.md and samples.png.
 
     Args:
         source: path that the checkpoint was read from; inside a run folder, the run's scores and grids are included.
-
     Returns: facts of each ONNX file by name.
     Raises: WganError if the folder is not empty or can't be written.
     """
@@ -48,10 +49,19 @@ def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str,
         checkpoint.save(temporary / EXPORTED_TENSORS)
         domains = {f"to_{to}.onnx": to for to in "ab"} if checkpoint.recipe.translates else {"model.onnx": "b"}
         models = {name: export_onnx(checkpoint, temporary / name, to) for name, to in domains.items()}
-        run = _run_of(source)
+        folder = generator_file(source).absolute().parent
+        run = next((RunDir(place) for place in (folder, folder.parent) if is_run(place)), None)
         grid = _write_grid(checkpoint, run, temporary / GRID)
         scores = _scores(checkpoint, run)
-        write_text(temporary / EXPORTED_CONFIG, json.dumps(_config(checkpoint, models, scores), indent=2) + "\n")
+        config = {
+            **checkpoint.facts,
+            "weights": EXPORTED_TENSORS,
+            "opset": OPSET,
+            "onnx": {name: asdict(facts) for name, facts in models.items()},
+            "outputs": {"rgb": "uint8 (N, 3, H, W)", "images": "float32 (N, C, H, W) in [-1, 1]"},
+            "scores": scores,
+        }
+        write_text(temporary / EXPORTED_CONFIG, json.dumps(config, indent=2) + "\n")
         write_text(temporary / CARD, model_card(checkpoint, models, scores, grid))
         with writing(path):
             if path.is_dir():
@@ -62,22 +72,35 @@ def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str,
     return models
 
 
-def _config(checkpoint: Checkpoint, models: Mapping[str, OnnxFacts], scores: Mapping[str, float]) -> dict[str, object]:
-    outputs = ("uint8 (N, 3, H, W)", "float32 (N, C, H, W) in [-1, 1]")
-    return {
-        **checkpoint.facts,
-        "weights": EXPORTED_TENSORS,
-        "opset": OPSET,
-        "onnx": {name: asdict(facts) for name, facts in models.items()},
-        "outputs": dict(zip(OUTPUTS, outputs, strict=True)),
-        "scores": dict(scores),
-    }
+def model_card(
+    checkpoint: Checkpoint, models: Mapping[str, OnnxFacts], scores: Mapping[str, float], grid: str | None
+) -> str:
+    """Return the README.md of an exported generator, with front matter for the Hugging Face Hub.
 
-
-def _run_of(source: Path) -> RunDir | None:
-    """Return the run that contains a checkpoint, or None."""
-    folder = generator_file(source).absolute().parent
-    return next((RunDir(place) for place in (folder, folder.parent) if is_run(place)), None)
+    Args:
+        models: facts of each ONNX file by name. scores: logged at the checkpoint's step. grid: file name, if any.
+    """
+    environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text(encoding="utf-8"))
+    recipe, image = checkpoint.recipe, checkpoint.image
+    card = template.render(
+        recipe=recipe,
+        image=image,
+        shape=f"{image.channels}, {image.size}, {image.size}",
+        source=one_line(checkpoint.source),
+        version=__version__,
+        grid=grid,
+        # Folder names may contain Markdown, so they are listed as code.
+        class_names=[f"`{one_line(name).replace('`', '')}`" for name in checkpoint.class_names],
+        license=license_of(recipe.data),
+        best=checkpoint.score,
+        scores=scores,
+        opset=OPSET,
+        models=models,
+        psi=PSI,
+        recipe_yaml=dump_yaml(recipe.as_dict()).rstrip(),
+    )
+    return card + "\n"
 
 
 def _scores(checkpoint: Checkpoint, run: RunDir | None) -> dict[str, float]:

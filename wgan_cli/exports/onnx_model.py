@@ -9,9 +9,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,9 +24,6 @@ from wgan_cli.outputs.translate import translator_to
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.seeds import latent_vectors
-
-if TYPE_CHECKING:
-    import onnx
 
 OPSET = 18
 REQUIRED = ("onnx", "onnxscript", "onnxruntime")
@@ -54,19 +50,15 @@ class _Exported(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs in order -> rgb (N, 3, H, W) uint8 and images (N, C, H, W) float32."""
-        images = self._truncated(*inputs) if self.styled else self.part(*inputs)  # (N, C, H, W)
-        return as_rgb(to_uint8(images)), images
-
-    def _truncated(self, z: Tensor, *others: Tensor) -> Tensor:
-        *labels, psi = others
-        generator = cast(StyleSpace, self.part)
-        w = generator.truncate(generator.mapping(z, *labels), psi, *labels)  # (N, style_dim)
-        return generator.synthesis(generator.broadcast(w))
-
-
-def as_rgb(images: Tensor) -> Tensor:
-    """Repeat gray and drop alpha: (N, C, H, W) -> (N, 3, H, W)."""
-    return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images[:, :3]
+        if self.styled:
+            z, *labels, psi = inputs
+            generator = cast(StyleSpace, self.part)
+            w = generator.truncate(generator.mapping(z, *labels), psi, *labels)  # (N, style_dim)
+            images = generator.synthesis(generator.broadcast(w))
+        else:
+            images = self.part(*inputs)  # (N, C, H, W)
+        pixels = to_uint8(images)
+        return pixels.expand(-1, 3, -1, -1) if images.shape[1] == 1 else pixels[:, :3], images
 
 
 def check_can_export(what: str) -> None:
@@ -85,79 +77,60 @@ def export_onnx(checkpoint: Checkpoint, path: Path, to: str = "b") -> OnnxFacts:
 
     Args:
         to: target domain of a translation model, "a" or "b".
-
     Raises: WganError if the images differ from PyTorch's by more than TOLERANCE; no file is written.
     """
     import onnx
 
-    generator = generator_of(checkpoint, str(path), torch.device("cpu"))
-    inputs = _inputs(checkpoint)
-    model = _translated(_exported(_plain_generator(checkpoint, path), checkpoint, to), inputs, checkpoint)
-    onnx.checker.check_model(model)
-    content = model.SerializeToString()
-    difference = _difference(content, _exported(generator, checkpoint, to), inputs, path)
-    make_parent(path)
-    write_atomically(path, lambda file: file.write(content))
-    return OnnxFacts({name: meaning for name, (_, meaning) in inputs.items()}, difference)
-
-
-def _plain_generator(checkpoint: Checkpoint, path: Path) -> nn.Module:
-    """Build the generator with its parametrizations (weight scales) folded into the weights.
-
-    A deep copy would not do: it shares the parametrized classes with the original.
-    """
-    plain = generator_of(checkpoint, str(path), torch.device("cpu"))
+    generator = _exported(checkpoint, path, to)
+    plain = _exported(checkpoint, path, to)
+    # Fold parametrizations (weight scales) into the weights. A deep copy would share the parametrized classes.
     for module in list(plain.modules()):
         for name in list(cast(nn.ModuleDict, module.parametrizations)) if is_parametrized(module) else ():
             remove_parametrizations(module, name)
-    return plain.requires_grad_(False)
+    inputs = _inputs(checkpoint)
+    model = _converted(plain.requires_grad_(False), inputs, checkpoint)
+    onnx.checker.check_model(model)
+    content = model.SerializeToString()
+    difference = _difference(content, generator, inputs, path)
+    make_parent(path)
+    write_atomically(path, lambda file: file.write(content))
+    return OnnxFacts({name: meaning for name, (_, meaning) in inputs.items()}, difference)
 
 
 #: Function from a batch size to example values of an input.
 Draw = Callable[[int], Tensor]
 
 
-def _exported(generator: nn.Module, checkpoint: Checkpoint, to: str) -> _Exported:
-    """Wrap the generator, or the translator to a domain, for export."""
-    model = checkpoint.recipe.model
-    return _Exported(translator_to(generator, to) if checkpoint.recipe.translates else generator, model.has_style_space)
+def _exported(checkpoint: Checkpoint, path: Path, to: str) -> _Exported:
+    generator = generator_of(checkpoint, str(path), torch.device("cpu"))
+    part = translator_to(generator, to) if checkpoint.recipe.translates else generator
+    return _Exported(part, checkpoint.recipe.model.has_style_space)
 
 
 def _inputs(checkpoint: Checkpoint) -> dict[str, tuple[Draw, str]]:
     """Return example values and a description of each input by name."""
     model, image = checkpoint.recipe.model, checkpoint.image
+
+    def latents(count: int, latent_dim: int = model.latent_dim) -> Tensor:
+        return torch.from_numpy(latent_vectors(0, range(count), latent_dim))
+
     if checkpoint.recipe.translates:
         shape = (image.channels, image.size, image.size)
-        source = (partial(_random_images, shape), f"float32 (N, {', '.join(map(str, shape))}) in [-1, 1]")
-        return {"source": source}
-    inputs: dict[str, tuple[Draw, str]] = {
-        "z": (partial(_random_latents, model.latent_dim), f"float32 (N, {model.latent_dim}), standard normal")
-    }
+        meaning = f"float32 (N, {', '.join(map(str, shape))}) in [-1, 1]"
+        return {"source": (lambda count: latents(count, image.pixels).tanh().unflatten(1, shape), meaning)}
+    inputs: dict[str, tuple[Draw, str]] = {"z": (latents, f"float32 (N, {model.latent_dim}), standard normal")}
     if model.conditional:
-        draw = partial(_labels_in_turn, image.num_classes)
-        inputs["labels"] = (draw, f"int64 (N,), classes from 0 to {image.num_classes - 1}")
+        last = image.num_classes - 1
+        inputs["labels"] = (
+            lambda count: torch.arange(count) % image.num_classes,
+            f"int64 (N,), classes from 0 to {last}",
+        )
     if model.has_style_space:
-        inputs[PSI] = (_some_psi, "float32 scalar, default 1; 0 gives the mean style")
+        inputs[PSI] = (lambda count: torch.tensor(0.7), "float32 scalar, default 1; 0 gives the mean style")
     return inputs
 
 
-def _random_latents(latent_dim: int, count: int) -> Tensor:
-    return torch.from_numpy(latent_vectors(0, range(count), latent_dim))
-
-
-def _random_images(shape: tuple[int, int, int], count: int) -> Tensor:
-    return torch.from_numpy(latent_vectors(0, range(count), int(np.prod(shape)))).tanh().unflatten(1, shape)
-
-
-def _labels_in_turn(num_classes: int, count: int) -> Tensor:
-    return torch.arange(count) % num_classes
-
-
-def _some_psi(count: int) -> Tensor:
-    return torch.tensor(0.7)
-
-
-def _translated(network: _Exported, inputs: dict[str, tuple[Draw, str]], checkpoint: Checkpoint) -> onnx.ModelProto:
+def _converted(network: _Exported, inputs: dict[str, tuple[Draw, str]], checkpoint: Checkpoint) -> Any:
     """Convert the network to ONNX with a dynamic batch size."""
     from onnx import numpy_helper
 
@@ -182,14 +155,13 @@ def _translated(network: _Exported, inputs: dict[str, tuple[Draw, str]], checkpo
         model.graph.initializer.append(numpy_helper.from_array(np.array(1, np.float32), PSI))
     model.producer_name = "wgan"
     facts = {**checkpoint.facts, "inputs": {name: meaning for name, (_, meaning) in inputs.items()}}
-    entry = model.metadata_props.add()
-    entry.key, entry.value = "wgan", json.dumps(facts)
+    model.metadata_props.add(key="wgan", value=json.dumps(facts))
     return model
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence warnings and logs of torch's exporter."""
+    """Silence torch's exporter."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)

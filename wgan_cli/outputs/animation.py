@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,12 +36,7 @@ class Frame:
 
 
 def folder_frames(folder: Path, limit: int | None = None) -> list[Frame]:
-    """Load a folder's numbered images, sorted by all numbers in their names: 9.png before 10.png, 2_50 before 10_0.
-
-    Args:
-        limit: maximum number of frames, evenly spaced, including the first and the last.
-    Raises: WganError for a folder without numbered images, or an unreadable image.
-    """
+    """Load at most `limit` evenly spaced images of a folder, by the numbers in their names. Raises: WganError."""
     suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in readable_formats()}
     numbered = [
         (tuple(map(int, re.findall(r"\d+", path.stem))), path)
@@ -60,10 +56,7 @@ def folder_frames(folder: Path, limit: int | None = None) -> list[Frame]:
 def walk_frames(generator: nn.Module, checkpoint: Checkpoint, seed: int, count: int, side: int = 4) -> list[Frame]:
     """Render a looping walk through latent space (style space if there is one) as side x side grids.
 
-    Each image has its own closed path, and keeps its class.
-
-    Args:
-        count: number of frames, at least 2, rounded to whole legs of the path.
+    Each image has its own closed path, and keeps its class. `count` is rounded to whole legs of the path.
     """
     latent_dim, cells = checkpoint.recipe.model.latent_dim, side * side
     legs = max(2, min(4, count // 8))
@@ -83,12 +76,12 @@ def walk_frames(generator: nn.Module, checkpoint: Checkpoint, seed: int, count: 
 
 
 def save_animation(frames: list[Frame], path: Path, fps: float, hold: float, scale: int) -> None:
-    """Write frames as a looping .gif or .webp, or as .mp4.
+    """Write frames as a looping .gif or .webp, or as .mp4 if the package av is installed. Raises: WganError.
 
-    Args:
-        hold: seconds to show the last frame. scale: integer factor by which pixels are enlarged.
-    Raises: WganError for another suffix, or for .mp4 if the package av is not installed.
+    hold: seconds to show the last frame. scale: factor by which pixels are enlarged.
     """
+    import imageio.v3 as imageio
+
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise WganError(f"{path} does not end in {', '.join(FORMATS)}", f"use --out {path.stem or 'animation'}.gif")
@@ -96,14 +89,18 @@ def save_animation(frames: list[Frame], path: Path, fps: float, hold: float, sca
     rendered = _render(frames, scale)
     make_parent(path)
     if suffix == ".mp4":
-        write_atomically(path, lambda file: _write_video(file, rendered, fps, hold))
+        content = _video(rendered, fps, hold)
     else:
         durations = [1000 / fps] * (len(rendered) - 1) + [1000 * max(hold, 1 / fps)]
-        write_atomically(path, lambda file: _write_looping(file, suffix, rendered, durations))
+        duration = durations if len(rendered) > 1 else durations[0]
+        options: dict[str, Any] = {"lossless": True} if suffix == ".webp" else {}
+        content = imageio.imwrite(
+            "<bytes>", rendered, extension=suffix, plugin="pillow", duration=duration, loop=0, **options
+        )
+    write_atomically(path, lambda file: file.write(content))
 
 
 def _check_memory(sizes: list[tuple[int, int]], scale: int = 1) -> None:
-    """Check that all frames fit into memory, before any is decoded. Raises: WganError."""
     needed = sum(3 * width * height * scale**2 for width, height in sizes)
     free = free_memory(torch.device("cpu"))
     if free is not None and needed > free:
@@ -113,32 +110,20 @@ def _check_memory(sizes: list[tuple[int, int]], scale: int = 1) -> None:
         )
 
 
-def _write_looping(file: BinaryIO, suffix: str, frames: list[np.ndarray], durations: list[float]) -> None:
+def _video(frames: list[np.ndarray], fps: float, hold: float) -> bytes:
     import imageio.v3 as imageio
 
-    options: dict[str, Any] = {"lossless": True} if suffix == ".webp" else {}
-    duration = durations if len(frames) > 1 else durations[0]
-    file.write(
-        imageio.imwrite("<bytes>", frames, extension=suffix, plugin="pillow", duration=duration, loop=0, **options)
-    )
-
-
-def _write_video(file: BinaryIO, frames: list[np.ndarray], fps: float, hold: float) -> None:
-    import imageio.v3 as imageio
-
-    try:
-        import av  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("av") is None:
         raise WganError(
             "an .mp4 needs the package av, which is not installed", "pip install 'wgan[video]', or use .gif",
             ExitStatus.FAILED,
-        ) from None  # fmt: skip
+        )  # fmt: skip
     # The codec halves the resolution of colors, so it needs even sizes.
     height, width = (-(-side // 2) * 2 for side in frames[0].shape[:2])
     color = [np.asarray(Image.fromarray(frame).convert("RGB")) for frame in frames]
     even = [np.pad(f, ((0, height - f.shape[0]), (0, width - f.shape[1]), (0, 0))) for f in color]
     even += [even[-1]] * round(hold * fps)
-    file.write(imageio.imwrite("<bytes>", np.stack(even), extension=".mp4", plugin="pyav", codec="libx264", fps=fps))
+    return imageio.imwrite("<bytes>", np.stack(even), extension=".mp4", plugin="pyav", codec="libx264", fps=fps)
 
 
 def _render(frames: list[Frame], scale: int) -> list[np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,27 +15,20 @@ from wgan_cli.utils.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Records = Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A line in a chart.
-
-    Args:
-        raw: the values before smoothing, drawn faintly behind.
-        color: index of a color, or None for a dashed gray baseline.
-        markers: draw a dot at each value.
-    """
+    """A line in a chart."""
 
     label: str
     steps: Sequence[int]
     values: Sequence[float]
-    raw: Sequence[float] | None = None
-    color: int | None = 0
-    markers: bool = False
+    raw: Sequence[float] | None = None  # the values before smoothing, drawn faintly behind
+    color: int | None = 0  # index of a color, or None for a dashed gray baseline
+    markers: bool = False  # draw a dot at each value
 
 
 @dataclass(frozen=True)
@@ -62,15 +56,6 @@ def series(records: Records, name: str) -> tuple[tuple[int, ...], tuple[float, .
     return tuple(step for step, _ in points), tuple(value for _, value in points)
 
 
-def term_panels(records: Records) -> list[Panel]:
-    """Return a panel for each loss term: raw values and a smoothed curve."""
-    found = []
-    for name in term_names(records):
-        steps, values = series(records, name)
-        found.append(Panel(title_of(name), (Curve(title_of(name), steps, smoothed(values), raw=values),)))
-    return found
-
-
 def score_panels(records: Records) -> list[Panel]:
     """Return the panels of the score table; the Frechet distance is shown with the real baseline."""
     found = []
@@ -83,14 +68,14 @@ def score_panels(records: Records) -> list[Panel]:
 
 
 def draw_curves(records: Records, path: Path, title: str) -> None:
-    """Draw all losses and scores of a run to a PNG file; does nothing without any."""
-    if drawn := [*term_panels(records), *score_panels(records)]:
-        figure = draw_panels(drawn, title)
-        write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=100))
-
-
-def draw_panels(drawn: Sequence[Panel], title: str = "") -> Figure:
-    """Draw panels in two columns."""
+    """Draw all losses and scores of a run to a PNG file, in two columns; does nothing without any."""
+    drawn = []
+    for name in term_names(records):
+        steps, values = series(records, name)
+        drawn.append(Panel(title_of(name), (Curve(title_of(name), steps, smoothed(values), raw=values),)))
+    drawn += score_panels(records)
+    if not drawn:
+        return
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # silences a note about its cache folder
     # The object interface touches no global state and opens no window, regardless of the backend.
     from matplotlib.figure import Figure
@@ -99,10 +84,9 @@ def draw_panels(drawn: Sequence[Panel], title: str = "") -> Figure:
     rows = -(-len(drawn) // columns)
     figure = Figure(figsize=(5.5 * columns, 2.8 * rows), layout="constrained")
     figure.suptitle(title)
-    for index, panel in enumerate(drawn):
-        axes = figure.add_subplot(rows, columns, index + 1)
-        draw_panel(axes, panel)
-    return figure
+    for index, panel in enumerate(drawn, 1):
+        draw_panel(figure.add_subplot(rows, columns, index), panel)
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=100))
 
 
 def draw_panel(axes: Axes, panel: Panel) -> None:
@@ -128,18 +112,17 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
 
 def smoothed(values: Sequence[float], weight: float = 0.8) -> list[float]:
     """Smooth values with weights weight^d for neighbors at distance d on both sides: no bias at the ends, no lag."""
-    past = _weighted_sums(values, weight)
-    future = _weighted_sums(values[::-1], weight)[::-1]
+
+    def sums(values: Sequence[float]) -> list[tuple[float, float]]:
+        """Return sum_d weight^d * value_d and sum_d weight^d of each value and its predecessors."""
+        found = accumulate(
+            values, lambda last, value: (weight * last[0] + value, weight * last[1] + 1), initial=(0.0, 0.0)
+        )
+        return list(found)[1:]
+
     return [
         (before + after - value) / (norm_before + norm_after - 1)
-        for value, (before, norm_before), (after, norm_after) in zip(values, past, future, strict=True)
+        for value, (before, norm_before), (after, norm_after) in zip(
+            values, sums(values), sums(values[::-1])[::-1], strict=True
+        )
     ]
-
-
-def _weighted_sums(values: Sequence[float], weight: float) -> list[tuple[float, float]]:
-    """Return sum_d weight^d * value_d and sum_d weight^d of each value and its predecessors."""
-    sums, total, norm = [], 0.0, 0.0
-    for value in values:
-        total, norm = weight * total + value, weight * norm + 1
-        sums.append((total, norm))
-    return sums

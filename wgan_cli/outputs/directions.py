@@ -40,9 +40,7 @@ def principal_directions(weight: Tensor, count: int) -> Directions:
     """Find the unit vectors n that maximize ||A n||^2 for a layer A x + b (Shen and Zhou 2021, eq. 5).
 
     They are the eigenvectors of A^T A, with eigenvalues ||A n||^2. The sign makes the largest entry positive.
-
-    Args:
-        weight: A, (outputs, F). count: number of directions, at most F.
+    weight: A, (outputs, F).
     """
     a = weight.detach().cpu().double()  # (outputs, F)
     values, vectors = torch.linalg.eigh(a.T @ a)  # (F,) ascending, (F, F) in columns

@@ -23,9 +23,7 @@ ENTRIES += ("model", "params")
 def import_checkpoint(path: Path, recipe: Recipe, image: ImageShape) -> tuple[Checkpoint, Match]:
     """Load a file of weights as a checkpoint of a recipe, and return how tensors were matched.
 
-    The recipe supplies what weights don't contain: activations, their slopes, and the eps of norms.
-
-    Raises: WganError if the file holds no tensors, or they do not fit the recipe's generator.
+    The recipe supplies what weights don't contain: activations, their slopes, and the eps of norms. Raises: WganError.
     """
     given = _state_dict(read_state_dict(path), path)
     with torch.device("meta"):
@@ -57,6 +55,6 @@ def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
 def _is_state_dict(value: Any) -> bool:
     return (
         isinstance(value, dict)
-        and len(value) > 0
+        and bool(value)
         and all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in value.items())
     )

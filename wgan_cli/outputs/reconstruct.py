@@ -19,15 +19,12 @@ from wgan_cli.utils.pixels import to_unit_range
 
 @dataclass(frozen=True)
 class Autoencoder:
-    """Encoder, generator and, if the checkpoint has one, classifier; in evaluation mode on one device.
-
-    batch: images computed at once.
-    """
+    """Encoder, generator and, if the checkpoint has one, classifier; in evaluation mode on one device."""
 
     generator: nn.Module
     encoder: nn.Module
     classifier: nn.Module | None
-    batch: int = 64
+    batch: int = 64  # images computed at once
 
     def encode(self, images: Tensor, labels: np.ndarray) -> np.ndarray:
         """Return the mean of q(z | image, class): images (N, C, H, W) uint8, labels (N,) int64 -> (N, latent_dim)."""
@@ -46,18 +43,16 @@ class Autoencoder:
     @torch.inference_mode()
     def _rows(self, network: Callable[..., Tensor], images: Tensor, labels: np.ndarray | None = None) -> np.ndarray:
         device = next(self.encoder.parameters()).device
-        found = in_batches(
-            lambda pixels, *classes: network(to_unit_range(pixels), *classes),
-            device, self.batch, images.numpy(), labels,
-        )  # fmt: skip
+
+        def scaled(pixels: Tensor, *classes: Tensor) -> Tensor:
+            return network(to_unit_range(pixels), *classes)
+
+        found = in_batches(scaled, device, self.batch, images.numpy(), labels)
         return torch.cat([part.cpu() for part in found]).numpy()
 
 
 def open_autoencoder(path: Path, device: torch.device, batch: int = 64) -> tuple[Autoencoder, Checkpoint]:
-    """Load the networks of a checkpoint or run that reconstruct images.
-
-    Raises: WganError if it has no encoder, or weights do not fit the networks of the file's own recipe.
-    """
+    """Load the networks of a checkpoint or run that reconstruct images. Raises: WganError."""
     generator, checkpoint = open_generator(path, device)
     if not has_encoder(checkpoint):
         raise WganError(
@@ -113,8 +108,3 @@ def interpolations(
         for own in [halves] if classes is None else [np.full(frames, c, np.int64) for c in classes]:
             rows.append(torch.cat([images[a : a + 1], networks.decode(line, own), images[b : b + 1]]))
     return torch.stack(rows)
-
-
-def side_by_side(rows: Tensor) -> Tensor:
-    """Join each row of images into one wide image: (N, R, C, H, W) -> (N, C, H, R*W)."""
-    return torch.cat(list(rows.unbind(1)), dim=3)

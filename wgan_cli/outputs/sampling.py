@@ -13,6 +13,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
+from wgan_cli.utils.class_names import class_indices
 from wgan_cli.utils.machine import free_memory
 from wgan_cli.utils.pixels import to_uint8
 from wgan_cli.utils.seeds import latent_vectors
@@ -21,20 +22,14 @@ MAX_SEEDS = 10_000_000
 
 
 def open_generator(path: Path, device: torch.device) -> tuple[nn.Module, Checkpoint]:
-    """Load the generator of a checkpoint or run, in evaluation mode, and its checkpoint.
-
-    Raises: WganError if the weights do not fit the networks of the file's own recipe.
-    """
+    """Load the generator of a checkpoint or run, in evaluation mode, and its checkpoint. Raises: WganError."""
     file = generator_file(path)
     checkpoint = load_checkpoint(file)
     return generator_of(checkpoint, str(file), device), checkpoint
 
 
 def generator_of(checkpoint: Checkpoint, origin: str, device: torch.device) -> nn.Module:
-    """Build the generator of a checkpoint, in evaluation mode; `origin` names the file in errors.
-
-    Raises: WganError if the weights do not fit the networks of the recipe.
-    """
+    """Build the generator of a checkpoint, in evaluation mode; `origin` names the file in errors. Raises: WganError."""
     check_roles(checkpoint.networks, checkpoint.recipe, origin)
     weights = checkpoint.networks["generator"]
     generator = network_with("generator", checkpoint.recipe, checkpoint.image, weights, origin)
@@ -47,10 +42,7 @@ def generate(
 ) -> Iterator[Tensor]:
     """Run a generator on latent vectors in batches; an image does not depend on the others.
 
-    Args:
-        generator: in evaluation mode, on any device.
-        z: (N, latent_dim) float32. labels: (N,) int64, for a conditional generator.
-    Yields: images (n, C, H, W) uint8 on the CPU, n <= batch_size.
+    z (N, latent_dim) float32, labels (N,) int64 for a conditional generator -> (n, C, H, W) uint8 on the CPU.
     """
     device = next(generator.parameters()).device
     for images in in_batches(generator, device, batch_size, z, labels):
@@ -69,14 +61,10 @@ def in_batches(
     for start in range(0, len(given[0]), batch_size):
         count = len(given[0][start : start + batch_size])
         # Every batch has the full size: a kernel chosen for a smaller one could round differently.
-        full = (_padded(rows[start : start + count], batch_size) for rows in given)
-        yield network(*(rows.to(device) for rows in full))[:count]  # (n, ...)
-
-
-def _padded(part: np.ndarray, size: int) -> Tensor:
-    """Append zero rows: (n, ...) -> (size, ...)."""
-    rows = torch.from_numpy(part)
-    return torch.cat([rows, rows.new_zeros(size - len(rows), *rows.shape[1:])])
+        full = [np.zeros((batch_size, *rows.shape[1:]), rows.dtype) for rows in given]
+        for rows, padded in zip(given, full, strict=True):
+            padded[:count] = rows[start : start + count]
+        yield network(*(torch.from_numpy(rows).to(device) for rows in full))[:count]  # (n, ...)
 
 
 def sample_images(
@@ -127,12 +115,7 @@ def sample_latents(latent_dim: int, count: int, seed: int, seeds: list[int] | No
 
 
 def parse_seeds(text: str, option: str = "--seeds", item: str = "a seed") -> list[int]:
-    """Parse a list such as 0-63,70, keeping its order.
-
-    Args:
-        option, item: names for errors.
-    Raises: WganError naming the invalid part.
-    """
+    """Parse a list such as 0-63,70, keeping its order; `option` and `item` are names for errors. Raises: WganError."""
     seeds: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
@@ -146,6 +129,22 @@ def parse_seeds(text: str, option: str = "--seeds", item: str = "a seed") -> lis
             )
         seeds.extend(range(start, end + 1))
     return seeds
+
+
+def parse_classes(text: str, class_names: Sequence[str]) -> list[int]:
+    """Parse a list of classes such as 3, 0-9 or cat,dog into indices, in its order. Names take precedence.
+
+    Raises: WganError for an unknown class, or one listed twice.
+    """
+    words: list[str] = []
+    for word in (part.strip() for part in text.split(",")):
+        first, dash, last = word.partition("-")
+        numbers = dash and all(end.isdecimal() and len(end) < 7 for end in (first, last))
+        if numbers and word not in class_names and int(first) <= int(last):
+            words += map(str, range(int(first), int(last) + 1))
+        else:
+            words.append(word)
+    return class_indices(words, class_names, "--class", f"; for example, write 3, 0-9 or {class_names[0]}")
 
 
 def slerp_path(ends: np.ndarray, frames: int, closed: bool) -> np.ndarray:

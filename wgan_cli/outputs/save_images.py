@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ import torch
 from torch import Tensor
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.classes import folder_names
 from wgan_cli.outputs.grid import grid_tensor, near_square, picture_format, save_picture
 from wgan_cli.utils.files import make_parent, write_atomically, writing
 
@@ -51,9 +51,7 @@ def save_images(
     `class_names`. Any other file is a grid, in the format of its suffix.
 
     Args:
-        batches: images (n, C, H, W) uint8, `count` in all.
-        columns: of the grid; near square if None.
-        labels: classes of the images, if they have any.
+        batches: images (n, C, H, W) uint8, `count` in all. columns: of the grid; near square if None.
         names: of single files, relative to the folder; numbers if None.
     Raises: WganError for an unsupported suffix, or if single images would overwrite files.
     """
@@ -65,7 +63,13 @@ def save_images(
     elif path.suffix.lower() in ARRAYS:
         make_parent(path)
         array = torch.cat([batch.permute(0, 2, 3, 1) for batch in batches]).numpy()  # (N, H, W, C)
-        write_atomically(path, lambda file: _save_array(file, path.suffix.lower(), array, labels))
+        if path.suffix.lower() == ".npy":
+            write_atomically(path, lambda file: np.save(_WriteOnly(file), array))  # type: ignore[arg-type]
+        else:
+            more: dict[str, Any] = (
+                {} if labels is None else {"labels": labels.labels, "class_names": np.array(labels.names)}
+            )
+            write_atomically(path, lambda file: np.savez_compressed(file, images=array, **more))
     else:
         picture_format(path)
         if count > MAX_IN_GRID:
@@ -82,16 +86,6 @@ class _WriteOnly:
         self.write = file.write
 
 
-def _save_array(file: BinaryIO, suffix: str, images: np.ndarray, labels: Labels | None) -> None:
-    if suffix == ".npy":
-        np.save(_WriteOnly(file), images)  # type: ignore[arg-type]
-    else:
-        more: dict[str, Any] = {}
-        if labels is not None:
-            more = {"labels": labels.labels, "class_names": np.array(labels.names)}
-        np.savez_compressed(file, images=images, **more)
-
-
 def _file_names(count: int, labels: Labels | None) -> list[str]:
     """Number the images, within each class if there are subfolders."""
     digits = max(5, len(str(count - 1)))
@@ -101,6 +95,15 @@ def _file_names(count: int, labels: Labels | None) -> list[str]:
     for label in labels.labels.tolist():
         names.append(os.path.join(folders[label], f"{used[label]:0{digits}d}.png"))
         used[label] += 1
+    return names
+
+
+def folder_names(class_names: Sequence[str]) -> list[str]:
+    """Return a unique folder name for each class, without characters that file systems refuse."""
+    names: list[str] = []
+    for number, name in enumerate(class_names):
+        safe = re.sub(r'[\x00-\x1f\\/:*?"<>|]', "-", name).strip(". ") or f"class {number}"
+        names.append(f"{safe} {number}" if safe.lower() in map(str.lower, names) else safe)
     return names
 
 

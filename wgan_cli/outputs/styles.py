@@ -40,11 +40,7 @@ class Truncated(StyleSpace):
 
 
 class FromStyles(nn.Module):
-    """Synthesis network that takes one w per image, or two that it mixes.
-
-    Args:
-        second_layers: layers that use the second w.
-    """
+    """Synthesis network that takes one w per image, or two of which `second_layers` use the second."""
 
     def __init__(self, generator: StyleSpace, second_layers: tuple[int, ...] = ()) -> None:
         super().__init__()
@@ -74,11 +70,9 @@ def walker(generator: nn.Module) -> nn.Module:
 def walk(
     generator: nn.Module, ends: np.ndarray, frames: int, closed: bool, labels: np.ndarray | None = None
 ) -> np.ndarray:
-    """Interpolate from each latent vector to the next: linearly in w, or as `slerp_path` without a style space.
+    """Interpolate from each latent vector to the next: linearly in w, or with `slerp_path` without a style space.
 
-    Args:
-        ends, frames, closed: as in `slerp_path`. labels: class of each leg, (legs,), or None.
-    Returns: (legs * frames, style_dim or latent_dim) float32.
+    labels: class of each leg, (legs,), or None. Returns: (legs * frames, style_dim or latent_dim) float32.
     """
     if not isinstance(generator, StyleSpace):
         return slerp_path(ends, frames, closed)
@@ -100,10 +94,7 @@ class Drawing(NamedTuple):
 def draw_walks(
     generator: nn.Module, checkpoint: Checkpoint, ends: np.ndarray, frames: int, classes: Sequence[int] | None
 ) -> Drawing:
-    """Interpolate from each latent vector to the next, once per class of a list, or in cycled classes.
-
-    Raises: WganError if there is only one latent vector.
-    """
+    """Interpolate from each latent vector to the next, once per class of a list, or in cycled classes."""
     if len(ends) < 2:
         raise WganError("--interpolate needs two or more images", "use -n 2 or more")
     legs = len(ends) - 1
@@ -136,29 +127,22 @@ class Mix:
 
 
 def parse_mix(text: str, layers: int) -> Mix:
-    """Parse A:B:LAYERS, each a list such as 0-3,7, for a generator with `layers` layers.
-
-    Raises: WganError naming the invalid part.
-    """
+    """Parse A:B:LAYERS, each a list such as 0-3,7, for a generator with `layers` layers. Raises: WganError."""
     parts = text.split(":")
     if len(parts) != 3:
         raise WganError(f"--mix: {text[:60]!r} is not A:B:LAYERS", MIX_HINT)
     rows, columns = (parse_seeds(part, "--mix", "an image's number") for part in parts[:2])
     wanted = parse_seeds(parts[2], "--mix", "a layer")
     if max(wanted) >= layers:
-        raise WganError(
-            f"--mix: layer {max(wanted)} is out of range; layers are 0 (coarsest) to {layers - 1}", MIX_HINT
-        )
+        last = layers - 1
+        raise WganError(f"--mix: layer {max(wanted)} is out of range; layers are 0 (coarsest) to {last}", MIX_HINT)
     return Mix(tuple(rows), tuple(columns), tuple(dict.fromkeys(wanted)))
 
 
 def draw_mix(
     generator: StyleSpace, checkpoint: Checkpoint, text: str, seed: int, classes: Sequence[int] | None
 ) -> Drawing:
-    """Mix the styles of images of a seed, in the class of the list, or each in its own.
-
-    Raises: WganError for an invalid text, or more than one class.
-    """
+    """Mix the styles of images of a seed, in the class of the list, or each in its own. Raises: WganError."""
     if classes is not None and len(classes) > 1:
         raise WganError("--mix accepts a single class", f"choose one, such as --class {classes[0]}")
     mix, model = parse_mix(text, generator.style_layers), checkpoint.recipe.model

@@ -1,4 +1,4 @@
-"""What is inside a run, a checkpoint or a recipe, as facts; commands print them."""
+"""Facts of a run, a checkpoint or a recipe, which commands print."""
 
 from __future__ import annotations
 
@@ -57,21 +57,18 @@ class RecipeFacts:
 
 @dataclass(frozen=True)
 class CheckpointFacts:
-    """A checkpoint file. checksum: verified, None if it carries none. continues: True if training can resume from it.
-
-    score: the score of the best generator of its run, or None.
-    """
+    """A checkpoint file."""
 
     kind: str
     path: str
     bytes: int
-    checksum: str | None
+    checksum: str | None  # verified; None if it carries none
     step: int
-    continues: bool
+    continues: bool  # training can resume from it
     image: ImageShape
     class_names: tuple[str, ...]
     versions: dict[str, str]
-    score: BestScore | None
+    score: BestScore | None  # of the best generator of its run
     recipe: dict[str, Any]
     networks: tuple[NetworkFacts, ...]
 
@@ -87,27 +84,22 @@ class BestFacts:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """A run folder. state: "finished", "training" (right now), "stopped early" (out of patience) or "unfinished".
-
-    idle_seconds: time since the last record. losses: loss terms of the last record. overhead_seconds: the part of
-    `seconds` spent in logs, grids, checkpoints and evaluations. rollbacks: number of rollbacks after divergence.
-    scores: of the last evaluation. best: None without a readable G_best.pth.
-    """
+    """A run folder."""
 
     kind: str
     path: str
-    state: str
+    state: str  # "finished", "training" (right now), "stopped early" (out of patience) or "unfinished"
     step: int
     steps: int
     kimg: float
     seconds: float
-    overhead_seconds: float
-    rollbacks: int
-    idle_seconds: float | None
+    overhead_seconds: float  # the part of `seconds` spent in logs, grids, checkpoints and evaluations
+    rollbacks: int  # after divergence
+    idle_seconds: float | None  # since the last record
     images_per_second: float | None
-    losses: dict[str, float]
-    scores: dict[str, float]
-    best: BestFacts | None
+    losses: dict[str, float]  # loss terms of the last record
+    scores: dict[str, float]  # of the last evaluation
+    best: BestFacts | None  # None without a readable G_best.pth
     checkpoints: tuple[str, ...]
     samples: int
     recipe: dict[str, Any]
@@ -120,10 +112,7 @@ def inspect_recipe(recipe: Recipe, image: ImageShape) -> RecipeFacts:
 
 
 def inspect_checkpoint(path: Path) -> CheckpointFacts:
-    """Return facts of a checkpoint file after validating all of its content.
-
-    Raises: WganError if it is damaged or its weights do not match its recipe.
-    """
+    """Return facts of a checkpoint file after validating all of its content. Raises: WganError."""
     checkpoint = load_checkpoint(path)
     check_roles(checkpoint.networks, checkpoint.recipe, str(path))
     for role, weights in checkpoint.networks.items():
@@ -159,11 +148,18 @@ def inspect_run(path: Path) -> RunFacts:
     step, best = last.get("step", 0), None
     with suppress(WganError):
         found = load_checkpoint(run.best_file)
-        best = None if found.score is None else BestFacts(str(run.best_file), found.step, found.score)
+        best = BestFacts(str(run.best_file), found.step, found.score) if found.score else None
+    since = sum(record["step"] > best.step for record in history if scores_of(record)) if best else 0
+    if trainer_of(run) is not None:
+        state = "training"
+    elif history and step >= recipe.steps:
+        state = "finished"
+    else:
+        state = "stopped early" if recipe.patience is not None and since >= recipe.patience else "unfinished"
     return RunFacts(
         kind="run",
         path=str(path),
-        state="training" if trainer_of(run) is not None else _final_state(recipe, history, best),
+        state=state,
         step=step,
         steps=recipe.steps,
         kimg=last.get("kimg", 0.0),
@@ -182,14 +178,6 @@ def inspect_run(path: Path) -> RunFacts:
     )
 
 
-def _final_state(recipe: Recipe, history: list[dict[str, Any]], best: BestFacts | None) -> str:
-    if history and history[-1].get("step", 0) >= recipe.steps:
-        return "finished"
-    measured = [record["step"] for record in history if scores_of(record)]
-    since = sum(step > best.step for step in measured) if best else 0
-    return "stopped early" if recipe.patience is not None and since >= recipe.patience else "unfinished"
-
-
 def inspect_networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tuple[NetworkFacts, ...]:
     """Return facts of a recipe's networks, which are built without memory for their weights."""
     with torch.device("meta"):
@@ -199,7 +187,6 @@ def inspect_networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) 
 
 
 def _inputs(recipe: Recipe, image: ImageShape) -> dict[str, dict[str, Any]]:
-    """Return the arguments of each role's network for one image."""
     picture = torch.empty(1, image.channels, image.size, image.size)
     if recipe.translates:
         return dict.fromkeys(recipe.objective.roles, {"a": picture, "b": picture})
@@ -216,15 +203,16 @@ def _inputs(recipe: Recipe, image: ImageShape) -> dict[str, dict[str, Any]]:
 def _network(role: str, network: nn.Module, inputs: dict[str, Any]) -> NetworkFacts:
     layers: list[LayerFacts] = []
 
-    def note(name: str, module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+    def note(module: nn.Module, _inputs: Any, output: torch.Tensor, name: str) -> None:
         kind = type_before_parametrizations(module).__name__
         layers.append(LayerFacts(name, kind, tuple(output.shape[1:]), _parameters(module)))
 
     for name, module in network.named_modules():
+        # List no parts of other layers, and no wrappers that only add labels.
         whole = is_parametrized(module) or not any(module.children())
-        only_adds_labels = isinstance(module, ConditionalLatent | LabelChannel)
-        if whole and "parametrizations" not in name.split(".") and not only_adds_labels:
-            module.register_forward_hook(partial(note, name))
+        wraps = isinstance(module, ConditionalLatent | LabelChannel)
+        if whole and not wraps and "parametrizations" not in name.split("."):
+            module.register_forward_hook(partial(note, name=name))
     network(**inputs)
     # An activation function's output takes the place of its layer's, so a layer and its function count once.
     outputs = (torch.Size(layer.output).numel() for layer in layers if layer.parameters)
@@ -232,5 +220,5 @@ def _network(role: str, network: nn.Module, inputs: dict[str, Any]) -> NetworkFa
     return NetworkFacts(role, tuple(layers), _parameters(network), activations)
 
 
-def _parameters(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
+def _parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())

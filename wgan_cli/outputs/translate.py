@@ -35,13 +35,7 @@ def check_translates(recipe: Recipe, wanted: bool) -> None:
 
 @torch.inference_mode()
 def translate(translator: nn.Module, batches: Iterable[Tensor], batch_size: int) -> Iterator[Tensor]:
-    """Translate images; an image's translation does not depend on the others.
-
-    Args:
-        translator: in evaluation mode, on any device.
-        batches: images (n, C, H, W) uint8, n <= batch_size.
-    Yields: images (n, C, H, W) uint8 on the CPU, for each batch.
-    """
+    """Translate batches (n, C, H, W) uint8, n <= batch_size; a translation does not depend on the other images."""
     device = next(translator.parameters()).device
     for images in batches:
         made = in_batches(lambda pixels: translator(to_unit_range(pixels)), device, batch_size, images.numpy())

@@ -7,8 +7,7 @@ from pathlib import Path
 import torch
 
 from wgan_cli.errors import WganError
-from wgan_cli.evaluation.evaluate import Reference, make_reference
-from wgan_cli.evaluation.memorization import pairs_grid
+from wgan_cli.evaluation.evaluate import Reference, make_reference, pairs_grid
 from wgan_cli.outputs.grid import as_picture
 from wgan_cli.outputs.sampling import open_generator, sample_images
 from wgan_cli.recipe.data_settings import DataSettings
