@@ -8,8 +8,6 @@ import re
 import pytest
 from PIL import Image
 
-from wgan_cli.evaluation import classifier
-
 TRAIN = ("train", "--quiet", "--device", "cpu", "--steps", 2)
 
 
@@ -20,7 +18,6 @@ def few_training_images(monkeypatch) -> None:
 
 @pytest.fixture
 def evaluate(wgan, tiny_run, features_root):
-    """`wgan evaluate` of the tiny run, whose data's classifier lies in the cache."""
     return lambda *words: wgan("evaluate", tiny_run.path, "--device", "cpu", "--data-root", features_root, *words)
 
 
@@ -50,7 +47,7 @@ def test_scores_next_to_real_images(evaluate, tiny_run):
     assert re.fullmatch(r"\d+ of 10 classes, rarest: \d \(\d+%\)", end)
 
 
-def test_only_some_numbers_as_json(evaluate):
+def test_json(evaluate):
     result = evaluate("--metrics", "recall, fd", "-n", 50, "--seed", 5, "--json")
     assert (result.status, result.stderr) == (0, "")
     found = json.loads(result.stdout)
@@ -58,13 +55,6 @@ def test_only_some_numbers_as_json(evaluate):
     assert found["generated"]["count"] == found["real"]["count"] == 50
     assert (found["step"], found["seed"], found["held_out"]["seen_by_generator"]) == (12, 5, True)
     assert found["features"]["name"].startswith("digits-28x28x1-v1-")
-    assert json.loads(evaluate("--metrics", "fd", "-n", 50, "--seed", 5, "--json").stdout)["generated"] == {
-        "count": 50,
-        "fd": found["generated"]["fd"],
-    }
-
-
-def test_classes_as_json(evaluate):
     found = json.loads(evaluate("--metrics", "classes", "-n", 50, "--json").stdout)
     for side in ("generated", "real"):
         assert list(found[side]) == ["count", "class_entropy", "class_confidence", "shares"]
@@ -84,17 +74,6 @@ def test_a_checkpoint_alone(wgan, tiny_run, features_root):
     assert (result.status, result.stderr) == (0, "")
     assert "step 6 of tiny" in result.stdout
     assert "step 6: FD" in result.stdout
-
-
-def test_classifier_is_trained_once(wgan, tiny_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(classifier, "MAX_IMAGES", 1000)
-    words = ("evaluate", tiny_run.path, "-n", 20, "--device", "cpu", "--data-root", "new")
-    first, again = wgan(*words), wgan(*words)
-    lines = first.stderr.splitlines()
-    assert lines[0] == "training a classifier on digits train for its features; once, up to two minutes"
-    assert re.fullmatch(r"its accuracy on 1,000 held-out images is \d\d?\.\d%", lines[1])
-    assert (again.stdout, again.stderr) == (first.stdout, "")
-    assert [path.suffix for path in (tmp_path / "new" / ".features").iterdir()] == [".pth"]
 
 
 @pytest.fixture
@@ -130,15 +109,11 @@ def test_changed_images(wgan, photos):
     assert result.error.endswith("photos has images of 32x32x3 now, but mine was trained on 16x16x1")
 
 
-def test_missing_images(wgan, photos):
+def test_moved_images(wgan, photos):
     photos.rename(photos.with_name("elsewhere"))
     result = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache")
     assert (result.status, result.stdout) == (2, "")
     assert "there is no folder or archive" in result.error
-
-
-def test_moved_images(wgan, photos):
-    photos.rename(photos.with_name("elsewhere"))
     words = ("evaluate", "mine", "--device", "cpu", "--data-root", "cache", "--metrics", "fd")
     result = wgan(*words, "--set", "data.path=elsewhere")
     assert result.status == 0, result.stderr

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wgan_cli.evaluation import features
+from wgan_cli.cli import evaluate_metrics
 from wgan_cli.runs.run_dir import RunDir
 
 CELL = 30  # pixels of an image and its padding
@@ -31,7 +31,6 @@ def sample(wgan, run, features_root):
 
 @pytest.fixture
 def photos(tmp_path) -> str:
-    """Pictures of other sizes and modes, one of them none."""
     (tmp_path / "photos").mkdir()
     for number, mode in enumerate(("RGB", "L", "P")):
         Image.new(mode, (40 + number, 33), 90).save(tmp_path / "photos" / f"{number}.png")
@@ -130,8 +129,8 @@ def test_evaluate_reconstruction(wgan, run, features_root, monkeypatch):
     )
     assert "reconstructions of 50 images" in wgan(*words).stdout, "unasked as well"
     made = []
-    make = features.make_features
-    monkeypatch.setattr(features, "make_features", lambda *args: made.append(args) or make(*args))
+    make = evaluate_metrics.make_features
+    monkeypatch.setattr(evaluate_metrics, "make_features", lambda *args: made.append(args) or make(*args))
     found = json.loads(wgan(*words, "--metrics", "reconstruction,agreement", "--json").stdout)
     assert len(made) == 1, "the classifier serves both kinds of metrics"
     assert found["reconstruction"]["count"] == 50 and 0 < found["reconstruction"]["error"] < 1

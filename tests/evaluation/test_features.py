@@ -12,7 +12,7 @@ from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation import classifier, features
 from wgan_cli.evaluation.classifier import fixed_network
-from wgan_cli.evaluation.features import cache_folder, make_features
+from wgan_cli.evaluation.features import CACHE, make_features
 from wgan_cli.evaluation.frechet import moments
 from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
 from wgan_cli.recipe import ImageShape
@@ -57,12 +57,10 @@ def test_classifier_accuracy(features_root, digits):
     values, logits = found.of(digits.held_out.batches(300))
     assert (values.shape, logits.shape) == ((1000, 128), (1000, 10))
     assert (logits.argmax(1) == digits.held_out.labels).double().mean().item() == pytest.approx(found.accuracy)
-
-
-def test_real_features_have_variance_100(features_root, digits):
-    found = make_features(digits, "digits", features_root, CPU, never)
     values, _ = found.of(digits.labeled.batches(500))
     assert float(moments(values).covariance.trace()) == pytest.approx(100, rel=0.05)
+    images = noise(50, 28)
+    torch.testing.assert_close(found.of([images])[0], found.of(images.split(7))[0])
 
 
 def test_trained_once(tmp_path, digits, quick, monkeypatch):
@@ -87,10 +85,15 @@ def test_training_is_reproducible_and_isolated(tmp_path, digits, quick):
     torch.testing.assert_close(one.of([noise(9, 28)]), other.of([noise(9, 28)]))
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "other", "gone"])
+class Evil:
+    def __reduce__(self):
+        return exec, ("raise AssertionError('code of the file ran')",)
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "other", "code"])
 def test_damaged_cache_file(tmp_path, digits, quick, damage):
     first = make_features(digits, "digits", tmp_path, CPU, lambda text: None)
-    (file,) = cache_folder(tmp_path).iterdir()
+    (file,) = (tmp_path / CACHE).iterdir()
     if damage == "cut":
         file.write_bytes(file.read_bytes()[:1000])
     elif damage == "changed":
@@ -100,24 +103,11 @@ def test_damaged_cache_file(tmp_path, digits, quick, damage):
     elif damage == "other":
         file.write_text("no network")
     else:
-        file.unlink()
+        torch.save({"format": features.FORMAT, "weights": Evil()}, file)
     told = []
-    again = make_features(digits, "digits", tmp_path, CPU, told.append)
+    assert make_features(digits, "digits", tmp_path, CPU, told.append).accuracy == first.accuracy
     assert len(told) == 2
-    assert again.accuracy == first.accuracy
     assert make_features(digits, "digits", tmp_path, CPU, never).accuracy == first.accuracy
-
-
-class Evil:
-    def __reduce__(self):
-        return exec, ("raise AssertionError('code of the file ran')",)
-
-
-def test_cache_file_runs_no_code(tmp_path, digits, quick):
-    make_features(digits, "digits", tmp_path, CPU, lambda text: None)
-    (file,) = cache_folder(tmp_path).iterdir()
-    torch.save({"format": features.FORMAT, "weights": Evil()}, file)
-    assert make_features(digits, "digits", tmp_path, CPU, lambda text: None).accuracy is not None
 
 
 def test_unwritable_cache(tmp_path, digits, quick):
@@ -136,7 +126,7 @@ def test_name_depends_on_images(tmp_path, digits, quick):
     turned = replace(digits.labeled.dataset, labels=9 - digits.labeled.dataset.labels)
     real = replace(digits, labeled=replace(digits.labeled, dataset=turned))
     names.add(make_features(real, "digits", tmp_path, CPU, lambda text: None).name)
-    assert len(names) == len(list(cache_folder(tmp_path).iterdir())) == 4
+    assert len(names) == len(list((tmp_path / CACHE).iterdir())) == 4
 
 
 def test_random_features_without_classes(tmp_path):
@@ -144,19 +134,14 @@ def test_random_features_without_classes(tmp_path):
     assert found.name.startswith("random-folder-16x16x1-v1-")
     assert "random weights" in found.description
     assert (found.accuracy, found.class_names, found.of([noise()])[1]) == (None, (), None)
-    assert not cache_folder(tmp_path).exists()
+    assert not (tmp_path / CACHE).exists()
     again = make_features(flat(noise()), "folder", tmp_path, CPU, never)
     assert torch.equal(found.of([noise()])[0], again.of([noise()])[0])
 
 
-def test_too_few_images_per_class(tmp_path, digits):
-    few = digits.labeled.subset(199)
-    found = make_features(replace(digits, labeled=few), "digits", tmp_path, CPU, never)
-    assert found.name.startswith("random-")
-    assert "fewer than 20 images per class" in found.description
-
-
-def test_identical_images(tmp_path):
+def test_unsuitable_images(tmp_path, digits):
+    few = make_features(replace(digits, labeled=digits.labeled.subset(199)), "digits", tmp_path, CPU, never)
+    assert few.name.startswith("random-") and "fewer than 20 images per class" in few.description
     found = make_features(flat(noise(1).expand(60, -1, -1, -1)), "folder", tmp_path, CPU, never)
     assert found.of([noise()])[0].isfinite().all()
 
@@ -171,28 +156,18 @@ def test_every_shape_and_pixel(size, channels):
     assert (images.grad.abs().amax(dim=(0, 1)) > 0).double().mean() > 0.95
 
 
-def test_batch_size_does_not_matter(features_root, digits):
-    found = make_features(digits, "digits", features_root, CPU, never)
-    images = noise(50, 28)
-    torch.testing.assert_close(found.of([images])[0], found.of(images.split(7))[0])
-
-
-def test_held_out_is_disjoint(tmp_path):
+@pytest.mark.parametrize(("split", "seen"), [("train", False), ("test", False), ("all", True)])
+def test_held_out_is_disjoint(tmp_path, split, seen):
     def bytes_of(images: Selection) -> set[bytes]:
         return {image.numpy().tobytes() for batch in images.batches(500) for image in batch}
 
-    for split, seen in (("train", False), ("test", False), ("all", True)):
-        real = real_images(DataSettings(split=split), tmp_path, lambda text: None)
-        assert real.seen is seen
-        assert not bytes_of(real.training) & bytes_of(real.held_out)
-        learnt = bytes_of(Selection(*_all(split), "learnt"))
-        assert bytes_of(real.training) <= learnt
-        assert bool(bytes_of(real.held_out) & learnt) is seen
-
-
-def _all(split: str) -> tuple[ImageSet, torch.Tensor]:
+    real = real_images(DataSettings(split=split), tmp_path, lambda text: None)
     dataset = load_images(DataSettings(split=split), None, lambda text: None)
-    return dataset, torch.arange(len(dataset))
+    learned = bytes_of(Selection(dataset, torch.arange(len(dataset)), "learned"))
+    assert real.seen is seen
+    assert not bytes_of(real.training) & bytes_of(real.held_out)
+    assert bytes_of(real.training) <= learned
+    assert bool(bytes_of(real.held_out) & learned) is seen
 
 
 def test_limit_applies_to_the_generator_only(tmp_path):
@@ -209,12 +184,9 @@ def test_folder_holds_out_a_fifth(tmp_path):
     assert real.held_out.name == "20% of photos"
     again = real_images(DataSettings(source="folder", path="photos"), tmp_path, lambda text: None, dataset)
     assert torch.equal(real.held_out.indices, again.held_out.indices)
-
-
-def test_folder_with_too_few_images(tmp_path):
-    dataset = ImageSet(noise(49), torch.zeros(49, dtype=torch.int64), (), "photos")
+    few = ImageSet(noise(49), torch.zeros(49, dtype=torch.int64), (), "photos")
     with pytest.raises(WganError, match="photos holds 49 images, too few for an evaluation"):
-        real_images(DataSettings(source="folder", path="photos"), tmp_path, lambda text: None, dataset)
+        real_images(DataSettings(source="folder", path="photos"), tmp_path, lambda text: None, few)
 
 
 @pytest.mark.parametrize("order", ["sorted", "in turn"])

@@ -63,26 +63,17 @@ def test_a_set_and_itself(seed, count):
     assert found.density >= 1  # each lies in its own ball and, on the mean, in those of five others
 
 
-def test_distant_sets():
+def test_distant_sets_and_same_distribution():
     found = fit(manifold(cloud(0, 100)), manifold(cloud(1, 80, centre=1000)))
     assert (found.precision, found.recall, found.density, found.coverage) == (0, 0, 0, 0)
-
-
-def test_same_distribution():
     found = fit(manifold(cloud(0, 1000)), manifold(cloud(1, 1000)))
-    assert min(found.precision, found.recall) > 0.8
-    assert found.coverage > 0.9
+    assert min(found.precision, found.recall) > 0.8 and found.coverage > 0.9
     assert found.density == pytest.approx(1, abs=0.1)
 
 
 def test_mode_collapse():
     found = fit(manifold(cloud(0, 1000)), manifold(0.01 * cloud(1, 1000)))
-    assert found.precision == 1
-    assert found.recall < 0.02
-    assert found.coverage < 0.1
-
-
-def test_one_repeated_image():
+    assert found.precision == 1 and found.recall < 0.02 and found.coverage < 0.1
     found = fit(manifold(cloud(0, 500)), manifold(cloud(0, 500)[:1].expand(500, -1)))
     assert (found.precision, found.recall) == (1, 1 / 500)  # it is a real one, and reaches only that
 
@@ -114,14 +105,10 @@ def test_chunks_change_nothing(monkeypatch):
     assert torch.equal(nearest(real, fake)[1], numbers)
 
 
-def test_copies_far_from_zero():
-    x = cloud(0, 40).double() + 1e7
+def test_nearest():
+    x = cloud(0, 40).double() + 1e7  # far from zero
     distances, numbers = nearest(x, x.flip(0))
-    assert distances.tolist() == [0.0] * 40
-    assert numbers.tolist() == list(range(39, -1, -1))
-
-
-def test_nearest_is_the_nearest():
+    assert distances.tolist() == [0.0] * 40 and numbers.tolist() == list(range(39, -1, -1))
     queries, others = cloud(0, 30), cloud(1, 70)
     distances, numbers = nearest(queries, others)
     expected = torch.cdist(queries, others).min(1)
@@ -138,15 +125,11 @@ def test_few_images():
 def test_classes():
     sure = 50 * torch.eye(4)
     even = classes(sure.repeat(3, 1))
-    assert even.shares == (0.25,) * 4
-    assert even.entropy == pytest.approx(1)
-    assert even.confidence == pytest.approx(1)
+    assert (even.shares, even.entropy, even.confidence) == ((0.25,) * 4, pytest.approx(1), pytest.approx(1))
     one = classes(sure[:1].repeat(5, 1))
     assert (one.shares, one.entropy) == ((1, 0, 0, 0), 0)
-    two = classes(sure[[0, 2]])
-    assert two.entropy == pytest.approx(0.5)
-    unsure = classes(torch.tensor([[math.log(3.0), 0.0, 0.0, 0.0]]))
-    assert unsure.confidence == pytest.approx(0.5)
+    assert classes(sure[[0, 2]]).entropy == pytest.approx(0.5)
+    assert classes(torch.tensor([[math.log(3.0), 0.0, 0.0, 0.0]])).confidence == pytest.approx(0.5)
 
 
 def test_agreement_per_class():

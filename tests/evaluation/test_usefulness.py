@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from wgan_cli.errors import WganError
-from wgan_cli.evaluation import classifier
+from wgan_cli.evaluation import classifier, usefulness
 from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
 from wgan_cli.evaluation.usefulness import ClassifierResult, augmentation, caveat, classification_accuracy, verdict
 from wgan_cli.recipe.data_settings import DataSettings
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory) -> RealImages:
-    small = DataSettings(split="train", image_size=16)
+    small = DataSettings(split="train", image_size=8)
     whole = real_images(small, tmp_path_factory.mktemp("root"), lambda text: None)
     return replace(whole, training=whole.training.subset(1500), held_out=whole.held_out.subset(500))
 
@@ -69,11 +69,10 @@ def test_perfect_generator(real):
     before = torch.get_rng_state()
     generated, best = classification_accuracy(copying(real), real, CPU)
     assert torch.equal(torch.get_rng_state(), before)
-    assert best.accuracy > 0.85 and generated.accuracy == pytest.approx(best.accuracy, abs=0.06)
+    assert best.accuracy > 0.8 and generated.accuracy == pytest.approx(best.accuracy, abs=0.06)
     assert generated.trained_on == "1,500 generated images" and best.trained_on == "1,500 real images"
     assert len(best.by_class) == 10 and min(best.by_class) < best.accuracy < max(best.by_class)
-    assert best.by_class[best.worst()] == min(best.by_class)
-    assert best.spread == 0
+    assert best.by_class[best.worst()] == min(best.by_class) and best.spread == 0
 
 
 @pytest.mark.parametrize("fault", [{"understood": any_class}, {"shown": noise}], ids=["ignores classes", "noise"])
@@ -92,12 +91,18 @@ def test_class_counts_are_equal(real, lessons):
     assert true.labels.bincount()[[3, 8]].tolist() == [10, 70]
 
 
-def test_augmentation_with_right_and_wrong_images(real):
+def test_augmentation_with_right_images(real, monkeypatch):
+    monkeypatch.setattr(usefulness, "DRAWS", 2)
     alone, both = augmentation(copying(real), real, CPU, subset=50)
     assert both.accuracy > alone.accuracy + max(alone.spread, both.spread)
     assert alone.trained_on == "50 real images" and both.trained_on == "50 real images and 500 generated"
     assert alone.spread > 0
     assert verdict(alone, both).startswith("adding generated images improves accuracy: +")
+
+
+@pytest.mark.slow
+def test_augmentation_with_wrong_images(real):
+    alone, _ = augmentation(copying(real), real, CPU, subset=50)
     same, harmed = augmentation(copying(real, understood=lambda labels: (labels + 1) % 10), real, CPU, subset=50)
     assert same == alone
     assert verdict(alone, harmed).startswith("adding generated images reduces accuracy: -")
@@ -121,25 +126,18 @@ def test_augmentation_schedule(real, lessons):
 @pytest.mark.parametrize(
     ("after", "said"),
     [
-        (
-            (0.93, 0.74, 0.82),
-            "adding generated images improves accuracy: +3.0 points on average (+2.0 to +4.0",
-        ),
-        (
-            (0.88, 0.675, 0.785),
-            "adding generated images reduces accuracy: -2.0 points on average (-2.5 to -1.5",
-        ),
-        ((0.93, 0.70, 0.79), "adding generated images makes no clear difference: +0.7 points on average "),
-        ((0.90, 0.70, 0.80), "adding generated images makes no clear difference: +0.0 points on average "),
+        ((0.93, 0.74, 0.82), "improves accuracy: +3.0 points on average (+2.0 to +4.0"),
+        ((0.88, 0.675, 0.785), "reduces accuracy: -2.0 points on average (-2.5 to -1.5"),
+        ((0.93, 0.70, 0.79), "makes no clear difference: +0.7 points on average "),
+        ((0.90, 0.70, 0.80), "makes no clear difference: +0.0 points on average "),
     ],
 )
 def test_verdict(after, said):
     alone, both = (ClassifierResult("images", draws, ()) for draws in ((0.9, 0.7, 0.8), after))
-    assert verdict(alone, both).startswith(said)
+    assert verdict(alone, both).startswith(f"adding generated images {said}")
 
 
 def test_caveat(real):
-    assert "all 1,500 training images, more than these 500" in caveat(500, real)
     assert "--set data.limit=500" in caveat(500, real)
     assert caveat(1500, real) == "the generator was trained on the same 1,500 images"
 

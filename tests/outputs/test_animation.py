@@ -20,9 +20,9 @@ def picture(shade: int, size: tuple[int, int] = (24, 16), mode: str = "L") -> Im
     return Image.new("L", size, shade).convert(mode)
 
 
-def write_folder(folder: Path, names: list[str], **options) -> None:
+def write_folder(folder: Path, names: list[str]) -> None:
     for number, name in enumerate(names):
-        picture(10 * number, **options).save(folder / name)
+        picture(10 * number).save(folder / name)
 
 
 def shades(frames: list[Frame]) -> list[int]:
@@ -61,24 +61,15 @@ def test_sorted_by_numbers(tmp_path, in_order):
     assert np.abs(np.subtract(shades(frames), [10 * number for number in range(len(in_order))])).max() <= 2
 
 
-def test_label_is_the_numbers(tmp_path):
-    write_folder(tmp_path, ["step_00000500.png", "2_10.png"])
-    assert [frame.label for frame in folder_frames(tmp_path)] == ["2 10", "500"]
-
-
-def test_other_files_are_ignored(tmp_path):
-    write_folder(tmp_path, ["1.png", "2.png", "logo.png", ".3.png"])
+def test_folder_without_numbered_images(tmp_path):
+    for names in ([], ["logo.png"]):
+        write_folder(tmp_path, names)
+        with pytest.raises(WganError, match="holds no numbered images"):
+            folder_frames(tmp_path)
+    write_folder(tmp_path, ["step_00000500.png", "2_10.png", ".3.png"])
     (tmp_path / "4.txt").write_text("4")
     (tmp_path / ".5.png.77.part").write_bytes(b"half")
-    assert len(folder_frames(tmp_path)) == 2
-
-
-def test_folder_without_numbered_images(tmp_path):
-    with pytest.raises(WganError, match="holds no numbered images"):
-        folder_frames(tmp_path)
-    write_folder(tmp_path, ["logo.png"])
-    with pytest.raises(WganError, match="holds no numbered images"):
-        folder_frames(tmp_path)
+    assert [frame.label for frame in folder_frames(tmp_path)] == ["2 10", "500"]
 
 
 @pytest.mark.parametrize("damage", ["text", "cut off", "byte"])
@@ -92,7 +83,7 @@ def test_unreadable_image(tmp_path, damage):
         folder_frames(tmp_path)
 
 
-@pytest.mark.parametrize("most", [2, 3, 7, 19, 20, 21, None])
+@pytest.mark.parametrize("most", [2, 7, 19, 20, None])
 def test_thinning_keeps_first_and_last(tmp_path, most):
     write_folder(tmp_path, [f"{number}.png" for number in range(20)])
     frames = folder_frames(tmp_path, most)
@@ -130,36 +121,24 @@ def test_every_frame_and_its_time(tmp_path, form, fps, hold):
 
 
 @pytest.mark.parametrize("form", [".gif", ".webp"])
-def test_loops_forever(tmp_path, form):
-    save_animation(different(3), tmp_path / f"a{form}", 8, 0, 1)
+def test_equal_frames_loop_and_keep_their_duration(tmp_path, form):
+    frames = [Frame(picture(shade)) for shade in (0, 0, 0, 90)]
+    save_animation(frames, tmp_path / f"a{form}", fps=10, hold=1, scale=1)
+    assert sum(read_back(tmp_path / f"a{form}")[1]) == pytest.approx(1300, abs=20)
     with Image.open(tmp_path / f"a{form}") as animation:
         assert animation.info["loop"] == 0
 
 
-@pytest.mark.parametrize("form", [".gif", ".webp"])
-def test_equal_frames_keep_their_duration(tmp_path, form):
-    frames = [Frame(picture(shade)) for shade in (0, 0, 0, 90)]
-    save_animation(frames, tmp_path / f"a{form}", fps=10, hold=1, scale=1)
-    assert sum(read_back(tmp_path / f"a{form}")[1]) == pytest.approx(1300, abs=20)
-
-
-def test_single_frame(tmp_path):
-    save_animation(different(1), tmp_path / "a.gif", 8, 2, 1)
-    with Image.open(tmp_path / "a.gif") as animation:
+def test_sizes_modes_and_scale(tmp_path):
+    path = tmp_path / "a.gif"
+    save_animation(different(1), path, 8, 2, 1)
+    with Image.open(path) as animation:
         assert animation.size == (24, 16)
-
-
-def test_scale(tmp_path):
     noise = np.random.default_rng(0).integers(0, 2, (16, 24), dtype=np.uint8) * 255
-    save_animation([Frame(Image.fromarray(noise)), Frame(picture(0))], tmp_path / "a.gif", 8, 0, scale=3)
-    frames, _ = read_back(tmp_path / "a.gif")
+    save_animation([Frame(Image.fromarray(noise)), Frame(picture(50, (48, 48), "RGB"))], path, 8, 0, scale=3)
+    frames, _ = read_back(path)
+    assert [frame.shape for frame in frames] == [(48, 72, 3)] * 2
     np.testing.assert_array_equal(frames[0][:, :, 0], noise.repeat(3, 0).repeat(3, 1))
-
-
-def test_mixed_sizes_and_modes(tmp_path):
-    frames = [Frame(picture(10)), Frame(picture(50, (48, 48), "RGB"))]
-    save_animation(frames, tmp_path / "a.gif", 8, 0, 1)
-    assert [frame.shape for frame in read_back(tmp_path / "a.gif")[0]] == [(16, 24, 3)] * 2
 
 
 def test_label_strip(tmp_path):
@@ -171,13 +150,6 @@ def test_label_strip(tmp_path):
     assert (second[:40] == 40).all()
     assert first[40:].max() > 200  # letters
     assert second[40:].max() == 0  # a frame without a label has an empty strip
-
-
-@pytest.mark.parametrize("name", ["a.avi", "a", "a.png"])
-def test_other_suffixes(tmp_path, name):
-    with pytest.raises(WganError, match="does not end in .gif, .webp, .mp4"):
-        save_animation(different(2), tmp_path / name, 8, 0, 1)
-    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("size", [(24, 16), (25, 17)])
@@ -192,17 +164,18 @@ def test_video(tmp_path, size):
     assert len(decoded) == 5 + 5  # half a second more of the last
     height, width = decoded[0].shape[:2]
     assert (height % 2, width % 2) == (0, 0)
-    assert abs(height - 2 * size[1]) <= 1
-    assert abs(width - 2 * size[0]) <= 1
+    assert abs(height - 2 * size[1]) <= 1 and abs(width - 2 * size[0]) <= 1
     for number, frame in enumerate(decoded[:5]):
         assert np.abs(frame[:16, :16].astype(int) - 40 * number).mean() < 8
 
 
-def test_video_without_its_package(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "message"), [("a.avi", "does not end in"), ("a", "does not end in"), ("a.mp4", "needs the package av")]
+)
+def test_unsupported_formats(tmp_path, monkeypatch, name, message):
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(WganError, match="needs the package av") as caught:
-        save_animation(different(2), tmp_path / "a.mp4", 8, 0, 1)
-    assert "pip install" in caught.value.hint
+    with pytest.raises(WganError, match=message):
+        save_animation(different(2), tmp_path / name, 8, 0, 1)
     assert os.listdir(tmp_path) == []
 
 

@@ -36,11 +36,7 @@ def test_diagonal_matrix():
     np.testing.assert_allclose(found.vectors, [[0, 1, 0], [0, 0, 1], [1, 0, 0]], atol=1e-7)
     np.testing.assert_allclose(found.strengths, [9, 4, 1])
     assert found.shares == pytest.approx([9 / 14, 4 / 14, 1 / 14])
-
-
-def test_single_row():
-    row = torch.tensor([[3.0, -4.0]])
-    found = principal_directions(row, count=2)
+    found = principal_directions(torch.tensor([[3.0, -4.0]]), count=2)
     np.testing.assert_allclose(found.vectors[0], [-0.6, 0.8], atol=1e-7)  # of the two, the one whose 0.8 is positive
     np.testing.assert_allclose(found.strengths, [25, 0], atol=1e-12)
 

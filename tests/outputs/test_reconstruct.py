@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.reconstruct import Autoencoder, interpolations, open_autoencoder, reconstructions, side_by_side
+from wgan_cli.outputs.reconstruct import Autoencoder, interpolations, open_autoencoder, reconstructions
 
 SIDE = 4
 
@@ -56,6 +56,7 @@ def test_reconstructions(networks, images):
     rows = reconstructions(networks, images, LABELS)
     assert (rows.shape, rows.dtype) == ((5, 2, 1, SIDE, SIDE), torch.uint8)
     assert torch.equal(rows[:, 0], images) and torch.equal(rows[:, 1], images)
+    assert networks.classes_of(images).tolist() == images.flatten(1).argmax(1).tolist()
 
 
 def test_other_classes_keep_z(networks, images):
@@ -86,16 +87,6 @@ def test_interpolation_classes(networks, images):
     z_of_class = torch.linspace(3, 9, 4)
     for frame, z, own in zip(row[1:5], z_of_class, (3, 3, 9, 9), strict=True):
         assert (frame.float() - (two[0].float() + z - own)).abs().max() <= 0.51
-
-
-def test_rows_become_wide_images(images):
-    wide = side_by_side(torch.stack([images, 255 - images], 1))
-    assert wide.shape == (5, 1, SIDE, 2 * SIDE)
-    assert torch.equal(wide[..., :SIDE], images) and torch.equal(wide[..., SIDE:], 255 - images)
-
-
-def test_the_classifier_names_classes(networks, images):
-    assert networks.classes_of(images).tolist() == images.flatten(1).argmax(1).tolist()
 
 
 def test_run_without_encoder(tiny_run):

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from torch import nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.sampling import generate, open_generator, parse_seeds, sample_latents, slerp_path, to_uint8
+from wgan_cli.outputs.sampling import (
+    generate,
+    open_generator,
+    parse_classes,
+    parse_seeds,
+    sample_latents,
+    slerp_path,
+    to_uint8,
+)
 from wgan_cli.runs.checkpoint import load_checkpoint
 
 CPU = torch.device("cpu")
@@ -37,26 +45,21 @@ def test_shape_and_variety(hundred):
     assert len({image.numpy().tobytes() for image in hundred}) == 100
 
 
-@pytest.mark.parametrize("count", [1, 5, 64, 65])
-def test_count_does_not_matter(generator, hundred, count):
-    assert torch.equal(images(generator, sample_latents(LATENT, count, 3)), hundred[:count])
-
-
-@pytest.mark.parametrize("batch", [1, 7, 33, 128])
-def test_batch_does_not_matter(generator, hundred, batch):
-    again = images(generator, sample_latents(LATENT, 100, 3), batch)
-    off = (again.int() - hundred.int()).abs()
-    # Another batch size may sum in another order: a pixel near the border between two values may fall to the other.
-    assert off.max() <= 1
-    assert (off > 0).float().mean() < 1e-3
-
-
-def test_order_does_not_matter(generator, hundred):
+def test_count_and_order_do_not_matter(generator, hundred):
+    for count in (1, 64, 65):
+        assert torch.equal(images(generator, sample_latents(LATENT, count, 3)), hundred[:count])
     z = sample_latents(LATENT, 100, 3)
     assert torch.equal(images(generator, z[::-1].copy()), hundred.flip(0))
 
 
-def test_sampling_has_no_side_effects(generator, tiny_run):
+@pytest.mark.parametrize("batch", [1, 7, 128])
+def test_batch_does_not_matter(generator, hundred, batch):
+    off = (images(generator, sample_latents(LATENT, 100, 3), batch).int() - hundred.int()).abs()
+    # Another batch size may sum in another order, so that a pixel is rounded to a neighboring value.
+    assert off.max() <= 1 and (off > 0).float().mean() < 1e-3
+
+
+def test_sampling_has_no_side_effects(generator):
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
     state = torch.get_rng_state()
     images(generator, sample_latents(LATENT, 3, 0))
@@ -91,32 +94,19 @@ def test_mismatched_weights(tiny_run, tmp_path):
 def test_to_uint8():
     values = torch.tensor([-1.0, 1.0, 0.0, -2.0, 2.0, -1 + 0.4 / 127.5, -1 + 0.6 / 127.5])
     assert to_uint8(values).tolist() == [0, 255, 128, 0, 255, 0, 1]
-
-
-def test_to_uint8_inverts_scaling():
     every = torch.arange(256, dtype=torch.uint8)
     assert torch.equal(to_uint8(every.float().div(127.5).sub(1)), every)
 
 
 @pytest.mark.parametrize(
     ("text", "seeds"),
-    [
-        ("5", [5]),
-        ("0-3", [0, 1, 2, 3]),
-        ("3-3", [3]),
-        ("0-2,70, 4", [0, 1, 2, 70, 4]),
-        ("7,7", [7, 7]),
-        ("123456789", [123456789]),
-        (str(2**63 - 1), [2**63 - 1]),
-    ],
+    [("5", [5]), ("3-3", [3]), ("0-2,70, 4", [0, 1, 2, 70, 4]), ("7,7", [7, 7]), (str(2**63 - 1), [2**63 - 1])],
 )
 def test_list_of_seeds(text, seeds):
     assert parse_seeds(text) == seeds
 
 
-@pytest.mark.parametrize(
-    "text", ["", "a", "1,,2", "3-", "-3", "3-1", "1-2-3", "1.5", "0x1", "0-99999999999", "1 2", "9" * 5000, "0-1e3"]
-)
+@pytest.mark.parametrize("text", ["", "a", "1,,2", "3-", "-3", "3-1", "1-2-3", "1.5", "0-99999999999", "9" * 5000])
 def test_invalid_seeds(text):
     with pytest.raises(WganError, match="--seeds"):
         parse_seeds(text)
@@ -129,6 +119,43 @@ def test_any_text_is_seeds_or_an_error(text):
         assert all(seed >= 0 for seed in parse_seeds(text))
     except WganError as error:
         assert error.message.startswith("--seeds")
+
+
+DIGITS = tuple("0123456789")
+ANIMALS = ("cat", "dog", "sea-lion", "3")
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "wanted"),
+    [
+        ("7", DIGITS, [7]),
+        ("0-9", DIGITS, list(range(10))),
+        (" 3, 1 ", DIGITS, [3, 1]),
+        ("0-2,7-8", DIGITS, [0, 1, 2, 7, 8]),
+        ("dog", ANIMALS, [1]),
+        ("sea-lion,0", ANIMALS, [2, 0]),
+        ("3", ANIMALS, [3]),
+        ("2-3", ANIMALS, [2, 3]),
+        ("8", ("3", "8"), [1]),  # the name, not the number
+    ],
+)
+def test_names_and_numbers(text, names, wanted):
+    assert parse_classes(text, names) == wanted
+
+
+@pytest.mark.parametrize("text", ["10", "0-10", "5-3", "", "3,,4", "-1", "1-", "x", "9" * 30, "0-" + "9" * 6, "٣-x"])
+def test_unknown_class(text):
+    with pytest.raises(WganError, match="--class") as caught:
+        parse_classes(text, DIGITS)
+    assert "0, 1, 2" in caught.value.hint
+
+
+def test_suggestion_and_repeated_class():
+    with pytest.raises(WganError) as caught:
+        parse_classes("dgo", ANIMALS)
+    assert "`dog`" in caught.value.hint
+    with pytest.raises(WganError, match="twice"):
+        parse_classes("1,dog", ANIMALS)
 
 
 ENDS = sample_latents(32, 3, 0)

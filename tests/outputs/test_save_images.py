@@ -13,7 +13,7 @@ from PIL import Image
 
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.grid import grid_tensor
-from wgan_cli.outputs.save_images import MAX_IN_GRID, save_images
+from wgan_cli.outputs.save_images import MAX_IN_GRID, folder_names, save_images
 
 
 @pytest.fixture(autouse=True)
@@ -77,27 +77,22 @@ def test_single_images_overwrite_nothing():
     Path("mine/00003.png").write_bytes(b"precious")
     with pytest.raises(WganError, match="mine already holds 00003.png"):
         save_images(never(), 6, "mine")
-    assert os.listdir("mine") == ["00003.png"]
+    save_images(batches(noise(2)), 2, "mine")
+    assert sorted(os.listdir("mine")) == ["00000.png", "00001.png", "00003.png"]
     assert Path("mine/00003.png").read_bytes() == b"precious"
 
 
-def test_other_files_are_kept():
-    Path("mine").mkdir()
-    Path("mine/notes.txt").write_bytes(b"precious")
-    save_images(batches(noise(2)), 2, "mine")
-    assert sorted(os.listdir("mine")) == ["00000.png", "00001.png", "notes.txt"]
-
-
-def test_unsupported_path_fails_first(here):
-    for where in ("images", "images.txt", "new/images.mp3"):
-        with pytest.raises(WganError, match="image format"):
-            save_images(never(), 6, where)
-    assert os.listdir(here) == []
-
-
-def test_grid_has_a_limit(here):
-    with pytest.raises(WganError, match="10,001 images do not fit into a grid"):
-        save_images(never(), MAX_IN_GRID + 1, "grid.png")
+@pytest.mark.parametrize(
+    ("where", "count", "message"),
+    [
+        ("images", 6, "image format"),
+        ("new/images.mp3", 6, "image format"),
+        ("grid.png", MAX_IN_GRID + 1, "10,001 images do not fit into a grid"),
+    ],
+)
+def test_unsupported_path_fails_first(here, where, count, message):
+    with pytest.raises(WganError, match=message):
+        save_images(never(), count, where)
     assert os.listdir(here) == []
 
 
@@ -116,3 +111,11 @@ def test_place_below_a_file(where):
     with pytest.raises(WganError, match="cannot write"):
         save_images(batches(noise(2)), 2, where)
     assert Path("file").read_bytes() == b"precious"
+
+
+def test_folder_names():
+    names = folder_names(("T-shirt/top", "a:b", "a?b", "..", "", "Cat", "cat", "nul\0"))
+    assert names[0] == "T-shirt-top"
+    assert len({name.lower() for name in names}) == 8
+    assert not any(letter in name for name in names for letter in '/\\:*?"<>|\0')
+    assert all(name and not name.startswith(".") for name in names)

@@ -25,7 +25,7 @@ def prepared(request):
     return inspect_recipe(recipe, shape), build_state(recipe, dataset, torch.device("cpu"), tune=False)
 
 
-def test_layers_are_those_of_the_networks_in_the_order_of_running(prepared):
+def test_layers_in_execution_order(prepared):
     facts, state = prepared
     for network in facts.networks:
         built = state.networks[network.role]
@@ -40,7 +40,6 @@ def test_layers_are_those_of_the_networks_in_the_order_of_running(prepared):
 
 
 def test_a_layer_with_spectral_norm_is_one_layer():
-    """Of the same name, output and parameters as without."""
     settings = ["objective=hinge", "model.critic.spectral_norm={}"]
     plain, limited = (
         inspect_recipe(load_recipe("mnist_dcgan", [s.format(on) for s in settings]), ImageShape(28, 1)).networks[1]
