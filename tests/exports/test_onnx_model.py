@@ -53,7 +53,9 @@ def exported(case: str, path: Path):
     return checkpoint, generator, onnx_model.export_onnx(checkpoint, path)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=pytest.mark.slow) if c.startswith("resnet") else c for c in CASES]
+)
 def test_every_family_gives_the_same_images(case, tmp_path):
     path = tmp_path / "deeper" / "G.onnx"
     checkpoint, generator, facts = exported(case, path)
