@@ -50,7 +50,7 @@ def texts() -> frozenset[str]:
 
 def is_in_the_code(message: str) -> bool:
     said = message.removeprefix("warning: ")
-    return any(matches(form, text) for text in texts() for form in (said, said.removeprefix("... ")))
+    return any(matches(form, text) for text in texts() for form in (said, re.sub(r"^\.\.\.:? ", "", said)))
 
 
 def matches(message: str, text: str) -> bool:
