@@ -1,4 +1,4 @@
-"""What the pages for users say of recipes, settings and terms is so: names, steps, minutes and scores."""
+"""Recipes, settings, steps, minutes and scores on the pages for users are the current ones."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ FIRST_RUN, OWN, CHOOSING = (DOCS / f"{name}.md" for name in ("first_run", "own_i
 
 
 def tables(page: Path) -> list[list[list[str]]]:
-    """The cells of all tables of a page, without their two lines of heading."""
+    """Return the cells of all tables of a page, without headings."""
     found = re.findall(r"(?:^\|.*\|\n)+", page.read_text(encoding="utf-8"), re.MULTILINE)
     return [[[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]] for table in found]
 
 
 def named(cell: str) -> list[str]:
-    """The recipes that a cell names."""
+    """Return the recipes that a cell names."""
     return [word for word in re.findall(r"`(\w+)`", cell) if word in recipe_names()]
 
 
-def test_each_recipe_to_choose_is_there_with_what_was_measured_of_it():
+def test_recipes_have_their_measurements():
     known, compared = measurements().recipes, 0
     for *_, minutes, recipes in tables(CHOOSING)[0]:
         words = re.findall(r"`(\w+_\w+)`", recipes)
@@ -42,7 +42,7 @@ def test_each_recipe_to_choose_is_there_with_what_was_measured_of_it():
     assert compared >= 7
 
 
-def test_the_family_takes_as_long_as_the_page_says():
+def test_minutes_of_the_family():
     (minutes,) = [minutes for *_, minutes, recipes in tables(CHOOSING)[0] if "the-family" in recipes]
     known, table = measurements().recipes, (DOCS / "recipes.md").read_text(encoding="utf-8")
     family = re.search(r"<!-- family.*?end of family", table, re.DOTALL)[0]
@@ -50,7 +50,7 @@ def test_the_family_takes_as_long_as_the_page_says():
     assert minutes == f"{min(every):.1f} to {max(every):.1f}"
 
 
-def test_each_number_that_is_explained_is_one_that_runs_log():
+def test_explained_terms_are_logged():
     on_log = set()
     for name in ("digits_dcgan", "mnist_gan", "mnist_wgan", "mnist_hinge", "mnist_lsgan"):
         on_log |= build_objective(load_recipe(name), ImageShape(28, 1, 10)).meanings.keys()
@@ -60,7 +60,7 @@ def test_each_number_that_is_explained_is_one_that_runs_log():
 
 
 @pytest.mark.parametrize("page", [CHOOSING, OWN], ids=lambda page: page.stem)
-def test_pictures_are_small_and_shown(page):
+def test_images_are_small_and_shown(page):
     text, pictures = page.read_text(encoding="utf-8"), sorted(page.with_suffix("").iterdir())
     assert pictures
     for picture in pictures:
@@ -68,7 +68,7 @@ def test_pictures_are_small_and_shown(page):
         assert picture.stat().st_size < 200_000
 
 
-def test_own_images_take_the_steps_that_the_page_says():
+def test_folder_recipes():
     rows = {named(recipe)[0]: (size, steps) for recipe, size, _, steps, _ in tables(OWN)[0]}
     assert set(rows) == {name for name in recipe_names() if name.startswith("folder") and "cycle" not in name}
     for name, (size, steps) in rows.items():
@@ -77,11 +77,11 @@ def test_own_images_take_the_steps_that_the_page_says():
         assert steps.startswith(f"{recipe.steps:,} steps")
 
 
-def test_all_ways_to_become_square_are_listed():
+def test_fit_options_are_listed():
     assert {cell.strip("`") for cell, _ in tables(OWN)[1]} == set(get_args(Fit))
 
 
-def test_each_line_that_is_explained_stands_in_the_output_above():
+def test_explained_lines_are_in_the_output():
     text = FIRST_RUN.read_text(encoding="utf-8")
     output = re.search(r"```console\n\$ wgan train\n(.*?)```", text, re.DOTALL)[1]
     for cell, _ in tables(FIRST_RUN)[0]:

@@ -1,4 +1,4 @@
-"""What docs/mathematics.md claims holds through the package's own functions, and all that it names exists."""
+"""Claims of docs/mathematics.md, checked with the package's functions, and the names on the page."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from wgan_cli.objectives import Batch, Objective, build_objective
+from wgan_cli.objectives.penalties import gradient_penalty, input_gradient
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.recipe.base import classes_of
 from wgan_cli.recipe.load import recipe_names
@@ -35,18 +36,15 @@ SCRIPTS = sorted(path.stem for path in FIGURES.glob("*.png"))
 
 @pytest.fixture
 def figure(monkeypatch) -> Callable[[str], ModuleType]:
-    """Call it with the name of a script of docs/figures for its module, new in each test."""
+    """Import a script of docs/figures by name, anew for each test."""
     monkeypatch.syspath_prepend(str(FIGURES))
     yield importlib.import_module
     for path in FIGURES.glob("*.py"):
         sys.modules.pop(path.stem, None)
 
 
-# What the page names
-
-
 def definitions(path: Path) -> dict[str, str]:
-    """The source of everything that a file defines, by its name; methods by `Class.method` too."""
+    """Map the names of classes, functions and methods (`Class.method`) to their source."""
     source = path.read_text(encoding="utf-8")
     tree, found = ast.parse(source), {}
     for node in ast.walk(tree):
@@ -59,20 +57,20 @@ def definitions(path: Path) -> dict[str, str]:
     return found
 
 
-def test_every_linked_function_exists_where_the_link_leads():
+def test_linked_functions_exist():
     assert len(LINKED) > 30
     for name, target in LINKED:
         assert name in definitions(PAGE.parent / target), f"{target} has no {name}"
 
 
-def test_the_lines_beside_the_algorithm_stand_in_the_functions_named():
+def test_algorithm_quotes_the_code():
     rows = re.findall(r"^\| [\d, ]+ \| .*? \| `(.*?)` \| \[`([\w.]+)`\]\((.*?)\) \|$", PROSE, re.MULTILINE)
     assert len(rows) == 14
     for code, name, target in rows:
-        assert code in definitions(PAGE.parent / target)[name], f"{name} in {target} does not say: {code}"
+        assert code in definitions(PAGE.parent / target)[name], f"{name} in {target} has no: {code}"
 
 
-def test_every_name_in_backticks_is_a_setting_a_term_a_recipe_or_linked():
+def test_names_in_backticks_exist():
     objectives = classes_of(ObjectiveSettings).values()
     settings = {name for objective in objectives for name in objective.model_fields}
     sections = {
@@ -81,9 +79,7 @@ def test_every_name_in_backticks_is_a_setting_a_term_a_recipe_or_linked():
         "model": set(MlpSettings.model_fields) | {"critic.norm", "critic.activation"},
     }
     terms = {"gradient_penalty", "r1", "r2"} | {"wasserstein", "critic_loss", "generator_loss"}
-    assert {"norm", "activation"} <= set(
-        MlpSettings().critic.model_fields_set | type(MlpSettings().critic).model_fields.keys()
-    )
+    assert {"norm", "activation"} <= type(MlpSettings().critic).model_fields.keys()
     known = settings | set(Recipe.model_fields) | terms | set(recipe_names())
     known |= {objective.model_fields["name"].default for objective in objectives}
     for name in re.findall(r"(?<!\[)`([a-z][\w.]*)`", PROSE):
@@ -94,13 +90,13 @@ def test_every_name_in_backticks_is_a_setting_a_term_a_recipe_or_linked():
             assert name in known, name
 
 
-def test_the_figures_of_the_search_stand_in_its_table():
+def test_numbers_of_the_search():
     search = (ROOT / "benchmarks" / "results" / "search.md").read_text(encoding="utf-8")
     for distance in ("15.8", "24.9", "13.4", "22.2", "7.77", "18.3"):
         assert distance in PROSE and f"\n| {distance} |" in search
 
 
-def test_the_figures_of_the_run_stand_in_its_series():
+def test_numbers_of_the_run():
     series = json.loads((FIGURES / "log_and_distance.json").read_text(encoding="utf-8"))
     step, wasserstein, penalty, distance = np.array(series["rows"], dtype=float).T
     assert wasserstein[step == 20].round(1) == 34.9 and penalty[step == 20].round(1) == 16.1
@@ -114,9 +110,6 @@ def test_the_figures_of_the_run_stand_in_its_series():
     assert series["date"] in PROSE
 
 
-# The closed forms
-
-
 def gp(weight: float, **settings: object) -> Objective:
     objective = {"name": "wgan_gp", "gp_weight": weight, **settings}
     return build_objective(
@@ -125,13 +118,13 @@ def gp(weight: float, **settings: object) -> Objective:
 
 
 def on_samples(parts: tuple, count: int) -> torch.Tensor:
-    """Points (count, 1, 1, 1) of a mixture of gaussians, each part in its exact share."""
+    """Draw points (count, 1, 1, 1) from a mixture of Gaussians, with exact shares."""
     bags = [mean + deviation * torch.randn(round(share * count)) for share, mean, deviation in parts]
     return torch.cat(bags)[torch.randperm(count)].view(-1, 1, 1, 1)
 
 
 class OnGrid(torch.nn.Module):
-    """A function of the line that is straight between the points of a grid."""
+    """Piecewise linear function on a grid."""
 
     def __init__(self, x: np.ndarray, f: np.ndarray) -> None:
         super().__init__()
@@ -144,7 +137,7 @@ class OnGrid(torch.nn.Module):
         return self.f[left] + self.slopes[left] * (points - self.x[left])
 
 
-def test_the_potential_sees_all_of_w1_and_is_1_lipschitz(figure):
+def test_potential_attains_w1_and_is_1_lipschitz(figure):
     line = figure("line")
     f = line.potential()
     assert ((line.p - line.q) * f).sum() * line.STEP == pytest.approx(line.distance(), abs=1e-9)
@@ -154,10 +147,9 @@ def test_the_potential_sees_all_of_w1_and_is_1_lipschitz(figure):
     assert by_quantiles == pytest.approx(line.distance(), abs=1e-3)
 
 
-@pytest.mark.parametrize("weight", [1.0, 10.0])
-@pytest.mark.parametrize("sided", ["two", "one"])
-def test_the_penalised_optimum_has_the_value_of_the_closed_form(figure, weight, sided):
-    """W1 + int G^2 / (2 lambda rho), and half of the second as the negative loss; no change of it is better."""
+@pytest.mark.parametrize(("weight", "sided"), [(1.0, "two"), (10.0, "one")])
+def test_penalized_optimum(figure, weight, sided):
+    """wasserstein is W1 + int G^2 / (2 lambda rho), -critic_loss W1 + half of that, and no other critic is better."""
     line = figure("line")
     surplus, rho = line.cdf(line.q) - line.cdf(line.p), line.places()
     more = (surplus**2 / np.maximum(rho, 1e-12)).sum() * line.STEP / (2 * weight)
@@ -178,13 +170,13 @@ def test_the_penalised_optimum_has_the_value_of_the_closed_form(figure, weight, 
         assert terms(other)["critic_loss"] > best["critic_loss"]
 
 
-def test_the_page_says_what_the_penalised_critics_see(figure):
+def test_distances_of_penalized_critics(figure):
     line = figure("line")
     for value in (line.distance(), *(((line.p - line.q) * line.penalised(w)).sum() * line.STEP for w in (10.0, 1.0))):
         assert f"{value:.3f}" in PROSE, value
 
 
-def test_js_of_gaussians_is_a_square_when_near_and_log_2_when_far(figure):
+def test_js_of_gaussians(figure):
     js = figure("divergences").js_of_gaussians(np.array([0.0, 0.1, 12.0]))
     assert js[0] == pytest.approx(0, abs=1e-12)
     assert js[1] == pytest.approx(0.1**2 / 8, rel=0.01)  # an eighth of Fisher's information, 1, times the square
@@ -192,10 +184,8 @@ def test_js_of_gaussians_is_a_square_when_near_and_log_2_when_far(figure):
 
 
 @pytest.mark.parametrize("apart", [0.5, 3.0])
-def test_an_optimal_critic_between_two_points_has_slope_1_towards_the_real_one(apart):
-    """Proposition 1 of Gulrajani et al. 2017, at the places where our own penalty looks."""
-    from wgan_cli.objectives.penalties import gradient_penalty, input_gradient
-
+def test_optimal_critic_has_gradient_norm_1(apart):
+    """Proposition 1 of Gulrajani et al. 2017, at the points of `gradient_penalty`."""
     torch.manual_seed(0)
     real = torch.randn(1, 3, 8, 8)
     way = torch.randn(1, 3, 8, 8)
@@ -211,10 +201,7 @@ def test_an_optimal_critic_between_two_points_has_slope_1_towards_the_real_one(a
     assert (best(real) - best(fake)).item() == pytest.approx(apart, rel=1e-5)
 
 
-# The figures
-
-
-def test_every_figure_of_the_page_has_its_script_and_the_other_way_round():
+def test_figures_have_scripts():
     assert sorted(re.findall(r"\]\(figures/(\w+)\.png\)", PROSE)) == SCRIPTS
     for name in SCRIPTS:
         assert "draw" in definitions(FIGURES / f"{name}.py")
@@ -222,7 +209,7 @@ def test_every_figure_of_the_page_has_its_script_and_the_other_way_round():
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_figure_is_drawn_again(figure, tmp_path, name, monkeypatch):
+def test_figure_is_drawn(figure, tmp_path, name, monkeypatch):
     out = tmp_path / "picture.png"
     script = figure(name)
     monkeypatch.setattr(sys, "argv", [f"{name}.py", "--quick", "--out", str(out)])
@@ -230,7 +217,7 @@ def test_a_figure_is_drawn_again(figure, tmp_path, name, monkeypatch):
     assert out.read_bytes().startswith(b"\x89PNG")
 
 
-def test_clipped_critics_stay_within_the_bound_and_slopes_are_those_of_the_layers(figure):
+def test_clipped_critic(figure):
     toy, clipping = figure("toy"), figure("clipping")
     recipe = toy.toy_recipe({"name": "wgan", "clip_value": 0.05}, [8, 8], steps=3)
     critic = toy.train_critic(recipe, toy.swiss_roll)
@@ -240,7 +227,7 @@ def test_clipped_critics_stay_within_the_bound_and_slopes_are_those_of_the_layer
     assert slopes[-1] == pytest.approx(critic.head.to_score.weight.norm().item(), rel=1e-5)
 
 
-def test_a_series_is_taken_from_a_run(figure, tiny_run, tmp_path):
+def test_series_of_a_run(figure, tiny_run, tmp_path):
     lines = [json.loads(line) for line in (tiny_run.path / "metrics.jsonl").read_text().splitlines()]
     (tmp_path / "metrics.jsonl").write_text("\n".join(json.dumps({**line, "real_baseline": 1.5}) for line in lines))
     (tmp_path / "environment.json").write_text((tiny_run.path / "environment.json").read_text())
@@ -249,7 +236,7 @@ def test_a_series_is_taken_from_a_run(figure, tiny_run, tmp_path):
     assert series["real_baseline"] == 1.5 and series["columns"][0] == "step"
 
 
-def test_the_way_to_the_nearest_is_in_pixels_and_of_the_nearest(figure):
+def test_distance_to_the_nearest(figure):
     images = torch.zeros(2, 1, 2, 2)
     others = torch.stack([torch.full((1, 2, 2), value) for value in (3.0, -0.5)])
     assert figure("nearest").to_the_nearest(images, others) == pytest.approx(1.0)  # sqrt(4 * 0.5^2)
