@@ -76,12 +76,11 @@ class Checkpoint:
         best = "" if self.score is None else f", the best by {title_of(self.score.by)}"
         return f"step {self.step:,} of {self.recipe.name}{best}"
 
-    def save(self, path: Path) -> None:
-        """Write the file atomically, in the format of its suffix. The same content gives the same bytes.
-
-        A .safetensors file holds the networks for sampling, without the training state.
-        """
-        facts = {
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Everything except tensors and training state, as plain values."""
+        more = {"score": None if self.score is None else asdict(self.score), "taken_from": self.taken_from}
+        return {
             "format": FORMAT,
             "version": VERSION,
             "recipe": self.recipe.as_dict(),
@@ -89,13 +88,18 @@ class Checkpoint:
             "class_names": list(self.class_names),
             "step": self.step,
             "versions": self.versions,
-            **({"score": asdict(self.score)} if self.score else {}),
-            **({"taken_from": self.taken_from} if self.taken_from is not None else {}),
+            **{name: value for name, value in more.items() if value is not None},
         }
+
+    def save(self, path: Path) -> None:
+        """Write the file atomically, in the format of its suffix. The same content gives the same bytes.
+
+        A .safetensors file holds the networks for sampling, without the training state.
+        """
         if is_safetensors(path):
-            write_atomically(path, lambda file: write_tensors(file, self.networks, facts))
+            write_atomically(path, lambda file: write_tensors(file, self.networks, self.facts))
             return
-        content = {**_interned(facts), "networks": self.networks, "training": self.training}
+        content = {**_interned(self.facts), "networks": self.networks, "training": self.training}
         write_atomically(path, lambda file: write_with_checksum(file, lambda hashing: torch.save(content, hashing)))
 
     def to_share(self) -> Checkpoint:
