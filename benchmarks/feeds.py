@@ -44,7 +44,7 @@ started = time.perf_counter()
 from pathlib import Path
 import sys, torch
 from wgan_cli.data import load_images
-from wgan_cli.data.loaders.build import make_loader
+from wgan_cli.data.loaders.make_loader import make_loader
 from wgan_cli.recipe.data_settings import DataSettings
 imported = time.perf_counter()
 folder, cache, device, limit = sys.argv[1:]

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from wgan_cli.data import ImagePair, ImageSet, load_data, native_shape
 from wgan_cli.data.augmentation import make_augment
-from wgan_cli.data.loaders.build import make_loader
 from wgan_cli.data.loaders.device import DeviceLoader
+from wgan_cli.data.loaders.make_loader import make_loader
 from wgan_cli.data.loaders.paired import PairedLoader
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.errors import WganError

@@ -19,11 +19,11 @@ import torch
 from wgan_cli.objectives import Batch, Objective, build_objective
 from wgan_cli.objectives.penalties import gradient_penalty, input_gradient
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
-from wgan_cli.recipe.base import classes_of
 from wgan_cli.recipe.load import recipe_names
 from wgan_cli.recipe.model_settings import MlpSettings
 from wgan_cli.recipe.objective_settings import ObjectiveSettings
 from wgan_cli.recipe.optim_settings import OptimSettings
+from wgan_cli.recipe.settings import classes_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "mathematics.md"

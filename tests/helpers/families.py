@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from wgan_cli import networks, objectives
-from wgan_cli.recipe.base import Settings, classes_of
 from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_settings import ObjectiveSettings
+from wgan_cli.recipe.settings import Settings, classes_of
 
 MODEL_SETTINGS = classes_of(ModelSettings)
 OBJECTIVE_SETTINGS = classes_of(ObjectiveSettings)

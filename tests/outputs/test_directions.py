@@ -12,8 +12,8 @@ from wgan_cli.networks import build_network
 from wgan_cli.outputs.directions import directions_of, principal_directions
 from wgan_cli.outputs.styles import Truncated
 from wgan_cli.recipe import ImageShape, load_recipe, recipe_from_dict
-from wgan_cli.recipe.base import classes_of
 from wgan_cli.recipe.model_settings import ModelSettings
+from wgan_cli.recipe.settings import classes_of
 
 IMAGE = ImageShape(8, 1, 3)
 MODELS = {

@@ -14,7 +14,7 @@ from wgan_cli.networks.critic import Critic
 from wgan_cli.networks.encoder import Classifier, Encoder
 from wgan_cli.networks.layers import apply_spectral_norm, initialize
 from wgan_cli.recipe import ImageShape, Recipe
-from wgan_cli.recipe.base import registered
+from wgan_cli.recipe.settings import registered
 
 ROLES = ("generator", "critic")  # roles that every family has
 Builder = Callable[[Any, ImageShape], nn.Module]  # from the family's settings and the image shape

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from wgan_cli.networks.conditioning import ConditionalLatent
 from wgan_cli.networks.critic import Body
-from wgan_cli.networks.latent import LatentGenerator
-from wgan_cli.networks.layers import activation_and_dropout, dense_layers, hidden_layer, norm
+from wgan_cli.networks.layers import LatentGenerator, activation_and_dropout, dense_layers, hidden_layer, norm
 from wgan_cli.networks.resampling import DownConv2d, ImageToVector, UpConvTranspose2d, VectorToImage
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import DcganSettings

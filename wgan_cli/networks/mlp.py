@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from wgan_cli.networks.conditioning import ConditionalLatent
 from wgan_cli.networks.critic import Body
-from wgan_cli.networks.latent import LatentGenerator
-from wgan_cli.networks.layers import dense_layers
+from wgan_cli.networks.layers import LatentGenerator, dense_layers
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import MlpSettings
 

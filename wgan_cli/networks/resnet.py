@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from wgan_cli.networks.conditioning import ConditionalNorm2d
 from wgan_cli.networks.critic import Body
-from wgan_cli.networks.latent import LatentGenerator
-from wgan_cli.networks.layers import activation, activation_and_dropout, norm, set_init_gain
+from wgan_cli.networks.layers import LatentGenerator, activation, activation_and_dropout, norm, set_init_gain
 from wgan_cli.networks.resampling import BlurPoolConv2d, BlurUpConv2d, VectorToImage
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import LayerSettings

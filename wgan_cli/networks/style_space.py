@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.distributed.collectives import all_gather
-from wgan_cli.networks.latent import LatentGenerator
+from wgan_cli.networks.layers import LatentGenerator
 
 MEAN_DECAY = 0.995  # of the running mean w, as in the authors' code
 

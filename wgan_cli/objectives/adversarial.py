@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase, given, settings_of
+from wgan_cli.objectives.objective import Batch, Loss, Networks, Objective, Phase, given, settings_of
 from wgan_cli.objectives.path_length import TERMS as PATH_TERMS
 from wgan_cli.objectives.path_length import PathLength
 from wgan_cli.objectives.penalties import Penalty, make_penalty, penalty_terms

@@ -17,8 +17,8 @@ from wgan_cli.distributed import rng
 from wgan_cli.distributed.collectives import all_reduce_mean
 from wgan_cli.networks.encoder import Classifier
 from wgan_cli.objectives.adversarial import advice, with_addends
-from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase, given, settings_of
 from wgan_cli.objectives.label_smoothing import fake_targets, real_targets
+from wgan_cli.objectives.objective import Batch, Loss, Networks, Objective, Phase, given, settings_of
 from wgan_cli.objectives.penalties import make_penalty, penalty_terms
 from wgan_cli.objectives.terms import Term, critic_loss_term, probability_terms
 from wgan_cli.recipe import ImageShape, Recipe

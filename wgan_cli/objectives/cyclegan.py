@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.networks.translator import Critic, Generator
-from wgan_cli.objectives.base import Batch, Loss, Networks, Objective, Phase, given, settings_of
 from wgan_cli.objectives.image_pool import ImagePool
+from wgan_cli.objectives.objective import Batch, Loss, Networks, Objective, Phase, given, settings_of
 from wgan_cli.objectives.terms import Term, critic_loss_term
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.objective_settings import CycleganSettings

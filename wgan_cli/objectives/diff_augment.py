@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from wgan_cli.data.augmentation import shift, uniform
 from wgan_cli.distributed import rng
-from wgan_cli.objectives.base import Networks
 from wgan_cli.objectives.instance_noise import InstanceNoise
+from wgan_cli.objectives.objective import Networks
 
 MAX_SHIFT = 1 / 8  # of the side, in each direction
 CUTOUT_SIZE = 1 / 2  # of the side

@@ -6,8 +6,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wgan_cli.objectives.adversarial import AdversarialLoss, adversarial_objective
-from wgan_cli.objectives.base import Loss, Objective, settings_of
 from wgan_cli.objectives.label_smoothing import fake_targets, real_targets
+from wgan_cli.objectives.objective import Loss, Objective, settings_of
 from wgan_cli.objectives.terms import Term, critic_loss_term, probability_terms
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.objective_settings import GanSettings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from wgan_cli.objectives.adversarial import AdversarialLoss, adversarial_objective
-from wgan_cli.objectives.base import Loss, Objective, settings_of
 from wgan_cli.objectives.label_smoothing import fake_targets, real_targets
+from wgan_cli.objectives.objective import Loss, Objective, settings_of
 from wgan_cli.objectives.terms import Term, critic_loss_term
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.objective_settings import LsganSettings

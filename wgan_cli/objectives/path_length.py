@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from wgan_cli.distributed import rng
 from wgan_cli.distributed.collectives import all_reduce_mean
 from wgan_cli.networks.style_space import StyleSpace
-from wgan_cli.objectives.base import Loss
+from wgan_cli.objectives.objective import Loss
 from wgan_cli.objectives.terms import Term
 
 DECAY = 0.01  # weight of a batch in the running mean, as in the authors' code

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from wgan_cli.distributed import rng
 from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.distributed.collectives import all_reduce_mean
-from wgan_cli.objectives.base import Loss
+from wgan_cli.objectives.objective import Loss
 from wgan_cli.objectives.terms import Check, Term, Values
 from wgan_cli.recipe.objective_base import CriticGameSettings
 

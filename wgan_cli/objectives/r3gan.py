@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wgan_cli.objectives.adversarial import AdversarialLoss, adversarial_objective
-from wgan_cli.objectives.base import Loss, Objective
+from wgan_cli.objectives.objective import Loss, Objective
 from wgan_cli.objectives.terms import Term, critic_loss_term
 from wgan_cli.recipe import ImageShape, Recipe
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.objectives.adversarial import AdversarialLoss, adversarial_objective
-from wgan_cli.objectives.base import Loss, Networks, Objective, settings_of
+from wgan_cli.objectives.objective import Loss, Networks, Objective, settings_of
 from wgan_cli.objectives.terms import Term, critic_loss_term
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.objective_settings import WganSettings

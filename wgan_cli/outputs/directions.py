@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks.latent import LatentGenerator
+from wgan_cli.networks.layers import LatentGenerator
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from wgan_cli.recipe.base import Settings, invalid, named_by
 from wgan_cli.recipe.scores import SCORES, SELECTABLE
+from wgan_cli.recipe.settings import Settings, invalid, named_by
 
 Fit = Literal["crop", "pad", "stretch", "random_crop"]
 Transform = Literal["invert", "thicken", "grey", "colour"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from wgan_cli.recipe.base import Settings
+from wgan_cli.recipe.settings import Settings
 
 Width = Annotated[int, Field(ge=1, le=8192)]
 Norm = Annotated[

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from wgan_cli.recipe import layer_settings as layers
-from wgan_cli.recipe.base import invalid
 from wgan_cli.recipe.layer_settings import Activation, Init, LatentDim, Norm, Width
+from wgan_cli.recipe.settings import invalid
 
 _Widths = tuple[Width, ...]
 _Hidden = Annotated[_Widths, Field(min_length=1, max_length=32, description="Widths of the hidden layers.")]

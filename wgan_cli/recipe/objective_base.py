@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from wgan_cli.recipe.base import Settings, invalid
 from wgan_cli.recipe.data_settings import DataSettings, PairSettings
 from wgan_cli.recipe.layer_settings import Condition, FamilySettings
+from wgan_cli.recipe.settings import Settings, invalid
 
 Weight = Annotated[float, Field(ge=0.0, le=1e6)]
 Smoothing = Annotated[float, Field(ge=0.0, lt=0.5)]

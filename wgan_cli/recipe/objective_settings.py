@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from wgan_cli.recipe import objective_base as base
-from wgan_cli.recipe.base import invalid
 from wgan_cli.recipe.data_settings import DataSettings, PairSettings
 from wgan_cli.recipe.layer_settings import ALL_ROLES, Condition, FamilySettings
 from wgan_cli.recipe.objective_base import AdversarialSettings, TargetSettings, Weight
+from wgan_cli.recipe.settings import invalid
 
 
 class GanSettings(TargetSettings, AdversarialSettings):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from wgan_cli.recipe.base import Settings, invalid, named_by
+from wgan_cli.recipe.settings import Settings, invalid, named_by
 
 Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from wgan_cli.recipe.base import Settings, classes_of, invalid, named_by
 from wgan_cli.recipe.data_settings import SIDES, AnyDataSettings, DataSettings
 from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_base import uncouple_hint
 from wgan_cli.recipe.objective_settings import ObjectiveSettings, WganGpSettings
 from wgan_cli.recipe.optim_settings import OptimSettings
 from wgan_cli.recipe.scores import SELECTABLE
+from wgan_cli.recipe.settings import Settings, classes_of, invalid, named_by
 
 MOST_STEPS = 10**9
 

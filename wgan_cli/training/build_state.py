@@ -10,7 +10,7 @@ from torch import nn
 
 from wgan_cli.data.augmentation import make_augment
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.loaders.build import make_loader
+from wgan_cli.data.loaders.make_loader import make_loader
 from wgan_cli.data.pairs import ImagePair
 from wgan_cli.distributed.batch_shard import current_shard, set_shard
 from wgan_cli.errors import WganError

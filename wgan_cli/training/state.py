@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from wgan_cli.data.loaders.base import Loader
+from wgan_cli.data.loaders.loader import Loader
 from wgan_cli.distributed import rng
 from wgan_cli.errors import WganError
 from wgan_cli.objectives import Objective

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor, nn
 
-from wgan_cli.data.loaders.base import Loader
+from wgan_cli.data.loaders.loader import Loader
 from wgan_cli.distributed import rng
 from wgan_cli.distributed.collectives import all_reduce_gradients
 from wgan_cli.objectives import Batch, Objective, Phase

@@ -16,8 +16,8 @@ from PIL import Image
 
 from wgan_cli.data import ImageSet, load_images, native_shape
 from wgan_cli.data.inspection import inspect_shards
-from wgan_cli.data.loaders.build import make_loader
 from wgan_cli.data.loaders.device import DeviceLoader
+from wgan_cli.data.loaders.make_loader import make_loader
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.data.sources import shard_index
 from wgan_cli.data.sources.shards import Shards

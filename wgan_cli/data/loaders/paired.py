@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wgan_cli.data.loaders.base import Loader
+from wgan_cli.data.loaders.loader import Loader
 
 
 class PairedLoader(Loader):

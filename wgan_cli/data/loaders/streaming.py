@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.loaders.base import Loader
+from wgan_cli.data.loaders.loader import Loader
 from wgan_cli.data.loaders.sampler import Sampler
 from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.errors import ExitStatus, WganError

@@ -13,8 +13,8 @@ from wgan_cli.data.pairs import ImagePair, load_pair, pair_shape
 from wgan_cli.data.sources import arrays, cifar10, digits, image_folder, mnist, shards
 from wgan_cli.data.transforms import output_shape, transformed
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.base import registered
 from wgan_cli.recipe.data_settings import DataSettings, PairSettings
+from wgan_cli.recipe.settings import registered
 from wgan_cli.utils.format import Log, no_log
 
 Load = Callable[[DataSettings, Path, Log], ImageSet]

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from wgan_cli.data import ImageSet
-from wgan_cli.data.loaders import build
-from wgan_cli.data.loaders.base import Loader
+from wgan_cli.data.loaders import make_loader as module
 from wgan_cli.data.loaders.device import DeviceLoader
+from wgan_cli.data.loaders.loader import Loader
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.recipe.data_settings import DataSettings
 
@@ -17,9 +17,9 @@ CPU = torch.device("cpu")
 
 def made(limit: str | None, monkeypatch, free: int | None = 10**9) -> Loader:
     """Make a loader of 12 images of 16 bytes each."""
-    monkeypatch.setattr(build, "free_memory", lambda device: free)
+    monkeypatch.setattr(module, "free_memory", lambda device: free)
     images = ImageSet(torch.zeros(12, 1, 4, 4, dtype=torch.uint8), torch.arange(12), tuple("abcdefghijkl"), "test")
-    return build.make_loader(images, DataSettings(memory_limit=limit), 4, 0, CPU)
+    return module.make_loader(images, DataSettings(memory_limit=limit), 4, 0, CPU)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.loaders.base import Loader
 from wgan_cli.data.loaders.device import DeviceLoader
+from wgan_cli.data.loaders.loader import Loader
 from wgan_cli.data.loaders.paired import PairedLoader
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.data.pairs import ImagePair
