@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pkgutil
+import re
 import runpy
 import shlex
 from pathlib import Path
@@ -99,18 +101,21 @@ def test_invalid_setting(folder, name, setting, words):
     assert words in caught.value.message + caught.value.hint
 
 
-def test_missing_registration_is_named(folder, monkeypatch):
-    attempts = [
-        (networks.FAMILIES, "resmlp", "networks.build.FAMILIES"),
-        (objectives.OBJECTIVES, "wgan_div", "objectives.build.OBJECTIVES"),
-        (data.SOURCES, "csv", "data.SOURCES"),
-    ]
-    for table, name, where in attempts:
+def test_missing_registration_names_the_table(folder, monkeypatch):
+    attempts = {
+        "resmlp": (
+            networks.FAMILIES,
+            lambda: networks.build_network("generator", load_recipe("digits_resmlp.yaml"), IMAGE),
+        ),
+        "wgan_div": (
+            objectives.OBJECTIVES,
+            lambda: objectives.build_objective(load_recipe("digits_wgan_div.yaml"), IMAGE),
+        ),
+        "csv": (data.SOURCES, lambda: native_shape(load_recipe("csv_dcgan.yaml").data)),
+    }
+    for name, (table, use) in attempts.items():
         monkeypatch.delitem(table, name)
-        with pytest.raises(WganError, match=rf"accepts {name}.*`wgan_cli\.{where}`"):
-            if name == "resmlp":
-                networks.build_network("generator", load_recipe("digits_resmlp.yaml"), IMAGE)
-            elif name == "wgan_div":
-                objectives.build_objective(load_recipe("digits_wgan_div.yaml"), IMAGE)
-            else:
-                native_shape(load_recipe("csv_dcgan.yaml").data)
+        with pytest.raises(WganError, match=f"accepts {name}") as caught:
+            use()
+        (where,) = re.findall(r"`(wgan_cli[\w.]+)`", caught.value.message)
+        assert pkgutil.resolve_name(where) is table
