@@ -28,7 +28,7 @@ from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, describe_os_
 
 app = typer.Typer(
     name="wgan",
-    help="Train, sample, animate and inspect GANs, WGAN-GP first.",
+    help="Train, sample, animate and inspect GANs: WGAN-GP and its relatives.",
     epilog="Start with: wgan train   (real digits, about a minute, no download)",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

@@ -14,7 +14,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Device = Annotated[str, typer.Option("--device", help="Device: auto, cpu, cuda, cuda:N or mps.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")]
 DataRoot = Annotated[
-    Path | None, typer.Option("--data-root", help=r"Folder of data sets. \[default: $WGAN_DATA, else a cache folder]")
+    Path | None, typer.Option("--data-root", help=r"Folder of datasets. \[default: $WGAN_DATA, else a cache folder]")
 ]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Recipe setting to change; repeatable.")

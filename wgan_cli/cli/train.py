@@ -46,18 +46,18 @@ def train(
         ),
     ] = None,  # fmt: skip
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, but don't train.")] = False,
-    steps: Annotated[int | None, _training("--steps", min=1, help="Generator updates.")] = None,
-    minutes: Annotated[float | None, _training("--minutes", min=0.0, help="Time limit.")] = None,
+    steps: Annotated[int | None, _training("--steps", min=1, help="Number of generator updates.")] = None,
+    minutes: Annotated[float | None, _training("--minutes", min=0.0, help="Time limit in minutes.")] = None,
     seed: Annotated[int | None, _training("--seed", min=0, max=MAX_SEED, help="Random seed.")] = None,
     amp: Annotated[str | None, _training("--amp", help="Precision: auto, off, bf16 or fp16.")] = None,
-    engine: Annotated[str | None, _training("--engine", help="auto, eager, graph or compile.")] = None,
+    engine: Annotated[str | None, _training("--engine", help="Engine: auto, eager, graph or compile.")] = None,
     device: Device = "auto",
     gpus: Annotated[int | None, _training("--gpus", min=1, help="Number of GPUs (one process each).")] = None,
     out: Annotated[Path | None, _files("--out", help=r"Run folder. \[default: runs/RECIPE, runs/RECIPE-2...]")] = None,
     data_root: DataRoot = None,
     quiet: Annotated[bool, _files("--quiet", "-q", help="Show errors only.")] = False,
 ) -> int:
-    """Train a GAN; without arguments, handwritten digits in about a minute."""
+    """Train a GAN. Without arguments: handwritten digits, in about a minute."""
     if gpus is not None and not is_distributed():
         return launch(gpus, device)
     shortcuts = {"steps": steps, "seed": seed, "amp": amp, "engine": engine}

@@ -159,7 +159,7 @@ def critic_scores(
 
 def with_addends(term: Term, addends: Iterable[tuple[Term, float]]) -> Term:
     """Return a loss term whose meaning lists the weighted terms that the loss includes."""
-    listed = " + ".join(f"{weight:g} * {addend.name}" for addend, weight in addends)
+    listed = " + ".join(f"{weight:g} * {addend.name}" for addend, weight in addends if weight)
     return replace(term, meaning=f"{term.meaning}, plus {listed}") if listed else term
 
 

@@ -56,7 +56,10 @@ def make_penalty(settings: CriticGameSettings, extra: Penalty | None = None) -> 
 
 
 def penalty_terms(settings: CriticGameSettings) -> list[tuple[Term, float]]:
-    """Return the terms that the settings' penalties log, each with its weight in the critic's loss."""
+    """Return the terms that the settings' penalties log, each with its weight in the critic's loss.
+
+    Append `(Term(...), 0.0)` to the result for a term that is only logged.
+    """
     where = {"interpolates": "between real and fake images", "real": "around real images"}[settings.gp_points]
     deviation = {
         "two": "mean squared deviation of the critic's gradient norm from 1",
