@@ -137,8 +137,8 @@ def around(name: str, form: str, state) -> None:
         state.training_step.metrics.pop_means()
 
     def grid() -> None:
-        drawn = state.sample_grid.draw(state.ema.network)
-        save_picture(grid_tensor(drawn.images, columns=state.sample_grid.columns), WORK / "grid.png")
+        images, _ = state.sample_grid.draw(state.ema.network)
+        save_picture(grid_tensor(images, columns=state.sample_grid.columns), WORK / "grid.png")
 
     def save() -> None:
         state.full_checkpoint().save(WORK / "x.pth")

@@ -28,7 +28,7 @@ def die_at_event(number: int) -> None:
 
     def look(frame, event, argument) -> None:
         nonlocal left
-        if left is None and frame.f_code.co_name == "train" and frame.f_code.co_filename == LOOP:
+        if left is None and frame.f_code.co_name == "training_loop" and frame.f_code.co_filename == LOOP:
             left = number
         if left is not None and frame.f_code.co_filename.startswith(PROGRAM):
             left -= 1

@@ -47,7 +47,8 @@ def explain_invalid(error: ValidationError, origin: str, changed: set[str]) -> W
         message = f"unknown setting `{dotted}`"
         hint = f"{_meant(keys, section)}{owner} has: {', '.join(section.model_fields)}"
     elif kind in ("missing", "union_tag_not_found"):
-        choices = [_tag(model) for model in _models(section.model_fields[keys[-2]].annotation)] if keys[1:] else []
+        parent = section.model_fields.get(keys[-2]) if keys[1:] else None
+        choices = [_tag(model) for model in _models(parent.annotation)] if parent else []
         message, hint = f"`{dotted}` is not set", f"choose {', '.join(choices)}" if choices else _LIST_ALL
     elif choices := context.get("expected_tags") or context.get("expected"):
         message, hint = f"unknown `{dotted}` {shown}", f"choose {choices}".replace("'", "")

@@ -58,7 +58,7 @@ class RunningMeans:
 
     def pop_means(self) -> dict[str, float]:
         """Return the mean of each term since the last call, and reset the sums."""
-        names = [name for name, count in self.counts.items() if count]
+        names = [name for name in self.sums if self.counts[name]]
         if not names:
             return {}
         values: list[float] = torch.stack([self.sums[name] for name in names]).tolist()
@@ -68,7 +68,7 @@ class RunningMeans:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sums and counts, so that a resumed run logs the same means as an uninterrupted one."""
-        counts = {name: count for name, count in self.counts.items() if count}
+        counts = {name: self.counts[name] for name in self.sums if self.counts[name]}
         return {"sums": {name: self.sums[name].clone() for name in counts}, "counts": counts}
 
     def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
