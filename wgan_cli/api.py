@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.load_data import default_data_root
+from wgan_cli.data.loading import default_data_root
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.evaluation.evaluate import Evaluation, make_reference
 from wgan_cli.evaluation.real_images import training_images

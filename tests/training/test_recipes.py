@@ -41,7 +41,7 @@ def noise(settings: DataSettings, data_root: Path, log: object) -> ImageSet:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_two_steps_of_every_recipe(name, monkeypatch):
-    monkeypatch.setattr("wgan_cli.data.load_data.load_images", noise)
+    monkeypatch.setattr("wgan_cli.data.loading.load_images", noise)
     recipe = recipe_of(name)
     dataset = load_data(recipe.data, Path("nowhere"), lambda text: None)
     state = build_state(recipe, dataset, torch.device("cpu"), tune=False)

@@ -15,7 +15,7 @@ from wgan_cli.data.files.container import NotAnImage
 from wgan_cli.data.files.decoding import MODES, quiet_pillow, to_pixels
 from wgan_cli.data.files.folders import open_container
 from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, Survey, survey_container
-from wgan_cli.data.load_data import load_images
+from wgan_cli.data.loading import load_images
 from wgan_cli.data.sources.image_folder import LOOSE
 from wgan_cli.data.sources.shard_index import build_index, shard_paths
 from wgan_cli.data.sources.shards import ShardImages, survey_shards

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.load_data import load_images, select_images
+from wgan_cli.data.loading import load_images, select_images
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import DataSettings

@@ -13,7 +13,7 @@ import torch
 from jinja2 import Environment, StrictUndefined
 
 from wgan_cli import __version__
-from wgan_cli.data.load_data import license_of
+from wgan_cli.data.loading import license_of
 from wgan_cli.errors import WganError, one_line
 from wgan_cli.exports.onnx_model import OPSET, PSI, OnnxFacts, export_onnx
 from wgan_cli.outputs.sampling import cycled_labels, generate, generator_of, sample_latents

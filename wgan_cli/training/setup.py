@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.load_data import load_data, select_images
+from wgan_cli.data.loading import load_data, select_images
 from wgan_cli.data.pairs import ImagePair
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import QUICK_TRAINING, AnyReference, make_reference

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.load_data import default_data_root
+from wgan_cli.data.loading import default_data_root
 from wgan_cli.distributed.process_group import (
     broadcast_from_main,
     is_main_process,
