@@ -278,7 +278,7 @@ def test_final_report(train, features_root, evaluated):
 
 def test_failed_report_does_not_fail_the_run(train, monkeypatch):
     error = WganError("cannot write mine/report.html: No space left on device", "free space there")
-    monkeypatch.setattr("wgan_cli.report.final_report.write_page", Mock(side_effect=error))
+    monkeypatch.setattr("wgan_cli.report.html_page.write_page", Mock(side_effect=error))
     result = train("--steps", 2, "--set", "report=true", "--out", "mine")
     assert result.status == 0 and "done: 2 steps" in result.stderr
     assert f"warning: no report: {error.message}" in result.stderr

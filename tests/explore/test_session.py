@@ -51,7 +51,7 @@ def test_images_equal_wgan_sample(wgan, plain, styled, options, words, tmp_path)
 
 def test_shifts_of_z(plain):
     z = torch.from_numpy(latent_vectors(3, range(2), 16))
-    n = torch.from_numpy(plain.directions.vectors)
+    n = torch.from_numpy(plain.directions)
     with torch.no_grad():
         wanted = to_uint8(plain.generator.network(z + 2.5 * n[0] - 1.5 * n[2]))
     on_samples = plain.images(View(seed=3, count=2, shifts=(2.5, 0.0, -1.5)))
@@ -63,7 +63,7 @@ def test_shifts_of_w(styled):
     network = styled.generator.network
     with torch.no_grad():
         w = network.mapping(torch.from_numpy(latent_vectors(0, range(1000), 6)), torch.arange(1000) % 10)
-        n = torch.from_numpy(styled.directions.vectors)
+        n = torch.from_numpy(styled.directions)
         np.testing.assert_allclose(styled.spread, (w @ n.T).std(0, correction=0), rtol=1e-4)
         psi, label = 0.6, torch.tensor([4, 4])
         own = network.mapping(torch.from_numpy(latent_vectors(3, range(2), 6)), label)

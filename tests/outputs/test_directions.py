@@ -33,34 +33,22 @@ def generator_of(name: str, **more: object) -> nn.Module:
 
 def test_diagonal_matrix():
     found = principal_directions(torch.diag(torch.tensor([1.0, -3.0, 2.0])), count=3)
-    np.testing.assert_allclose(found.vectors, [[0, 1, 0], [0, 0, 1], [1, 0, 0]], atol=1e-7)
-    np.testing.assert_allclose(found.strengths, [9, 4, 1])
-    assert found.shares == pytest.approx([9 / 14, 4 / 14, 1 / 14])
-    found = principal_directions(torch.tensor([[3.0, -4.0]]), count=2)
-    np.testing.assert_allclose(found.vectors[0], [-0.6, 0.8], atol=1e-7)  # of the two, the one whose 0.8 is positive
-    np.testing.assert_allclose(found.strengths, [25, 0], atol=1e-12)
+    np.testing.assert_allclose(found, [[0, 1, 0], [0, 0, 1], [1, 0, 0]], atol=1e-7)
+    found = principal_directions(torch.tensor([[3.0, -4.0]]), count=1)
+    np.testing.assert_allclose(found, [[-0.6, 0.8]], atol=1e-7)  # of the two, the one whose 0.8 is positive
 
 
 def test_orthonormal_and_maximal():
     weight = torch.randn(20, 12, generator=torch.Generator().manual_seed(0))
     found = principal_directions(weight, count=12)
-    np.testing.assert_allclose(found.vectors @ found.vectors.T, np.eye(12), atol=1e-6)
-    assert (np.diff(found.strengths) <= 0).all()
-    answers = np.linalg.norm(weight.numpy() @ found.vectors.T, axis=0)
-    np.testing.assert_allclose(answers**2, found.strengths, rtol=1e-5)
+    np.testing.assert_allclose(found @ found.T, np.eye(12), atol=1e-6)
+    answers = np.linalg.norm(weight.numpy() @ found.T, axis=0)
+    assert (np.diff(answers) <= 0).all()
     others = np.random.default_rng(0).standard_normal((12, 5000))
     assert np.linalg.norm(weight.numpy() @ (others / np.linalg.norm(others, axis=0)), axis=0).max() < answers[0]
     # Among those at right angles to the first, none answers more than the second.
-    others -= np.outer(found.vectors[0], found.vectors[0] @ others)
+    others -= np.outer(found[0], found[0] @ others)
     assert np.linalg.norm(weight.numpy() @ (others / np.linalg.norm(others, axis=0)), axis=0).max() < answers[1]
-    assert found.total == pytest.approx(found.strengths.sum())
-
-
-def test_moved_by():
-    found = principal_directions(torch.randn(6, 4), count=3)
-    np.testing.assert_allclose(found.moved_by([2.0, -1.0]), 2 * found.vectors[0] - found.vectors[1], atol=1e-6)
-    assert not found.moved_by([]).any() and found.moved_by([]).shape == (4,)
-    assert principal_directions(torch.zeros(3, 2), count=2).shares == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("classes", [False, True])
@@ -100,7 +88,7 @@ def test_first_weight_of_styles(name):
 def test_every_latent_family_has_directions(name):
     recipe = recipe_from_dict({"model": {"name": name, "latent_dim": 5}, "steps": 1}, "a test")
     found = directions_of(build_network("generator", recipe, IMAGE), count=4)
-    assert len(found) == 4 and found.strengths[0] > 0
+    assert found.shape[0] == 4 and np.isfinite(found).all()
 
 
 def test_translator_has_no_directions():

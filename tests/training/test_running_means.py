@@ -60,7 +60,7 @@ def test_captured_values_are_counted_at_replay():
     with metrics.captured_counts() as counts:
         metrics.add(scalars(a=1.0, b=1.0))
     assert counts == {"a": 1, "b": 1} and metrics.counts == {"a": 1}
-    metrics.add_counts(counts)
+    metrics.counts.update(counts)
     assert metrics.counts == {"a": 2, "b": 1}
 
 

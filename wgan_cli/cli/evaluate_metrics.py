@@ -24,7 +24,7 @@ from wgan_cli.evaluation.translation import make_translation_reference
 from wgan_cli.evaluation.usefulness import SUBSET, augmentation, classification_accuracy
 from wgan_cli.outputs.grid import picture_format, save_picture
 from wgan_cli.outputs.reconstruct import has_encoder, open_autoencoder
-from wgan_cli.outputs.sampling import sample_images, sample_images_of
+from wgan_cli.outputs.sampling import generate, sample_images, sample_latents
 from wgan_cli.recipe import Recipe, apply_settings
 from wgan_cli.recipe.data_settings import DataSettings, PairSettings
 from wgan_cli.recipe.schema import FREE_ON_RESUME
@@ -76,7 +76,8 @@ class Subject:
 
     def sample_of(self, labels: torch.Tensor) -> torch.Tensor:
         """Generate images of classes."""
-        return sample_images_of(self.generator, self.recipe, labels, self.seed, self.batch)
+        z = sample_latents(self.recipe.model.latent_dim, len(labels), self.seed)
+        return torch.cat(list(generate(self.generator, z, self.batch, labels.numpy())))
 
     def print_json(self, result: dict[str, Any]) -> None:
         """Print facts of the checkpoint and the result as a JSON object."""

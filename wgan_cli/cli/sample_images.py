@@ -22,7 +22,6 @@ from wgan_cli.outputs.reconstruct import Autoencoder, interpolations, open_autoe
 from wgan_cli.outputs.sampling import (
     check_memory_for,
     cycled_labels,
-    for_each_class,
     generate,
     parse_classes,
     parse_seeds,
@@ -94,7 +93,9 @@ def _draw(
         return draw_walks(generator, checkpoint, z, interpolate, classes)
     if classes is None:
         return Drawing(generator, z, cycled_labels(checkpoint.recipe, checkpoint.image, count), columns=None)
-    return Drawing(generator, *for_each_class(z, classes), columns=count if several else None)
+    # Every class gets the same z, so that attributes such as a digit's slant agree in a column of the grid.
+    labels = np.repeat(np.array(classes, np.int64), count)
+    return Drawing(generator, np.tile(z, (len(classes), 1)), labels, columns=count if several else None)
 
 
 def translate_folder(

@@ -20,13 +20,10 @@ BUCKET_BYTES = 25 * 2**20  # large enough for full bandwidth, small enough to st
 
 
 def all_reduce_gradients(network: nn.Module, role: str) -> None:
-    """Replace a network's gradients by their mean over all ranks.
+    """Replace the gradients of a role's network by their mean over all ranks.
 
     DistributedDataParallel starts its all-reduce when a parameter's gradient is accumulated, which a penalty's double
     backward does twice or never (pytorch/pytorch#47562, #63812). Here the complete gradients are averaged in buckets.
-
-    Args:
-        role: name of the network in the error about a missing rank.
     """
     world_size = current_shard().world_size
     if world_size == 1:

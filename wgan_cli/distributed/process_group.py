@@ -47,9 +47,7 @@ def init(on_hang: Callable[[WganError], None]) -> None:
 
     Args:
         on_hang: called from the watchdog thread if a rank doesn't reach a collective in time; must end this process.
-
-    Raises:
-        WganError: (status FAILED) if the ranks cannot connect.
+    Raises: WganError (status FAILED) if the ranks cannot connect.
     """
     try:
         store, rank, size = next(dist.rendezvous("env://"))
@@ -116,13 +114,9 @@ def local_device(device: torch.device) -> torch.device:
 
 @contextmanager
 def collective(name: str, timeout: float | None = None) -> Iterator[None]:
-    """Run a collective; if a rank doesn't take part, report the collective's name and the missing ranks.
+    """Run a collective; if a rank doesn't take part in time, report the collective's name and the missing ranks.
 
-    Args:
-        timeout: seconds; $WGAN_COLLECTIVE_TIMEOUT by default.
-
-    Raises:
-        WganError: (status FAILED) if another process ended.
+    Raises: WganError (status FAILED) if another process ended.
     """
     outer = _Waiting.collective, _Waiting.deadline
     if not _Waiting.collective:  # nested collectives count as the outer one
@@ -140,8 +134,7 @@ def collective(name: str, timeout: float | None = None) -> Iterator[None]:
 def broadcast_from_main(name: str, make: Callable[[], T]) -> T:
     """Call `make` in the main process while the other ranks wait, and return its result on every rank.
 
-    Raises:
-        AlreadyReported: on the other ranks, if `make` raised in the main process.
+    Raises: AlreadyReported on the other ranks, if `make` raised in the main process.
     """
     if world_size() == 1:
         return make()

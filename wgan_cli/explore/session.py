@@ -18,7 +18,7 @@ from wgan_cli.explore.source import Source
 from wgan_cli.generator import LoadedGenerator
 from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.outputs.animation import Frame, save_animation
-from wgan_cli.outputs.directions import Directions, directions_of
+from wgan_cli.outputs.directions import directions_of
 from wgan_cli.outputs.grid import as_picture, grid_tensor, near_square, save_picture
 from wgan_cli.outputs.sampling import cycled_labels, generate, sample_latents
 from wgan_cli.outputs.styles import Truncated, styles_of, walk, walker
@@ -72,7 +72,8 @@ class SamplingSession:
         return self.generator.recipe.model.has_style_space
 
     @cached_property
-    def directions(self) -> Directions:
+    def directions(self) -> np.ndarray:
+        """Directions of the latent space, (K, F), the strongest first."""
         return directions_of(self.generator.network, MAX_DIRECTIONS)
 
     @cached_property
@@ -81,7 +82,7 @@ class SamplingSession:
         if not self.has_styles:
             return np.ones(len(self.directions), np.float32)
         w = self._points(self.generator.network, View(count=_NUM_STYLES), range(_NUM_STYLES))
-        return (w @ self.directions.vectors.T).std(0)  # (K,)
+        return (w @ self.directions.T).std(0)  # (K,)
 
     def reload(self) -> None:
         """Load the current file. Raises: WganError; the loaded generator then stays."""
@@ -132,7 +133,7 @@ class SamplingSession:
 
     def _offset(self, view: View) -> np.ndarray:
         amounts = np.array(view.shifts, np.float32) * self.spread[: len(view.shifts)]
-        return self.directions.moved_by(amounts)  # (F,)
+        return amounts @ self.directions[: len(amounts)]  # (F,)
 
     def _check(self, view: View) -> None:
         """Raise WganError for values that the page never sends, but another client may."""

@@ -11,13 +11,9 @@ from tempfile import TemporaryDirectory
 @contextmanager
 def gradio_temp_folder() -> Iterator[None]:
     """Keep uploaded images in a folder that is removed when the page closes."""
-    before = os.environ.get("GRADIO_TEMP_DIR")
     with TemporaryDirectory(prefix="wgan-explore-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         try:
             yield
         finally:
-            if before is None:
-                del os.environ["GRADIO_TEMP_DIR"]
-            else:
-                os.environ["GRADIO_TEMP_DIR"] = before
+            del os.environ["GRADIO_TEMP_DIR"]

@@ -26,18 +26,11 @@ class TrainingTab(Component):
         self.timer = gr.Timer(POLL_SECONDS)
         outputs = [self.shown, self.known, self.timer, self.message]
         options: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
-        page.load(self.begin, None, outputs, **options)
+        page.load(self.refresh, None, outputs, **options)
         self.timer.tick(self.refresh, self.known, outputs, **options)
 
     @handler
-    def begin(self) -> Updates:
-        return self._read(None)
-
-    @handler
-    def refresh(self, known: Fingerprint | None) -> Updates:
-        return self._read(known)
-
-    def _read(self, known: Fingerprint | None) -> Updates:
+    def refresh(self, known: Fingerprint | None = None) -> Updates:
         try:
             snapshot = read_snapshot(self.run, known)
         except WganError as error:  # it may be readable the next time

@@ -6,8 +6,7 @@ import importlib.util
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -137,8 +136,10 @@ def _converted(network: _Exported, inputs: dict[str, tuple[Draw, str]], checkpoi
     examples = tuple(draw(2) for draw, _ in inputs.values())  # with batch size 1, torch.export would specialize on it
     batch = torch.export.Dim("batch")
     shapes = tuple({0: batch} if example.ndim else {} for example in examples)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # no reports about the exporter's progress
     try:
-        with _quiet(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 network, examples, dynamo=True, opset_version=OPSET, input_names=list(inputs),
                 output_names=list(OUTPUTS), dynamic_shapes=(shapes,), verbose=False,
@@ -157,20 +158,6 @@ def _converted(network: _Exported, inputs: dict[str, tuple[Draw, str]], checkpoi
     facts = {**checkpoint.facts, "inputs": {name: meaning for name, (_, meaning) in inputs.items()}}
     model.metadata_props.add(key="wgan", value=json.dumps(facts))
     return model
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence torch's exporter."""
-    logger = logging.getLogger("torch.onnx")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(before)
 
 
 @torch.no_grad()

@@ -76,25 +76,9 @@ def sample_images(
     return images, None if labels is None else torch.from_numpy(labels)
 
 
-def sample_images_of(
-    generator: nn.Module, recipe: Recipe, labels: Tensor, seed: int = 0, batch_size: int = 64
-) -> Tensor:
-    """Generate images 0..N-1 of a seed for labels (N,) int64: (N, C, H, W) uint8, on the CPU."""
-    z = sample_latents(recipe.model.latent_dim, len(labels), seed)
-    return torch.cat(list(generate(generator, z, batch_size, labels.numpy())))
-
-
-def cycled_labels(recipe: Recipe, image: ImageShape, count: int, repeats: int = 1) -> np.ndarray | None:
-    """Return the default labels: all classes in turn, `repeats` times each, (count,) int64; None without classes."""
-    return np.arange(count, dtype=np.int64) // repeats % image.num_classes if recipe.model.conditional else None
-
-
-def for_each_class(z: np.ndarray, classes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Repeat latent vectors (N, latent_dim) for every class: (classes*N, latent_dim) and labels (classes*N,) int64.
-
-    Attributes that do not depend on the class, such as a digit's slant, then agree in a column of the grid.
-    """
-    return np.tile(z, (len(classes), 1)), np.repeat(np.array(classes, np.int64), len(z))
+def cycled_labels(recipe: Recipe, image: ImageShape, count: int) -> np.ndarray | None:
+    """Return the default labels: all classes in turn, (count,) int64; None without classes."""
+    return np.arange(count, dtype=np.int64) % image.num_classes if recipe.model.conditional else None
 
 
 def check_memory_for(count: int, latent_dim: int) -> None:

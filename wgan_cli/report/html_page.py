@@ -5,16 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from wgan_cli import __version__
+from wgan_cli.data import default_data_root
 from wgan_cli.errors import WganError
+from wgan_cli.evaluation.evaluate import AnyReference, Reference
 from wgan_cli.recipe.scores import BASELINE, LOGGED, format_score, title_of
 from wgan_cli.report.comparison import table_rows
-from wgan_cli.report.facts import Report, RunReport
+from wgan_cli.report.facts import Report, RunReport, gather
+from wgan_cli.report.nearest import find_nearest
 from wgan_cli.report.panels import loss_panels, score_panels, speed_panels
 from wgan_cli.report.recipe_table import NOT_SET, changes, shipped_settings, yaml_lines
 from wgan_cli.report.templating import TEMPLATES
+from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.utils.files import make_parent, write_atomically
-from wgan_cli.utils.format import clock
+from wgan_cli.utils.format import Log, clock
 
 _TILE_SCORES = ("fd", BASELINE, "paired_l1", "precision", "recall", "coverage", "memorization", "agreement", "cycle_l1")
 _TILES = {name: title_of(name) for name in _TILE_SCORES} | {BASELINE: "real images"}
@@ -33,6 +39,22 @@ def write_page(report: Report, path: Path) -> int:
     page = render_page(report).encode("utf-8", "replace")
     write_atomically(path, lambda file: file.write(page))
     return len(page)
+
+
+def write_final_report(run: RunDir, device: torch.device, reference: AnyReference | None, log: Log) -> None:
+    """Write report.html into a finished run, with nearest training images if there is a reference.
+
+    A failure is logged and does not fail the run.
+    """
+    try:
+        nearest = []
+        if isinstance(reference, Reference):
+            nearest = [find_nearest(run.path, default_data_root(), device, log, reference)]
+        write_page(gather([run.path], nearest), run.report_file)
+    except WganError as error:
+        log(f"warning: no report: {error.message}")
+    else:
+        log(f"report: {run.report_file}")
 
 
 def render_page(report: Report) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import suppress
 from typing import Any
 
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import flat_settings, load_recipe, read_recipe_text, recipe_names, recipe_path
-from wgan_cli.recipe.load import apply_settings
-from wgan_cli.recipe.yaml import dump_yaml, parse_yaml
+from wgan_cli.recipe import flat_settings, load_recipe, recipe_names
+from wgan_cli.recipe.yaml import dump_yaml
 
 NOT_SET = "not set"
 _KEY = re.compile(r"( *)(\w+):")
@@ -23,12 +23,9 @@ def shipped_settings(recipe: dict[str, Any]) -> dict[str, Any] | None:
     name = recipe["name"]
     if name not in recipe_names():
         return None
-    with suppress(WganError):  # it needs a path to images
-        return flat_settings(load_recipe(name).as_dict())
-    path = recipe_path(name)
-    content = {**parse_yaml(read_recipe_text(path), path.name), "name": name, "data": recipe["data"]}
-    with suppress(WganError):  # the data section has changed since the run
-        return flat_settings(apply_settings(content, (), name).as_dict())
+    for settings in ((), (f"data={json.dumps(recipe['data'])}",)):
+        with suppress(WganError):  # it needs a path to images, or its data section has changed since the run
+            return flat_settings(load_recipe(name, settings).as_dict())
     return None
 
 

@@ -40,9 +40,7 @@ class Best:
 
         Args:
             like: weights by role that must agree in names, shapes and dtypes.
-
-        Raises:
-            ValueError, TypeError, KeyError: if they don't, or a value is invalid.
+        Raises: ValueError, TypeError, KeyError if they don't, or a value is invalid.
         """
         if values is None:
             return None

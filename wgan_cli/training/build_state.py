@@ -27,7 +27,7 @@ from wgan_cli.training.grad_accumulation import accumulation_steps
 from wgan_cli.training.memory_estimate import check_memory
 from wgan_cli.training.numerics.amp import Precision, set_deterministic
 from wgan_cli.training.optim import clip_functions, make_optimizers
-from wgan_cli.training.sample_grid import make_sample_grid
+from wgan_cli.training.sample_grid import LatentGrid, TranslationGrid
 from wgan_cli.training.state import TrainingState
 from wgan_cli.training.step import TrainingStep
 from wgan_cli.utils.format import Log, no_log
@@ -49,9 +49,7 @@ def build_state(
     Args:
         tune: time the open settings of a long run; otherwise they get their defaults.
         log: receives messages about what takes long.
-
-    Raises:
-        WganError: if recipe, data and device don't fit together.
+    Raises: WganError if recipe, data and device don't fit together.
     """
     set_shard(replace(current_shard(), sync_batch_norm=recipe.sync_batch_norm))
     image = dataset.shape
@@ -102,13 +100,14 @@ def build_state(
 
     torch.manual_seed(derived_seed(recipe.seed, "noise"))
     training_step = make_step(tuned.recipe, networks)
+    grid = TranslationGrid(recipe, dataset) if isinstance(dataset, ImagePair) else LatentGrid(recipe, image)
     return TrainingState(
         recipe=tuned.recipe,
         image=image,
         class_names=dataset.class_names,
         training_step=training_step,
         engine=make_engine(tuned.recipe.engine, training_step),
-        sample_grid=make_sample_grid(tuned.recipe, dataset),
+        sample_grid=grid,
         autotune_summary=tuned.summary,
         step_seconds=tuned.step_seconds,
     )

@@ -36,11 +36,8 @@ def nonfinite(
 ) -> str | None:
     """Name a loss term, network or optimizer that contains NaN or Inf, or return None. Synchronizes once.
 
-    Checking now and then is enough, because sums of terms and weights stay non-finite after a bad step. An infinite
-    Adam moment would freeze its weight.
-
-    Args:
-        terms: sums of the loss terms since the last record.
+    Checking now and then is enough, because the sums of terms since the last record and the weights stay non-finite
+    after a bad step. An infinite Adam moment would freeze its weight.
     """
     tensors = list(terms.items())
     for role, network in networks.items():  # bad batch norm statistics spoil samples too

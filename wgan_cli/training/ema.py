@@ -13,10 +13,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 class ExponentialMovingAverage:
     """w_ema <- d*w_ema + (1-d)*w after each step, with d = min(decay, (1+step)/(10+step)): early steps fade fast.
 
-    Averages batch norm's running statistics like weights. A decay of 0 copies the network.
-
-    Attributes:
-        network: a frozen copy in eval mode that holds the averages.
+    Averages batch norm's running statistics like weights. A decay of 0 copies the network. `network` is a frozen copy
+    in eval mode that holds the averages.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:

@@ -15,8 +15,7 @@ from wgan_cli.recipe import Recipe
 def accumulation_steps(recipe: Recipe, objective: Objective) -> int:
     """Return how many micro-batches of equal size this rank needs, as few as `micro_batch_size` allows.
 
-    Raises:
-        WganError: if processes can't share the batch equally, or the engine or objective needs whole batches.
+    Raises: WganError if processes can't share the batch equally, or the engine or objective needs whole batches.
     """
     size, processes = recipe.batch_size, current_shard().world_size
     if size % processes:

@@ -19,10 +19,8 @@ def training_loop(
 
     Args:
         reference: real images to evaluate the generator against every `eval_every` steps; None disables evaluation.
-
-    Raises:
-        WganError: (status FAILED) if training diverges repeatedly or a checkpoint cannot be written; earlier
-            checkpoints stay good.
+    Raises: WganError (status FAILED) if training diverges repeatedly or a checkpoint cannot be written; earlier
+        checkpoints stay good.
     """
     recipe = state.recipe
 
@@ -53,7 +51,7 @@ def training_loop(
 
         # 5. Write the means of the loss terms since the last record, and the scores.
         if log or evaluate:
-            recorder.log(scores)
+            recorder.log(state.training_step.metrics.pop_means(), scores)
 
         # 6. Draw the sample grid, always for the same latents (or input images).
         if draw:

@@ -37,8 +37,7 @@ def check_memory(recipe: Recipe, image: ImageShape, device: torch.device) -> Non
 
     Counts half of the activations, as in bf16: a rough estimate must not refuse what fits.
 
-    Raises:
-        WganError: if they don't; names the setting to lower.
+    Raises: WganError if they don't; names the setting to lower.
     """
     free = free_memory(device)
     if free is None:

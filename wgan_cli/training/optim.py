@@ -20,7 +20,6 @@ _SCHEDULES: dict[str, Callable[[float], float]] = {
     "linear": lambda done: 1.0 - done,
     "cosine": lambda done: 0.5 * (1.0 + math.cos(math.pi * done)),
 }
-_FUSED_DEVICES = ("cpu", "cuda", "mps")
 
 
 def make_optimizers(recipe: Recipe, networks: Mapping[str, nn.Module]) -> Optimizers:
@@ -35,7 +34,7 @@ def make_optimizers(recipe: Recipe, networks: Mapping[str, nn.Module]) -> Optimi
         if settings.name == "rmsprop":
             optimizer = torch.optim.RMSprop(parameters, lr, settings.alpha, foreach=True, capturable=capturable)
         else:
-            adam = {"betas": settings.betas, "fused": device.type in _FUSED_DEVICES, "capturable": capturable}
+            adam = {"betas": settings.betas, "fused": True, "capturable": capturable}
             if settings.weight_decay:
                 optimizer = torch.optim.AdamW(parameters, lr, weight_decay=settings.weight_decay, **adam)
             else:
@@ -79,8 +78,7 @@ def set_learning_rates(recipe: Recipe, optimizers: Optimizers, step: int) -> Non
 def load_optimizer_states(optimizers: Optimizers, saved: Mapping[str, Any]) -> None:
     """Load saved moments, by role; hyperparameters stay those of the recipe.
 
-    Raises:
-        ValueError, KeyError, TypeError: if the moments belong to other networks.
+    Raises: ValueError, KeyError, TypeError if the moments belong to other networks.
     """
     for role, optimizer in optimizers.items():
         groups = optimizer.state_dict()["param_groups"]

@@ -35,10 +35,6 @@ class RunningMeans:
                 self.sums[name] = value.clone()
             self.counts[name] += 1
 
-    def add_counts(self, counts: Mapping[str, int]) -> None:
-        """Count values that a replayed CUDA graph has added on the device."""
-        self.counts.update(counts)
-
     @contextmanager
     def captured_counts(self) -> Iterator[Counter[str]]:
         """Yield the counts of the values added in the block, and don't count them: a capture adds nothing yet."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.pairs import ImagePair
 from wgan_cli.outputs.sampling import cycled_labels, generate
 from wgan_cli.outputs.translate import translate, translator_to
@@ -54,8 +53,3 @@ class TranslationGrid:
 
 
 SampleGrid = LatentGrid | TranslationGrid
-
-
-def make_sample_grid(recipe: Recipe, dataset: ImageSet | ImagePair) -> SampleGrid:
-    """Build the grid of a run; it depends on the recipe and the images only."""
-    return TranslationGrid(recipe, dataset) if isinstance(dataset, ImagePair) else LatentGrid(recipe, dataset.shape)

@@ -102,8 +102,7 @@ def load_reference(
 ) -> AnyReference | None:
     """Load the real images to evaluate against, or return None if the recipe doesn't evaluate.
 
-    Args:
-        dry_run: only check that the images exist.
+    A dry run only checks that the images exist.
     """
     data, device, count = state.recipe.data, state.device, state.recipe.eval_count
     if state.recipe.eval_every is None:

@@ -113,7 +113,7 @@ class TrainingState:
             "generator": networks["generator"],
             "optimizers": {role: optimizer.state_dict() for role, optimizer in self.optimizers.items()},
             "feed": self.loader.state_dict(),
-            "precision": self.training_step.precision.state_dict(),
+            "precision": self.training_step.precision.scaler.state_dict(),
             "terms": self.training_step.metrics.state_dict(),
             "random": rng.get_states(self.device),
             "seconds": self.seconds,
@@ -128,11 +128,7 @@ class TrainingState:
         return Checkpoint(self.recipe, self.image, self.class_names, self.step, networks, training, versions())
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Continue from a full checkpoint.
-
-        Raises:
-            WganError: if it holds only a generator, or its tensors don't fit.
-        """
+        """Continue from a full checkpoint. Raises: WganError if it holds only a generator, or its tensors don't fit."""
         training = checkpoint.training
         if training is None:
             raise WganError(
@@ -155,7 +151,7 @@ class TrainingState:
             if not all(math.isfinite(training.get(name, 0.0)) for name in ("seconds", "overhead")):
                 raise ValueError("invalid times")
             self.loader.load_state_dict(training["feed"])
-            self.training_step.precision.load_state_dict(training["precision"])
+            self.training_step.precision.scaler.load_state_dict(training["precision"])
             self.training_step.metrics.load_state_dict(training["terms"], self.device)
             if (memory := self.objective.state) is not None:  # ignores buffers that only earlier versions saved
                 memory.load_state_dict({name: training["memory"][name] for name in memory.state_dict()})
@@ -178,8 +174,7 @@ class TrainingState:
 def continued_recipe(saved: Recipe, wanted: Recipe) -> Recipe:
     """Return the recipe to resume a run with: the wanted one, with its open settings as the run resolved them.
 
-    Raises:
-        WganError: if a setting differs that changes what is computed.
+    Raises: WganError if a setting differs that changes what is computed.
     """
     resolved = {name: getattr(saved, name) for name in ("amp", "engine") if getattr(wanted, name) == "auto"}
     if wanted.threads is None:

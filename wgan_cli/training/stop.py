@@ -16,11 +16,7 @@ MAX_STEPS, SECONDS = 100, 0.2  # between two all-reduces that ask whether any ra
 
 
 class StopRequest:
-    """Tells the loop when to stop, and with which exit status.
-
-    Args:
-        minutes: time limit, after which the run ends normally; None for no limit.
-    """
+    """Tells the loop when to stop, and with which exit status; a run ends normally after its time limit in minutes."""
 
     def __init__(self, minutes: float | None = None) -> None:
         self.status: ExitStatus | None = None

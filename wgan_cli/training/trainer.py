@@ -19,7 +19,7 @@ from wgan_cli.distributed.process_group import (
 from wgan_cli.errors import ExitStatus, WganError, is_out_of_memory
 from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.recipe import Recipe
-from wgan_cli.report.final_report import write_final_report
+from wgan_cli.report.html_page import write_final_report
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import describe_environment, resolve_device
 from wgan_cli.runs.lock import only_trainer
@@ -103,9 +103,7 @@ class Trainer:
         Args:
             minutes: time limit; the run then ends normally and can be resumed.
             command: command line or program to record in environment.json.
-
-        Raises:
-            WganError: (status FAILED) if training diverges repeatedly, or memory or disk space runs out.
+        Raises: WganError (status FAILED) if training diverges repeatedly, or memory or disk space runs out.
         """
         state, callback = self.state, self.callback
         if self.run is None:

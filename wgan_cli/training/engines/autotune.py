@@ -18,8 +18,7 @@ from wgan_cli.utils.machine import cpu_quota
 MIN_STEPS = 500  # shorter runs end before autotuning pays off
 MIN_SECONDS_TO_COMPILE = 1800.0  # of training; the compiler takes about a minute, and often gains nothing
 MARGIN = 1.1  # speedup that an unusual choice needs, so that noise doesn't decide
-CLEAR_MARGIN = 1.3  # speedup that is believed after the first rounds
-ROUNDS, MAX_ROUNDS = 2, 4  # in which both candidates are timed in turn; the maximum if they are close
+ROUNDS = 3  # in which both candidates are timed in turn
 ROUND_SECONDS, ROUND_ITERATIONS = 0.1, 3  # minimum per candidate and round
 
 
@@ -51,9 +50,7 @@ def autotune(
         timed: whether to time anything at all.
         log: receives a message before a trial that takes minutes.
         clock: seconds, from any origin.
-
-    Raises:
-        WganError: if the device doesn't support the precision that the recipe specifies.
+    Raises: WganError if the device doesn't support the precision that the recipe specifies.
     """
     threads = recipe.threads or available_threads(device)
     best = _with(recipe, threads=threads, amp=resolve_amp(recipe.amp, device), engine="eager")
@@ -98,12 +95,11 @@ class _Trials:
 
     def faster(self, default: Recipe, other: Recipe) -> Recipe:
         """Return the default candidate, or the other if it is faster by MARGIN."""
-        for number in range(MAX_ROUNDS):
-            if number >= ROUNDS and max(self._speedup(default, other), self._speedup(other, default)) > CLEAR_MARGIN:
-                break
+        for _ in range(ROUNDS):
             for candidate in (default, other):
                 self.time(candidate)
-        chosen, rejected = (other, default) if self._speedup(default, other) > MARGIN else (default, other)
+        is_faster = self.seconds[default] / self.seconds[other] > MARGIN
+        chosen, rejected = (other, default) if is_faster else (default, other)
         del self.engines[rejected]  # a GPU may not have enough memory for all candidates at once
         names = [_difference(default, other), _difference(other, default)]
         times = [f"{1000 * self.seconds[candidate]:.1f}" for candidate in (default, other)]
@@ -111,9 +107,6 @@ class _Trials:
             f"{names[0]} {times[0]} or {names[1]} {times[1]} ms per step, {_difference(chosen, rejected)}"
         )
         return chosen
-
-    def _speedup(self, slow: Recipe, fast: Recipe) -> float:
-        return self.seconds[slow] / self.seconds[fast]
 
     def faster_engine(self, name: str, default: Recipe) -> Recipe:
         """Return the default candidate, or the one with another engine if that works and is faster."""

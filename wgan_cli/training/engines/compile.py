@@ -26,8 +26,7 @@ def with_compiled_losses(step: TrainingStep) -> TrainingStep:
     The compiler sees the critic's inner differentiation (objectives/penalties.py) and the outer one as one graph, fuses
     what lies between the matmuls, and saves the dispatch of each operator. Random numbers stay those of eager mode.
 
-    Raises:
-        EngineUnavailable: if the losses cannot be compiled.
+    Raises: EngineUnavailable if the losses cannot be compiled.
     """
     if step.objective.state is not None:
         raise EngineUnavailable("its losses keep a memory, which compiled ones would not update")
@@ -49,8 +48,7 @@ def check_gradients(compiled: TrainingStep, plain: TrainingStep) -> None:
 
     Only for disposable steps: RNG states and the loader advance.
 
-    Raises:
-        EngineUnavailable: if the gradients of a phase differ, or whatever the compiler raises.
+    Raises: EngineUnavailable if the gradients of a phase differ, or whatever the compiler raises.
     """
     with plain.precision.matmul():  # as in training
         for ours, phase in zip(compiled.objective.phases, plain.objective.phases, strict=True):

@@ -47,8 +47,7 @@ class CudaGraph:
     create the sum of a term, which must not be allocated in a graph's memory. An iteration in which the loader starts
     an epoch runs eagerly, because the host shuffles epochs.
 
-    Raises:
-        EngineUnavailable: if an iteration cannot be captured.
+    Raises: EngineUnavailable if an iteration cannot be captured.
     """
 
     def __init__(self, step: TrainingStep) -> None:
@@ -75,11 +74,7 @@ class CudaGraph:
         self.pool = torch.cuda.graph_pool_handle()
 
     def warm_up(self) -> None:
-        """Run until an iteration was captured and replayed.
-
-        Raises:
-            EngineUnavailable: if the capture fails.
-        """
+        """Run until an iteration was captured and replayed. Raises: EngineUnavailable if the capture fails."""
         while not self.captured:
             self(0)  # which applies every penalty
             if self.failure:
@@ -100,7 +95,7 @@ class CudaGraph:
             self.step.set_schedules(step)
             self.captured[pattern].graph.replay()
             self.step.loader.count_batches(self.batches)
-            self.step.metrics.add_counts(self.captured[pattern].counts)
+            self.step.metrics.counts.update(self.captured[pattern].counts)
             return
         current = torch.cuda.current_stream(self.step.precision.device)
         self.stream.wait_stream(current)

@@ -35,9 +35,7 @@ def make_engine(name: str, step: TrainingStep, *, verify: bool = False) -> Engin
     Args:
         verify: also do whatever may fail during training: compare compiled gradients, capture and replay a graph. Only
             for a disposable step.
-
-    Raises:
-        EngineUnavailable: if the engine cannot run here. With `verify`, also any exception of a compiler or driver.
+    Raises: EngineUnavailable if the engine cannot run here. With `verify`, also any exception of a compiler or driver.
     """
     if name == "compile":
         compiled = with_compiled_losses(step)

@@ -19,8 +19,7 @@ _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 def resolve_amp(amp: str, device: torch.device) -> str:
     """Turn `auto` into bf16 if the hardware multiplies it, else off.
 
-    Raises:
-        WganError: if the device doesn't support the requested dtype.
+    Raises: WganError if the device doesn't support the requested dtype.
     """
     if amp == "auto":
         if device.type == "cuda":
@@ -55,6 +54,7 @@ class Precision:
 
     Attributes:
         half_dtype: the dtype of products; None for float32.
+        scaler: holds the loss scale; its state is empty unless the dtype is fp16.
     """
 
     def __init__(self, amp: str, device: torch.device, tf32: bool = False) -> None:
@@ -83,11 +83,3 @@ class Precision:
             clip()
         self.scaler.step(optimizer)
         self.scaler.update()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the loss scale; empty unless the dtype is fp16."""
-        return self.scaler.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the loss scale."""
-        self.scaler.load_state_dict(state)

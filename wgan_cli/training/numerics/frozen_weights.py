@@ -13,13 +13,10 @@ from wgan_cli.networks.resampling import DerivedWeight
 
 
 class FrozenWeights:
-    """A twin of a network with half-precision copies of its matmul weights; everything else is shared.
+    """Twin `network` of a network, with half-precision copies of its matmul weights; everything else is shared.
 
     Autocast caches its casts of weights that require gradients, but casts frozen ones in every forward pass: the
     generator's five times in a phase of five critic steps.
-
-    Attributes:
-        network: the twin.
     """
 
     def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:

@@ -24,8 +24,7 @@ class BestEffort:
     def optional(self, what: str) -> Iterator[None]:
         """Log a WganError from the block as a warning that `what` is missing.
 
-        Raises:
-            WganError: (status FAILED) if the whole run folder is gone.
+        Raises: WganError (status FAILED) if the whole run folder is gone.
         """
         try:
             yield

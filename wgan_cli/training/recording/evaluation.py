@@ -18,11 +18,7 @@ from wgan_cli.utils.format import Log
 
 
 class Evaluator:
-    """Scores a run's EMA generator and keeps the best one in G_best.pth.
-
-    Args:
-        reference: the real images to compare with.
-    """
+    """Scores a run's EMA generator against the real images of a reference, and keeps the best one in G_best.pth."""
 
     def __init__(
         self, state: TrainingState, run: RunDir, reference: AnyReference | None, best_effort: BestEffort, log: Log

@@ -39,9 +39,6 @@ class Recorder:
 
     Call every method on all ranks: the main process does the work, the others wait for it and fail if it fails.
 
-    Args:
-        reference: real images to evaluate the generator against; None disables evaluation.
-
     Attributes:
         out_of_patience: True after `patience` evaluations without a better score.
     """
@@ -108,12 +105,9 @@ class Recorder:
         self.last_seconds += time.perf_counter() - start  # excluded from images_per_second
         return scores, out_of_patience(self.state.best, self.state.recipe.patience)
 
-    def log(self, scores: Mapping[str, float]) -> None:
-        """Write a record: the means of the loss terms since the last one, and the scores of an evaluation, if any."""
-        self._write_record(self.state.training_step.metrics.pop_means(), scores)
-
     @on_main_process("the record")
-    def _write_record(self, terms: Mapping[str, float], scores: Mapping[str, float]) -> None:
+    def log(self, terms: Mapping[str, float], scores: Mapping[str, float]) -> None:
+        """Write a record: the means of the loss terms since the last one, and the scores of an evaluation, if any."""
         state = self.state
         with self._overhead():
             self._warn(self.diagnostics.check_terms(terms, state.step))
@@ -183,11 +177,7 @@ class Recorder:
         An uninterrupted run has that checkpoint too, and the random numbers follow from the seed and the number of
         rollbacks, so a resumed run rolls back exactly as an uninterrupted one.
 
-        Args:
-            problem: names what is NaN or infinite.
-
-        Raises:
-            WganError: (status FAILED) after MAX_ROLLBACKS.
+        Raises: WganError (status FAILED) after MAX_ROLLBACKS.
         """
         state, diverged_at = self.state, self.state.step
         with self._overhead():
