@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "LoadedGenerator",
     "Callback",
+    "LoadedGenerator",
     "WganError",
     "__version__",
     "evaluate",

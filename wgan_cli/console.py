@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from rich.console import Console
+
+
+class _QuietConsole(Console):
+    """A console that discards output after its pipe is closed, where rich ends the program."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 @cache
@@ -23,18 +30,9 @@ def data() -> Console:
 
 
 def _console(stderr: bool) -> Console:
-    from rich.console import Console
-
-    class QuietConsole(Console):
-        """A console that discards output after its pipe is closed, where rich ends the program."""
-
-        def on_broken_pipe(self) -> None:
-            self.quiet = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
-
     options: dict[str, Any] = {"stderr": stderr, "highlight": False, "markup": False, "emoji": False}
-    console = QuietConsole(**options)
-    return console if console.is_terminal else QuietConsole(**options, width=10_000, soft_wrap=True)
+    console = _QuietConsole(**options)
+    return console if console.is_terminal else _QuietConsole(**options, width=10_000, soft_wrap=True)
 
 
 def print_message(text: str) -> None:

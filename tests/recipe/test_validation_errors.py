@@ -72,7 +72,7 @@ def problem(values: dict, *settings: str) -> WganError:
         ({"objective": {"path_length_weight": 1}}, "`objective.path_length_weight`", "`model.name` to style"),
         ({"objective": "wgan", "model": {"name": "mlp", "critic": {"spectral_norm": True}}},
          "`objective.clip_value`", "`model.critic.spectral_norm` to false"),
-        ({"objective": {"name": "wgan_gp", "label_flip": 0.1}}, "`objective.label_flip`", "gan or lsgan"),
+        ({"objective": {"name": "wgan_gp", "label_flip": 0.1}}, "`objective.label_flip`", "a setting of gan, lsgan"),
         ({"optim": {"encoder": {"lr": 0.1}}}, "`optim.encoder` is set", "leave out `optim.encoder`"),
     ],
 )  # fmt: skip
@@ -96,7 +96,7 @@ CVAE = {"model": {"name": "dcgan", "conditional": True}, "objective": "cvae_gan"
         ("data.diff_augment=[color]", "`data.diff_augment`", "leave out `data.diff_augment`"),
         ("objective.instance_noise=0.1", "`objective.instance_noise`", "leave out `objective.instance_noise`"),
         ("model.critic.dropout=0.1", "`model.critic.dropout`", "leave out `model.critic.dropout`"),
-        ("objective.ac_weight=2", "`objective.ac_weight`", "leave it out"),
+        ("objective.ac_weight=2", "`objective.ac_weight`", "a setting of wgan_gp, "),
         ("objective.kl_wieght=2", "`objective.kl_wieght`", "did you mean `kl_weight`"),
         ("objective.kl_weight=-1", "`objective.kl_weight` -1", "at least 0"),
     ],

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.completion import complete_checkpoint
-from wgan_cli.cli.options import DataRoot, Device, Json, Seed, examples
+from wgan_cli.cli.options import DataRoot, Device, Json, RunOrCkpt, Seed, examples
 
 
 @examples(
@@ -20,10 +19,7 @@ from wgan_cli.cli.options import DataRoot, Device, Json, Seed, examples
     "wgan evaluate G.pth --metrics fid,is,kid --feature-weights inception.pth",
 )
 def evaluate(
-    source: Annotated[
-        Path,
-        typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.", autocompletion=complete_checkpoint),
-    ],
+    source: RunOrCkpt,
     metrics: Annotated[
         str | None,
         typer.Option("--metrics", metavar="LIST", help=r"Metrics, such as recall or fid,is. \[default: wgan's own]"),
@@ -64,18 +60,8 @@ def evaluate(
 
     where = resolve_device(device)
     generator, checkpoint = open_generator(source, where)
-    subject = Subject(
-        source=source,
-        generator=generator,
-        checkpoint=checkpoint,
-        recipe=with_moved_folder(checkpoint.recipe, settings or []),
-        data_root=data_root or default_data_root(),
-        device=where,
-        count=count,
-        seed=seed,
-        batch=batch,
-        as_json=as_json,
-    )
+    recipe, root = with_moved_folder(checkpoint.recipe, settings or []), data_root or default_data_root()
+    subject = Subject(source, generator, checkpoint, recipe, root, where, count, seed, batch, as_json)
     if checkpoint.recipe.translates:
         refuse_with_translate(
             {"--metrics": metrics, "--pairs": pairs, "--subset": subset, "--feature-weights": feature_weights}

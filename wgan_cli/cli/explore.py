@@ -6,15 +6,14 @@ import importlib.util
 import os
 import sys
 import webbrowser
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.completion import complete_checkpoint
-from wgan_cli.cli.options import Device, examples
+from wgan_cli.cli.options import Device, RunOrCkpt, examples
 from wgan_cli.console import print_message
 from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.runs.run_dir import RunDir, is_run
 
 
 @examples(
@@ -23,10 +22,7 @@ from wgan_cli.errors import ExitStatus, WganError
     "wgan explore runs/folder_cyclegan --no-browser",
 )
 def explore(
-    source: Annotated[
-        Path,
-        typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.", autocompletion=complete_checkpoint),
-    ],
+    source: RunOrCkpt,
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on; 0.0.0.0 admits other machines.")
     ] = "127.0.0.1",
@@ -46,7 +42,6 @@ def explore(
     from wgan_cli.explore.source import Source
     from wgan_cli.explore.temp_folder import gradio_temp_folder
     from wgan_cli.runs.environment import resolve_device
-    from wgan_cli.runs.run_dir import RunDir, is_run
 
     run = source if is_run(source) else None
     waiting = run is not None and not has_generator(RunDir(run))

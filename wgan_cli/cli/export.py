@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from wgan_cli.cli.open_checkpoint import ImportRecipe, ImportSettings, open_checkpoint
-from wgan_cli.cli.options import examples
+from wgan_cli.cli.options import RunOrCkpt, examples
+from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
+from wgan_cli.utils.files import make_parent
 
 
 @examples(
@@ -20,7 +22,7 @@ from wgan_cli.errors import WganError
     "wgan export theirs.pth --recipe mnist_mlp --set model.generator.norm=none --out G.safetensors",
 )
 def export(
-    ckpt: Annotated[Path, typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.")],
+    ckpt: RunOrCkpt,
     out: Annotated[str, typer.Option("--out", metavar="PATH", help="FILE.onnx, FILE.safetensors, or FOLDER/.")],
     to: Annotated[
         str | None,
@@ -34,11 +36,9 @@ def export(
 
     import torch
 
-    from wgan_cli.console import print_message
     from wgan_cli.exports.model_folder import export_folder
     from wgan_cli.exports.onnx_model import OPSET, check_can_export, export_onnx
     from wgan_cli.outputs.sampling import generator_of
-    from wgan_cli.utils.files import make_parent
 
     if form != ".safetensors":
         check_can_export(f"--out {out}")

@@ -9,7 +9,9 @@ import typer
 
 from wgan_cli.cli.completion import complete_checkpoint
 from wgan_cli.cli.options import Device, Seed, examples
+from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
+from wgan_cli.runs.run_dir import RunDir, is_run
 
 
 @examples(
@@ -40,21 +42,19 @@ def gif(
     device: Device = "auto",
 ) -> None:
     """Animate a run's samples, a folder of numbered images, or a checkpoint's latent space."""
-    from wgan_cli.console import print_message
     from wgan_cli.outputs.animation import Frame, folder_frames, save_animation, walk_frames
     from wgan_cli.outputs.sampling import open_generator
     from wgan_cli.runs.environment import resolve_device
-    from wgan_cli.runs.run_dir import RunDir, is_run
 
     if not source.exists():
         raise WganError(f"{source} does not exist", "give a run folder, a folder of numbered images, or a checkpoint")
     path = out or Path(f"{source.resolve().stem if source.is_file() else source.resolve().name}.gif")
     if source.is_dir():
         frames = folder_frames(RunDir(source).samples if is_run(source) else source, max_frames)
-        if is_run(source):
-            frames = [Frame(frame.picture, f"step {int(frame.label.split()[0]):,}") for frame in frames]
         if not label:
             frames = [Frame(frame.picture) for frame in frames]
+        elif is_run(source):
+            frames = [Frame(frame.picture, f"step {int(frame.label.split()[0]):,}") for frame in frames]
     else:
         generator, checkpoint = open_generator(source, resolve_device(device))
         if checkpoint.recipe.translates:

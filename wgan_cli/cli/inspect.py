@@ -19,6 +19,7 @@ from wgan_cli.cli.render.tables import print_rows, print_table
 from wgan_cli.cli.render.terminal_curves import print_curves, wants_curves
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
+from wgan_cli.outputs.curves import draw_curves, score_names, series, term_names
 from wgan_cli.recipe import load_recipe, recipe_from_dict, recipe_names
 from wgan_cli.recipe.scores import BASELINE
 from wgan_cli.recipe.yaml import dump_yaml
@@ -60,8 +61,6 @@ def inspect(
         return
     facts: Any = _facts(what, settings or [])
     if plot is not None:
-        from wgan_cli.outputs.curves import draw_curves
-
         if facts.kind != "run" or not facts.history:
             hint = "give a run that has logged a step"
             raise WganError(f"--plot needs curves, and this {facts.kind} has none", hint)
@@ -96,8 +95,6 @@ def _facts(what: str, settings: list[str]) -> RunFacts | CheckpointFacts | Recip
 
 
 def _print_run(facts: RunFacts, curves: bool | None) -> None:
-    from wgan_cli.outputs.curves import score_names, series, term_names
-
     best = facts.best
     overhead = f"{facts.overhead_seconds / facts.seconds:.1%}" if facts.seconds else "none"
     evaluations = ", checkpoints and evaluations" if facts.scores else " and checkpoints"
@@ -118,10 +115,8 @@ def _print_run(facts: RunFacts, curves: bool | None) -> None:
     if wants_curves(curves) and history:
         print_curves(history)
         return
-    lines = {
-        name: _sparkline(series(history, name)[1], data().encoding)
-        for name in (*term_names(history), *score_names(history))
-    }
+    names = (*term_names(history), *score_names(history))
+    lines = {name: _sparkline(series(history, name)[1], data().encoding) for name in names}
     if {"fd", BASELINE} <= facts.scores.keys():
         lines["fd"] += f" (real images: {facts.scores[BASELINE]:.4g})"
     print_rows(*lines.items())
@@ -173,14 +168,9 @@ def _recipe_line(recipe: dict[str, Any]) -> str:
 def _print_settings(recipe: dict[str, Any], networks: tuple[NetworkFacts, ...]) -> None:
     data().print(dump_yaml(recipe).rstrip(), style="dim", soft_wrap=True)
     for network in networks:
-        rows = [
-            (
-                each.name,
-                each.kind,
-                "x".join(map(str, each.output)) or "1",
-                f"{each.parameters:,}" if each.parameters else "",
-            )
-            for each in network.layers
-        ]
+        rows = []
+        for layer in network.layers:
+            output, parameters = "x".join(map(str, layer.output)), f"{layer.parameters:,}" if layer.parameters else ""
+            rows.append((layer.name, layer.kind, output or "1", parameters))
         title = f"{network.role}: {network.parameters:,} parameters"
         print_table(("layer", "kind", "output", "parameters"), rows, right=(3,), title=title)

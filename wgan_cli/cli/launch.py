@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import NoReturn
 
 from wgan_cli.console import print_error
@@ -17,6 +16,11 @@ from wgan_cli.errors import AlreadyReported, ExitStatus, WganError
 def is_distributed() -> bool:
     """Return True if torchrun, or a compatible launcher, started this process as one of several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+
+
+def is_launched() -> bool:
+    """Return True if `launch` or torchrun started this process, also as the only one."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 @contextmanager
@@ -67,13 +71,8 @@ def launch(count: int, device: str) -> int:
         min_nodes=1, max_nodes=1, nproc_per_node=count, run_id="wgan", rdzv_backend="c10d", rdzv_endpoint="localhost:0",
         max_restarts=0, signals_to_handle="SIGTERM,SIGINT,SIGHUP,SIGUSR1",
     )  # fmt: skip
-    words = [
-        word
-        for before, word in pairwise(["", *sys.argv[1:]])
-        if "--gpus" not in (before, word) and not word.startswith("--gpus=")
-    ]
     try:
-        launch_agent(config, sys.executable, ["-m", "wgan_cli", *words])
+        launch_agent(config, sys.executable, ["-m", "wgan_cli", *sys.argv[1:]])
     except ChildFailedError as error:
         # A negative exit code is the signal that killed the process.
         codes = {rank: failure.exitcode for rank, failure in error.failures.items()}

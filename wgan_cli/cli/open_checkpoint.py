@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
+from wgan_cli.recipe import load_recipe
 
 if TYPE_CHECKING:
     from wgan_cli.runs.checkpoint import Checkpoint
@@ -26,10 +28,8 @@ ImportSettings = Annotated[
 
 def open_checkpoint(path: Path, recipe: str | None, settings: list[str] | None) -> Checkpoint:
     """Open a run or checkpoint or, with a recipe, weights of another program, and print how they were matched."""
-    from wgan_cli.console import print_message
     from wgan_cli.data import native_shape
     from wgan_cli.outputs.import_weights import import_checkpoint
-    from wgan_cli.recipe import load_recipe
     from wgan_cli.runs.checkpoint import generator_file, load_checkpoint
 
     if recipe is None:

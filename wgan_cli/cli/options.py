@@ -8,9 +8,14 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from wgan_cli.cli.completion import complete_checkpoint
+
 MAX_SEED = 2**63 - 1
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+RunOrCkpt = Annotated[
+    Path, typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.", autocompletion=complete_checkpoint)
+]
 Device = Annotated[str, typer.Option("--device", help="Device: auto, cpu, cuda, cuda:N or mps.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")]
 DataRoot = Annotated[

@@ -13,7 +13,9 @@ from wgan_cli.cli.options import Json, examples
 from wgan_cli.console import data
 from wgan_cli.recipe import Recipe, load_recipe, read_recipe_text, recipe_header, recipe_names, recipe_path
 from wgan_cli.recipe.benchmarks import measurements, thumbnail
+from wgan_cli.recipe.json_schema import json_schema
 from wgan_cli.recipe.scores import format_score, title_of
+from wgan_cli.utils.files import make_parent, write_text
 
 _HEADINGS = ("recipe", "images", "networks", "length", "time", "memory", "score", "what it learns")
 _MIN_WIDTHS = (18, 14, 8, 13, 8, 7, 13, 0)  # so that columns line up across papers
@@ -97,8 +99,6 @@ def _load_all() -> dict[str, tuple[Recipe, str]]:
 
 
 def _schema() -> str:
-    from wgan_cli.recipe.json_schema import json_schema
-
     return json.dumps(json_schema(), indent=2)
 
 
@@ -108,7 +108,6 @@ def _modeline() -> str:
     Only on request: a recipe starts with its command, and the path means nothing on another machine.
     """
     from wgan_cli.data import default_data_root
-    from wgan_cli.utils.files import make_parent, write_text
 
     path = (default_data_root() / "recipe.schema.json").absolute()
     make_parent(path)

@@ -10,6 +10,7 @@ import typer
 from wgan_cli.cli.completion import complete_run
 from wgan_cli.cli.options import DataRoot, Device, examples
 from wgan_cli.console import print_message
+from wgan_cli.runs.run_dir import open_run
 
 
 @examples(
@@ -34,7 +35,6 @@ def report(
         from wgan_cli.data import default_data_root
         from wgan_cli.report.nearest import find_nearest
         from wgan_cli.runs.environment import resolve_device
-        from wgan_cli.runs.run_dir import open_run
 
         root, device_ = data_root or default_data_root(), resolve_device(device)
         pairs = [find_nearest(open_run(run).path, root, device_, print_message) for run in runs]

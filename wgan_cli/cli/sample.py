@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,50 +14,8 @@ from wgan_cli.cli.options import DataRoot, Device, Seed, examples
 from wgan_cli.cli.render.terminal_image import show_written
 from wgan_cli.errors import WganError
 
-_STYLES, _REAL = "Style-based generators", "Models that take images"
-
-Ckpt = Annotated[Path, typer.Option("--ckpt", help="Checkpoint or run folder.", autocompletion=complete_checkpoint)]
-Count = Annotated[
-    int | None,
-    typer.Option("-n", "--count", min=1, help=r"Number of images, per class with --class. \[default: 64, 10]"),
-]
-Out = Annotated[str, typer.Option("--out", help="Image file (a grid), folder/ (single images), .npy or .npz.")]
-Seeds = Annotated[str | None, typer.Option("--seeds", metavar="LIST", help="One image per seed, such as 0-63,70.")]
-Interpolate = Annotated[
-    int | None, typer.Option("--interpolate", min=2, metavar="K", help="K images from each image to the next.")
-]
-Rows = Annotated[int | None, typer.Option("--rows", min=1, help=r"Rows of the grid. \[default: near square]")]
-Batch = Annotated[int, typer.Option("--batch", min=1, help="Batch size.")]
-Classes = Annotated[str | None, typer.Option("--class", metavar="LIST", help="Classes, such as 7, 0-9 or cat,dog.")]
-Show = Annotated[bool, typer.Option("--show", help="Show the images in the terminal.")]
-Truncation = Annotated[
-    float | None,
-    typer.Option(
-        "--truncation", min=-2.0, max=2.0, metavar="PSI", rich_help_panel=_STYLES,
-        help="Truncation of styles: 0 is the mean image.",
-    ),
-]  # fmt: skip
-Mix = Annotated[
-    str | None,
-    typer.Option(
-        "--mix", metavar="A:B:LAYERS", rich_help_panel=_STYLES,
-        help="Images A with some layers' styles of images B, such as 0-3:4-9:2-4.",
-    ),
-]  # fmt: skip
-Reconstruct = Annotated[
-    str | None,
-    typer.Option(
-        "--reconstruct", metavar="N|FOLDER", rich_help_panel=_REAL,
-        help="Images to reconstruct; --class changes their class.",
-    ),
-]  # fmt: skip
-Folder = Annotated[
-    Path | None,
-    typer.Option("--translate", metavar="FOLDER", rich_help_panel=_REAL, help="Images to translate; names are kept."),
-]
-Side = Annotated[
-    str | None, typer.Option("--to", metavar="a|b", rich_help_panel=_REAL, help=r"Target side. \[default: b]")
-]
+_styles = partial(typer.Option, rich_help_panel="Style-based generators")
+_real = partial(typer.Option, rich_help_panel="Models that take images")
 
 
 @examples(
@@ -73,22 +32,50 @@ Side = Annotated[
     "wgan sample --ckpt runs/mnist_cyclegan --translate digits/ --out there/",
 )
 def sample(
-    ckpt: Ckpt,
-    count: Count = None,
-    out: Out = "samples.png",
+    ckpt: Annotated[Path, typer.Option("--ckpt", help="Checkpoint or run folder.", autocompletion=complete_checkpoint)],
+    count: Annotated[
+        int | None,
+        typer.Option("-n", "--count", min=1, help=r"Number of images, per class with --class. \[default: 64, 10]"),
+    ] = None,
+    out: Annotated[
+        str, typer.Option("--out", help="Image file (a grid), folder/ (single images), .npy or .npz.")
+    ] = "samples.png",
     seed: Seed = 0,
-    seeds: Seeds = None,
-    interpolate: Interpolate = None,
-    rows: Rows = None,
-    batch: Batch = 64,
-    class_: Classes = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", metavar="LIST", help="One image per seed, such as 0-63,70.")
+    ] = None,
+    interpolate: Annotated[
+        int | None, typer.Option("--interpolate", min=2, metavar="K", help="K images from each image to the next.")
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option("--rows", min=1, help=r"Rows of the grid. \[default: near square]")
+    ] = None,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Batch size.")] = 64,
+    class_: Annotated[
+        str | None, typer.Option("--class", metavar="LIST", help="Classes, such as 7, 0-9 or cat,dog.")
+    ] = None,
     device: Device = "auto",
-    show: Show = False,
-    truncation: Truncation = None,
-    mix: Mix = None,
-    reconstruct: Reconstruct = None,
-    folder: Folder = None,
-    to: Side = None,
+    show: Annotated[bool, typer.Option("--show", help="Show the images in the terminal.")] = False,
+    truncation: Annotated[
+        float | None,
+        _styles("--truncation", min=-2.0, max=2.0, metavar="PSI", help="Truncation of styles: 0 is the mean image."),
+    ] = None,
+    mix: Annotated[
+        str | None,
+        _styles(
+            "--mix",
+            metavar="A:B:LAYERS",
+            help="Images A with some layers' styles of images B, such as 0-3:4-9:2-4.",
+        ),
+    ] = None,
+    reconstruct: Annotated[
+        str | None,
+        _real("--reconstruct", metavar="N|FOLDER", help="Images to reconstruct; --class changes their class."),
+    ] = None,
+    folder: Annotated[
+        Path | None, _real("--translate", metavar="FOLDER", help="Images to translate; names are kept.")
+    ] = None,
+    to: Annotated[str | None, _real("--to", metavar="a|b", help=r"Target side. \[default: b]")] = None,
     data_root: DataRoot = None,
     recipe: ImportRecipe = None,
     settings: ImportSettings = None,

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from wgan_cli.cli.completion import complete_checkpoint, complete_recipe
-from wgan_cli.cli.launch import in_process_group, is_distributed, launch
+from wgan_cli.cli.launch import in_process_group, is_launched, launch
 from wgan_cli.cli.options import MAX_SEED, DataRoot, Device, Settings, examples
 from wgan_cli.cli.render.train_report import log_end, plan
 from wgan_cli.errors import ExitStatus
@@ -58,7 +58,7 @@ def train(
     quiet: Annotated[bool, _files("--quiet", "-q", help="Show errors only.")] = False,
 ) -> int:
     """Train a GAN. Without arguments: handwritten digits, in about a minute."""
-    if gpus is not None and not is_distributed():
+    if gpus is not None and not is_launched():
         return launch(gpus, device)
     shortcuts = {"steps": steps, "seed": seed, "amp": amp, "engine": engine}
     changes = [*(settings or []), *(f"{key}={value}" for key, value in shortcuts.items() if value is not None)]

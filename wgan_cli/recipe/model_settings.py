@@ -69,7 +69,6 @@ class DcganSettings(layers.ConditionalLatentSettings):
     critic: DcganCriticSettings = DcganCriticSettings.default()
 
     def size_limits(self) -> list[tuple[str, int, int]]:
-        """Return the limits of channels."""
         return [
             (f"model.{role}.channels", len(own.channels), 2 if own.norm == "instance" else 1)
             for role, own in (("generator", self.generator), ("critic", self.critic))
@@ -113,7 +112,6 @@ class ResnetSettings(layers.LatentSettings):
     critic: ResnetCriticSettings = ResnetCriticSettings.default()
 
     def size_limits(self) -> list[tuple[str, int, int]]:
-        """Return the limits of channels and halvings."""
         generator, critic = self.generator, self.critic
         norm_at_smallest = critic.norm == "instance" and critic.halvings < len(critic.channels)
         return [
@@ -159,7 +157,6 @@ class StyleSettings(layers.ConditionalLatentSettings):
     critic: StyleCriticSettings = StyleCriticSettings.default()
 
     def size_limits(self) -> list[tuple[str, int, int]]:
-        """Return the limits of channels."""
         adain = self.generator.styling == "adain"  # an instance norm
         return [
             ("model.generator.channels", len(self.generator.channels) - 1, 2 if adain else 1),
@@ -213,7 +210,6 @@ class TranslationSettings(layers.FamilySettings):
     critic: PatchCriticSettings = PatchCriticSettings.default()
 
     def size_limits(self) -> list[tuple[str, int, int]]:
-        """Return the limits of halvings and channels."""
         # A block mirrors one pixel at each edge; after its halvings the critic loses one pixel twice.
         return [
             ("model.generator.halvings", self.generator.halvings, 2),

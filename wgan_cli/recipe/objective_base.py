@@ -21,19 +21,6 @@ R1Weight = Annotated[
 R2Weight = Annotated[
     Weight, Field(description="R2 weight gamma: half of it times the squared gradient at fake images.")
 ]
-#: Settings that only some objectives have: why the others don't, and which ones do.
-_ELSEWHERE = {
-    **dict.fromkeys(
-        ("label_smoothing", "fake_smoothing", "label_flip"),
-        ("needs a critic with target values, and the critic of {} only ranks images", "gan or lsgan"),
-    ),
-    **dict.fromkeys(
-        ("ac_weight", "generator_ac_weight"),
-        ("needs an auxiliary classifier in the critic, and {} trains a separate classifier", "gan or wgan_gp"),
-    ),
-    "saturating": ("selects a form of the cross-entropy loss, and {} has another loss", "gan"),
-    "clip_value": ("bounds the critic's weights, and {} doesn't clip weights", "wgan"),
-}
 #: Settings that only have an effect if one of these weights isn't 0.
 _NEEDS = {
     "gp_sided": ("gp_weight",),
@@ -144,18 +131,6 @@ class CriticGameSettings(AnyObjective):
     )
     instance_noise_steps: int = Field(2000, ge=1, description="Steps over which that noise fades to zero.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _reject_settings_of_others(cls, values: Any) -> Any:
-        for setting in values if isinstance(values, dict) else ():
-            if setting in _ELSEWHERE and setting not in cls.model_fields:
-                why, others = _ELSEWHERE[setting]
-                raise invalid(
-                    f"`objective.{setting}` {why.format(cls.model_fields['name'].default)}",
-                    f"leave it out, or set `objective.name` to {others}",
-                )
-        return values
-
     @model_validator(mode="after")
     def _reject_settings_without_effect(self) -> CriticGameSettings:
         for setting, weights in {**_NEEDS, "gp_every": self.penalty_weights}.items():
@@ -183,7 +158,6 @@ class AdversarialSettings(CriticGameSettings):
     generator_ac_weight: Weight = Field(0.1, description="Generator's classification loss weight.")
 
     def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
-        """Reject data and networks that this objective can't train with."""
         super().check_fit(data, model)
         for setting in ("ac_weight", "generator_ac_weight"):
             if self.is_changed(setting) and not model.shows_critic("classifier"):

@@ -61,7 +61,6 @@ class WganSettings(AdversarialSettings):
     clip_value: float = Field(0.01, gt=0.0, le=100.0, description="Bound on the magnitude of the critic's weights.")
 
     def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
-        """Reject data and networks that this objective can't train with."""
         super().check_fit(data, model)
         if model.critic.spectral_norm:
             raise invalid(
@@ -122,27 +121,17 @@ class CvaeGanSettings(TargetSettings):
     class_mean_weight: Weight = Field(1e-3, description="Mean feature matching weight per class (lambda 4).")
 
     def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
-        """Reject data and networks that this objective can't train with."""
         super().check_fit(data, model)
-        critic = model.critic
-        if coupling := critic.batch_coupling:
-            raise invalid(
-                f"`model.critic.{coupling}` couples the samples of a batch, and {self.name} compares each "
-                "image's features with those of its reconstruction",
-                base.uncouple_hint(f"model.critic.{coupling}"),
-            )
-        random = {
+        variable = {
+            f"model.critic.{model.critic.batch_coupling}": model.critic.batch_coupling,
+            "model.critic.dropout": model.critic.dropout,
             "data.diff_augment": data.diff_augment,
             "objective.instance_noise": self.instance_noise,
-            "model.critic.dropout": critic.dropout,
         }
-        setting = next((name for name, value in random.items() if value), None)
-        if setting:
-            raise invalid(
-                f"`{setting}` randomizes the critic's features, and {self.name} compares those of an image and its "
-                "reconstruction",
-                f"leave out `{setting}`",
-            )
+        if setting := next((name for name, value in variable.items() if value), None):
+            problem = f"`{setting}` makes the critic's features of an image depend on chance or its batch"
+            purpose = f"{self.name} compares them with those of its reconstruction"
+            raise invalid(f"{problem}, and {purpose}", base.uncouple_hint(setting))
 
 
 class CycleganSettings(base.AnyObjective):

@@ -8,12 +8,11 @@ from typing import Any
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.objective_base import unused_settings
-from wgan_cli.recipe.schema import MODELS, OBJECTIVES, SHORT_FORMS, Recipe
+from wgan_cli.recipe.schema import MEMBERS, SHORT_FORMS, Recipe
 from wgan_cli.recipe.yaml import parse_yaml
 from wgan_cli.utils.format import Log
 
 MAX_KEY_LENGTH = 200  # characters; the longest real key has about thirty
-_MEMBERS = {"model": MODELS, "objective": OBJECTIVES}
 
 
 def with_overrides(
@@ -32,7 +31,7 @@ def with_overrides(
 
     def is_switch(change: tuple[list[str], Any]) -> bool:
         (section, *inner), value = change
-        return section in _MEMBERS and inner in ([], ["name"]) and isinstance(value, str)
+        return section in MEMBERS and inner in ([], ["name"]) and isinstance(value, str)
 
     for (section, *_), value in filter(is_switch, changes):
         values = {**values, section: _switched(section, values.get(section), value, log)}
@@ -80,7 +79,7 @@ def _switched(section: str, given: Any, new: str, log: Log | None) -> dict[str, 
     A setting is kept if both have it with the same default, and it still has an effect. If the defaults differ, as of
     `n_critic` (wgan_gp: 5, gan: 1), it belongs to the definition of the objective.
     """
-    members = _MEMBERS[section]
+    members = MEMBERS[section]
     given = dict(_long_form(section, given))
     old = given.pop("name", getattr(Recipe.model_fields[section].default, "name", None))
     if old == new or not (isinstance(old, str) and old in members and new in members):

@@ -42,6 +42,8 @@ class ImageShape:
 
 
 MODELS, OBJECTIVES = classes_of(ModelSettings), classes_of(ObjectiveSettings)
+#: Classes of the sections whose settings depend on their name.
+MEMBERS = {"model": MODELS, "objective": OBJECTIVES}
 #: Sections that may be written as one word, `objective: wgan_gp` for `objective: {name: wgan_gp}`, and its key.
 SHORT_FORMS = {"data": "source", "a": "source", "b": "source", "model": "name", "objective": "name"}
 #: By `translates`: what networks do, the data they need, and an example.

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe.data_settings import SIDES, for_side
 from wgan_cli.recipe.renamed import RENAMED, RENAMED_VALUES
-from wgan_cli.recipe.schema import Recipe
+from wgan_cli.recipe.schema import MEMBERS, Recipe
 
 _LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 _LIST_ALL = "`wgan recipes --schema` lists every setting"
@@ -73,10 +73,12 @@ def _describe(field: FieldInfo | None, dotted: str) -> str:
 
 
 def _meant(keys: list[str], section: type[BaseModel]) -> str:
-    """Return "did you mean ...? " for an unknown setting: its current name, a near one, or the same in a subsection."""
+    """Explain an unknown setting: its current name, others that have it, a near name, or the same in a subsection."""
     *above, name = keys
     if new := RENAMED.get(".".join(keys)):
         return f"`{name}` is now called `{new.rpartition('.')[2]}`. "
+    if others := [each for each, member in MEMBERS.get(".".join(above), {}).items() if name in member.model_fields]:
+        return f"`{name}` is a setting of {', '.join(others)}. "
     if near := did_you_mean(name, section.model_fields):
         return near
     found = [path for path in _paths(Recipe) if path[-1] == name and list(path[: len(above)]) == above]

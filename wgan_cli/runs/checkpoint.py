@@ -14,8 +14,8 @@ from wgan_cli.errors import MAX_LINE, WganError
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.recipe.scores import RENAMED, SCORES, format_score, title_of
-from wgan_cli.runs.checkpoint_file import damaged, is_safetensors, not_a_checkpoint, read_content
-from wgan_cli.runs.checkpoint_zip import write_with_checksum
+from wgan_cli.runs.checkpoint_file import is_safetensors, read_content, refusals_of
+from wgan_cli.runs.checkpoint_zip import Damaged, Refused, write_with_checksum
 from wgan_cli.runs.migration import FORMAT, VERSION, migrated
 from wgan_cli.runs.run_dir import EXPORTED_TENSORS, RunDir, is_exported, is_run
 from wgan_cli.runs.safetensors_file import write_tensors
@@ -79,7 +79,7 @@ class Checkpoint:
     @property
     def facts(self) -> dict[str, Any]:
         """Everything except tensors and training state, as plain values."""
-        more = {"score": None if self.score is None else asdict(self.score), "taken_from": self.taken_from}
+        more = {"score": self.score and asdict(self.score), "taken_from": self.taken_from}
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -125,34 +125,35 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     Raises: WganError if the file is missing, not a checkpoint, damaged, or of a newer format.
     """
     path = Path(path)
-    content, checksum = read_content(path)
-    version = content.get("version") if isinstance(content, dict) and content.get("format") == FORMAT else None
-    if type(version) is not int or version < 1:
-        raise not_a_checkpoint(path)
-    if version > VERSION:
-        raise WganError(
-            f"{path} has checkpoint format {version}, and this wgan reads up to {VERSION}",
-            "upgrade wgan: pip install --upgrade wgan",
-        )
-    if version > 1 and checksum is None:
-        raise damaged(path, "its checksum is missing")
-    try:
-        content = migrated(content, version)
-        shape, versions = _items(content["image"]), _items(content["versions"])
-        return Checkpoint(
-            recipe=recipe_from_dict(content["recipe"], str(path)),
-            image=ImageShape(*(_checked_number(shape[name], *span) for name, span in _IMAGE.items())),
-            class_names=_checked_names(content["class_names"]),
-            step=_checked_number(content["step"], 0, MOST_STEPS),
-            networks={role: _checked_weights(weights) for role, weights in _items(content["networks"]).items()},
-            training=None if content["training"] is None else _items(content["training"]),
-            versions=dict(zip(_checked_names(versions), _checked_names(versions.values()), strict=True)),
-            score=None if content.get("score") is None else checked_score(content["score"]),
-            taken_from=None if content.get("taken_from") is None else _checked_names((content["taken_from"],))[0],
-            checksum=checksum,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise not_a_checkpoint(path) from error
+    with refusals_of(path):
+        content, checksum = read_content(path)
+        version = content.get("version") if isinstance(content, dict) and content.get("format") == FORMAT else None
+        if type(version) is not int or version < 1:
+            raise Refused
+        if version > VERSION:
+            raise WganError(
+                f"{path} has checkpoint format {version}, and this wgan reads up to {VERSION}",
+                "upgrade wgan: pip install --upgrade wgan",
+            )
+        if version > 1 and checksum is None:
+            raise Damaged("its checksum is missing")
+        try:
+            content = migrated(content, version)
+            shape, versions = _items(content["image"]), _items(content["versions"])
+            return Checkpoint(
+                recipe=recipe_from_dict(content["recipe"], str(path)),
+                image=ImageShape(*(_checked_number(shape[name], *span) for name, span in _IMAGE.items())),
+                class_names=_checked_names(content["class_names"]),
+                step=_checked_number(content["step"], 0, MOST_STEPS),
+                networks={role: _checked_weights(weights) for role, weights in _items(content["networks"]).items()},
+                training=None if content["training"] is None else _items(content["training"]),
+                versions=dict(zip(_checked_names(versions), _checked_names(versions.values()), strict=True)),
+                score=None if content.get("score") is None else checked_score(content["score"]),
+                taken_from=None if content.get("taken_from") is None else _checked_names((content["taken_from"],))[0],
+                checksum=checksum,
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise Refused from error
 
 
 #: Least and most value by part of the shape of images.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,13 +25,25 @@ def is_safetensors(path: Path) -> bool:
     return path.suffix.lower() == SUFFIX
 
 
+@contextmanager
+def refusals_of(path: Path) -> Iterator[None]:
+    """Name the file in Damaged and Refused, which become WganErrors."""
+    try:
+        yield
+    except (Damaged, Refused) as reason:
+        raise WganError(f"{path} {reason.problem}{': ' if str(reason) else ''}{reason}", reason.hint) from reason
+
+
 def read_content(path: Path) -> tuple[Any, str | None]:
-    """Return the plain content of a file written by `Checkpoint.save`, and its verified checksum, if it carries one."""
+    """Return the plain content of a file written by `Checkpoint.save`, and its verified checksum, if it carries one.
+
+    Raises: Damaged, Refused, WganError.
+    """
     if not is_safetensors(path):
         return _open_and_read(path, _read_archive)
     tensors, facts = _open_and_read(path, _read_tensors)
     if facts is None:
-        raise not_a_checkpoint(path, "its metadata holds no recipe")
+        raise Refused("its metadata holds no recipe")
     return {**facts, "networks": by_role(tensors), "training": None}, facts[CHECKSUM]
 
 
@@ -38,7 +51,8 @@ def read_state_dict(path: Path) -> Any:
     """Read tensors, in dicts of any depth, from a file of another program. Raises: WganError."""
     content, facts, tensors = {"format": FORMAT}, None, is_safetensors(path)
     if not path.is_dir():
-        content, facts = _open_and_read(path, _read_tensors if tensors else _read_archive)
+        with refusals_of(path):
+            content, facts = _open_and_read(path, _read_tensors if tensors else _read_archive)
     if (tensors and facts is not None) or (isinstance(content, dict) and content.get("format") == FORMAT):
         raise WganError(
             f"{path} already contains its recipe, so --recipe does not apply", "leave out --recipe and --set"
@@ -68,10 +82,6 @@ def _open_and_read(path: Path, read: Callable[[Path, BinaryIO], tuple[Any, Any]]
         raise WganError(
             f"cannot read {path}: {describe_os_error(error)}", "check the path and its permissions"
         ) from None
-    except Refused as reason:
-        raise not_a_checkpoint(path, str(reason)) from reason
-    except Damaged as reason:
-        raise damaged(path, str(reason)) from reason
 
 
 def _read_tensors(path: Path, file: BinaryIO) -> tuple[Any, Any]:
@@ -83,7 +93,7 @@ def _read_tensors(path: Path, file: BinaryIO) -> tuple[Any, Any]:
 def _read_archive(path: Path, file: BinaryIO) -> tuple[Any, str | None]:
     """Return the plain content of a file written by torch.save, and its checksum."""
     if file.read(2) != b"PK":
-        raise not_a_checkpoint(path)
+        raise Refused
     size = _check_memory(path, file)
     try:
         checksum = verify_checksum(file)
@@ -95,9 +105,9 @@ def _read_archive(path: Path, file: BinaryIO) -> tuple[Any, str | None]:
         check_values(content, size)
         return content, checksum
     except pickle.UnpicklingError as error:  # torch refuses to execute code
-        raise not_a_checkpoint(path) from error
+        raise Refused from error
     except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
-        raise damaged(path) from error
+        raise Damaged from error
 
 
 def _check_memory(path: Path, file: BinaryIO) -> int:
@@ -109,19 +119,3 @@ def _check_memory(path: Path, file: BinaryIO) -> int:
             "check that it is the right file; close other programs, or open it on a machine with more memory",
         )
     return size
-
-
-def not_a_checkpoint(path: Path, reason: str = "") -> WganError:
-    """Return the error for a file that holds something else."""
-    return WganError(
-        f"{path} is not a wgan checkpoint{reason and ': '}{reason}",
-        "give a run folder, its G.pth or a file in its checkpoints/; state_dicts of other programs need --recipe",
-    )
-
-
-def damaged(path: Path, reason: str = "") -> WganError:
-    """Return the error for a file that differs from what was written."""
-    return WganError(
-        f"{path} is cut off or damaged{reason and ': '}{reason}",
-        "use another file; if this one is removed, the run resumes from the checkpoint before it",
-    )

@@ -21,11 +21,17 @@ MAX_PICKLE = 2_000_000  # bytes of data.pkl; a checkpoint of a hundred tensors h
 
 
 class Damaged(Exception):
-    """The file differs from what was written."""
+    """The file differs from what was written; the text says how, or is empty."""
+
+    problem = "is cut off or damaged"
+    hint = "use another file; if this one is removed, the run resumes from the checkpoint before it"
 
 
 class Refused(Exception):
-    """The file is intact but was not written by this program. The message continues after a colon."""
+    """The file is intact but was not written by this program; the text says why, or is empty."""
+
+    problem = "is not a wgan checkpoint"
+    hint = "give a run folder, its G.pth or a file in its checkpoints/; state_dicts of other programs need --recipe"
 
 
 class _HashingFile:

@@ -22,7 +22,7 @@ VERSION = 3
 def migrated(content: Content, version: int) -> Content:
     """Return the content of a file of an earlier version in the current format, without changing the argument.
 
-    Raises: KeyError, TypeError for content that no version has written.
+    Raises: AttributeError, KeyError, TypeError for content that no version has written.
     """
     for number in range(version, VERSION):
         content = STEPS[number](content)
@@ -54,10 +54,6 @@ def rename_modules(content: Content) -> Content:
 
 
 def _rename_networks(networks: Any) -> dict[str, Any]:
-    if not isinstance(networks, dict) or not all(isinstance(weights, dict) for weights in networks.values()):
-        raise TypeError("networks must be weights by role")
-    if not all(isinstance(name, str) for weights in networks.values() for name in weights):
-        raise TypeError("names of weights must be strings")
     renamed = {}
     for role, weights in networks.items():
         # Current names, or those of a translation critic, are kept.
@@ -74,10 +70,7 @@ def _current(role: str, name: str) -> str:
 
 def _from_2(content: Content) -> Content:
     """Version 3 renamed settings and the weights of critics, encoders and classifiers."""
-    recipe = content["recipe"]
-    if not isinstance(recipe, dict):
-        raise TypeError("recipe is not a dict")
-    return rename_modules({**content, "recipe": without_unused(with_current_names(recipe))})
+    return rename_modules({**content, "recipe": without_unused(with_current_names(content["recipe"]))})
 
 
 #: Conversion of each version to the next. Version 2 added a checksum around the content.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 from wgan_cli.errors import WganError
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.metrics_log import MetricsLog
-from wgan_cli.runs.run_dir import RunDir, is_run, open_run, step_of
+from wgan_cli.runs.run_dir import RunDir, is_run, numbered, open_run, step_of
 from wgan_cli.runs.tensorboard import rewind_events
 from wgan_cli.utils.files import writing
 
@@ -73,12 +72,10 @@ def set_aside(run: RunDir, file: Path, mark: str = "") -> Path:
     place = run.set_aside / file.relative_to(run.path)
     with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
-        for number in count(1):
-            target = place.with_name(f"{place.stem}{mark}{'' if number == 1 else f'-{number}'}{place.suffix}")
-            if not target.exists():
-                os.replace(file, target)
-                return target
-    raise AssertionError("count never ends")
+        targets = (place.with_name(f"{place.stem}{mark}{end}{place.suffix}") for end in numbered())
+        target = next(each for each in targets if not each.exists())
+        os.replace(file, target)
+    return target
 
 
 def rewind(run: RunDir, step: int) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +141,11 @@ def open_run(path: str | Path) -> RunDir:
     return RunDir(path)
 
 
+def numbered() -> Iterator[str]:
+    """Yield endings of names until one is free: "", "-2", "-3"..."""
+    return chain([""], (f"-{number}" for number in count(2)))
+
+
 def create_run(path: Path | None, name: str) -> RunDir:
     """Create a run folder: `path`, or the first free one of runs/NAME, runs/NAME-2...
 
@@ -148,7 +153,7 @@ def create_run(path: Path | None, name: str) -> RunDir:
     """
     if path is not None:
         check_free(path)
-    candidates = [path] if path else (RUNS / (name if number == 1 else f"{name}-{number}") for number in count(1))
+    candidates = [path] if path else (RUNS / f"{name}{end}" for end in numbered())
     run = RunDir(next(each for each in candidates if _make(each) or path))
     try:
         run.samples.mkdir()

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wgan_cli.cli.render.tables import print_rows, print_table
 from wgan_cli.console import data
+from wgan_cli.evaluation.evaluate import Evaluation, Scores
+from wgan_cli.evaluation.inception import InceptionScores
+from wgan_cli.evaluation.real_images import RealImages
+from wgan_cli.evaluation.reconstruction import Reconstruction
+from wgan_cli.evaluation.translation import TranslationEvaluation
+from wgan_cli.evaluation.usefulness import ClassifierResult, caveat, verdict
 from wgan_cli.recipe.scores import SCORES
 
-if TYPE_CHECKING:
-    from wgan_cli.evaluation.evaluate import Evaluation, Scores
-    from wgan_cli.evaluation.inception import InceptionScores
-    from wgan_cli.evaluation.real_images import RealImages
-    from wgan_cli.evaluation.reconstruction import Reconstruction
-    from wgan_cli.evaluation.translation import TranslationEvaluation
-    from wgan_cli.evaluation.usefulness import ClassifierResult
-
-    Results = dict[str, tuple[ClassifierResult, ClassifierResult]]
+Results = dict[str, tuple[ClassifierResult, ClassifierResult]]
 
 
 def _chosen_numbers(scores: Scores, chosen: Sequence[str]) -> dict[str, float]:
@@ -75,14 +73,13 @@ def show_reconstruction(found: Reconstruction, real: RealImages) -> None:
 
 def show_usefulness(title: str, results: Results, real: RealImages, subset: int) -> None:
     """Print the accuracy of classifiers that were trained on generated images."""
-    from wgan_cli.evaluation.usefulness import caveat, verdict
-
     tested = f"{real.held_out.name}{_seen(real.seen)}"
     print_rows(("checkpoint", title), ("training images", real.training.name), ("tested on", tested))
     rows = []
-    for name, result in ((name, result) for name, pair in results.items() for result in pair):
-        spread = f"{result.spread:.1%}" if len(result.draws) > 1 else ""
-        rows.append((name, f"{result.accuracy:.1%}", spread, result.trained_on, _worst(result, real)))
+    for name, pair in results.items():
+        for result in pair:
+            spread = f"{result.spread:.1%}" if len(result.draws) > 1 else ""
+            rows.append((name, f"{result.accuracy:.1%}", spread, result.trained_on, _worst(result, real)))
     print_table(("", "accuracy", "spread", "trained on", "worst class"), rows)
     if "cas" in results:
         generated, best = results["cas"]
@@ -99,8 +96,6 @@ def _worst(result: ClassifierResult, real: RealImages) -> str:
 
 def results_as_dict(results: Results, real: RealImages, subset: int) -> dict[str, Any]:
     """Return the classifiers' results for `--json`."""
-    from wgan_cli.evaluation.usefulness import caveat, verdict
-
     names = {"cas": ("generated", "real"), "augmentation": ("real", "real_and_generated")}
     class_names = real.held_out.dataset.class_names
 

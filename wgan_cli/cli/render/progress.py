@@ -5,6 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from wgan_cli.cli.render.terminal_image import can_show, live_image
 from wgan_cli.console import messages, print_message
 from wgan_cli.runs.metrics_log import loss_terms
 from wgan_cli.training.callback import Callback, Networks
@@ -41,13 +47,6 @@ class LiveProgress(PlainProgress):
     """
 
     def on_train_start(self, step: int, steps: int) -> None:
-        from rich.console import Group
-        from rich.live import Live
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-        from rich.text import Text
-
-        from wgan_cli.cli.render.terminal_image import can_show
-
         self.record = Text("waiting for the first record", style="dim", overflow="fold")
         self.bar = Progress(
             TextColumn("step"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), TextColumn("left"),
@@ -71,10 +70,6 @@ class LiveProgress(PlainProgress):
         self.record.style = ""
 
     def on_samples(self, images: Tensor, columns: int) -> None:
-        from rich.console import Group
-
-        from wgan_cli.cli.render.terminal_image import live_image
-
         if self.images:
             self.live.update(Group(live_image(images, columns, messages()), self.record, self.bar))
 

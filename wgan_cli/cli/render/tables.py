@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.table import Table
+
 from wgan_cli.console import data
 from wgan_cli.errors import one_line
 
 
 def print_rows(*rows: tuple[str, str]) -> None:
     """Print names and values in two columns, without rows that have no value."""
-    from rich.table import Table
-
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -25,8 +25,6 @@ def print_table(
     headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = (1, 2), title: str | None = None
 ) -> None:
     """Print rows below headings. right: indices of right-aligned columns."""
-    from rich.table import Table
-
     table = Table(box=None, title=title, title_justify="left")
     for number, heading in enumerate(headings):
         table.add_column(one_line(heading), justify="right" if number in right else "left", overflow="fold")

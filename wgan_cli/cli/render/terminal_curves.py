@@ -6,8 +6,12 @@ import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
+from rich.table import Table
+from rich.text import Text
+
 from wgan_cli.console import data
 from wgan_cli.errors import ExitStatus, WganError, one_line
+from wgan_cli.recipe.scores import BASELINE
 
 MIN_WIDTH, MAX_WIDTH, HEIGHT = 40, 64, 11  # characters of a curve
 PIPE_WIDTH = 100
@@ -24,11 +28,7 @@ def wants_curves(requested: bool | None) -> bool:
 
 def print_curves(history: Sequence[dict[str, Any]]) -> None:
     """Print a curve for each loss and score, as many side by side as fit."""
-    from rich.table import Table
-    from rich.text import Text
-
     from wgan_cli.outputs.curves import score_names, series, smoothed, term_names
-    from wgan_cli.recipe.scores import BASELINE
 
     console, terms = data(), term_names(history)
     total = console.width if console.is_terminal else PIPE_WIDTH

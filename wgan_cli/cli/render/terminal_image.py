@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+from rich.segment import Segment, Segments
+
 from wgan_cli.console import data, print_message
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from rich.console import Console
-    from rich.segment import Segments
     from torch import Tensor
 
 MIN_SIDE = 14  # pixels; smaller digits are unrecognizable
@@ -30,7 +31,6 @@ def can_show(console: Console) -> bool:
 def half_blocks(image: Image, console: Console) -> Segments:
     """Render an image with two pixels in each character cell, as segments that redraw quickly."""
     from PIL import ImageOps
-    from rich.segment import Segment, Segments
 
     logging.getLogger("textual_image").setLevel(logging.ERROR)  # it reports terminals that hide their cell size
     from textual_image.renderable import HalfcellImage
