@@ -19,7 +19,6 @@ from wgan_cli.cli.render.tables import print_rows, print_table
 from wgan_cli.cli.render.terminal_curves import print_curves, wants_curves
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.curves import draw_curves, score_names, series, term_names
 from wgan_cli.recipe import load_recipe, recipe_from_dict, recipe_names
 from wgan_cli.recipe.scores import BASELINE
 from wgan_cli.recipe.yaml import dump_yaml
@@ -61,6 +60,8 @@ def inspect(
         return
     facts: Any = _facts(what, settings or [])
     if plot is not None:
+        from wgan_cli.outputs.curves import draw_curves
+
         if facts.kind != "run" or not facts.history:
             hint = "give a run that has logged a step"
             raise WganError(f"--plot needs curves, and this {facts.kind} has none", hint)
@@ -95,6 +96,8 @@ def _facts(what: str, settings: list[str]) -> RunFacts | CheckpointFacts | Recip
 
 
 def _print_run(facts: RunFacts, curves: bool | None) -> None:
+    from wgan_cli.outputs.curves import score_names, series, term_names
+
     best = facts.best
     overhead = f"{facts.overhead_seconds / facts.seconds:.1%}" if facts.seconds else "none"
     evaluations = ", checkpoints and evaluations" if facts.scores else " and checkpoints"
