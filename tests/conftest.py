@@ -28,6 +28,7 @@ from wgan_cli.runs.run_dir import RunDir, create_run
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.callback import Callback
 from wgan_cli.training.loop import training_loop
+from wgan_cli.training.recording import recorder
 from wgan_cli.training.state import TrainingState
 from wgan_cli.training.stop import StopRequest
 
@@ -198,6 +199,14 @@ class Trainer:
     ) -> None:
         """Continue training from a state."""
         training_loop(state, run, StopAfter(stop_after), self.silent, reference)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def blank_curves() -> Iterator[None]:
+    """Leave the run's curves.png empty: drawing takes longer than the training of a small run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder, "draw_curves", lambda records, path, title: path.touch())
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,10 @@ import shutil
 import pytest
 import torch
 from helpers.same_run import assert_same, assert_same_run, events, untimed
+from PIL import Image
 
 from wgan_cli.errors import WganError
+from wgan_cli.outputs.curves import draw_curves
 from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.runs.checkpoint import load_checkpoint
@@ -64,7 +66,8 @@ def best_step(run: RunDir) -> int:
     return load_checkpoint(run.best_file).step
 
 
-def test_scores_are_logged(recipe, reference, listened):
+def test_scores_are_logged(recipe, reference, listened, monkeypatch):
+    monkeypatch.setattr(recorder, "draw_curves", draw_curves)
     _, run, listener = listened(recipe(), reference)
     records = read_metrics(run.metrics_file)
     assert [record["step"] for record in records] == [2, 3, 4, 6, 8, 9, 10]
@@ -74,6 +77,8 @@ def test_scores_are_logged(recipe, reference, listened):
     names = set(LOGGED) - {"agreement", *OF_TRANSLATIONS}  # conditional generators only
     assert all(names <= record.keys() for record in scored)
     assert records == listener.records
+    with Image.open(run.curves_file) as curves:
+        assert curves.size == (1100, 280 * 4)  # four losses, and scores in three panels
     shown = {tag for _, tag, _ in events(run.tensorboard)}
     assert {f"scores/{name}" for name in names} < shown
     assert not shown & set(LOGGED)
