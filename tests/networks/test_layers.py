@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.layers import PiecewiseLinear, activation, apply_spectral_norm, hidden_layer, initialize, norm
+from wgan_cli.networks.layers import PiecewiseLinear, activation, activation_and_dropout, apply_spectral_norm, initialize, norm
 from wgan_cli.recipe.model_settings import MlpCriticSettings
 
 SLOPES = [0.0, 0.2, 1.0]
@@ -174,7 +174,7 @@ def test_spectral_norm_in_half_precision():
 def test_dropout(spatial):
     torch.manual_seed(0)
     settings = MlpCriticSettings(dropout=0.25)
-    network = nn.Sequential(*hidden_layer(settings, nn.Identity(), 50, spatial))
+    network = nn.Sequential(*activation_and_dropout(settings))
     x = torch.ones(80, 50, 2, 2) if spatial else torch.ones(200, 50)
     y = network(x)
     assert (y == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)

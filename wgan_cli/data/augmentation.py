@@ -82,7 +82,7 @@ def color_jitter(images: Tensor, strength: float) -> Tensor:
     """
     color = images[:, :3]
     low, high = max(0.0, 1.0 - strength), 1.0 + strength
-    color = _blend(-1.0, color, uniform(images, low, high))  # black is -1
+    color = _blend(torch.full_like(color, -1.0), color, uniform(images, low, high))
     color = _blend(_grayscale(color).mean((1, 2, 3), keepdim=True), color, uniform(images, low, high))
     if images.shape[1] > 1:
         color = _blend(_grayscale(color), color, uniform(images, low, high))
@@ -102,8 +102,6 @@ def _grayscale(images: Tensor) -> Tensor:
     return rgb_to_grayscale(images)  # (N, 1, H, W)
 
 
-def _blend(base: Tensor | float, images: Tensor, factor: Tensor) -> Tensor:
+def _blend(base: Tensor, images: Tensor, factor: Tensor) -> Tensor:
     """Return base + factor * (images - base), clamped to [-1, 1]; exactly the images where the factor is 1."""
-    if not isinstance(base, Tensor):
-        base = images.new_full((), base)  # filled on the device: copying from the host would synchronize
     return torch.lerp(base.expand_as(images), images, factor.to(images.dtype)).clamp_(-1, 1)

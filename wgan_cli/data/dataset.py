@@ -16,12 +16,12 @@ from wgan_cli.utils.class_names import class_indices
 class LazyImages(Protocol):
     """Images decoded when they are accessed, with the parts of a tensor's interface that image sets use.
 
-    `shape` is (N, C, H, W) with H = W. Lazy images are always streamed.
+    Lazy images are always streamed.
     """
 
-    shape: torch.Size
+    shape: torch.Size  # (N, C, H, W), H = W
 
-    def __getitem__(self, key: slice | int | Tensor) -> LazyImages | Tensor: ...  # lazy for a slice or mask
+    def __getitem__(self, key: slice | Tensor) -> LazyImages: ...  # a part, by slice or mask
 
     def index_select(self, dim: int, index: Tensor) -> Tensor: ...  # (n, C, H, W) uint8; dim is 0
 

@@ -37,15 +37,12 @@ class AnyEvaluation(Protocol):
 
     def line(self) -> str:
         """Summarize the scores in one line."""
-        ...
 
     def score(self, name: str) -> BestScore:
         """Return a score as a checkpoint stores it."""
-        ...
 
     def record(self) -> dict[str, float]:
         """Return the scores by name, for the log."""
-        ...
 
 
 class AnyReference(Protocol):
@@ -53,7 +50,6 @@ class AnyReference(Protocol):
 
     def evaluate(self, generator: nn.Module, recipe: Recipe, step: int) -> AnyEvaluation:
         """Evaluate a generator in evaluation mode, without changing torch's random state."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(AnyEvaluation):
     """A generator's scores, and those of held-out real images (`seen`: it was trained on them too).
 
     features: name of the feature extractor. training, held_out, test: names of the sets of real images.
@@ -102,7 +98,6 @@ class Evaluation:
     real_baseline: Scores
 
     def line(self) -> str:
-        """Summarize the scores in one line."""
         ours, real = self.generated, self.real_baseline
         about = f"{self.features_kind}, {ours.count:,} images; real images: {real.fd:.3g}"
         start = f"step {self.step:,}: FD {ours.fd:.3g} ({about})"
@@ -116,11 +111,9 @@ class Evaluation:
         return f"{start}, {present} of {len(shares)} classes, rarest: {self.class_names[rarest]} ({shares[rarest]:.0%})"
 
     def score(self, name: str) -> BestScore:
-        """Return a score as a checkpoint stores it."""
         return BestScore(name, self.generated.numbers()[name], f"{self.generated.count:,} images in {self.features}")
 
     def record(self) -> dict[str, float]:
-        """Return the scores by name, for the log."""
         return {**self.generated.numbers(), BASELINE: self.real_baseline.fd}
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.data.pairs import naming_side
-from wgan_cli.evaluation.evaluate import QUICK_TRAINING
+from wgan_cli.data.pairs import for_both, naming_side
+from wgan_cli.evaluation.evaluate import QUICK_TRAINING, AnyEvaluation
 from wgan_cli.evaluation.features import BATCH, Features, make_features
 from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
 from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
@@ -46,7 +46,7 @@ class TranslationScores:
 
 
 @dataclass(frozen=True)
-class TranslationEvaluation:
+class TranslationEvaluation(AnyEvaluation):
     """Scores of both directions, keyed by target side. held_out: names of the translated images by their side."""
 
     step: int
@@ -61,7 +61,6 @@ class TranslationEvaluation:
         return None if None in values else sum(values) / len(values)
 
     def line(self) -> str:
-        """Summarize the scores in one line."""
         cycle = f"cycle L1 {self.mean('cycle_l1'):.3g} gray levels"
         if (paired := self.mean("paired_l1")) is not None:
             return f"step {self.step:,}: paired L1 {paired:.3g} (untranslated: {self.mean('identity_l1'):.3g}), {cycle}"
@@ -70,14 +69,12 @@ class TranslationEvaluation:
         return f"step {self.step:,}: FD {fd:.3g} ({kind}; real images: {real:.3g}), {cycle}"
 
     def score(self, name: str) -> BestScore:
-        """Return a score as a checkpoint stores it."""
         value = self.mean(name)
         assert value is not None, name
         count = sum(scores.count for scores in self.to.values())
         return BestScore(name, value, f"{count:,} translations" + (f" in {self.features}" if self.features else ""))
 
     def record(self) -> dict[str, float]:
-        """Return the means over both directions by name, for the log."""
         names = [name for name in LOGGED if hasattr(next(iter(self.to.values())), name)]
         return {name: value for name in names if (value := self.mean(name)) is not None}
 
@@ -146,7 +143,7 @@ def make_translation_reference(
 
     Raises: WganError if images cannot be loaded or are too few.
     """
-    log = cache(log)  # both sides may log the same text
+    log = cache(log)
     real = held_out_images(settings, data_root, log)
     count = count or MAX_IMAGES
     targets = {}
@@ -158,11 +155,8 @@ def make_translation_reference(
 
 def held_out_images(settings: PairSettings, data_root: Path, log: Log) -> dict[str, RealImages]:
     """Load the real images of each side. Raises: WganError if that fails or they are too few."""
-    found, log = {}, cache(log)
-    for side in SIDES:
-        with naming_side(side):
-            found[side] = real_images(getattr(settings, side), data_root, log)
-    return found
+    log = cache(log)  # both sides may log the same text
+    return dict(zip(SIDES, for_both(settings, lambda side: real_images(side, data_root, log)), strict=True))
 
 
 def _target(

@@ -42,10 +42,6 @@ FAMILIES: dict[str, Mapping[str, Builder]] = {
 def build_network(role: str, recipe: Recipe, image: ImageShape) -> nn.Module:
     """Build one network of a recipe, with weights drawn from torch's global random generator.
 
-    Args:
-        role: one of the family's roles.
-        image: shape of the data.
-
     Raises: WganError if the settings do not fit the image size.
     """
     check_fits(recipe, image)
@@ -67,7 +63,6 @@ def check_fits(recipe: Recipe, image: ImageShape) -> None:
             f"`model.conditional` is true, but the images of {recipe.data.title} have no classes",
             "put the images of each class into its own folder, or --set model.conditional=false",
         )
-    problem = recipe.model.size_problem(image.size)
-    if problem:
+    if problem := recipe.model.size_problem(image.size):
         message, fix = problem
         raise WganError(message, f"{fix}, or resize with --set data.image_size=32")

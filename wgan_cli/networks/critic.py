@@ -59,10 +59,7 @@ class CriticHead(nn.Module):
 
     projection: score = to_score(x) + row `label` of to_classes(x) (Miyato and Koyama 2018). classifier: to_classes(x)
     are class logits, independent of the score (AC-GAN, Odena et al. 2017).
-
-    Args:
-        layer: makes a layer from the features to a number of outputs.
-        minibatch_std: let the score depend on the batch's standard deviation.
+    `layer` makes a layer from the features to a number of outputs.
     """
 
     def __init__(
@@ -79,7 +76,7 @@ class CriticHead(nn.Module):
     def forward(self, x: Tensor, labels: Tensor | None, classify: bool) -> Tensor | tuple[Tensor, Tensor]:
         scores = self.to_score(x).squeeze(1)  # (N,)
         if self.batch_score is not None:
-            scores = scores + self.batch_score(x)  # (N,)
+            scores = scores + self.batch_score(x)
         if self.to_classes is None:
             return scores
         if self.projects:

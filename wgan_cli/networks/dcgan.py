@@ -29,7 +29,7 @@ class Generator(LatentGenerator):
         self.start = nn.Sequential(*norm(own.norm, first, spatial=True), *activation_and_dropout(own))
         self.up = nn.Sequential()
         for a, b in pairwise(own.channels):
-            self.up.extend(hidden_layer(own, UpConvTranspose2d(a, b, own.kernel), b, spatial=True))
+            self.up.extend(hidden_layer(own, UpConvTranspose2d(a, b, own.kernel)))
         self.to_image = UpConvTranspose2d(last, image.channels, own.kernel)
         self.to(memory_format=torch.channels_last)
 
@@ -51,13 +51,12 @@ class DcganBody(Body):
         own = settings.critic
         self.down = nn.Sequential()
         for a, b in pairwise((channels, *own.channels)):
-            self.down.extend(hidden_layer(own, DownConv2d(a, b, own.kernel), b, spatial=True))
+            self.down.extend(hidden_layer(own, DownConv2d(a, b, own.kernel)))
         side = image.size // 2 ** len(own.channels)
         self.down_shape = (own.channels[-1], side, side)
         self.dense = nn.Sequential()
         if own.dense:
-            first = own.dense[0]
-            self.dense.extend(hidden_layer(own, ImageToVector(self.down_shape, first), first, spatial=False))
+            self.dense.extend(hidden_layer(own, ImageToVector(self.down_shape, own.dense[0])))
             self.dense.extend(dense_layers(own, own.dense))
         self.width = own.dense[-1] if own.dense else math.prod(self.down_shape)
         self.to(memory_format=torch.channels_last)

@@ -18,6 +18,7 @@ from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout
 from wgan_cli.recipe.layer_settings import Activation, Init, LayerSettings, Norm
 
 WEIGHT_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+WeightLayer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 
 
 class _LeakyReLUGradient(torch.autograd.Function):
@@ -33,10 +34,9 @@ class _LeakyReLUGradient(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        if grads[0] is None:
-            return None, None, None
-        (output,) = ctx.saved_tensors
-        return torch.ops.aten.leaky_relu_backward(grads[0], output, ctx.slope, True), None, None
+        (grad,), (output,) = grads, ctx.saved_tensors
+        second = None if grad is None else torch.ops.aten.leaky_relu_backward(grad, output, ctx.slope, True)
+        return second, None, None
 
 
 class _LeakyReLU(torch.autograd.Function):
@@ -81,16 +81,11 @@ class PiecewiseLinear(nn.Module):
             return x * torch.where(x.detach() > 0, 1.0, self.slope).to(x.dtype)
         return _LeakyReLU.apply(x, self.slope)
 
-    def extra_repr(self) -> str:
-        return f"slope={self.slope}"
-
 
 def activation(name: Activation, slope: float) -> nn.Module:
     """Return the activation of a hidden layer."""
     smooth = {"elu": nn.ELU, "silu": nn.SiLU, "gelu": nn.GELU, "tanh": nn.Tanh}
-    if name in smooth:
-        return smooth[name]()
-    return PiecewiseLinear(slope if name == "leaky_relu" else 0.0)
+    return smooth[name]() if name in smooth else PiecewiseLinear(slope if name == "leaky_relu" else 0.0)
 
 
 def norm(name: Norm, features: int, spatial: bool, affine: bool = True) -> list[nn.Module]:
@@ -115,18 +110,22 @@ def activation_and_dropout(settings: LayerSettings) -> list[nn.Module]:
     return [activation(settings.activation, settings.slope), *dropout]
 
 
-def hidden_layer(settings: LayerSettings, layer: nn.Module, features: int, spatial: bool) -> list[nn.Module]:
+def hidden_layer(settings: LayerSettings, layer: WeightLayer) -> list[nn.Module]:
     """Return a layer with its normalization, activation and dropout."""
+    spatial = not isinstance(layer, nn.Linear)
+    features = layer.out_channels if spatial else layer.out_features
     return [layer, *norm(settings.norm, features, spatial), *activation_and_dropout(settings)]
 
 
 def dense_layers(settings: LayerSettings, widths: Sequence[int]) -> nn.Sequential:
     """Return fully connected hidden layers between vectors of these widths; empty for a single width."""
-    layers = [hidden_layer(settings, nn.Linear(a, b), b, spatial=False) for a, b in pairwise(widths)]
-    return nn.Sequential(*(module for layer in layers for module in layer))
+    layers = nn.Sequential()
+    for a, b in pairwise(widths):
+        layers.extend(hidden_layer(settings, nn.Linear(a, b)))
+    return layers
 
 
-def _fan_in(module: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
+def _fan_in(module: WeightLayer) -> float:
     """Count the inputs of an output; a transposed convolution spreads its kernel over stride^2 outputs."""
     if isinstance(module, nn.ConvTranspose2d):
         return module.in_channels * math.prod(module.kernel_size) / math.prod(module.stride)
@@ -181,8 +180,7 @@ def equalize(network: nn.Module) -> nn.Module:
             gain = getattr(module, "init_gain", math.sqrt(2))
             register_parametrization(module, "weight", _Scaled(factor * gain / math.sqrt(_fan_in(module))))
             if module.bias is not None:
-                if not module.bias.is_meta:
-                    nn.init.zeros_(module.bias)
+                nn.init.zeros_(module.bias)
                 if factor != 1:
                     register_parametrization(module, "bias", _Scaled(factor))
     return network

@@ -17,7 +17,6 @@ class BatchScore(nn.Module):
     A linear layer over two concatenated inputs is the sum of one layer over each, so the last layer keeps its size.
 
     Args:
-        features: number of features of an image.
         count: number of minibatch discrimination features.
         varies: add the batch's standard deviation.
     """

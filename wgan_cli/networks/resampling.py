@@ -59,12 +59,9 @@ class DerivedWeight:
 class BlurConv2d(DerivedWeight, nn.Conv2d):
     """Base of convolutions of odd kernel size with a blur and a change of size, as one convolution by a blurred kernel.
 
-    The result equals both steps; with a blur by [1, 1] it takes less than half of the products.
-
-    Args:
-        blurs: number of times that the kernel is averaged with itself shifted by one pixel in each direction, which
-            enlarges it by one: once is the mean of 2x2 pixels; three times is the filter [1, 3, 3, 1] of Karras et al.
-            (2020).
+    The result equals both steps; with a blur by [1, 1] it takes less than half of the products. Each of the `blurs`
+    averages the kernel with itself shifted by one pixel in each direction, which enlarges it by one: one is the mean of
+    2x2 pixels; three are the filter [1, 3, 3, 1] of Karras et al. (2020).
     """
 
     def __init__(self, fan_in: int, fan_out: int, kernel: int, blurs: int = 1, bias: bool = True) -> None:

@@ -41,7 +41,6 @@ def match(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], origin: str
     Args:
         given: tensors of the file, in its order. wanted: of the network, in its order.
         origin, network: names for errors.
-
     Raises: WganError listing the tensors of both sides that don't match.
     """
     theirs = {short: name for name, short in _without_prefixes(list(given)).items() if _leaf(short) != COUNTER}
@@ -49,16 +48,13 @@ def match(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], origin: str
     if set(theirs) == set(ours) and all(given[theirs[name]].shape == wanted[name].shape for name in ours):
         return Match(tuple((theirs[name], name) for name in ours), "name")
     names = list(theirs.values())
-    left, right = (
-        [(_leaf(name), tensors[name].shape) for name in order] for tensors, order in ((given, names), (wanted, ours))
-    )
+    left = [(_leaf(name), given[name].shape) for name in names]
+    right = [(_leaf(name), wanted[name].shape) for name in ours]
     if left == right:
         return Match(tuple(zip(names, ours, strict=True)), "order and shape")
-    blocks = SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
-    matched = {names[place] for block in blocks for place in range(block.a, block.a + block.size)}
-    of_file = [name for name in names if name not in matched]
-    matched = {ours[place] for block in blocks for place in range(block.b, block.b + block.size)}
-    of_network = [name for name in ours if name not in matched]
+    of_file, of_network = list(names), list(ours)
+    for block in reversed(SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()):
+        del of_file[block.a : block.a + block.size], of_network[block.b : block.b + block.size]
     raise WganError(
         f"{origin} does not fit {network}: {len(names) - len(of_file)} tensors match; unmatched in the file: "
         f"{_listed(of_file, given)}; in the network: {_listed(of_network, wanted)}",

@@ -112,8 +112,7 @@ class StyleBody(Body):
         self.down = nn.Sequential(*(DownBlock(own, a, b) for a, b in pairwise(own.channels)))
         self.finish = nn.Sequential(_conv(last + self.minibatch_std, last), *activation_and_dropout(own))
         side = image.size // 2 ** (len(own.channels) - 1)
-        first = own.dense[0]
-        self.dense = nn.Sequential(*hidden_layer(own, ImageToVector((last, side, side), first), first, spatial=False))
+        self.dense = nn.Sequential(*hidden_layer(own, ImageToVector((last, side, side), own.dense[0])))
         self.dense.extend(dense_layers(own, own.dense))
         self.width = own.dense[-1]
         self.to(memory_format=torch.channels_last)
@@ -138,9 +137,8 @@ class DownBlock(nn.Module):
         self.shortcut = BlurPoolConv2d(fan_in, fan_out, kernel=1, bias=False)
         set_init_gain(pooled, 1.0)
         set_init_gain(self.shortcut, math.sqrt(0.5))
-        self.branch = nn.Sequential(
-            _conv(fan_in, fan_in), *activation_and_dropout(own), pooled, *activation_and_dropout(own)
-        )
+        self.branch = nn.Sequential(_conv(fan_in, fan_in), *activation_and_dropout(own))
+        self.branch.extend([pooled, *activation_and_dropout(own)])
 
     def forward(self, x: Tensor) -> Tensor:
         return self.branch(x) + self.shortcut(x)  # (N, fan_out, H/2, W/2)

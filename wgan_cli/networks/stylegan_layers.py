@@ -58,11 +58,9 @@ class Noise(nn.Module):
 
 
 class StyledLayer(nn.Module):
-    """Convolution, noise, bias and activation in the style of w.
+    """Convolution, noise, bias and activation in the style of w, with outputs of `side` pixels.
 
-    Args:
-        side: size of the outputs in pixels.
-        doubles: double the size, with a blur.
+    If it `doubles` the size, it also blurs.
     """
 
     def __init__(

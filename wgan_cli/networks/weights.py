@@ -15,16 +15,12 @@ from wgan_cli.recipe import ImageShape, Recipe
 def network_with(role: str, recipe: Recipe, image: ImageShape, weights: Mapping[str, Tensor], origin: str) -> nn.Module:
     """Build a network with weights from a file, in evaluation mode. It shares memory with the weights where it can.
 
-    Args:
-        origin: name of the file for errors.
-
-    Raises: WganError if a tensor is missing, unknown, not finite, or has another shape or dtype.
+    Raises: WganError naming `origin` if a tensor is missing, unknown, not finite, or has another shape or dtype.
     """
     with torch.device("meta"):  # skip drawing initial weights
         network = build_network(role, recipe, image)
     wanted = network.state_dict()
-    problem = _first_problem(wanted, weights)
-    if problem:
+    if problem := _first_problem(wanted, weights):
         raise WganError(
             f"{origin} is damaged: its weights do not fit its recipe: {problem}", "use another checkpoint of the run"
         )

@@ -9,11 +9,11 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -51,32 +51,8 @@ class DecodedImages:
     info: DecodedInfo
 
 
-@dataclass
-class ImageWriter:
-    """Appends images of `shape` (C, H, W) to a file and collects their labels."""
-
-    file: BinaryIO
-    shape: tuple[int, int, int]
-    labels: list[int] = field(default_factory=list)
-    alike: bool = True
-    _first: bytes = b""
-
-    def add(self, pixels: np.ndarray, label: int) -> None:
-        """Append one image, uint8."""
-        assert pixels.shape == self.shape and pixels.dtype == np.uint8, (pixels.shape, pixels.dtype)
-        content = pixels.tobytes()
-        self._first = self._first or content
-        self.alike = self.alike and content == self._first
-        self.file.write(content)
-        self.labels.append(label)
-
-    def info(self, **more: Any) -> DecodedInfo:
-        """Return the facts about the images added so far, completed by `more`."""
-        return DecodedInfo(shape=(len(self.labels), *self.shape), alike=self.alike, **more)
-
-
-#: Writes all images to a file; returns the writer and the facts.
-Decode = Callable[[BinaryIO], tuple[ImageWriter, DecodedInfo]]
+#: Writes all images to a file as uint8; returns their labels and the facts.
+Decode = Callable[[BinaryIO], tuple[Sequence[int], DecodedInfo]]
 
 
 def cache_folder(data_root: Path) -> Path:
@@ -113,31 +89,27 @@ def open_decoded(cache: Path, key: str) -> DecodedImages | None:
 
 
 def cached_decode(cache: Path, key: str, decode: Decode, max_bytes: int, log: Log) -> DecodedImages:
-    """Open an entry of the cache, decoding the images first if it is missing or damaged.
+    """Decode images into an entry of the cache, unless another process has just done so, and open it.
 
     The entry is written to a hidden folder and renamed, so an interruption leaves none. Processes that need the same
     entry wait for the first one. If the cache is read-only, the images are decoded into memory.
 
     Args:
-        decode: Writes the images; may raise.
-        max_bytes: Upper bound on what it writes.
+        max_bytes: Upper bound on what `decode` writes.
     Raises: WganError if the disk is full, and everything that `decode` raises.
     """
-    if (found := open_decoded(cache, key)) is not None:
-        return found
     lock = None
     try:
         cache.mkdir(parents=True, exist_ok=True)
         lock = _acquire_lock(cache / f".{key}.lock", log)
-        found = open_decoded(cache, key)  # written by the process that held the lock
-        return found or _write_entry(cache, key, decode, max_bytes)
+        return open_decoded(cache, key) or _write_entry(cache, key, decode, max_bytes)
     except OSError as error:
         if lock is None and error.errno in _READ_ONLY:
             log(f"cannot write the decoded-image cache to {cache} ({describe_os_error(error)}); each run decodes again")
             buffer = io.BytesIO()
-            writer, info = decode(buffer)
+            labels, info = decode(buffer)
             pixels = np.frombuffer(buffer.getbuffer(), np.uint8).reshape(info.shape)
-            return DecodedImages(torch.from_numpy(pixels), torch.tensor(writer.labels, dtype=torch.int64), info)
+            return DecodedImages(torch.from_numpy(pixels), torch.tensor(labels, dtype=torch.int64), info)
         raise WganError(
             f"cannot write decoded images to {cache}: {describe_os_error(error)}",
             "free some space, use fewer images with data.limit, or name another folder with --data-root or $WGAN_DATA",
@@ -200,15 +172,13 @@ def _write_entry(cache: Path, key: str, decode: Decode, max_bytes: int) -> Decod
 
 def _write_files(folder: Path, decode: Decode) -> None:
     with open(folder / "images.u8", "wb", buffering=1 << 20) as file:
-        writer, info = decode(file)
+        labels, info = decode(file)
         file.flush()
         os.fsync(file.fileno())
-    labels = np.asarray(writer.labels, np.int64)
+    labels = np.asarray(labels, np.int64)
     np.save(folder / "labels.npy", labels)
-    with open(folder / "pack.json", "w", encoding="utf-8") as file:
-        json.dump({**asdict(info), "checksum": zlib.crc32(labels.tobytes())}, file)
-        file.flush()
-        os.fsync(file.fileno())
+    facts = {**asdict(info), "checksum": zlib.crc32(labels.tobytes())}
+    (folder / "pack.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
 def _remove(path: Path) -> None:

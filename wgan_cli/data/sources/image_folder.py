@@ -14,7 +14,6 @@ from wgan_cli.data.files.container import Container, Entry, NotAnImage
 from wgan_cli.data.files.decoded_cache import (
     DecodedImages,
     DecodedInfo,
-    ImageWriter,
     cache_folder,
     cache_key,
     cached_decode,
@@ -54,7 +53,7 @@ def load(settings: DataSettings, data_root: Path, log: Log, required_size: int |
     with open_container(_path(settings)) as container:
         location: list[object] = [os.path.realpath(container.path), settings.classes, settings.limit]
         location += [settings.image_size, settings.channels, settings.fit]
-        location += [] if required_size is None else [required_size]
+        location += [required_size] if required_size else []
         folders = container.folders() if container.path.is_dir() else []
         cache, key = cache_folder(data_root), cache_key(location, [container.fingerprint(), folders])
         decoded = open_decoded(cache, key) or _decode(container, settings, required_size, cache, key, log)
@@ -87,13 +86,12 @@ def select_files(container: Container, settings: DataSettings) -> Selection:
     for word in settings.classes or ():
         if str(word) in empty:
             raise WganError(f"class {word} of {container.path} is empty", "put images into its folder, or leave it out")
-    groups, names = [flat], ()
-    if full:
-        found = {**({LOOSE: flat} if flat else {}), **full}
-        groups, names = list(found.values()), tuple(printable(name) for name in found)
-        if settings.classes is not None:
-            chosen = class_indices(settings.classes, names, "`data.classes`")
-            groups, names = [groups[index] for index in chosen], tuple(names[index] for index in chosen)
+    if full and flat:
+        full = {LOOSE: flat, **full}
+    groups, names = list(full.values()) or [flat], tuple(printable(name) for name in full)
+    if settings.classes is not None:
+        chosen = class_indices(settings.classes, names, "`data.classes`")
+        groups, names = [groups[index] for index in chosen], tuple(names[index] for index in chosen)
     ranked = sorted((rank, label) for label, group in enumerate(groups) for rank in range(len(group)))[: settings.limit]
     return Selection(
         entries=tuple(groups[label][rank] for rank, label in ranked),
@@ -116,29 +114,35 @@ def _decode(
 
     def pixels(entry: Entry) -> np.ndarray:
         content = container.read(entry)
-        if required_size is not None and (found := read_header(content).size) != (required_size, required_size):
+        if required_size and (found := read_header(content).size) != (required_size, required_size):
             raise NotAnImage(f"{found[0]}x{found[1]} pixels, not {required_size}x{required_size}")
         return to_pixels(content, size, channels, settings.fit, entry.name)
 
-    def decode(file: BinaryIO) -> tuple[ImageWriter, DecodedInfo]:
-        writer, bad = ImageWriter(file, (channels, size, size)), []
+    def decode(file: BinaryIO) -> tuple[list[int], DecodedInfo]:
+        labels, bad, first, alike = [], [], b"", True
         decoded = parallel_map(or_reason(pixels), selection.entries)
         decoded = log_progress(decoded, len(selection.entries), f"{container.path}: decoded", log)
         for entry, label, found in zip(selection.entries, selection.labels, decoded, strict=True):
             if isinstance(found, NotAnImage):
                 bad.append((printable(entry.name), str(found)))
-            else:
-                writer.add(found, label)
-        if not writer.labels:
+                continue
+            content = found.tobytes()
+            first = first or content
+            alike = alike and content == first
+            file.write(content)
+            labels.append(label)
+        if not labels:
             raise _no_image(container.path, bad)
-        names, empty = selection.class_names, selection.empty_classes
-        used, labels = np.unique(writer.labels, return_inverse=True)
-        if len(used) < len(names):  # a class has unusable files only
-            writer.labels[:] = labels.tolist()
-            empty = (*empty, *(name for label, name in enumerate(names) if label not in used))
-            names = tuple(names[label] for label in used)
-        facts = {"class_names": names, "bad": tuple(sorted(bad)), "empty_classes": empty, "loose": selection.loose}
-        return writer, writer.info(**facts)
+        used, labels = np.unique(labels, return_inverse=True)  # a class may have unusable files only
+        names = selection.class_names
+        return labels.tolist(), DecodedInfo(
+            shape=(len(labels), channels, size, size),
+            class_names=tuple(name for label, name in enumerate(names) if label in used),
+            bad=tuple(sorted(bad)),
+            empty_classes=(*selection.empty_classes, *(name for n, name in enumerate(names) if n not in used)),
+            loose=selection.loose,
+            alike=alike,
+        )
 
     return cached_decode(cache, key, decode, len(selection.entries) * channels * size * size, log)
 

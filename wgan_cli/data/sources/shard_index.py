@@ -62,14 +62,13 @@ class Shards:
 
     def read(self, sample: int) -> bytes:
         """Read an image's bytes, and nothing else of its shard. Raises: NotAnImage if they can't be read."""
-        size = int(self.sizes[sample])
         try:
             with open(self.path(sample), "rb", buffering=0) as file:
-                file.seek(int(self.offsets[sample]))
-                content = file.read(size)
+                file.seek(self.offsets[sample])
+                content = file.read(self.sizes[sample])
         except OSError as error:
             raise NotAnImage(f"unreadable: {describe_os_error(error)}") from None
-        if len(content) != size:
+        if len(content) != self.sizes[sample]:
             raise NotAnImage("truncated")
         return content
 
@@ -83,7 +82,7 @@ class Shards:
 
     def name(self, sample: int) -> str:
         """Return an image's name for messages, by reading its shard's headers again."""
-        path, offset = self.path(sample), int(self.offsets[sample])
+        path, offset = self.path(sample), self.offsets[sample]
         name = f"the member at byte {offset:,}"  # if the file has changed
         with suppress(OSError, tarfile.TarError, ValueError), tarfile.open(path, "r:") as archive:
             name = next((printable(info.name) for info in tar_members(archive) if info.offset_data == offset), name)
@@ -131,20 +130,19 @@ def build_index(paths: Sequence[Path], log: Log) -> Shards:
         )
     names, offsets, sizes, labels = zip(*(sample for part in parts for sample in part), strict=True)
     shards = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    known = set(labels)
-    if None in known and len(known) > 1:
+    known = set(labels) - {None}
+    if None in labels and known:
         first = labels.index(None)
         raise WganError(
             f"{labels.count(None):,} of {len(labels):,} samples have no .{_LABEL_SUFFIX}, "
             f"such as {names[first]} of {paths[shards[first]]}",
             f"add a .{_LABEL_SUFFIX} for every image, or for none",
         )
-    numeric = all(name is None or name.isascii() and name.isdigit() for name in known)
-    class_names = sorted(known - {None}, key=lambda name: (int(name), name) if numeric else name)
-    index = {name: number for number, name in enumerate(class_names)}
-    numbers = np.asarray([index.get(label, 0) for label in labels], np.int64)
-    table = np.asarray([offsets, sizes], np.int64)
-    return Shards(paths, shards, table[0], table[1], numbers, tuple(class_names), bad)
+    numeric = all(name.isascii() and name.isdigit() for name in known)
+    class_names = sorted(known, key=lambda name: (int(name), name) if numeric else name)
+    index = {None: 0} | {name: number for number, name in enumerate(class_names)}
+    columns = (np.asarray(column, np.int64) for column in (offsets, sizes, [index[label] for label in labels]))
+    return Shards(paths, shards, *columns, tuple(class_names), bad)
 
 
 def cached_index(paths: Sequence[Path], cache: Path, log: Log) -> Shards:

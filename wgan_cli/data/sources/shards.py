@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,8 @@ from torch import Tensor
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.files.container import NotAnImage
 from wgan_cli.data.files.decoded_cache import cache_folder
-from wgan_cli.data.files.decoding import quiet_pillow, read_header, to_pixels
-from wgan_cli.data.files.parallel import THREADS
+from wgan_cli.data.files.decoding import read_header, to_pixels
+from wgan_cli.data.files.parallel import THREADS, parallel_map
 from wgan_cli.data.files.survey import Survey, summarize_bad, survey, unusable_files
 from wgan_cli.data.sources.shard_index import Shards, build_index, cached_index, shard_paths
 from wgan_cli.errors import ExitStatus, WganError
@@ -40,15 +39,11 @@ class ShardImages:
         self.shape = torch.Size((len(samples), channels, size, size))
         self._shards, self._samples, self._on_bad = shards, samples, on_bad
         self._fit: Fit = fit
-        self._pool: ThreadPoolExecutor | None = None
 
-    def __getitem__(self, key: slice | int | Tensor) -> ShardImages | Tensor:
-        """Return lazy images for a slice or mask, or a tensor for indices."""
-        if isinstance(key, slice) or (isinstance(key, Tensor) and key.dtype == torch.bool):
-            _, channels, size, _ = self.shape
-            return ShardImages(self._shards, self._samples[key], size, channels, self._fit, self._on_bad)
-        index = torch.as_tensor(key)
-        return self.index_select(0, index.reshape(-1)).view(*index.shape, *self.shape[1:])
+    def __getitem__(self, key: slice | Tensor) -> ShardImages:
+        """Return a part of the images, by slice or mask."""
+        _, channels, size, _ = self.shape
+        return ShardImages(self._shards, self._samples[key], size, channels, self._fit, self._on_bad)
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
         """Return the images with these indices, (n, C, H, W) uint8."""
@@ -58,16 +53,9 @@ class ShardImages:
 
     def read_into(self, pixels: Tensor, index: Tensor) -> None:
         """Fill `pixels` (n, C, H, W) with the images with these indices."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="wgan-decode")
-        rows = pixels.numpy()
-
-        def read(part: range) -> None:
-            for row in part:
-                rows[row] = self._decode(int(index[row]))
-
-        with quiet_pillow():
-            list(self._pool.map(read, (range(first, len(index), THREADS) for first in range(THREADS))))
+        rows, chunk = pixels.numpy(), -(-len(index) // THREADS)
+        for row, image in enumerate(parallel_map(self._decode, index.tolist(), chunk=max(1, chunk))):
+            rows[row] = image
 
     def _decode(self, position: int) -> np.ndarray:
         _, channels, size, _ = self.shape
