@@ -39,19 +39,11 @@ def test_real_images_score_like_the_baseline(reference, unseen):
     assert floor.memorization == pytest.approx(0.01, abs=0.003)
 
 
-def test_trained_generator(reference, tiny_run):
-    generator, checkpoint = open_generator(tiny_run.path, CPU)
-    found = reference.evaluate(generator, checkpoint.recipe, checkpoint.step)
-    assert found.generated.fd > 5 * found.real_baseline.fd
-    assert found.generated.coverage < 0.5 * found.real_baseline.coverage
-
-
 def test_broken_images(reference, unseen):
     baseline = reference.real_baseline
     order = torch.randperm(784, generator=torch.Generator().manual_seed(0))
     shuffled = scores(reference, unseen.flatten(1)[:, order].view_as(unseen))
-    assert shuffled.fd > 20 * baseline.fd
-    assert shuffled.precision < 0.5 * baseline.precision and shuffled.coverage < 0.1
+    assert shuffled.fd > 20 * baseline.fd and shuffled.coverage < 0.1
     repeated = scores(reference, unseen[:1].expand(500, -1, -1, -1))
     assert repeated.fd > 20 * baseline.fd
     assert repeated.recall < 0.02 and repeated.classes.entropy == 0
@@ -69,9 +61,8 @@ def test_missing_classes(reference, unseen):
 
 
 def test_copies_are_noticed(reference):
-    copies = next(reference.training.batches(500))
-    assert scores(reference, copies).memorization == 1
-    half = torch.cat([copies[:250], torch.full_like(copies[:250], 255)])
+    copies = next(reference.training.batches(250))
+    half = torch.cat([copies, torch.full_like(copies, 255)])
     assert scores(reference, half).memorization == pytest.approx(0.5)
 
 
@@ -90,7 +81,7 @@ def test_seed_and_random_state(reference, tiny_run):
     state = torch.get_rng_state()
     one, again = (reference.evaluate(generator, checkpoint.recipe, checkpoint.step, seed=3) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), state)
-    assert one == again
+    assert one == again and one.generated.fd > 5 * one.real_baseline.fd
     assert reference.evaluate(generator, checkpoint.recipe, checkpoint.step, seed=4).generated != one.generated
 
 
@@ -136,12 +127,8 @@ def test_images_without_classes(tmp_path, features_root):
     assert "class_entropy" not in white.record()
 
 
-@pytest.mark.parametrize("limit", [1, 9])
-def test_too_few_training_images(features_root, limit):
-    with pytest.raises(WganError, match=f"digits train: {limit} real images are too few"):
-        make_reference(DataSettings(limit=limit), features_root, CPU, lambda text: None)
-
-
-def test_more_images_than_are_held_out(features_root):
-    reference = make_reference(DataSettings(), features_root, CPU, lambda text: None, count=1200)
+def test_number_of_images(features_root):
+    with pytest.raises(WganError, match="digits train: 9 real images are too few"):
+        make_reference(DataSettings(limit=9), features_root, CPU, lambda text: None)
+    reference = make_reference(DataSettings(limit=99), features_root, CPU, lambda text: None, count=1200)
     assert (reference.count, reference.real_baseline.count) == (1200, 1000)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn import functional
 
 from wgan_cli.data import load_images
 from wgan_cli.data.dataset import ImageSet
@@ -27,10 +28,10 @@ def digits(features_root) -> RealImages:
 
 
 @pytest.fixture
-def quick(monkeypatch) -> None:
-    """Classifiers that learn for a moment."""
-    monkeypatch.setattr(classifier, "MAX_IMAGES", 300)
-    monkeypatch.setattr(features, "SCALE_IMAGES", 300)
+def few(digits, monkeypatch) -> RealImages:
+    """A few digits, for classifiers that learn for a moment."""
+    monkeypatch.setattr(classifier, "MAX_IMAGES", 200)
+    return replace(digits, labeled=digits.labeled.subset(200), test=digits.test.subset(100))
 
 
 def never(*args) -> None:
@@ -63,24 +64,35 @@ def test_classifier_accuracy(features_root, digits):
     torch.testing.assert_close(found.of([images])[0], found.of(images.split(7))[0])
 
 
-def test_trained_once(tmp_path, digits, quick, monkeypatch):
+def test_trained_once(tmp_path, few):
     told = []
-    first = make_features(digits, "digits", tmp_path, CPU, told.append)
+    first = make_features(few, "digits", tmp_path, CPU, told.append)
     assert told[0].startswith("training a classifier on digits train")
-    assert told[1] == f"its accuracy on 1,000 held-out images is {first.accuracy:.1%}"
-    monkeypatch.setattr(features, "trained_network", never)
-    again = make_features(digits, "digits", tmp_path, CPU, never)
+    assert told[1] == f"its accuracy on 100 held-out images is {first.accuracy:.1%}"
+    again = make_features(few, "digits", tmp_path, CPU, never)
     assert (again.name, again.accuracy) == (first.name, first.accuracy)
     for one, other in zip(first.of([noise(9, 28)]), again.of([noise(9, 28)]), strict=True):
         assert torch.equal(one, other)
 
 
-def test_training_is_reproducible_and_isolated(tmp_path, digits, quick):
+def test_training_is_reproducible_and_isolated(tmp_path, few, monkeypatch):
+    deterministic, cross_entropy = set(), functional.cross_entropy
+
+    def recording(*args):
+        deterministic.add(torch.are_deterministic_algorithms_enabled())
+        return cross_entropy(*args)
+
+    monkeypatch.setattr(functional, "cross_entropy", recording)
     torch.manual_seed(123)
     state = torch.get_rng_state()
-    with torch.inference_mode():  # as in the middle of anything
-        one = make_features(digits, "digits", tmp_path / "one", CPU, lambda text: None)
-    other = make_features(digits, "digits", tmp_path / "other", CPU, lambda text: None)
+    torch.use_deterministic_algorithms(True)  # as a recipe may request; the pooling's backward on a GPU can't
+    try:
+        with torch.inference_mode():  # as in the middle of anything
+            one = make_features(few, "digits", tmp_path / "one", CPU, lambda text: None)
+        assert (deterministic, torch.are_deterministic_algorithms_enabled()) == ({False}, True)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    other = make_features(few, "digits", tmp_path / "other", CPU, lambda text: None)
     assert torch.equal(torch.get_rng_state(), state)
     torch.testing.assert_close(one.of([noise(9, 28)]), other.of([noise(9, 28)]))
 
@@ -91,8 +103,8 @@ class Evil:
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "other", "code"])
-def test_damaged_cache_file(tmp_path, digits, quick, damage):
-    first = make_features(digits, "digits", tmp_path, CPU, lambda text: None)
+def test_damaged_cache_file(tmp_path, few, damage):
+    first = make_features(few, "digits", tmp_path, CPU, lambda text: None)
     (file,) = (tmp_path / CACHE).iterdir()
     if damage == "cut":
         file.write_bytes(file.read_bytes()[:1000])
@@ -105,27 +117,25 @@ def test_damaged_cache_file(tmp_path, digits, quick, damage):
     else:
         torch.save({"format": features.FORMAT, "weights": Evil()}, file)
     told = []
-    assert make_features(digits, "digits", tmp_path, CPU, told.append).accuracy == first.accuracy
+    assert make_features(few, "digits", tmp_path, CPU, told.append).accuracy == first.accuracy
     assert len(told) == 2
-    assert make_features(digits, "digits", tmp_path, CPU, never).accuracy == first.accuracy
+    assert make_features(few, "digits", tmp_path, CPU, never).accuracy == first.accuracy
 
 
-def test_unwritable_cache(tmp_path, digits, quick):
+def test_unwritable_cache(tmp_path, few):
     (tmp_path / "file").write_text("here")
     told = []
-    found = make_features(digits, "digits", tmp_path / "file", CPU, told.append)
+    found = make_features(few, "digits", tmp_path / "file", CPU, told.append)
     assert found.accuracy is not None
     assert "again" in told[-1]
 
 
-def test_name_depends_on_images(tmp_path, digits, quick):
-    names = set()
-    for settings in (DataSettings(), DataSettings(classes=[3, 8]), DataSettings(image_size=32)):
-        real = real_images(settings, tmp_path, lambda text: None)
-        names.add(make_features(real, "digits", tmp_path, CPU, lambda text: None).name)
-    turned = replace(digits.labeled.dataset, labels=9 - digits.labeled.dataset.labels)
-    real = replace(digits, labeled=replace(digits.labeled, dataset=turned))
-    names.add(make_features(real, "digits", tmp_path, CPU, lambda text: None).name)
+def test_name_depends_on_images(tmp_path, few):
+    whole = few.labeled.dataset
+    others = (replace(whole, labels=9 - whole.labels), replace(whole, images=255 - whole.images), whole.resized(32))
+    parts = [replace(few.labeled, dataset=dataset) for dataset in (whole, *others)]
+    reals = [replace(few, labeled=part, test=part) for part in parts]
+    names = {make_features(real, "digits", tmp_path, CPU, lambda text: None).name for real in reals}
     assert len(names) == len(list((tmp_path / CACHE).iterdir())) == 4
 
 
@@ -200,21 +210,3 @@ def test_subset_covers_all_classes(digits, order):
         assert torch.bincount(some.labels, minlength=10).min() >= 0.04 * count
         assert torch.equal(some.indices, whole.subset(count).indices)
     assert whole.subset(1000) is whole
-
-
-def test_deterministic_mode_is_restored(digits, quick, tmp_path, monkeypatch):
-    torch.use_deterministic_algorithms(True)  # as a recipe may insist on; the pooling's backward on a GPU cannot
-    seen, cross_entropy = set(), torch.nn.functional.cross_entropy
-
-    def look(*args):
-        seen.add(torch.are_deterministic_algorithms_enabled())
-        return cross_entropy(*args)
-
-    monkeypatch.setattr(torch.nn.functional, "cross_entropy", look)
-    state = torch.get_rng_state()
-    try:
-        make_features(digits, "digits", tmp_path, CPU, lambda text: None)
-        assert (seen, torch.are_deterministic_algorithms_enabled()) == ({False}, True)
-    finally:
-        torch.use_deterministic_algorithms(False)
-    assert torch.equal(torch.get_rng_state(), state)

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
 from wgan_cli.networks.layers import equalize
 from wgan_cli.networks.resampling import BlurPoolConv2d, BlurUpConv2d
@@ -221,23 +220,3 @@ def test_truncation(conditional):
     before = generator.mean.w.clone()
     generator(z, labels)
     assert torch.equal(generator.mean.w, before), "sampling leaves it alone"
-
-
-def test_class_changes_w():
-    generator, z = generator_of(conditional=True).eval(), torch.randn(1, 4).expand(3, 4)
-    w = generator.mapping(z, torch.tensor([0, 1, 1]))
-    assert torch.equal(w[1], w[2]) and not torch.allclose(w[0], w[1])
-
-
-@pytest.mark.parametrize(
-    ("size", "role", "settings", "message"),
-    [
-        (28, "generator", {"channels": [4] * 4}, "`model.generator.channels` divides the image size by 8"),
-        (28, "critic", {"channels": [4] * 4}, "`model.critic.channels` divides the image size by 8"),
-        (8, "generator", {"channels": [4] * 4, "styling": "adain"}, "the network needs 2x2"),
-    ],
-)
-def test_too_many_stages_are_refused(size, role, settings, message):
-    model = {"name": "style", "generator": {"channels": [4, 4]}, "critic": {"channels": [4, 4]}, role: settings}
-    with pytest.raises(WganError, match=message):
-        build_network(role, recipe_from_dict({"model": model, "steps": 1}, "a test"), ImageShape(size, 1))
