@@ -37,12 +37,15 @@ class AnyEvaluation(Protocol):
 
     def line(self) -> str:
         """Summarize the scores in one line."""
+        ...
 
     def score(self, name: str) -> BestScore:
         """Return a score as a checkpoint stores it."""
+        ...
 
     def record(self) -> dict[str, float]:
         """Return the scores by name, for the log."""
+        ...
 
 
 class AnyReference(Protocol):
@@ -50,6 +53,7 @@ class AnyReference(Protocol):
 
     def evaluate(self, generator: nn.Module, recipe: Recipe, step: int) -> AnyEvaluation:
         """Evaluate a generator in evaluation mode, without changing torch's random state."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -141,8 +141,9 @@ def build_index(paths: Sequence[Path], log: Log) -> Shards:
     numeric = all(name.isascii() and name.isdigit() for name in known)
     class_names = sorted(known, key=lambda name: (int(name), name) if numeric else name)
     index = {None: 0} | {name: number for number, name in enumerate(class_names)}
-    columns = (np.asarray(column, np.int64) for column in (offsets, sizes, [index[label] for label in labels]))
-    return Shards(paths, shards, *columns, tuple(class_names), bad)
+    numbers = np.asarray([index[label] for label in labels], np.int64)
+    table = np.asarray([offsets, sizes], np.int64)
+    return Shards(paths, shards, table[0], table[1], numbers, tuple(class_names), bad)
 
 
 def cached_index(paths: Sequence[Path], cache: Path, log: Log) -> Shards:
