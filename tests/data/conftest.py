@@ -1,39 +1,16 @@
-"""Real data where it is available, small data sets in the same formats, and a server to download them from."""
+"""A server of small data sets, and no network beyond it."""
 
 from __future__ import annotations
 
-import gzip
-import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from torchvision import datasets
 
 from wgan_cli.data.sources import download
 
-SHARED_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 CLOSED = "http://127.0.0.1:1/"  # refuses connections
-
-
-def real(path: str) -> Path:
-    """Return a part of the real data next to the checkout; skip the test if it is missing."""
-    if not (SHARED_DATA / path).exists():
-        pytest.skip(f"no real data: {SHARED_DATA / path} is missing")
-    return SHARED_DATA / path
-
-
-@pytest.fixture(scope="session")
-def real_data_root(tmp_path_factory) -> Path:
-    """Data root with MNIST and the first 2,500 images of Fashion-MNIST."""
-    root = tmp_path_factory.mktemp("real")
-    for packed, folder in (("mnist", "MNIST/raw"), ("fashion-mnist-2500", "FashionMNIST/raw")):
-        (root / folder).mkdir(parents=True)
-        for file in real(packed).glob("*.gz"):
-            with gzip.open(file) as source, open(root / folder / file.stem, "wb") as target:
-                shutil.copyfileobj(source, target)
-    return root
 
 
 class Server:

@@ -98,7 +98,7 @@ def test_folder_around_a_whole_archive_is_no_class(tmp_path, make):
         assert opened.folders() == ["cat", "dog", "empty"]
 
 
-@every_kind
+@pytest.mark.parametrize("make", [make_folder, make_zip, make_tar])
 def test_reading_in_threads(tmp_path, make):
     files = {f"{number:03}.bin": bytes([number]) * (1000 + number) for number in range(100)}
     with open_container(make(tmp_path / "x", files)) as opened, ThreadPoolExecutor(8) as pool:
@@ -147,20 +147,13 @@ def test_pipes_are_not_opened(tmp_path):
 
 
 def test_deeply_nested_folders(tmp_path):
-    here, depth, limit = os.getcwd(), 400, sys.getrecursionlimit()
-    os.chdir(make_folder(tmp_path, {"1.jpg": b"1"}))
+    deepest, limit = "d/" * 300 + "1.jpg", sys.getrecursionlimit()
+    make_folder(tmp_path, {deepest: b"1"})
+    sys.setrecursionlimit(250)
     try:
-        for _ in range(depth):
-            os.mkdir("d")
-            os.chdir("d")
-        sys.setrecursionlimit(300)
-        assert content_of(tmp_path) == {"1.jpg": b"1"}
+        assert content_of(tmp_path) == {deepest: b"1"}
     finally:
         sys.setrecursionlimit(limit)
-        for _ in range(depth):  # pytest's own cleanup recurses
-            os.chdir("..")
-            os.rmdir("d")
-        os.chdir(here)
 
 
 # Names in archives
@@ -282,7 +275,7 @@ def test_no_space_to_unpack_a_tar(tmp_path, monkeypatch):
 
 
 @every_archive
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+@pytest.mark.parametrize("share", [0.1, 0.8])
 def test_truncated_archive(tmp_path, make, share):
     path = make(tmp_path / "x", {f"{number}.bin": os.urandom(2000) for number in range(20)})
     content = path.read_bytes()

@@ -163,17 +163,3 @@ def test_equal_on_a_gpu(tmp_path):
         assert streamed.next()[0].device.type == "cuda"
     finally:
         streamed.close()
-
-
-def test_training_is_equal(trainer):
-    recipes = [trainer.recipe("steps=6", "data.limit=50", *limit) for limit in ((), ("data.memory_limit=1KB",))]
-    states = [trainer.prepared(recipe) for recipe in recipes]
-    assert [type(state.loader) for state in states] == [DeviceLoader, StreamingLoader]
-    weights = []
-    for state in states:
-        torch.manual_seed(1)
-        for step in range(6):
-            state.engine(step)
-        weights.append([p.detach().clone() for network in state.networks.values() for p in network.parameters()])
-        state.loader.close()
-    assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
 import torch
+from helpers.mnist_files import write_files
 
 from wgan_cli.data.sources import digits, mnist
 from wgan_cli.recipe.data_settings import DataSettings
+
+MNIST = Path(__file__).resolve().parents[4] / "shared/data/mnist"  # the real files, next to the checkout
 
 
 def load(split: str):
@@ -31,9 +35,13 @@ def test_all_is_train_then_test():
     assert torch.equal(both.labels, torch.cat([train.labels, test.labels]))
 
 
-@pytest.mark.parametrize(("split", "count"), [("train", 6000), ("test", 1000)])
-def test_first_images_of_mnist(real_data_root, split, count):
-    real = mnist.load(DataSettings(source="mnist", split=split), real_data_root, print).first(count)
+@pytest.mark.skipif(not MNIST.exists(), reason=f"needs {MNIST}")
+@pytest.mark.parametrize(("split", "count", "whole"), [("train", 6000, 60_000), ("test", 1000, 10_000)])
+def test_first_images_of_mnist(tmp_path, messages, split, count, whole):
+    write_files(tmp_path / "MNIST/raw", {file.stem: gzip.decompress(file.read_bytes()) for file in MNIST.glob("*.gz")})
+    real = mnist.load(DataSettings(source="mnist", split=split), tmp_path, messages.append)
+    assert len(real) == whole and messages == []
+    real = real.first(count)
     assert torch.equal(load(split).images, real.images) and torch.equal(load(split).labels, real.labels)
 
 
