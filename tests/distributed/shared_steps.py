@@ -5,6 +5,7 @@ python shared_steps.py FILE     on each rank, with torchrun's environment variab
 
 from __future__ import annotations
 
+import copy
 import sys
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from helpers.families import OBJECTIVE_SETTINGS, OBJECTIVES
 
 from wgan_cli.data import ImageSet
 from wgan_cli.data.pairs import ImagePair
+from wgan_cli.errors import AlreadyReported
 from wgan_cli.recipe import Recipe, recipe_from_dict
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.optim import set_learning_rates
 from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.seeds import derived_seed
 
-STEPS, BATCH, SIZE = 10, 8, 8
+STEPS, BATCH, SIZE = 5, 8, 8
 NARROW = {"channels": [8, 8]}
 BATCH_NORMED = {**NARROW, "norm": "batch"}
 
@@ -81,11 +83,15 @@ def data_of(recipe: Recipe) -> ImageSet | ImagePair:
     return ImagePair(images(1), images(2)) if recipe.translates else images()
 
 
-def trained(recipe: Recipe, steps: int = STEPS) -> TrainingState:
-    """Return the state after `steps`."""
+def trained(recipe: Recipe, steps: int = STEPS, resume_at: int | None = None) -> TrainingState:
+    """Return the state after `steps`; if asked to, through a checkpoint of an earlier step."""
     state = build_state(recipe, data_of(recipe), torch.device("cpu"), tune=False)
     torch.manual_seed(derived_seed(7, "test"))
     for step in range(steps):
+        if step == resume_at:
+            checkpoint = copy.deepcopy(state.full_checkpoint())
+            state = build_state(recipe, data_of(recipe), torch.device("cpu"), tune=False)
+            state.restore(checkpoint)
         set_learning_rates(recipe, state.optimizers, step)
         state.engine(step)
         state.step += 1
@@ -115,6 +121,12 @@ if __name__ == "__main__":
     with process_group.main_process_first("a file"):
         assert process_group.is_main_process() is not left_behind.exists()
         left_behind.touch()
-    results = {name: everything(trained(recipe_of(name))) for name in CASES}
+    results: dict[str, object] = {name: everything(trained(recipe_of(name))) for name in CASES}
+    results["resumed"] = everything(trained(recipe_of("wgan_gp"), resume_at=2))
+    results["claimed"] = process_group.claim_message("an error of both ranks")
+    try:
+        process_group.broadcast_from_main("a failure", lambda: 1 / 0)
+    except (ZeroDivisionError, AlreadyReported) as error:
+        results["raised"] = type(error).__name__
     torch.save(results, f"{sys.argv[1]}.{torch.distributed.get_rank()}")
     process_group.destroy()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.state import TrainingState
+from wgan_cli.training.step import TrainingStep
 
 MODELS = {
     "mlp": {"name": "mlp", "latent_dim": 6, "generator": {"widths": [16]}, "critic": {"widths": [16]}},
@@ -95,6 +97,26 @@ class Small:
 @pytest.fixture(scope="session")
 def small() -> Small:
     return Small()
+
+
+@pytest.fixture(scope="session")
+def during_step() -> Callable[..., AbstractContextManager[None]]:
+    """Call a function with the training step after the computations of iteration `number`, counted from 0."""
+
+    @contextmanager
+    def patched(number: int, act: Callable[[TrainingStep], object]) -> Iterator[None]:
+        run_step = TrainingStep.__call__
+
+        def call(self: TrainingStep, step: int) -> None:
+            run_step(self, step)
+            if step == number:
+                act(self)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(TrainingStep, "__call__", call)
+            yield
+
+    return patched
 
 
 class Scripted(Reference):

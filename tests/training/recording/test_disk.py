@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import shutil
-import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ from helpers.same_run import assert_same_run
 
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
-from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.runs.run_dir import RunDir, step_of
 
 EVERY = ("log_every=2", "sample_every=2", "save_every=6")
 
@@ -72,52 +70,31 @@ def test_full_disk_keeps_the_previous_checkpoint(wgan, small_disk, options):
     assert_same_run(RunDir(Path("whole")), run)
 
 
-def limit_files(process: subprocess.Popen, size: int) -> None:
-    """Limit the files that a running process writes, which fails like a full disk."""
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-
-def wait_for(process: subprocess.Popen, found: Callable[[str], bool]) -> list[str]:
-    """Read the output of a process up to a line."""
-    seen = []
-    for line in process.stderr:
-        seen.append(line)
-        if found(line):
-            return seen
-    raise AssertionError(f"it ended before: {''.join(seen)}")
-
-
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="no limit can be set on another process here")
 @pytest.mark.parametrize("freed", [True, False])
-def test_disk_fills_up_during_training(wgan_process, options, tmp_path, freed):
-    rarely = ("--set", "save_every=1000000", "--set", "sample_every=20")
-    process = wgan_process.start("train", *options, *rarely, "--steps", 10**6, "--out", "mine")
-    wait_for(process, lambda line: line.startswith("step 20/"))
-    limit_files(process, 100)
-    left = ["metrics.jsonl", "tensorboard", "samples/step_"]
-    while left:
-        (line,) = wait_for(process, lambda line: line.startswith("warning"))[-1:]
-        left.remove(next(name for name in left if name in line))
-    wait_for(process, lambda line: line.startswith("step "))
-    run = RunDir(tmp_path / "mine")
+def test_disk_fills_up_during_training(wgan, options, during_step, freed):
+    """A limit on the size of files fails like a full disk."""
+
+    def limit(size: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    with during_step(4, lambda step: limit(100)), during_step(12, lambda step: limit(-1) if freed else None):
+        try:
+            result = wgan("train", *options, "--set", "save_every=20", "--steps", 20, "--out", "mine")
+        finally:
+            limit(-1)
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("warning")]
+    assert all(
+        sum(name in line for line in warnings) == 1 for name in ("metrics.jsonl", "tensorboard", "samples/step_")
+    )
+    run = RunDir(Path("mine"))
     assert load_checkpoint(run.checkpoint_file(0)).step == 0
     if freed:
-        limit_files(process, resource.RLIM_INFINITY)
-        grids = len(run.sample_files())
-        while len(run.sample_files()) == grids:  # until the next grid is written
-            wait_for(process, lambda line: line.startswith("step "))
-    process.send_signal(signal.SIGTERM)
-    rest = process.communicate(timeout=60)[1]
-    assert "Traceback" not in rest
-    if not freed:
-        assert process.returncode == 1, rest
-        assert "error: cannot write" in rest and "--resume" in rest
+        assert result.status == 0
+        assert [record["step"] for record in read_metrics(run.metrics_file)] == list(range(2, 21, 2))
+        assert [step_of(file) for file in run.sample_files()] == [0, 2, 4, 14, 16, 18, 20]
+    else:
+        assert result.status == 1 and result.error.startswith("cannot write") and "--resume" in result.hint
         assert run.checkpoint_files() == [run.checkpoint_file(0)]
-        return
-    assert process.returncode == 143, rest
-    steps = [record["step"] for record in read_metrics(run.metrics_file)]
-    assert steps == list(range(2, steps[-1] + 1, 2))  # delayed records were written later
-    assert load_checkpoint(run.checkpoint_files()[-1]).step - steps[-1] in (0, 1)
 
 
 def test_disk_too_small_for_a_checkpoint(wgan, small_disk, options):
@@ -143,16 +120,12 @@ def test_read_only_disk(wgan, small_disk, options):
     assert (result.status, "writable" in result.hint) == (1, True)
 
 
-def test_run_folder_deleted_during_training(wgan_process, options, tmp_path):
-    process = wgan_process.start("train", *options, "--steps", 10**6, "--out", "mine")
-    wait_for(process, lambda line: line.startswith("step 2/"))
-    os.rename(tmp_path / "mine", tmp_path / "gone")
-    shutil.rmtree(tmp_path / "gone", ignore_errors=True)
-    rest = process.communicate(timeout=60)[1]
-    assert process.returncode == 1, rest
-    assert rest.splitlines()[-2:][0] == "error: the run folder mine was deleted or moved during training"
-    assert "--resume" in rest.splitlines()[-1]
-    assert not (tmp_path / "mine").exists()
+def test_run_folder_deleted_during_training(wgan, options, during_step):
+    with during_step(2, lambda step: shutil.rmtree("mine")):
+        result = wgan("train", *options, "--steps", 20, "--out", "mine")
+    assert (result.status, result.error) == (1, "the run folder mine was deleted or moved during training")
+    assert "--resume" in result.hint
+    assert not Path("mine").exists()
 
 
 @pytest.mark.parametrize(
