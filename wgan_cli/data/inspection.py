@@ -89,7 +89,7 @@ def inspect_shards(path: str, pictures: int = 0) -> DataInspection:
     classes = dict(zip(shards.class_names, counts, strict=False))
     facts = _surveyed_facts(path, f"{len(shards.paths):,} shards", classes, found, (*shards.bad, *found.bad))
     chosen = torch.tensor(thinned(range(len(shards)), pictures), dtype=torch.int64)
-    images = ShardImages(shards, chosen, PICTURE_SIZE, found.channels, "pad", lambda sample, reason: None)
+    images = ShardImages(shards, chosen, PICTURE_SIZE, found.channels, "pad", no_log)
     return DataInspection(facts, images.index_select(0, torch.arange(len(chosen))))
 
 

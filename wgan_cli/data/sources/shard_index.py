@@ -117,7 +117,6 @@ def shard_paths(path: str) -> list[Path]:
 
 def build_index(paths: Sequence[Path], log: Log) -> Shards:
     """Read the headers of all shards. Raises: WganError naming the damaged shard or incomplete sample."""
-    _webdataset()
     indexed = parallel_map(_index_shard, paths, chunk=1)
     parts, problems = zip(*log_progress(indexed, len(paths), "indexed", log, unit="shards"), strict=True)
     bad = tuple(problem for part in problems for problem in part)

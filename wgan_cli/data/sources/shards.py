@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,20 +29,20 @@ class ShardImages:
 
     Args:
         samples: Index of each image in the shards, (N,) int64.
-        on_bad: Called with the index of an undecodable sample and the reason; raises, or the next image replaces it.
+        log: Told about the first undecodable image; the next image replaces such images. Without it, they are an error.
     """
 
     def __init__(
-        self, shards: Shards, samples: Tensor, size: int, channels: int, fit: Fit, on_bad: Callable[[int, str], None]
+        self, shards: Shards, samples: Tensor, size: int, channels: int, fit: Fit, log: Log | None = None
     ) -> None:
         self.shape = torch.Size((len(samples), channels, size, size))
-        self._shards, self._samples, self._on_bad = shards, samples, on_bad
+        self._shards, self._samples, self._log, self._logged = shards, samples, log, False
         self._fit: Fit = fit
 
     def __getitem__(self, key: slice | Tensor) -> ShardImages:
         """Return a part of the images, by slice or mask."""
         _, channels, size, _ = self.shape
-        return ShardImages(self._shards, self._samples[key], size, channels, self._fit, self._on_bad)
+        return ShardImages(self._shards, self._samples[key], size, channels, self._fit, self._log)
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
         """Return the images with these indices, (n, C, H, W) uint8."""
@@ -65,12 +64,23 @@ class ShardImages:
             try:
                 return to_pixels(self._shards.read(sample), size, channels, self._fit, self._shards.key(sample))
             except NotAnImage as reason:
-                self._on_bad(sample, str(reason))
+                self._report(sample, str(reason))
         raise WganError(
             f"{self._shards.name(sample)} and {attempt} images before it cannot be used",
             "repair the shards, or create them again",
             ExitStatus.FAILED,
         )
+
+    def _report(self, sample: int, reason: str) -> None:
+        if self._log is None:
+            raise WganError(
+                f"{self._shards.name(sample)} cannot be used: {reason}",
+                "--set data.on_bad_file=skip trains without such images; or repair or remove it",
+                ExitStatus.FAILED,
+            )
+        if not self._logged:
+            self._logged = True
+            self._log(f"{self._shards.name(sample)} cannot be used ({reason}): skipping it and others like it")
 
 
 def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
@@ -82,8 +92,7 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
     if shards.bad:
         log(f"{settings.path}: skipped {summarize_bad(shards.bad, 'sample')}")
     size, channels = _target_shape(shards, settings)
-    on_bad = _bad_sample_handler(shards, log if skip else None)
-    images = ShardImages(shards, torch.arange(len(shards)), size, channels, settings.fit, on_bad)
+    images = ShardImages(shards, torch.arange(len(shards)), size, channels, settings.fit, log if skip else None)
     origin = f"{len(shards.paths):,} shard{'s' if len(shards.paths) > 1 else ''}, {settings.path}"
     return ImageSet(images, torch.from_numpy(shards.labels), shards.class_names, origin).only(settings.classes)
 
@@ -105,22 +114,3 @@ def _target_shape(shards: Shards, settings: DataSettings) -> tuple[int, int]:
     if settings.image_size is not None and settings.channels is not None:
         return settings.image_size, settings.channels
     return survey_shards(shards, SURVEYED).target_shape(settings)
-
-
-def _bad_sample_handler(shards: Shards, log: Log | None) -> Callable[[int, str], None]:
-    """Return a function that raises for an undecodable image, or logs the first one if there is a `log`."""
-    logged = False
-
-    def on_bad(sample: int, reason: str) -> None:
-        nonlocal logged
-        if log is None:
-            raise WganError(
-                f"{shards.name(sample)} cannot be used: {reason}",
-                "--set data.on_bad_file=skip trains without such images; or repair or remove it",
-                ExitStatus.FAILED,
-            )
-        if not logged:
-            logged = True
-            log(f"{shards.name(sample)} cannot be used ({reason}): skipping it and others like it")
-
-    return on_bad
