@@ -12,7 +12,6 @@ from helpers.mnist_files import small_set, write_files
 
 from wgan_cli.data import SOURCES, ImageSet, default_data_root, load_images, native_shape
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
 
 NOWHERE = Path("nowhere")
@@ -27,14 +26,6 @@ def gradient(count: int, size: int = 8, channels: int = 3) -> ImageSet:
 
 def test_every_source_of_the_schema_exists():
     assert set(SOURCES) == set(get_args(DataSettings.model_fields["source"].annotation))
-
-
-@pytest.mark.parametrize(("count", "expected"), [(None, 6), (4, 4), (6, 6), (99, 6)])
-def test_first(count, expected):
-    whole = gradient(6)
-    part = whole.first(count)
-    assert torch.equal(part.images, whole.images[:expected]) and torch.equal(part.labels, whole.labels[:expected])
-    assert (part.class_names, part.origin) == (whole.class_names, whole.origin)
 
 
 # Names take precedence over numbers.
@@ -81,7 +72,9 @@ def test_classes_with_a_limit(classes, messages):
 
 @pytest.mark.parametrize("size", [4, 12])
 def test_resizing_keeps_the_content(size):
-    small = gradient(5).resized(size)
+    whole = gradient(5)
+    assert whole.resized(None).images is whole.resized(8).images is whole.images
+    small = whole.resized(size)
     assert small.images.shape == (5, 3, size, size) and small.images.dtype == torch.uint8
     brightness = small.images[0, 0, 0].int()
     assert (brightness.diff() > 0).all() and abs(brightness.float().mean() - 127.5) < 2
@@ -98,28 +91,16 @@ def test_resizing_in_chunks_is_equal():
     assert torch.equal(whole.resized(5, chunk=3).images, whole.resized(5, chunk=99).images)
 
 
-@pytest.mark.parametrize("size", [None, 8])
-def test_images_of_the_right_size_are_unchanged(size):
-    whole = gradient(2)
-    assert whole.resized(size).images is whole.images
-
-
 @pytest.mark.parametrize("size", [None, 16])
-@pytest.mark.parametrize("source", ["mnist", "fashion_mnist", "cifar10"])
+@pytest.mark.parametrize("source", ["digits", "mnist", "fashion_mnist", "cifar10"])
 def test_native_shape(source, size, tmp_path, messages):
-    settings = DataSettings(source=source, split="test", limit=20, image_size=size)
-    make_images(tmp_path, per_class=1)
+    settings = DataSettings(source=source, split="test", limit=12, image_size=size)
+    make_images(tmp_path, parts=("test",))
     for name in ("MNIST", "FashionMNIST"):
         write_files(tmp_path / name / "raw", small_set())
-    assert load_images(settings, tmp_path, messages.append).shape == native_shape(settings)
-
-
-def test_limit_and_image_size(messages):
-    settings = DataSettings(source="digits", limit=100, image_size=32)
-    loaded = load_images(settings, NOWHERE, messages.append)
-    assert loaded.images.shape == (100, 1, 32, 32) and loaded.labels.shape == (100,)
-    assert loaded.shape == native_shape(settings) == ImageShape(32, 1, 10)
-    assert messages == []
+    loaded = load_images(settings, tmp_path, messages.append)
+    assert loaded.shape == native_shape(settings) and len(loaded) == 12
+    assert loaded.shape.size == (size or (32 if source == "cifar10" else 28)) and loaded.shape.num_classes == 10
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
@@ -33,18 +33,14 @@ def test_diagonal_covariances():
     assert distance == pytest.approx((2 - 1) ** 2 + (3 - 5) ** 2 + 4**2 + 2**2, rel=1e-12)
 
 
-def test_a_scaled_set():
-    x = features(1)
-    x -= x.mean(0)
-    assert frechet_distance(moments(x), moments(3 * x)) == pytest.approx(4 * float(moments(x).covariance.trace()))
-
-
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.integers(2, 40))
 def test_distance_to_itself_is_zero(seed, count):
     x = features(seed, count)
     assert frechet_distance(moments(x), moments(x)) < 1e-9 * float(moments(x).covariance.trace())
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.integers(2, 40), st.integers(2, 40))
 def test_symmetry_and_rotation_invariance(seed, count, other_count):
     x, y = features(seed, count), features(seed + 1, other_count)
@@ -55,6 +51,7 @@ def test_symmetry_and_rotation_invariance(seed, count, other_count):
     assert frechet_distance(moments(x @ turn), moments(y @ turn)) == pytest.approx(distance, rel=1e-4)
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 1000))
 def test_matches_the_sqrtm_formula(seed):
     one, other = moments(features(seed)), moments(features(seed + 1, 300))

@@ -23,20 +23,8 @@ def test_radii_of_points_on_a_line():
     assert found.density_radii.tolist() == pytest.approx([31**2, 30**2, 28**2, 24**2, 16**2, 31**2, 62**2])
 
 
-def test_scores_of_points_on_a_line():
-    real = manifold(torch.arange(8.0)[:, None])  # every ball but the outer ones reaches 2, those of the ends 3
-    fake = manifold(torch.tensor([[3.5], [4.5], [100.0], [101.0], [102.0]]))
-    found = fit(real, fake)
-    assert found.precision == 2 / 5
-    # The ball of each fake reaches its third neighbour: all reals lie in those of the last three.
-    assert found.recall == 1
-    # Radii of five neighbours: 5 4 3 3 3 3 4 5; 3.5 lies in all eight balls, and 4.5 in all eight.
-    assert found.density == pytest.approx((8 + 8) / (5 * 5))
-    assert found.coverage == 1
-
-
 @given(st.integers(0, 100), st.integers(6, 30), st.integers(6, 30))
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_scores_match_their_definitions(seed, count, other_count):
     real, fake = cloud(seed, count).tolist(), cloud(seed + 1, other_count).tolist()
 
@@ -54,15 +42,6 @@ def test_scores_match_their_definitions(seed, count, other_count):
     assert found.coverage == pytest.approx(sum(covered) / count)
 
 
-@given(st.integers(0, 100), st.integers(6, 60))
-@settings(max_examples=30)
-def test_a_set_and_itself(seed, count):
-    itself = manifold(cloud(seed, count))
-    found = fit(itself, itself)
-    assert (found.precision, found.recall, found.coverage) == (1, 1, 1)
-    assert found.density >= 1  # each lies in its own ball and, on the mean, in those of five others
-
-
 def test_distant_sets_and_same_distribution():
     found = fit(manifold(cloud(0, 100)), manifold(cloud(1, 80, centre=1000)))
     assert (found.precision, found.recall, found.density, found.coverage) == (0, 0, 0, 0)
@@ -76,23 +55,6 @@ def test_mode_collapse():
     assert found.precision == 1 and found.recall < 0.02 and found.coverage < 0.1
     found = fit(manifold(cloud(0, 500)), manifold(cloud(0, 500)[:1].expand(500, -1)))
     assert (found.precision, found.recall) == (1, 1 / 500)  # it is a real one, and reaches only that
-
-
-def test_dropped_modes():
-    modes = [cloud(seed, 300, centre=20 * seed) for seed in range(4)]
-    again = [cloud(10 + seed, 300, centre=20 * seed) for seed in range(4)]
-    real = manifold(torch.cat(modes))
-    whole, dropped = fit(real, manifold(torch.cat(again))), fit(real, manifold(torch.cat(again[:2] * 2)))
-    assert abs(dropped.precision - whole.precision) < 0.05
-    assert dropped.recall < 0.6 * whole.recall
-    assert dropped.coverage < 0.6 * whole.coverage
-
-
-def test_noise_lowers_precision():
-    real, again = manifold(cloud(0, 1000)), cloud(1, 1000)
-    clean, noisy = fit(real, manifold(again)), fit(real, manifold(again + 2 * cloud(2, 1000)))
-    assert noisy.precision < 0.6 * clean.precision
-    assert noisy.density < 0.6 * clean.density
 
 
 def test_chunks_change_nothing(monkeypatch):

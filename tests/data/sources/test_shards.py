@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import sys
 import tarfile
@@ -121,14 +122,24 @@ def test_batches_equal_those_from_memory(load, loader_of, shards):
         assert streamed.state_dict() == resident.state_dict()
 
 
-@pytest.mark.parametrize("before", [0, 5, 9])
-def test_resume_is_exact(load, loader_of, shards, before):
-    whole, again = loader_of(load(shards)), loader_of(load(shards))
-    for _ in range(before):
-        whole.next()
-    again.load_state_dict(whole.state_dict())
-    for _ in range(8):
-        assert all(torch.equal(one, other) for one, other in zip(whole.next(), again.next(), strict=True))
+@pytest.mark.parametrize("source", ["shards", "folder"])
+def test_resumed_training_is_exact(trainer, shards, tmp_path, monkeypatch, source):
+    (tmp_path / "jpegs").mkdir()
+    for number in range(9):
+        Image.new("L", (8, 8), 20 * number).save(tmp_path / f"jpegs/{number}.jpg")
+    monkeypatch.setenv("WGAN_DATA", str(tmp_path / "root"))
+    path = shards if source == "shards" else tmp_path / "jpegs"
+    recipe = trainer.recipe("steps=3", f"data={{source: {source}, path: '{path}'}}")
+    states = [trainer.prepared(recipe), trainer.prepared(recipe)]
+    states[0].engine(0)
+    checkpoint = copy.deepcopy(states[0].full_checkpoint())
+    for state in states:
+        state.restore(copy.deepcopy(checkpoint))
+        for step in (1, 2):
+            state.engine(step)
+        state.loader.close()
+    weights = ([p for network in state.networks.values() for p in network.parameters()] for state in states)
+    assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))
 
 
 def test_each_rank_reads_its_shard_of_the_batch(load, loader_of, shards, monkeypatch):
