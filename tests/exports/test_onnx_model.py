@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,18 +46,16 @@ def made(case: str) -> Checkpoint:
     return Checkpoint(recipe, image, names, 7, {"generator": network.state_dict()})
 
 
-def exported(case: str, path: Path):
-    checkpoint = made(case)
-    generator = generator_of(checkpoint, case, CPU)
-    return checkpoint, generator, onnx_model.export_onnx(checkpoint, path)
+#: Cases that take long; `wgan export` of a dcgan is in test_model_folder.py.
+SLOW = ("dcgan with classes", "resnet with classes")
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(c, marks=pytest.mark.slow) if c.startswith("resnet") else c for c in CASES]
-)
+@pytest.mark.parametrize("case", [pytest.param(c, marks=pytest.mark.slow) if c in SLOW else c for c in CASES])
 def test_every_family_gives_the_same_images(case, tmp_path):
     path = tmp_path / "deeper" / "G.onnx"
-    checkpoint, generator, facts = exported(case, path)
+    checkpoint = made(case)
+    generator = generator_of(checkpoint, case, CPU)
+    facts = onnx_model.export_onnx(checkpoint, path)
     assert facts.difference < 1e-4
     session, model = onnx_model.open_session(path.read_bytes()), onnx.load(path)
     assert model.opset_import[0].version == onnx_model.OPSET
@@ -109,14 +106,15 @@ def test_a_model_that_differs_is_not_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr(onnx_model, "_difference", wrong)
     with pytest.raises(WganError, match="G.onnx was not written: .* differs by 0") as caught:
-        exported("mlp", tmp_path / "G.onnx")
+        onnx_model.export_onnx(made("mlp"), tmp_path / "G.onnx")
     assert caught.value.status == 1
     assert list(tmp_path.iterdir()) == []
 
 
 def test_torch_fidelity_reads_it(tmp_path):
     fidelity = pytest.importorskip("torch_fidelity")
-    checkpoint, _, _ = exported("mlp", tmp_path / "G.onnx")
+    checkpoint = made("mlp")
+    onnx_model.export_onnx(checkpoint, tmp_path / "G.onnx")
     asked = {"z_size": checkpoint.recipe.model.latent_dim, "z_type": "normal", "num_classes": 0}
     model = fidelity.generative_model_onnx.GenerativeModelONNX(str(tmp_path / "G.onnx"), **asked)
     images = model(torch.randn(6, checkpoint.recipe.model.latent_dim))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
+from golden import textbook
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
@@ -15,10 +14,6 @@ from wgan_cli.networks import build_network
 from wgan_cli.objectives import Batch, Loss, build_objective
 from wgan_cli.objectives.penalties import gradient_penalty, make_penalty, zero_centered_penalty
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
-
-_spec = importlib.util.spec_from_file_location("golden_textbook", Path(__file__).parents[1] / "golden" / "textbook.py")
-textbook = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(textbook)
 
 IMAGE = ImageShape(8, 1)
 

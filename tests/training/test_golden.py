@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
+from golden import textbook
 
-from wgan_cli.data import ImageSet
 from wgan_cli.data.loaders.device import DeviceLoader
-from wgan_cli.recipe import Recipe, recipe_from_dict
-from wgan_cli.training.build_state import build_state
+from wgan_cli.training.state import TrainingState
 
-_spec = importlib.util.spec_from_file_location("golden_textbook", Path(__file__).parents[1] / "golden" / "textbook.py")
-textbook = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(textbook)
-
-CPU = torch.device("cpu")
 ITERATIONS = 5
 BATCH = 8
 MODELS = {
@@ -29,30 +20,17 @@ MODELS = {
 TOLERANCE = 2e-6
 
 
-def made_up_images(count: int = 64) -> ImageSet:
-    """Noise, because the even background of real digits puts many inputs of an activation exactly on its kink."""
-    pixels = torch.randint(0, 256, (count, 1, 8, 8), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
-    return ImageSet(pixels, torch.zeros(count, dtype=torch.long), ("noise",), "made up")
-
-
-def recipe_of(family: str, n_critic: int) -> Recipe:
-    adam = {"lr": 1e-3, "betas": [0.0, 0.9]}
-    values = {
-        "model": MODELS[family],
-        "objective": {"name": "wgan_gp", "n_critic": n_critic},
-        "optim": {"generator": adam, "critic": adam},
-        "batch_size": BATCH,
-        "steps": 100,
-        "amp": "off",
-    }
-    return recipe_from_dict(values, "a test")
+def state_of(small, family: str, n_critic: int) -> TrainingState:
+    """On noise, because the even background of real digits puts many inputs of an activation exactly on its kink."""
+    return small.state(
+        images=64, model=MODELS[family], objective={"name": "wgan_gp", "n_critic": n_critic}, batch_size=BATCH
+    )
 
 
 @pytest.mark.parametrize("n_critic", [1, 3])
 @pytest.mark.parametrize("family", MODELS)
-def test_equals_the_textbook(family, n_critic):
-    dataset = made_up_images()
-    state = build_state(recipe_of(family, n_critic), dataset, CPU)
+def test_equals_the_textbook(small, family, n_critic):
+    state = state_of(small, family, n_critic)
     plain = {role: textbook.plain_copy(network) for role, network in state.networks.items()}
     before = {role: [p.detach().clone() for p in network.parameters()] for role, network in plain.items()}
     book = textbook.Textbook(plain["generator"], plain["critic"], state.recipe)
@@ -61,7 +39,7 @@ def test_equals_the_textbook(family, n_critic):
             group["eps"] = 1e-3  # with 1e-8, the rounding noise of a zero gradient becomes a whole step
 
     noise = torch.get_rng_state()
-    loader = DeviceLoader(dataset, BATCH, state.recipe.seed, CPU)
+    loader = DeviceLoader(small.images(64), BATCH, state.recipe.seed, state.device)
     for _ in range(ITERATIONS):
         reals = [loader.next()[0] for _ in range(n_critic)]
         book.iterate(reals, textbook.draw_noise(BATCH, state.recipe.model.latent_dim, n_critic))
@@ -77,8 +55,8 @@ def test_equals_the_textbook(family, n_critic):
         assert moved > 500 * TOLERANCE, "five iterations that change nothing would prove nothing"
 
 
-def test_textbook_uses_plain_layers():
-    networks = build_state(recipe_of("dcgan", 1), made_up_images(), CPU).networks.values()
+def test_textbook_uses_plain_layers(small):
+    networks = state_of(small, "dcgan", 1).networks.values()
     modules = (module for network in networks for module in textbook.plain_copy(network).modules())
     leaves = {type(module) for module in modules if not [*module.children()]}
     layers = {kind for kind in leaves if kind.__name__ not in ("ConditionalLatent", "LabelChannel")}

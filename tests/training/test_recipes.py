@@ -14,16 +14,19 @@ from wgan_cli.training.build_state import build_state
 
 COUNT = 40
 SMALL = ["batch_size=2", "amp=off", "engine=eager"]
-WIDEST = 128  # channels: a recipe for large images would take longer than all others
+WIDEST = 16  # channels
 
 
 def recipe_of(name: str) -> Recipe:
     """Return the recipe as the command in its header starts it, with narrow layers."""
     settings = [*recipe_header(name)[0], *SMALL]
     model = load_recipe(name, settings).as_dict()["model"]
-    wide = {role: model[role].get("channels") for role in ("generator", "critic")}
-    narrow = {role: [min(WIDEST, n) for n in channels] for role, channels in wide.items() if type(channels) is list}
-    return load_recipe(name, settings + [f"model.{role}.channels={channels}" for role, channels in narrow.items()])
+    for role in ("generator", "critic"):
+        channels = model[role].get("channels")
+        if channels is not None:
+            narrow = [min(WIDEST, n) for n in channels] if type(channels) is list else min(WIDEST, channels)
+            settings.append(f"model.{role}.channels={narrow}")
+    return load_recipe(name, settings)
 
 
 def noise(settings: DataSettings, data_root: Path, log: object) -> ImageSet:

@@ -153,10 +153,11 @@ def test_unusual_run_paths(wgan, options, path):
         "inspect", "gif",
     ],
 )  # fmt: skip
-def test_too_long_paths(wgan, tiny_run, tmp_path, command):
+def test_too_long_paths(wgan, tiny_run, tmp_path, options, command):
     shutil.copy(tiny_run.generator_file, tmp_path / "G.pth")
     for path in ("x" * 300, "/".join(["y" * 200] * 30)):
-        result = wgan(*command.split(), path)
+        name, *words = command.split()
+        result = wgan(name, *(options if "--steps" in words else ()), *words, path)
         assert result.status in (1, 2)
         assert [line.partition(":")[0] for line in result.stderr.splitlines()[-2:]] == ["error", "hint"]
         assert "bug in wgan" not in result.stderr
