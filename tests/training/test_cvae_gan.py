@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+from conftest import MLP
 from helpers.same_run import assert_same_run
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -161,7 +162,7 @@ def test_equals_the_textbook(family):
 
 #: Batches of 8 out of 20, so that epochs end in the middle; a record that spans the stop.
 SETTINGS = (
-    "model.conditional=true", "objective={name: cvae_gan, n_critic: 2}", "steps=8", "data.limit=20", "log_every=3",
+    MLP, "model.conditional=true", "objective={name: cvae_gan, n_critic: 2}", "steps=8", "data.limit=20", "log_every=3",
     "save_every=3",
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import MLP
 from helpers.same_run import assert_same_run
 
 from wgan_cli.errors import WganError
@@ -18,7 +19,6 @@ from wgan_cli.training.numerics.amp import resolve_amp
 from wgan_cli.training.state import continued_recipe
 
 HALF = 5
-MLP = ("model={name: mlp, latent_dim: 16, generator: {widths: [32]}, critic: {widths: [32]}}",)
 #: Noise, style mixing, the mean w and the mean path length are part of the state.
 STYLE = (
     "model={name: style, latent_dim: 16, style_dim: 8, generator: {channels: [8, 4]}, "
@@ -53,10 +53,10 @@ def resume(trainer, run: RunDir, recipe: Recipe) -> None:
     [
         ((), "off", "none"),
         ((), "bf16", "linear"),
-        (MLP, "off", "cosine"),
+        ((MLP,), "off", "cosine"),
         (STYLE, "bf16", "linear"),
-        ((*MLP, "data.memory_limit=1KB"), "off", "none"),  # streamed
-        ((*MLP, "data.augment={mirror: true, random_crop: 2}", "data.diff_augment=[color, cutout]"), "off", "none"),
+        ((MLP, "data.memory_limit=1KB"), "off", "none"),  # streamed
+        ((MLP, "data.augment={mirror: true, random_crop: 2}", "data.diff_augment=[color, cutout]"), "off", "none"),
     ],
 )
 def test_resume_is_exact(trainer, tmp_path, model, amp, decay):
@@ -74,7 +74,7 @@ def test_resume_is_exact(trainer, tmp_path, model, amp, decay):
 def killed(trainer, tmp_path_factory) -> tuple[Recipe, RunDir, RunDir]:
     """An uninterrupted run, and a run killed after step 7 with its last checkpoint at step 4."""
     folder = tmp_path_factory.mktemp("killed")
-    recipe = trainer.recipe(*MLP, *HARD)
+    recipe = trainer.recipe(MLP, *HARD)
     whole = trainer.run(recipe, folder / "whole")
     run = trainer.run(recipe, folder / "killed", stop_after=7)
     run.checkpoint_file(7).unlink()  # written because of the stop; a kill leaves no time for it
@@ -111,8 +111,11 @@ def test_different_recipe_is_refused(trainer, killed, wgan, change, named):
     assert before == {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
 
 
-def test_logging_settings_may_change(trainer, killed):
+def test_settings_may_change_that_change_no_computation(trainer, killed):
     recipe, _, _ = killed
+    evaluated = recipe.replaced(eval_every=2)
+    for change in ({"eval_every": 3}, {"eval_count": 50}, {"best_by": "recall"}, {"patience": 3}):
+        assert continued_recipe(evaluated, evaluated.replaced(**change)) == evaluated.replaced(**change)
     for change in ({"log_every": 1}, {"sample_every": 3}, {"save_every": 2}, {"steps": 20}, {"name": "other"}):
         assert continued_recipe(recipe, recipe.replaced(**change)) == recipe.replaced(**change)
 

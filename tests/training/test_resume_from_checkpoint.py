@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from conftest import MLP
 from helpers.same_run import assert_same_run
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
@@ -14,7 +15,7 @@ from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.resume import rewind, set_aside
 from wgan_cli.runs.run_dir import RunDir
 
-RECIPE = ("steps=10", "log_every=3", "sample_every=3", "save_every=4")
+RECIPE = (MLP, "steps=10", "log_every=3", "sample_every=3", "save_every=4")
 
 
 @pytest.fixture(scope="module")

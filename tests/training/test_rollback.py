@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import MLP
 from helpers.same_run import assert_same_run, events
 
 from wgan_cli.errors import WganError
@@ -17,7 +18,7 @@ from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.step import TrainingStep
 
-RECIPE = ("steps=14", "log_every=3", "sample_every=5", "save_every=4", "data.limit=40", "objective.n_critic=2")
+RECIPE = (MLP, "steps=14", "log_every=3", "sample_every=5", "save_every=4", "data.limit=40", "objective.n_critic=2")
 
 
 def spoil_weight(step: TrainingStep, role: str, value: float) -> None:
@@ -61,11 +62,8 @@ def diverge_at(
     ("spoil", "role", "value"),
     [
         (spoil_weight, "critic", torch.nan),
-        (spoil_weight, "generator", torch.inf),
-        (spoil_gradient, "critic", -torch.inf),
-        (spoil_gradient, "generator", torch.nan),
+        (spoil_gradient, "generator", -torch.inf),
         (spoil_loss, "critic", torch.inf),
-        (spoil_loss, "generator", torch.nan),
     ],
 )
 def test_divergence_is_found_within_a_log_interval(wgan, tiny_options, spoil, role, value):
