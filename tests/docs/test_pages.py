@@ -26,7 +26,8 @@ from PIL import Image
 from torch import nn
 
 from wgan_cli.cli.app import app
-from wgan_cli.recipe.load import load_recipe, recipe_names
+from wgan_cli.recipe import apply_settings, load_recipe, recipe_names, recipe_path
+from wgan_cli.recipe.yaml import dump_yaml
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -122,7 +123,7 @@ class Reader:
                 assert result.status == 0, (words, result.stderr)
 
     def small(self, words: list[str]) -> list[str]:
-        """Shorten a training: few steps, small batches and networks, and the data at hand."""
+        """Shorten a training to a few steps on the CPU; its recipe is small already."""
         if words[0] != "train":
             return words
         for option in ("--steps", "--minutes", "--device", "--amp", "--engine"):
@@ -131,36 +132,42 @@ class Reader:
                 words = words[:at] + words[at + 2 :]
         if "--resume" in words and words[words.index("--resume") + 1] != "auto":
             at = words.index("--resume") + 1
-            checkpoints = self.folder / Path(*Path(words[at]).parts[:2]) / "checkpoints"
-            newest = max(checkpoints.iterdir())
+            newest = max((self.folder / Path(*Path(words[at]).parts[:2]) / "checkpoints").iterdir())
             if not (self.folder / words[at]).exists():
                 words[at] = str(newest)
             return [*words, "--steps", str(int(newest.stem.split("_")[1]) + 2), "--device", "cpu"]
-        small = [*SMALL]
-        recipe = words[words.index("--recipe") + 1] if "--recipe" in words else "digits_dcgan"
-        if recipe.startswith("folder") and "data.path" not in " ".join(words) and "data.a.path" not in " ".join(words):
-            small.append("data.path=photos")
-        options = [word for setting in [*small, *narrow(recipe)] for word in ("--set", setting)]
+        own = "--recipe" in words and words[words.index("--recipe") + 1].endswith(".yaml")
+        options = [word for setting in SMALL if own for word in ("--set", setting)]
         return ["train", "--steps", str(STEPS), *options, *words[1:], "--device", "cpu"]
 
 
-def narrow(recipe: str) -> list[str]:
-    """Settings that make a packaged recipe's networks narrow."""
-    if recipe not in recipe_names() or "cyclegan" in recipe:
-        return []
-    model = load_recipe(recipe, ["data.path=photos"] if recipe.startswith("folder") else []).model
-    found = []
-    for role in ("generator", "critic"):
-        channels = getattr(getattr(model, role), "channels", None)
-        if isinstance(channels, tuple):
-            found.append(f"model.{role}.channels={[8] * len(channels)}")
-    return found
+@pytest.fixture(scope="session")
+def small_recipes(tmp_path_factory) -> Path:
+    """The packaged recipes with narrow networks, small batches and few critic steps, and with photos to train on."""
+    folder = tmp_path_factory.mktemp("recipes")
+    for name in recipe_names():
+        paths = ["data.a.path=photos", "data.b.path=paintings"] if "cyclegan" in name else ["data.path=photos"]
+        whole = load_recipe(name, paths if name.startswith("folder") else [])
+        settings = [*SMALL, *(["objective.n_critic=1"] if hasattr(whole.objective, "n_critic") else [])]
+        if whole.translates:
+            settings += ["model.generator.channels=4", "model.generator.blocks=1", "model.critic.channels=[4,4]"]
+        for role in ("generator", "critic"):
+            channels = getattr(getattr(whole.model, role), "channels", None)
+            if isinstance(channels, tuple) and not whole.translates:
+                settings.append(f"model.{role}.channels={[4] * len(channels)}")
+        small = apply_settings(whole.as_dict(), settings, name).as_dict()
+        first_line = recipe_path(name).read_text(encoding="utf-8").partition("\n")[0]
+        (folder / f"{name}.yaml").write_text(f"{first_line}\n{dump_yaml(small)}", encoding="utf-8")
+    return folder
 
 
 @pytest.fixture
-def reader(wgan, wgan_process, tiny_run, features_root, tmp_path, monkeypatch) -> Reader:
+def reader(wgan, wgan_process, tiny_run, features_root, small_recipes, tmp_path, monkeypatch) -> Reader:
     """In a folder with a run of digits_dcgan, small data sets, two folders of images and a foreign state_dict."""
+    monkeypatch.setattr("wgan_cli.recipe.load._FOLDER", small_recipes)
     monkeypatch.setattr("wgan_cli.evaluation.classifier.MAX_IMAGES", 640)
+    monkeypatch.setattr("wgan_cli.evaluation.evaluate.MAX_IMAGES", 100)
+    monkeypatch.setattr("wgan_cli.evaluation.evaluate.MAX_TRAINING", 500)
     monkeypatch.setattr("matplotlib.use", lambda *_: None)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     shutil.copytree(tiny_run.path, tmp_path / "runs" / "digits_dcgan")
