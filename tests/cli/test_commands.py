@@ -23,7 +23,7 @@ from wgan_cli.recipe.schema import Recipe
 from wgan_cli.runs.run_dir import RunDir
 
 
-def size(path: str) -> tuple[int, int]:
+def size(path: str | Path) -> tuple[int, int]:
     with Image.open(path) as picture:
         picture.load()
         return picture.size
@@ -228,12 +228,13 @@ def test_help_and_version(wgan):
     assert re.fullmatch(r"wgan \d+\.\d+\.\d+\n", wgan("--version").stdout)
 
 
-def test_pipe_output(wgan_process, tiny_options):
+def test_pipe_output(wgan_process, tiny_options, tmp_path):
     result = wgan_process("train", "--device", "cpu", *tiny_options, "--set", "log_every=2", "--steps", 6)
     assert result.status == 0, result.stderr
     assert result.stdout == "" and not {"\x1b", "\r"} & set(result.stderr)
     steps = [line.split()[1] for line in result.stderr.splitlines() if line.startswith("step ")]
     assert steps == ["2/6", "4/6", "6/6"]
+    assert min(size(tmp_path / "runs/tiny/curves.png")) > 200  # empty after trainings in this process
 
 
 def test_recipes_list_measurements(wgan):
