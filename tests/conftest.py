@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ TINY = (
 MLP = "model={name: mlp, latent_dim: 16, generator: {widths: [16]}, critic: {widths: [16]}}"
 pytest_plugins = ["helpers.fuzzing", "helpers.browser"]
 #: Environment variables that change the program's output.
-_PERSONAL = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "WGAN_DEBUG", "WGAN_DATA")
+_PERSONAL = ("COLORTERM", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "TTY_COMPATIBLE", "WGAN_DEBUG", "WGAN_DATA")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -118,13 +118,22 @@ class Processes:
         self.folder = folder
         self.started: list[subprocess.Popen] = []
 
-    def start(self, *words: object, python: tuple[str, ...] = ("-m", "wgan_cli"), **options) -> subprocess.Popen:
-        """Start `wgan WORDS`; both outputs are pipes unless `options` say otherwise."""
-        kept = {name: value for name, value in os.environ.items() if name not in _PERSONAL}
+    def start(
+        self, *words: object, python: Sequence[str] = ("-m", "wgan_cli"), changes: Mapping[str, str | None] = {},
+        shell: str = 'exec "$@"', **options,
+    ) -> subprocess.Popen:  # fmt: skip
+        """Start `wgan WORDS`; both outputs are pipes unless `options` say otherwise.
+
+        Args:
+            changes: environment variables; None removes one.
+            shell: what to run instead, with the command line as its arguments.
+        """
         package = str(Path(wgan_cli.__file__).parents[1])
-        environment = {**kept, "PYTHONPATH": package, "OMP_NUM_THREADS": "1", "TERM": "xterm-256color"}
+        wanted = {"PYTHONPATH": package, "OMP_NUM_THREADS": "1", "TERM": "xterm-256color", **changes}
+        environment = {**os.environ, **dict.fromkeys(_PERSONAL), **wanted}
+        environment = {name: value for name, value in environment.items() if value is not None}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
-        command = [sys.executable, *python, *map(str, words)]
+        command = ["/bin/sh", "-c", shell, "sh", sys.executable, *python, *map(str, words)]
         process = subprocess.Popen(command, **{"cwd": self.folder, "env": environment, **pipes, **options})
         self.started.append(process)
         return process

@@ -13,6 +13,7 @@ import torch
 from conftest import TINY
 
 from wgan_cli import Callback, WganError, evaluate, image_set, load_generator, train
+from wgan_cli.evaluation import classifier
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.runs.checkpoint import load_checkpoint
 
@@ -47,7 +48,9 @@ def test_recipe_object(tmp_path):
     assert isinstance(run.read_recipe(), Recipe) and run.read_recipe().batch_size == 4 and recipe.batch_size == 8
 
 
-def test_images_in_memory(tmp_path):
+def test_images_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(classifier, "MIN_IMAGES", 100)
+    monkeypatch.setattr(classifier, "MAX_IMAGES", 100)
     images = image_set(squares(), np.arange(60) % 2, ["dark", "light"])
     run = train_tiny(tmp_path / "run", "model.conditional=true", "data.limit=50", "steps=2", images=images)
     run = train(resume=run.path, images=images, settings=["steps=4"], **CPU)

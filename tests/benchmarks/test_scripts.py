@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from wgan_cli.cli import app
 from wgan_cli.recipe import load_recipe
 
 TINY = ["steps=1000000", "batch_size=4", "model.latent_dim=4", "model.generator.channels=[4]"]
@@ -61,6 +62,8 @@ def test_step_anatomy(benchmark, monkeypatch, tmp_path):
 
 def test_family(benchmark, monkeypatch, features_root, tmp_path):
     family, out = benchmark("family"), tmp_path / "family.json"
+    assert family.wgan("--version").memory > 1e7
+    monkeypatch.setattr(family, "wgan", lambda *words: family.Spent(app.run([*map(str, words)]), memory=1))
     small = [f"--set={setting}" for setting in ("data.source=digits", "steps=2", "batch_size=8", "sample_grid=2")]
     words = ("--data-root", features_root, "--images", 40, "--out", out, *small, "--only", "mnist_cgan")
     run(benchmark, monkeypatch, "family", *words)

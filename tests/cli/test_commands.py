@@ -228,13 +228,18 @@ def test_help_and_version(wgan):
     assert re.fullmatch(r"wgan \d+\.\d+\.\d+\n", wgan("--version").stdout)
 
 
-def test_pipe_output(wgan_process, tiny_options, tmp_path):
-    result = wgan_process("train", "--device", "cpu", *tiny_options, "--set", "log_every=2", "--steps", 6)
+def test_another_process_and_its_output(train, wgan_process, tiny_options, tmp_path):
+    words = ("--set", "log_every=2", "--steps", 6, "--out")
+    assert train("--quiet", *words, "here").status == 0
+    changes = {"PYTHONHASHSEED": "1"}
+    result = wgan_process("train", "--device", "cpu", *tiny_options, *words, "there", changes=changes)
     assert result.status == 0, result.stderr
     assert result.stdout == "" and not {"\x1b", "\r"} & set(result.stderr)
     steps = [line.split()[1] for line in result.stderr.splitlines() if line.startswith("step ")]
     assert steps == ["2/6", "4/6", "6/6"]
-    assert min(size(tmp_path / "runs/tiny/curves.png")) > 200  # empty after trainings in this process
+    here, there = ((tmp_path / out / "G.pth").read_bytes() for out in ("here", "there"))
+    assert here == there
+    assert min(size(tmp_path / "there" / "curves.png")) > 200  # blank after a training in this process
 
 
 def test_recipes_list_measurements(wgan):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-import wgan_cli
+from wgan_cli.cli import app
 from wgan_cli.cli.completion import complete_checkpoint, complete_recipe, complete_run
 from wgan_cli.recipe import recipe_names
 
@@ -27,17 +25,31 @@ def place(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def press_tab(folder: Path, line: str, shell: str = "bash") -> list[str]:
+def asked(line: str, shell: str) -> dict[str, str]:
+    """Return the environment in which a shell asks for the completions of a command line."""
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_TYPER_COMPLETE_ARGS": line}
+    return {"_WGAN_COMPLETE": f"complete_{shell}", **words}
+
+
+@pytest.fixture
+def press_tab(place, monkeypatch, capsys) -> Callable[..., list[str]]:
     """Return the completions of a command line."""
-    words = line.split(" ")
-    environment = {**os.environ, "PYTHONPATH": str(Path(wgan_cli.__file__).parents[1])}
-    environment |= {"_WGAN_COMPLETE": f"complete_{shell}", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-    environment |= {"_TYPER_COMPLETE_ARGS": line}
-    heavy = "; print('HEAVY', {'torch', 'numpy', 'matplotlib', 'PIL'} & set(sys.modules), file=sys.stderr)"
-    code = f"import sys\nfrom wgan_cli.cli.app import run\ntry:\n run([])\nfinally:\n import sys{heavy}"
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
-    assert "HEAVY set()" in done.stderr, done.stderr
-    return done.stdout.split("\n")
+
+    def press(line: str, shell: str = "bash") -> list[str]:
+        for name, value in asked(line, shell).items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit):
+            app.run([])
+        return capsys.readouterr().out.split("\n")
+
+    return press
+
+
+def test_completion_imports_nothing_heavy(wgan_process):
+    heavy = "{'torch', 'numpy', 'matplotlib', 'PIL'} & set(sys.modules)"
+    code = f"import sys\nfrom wgan_cli.cli.app import run\ntry:\n run([])\nfinally:\n print('HEAVY', {heavy})"
+    done = wgan_process(python=("-c", code), changes=asked("wgan train --recipe mnist_hi", "bash"))
+    assert done.stdout.split("\n")[:2] == ["mnist_hinge", "HEAVY set()"], done.stderr
 
 
 @pytest.mark.parametrize(
@@ -53,12 +65,12 @@ def press_tab(folder: Path, line: str, shell: str = "bash") -> list[str]:
         ("wgan rep", ["report"]),
     ],
 )
-def test_completions(place, line, offered):
-    assert [word for word in press_tab(place, line) if word] == offered
+def test_completions(press_tab, line, offered):
+    assert [word for word in press_tab(line) if word] == offered
 
 
-def test_zsh_shows_the_purpose(place):
-    assert "weight clipping on convolutional" in "\n".join(press_tab(place, "wgan recipes mnist_wgan_", "zsh"))
+def test_zsh_shows_the_purpose(press_tab):
+    assert "weight clipping on convolutional" in "\n".join(press_tab("wgan recipes mnist_wgan_", "zsh"))
 
 
 def test_complete_functions(place):

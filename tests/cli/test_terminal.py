@@ -73,11 +73,11 @@ def test_images_need_colors_and_a_terminal():
     assert not can_show(Console(file=io.StringIO(), color_system="truecolor"))  # a pipe
 
 
-def test_training_shows_samples(tmp_path, tiny_options):
-    words = ("train", "--device", "cpu", *tiny_options, "--steps", "6")
-    status, shown = on_terminal(tmp_path, *words, columns=100, lines=40, colors="truecolor")
-    assert status == 0 and HALF in shown
-    assert "done: 6 steps" in shown
+def test_training_shows_samples(wgan_process, tiny_options):
+    words = ("train", "--device", "cpu", *tiny_options, "--set", "sample_every=2", "--steps", 2)
+    status, shown = on_terminal(wgan_process, *words, columns=40, lines=40, colors="truecolor")
+    assert (status, "Traceback" in shown) == (0, False), shown
+    assert HALF in shown and "done: 2 steps" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize("quiet", [False, True])
@@ -90,44 +90,25 @@ def test_no_samples_in_a_pipe(capsys, quiet):
     assert capsys.readouterr() == ("", "")
 
 
-def test_show_samples(tmp_path, tiny_run, wgan):
-    words = ("sample", "--ckpt", tiny_run.generator_file, "-n", 4, "--rows", 2, "--device", "cpu", "--show")
-    status, shown = on_terminal(tmp_path, *words, columns=100, lines=40, colors="truecolor")
-    assert status == 0 and "Traceback" not in shown
-    with Image.open(tmp_path / "samples.png") as picture:  # 62 pixels wide, so not scaled
-        np.testing.assert_array_equal(pixels(shown), np.asarray(picture.convert("RGB")))
-    piped = wgan(*words)
-    assert piped.status == 0 and piped.stdout == "" and "not shown" in piped.stderr
-
-
-@pytest.mark.parametrize(
-    ("answers", "sequence"),
-    [
-        ({rb"\x1b\[c": b"\x1b[?62;4;22c"}, r"\x1bP[^q]*q.*\x1b\\"),
-        (
-            {rb"\x1b\[c": b"\x1b[?62;22c", rb"\x1b_G[^\x1b]*\x1b": b"\x1b_Gi=1;OK\x1b\\"},
-            r"\x1b_G[^;]*f=100[^;]*;[^\x1b]+",
-        ),
-    ],
-    ids=["sixel", "kitty"],
-)
-def test_show_samples_as_pixels(tmp_path, tiny_run, answers, sequence):
+def test_show_samples_as_pixels(wgan_process, tiny_run):
     words = ("sample", "--ckpt", tiny_run.generator_file, "-n", 16, "--device", "cpu", "--show")
-    status, shown = on_terminal(
-        tmp_path, *words, columns=100, lines=40, colors="truecolor", cell=(10, 20), answers=answers
-    )
-    assert status == 0 and HALF not in shown and re.search(sequence, shown, re.DOTALL)
+    kitty = {rb"\x1b\[c": b"\x1b[?62;22c", rb"\x1b_G[^\x1b]*\x1b": b"\x1b_Gi=1;OK\x1b\\"}
+    terminal = {"columns": 100, "lines": 40, "colors": "truecolor", "cell": (10, 20), "answers": kitty}
+    status, shown = on_terminal(wgan_process, *words, **terminal)
+    assert status == 0 and HALF not in shown
+    assert re.search(r"\x1b_G[^;]*f=100[^;]*;[^\x1b]+", shown)
 
 
-@pytest.mark.parametrize("out", ["singles/", "array.npy", "array.npz"])
-def test_show_single_images_as_grid(tmp_path, tiny_run, wgan, monkeypatch, out):
+@pytest.mark.parametrize("out", ["samples.png", "singles/", "array.npy", "array.npz"])
+def test_show_samples(tiny_run, wgan, monkeypatch, out):
     words = ("sample", "--ckpt", tiny_run.generator_file, "-n", 4, "--device", "cpu", "--show")
+    piped = wgan(*words, "--out", "grid.png", "--rows", 2)
+    assert piped.status == 0 and piped.stdout == "" and "not shown" in piped.stderr
     screen = terminal(width=100, height=60)
     monkeypatch.setattr(terminal_image, "data", lambda: screen)
     assert wgan(*words, "--out", out).status == 0
-    once = pixels(screen.file.getvalue())
-    assert wgan(*words, "--rows", 2).status == 0  # the grid of the same images
-    np.testing.assert_array_equal(pixels(screen.file.getvalue())[len(once) :], once)
+    with Image.open("grid.png") as picture:  # 62 pixels wide, so not scaled
+        np.testing.assert_array_equal(pixels(screen.file.getvalue()), np.asarray(picture.convert("RGB")))
 
 
 def test_show_large_grid(tiny_run, wgan, monkeypatch):
@@ -140,10 +121,14 @@ def test_show_large_grid(tiny_run, wgan, monkeypatch):
     assert max(map(len, re.sub(r"\x1b\[[0-9;]*m", "", screen.file.getvalue()).splitlines())) <= 70
 
 
-def test_inspect_draws_curves_on_a_terminal(tmp_path, tiny_run, wgan, monkeypatch):
-    status, shown = on_terminal(tmp_path, "inspect", tiny_run.path, columns=90)
-    assert status == 0 and len(BRAILLE.findall(shown)) > 50
+def test_inspect_draws_curves_on_a_terminal(tiny_run, wgan, monkeypatch):
+    screen = terminal(width=90)
+    monkeypatch.setattr(terminal_curves, "data", lambda: screen)
+    assert wgan("inspect", tiny_run.path).status == 0
+    shown = screen.file.getvalue()
+    assert len(BRAILLE.findall(shown)) > 50
     assert {"critic_loss", "wasserstein"} <= set(re.sub(r"\x1b\[[0-9;]*m", "", shown).split())
+    monkeypatch.setattr(terminal_curves, "data", console.data)
     piped = wgan("inspect", tiny_run.path).stdout
     assert not BRAILLE.search(piped) and "▁" in piped
     assert BRAILLE.search(wgan("inspect", tiny_run.path, "--curves").stdout)

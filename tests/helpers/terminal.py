@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
-from pathlib import Path
-
-import wgan_cli
 
 
 def on_terminal(
-    folder: Path, *words: str, columns: int, term: str = "xterm-256color", lines: int = 24, colors: str | None = None,
+    processes, *words: object, columns: int, term: str = "xterm-256color", lines: int = 24, colors: str | None = None,
     cell: tuple[int, int] = (0, 0), answers: dict[bytes, bytes] | None = None,
 ) -> tuple[int, str]:  # fmt: skip
     """Run `wgan WORDS` on a terminal and return its exit status and output.
 
     Args:
+        processes: the fixture `wgan_process`.
         colors: $COLORTERM.
         cell: width and height of a character in pixels, as reported by terminals that show pixels.
         answers: replies by pattern of the query.
@@ -29,12 +25,8 @@ def on_terminal(
 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, columns * cell[0], lines * cell[1]))
-    personal = ("COLUMNS", "LINES", "NO_COLOR", "COLORTERM", "FORCE_COLOR")
-    environment = {name: value for name, value in os.environ.items() if name not in personal}
-    environment |= {"PYTHONPATH": str(Path(wgan_cli.__file__).parents[1]), "OMP_NUM_THREADS": "1", "TERM": term}
-    environment |= {"COLORTERM": colors} if colors else {}
-    command = [sys.executable, "-m", "wgan_cli", *map(str, words)]
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), theirs)
+    process = processes.start(*words, changes={"TERM": term, "COLORTERM": colors}, **streams)
     os.close(theirs)
     shown, answers = b"", dict(answers or {})
     try:
