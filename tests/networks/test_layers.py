@@ -53,18 +53,6 @@ def test_second_derivative_skips_the_input():
 
 def test_absent_gradient_stays_absent():
     """Zeros in place of an absent gradient, as from a convolution's second derivative, would go through all layers."""
-    visits = []
-
-    class Below(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x: Tensor) -> Tensor:
-            ctx.set_materialize_grads(False)
-            return x.clone()
-
-        @staticmethod
-        def backward(ctx, grad: Tensor | None) -> Tensor | None:
-            visits.append(grad)
-            return grad
 
     class NoGradient(torch.autograd.Function):
         @staticmethod
@@ -76,8 +64,8 @@ def test_absent_gradient_stays_absent():
             return None
 
     x = inputs()
-    NoGradient.apply(PiecewiseLinear(0.2)(Below.apply(x))).sum().backward()
-    assert x.grad is None and all(grad is None for grad in visits)
+    NoGradient.apply(PiecewiseLinear(0.2)(x)).sum().backward()
+    assert x.grad is None
 
 
 def test_plain_operator_without_gradients(monkeypatch):

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wgan_cli.data.files import archives, container
@@ -314,13 +314,6 @@ def test_corrupted_archive(tmp_path, make, examples):
         read_or_error(path)
 
     corrupted()
-
-
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.one_of(st.binary(max_size=600), st.binary(max_size=60).map(lambda end: b"PK\5\6" + end)))
-def test_arbitrary_bytes(tmp_path, content):
-    (tmp_path / "x").write_bytes(content)
-    read_or_error(tmp_path / "x")
 
 
 @pytest.mark.parametrize("number", [1, 2])

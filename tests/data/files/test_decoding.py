@@ -242,7 +242,7 @@ NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), n
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
-@pytest.mark.parametrize("share", [0.02, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("share", [0.02, 0.9])
 def test_truncated_file(form, share):
     content = encoded(NOISE, form)
     with quiet_pillow(), pytest.raises(NotAnImage):
@@ -260,27 +260,14 @@ def test_corrupted_file(form, examples):
         for _ in range(data.draw(st.integers(1, 5))):
             content[min(data.draw(head), len(content) - 1)] = data.draw(st.integers(0, 255))
         cut = data.draw(st.none() | st.integers(0, len(content)))
-        read_or_reason(bytes(content[:cut]))
-
-    corrupted()
-
-
-BEGINNINGS = [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a", b"BM", b"II*\0", b"RIFF\x10\0\0\0WEBP", b"P6", b""]
-
-
-@settings(max_examples=50)
-@given(st.tuples(st.sampled_from(BEGINNINGS), st.binary(max_size=80)).map(b"".join))
-def test_arbitrary_bytes(content):
-    read_or_reason(content)
-
-
-def read_or_reason(content: bytes) -> None:
-    with quiet_pillow():
         for read in (read_header, lambda content: pixels(content, 3)):
             try:
-                read(content)
+                with quiet_pillow():
+                    read(bytes(content[:cut]))
             except NotAnImage as reason:
                 assert str(reason)
+
+    corrupted()
 
 
 def test_pillow_without_a_format(monkeypatch):
