@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from wgan_cli.data.files.container import NotAnImage
 from wgan_cli.data.files.folders import open_container
-from wgan_cli.data.files.parallel import or_reason, parallel_map
+from wgan_cli.data.files.parallel import parallel_map
 from wgan_cli.data.files.survey import survey_container
 
 
@@ -33,14 +32,5 @@ def test_parallel_map_keeps_the_order_and_works_a_little_ahead():
     results = parallel_map(lambda number: number * number, items(), threads=2, chunk=5)
     assert next(results) == 0 and len(taken) <= 30
     assert list(results) == [number * number for number in range(1, 1000)]
-
-
-def test_errors_of_threads():
     with pytest.raises(ZeroDivisionError):
         list(parallel_map(lambda number: 1 // number, [3, 2, 1, 0]))
-
-    def refuse(number: int) -> int:
-        raise NotAnImage("reason")
-
-    (reason,) = parallel_map(or_reason(refuse), [0])
-    assert isinstance(reason, NotAnImage) and str(reason) == "reason"

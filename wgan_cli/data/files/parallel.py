@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
 from wgan_cli.data.files.container import NotAnImage
 from wgan_cli.data.files.decoding import quiet_pillow
+from wgan_cli.utils.format import Log, log_progress
 
 THREADS = min(8, os.cpu_count() or 1)  # Pillow releases the interpreter lock while it decodes
 CHUNK = 32  # items per task
@@ -36,8 +37,8 @@ def parallel_map(work: Callable[[T], R], items: Iterable[T], threads: int = THRE
         pool.shutdown(cancel_futures=True)
 
 
-def or_reason(work: Callable[[T], R]) -> Callable[[T], R | NotAnImage]:
-    """Return a function that returns NotAnImage where `work` raises it."""
+def attempt_all(work: Callable[[T], R], items: Sequence[T], title: str, log: Log) -> Iterator[R | NotAnImage]:
+    """Yield `work(item)` for each item, or the NotAnImage that it raises, computed in threads; log the progress."""
 
     def attempt(item: T) -> R | NotAnImage:
         try:
@@ -45,4 +46,4 @@ def or_reason(work: Callable[[T], R]) -> Callable[[T], R | NotAnImage]:
         except NotAnImage as reason:
             return reason
 
-    return attempt
+    return log_progress(parallel_map(attempt, items), len(items), title, log)

@@ -9,10 +9,10 @@ from typing import Generic, TypeVar
 
 from wgan_cli.data.files.container import Container, Entry, NotAnImage
 from wgan_cli.data.files.decoding import Header, read_header
-from wgan_cli.data.files.parallel import or_reason, parallel_map
+from wgan_cli.data.files.parallel import attempt_all
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.utils.format import Log, log_progress, no_log, printable
+from wgan_cli.utils.format import Log, no_log, printable
 
 DEFAULT_SIZE = 64
 MAX_LISTED = 10  # unusable files named in an error
@@ -48,8 +48,7 @@ def survey(
     log: Log = no_log,
 ) -> Survey[T]:
     """Read the headers of all items in threads; `header` may raise NotAnImage."""
-    headers = log_progress(parallel_map(or_reason(header), items), len(items), title, log)
-    results = list(zip(items, headers, strict=True))
+    results = list(zip(items, attempt_all(header, items, title, log), strict=True))
     good = [(item, found) for item, found in results if not isinstance(found, NotAnImage)]
     return Survey(
         good=tuple(item for item, _ in good),

@@ -21,13 +21,13 @@ from wgan_cli.data.files.decoded_cache import (
 )
 from wgan_cli.data.files.decoding import read_header, to_pixels
 from wgan_cli.data.files.folders import open_container
-from wgan_cli.data.files.parallel import or_reason, parallel_map
+from wgan_cli.data.files.parallel import attempt_all
 from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, count_of, summarize_bad, survey_container, unusable_files
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils.class_names import class_indices
-from wgan_cli.utils.format import Log, log_progress, no_log, printable
+from wgan_cli.utils.format import Log, no_log, printable
 
 LOOSE = "."  # class of the files outside the class folders
 
@@ -120,8 +120,7 @@ def _decode(
 
     def decode(file: BinaryIO) -> tuple[list[int], DecodedInfo]:
         labels, bad, first, alike = [], [], b"", True
-        decoded = parallel_map(or_reason(pixels), selection.entries)
-        decoded = log_progress(decoded, len(selection.entries), f"{container.path}: decoded", log)
+        decoded = attempt_all(pixels, selection.entries, f"{container.path}: decoded", log)
         for entry, label, found in zip(selection.entries, selection.labels, decoded, strict=True):
             if isinstance(found, NotAnImage):
                 bad.append((printable(entry.name), str(found)))
