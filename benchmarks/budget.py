@@ -97,4 +97,4 @@ def figures(generator: nn.Module, recipe: Recipe, step: int, reference: Referenc
     measured = {name: common.four_digits(record[name]) for name in KEPT if name in record}
     if classes:
         measured["rarest"] = common.four_digits(min(classes.shares))
-    return {**measured, "images": reference.count, "features": evaluation.features}
+    return {**measured, "images": reference.count, "features": evaluation.features.name}

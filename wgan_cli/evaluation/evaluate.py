@@ -84,15 +84,11 @@ class Scores:
 class Evaluation(AnyEvaluation):
     """A generator's scores, and those of held-out real images (`seen`: it was trained on them too).
 
-    features: name of the feature extractor. training, held_out, test: names of the sets of real images.
+    training, held_out, test: names of the sets of real images.
     """
 
     step: int
-    features: str
-    features_kind: str
-    features_description: str
-    accuracy: float | None
-    class_names: tuple[str, ...]
+    features: Features
     training: str
     training_count: int
     held_out: str
@@ -103,19 +99,21 @@ class Evaluation(AnyEvaluation):
 
     def line(self) -> str:
         ours, real = self.generated, self.real_baseline
-        about = f"{self.features_kind}, {ours.count:,} images; real images: {real.fd:.3g}"
+        about = f"{self.features.kind}, {ours.count:,} images; real images: {real.fd:.3g}"
         start = f"step {self.step:,}: FD {ours.fd:.3g} ({about})"
         if ours.classes is None:
             return f"{start}, recall {ours.recall:.0%}"
         if ours.agreement is not None:
             return f"{start}, agreement {ours.agreement.share:.1%}"
         shares = ours.classes.shares
-        rarest = shares.index(min(shares))
+        rarest, share = min(zip(self.features.class_names, shares, strict=True), key=lambda each: each[1])
         present = sum(share > 0 for share in shares)
-        return f"{start}, {present} of {len(shares)} classes, rarest: {self.class_names[rarest]} ({shares[rarest]:.0%})"
+        return f"{start}, {present} of {len(shares)} classes, rarest: {rarest} ({share:.0%})"
 
     def score(self, name: str) -> BestScore:
-        return BestScore(name, self.generated.numbers()[name], f"{self.generated.count:,} images in {self.features}")
+        return BestScore(
+            name, self.generated.numbers()[name], f"{self.generated.count:,} images in {self.features.name}"
+        )
 
     def record(self) -> dict[str, float]:
         return {**self.generated.numbers(), BASELINE: self.real_baseline.fd}
@@ -159,14 +157,10 @@ class Reference:
 
     def evaluate_images(self, images: Tensor, labels: Tensor | None, step: int) -> Evaluation:
         """Evaluate images (N, C, H, W) uint8, generated at a step for labels (N,) or None."""
-        features, real = self.features, self.real
+        real = self.real
         return Evaluation(
             step=step,
-            features=features.name,
-            features_kind=features.kind,
-            features_description=features.description,
-            accuracy=features.accuracy,
-            class_names=features.class_names,
+            features=self.features,
             training=real.training.name,
             training_count=len(self.training),
             held_out=real.held_out.name,

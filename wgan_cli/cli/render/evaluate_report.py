@@ -27,14 +27,14 @@ def _chosen_numbers(scores: Scores, chosen: Sequence[str]) -> dict[str, float]:
 
 def show(title: str, found: Evaluation, chosen: Sequence[str]) -> None:
     """Print wgan's own scores of generated and of real images."""
-    ours, real = found.generated, found.real_baseline
-    accuracy = "" if found.accuracy is None else f", accuracy {found.accuracy:.1%} on {found.test}"
+    ours, real, features = found.generated, found.real_baseline, found.features
+    accuracy = "" if features.accuracy is None else f", accuracy {features.accuracy:.1%} on {found.test}"
     print_rows(
         ("checkpoint", title),
         ("generated", f"{ours.count:,} images"),
         ("real", f"{real.count:,} images: {found.held_out}{_seen(found.seen)}"),
         ("compared with", f"{found.training_count:,} training images: {found.training}"),
-        ("features", f"{found.features}: {found.features_description}{accuracy}"),
+        ("features", f"{features.name}: {features.description}{accuracy}"),
     )
     _compare(_chosen_numbers(ours, chosen), _chosen_numbers(real, chosen))
     columns: dict[str, Sequence[float | None]] = {}
@@ -44,7 +44,7 @@ def show(title: str, found: Evaluation, chosen: Sequence[str]) -> None:
         columns |= {"agreement": ours.agreement.by_class, "real agreement": real.agreement.by_class}
     if columns:
         cells = (["" if share is None else f"{share:.1%}" for share in column] for column in columns.values())
-        print_table(("class", *columns), list(zip(found.class_names, *cells, strict=True)), right=(1, 2, 3, 4))
+        print_table(("class", *columns), list(zip(features.class_names, *cells, strict=True)), right=(1, 2, 3, 4))
     data().print(found.line(), soft_wrap=True)
 
 
@@ -127,17 +127,18 @@ def _compare(ours: dict[str, float], real: dict[str, float]) -> None:
 
 def as_dict(found: Evaluation, chosen: Sequence[str]) -> dict[str, Any]:
     """Return wgan's own scores for `--json`."""
+    features = found.features
 
     def facts(scores: Scores) -> dict[str, Any]:
         numbers: dict[str, Any] = {"count": scores.count, **_chosen_numbers(scores, chosen)}
         if "classes" in chosen and scores.classes is not None:
-            numbers["shares"] = dict(zip(found.class_names, scores.classes.shares, strict=True))
+            numbers["shares"] = dict(zip(features.class_names, scores.classes.shares, strict=True))
         if "agreement" in chosen and scores.agreement is not None:
-            numbers["agreement_by_class"] = dict(zip(found.class_names, scores.agreement.by_class, strict=True))
+            numbers["agreement_by_class"] = dict(zip(features.class_names, scores.agreement.by_class, strict=True))
         return numbers
 
     return {
-        "features": {"name": found.features, "description": found.features_description, "accuracy": found.accuracy},
+        "features": {"name": features.name, "description": features.description, "accuracy": features.accuracy},
         "compared_with": {"name": found.training, "count": found.training_count},
         "held_out": {"name": found.held_out, "seen_by_generator": found.seen},
         "generated": facts(found.generated),
