@@ -111,9 +111,8 @@ class Evaluation(AnyEvaluation):
         return f"{start}, {present} of {len(shares)} classes, rarest: {rarest} ({share:.0%})"
 
     def score(self, name: str) -> BestScore:
-        return BestScore(
-            name, self.generated.numbers()[name], f"{self.generated.count:,} images in {self.features.name}"
-        )
+        measured = f"{self.generated.count:,} images in {self.features.name}"
+        return BestScore(name, self.generated.numbers()[name], measured)
 
     def record(self) -> dict[str, float]:
         return {**self.generated.numbers(), BASELINE: self.real_baseline.fd}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 import torch
@@ -96,9 +96,8 @@ def augmentation(
         repeated = _repeat(torch.arange(subset), len(images))  # one real image per generated image
         pixels, classes = few.dataset.images.index_select(0, few.indices), few.labels
         mixed = _selection(torch.cat([pixels, images]), torch.cat([classes, labels]), few.dataset)
-        numbers = torch.cat([repeated, subset + torch.arange(len(images))])
-        both.append(Selection(mixed.dataset, numbers, mixed.name))
-        alone.append(Selection(few.dataset, _repeat(few.indices, len(numbers)), few.name))
+        both.append(replace(mixed, indices=torch.cat([repeated, subset + torch.arange(len(images))])))
+        alone.append(replace(few, indices=_repeat(few.indices, 2 * len(images))))
     length, name = classifier.num_training_images(subset), f"{subset:,} real images"
     return (
         _train_and_test(alone, real, device, name, length),
