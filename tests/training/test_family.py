@@ -101,12 +101,12 @@ TARGETS = {
 
 def refusal(trick: str, objective: str) -> str | None:
     """A word of the message where this trick makes no sense with this objective."""
-    if trick in TOGETHER and (objective == "cvae_gan" or (objective in PENALISED and trick != "minibatch std")):
+    if objective == "cvae_gan" and (trick in TOGETHER or trick in ("dropout", "instance noise")):
+        return "depend on chance or its batch"
+    if trick in TOGETHER and objective in PENALISED and trick != "minibatch std":
         return "couples the samples of a batch"
-    if trick in ("dropout", "instance noise") and objective == "cvae_gan":
-        return "randomizes"
     if trick in TARGETS and objective not in TAUGHT:
-        return "target"
+        return "unknown setting"
     return "has no effect" if trick == "spectral norm" and objective in CLIPPED else None
 
 

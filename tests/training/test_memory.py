@@ -64,6 +64,7 @@ def test_memory_is_restored(remembering, small):
 def test_autotuning_leaves_no_memory(remembering, small, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("wgan_cli.training.engines.autotune.available_threads", lambda device: 2)
+    monkeypatch.setattr("wgan_cli.training.engines.autotune.ROUND_SECONDS", 0.0)
     before = torch.get_num_threads()
     state = small.state(steps=600)
     torch.set_num_threads(before)
