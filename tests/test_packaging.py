@@ -51,14 +51,6 @@ def test_nothing_else_is_in_the_wheel(wheel):
     assert not [name for name in wheel.namelist() if "test" in name or "__pycache__" in name]
 
 
-def test_the_program_and_its_licence_are_named(wheel):
-    texts = {name.partition("/")[2]: name for name in wheel.namelist() if ".dist-info/" in name}
-    assert "wgan = wgan_cli.cli.app:main" in wheel.read(texts["entry_points.txt"]).decode()
-    assert any(name.endswith("LICENSE") for name in texts)
-    metadata = wheel.read(texts["METADATA"]).decode()
-    assert "Requires-Python: >=3.10" in metadata
-
-
 def test_recipes_load_from_the_installed_package(wheel, wgan_process, tmp_path):
     wheel.extractall(tmp_path / "site")
     code = (

@@ -6,8 +6,6 @@ import json
 
 import pytest
 
-from wgan_cli.errors import WganError
-
 
 @pytest.fixture
 def pages(benchmark):
@@ -42,17 +40,3 @@ def test_prediction_holds_where_it_was_measured(benchmark):
     measured = json.loads((benchmark("common").RESULTS / "distributed.json").read_text(encoding="utf-8"))
     for row in page.predictions(measured):
         assert row["predicted"] == pytest.approx(row["measured"], rel=0.15), row
-
-
-def test_only_text_between_marks_changes(pages):
-    begin, end = pages.MARKS["speed"]
-    marked = f"before\n{begin}\nold\n{end}\nafter"
-    assert pages.written(marked, "speed", r"new \1") == f"before\n{begin}\nnew \\1\n{end}\nafter"
-    for wrong in ("no marks", marked + marked):
-        with pytest.raises(WganError):
-            pages.written(wrong, "speed", "new")
-
-
-def test_generated_text_fits_the_page(pages, benchmark):
-    lines = [line for line in pages.section(benchmark("common").RESULTS).splitlines() if not line.startswith("|")]
-    assert max(map(len, lines), default=0) <= 120

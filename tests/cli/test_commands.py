@@ -13,6 +13,7 @@ from urllib.request import url2pathname
 
 import numpy as np
 import pytest
+from helpers.pictures import size
 from PIL import Image
 
 from wgan_cli.cli.app import app
@@ -21,12 +22,6 @@ from wgan_cli.recipe import load_recipe, recipe_names, recipe_path
 from wgan_cli.recipe.benchmarks import measurements
 from wgan_cli.recipe.schema import Recipe
 from wgan_cli.runs.run_dir import RunDir
-
-
-def size(path: str | Path) -> tuple[int, int]:
-    with Image.open(path) as picture:
-        picture.load()
-        return picture.size
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import re
 
 import numpy as np
 import pytest
+from helpers.pictures import size
 from PIL import Image
 
 from wgan_cli.evaluation import classifier
@@ -28,11 +29,6 @@ def few_training_images(monkeypatch) -> None:
 @pytest.fixture
 def sample(wgan, conditional):
     return lambda *words: wgan("sample", "--ckpt", conditional.path, "--device", "cpu", *words)
-
-
-def size(path: str) -> tuple[int, int]:
-    with Image.open(path) as picture:
-        return picture.size
 
 
 def arrays(path: str) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -48,7 +48,6 @@ def content(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-LONG = "9" * 5000
 #: Command line, what the error names, the command or value in the hint, exit status.
 CASES = [
     ("trian", "trian", "wgan --help", 2),
@@ -63,8 +62,6 @@ CASES = [
     ("train --set data.path=images", "data.path", "--recipe folder_dcgan", 2),
     ("train --recipe gone.yaml", "gone.yaml", "wgan recipes", 2),
     ("train --recipe broken.yaml", "broken.yaml line 3", "line", 2),
-    ("train --set batch_sise=3", "batch_sise", "batch_size", 2),
-    ("train --set batch_size", "batch_size", "--set optim.critic.lr=0.001", 2),
     ("train --set model.generator.channels=[8,8,8]", "model.generator.channels", "fewer values", 2),
     ("train --set epochs=1000000 --set batch_size=2", "steps", "epochs", 2),
     ("inspect digits_dcgn", "digits_dcgn", "digits_dcgan", 2),
@@ -72,7 +69,10 @@ CASES = [
     ("train --recipe mnist_dcgan", "mnist", "no_data/MNIST/raw", 2),
     ("train --recipe cifar10_dcgan", "cifar10", "--recipe digits_dcgan", 2),
     ("train --recipe mnist_dcgan --data-root file/deeper", "file/deeper: Not a directory", "--data-root", 1),
+    ("train --set data.image_size=30", "30 pixels wide", "data.image_size", 2),
     # Devices
+    ("train --gpus 99", "--gpus is 99", "--device cpu --gpus 2", 2),
+    ("train --amp fp16 --device cpu", "--amp fp16 needs a CUDA device", "--amp", 2),
     ("train --device cuda:99", "cuda:99", "auto, cpu", 2),
     ("sample --ckpt G.pth --device gpu", "gpu", "auto, cpu", 2),
     # Outputs
@@ -115,15 +115,11 @@ CASES = [
     ("export G.pth --to c --out G.onnx", "--to", "--to a", 2),
     ("export G.pth --to a --out G.safetensors", "--to", "--to", 2),
     # Samples and metrics
-    ("sample --ckpt G.pth --seeds 5-3", "5-3", "", 2),
     ("sample --ckpt G.pth --seeds some", "some", "0-63,70", 2),
-    (f"sample --ckpt G.pth --seeds {LONG}", "--seeds", "", 2),
-    ("sample --ckpt G.pth --seeds ", "--seeds", "0-63,70", 2),
     ("sample --ckpt G.pth --seed 99999999999999999999", "--seed", "", 2),
     ("sample --ckpt G.pth -n 1000000000000 --out x/", "1,000,000,000,000 images", "", 2),
     ("sample --ckpt G.pth -n 4 --interpolate 1000000000000", "4,000,000,000,000 images", "", 2),
     ("sample --ckpt G.pth --class 3", "--class", "--class", 2),
-    ("sample --ckpt G.pth --truncation 0.7", "--truncation", "--truncation", 2),
     ("sample --ckpt G.pth -n 1 --interpolate 5", "--interpolate", "-n 2", 2),
     ("evaluate run --metrics recal", "recal", "recall", 2),
     ("evaluate run --metrics ", "--metrics", "fd", 2),
@@ -149,16 +145,10 @@ def test_error_and_hint(wgan, place, line, named, hint, status):
     assert content(place) == before  # nothing was overwritten or left behind
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "sample --ckpt text.pth", "train --recipe broken.yaml", "train --quiet --out run",
-        "train --resume run --recipe mnist_mlp --data-root no_data",  # without a download
-    ],
-)  # fmt: skip
-def test_nothing_but_the_error_is_printed(wgan, place, line):
-    result = wgan(*line.split(" "))
-    assert result.stderr == f"error: {result.error}\nhint: {result.hint}\n"
+def test_nothing_but_the_error_is_printed(wgan, place):
+    for line in ("train --quiet --out run", "train --resume run --recipe mnist_mlp --data-root no_data"):  # no download
+        result = wgan(*line.split())
+        assert result.stderr == f"error: {result.error}\nhint: {result.hint}\n"
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import shutil
 
 import numpy as np
 import pytest
+from helpers.pictures import size
 from PIL import Image
 
 from wgan_cli.cli import evaluate_metrics
@@ -36,11 +37,6 @@ def photos(tmp_path) -> str:
         Image.new(mode, (40 + number, 33), 90).save(tmp_path / "photos" / f"{number}.png")
     (tmp_path / "photos" / "note.txt").write_text("no picture")
     return "photos"
-
-
-def size(path: str) -> tuple[int, int]:
-    with Image.open(path) as picture:
-        return picture.size
 
 
 def test_pairs_of_held_out_images(sample):
@@ -146,8 +142,3 @@ def test_other_commands(wgan, run):
     assert wgan("sample", "--ckpt", run.path, "--class", "0-9", "-n", 2, "--device", "cpu").status == 0
     resumed = wgan("train", "--resume", run.path, "--steps", 5, "--device", "cpu")
     assert resumed.status == 0 and "pixel_pairs" in resumed.stderr
-
-
-def test_inspect_recipe(wgan):
-    facts = json.loads(wgan("inspect", "mnist_cvae_gan", "--json").stdout)
-    assert [network["role"] for network in facts["networks"]] == ["generator", "critic", "encoder", "classifier"]

@@ -71,14 +71,6 @@ def test_name_outside_the_runs_folder(name):
         recipe_from_dict({"model": "mlp", "steps": 5, "name": name}, "mine.yaml")
 
 
-def test_recipe_is_frozen(load):
-    recipe = load(BASE)
-    with pytest.raises(ValidationError):
-        recipe.steps = 6
-    with pytest.raises(ValidationError):
-        recipe.model.latent_dim = 6
-
-
 def test_last_setting_wins(load):
     text = "model: mlp\nsteps: 5\nbatch_size: 32\nobjective: {n_critic: 3, gp_weight: 7}\n"
     recipe = load(text, "batch_size=16", "objective.n_critic=2", "batch_size=8")

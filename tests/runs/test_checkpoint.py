@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.hostile_checkpoints import archive_of, torch_bytes
+from helpers.same_run import assert_same
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape, load_recipe
@@ -34,16 +35,6 @@ def content(path: Path) -> dict:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def same(a, b) -> bool:
-    if isinstance(a, torch.Tensor):
-        return a.dtype == b.dtype and torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    return type(a) is type(b) and a == b
-
-
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory) -> bytes:
     path = tmp_path_factory.mktemp("saved") / "G.pth"
@@ -58,8 +49,8 @@ def test_round_trip(tmp_path, changes):
     after = load_checkpoint(tmp_path / "G.pth")
     for name in ("recipe", "image", "class_names", "step", "versions"):
         assert getattr(after, name) == getattr(before, name), name
-    assert same(after.networks, before.networks)
-    assert same(after.training, before.training)
+    assert_same(after.networks, before.networks)
+    assert_same(after.training, before.training)
 
 
 def test_same_content_gives_same_bytes(tmp_path):
@@ -89,7 +80,7 @@ def test_generator_file_and_full_checkpoint(tiny_run):
     generator, full = load_checkpoint(tiny_run.generator_file), load_checkpoint(tiny_run.checkpoint_files()[-1])
     assert (generator.training, set(generator.networks)) == (None, {"generator"})
     assert set(full.networks) == {"generator", "critic"}
-    assert same(generator.networks["generator"], full.networks["generator"])
+    assert_same(generator.networks["generator"], full.networks["generator"])
     assert generator.step == full.step == 12
 
 

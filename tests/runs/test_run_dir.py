@@ -68,15 +68,6 @@ def test_existing_paths_are_never_overwritten(here, kind):
     assert content(here) == before
 
 
-@pytest.mark.parametrize("path", ["file/run", "file/a/run"])
-def test_folder_below_a_file(path):
-    Path("file").write_text("precious")
-    with pytest.raises(WganError) as caught:
-        create_run(Path(path), "x")
-    assert caught.value.message.startswith(f"cannot create the run folder {path}")
-    assert Path("file").read_text() == "precious"
-
-
 def described(command: str = "wgan train", path: Path | None = None, **changes) -> tuple[RunDir, Recipe]:
     """Create a run with a description."""
     run, recipe = (
