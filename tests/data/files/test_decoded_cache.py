@@ -17,7 +17,7 @@ import pytest
 import torch
 from filelock import FileLock
 
-from wgan_cli.data.files.decoded_cache import DecodedInfo, cache_key, cached_decode, open_decoded
+from wgan_cli.data.files.decoded_cache import DecodedInfo, add_entry, cache_key, open_entry
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.utils.format import no_log
 
@@ -33,7 +33,7 @@ def decode(file):
 
 
 def make(cache: Path, key: str = KEY, decode=decode, log=no_log):
-    return cached_decode(cache, key, decode, PIXELS.size, log)
+    return add_entry(cache, key, decode, PIXELS.size, log)
 
 
 def never(file):
@@ -52,7 +52,7 @@ def assert_right(decoded) -> None:
 
 def test_decoded_once(tmp_path):
     cache = tmp_path / "new" / "cache"
-    assert open_decoded(cache, KEY) is None
+    assert open_entry(cache, KEY) is None
     assert_right(make(cache))
     assert_right(make(cache, decode=never))
     assert entries(cache) == [KEY]
@@ -64,7 +64,7 @@ def test_key_is_stable():
 
 def test_writing_to_images_does_not_change_the_file(tmp_path):
     make(tmp_path).images[0] = 0
-    assert_right(open_decoded(tmp_path, KEY))
+    assert_right(open_entry(tmp_path, KEY))
 
 
 def test_outdated_entry_is_removed(tmp_path):
@@ -97,7 +97,7 @@ DAMAGES = {
 def test_damaged_entry_is_replaced(tmp_path, damage):
     make(tmp_path)
     damage(tmp_path / KEY)
-    assert open_decoded(tmp_path, KEY) is None
+    assert open_entry(tmp_path, KEY) is None
     assert_right(make(tmp_path))
     assert entries(tmp_path) == [KEY]
 
@@ -122,7 +122,7 @@ def test_failure_leaves_nothing(tmp_path, error, message):
 
 def test_free_space_is_checked_first(tmp_path):
     with pytest.raises(WganError, match="MB are needed"):
-        cached_decode(tmp_path, KEY, never, 10**18, no_log)
+        add_entry(tmp_path, KEY, never, 10**18, no_log)
 
 
 @pytest.mark.parametrize("error", [errno.EACCES, errno.EROFS])
@@ -195,11 +195,11 @@ def test_killed_processes_leave_complete_entries_or_none(tmp_path, times):
         time.sleep(moments.uniform(0.0, 0.06))
         process.kill()
         process.join()
-        if (found := open_decoded(tmp_path, KEY)) is not None:
+        if (found := open_entry(tmp_path, KEY)) is not None:
             assert_right(found)
             shutil.rmtree(tmp_path / KEY)
     start(tmp_path, 0.0).join()
-    assert_right(open_decoded(tmp_path, KEY))
+    assert_right(open_entry(tmp_path, KEY))
     assert entries(tmp_path) == [KEY]
 
 
@@ -209,5 +209,5 @@ def test_concurrent_processes(tmp_path):
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
-    assert_right(open_decoded(tmp_path, KEY))
+    assert_right(open_entry(tmp_path, KEY))
     assert entries(tmp_path) == [KEY]

@@ -12,7 +12,7 @@ import torch
 
 from wgan_cli.data import ImageSet
 from wgan_cli.data.loaders.device import DeviceLoader
-from wgan_cli.data.loaders.streaming import StreamingLoader
+from wgan_cli.data.loaders.streaming import PREFETCH, StreamingLoader
 from wgan_cli.errors import ExitStatus, WganError
 
 CPU = torch.device("cpu")
@@ -36,8 +36,9 @@ def stream():
     """Make streaming loaders, closed after the test."""
     loaders = []
 
-    def make(dataset: ImageSet, batch_size: int = 4, **options) -> StreamingLoader:
-        loaders.append(StreamingLoader(dataset, batch_size, 3, CPU, **options))
+    def make(dataset: ImageSet, batch_size: int = 4, prefetch: int = PREFETCH) -> StreamingLoader:
+        loaders.append(StreamingLoader(dataset, batch_size, 3, CPU))
+        loaders[-1]._prefetch = prefetch
         return loaders[-1]
 
     yield make

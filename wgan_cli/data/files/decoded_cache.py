@@ -71,7 +71,7 @@ def cache_key(location: list, content: list) -> str:
     return "-".join(hashlib.sha256(part).hexdigest()[:20] for part in parts)
 
 
-def open_decoded(cache: Path, key: str) -> DecodedImages | None:
+def open_entry(cache: Path, key: str) -> DecodedImages | None:
     """Open an entry of the cache; None if it is missing or damaged."""
     folder = cache / key
     try:
@@ -88,7 +88,7 @@ def open_decoded(cache: Path, key: str) -> DecodedImages | None:
         return None
 
 
-def cached_decode(cache: Path, key: str, decode: Decode, max_bytes: int, log: Log) -> DecodedImages:
+def add_entry(cache: Path, key: str, decode: Decode, max_bytes: int, log: Log) -> DecodedImages:
     """Decode images into an entry of the cache, unless another process has just done so, and open it.
 
     The entry is written to a hidden folder and renamed, so an interruption leaves none. Processes that need the same
@@ -102,7 +102,7 @@ def cached_decode(cache: Path, key: str, decode: Decode, max_bytes: int, log: Lo
     try:
         cache.mkdir(parents=True, exist_ok=True)
         lock = _acquire_lock(cache / f".{key}.lock", log)
-        return open_decoded(cache, key) or _write_entry(cache, key, decode, max_bytes)
+        return open_entry(cache, key) or _write_entry(cache, key, decode, max_bytes)
     except OSError as error:
         if lock is None and error.errno in _READ_ONLY:
             log(f"cannot write the decoded-image cache to {cache} ({describe_os_error(error)}); each run decodes again")
@@ -165,7 +165,7 @@ def _write_entry(cache: Path, key: str, decode: Decode, max_bytes: int) -> Decod
     for outdated in cache.glob(f"{key.partition('-')[0]}-*"):  # same location and settings, but the files changed
         if outdated.name != key:
             _remove(outdated)  # processes that have it mapped keep it until they end
-    if (found := open_decoded(cache, key)) is None:
+    if (found := open_entry(cache, key)) is None:
         raise OSError(errno.EIO, "the files just written cannot be read")
     return found
 

@@ -41,11 +41,7 @@ class Survey(Generic[T]):
 
 
 def survey(
-    items: Sequence[T],
-    header: Callable[[T], Header],
-    name: Callable[[T], str],
-    title: str = "read headers of",
-    log: Log = no_log,
+    items: Sequence[T], header: Callable[[T], Header], name: Callable[[T], str], title: str = "", log: Log = no_log
 ) -> Survey[T]:
     """Read the headers of all items in threads; `header` may raise NotAnImage."""
     results = list(zip(items, attempt_all(header, items, title, log), strict=True))

@@ -16,8 +16,6 @@ from wgan_cli.utils.format import format_bytes
 from wgan_cli.utils.machine import free_memory
 from wgan_cli.utils.seeds import derived_seed
 
-DEFAULT_FRACTION = 0.5  # of the free memory; networks and activations need the rest
-
 
 def make_loader(
     dataset: ImageSet | ImagePair,
@@ -42,11 +40,11 @@ def make_loader(
     if not isinstance(dataset.images, Tensor):
         return StreamingLoader(dataset, batch_size, seed, device, placement="streamed: decoded on the fly")
     size = dataset.images.numel()
+    limit, source = free_memory(device), "half of the free memory"
     if settings.memory_limit is not None:
         limit, source = parse_bytes(settings.memory_limit), "data.memory_limit"
-    else:
-        free = free_memory(device)
-        limit, source = (None if free is None else int(DEFAULT_FRACTION * free)), "half of the free memory"
+    elif limit is not None:
+        limit //= 2  # networks and activations need the rest
     if limit is None or size <= limit:
         return DeviceLoader(dataset, batch_size, seed, device, f"{format_bytes(size)} kept on {device}")
     reason = f"streamed: {format_bytes(size)} exceed {source}, {format_bytes(limit)}"

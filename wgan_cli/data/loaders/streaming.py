@@ -25,13 +25,7 @@ class StreamingLoader(Loader):
     """
 
     def __init__(
-        self,
-        dataset: ImageSet,
-        batch_size: int,
-        seed: int,
-        device: torch.device,
-        prefetch: int = PREFETCH,
-        placement: str = "",
+        self, dataset: ImageSet, batch_size: int, seed: int, device: torch.device, placement: str = ""
     ) -> None:
         self.global_batch_size = batch_size
         self._shard = current_shard()
@@ -43,7 +37,7 @@ class StreamingLoader(Loader):
         self._pin_memory = device.type == "cuda"  # only copies from pinned memory are asynchronous
         self._sampler = Sampler(len(dataset), batch_size, seed)
         self._epoch_order: tuple[int, Tensor] = (-1, torch.empty(0))  # used by the thread only
-        self._prefetch = max(1, prefetch)
+        self._prefetch = PREFETCH
         self._pending: deque[tuple[int, int, Future[tuple[Tensor, Tensor]]]] = deque()  # epoch, start, batch
         self._thread: ThreadPoolExecutor | None = None
         self.load_state_dict({"epoch": 0, "cursor": 0})

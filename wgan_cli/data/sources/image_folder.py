@@ -11,14 +11,7 @@ import numpy as np
 
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.files.container import Container, Entry, NotAnImage
-from wgan_cli.data.files.decoded_cache import (
-    DecodedImages,
-    DecodedInfo,
-    cache_folder,
-    cache_key,
-    cached_decode,
-    open_decoded,
-)
+from wgan_cli.data.files.decoded_cache import DecodedImages, DecodedInfo, add_entry, cache_folder, cache_key, open_entry
 from wgan_cli.data.files.decoding import read_header, to_pixels
 from wgan_cli.data.files.folders import open_container
 from wgan_cli.data.files.parallel import attempt_all
@@ -56,7 +49,7 @@ def load(settings: DataSettings, data_root: Path, log: Log, required_size: int |
         location += [required_size] if required_size else []
         folders = container.folders() if container.path.is_dir() else []
         cache, key = cache_folder(data_root), cache_key(location, [container.fingerprint(), folders])
-        decoded = open_decoded(cache, key) or _decode(container, settings, required_size, cache, key, log)
+        decoded = open_entry(cache, key) or _decode(container, settings, required_size, cache, key, log)
         if decoded.info.bad and settings.on_bad_file == "stop":
             raise unusable_files(container.path, decoded.info.bad)
         _log_oddities(container.path, decoded.info, log)
@@ -143,7 +136,7 @@ def _decode(
             alike=alike,
         )
 
-    return cached_decode(cache, key, decode, len(selection.entries) * channels * size * size, log)
+    return add_entry(cache, key, decode, len(selection.entries) * channels * size * size, log)
 
 
 def _target_shape(
