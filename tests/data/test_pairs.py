@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
 
 from wgan_cli.data import ImagePair, ImageSet, load_data, native_shape
@@ -92,18 +91,6 @@ def test_mismatched_sides(a, b, message, hint, monkeypatch, tmp_path):
 def test_of_side_renames_settings_only():
     text = "`data.path` of data.zip and /data.path/x: --set data.path=photos, data.fit"
     assert for_side(text, "b") == "`data.b.path` of data.zip and /data.path/x: --set data.b.path=photos, data.b.fit"
-
-
-def test_two_folders(tmp_path):
-    for name, shade in (("photos", 40), ("paintings", 200)):
-        (tmp_path / name).mkdir()
-        for number in range(3):
-            Image.new("RGB", (12, 12), (shade + number, 0, 0)).save(tmp_path / name / f"{number}.png")
-    settings = sides(*({"source": "folder", "path": str(tmp_path / name)} for name in ("photos", "paintings")))
-    pair = load(settings, tmp_path / "root")
-    assert pair.a.images[:, 0, 0, 0].tolist() == [40, 41, 42]
-    assert pair.b.images[:, 0, 0, 0].tolist() == [200, 201, 202]
-    assert pair.shape == native_shape(settings)
 
 
 def loader_of(pair: ImagePair, **more: object) -> PairedLoader:

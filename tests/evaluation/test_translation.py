@@ -74,13 +74,6 @@ def test_errors_in_gray_levels(negatives):
     assert found.to["b"].cycle_l1 == expected and found.to["a"].cycle_l1 == expected
 
 
-def test_identity_translators(negatives):
-    found = negatives.evaluate(known(lambda images: images, lambda images: images), RECIPE, 1)
-    for scores in found.to.values():
-        assert scores.paired_l1 == scores.identity_l1 > 100
-        assert scores.cycle_l1 == 0.0
-
-
 def test_fd_without_known_answers(features_root):
     """Threes and eights that stay as they are lie far from the other side, and come back whole."""
     sides = {"a": {"source": "digits", "classes": [3]}, "b": {"source": "digits", "classes": [8]}}

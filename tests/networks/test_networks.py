@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 import torch
 from helpers.families import FAMILIES, narrow
-from torch import Tensor, nn
+from torch import nn
 
 from wgan_cli import networks
 from wgan_cli.errors import WganError
@@ -84,13 +84,9 @@ def small(family: str, size: int, variant: tuple[dict, dict, dict]) -> Recipe:
     return recipe_of(family, generator, {**halvings, **critic})
 
 
-def built(recipe: Recipe, image: ImageShape, seed: int = 0) -> dict[str, nn.Module]:
-    torch.manual_seed(seed)
+def built(recipe: Recipe, image: ImageShape) -> dict[str, nn.Module]:
+    torch.manual_seed(0)
     return {role: build_network(role, recipe, image) for role in ROLES}
-
-
-def weights(networks: dict[str, nn.Module]) -> Tensor:
-    return torch.cat([p.detach().flatten() for network in networks.values() for p in network.parameters()])
 
 
 @pytest.mark.parametrize(("family", "size", "channels", "variant"), CASES)
@@ -122,11 +118,6 @@ def test_every_network(family, size, channels, variant):
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None and parameter.grad.isfinite().all(), name
             assert parameter.dim() == 1 or parameter.grad.any(), f"{name} never learns"
-
-    # The same seed gives the same weights, and another one others.
-    first = weights(built(recipe, image))
-    assert torch.equal(first, weights(built(recipe, image)))
-    assert not torch.equal(first, weights(built(recipe, image, seed=1)))
 
 
 def layers(network: nn.Module, *kinds: type) -> list[nn.Module]:
