@@ -16,13 +16,11 @@ CLOSED = "http://127.0.0.1:1/"  # refuses connections
 class Server:
     """HTTP server of `files` (name -> bytes) on this machine.
 
-    Files in `cut` end halfway; files in `stuck` stop there until `release` is set, and set `is_stuck`. `requested` has
-    the names of all requests.
+    Files in `stuck` stop halfway until `release` is set, and set `is_stuck`. `requested` has the names of all requests.
     """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
-        self.cut: set[str] = set()
         self.stuck: set[str] = set()
         self.requested: list[str] = []
         self.is_stuck, self.release = threading.Event(), threading.Event()
@@ -44,7 +42,7 @@ class Server:
                 if name in server.stuck:
                     server.is_stuck.set()
                     server.release.wait(timeout=30)
-                elif name not in server.cut:
+                else:
                     self.wfile.write(content[len(content) // 2 :])
                 return None
 
