@@ -83,18 +83,6 @@ def test_unreadable_image(tmp_path, damage):
         folder_frames(tmp_path)
 
 
-@pytest.mark.parametrize("most", [2, 7, 19, 20, None])
-def test_thinning_keeps_first_and_last(tmp_path, most):
-    write_folder(tmp_path, [f"{number}.png" for number in range(20)])
-    frames = folder_frames(tmp_path, most)
-    assert len(frames) == min(most or 20, 20)
-    places = [shade // 10 for shade in shades(frames)]
-    assert (places[0], places[-1]) == (0, 19)
-    steps = np.diff(places)
-    assert steps.min() >= 1
-    assert steps.max() - steps.min() <= 1
-
-
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
 def test_any_mode_of_image(tmp_path, mode):
     ending = ".tiff" if mode == "CMYK" else ".png"

@@ -62,9 +62,8 @@ def test_scores_are_not_terms():
     assert series(SCORED, "b_loss") == ((5, 10), (3.0, 2.0))
 
 
-@pytest.mark.parametrize("factor", [1.0, 0.0])  # zero has no place on a scale of powers of ten
-def test_scores_next_to_losses(tmp_path, factor):
-    records = [{**record, "fd": factor * record["fd"]} for record in SCORED[:2]]
+def test_scores_next_to_losses(tmp_path):
+    records = [{**record, "fd": 0.0} for record in SCORED[:2]]  # zero has no place on a scale of powers of ten
     draw_curves([*records, SCORED[2]], tmp_path / "scored.png", "title")
     draw_curves(SCORED[2:], tmp_path / "plain.png", "title")
     with Image.open(tmp_path / "scored.png") as scored, Image.open(tmp_path / "plain.png") as plain:

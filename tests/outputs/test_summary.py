@@ -10,7 +10,6 @@ from wgan_cli.training.build_state import build_state
 
 SHAPES = {
     "digits_dcgan": ImageShape(28, 1, 10),
-    "cifar10_dcgan": ImageShape(32, 3, 10),
     "mnist_mlp": ImageShape(28, 1, 10),
     "mnist_cvae_gan": ImageShape(28, 1, 10),
 }

@@ -174,8 +174,6 @@ def test_refused_arguments(wgan, tiny_run, tmp_path):
         ((tmp_path,), "no recipe.yaml"),
         ((tiny_run.path, "--out", "a.pdf"), "--out a.pdf"),
         ((tiny_run.path, "--out", "file/report.html"), "cannot write"),
-        ((tiny_run.path, tiny_run.path), "given twice"),
-        ((*(f"{tmp_path}/{number}" for number in range(13)),), "13 runs"),
     ]:
         refused = wgan("report", *words)
         assert refused.status in (1, 2) and error in refused.error and refused.hint

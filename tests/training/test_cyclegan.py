@@ -119,13 +119,10 @@ def test_other_objectives_do_not_translate(objective):
 @pytest.mark.parametrize(
     ("changes", "message", "hint"),
     [
-        (["objective=cyclegan"], "`model.name` dcgan", "--set"),
-        (["objective=cyclegan", "model=translation"], "two sides, `a` and `b`", "--set"),
         (["data={a: mnist, b: fashion_mnist}"], "one set of images", "cyclegan"),
         (["data={a: mnist}"], "`data.b` is not set", "schema"),
         (["data={a: mnist, c: mnist}"], "unknown setting `data.c`", "data has: a, b"),
         (["data={a: mnist, b: mnist}"], "are the same images", "`transform`"),
-        (["data={a: mnist, b: folder}"], "`data.b.path` is not set", "--set data.b.path=photos"),
         (["data={a: mnist, b: {source: mnist, diff_augment: [color]}}"], "`data.b.diff_augment`", "augment"),
     ],
 )

@@ -20,7 +20,6 @@ from wgan_cli.training.memory_estimate import check_memory, estimate_memory
 CPU = torch.device("cpu")
 SHAPES = {
     "digits_dcgan": ImageShape(28, 1, 10),
-    "cifar10_dcgan": ImageShape(32, 3, 10),
     "mnist_mlp": ImageShape(28, 1, 10),
     "mnist_cvae_gan": ImageShape(28, 1, 10),
 }

@@ -72,12 +72,6 @@ def test_resume_from_an_earlier_checkpoint(wgan, whole, mine):
     assert [record["step"] for record in read_metrics(mine.set_aside / "metrics.jsonl")] == [9, 10, 9, 10]
 
 
-def test_finished_run(wgan, mine):
-    result = wgan("train", "--resume", "mine/checkpoints/step_00000010.pth", "--device", "cpu")
-    assert (result.status, "mine is finished" in result.error) == (2, True)
-    assert not mine.set_aside.exists()
-
-
 def test_damaged_newest_checkpoint(wgan, whole, mine):
     newest = mine.checkpoint_file(10)
     bad = newest.read_bytes()[:-100]

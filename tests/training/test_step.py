@@ -158,11 +158,3 @@ def test_instance_noise_fades():
         step(number)
         sigmas.append(noise.sigma.item())
     assert sigmas == pytest.approx([0.8, 0.6, 0.2, 0.0])
-
-
-def test_other_phases_share_everything_else():
-    setup = Setup()
-    other = setup.step.with_phases(setup.step.objective.phases[:1])
-    other(0)
-    assert [name for name, _, _ in setup.seen] == ["score", "score"]
-    assert setup.step.metrics.counts == {"score_loss": 2} and len(setup.step.objective.phases) == 3

@@ -47,14 +47,6 @@ def test_fp16_needs_cuda():
     assert "--amp bf16" in refused.value.hint and "--amp off" in refused.value.hint
 
 
-@pytest.mark.parametrize(("amp", "dtype"), [("off", torch.float32), ("bf16", torch.bfloat16)])
-def test_autocast_dtype(amp, dtype):
-    x = torch.randn(4, 4)
-    with Precision(amp, CPU).autocast():
-        assert (x @ x).dtype == dtype
-    assert (x @ x).dtype == torch.float32
-
-
 @pytest.mark.parametrize("amp", ["off", "bf16"])
 def test_only_fp16_has_a_loss_scale(amp):
     precision = Precision(amp, CPU)

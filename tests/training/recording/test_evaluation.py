@@ -191,17 +191,16 @@ def test_best_follows_a_rewind(trainer, scripted, recipe, listened):
     assert (run.set_aside / "G_best.pth").read_bytes() == late
 
 
-def test_best_follows_a_rollback(recipe, scripted, listened, monkeypatch):
-    run_step, diverged = TrainingStep.__call__, []
+def test_best_follows_a_rollback(recipe, scripted, listened, during_step):
+    diverged = []
 
-    def call(self, number: int) -> None:
-        run_step(self, number)
-        if number == 6 and not diverged:  # after the evaluation of step 6 and the checkpoint of step 4
-            diverged.append(number)
-            next(self.networks["critic"].parameters()).data.fill_(torch.nan)
+    def diverge(step: TrainingStep) -> None:
+        if not diverged:
+            diverged.append(step)
+            next(step.networks["critic"].parameters()).data.fill_(torch.nan)
 
-    monkeypatch.setattr(TrainingStep, "__call__", call)
-    _, run, _ = listened(recipe(), scripted(5.0, 3.0, 1.0, 4.0, 4.0, 4.0))
+    with during_step(6, diverge):  # after the evaluation of step 6 and the checkpoint of step 4
+        _, run, _ = listened(recipe(), scripted(5.0, 3.0, 1.0, 4.0, 4.0, 4.0))
     assert diverged
     assert best_step(run) == 4
     assert load_checkpoint(run.set_aside / "G_best.pth").score.value == 1.0
