@@ -69,6 +69,7 @@ def test_examples_work(checkout):
     run_pytest(checkout, *files, "-k", "extended or resmlp or csv or wgan_div")
 
 
+@pytest.mark.slow
 def test_existing_tests_cover_the_examples(checkout):
     files = {word for words in COVERING for word in words if word.startswith("tests/")}
     collected = run_pytest(checkout, *sorted(files), "--collect-only")

@@ -18,8 +18,8 @@ SETTINGS = (
     "sample_every=5", "save_every=4",
 )  # fmt: skip
 EVALUATED = (*SETTINGS, "eval_every=3", "eval_count=30")
-STEPS_FOR_A_KILL = 30  # more than a life makes, so that the run does not end before its last kill
-EVENTS, WRITES, LINES = 12_000, 60, 12  # in a life, at most: about 15 steps each
+STEPS_FOR_A_KILL = 16  # more than a life makes, so that the run does not end before its last kill
+EVENTS, WRITES, LINES = 6_000, 30, 6  # in a life, at most: about eight steps each
 
 
 def kill_once(processes, kind: str, number: int, words: tuple[str, ...]) -> None:
@@ -67,7 +67,7 @@ def survive(
 
 
 def test_survives_kills(wgan, wgan_process, tiny_options, tmp_path):
-    survive(wgan, wgan_process, tiny_options, tmp_path, kills=3, seed=0)
+    survive(wgan, wgan_process, tiny_options, tmp_path, kills=2, seed=0)
 
 
 @pytest.mark.slow
