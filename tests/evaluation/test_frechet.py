@@ -11,7 +11,7 @@ from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
 
 
 def gaussian(mean: list[float], covariance: torch.Tensor) -> Moments:
-    return Moments(torch.tensor(mean, dtype=torch.float64), covariance.double(), 100)
+    return Moments(torch.tensor(mean, dtype=torch.float64), covariance.double())
 
 
 def features(seed: int, count: int = 200, width: int = 8) -> torch.Tensor:
@@ -73,6 +73,5 @@ def test_moments():
     found = moments(x)
     torch.testing.assert_close(found.covariance, torch.cov(x.double().T))
     torch.testing.assert_close(found.mean, x.double().mean(0))
-    assert found.count == 200
     assert moments(x[:1]).covariance.abs().sum() == 0
     assert torch.equal(moments(x.numpy()).covariance, found.covariance)

@@ -11,11 +11,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Moments:
-    """Gaussian fitted to `count` features. mean: (D,), covariance: (D, D), float64."""
+    """Gaussian fitted to features. mean: (D,), covariance: (D, D), float64."""
 
     mean: Tensor
     covariance: Tensor
-    count: int
 
 
 def moments(features: Tensor | np.ndarray) -> Moments:
@@ -23,7 +22,7 @@ def moments(features: Tensor | np.ndarray) -> Moments:
     features = torch.as_tensor(features).detach().to("cpu", torch.float64)
     mean = features.mean(0)
     centered = features - mean
-    return Moments(mean, centered.T @ centered / max(1, len(features) - 1), len(features))
+    return Moments(mean, centered.T @ centered / max(1, len(features) - 1))
 
 
 def frechet_distance(one: Moments, other: Moments) -> float:

@@ -21,7 +21,7 @@ MAX_TEST = 10_000
 SUBSET = 500  # real images of a small data set, which augmentation is meant for
 MIN_IMAGES = 10
 DRAWS = 3  # subsets, each with its own classifier
-Generate = Callable[[Tensor], Tensor]
+Generate = Callable[[Tensor], Tensor]  # labels (N,) int64 -> images (N, C, H, W) uint8
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,6 @@ def classification_accuracy(
     Both get equally many images of each class and equally many steps, so the second result is an upper reference.
 
     Args:
-        generate: labels (N,) int64 -> images (N, C, H, W) uint8.
         count: number of training images; by default those of the generator, at most 10,000.
     Raises: WganError if the real images have no classes, or are too few.
     """
@@ -77,7 +76,6 @@ def augmentation(
     about half of each batch is real.
 
     Args:
-        generate: labels (N,) int64 -> images (N, C, H, W) uint8.
         subset: number of real images. count: number of generated images; by default ten per real image, at most 10,000.
     Raises: WganError if the real images have no classes, or `subset` does not fit them.
     """

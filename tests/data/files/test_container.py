@@ -165,13 +165,6 @@ def test_safe_names():
     assert [safe_name(name) for name in ("..", "/", "", "a/.b/c.jpg", "a/")] == ["", "", "", "", "a/"]
 
 
-@settings(max_examples=30)
-@given(st.text(alphabet="./\\aC:~\0é", max_size=12))
-def test_safe_names_stay_inside(name):
-    safe = safe_name(name)
-    assert not os.path.isabs(safe) and ".." not in safe.split("/") and safe_name(safe) in (safe, "")
-
-
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_names_are_never_used_as_paths(tmp_path, make):
     outside = tmp_path / "secret.jpg"

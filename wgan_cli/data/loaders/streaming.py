@@ -38,7 +38,7 @@ class StreamingLoader(Loader):
         self._sampler = Sampler(len(dataset), batch_size, seed)
         self._epoch_order: tuple[int, Tensor] = (-1, torch.empty(0))  # used by the thread only
         self._prefetch = PREFETCH
-        self._pending: deque[tuple[int, int, Future[tuple[Tensor, Tensor]]]] = deque()  # epoch, start, batch
+        self._pending: deque[tuple[int, int, Future[tuple[Tensor, Tensor]]]] = deque()  # epoch, end, batch
         self._thread: ThreadPoolExecutor | None = None
         self.load_state_dict({"epoch": 0, "cursor": 0})
 
@@ -48,7 +48,7 @@ class StreamingLoader(Loader):
     def next(self) -> tuple[Tensor, Tensor]:
         """Return the next batch, as `Loader.next`. Raises: WganError (status FAILED) if images can't be read."""
         self._fill_queue()
-        epoch, start, batch = self._pending[0]
+        epoch, end, batch = self._pending[0]
         try:
             pixels, labels = batch.result()
         except Exception as error:
@@ -61,7 +61,7 @@ class StreamingLoader(Loader):
                 ExitStatus.FAILED,
             ) from error
         self._pending.popleft()
-        self._taken = (epoch, start + self.global_batch_size)
+        self._taken = (epoch, end)
         self._fill_queue()  # the thread works while this batch is used
         return to_unit_range(pixels.to(self._device, non_blocking=True)), labels.to(self._device, non_blocking=True)
 
@@ -87,12 +87,10 @@ class StreamingLoader(Loader):
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="wgan-loader")
         while len(self._pending) < self._prefetch:
-            epoch, cursor = self._taken
-            if self._pending:
-                epoch, start, _ = self._pending[-1]
-                cursor = start + self.global_batch_size
+            epoch, cursor = self._pending[-1][:2] if self._pending else self._taken
             epoch, start = self._sampler.next_batch(epoch, cursor)
-            self._pending.append((epoch, start, self._thread.submit(self._gather_on_host, epoch, start)))
+            batch = self._thread.submit(self._gather_on_host, epoch, start)
+            self._pending.append((epoch, start + self.global_batch_size, batch))
 
     def _gather_on_host(self, epoch: int, start: int) -> tuple[Tensor, Tensor]:
         """Return a batch's pixels (batch_size, C, H, W) uint8 and labels in host memory. Runs in the thread."""
