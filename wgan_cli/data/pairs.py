@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
@@ -21,6 +21,7 @@ class ImagePair:
 
     a: ImageSet
     b: ImageSet
+    class_names: ClassVar[tuple[str, ...]] = ()  # translators are unconditional
 
     def __len__(self) -> int:
         return len(self.a) + len(self.b)
@@ -29,11 +30,6 @@ class ImagePair:
     def shape(self) -> ImageShape:
         """Shape of the images of either side."""
         return replace(self.a.shape, num_classes=0)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Always empty: translators are unconditional."""
-        return ()
 
     @property
     def origin(self) -> str:

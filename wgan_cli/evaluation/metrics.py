@@ -27,15 +27,11 @@ def chosen_metrics(text: str | None, conditional: bool, encodes: bool = False) -
         if name not in ALL:
             hint = f"{did_you_mean(word[:40], ALL)}Metrics: {', '.join(ALL)}"
             raise WganError(f"--metrics: unknown metric {word[:40]!r}", hint)
-        if name in NEED_CLASSES and not conditional:
-            raise WganError(
-                f"--metrics {name} needs a conditional generator",
-                f"remove {name}, or train with --set model.conditional=true",
-            )
-        if name in RECONSTRUCTION and not encodes:
-            raise WganError(
-                f"--metrics {name} needs a model with an encoder",
-                f"remove {name}, or train such a model: wgan train --recipe mnist_cvae_gan",
-            )
+        for metrics, supported, model, fix in (
+            (NEED_CLASSES, conditional, "a conditional generator", "with --set model.conditional=true"),
+            (RECONSTRUCTION, encodes, "a model with an encoder", "such a model: wgan train --recipe mnist_cvae_gan"),
+        ):
+            if name in metrics and not supported:
+                raise WganError(f"--metrics {name} needs {model}", f"remove {name}, or train {fix}")
         chosen.append(name)
     return tuple(dict.fromkeys(chosen))

@@ -22,10 +22,7 @@ NUM_CLASSES = 10
 
 
 def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
-    """Load CIFAR-10 (N, 3, 32, 32) from `data_root`: cifar-10-batches-py, else cifar10/{train,test}/CLASS.
-
-    It is downloaded if both are missing.
-    """
+    """Load CIFAR-10 (N, 3, 32, 32) from `data_root`/cifar-10-batches-py, cifar10/{train,test}/CLASS or the network."""
     from torchvision.datasets import CIFAR10
 
     parts = parts_of(settings.split)
@@ -102,6 +99,6 @@ def _read_folders(folder: Path, settings: DataSettings, data_root: Path, log: Lo
             log_unusual_count(f"{folder / part}'s folders", len(images), STANDARD_COUNTS[part], log)
         sets.append(images)
     origin = f"cifar10 {settings.split} from the images in {folder}"
-    images, labels = ([getattr(part, name) for part in sets] for name in ("images", "labels"))
+    images = [part.images for part in sets]
     pixels = images[0] if len(images) == 1 else torch.cat(images)  # one part stays memory-mapped
-    return ImageSet(pixels, torch.cat(labels), sets[0].class_names, origin).first(limit)
+    return ImageSet(pixels, torch.cat([part.labels for part in sets]), sets[0].class_names, origin).first(limit)
