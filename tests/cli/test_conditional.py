@@ -119,15 +119,11 @@ def test_usefulness(wgan, conditional, features_root, monkeypatch):
 
     found = json.loads(wgan(*words, "--json").stdout)
     assert list(found["generated"]) == list(found["real"]) == ["count", "agreement", "agreement_by_class"]
-    assert list(found["real"]["agreement_by_class"]) == list("0123456789")
-    tested = {"name": "digits test", "seen_by_generator": True}
-    assert list(found["cas"]) == ["generated", "real", "tested_on"] and found["cas"]["tested_on"] == tested
-    cas = found["cas"]["real"]
-    assert list(cas["by_class"]) == list("0123456789") and cas["draws"] == [cas["accuracy"]]
+    assert list(found["cas"]) == ["generated", "real", "tested_on"]
+    assert found["cas"]["tested_on"] == {"name": "digits test", "seen_by_generator": True}
     both = found["augmentation"]["real_and_generated"]
     assert len(both["draws"]) == 3 and both["accuracy"] == pytest.approx(sum(both["draws"]) / 3)
-    assert found["augmentation"]["tested_on"] == tested
-    assert found["augmentation"]["verdict"].startswith("adding generated images ")
+    assert list(both["by_class"]) == list("0123456789")
     assert found["augmentation"]["caveat"].endswith("--set data.limit=20")
 
 

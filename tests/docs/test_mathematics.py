@@ -225,18 +225,3 @@ def test_clipped_critic(figure):
     slopes = clipping.slopes_by_layer(critic, toy.swiss_roll(20))
     assert len(slopes) == 2
     assert slopes[-1] == pytest.approx(critic.head.to_score.weight.norm().item(), rel=1e-5)
-
-
-def test_series_of_a_run(figure, tiny_run, tmp_path):
-    lines = [json.loads(line) for line in (tiny_run.path / "metrics.jsonl").read_text().splitlines()]
-    (tmp_path / "metrics.jsonl").write_text("\n".join(json.dumps({**line, "real_baseline": 1.5}) for line in lines))
-    (tmp_path / "environment.json").write_text((tiny_run.path / "environment.json").read_text())
-    series = json.loads(figure("take_log").take(tmp_path))
-    assert [row[0] for row in series["rows"]] == [line["step"] for line in lines]
-    assert series["real_baseline"] == 1.5 and series["columns"][0] == "step"
-
-
-def test_distance_to_the_nearest(figure):
-    images = torch.zeros(2, 1, 2, 2)
-    others = torch.stack([torch.full((1, 2, 2), value) for value in (3.0, -0.5)])
-    assert figure("nearest").to_the_nearest(images, others) == pytest.approx(1.0)  # sqrt(4 * 0.5^2)

@@ -22,25 +22,14 @@ def content(folder: Path) -> dict[str, bytes | None]:
     return {str(path): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
 
 
-def test_default_names_count_up():
-    made = [create_run(None, "x").path for _ in range(3)]
-    assert made == [Path("runs/x"), Path("runs/x-2"), Path("runs/x-3")]
-    assert all(path.is_dir() for path in made)
-    assert create_run(None, "y").path == Path("runs/y")
-
-
-def test_default_name_skips_existing_paths():
+def test_default_names_count_up(monkeypatch):
     Path("runs").mkdir()
-    Path("runs/x").write_text("a file")
-    Path("runs/x-2").mkdir()
-    assert create_run(None, "x").path == Path("runs/x-3")
-    assert Path("runs/x").read_text() == "a file"
-
-
-def test_default_name_race(monkeypatch):
-    create_run(None, "x")
-    monkeypatch.setattr(Path, "exists", lambda self, **options: False)  # it was free a moment ago
-    assert create_run(None, "x").path == Path("runs/x-2")
+    Path("runs/x-2").write_text("a file")
+    monkeypatch.setattr(Path, "exists", lambda self, **options: False)  # each was free a moment ago
+    made = [create_run(None, "x").path for _ in range(3)]
+    assert made == [Path("runs/x"), Path("runs/x-3"), Path("runs/x-4")]
+    assert all(path.is_dir() for path in made)
+    assert Path("runs/x-2").read_text() == "a file"
 
 
 def test_parents_and_subfolders_are_created():
@@ -126,18 +115,13 @@ def test_clear_unborn(tmp_path):
     clear_unborn(run.path)  # nothing there is nothing to do
 
 
-@pytest.mark.parametrize("kept", ["recipe.yaml", "photo.png", "albums/", "samples/grid.png"])
+@pytest.mark.parametrize("kept", ["recipe.yaml", "photo.png", "albums/", "samples/grid.png", "samples"])
 def test_clear_unborn_keeps_other_files(tmp_path, kept):
     run = create_run(tmp_path / "run", "any")
     path = run.path / kept
+    if kept == "samples":
+        path.rmdir()
     path.mkdir() if kept.endswith("/") else path.touch()
     clear_unborn(run.path)
     assert path.exists()
     assert run.checkpoints.is_dir()
-
-
-def test_clear_unborn_keeps_a_file_named_samples(tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "samples").write_text("a list")
-    clear_unborn(tmp_path / "mine")
-    assert (tmp_path / "mine" / "samples").read_text() == "a list"

@@ -13,11 +13,6 @@ from wgan_cli.console import print_error
 from wgan_cli.errors import AlreadyReported, ExitStatus, WganError
 
 
-def is_distributed() -> bool:
-    """Return True if torchrun, or a compatible launcher, started this process as one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
-
-
 def is_launched() -> bool:
     """Return True if `launch` or torchrun started this process, also as the only one."""
     return "TORCHELASTIC_RUN_ID" in os.environ
@@ -25,11 +20,11 @@ def is_launched() -> bool:
 
 @contextmanager
 def in_process_group() -> Iterator[None]:
-    """Join the process group of a distributed run; without one, do nothing.
+    """Join the process group if torchrun, or a compatible launcher, started this process as one of several.
 
     Raises: AlreadyReported if another rank reports the same error.
     """
-    if not is_distributed():
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or "RANK" not in os.environ:
         yield
         return
     from wgan_cli.distributed import process_group

@@ -18,18 +18,12 @@ NAMED = ("digits", "mnist", "fashion_mnist", "cifar10")
 
 
 class UserSource(NamedTuple):
-    """Source of the user's own images, found at `data.path`.
+    """Source of the user's own images, found at `data.path`."""
 
-    Attributes:
-        example: hint for a missing path.
-        without: settings that don't apply to it.
-        because, instead: the reason, and the end of the hint.
-    """
-
-    example: str
-    without: tuple[str, ...] = ()
-    because: str = ""
-    instead: str = ""
+    example: str  # hint for a missing path
+    without: tuple[str, ...] = ()  # settings that don't apply to it
+    because: str = ""  # the reason
+    instead: str = ""  # end of the hint
 
 
 USER_SOURCES = {

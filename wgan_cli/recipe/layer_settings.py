@@ -61,17 +61,11 @@ class CriticLayerSettings(LayerSettings):
 
 
 class FamilySettings(Settings):
-    """Networks of one family.
+    """Networks of one family."""
 
-    Attributes:
-        translates: True if the generator maps images to images.
-        roles: networks that the family has.
-        has_style_space: True if the generator maps z to a style w, and w to an image.
-    """
-
-    translates: ClassVar[bool] = False
-    roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
-    has_style_space: ClassVar[bool] = False
+    translates: ClassVar[bool] = False  # the generator maps images to images
+    roles: ClassVar[tuple[str, ...]] = ("generator", "critic")  # networks that the family has
+    has_style_space: ClassVar[bool] = False  # the generator maps z to a style w, and w to an image
     if TYPE_CHECKING:  # declared by every family
         name: str
         latent_dim: int

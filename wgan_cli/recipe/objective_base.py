@@ -31,25 +31,15 @@ _NEEDS = {
 
 
 class AnyObjective(Settings):
-    """Properties of an objective that data and networks depend on.
-
-    Attributes:
-        paper: reference.
-        translates: True if the generator maps images to images.
-        roles: networks that are trained.
-        conditions: supported values of `model.condition`.
-        needs_classes: True if only conditional models can be trained.
-        compares_features: True if features of an image are compared with those of its reconstruction; the critic must
-            then be deterministic and treat each image separately.
-        activation_counts: for each kind of step, the number of images per network whose activations are kept at once.
-    """
+    """Properties of an objective that data and networks depend on."""
 
     paper: ClassVar[str]
-    translates: ClassVar[bool] = False
-    roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
-    conditions: ClassVar[tuple[Condition, ...]] = get_args(Condition)
-    needs_classes: ClassVar[bool] = False
-    compares_features: ClassVar[bool] = False
+    translates: ClassVar[bool] = False  # the generator maps images to images
+    roles: ClassVar[tuple[str, ...]] = ("generator", "critic")  # networks that are trained
+    conditions: ClassVar[tuple[Condition, ...]] = get_args(Condition)  # supported values of `model.condition`
+    needs_classes: ClassVar[bool] = False  # only conditional models can be trained
+    compares_features: ClassVar[bool] = False  # of an image and its reconstruction
+    #: For each kind of step, the number of images per network whose activations are kept at once.
     activation_counts: ClassVar[tuple[dict[str, int], ...]]
     if TYPE_CHECKING:  # declared by every objective
         name: str
@@ -105,12 +95,9 @@ def uncouple_hint(setting: str) -> str:
 
 
 class CriticGameSettings(AnyObjective):
-    """Objective with a critic that separates real from fake images.
+    """Objective with a critic that separates real from fake images."""
 
-    Attributes:
-        penalty_weights: settings that enable a per-sample gradient penalty if they aren't 0.
-    """
-
+    #: Settings that enable a per-sample gradient penalty if they aren't 0.
     penalty_weights: ClassVar[tuple[str, ...]] = ("gp_weight", "r1_weight", "r2_weight")
     # Critic step: real and fake images, the points between them, and twice more for the two derivatives of the penalty.
     activation_counts: ClassVar[tuple[dict[str, int], ...]] = ({"critic": 2 + 1 + 2}, {"generator": 1, "critic": 1})

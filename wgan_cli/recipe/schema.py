@@ -20,17 +20,11 @@ MOST_STEPS = 10**9
 
 @dataclass(frozen=True)
 class ImageShape:
-    """Shape of square images.
+    """Shape of square images."""
 
-    Attributes:
-        size: height and width in pixels.
-        channels: 1, 3 or 4.
-        num_classes: number of classes; 0 if there are no labels.
-    """
-
-    size: int
-    channels: int
-    num_classes: int = 0
+    size: int  # height and width in pixels
+    channels: int  # 1, 3 or 4
+    num_classes: int = 0  # 0 if there are no labels
 
     @property
     def pixels(self) -> int:

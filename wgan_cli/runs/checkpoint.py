@@ -24,14 +24,11 @@ from wgan_cli.utils.files import write_atomically
 
 @dataclass(frozen=True)
 class BestScore:
-    """Score of the best generator of a run.
+    """Score of the best generator of a run."""
 
-    by: name of the score. measured: what it was computed with, such as a feature set; only equal ones compare.
-    """
-
-    by: str
+    by: str  # name of the score
     value: float
-    measured: str
+    measured: str  # what it was computed with, such as a feature set; only equal ones compare
 
     def __str__(self) -> str:
         return f"{title_of(self.by)} {format_score(self.by, self.value)}"
@@ -48,25 +45,18 @@ class BestScore:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Content of a checkpoint file.
-
-    networks: state dicts by role; "generator" is the one to sample from (the EMA, if there is one).
-    training: everything else needed to resume, or None in a file for sampling only.
-    score: the score of this generator if it is the best of its run, else None.
-    taken_from: the file of imported weights, or None if this program trained them.
-    checksum: verified checksum of the file that was read; None if it carries none.
-    """
+    """Content of a checkpoint file."""
 
     recipe: Recipe
     image: ImageShape
     class_names: tuple[str, ...]
     step: int
-    networks: dict[str, dict[str, torch.Tensor]]
-    training: dict[str, Any] | None = None
+    networks: dict[str, dict[str, torch.Tensor]]  # by role; "generator" is the EMA, if there is one
+    training: dict[str, Any] | None = None  # everything else needed to resume; None in a file for sampling only
     versions: dict[str, str] = field(default_factory=dict)
-    score: BestScore | None = None
-    taken_from: str | None = None
-    checksum: str | None = field(default=None, compare=False)
+    score: BestScore | None = None  # of this generator, if it is the best of its run
+    taken_from: str | None = None  # file of imported weights; None if this program trained them
+    checksum: str | None = field(default=None, compare=False)  # verified when the file was read; None if it has none
 
     @property
     def source(self) -> str:

@@ -16,15 +16,11 @@ from wgan_cli.utils.files import writing
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """Checkpoint to resume from.
+    """Checkpoint to resume from."""
 
-    checkpoint: None if the run stopped before its first. damaged: newer files that could not be read, with the reason.
-    files: all checkpoint files of the run.
-    """
-
-    checkpoint: Checkpoint | None
-    damaged: dict[Path, str]
-    files: tuple[Path, ...]
+    checkpoint: Checkpoint | None  # None if the run stopped before its first
+    damaged: dict[Path, str]  # newer files that could not be read, with the reason
+    files: tuple[Path, ...]  # all checkpoint files of the run
 
 
 def run_to_resume(path: Path) -> RunDir:

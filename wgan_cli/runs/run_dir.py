@@ -23,11 +23,7 @@ RUNS = Path("runs")  # parent of run folders without --out
 
 @dataclass(unsafe_hash=True)
 class RunDir:
-    """Paths inside one run folder.
-
-    set_aside holds files of later steps than the one from which the run was resumed; pid_file the id of the process
-    that holds the lock.
-    """
+    """Paths inside one run folder."""
 
     path: Path
 
@@ -42,9 +38,9 @@ class RunDir:
         self.checkpoints = self.path / "checkpoints"
         self.generator_file = self.path / "G.pth"
         self.best_file = self.path / "G_best.pth"
-        self.set_aside = self.path / "set-aside"
+        self.set_aside = self.path / "set-aside"  # files of later steps than the one it was resumed from
         self.lock_file = self.path / ".lock"
-        self.pid_file = self.path / ".pid"
+        self.pid_file = self.path / ".pid"  # id of the process that holds the lock
 
     def sample_file(self, step: int) -> Path:
         """Return the path of the sample grid of a step."""

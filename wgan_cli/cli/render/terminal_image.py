@@ -46,21 +46,17 @@ def thumbnail_grid(images: Tensor, columns: int, width: int, height: int) -> Ima
 
     The images are (N, C, H, W) uint8, row by row; width and height are the available pixels.
     """
-    from PIL import Image
+    from torch.nn.functional import adaptive_avg_pool2d
 
-    from wgan_cli.outputs.grid import as_picture
+    from wgan_cli.outputs.grid import as_picture, grid_tensor
 
     size = images.shape[-1]
     across = max(1, min(columns, len(images), (width - GAP) // (min(size, MIN_SIDE) + GAP)))
     side = max(1, min(size, (width - GAP) // across - GAP, height - GAP))
     rows = max(1, min(-(-len(images) // columns), (height - GAP) // (side + GAP)))
-    grid = Image.new("RGB", (across * (side + GAP) + GAP, rows * (side + GAP) + GAP))
-    for row in range(rows):
-        for column in range(min(across, len(images) - row * columns)):
-            image = as_picture(images[row * columns + column]).convert("RGB")
-            place = (GAP + column * (side + GAP), GAP + row * (side + GAP))
-            grid.paste(image.resize((side, side), Image.Resampling.BOX), place)
-    return grid
+    shown = [index for index in range(min(len(images), rows * columns)) if index % columns < across]
+    small = adaptive_avg_pool2d(images[shown].float(), side).round().byte()  # (N, C, side, side)
+    return as_picture(grid_tensor(small, across, GAP)).convert("RGB")
 
 
 def live_image(images: Tensor, columns: int, console: Console) -> Segments:
