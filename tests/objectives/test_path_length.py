@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.errors import WganError
 from wgan_cli.networks import ROLES, build_network
 from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.objectives import Batch, build_objective
@@ -109,11 +108,3 @@ def test_lazy_penalty_is_scaled_by_its_interval():
     assert "path_penalty" not in skipped.terms and unused.state.mean == 0
     penalized.total.backward()
     assert all(p.grad.isfinite().all() for p in networks["generator"].parameters())
-
-
-@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
-def test_needs_a_style_space(family):
-    with pytest.raises(WganError, match=f"a style space, and {family} has none") as refused:
-        recipe_of(family, path_length_weight=1.0)
-    assert "objective.path_length_weight" in refused.value.hint
-    assert build_objective(recipe_of(family), ImageShape(8, 1)).state is None

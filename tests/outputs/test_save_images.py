@@ -105,14 +105,6 @@ def test_grid_too_large_for_its_format(here, where):
     assert os.listdir(here) == []
 
 
-@pytest.mark.parametrize("where", ["file/images/", "file/grid.png", "file/images.npz", "file/"])
-def test_place_below_a_file(where):
-    Path("file").write_bytes(b"precious")
-    with pytest.raises(WganError, match="cannot write"):
-        save_images(batches(noise(2)), 2, where)
-    assert Path("file").read_bytes() == b"precious"
-
-
 def test_folder_names():
     names = folder_names(("T-shirt/top", "a:b", "a?b", "..", "", "Cat", "cat", "nul\0"))
     assert names[0] == "T-shirt-top"

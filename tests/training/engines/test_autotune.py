@@ -21,6 +21,7 @@ from wgan_cli.training.engines.autotune import (
 from wgan_cli.training.state import continued_recipe
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+PATHS = {"name": "gan", "path_length_weight": 2.0, "path_length_every": 1}
 OPEN = {"amp": "auto", "engine": "auto", "steps": MIN_STEPS}
 
 
@@ -214,11 +215,11 @@ def real_trials(machine, monkeypatch) -> None:
 
 
 def test_trials_leave_no_trace(small, real_trials):
-    """Networks, RNG states and the loader equal those of a run with specified settings."""
-    tuned = small.state(amp="auto", engine="auto")
+    """Networks, RNG states, the loader and the objective's memory equal those of a run with specified settings."""
+    tuned = small.state("style", amp="auto", engine="auto", objective=PATHS)
     assert len(tuned.autotune_summary.split("; ")) == 2
     noise = torch.get_rng_state()
-    specified = small.state(amp="bf16", engine="eager", threads=2)
+    specified = small.state("style", amp="bf16", engine="eager", threads=2, objective=PATHS)
     assert specified.autotune_summary == "" and tuned.recipe == specified.recipe
     assert torch.equal(noise, torch.get_rng_state())
     assert (tuned.loader.epoch, tuned.loader.cursor, tuned.loader.position.item()) == (0, 0, 0)

@@ -183,6 +183,12 @@ def test_wrong_compiled_gradient_is_refused(small, traced, which, when):
         make_engine("compile", step.with_phases(phases), verify=True)
 
 
+def test_losses_with_a_memory_are_refused(small):
+    state = small.state("style", objective={"name": "gan", "path_length_weight": 2.0})
+    with pytest.raises(EngineUnavailable, match="memory"):
+        make_engine("compile", state.training_step)
+
+
 def test_nan_gradient_is_refused(small, traced):
     state = small.state()
     with torch.no_grad():
