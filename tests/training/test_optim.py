@@ -63,7 +63,7 @@ def test_schedule_may_start_late(decay, start):
 @pytest.mark.parametrize(
     ("name", "settings", "kind"),
     [
-        ("adam", {"betas": (0.5, 0.9)}, torch.optim.Adam),
+        ("adam", {"betas": (0.5, 0.9), "weight_decay": 0.0}, torch.optim.AdamW),
         ("adam", {"betas": (0.5, 0.9), "weight_decay": 0.3}, torch.optim.AdamW),
         ("rmsprop", {"alpha": 0.9}, torch.optim.RMSprop),
     ],

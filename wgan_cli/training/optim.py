@@ -34,11 +34,10 @@ def make_optimizers(recipe: Recipe, networks: Mapping[str, nn.Module]) -> Optimi
         if settings.name == "rmsprop":
             optimizer = torch.optim.RMSprop(parameters, lr, settings.alpha, foreach=True, capturable=capturable)
         else:
-            adam = {"betas": settings.betas, "fused": True, "capturable": capturable}
-            if settings.weight_decay:
-                optimizer = torch.optim.AdamW(parameters, lr, weight_decay=settings.weight_decay, **adam)
-            else:
-                optimizer = torch.optim.Adam(parameters, lr, **adam)
+            decay = settings.weight_decay  # without it, AdamW is Adam
+            optimizer = torch.optim.AdamW(
+                parameters, lr, settings.betas, weight_decay=decay, fused=True, capturable=capturable
+            )
         optimizers[role] = optimizer
     return optimizers
 

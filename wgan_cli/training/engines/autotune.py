@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
@@ -53,15 +53,16 @@ def autotune(
     Raises: WganError if the device doesn't support the precision that the recipe specifies.
     """
     threads = recipe.threads or available_threads(device)
-    best = _with(recipe, threads=threads, amp=resolve_amp(recipe.amp, device), engine="eager")
+    resolved = {"threads": threads, "amp": resolve_amp(recipe.amp, device), "engine": "eager"}
+    best = recipe.model_copy(update=resolved)  # no validation: no cross-check depends on these settings
     trials = _Trials(device, build, clock)
     timed = timed and recipe.steps is not None and recipe.steps >= MIN_STEPS
     if timed and recipe.threads is None and (threads or 1) > 1 and "OMP_NUM_THREADS" not in os.environ:
-        best = trials.faster(best, _with(best, threads=1))
+        best = trials.faster(best, best.model_copy(update={"threads": 1}))
     if timed and recipe.amp == "auto" and best.amp != "off":
-        best = trials.faster(best, _with(best, amp="off"))
+        best = trials.faster(best, best.model_copy(update={"amp": "off"}))
     if recipe.engine not in ("auto", "eager"):
-        best = trials.if_usable(_with(best, engine=recipe.engine), best)
+        best = trials.if_usable(best.model_copy(update={"engine": recipe.engine}), best)
     elif timed and recipe.engine == "auto" and device.type == "cuda":
         best = trials.faster_engine("graph", best)
         if best not in trials.seconds:
@@ -110,7 +111,7 @@ class _Trials:
 
     def faster_engine(self, name: str, default: Recipe) -> Recipe:
         """Return the default candidate, or the one with another engine if that works and is faster."""
-        candidate = _with(default, engine=name)
+        candidate = default.model_copy(update={"engine": name})
         return self.faster(default, candidate) if self.if_usable(candidate, default) is candidate else default
 
     def if_usable(self, candidate: Recipe, default: Recipe) -> Recipe:
@@ -144,11 +145,6 @@ class _Trials:
     def _synchronize(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-
-
-def _with(recipe: Recipe, **changes: Any) -> Recipe:
-    """Return a copy with other values of settings that no cross-check depends on."""
-    return recipe.model_copy(update=changes)
 
 
 def _difference(one: Recipe, other: Recipe) -> str:

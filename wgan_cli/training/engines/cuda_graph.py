@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import torch
 
@@ -29,13 +28,6 @@ def graph_obstacle(step: TrainingStep) -> str | None:
 
 def _batches_per_iteration(step: TrainingStep) -> int:
     return sum(phase.repeats for phase in step.objective.phases if phase.uses_real)
-
-
-class _Captured(NamedTuple):
-    """A captured iteration, and how many values of each term it adds."""
-
-    graph: torch.cuda.CUDAGraph
-    counts: Mapping[str, int]
 
 
 class CudaGraph:
@@ -69,7 +61,7 @@ class CudaGraph:
         self.iterations = 0  # that ran eagerly
         self.failure = ""
         self.eager_patterns: set[tuple[bool, ...]] = set()
-        self.captured: dict[tuple[bool, ...], _Captured] = {}
+        self.captured: dict[tuple[bool, ...], tuple[torch.cuda.CUDAGraph, Mapping[str, int]]] = {}
         # No graph needs what another leaves there, so all share one pool.
         self.pool = torch.cuda.graph_pool_handle()
 
@@ -92,10 +84,11 @@ class CudaGraph:
             except EngineUnavailable as error:
                 self.failure, replays = str(error), False
         if replays:
+            graph, counts = self.captured[pattern]
             self.step.set_schedules(step)
-            self.captured[pattern].graph.replay()
+            graph.replay()
             self.step.loader.count_batches(self.batches)
-            self.step.metrics.counts.update(self.captured[pattern].counts)
+            self.step.metrics.counts.update(counts)
             return
         current = torch.cuda.current_stream(self.step.precision.device)
         self.stream.wait_stream(current)
@@ -105,7 +98,8 @@ class CudaGraph:
         self.iterations += 1
         self.eager_patterns.add(pattern)
 
-    def _capture(self, step: int) -> _Captured:
+    def _capture(self, step: int) -> tuple[torch.cuda.CUDAGraph, Mapping[str, int]]:
+        """Return a captured iteration, and how many values of each term it adds."""
         graph = torch.cuda.CUDAGraph()
         try:
             # The outer context, because older torch leaves the stream current if a capture cannot even end.
@@ -118,4 +112,4 @@ class CudaGraph:
         except Exception as error:
             cause = error.__context__ or error  # ending a broken capture fails too, with a less useful message
             raise EngineUnavailable(str(cause) or type(cause).__name__) from error
-        return _Captured(graph, counts)
+        return graph, counts

@@ -22,8 +22,8 @@ class Diagnostics:
             message="all samples look the same (they differ by {std:.2g} of 255 gray levels): "
             "the generator has collapsed",
             advice=objective.collapse_advice,
+            armed=lambda values: values["std"] >= COLLAPSED_STD or values["step"] >= EARLY_STEPS,
         )
-        self._samples_differed = False
         self._armed: set[Check] = set()
         self._failing_since: dict[Check, int] = {}
         self._warned: set[Check] = set()
@@ -43,10 +43,7 @@ class Diagnostics:
         if len(images) < 2:
             return []
         std = images.float().std(dim=0).max().item()
-        self._samples_differed = self._samples_differed or std >= COLLAPSED_STD
-        if not self._samples_differed and step < EARLY_STEPS:
-            return []
-        return self._run(self._collapsed, {"std": std}, step)
+        return self._run(self._collapsed, {"std": std, "step": step}, step)
 
     def _run(self, check: Check, values: Mapping[str, float], step: int) -> list[str]:
         if check.armed is None or check.armed(values):
