@@ -156,16 +156,6 @@ def test_all_commands(wgan, translators):
     assert "data.b.transform=invert" in changed.error
 
 
-def test_inspect_recipe(wgan):
-    facts = json.loads(wgan("inspect", "mnist_cyclegan", "--json").stdout)
-    generator, critic = facts["networks"]
-    assert {layer["name"].partition(".")[0] for layer in generator["layers"]} == {"to_a", "to_b"}
-    assert {layer["name"].partition(".")[0] for layer in critic["layers"]} == {"of_a", "of_b"}
-    assert facts["memory"]["activations"] == 4 * 4 * max(
-        3 * generator["activations"] + critic["activations"], 2 * critic["activations"]
-    )
-
-
 def test_evaluate(wgan, translators):
     shown = wgan("evaluate", translators.path, "-n", 20, "--data-root", "data", *WORDS)
     assert shown.status == 0, shown.stderr

@@ -69,8 +69,7 @@ class Checkpoint:
     @property
     def facts(self) -> dict[str, Any]:
         """Everything except tensors and training state, as plain values."""
-        more = {"score": self.score and asdict(self.score), "taken_from": self.taken_from}
-        return {
+        values = {
             "format": FORMAT,
             "version": VERSION,
             "recipe": self.recipe.as_dict(),
@@ -78,8 +77,10 @@ class Checkpoint:
             "class_names": list(self.class_names),
             "step": self.step,
             "versions": self.versions,
-            **{name: value for name, value in more.items() if value is not None},
+            "score": self.score and asdict(self.score),
+            "taken_from": self.taken_from,
         }
+        return {name: value for name, value in values.items() if value is not None}
 
     def save(self, path: Path) -> None:
         """Write the file atomically, in the format of its suffix. The same content gives the same bytes.

@@ -97,15 +97,13 @@ def show_written(path: Path, size: int | None = None) -> None:
 
 def _read_written(path: Path) -> Image:
     """Return the written grid, or a grid of the first images of a folder or an array."""
-    from wgan_cli.outputs.grid import open_picture
+    from wgan_cli.outputs.grid import as_picture, grid_tensor, near_square, open_picture
+    from wgan_cli.utils.image_formats import WRITABLE
 
     if path.is_file() and path.suffix.lower() not in (".npy", ".npz"):
         return open_picture(path)
     import numpy as np
     import torch
-
-    from wgan_cli.outputs.grid import as_picture, grid_tensor, near_square
-    from wgan_cli.utils.image_formats import WRITABLE
 
     if path.is_dir():
         files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in WRITABLE][:MAX_IMAGES]
