@@ -27,13 +27,6 @@ def noise(count: int = 32, channels: int = 3, size: int = 8) -> torch.Tensor:
     return torch.rand(count, channels, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-def dots(count: int, size: int, row: int, column: int) -> torch.Tensor:
-    """Black images with one white pixel."""
-    images = torch.full((count, 1, size, size), -1.0)
-    images[:, :, row, column] = 1.0
-    return images
-
-
 @pytest.fixture(autouse=True)
 def seed():
     torch.manual_seed(0)
@@ -74,12 +67,6 @@ def test_horizontal_flip():
     flipped = [torch.equal(a, b.flip(2)) for a, b in zip(changed, images, strict=True)]
     assert all(one is not other for one, other in zip(same, flipped, strict=True))
     assert 160 < sum(flipped) < 240  # four standard deviations
-
-
-def test_shift_moves_a_dot():
-    down, right = torch.tensor([0, 1, -2, 3, 0]), torch.tensor([0, -1, 2, 0, -3])
-    expected = torch.cat([dots(1, 8, 4 + d, 3 + r) for d, r in zip(down.tolist(), right.tolist(), strict=True)])
-    assert torch.equal(shift(dots(5, 8, 4, 3), down, right), expected)
 
 
 def test_shift_repeats_edges():

@@ -58,7 +58,7 @@ def test_classifier_accuracy(features_root, digits):
     values, logits = found.of(digits.held_out.batches(300))
     assert (values.shape, logits.shape) == ((1000, 128), (1000, 10))
     assert (logits.argmax(1) == digits.held_out.labels).double().mean().item() == pytest.approx(found.accuracy)
-    values, _ = found.of(digits.labeled.batches(500))
+    values, _ = found.of(digits.labeled.subset(3000).batches(500))
     assert float(moments(values).covariance.trace()) == pytest.approx(100, rel=0.05)
     images = noise(50, 28)
     torch.testing.assert_close(found.of([images])[0], found.of(images.split(7))[0])

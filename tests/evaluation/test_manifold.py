@@ -17,12 +17,6 @@ def cloud(seed: int, count: int, width: int = 4, centre: float = 0.0) -> torch.T
     return centre + torch.randn(count, width, generator=torch.Generator().manual_seed(seed))
 
 
-def test_radii_of_points_on_a_line():
-    found = manifold(torch.tensor([[0.0], [1.0], [3.0], [7.0], [15.0], [31.0], [63.0]]))
-    assert found.radii.tolist() == pytest.approx([7**2, 6**2, 4**2, 7**2, 14**2, 28**2, 56**2])
-    assert found.density_radii.tolist() == pytest.approx([31**2, 30**2, 28**2, 24**2, 16**2, 31**2, 62**2])
-
-
 @given(st.integers(0, 100), st.integers(6, 30), st.integers(6, 30))
 @settings(max_examples=15)
 def test_scores_match_their_definitions(seed, count, other_count):

@@ -72,19 +72,6 @@ def test_classes_change_images_and_scores(family, way, size, channels):
             assert parameter.grad.isfinite().all() and (parameter.dim() == 1 or parameter.grad.any()), name
 
 
-@pytest.mark.parametrize("family", SMALL)
-def test_projection(family):
-    """score(x, y) = w.x + v_y.x (Miyato and Koyama 2018, eq. 5), with V at 0 the score without classes."""
-    critic = networks_of(recipe_of(family, "projection"))["critic"]
-    images = torch.rand(4, 1, 8, 8)
-    both, logits = critic(images, LABELS, classify=True)
-    with torch.no_grad():
-        for parameter in critic.head.to_classes.parameters():
-            parameter.zero_()
-    plain = critic(images, LABELS)
-    torch.testing.assert_close(both - plain, logits[torch.arange(4), LABELS])
-
-
 def test_auxiliary_classifier():
     recipe = recipe_of("dcgan", "classifier", objective={"ac_weight": 3.0, "generator_ac_weight": 0.5})
     plain = recipe_of("dcgan", "classifier", objective={"ac_weight": 0.0, "generator_ac_weight": 0.0})

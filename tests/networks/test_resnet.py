@@ -57,8 +57,6 @@ def test_conditional_parameters():
     )
     assert generators[1] - generators[0] == 3 * 2 * (10 - 1) * 2 * 128
     assert critics[1] - critics[0] == (128 + 1) * 10
-    assert load_recipe("cifar10_resnet_ac").objective.ac_weight == 1.0
-    assert load_recipe("cifar10_resnet_ac").objective.generator_ac_weight == 0.1
 
 
 def test_layer_norm_of_the_critic():

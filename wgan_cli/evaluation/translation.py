@@ -20,7 +20,7 @@ from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
 from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
 from wgan_cli.outputs.translate import translate, translator_to
 from wgan_cli.recipe import Recipe
-from wgan_cli.recipe.data_settings import SIDES, DataSettings, PairSettings
+from wgan_cli.recipe.data_settings import SIDES, PairSettings
 from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.runs.checkpoint import BestScore
 from wgan_cli.utils.format import Log
@@ -148,8 +148,14 @@ def make_translation_reference(
     count = count or MAX_IMAGES
     targets = {}
     for side in () if settings.same_images else SIDES:
+        own, whole = getattr(settings, side), real[side]
         with naming_side(side):
-            targets[side] = _target(getattr(settings, side), real[side], count, data_root, device, log)
+            if own.classes is not None or own.limit is not None:  # features from all classes are better than from a few
+                whole = real_images(own.model_copy(update={"classes": None, "limit": None}), data_root, log)
+            features = make_features(whole, own.source, data_root, device, log)
+        training = _moments(features, real[side].training.subset(QUICK_TRAINING))
+        real_baseline = frechet_distance(training, _moments(features, real[side].held_out.subset(count)))
+        targets[side] = _Target(features, training, real_baseline)
     return TranslationReference(real, count, targets)
 
 
@@ -159,16 +165,5 @@ def held_out_images(settings: PairSettings, data_root: Path, log: Log) -> dict[s
     return dict(zip(SIDES, for_both(settings, lambda side: real_images(side, data_root, log)), strict=True))
 
 
-def _target(
-    settings: DataSettings, real: RealImages, count: int, data_root: Path, device: torch.device, log: Log
-) -> _Target:
-    whole = real  # a classifier for all classes has better features than one for the few of a side
-    if settings.classes is not None or settings.limit is not None:
-        whole = real_images(settings.model_copy(update={"classes": None, "limit": None}), data_root, log)
-    features = make_features(whole, settings.source, data_root, device, log)
-
-    def moments_of(images: Selection) -> Moments:
-        return moments(features.of(images.batches(BATCH))[0])
-
-    training = moments_of(real.training.subset(QUICK_TRAINING))
-    return _Target(features, training, frechet_distance(training, moments_of(real.held_out.subset(count))))
+def _moments(features: Features, images: Selection) -> Moments:
+    return moments(features.of(images.batches(BATCH))[0])
