@@ -236,7 +236,7 @@ def features_root(tmp_path_factory) -> Path:
     """A data root with a cached digits classifier, trained for two seconds."""
     root = tmp_path_factory.mktemp("features")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier, "MAX_IMAGES", 5000)
+        patch.setattr(classifier, "MAX_IMAGES", 4000)
         patch.setattr(features, "SCALE_IMAGES", 2000)
         real = real_images(DataSettings(), root, lambda text: None)
         make_features(real, "digits", root, torch.device("cpu"), lambda text: None)

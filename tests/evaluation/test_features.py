@@ -27,11 +27,16 @@ def digits(features_root) -> RealImages:
     return real_images(DataSettings(), features_root, lambda text: None)
 
 
-@pytest.fixture
-def few(digits, monkeypatch) -> RealImages:
-    """A few digits, for classifiers that learn for a moment."""
+@pytest.fixture(scope="module")
+def few(tmp_path_factory) -> RealImages:
+    """A few small digits."""
+    real = real_images(DataSettings(image_size=8), tmp_path_factory.mktemp("few"), lambda text: None)
+    return replace(real, labeled=real.labeled.subset(200), test=real.test.subset(100))
+
+
+@pytest.fixture(autouse=True)
+def short_training(monkeypatch) -> None:
     monkeypatch.setattr(classifier, "MAX_IMAGES", 200)
-    return replace(digits, labeled=digits.labeled.subset(200), test=digits.test.subset(100))
 
 
 def never(*args) -> None:
@@ -71,7 +76,7 @@ def test_trained_once(tmp_path, few):
     assert told[1] == f"its accuracy on 100 held-out images is {first.accuracy:.1%}"
     again = make_features(few, "digits", tmp_path, CPU, never)
     assert (again.name, again.accuracy) == (first.name, first.accuracy)
-    for one, other in zip(first.of([noise(9, 28)]), again.of([noise(9, 28)]), strict=True):
+    for one, other in zip(first.of([noise(9, 8)]), again.of([noise(9, 8)]), strict=True):
         assert torch.equal(one, other)
 
 
@@ -94,7 +99,7 @@ def test_training_is_reproducible_and_isolated(tmp_path, few, monkeypatch):
         torch.use_deterministic_algorithms(False)
     other = make_features(few, "digits", tmp_path / "other", CPU, lambda text: None)
     assert torch.equal(torch.get_rng_state(), state)
-    torch.testing.assert_close(one.of([noise(9, 28)]), other.of([noise(9, 28)]))
+    torch.testing.assert_close(one.of([noise(9, 8)]), other.of([noise(9, 8)]))
 
 
 class Evil:
@@ -132,7 +137,7 @@ def test_unwritable_cache(tmp_path, few):
 
 def test_name_depends_on_images(tmp_path, few):
     whole = few.labeled.dataset
-    others = (replace(whole, labels=9 - whole.labels), replace(whole, images=255 - whole.images), whole.resized(32))
+    others = (replace(whole, labels=9 - whole.labels), replace(whole, images=255 - whole.images), whole.resized(12))
     parts = [replace(few.labeled, dataset=dataset) for dataset in (whole, *others)]
     reals = [replace(few, labeled=part, test=part) for part in parts]
     names = {make_features(real, "digits", tmp_path, CPU, lambda text: None).name for real in reals}

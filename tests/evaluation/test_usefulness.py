@@ -87,7 +87,7 @@ def test_class_counts_are_equal(real, lessons):
 
 
 def test_augmentation_with_right_images(real, monkeypatch):
-    monkeypatch.setattr(usefulness, "DRAWS", 2)
+    monkeypatch.setattr(usefulness, "DRAWS", 1)
     alone, both = augmentation(copying(real), real, CPU, subset=50)
     assert both.accuracy > alone.accuracy + 0.1
     assert alone.trained_on == "50 real images" and both.trained_on == "50 real images and 500 generated"
