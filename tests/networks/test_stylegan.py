@@ -94,16 +94,6 @@ def test_modulation_equals_weights_per_image(doubles):
     torch.testing.assert_close(layer(x, w), expected)
 
 
-def test_demodulation_ignores_the_style_scale():
-    layer = layer_of(ModulatedLayer)
-    x, w = inputs()
-    before = layer(x, w)
-    with torch.no_grad():  # styles 10 times as large: 10 * (1 + A w) = 1 + (9 + 10 A w)
-        layer.style.parametrizations.weight.original.mul_(10)
-        layer.style.bias.fill_(9)
-    torch.testing.assert_close(layer(x, w), before)
-
-
 def test_adain_sets_mean_and_deviation():
     layer = layer_of(AdaInLayer)
     x, w = inputs()
@@ -153,13 +143,6 @@ def test_mapping_normalizes_z():
     generator, z = generator_of(), torch.randn(3, 4)
     torch.testing.assert_close(generator.mapping(z), generator.mapping(7 * z), rtol=1e-5, atol=1e-7)
     assert not torch.allclose(generator.mapping(z), generator.mapping(-z))
-
-
-def test_mapping_and_synthesis_are_the_generator():
-    generator, z = generator_of().eval(), torch.randn(3, 4)
-    styles = generator.broadcast(generator.mapping(z))
-    assert styles.shape == (3, 3, STYLE) and generator.style_layers == 3
-    assert torch.equal(generator.synthesis(styles), generator(z))
 
 
 def test_every_layer_uses_its_style():

@@ -203,19 +203,6 @@ def test_killed_while_downloading(tmp_path, served, server, messages):
     assert torch.equal(load(tmp_path / "killed", messages.append).images, pixels_of(unpacked[IMAGES]))
 
 
-def test_another_process_finishes_first(tmp_path, served, messages, monkeypatch):
-    unpacked = served("mnist")
-    real_download = datasets.MNIST.download
-
-    def download(dataset):
-        real_download(dataset)
-        write_files(raw(tmp_path), unpacked)  # by the other process
-
-    monkeypatch.setattr(datasets.MNIST, "download", download)
-    assert torch.equal(load(tmp_path, messages.append).images, pixels_of(unpacked[IMAGES]))
-    assert sorted(Path(file).name for file in files_in(tmp_path)) == sorted(unpacked)
-
-
 @pytest.mark.parametrize("fault", ["no folder", "full disk"])
 def test_unwritable_root(tmp_path, served, messages, monkeypatch, fault):
     def no_space(*args):
