@@ -11,14 +11,11 @@ from wgan_cli.objectives import Batch, Loss, build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 IMAGE = ImageShape(8, 1)
-MODELS = {
-    "mlp": {"name": "mlp", "latent_dim": 6, "generator": {"widths": [16]}, "critic": {"widths": [16]}},
-    "dcgan": {"name": "dcgan", "latent_dim": 6, "generator": {"channels": [8]}, "critic": {"channels": [8]}},
-}
+MODEL = {"name": "dcgan", "latent_dim": 6, "generator": {"channels": [8]}, "critic": {"channels": [8]}}
 
 
-def recipe_of(family: str = "dcgan", **objective: float) -> Recipe:
-    values = {"model": MODELS[family], "objective": {"name": "wgan_gp", **objective}, "batch_size": 4, "amp": "off"}
+def recipe_of(**objective: float) -> Recipe:
+    values = {"model": MODEL, "objective": {"name": "wgan_gp", **objective}, "batch_size": 4, "amp": "off"}
     return recipe_from_dict({**values, "steps": 10}, "a test")
 
 

@@ -74,11 +74,7 @@ def test_activations_grow_with_the_micro_batch():
 
 @pytest.mark.parametrize(
     ("model", "batch", "setting"),
-    [
-        (WIDE, 64, "model.generator.widths"),
-        (DEEP, 64, "model.critic.channels"),
-        ("dcgan", 65536, "--set batch_size="),
-    ],
+    [(WIDE, 64, "model.generator.widths"), (DEEP, 64, "model.critic.channels"), ("dcgan", 65536, "--set batch_size=")],
 )
 def test_too_large_networks_are_refused(monkeypatch, model, batch, setting):
     monkeypatch.setattr(memory_estimate, "free_memory", lambda device: 8 * 10**9)

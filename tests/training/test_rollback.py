@@ -60,11 +60,7 @@ def diverge_at(
 
 @pytest.mark.parametrize(
     ("spoil", "role", "value"),
-    [
-        (spoil_weight, "critic", torch.nan),
-        (spoil_gradient, "generator", -torch.inf),
-        (spoil_loss, "critic", torch.inf),
-    ],
+    [(spoil_weight, "critic", torch.nan), (spoil_gradient, "generator", -torch.inf), (spoil_loss, "critic", torch.inf)],
 )
 def test_divergence_is_found_within_a_log_interval(wgan, tiny_options, spoil, role, value):
     options = ("--set", "log_every=3", "--set", "save_every=4", "--set", "sample_every=100")
