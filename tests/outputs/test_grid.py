@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 from torchvision.utils import make_grid
 
@@ -61,7 +59,7 @@ def test_every_accepted_suffix_is_writable(tmp_path):
         save_picture(noise(3, 16, 16), tmp_path / f"picture{suffix}")
 
 
-@given(st.integers(1, 100_000))
-def test_near_square(count):
-    columns = near_square(count)
-    assert (columns - 1) ** 2 < count <= columns**2
+def test_near_square():
+    for count in (*range(1, 50), 99_999, 100_000):
+        columns = near_square(count)
+        assert (columns - 1) ** 2 < count <= columns**2

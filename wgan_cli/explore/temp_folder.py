@@ -16,4 +16,4 @@ def gradio_temp_folder() -> Iterator[None]:
         try:
             yield
         finally:
-            del os.environ["GRADIO_TEMP_DIR"]
+            os.environ.pop("GRADIO_TEMP_DIR", None)
