@@ -44,8 +44,7 @@ def evaluate(
     ] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Batch size.")] = 64,
     settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="data.path=PATH", help="New location of the training images."),
+        list[str] | None, typer.Option("--set", metavar="data.path=PATH", help="New location of the training images.")
     ] = None,
     as_json: Json = False,
     data_root: DataRoot = None,

@@ -25,8 +25,7 @@ def export(
     ckpt: RunOrCkpt,
     out: Annotated[str, typer.Option("--out", metavar="PATH", help="FILE.onnx, FILE.safetensors, or FOLDER/.")],
     to: Annotated[
-        str | None,
-        typer.Option("--to", metavar="a|b", help=r"Target side of a translator's .onnx. \[default: b]"),
+        str | None, typer.Option("--to", metavar="a|b", help=r"Target side of a translator's .onnx. \[default: b]")
     ] = None,
     recipe: ImportRecipe = None,
     settings: ImportSettings = None,

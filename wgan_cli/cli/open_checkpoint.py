@@ -21,8 +21,7 @@ ImportRecipe = Annotated[
     typer.Option("--recipe", metavar="NAME|FILE", rich_help_panel=_PANEL, help="Recipe of a bare state_dict."),
 ]
 ImportSettings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", rich_help_panel=_PANEL, help="Setting of that recipe."),
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", rich_help_panel=_PANEL, help="Setting of that recipe.")
 ]
 
 

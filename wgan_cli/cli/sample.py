@@ -63,9 +63,7 @@ def sample(
     mix: Annotated[
         str | None,
         _styles(
-            "--mix",
-            metavar="A:B:LAYERS",
-            help="Images A with some layers' styles of images B, such as 0-3:4-9:2-4.",
+            "--mix", metavar="A:B:LAYERS", help="Images A with some layers' styles of images B, such as 0-3:4-9:2-4."
         ),
     ] = None,
     reconstruct: Annotated[
