@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
-from wgan_cli.runs.resume import rewind, set_aside
+from wgan_cli.runs.resume import rewind
 from wgan_cli.runs.run_dir import RunDir
 
 RECIPE = (MLP, "steps=10", "log_every=3", "sample_every=3", "save_every=4")
@@ -145,14 +145,3 @@ def test_other_files_are_kept(whole, tmp_path):
     assert not rewind(run, 4)
     assert [path.name for path in run.samples.iterdir() if "best" in path.name] == ["step_best.png"]
     assert run.checkpoint_files() == []
-
-
-def test_set_aside_never_overwrites(tmp_path):
-    run = RunDir(tmp_path)
-    run.samples.mkdir()
-    places = []
-    for content in (b"1", b"2", b"3"):
-        run.sample_file(5).write_bytes(content)
-        places.append(set_aside(run, run.sample_file(5)))
-    assert [place.read_bytes() for place in places] == [b"1", b"2", b"3"]
-    assert not run.sample_file(5).exists()

@@ -69,15 +69,14 @@ def init(on_hang: Callable[[WganError], None]) -> None:
 
 
 def _timeout() -> float:
-    value, seconds = os.environ.get(TIMEOUT_VARIABLE, str(TIMEOUT)), 0.0
+    value = os.environ.get(TIMEOUT_VARIABLE, str(TIMEOUT))
     with suppress(ValueError):
-        seconds = float(value)
-    if not 0 < seconds <= MAIN_PROCESS_TIMEOUT:
-        raise WganError(
-            f"{TIMEOUT_VARIABLE} is {value!r}; it must be a number of seconds up to {MAIN_PROCESS_TIMEOUT:,.0f}",
-            f"unset it to use the default, {TIMEOUT:g} seconds",
-        )
-    return seconds
+        if 0 < float(value) <= MAIN_PROCESS_TIMEOUT:
+            return float(value)
+    raise WganError(
+        f"{TIMEOUT_VARIABLE} is {value!r}; it must be a number of seconds up to {MAIN_PROCESS_TIMEOUT:,.0f}",
+        f"unset it to use the default, {TIMEOUT:g} seconds",
+    )
 
 
 def destroy() -> None:

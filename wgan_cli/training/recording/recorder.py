@@ -110,7 +110,8 @@ class Recorder:
         """Write a record: the means of the loss terms since the last one, and the scores of an evaluation, if any."""
         state = self.state
         with self._overhead():
-            self._warn(self.diagnostics.check_terms(terms, state.step))
+            for warning in self.diagnostics.check_terms(terms, state.step):
+                self.callback.on_message(warning)
             if state.engine.notice:
                 self.best_effort.warn_once("engine", state.engine.notice)
             seconds = time.perf_counter() - self.started
@@ -139,7 +140,8 @@ class Recorder:
         state = self.state
         with self._overhead():
             images, generated = state.sample_grid.draw(state.ema.network)
-            self._warn(self.diagnostics.check_samples(generated, state.step))
+            for warning in self.diagnostics.check_samples(generated, state.step):
+                self.callback.on_message(warning)
             grid = grid_tensor(images, columns=state.sample_grid.columns)
             with self.best_effort.optional("this sample grid"):
                 save_picture(grid, self.run.sample_file(state.step))
@@ -245,7 +247,3 @@ class Recorder:
             yield
         finally:
             self.state.overhead += time.perf_counter() - start
-
-    def _warn(self, warnings: list[str]) -> None:
-        for warning in warnings:
-            self.callback.on_message(warning)
