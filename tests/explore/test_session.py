@@ -52,6 +52,7 @@ def test_images_equal_wgan_sample(wgan, plain, styled, options, words, tmp_path)
 def test_shifts_of_z(plain):
     z = torch.from_numpy(latent_vectors(3, range(2), 16))
     n = torch.from_numpy(plain.directions)
+    assert (np.diff(plain.direction_shares) <= 0).all() and 0 < plain.direction_shares.sum() <= 1.0001
     with torch.no_grad():
         wanted = to_uint8(plain.generator.network(z + 2.5 * n[0] - 1.5 * n[2]))
     on_samples = plain.images(View(seed=3, count=2, shifts=(2.5, 0.0, -1.5)))

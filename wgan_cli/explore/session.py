@@ -76,6 +76,12 @@ class SamplingSession:
         """Directions of the latent space, (K, F), the strongest first."""
         return directions_of(self.generator.network, MAX_DIRECTIONS)
 
+    @property
+    def direction_shares(self) -> np.ndarray:
+        """Share of each direction in the squared norm of the weight that takes z or w, (K,)."""
+        weight = self.generator.network.first_weight().detach().cpu().numpy()  # (outputs, F)
+        return np.square(self.directions @ weight.T).sum(1) / np.square(weight).sum()
+
     @cached_property
     def spread(self) -> np.ndarray:
         """Standard deviation of latent vectors along each direction, (K,): 1 for z, measured for w."""
