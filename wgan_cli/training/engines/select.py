@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from wgan_cli.training.engines.compile import check_gradients, with_compiled_losses
 from wgan_cli.training.engines.cuda_graph import CudaGraph, graph_obstacle
 from wgan_cli.training.step import TrainingStep
 
-#: Runs iterations. All engines compute the same, up to the rounding of compiled losses. `notice` is a message for the
-#: user if the engine had to fall back during training; `reset` follows the restoring of a checkpoint.
-Engine = TrainingStep | CudaGraph
+
+class Engine(Protocol):
+    """Runs iterations. All engines compute the same, up to the rounding of compiled losses.
+
+    Attributes:
+        notice: a message for the user, if the engine had to fall back during training; else empty.
+    """
+
+    @property
+    def notice(self) -> str: ...
+
+    def __call__(self, step: int) -> None:
+        """Run iteration `step`, counted from 0."""
+
+    def reset(self) -> None:
+        """Forget the memory addresses of tensors, because a checkpoint was restored."""
 
 
 def make_engine(name: str, step: TrainingStep, *, verify: bool = False) -> Engine:
