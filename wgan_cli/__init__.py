@@ -1,7 +1,5 @@
 """Train, sample, animate and inspect generative adversarial networks from the command line, and from Python."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -1,7 +1,5 @@
 """Train and evaluate from Python: `from wgan_cli import train, evaluate`."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Consoles of the program: stdout for data, stderr for messages and progress."""
 
-from __future__ import annotations
-
 import os
 from functools import cache
 from typing import Any

@@ -1,7 +1,5 @@
 """Errors that users read, and exit statuses."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 from enum import IntEnum

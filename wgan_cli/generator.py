@@ -1,7 +1,5 @@
 """Trained generators in Python: `from wgan_cli import load_generator`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The command line app, and the one place that turns errors into exit statuses."""
 
-from __future__ import annotations
-
 import codecs
 import gc
 import io

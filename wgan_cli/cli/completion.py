@@ -1,7 +1,5 @@
 """Shell completion of recipes, runs and checkpoints. Runs at every press of Tab, so it imports nothing heavy."""
 
-from __future__ import annotations
-
 import glob
 import os
 from pathlib import Path

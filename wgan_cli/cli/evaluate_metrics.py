@@ -1,7 +1,5 @@
 """Measurements of `wgan evaluate`; each kind of metric is printed as soon as it is known."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """`wgan explore`."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import sys

@@ -1,7 +1,5 @@
 """Distributed `wgan train`: start one process per GPU, and print each error once."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -1,7 +1,5 @@
 """`wgan recipes`."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from typing import Annotated, Any

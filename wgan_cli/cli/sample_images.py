@@ -1,7 +1,5 @@
 """Images of `wgan sample`: from noise, and with --reconstruct and --translate."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`wgan train`."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from functools import partial

@@ -1,7 +1,5 @@
 """Augmentation of real images: random changes, drawn for each image each time it is shown."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial, reduce
 

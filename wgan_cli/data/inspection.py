@@ -1,7 +1,5 @@
 """Facts about image sets, for `wgan inspect`."""
 
-from __future__ import annotations
-
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass

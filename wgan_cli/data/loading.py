@@ -1,7 +1,5 @@
 """Loading of a recipe's images: the table of sources, and everything that is common to them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import replace

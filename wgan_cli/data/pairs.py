@@ -1,7 +1,5 @@
 """Image pairs: the two sides between which a recipe learns to translate."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Fixed transforms of whole image sets (`data.transform`), for translators whose correct output is known exactly."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

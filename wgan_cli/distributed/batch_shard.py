@@ -1,7 +1,5 @@
 """The part of each batch that this process computes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The sums, means and gathers can be differentiated twice. Each rank's gradients t
 every rank's loss, and their mean over the ranks is the gradient of the whole batch's loss.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any
 

@@ -7,8 +7,6 @@ acts as in a group of one process.
 # torch.distributed re-exports its public names without declaring them.
 # pyright: reportPrivateImportUsage=false
 
-from __future__ import annotations
-
 import os
 import threading
 import time

@@ -4,8 +4,6 @@ Every rank draws for the whole batch and keeps its shard, so that all RNG states
 different number of processes. Without sharding these are torch's own functions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

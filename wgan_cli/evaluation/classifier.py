@@ -1,7 +1,5 @@
 """The small classifier whose features are compared, and its training."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

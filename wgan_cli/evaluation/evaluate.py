@@ -1,7 +1,5 @@
 """Scores of a generator, next to those of real images held out from its training."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol

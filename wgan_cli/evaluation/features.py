@@ -1,7 +1,5 @@
 """Image features from a classifier that is trained once per data set and cached."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 from contextlib import suppress

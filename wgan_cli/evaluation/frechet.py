@@ -1,7 +1,5 @@
 """Frechet distance between two sets of features."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Scores of a set of features: fidelity and diversity relative to real features, and predicted classes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

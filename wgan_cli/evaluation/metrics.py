@@ -1,7 +1,5 @@
 """Metrics that `wgan evaluate --metrics` accepts."""
 
-from __future__ import annotations
-
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe.scores import RENAMED
 

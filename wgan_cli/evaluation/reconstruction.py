@@ -1,7 +1,5 @@
 """Reconstruction error of autoencoders on held-out images."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -3,8 +3,6 @@
 With known correct outputs, translations are compared with them; otherwise with the real images of the other side.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """Usefulness of generated images as training data: a classifier trained on them, tested on real images."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev

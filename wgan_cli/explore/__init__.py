@@ -1,7 +1,5 @@
 """Web page for exploring a trained generator. Only app_page, server and the *_tab modules import gradio."""
 
-from __future__ import annotations
-
 import os
 
 # Set before gradio is imported, which otherwise reports usage and asks for its newest version.

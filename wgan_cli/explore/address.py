@@ -1,7 +1,5 @@
 """Address and port of the page."""
 
-from __future__ import annotations
-
 import errno
 import socket
 

@@ -1,7 +1,5 @@
 """Layout and appearance of the whole page."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """HTML parts of the page, rendered from templates/parts.html.j2."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Snapshots of a run while it trains, read again only if something is new."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The part of the page that draws samples: a grid, controls that move it, and walks between images."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Local web server for the page. It contacts no other machine."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable
 from pathlib import Path

@@ -1,13 +1,11 @@
 """Sampling for the page: images, shifts along directions of the latent space, and walks."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +14,7 @@ from torch import Tensor, nn
 from wgan_cli.errors import WganError
 from wgan_cli.explore.source import Source
 from wgan_cli.generator import LoadedGenerator
+from wgan_cli.networks.layers import LatentGenerator
 from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.outputs.animation import Frame, save_animation
 from wgan_cli.outputs.directions import directions_of
@@ -79,7 +78,8 @@ class SamplingSession:
     @property
     def direction_shares(self) -> np.ndarray:
         """Share of each direction in the squared norm of the weight that takes z or w, (K,)."""
-        weight = self.generator.network.first_weight().detach().cpu().numpy()  # (outputs, F)
+        generator = cast(LatentGenerator, self.generator.network)
+        weight = generator.first_weight().detach().cpu().numpy()  # (outputs, F)
         return np.square(self.directions @ weight.T).sum(1) / np.square(weight).sum()
 
     @cached_property

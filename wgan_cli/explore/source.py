@@ -1,7 +1,5 @@
 """The generator file behind the page: loaded once, then watched for changes."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 

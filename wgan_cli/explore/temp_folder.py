@@ -1,7 +1,5 @@
 """Temporary folder for gradio, which reads its location when it is imported."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

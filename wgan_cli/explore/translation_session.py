@@ -1,7 +1,5 @@
 """Translation of the user's image files."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass

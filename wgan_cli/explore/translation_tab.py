@@ -1,7 +1,5 @@
 """The part of the page that translates the user's images."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Model folder to publish: weights, ONNX models, config, model card and a sample grid."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """ONNX export of generators, verified against PyTorch before the file is written."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import logging

@@ -1,7 +1,5 @@
 """Batch norm and dropout that don't depend on how a batch is distributed over processes."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]

@@ -1,7 +1,5 @@
 """Registry of network families, and construction of a recipe's networks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any

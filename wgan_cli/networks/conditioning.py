@@ -1,7 +1,5 @@
 """Class labels in networks: next to z, in normalization layers, as an image channel, or at the score."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Critics of the families that score whole images."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """Strided convolutional networks (Radford et al. 2016)."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 

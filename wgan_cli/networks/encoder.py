@@ -1,7 +1,5 @@
 """Encoders and classifiers: a family's critic body with weights of its own and another head."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Activations, normalization, initialization and spectral norm."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Layers through which a critic compares the images of a batch, so that identical samples are easy to detect."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Fully connected networks on the flattened image (Goodfellow et al. 2014)."""
 
-from __future__ import annotations
-
 from typing import cast
 
 from torch import Tensor, nn

@@ -1,8 +1,6 @@
 """Down- and upsampling layers, in forms and memory layouts (channels-last) that are fast on CPUs."""
 
 # pyright: reportUnknownMemberType=false
-from __future__ import annotations
-
 import math
 from contextlib import nullcontext
 

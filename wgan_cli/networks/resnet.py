@@ -5,8 +5,6 @@ convolution, not its second; the critic's first block neither normalizes nor act
 weights are those of the code.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """Match the tensors of a state dict from another program to those of a network, by name or by order and shape."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher

@@ -1,7 +1,5 @@
 """Generators in two halves: a mapping from z to a style w, and a synthesis network from styles to images."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -5,8 +5,6 @@ style of that size's last layer, not of the next one; the critic's shortcut aver
 uses the wider filter; and classes are concatenated to z and have a mean w each.
 """
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 

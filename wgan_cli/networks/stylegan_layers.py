@@ -1,8 +1,6 @@
 """Layers with a style: convolutions and the conversion to RGB, each with its own affine transform of w."""
 
 # pyright: reportUnknownMemberType=false
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,8 +1,6 @@
 """Residual translators and patch critics, one of each per image domain (Zhu et al. 2017, section 7.2)."""
 
 # pyright: reportUnknownMemberType=false
-from __future__ import annotations
-
 from itertools import pairwise
 
 import torch

@@ -1,7 +1,5 @@
 """Networks with weights from a file, which must fit the networks of the file's recipe."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

@@ -1,7 +1,5 @@
 """Objectives of one critic and one generator: the phases, penalties and log terms that the whole family shares."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """CycleGAN: translators between two image domains, trained without pairs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import cast
 

@@ -1,7 +1,5 @@
 """Differentiable augmentation of everything the critic sees, against overfitting to small datasets."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """The original GAN: the critic's score is the logit of an image being real."""
 
-from __future__ import annotations
-
 from torch import Tensor
 from torch.nn import functional as F
 

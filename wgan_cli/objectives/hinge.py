@@ -1,7 +1,5 @@
 """Hinge losses: the critic ignores images that it classifies correctly by a margin."""
 
-from __future__ import annotations
-
 from torch import Tensor
 from torch.nn import functional as F
 

@@ -1,7 +1,5 @@
 """Pool of earlier fakes that the critic sees again, so that it does not forget them."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Targets of the critic's scores: 1 for real images and 0 for fake ones, optionally smoothed or flipped."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Least squares GAN: quadratic instead of cross-entropy losses, so that confident samples still get a gradient."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from wgan_cli.objectives.adversarial import AdversarialLoss, adversarial_objective

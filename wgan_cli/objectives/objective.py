@@ -1,7 +1,5 @@
 """Objectives: named networks, phases that train them in order, and the terms that their losses log."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar

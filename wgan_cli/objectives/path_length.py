@@ -1,7 +1,5 @@
 """Path length regularization: a step in w changes the image equally, wherever and in whatever direction."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

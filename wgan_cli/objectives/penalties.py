@@ -1,7 +1,5 @@
 """Penalties on the critic's gradient with respect to its input images."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import reduce
 from typing import Literal

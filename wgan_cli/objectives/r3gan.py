@@ -1,7 +1,5 @@
 """Relativistic pairing: the critic judges which image of a pair is real."""
 
-from __future__ import annotations
-
 from torch import Tensor
 from torch.nn import functional as F
 

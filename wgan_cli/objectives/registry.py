@@ -1,7 +1,5 @@
 """Registry of objectives by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from wgan_cli.objectives.cvae_gan import cvae_gan

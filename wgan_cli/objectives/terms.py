@@ -1,7 +1,5 @@
 """Logged terms: what each value means, and checks that warn when a run stops learning."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Wasserstein objectives: the critic estimates the Wasserstein distance, and the generator minimizes it."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Animations of a run's sample grids, of a folder of numbered images, or of a walk through latent space."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Principal directions of a generator's latent space, computed from its weights."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor, nn

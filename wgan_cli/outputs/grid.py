@@ -1,7 +1,5 @@
 """Grids of images, and image files."""
 
-from __future__ import annotations
-
 import io
 import math
 import warnings

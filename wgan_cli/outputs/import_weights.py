@@ -1,7 +1,5 @@
 """Import of generators trained by other programs: a bare state_dict, matched to a recipe with the same layers."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

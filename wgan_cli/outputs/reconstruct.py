@@ -1,7 +1,5 @@
 """Reconstruction of real images by an encoder and a generator, with interpolation and class changes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

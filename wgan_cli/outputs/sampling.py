@@ -1,7 +1,5 @@
 """Images from a checkpoint: the same image for the same seed and index, always."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 

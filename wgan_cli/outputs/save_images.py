@@ -1,7 +1,5 @@
 """Writing images as a grid, as single files or as an array, depending on the path."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections import Counter

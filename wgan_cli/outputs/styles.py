@@ -1,7 +1,5 @@
 """Truncation, interpolation and mixing in the style space of a generator."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Facts of a run, a checkpoint or a recipe, which commands print."""
 
-from __future__ import annotations
-
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field

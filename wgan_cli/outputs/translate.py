@@ -1,7 +1,5 @@
 """Image-to-image translation with a trained generator."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 import torch

@@ -1,7 +1,5 @@
 """Time, memory and score of the packaged recipes; benchmarks/pages.py writes them from its results."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """JSON schema of all settings, for editors that complete and check recipes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue

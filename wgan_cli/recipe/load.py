@@ -1,7 +1,5 @@
 """Recipes from names, files and `--set` to one validated Recipe."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """`objective:` in a recipe: one class of settings for each objective."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """`--set KEY=VALUE`: changes applied to a recipe's plain values."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import filterfalse
 from typing import Any

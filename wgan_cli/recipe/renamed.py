@@ -1,7 +1,5 @@
 """Former names of settings, so that recipes and checkpoints of earlier versions keep loading."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from wgan_cli.recipe import scores

@@ -1,7 +1,5 @@
 """Table of all scores, read by logs, tables, curves, reports and `best_by`: adding a score is one entry here."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Base class of all recipe sections, and the error that their validators raise."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar, get_args
 

@@ -1,7 +1,5 @@
 """Translation of pydantic's validation errors into a message and a hint about one setting."""
 
-from __future__ import annotations
-
 import typing
 from collections.abc import Iterator
 from typing import Any

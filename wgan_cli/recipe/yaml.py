@@ -4,8 +4,6 @@ ruamel.yaml reads, because PyYAML follows YAML 1.1: `off` is false, `2e-4` is te
 it quotes what a YAML 1.1 reader would misunderstand.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

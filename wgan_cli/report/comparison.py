@@ -1,7 +1,5 @@
 """Several runs side by side: the settings in which they differ, and their latest numbers."""
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections.abc import Sequence

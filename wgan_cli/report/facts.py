@@ -1,7 +1,5 @@
 """Everything that a report shows. Unreadable files are named, and the rest is shown."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

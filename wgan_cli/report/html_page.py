@@ -1,7 +1,5 @@
 """The HTML report: one self-contained file with its images, curves, style and script."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

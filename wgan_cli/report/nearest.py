@@ -1,7 +1,5 @@
 """Samples of a run next to their nearest training images."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

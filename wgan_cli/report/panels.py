@@ -1,7 +1,5 @@
 """Panels of curves for reports and `wgan explore`, with what each number means."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Images for embedding in HTML pages."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Sequence

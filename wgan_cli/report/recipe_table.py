@@ -1,7 +1,5 @@
 """A run's recipe compared with the shipped recipe of the same name."""
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Jinja2 environment for the HTML pages. Every value is shortened to one line and escaped."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

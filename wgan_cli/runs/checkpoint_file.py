@@ -1,7 +1,5 @@
 """Read checkpoint files from untrusted sources, without executing code and within the memory that the file takes."""
 
-from __future__ import annotations
-
 import pickle
 import warnings
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@ The comment is `wgan sha256:...` over the archive without it, so other programs 
 accidental damage only: a hostile file can carry a correct checksum, so every other check ignores it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import struct

@@ -1,7 +1,5 @@
 """The machine: available devices, and everything that could make the same run differ elsewhere."""
 
-from __future__ import annotations
-
 import os
 import platform
 from datetime import datetime, timezone

@@ -1,7 +1,5 @@
 """Lock on a run folder: one process trains a run at a time."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

@@ -5,8 +5,6 @@ and keep a file written by the previous version in tests/runs/old. A new setting
 was before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

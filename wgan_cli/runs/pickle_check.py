@@ -5,8 +5,6 @@ whatever they are asked for, a storage longer than its record is read past its e
 unfold to any size. `check_pickle` scans the opcodes before loading, `check_values` the values after it.
 """
 
-from __future__ import annotations
-
 import pickletools
 from collections.abc import Mapping
 from typing import Any

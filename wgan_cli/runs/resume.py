@@ -1,7 +1,5 @@
 """Find the run and the checkpoint to resume from; rewind a run to an earlier step, without deleting a file."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The run folder: paths of its files, and how it is named and created."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

@@ -4,8 +4,6 @@ The metadata has one entry, `wgan`: JSON with all that a checkpoint holds beside
 both that detects accidental damage.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Metrics and sample grids for TensorBoard."""
 
-from __future__ import annotations
-
 import io
 import time
 from pathlib import Path

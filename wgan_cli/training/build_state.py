@@ -1,7 +1,5 @@
 """Build a run at step 0 from its recipe and data."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import replace
 

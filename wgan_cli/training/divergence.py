@@ -1,7 +1,5 @@
 """Detection of NaN and Inf, and the advice for a run that keeps diverging."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import chain
 

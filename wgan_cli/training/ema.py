@@ -1,7 +1,5 @@
 """Exponential moving average (EMA) of the generator, which gives better samples than the latest weights."""
 
-from __future__ import annotations
-
 import copy
 from typing import Any
 

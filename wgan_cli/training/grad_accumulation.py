@@ -1,7 +1,5 @@
 """Gradient accumulation: split a batch that doesn't fit on the device into micro-batches."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

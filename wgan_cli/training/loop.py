@@ -1,7 +1,5 @@
 """The training loop."""
 
-from __future__ import annotations
-
 from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.callback import Callback

@@ -1,7 +1,5 @@
 """Estimate of the memory that training takes, from shapes alone."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Optimizers, gradient clipping and learning rate schedules."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -1,7 +1,5 @@
 """Process-wide settings that training changes, restored for the caller of the library."""
 
-from __future__ import annotations
-
 import logging
 import os
 import warnings

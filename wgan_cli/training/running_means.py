@@ -1,7 +1,5 @@
 """Running means of loss terms, kept on the device."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

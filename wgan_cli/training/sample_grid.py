@@ -1,7 +1,5 @@
 """Sample grids of a run: always for the same inputs, so that they show its progress."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

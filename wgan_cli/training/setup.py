@@ -1,7 +1,5 @@
 """Resolve what to train: the recipe, the run to resume, and the real images to evaluate against."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Everything that makes up a run in training, how it is built, saved and restored."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Requests to stop training, from a signal or a time limit, granted between two steps."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

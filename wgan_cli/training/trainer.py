@@ -1,7 +1,5 @@
 """The trainer: from a recipe to a finished run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Classes by name or number."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from wgan_cli.errors import WganError, did_you_mean

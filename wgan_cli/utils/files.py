@@ -1,7 +1,5 @@
 """Safe reading of untrusted files, and atomic writes: a reader sees the old file or the new one, never part of one."""
 
-from __future__ import annotations
-
 import errno
 import io
 import os

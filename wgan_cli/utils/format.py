@@ -1,7 +1,5 @@
 """Text for people: numbers, names and progress."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Image formats that are read and written."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 #: Raster formats, by Pillow's names. Excludes others: opening an .eps runs another program, an .ico holds many images.

@@ -1,7 +1,5 @@
 """Facts about the machine: processor, container limits, free memory."""
 
-from __future__ import annotations
-
 import os
 import platform
 from contextlib import suppress

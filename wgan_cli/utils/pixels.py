@@ -1,7 +1,5 @@
 """Conversion between pixels in 0..255 and the networks' range [-1, 1]."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

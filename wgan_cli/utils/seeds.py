@@ -1,7 +1,5 @@
 """Random numbers that depend only on a seed and their purpose."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

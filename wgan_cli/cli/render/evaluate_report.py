@@ -1,7 +1,5 @@
 """Tables and JSON of `wgan evaluate`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Tables on stdout. Text from files is shortened to one printable line."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rich.table import Table

@@ -1,7 +1,5 @@
 """Curves in the terminal, drawn by plotext."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Sequence
 from typing import Any

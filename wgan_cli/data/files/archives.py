@@ -1,7 +1,5 @@
 """Image files in .zip and .tar archives, read in place. Member names are never used as file system paths."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

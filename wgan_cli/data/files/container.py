@@ -1,7 +1,5 @@
 """Common interface of image folders and archives: files with names, sizes and contents."""
 
-from __future__ import annotations
-
 import io
 import os
 from abc import abstractmethod

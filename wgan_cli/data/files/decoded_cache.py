@@ -1,7 +1,5 @@
 """Cache of decoded images: one file per data set, written once and memory-mapped afterwards."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """Decoding of one image file of any mode, orientation and shape into a square array of pixels."""
 
-from __future__ import annotations
-
 import io
 import random
 import warnings

@@ -1,7 +1,5 @@
 """Folders of image files, and detection of a path's container type: folder, .zip or .tar."""
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

@@ -1,7 +1,5 @@
 """Images of a folder or archive with their names, for commands that process each one."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Threads that read and decode image files."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence

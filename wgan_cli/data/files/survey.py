@@ -1,7 +1,5 @@
 """Survey of image files by their headers: sizes, modes and unusable files, without decoding anything."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

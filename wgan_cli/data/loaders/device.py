@@ -1,7 +1,5 @@
 """Loader that keeps the whole image set on the training device."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

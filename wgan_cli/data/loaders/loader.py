@@ -1,7 +1,5 @@
 """Interface of the loaders: endless batches of real images on the training device."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import Any
 

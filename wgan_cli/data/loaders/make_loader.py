@@ -1,7 +1,5 @@
 """Choice of the loader for a recipe's data."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Loader for image pairs: two sides, each in its own order."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

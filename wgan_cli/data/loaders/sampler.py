@@ -1,7 +1,5 @@
 """Order in which all loaders show the images."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

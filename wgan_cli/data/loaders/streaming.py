@@ -1,7 +1,5 @@
 """Loader for image sets that stay in files or host memory; prefetches batches in a thread."""
 
-from __future__ import annotations
-
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 

@@ -1,7 +1,5 @@
 """Images passed in memory by a Python program."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn

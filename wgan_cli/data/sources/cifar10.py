@@ -1,7 +1,5 @@
 """CIFAR-10: torchvision's batch files or a folder of images, downloaded if both are missing."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

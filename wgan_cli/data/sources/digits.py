@@ -1,7 +1,5 @@
 """7,000 MNIST digits bundled with the package, so that a first run needs no network and no files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

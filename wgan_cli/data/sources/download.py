@@ -1,7 +1,5 @@
 """Splits of the public data sets, and downloads with torchvision that leave no partial files when interrupted."""
 
-from __future__ import annotations
-
 import io
 import os
 import shutil

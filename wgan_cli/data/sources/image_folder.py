@@ -1,7 +1,5 @@
 """User images: a folder, .zip or .tar; subfolders are classes."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

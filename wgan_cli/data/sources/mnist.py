@@ -1,7 +1,5 @@
 """MNIST and Fashion-MNIST: the standard IDX files in torchvision's layout, downloaded if missing."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

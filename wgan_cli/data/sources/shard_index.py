@@ -4,8 +4,6 @@ As in the webdataset package, a sample consists of consecutive members with the 
 example `cat/0007.jpg` and `cat/0007.cls`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Autotuning: time threads, precision and engine on copies of the networks before training, and keep the fastest."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable

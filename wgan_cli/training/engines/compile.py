@@ -1,7 +1,5 @@
 """The `compile` engine: losses through torch.compile, used only if their gradients equal those of the plain losses."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The `graph` engine: a whole iteration as one CUDA graph, without the host between its thousands of kernels."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

@@ -1,7 +1,5 @@
 """Engines: ways to run the iterations of a training step."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from wgan_cli.training.engines.compile import check_gradients, with_compiled_losses

@@ -1,7 +1,5 @@
 """Mixed precision: the choice of the dtype, autocast and loss scaling."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager

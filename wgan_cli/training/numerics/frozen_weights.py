@@ -1,7 +1,5 @@
 """Half-precision copies of a frozen network's weights, cast once for several forward passes."""
 
-from __future__ import annotations
-
 import copy
 
 import torch

@@ -1,7 +1,5 @@
 """Precision of float32 matrix products: exact with the fastest library, or TF32 on request."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Best-effort writes: training continues if a file that it doesn't need cannot be written."""
 
-from __future__ import annotations
-
 import shlex
 import shutil
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Warnings about a run that learns nothing although all its values are finite."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Evaluation during training: score the EMA generator against real images and keep the best one."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import replace
 

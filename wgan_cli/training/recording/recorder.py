@@ -1,7 +1,5 @@
 """Logs, sample grids, evaluations, checkpoints, and the rollback to a checkpoint."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Iterator, Mapping
