@@ -156,7 +156,7 @@ def test_inspect_run(wgan, tiny_run):
     assert (facts["kind"], facts["state"], facts["step"], facts["steps"]) == ("run", "finished", 12, 12)
     assert facts["kimg"] == pytest.approx(12 * 8 / 1000)
     assert [record["step"] for record in facts["history"]] == [4, 8, 12]
-    assert set(facts["losses"]) == {"critic_loss", "wasserstein", "gradient_penalty", "generator_loss"}
+    assert facts["losses"].keys() >= {"critic_loss", "wasserstein", "gradient_penalty", "generator_loss"}
     assert (len(facts["checkpoints"]), facts["samples"]) == (2, 3)
     assert facts["recipe"] == tiny_run.read_recipe().as_dict()
     result = wgan("inspect", tiny_run.path, "--plot", "curves.png", "--json")

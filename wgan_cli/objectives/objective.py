@@ -31,7 +31,10 @@ class Batch:
 
 
 class Loss(NamedTuple):
-    """Scalar to minimize (`total`), and scalars to log by name (`terms`)."""
+    """Scalar to minimize (`total`), and scalars to log by name (`terms`): records hold their means since the last one.
+
+    Terms need not be detached.
+    """
 
     total: Tensor
     terms: dict[str, Tensor]

@@ -56,7 +56,7 @@ def make_penalty(settings: CriticGameSettings, extra: Penalty | None = None) -> 
 def penalty_terms(settings: CriticGameSettings) -> list[tuple[Term, float]]:
     """Return the terms that the settings' penalties log, each with its weight in the critic's loss.
 
-    Append `(Term(...), 0.0)` to the result for a term that is only logged.
+    A term that is only logged belongs into `logged`, with weight 0.
     """
     where = {"interpolates": "between real and fake images", "real": "around real images"}[settings.gp_points]
     deviation = {
@@ -69,7 +69,8 @@ def penalty_terms(settings: CriticGameSettings) -> list[tuple[Term, float]]:
         (Term("r1", norm.format("real images")), settings.r1_weight / 2),
         (Term("r2", norm.format("samples")), settings.r2_weight / 2),
     )
-    return [(term, weight) for term, weight in terms if weight]
+    logged: list[tuple[Term, float]] = []
+    return [(term, weight) for term, weight in terms if weight] + logged
 
 
 def gradient_penalty(

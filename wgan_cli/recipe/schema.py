@@ -71,7 +71,9 @@ class Recipe(Settings):
     engine: Literal["auto", "eager", "graph", "compile"] = Field(
         "auto", description="Execution of an iteration: eager, graph (CUDA graph), compile (torch.compile) or auto."
     )
-    threads: int | None = Field(None, ge=1, le=1024, description="Number of CPU threads; default: the fastest.")
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="CPU threads; default: the fastest, measured before long runs."
+    )
 
     log_every: int = Field(50, ge=1, description="Steps between lines of metrics.jsonl.")
     sample_every: int = Field(200, ge=1, description="Steps between sample grids.")
