@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks import dcgan, mlp, resnet, stylegan, translator
+from wgan_cli.networks import dcgan, mlp, resnet, sequential, stylegan, translator
 from wgan_cli.networks.critic import Critic
 from wgan_cli.networks.encoder import Classifier, Encoder
 from wgan_cli.networks.layers import apply_spectral_norm, initialize
@@ -33,6 +33,12 @@ FAMILIES: dict[str, Mapping[str, Builder]] = {
     "dcgan": family(dcgan.Generator, dcgan.DcganBody),
     "resnet": family(resnet.Generator, resnet.ResnetBody),
     "style": family(stylegan.Generator, stylegan.StyleBody),
+    "sequential": {
+        "generator": sequential.Generator,
+        "critic": partial(Critic, partial(sequential.SequentialBody, "critic")),
+        "encoder": partial(Encoder, partial(sequential.SequentialBody, "encoder")),
+        "classifier": partial(Classifier, partial(sequential.SequentialBody, "classifier")),
+    },
     "translation": {"generator": translator.Generator, "critic": translator.Critic},
 }
 
@@ -46,7 +52,7 @@ def build_network(role: str, recipe: Recipe, image: ImageShape) -> nn.Module:
     builders = registered(FAMILIES, "model.name", recipe.model.name, "wgan_cli.networks.build.FAMILIES")
     build = registered(builders, "role", role, f"wgan_cli.networks.build.FAMILIES[{recipe.model.name!r}]")
     network = initialize(build(recipe.model, image), recipe.model.init)
-    return apply_spectral_norm(network) if role == "critic" and recipe.model.critic.spectral_norm else network
+    return apply_spectral_norm(network) if role == "critic" and recipe.model.critic_options.spectral_norm else network
 
 
 def check_fits(recipe: Recipe, image: ImageShape) -> None:

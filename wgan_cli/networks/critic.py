@@ -35,7 +35,7 @@ class Critic(nn.Module):
         super().__init__()
         self.stem = LabelChannel(settings, image, shown=settings.shows_critic("embedding"))
         self.body = body(settings, image, self.stem.channels)
-        minibatch_std = settings.critic.minibatch_std and not self.body.scores_minibatch_std
+        minibatch_std = settings.critic_options.minibatch_std and not self.body.scores_minibatch_std
         self.head = CriticHead(settings, image, self.body.output_layer, minibatch_std)
 
     def forward(
@@ -68,7 +68,7 @@ class CriticHead(nn.Module):
         self.to_score = layer(1)
         learns_classes = self.projects or settings.shows_critic("classifier")
         self.to_classes = layer(image.num_classes) if learns_classes else None
-        features, similarities = self.to_score.in_features, settings.critic.minibatch_features
+        features, similarities = self.to_score.in_features, settings.critic_options.minibatch_features
         self.batch_score = BatchScore(features, similarities, minibatch_std) if minibatch_std or similarities else None
 
     def forward(self, x: Tensor, labels: Tensor | None, classify: bool) -> Tensor | tuple[Tensor, Tensor]:

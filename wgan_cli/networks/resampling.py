@@ -2,6 +2,7 @@
 
 # pyright: reportUnknownMemberType=false
 import math
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
@@ -14,8 +15,8 @@ MAX_DIRECT = 4  # channels up to which oneDNN's direct kernels run ten times slo
 class DownConv2d(nn.Conv2d):
     """Convolution of stride 2 that exactly halves an even height and width for any kernel size."""
 
-    def __init__(self, fan_in: int, fan_out: int, kernel: int) -> None:
-        super().__init__(fan_in, fan_out, kernel, stride=2, padding=(kernel - 1) // 2)
+    def __init__(self, fan_in: int, fan_out: int, kernel: int, bias: bool = True) -> None:
+        super().__init__(fan_in, fan_out, kernel, stride=2, padding=(kernel - 1) // 2, bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:
         if self.in_channels > MAX_DIRECT or input.device.type != "cpu":
@@ -31,21 +32,32 @@ class DownConv2d(nn.Conv2d):
 
 
 class UpConvTranspose2d(nn.ConvTranspose2d):
-    """Transposed convolution of stride 2 that exactly doubles height and width for any kernel size."""
+    """Transposed convolution of stride 2; without a padding it exactly doubles height and width."""
 
-    def __init__(self, fan_in: int, fan_out: int, kernel: int) -> None:
-        super().__init__(fan_in, fan_out, kernel, stride=2, padding=(kernel - 1) // 2, output_padding=kernel % 2)
+    def __init__(
+        self,
+        fan_in: int,
+        fan_out: int,
+        kernel: int,
+        bias: bool = True,
+        padding: int | None = None,
+        output_padding: int = 0,
+    ) -> None:
+        if padding is None:
+            padding, output_padding = (kernel - 1) // 2, kernel % 2
+        super().__init__(fan_in, fan_out, kernel, 2, padding, output_padding, bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         if self.out_channels > MAX_DIRECT or input.device.type != "cpu":
             return super().forward(input)  # (N, fan_out, 2H, 2W)
         # The same sums with the 2x2 pixels of a block as channels: out[2b+r] = sum_t x[b-t] * weight[2t+r].
-        taps, pad = (self.kernel_size[0] + 1) // 2, (self.kernel_size[0] - 1) // 2
+        taps, pad = (self.kernel_size[0] + 1) // 2, self.padding[0]
         kernel = _split(self.weight, taps).flip(2, 4)  # (fan_in, fan_out, taps, 2, taps, 2)
         kernel = kernel.permute(1, 3, 5, 0, 2, 4).flatten(0, 2)  # (fan_out*4, fan_in, taps, taps)
         blocks = F.conv2d(input, _channels_last(kernel), padding=taps - 1)  # (N, fan_out*4, H+taps-1, W+taps-1)
         image = F.pixel_shuffle(blocks, 2)  # (N, fan_out, 2H+2*taps-2, 2W+2*taps-2)
-        height, width = (2 * side for side in input.shape[2:])
+        growth = self.kernel_size[0] - 2 - 2 * pad + self.output_padding[0]  # 0 if the size doubles
+        height, width = (2 * side + growth for side in input.shape[2:])
         image = image[:, :, pad : pad + height, pad : pad + width]  # (N, fan_out, 2H, 2W)
         return image if self.bias is None else image + self.bias.to(image.dtype)[:, None, None]
 
@@ -112,8 +124,8 @@ class VectorToImage(nn.Linear):
 class ImageToVector(nn.Linear):
     """Linear layer from a small image in any layout to a vector."""
 
-    def __init__(self, image: tuple[int, int, int], features: int) -> None:
-        super().__init__(math.prod(image), features)
+    def __init__(self, image: Sequence[int], features: int, bias: bool = True) -> None:
+        super().__init__(math.prod(image), features, bias)
         self.image = image
 
     def forward(self, input: Tensor) -> Tensor:

@@ -75,7 +75,7 @@ def adversarial_objective(recipe: Recipe, loss: AdversarialLoss) -> Objective:
 def _critic_phase(recipe: Recipe, settings: AdversarialSettings, loss: AdversarialLoss, classify: bool) -> Phase:
     penalty = make_penalty(settings, loss.penalty)
     # Batch norm or minibatch layers must not see real and fake images in one batch.
-    two_passes = recipe.model.critic.batch_coupling is not None
+    two_passes = recipe.model.batch_coupling is not None
 
     def critic_loss(networks: Networks, batch: Batch) -> Loss:
         generator, critic = networks["generator"], networks["critic"]

@@ -21,6 +21,7 @@ Init = Annotated[Literal["normal", "he", "glorot", "torch", "equalised"], Field(
 LatentDim = Annotated[int, Field(ge=1, le=4096, description="Length of z.")]
 Condition = Literal["embedding", "projection", "classifier"]
 SpectralNorm = Annotated[bool, Field(description="Spectral normalization of every layer (Miyato et al. 2018).")]
+CriticTrait = Literal["batch_norm", "minibatch_features", "minibatch_std", "dropout", "spectral_norm"]
 #: Roles of a family that also has an encoder and a classifier.
 ALL_ROLES = ("generator", "critic", "encoder", "classifier")
 
@@ -43,20 +44,6 @@ class CriticLayerSettings(LayerSettings):
         0, ge=0, le=1024, description="Features that compare images (Salimans et al. 2016)."
     )
 
-    @property
-    def penalty_conflict(self) -> str | None:
-        """Setting that invalidates a per-sample gradient penalty, or None.
-
-        minibatch_std doesn't: Karras et al. penalize the gradient of the summed scores with it, with a gradient
-        penalty in 2018 and with R1 in 2020.
-        """
-        return "norm" if self.norm == "batch" else "minibatch_features" if self.minibatch_features else None
-
-    @property
-    def batch_coupling(self) -> str | None:
-        """Setting that makes an image's score depend on the rest of its batch, or None."""
-        return self.penalty_conflict or ("minibatch_std" if self.minibatch_std else None)
-
 
 class FamilySettings(Settings):
     """Networks of one family."""
@@ -72,6 +59,36 @@ class FamilySettings(Settings):
         condition: Condition
         generator: LayerSettings
         critic: CriticLayerSettings
+
+    def critic_setting(self, trait: CriticTrait) -> str | None:
+        """Return the setting that gives the critic a trait, or None."""
+        if trait == "batch_norm":
+            return "model.critic.norm" if self.critic.norm == "batch" else None
+        return f"model.critic.{trait}" if getattr(self.critic, trait, None) else None
+
+    @property
+    def generator_batch_norm(self) -> str | None:
+        """Setting that gives the generator batch norm, or None."""
+        return "model.generator.norm" if self.generator.norm == "batch" else None
+
+    @property
+    def penalty_conflict(self) -> str | None:
+        """Setting that invalidates a per-sample gradient penalty, or None.
+
+        minibatch_std doesn't: Karras et al. penalize the gradient of the summed scores with it, with a gradient
+        penalty in 2018 and with R1 in 2020.
+        """
+        return self.critic_setting("batch_norm") or self.critic_setting("minibatch_features")
+
+    @property
+    def batch_coupling(self) -> str | None:
+        """Setting that makes an image's score depend on the rest of its batch, or None."""
+        return self.penalty_conflict or self.critic_setting("minibatch_std")
+
+    @property
+    def critic_options(self) -> CriticLayerSettings:
+        """Settings that apply to the critic as a whole."""
+        return self.critic
 
     def shows_critic(self, condition: Condition) -> bool:
         """Return True if the critic gets the labels in this way."""

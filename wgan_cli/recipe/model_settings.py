@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from wgan_cli.recipe import layer_settings as layers
 from wgan_cli.recipe.layer_settings import Activation, Init, LatentDim, Norm, Width
+from wgan_cli.recipe.sequential_settings import SequentialSettings
 from wgan_cli.recipe.settings import invalid
 
 _Widths = tuple[Width, ...]
@@ -189,13 +190,6 @@ class PatchCriticSettings(layers.LayerSettings):
         """Number of times the size is halved."""
         return len(self.channels) - 1
 
-    @property
-    def batch_coupling(self) -> str | None:
-        """Setting that makes an image's scores depend on the rest of its batch, or None."""
-        return "norm" if self.norm == "batch" else None
-
-    penalty_conflict = batch_coupling
-
 
 class TranslationSettings(layers.FamilySettings):
     """Two residual translators with a patch critic for each side (Zhu et al. 2017)."""
@@ -218,5 +212,6 @@ class TranslationSettings(layers.FamilySettings):
 
 
 ModelSettings = Annotated[
-    MlpSettings | DcganSettings | ResnetSettings | StyleSettings | TranslationSettings, Field(discriminator="name")
+    MlpSettings | DcganSettings | ResnetSettings | StyleSettings | TranslationSettings | SequentialSettings,
+    Field(discriminator="name"),
 ]

@@ -64,13 +64,13 @@ class AnyObjective(Settings):
                 f"{self.name} does not support `model.condition: {model.condition}`",
                 f"set `model.condition` to {' or '.join(self.conditions)}",
             )
-        setting = model.critic.penalty_conflict
+        setting = model.penalty_conflict
         if setting and self.penalties:
             weights = " and ".join(f"`objective.{weight}`" for weight in self.penalties)
             raise invalid(
-                f"`model.critic.{setting}` does not work with a gradient penalty: the penalty is per sample, and "
-                f"`{setting}` couples the samples of a batch",
-                f"{uncouple_hint(f'model.critic.{setting}')}, or set {weights} to 0",
+                f"`{setting}` does not work with a gradient penalty: the penalty is per sample, and it couples the "
+                "samples of a batch",
+                f"{uncouple_hint(setting)}, or set {weights} to 0",
             )
 
 

@@ -60,10 +60,10 @@ class WganSettings(AdversarialSettings):
 
     def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
         super().check_fit(data, model)
-        if model.critic.spectral_norm:
+        if setting := model.critic_setting("spectral_norm"):
             raise invalid(
-                "`objective.clip_value` has no effect with `model.critic.spectral_norm`, which rescales the weights",
-                "set `model.critic.spectral_norm` to false, or `objective.name` to hinge",
+                f"`objective.clip_value` has no effect with spectral norm in `{setting}`, which rescales the weights",
+                "leave spectral norm out, or set `objective.name` to hinge",
             )
 
 
@@ -120,13 +120,13 @@ class CvaeGanSettings(TargetSettings):
 
     def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
         super().check_fit(data, model)
-        variable = {
-            f"model.critic.{model.critic.batch_coupling}": model.critic.batch_coupling,
-            "model.critic.dropout": model.critic.dropout,
-            "data.diff_augment": data.diff_augment,
-            "objective.instance_noise": self.instance_noise,
-        }
-        if setting := next((name for name, value in variable.items() if value), None):
+        variable = (
+            model.batch_coupling,
+            model.critic_setting("dropout"),
+            "data.diff_augment" if data.diff_augment else None,
+            "objective.instance_noise" if self.instance_noise else None,
+        )
+        if setting := next(filter(None, variable), None):
             problem = f"`{setting}` makes the critic's features of an image depend on chance or its batch"
             purpose = f"{self.name} compares them with those of its reconstruction"
             raise invalid(f"{problem}, and {purpose}", base.uncouple_hint(setting))

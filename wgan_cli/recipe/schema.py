@@ -147,9 +147,7 @@ class Recipe(Settings):
 
     def _check_batch_size(self) -> None:
         """Reject a batch of one image for networks that look at the whole batch."""
-        coupling = self.model.critic.batch_coupling
-        by_critic = coupling and f"model.critic.{coupling}"
-        setting = "model.generator.norm" if self.model.generator.norm == "batch" else by_critic
+        setting = self.model.generator_batch_norm or self.model.batch_coupling
         if self.batch_size == 1 and setting:
             raise invalid(
                 f"`batch_size` is 1, but `{setting}` needs at least 2 images",

@@ -1,0 +1,282 @@
+"""Layers of a list: one builder per layer, which infers the number of inputs and the shape of the output."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wgan_cli.errors import WganError
+from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout
+from wgan_cli.networks.layers import PiecewiseLinear, apply_spectral_norm
+from wgan_cli.networks.minibatch_layers import MinibatchDiscrimination, append_minibatch_std
+from wgan_cli.networks.resampling import DownConv2d, ImageToVector, UpConvTranspose2d
+from wgan_cli.networks.sequential.self_attention import SelfAttention
+from wgan_cli.recipe import sequential_settings as settings
+from wgan_cli.recipe.sequential_settings import Layer
+
+Shape = tuple[int, ...]  # of one image or vector: (C, H, W) or (F,)
+Built = tuple[nn.Module, Shape]
+
+
+class ShapeError(ValueError):
+    """A layer doesn't take its input; arguments: message and hint."""
+
+
+def shape_text(shape: Shape) -> str:
+    """Return a shape as text: `128x7x7`, or `100 features`."""
+    return "x".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} features"
+
+
+def build_layers(layers: Sequence[Layer], shape: Shape, network: str) -> tuple[nn.Sequential, Shape]:
+    """Build layers in order.
+
+    Args:
+        shape: of the input, without the batch.
+        network: name for errors.
+    Returns: the layers, and the shape of their output.
+    Raises: WganError naming the layer by its index, its input and the fix.
+    """
+    modules = nn.Sequential()
+    for i, layer in enumerate(layers):
+        module, shape = build_one(layer, shape, f"{network} layer {i}")
+        modules.append(module)
+    return modules, shape
+
+
+def build_one(layer: Layer, shape: Shape, place: str) -> Built:
+    """Build one layer, and return it with the shape of its output. Raises: WganError that begins with `place`."""
+    try:
+        module, shape = _BUILDERS[type(layer)](layer, shape)
+    except ShapeError as error:
+        message, hint = error.args
+        raise WganError(f"{place}, {layer}: {message}", hint) from None
+    return apply_spectral_norm(module) if getattr(layer, "spectral_norm", False) else module, shape
+
+
+def _linear(layer: settings.Linear, shape: Shape) -> Built:
+    inputs = math.prod(shape)
+    _check_inputs("in_features", layer.in_features, inputs)
+    if len(shape) == 1:
+        return nn.Linear(inputs, layer.out_features, layer.bias), (layer.out_features,)
+    return ImageToVector(shape, layer.out_features, layer.bias), (layer.out_features,)
+
+
+def _conv(layer: settings.Conv2d, shape: Shape) -> Built:
+    channels, *sides = _check_image(shape)
+    _check_inputs("in_channels", layer.in_channels, channels)
+    _check_groups(layer.groups, channels, layer.out_channels)
+    reach = layer.dilation * (layer.kernel_size - 1) + 1
+    out = [(side + 2 * layer.padding - reach) // layer.stride + 1 for side in sides]
+    _check_sides(out, shape)
+    halves = layer.padding == (layer.kernel_size - 1) // 2 and not any(side % 2 for side in sides)
+    if layer.stride == 2 and halves and layer.dilation == layer.groups == 1 and layer.kernel_size > 1:
+        module = DownConv2d(channels, layer.out_channels, layer.kernel_size, layer.bias)
+    else:
+        module = nn.Conv2d(channels, **_torch_arguments(layer))
+    return module, (layer.out_channels, *out)
+
+
+def _conv_transpose(layer: settings.ConvTranspose2d, shape: Shape) -> Built:
+    channels, *sides = _check_image(shape)
+    _check_inputs("in_channels", layer.in_channels, channels)
+    _check_groups(layer.groups, channels, layer.out_channels)
+    if layer.output_padding >= max(layer.stride, layer.dilation):
+        raise ShapeError("output_padding must be smaller than stride or dilation", "lower output_padding")
+    reach = layer.dilation * (layer.kernel_size - 1) + layer.output_padding + 1
+    out = [(side - 1) * layer.stride - 2 * layer.padding + reach for side in sides]
+    _check_sides(out, shape)
+    kernel, padding, extra = layer.kernel_size, layer.padding, layer.output_padding
+    if layer.stride == 2 and layer.dilation == layer.groups == 1 and kernel > 1 and extra <= padding:
+        module = UpConvTranspose2d(channels, layer.out_channels, kernel, layer.bias, padding, extra)
+    else:
+        module = nn.ConvTranspose2d(channels, **_torch_arguments(layer))
+    return module, (layer.out_channels, *out)
+
+
+def _batch_norm(layer: settings.BatchNorm1d | settings.BatchNorm2d, shape: Shape) -> Built:
+    spatial = isinstance(layer, settings.BatchNorm2d)
+    if spatial:
+        _check_image(shape)
+    elif len(shape) > 1:
+        raise ShapeError(
+            f"takes vectors, and its input is {shape_text(shape)}", "use BatchNorm2d, or add Flatten before it"
+        )
+    _check_inputs("num_features", layer.num_features, shape[0])
+    kind = BatchNorm2d if spatial else BatchNorm1d
+    return kind(shape[0], layer.eps, layer.momentum, layer.affine), shape
+
+
+def _instance_norm(layer: settings.InstanceNorm2d, shape: Shape) -> Built:
+    channels, *sides = _check_image(shape)
+    _check_inputs("num_features", layer.num_features, channels)
+    if math.prod(sides) == 1:
+        raise ShapeError("normalizes over the pixels of a channel, and its input has only one", "leave it out")
+    return nn.GroupNorm(channels, channels, layer.eps, layer.affine), shape  # instance norm, and differentiable twice
+
+
+def _layer_norm(layer: settings.LayerNorm, shape: Shape) -> Built:
+    return nn.LayerNorm(shape, layer.eps), shape
+
+
+def _group_norm(layer: settings.GroupNorm, shape: Shape) -> Built:
+    _check_inputs("num_channels", layer.num_channels, shape[0])
+    if shape[0] % layer.num_groups:
+        raise ShapeError(f"num_groups doesn't divide the {shape[0]} channels of its input", "choose a divisor")
+    return nn.GroupNorm(layer.num_groups, shape[0], layer.eps), shape
+
+
+def _pool(layer: settings.MaxPool2d | settings.AvgPool2d, shape: Shape) -> Built:
+    channels, *sides = _check_image(shape)
+    kernel, stride, padding = layer.kernel_size, layer.stride or layer.kernel_size, layer.padding
+    if padding > kernel // 2:
+        raise ShapeError("padding is more than half of kernel_size", "lower padding")
+    out = [(side + 2 * padding - kernel) // stride + 1 for side in sides]
+    _check_sides(out, shape)
+    kind = nn.MaxPool2d if isinstance(layer, settings.MaxPool2d) else nn.AvgPool2d
+    return kind(kernel, stride, padding), (channels, *out)
+
+
+def _upsample(layer: settings.Upsample, shape: Shape) -> Built:
+    channels, *sides = _check_image(shape)
+    if (layer.size is None) == (layer.scale_factor is None):
+        raise ShapeError("needs either scale_factor or size", "for example Upsample: 2")
+    out = [layer.size or side * (layer.scale_factor or 1) for side in sides]
+    return nn.Upsample(layer.size, layer.scale_factor, layer.mode), (channels, *out)
+
+
+def _pixel_shuffle(layer: settings.PixelShuffle, shape: Shape) -> Built:
+    channels, *sides = _check_image(shape)
+    factor = layer.upscale_factor
+    if channels % factor**2:
+        raise ShapeError(f"divides channels by {factor**2}, and its input has {channels}", "change the layer before it")
+    return nn.PixelShuffle(factor), (channels // factor**2, *(factor * side for side in sides))
+
+
+def _flatten(layer: settings.Flatten, shape: Shape) -> Built:
+    return nn.Flatten(), (math.prod(shape),)
+
+
+def _unflatten(layer: settings.Unflatten, shape: Shape) -> Built:
+    target = layer.unflattened_size
+    if math.prod(shape) != math.prod(target):
+        wanted = f"{shape_text(target)} has {math.prod(target)} values"
+        raise ShapeError(f"{wanted}, and its input {math.prod(shape)}", f"give the layer before it {math.prod(target)}")
+    return _Unflatten(target), target
+
+
+def _crop(layer: settings.Crop, shape: Shape) -> Built:
+    channels, *sides = _check_image(shape)
+    if layer.size > min(sides):
+        raise ShapeError(f"is larger than its input, {shape_text(shape)}", "use Upsample")
+    return _Crop(layer.size), (channels, layer.size, layer.size)
+
+
+def _self_attention(layer: settings.SelfAttention, shape: Shape) -> Built:
+    return SelfAttention(_check_image(shape)[0]), shape
+
+
+def _minibatch_discrimination(layer: settings.MinibatchDiscrimination, shape: Shape) -> Built:
+    inputs = math.prod(shape)
+    return _AppendDiscrimination(inputs, layer.features), (inputs + layer.features,)
+
+
+def _minibatch_std(layer: settings.MinibatchStdDev, shape: Shape) -> Built:
+    channels, *sides = _check_image(shape)
+    return _AppendStd(), (channels + 1, *sides)
+
+
+class _Unflatten(nn.Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(-1, *self.shape).contiguous(memory_format=torch.channels_last)  # (N, C, H, W)
+
+
+class _Crop(nn.Module):
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        top, left = ((side - self.size) // 2 for side in x.shape[2:])
+        return x[:, :, top : top + self.size, left : left + self.size]  # (N, C, size, size)
+
+
+class _AppendDiscrimination(nn.Module):
+    def __init__(self, inputs: int, features: int) -> None:
+        super().__init__()
+        self.compare = MinibatchDiscrimination(inputs, features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(1)  # (N, F)
+        return torch.cat([x, self.compare(x.float()).to(x.dtype)], 1)  # (N, F + features)
+
+
+class _AppendStd(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return append_minibatch_std(x)  # (N, C+1, H, W)
+
+
+def _torch_arguments(layer: Layer) -> dict[str, Any]:
+    return {name: value for name, value in layer if name not in ("in_channels", "spectral_norm")}
+
+
+def _check_image(shape: Shape) -> Shape:
+    if len(shape) == 1:
+        raise ShapeError(f"takes images, and its input has {shape_text(shape)}", "add Unflatten: [C, H, W] before it")
+    return shape
+
+
+def _check_inputs(argument: str, given: int | None, inputs: int) -> None:
+    if given not in (None, inputs):
+        raise ShapeError(f"{argument} is {given}, but its input has {inputs}", f"leave out {argument}")
+
+
+def _check_groups(groups: int, inputs: int, outputs: int) -> None:
+    if inputs % groups or outputs % groups:
+        raise ShapeError(f"groups doesn't divide {inputs} input and {outputs} output channels", "choose a divisor")
+
+
+def _check_sides(sides: Sequence[int], shape: Shape) -> None:
+    if min(sides) < 1:
+        raise ShapeError(f"leaves no pixels of its input, {shape_text(shape)}", "lower kernel_size, stride or padding")
+
+
+def _same_shape(module: Callable[[Any], nn.Module]) -> Callable[[Any, Shape], Built]:
+    return lambda layer, shape: (module(layer), shape)
+
+
+_BUILDERS: dict[type[Layer], Callable[[Any, Shape], Built]] = {
+    settings.Linear: _linear,
+    settings.Conv2d: _conv,
+    settings.ConvTranspose2d: _conv_transpose,
+    settings.BatchNorm1d: _batch_norm,
+    settings.BatchNorm2d: _batch_norm,
+    settings.InstanceNorm2d: _instance_norm,
+    settings.LayerNorm: _layer_norm,
+    settings.GroupNorm: _group_norm,
+    settings.ReLU: _same_shape(lambda layer: PiecewiseLinear(0.0)),
+    settings.LeakyReLU: _same_shape(lambda layer: PiecewiseLinear(layer.negative_slope)),
+    settings.ELU: _same_shape(lambda layer: nn.ELU(layer.alpha)),
+    settings.SiLU: _same_shape(lambda layer: nn.SiLU()),
+    settings.GELU: _same_shape(lambda layer: nn.GELU()),
+    settings.Tanh: _same_shape(lambda layer: nn.Tanh()),
+    settings.Sigmoid: _same_shape(lambda layer: nn.Sigmoid()),
+    settings.MaxPool2d: _pool,
+    settings.AvgPool2d: _pool,
+    settings.Upsample: _upsample,
+    settings.PixelShuffle: _pixel_shuffle,
+    settings.Flatten: _flatten,
+    settings.Unflatten: _unflatten,
+    settings.Dropout: _same_shape(lambda layer: Dropout(layer.p)),
+    settings.SelfAttention: _self_attention,
+    settings.MinibatchDiscrimination: _minibatch_discrimination,
+    settings.MinibatchStdDev: _minibatch_std,
+    settings.Crop: _crop,
+}

@@ -1,0 +1,121 @@
+"""Networks of layer lists."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from wgan_cli.errors import WganError
+from wgan_cli.networks.conditioning import ConditionalLatent
+from wgan_cli.networks.critic import Body
+from wgan_cli.networks.layers import WEIGHT_LAYERS, LatentGenerator
+from wgan_cli.networks.sequential.layer_builders import Shape, build_layers, build_one, shape_text
+from wgan_cli.recipe import ImageShape
+from wgan_cli.recipe.sequential_settings import (
+    Conv2d,
+    ConvTranspose2d,
+    Layer,
+    Linear,
+    SequentialSettings,
+    Sigmoid,
+    output_layer,
+)
+
+
+class Generator(LatentGenerator):
+    """Layers from z to an image."""
+
+    def __init__(self, settings: SequentialSettings, image: ImageShape) -> None:
+        super().__init__()
+        layers = settings.generator
+        self.image_shape = (image.channels, image.size, image.size)
+        self.enter = ConditionalLatent(settings, image)
+        of_pixel = isinstance(layers[0], Conv2d | ConvTranspose2d)
+        self.input_shape = (self.enter.width, 1, 1) if of_pixel else (self.enter.width,)
+        self.layers, shape = build_layers(layers, self.input_shape, "generator")
+        if shape not in (self.image_shape, (image.pixels,)):
+            last = f"generator layer {len(layers) - 1}, {layers[-1]}"
+            raise WganError(
+                f"{last}: output {shape_text(shape)}, expected {shape_text(self.image_shape)}",
+                _resize_hint(shape, self.image_shape),
+            )
+        self.ends_in_sigmoid = isinstance(settings.output_activation, Sigmoid)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        x = self.enter(z, labels).reshape(-1, *self.input_shape)  # (N, F) or (N, F, 1, 1)
+        x = self.layers(x).reshape(-1, *self.image_shape)  # (N, C, H, W)
+        return 2 * x - 1 if self.ends_in_sigmoid else x
+
+    def first_weight(self) -> Tensor:
+        end = next(i for i, layer in enumerate(self.layers, 1) if isinstance(layer, WEIGHT_LAYERS))
+        weight = next(self.parameters())
+        inputs = torch.eye(self.enter.width, dtype=weight.dtype, device=weight.device)
+        inputs = torch.cat([inputs, torch.zeros_like(inputs[:1])]).reshape(-1, *self.input_shape)
+        *columns, bias = self.layers[:end](inputs).flatten(1)  # (F + 1, outputs)
+        return self.enter.z_columns((torch.stack(columns) - bias).T)  # (outputs, latent_dim)
+
+
+def _resize_hint(shape: Shape, wanted: Shape) -> str:
+    if len(shape) == 1:
+        return f"give the last Linear {math.prod(wanted)} outputs"
+    if shape[0] != wanted[0]:
+        return f"give the last layer {wanted[0]} channels"
+    return "add Crop, or change a stride or padding" if shape[1] > wanted[1] else "add Upsample, or change a stride"
+
+
+class SequentialBody(Body):
+    """Layers from an image to the input of the output layer, which the network's head builds with `output_layer`.
+
+    Args:
+        role: critic, encoder or classifier; without a list of their own, the last two have the critic's layers.
+    """
+
+    def __init__(self, role: str, settings: SequentialSettings, image: ImageShape, channels: int) -> None:
+        super().__init__()
+        own = getattr(settings, role)
+        layers = own or settings.critic
+        self.last = output_layer(layers)
+        index = max(i for i, layer in enumerate(layers) if layer is self.last)
+        self.place = f"{role} layer {index}"
+        self.layers, self.shape = build_layers(layers[:index], (channels, image.size, image.size), role)
+        self.width = math.prod(self.shape)
+        outputs = {"critic": 1, "encoder": 2 * settings.latent_dim, "classifier": image.num_classes}[role]
+        if own and _outputs(self.last) != outputs:
+            message = f"{self.place}, {self.last}: {_outputs(self.last)} outputs, expected {outputs}"
+            raise WganError(message, f"give it {outputs}")
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)  # (N, F) or (N, C, H, W)
+
+    def output_layer(self, outputs: int) -> nn.Linear | OutputConv2d:
+        if isinstance(self.last, Linear):
+            built, _ = build_one(self.last.model_copy(update={"out_features": outputs}), self.shape, self.place)
+            return cast(nn.Linear, built)
+        built, shape = build_one(self.last.model_copy(update={"out_channels": outputs}), self.shape, self.place)
+        if shape[1:] != (1, 1):
+            raise WganError(
+                f"{self.place}, {self.last}: output {shape_text(shape)}, expected {outputs}x1x1",
+                f"set kernel_size to {min(self.shape[1:])} and padding to 0, or end with Linear: {outputs}",
+            )
+        return OutputConv2d(built, self.width)
+
+
+class OutputConv2d(nn.Module):
+    """Convolution over the whole image, to a vector."""
+
+    def __init__(self, convolution: nn.Module, inputs: int) -> None:
+        super().__init__()
+        self.convolution = convolution
+        self.in_features = inputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.convolution(x).flatten(1)  # (N, outputs)
+
+
+def _outputs(layer: Layer) -> int:
+    return layer.out_features if isinstance(layer, Linear) else cast(Conv2d, layer).out_channels
