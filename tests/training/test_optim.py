@@ -85,6 +85,22 @@ def recipe_with(**generator: object) -> Recipe:
     return recipe_from_dict({"model": "mlp", "optim": {"generator": generator}, "steps": STEPS}, "a test")
 
 
+@pytest.mark.parametrize(
+    ("settings", "kind", "used"),
+    [
+        ({"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True}, torch.optim.SGD, ("lr", "momentum", "nesterov")),
+        ({"name": "adamw", "weight_decay": 0.2, "betas": (0.5, 0.9)}, torch.optim.AdamW, ("weight_decay", "betas")),
+        ({"name": "rmsprop", "lr": 0.1, "alpha": 0.9}, torch.optim.RMSprop, ("lr", "alpha")),
+    ],
+)
+def test_optimizers_get_their_settings(settings, kind, used):
+    optimizer = make_optimizers(recipe_with(**settings), networks())["generator"]
+    assert type(optimizer) is kind
+    assert {name: optimizer.param_groups[0][name] for name in used} == {name: settings[name] for name in used}
+    optimizer.param_groups[0]["params"][0].grad = torch.ones(3, 4)
+    optimizer.step()
+
+
 def clipped(*gradients: list[float], **settings: float) -> list[list[float]]:
     network = nn.ParameterList(torch.zeros(len(gradient)) for gradient in gradients)
     for parameter, gradient in zip(network, gradients, strict=True):
@@ -101,9 +117,9 @@ def test_clipping():
     assert list(clip_functions(recipe_with(clip_norm=1.0), networks())) == ["generator"]
 
 
-@pytest.mark.parametrize("name", ["adam", "rmsprop"])
-def test_moments_are_restored_or_refused(name):
-    recipe = recipe_with(name=name)
+@pytest.mark.parametrize("settings", [{"name": "adam"}, {"name": "rmsprop"}, {"name": "sgd", "momentum": 0.9}])
+def test_moments_are_restored_or_refused(settings):
+    recipe = recipe_with(**settings)
 
     def optimizer() -> torch.optim.Optimizer:
         return make_optimizers(recipe, {"generator": networks()["generator"]})["generator"]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from wgan_cli.recipe.settings import Settings, invalid, named_by
+from wgan_cli.recipe.settings import Settings, classes_of, invalid, named_by
 
 Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 
@@ -25,6 +25,28 @@ class AdamSettings(_AnyOptimizer):
     weight_decay: float = Field(0.0, ge=0.0, le=1.0, description="Decoupled weight decay, as in AdamW.")
 
 
+class AdamwSettings(AdamSettings):
+    """Adam with weight decay (Loshchilov and Hutter 2019)."""
+
+    name: Literal["adamw"] = "adamw"
+    weight_decay: float = Field(0.01, ge=0.0, le=1.0, description="Decoupled weight decay.")
+
+
+class SgdSettings(_AnyOptimizer):
+    """Stochastic gradient descent."""
+
+    name: Literal["sgd"] = "sgd"
+    lr: float = Field(0.01, gt=0.0, le=10.0, description="Learning rate.")
+    momentum: float = Field(0.0, ge=0.0, lt=1.0, description="Decay rate of the velocity; 0: none.")
+    nesterov: bool = Field(False, description="Nesterov momentum.")
+
+    @model_validator(mode="after")
+    def _check_nesterov(self) -> SgdSettings:
+        if self.nesterov and not self.momentum:
+            raise invalid("`nesterov` has no effect without `momentum`", "set `momentum`, for example to 0.9")
+        return self
+
+
 class RmspropSettings(_AnyOptimizer):
     """RMSprop (Tieleman and Hinton 2012)."""
 
@@ -33,8 +55,9 @@ class RmspropSettings(_AnyOptimizer):
     alpha: float = Field(0.99, ge=0.0, lt=1.0, description="Decay rate of the mean of squared gradients.")
 
 
-_Optimizer = Annotated[AdamSettings | RmspropSettings, Field(discriminator="name")]
-OptimizerSettings = Annotated[_Optimizer, named_by("name", _Optimizer, ("adam", "rmsprop"), "adam")]
+_AnyKind = AdamSettings | AdamwSettings | RmspropSettings | SgdSettings
+_Optimizer = Annotated[_AnyKind, Field(discriminator="name")]
+OptimizerSettings = Annotated[_Optimizer, named_by("name", _Optimizer, classes_of(_Optimizer), "adam")]
 
 
 class OptimSettings(Settings):
@@ -56,6 +79,6 @@ class OptimSettings(Settings):
             )
         return self
 
-    def of(self, role: str) -> AdamSettings | RmspropSettings:
+    def of(self, role: str) -> _AnyKind:
         """Return the settings of a role's optimizer."""
         return getattr(self, role) or getattr(self, {"encoder": "generator", "classifier": "critic"}[role])

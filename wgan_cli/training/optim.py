@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from wgan_cli.recipe import Recipe
+from wgan_cli.recipe.optim_settings import OptimizerSettings, RmspropSettings, SgdSettings
 
 Optimizers = dict[str, torch.optim.Optimizer]
 
@@ -24,20 +25,20 @@ def make_optimizers(recipe: Recipe, networks: Mapping[str, nn.Module]) -> Optimi
     """Return the recipe's optimizer of each role, fused or multi-tensor."""
     optimizers: Optimizers = {}
     for role, network in networks.items():
-        settings = recipe.optim.of(role)
-        parameters = list(network.parameters())
-        device = parameters[0].device
-        capturable = device.type == "cuda"  # in a CUDA graph, which reads the lr from memory
-        lr = torch.tensor(settings.lr, device=device) if capturable else settings.lr
-        if settings.name == "rmsprop":
-            optimizer = torch.optim.RMSprop(parameters, lr, settings.alpha, foreach=True, capturable=capturable)
-        else:
-            decay = settings.weight_decay  # without it, AdamW is Adam
-            optimizer = torch.optim.AdamW(
-                parameters, lr, settings.betas, weight_decay=decay, fused=True, capturable=capturable
-            )
-        optimizers[role] = optimizer
+        optimizers[role] = _make_optimizer(recipe.optim.of(role), list(network.parameters()))
     return optimizers
+
+
+def _make_optimizer(settings: OptimizerSettings, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    device = parameters[0].device
+    capturable = device.type == "cuda"  # in a CUDA graph, which reads the lr from memory
+    lr = torch.tensor(settings.lr, device=device) if capturable else settings.lr
+    if isinstance(settings, RmspropSettings):
+        return torch.optim.RMSprop(parameters, lr, settings.alpha, foreach=True, capturable=capturable)
+    if isinstance(settings, SgdSettings):
+        return torch.optim.SGD(parameters, lr, settings.momentum, nesterov=settings.nesterov, fused=True)
+    decay = settings.weight_decay  # without it, AdamW is Adam
+    return torch.optim.AdamW(parameters, lr, settings.betas, weight_decay=decay, fused=True, capturable=capturable)
 
 
 def clip_functions(recipe: Recipe, networks: Mapping[str, nn.Module]) -> dict[str, Callable[[], None]]:
