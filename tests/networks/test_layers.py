@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.networks import layers
-from wgan_cli.networks.layers import PiecewiseLinear, activation, activation_and_dropout, apply_spectral_norm, norm
+from wgan_cli.networks.layers import PiecewiseLinear, activation, activation_and_dropout, norm, normalize_weights
 from wgan_cli.recipe.model_settings import MlpCriticSettings
 
 SLOPES = [0.0, 0.2, 1.0]
@@ -115,7 +115,7 @@ def test_norms(name, spatial, over):
 def test_spectral_norm_is_one():
     """After enough forward passes, the largest singular value of each layer's weights is 1."""
     torch.manual_seed(0)
-    network = apply_spectral_norm(nn.Sequential(nn.Linear(6, 9), PiecewiseLinear(0.1), nn.Linear(9, 1)))
+    network = normalize_weights(nn.Sequential(nn.Linear(6, 9), PiecewiseLinear(0.1), nn.Linear(9, 1)), spectral=True)
     for _ in range(50):
         network(torch.randn(3, 6))
     for layer in (network[0], network[2]):
@@ -125,15 +125,29 @@ def test_spectral_norm_is_one():
     assert slopes.max() <= 1.001
 
 
-def test_spectral_norm_is_differentiable_twice():
+def test_weight_norm():
+    """The weights are g * v / ||v||, and start with the values that they had."""
     torch.manual_seed(0)
-    network = apply_spectral_norm(
-        nn.Sequential(nn.Conv2d(1, 4, 3), PiecewiseLinear(0.1), nn.Flatten(), nn.Linear(16, 1))
-    )
+    plain = nn.Linear(6, 9)
+    before = plain.weight.detach().clone()
+    layer = normalize_weights(plain, weight=True)
+    torch.testing.assert_close(layer.weight, before)
+    g, v = layer.parametrizations.weight.original0, layer.parametrizations.weight.original1
+    with torch.no_grad():
+        v.mul_(3)
+        g.fill_(2)
+    torch.testing.assert_close(layer.weight, 2 * before / before.norm(dim=1, keepdim=True))
+
+
+@pytest.mark.parametrize("kind", ["spectral", "weight"])
+def test_normalized_weights_are_differentiable_twice(kind):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), PiecewiseLinear(0.1), nn.Flatten(), nn.Linear(16, 1))
+    normalize_weights(network, **{kind: True})
     x = torch.randn(2, 1, 4, 4, requires_grad=True)
     (gradient,) = torch.autograd.grad(network(x).sum(), x, create_graph=True)
     gradient.square().sum().backward()
-    assert all(p.grad.isfinite().all() for name, p in network.named_parameters() if name.endswith("original"))
+    assert all(p.grad.isfinite().all() for name, p in network.named_parameters() if not name.endswith("bias"))
     twin = copy.deepcopy(network)
     twin.load_state_dict(network.state_dict())
     torch.testing.assert_close(twin.eval()(x), network.eval()(x))
@@ -145,7 +159,7 @@ def test_spectral_norm_in_half_precision():
         def forward(self, weight: Tensor) -> Tensor:
             return weight @ weight
 
-    layer = apply_spectral_norm(nn.Sequential(nn.Linear(8, 8)))[0]
+    layer = normalize_weights(nn.Sequential(nn.Linear(8, 8)), spectral=True)[0]
     layer.parametrizations.weight[0].inner = Square()
     with torch.autocast("cpu", torch.bfloat16):
         half = layer.weight

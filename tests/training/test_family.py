@@ -82,6 +82,7 @@ def test_every_objective_on_every_network(objective, family, condition, size, ch
 
 ALONE = {
     "spectral norm": {"critic": {"spectral_norm": True}},
+    "weight norm": {"critic": {"weight_norm": True}},
     "dropout": {"critic": {"dropout": 0.3}},
     "instance noise": {"more": {"instance_noise": 0.3, "instance_noise_steps": 2}},
     "penalties": {"more": {"gp_weight": 1.0, "gp_sided": "one", "r1_weight": 1.0, "r2_weight": 1.0, "gp_every": 2}},
@@ -107,7 +108,7 @@ def refusal(trick: str, objective: str) -> str | None:
         return "couples the samples of a batch"
     if trick in TARGETS and objective not in TAUGHT:
         return "unknown setting"
-    return "has no effect" if trick == "spectral norm" and objective in CLIPPED else None
+    return "has no effect" if trick in ("spectral norm", "weight norm") and objective in CLIPPED else None
 
 
 @pytest.mark.parametrize("trick", [*ALONE, *TOGETHER, *TARGETS])

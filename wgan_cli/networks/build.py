@@ -10,8 +10,9 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks import dcgan, mlp, resnet, sequential, stylegan, translator
 from wgan_cli.networks.critic import Critic
 from wgan_cli.networks.encoder import Classifier, Encoder
-from wgan_cli.networks.layers import apply_spectral_norm, initialize
+from wgan_cli.networks.layers import initialize, normalize_weights
 from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.recipe.layer_settings import CriticLayerSettings
 from wgan_cli.recipe.settings import registered
 
 ROLES = ("generator", "critic")  # roles that every family has
@@ -52,7 +53,8 @@ def build_network(role: str, recipe: Recipe, image: ImageShape) -> nn.Module:
     builders = registered(FAMILIES, "model.name", recipe.model.name, "wgan_cli.networks.build.FAMILIES")
     build = registered(builders, "role", role, f"wgan_cli.networks.build.FAMILIES[{recipe.model.name!r}]")
     network = initialize(build(recipe.model, image), recipe.model.init)
-    return apply_spectral_norm(network) if role == "critic" and recipe.model.critic_options.spectral_norm else network
+    options = recipe.model.critic_options if role == "critic" else CriticLayerSettings.default()
+    return normalize_weights(network, options.spectral_norm, options.weight_norm)
 
 
 def check_fits(recipe: Recipe, image: ImageShape) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 from torch.nn.utils.parametrize import register_parametrization
 
 from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout
@@ -193,18 +193,31 @@ class _Scaled(nn.Module):
         return weight * self.factor
 
 
-def apply_spectral_norm(network: nn.Module) -> nn.Module:
-    """Divide the weights of each layer by their largest singular value, and return the network.
+def mark_for_spectral_norm(layer: nn.Module) -> None:
+    """Let `normalize_weights` apply spectral norm to a layer."""
+    vars(layer)["spectral_norm"] = True
 
-    Miyato et al. 2018, Algorithm 1: one power iteration per forward pass in training; its vectors are buffers, and
-    therefore part of a checkpoint.
+
+def normalize_weights(network: nn.Module, spectral: bool = False, weight: bool = False) -> nn.Module:
+    """Normalize the weights of all or of marked layers, after their values are drawn, and return the network.
+
+    Args:
+        spectral: divide weights by their largest singular value (Miyato et al. 2018, Algorithm 1): one power iteration
+            per forward pass in training; its vectors are buffers, and therefore part of a checkpoint.
+        weight: replace the weights of each output by g * v / ||v|| (Salimans and Kingma 2016, eq. 2).
     """
     for module in list(network.modules()):
         if isinstance(module, WEIGHT_LAYERS):
-            spectral_norm(module)
-            parametrizations = cast(nn.ModuleList, cast(nn.ModuleDict, module.parametrizations)["weight"])
-            parametrizations[-1] = _InFloat32(parametrizations[-1])
+            if weight:
+                _in_float32(weight_norm(module))
+            if spectral or getattr(module, "spectral_norm", False):
+                _in_float32(spectral_norm(module))
     return network
+
+
+def _in_float32(layer: nn.Module) -> None:
+    parametrizations = cast(nn.ModuleList, cast(nn.ModuleDict, layer.parametrizations)["weight"])
+    parametrizations[-1] = _InFloat32(parametrizations[-1])
 
 
 class _InFloat32(nn.Module):
@@ -214,11 +227,11 @@ class _InFloat32(nn.Module):
         super().__init__()
         self.inner = parametrization
 
-    def forward(self, weight: Tensor) -> Tensor:
-        if weight.is_meta:  # autocast does not support meta tensors
-            return self.inner(weight)
-        with torch.autocast(weight.device.type, enabled=False):
-            return self.inner(weight)
+    def forward(self, *weights: Tensor) -> Tensor:
+        if weights[0].is_meta:  # autocast does not support meta tensors
+            return self.inner(*weights)
+        with torch.autocast(weights[0].device.type, enabled=False):
+            return self.inner(*weights)
 
 
 class LatentGenerator(nn.Module):

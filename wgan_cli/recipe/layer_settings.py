@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from wgan_cli.recipe.settings import Settings
+from wgan_cli.recipe.settings import Settings, invalid
 
 Width = Annotated[int, Field(ge=1, le=8192)]
 Norm = Annotated[
@@ -21,7 +21,8 @@ Init = Annotated[Literal["normal", "he", "glorot", "torch", "equalised"], Field(
 LatentDim = Annotated[int, Field(ge=1, le=4096, description="Length of z.")]
 Condition = Literal["embedding", "projection", "classifier"]
 SpectralNorm = Annotated[bool, Field(description="Spectral normalization of every layer (Miyato et al. 2018).")]
-CriticTrait = Literal["batch_norm", "minibatch_features", "minibatch_std", "dropout", "spectral_norm"]
+CriticTrait = Literal["batch_norm", "minibatch_features", "minibatch_std", "dropout", "spectral_norm", "weight_norm"]
+WeightNorm = Annotated[bool, Field(description="Weight normalization of every layer (Salimans and Kingma 2016).")]
 #: Roles of a family that also has an encoder and a classifier.
 ALL_ROLES = ("generator", "critic", "encoder", "classifier")
 
@@ -39,6 +40,7 @@ class CriticLayerSettings(LayerSettings):
     """Hidden layers of a critic."""
 
     spectral_norm: SpectralNorm = False
+    weight_norm: WeightNorm = False
     minibatch_std: bool = Field(False, description="Minibatch standard deviation as an input (Karras et al. 2018).")
     minibatch_features: int = Field(
         0, ge=0, le=1024, description="Features that compare images (Salimans et al. 2016)."
@@ -59,6 +61,17 @@ class FamilySettings(Settings):
         condition: Condition
         generator: LayerSettings
         critic: CriticLayerSettings
+
+    @model_validator(mode="after")
+    def _check_weight_norm(self) -> FamilySettings:
+        if setting := self.critic_setting("weight_norm"):
+            other = self.critic_setting("spectral_norm") or (
+                "model.init: equalised" if self.init == "equalised" else None
+            )
+            if other:
+                problem = f"`{setting}` and `{other}` both rescale the critic's weights"
+                raise invalid(problem, f"leave out `{setting}`, or `{other}`")
+        return self
 
     def critic_setting(self, trait: CriticTrait) -> str | None:
         """Return the setting that gives the critic a trait, or None."""

@@ -184,6 +184,7 @@ class PatchCriticSettings(layers.LayerSettings):
     kernel: int = Field(4, ge=3, le=9, description="Kernel size of the convolutions.")
     norm: Norm = "instance"
     spectral_norm: layers.SpectralNorm = False
+    weight_norm: layers.WeightNorm = False
 
     @property
     def halvings(self) -> int:

@@ -60,10 +60,10 @@ class WganSettings(AdversarialSettings):
 
     def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
         super().check_fit(data, model)
-        if setting := model.critic_setting("spectral_norm"):
+        if setting := model.critic_setting("spectral_norm") or model.critic_setting("weight_norm"):
             raise invalid(
-                f"`objective.clip_value` has no effect with spectral norm in `{setting}`, which rescales the weights",
-                "leave spectral norm out, or set `objective.name` to hinge",
+                f"`objective.clip_value` has no effect with the norm of `{setting}`, which rescales the weights",
+                f"leave the norm out of `{setting}`, or set `objective.name` to hinge",
             )
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from wgan_cli.networks.layers import apply_spectral_norm
+from wgan_cli.networks.layers import normalize_weights
 from wgan_cli.training.numerics.frozen_weights import FrozenWeights
 
 
@@ -57,7 +57,7 @@ def test_only_repeated_half_precision_phases_use_it(small):
 
 def test_computed_weights_are_not_cast():
     """Casting them too would round twice."""
-    computed = apply_spectral_norm(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1)))
+    computed = normalize_weights(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1)), spectral=True)
     assert FrozenWeights(computed, torch.bfloat16).refresh() is computed
     network = nn.Sequential(computed, nn.Linear(1, 1))
     twin = FrozenWeights(network, torch.bfloat16).refresh()

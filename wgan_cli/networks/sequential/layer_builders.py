@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout
-from wgan_cli.networks.layers import PiecewiseLinear, apply_spectral_norm
+from wgan_cli.networks.layers import PiecewiseLinear, mark_for_spectral_norm
 from wgan_cli.networks.minibatch_layers import MinibatchDiscrimination, append_minibatch_std
 from wgan_cli.networks.resampling import DownConv2d, ImageToVector, UpConvTranspose2d
 from wgan_cli.networks.sequential.self_attention import SelfAttention
@@ -54,7 +54,9 @@ def build_one(layer: Layer, shape: Shape, place: str) -> Built:
     except ShapeError as error:
         message, hint = error.args
         raise WganError(f"{place}, {layer}: {message}", hint) from None
-    return apply_spectral_norm(module) if getattr(layer, "spectral_norm", False) else module, shape
+    if getattr(layer, "spectral_norm", False):
+        mark_for_spectral_norm(module)
+    return module, shape
 
 
 def _linear(layer: settings.Linear, shape: Shape) -> Built:
