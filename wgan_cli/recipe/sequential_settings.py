@@ -262,7 +262,8 @@ def _parse_layer(value: Any, place: str) -> Layer:
         first = error.errors(include_url=False)[0]
         argument = ".".join(map(str, first["loc"])) or "arguments"
         arguments = ", ".join(layer.model_fields) or "none"
-        raise invalid(f"{place}, {name}: {argument}: {first['msg']}", f"its arguments: {arguments}") from None
+        problem = "not set" if first["type"] == "missing" else first["msg"]
+        raise invalid(f"{place}, {name}: {argument}: {problem}", f"its arguments: {arguments}") from None
 
 
 def _by_name(layer: type[Layer], given: Any) -> dict[str, Any]:

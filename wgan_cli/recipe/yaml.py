@@ -90,7 +90,7 @@ def dump_yaml(value: Any) -> str:
     resolver = VersionedResolver(loader=YAML(typ="safe", pure=True))
 
     class Dumper(yaml.SafeDumper):
-        """Writes short lists on one line, `[0.0, 0.9]`, and mappings as blocks."""
+        """Writes short lists on one line, `[0.0, 0.9]`, mappings as blocks, and a layer of a list per line."""
 
     def represent_str(dumper: yaml.SafeDumper, data: str) -> yaml.Node:
         # YAML 1.2 reads 2e-4 as a number, which YAML 1.1 takes for text.
@@ -98,6 +98,15 @@ def dump_yaml(value: Any) -> str:
         return dumper.represent_scalar(_TAG + "str", data, style=None if plain else "'")
 
     Dumper.add_representer(str, represent_str)
-    Dumper.add_representer(list, lambda dumper, data: dumper.represent_sequence(_TAG + "seq", data, flow_style=True))
+
+    def represent_list(dumper: yaml.SafeDumper, data: list[Any]) -> yaml.Node:
+        layers = any(isinstance(item, dict) for item in data)
+        node = dumper.represent_sequence(_TAG + "seq", data, flow_style=not layers)
+        for item in filter(lambda item: isinstance(item, yaml.MappingNode), node.value):
+            for _, arguments in item.value:
+                arguments.flow_style = True
+        return node
+
+    Dumper.add_representer(list, represent_list)
     Dumper.ignore_aliases = lambda self, data: True
     return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)

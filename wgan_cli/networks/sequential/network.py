@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import itemgetter
 from typing import cast
 
 import torch
@@ -24,6 +25,8 @@ from wgan_cli.recipe.sequential_settings import (
     output_layer,
 )
 
+_SIZED = (Linear, Conv2d, ConvTranspose2d)
+
 
 class Generator(LatentGenerator):
     """Layers from z to an image."""
@@ -37,9 +40,11 @@ class Generator(LatentGenerator):
         self.input_shape = (self.enter.width, 1, 1) if of_pixel else (self.enter.width,)
         self.layers, shape = build_layers(layers, self.input_shape, "generator")
         if shape not in (self.image_shape, (image.pixels,)):
-            last = f"generator layer {len(layers) - 1}, {layers[-1]}"
+            i, last = max(
+                ((i, layer) for i, layer in enumerate(layers) if i == 0 or isinstance(layer, _SIZED)), key=itemgetter(0)
+            )
             raise WganError(
-                f"{last}: output {shape_text(shape)}, expected {shape_text(self.image_shape)}",
+                f"generator layer {i}, {last}: output {shape_text(shape)}, expected {shape_text(self.image_shape)}",
                 _resize_hint(shape, self.image_shape),
             )
         self.ends_in_sigmoid = isinstance(settings.output_activation, Sigmoid)
