@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from operator import itemgetter
 from typing import cast
 
 import torch
@@ -40,13 +39,9 @@ class Generator(LatentGenerator):
         self.input_shape = (self.enter.width, 1, 1) if of_pixel else (self.enter.width,)
         self.layers, shape = build_layers(layers, self.input_shape, "generator")
         if shape not in (self.image_shape, (image.pixels,)):
-            i, last = max(
-                ((i, layer) for i, layer in enumerate(layers) if i == 0 or isinstance(layer, _SIZED)), key=itemgetter(0)
-            )
-            raise WganError(
-                f"generator layer {i}, {last}: output {shape_text(shape)}, expected {shape_text(self.image_shape)}",
-                _resize_hint(shape, self.image_shape),
-            )
+            i = max([0, *(i for i, layer in enumerate(layers) if isinstance(layer, _SIZED))])
+            sizes = f"output {shape_text(shape)}, expected {shape_text(self.image_shape)}"
+            raise WganError(f"generator layer {i}, {layers[i]}: {sizes}", _resize_hint(shape, self.image_shape))
         self.ends_in_sigmoid = isinstance(settings.output_activation, Sigmoid)
         self.to(memory_format=torch.channels_last)
 
