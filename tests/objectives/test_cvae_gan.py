@@ -11,8 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.networks import build_network
-from wgan_cli.objectives import Batch, build_objective
-from wgan_cli.objectives.cvae_gan import kl_to_normal, mean_distance, pair_distance, sample_posterior
+from wgan_cli.objectives import Batch, Loss, build_objective
+from wgan_cli.objectives.cvae_gan import (
+    kl_to_normal,
+    mean_distance,
+    pair_distance,
+    pixel_cross_entropy,
+    sample_posterior,
+)
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 N, CLASSES, LATENT = 6, 3, 4
@@ -65,6 +71,40 @@ def test_r1(networks, batch, critic_loss):
     torch.testing.assert_close(penalty, 0.5 * 4 * gradient.flatten(1).square().sum(1).mean())
 
 
+@torch.no_grad()
+def test_adversarial_and_class_loss(networks, batch):
+    """-log D and -log C of generated images: of both kinds for the generator, of reconstructions for the encoder."""
+    torch.manual_seed(2)
+    z = sample_posterior(*networks["encoder"](batch.real, LABELS))
+    copies, samples = (networks["generator"](each, LABELS) for each in (z, batch.z))
+    both = {"adversarial_weight": 0.5, "classifier_weight": 3.0}
+
+    def loss_of(phase: str, **objective: Any) -> Loss:
+        torch.manual_seed(2)
+        phases = {each.name: each for each in build_objective(recipe_of(**objective), IMAGE).phases}
+        return phases[phase].loss(networks, batch)
+
+    for phase, fakes in (("generator", (copies, samples)), ("encoder", (copies,))):
+        images, labels = torch.cat(fakes), LABELS.repeat(len(fakes))
+        adversarial = -networks["critic"](images, labels).sigmoid().log().mean()
+        of_class = -networks["classifier"](images).softmax(1)[range(len(labels)), labels].log().mean()
+        found = loss_of(phase, **both)
+        torch.testing.assert_close(found.total - loss_of(phase).total, 0.5 * adversarial + 3 * of_class)
+        if phase == "generator":
+            torch.testing.assert_close(found.terms["adversarial_loss"], adversarial)
+            torch.testing.assert_close(found.terms["fake_class_loss"], of_class)
+
+
+def test_pixel_cross_entropy():
+    torch.manual_seed(0)
+    real, fake = torch.rand(2, 3, 1, 4, 4) * 1.8 - 0.9
+    expected = nn.functional.binary_cross_entropy((fake + 1) / 2, (real + 1) / 2, reduction="sum") / 3
+    torch.testing.assert_close(pixel_cross_entropy(real, fake), expected)
+    black = torch.full((2, 1, 2, 2), -1.0, requires_grad=True)
+    pixel_cross_entropy(-black.detach(), black).backward()
+    assert black.grad is not None and black.grad.isfinite().all()
+
+
 def test_class_means_are_moving_averages_of_seen_classes(networks, batch):
     generator = build_objective(recipe_of(), IMAGE).phases[2]
     torch.manual_seed(2)
@@ -75,6 +115,13 @@ def test_class_means_are_moving_averages_of_seen_classes(networks, batch):
     torch.testing.assert_close(second, 0.5 * (real.centers - fake.centers).square().sum())
     assert (real.centers[0] - fake.centers[0]).any() and not (real.centers[2] - fake.centers[2]).any()
     assert first != second
+
+
+def test_every_term_has_a_meaning(networks, batch):
+    more = {"r1_weight": 1.0, "gp_weight": 1.0, "adversarial_weight": 1.0, "classifier_weight": 1.0}
+    objective = build_objective(recipe_of(**more), IMAGE)
+    terms = [name for phase in objective.phases for name in phase.loss(networks, batch).terms]
+    assert sorted(objective.meanings) == sorted(terms)  # each term belongs to one phase
 
 
 def test_phase_trains_only_its_network(networks, batch):

@@ -88,7 +88,7 @@ def recipe_with(**generator: object) -> Recipe:
 @pytest.mark.parametrize(
     ("settings", "kind", "used"),
     [
-        ({"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True}, torch.optim.SGD, ("lr", "momentum", "nesterov")),
+        ({"name": "sgd", "momentum": 0.9, "nesterov": True}, torch.optim.SGD, ("momentum", "nesterov")),
         ({"name": "adamw", "weight_decay": 0.2, "betas": (0.5, 0.9)}, torch.optim.AdamW, ("weight_decay", "betas")),
         ({"name": "rmsprop", "lr": 0.1, "alpha": 0.9}, torch.optim.RMSprop, ("lr", "alpha")),
     ],

@@ -33,6 +33,9 @@ def cvae_gan(recipe: Recipe, image: ImageShape) -> Objective:
     generator:   distances of reconstructions in pixels and in features of critic and classifier, and distances of
                  samples in the critic's mean features and in the classifier's mean features of each class
     encoder:     kl_weight * KL(q(z | x, class) || N(0, 1)), and the distances of reconstructions
+
+    With `adversarial_weight` and `classifier_weight`, as in a VAE-GAN, generator and encoder also minimize -log D(fake) and
+    -log C(class | fake).
     """
     settings = settings_of(recipe, CvaeGanSettings)
     penalties = penalty_terms(settings)
@@ -83,17 +86,20 @@ def _classifier_loss(networks: Networks, batch: Batch) -> Loss:
 
 def _generator_phase(settings: CvaeGanSettings) -> Phase:
     def generator_loss(networks: Networks, batch: Batch) -> Loss:
-        images, labels = given(batch.real), given(batch.labels)
-        real = _features(networks, images, labels, constant=True)
-        fakes = _reconstructions_and_samples(networks, batch)  # (2N, C, H, W)
-        reconstructions, samples = _features(networks, fakes, labels.repeat(2)).halves()
+        labels = given(batch.labels)
+        real = _features(networks, given(batch.real), labels, constant=True)
+        images = _reconstructions_and_samples(networks, batch)  # (2N, C, H, W)
+        fakes = _features(networks, images, labels.repeat(2))
+        reconstructions, samples = fakes.halves()
 
         pairs = _pair_loss(settings, real, reconstructions)
         critic_means = mean_distance(real.critic, samples.critic)
         class_means = _class_means(cast(Classifier, networks["classifier"]), real, samples, labels)
         total = pairs.total + settings.critic_mean_weight * critic_means + settings.class_mean_weight * class_means
+        judged = _judged_loss(settings, fakes, labels.repeat(2))
+        total = total + judged.total
         means = {"critic_means": critic_means, "class_means": class_means}
-        return Loss(total, {"generator_loss": total, **pairs.terms, **means})
+        return Loss(total, {"generator_loss": total, **pairs.terms, **means, **judged.terms})
 
     return Phase("generator", "generator", 1, generator_loss)
 
@@ -104,9 +110,10 @@ def _encoder_phase(settings: CvaeGanSettings) -> Phase:
         mean, log_variance = encode(networks["encoder"], images, labels)
         reconstructions = networks["generator"](sample_posterior(mean, log_variance), labels)  # (N, C, H, W)
         real = _features(networks, images, labels, constant=True)
-        pairs = _pair_loss(settings, real, _features(networks, reconstructions, labels))
+        fakes = _features(networks, reconstructions, labels)
         kl = kl_to_normal(mean, log_variance)
-        total = settings.kl_weight * kl + pairs.total
+        total = settings.kl_weight * kl + _pair_loss(settings, real, fakes).total
+        total = total + _judged_loss(settings, fakes, labels).total
         return Loss(total, {"encoder_loss": total, "kl": kl})
 
     return Phase("encoder", "encoder", 1, encoder_loss)
@@ -119,22 +126,38 @@ def _terms(settings: CvaeGanSettings) -> Sequence[Term]:
         Term("copy_probability", "the same for reconstructions"),
         Term("classifier_loss", "cross-entropy of the classifier on real images; falls towards 0"),
         Term("generator_loss", "weighted sum of its distances; falls, and is not comparable between settings"),
-        Term("pixel_pairs", "half the squared distance of reconstructions from their images, in pixels; falls"),
+        Term("pixel_pairs", f"{_PIXEL_LOSSES[settings.pixel_loss]}; falls"),
         Term("critic_pairs", "the same in the critic's features, which grow while it learns"),
         Term("class_pairs", "the same in the classifier's features, which grow while it learns"),
         Term("critic_means", "half the squared distance of the samples' mean from the data's in the critic's features"),
         Term("class_means", "the same for the mean of each class, in the classifier's features"),
+        *(term for term, weight in _judged_terms(settings) if weight),
         Term("encoder_loss", "kl and the distances of reconstructions, weighted; falls"),
         Term("kl", "information about an image in its latent vector, in nats"),
     )
 
 
+def _judged_terms(settings: CvaeGanSettings) -> Sequence[tuple[Term, float]]:
+    return (
+        (Term("adversarial_loss", "-log of the critic's probability of generated images"), settings.adversarial_weight),
+        (Term("fake_class_loss", "the classifier's cross-entropy on generated images"), settings.classifier_weight),
+    )
+
+
+_PIXEL_LOSSES = {
+    "mse": "half the squared distance of reconstructions from their images, in pixels",
+    "bce": "cross-entropy of reconstructions and their images, summed over pixels",
+}
+
+
 class Features(NamedTuple):
-    """Images (N, C, H, W) and their features in critic and classifier, (N, F) each; float32."""
+    """Images (N, C, H, W), their features in critic and classifier, (N, F) each, scores and class logits; float32."""
 
     images: Tensor
     critic: Tensor
     classifier: Tensor
+    scores: Tensor
+    logits: Tensor
 
     def halves(self) -> tuple[Features, Features]:
         """Split along the batch."""
@@ -163,6 +186,13 @@ def pair_distance(a: Tensor, b: Tensor) -> Tensor:
     return 0.5 * (a - b).flatten(1).square().sum(1).mean()
 
 
+def pixel_cross_entropy(images: Tensor, reconstructions: Tensor) -> Tensor:
+    """mean_n sum over pixels of -x log y - (1 - x) log(1 - y), with both in [0, 1]; (N, C, H, W) in [-1, 1] each."""
+    x, y = ((pixels + 1) / 2 for pixels in (images, reconstructions))
+    y = y.clamp(1e-6, 1 - 1e-6)
+    return -(x * y.log() + (1 - x) * (1 - y).log()).flatten(1).sum(1).mean()
+
+
 def mean_distance(a: Tensor, b: Tensor) -> Tensor:
     """1/2 ||mean_n a_n - mean_n b_n||^2; (N, F) each."""
     return 0.5 * all_reduce_mean(a.mean(0) - b.mean(0)).square().sum()
@@ -177,11 +207,26 @@ def _class_means(classifier: Classifier, real: Features, samples: Features, labe
 
 def _pair_loss(settings: CvaeGanSettings, real: Features, reconstructions: Features) -> Loss:
     """Weighted distances of reconstructions from their images, in pixels and in both networks' features."""
-    distances = [pair_distance(a, b) for a, b in zip(real, reconstructions, strict=True)]
+    pixel_distance = pair_distance if settings.pixel_loss == "mse" else pixel_cross_entropy
+    distances = [
+        pixel_distance(real.images, reconstructions.images),
+        pair_distance(real.critic, reconstructions.critic),
+        pair_distance(real.classifier, reconstructions.classifier),
+    ]
     weights = (settings.pixel_weight, settings.critic_pair_weight, settings.class_pair_weight)
     first, second, third = (weight * distance for weight, distance in zip(weights, distances, strict=True))
     terms: dict[str, Tensor] = dict(zip(("pixel_pairs", "critic_pairs", "class_pairs"), distances, strict=True))
     return Loss(first + second + third, terms)
+
+
+def _judged_loss(settings: CvaeGanSettings, fakes: Features, labels: Tensor) -> Loss:
+    """Weighted losses of generated images that the critic takes for real, and the classifier for their class."""
+    losses = (F.softplus(-fakes.scores).mean(), F.cross_entropy(fakes.logits, labels))
+    total, terms = fakes.scores.new_zeros(()), {}
+    for loss, (term, weight) in zip(losses, _judged_terms(settings), strict=True):
+        if weight:
+            total, terms = total + weight * loss, {**terms, term.name: loss}
+    return Loss(total, terms)
 
 
 def _reconstructions_and_samples(networks: Networks, batch: Batch) -> Tensor:
@@ -198,6 +243,6 @@ def _reconstructions_and_samples(networks: Networks, batch: Batch) -> Tensor:
 def _features(networks: Networks, images: Tensor, labels: Tensor, constant: bool = False) -> Features:
     """Compute the features of images in critic and classifier, without gradients if they are `constant`."""
     with torch.set_grad_enabled(torch.is_grad_enabled() and not constant):
-        _, critic = networks["critic"](images, labels, features=True)
-        _, classifier = networks["classifier"](images, features=True)
-    return Features(images.float(), critic.float(), classifier.float())
+        scores, critic = networks["critic"](images, labels, features=True)
+        logits, classifier = networks["classifier"](images, features=True)
+    return Features(*(each.float() for each in (images, critic, classifier, scores, logits)))

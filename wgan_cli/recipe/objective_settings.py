@@ -113,10 +113,15 @@ class CvaeGanSettings(TargetSettings):
     name: Literal["cvae_gan"] = "cvae_gan"
     kl_weight: Weight = Field(3.0, description="KL divergence weight (lambda 1 in Bao et al. 2017).")
     pixel_weight: Weight = Field(1.0, description="Pixel reconstruction loss weight.")
+    pixel_loss: Literal["mse", "bce"] = Field(
+        "mse", description="Pixel loss: mse, or bce (cross-entropy of values in [0, 1]); summed over pixels."
+    )
     critic_pair_weight: Weight = Field(1.0, description="Reconstruction loss weight in the critic's features.")
     class_pair_weight: Weight = Field(1.0, description="Reconstruction loss weight in the classifier's features.")
     critic_mean_weight: Weight = Field(1e-3, description="Mean feature matching weight in the critic (lambda 3).")
     class_mean_weight: Weight = Field(1e-3, description="Mean feature matching weight per class (lambda 4).")
+    adversarial_weight: Weight = Field(0.0, description="Weight of -log D of generated images.")
+    classifier_weight: Weight = Field(0.0, description="Weight of the classifier's cross-entropy on generated images.")
 
     def check_fit(self, data: DataSettings | PairSettings, model: FamilySettings) -> None:
         super().check_fit(data, model)
