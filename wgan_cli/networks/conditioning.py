@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from wgan_cli.networks.layers import norm
 from wgan_cli.recipe import ImageShape
@@ -9,17 +10,23 @@ from wgan_cli.recipe.layer_settings import ConditionalLatentSettings, FamilySett
 
 
 class ConditionalLatent(nn.Module):
-    """Concatenation of z and an embedding of the class (Mirza and Osindero 2014), or z without classes."""
+    """Concatenation of z and the class, embedded (Mirza and Osindero 2014) or one-hot; or z without classes."""
 
     def __init__(self, settings: ConditionalLatentSettings, image: ImageShape) -> None:
         super().__init__()
         self.width = self.latent_dim = settings.latent_dim
-        self.embedding = None
-        if settings.conditional:
+        self.embedding = self.one_hot = None
+        if settings.conditional and settings.label_encoding == "one_hot":
+            self.one_hot = image.num_classes
+            self.width += image.num_classes
+        elif settings.conditional:
             self.embedding = nn.Embedding(image.num_classes, settings.label_dim)
             self.width += settings.label_dim
 
     def forward(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        if self.one_hot is not None:
+            assert labels is not None
+            return torch.cat([z, F.one_hot(labels, self.one_hot).to(z.dtype)], 1)  # (N, latent_dim + num_classes)
         if self.embedding is None:
             return z
         return torch.cat([z, self.embedding(labels)], 1)  # (N, latent_dim + label_dim)

@@ -7,7 +7,7 @@ from wgan_cli.distributed.collectives import all_reduce_sum
 from wgan_cli.networks.conditioning import LabelChannel
 from wgan_cli.networks.critic import BodyFactory
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.layer_settings import FamilySettings
+from wgan_cli.recipe.layer_settings import LatentSettings
 
 CENTER_DECAY = 0.95
 
@@ -15,9 +15,9 @@ CENTER_DECAY = 0.95
 class Encoder(nn.Module):
     """Posterior q(z | image, class) = N(mean, exp(log_variance)) (Kingma and Welling 2014)."""
 
-    def __init__(self, body: BodyFactory, settings: FamilySettings, image: ImageShape) -> None:
+    def __init__(self, body: BodyFactory, settings: LatentSettings, image: ImageShape) -> None:
         super().__init__()
-        self.stem = LabelChannel(settings, image, shown=settings.conditional)
+        self.stem = LabelChannel(settings, image, shown=settings.conditional and settings.encoder_labels)
         self.body = body(settings, image, self.stem.channels)
         self.head = self.body.output_layer(2 * settings.latent_dim)
 
@@ -30,7 +30,7 @@ class Encoder(nn.Module):
 class Classifier(nn.Module):
     """Class logits of images; keeps running class centers of its features for real and for fake images."""
 
-    def __init__(self, body: BodyFactory, settings: FamilySettings, image: ImageShape) -> None:
+    def __init__(self, body: BodyFactory, settings: LatentSettings, image: ImageShape) -> None:
         super().__init__()
         self.body = body(settings, image, image.channels)
         self.head = self.body.output_layer(image.num_classes)

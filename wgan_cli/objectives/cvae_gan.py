@@ -34,7 +34,7 @@ def cvae_gan(recipe: Recipe, image: ImageShape) -> Objective:
                  samples in the critic's mean features and in the classifier's mean features of each class
     encoder:     kl_weight * KL(q(z | x, class) || N(0, 1)), and the distances of reconstructions
 
-    With `adversarial_weight` and `classifier_weight`, as in a VAE-GAN, generator and encoder also minimize -log D(fake) and
+    With `adversarial_weight` and `classifier_weight`, generator and encoder also minimize -log D(fake) and
     -log C(class | fake).
     """
     settings = settings_of(recipe, CvaeGanSettings)

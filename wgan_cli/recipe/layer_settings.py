@@ -135,9 +135,20 @@ class LatentSettings(FamilySettings):
         description="Labels in the critic: embedding (an extra channel), projection (Miyato and Koyama 2018) or "
         "classifier (auxiliary classifier, Odena et al. 2017).",
     )
+    encoder_labels: bool = Field(True, description="Labels as an image channel of the encoder, if there is one.")
 
 
 class ConditionalLatentSettings(LatentSettings):
     """Family whose generator concatenates a class embedding to z."""
 
+    label_encoding: Literal["embedding", "one_hot"] = Field("embedding", description="Class next to z.")
     label_dim: int = Field(32, ge=1, le=4096, description="Length of the class embedding, if conditional.")
+
+    @model_validator(mode="after")
+    def _check_label_dim(self) -> ConditionalLatentSettings:
+        if self.label_encoding == "one_hot" and self.label_dim != type(self).model_fields["label_dim"].default:
+            raise invalid(
+                "`model.label_dim` has no effect with `model.label_encoding: one_hot`",
+                "leave out `model.label_dim`, or set `model.label_encoding` to embedding",
+            )
+        return self
