@@ -16,12 +16,30 @@ def _from_noise(settings: dict[str, type[Settings]], known: dict) -> dict:
 
 
 FAMILIES = _from_noise(MODEL_SETTINGS, networks.FAMILIES)
+#: Families whose settings are sizes instead of layers.
+SIZED = [name for name in FAMILIES if name != "sequential"]
 OBJECTIVES = _from_noise(OBJECTIVE_SETTINGS, objectives.OBJECTIVES)
 #: By the setting with which a family says how wide its layers are.
 NARROW = {"widths": [8], "width": 8, "channels": [8, 8]}
 
 
+def small_model(family: str, size: int, channels: int = 1, critic: dict | None = None, **more: object) -> dict:
+    """The `model:` of small networks of any family for images of this size; `critic` adds settings of a SIZED one."""
+    if family == "sequential":
+        return {"name": family, **layer_lists(size, channels), **more}
+    generator, critic = narrow(family, "generator"), {**narrow(family, "critic"), **(critic or {})}
+    return {"name": family, "generator": generator, "critic": critic, **more}
+
+
+def layer_lists(size: int, channels: int, width: int = 8) -> dict[str, list]:
+    """Layers of a small generator and critic."""
+    half = size // 2
+    up = [{"Linear": width * half * half}, {"Unflatten": [width, half, half]}, "BatchNorm2d", "ReLU"]
+    down = [{"Conv2d": [width, 4, 2, 1]}, {"LeakyReLU": 0.2}]
+    return {"generator": [*up, {"ConvTranspose2d": [channels, 4, 2, 1]}, "Tanh"], "critic": [*down, {"Linear": 1}]}
+
+
 def narrow(family: str, role: str) -> dict:
-    """Settings of a small network of any family, as far as it has a setting of NARROW."""
+    """Settings of a small network of a SIZED family, as far as it has a setting of NARROW."""
     known = MODEL_SETTINGS[family].model_fields[role].annotation.model_fields
     return {name: value for name, value in NARROW.items() if name in known}

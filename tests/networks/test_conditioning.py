@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.families import FAMILIES
+from helpers.families import FAMILIES, layer_lists, small_model
 from torch import nn
 from torch.nn import functional as F
 
@@ -27,8 +27,9 @@ SMALL = {
 }
 
 
-def recipe_of(family: str, way: str, **more: object) -> Recipe:
-    model = {"name": family, "latent_dim": 3, "conditional": True, "condition": way, **SMALL[family]}
+def recipe_of(family: str, way: str, size: int = 8, channels: int = 1, **more: object) -> Recipe:
+    model = {"name": family, "latent_dim": 3, "conditional": True, "condition": way}
+    model |= {**layer_lists(size, channels), "label_dim": 2} if family == "sequential" else SMALL[family]
     return recipe_from_dict({"model": model, "steps": 1, "batch_size": 4, **more}, "a test")
 
 
@@ -37,11 +38,11 @@ def networks_of(recipe: Recipe, channels: int = 1, size: int = 8):
     return {role: build_network(role, recipe, ImageShape(size, channels, CLASSES)) for role in ROLES}
 
 
-@pytest.mark.parametrize("family", SMALL)
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (12, 3)])
 def test_classes_change_images_and_scores(family, way, size, channels):
-    recipe = recipe_of(family, way)
+    recipe = recipe_of(family, way, size, channels)
     networks = networks_of(recipe, channels, size)
     generator, critic = networks["generator"].eval(), networks["critic"]
     z = torch.randn(1, 3).expand(4, 3)
@@ -120,7 +121,7 @@ def test_conditional_norm_keeps_the_dtype(dtype):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_unconditional_networks_have_no_class_weights(family):
-    recipe = recipe_from_dict({"model": {"name": family}, "steps": 1}, "a test")
+    recipe = recipe_from_dict({"model": small_model(family, 32, 3), "steps": 1}, "a test")
     with torch.device("meta"):
         networks = {role: build_network(role, recipe, ImageShape(32, 3, CLASSES)) for role in ROLES}
     names = [name for network in networks.values() for name, _ in network.named_parameters()]

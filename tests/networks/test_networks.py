@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 import torch
-from helpers.families import FAMILIES, narrow
+from helpers.families import FAMILIES, SIZED, layer_lists, narrow
 from torch import nn
 
 from wgan_cli import networks
@@ -62,13 +62,15 @@ CASES = [
 ]
 
 
-def recipe_of(family: str, generator: dict, critic: dict, **model: object) -> Recipe:
+def recipe_of(family: str, generator: dict | list, critic: dict | list, **model: object) -> Recipe:
     model = {"name": family, "latent_dim": LATENT, "generator": generator, "critic": critic, **model}
     return recipe_from_dict({"model": model, "steps": 1, "batch_size": BATCH}, "a test")
 
 
-def small(family: str, size: int, variant: tuple[dict, dict, dict]) -> Recipe:
+def small(family: str, size: int, variant: tuple[dict, dict, dict], channels: int = 1) -> Recipe:
     """Narrow networks; the convolutional ones as deep as the size allows without reaching a single pixel."""
+    if family == "sequential":
+        return recipe_of(family, **layer_lists(size, channels))
     both, *one = variant
     stages = min(4, (size & -size).bit_length() - 1, size.bit_length() - 2)
     depth = {
@@ -91,7 +93,7 @@ def built(recipe: Recipe, image: ImageShape) -> dict[str, nn.Module]:
 
 @pytest.mark.parametrize(("family", "size", "channels", "variant"), CASES)
 def test_every_network(family, size, channels, variant):
-    recipe, image = small(family, size, variant), ImageShape(size, channels)
+    recipe, image = small(family, size, variant, channels), ImageShape(size, channels)
     networks = built(recipe, image)
     generator, critic = networks["generator"], networks["critic"]
     z = torch.randn(BATCH, LATENT)
@@ -124,7 +126,7 @@ def layers(network: nn.Module, *kinds: type) -> list[nn.Module]:
     return [module for module in network.modules() if isinstance(module, kinds)]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SIZED)
 def test_a_generator_ends_with_a_tanh(family):
     generator = built(recipe_of(family, *many_weights(family), init="torch"), ImageShape(28, 1))["generator"].eval()
     # The last of several contributions decides, where the others are zero.
@@ -162,7 +164,7 @@ def wide(family: str, init: str) -> list[nn.Module]:
     return list(built(recipe, ImageShape(28, 3)).values())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SIZED)
 def test_normal_weights(family):
     for network in wide(family, "normal"):
         for layer in layers(network, nn.Linear, nn.Conv2d, nn.ConvTranspose2d):
@@ -183,7 +185,7 @@ def fan_in_of(layer: nn.Module) -> float:
 
 
 @pytest.mark.parametrize("init", ["he", "glorot", "equalised"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SIZED)
 def test_scaled_weights(family, init):
     for network in wide(family, init):
         for name, layer in network.named_modules():
@@ -270,7 +272,7 @@ def test_missing_registry_entries_are_named(monkeypatch):
     assert "add it to that table" in caught.value.hint
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SIZED)
 def test_spectral_norm_bounds_every_critic_layer(family):
     model = {"name": family, "init": "equalised", "critic": {"spectral_norm": True}}
     recipe = recipe_from_dict({"model": model, "objective": "hinge", "steps": 1}, "a test")
