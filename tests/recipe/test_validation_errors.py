@@ -71,7 +71,7 @@ def problem(values: dict, *settings: str) -> WganError:
          "`model.critic.minibatch_features` does not work", "leave out `model.critic.minibatch_features`"),
         ({"objective": {"path_length_weight": 1}}, "`objective.path_length_weight`", "`model.name` to style"),
         ({"objective": "wgan", "model": {"name": "mlp", "critic": {"spectral_norm": True}}},
-         "`objective.clip_value`", "`model.critic.spectral_norm` to false"),
+         "`objective.clip_value`", "leave out `model.critic.spectral_norm`"),
         ({"objective": {"name": "wgan_gp", "label_flip": 0.1}}, "`objective.label_flip`", "a setting of gan, lsgan"),
         ({"optim": {"encoder": {"lr": 0.1}}}, "`optim.encoder` is set", "leave out `optim.encoder`"),
     ],

@@ -63,7 +63,7 @@ class WganSettings(AdversarialSettings):
         if setting := model.critic_setting("spectral_norm") or model.critic_setting("weight_norm"):
             raise invalid(
                 f"`objective.clip_value` has no effect with the norm of `{setting}`, which rescales the weights",
-                f"leave the norm out of `{setting}`, or set `objective.name` to hinge",
+                f"leave out `{setting}`, or set `objective.name` to hinge",
             )
 
 
