@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import torch
-from helpers.families import OBJECTIVE_SETTINGS, OBJECTIVES
+from helpers.families import OBJECTIVE_SETTINGS, OBJECTIVES, small_model
 
 from wgan_cli.data import ImageSet
 from wgan_cli.data.pairs import ImagePair
@@ -62,6 +62,7 @@ CASES: dict[str, dict] = {
         {**STYLE, **_critic(minibatch_std=True)},
     ),
     "style of classes": _recipe("gan", {**STYLE, **CLASSES}),
+    "layer list": _recipe("gan", small_model("sequential", SIZE)),
     "clipped gradients": _recipe(
         "gan", optim={"generator": {"lr": 1e-3, "clip_norm": 0.5}, "critic": {"lr": 1e-3, "clip_grad_value": 0.01}}
     ),

@@ -81,8 +81,11 @@ FAST = {"wgan_gp", "r3gan", "classes", "flipped labels, noise", "augmented", "sp
 def test_micro_batches_equal_the_whole_batch(name):
     # At most 3 of 8 images at once: four micro-batches of two.
     normed = {"model": {**CASES[name]["model"]}}
-    if normed["model"]["generator"].get("norm") == "batch":
-        normed["model"]["generator"] = {**normed["model"]["generator"], "norm": "layer"}
+    generator = normed["model"]["generator"]
+    if name == "layer list":
+        normed["model"]["generator"] = ["LayerNorm" if layer == "BatchNorm2d" else layer for layer in generator]
+    elif generator.get("norm") == "batch":
+        normed["model"]["generator"] = {**generator, "norm": "layer"}
     whole, parts = recipe_of(name, **normed), recipe_of(name, **normed, micro_batch_size=3)
     if name in WHOLE:
         with pytest.raises(WganError, match="`micro_batch_size`"):

@@ -27,6 +27,7 @@ CASES = {
     "dcgan with classes": ("mnist_cdcgan_gp", ImageShape(16, 4, 3), SMALL, "model.critic.channels=[4]"),
     "resnet with classes": ("cifar10_resnet_ac", ImageShape(16, 3, 10), SMALL),
     "style with classes": ("mnist_style", ImageShape(16, 1, 3), SMALL, "model.conditional=true"),
+    "layer list": ("tutorial_mlp_gan", ImageShape(28, 1)),
     "translation": ("mnist_cyclegan", ImageShape(16, 1), "model.generator.channels=4", "model.generator.blocks=1"),
 }
 

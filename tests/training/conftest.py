@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.families import small_model
 
 from wgan_cli.data import ImageSet
 from wgan_cli.evaluation.classifier import fixed_network
@@ -39,6 +40,7 @@ MODELS = {
         "generator": {"channels": [8, 8], "mapping_layers": 2},
         "critic": {"channels": [8, 8], "dense": [8], "minibatch_std": True},
     },
+    "sequential": small_model("sequential", 8, latent_dim=6),
 }
 CPU = torch.device("cpu")
 

@@ -10,7 +10,7 @@ from helpers.families import FAMILIES, MODEL_SETTINGS, OBJECTIVE_SETTINGS, OBJEC
 
 from wgan_cli.data import ImageSet
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import Recipe, recipe_from_dict
+from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict, recipe_names
 from wgan_cli.recipe.objective_base import TargetSettings
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.state import TrainingState

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import MLP
+from helpers.families import small_model
 from helpers.same_run import assert_same_run
 
 from wgan_cli.errors import WganError
@@ -55,6 +57,7 @@ def resume(trainer, run: RunDir, recipe: Recipe) -> None:
         ((), "bf16", "linear"),
         ((MLP,), "off", "cosine"),
         (STYLE, "bf16", "linear"),
+        ((f"model={json.dumps(small_model('sequential', 28))}",), "off", "none"),
         ((MLP, "data.memory_limit=1KB"), "off", "none"),  # streamed
         ((MLP, "data.augment={mirror: true, random_crop: 2}", "data.diff_augment=[color, cutout]"), "off", "none"),
     ],

@@ -82,7 +82,7 @@ def check(state: TrainingState) -> None:
     ("family", "changes"),
     [
         ("mlp", LAZY),
-        *(pytest.param(family, LAZY, marks=pytest.mark.slow) for family in ("dcgan", "resnet", "style")),
+        *(pytest.param(family, LAZY, marks=pytest.mark.slow) for family in ("dcgan", "resnet", "style", "sequential")),
         ("mlp", {"objective": {**TRICKS, "instance_noise": 0.1}}),
         ("mlp", {"objective": "r3gan"}),
     ],

@@ -58,7 +58,7 @@ def check_equal_to_eager(small, cuda, family: str, images: int, steps: int, **ch
 @pytest.mark.parametrize(
     ("family", "every", "images"),
     [
-        ("mlp", 1, 40), ("mlp", 3, 28), ("dcgan", 3, 28),
+        ("mlp", 1, 40), ("mlp", 3, 28), ("dcgan", 3, 28), ("sequential", 1, 28),
         *(pytest.param(*case, marks=pytest.mark.slow) for case in (("resnet", 3, 40), ("style", 1, 28))),
     ],
 )  # fmt: skip

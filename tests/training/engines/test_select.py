@@ -118,7 +118,7 @@ def soften(state: TrainingState) -> None:
 @pytest.mark.parametrize(
     ("name", "tolerance"), [("graph", 1e-4), pytest.param("compile", 5e-4, marks=pytest.mark.slow)]
 )
-@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style", "sequential"])
 def test_gpu_engines_equal_eager(small, in_order, family, name, tolerance):
     """The same random numbers and images, over epochs of 35 batches; compiled sums are made in another order."""
     states = [on_gpu(small, family, way) for way in ("eager", name)]
@@ -138,7 +138,7 @@ def test_gpu_engines_equal_eager(small, in_order, family, name, tolerance):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("amp", ["off", "bf16"])
-@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet", "style", "sequential"])
 def test_gpu_graph_resume_is_exact(small, in_order, family, amp):
     state = on_gpu(small, family, "graph", amp=amp)
     torch.manual_seed(5)

@@ -35,9 +35,9 @@ class Generator(LatentGenerator):
         layers = settings.generator
         self.image_shape = (image.channels, image.size, image.size)
         self.enter = ConditionalLatent(settings, image)
-        of_pixel = isinstance(layers[0], Conv2d | ConvTranspose2d)
-        self.input_shape = (self.enter.width, 1, 1) if of_pixel else (self.enter.width,)
-        self.layers, shape = build_layers(layers, self.input_shape, "generator")
+        self.from_pixel = isinstance(layers[0], Conv2d | ConvTranspose2d)
+        inputs = (self.enter.width, 1, 1) if self.from_pixel else (self.enter.width,)
+        self.layers, shape = build_layers(layers, inputs, "generator")
         if shape not in (self.image_shape, (image.pixels,)):
             i = max([0, *(i for i, layer in enumerate(layers) if isinstance(layer, _SIZED))])
             sizes = f"output {shape_text(shape)}, expected {shape_text(self.image_shape)}"
@@ -46,15 +46,19 @@ class Generator(LatentGenerator):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        x = self.enter(z, labels).reshape(-1, *self.input_shape)  # (N, F) or (N, F, 1, 1)
-        x = self.layers(x).reshape(-1, *self.image_shape)  # (N, C, H, W)
+        x = self.layers(self._as_input(self.enter(z, labels)))  # (N, C, H, W) or (N, C*H*W)
+        x = x.unflatten(1, self.image_shape) if x.ndim == 2 else x  # (N, C, H, W)
         return 2 * x - 1 if self.ends_in_sigmoid else x
 
+    def _as_input(self, x: Tensor) -> Tensor:
+        return x[:, :, None, None] if self.from_pixel else x  # (N, F, 1, 1) or (N, F)
+
     def first_weight(self) -> Tensor:
+        # The first weight layer is linear in z, whatever reshapes z before it: its columns are images of unit vectors.
         end = next(i for i, layer in enumerate(self.layers, 1) if isinstance(layer, WEIGHT_LAYERS))
-        weight = next(self.parameters())
-        inputs = torch.eye(self.enter.width, dtype=weight.dtype, device=weight.device)
-        inputs = torch.cat([inputs, torch.zeros_like(inputs[:1])]).reshape(-1, *self.input_shape)
+        weight = next(self.layers.parameters())
+        units = torch.eye(self.enter.width, dtype=weight.dtype, device=weight.device)
+        inputs = self._as_input(torch.cat([units, torch.zeros_like(units[:1])]))
         *columns, bias = self.layers[:end](inputs).flatten(1)  # (F + 1, outputs)
         return self.enter.z_columns((torch.stack(columns) - bias).T)  # (outputs, latent_dim)
 
