@@ -114,3 +114,18 @@ def test_file_with_code(wgan):
     result = wgan("sample", "--ckpt", "theirs.pth", "--recipe", "mnist_mlp")
     assert result.status == 2
     assert "theirs.pth is not a wgan checkpoint: its data.pkl asks for" in result.error
+
+
+def test_every_command_takes_them(wgan):
+    """The file may hold several networks; --entry picks one."""
+    torch.manual_seed(0)
+    generator = Tutorial(6, (12, 20), norm=True)
+    torch.save({"first": generator.state_dict(), "second": Tutorial(6, (3,), False).state_dict()}, "theirs.pth")
+    words = ("theirs.pth", "--recipe", "mnist_mlp", *SMALL, "--set", "data.source=digits")
+    refused = wgan("inspect", *words)
+    assert refused.status == 2 and "first, second" in refused.error and "--entry" in refused.hint
+    assert wgan("inspect", "theirs.pth", "--entry", "first").status == 2
+    words += ("--entry", "first")
+    assert wgan("inspect", *words, "--json").status == 0
+    assert wgan("gif", *words, "--max-frames", 2, "--out", "walk.gif").status == 0
+    assert wgan("export", *words, "--out", "G.safetensors").status == 0

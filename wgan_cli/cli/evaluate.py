@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from wgan_cli.cli.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
 from wgan_cli.cli.options import DataRoot, Device, Json, RunOrCkpt, Seed, examples
 
 
@@ -42,22 +43,29 @@ def evaluate(
     ] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Batch size.")] = 64,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="data.path=PATH", help="New location of the training images.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="data.path=PATH", help="New place of the training images, or a setting of --recipe."
+        ),
     ] = None,
     as_json: Json = False,
     data_root: DataRoot = None,
     device: Device = "auto",
+    import_recipe: ImportRecipe = None,
+    entry: ImportEntry = None,
 ) -> None:
     """Measure the quality and diversity of a generator's images, next to held-out real images."""
     from wgan_cli.cli.evaluate_metrics import Subject, evaluate_translation, measure, with_moved_folder
     from wgan_cli.cli.sample_images import refuse_with_translate
     from wgan_cli.data import default_data_root
-    from wgan_cli.outputs.sampling import open_generator
+    from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.runs.environment import resolve_device
 
     where = resolve_device(device)
-    generator, checkpoint = open_generator(source, where)
-    recipe, root = with_moved_folder(checkpoint.recipe, settings or []), data_root or default_data_root()
+    checkpoint = open_checkpoint(source, import_recipe, settings if import_recipe else None, entry)
+    generator = generator_of(checkpoint, str(source), where)
+    moved = [] if import_recipe else settings or []
+    recipe, root = with_moved_folder(checkpoint.recipe, moved), data_root or default_data_root()
     subject = Subject(source, generator, checkpoint, recipe, root, where, count, seed, batch, as_json)
     if checkpoint.recipe.translates:
         refuse_with_translate(

@@ -4,10 +4,12 @@ import importlib.util
 import os
 import sys
 import webbrowser
+from functools import partial
 from typing import Annotated
 
 import typer
 
+from wgan_cli.cli.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.options import Device, RunOrCkpt, examples
 from wgan_cli.console import print_message
 from wgan_cli.errors import ExitStatus, WganError
@@ -31,6 +33,9 @@ def explore(
         bool | None, typer.Option("--open/--no-browser", help=r"Open a browser. \[default: on a desktop]")
     ] = None,
     device: Device = "auto",
+    recipe: ImportRecipe = None,
+    settings: ImportSettings = None,
+    entry: ImportEntry = None,
 ) -> None:
     """Explore a generator in the browser: samples, directions, interpolation, and the progress of its run."""
     if importlib.util.find_spec("gradio") is None:
@@ -43,7 +48,8 @@ def explore(
 
     run = source if is_run(source) else None
     waiting = run is not None and not has_generator(RunDir(run))
-    generator = None if waiting else Source(source, resolve_device(device))
+    load = partial(open_checkpoint, recipe=recipe, settings=settings, entry=entry)
+    generator = None if waiting else Source(source, resolve_device(device), load)
     listener = listen(host, port)
 
     def on_ready() -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.open_checkpoint import ImportRecipe, ImportSettings, open_checkpoint
+from wgan_cli.cli.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.options import RunOrCkpt, examples
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
@@ -27,6 +27,7 @@ def export(
     ] = None,
     recipe: ImportRecipe = None,
     settings: ImportSettings = None,
+    entry: ImportEntry = None,
 ) -> None:
     """Export a generator as ONNX, as safetensors, or as a folder with both and a model card."""
     form = _form(out, to)
@@ -40,7 +41,7 @@ def export(
     if form != ".safetensors":
         check_can_export(f"--out {out}")
     path, models = Path(out), {}
-    checkpoint = open_checkpoint(ckpt, recipe, settings).to_share()
+    checkpoint = open_checkpoint(ckpt, recipe, settings, entry).to_share()
     if to is not None and not checkpoint.recipe.translates:
         raise WganError(f"--to needs a translator, but {ckpt} samples from noise", "remove --to")
     generator_of(checkpoint, str(ckpt), torch.device("cpu"))  # checks the weights; errors name the given file

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from wgan_cli.cli.completion import complete_checkpoint
+from wgan_cli.cli.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.options import Device, Seed, examples
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
@@ -38,10 +39,13 @@ def gif(
     ] = 120,
     seed: Seed = 0,
     device: Device = "auto",
+    recipe: ImportRecipe = None,
+    settings: ImportSettings = None,
+    entry: ImportEntry = None,
 ) -> None:
     """Animate a run's samples, a folder of numbered images, or a checkpoint's latent space."""
     from wgan_cli.outputs.animation import Frame, folder_frames, save_animation, walk_frames
-    from wgan_cli.outputs.sampling import open_generator
+    from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.runs.environment import resolve_device
 
     if not source.exists():
@@ -54,7 +58,8 @@ def gif(
         elif is_run(source):
             frames = [Frame(frame.picture, f"step {int(frame.label.split()[0]):,}") for frame in frames]
     else:
-        generator, checkpoint = open_generator(source, resolve_device(device))
+        checkpoint = open_checkpoint(source, recipe, settings, entry)
+        generator = generator_of(checkpoint, str(source), resolve_device(device))
         if checkpoint.recipe.translates:
             raise WganError(
                 f"{source} translates images, so there is no latent space to walk through",

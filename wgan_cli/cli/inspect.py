@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wgan_cli.cli.completion import complete_what
+from wgan_cli.cli.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
 from wgan_cli.cli.options import DataRoot, Json, Settings, examples
 from wgan_cli.cli.render.data_report import inspect_data, is_data
 from wgan_cli.cli.render.tables import print_rows, print_table
@@ -53,12 +54,20 @@ def inspect(
     ] = None,
     settings: Settings = None,
     data_root: DataRoot = None,
+    recipe: ImportRecipe = None,
+    entry: ImportEntry = None,
 ) -> None:
     """Show a run, checkpoint, recipe, or set of images."""
     if is_data(what):
         inspect_data(what, data_root, as_json, plot)
         return
-    facts: Any = _facts(what, settings or [])
+    facts: Any
+    if recipe is not None:
+        from wgan_cli.outputs.summary import inspect_checkpoint
+
+        facts = inspect_checkpoint(Path(what), open_checkpoint(Path(what), recipe, settings, entry))
+    else:
+        facts = _facts(what, settings or [])
     if plot is not None:
         from wgan_cli.outputs.curves import draw_curves
 

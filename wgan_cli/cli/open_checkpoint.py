@@ -1,4 +1,4 @@
-"""Checkpoints for `sample` and `export`, including weights of other programs."""
+"""Checkpoints for all commands that read one, including weights of other programs."""
 
 from __future__ import annotations
 
@@ -24,14 +24,23 @@ ImportSettings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", rich_help_panel=_PANEL, help="Setting of that recipe.")
 ]
 
+ImportEntry = Annotated[
+    str | None,
+    typer.Option("--entry", metavar="NAME", rich_help_panel=_PANEL, help="Entry of the file with the generator."),
+]
 
-def open_checkpoint(path: Path, recipe: str | None, settings: list[str] | None) -> Checkpoint:
+
+def open_checkpoint(
+    path: Path, recipe: str | None, settings: list[str] | None = None, entry: str | None = None
+) -> Checkpoint:
     """Open a run or checkpoint or, with a recipe, weights of another program, and print how they were matched."""
     from wgan_cli.data import native_shape
     from wgan_cli.outputs.import_weights import import_checkpoint
     from wgan_cli.runs.checkpoint import generator_file, load_checkpoint
 
     if recipe is None:
+        if entry is not None:
+            raise WganError("--entry needs --recipe", "add --recipe, or remove --entry")
         if settings:
             raise WganError(
                 "--set needs --recipe: a checkpoint's own recipe is fixed",
@@ -39,7 +48,7 @@ def open_checkpoint(path: Path, recipe: str | None, settings: list[str] | None) 
             )
         return load_checkpoint(generator_file(path))
     wanted = load_recipe(recipe, settings or [])
-    checkpoint, found = import_checkpoint(path, wanted, native_shape(wanted.data))
+    checkpoint, found = import_checkpoint(path, wanted, native_shape(wanted.data), entry)
     print_message(f"{len(found.pairs)} tensors of {path} fit {wanted.name} by {found.how}:")
     weights = checkpoint.networks["generator"]
     width = max(len(theirs) for theirs, _ in found.pairs)

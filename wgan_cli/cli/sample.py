@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from wgan_cli.cli.completion import complete_checkpoint
-from wgan_cli.cli.open_checkpoint import ImportRecipe, ImportSettings, open_checkpoint
+from wgan_cli.cli.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.options import DataRoot, Device, Seed, examples
 from wgan_cli.cli.render.terminal_image import show_written
 from wgan_cli.errors import WganError
@@ -75,6 +75,7 @@ def sample(
     data_root: DataRoot = None,
     recipe: ImportRecipe = None,
     settings: ImportSettings = None,
+    entry: ImportEntry = None,
 ) -> None:
     """Generate images; image i of a seed is always the same."""
     from wgan_cli.cli.sample_images import reconstruct_images, refuse_with_translate, sample_noise, translate_folder
@@ -97,7 +98,7 @@ def sample(
         )  # fmt: skip
         return show_written(written) if show else None
 
-    where, checkpoint = resolve_device(device), open_checkpoint(ckpt, recipe, settings)
+    where, checkpoint = resolve_device(device), open_checkpoint(ckpt, recipe, settings, entry)
     generator = generator_of(checkpoint, str(ckpt), where)
     check_translates(checkpoint.recipe, folder is not None)
     if folder is not None:

@@ -1,5 +1,6 @@
 """The generator file behind the page: loaded once, then watched for changes."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -7,8 +8,8 @@ import torch
 
 from wgan_cli.errors import WganError
 from wgan_cli.generator import LoadedGenerator
-from wgan_cli.outputs.sampling import open_generator
-from wgan_cli.runs.checkpoint import generator_file
+from wgan_cli.outputs.sampling import generator_of
+from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
 
 
 class Source:
@@ -20,9 +21,11 @@ class Source:
         description: the training step of the generator.
     """
 
-    def __init__(self, path: Path, device: torch.device) -> None:
-        """Load the generator. Raises: WganError if there is none."""
-        self.path, self.device = path, device
+    def __init__(
+        self, path: Path, device: torch.device, load_file: Callable[[Path], Checkpoint] = load_checkpoint
+    ) -> None:
+        """Load the generator with `load_file`. Raises: WganError if there is none."""
+        self.path, self.device, self.load_file = path, device, load_file
         self.file, self.generator, self.description, self._state = self._read()
 
     def load(self) -> None:
@@ -37,7 +40,8 @@ class Source:
     def _read(self) -> tuple[Path, LoadedGenerator, str, tuple[int, int, int] | None]:
         file = generator_file(self.path)
         state = _file_state(file)  # before reading, so that a change in between is noticed
-        network, checkpoint = open_generator(file, self.device)
+        checkpoint = self.load_file(file)
+        network = generator_of(checkpoint, str(file), self.device)
         return file, LoadedGenerator(network, checkpoint), checkpoint.source, state
 
     def changed(self) -> bool:

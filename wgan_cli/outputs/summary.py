@@ -16,7 +16,7 @@ from wgan_cli.networks import build_network
 from wgan_cli.networks.conditioning import ConditionalLatent, LabelChannel
 from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
-from wgan_cli.runs.checkpoint import BestScore, load_checkpoint
+from wgan_cli.runs.checkpoint import BestScore, Checkpoint, load_checkpoint
 from wgan_cli.runs.lock import trainer_of
 from wgan_cli.runs.metrics_log import loss_terms, read_metrics, scores_of
 from wgan_cli.runs.run_dir import open_run
@@ -109,9 +109,13 @@ def inspect_recipe(recipe: Recipe, image: ImageShape) -> RecipeFacts:
     return RecipeFacts("recipe", recipe.as_dict(), image, inspect_networks(recipe, image, recipe.objective.roles))
 
 
-def inspect_checkpoint(path: Path) -> CheckpointFacts:
-    """Return facts of a checkpoint file after validating all of its content. Raises: WganError."""
-    checkpoint = load_checkpoint(path)
+def inspect_checkpoint(path: Path, checkpoint: Checkpoint | None = None) -> CheckpointFacts:
+    """Return facts of a checkpoint file after validating all of its content. Raises: WganError.
+
+    Args:
+        checkpoint: content of the file, if it isn't a checkpoint of this program.
+    """
+    checkpoint = checkpoint or load_checkpoint(path)
     check_roles(checkpoint.networks, checkpoint.recipe, str(path))
     for role, weights in checkpoint.networks.items():
         network_with(role, checkpoint.recipe, checkpoint.image, weights, str(path))
