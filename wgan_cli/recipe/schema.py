@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
 from wgan_cli.recipe.data_settings import SIDES, AnyDataSettings, DataSettings
 from wgan_cli.recipe.model_settings import ModelSettings
@@ -16,6 +17,22 @@ from wgan_cli.recipe.scores import SELECTABLE
 from wgan_cli.recipe.settings import Settings, classes_of, invalid, named_by
 
 MOST_STEPS = 10**9
+
+
+def _accept_epochs(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Accept `5 epochs` as it is; `in_steps` turns it into a number of steps once the size of the data is known."""
+    return value if isinstance(value, str) and _EPOCHS.fullmatch(value) else validate(value)
+
+
+_EPOCHS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) epochs?")
+_IN_EPOCHS = Annotated[str, Field(pattern=f"^{_EPOCHS.pattern}$")]
+#: Number of steps; before `in_steps` it may be text such as `5 epochs`.
+Interval = Annotated[
+    int,
+    Field(ge=1),
+    WrapValidator(_accept_epochs, json_schema_input_type=int | _IN_EPOCHS),
+    PlainSerializer(lambda value: value),
+]
 
 
 @dataclass(frozen=True)
@@ -75,13 +92,13 @@ class Recipe(Settings):
         None, ge=1, le=1024, description="CPU threads; default: the fastest, measured before long runs."
     )
 
-    log_every: int = Field(50, ge=1, description="Steps between lines of metrics.jsonl.")
-    sample_every: int = Field(200, ge=1, description="Steps between sample grids.")
+    log_every: Interval = Field(50, description="Steps between lines of metrics.jsonl, or for example 1 epoch.")
+    sample_every: Interval = Field(200, description="Steps between sample grids, or for example 5 epochs.")
     sample_grid: int = Field(10, ge=1, le=64, description="Rows and columns of a sample grid.")
-    save_every: int = Field(1000, ge=1, description="Steps between checkpoints.")
+    save_every: Interval = Field(1000, description="Steps between checkpoints, or for example 5 epochs.")
     report: bool = Field(False, description="Writing of report.html into the run folder at the end.")
 
-    eval_every: int | None = Field(None, ge=1, description="Steps between evaluations; default: no evaluation.")
+    eval_every: Interval | None = Field(None, description="Steps between evaluations, or for example 5 epochs.")
     eval_count: int = Field(2000, ge=10, le=50_000, description="Number of images generated for each evaluation.")
     best_by: Literal[SELECTABLE] = Field(  # pyright: ignore[reportInvalidTypeForm]
         "fd", description="Score that selects the generator in G_best.pth."
@@ -153,6 +170,24 @@ class Recipe(Settings):
                 f"`batch_size` is 1, but `{setting}` needs at least 2 images",
                 f"raise `batch_size`, or {uncouple_hint(setting)}",
             )
+
+    def in_steps(self, images: int, images_per_step: int) -> Recipe:
+        """Return the recipe with `epochs`, and intervals in epochs, as numbers of steps.
+
+        Args:
+            images: number of training images. images_per_step: real images shown in one iteration.
+        """
+
+        def steps(epochs: float) -> int:
+            return max(1, round(epochs * images / images_per_step))
+
+        changes: dict[str, Any] = {}
+        for name in ("log_every", "sample_every", "save_every", "eval_every"):
+            if isinstance(interval := getattr(self, name), str):
+                changes[name] = steps(float(interval.split()[0]))
+        if self.epochs is not None:
+            changes |= {"steps": steps(self.epochs), "epochs": None}
+        return self.replaced(**changes) if changes else self
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts, numbers and strings; `recipe_from_dict` reads them back."""

@@ -4,6 +4,7 @@ import copy
 from dataclasses import replace
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from wgan_cli.data.augmentation import make_augment
@@ -32,6 +33,18 @@ from wgan_cli.utils.format import Log, no_log
 from wgan_cli.utils.seeds import derived_seed
 
 
+def _in_steps(recipe: Recipe, images: int, images_per_step: int) -> Recipe:
+    """Return the recipe with numbers of steps instead of epochs. Raises: WganError for too many."""
+    try:
+        return recipe.in_steps(images, images_per_step)
+    except ValidationError:
+        steps = round((recipe.epochs or 0.0) * images / images_per_step)
+        raise WganError(
+            f"`epochs` is {recipe.epochs:g}, which is {steps:,} steps; the maximum is {MOST_STEPS:,}",
+            "use fewer `epochs`, or set `steps` instead",
+        ) from None
+
+
 def build_state(
     recipe: Recipe,
     dataset: ImageSet | ImagePair,
@@ -53,15 +66,7 @@ def build_state(
     image = dataset.shape
     objective = build_objective(recipe, image)
     micro_batches = accumulation_steps(recipe, objective)
-    if recipe.steps is None:
-        images = (recipe.epochs or 0.0) * len(dataset)
-        steps = max(1, round(images / objective.images_per_iteration(recipe.batch_size)))
-        if steps > MOST_STEPS:
-            raise WganError(
-                f"`epochs` is {recipe.epochs:g}, which is {steps:,} steps; the maximum is {MOST_STEPS:,}",
-                "use fewer `epochs`, or set `steps` instead",
-            )
-        recipe = recipe.replaced(steps=steps, epochs=None)
+    recipe = _in_steps(recipe, len(dataset), objective.images_per_iteration(recipe.batch_size))
     check_memory(recipe, image, device)
     set_deterministic(recipe.deterministic, device)
 

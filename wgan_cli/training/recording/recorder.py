@@ -117,6 +117,7 @@ class Recorder:
             self.last_seconds, self.last_kimg = seconds, state.kimg
             record = {
                 "step": state.step,
+                "epoch": round(1000 * state.kimg / len(state.loader), 3),
                 "kimg": round(state.kimg, 3),
                 "seconds": round(seconds, 3),
                 "overhead_seconds": round(state.overhead, 3),
