@@ -17,6 +17,7 @@ from wgan_cli.runs.run_dir import RunDir, is_run
     "wgan gif runs/digits_dcgan",
     "wgan gif runs/digits_dcgan --out digits.webp --scale 2 --fps 12",
     "wgan gif runs/digits_dcgan/G.pth --out walk.gif",
+    "wgan gif runs/mnist_conv --panel 5,25,50 --out panel.png",
 )
 def gif(
     source: Annotated[
@@ -28,7 +29,8 @@ def gif(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", help=r"File to write: .gif, .webp or .mp4. \[default: NAME.gif]")
+        Path | None,
+        typer.Option("--out", help=r"File: .gif, .webp, .mp4, or .png for a panel. \[default: NAME.gif]"),
     ] = None,
     fps: Annotated[float, typer.Option("--fps", min=0.1, max=50.0, help="Frames per second.")] = 8.0,
     hold: Annotated[float, typer.Option("--hold", min=0.0, max=60.0, help="Seconds to show the last frame.")] = 2.0,
@@ -37,6 +39,10 @@ def gif(
     max_frames: Annotated[
         int, typer.Option("--max-frames", min=2, max=10_000, help="Maximum number of frames, evenly spaced.")
     ] = 120,
+    panel: Annotated[
+        str | None,
+        typer.Option("--panel", metavar="LIST", help="Grids of these epochs side by side: 5,25,50 or steps:200,400."),
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     recipe: ImportRecipe = None,
@@ -48,6 +54,9 @@ def gif(
     from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.runs.environment import resolve_device
 
+    if panel is not None:
+        _save_panel(source, panel, out, scale)
+        return
     if not source.exists():
         raise WganError(f"{source} does not exist", "give a run folder, a folder of numbered images, or a checkpoint")
     path = out or Path(f"{source.resolve().stem if source.is_file() else source.resolve().name}.gif")
@@ -71,3 +80,13 @@ def gif(
     if len(frames) == 1:
         print_message(f"note: {source} has only one grid so far, so nothing moves")
     print_message(f"{len(frames)} frame{'s' if len(frames) > 1 else ''}, {path.stat().st_size / 1e6:.1f} MB: {path}")
+
+
+def _save_panel(source: Path, panel: str, out: Path | None, scale: int) -> None:
+    from wgan_cli.outputs.panel import panel_frames, save_panel
+    from wgan_cli.runs.run_dir import open_run
+
+    frames = panel_frames(open_run(source), panel)
+    path = out or Path(f"{source.resolve().name}.png")
+    save_panel(frames, path, scale)
+    print_message(f"{', '.join(frame.label for frame in frames)}: {path}")

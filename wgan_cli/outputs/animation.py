@@ -84,7 +84,7 @@ def save_animation(frames: list[Frame], path: Path, fps: float, hold: float, sca
     if suffix not in FORMATS:
         raise WganError(f"{path} does not end in {', '.join(FORMATS)}", f"use --out {path.stem or 'animation'}.gif")
     _check_memory([frames[0].picture.size] * len(frames), scale)
-    rendered = _render(frames, scale)
+    rendered = render_frames(frames, scale)
     make_parent(path)
     if suffix == ".mp4":
         content = _video(rendered, fps, hold)
@@ -124,7 +124,7 @@ def _video(frames: list[np.ndarray], fps: float, hold: float) -> bytes:
     return imageio.imwrite("<bytes>", np.stack(even), extension=".mp4", plugin="pyav", codec="libx264", fps=fps)
 
 
-def _render(frames: list[Frame], scale: int) -> list[np.ndarray]:
+def render_frames(frames: list[Frame], scale: int) -> list[np.ndarray]:
     """Bring all frames to one size and mode, with a strip for labels if any frame has one."""
     width, height = (side * scale for side in frames[0].picture.size)
     font = ImageFont.load_default(13)

@@ -1,0 +1,33 @@
+"""Sample grids of some epochs, side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wgan_cli.errors import WganError
+from wgan_cli.outputs.panel import GAP, panel_frames, save_panel
+from wgan_cli.runs.metrics_log import read_metrics
+
+
+def test_panel_holds_the_nearest_grids(tiny_run, tmp_path):
+    """Grids of steps 0, 6 and 12; twelve steps of 8 images."""
+    epochs = read_metrics(tiny_run.metrics_file)[-1]["epoch"]
+    frames = panel_frames(tiny_run, f"0,{0.6 * epochs},{epochs}")
+    assert [frame.label for frame in frames] == ["epoch 0", f"epoch {epochs / 2:.3g}", f"epoch {epochs:.3g}"]
+    frames = panel_frames(tiny_run, "steps:1, 11")
+    assert [frame.label for frame in frames] == ["step 0", "step 12"]
+    save_panel(frames, tmp_path / "panel.png", 1)
+    panel, grids = np.asarray(Image.open(tmp_path / "panel.png")), [np.asarray(frame.picture) for frame in frames]
+    height, width = grids[0].shape[:2]
+    assert panel.shape[1] == 2 * width + GAP
+    for i, grid in enumerate(grids):
+        left = i * (width + GAP)
+        np.testing.assert_array_equal(panel[:height, left : left + width], grid)
+
+
+@pytest.mark.parametrize("wanted", ["", "five", "5,,6", "-1", "steps:"])
+def test_other_lists_are_refused(tiny_run, wanted):
+    with pytest.raises(WganError, match="list of epochs"):
+        panel_frames(tiny_run, wanted)

@@ -1,0 +1,48 @@
+"""A run's sample grids of some epochs or steps, side by side with captions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wgan_cli.errors import WganError
+from wgan_cli.outputs.animation import Frame, render_frames
+from wgan_cli.outputs.grid import open_picture, save_picture
+from wgan_cli.runs.metrics_log import read_metrics
+from wgan_cli.runs.run_dir import RunDir, step_of
+from wgan_cli.utils.files import make_parent
+
+GAP = 6  # pixels between grids
+
+
+def panel_frames(run: RunDir, wanted: str) -> list[Frame]:
+    """Return the grids nearest to epochs such as `5,25,50`, or to steps such as `steps:200,400`; captions are exact.
+
+    Raises: WganError for other text, or a run without grids or, for epochs, without records.
+    """
+    found = re.fullmatch(r"(steps:)?(\d+(?:\.\d+)?(?:,\d+(?:\.\d+)?)*)", wanted.replace(" ", ""))
+    if found is None:
+        raise WganError(f"--panel {wanted!r:.60} is not a list of epochs", "use --panel 5,25,50 or steps:200,400")
+    if not (files := run.sample_files()):
+        raise WganError(f"{run.path} has no sample grids yet", "wait for the first one, or give another run")
+    records = [] if found[1] else [record for record in read_metrics(run.metrics_file) if record.get("epoch")]
+    if not found[1] and not records:
+        raise WganError(f"{run.path} has no record of its epochs", "use steps: --panel steps:200,400")
+    per_epoch = records[-1]["step"] / records[-1]["epoch"] if records else 1.0
+    chosen = [min(files, key=lambda file: abs(step_of(file) - float(mark) * per_epoch)) for mark in found[2].split(",")]
+    unit = "epoch" if records else "step"
+    return [Frame(open_picture(file), f"{unit} {step_of(file) / per_epoch:.3g}") for file in dict.fromkeys(chosen)]
+
+
+def save_panel(frames: Sequence[Frame], path: Path, scale: int) -> None:
+    """Write frames side by side as one image, in the format of the path's suffix. Raises: WganError."""
+    rendered = render_frames(list(frames), scale)
+    gap = np.zeros_like(rendered[0][:, :GAP])
+    joined = [part for frame in rendered for part in (gap, frame)][1:]
+    image = np.atleast_3d(np.concatenate(joined, axis=1))  # (H, W, C)
+    make_parent(path)
+    save_picture(torch.from_numpy(image).permute(2, 0, 1), path)
