@@ -8,8 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks import layers
+from wgan_cli.errors import WganError
+from wgan_cli.networks import build_network, layers
 from wgan_cli.networks.layers import PiecewiseLinear, activation, activation_and_dropout, norm, normalize_weights
+from wgan_cli.recipe import ImageShape, recipe_from_dict
 from wgan_cli.recipe.model_settings import MlpCriticSettings
 
 SLOPES = [0.0, 0.2, 1.0]
@@ -176,3 +178,17 @@ def test_dropout(spatial):
     assert (y == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
     torch.testing.assert_close(y[y != 0], torch.ones_like(y[y != 0]) / 0.75)
     assert torch.equal(network.eval()(x), x)
+
+
+def test_norm_of_each_layer():
+    own = {"generator": {"channels": [8, 6], "norm": ["none", "batch"]}}
+    own["critic"] = {"channels": [4, 6], "dense": [5], "norm": ["none", "layer", "instance"]}
+    recipe = recipe_from_dict({"model": {"name": "dcgan", **own}, "steps": 1}, "a test")
+    generator, critic = (build_network(role, recipe, ImageShape(8, 1)) for role in ("generator", "critic"))
+    names = [name for name, module in generator.named_modules() if isinstance(module, nn.BatchNorm2d)]
+    assert names == ["up.1"]
+    groups = {name: module.num_groups for name, module in critic.named_modules() if isinstance(module, nn.GroupNorm)}
+    assert groups == {"body.down.3": 1, "body.dense.1": 1}
+    with pytest.raises(WganError, match="lists 2 layers, and there are 3"):
+        own["critic"]["norm"] = ["none", "layer"]
+        recipe_from_dict({"model": {"name": "dcgan", **own}, "steps": 1}, "a test")

@@ -23,6 +23,7 @@ LATENT = 5
 VARIANTS: dict[str, list[tuple[dict, dict, dict]]] = {
     "mlp": [
         ({}, {}, {}),
+        ({"norm": ["none", "layer"]}, {}, {}),
         ({"norm": "layer", "activation": "elu"}, {}, {}),
         ({"norm": "none", "activation": "leaky_relu", "slope": 0.1}, {"widths": [16]}, {"widths": [8]}),
         ({"norm": "instance", "activation": "silu"}, {}, {}),

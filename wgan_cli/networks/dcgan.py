@@ -24,10 +24,10 @@ class Generator(LatentGenerator):
         side = image.size // 2 ** len(own.channels)
         self.enter = ConditionalLatent(settings, image)
         self.project = VectorToImage(self.enter.width, (first, side, side))
-        self.start = nn.Sequential(*norm(own.norm, first, spatial=True), *activation_and_dropout(own))
+        self.start = nn.Sequential(*norm(own.norm_of(0), first, spatial=True), *activation_and_dropout(own))
         self.up = nn.Sequential()
-        for a, b in pairwise(own.channels):
-            self.up.extend(hidden_layer(own, UpConvTranspose2d(a, b, own.kernel)))
+        for i, (a, b) in enumerate(pairwise(own.channels), start=1):
+            self.up.extend(hidden_layer(own, UpConvTranspose2d(a, b, own.kernel), i))
         self.to_image = UpConvTranspose2d(last, image.channels, own.kernel)
         self.to(memory_format=torch.channels_last)
 
@@ -48,14 +48,15 @@ class DcganBody(Body):
         super().__init__()
         own = settings.critic
         self.down = nn.Sequential()
-        for a, b in pairwise((channels, *own.channels)):
-            self.down.extend(hidden_layer(own, DownConv2d(a, b, own.kernel)))
+        for i, (a, b) in enumerate(pairwise((channels, *own.channels))):
+            self.down.extend(hidden_layer(own, DownConv2d(a, b, own.kernel), i))
         side = image.size // 2 ** len(own.channels)
         self.down_shape = (own.channels[-1], side, side)
         self.dense = nn.Sequential()
         if own.dense:
-            self.dense.extend(hidden_layer(own, ImageToVector(self.down_shape, own.dense[0])))
-            self.dense.extend(dense_layers(own, own.dense))
+            count = len(own.channels)
+            self.dense.extend(hidden_layer(own, ImageToVector(self.down_shape, own.dense[0]), count))
+            self.dense.extend(dense_layers(own, own.dense, count + 1))
         self.width = own.dense[-1] if own.dense else math.prod(self.down_shape)
         self.to(memory_format=torch.channels_last)
 

@@ -108,18 +108,18 @@ def activation_and_dropout(settings: LayerSettings) -> list[nn.Module]:
     return [activation(settings.activation, settings.slope), *dropout]
 
 
-def hidden_layer(settings: LayerSettings, layer: WeightLayer) -> list[nn.Module]:
-    """Return a layer with its normalization, activation and dropout."""
+def hidden_layer(settings: LayerSettings, layer: WeightLayer, number: int = 0) -> list[nn.Module]:
+    """Return a layer with its normalization, activation and dropout; `number` counts the hidden layers."""
     spatial = not isinstance(layer, nn.Linear)
     features = layer.out_channels if spatial else layer.out_features
-    return [layer, *norm(settings.norm, features, spatial), *activation_and_dropout(settings)]
+    return [layer, *norm(settings.norm_of(number), features, spatial), *activation_and_dropout(settings)]
 
 
-def dense_layers(settings: LayerSettings, widths: Sequence[int]) -> nn.Sequential:
+def dense_layers(settings: LayerSettings, widths: Sequence[int], number: int = 0) -> nn.Sequential:
     """Return fully connected hidden layers between vectors of these widths; empty for a single width."""
     layers = nn.Sequential()
-    for a, b in pairwise(widths):
-        layers.extend(hidden_layer(settings, nn.Linear(a, b)))
+    for i, (a, b) in enumerate(pairwise(widths), start=number):
+        layers.extend(hidden_layer(settings, nn.Linear(a, b), i))
     return layers
 
 

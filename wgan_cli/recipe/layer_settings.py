@@ -10,6 +10,9 @@ Width = Annotated[int, Field(ge=1, le=8192)]
 Norm = Annotated[
     Literal["none", "batch", "instance", "layer"], Field(description="Normalization of the hidden layers.")
 ]
+Norms = Annotated[
+    Norm | tuple[Norm, ...], Field(description="Normalization of the hidden layers; a list has one for each.")
+]
 Activation = Annotated[
     Literal["relu", "leaky_relu", "elu", "silu", "gelu", "tanh"], Field(description="Activation of the hidden layers.")
 ]
@@ -30,10 +33,24 @@ ALL_ROLES = ("generator", "critic", "encoder", "classifier")
 class LayerSettings(Settings):
     """Hidden layers of any network."""
 
-    norm: Norm = "none"
+    norm: Norms = "none"
     activation: Activation = "leaky_relu"
     slope: float = Field(0.2, ge=0.0, le=1.0, description="Negative slope of LeakyReLU.")
     dropout: float = Field(0.0, ge=0.0, lt=1.0, description="Dropout probability after each hidden layer.")
+
+    @property
+    def hidden_layers(self) -> int:
+        """Number of layers that may each have a norm of their own; 0 if they share one."""
+        return 0
+
+    def norm_of(self, layer: int) -> Norm:
+        """Return the norm of a hidden layer, counted from 0."""
+        return self.norm if isinstance(self.norm, str) else self.norm[layer]
+
+    @property
+    def has_batch_norm(self) -> bool:
+        """True if any hidden layer has batch norm."""
+        return "batch" in ((self.norm,) if isinstance(self.norm, str) else self.norm)
 
 
 class CriticLayerSettings(LayerSettings):
@@ -63,6 +80,17 @@ class FamilySettings(Settings):
         critic: CriticLayerSettings
 
     @model_validator(mode="after")
+    def _check_norm_lists(self) -> FamilySettings:
+        for role in ("generator", "critic"):
+            own = getattr(self, role)
+            if isinstance(own, LayerSettings) and isinstance(own.norm, tuple) and len(own.norm) != own.hidden_layers:
+                raise invalid(
+                    f"`model.{role}.norm` lists {len(own.norm)} layers, and there are {own.hidden_layers}",
+                    "give one norm for each hidden layer, or one for all of them",
+                )
+        return self
+
+    @model_validator(mode="after")
     def _check_weight_norm(self) -> FamilySettings:
         if setting := self.critic_setting("weight_norm"):
             other = self.critic_setting("spectral_norm") or (
@@ -76,13 +104,13 @@ class FamilySettings(Settings):
     def critic_setting(self, trait: CriticTrait) -> str | None:
         """Return the setting that gives the critic a trait, or None."""
         if trait == "batch_norm":
-            return "model.critic.norm" if self.critic.norm == "batch" else None
+            return "model.critic.norm" if self.critic.has_batch_norm else None
         return f"model.critic.{trait}" if getattr(self.critic, trait, None) else None
 
     @property
     def generator_batch_norm(self) -> str | None:
         """Setting that gives the generator batch norm, or None."""
-        return "model.generator.norm" if self.generator.norm == "batch" else None
+        return "model.generator.norm" if self.generator.has_batch_norm else None
 
     @property
     def penalty_conflict(self) -> str | None:

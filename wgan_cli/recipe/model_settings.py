@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from wgan_cli.recipe import layer_settings as layers
-from wgan_cli.recipe.layer_settings import Activation, Init, LatentDim, Norm, Width
+from wgan_cli.recipe.layer_settings import Activation, Init, LatentDim, Norm, Norms, Width
 from wgan_cli.recipe.sequential_settings import SequentialSettings
 from wgan_cli.recipe.settings import invalid
 
@@ -23,13 +23,21 @@ class MlpGeneratorSettings(layers.LayerSettings):
     """Hidden layers of the generator."""
 
     widths: _Hidden = (128, 256, 512, 1024)
-    norm: Norm = "batch"
+    norm: Norms = "batch"
+
+    @property
+    def hidden_layers(self) -> int:
+        return len(self.widths)
 
 
 class MlpCriticSettings(layers.CriticLayerSettings):
     """Hidden layers of the critic."""
 
     widths: _Hidden = (512, 256)
+
+    @property
+    def hidden_layers(self) -> int:
+        return len(self.widths)
 
 
 class MlpSettings(layers.ConditionalLatentSettings):
@@ -48,8 +56,12 @@ class DcganGeneratorSettings(layers.LayerSettings):
 
     channels: _Widths = Field((64, 32), min_length=1, max_length=5, description="Channels before each doubling.")
     kernel: _Kernel = 4
-    norm: Norm = "batch"
+    norm: Norms = "batch"
     activation: Activation = "relu"
+
+    @property
+    def hidden_layers(self) -> int:
+        return len(self.channels)
 
 
 class DcganCriticSettings(layers.CriticLayerSettings):
@@ -58,6 +70,10 @@ class DcganCriticSettings(layers.CriticLayerSettings):
     channels: _Widths = Field((32, 64), min_length=1, max_length=5, description="Channels after each halving.")
     kernel: _Kernel = 5
     dense: _Dense = ()
+
+    @property
+    def hidden_layers(self) -> int:
+        return len(self.channels) + len(self.dense)
 
 
 class DcganSettings(layers.ConditionalLatentSettings):
@@ -70,9 +86,11 @@ class DcganSettings(layers.ConditionalLatentSettings):
     critic: DcganCriticSettings = DcganCriticSettings.default()
 
     def size_limits(self) -> list[tuple[str, int, int]]:
+        generator, critic = self.generator, self.critic
+        smallest = {"generator": generator.norm_of(0), "critic": critic.norm_of(len(critic.channels) - 1)}
         return [
-            (f"model.{role}.channels", len(own.channels), 2 if own.norm == "instance" else 1)
-            for role, own in (("generator", self.generator), ("critic", self.critic))
+            (f"model.{role}.channels", len(own.channels), 2 if smallest[role] == "instance" else 1)
+            for role, own in (("generator", generator), ("critic", critic))
         ]
 
 
