@@ -36,7 +36,7 @@ def test_real_images_score_like_the_baseline(reference, unseen):
     for name in ("precision", "recall", "coverage"):
         assert getattr(found, name) == pytest.approx(getattr(floor, name), abs=0.08), name
     assert floor.classes.entropy > 0.98
-    assert floor.memorization == pytest.approx(0.01, abs=0.003)
+    assert floor.memorization == floor.duplicates == pytest.approx(0.01, abs=0.003)
 
 
 def test_broken_images(reference, unseen):
@@ -62,8 +62,9 @@ def test_missing_classes(reference, unseen):
 
 def test_copies_are_noticed(reference):
     copies = next(reference.training.batches(250))
-    half = torch.cat([copies, torch.full_like(copies, 255)])
-    assert scores(reference, half).memorization == pytest.approx(0.5)
+    found = scores(reference, torch.cat([copies, torch.full_like(copies, 255)]))
+    assert found.memorization == pytest.approx(0.5)
+    assert found.duplicates == pytest.approx(0.5, abs=0.03)  # the white ones
 
 
 def test_pairs_show_the_copies_first(reference):

@@ -27,7 +27,7 @@ MIN_IMAGES = 10  # generated and real: the scores use five neighbors and a covar
 MAX_TRAINING = 60_000  # training images to compare with
 QUICK_TRAINING = 10_000  # the same during training, to save time
 PAIRS, PAIR_COLUMNS = 40, 8  # samples next to training images, in a grid
-MEMORIZED_SHARE = 0.01  # of held-out images that are closer to a training image than the limit
+CLOSEST_SHARE = 0.01  # of held-out images that count as closer than normal, to a training image or to one another
 
 
 class AnyEvaluation(Protocol):
@@ -65,6 +65,7 @@ class Scores:
     density: float
     coverage: float
     memorization: float
+    duplicates: float
     classes: Classes | None  # None if the features have no classes
     agreement: Agreement | None = None  # None without labels
 
@@ -141,8 +142,8 @@ class Reference:
         self.moments: Moments = moments(self.training_features)
         self.manifold: Manifold = manifold(self._features(self.training.subset(self.count)))
         held_out_features, logits = features.of(held_out.batches(BATCH))
-        far = nearest(held_out_features, self.training_features)[0]
-        self.memorization_limit = far.sort().values[int(MEMORIZED_SHARE * len(far))].item()
+        self.memorization_limit = _closest(nearest(held_out_features, self.training_features)[0])
+        self.duplicates_limit = _closest(manifold(held_out_features).nearest)
         self.real_baseline = self._scores(held_out_features, logits, held_out.labels)
 
     def evaluate(self, generator: nn.Module, recipe: Recipe, step: int, seed: int = 0) -> Evaluation:
@@ -173,15 +174,21 @@ class Reference:
         return self.features.of(images.batches(BATCH))[0]
 
     def _scores(self, features: Tensor, logits: Tensor | None, labels: Tensor | None) -> Scores:
-        distances, _ = nearest(features, self.training_features)
+        distances, own = nearest(features, self.training_features)[0], manifold(features)
         return Scores(
             count=len(features),
             fd=frechet_distance(self.moments, moments(features)),
-            **asdict(fit(self.manifold, manifold(features))),
+            **asdict(fit(self.manifold, own)),
             memorization=(distances < self.memorization_limit).double().mean().item(),
+            duplicates=(own.nearest < self.duplicates_limit).double().mean().item(),
             classes=None if logits is None else classes(logits),
             agreement=None if logits is None or labels is None else agreement(logits, labels),
         )
+
+
+def _closest(distances: Tensor) -> float:
+    """Return the limit below which the smallest CLOSEST_SHARE of distances (N,) are."""
+    return distances.sort().values[int(CLOSEST_SHARE * len(distances))].item()
 
 
 def make_reference(

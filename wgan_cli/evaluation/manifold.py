@@ -16,12 +16,13 @@ CHUNK = 1000  # rows of a distance matrix at a time: 10,000 x 10,000 would take 
 class Manifold:
     """Union of balls around features, each up to the k-th nearest neighbor in the set.
 
-    features: (N, D) float64. radii, density_radii: (N,), squared, for 3 and 5 neighbors.
+    features: (N, D) float64. radii, density_radii, nearest: (N,), squared distances to 3rd, 5th and 1st neighbor.
     """
 
     features: Tensor
     radii: Tensor
     density_radii: Tensor
+    nearest: Tensor
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def manifold(features: Tensor) -> Manifold:
         distances[torch.arange(len(distances)), torch.arange(rows.start, rows.stop)] = math.inf  # exclude itself
         parts.append(distances.topk(most, dim=1, largest=False).values)  # (n, k), nearest first
     nearest = torch.cat(parts)  # (N, k)
-    return Manifold(features, nearest[:, min(NEIGHBORS, most) - 1].clone(), nearest[:, -1].clone())
+    return Manifold(features, *(nearest[:, place].clone() for place in (min(NEIGHBORS, most) - 1, -1, 0)))
 
 
 def fit(real: Manifold, fake: Manifold) -> Fit:

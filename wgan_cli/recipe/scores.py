@@ -61,6 +61,10 @@ _SCORES = (
         _CLASSES, lower_is_better=True,
     ),
     _share(
+        "duplicates", "samples closer to another sample than 99% of held-out real images to one another; 1% is normal",
+        _CLASSES, lower_is_better=True,
+    ),
+    _share(
         "agreement", "samples that a classifier assigns to the requested class; higher is better",
         _CLASSES, needs="labels",
     ),
