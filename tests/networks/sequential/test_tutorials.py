@@ -34,7 +34,7 @@ class MlpGenerator(nn.Module):
         def block(in_feat: int, out_feat: int, normalize: bool = True) -> list[nn.Module]:
             layers: list[nn.Module] = [nn.Linear(in_feat, out_feat)]
             if normalize:
-                layers.append(nn.BatchNorm1d(out_feat))
+                layers.append(nn.BatchNorm1d(out_feat, 0.8))
             layers.append(nn.LeakyReLU(0.2, inplace=True))
             return layers
 
