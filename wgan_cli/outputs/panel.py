@@ -1,7 +1,5 @@
 """A run's sample grids of some epochs or steps, side by side with captions."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

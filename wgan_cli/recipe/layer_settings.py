@@ -1,5 +1,7 @@
 """Settings that model families share: layers, critics and latent vectors."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """Layers of a list: one builder per layer, which infers the number of inputs and the shape of the output."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Any

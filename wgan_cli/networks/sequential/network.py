@@ -42,13 +42,13 @@ class Generator(LatentGenerator):
             i = max([0, *(i for i, layer in enumerate(layers) if isinstance(layer, _SIZED))])
             sizes = f"output {shape_text(shape)}, expected {shape_text(self.image_shape)}"
             raise WganError(f"generator layer {i}, {layers[i]}: {sizes}", _resize_hint(shape, self.image_shape))
-        self.ends_in_sigmoid = isinstance(settings.output_activation, Sigmoid)
+        self.finish = FromUnitRange() if isinstance(settings.output_activation, Sigmoid) else None
         self.to(memory_format=torch.channels_last)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         x = self.layers(self._as_input(self.enter(z, labels)))  # (N, C, H, W) or (N, C*H*W)
         x = x.unflatten(1, self.image_shape) if x.ndim == 2 else x  # (N, C, H, W)
-        return 2 * x - 1 if self.ends_in_sigmoid else x
+        return x if self.finish is None else self.finish(x)
 
     def _as_input(self, x: Tensor) -> Tensor:
         return x[:, :, None, None] if self.from_pixel else x  # (N, F, 1, 1) or (N, F)
@@ -61,6 +61,13 @@ class Generator(LatentGenerator):
         inputs = self._as_input(torch.cat([units, torch.zeros_like(units[:1])]))
         *columns, bias = self.layers[:end](inputs).flatten(1)  # (F + 1, outputs)
         return self.enter.z_columns((torch.stack(columns) - bias).T)  # (outputs, latent_dim)
+
+
+class FromUnitRange(nn.Module):
+    """Map the range [0, 1] of a sigmoid to that of images, [-1, 1]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * x - 1
 
 
 def _resize_hint(shape: Shape, wanted: Shape) -> str:

@@ -1,7 +1,5 @@
 """Self-attention between the pixels of an image (Zhang et al. 2019)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 
