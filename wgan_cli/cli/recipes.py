@@ -11,7 +11,7 @@ from wgan_cli.cli.options import Json, examples
 from wgan_cli.console import data
 from wgan_cli.recipe import Recipe, load_recipe, read_recipe_text, recipe_header, recipe_names, recipe_path
 from wgan_cli.recipe.benchmarks import measurements, thumbnail
-from wgan_cli.recipe.json_schema import json_schema
+from wgan_cli.recipe.schema import json_schema
 from wgan_cli.recipe.scores import format_score, title_of
 from wgan_cli.utils.files import make_parent, write_text
 

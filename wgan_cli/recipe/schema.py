@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapValidator, model_validator
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from wgan_cli.recipe.data_settings import SIDES, AnyDataSettings, DataSettings
 from wgan_cli.recipe.model_settings import ModelSettings
@@ -208,3 +210,15 @@ FREE_ON_RESUME = frozenset(_FREE.split()) | {
     for side in ("", *(f"{side}." for side in SIDES))
     for name in ("path", "test_path", "on_bad_file", "memory_limit")
 }
+
+
+class _Schema(GenerateJsonSchema):
+    """Writer of anyOf instead of oneOf: a section without a name gets the default one, and matches several."""
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        return {"anyOf": super().tagged_union_schema(schema)["oneOf"]}
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the schema of a recipe. It can't express which settings fit together; the program checks that."""
+    return {"$schema": _Schema.schema_dialect, **Recipe.model_json_schema(schema_generator=_Schema)}

@@ -14,15 +14,15 @@ from wgan_cli.networks.critic import Body
 from wgan_cli.networks.layers import WEIGHT_LAYERS, LatentGenerator
 from wgan_cli.networks.sequential.layer_builders import Shape, build_layers, build_one, shape_text
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.sequential_settings import (
+from wgan_cli.recipe.sequential_layers import (
     Conv2d,
     ConvTranspose2d,
     Layer,
     Linear,
-    SequentialSettings,
     Sigmoid,
     output_layer,
 )
+from wgan_cli.recipe.sequential_settings import SequentialSettings
 
 _SIZED = (Linear, Conv2d, ConvTranspose2d)
 

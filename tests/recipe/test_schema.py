@@ -8,8 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from wgan_cli.recipe import load_recipe, recipe_names, recipe_path
-from wgan_cli.recipe.json_schema import json_schema
-from wgan_cli.recipe.schema import Recipe
+from wgan_cli.recipe.schema import Recipe, json_schema
 from wgan_cli.recipe.yaml import parse_yaml
 
 SCHEMA = json_schema()
