@@ -1,0 +1,74 @@
+"""Layer lists in recipes: the forms that are accepted, and errors that name the layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wgan_cli.errors import WganError
+from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict
+from wgan_cli.recipe.yaml import dump_yaml, parse_yaml
+
+TANH = [{"Linear": 784}, "Tanh"]
+
+
+def recipe_of(generator: Any = TANH, critic: Any = ({"Linear": 1},), **more: Any) -> Recipe:
+    model = {"name": "sequential", "generator": generator, "critic": list(critic), **more.pop("model", {})}
+    return recipe_from_dict({"model": model, "steps": 1, **more}, "a test")
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        [{"Conv2d": [64, 4, 2, 1]}, {"Conv2d": {"out_channels": 64, "kernel_size": 4, "stride": 2, "padding": 1}}],
+        [{"LeakyReLU": 0.2}, {"LeakyReLU": [0.2]}, {"LeakyReLU": {"negative_slope": 0.2}}],
+        ["BatchNorm2d", {"BatchNorm2d": None}, {"BatchNorm2d": {}}, {"BatchNorm2d": []}],
+        [{"Unflatten": [128, 7, 7]}, {"Unflatten": [1, [128, 7, 7]]}, {"Unflatten": {"unflattened_size": [128, 7, 7]}},
+         {"Unflatten": {"dim": 1, "unflattened_size": [128, 7, 7]}}],
+        [{"Conv2d": {"out_channels": 8, "kernel_size": 3, "spectral_norm": True}},
+         {"spectral_norm": {"Conv2d": [8, 3]}}],
+    ],
+)  # fmt: skip
+def test_equal_forms(forms):
+    first, *others = (recipe_of([form, "Tanh"]).model.generator[0] for form in forms)
+    assert all(other == first for other in others)
+
+
+def test_written_recipe_is_read_back():
+    recipe = load_recipe("tutorial_cvae_gan", ["data=digits"])
+    assert recipe_from_dict(parse_yaml(dump_yaml(recipe.as_dict()), "a test"), "a test") == recipe
+    assert "- Conv2d: {out_channels: 16, kernel_size: 3, stride: 2, padding: 1}\n" in dump_yaml(recipe.as_dict())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"generator": [*TANH, "Foo"]}, ("`model.generator` layer 2", "'Foo'", "Conv2d")),
+        ({"generator": [{"conv2d": 3}, "Tanh"]}, ("layer 0", "Conv2d")),
+        ({"generator": [{"Linear": {"out": 3}}, "Tanh"]}, ("layer 0, Linear", "out_features")),
+        ({"generator": [{"Conv2d": [3, 0]}, "Tanh"]}, ("layer 0, Conv2d", "kernel_size")),
+        ({"generator": [{"Linear": [3, True, False, 5, 6, 7]}, "Tanh"]}, ("layer 0, Linear", "more arguments")),
+        ({"generator": [{"spectral_norm": "ReLU"}, "Tanh"]}, ("layer 0", "spectral_norm", "ReLU")),
+        ({"generator": [{"Linear": 784, "Tanh": None}]}, ("layer 0", "unknown layer")),
+        ({"generator": [{"Linear": 784}]}, ("`model.generator` ends in Linear", "Tanh")),
+        ({"generator": []}, ("`model.generator`",)),
+        ({"generator": "Tanh"}, ("`model.generator`", "list")),
+        ({"critic": [{"Linear": 1}, "Sigmoid"]}, ("`model.critic` ends in Sigmoid", "scores")),
+        ({"critic": ["BatchNorm2d", {"Linear": 1}], "objective": "wgan_gp"}, ("`model.critic[0]`", "penalty")),
+        ({"critic": [{"MinibatchDiscrimination": 4}, {"Linear": 1}], "objective": "wgan_gp"}, ("`model.critic[0]`",)),
+        ({"critic": [{"Linear": {"out_features": 1, "spectral_norm": True}}], "objective": "wgan"}, ("clip_value",)),
+        ({"batch_size": 1, "generator": [{"Linear": 784}, "BatchNorm1d", "Tanh"]}, ("`model.generator[1]`",)),
+        ({"model": {"label_encoding": "one_hot", "label_dim": 5}}, ("`model.label_dim`",)),
+    ],
+)
+def test_errors_name_the_layer(changes, words):
+    with pytest.raises(WganError) as caught:
+        recipe_of(**changes)
+    text = f"{caught.value.message} {caught.value.hint}"
+    assert caught.value.hint and all(word in text for word in words), text
+
+
+def test_switching_to_layer_lists_asks_for_them():
+    with pytest.raises(WganError, match="`model.generator` is not set"):
+        load_recipe("digits_dcgan", ["model=sequential"])
