@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from helpers.families import small_model
 from torch import nn
 
 from wgan_cli.errors import WganError
@@ -86,7 +87,9 @@ def test_first_weight_of_styles(name):
 
 @pytest.mark.parametrize("name", [name for name, own in classes_of(ModelSettings).items() if not own.translates])
 def test_every_latent_family_has_directions(name):
-    recipe = recipe_from_dict({"model": {"name": name, "latent_dim": 5}, "steps": 1}, "a test")
+    recipe = recipe_from_dict(
+        {"model": small_model(name, IMAGE.size, IMAGE.channels, latent_dim=5), "steps": 1}, "a test"
+    )
     found = directions_of(build_network("generator", recipe, IMAGE), count=4)
     assert found.shape[0] == 4 and np.isfinite(found).all()
 

@@ -83,7 +83,7 @@ def _switched(section: str, given: Any, new: str, log: Log | None) -> dict[str, 
     if old == new or not (isinstance(old, str) and old in members and new in members):
         return {**given, "name": new}
     before, after = (
-        flat_settings(members[name].default().model_dump(mode="json", exclude={"name"})) for name in (old, new)
+        flat_settings(members[name].model_construct().model_dump(mode="json", exclude={"name"})) for name in (old, new)
     )
     explicit = flat_settings(given)
     kept = {key: value for key, value in explicit.items() if key in after and after[key] == before.get(key)}
