@@ -22,7 +22,7 @@ def recipe_of(name: str) -> Recipe:
     settings = [*recipe_header(name)[0], *SMALL]
     model = load_recipe(name, settings).as_dict()["model"]
     for role in ("generator", "critic"):
-        channels = model[role].get("channels")
+        channels = model[role].get("channels") if isinstance(model[role], dict) else None
         if channels is not None:
             narrow = [min(WIDEST, n) for n in channels] if type(channels) is list else min(WIDEST, channels)
             settings.append(f"model.{role}.channels={narrow}")

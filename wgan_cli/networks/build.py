@@ -36,9 +36,9 @@ FAMILIES: dict[str, Mapping[str, Builder]] = {
     "style": family(stylegan.Generator, stylegan.StyleBody),
     "sequential": {
         "generator": sequential.Generator,
-        "critic": partial(Critic, partial(sequential.SequentialBody, "critic")),
-        "encoder": partial(Encoder, partial(sequential.SequentialBody, "encoder")),
-        "classifier": partial(Classifier, partial(sequential.SequentialBody, "classifier")),
+        "critic": partial(Critic, sequential.body("critic")),
+        "encoder": partial(Encoder, sequential.body("encoder")),
+        "classifier": partial(Classifier, sequential.body("classifier")),
     },
     "translation": {"generator": translator.Generator, "critic": translator.Critic},
 }

@@ -46,18 +46,19 @@ class UpConvTranspose2d(nn.ConvTranspose2d):
         if padding is None:
             padding, output_padding = (kernel - 1) // 2, kernel % 2
         super().__init__(fan_in, fan_out, kernel, 2, padding, output_padding, bias=bias)
+        self.crop = padding
+        self.growth = kernel - 2 - 2 * padding + output_padding  # of the doubled size
 
     def forward(self, input: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         if self.out_channels > MAX_DIRECT or input.device.type != "cpu":
             return super().forward(input)  # (N, fan_out, 2H, 2W)
         # The same sums with the 2x2 pixels of a block as channels: out[2b+r] = sum_t x[b-t] * weight[2t+r].
-        taps, pad = (self.kernel_size[0] + 1) // 2, self.padding[0]
+        taps, pad = (self.kernel_size[0] + 1) // 2, self.crop
         kernel = _split(self.weight, taps).flip(2, 4)  # (fan_in, fan_out, taps, 2, taps, 2)
         kernel = kernel.permute(1, 3, 5, 0, 2, 4).flatten(0, 2)  # (fan_out*4, fan_in, taps, taps)
         blocks = F.conv2d(input, _channels_last(kernel), padding=taps - 1)  # (N, fan_out*4, H+taps-1, W+taps-1)
         image = F.pixel_shuffle(blocks, 2)  # (N, fan_out, 2H+2*taps-2, 2W+2*taps-2)
-        growth = self.kernel_size[0] - 2 - 2 * pad + self.output_padding[0]  # 0 if the size doubles
-        height, width = (2 * side + growth for side in input.shape[2:])
+        height, width = (2 * side + self.growth for side in input.shape[2:])
         image = image[:, :, pad : pad + height, pad : pad + width]  # (N, fan_out, 2H, 2W)
         return image if self.bias is None else image + self.bias.to(image.dtype)[:, None, None]
 

@@ -114,8 +114,8 @@ def _block(own: LayerSettings, size: str, fan_in: int, fan_out: int, num_classes
 
 
 def _preactivation(own: LayerSettings, features: int, num_classes: int = 0) -> list[nn.Module]:
-    conditional = [ConditionalNorm2d(own.norm, features, num_classes)] if num_classes else None
-    return [*(conditional or norm(own.norm, features, spatial=True)), *activation_and_dropout(own)]
+    conditional = [ConditionalNorm2d(own.norm_of(0), features, num_classes)] if num_classes else None
+    return [*(conditional or norm(own.norm_of(0), features, spatial=True)), *activation_and_dropout(own)]
 
 
 def _conv(fan_in: int, fan_out: int) -> nn.Conv2d:

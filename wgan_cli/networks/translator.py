@@ -126,4 +126,4 @@ def _hidden(own: LayerSettings, layer: nn.Conv2d | nn.ConvTranspose2d) -> list[n
 
 def _norm(own: LayerSettings, features: int) -> list[nn.Module]:
     # instance norm without gain and bias, as in the authors' code
-    return norm(own.norm, features, spatial=True, affine=own.norm != "instance")
+    return norm(own.norm_of(0), features, spatial=True, affine=own.norm != "instance")

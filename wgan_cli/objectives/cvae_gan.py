@@ -222,7 +222,7 @@ def _pair_loss(settings: CvaeGanSettings, real: Features, reconstructions: Featu
 def _judged_loss(settings: CvaeGanSettings, fakes: Features, labels: Tensor) -> Loss:
     """Weighted losses of generated images that the critic takes for real, and the classifier for their class."""
     losses = (F.softplus(-fakes.scores).mean(), F.cross_entropy(fakes.logits, labels))
-    total, terms = fakes.scores.new_zeros(()), {}
+    total, terms = fakes.scores.new_zeros(()), dict[str, Tensor]()
     for loss, (term, weight) in zip(losses, _judged_terms(settings), strict=True):
         if weight:
             total, terms = total + weight * loss, {**terms, term.name: loss}

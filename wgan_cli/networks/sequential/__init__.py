@@ -1,5 +1,5 @@
 """Networks given as lists of layers."""
 
-from wgan_cli.networks.sequential.network import Generator, SequentialBody
+from wgan_cli.networks.sequential.network import Generator, body
 
-__all__ = ["Generator", "SequentialBody"]
+__all__ = ["Generator", "body"]

@@ -16,7 +16,7 @@ from wgan_cli.networks.sequential.self_attention import SelfAttention
 from wgan_cli.recipe import sequential_layers as settings
 from wgan_cli.recipe.sequential_layers import Layer
 
-Shape = tuple[int, ...]  # of one image or vector: (C, H, W) or (F,)
+Shape = Sequence[int]  # of one image or vector: (C, H, W) or (F,)
 Built = tuple[nn.Module, Shape]
 
 
@@ -119,7 +119,7 @@ def _instance_norm(layer: settings.InstanceNorm2d, shape: Shape) -> Built:
 
 
 def _layer_norm(layer: settings.LayerNorm, shape: Shape) -> Built:
-    return nn.LayerNorm(shape, layer.eps), shape
+    return nn.LayerNorm(list(shape), layer.eps), shape
 
 
 def _group_norm(layer: settings.GroupNorm, shape: Shape) -> Built:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 import torch
@@ -38,7 +40,7 @@ class Generator(LatentGenerator):
         self.from_pixel = isinstance(layers[0], Conv2d | ConvTranspose2d)
         inputs = (self.enter.width, 1, 1) if self.from_pixel else (self.enter.width,)
         self.layers, shape = build_layers(layers, inputs, "generator")
-        if shape not in (self.image_shape, (image.pixels,)):
+        if tuple(shape) not in (self.image_shape, (image.pixels,)):
             i = max([0, *(i for i, layer in enumerate(layers) if isinstance(layer, _SIZED))])
             sizes = f"output {shape_text(shape)}, expected {shape_text(self.image_shape)}"
             raise WganError(f"generator layer {i}, {layers[i]}: {sizes}", _resize_hint(shape, self.image_shape))
@@ -103,29 +105,22 @@ class SequentialBody(Body):
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)  # (N, F) or (N, C, H, W)
 
-    def output_layer(self, outputs: int) -> nn.Linear | OutputConv2d:
-        if isinstance(self.last, Linear):
-            built, _ = build_one(self.last.model_copy(update={"out_features": outputs}), self.shape, self.place)
-            return cast(nn.Linear, built)
-        built, shape = build_one(self.last.model_copy(update={"out_channels": outputs}), self.shape, self.place)
-        if shape[1:] != (1, 1):
-            raise WganError(
-                f"{self.place}, {self.last}: output {shape_text(shape)}, expected {outputs}x1x1",
-                f"set kernel_size to {min(self.shape[1:])} and padding to 0, or end with Linear: {outputs}",
-            )
-        return OutputConv2d(built, self.width)
+    def output_layer(self, outputs: int) -> nn.Linear:
+        last = self.last
+        if isinstance(last, Conv2d):  # over the whole image, which is a linear layer
+            if {last.kernel_size} != {*self.shape[1:]} or last.padding:
+                raise WganError(
+                    f"{self.place}, {last}: expected one output pixel of {shape_text(self.shape)}",
+                    f"set kernel_size to {min(self.shape[1:])} and padding to 0, or end with Linear: {outputs}",
+                )
+            last = Linear(out_features=outputs, bias=last.bias, spectral_norm=last.spectral_norm)
+        built, _ = build_one(last.model_copy(update={"out_features": outputs}), self.shape, self.place)
+        return cast(nn.Linear, built)
 
 
-class OutputConv2d(nn.Module):
-    """Convolution over the whole image, to a vector."""
-
-    def __init__(self, convolution: nn.Module, inputs: int) -> None:
-        super().__init__()
-        self.convolution = convolution
-        self.in_features = inputs
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.convolution(x).flatten(1)  # (N, outputs)
+def body(role: str) -> Callable[..., SequentialBody]:
+    """Return the body of a role's network, as the registry of families takes it."""
+    return partial(SequentialBody, role)
 
 
 def _outputs(layer: Layer) -> int:
