@@ -29,6 +29,7 @@ def train(
     images: ImageSet | None = None,
     resume: str | Path | None = None,
     minutes: float | None = None,
+    stop_after: int | None = None,
     data_root: str | Path | None = None,
     device: str = "auto",
     callbacks: Sequence[Callback] = (),
@@ -46,7 +47,8 @@ def train(
             doesn't contain them: pass them again to resume or evaluate the run.
         resume: a run folder or a file of its checkpoints/ to continue from; "auto" continues the run in `out` if there
             is one.
-        minutes: time limit, after which the run is saved and ends normally.
+        minutes, stop_after: limits on time and steps, after which the run is saved and ends normally; `resume` then
+            continues as if it had never stopped.
         data_root: folder of named datasets and cached features; by default $WGAN_DATA, else wgan's cache folder.
         device: auto, cpu, cuda, cuda:N or mps.
         callbacks: called after each step, with each record, sample grid and message.
@@ -71,7 +73,7 @@ def train(
             device=device,
             callbacks=callbacks,
         )
-        run = trainer.fit(minutes, command=f"wgan_cli.train in {sys.argv[0] or 'Python'}")
+        run = trainer.fit(minutes, stop_after, command=f"wgan_cli.train in {sys.argv[0] or 'Python'}")
     if trainer.status == ExitStatus.INTERRUPTED:
         raise KeyboardInterrupt
     if trainer.status == ExitStatus.TERMINATED:

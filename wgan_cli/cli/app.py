@@ -3,7 +3,6 @@
 import codecs
 import gc
 import io
-import itertools
 import os
 import sys
 from typing import Annotated, NoReturn
@@ -21,6 +20,7 @@ from wgan_cli.cli.recipes import recipes
 from wgan_cli.cli.report import report
 from wgan_cli.cli.sample import sample
 from wgan_cli.cli.train import train
+from wgan_cli.cli.usage_errors import explain_usage
 from wgan_cli.console import print_error
 from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, describe_os_error, is_out_of_memory, one_line
 
@@ -91,11 +91,7 @@ def run(arguments: list[str]) -> int:
     except AlreadyReported as error:
         return error.status
     except typer.TyperException as error:
-        context: typer.Context | None = getattr(error, "ctx", None)
-        command, text = (context.command_path, context.command.help or "") if context else ("wgan", "")
-        examples = (line for line in text.splitlines() if line.startswith(f"{command} "))
-        hint = ", for example: ".join((f"see `{command} --help`", *itertools.islice(examples, 1)))
-        return _fail(error.format_message(), hint, ExitStatus.USAGE)
+        return _fail(*explain_usage(error), ExitStatus.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         return ExitStatus.INTERRUPTED
     except Exception as error:

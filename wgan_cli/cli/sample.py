@@ -1,5 +1,6 @@
 """`wgan sample`."""
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ _real = partial(typer.Option, rich_help_panel="Models that take images")
 
 
 @examples(
-    "wgan sample --ckpt runs/digits_dcgan -n 64",
+    "wgan sample runs/digits_dcgan -n 64",
     "wgan sample --ckpt G.pth -n 32 --show",
     "wgan sample --ckpt runs/digits_dcgan --seeds 0-9,42 --out digits/",
     "wgan sample --ckpt G.pth -n 10000 --seed 7 --out fakes.npz",
@@ -30,7 +31,13 @@ _real = partial(typer.Option, rich_help_panel="Models that take images")
     "wgan sample --ckpt runs/mnist_cyclegan --translate digits/ --out there/",
 )
 def sample(
-    ckpt: Annotated[Path, typer.Option("--ckpt", help="Checkpoint or run folder.", autocompletion=complete_checkpoint)],
+    source: Annotated[
+        Path | None,
+        typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.", autocompletion=complete_checkpoint),
+    ] = None,
+    ckpt: Annotated[
+        Path | None, typer.Option("--ckpt", help="The same as an option.", autocompletion=complete_checkpoint)
+    ] = None,
     count: Annotated[
         int | None,
         typer.Option("-n", "--count", min=1, help=r"Number of images, per class with --class. \[default: 64, 10]"),
@@ -83,6 +90,7 @@ def sample(
     from wgan_cli.outputs.translate import check_translates
     from wgan_cli.runs.environment import resolve_device
 
+    ckpt = _only_one(source, ckpt)
     if to is not None and folder is None:
         raise WganError("--to needs --translate", "add --translate FOLDER")
     if to not in (None, "a", "b"):
@@ -110,3 +118,15 @@ def sample(
             batch=batch, class_=class_, truncation=truncation, mix=mix,
         )  # fmt: skip
     return show_written(written, checkpoint.image.size) if show else None
+
+
+def _only_one(source: Path | None, ckpt: Path | None) -> Path:
+    """Return the checkpoint, given as an argument or an option."""
+    if source is not None and ckpt is not None:
+        raise WganError(f"{source} and --ckpt {ckpt} both name a checkpoint", "leave out one of them")
+    chosen = source or ckpt
+    if chosen is None:
+        runs = sorted(Path("runs").glob("*/G.pth"), key=os.path.getmtime)
+        example = runs[-1].parent if runs else "runs/digits_dcgan"
+        raise WganError("no run or checkpoint given", f"for example: wgan sample {example}")
+    return chosen

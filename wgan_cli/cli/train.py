@@ -12,6 +12,7 @@ from wgan_cli.cli.completion import complete_checkpoint, complete_recipe
 from wgan_cli.cli.launch import in_process_group, is_launched, launch
 from wgan_cli.cli.options import MAX_SEED, DataRoot, Device, Settings, examples
 from wgan_cli.cli.render.train_report import log_end, plan
+from wgan_cli.cli.training_target import resolve_target
 from wgan_cli.errors import ExitStatus
 from wgan_cli.recipe.load import DEFAULT_RECIPE
 
@@ -21,18 +22,28 @@ _files = partial(typer.Option, rich_help_panel="Files")
 
 @examples(
     "wgan train",
-    "wgan train --recipe mnist_dcgan --data-root data",
-    "wgan train --recipe folder_dcgan --set data.path=photos",
+    "wgan train mnist_dcgan --data-root data",
+    "wgan train photos/",
+    "wgan train digits_dcgan --lr 0.001 --epochs 20",
     "wgan train --recipe digits_dcgan --set optim.critic.lr=0.001 --steps 5000",
     "wgan train --resume runs/digits_dcgan --steps 6000",
 )
 def train(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RECIPE|DATA",
+            help="Recipe name or file, or images: a folder, .zip or .tar.",
+            autocompletion=complete_recipe,
+        ),
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
             "--recipe", help=rf"Recipe name or file. \[default: {DEFAULT_RECIPE}]", autocompletion=complete_recipe
         ),
     ] = None,
+    images: Annotated[str | None, typer.Option("--data", metavar="PATH", help="Images to train the recipe on.")] = None,
     settings: Settings = None,
     resume: Annotated[
         Path | None,
@@ -45,7 +56,23 @@ def train(
     ] = None,  # fmt: skip
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, but don't train.")] = False,
     steps: Annotated[int | None, _training("--steps", min=1, help="Number of generator updates.")] = None,
+    epochs: Annotated[float | None, _training("--epochs", help="Passes over the images, instead of --steps.")] = None,
     minutes: Annotated[float | None, _training("--minutes", min=0.0, help="Time limit in minutes.")] = None,
+    stop_after: Annotated[
+        int | None,
+        _training("--stop-after", min=1, metavar="STEPS", help="Steps until a stop; --resume continues."),
+    ] = None,
+    lr: Annotated[float | None, _training("--lr", help="Learning rate of both networks (optim.lr).")] = None,
+    batch_size: Annotated[int | None, _training("--batch-size", help="Images per critic step (batch_size).")] = None,
+    image_size: Annotated[
+        int | None, _training("--image-size", help="Height and width of your own images (data.image_size).")
+    ] = None,
+    n_critic: Annotated[
+        int | None, _training("--n-critic", help="Critic steps per generator step (objective.n_critic).")
+    ] = None,
+    gp_weight: Annotated[
+        float | None, _training("--gp-weight", help="Gradient penalty weight (objective.gp_weight).")
+    ] = None,
     seed: Annotated[int | None, _training("--seed", min=0, max=MAX_SEED, help="Random seed.")] = None,
     amp: Annotated[str | None, _training("--amp", help="Precision: auto, off, bf16 or fp16.")] = None,
     engine: Annotated[str | None, _training("--engine", help="Engine: auto, eager, graph or compile.")] = None,
@@ -58,8 +85,21 @@ def train(
     """Train a GAN. Without arguments: handwritten digits, in about a minute."""
     if gpus is not None and not is_launched():
         return launch(gpus, device)
-    shortcuts = {"steps": steps, "seed": seed, "amp": amp, "engine": engine}
-    changes = [*(settings or []), *(f"{key}={value}" for key, value in shortcuts.items() if value is not None)]
+    recipe, data_settings = resolve_target(target, recipe, images)
+    shortcuts = {
+        "steps": steps,
+        "epochs": epochs,
+        "seed": seed,
+        "amp": amp,
+        "engine": engine,
+        "optim.lr": lr,
+        "batch_size": batch_size,
+        "data.image_size": image_size,
+        "objective.n_critic": n_critic,
+        "objective.gp_weight": gp_weight,
+    }
+    given = (f"{key}={value}" for key, value in shortcuts.items() if value is not None)
+    changes = [*data_settings, *(settings or []), *given]
 
     from wgan_cli.cli.render.progress import make_progress
     from wgan_cli.training.trainer import Trainer
@@ -73,6 +113,6 @@ def train(
         if dry_run:
             trainer.log("dry run: everything is valid, nothing was written")
             return ExitStatus.DONE
-        trainer.fit(minutes, command=shlex.join(["wgan", *sys.argv[1:]]))
+        trainer.fit(minutes, stop_after, command=shlex.join(["wgan", *sys.argv[1:]]))
         log_end(trainer)
     return trainer.status

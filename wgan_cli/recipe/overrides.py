@@ -24,7 +24,7 @@ def with_overrides(
     Returns: the changed values, and the dotted keys that were set.
     Raises: WganError for text that isn't KEY=VALUE.
     """
-    changes = [_parse(setting) for setting in settings]
+    changes = [change for setting in settings for change in _parse(setting)]
     changed = {".".join(keys) for keys, _ in changes}
 
     def is_switch(change: tuple[list[str], Any]) -> bool:
@@ -48,13 +48,16 @@ def flat_settings(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _parse(setting: str) -> tuple[list[str], Any]:
+def _parse(setting: str) -> list[tuple[list[str], Any]]:
+    """Return keys and value; `optim.lr` is that of both networks."""
     key, equals, text = setting.partition("=")
     key = key.strip()
     if not equals or len(key) > MAX_KEY_LENGTH or not key.isprintable() or not all(key.split(".")):
         message = f"--set {setting[:MAX_KEY_LENGTH]!r} is not KEY=VALUE"
         raise WganError(message, "write for example --set optim.critic.lr=0.001")
-    return key.split("."), parse_yaml(text, f"--set {key}")
+    value = parse_yaml(text, f"--set {key}")
+    keys = [f"optim.{role}.lr" for role in ("generator", "critic")] if key == "optim.lr" else [key]
+    return [(each.split("."), value) for each in keys]
 
 
 def _with_value(values: dict[str, Any], keys: Sequence[str], value: Any) -> dict[str, Any]:

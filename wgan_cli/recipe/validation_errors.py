@@ -1,5 +1,6 @@
 """Translation of pydantic's validation errors into a message and a hint about one setting."""
 
+import difflib
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -83,6 +84,15 @@ def _meant(keys: list[str], section: type[BaseModel]) -> str:
     found = [path for path in found if {"generator", "critic"} & {*path}] or found
     dotted = list(dict.fromkeys(f"`{'.'.join(path)}`" for path in found))
     return f"did you mean {' or '.join(dotted[:2])}? " if dotted else ""
+
+
+def setting_named(name: str) -> str | None:
+    """Return the dotted setting of a name in any section, the critic's of several, or the one with the nearest name."""
+    paths = [*_paths(Recipe)]
+    near = difflib.get_close_matches(name, {path[-1] for path in paths}, n=1, cutoff=0.75)
+    found = [path for path in paths if path[-1] == name] or [path for path in paths if path[-1] in near]
+    chosen = next((path for path in found if "critic" in path), found[0] if found else None)
+    return None if chosen is None else ".".join(chosen)
 
 
 def _paths(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -14,15 +14,21 @@ MAX_STEPS, SECONDS = 100, 0.2  # between two all-reduces that ask whether any ra
 
 
 class StopRequest:
-    """Tells the loop when to stop, and with which exit status; a run ends normally after its time limit in minutes."""
+    """Tells the loop when to stop, and with which exit status; a run ends normally at its limit in minutes or steps."""
 
-    def __init__(self, minutes: float | None = None) -> None:
+    def __init__(self, minutes: float | None = None, steps: int | None = None) -> None:
         self.status: ExitStatus | None = None
+        self._steps_left = steps
         self._deadline = None if minutes is None else time.monotonic() + 60 * minutes
         self._interval, self._steps, self._last_time = 1, 0, time.monotonic()
 
     def due(self) -> bool:
-        """Return True to stop now; all ranks stop after the same step."""
+        """Return True to stop now, before another step; all ranks stop after the same one."""
+        if self._steps_left is not None:
+            self._steps_left -= 1
+            if self._steps_left < 0:  # on all ranks at once
+                self.status = self.status or ExitStatus.DONE
+                return True
         if self.status is None and self._deadline is not None and time.monotonic() >= self._deadline:
             self.status = ExitStatus.DONE
         return self.status is not None if world_size() == 1 else self._any_rank_due()

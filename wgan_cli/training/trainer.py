@@ -95,11 +95,11 @@ class Trainer:
     def _load_reference(self, data_root: Path, dry_run: bool) -> None:
         self.reference = load_reference(self.state, self.dataset, data_root, self.log, dry_run)
 
-    def fit(self, minutes: float | None = None, command: str = "") -> RunDir:
+    def fit(self, minutes: float | None = None, stop_after: int | None = None, command: str = "") -> RunDir:
         """Train until the recipe's end, a signal or a time limit, and write the report unless a signal stopped the run.
 
         Args:
-            minutes: time limit; the run then ends normally and can be resumed.
+            minutes, stop_after: limits on time and steps; the run then ends normally and can be resumed.
             command: command line or program to record in environment.json.
         Raises: WganError (status FAILED) if training diverges repeatedly, or memory or disk space runs out.
         """
@@ -112,7 +112,7 @@ class Trainer:
             self.log(f"run folder: {run.path}" + (f", from step {state.step:,}" if state.step else ""))
             for term, meaning in state.objective.meanings.items():
                 self.log(f"  {term}: {meaning}")
-            stop = StopRequest(minutes)
+            stop = StopRequest(minutes, stop_after)
             with _out_of_memory_hint(state), closing(state.loader), stop.on_signals():
                 callback.on_train_start(state.step, self.steps)
                 try:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgan_cli.cli.render.tables import print_rows
-from wgan_cli.cli.render.train_report import DIFF_AUGMENT, SMALL_DATASET
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import NAMED
@@ -33,7 +32,7 @@ def is_data(what: str) -> bool:
 
         return not is_run(path) and not is_exported(path) and _names(path) != []
     if not os.path.isfile(what):
-        return what in NAMED or _is_shards(what)
+        return what in NAMED or is_shards(what)
     if path.suffix.lower() in (".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz"):
         return True
     if path.suffix.lower() in (".pth", ".pt", ".yaml", ".yml"):
@@ -58,7 +57,7 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise WganError(f"--plot {sheet} does not end in .png", f"use --plot {sheet.stem}.png")
     num_pictures = 0 if sheet is None else SHEET_IMAGES
-    if _is_shards(what):
+    if is_shards(what):
         found = inspect_shards(what, num_pictures)
     elif Path(what).exists():
         found = inspect_folder(Path(what), num_pictures)
@@ -74,20 +73,7 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
     else:
         _show(found.facts)
         if what not in NAMED and found.facts.count:
-            print_message(f"next: {_train_command(what, found.facts)}")
-
-
-def _train_command(what: str, facts: DataFacts) -> str:
-    width, height = map(int, next(iter(facts.sizes)).split("x"))  # the most frequent size
-    settings = [f"data.path={what}"]
-    if _is_shards(what):
-        settings.insert(0, "data.source=shards")
-    if facts.bad_count:
-        settings.append("data.on_bad_file=skip")
-    if facts.count < SMALL_DATASET:
-        settings.append(DIFF_AUGMENT)
-    recipe = "folder32_dcgan" if max(width, height) <= SMALL else "folder_dcgan"
-    return shlex.join(["wgan", "train", "--recipe", recipe, *(word for each in settings for word in ("--set", each))])
+            print_message(f"next: {shlex.join(['wgan', 'train', what])}")
 
 
 def _show(facts: DataFacts) -> None:
@@ -111,7 +97,7 @@ def _counts(counts: dict[str, int], limit: int | None = None) -> str:
     return ", ".join(named + ([f"and {len(counts) - len(named):,} more"] if len(counts) > len(named) else []))
 
 
-def _is_shards(what: str) -> bool:
+def is_shards(what: str) -> bool:
     """Return True for a pattern such as images-{000..255}.tar, or a folder of .tar files only."""
     if os.path.isdir(what):
         names = _names(Path(what))

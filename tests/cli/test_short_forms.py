@@ -1,0 +1,90 @@
+"""Command lines as people type them: recipes and images as arguments, short options, hints about the word typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.same_run import assert_same_run
+from PIL import Image
+
+from wgan_cli.recipe import load_recipe
+from wgan_cli.runs.run_dir import RunDir
+
+
+def photos(folder: str, size: int = 32) -> None:
+    for i in range(40):
+        path = Path(folder, "ab"[i % 2], f"{i}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((size, size, 3), 6 * i, np.uint8)).save(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("digits_dcgan",), "digits_dcgan: 7,000 images"),
+        (("digits",), "digits_dcgan: 7,000 images"),
+        (("photos/",), "training folder32_dcgan"),
+        (("photos",), "--recipe NAME --data photos"),
+        (("--data", "photos"), "training folder32_dcgan"),
+        (("folder_dcgan", "--data", "photos"), "folder_dcgan: 40 images of 64x64x3"),
+        (("digits_dcgan", "--data", "photos"), "digits_dcgan: 40 images of 28x28x3"),
+        (("photos", "--recipe", "folder_dcgan", "--image-size", 32), "folder_dcgan: 40 images of 32x32x3"),
+        (("./digits_dcgan", "--epochs", 2), "training folder32_dcgan"),
+    ],
+)
+def test_what_to_train(wgan, words, said):
+    photos("photos")
+    if "./digits_dcgan" in words:
+        photos("digits_dcgan")
+    result = wgan("train", *words, "--dry-run")
+    assert result.status == 0 and said in result.stderr, result.stderr
+
+
+def test_short_options_are_settings(wgan, tiny_options):
+    words = ("--epochs", 0.02, "--lr", 0.003, "--batch-size", 4, "--n-critic", 2, "--gp-weight", 3, "--out", "mine")
+    assert wgan("train", "digits_dcgan", *tiny_options, *words).status == 0
+    recipe = load_recipe("mine/recipe.yaml")
+    assert recipe.optim.generator.lr == recipe.optim.critic.lr == 0.003
+    assert (recipe.batch_size, recipe.objective.n_critic, recipe.objective.gp_weight) == (4, 2, 3)
+    assert recipe.steps == round(0.02 * 7000 / 8)
+
+
+def test_sample_takes_a_run(wgan, tiny_run):
+    assert wgan("sample", tiny_run.path, "-n", 4, "--out", "a.npy").status == 0
+    assert wgan("sample", "--ckpt", tiny_run.path, "-n", 4, "--out", "b.npy").status == 0
+    np.testing.assert_array_equal(np.load("a.npy"), np.load("b.npy"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (("train", "--recpie", "digits_dcgan"), "no such option: --recpie", "`--recipe`"),
+        (("train", "--label-smoothing", "0.1"), "no such option: --label-smoothing", "objective.label_smoothing="),
+        (("train", "--ema-decy", "0.9"), "no such option: --ema-decy", "ema_decay="),
+        (("gif", "runs/x", "--frames", "3"), "no such option: --frames", "--max-frames"),
+        (("train", "digits_dcgan", "--recipe", "mnist_mlp"), "both name a recipe", "leave out"),
+        (("train", "photos", "--data", "photos"), "both name images", "leave out"),
+        (("train", "digits_dcgna"), "unknown recipe 'digits_dcgna'", "digits_dcgan"),
+        (("train", "mnist_mlp"), "mnist_mlp is a recipe, and also images", "./mnist_mlp"),
+        (("train", "folder_cyclegan", "--data", "photos"), "needs two", "data.a.path"),
+        (("sample",), "no run or checkpoint", "wgan sample "),
+        (("sample", "G.pth", "--ckpt", "G.pth"), "both name a checkpoint", "leave out"),
+    ],
+)
+def test_hints_are_about_what_was_typed(wgan, words, message, hint):
+    photos("photos")
+    photos("mnist_mlp")
+    result = wgan(*words)
+    assert result.status == 2 and message in result.error and hint in result.hint, result.stderr
+
+
+def test_stop_and_continue_equals_uninterrupted(wgan, tiny_options, tmp_path):
+    words = ("digits_dcgan", *tiny_options, "--steps", 12, "--set", "optim.lr_schedule=linear")
+    assert wgan("train", *words, "--out", "whole").status == 0
+    assert wgan("train", *words, "--out", "mine", "--stop-after", 5).status == 0
+    assert max(int(file.stem[5:]) for file in (tmp_path / "mine/checkpoints").iterdir()) == 5
+    assert wgan("train", "--resume", "mine", "--stop-after", 3).status == 0
+    assert wgan("train", "--resume", "mine").status == 0
+    assert_same_run(RunDir(tmp_path / "mine"), RunDir(tmp_path / "whole"))

@@ -1,0 +1,104 @@
+"""What `wgan train` is asked to train on: a recipe, or images with a recipe chosen for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wgan_cli.cli.render.data_report import SMALL, is_data, is_shards
+from wgan_cli.cli.render.train_report import DIFF_AUGMENT, SMALL_DATASET
+from wgan_cli.console import print_message
+from wgan_cli.errors import WganError
+from wgan_cli.recipe import load_recipe, recipe_names
+from wgan_cli.recipe.data_settings import NAMED
+
+if TYPE_CHECKING:
+    from wgan_cli.data.inspection import DataFacts
+
+#: The recipe for a data set that is named instead of a recipe.
+RECIPES = {
+    "digits": "digits_dcgan",
+    "mnist": "mnist_dcgan",
+    "fashion_mnist": "fashion_dcgan",
+    "cifar10": "cifar10_dcgan",
+}
+
+
+def resolve_target(target: str | None, recipe: str | None, images: str | None) -> tuple[str | None, list[str]]:
+    """Return the recipe and the settings that the positional argument, --recipe and --data ask for.
+
+    Raises: WganError for a name that is both a recipe and a path, or for two recipes or sets of images.
+    """
+    if target is not None and target in recipe_names() and os.path.exists(target) and is_data(target):
+        raise WganError(
+            f"{target} is a recipe, and also images in this folder",
+            f"write --recipe {target} for the recipe, or ./{target} for the images",
+        )
+    if target is not None and target not in recipe_names() and is_data(target):
+        if images is not None:
+            raise WganError(f"{target} and --data {images} both name images", "leave out one of them")
+        images = target
+    elif target is not None:
+        if recipe is not None:
+            raise WganError(f"{target} and --recipe {recipe} both name a recipe", "leave out one of them")
+        recipe = target
+    if images is None:
+        return recipe, []
+    return _recipe_for(images) if recipe is None else (recipe, _other_images(recipe, images))
+
+
+def _recipe_for(images: str) -> tuple[str, list[str]]:
+    """Choose a recipe by the images' size, number and kind, and say which."""
+    if images in RECIPES:
+        return RECIPES[images], []
+    from wgan_cli.data.inspection import inspect_folder, inspect_shards
+
+    facts = (inspect_shards(images) if is_shards(images) else inspect_folder(Path(images))).facts
+    if not facts.count:
+        raise WganError(f"{images} contains no images", "give a folder, .zip or .tar of images")
+    recipe, settings = suggested_recipe(images, facts)
+    classes = f", {len(facts.classes)} classes (--set model.conditional=true learns them)" if facts.classes else ""
+    size = next(iter(facts.sizes))
+    print_message(
+        f"{images}: {facts.count:,} images, mostly {size}{classes}: training {recipe}; another one: "
+        f"--recipe NAME --data {shlex.quote(images)}"
+    )
+    return recipe, settings
+
+
+def suggested_recipe(images: str, facts: DataFacts) -> tuple[str, list[str]]:
+    """Return the recipe for a user's images, and the settings that it needs for them."""
+    width, height = map(int, next(iter(facts.sizes)).split("x"))  # the most frequent size
+    settings = _location(images)
+    if facts.bad_count:
+        settings.append("data.on_bad_file=skip")
+    if facts.count < SMALL_DATASET:
+        settings.append(DIFF_AUGMENT)
+    return "folder32_dcgan" if max(width, height) <= SMALL else "folder_dcgan", settings
+
+
+def _location(images: str) -> list[str]:
+    path = f"data.path={images if images.isidentifier() else json.dumps(images)}"
+    return ["data.source=shards", path] if is_shards(images) else [path]
+
+
+def _other_images(recipe: str, images: str) -> list[str]:
+    """Return the settings that train a recipe on other images; they get the size of its own."""
+    from wgan_cli.data import native_shape
+    from wgan_cli.recipe.data_settings import USER_SOURCES
+
+    if images in NAMED:
+        return [f"data={images}"]
+    try:
+        data = load_recipe(recipe).data
+    except WganError:  # a recipe for a user's images, whose path is not set
+        return _location(images)
+    if data.translates:
+        raise WganError(f"--data is one set of images, and {recipe} needs two", "set data.a.path and data.b.path")
+    if data.source in USER_SOURCES:
+        return _location(images)
+    source = "shards" if is_shards(images) else "folder"
+    return [f"data={json.dumps({'source': source, 'path': images, 'image_size': native_shape(data).size})}"]
