@@ -144,7 +144,7 @@ def test_next_command_trains(photos, wgan, tiny_options, width, recipe):
 def test_next_command_for_many_usable_images(photos, wgan, monkeypatch):
     (photos / "dog/text.jpg").unlink(), (photos / "cat/empty.png").unlink()
     monkeypatch.setattr("wgan_cli.cli.render.data_report.SMALL_DATASET", 5)
-    assert wgan("inspect", "photos").stderr == "next: wgan train --recipe folder32_dcgan --set data.path=photos\n"
+    assert wgan("inspect", "photos").stderr == "next: wgan train photos\n"
 
 
 def test_kinds_of_targets(tiny_run, wgan, tmp_path):
