@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from wgan_cli.cli.render.train_report import DIFF_AUGMENT
+from wgan_cli.cli.training_target import resolve_target
 from wgan_cli.data.inspection import inspect_folder, inspect_named_set
 
 
@@ -135,16 +136,17 @@ def test_next_command_trains(photos, wgan, tiny_options, width, recipe):
         Image.new("RGB", (20, width)).save(named / f"cat/more{number}.png")
     (line,) = wgan("inspect", named.name).stderr.splitlines()
     program, *words = shlex.split(line.removeprefix("next: "))
-    assert (program, words[:3]) == ("wgan", ["train", "--recipe", recipe])
-    assert words[3:] == ["--set", "data.path=my photos", "--set", "data.on_bad_file=skip", "--set", DIFF_AUGMENT]
+    assert (program, words) == ("wgan", ["train", "my photos"])
+    chosen = resolve_target("my photos", None, None)
+    assert chosen == (recipe, ['data.path="my photos"', "data.on_bad_file=skip", DIFF_AUGMENT])
     result = wgan(*words, *tiny_options, "--dry-run", "--data-root", "cache")
-    assert result.status == 0, result.stderr
+    assert result.status == 0 and f"training {recipe}" in result.stderr, result.stderr
 
 
 def test_next_command_for_many_usable_images(photos, wgan, monkeypatch):
     (photos / "dog/text.jpg").unlink(), (photos / "cat/empty.png").unlink()
-    monkeypatch.setattr("wgan_cli.cli.render.data_report.SMALL_DATASET", 5)
-    assert wgan("inspect", "photos").stderr == "next: wgan train photos\n"
+    monkeypatch.setattr("wgan_cli.cli.training_target.SMALL_DATASET", 5)
+    assert resolve_target("photos", None, None) == ("folder32_dcgan", ["data.path=photos"])
 
 
 def test_kinds_of_targets(tiny_run, wgan, tmp_path):
