@@ -52,7 +52,7 @@ def content(folder: Path) -> dict[Path, bytes]:
 CASES = [
     ("trian", "trian", "wgan --help", 2),
     ("train --stps 5", "--stps", "wgan train --help", 2),
-    ("sample run", "--ckpt", "for example: wgan sample --ckpt", 2),
+    ("sample run --ckpt run", "both name a checkpoint", "leave out one", 2),
     ("export G.pth", "--out", "wgan export --help", 2),
     ("train --steps 0", "--steps", "wgan train --help", 2),
     ("sample --ckpt G.pth -n 0", "-n", "wgan sample --help", 2),

@@ -14,10 +14,10 @@ from wgan_cli.runs.run_dir import RunDir
 
 
 def photos(folder: str, size: int = 32) -> None:
-    for i in range(40):
+    for i in range(60):
         path = Path(folder, "ab"[i % 2], f"{i}.png")
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.full((size, size, 3), 6 * i, np.uint8)).save(path)
+        Image.fromarray(np.full((size, size, 3), 4 * i, np.uint8)).save(path)
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,9 @@ def photos(folder: str, size: int = 32) -> None:
         (("photos/",), "training folder32_dcgan"),
         (("photos",), "--recipe NAME --data photos"),
         (("--data", "photos"), "training folder32_dcgan"),
-        (("folder_dcgan", "--data", "photos"), "folder_dcgan: 40 images of 64x64x3"),
-        (("digits_dcgan", "--data", "photos"), "digits_dcgan: 40 images of 28x28x3"),
-        (("photos", "--recipe", "folder_dcgan", "--image-size", 32), "folder_dcgan: 40 images of 32x32x3"),
+        (("folder_dcgan", "--data", "photos"), "folder_dcgan: 60 images of 64x64x3"),
+        (("digits_dcgan", "--data", "photos"), "digits_dcgan: 60 images of 28x28x3"),
+        (("photos", "--recipe", "folder_dcgan", "--image-size", 32), "folder_dcgan: 60 images of 32x32x3"),
         (("./digits_dcgan", "--epochs", 2), "training folder32_dcgan"),
     ],
 )

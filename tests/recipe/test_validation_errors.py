@@ -189,7 +189,7 @@ def test_long_values_are_cut():
     ("setting", "hint"),
     [
         ("lr=0.1", "did you mean `optim.generator.lr` or `optim.critic.lr`? "),
-        ("optim.lr=0.1", "did you mean `optim.generator.lr` or `optim.critic.lr`? "),
+        ("optim.betas=[0,1]", "did you mean `optim.generator.betas` or `optim.critic.betas`? "),
         ("gp_weight=1", "did you mean `objective.gp_weight`? "),
         ("stps=1", "did you mean `steps`? "),  # a typo is nearer than the same name elsewhere
         ("nonsense=1", "a recipe has: "),

@@ -12,8 +12,9 @@ from wgan_cli.cli.render.data_report import SMALL, is_data, is_shards
 from wgan_cli.cli.render.train_report import DIFF_AUGMENT, SMALL_DATASET
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import load_recipe, recipe_names
-from wgan_cli.recipe.data_settings import NAMED
+from wgan_cli.recipe import load_recipe, read_recipe_text, recipe_names, recipe_path
+from wgan_cli.recipe.data_settings import NAMED, USER_SOURCES
+from wgan_cli.recipe.yaml import parse_yaml
 
 if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
@@ -88,17 +89,14 @@ def _location(images: str) -> list[str]:
 def _other_images(recipe: str, images: str) -> list[str]:
     """Return the settings that train a recipe on other images; they get the size of its own."""
     from wgan_cli.data import native_shape
-    from wgan_cli.recipe.data_settings import USER_SOURCES
 
     if images in NAMED:
         return [f"data={images}"]
-    try:
-        data = load_recipe(recipe).data
-    except WganError:  # a recipe for a user's images, whose path is not set
-        return _location(images)
-    if data.translates:
+    own = parse_yaml(read_recipe_text(recipe_path(recipe)), recipe).get("data", {})  # may lack the path that it needs
+    if isinstance(own, dict) and {"a", "b"} & own.keys():
         raise WganError(f"--data is one set of images, and {recipe} needs two", "set data.a.path and data.b.path")
-    if data.source in USER_SOURCES:
+    if isinstance(own, dict) and own.get("source") in USER_SOURCES:
         return _location(images)
+    size = native_shape(load_recipe(recipe).data).size
     source = "shards" if is_shards(images) else "folder"
-    return [f"data={json.dumps({'source': source, 'path': images, 'image_size': native_shape(data).size})}"]
+    return [f"data={json.dumps({'source': source, 'path': images, 'image_size': size})}"]

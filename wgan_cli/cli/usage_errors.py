@@ -1,7 +1,7 @@
 """Usage errors, with a hint about what was typed."""
 
+import difflib
 import itertools
-import os
 
 import typer
 
@@ -15,9 +15,6 @@ def explain_usage(error: typer.TyperException) -> tuple[str, str]:
         return error.format_message(), "see `wgan --help`"
     if option := getattr(error, "option_name", None):
         return f"no such option: {option}", _about_option(option, context)
-    if context.parent is None and (name := next(iter(context.protected_args or context.args), None)):
-        target = f"; to train on images: wgan train {name}" if os.path.exists(name) else ""
-        return error.format_message(), f"see `wgan --help`{target}"
     examples = (line for line in (context.command.help or "").splitlines() if line.startswith(context.command_path))
     return error.format_message(), ", for example: ".join(
         (f"see `{context.command_path} --help`", *itertools.islice(examples, 1))
@@ -26,11 +23,10 @@ def explain_usage(error: typer.TyperException) -> tuple[str, str]:
 
 def _about_option(option: str, context: typer.Context) -> str:
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
-    if near := did_you_mean(option, options):
-        return f"{near}See `{context.command_path} --help`"
-    if context.command.name == "train" and (setting := _setting(option.lstrip("-").replace("-", "_"))):
+    similar = difflib.get_close_matches(option, options, n=1, cutoff=0.8)
+    if context.command.name == "train" and not similar and (setting := _setting(option.lstrip("-").replace("-", "_"))):
         return f"it is a setting: --set {setting}=VALUE"
-    return f"see `{context.command_path} --help`"
+    return f"{did_you_mean(option, similar or options)}see `{context.command_path} --help`"
 
 
 def _setting(name: str) -> str | None:
