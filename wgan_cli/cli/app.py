@@ -5,9 +5,10 @@ import gc
 import io
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+import typer.core
 
 from wgan_cli import __version__
 from wgan_cli.cli.compare import compare
@@ -24,6 +25,17 @@ from wgan_cli.cli.usage_errors import explain_usage
 from wgan_cli.console import print_error
 from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, describe_os_error, is_out_of_memory, one_line
 
+
+class _Command(typer.core.TyperCommand):
+    """Command whose help leaves out the ranges of numbers, which break its table; errors name them."""
+
+    def format_help(self, ctx: typer.Context, formatter: Any) -> None:
+        from typer import rich_utils
+
+        rich_utils.RANGE_STRING = ""
+        super().format_help(ctx, formatter)
+
+
 app = typer.Typer(
     name="wgan",
     help="Train, sample, animate and inspect GANs: WGAN-GP and its relatives.",
@@ -33,7 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (train, sample, gif, inspect, evaluate, compare, report, explore, export, recipes):
-    app.command()(command)
+    app.command(cls=_Command)(command)
 
 
 def _print_version(requested: bool) -> None:
