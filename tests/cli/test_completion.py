@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wgan_cli.cli import app
-from wgan_cli.cli.completion import complete_checkpoint, complete_recipe, complete_run
+from wgan_cli.cli.arguments.completion import complete_checkpoint, complete_recipe, complete_run
 from wgan_cli.recipe import recipe_names
 
 

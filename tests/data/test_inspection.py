@@ -12,8 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
+from wgan_cli.cli.arguments.training_target import resolve_target
 from wgan_cli.cli.render.train_report import DIFF_AUGMENT
-from wgan_cli.cli.training_target import resolve_target
 from wgan_cli.data.inspection import inspect_folder, inspect_named_set
 
 
@@ -145,7 +145,7 @@ def test_next_command_trains(photos, wgan, tiny_options, width, recipe):
 
 def test_next_command_for_many_usable_images(photos, wgan, monkeypatch):
     (photos / "dog/text.jpg").unlink(), (photos / "cat/empty.png").unlink()
-    monkeypatch.setattr("wgan_cli.cli.training_target.SMALL_DATASET", 5)
+    monkeypatch.setattr("wgan_cli.cli.arguments.training_target.SMALL_DATASET", 5)
     assert resolve_target("photos", None, None) == ("folder32_dcgan", ["data.path=photos"])
 
 

@@ -11,6 +11,7 @@ import typer
 import typer.core
 
 from wgan_cli import __version__
+from wgan_cli.cli.arguments.usage_errors import explain_usage
 from wgan_cli.cli.compare import compare
 from wgan_cli.cli.evaluate import evaluate
 from wgan_cli.cli.explore import explore
@@ -19,9 +20,9 @@ from wgan_cli.cli.gif import gif
 from wgan_cli.cli.inspect import inspect
 from wgan_cli.cli.recipes import recipes
 from wgan_cli.cli.report import report
+from wgan_cli.cli.runs import runs
 from wgan_cli.cli.sample import sample
 from wgan_cli.cli.train import train
-from wgan_cli.cli.usage_errors import explain_usage
 from wgan_cli.console import print_error
 from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, describe_os_error, is_out_of_memory, one_line
 
@@ -44,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, gif, inspect, evaluate, compare, report, explore, export, recipes):
+for command in (train, sample, gif, inspect, evaluate, runs, compare, report, explore, export, recipes):
     app.command(cls=_Command)(command)
 
 

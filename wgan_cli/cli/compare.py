@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.completion import complete_run
-from wgan_cli.cli.options import Json, examples
+from wgan_cli.cli.arguments.completion import complete_run
+from wgan_cli.cli.arguments.options import Json, examples
 from wgan_cli.cli.render.tables import print_table
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
-from wgan_cli.cli.options import DataRoot, Device, Json, RunOrCkpt, Seed, examples
+from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
+from wgan_cli.cli.arguments.options import DataRoot, Device, Json, RunOrCkpt, Seed, examples
 
 
 @examples(

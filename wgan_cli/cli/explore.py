@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
-from wgan_cli.cli.options import Device, RunOrCkpt, examples
+from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
+from wgan_cli.cli.arguments.options import Device, RunOrCkpt, examples
 from wgan_cli.console import print_message
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.runs.run_dir import RunDir, is_run

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
-from wgan_cli.cli.options import RunOrCkpt, examples
+from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
+from wgan_cli.cli.arguments.options import RunOrCkpt, examples
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
 from wgan_cli.utils.files import make_parent

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.completion import complete_checkpoint
-from wgan_cli.cli.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
-from wgan_cli.cli.options import Device, Seed, examples
+from wgan_cli.cli.arguments.completion import complete_checkpoint
+from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
+from wgan_cli.cli.arguments.options import Device, Seed, examples
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
 from wgan_cli.runs.run_dir import RunDir, is_run

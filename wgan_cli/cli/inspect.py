@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wgan_cli.cli.completion import complete_what
-from wgan_cli.cli.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
-from wgan_cli.cli.options import DataRoot, Json, Settings, examples
+from wgan_cli.cli.arguments.completion import complete_what
+from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
+from wgan_cli.cli.arguments.options import DataRoot, Json, Settings, examples
 from wgan_cli.cli.render.data_report import inspect_data, is_data
 from wgan_cli.cli.render.tables import print_rows, print_table
 from wgan_cli.cli.render.terminal_curves import print_curves, wants_curves

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from wgan_cli.cli.completion import complete_recipe
-from wgan_cli.cli.options import Json, examples
+from wgan_cli.cli.arguments.completion import complete_recipe
+from wgan_cli.cli.arguments.options import Json, examples
 from wgan_cli.console import data
 from wgan_cli.recipe import Recipe, load_recipe, read_recipe_text, recipe_header, recipe_names, recipe_path
 from wgan_cli.recipe.benchmarks import measurements, thumbnail

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.completion import complete_run
-from wgan_cli.cli.options import DataRoot, Device, examples
+from wgan_cli.cli.arguments.completion import complete_run
+from wgan_cli.cli.arguments.options import DataRoot, Device, examples
 from wgan_cli.console import print_message
 from wgan_cli.runs.run_dir import open_run
 

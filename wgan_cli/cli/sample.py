@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.completion import complete_checkpoint
-from wgan_cli.cli.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
-from wgan_cli.cli.options import DataRoot, Device, Seed, examples
+from wgan_cli.cli.arguments.completion import complete_checkpoint
+from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
+from wgan_cli.cli.arguments.options import DataRoot, Device, Seed, examples
 from wgan_cli.cli.render.terminal_image import show_written
 from wgan_cli.errors import WganError
 

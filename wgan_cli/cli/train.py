@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.completion import complete_checkpoint, complete_recipe
+from wgan_cli.cli.arguments.completion import complete_checkpoint, complete_recipe
+from wgan_cli.cli.arguments.options import MAX_SEED, DataRoot, Device, Settings, examples
+from wgan_cli.cli.arguments.training_target import resolve_target
 from wgan_cli.cli.launch import in_process_group, is_launched, launch
-from wgan_cli.cli.options import MAX_SEED, DataRoot, Device, Settings, examples
 from wgan_cli.cli.render.train_report import log_end, plan
-from wgan_cli.cli.training_target import resolve_target
 from wgan_cli.errors import ExitStatus
 from wgan_cli.recipe.load import DEFAULT_RECIPE
 

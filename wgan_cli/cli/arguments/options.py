@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from wgan_cli.cli.completion import complete_checkpoint
+from wgan_cli.cli.arguments.completion import complete_checkpoint
 
 MAX_SEED = 2**63 - 1
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -1,0 +1,57 @@
+"""`wgan runs`: what became of each run, and which checkpoints can go."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from wgan_cli.runs.lock import only_trainer
+from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.utils.files import write_text
+
+
+@pytest.fixture
+def two(tiny_run, tmp_path):
+    """A finished run, and one that stopped at step 8 after an evaluation."""
+    for name in ("done", "half"):
+        shutil.copytree(tiny_run.path, tmp_path / "runs" / name)
+    half = RunDir(tmp_path / "runs/half")
+    records = [json.loads(line) for line in half.metrics_file.read_text().splitlines()][:2]
+    records[-1]["fd"] = 12.5
+    write_text(half.metrics_file, "".join(json.dumps(record) + "\n" for record in records) + '{"step": 9, "lo')
+    return RunDir(tmp_path / "runs/done"), half
+
+
+def test_list(wgan, two):
+    done, half = json.loads(wgan("runs", "--json").stdout)
+    assert (done["recipe"], done["state"], done["step"], done["steps"]) == ("tiny", "finished", 12, 12)
+    assert (half["state"], half["step"], half["score"]) == ("stopped", 8, ["fd", 12.5])
+    assert done["score"] is None and done["sample"].endswith("step_00000012.png")
+    assert done["bytes"] == sum(file.stat().st_size for file in two[0].path.rglob("*") if file.is_file())
+    table = wgan("runs", "--sort", "step").stdout
+    assert "FD 12.5" in table and table.index("done") < table.index("half")
+    assert wgan("runs", "--sort", "score").stdout.index("half") < wgan("runs", "--sort", "score").stdout.index("done")
+    with only_trainer(two[1]):
+        assert json.loads(wgan("runs", "runs/half", "--json").stdout)[0]["state"] == "running"
+
+
+def test_prune_keeps_what_is_needed(wgan, two):
+    done, half = two
+    kept = done.checkpoint_files()[-1:]
+    listed = wgan("runs", "prune")
+    assert listed.status == 0 and str(done.checkpoint_files()[0].name) in listed.stderr and "--yes" in listed.stderr
+    assert len(done.checkpoint_files()) == 2
+    assert wgan("runs", "prune", "--yes").status == 0
+    assert done.checkpoint_files() == kept and len(half.checkpoint_files()) == 2
+    assert done.generator_file.is_file()
+    assert "nothing to delete" in wgan("runs", "prune").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"), [((), "no runs in runs"), (("--yes",), "needs prune"), (("--sort", "age"), "'age'")]
+)
+def test_errors(wgan, words, message):
+    result = wgan("runs", *words)
+    assert result.status == 2 and message in result.error and result.hint

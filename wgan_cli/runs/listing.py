@@ -1,0 +1,118 @@
+"""Runs of a folder at a glance, from their smallest files: a thousand take a second."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from wgan_cli.recipe.scores import LOGGED, SCORES
+from wgan_cli.runs.lock import trainer_of
+from wgan_cli.runs.run_dir import RunDir, is_run
+
+State = Literal["running", "finished", "stopped", "new"]
+_TAIL = 65_536  # bytes of metrics.jsonl that hold the last records
+_SETTING = re.compile(rb"^(name|steps): '?([^'\n]*)'?$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run: where it is and how far it got.
+
+    Attributes:
+        score: the first score of its last evaluation, by name, if any.
+        bytes: size of all its files.
+        sample: its latest sample grid.
+    """
+
+    path: str
+    recipe: str
+    state: State
+    step: int
+    steps: int
+    minutes: float
+    score: tuple[str, float] | None
+    bytes: int
+    sample: str | None
+
+
+def find_runs(folder: Path) -> Iterator[RunDir]:
+    """Yield the run folders directly inside a folder, or the folder itself if it is one, sorted by name."""
+    if is_run(folder):
+        yield RunDir(folder)
+    elif folder.is_dir():
+        yield from (RunDir(path) for path in sorted(folder.iterdir()) if is_run(path))
+
+
+def summarize(run: RunDir) -> RunSummary:
+    """Read the summary of a run; unreadable files count as empty."""
+    settings: dict[str, str] = {}
+    with suppress(OSError), open(run.recipe_file, "rb") as file:
+        settings = {
+            name.decode(): value.decode("utf-8", "replace") for name, value in _SETTING.findall(file.read(_TAIL))
+        }
+    records = _last_records(run.metrics_file)
+    last = records[-1] if records else {}
+    step, steps = _whole(last.get("step")), _whole(settings.get("steps"))
+    scored = next((record for record in reversed(records) if record.keys() & set(LOGGED)), {})
+    score = next(((name, float(scored[name])) for name in SCORES if isinstance(scored.get(name), float)), None)
+    if trainer_of(run) is not None:
+        state: State = "running"
+    else:
+        state = "new" if not records else "finished" if step >= steps else "stopped"
+    samples = run.sample_files()
+    seconds = last.get("seconds")
+    return RunSummary(
+        path=str(run.path),
+        recipe=settings.get("name", ""),
+        state=state,
+        step=step,
+        steps=steps,
+        minutes=seconds / 60 if isinstance(seconds, int | float) else 0.0,
+        score=score,
+        bytes=sum(entry.stat().st_size for entry in _files(run.path)),
+        sample=str(samples[-1]) if samples else None,
+    )
+
+
+def superfluous_checkpoints(run: RunDir) -> list[Path]:
+    """Return the checkpoints that were set aside and, of a finished run, all but the last one.
+
+    An unfinished run keeps both of its checkpoints: it may have to roll back to the first one. G.pth and G_best.pth
+    always stay.
+    """
+    state = summarize(run).state
+    if state == "running":
+        return []
+    set_aside = sorted(run.set_aside.rglob("*.pth")) if run.set_aside.is_dir() else []
+    return [*(run.checkpoint_files()[:-1] if state == "finished" else ()), *set_aside]
+
+
+def _last_records(file: Path) -> list[dict[str, Any]]:
+    with suppress(OSError), open(file, "rb") as content:
+        content.seek(max(0, content.seek(0, os.SEEK_END) - _TAIL))
+        found = []
+        for line in content.read().splitlines():
+            with suppress(ValueError):
+                if isinstance(record := json.loads(line), dict):
+                    found.append(record)
+        return found
+    return []
+
+
+def _whole(value: object) -> int:
+    with suppress(TypeError, ValueError, OverflowError):
+        return int(value)  # type: ignore[call-overload]
+    return 0
+
+
+def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(Path(entry.path))
+            else:
+                yield entry
