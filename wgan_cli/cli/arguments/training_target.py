@@ -1,4 +1,4 @@
-"""What `wgan train` is asked to train on: a recipe, or images with a recipe chosen for them."""
+"""The recipe that `wgan train` is asked for: by name, or chosen for images."""
 
 from __future__ import annotations
 
