@@ -57,3 +57,10 @@ class Dropout(nn.Dropout):
 
     def forward(self, input: Tensor) -> Tensor:
         return input * (rng.rand_like(input) >= self.p) / (1 - self.p) if self.training else input
+
+
+class Dropout2d(nn.Dropout2d):
+    """Dropout of whole channels, with the same mask for an image however its batch is distributed."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input * (rng.rand_like(input[:, :, :1, :1]) >= self.p) / (1 - self.p) if self.training else input

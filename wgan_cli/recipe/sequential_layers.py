@@ -19,6 +19,9 @@ from wgan_cli.recipe.layer_settings import (
 from wgan_cli.recipe.settings import Settings, invalid
 
 MAX_LAYERS = 200
+_MOST_LISTED_KERNEL = 11  # larger in a list: torch's arguments were copied with the number of inputs
+_MAY_BE_INPLACE = ("ReLU", "LeakyReLU", "ELU", "SiLU")
+_INPUTS = ("in_features", "in_channels", "num_features", "num_channels")
 _Kernel = Annotated[int, Field(ge=1, le=128)]
 _Padding = Annotated[int, Field(ge=0, le=128)]
 _Small = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -85,10 +88,10 @@ class ConvTranspose2d(Layer):
 
 
 class _BatchNorm(Layer):
-    num_features: _Inputs = None
     eps: _Small = 1e-5
     momentum: _Small = 0.1
     affine: bool = True
+    num_features: _Inputs = None
 
 
 class BatchNorm1d(_BatchNorm):
@@ -102,9 +105,9 @@ class BatchNorm2d(_BatchNorm):
 class InstanceNorm2d(Layer):
     """Instance norm."""
 
-    num_features: _Inputs = None
     eps: _Small = 1e-5
     affine: bool = False
+    num_features: _Inputs = None
 
 
 class LayerNorm(Layer):
@@ -117,8 +120,8 @@ class GroupNorm(Layer):
     """Group norm."""
 
     num_groups: Width
-    num_channels: _Inputs = None
     eps: _Small = 1e-5
+    num_channels: _Inputs = None
 
 
 class ReLU(Layer):
@@ -197,6 +200,12 @@ class Dropout(Layer):
     p: float = Field(0.5, ge=0.0, lt=1.0)
 
 
+class Dropout2d(Layer):
+    """Dropout of whole channels."""
+
+    p: float = Field(0.5, ge=0.0, lt=1.0)
+
+
 class SelfAttention(Layer):
     """Self-attention between pixels (Zhang et al. 2019, section 3)."""
 
@@ -223,7 +232,7 @@ LAYERS: dict[str, type[Layer]] = {
     for layer in (
         *(Linear, Conv2d, ConvTranspose2d, BatchNorm1d, BatchNorm2d, InstanceNorm2d, LayerNorm, GroupNorm),
         *(ReLU, LeakyReLU, ELU, SiLU, GELU, Tanh, Sigmoid, MaxPool2d, AvgPool2d, Upsample, PixelShuffle),
-        *(Flatten, Unflatten, Dropout, SelfAttention, MinibatchDiscrimination, MinibatchStdDev, Crop),
+        *(Flatten, Unflatten, Dropout, Dropout2d, SelfAttention, MinibatchDiscrimination, MinibatchStdDev, Crop),
     )
 }
 
@@ -248,14 +257,26 @@ def _parse_layer(value: Any, place: str) -> Layer:
     layer = LAYERS[name]
     if name == "Unflatten":
         given = _shape_of_unflatten(given)
+    elif name in _MAY_BE_INPLACE:
+        given = _without_inplace(given)
     try:
         return layer.model_validate(_by_name(layer, given))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         argument = ".".join(map(str, first["loc"])) or "arguments"
         arguments = ", ".join(layer.model_fields) or "none"
+        if isinstance(given, list | tuple | int | float) and any(name in _INPUTS for name in layer.model_fields):
+            arguments += "; a list has no number of inputs, which is inferred"
         problem = "not set" if first["type"] == "missing" else first["msg"]
         raise invalid(f"{place}, {name}: {argument}: {problem}", f"its arguments: {arguments}") from None
+
+
+def _without_inplace(given: Any) -> Any:
+    """Leave out `inplace`, which changes no result."""
+    if isinstance(given, dict):
+        return {name: value for name, value in given.items() if name != "inplace"}
+    values = given if isinstance(given, list | tuple) else [given]
+    return [value for value in values if value is not None and not isinstance(value, bool)]
 
 
 def _by_name(layer: type[Layer], given: Any) -> dict[str, Any]:
@@ -264,6 +285,12 @@ def _by_name(layer: type[Layer], given: Any) -> dict[str, Any]:
         return given
     values = given if isinstance(given, list | tuple) else [] if given is None else [given]
     named = dict(zip(layer.model_fields, values, strict=False))
+    kernel = named.get("kernel_size")
+    if layer in (Conv2d, ConvTranspose2d) and isinstance(kernel, int) and kernel > _MOST_LISTED_KERNEL:
+        raise invalid(
+            f"{layer.__name__}: {list(values)} means out_channels {values[0]} and kernel_size {kernel}",
+            "leave out the number of inputs, which is inferred; or write kernel_size by name",
+        )
     return named if len(values) <= len(layer.model_fields) else {**named, "more arguments": values}
 
 

@@ -27,7 +27,7 @@ class SequentialSettings(ConditionalLatentSettings):
         "batch_norm": BATCH_NORMS,
         "minibatch_features": (layers.MinibatchDiscrimination,),
         "minibatch_std": (layers.MinibatchStdDev,),
-        "dropout": (layers.Dropout,),
+        "dropout": (layers.Dropout, layers.Dropout2d),
     }
 
     name: Literal["sequential"] = "sequential"

@@ -17,7 +17,7 @@ from wgan_cli.recipe.sequential_layers import Layer
 IMAGE, VECTOR = (4, 6, 6), (12,)
 SAME = [
     ("ReLU", nn.ReLU(), IMAGE),
-    ({"LeakyReLU": 0.2}, nn.LeakyReLU(0.2), IMAGE),
+    ({"LeakyReLU": [0.2, True]}, nn.LeakyReLU(0.2), IMAGE),
     ("LeakyReLU", nn.LeakyReLU(), VECTOR),
     ({"ELU": 0.5}, nn.ELU(0.5), VECTOR),
     ("SiLU", nn.SiLU(), VECTOR),
@@ -38,7 +38,7 @@ SAME = [
     ({"ConvTranspose2d": [2, 4, 2, 0, 1]}, nn.ConvTranspose2d(4, 2, 4, 2, 0, 1), IMAGE),
     ({"ConvTranspose2d": [6, 3, 2, 1, 0, 2, False, 2]}, nn.ConvTranspose2d(4, 6, 3, 2, 1, 0, 2, False, 2), IMAGE),
     ({"BatchNorm2d": {"eps": 0.8}}, nn.BatchNorm2d(4, 0.8), IMAGE),
-    ({"BatchNorm1d": [12, 0.1, 0.5]}, nn.BatchNorm1d(12, 0.1, 0.5), VECTOR),
+    ({"BatchNorm1d": [0.1, 0.5]}, nn.BatchNorm1d(12, 0.1, 0.5), VECTOR),
     ("InstanceNorm2d", nn.InstanceNorm2d(4), IMAGE),
     ({"InstanceNorm2d": {"affine": True}}, nn.InstanceNorm2d(4, affine=True), IMAGE),
     ("LayerNorm", nn.LayerNorm(IMAGE), IMAGE),
@@ -92,6 +92,15 @@ def test_layer_equals_torch(layer, theirs, shape):
 def test_crop_keeps_the_center():
     (ours, shape), x = build_layers(parsed({"Crop": 2}), IMAGE, "generator"), torch.randn(1, *IMAGE)
     assert shape == (4, 2, 2) and torch.equal(ours(x), x[:, :, 2:4, 2:4])
+
+
+def test_dropout2d_drops_whole_channels():
+    torch.manual_seed(0)
+    ours, _ = build_layers(parsed({"Dropout2d": 0.25}), (50, 2, 2), "critic")
+    y = ours(torch.ones(40, 50, 2, 2)).flatten(2)  # (N, C, 4)
+    assert (y == y[:, :, :1]).all() and y.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert (y == 0).float().mean().item() == pytest.approx(0.25, abs=0.03)
+    assert torch.equal(ours.eval()(torch.ones(1, 50, 2, 2)), torch.ones(1, 50, 2, 2))
 
 
 def test_self_attention():

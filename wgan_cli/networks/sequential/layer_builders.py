@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout
+from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout, Dropout2d
 from wgan_cli.networks.layers import PiecewiseLinear, mark_for_spectral_norm
 from wgan_cli.networks.minibatch_layers import MinibatchDiscrimination, append_minibatch_std
 from wgan_cli.networks.resampling import DownConv2d, ImageToVector, UpConvTranspose2d
@@ -165,14 +165,18 @@ def _unflatten(layer: settings.Unflatten, shape: Shape) -> Built:
     if math.prod(shape) != math.prod(target):
         wanted = f"{shape_text(target)} has {math.prod(target)} values"
         raise ShapeError(f"{wanted}, and its input {math.prod(shape)}", f"give the layer before it {math.prod(target)}")
-    return _Unflatten(target), target
+    return Unflatten(target), target
 
 
 def _crop(layer: settings.Crop, shape: Shape) -> Built:
     channels, *sides = _check_image(shape)
     if layer.size > min(sides):
         raise ShapeError(f"is larger than its input, {shape_text(shape)}", "use Upsample")
-    return _Crop(layer.size), (channels, layer.size, layer.size)
+    return Crop(layer.size), (channels, layer.size, layer.size)
+
+
+def _dropout2d(layer: settings.Dropout2d, shape: Shape) -> Built:
+    return Dropout2d(layer.p), _check_image(shape)
 
 
 def _self_attention(layer: settings.SelfAttention, shape: Shape) -> Built:
@@ -189,7 +193,9 @@ def _minibatch_std(layer: settings.MinibatchStdDev, shape: Shape) -> Built:
     return _AppendStd(), (channels + 1, *sides)
 
 
-class _Unflatten(nn.Module):
+class Unflatten(nn.Module):
+    """Vectors to images in channels-last layout."""
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
@@ -198,7 +204,9 @@ class _Unflatten(nn.Module):
         return x.reshape(-1, *self.shape).contiguous(memory_format=torch.channels_last)  # (N, C, H, W)
 
 
-class _Crop(nn.Module):
+class Crop(nn.Module):
+    """Center of images."""
+
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
@@ -275,6 +283,7 @@ _BUILDERS: dict[type[Layer], Callable[[Any, Shape], Built]] = {
     settings.Flatten: _flatten,
     settings.Unflatten: _unflatten,
     settings.Dropout: _same_shape(lambda layer: Dropout(layer.p)),
+    settings.Dropout2d: _dropout2d,
     settings.SelfAttention: _self_attention,
     settings.MinibatchDiscrimination: _minibatch_discrimination,
     settings.MinibatchStdDev: _minibatch_std,
