@@ -42,6 +42,23 @@ def test_what_to_train(wgan, words, said):
     assert result.status == 0 and said in result.stderr, result.stderr
 
 
+@pytest.mark.parametrize("folder", ["null", "photos \N{CAT FACE}", "it's [here]: #1"])
+def test_any_folder_name(wgan, folder):
+    photos(folder)
+    assert wgan("train", folder, "--dry-run").status == 0
+    assert wgan("train", "digits_dcgan", "--data", folder, "--dry-run").status == 0
+
+
+def test_images_of_a_run_have_moved(wgan, tiny_options):
+    photos("photos")
+    words = ("folder32_dcgan", "--data", "photos", *tiny_options, "--steps", 2, "--out", "mine")
+    assert wgan("train", *words, "--set", "model.critic.channels=[4]", "--set", "data.image_size=8").status == 0
+    Path("photos").rename("moved")
+    result = wgan("train", "--resume", "mine", "--data", "moved", "--steps", 3)
+    assert result.status == 0, result.stderr
+    assert load_recipe("mine").data.path.endswith("moved")
+
+
 def test_short_options_are_settings(wgan, tiny_options):
     words = ("--epochs", 0.02, "--lr", 0.003, "--batch-size", 4, "--n-critic", 2, "--gp-weight", 3, "--out", "mine")
     assert wgan("train", "digits_dcgan", *tiny_options, *words).status == 0

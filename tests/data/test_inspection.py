@@ -146,7 +146,7 @@ def test_next_command_trains(photos, wgan, tiny_options, width, recipe):
 def test_next_command_for_many_usable_images(photos, wgan, monkeypatch):
     (photos / "dog/text.jpg").unlink(), (photos / "cat/empty.png").unlink()
     monkeypatch.setattr("wgan_cli.cli.arguments.training_target.SMALL_DATASET", 5)
-    assert resolve_target("photos", None, None) == ("folder32_dcgan", ["data.path=photos"])
+    assert resolve_target("photos", None, None) == ("folder32_dcgan", ['data.path="photos"'])
 
 
 def test_kinds_of_targets(tiny_run, wgan, tmp_path):

@@ -51,7 +51,10 @@ def test_written_recipe_is_read_back():
         ({"generator": [{"Linear": {"out": 3}}, "Tanh"]}, ("layer 0, Linear", "out_features")),
         ({"generator": [{"Conv2d": [3, 0]}, "Tanh"]}, ("layer 0, Conv2d", "kernel_size")),
         ({"generator": [{"Linear": [3, True, False, 5, 6, 7]}, "Tanh"]}, ("layer 0, Linear", "more arguments")),
-        ({"generator": [{"Conv2d": [1, 16, 3, 2, 1]}, "Tanh"]}, ("kernel_size 16", "leave out the number of inputs")),
+        (
+            {"generator": [{"Conv2d": [1, 16, 3, 2, 1]}, "Tanh"]},
+            ("layer 0, Conv2d", "kernel_size 16", "leave out the number of inputs"),
+        ),
         ({"generator": [{"Linear": [100, 6272]}, "Tanh"]}, ("layer 0, Linear", "a list has no number of inputs")),
         ({"generator": [{"BatchNorm1d": 100}, "Tanh"]}, ("layer 0, BatchNorm1d", "no number of inputs")),
         ({"generator": [{"spectral_norm": "ReLU"}, "Tanh"]}, ("layer 0", "spectral_norm", "ReLU")),

@@ -85,7 +85,6 @@ def train(
     """Train a GAN. Without arguments: handwritten digits, in about a minute."""
     if gpus is not None and not is_launched():
         return launch(gpus, device)
-    recipe, data_settings = resolve_target(target, recipe, images)
     shortcuts = {
         "steps": steps,
         "epochs": epochs,
@@ -99,14 +98,19 @@ def train(
         "objective.gp_weight": gp_weight,
     }
     given = (f"{key}={value}" for key, value in shortcuts.items() if value is not None)
-    changes = [*data_settings, *(settings or []), *given]
+    changes = [*(settings or []), *given]
 
     from wgan_cli.cli.render.progress import make_progress
+    from wgan_cli.distributed.process_group import broadcast_from_main
     from wgan_cli.training.trainer import Trainer
 
+    resumes = resume is not None and str(resume) != "auto"
     with in_process_group():
+        chosen, data_settings = broadcast_from_main(
+            "the choice of a recipe", lambda: resolve_target(target, recipe, images, resumes)
+        )
         trainer = Trainer(
-            recipe, out, settings=changes, resume=resume, data_root=data_root, device=device,
+            chosen, out, settings=[*data_settings, *changes], resume=resume, data_root=data_root, device=device,
             callbacks=[make_progress(quiet)], dry_run=dry_run,
         )  # fmt: skip
         trainer.log(plan(trainer.state, trainer.dataset.origin))

@@ -260,7 +260,7 @@ def _parse_layer(value: Any, place: str) -> Layer:
     elif name in _MAY_BE_INPLACE:
         given = _without_inplace(given)
     try:
-        return layer.model_validate(_by_name(layer, given))
+        return layer.model_validate(_by_name(layer, given, place))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         argument = ".".join(map(str, first["loc"])) or "arguments"
@@ -279,7 +279,7 @@ def _without_inplace(given: Any) -> Any:
     return [value for value in values if value is not None and not isinstance(value, bool)]
 
 
-def _by_name(layer: type[Layer], given: Any) -> dict[str, Any]:
+def _by_name(layer: type[Layer], given: Any, place: str) -> dict[str, Any]:
     """Return arguments by name: a dict as it is, a list or single value in the order of torch.nn."""
     if isinstance(given, dict):
         return given
@@ -288,7 +288,7 @@ def _by_name(layer: type[Layer], given: Any) -> dict[str, Any]:
     kernel = named.get("kernel_size")
     if layer in (Conv2d, ConvTranspose2d) and isinstance(kernel, int) and kernel > _MOST_LISTED_KERNEL:
         raise invalid(
-            f"{layer.__name__}: {list(values)} means out_channels {values[0]} and kernel_size {kernel}",
+            f"{place}, {layer.__name__}: {list(values)} means out_channels {values[0]} and kernel_size {kernel}",
             "leave out the number of inputs, which is inferred; or write kernel_size by name",
         )
     return named if len(values) <= len(layer.model_fields) else {**named, "more arguments": values}

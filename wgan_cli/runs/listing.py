@@ -62,7 +62,7 @@ def summarize(run: RunDir) -> RunSummary:
     if trainer_of(run) is not None:
         state: State = "running"
     else:
-        state = "new" if not records else "finished" if step >= steps else "stopped"
+        state = "new" if not records else "finished" if 0 < steps <= step else "stopped"
     samples = run.sample_files()
     seconds = last.get("seconds")
     return RunSummary(

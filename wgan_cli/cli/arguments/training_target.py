@@ -28,9 +28,13 @@ RECIPES = {
 }
 
 
-def resolve_target(target: str | None, recipe: str | None, images: str | None) -> tuple[str | None, list[str]]:
+def resolve_target(
+    target: str | None, recipe: str | None, images: str | None, resumes: bool = False
+) -> tuple[str | None, list[str]]:
     """Return the recipe and the settings that the positional argument, --recipe and --data ask for.
 
+    Args:
+        resumes: a run is continued, whose recipe stays; --data is where its images are now.
     Raises: WganError for a name that is both a recipe and a path, or for two recipes or sets of images.
     """
     if target is not None and target in recipe_names() and os.path.exists(target) and is_data(target):
@@ -48,6 +52,8 @@ def resolve_target(target: str | None, recipe: str | None, images: str | None) -
         recipe = target
     if images is None:
         return recipe, []
+    if resumes and recipe is None:
+        return None, _location(images)
     return _recipe_for(images) if recipe is None else (recipe, _other_images(recipe, images))
 
 
@@ -82,7 +88,7 @@ def suggested_recipe(images: str, facts: DataFacts) -> tuple[str, list[str]]:
 
 
 def _location(images: str) -> list[str]:
-    path = f"data.path={images if images.isidentifier() else json.dumps(images)}"
+    path = f"data.path={json.dumps(images, ensure_ascii=False)}"
     return ["data.source=shards", path] if is_shards(images) else [path]
 
 
@@ -99,4 +105,5 @@ def _other_images(recipe: str, images: str) -> list[str]:
         return _location(images)
     size = native_shape(load_recipe(recipe).data).size
     source = "shards" if is_shards(images) else "folder"
-    return [f"data={json.dumps({'source': source, 'path': images, 'image_size': size})}"]
+    section = {"source": source, "path": images, "image_size": size}
+    return [f"data={json.dumps(section, ensure_ascii=False)}"]
