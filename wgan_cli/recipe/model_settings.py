@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from wgan_cli.recipe import layer_settings as layers
 from wgan_cli.recipe.layer_settings import Activation, Init, LatentDim, Norm, Norms, Width
-from wgan_cli.recipe.sequential_settings import SequentialSettings
+from wgan_cli.recipe.sequential.sequential_settings import SequentialSettings
 from wgan_cli.recipe.settings import invalid
 
 _Widths = tuple[Width, ...]

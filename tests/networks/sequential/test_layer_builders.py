@@ -12,7 +12,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks.sequential.layer_builders import build_layers
 from wgan_cli.networks.sequential.self_attention import SelfAttention
 from wgan_cli.recipe import recipe_from_dict
-from wgan_cli.recipe.sequential_layers import Layer
+from wgan_cli.recipe.sequential.layer_types import Layer
 
 IMAGE, VECTOR = (4, 6, 6), (12,)
 SAME = [

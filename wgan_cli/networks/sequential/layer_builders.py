@@ -13,8 +13,8 @@ from wgan_cli.networks.layers import PiecewiseLinear, mark_for_spectral_norm
 from wgan_cli.networks.minibatch_layers import MinibatchDiscrimination, append_minibatch_std
 from wgan_cli.networks.resampling import DownConv2d, ImageToVector, UpConvTranspose2d
 from wgan_cli.networks.sequential.self_attention import SelfAttention
-from wgan_cli.recipe import sequential_layers as settings
-from wgan_cli.recipe.sequential_layers import Layer
+from wgan_cli.recipe.sequential import layer_types as settings
+from wgan_cli.recipe.sequential.layer_types import Layer
 
 Shape = Sequence[int]  # of one image or vector: (C, H, W) or (F,)
 Built = tuple[nn.Module, Shape]

@@ -16,15 +16,9 @@ from wgan_cli.networks.critic import Body
 from wgan_cli.networks.layers import WEIGHT_LAYERS, LatentGenerator
 from wgan_cli.networks.sequential.layer_builders import Shape, build_layers, build_one, shape_text
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.sequential_layers import (
-    Conv2d,
-    ConvTranspose2d,
-    Layer,
-    Linear,
-    Sigmoid,
-    output_layer,
-)
-from wgan_cli.recipe.sequential_settings import SequentialSettings
+from wgan_cli.recipe.sequential.layer_list import output_layer
+from wgan_cli.recipe.sequential.layer_types import Conv2d, ConvTranspose2d, Layer, Linear, Sigmoid
+from wgan_cli.recipe.sequential.sequential_settings import SequentialSettings
 
 _SIZED = (Linear, Conv2d, ConvTranspose2d)
 

@@ -6,15 +6,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from wgan_cli.recipe import sequential_layers as layers
-from wgan_cli.recipe.layer_settings import (
-    ALL_ROLES,
-    ConditionalLatentSettings,
-    CriticLayerSettings,
-    CriticTrait,
-    Init,
-)
-from wgan_cli.recipe.sequential_layers import BATCH_NORMS, Conv2d, Layer, LayerList, Linear, Sigmoid, Tanh
+from wgan_cli.recipe.layer_settings import ALL_ROLES, ConditionalLatentSettings, CriticLayerSettings, CriticTrait, Init
+from wgan_cli.recipe.sequential import layer_types as layers
+from wgan_cli.recipe.sequential.layer_list import LayerList, last_layer, output_layer
+from wgan_cli.recipe.sequential.layer_types import BATCH_NORMS, Conv2d, Layer, Linear, Sigmoid, Tanh
 from wgan_cli.recipe.settings import invalid
 
 
@@ -45,7 +40,7 @@ class SequentialSettings(ConditionalLatentSettings):
                 "end it with Tanh, or with Sigmoid for images in [0, 1], which are mapped to [-1, 1]",
             )
         for role in ("critic", "encoder", "classifier"):
-            if (own := getattr(self, role)) and not isinstance(last := layers.output_layer(own), Linear | Conv2d):
+            if (own := getattr(self, role)) and not isinstance(last := output_layer(own), Linear | Conv2d):
                 activation = isinstance(last, Sigmoid | Tanh)
                 raise invalid(
                     f"`model.{role}` ends in {type(last).__name__}, not in Linear or Conv2d",
@@ -56,7 +51,7 @@ class SequentialSettings(ConditionalLatentSettings):
     @property
     def output_activation(self) -> Layer:
         """Last layer of the generator that isn't a change of shape."""
-        return layers.last_layer(self.generator, layers.RESHAPES)
+        return last_layer(self.generator, layers.RESHAPES)
 
     @property
     def generator_batch_norm(self) -> str | None:

@@ -1,0 +1,1 @@
+"""Layers of networks that are given as lists."""

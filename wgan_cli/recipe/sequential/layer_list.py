@@ -1,0 +1,104 @@
+"""Layer lists of `model: {name: sequential}`, in the short and long forms that recipes accept."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, ValidationInfo
+
+from wgan_cli.errors import did_you_mean
+from wgan_cli.recipe.sequential.layer_types import LAYERS, Conv2d, ConvTranspose2d, Flatten, Layer
+from wgan_cli.recipe.settings import invalid
+
+MAX_LAYERS = 200
+_MOST_LISTED_KERNEL = 11  # larger in a list: torch's arguments were copied with the number of inputs
+_MAY_BE_INPLACE = ("ReLU", "LeakyReLU", "ELU", "SiLU")
+_INPUTS = ("in_features", "in_channels", "num_features", "num_channels")
+
+
+def _parse_layers(values: Any, info: ValidationInfo) -> Any:
+    """Parse the list of a role, naming the layer in errors."""
+    if not isinstance(values, list | tuple):
+        raise invalid(f"`model.{info.field_name}` is not a list of layers", "for example [{Linear: 64}, ReLU]")
+    return tuple(_parse_layer(value, f"`model.{info.field_name}` layer {i}") for i, value in enumerate(values))
+
+
+def _parse_layer(value: Any, place: str) -> Layer:
+    """Parse `ReLU`, `LeakyReLU: 0.2`, `Conv2d: [64, 4, 2, 1]` or `Conv2d: {out_channels: 64, kernel_size: 4}`."""
+    if isinstance(value, Layer):
+        return value
+    name, given = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (value, None)
+    if name == "spectral_norm":  # torch.nn.utils.spectral_norm(layer)
+        return _with_spectral_norm(_parse_layer(given, place), place)
+    if not isinstance(name, str) or name not in LAYERS:
+        near = did_you_mean(name, LAYERS) if isinstance(name, str) else ""
+        raise invalid(f"{place}: unknown layer {name!r:.60}", f"{near}layers: {', '.join(LAYERS)}")
+    layer = LAYERS[name]
+    if name == "Unflatten":
+        given = _shape_of_unflatten(given)
+    elif name in _MAY_BE_INPLACE:
+        given = _without_inplace(given)
+    try:
+        return layer.model_validate(_by_name(layer, given, place))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        argument = ".".join(map(str, first["loc"])) or "arguments"
+        arguments = ", ".join(layer.model_fields) or "none"
+        if isinstance(given, list | tuple | int | float) and any(name in _INPUTS for name in layer.model_fields):
+            arguments += "; a list has no number of inputs, which is inferred"
+        problem = "not set" if first["type"] == "missing" else first["msg"]
+        raise invalid(f"{place}, {name}: {argument}: {problem}", f"its arguments: {arguments}") from None
+
+
+def _without_inplace(given: Any) -> Any:
+    """Leave out `inplace`, which changes no result."""
+    if isinstance(given, dict):
+        return {name: value for name, value in given.items() if name != "inplace"}
+    values = given if isinstance(given, list | tuple) else [given]
+    return [value for value in values if value is not None and not isinstance(value, bool)]
+
+
+def _by_name(layer: type[Layer], given: Any, place: str) -> dict[str, Any]:
+    """Return arguments by name: a dict as it is, a list or single value in the order of torch.nn."""
+    if isinstance(given, dict):
+        return given
+    values = given if isinstance(given, list | tuple) else [] if given is None else [given]
+    named = dict(zip(layer.model_fields, values, strict=False))
+    kernel = named.get("kernel_size")
+    if layer in (Conv2d, ConvTranspose2d) and isinstance(kernel, int) and kernel > _MOST_LISTED_KERNEL:
+        raise invalid(
+            f"{place}, {layer.__name__}: {list(values)} means out_channels {values[0]} and kernel_size {kernel}",
+            "leave out the number of inputs, which is inferred; or write kernel_size by name",
+        )
+    return named if len(values) <= len(layer.model_fields) else {**named, "more arguments": values}
+
+
+def _shape_of_unflatten(given: Any) -> Any:
+    """Accept torch's arguments, dim 1 and a shape, next to the shape alone."""
+    if isinstance(given, dict):
+        return {name: value for name, value in given.items() if (name, value) != ("dim", 1)}
+    return [given[1] if len(given) == 2 and given[0] == 1 else given] if isinstance(given, list | tuple) else given
+
+
+def _with_spectral_norm(layer: Layer, place: str) -> Layer:
+    if "spectral_norm" not in type(layer).model_fields:
+        wrapped = type(layer).__name__
+        raise invalid(f"{place}: spectral_norm does not apply to {wrapped}", "wrap Linear, Conv2d or ConvTranspose2d")
+    return layer.model_copy(update={"spectral_norm": True})
+
+
+_Name = Literal[(*LAYERS,)]  # pyright: ignore[reportInvalidTypeForm]
+LayerList = Annotated[
+    tuple[SerializeAsAny[Layer], ...],
+    Field(min_length=1, max_length=MAX_LAYERS, description="Layers in order: `Conv2d: [64, 4, 2, 1]`, `ReLU`, ..."),
+    BeforeValidator(_parse_layers, json_schema_input_type=list[_Name | dict[_Name, Any]]),
+]
+
+
+def last_layer(layers: Sequence[Layer], but: tuple[type[Layer], ...]) -> Layer:
+    """Return the last layer that isn't one of some types."""
+    return next((layer for layer in reversed(layers) if not isinstance(layer, but)), layers[-1])
+
+
+def output_layer(layers: Sequence[Layer]) -> Layer:
+    """Return the layer that computes a network's outputs, which only Flatten may follow."""
+    return last_layer(layers, (Flatten,))
