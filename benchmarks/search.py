@@ -37,8 +37,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import Reference, make_reference
 from wgan_cli.outputs.grid import grid_tensor, save_picture
 from wgan_cli.outputs.sampling import cycled_labels, generate
-from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict
-from wgan_cli.recipe.load import read_recipe_text
+from wgan_cli.recipe import Recipe, load_recipe, read_recipe_text, recipe_from_dict
 from wgan_cli.recipe.yaml import parse_yaml
 from wgan_cli.utils.seeds import latent_vectors
 

@@ -200,7 +200,9 @@ def test_inspect_recipe_file(wgan, tmp_path):
 
 
 def test_recipes_list_purposes(wgan):
-    lines = {line.split()[0]: line for line in wgan("recipes").stdout.splitlines()}
+    listed = wgan("recipes").stdout.splitlines()
+    assert max(map(len, listed)) <= 80
+    lines = {line.split()[0]: line for line in listed}
     for name in recipe_names():
         text = recipe_path(name).read_text(encoding="utf-8")
         purpose = text.splitlines()[0].partition("  ")[2].strip()
@@ -215,6 +217,8 @@ def test_help(wgan, command):
     assert f"Usage: wgan {command}" in result.stdout
     assert "Examples" in result.stdout and "[bold]" not in result.stdout
     assert wgan(command, "-h").stdout == result.stdout
+    assert not re.search(r"<\w|\[\[|\{|range", result.stdout)
+    assert max(map(len, result.stdout.splitlines())) <= 80
 
 
 def test_help_and_version(wgan):
@@ -238,7 +242,7 @@ def test_another_process_and_its_output(train, wgan_process, tiny_options, tmp_p
 
 
 def test_recipes_list_measurements(wgan):
-    lines = {line.split()[0]: line for line in wgan("recipes").stdout.splitlines()}
+    lines = {line.split()[0]: line for line in wgan("recipes", "--wide").stdout.splitlines()}
     listed = {each["name"]: each for each in json.loads(wgan("recipes", "--json").stdout)}
     assert list(listed) == recipe_names()
     known = measurements()
@@ -249,7 +253,7 @@ def test_recipes_list_measurements(wgan):
         if measured:
             assert Path(facts["thumbnail"]).is_file()
             assert f"{measured.minutes:.1f} min" in lines[name] and f"{measured.value:.3g}" in lines[name]
-    assert f"{known.where}" in lines["Time,"] and "NAME.png" in lines["Time,"]
+    assert known.where in lines["Time,"] and "NAME.png" in lines["samples:"]
 
 
 def test_recipe_for_editors(wgan, tmp_path, monkeypatch):

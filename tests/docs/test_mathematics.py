@@ -18,8 +18,7 @@ import torch
 
 from wgan_cli.objectives import Batch, Objective, build_objective
 from wgan_cli.objectives.penalties import gradient_penalty, input_gradient
-from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
-from wgan_cli.recipe.load import recipe_names
+from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict, recipe_names
 from wgan_cli.recipe.model_settings import MlpSettings
 from wgan_cli.recipe.objective_settings import ObjectiveSettings
 from wgan_cli.recipe.optim_settings import OptimSettings

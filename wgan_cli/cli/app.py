@@ -5,10 +5,9 @@ import gc
 import io
 import os
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-import typer.core
 
 from wgan_cli import __version__
 from wgan_cli.cli.arguments.usage_errors import explain_usage
@@ -17,6 +16,7 @@ from wgan_cli.cli.evaluate import evaluate
 from wgan_cli.cli.explore import explore
 from wgan_cli.cli.export import export
 from wgan_cli.cli.gif import gif
+from wgan_cli.cli.help_pages import Command, Group
 from wgan_cli.cli.inspect import inspect
 from wgan_cli.cli.recipes import recipes
 from wgan_cli.cli.report import report
@@ -27,18 +27,9 @@ from wgan_cli.console import print_error
 from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, describe_os_error, is_out_of_memory, one_line
 
 
-class _Command(typer.core.TyperCommand):
-    """Command whose help leaves out the ranges of numbers, which break its table; errors name them."""
-
-    def format_help(self, ctx: typer.Context, formatter: Any) -> None:
-        from typer import rich_utils
-
-        rich_utils.RANGE_STRING = ""
-        super().format_help(ctx, formatter)
-
-
 app = typer.Typer(
     name="wgan",
+    cls=Group,
     help="Train, sample, animate and inspect GANs: WGAN-GP and its relatives.",
     epilog="Start with: wgan train   (real digits, about a minute, no download)",
     rich_markup_mode="rich",
@@ -46,7 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (train, sample, gif, inspect, evaluate, runs, compare, report, explore, export, recipes):
-    app.command(cls=_Command)(command)
+    app.command(cls=Command)(command)
 
 
 def _print_version(requested: bool) -> None:

@@ -54,7 +54,7 @@ def evaluate(
     import_recipe: ImportRecipe = None,
     entry: ImportEntry = None,
 ) -> None:
-    """Measure the quality and diversity of a generator's images, next to held-out real images."""
+    """Measure the quality and diversity of generated images."""
     from wgan_cli.cli.evaluate_metrics import Subject, evaluate_translation, measure, with_moved_folder
     from wgan_cli.cli.sample_images import refuse_with_translate
     from wgan_cli.data import default_data_root

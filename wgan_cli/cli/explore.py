@@ -37,7 +37,7 @@ def explore(
     settings: ImportSettings = None,
     entry: ImportEntry = None,
 ) -> None:
-    """Explore a generator in the browser: samples, directions, interpolation, and the progress of its run."""
+    """Explore a generator, or the progress of its run, in the browser."""
     if importlib.util.find_spec("gradio") is None:
         raise WganError("wgan explore needs gradio", "pip install 'wgan[web]'", ExitStatus.FAILED)
     from wgan_cli.explore.address import is_local, listen, url_of

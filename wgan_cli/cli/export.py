@@ -29,7 +29,7 @@ def export(
     settings: ImportSettings = None,
     entry: ImportEntry = None,
 ) -> None:
-    """Export a generator as ONNX, as safetensors, or as a folder with both and a model card."""
+    """Export a generator as ONNX, as safetensors, or as a model folder."""
     form = _form(out, to)
 
     import torch

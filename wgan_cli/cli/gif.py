@@ -49,7 +49,7 @@ def gif(
     settings: ImportSettings = None,
     entry: ImportEntry = None,
 ) -> None:
-    """Animate a run's samples, a folder of numbered images, or a checkpoint's latent space."""
+    """Animate a run's samples, a folder of images, or a latent walk."""
     from wgan_cli.outputs.animation import Frame, folder_frames, save_animation, walk_frames
     from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.runs.environment import resolve_device

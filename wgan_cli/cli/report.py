@@ -23,7 +23,7 @@ def report(
     data_root: DataRoot = None,
     device: Device = "auto",
 ) -> None:
-    """Write an HTML report of one run, or of several side by side: samples, scores, losses, speed, recipe."""
+    """Write an HTML report of one run, or of several side by side."""
     from wgan_cli.report.facts import gather
     from wgan_cli.report.html_page import check_page_path, write_page
 

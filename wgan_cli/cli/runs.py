@@ -34,7 +34,7 @@ def runs(
     yes: Annotated[bool, typer.Option("--yes", help="Delete what prune lists.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the runs of a folder, or prune them to their best generators and last checkpoints."""
+    """List runs, or prune their old checkpoints."""
     if str(folder) == PRUNE and not folder.is_dir():
         _prune(_runs_of(pruned), yes)
         return

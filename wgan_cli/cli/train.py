@@ -10,11 +10,9 @@ import typer
 
 from wgan_cli.cli.arguments.completion import complete_checkpoint, complete_recipe
 from wgan_cli.cli.arguments.options import MAX_SEED, DataRoot, Device, Settings, examples
-from wgan_cli.cli.arguments.training_target import resolve_target
 from wgan_cli.cli.launch import in_process_group, is_launched, launch
-from wgan_cli.cli.render.train_report import log_end, plan
 from wgan_cli.errors import ExitStatus
-from wgan_cli.recipe.load import DEFAULT_RECIPE
+from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 
 _training = partial(typer.Option, rich_help_panel="Training")
 _files = partial(typer.Option, rich_help_panel="Files")
@@ -82,7 +80,7 @@ def train(
     data_root: DataRoot = None,
     quiet: Annotated[bool, _files("--quiet", "-q", help="Show errors only.")] = False,
 ) -> int:
-    """Train a GAN. Without arguments: handwritten digits, in about a minute."""
+    """Train a GAN; without arguments, on digits in about a minute."""
     if gpus is not None and not is_launched():
         return launch(gpus, device)
     shortcuts = {
@@ -100,7 +98,9 @@ def train(
     given = (f"{key}={value}" for key, value in shortcuts.items() if value is not None)
     changes = [*(settings or []), *given]
 
+    from wgan_cli.cli.arguments.training_target import resolve_target
     from wgan_cli.cli.render.progress import make_progress
+    from wgan_cli.cli.render.train_report import log_end, plan
     from wgan_cli.distributed.process_group import broadcast_from_main
     from wgan_cli.training.trainer import Trainer
 

@@ -1,55 +1,19 @@
 """Recipes from names, files and `--set` to one validated Recipe."""
 
-import os
-import shlex
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from wgan_cli.errors import WganError, describe_os_error, did_you_mean
+from wgan_cli.errors import WganError
 from wgan_cli.recipe.overrides import with_overrides
+from wgan_cli.recipe.recipe_files import read_recipe_text, recipe_path
 from wgan_cli.recipe.renamed import with_current_names
 from wgan_cli.recipe.schema import Recipe
 from wgan_cli.recipe.validation_errors import explain_invalid
-from wgan_cli.recipe.yaml import MAX_LENGTH, parse_yaml
-from wgan_cli.utils.files import open_plain
+from wgan_cli.recipe.yaml import parse_yaml
 from wgan_cli.utils.format import Log
-
-DEFAULT_RECIPE = "digits_dcgan"
-_PACKAGE = Path(__file__).resolve().parent.parent
-#: Packaged recipes: in the installed package, or at the top of a checkout.
-_FOLDER = next(filter(Path.is_dir, (_PACKAGE / "recipes", _PACKAGE.parent / "recipes")))
-
-
-def recipe_names() -> list[str]:
-    """Return the names of the packaged recipes, sorted."""
-    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
-
-
-def recipe_path(name: str) -> Path:
-    """Return the file of a recipe, given the name of a packaged one, the path of a file, or a run folder.
-
-    Raises: WganError with the nearest names.
-    """
-    path = Path(name)
-    if name not in recipe_names() and os.path.isfile(path / "recipe.yaml"):  # a run folder
-        return path / "recipe.yaml"
-    if path.suffix.lower() in (".yaml", ".yml") or len(path.parts) > 1:
-        if os.path.exists(path):  # False if the path itself is invalid
-            return path
-        raise WganError(f"recipe file {name} not found", "check the path, or choose one of `wgan recipes`")
-    if name in recipe_names():
-        return _FOLDER / f"{name}.yaml"
-    if os.path.isdir(path):
-        raise WganError(
-            f"{name} is a folder, not a recipe",
-            f"to train on the images in it: --recipe folder_dcgan --set {shlex.quote(f'data.path={name}')}",
-        )
-    hint = did_you_mean(name, recipe_names()) or "choose a recipe below, or give the path of a .yaml file. "
-    raise WganError(f"unknown recipe {name!r}", f"{hint}Recipes: {', '.join(recipe_names())}")
 
 
 def load_recipe(name: str, settings: Sequence[str] = (), log: Log | None = None) -> Recipe:
@@ -75,18 +39,6 @@ def read_recipe_file(path: Path, settings: Sequence[str] = (), log: Log | None =
     return apply_settings(values, settings, path.name, log)
 
 
-def read_recipe_text(path: Path) -> str:
-    """Return the text of a recipe file; of a file that is too long, only the start. Raises: WganError."""
-    try:
-        with open_plain(path) as file:
-            return file.read(4 * MAX_LENGTH + 1).decode("utf-8")  # a character takes at most 4 bytes
-    except OSError as error:
-        message, hint = f"cannot read {path}: {describe_os_error(error)}", "give the path of a readable .yaml file"
-    except UnicodeDecodeError:
-        message, hint = f"{path} is not a text file", "give the path of a recipe, a .yaml file"
-    raise WganError(message, hint)
-
-
 def recipe_from_dict(values: Any, origin: str) -> Recipe:
     """Validate plain values from a file or checkpoint, as `apply_settings`."""
     return apply_settings(values if isinstance(values, dict) else {}, (), origin)
@@ -99,11 +51,3 @@ def apply_settings(values: dict[str, Any], settings: Sequence[str], origin: str,
         return Recipe.model_validate(values)
     except ValidationError as error:
         raise explain_invalid(error, origin, changed) from None
-
-
-def recipe_header(name: str) -> tuple[list[str], str]:
-    """Return a recipe's first line as the --set settings of its command, and its purpose."""
-    line = recipe_path(name).read_text(encoding="utf-8").partition("\n")[0]
-    command, _, purpose = line.partition("  ")
-    words = shlex.split(command)
-    return [value for option, value in pairwise(words) if option == "--set"], purpose.strip()

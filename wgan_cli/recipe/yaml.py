@@ -16,8 +16,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from ruamel.yaml.resolver import VersionedResolver
 
 from wgan_cli.errors import WganError
+from wgan_cli.recipe.recipe_files import MAX_LENGTH
 
-MAX_LENGTH = 100_000  # characters; a recipe is about a page
 MAX_DEPTH = 50
 MAX_DIGITS = 1000  # Python refuses to print numbers of more than 4300 digits
 _UNUSABLE = re.compile("[\\0\\ud800-\\udfff]")  # written with escapes; no file name or terminal takes them

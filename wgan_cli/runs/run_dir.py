@@ -1,5 +1,7 @@
 """The run folder: paths of its files, and how it is named and created."""
 
+from __future__ import annotations
+
 import errno
 import json
 import os
@@ -8,12 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wgan_cli.errors import WganError, describe_os_error
-from wgan_cli.recipe import Recipe, read_recipe_file
-from wgan_cli.recipe.yaml import dump_yaml
 from wgan_cli.utils.files import UNFINISHED, is_free, write_text
+
+if TYPE_CHECKING:
+    from wgan_cli.recipe import Recipe
 
 STEP_DIGITS = 8
 RUNS = Path("runs")  # parent of run folders without --out
@@ -63,6 +66,8 @@ class RunDir:
 
     def read_recipe(self) -> Recipe:
         """Return the resolved recipe of the run. Raises: WganError."""
+        from wgan_cli.recipe import read_recipe_file
+
         return read_recipe_file(self.recipe_file)
 
     def write_description(self, recipe: Recipe, environment: dict[str, Any]) -> None:
@@ -70,6 +75,8 @@ class RunDir:
 
         A resumed run keeps its first environment and lists the later ones under `resumed`.
         """
+        from wgan_cli.recipe.yaml import dump_yaml
+
         with suppress(FileNotFoundError, ValueError):  # a new run, or an unreadable file
             first = json.loads(self.environment_file.read_text(encoding="utf-8"))
             environment = {**first, "resumed": [*first.get("resumed", []), environment]}

@@ -9,7 +9,6 @@ import typer
 
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import load_recipe
 
 if TYPE_CHECKING:
     from wgan_cli.runs.checkpoint import Checkpoint
@@ -36,6 +35,7 @@ def open_checkpoint(
     """Open a run or checkpoint or, with a recipe, weights of another program, and print how they were matched."""
     from wgan_cli.data import native_shape
     from wgan_cli.outputs.import_weights import import_checkpoint
+    from wgan_cli.recipe import load_recipe
     from wgan_cli.runs.checkpoint import generator_file, load_checkpoint
 
     if recipe is None:

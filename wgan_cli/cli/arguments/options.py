@@ -14,7 +14,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 RunOrCkpt = Annotated[
     Path, typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.", autocompletion=complete_checkpoint)
 ]
-Device = Annotated[str, typer.Option("--device", help="Device: auto, cpu, cuda, cuda:N or mps.")]
+Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="Device: auto, cpu, cuda, cuda:N or mps.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")]
 DataRoot = Annotated[
     Path | None, typer.Option("--data-root", help=r"Folder of datasets. \[default: $WGAN_DATA, else a cache folder]")

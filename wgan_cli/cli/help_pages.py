@@ -1,0 +1,38 @@
+"""Help pages with conventional placeholders: `--steps N`, not `--steps <int range> [1<=x]`."""
+
+from typing import Any
+
+import typer
+import typer.core
+
+_METAVARS = {"<int>": "N", "<int range>": "N", "<float>": "X", "<float range>": "X", "<path>": "PATH", "<str>": "NAME"}
+
+
+def _simplify(parameters: list[Any], ctx: typer.Context) -> None:
+    """Give options a short placeholder, and flags and arguments none; errors name the range of a number."""
+    for parameter in parameters:
+        parameter._get_number_range_help_str = lambda: None
+        if parameter.metavar is None:
+            parameter.metavar = _METAVARS.get(parameter.display_type(ctx), "")
+        if isinstance(parameter, typer.core.TyperArgument):
+            parameter.display_type_rich = lambda ctx: None
+
+
+class Command(typer.core.TyperCommand):
+    """Command with a simplified help page."""
+
+    def format_help(self, ctx: typer.Context, formatter: Any) -> None:
+        _simplify(self.get_params(ctx), ctx)
+        super().format_help(ctx, formatter)
+
+    def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:
+        arguments = (each for each in self.get_params(ctx) if isinstance(each, typer.core.TyperArgument))
+        return ["[OPTIONS]", *(each.metavar if each.required else f"[{each.metavar}]" for each in arguments)]
+
+
+class Group(typer.core.TyperGroup):
+    """Group of commands with a simplified help page."""
+
+    def format_help(self, ctx: typer.Context, formatter: Any) -> None:
+        _simplify(self.get_params(ctx), ctx)
+        super().format_help(ctx, formatter)
