@@ -26,7 +26,6 @@ from wgan_cli.cli.train import train
 from wgan_cli.console import print_error
 from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, describe_os_error, is_out_of_memory, one_line
 
-
 app = typer.Typer(
     name="wgan",
     cls=Group,
