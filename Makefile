@@ -24,10 +24,10 @@ $(BIN)/.installed: pyproject.toml
 demo: $(BIN)/.installed
 	@mkdir -p $(DEMO) && rm -rf $(DEMO)/runs/digits_dcgan  # other runs stay
 	cd $(DEMO) && ../$(BIN)/wgan train
-	cd $(DEMO) && ../$(BIN)/wgan sample --ckpt runs/digits_dcgan -n 64
+	cd $(DEMO) && ../$(BIN)/wgan sample --ckpt runs/digits_dcgan -n 64 --force  # a new picture of the new run
 	cd $(DEMO) && ../$(BIN)/wgan gif runs/digits_dcgan --scale 2
 	@echo
-	@echo "Pictures:  $(DEMO)/samples.png and $(DEMO)/digits_dcgan.gif"
+	@echo "Pictures:  $(DEMO)/samples.png and $(DEMO)/runs/digits_dcgan/digits_dcgan.gif"
 	@echo "Continue:  . $(BIN)/activate; cd $(DEMO); wgan inspect runs/digits_dcgan"
 
 # One process per core; tests of a file stay together, because they share trained runs.

@@ -176,13 +176,14 @@ def scores(run: Path, generator: nn.Module, checkpoint: Checkpoint, arguments: a
 def draw_strip(run: Path, checkpoint: Checkpoint, data_root: Path, path: Path) -> None:
     """Draw a row of images, enlarged by whole pixels, one per class if there are classes."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    strip = ("--rows", 1, "--out", path, "--force")  # replaces the picture of the last measurement
     if checkpoint.recipe.translates:
         _draw_translations(RunDir(run).sample_files()[-1], checkpoint.image.size, path)
     elif has_encoder(checkpoint):
         which = ("--reconstruct", IN_A_STRIP // 2, "--data-root", data_root)
-        wgan("sample", "--ckpt", run / "G.pth", *which, "--rows", 1, "--out", path)
+        wgan("sample", "--ckpt", run / "G.pth", *which, *strip)
     else:
-        wgan("sample", "--ckpt", run / "G.pth", "-n", IN_A_STRIP, "--rows", 1, "--out", path)
+        wgan("sample", "--ckpt", run / "G.pth", "-n", IN_A_STRIP, *strip)
     with Image.open(path) as picture:
         width, height = picture.size
         picture.resize((SCALE * width, SCALE * height), Image.Resampling.NEAREST).save(path, optimize=True)

@@ -46,7 +46,7 @@ def commands(run: str, device: str) -> list[Command]:
         return lambda number: ("-m", "wgan_cli", *(word.format(number) for word in words))
 
     train = ("train", "--recipe", RECIPE, "--device", device, "--steps", "1", "--out", "first-step-{}")
-    sample = ("sample", "--ckpt", run, "--device", device, "-n", "64", "--out", "samples.png")
+    sample = ("sample", "--ckpt", run, "--device", device, "-n", "64", "--out", "samples.png", "--force")
     return [
         Command(PYTHON, lambda number: ("-c", "pass")),
         Command(TORCH, lambda number: ("-c", "import torch")),

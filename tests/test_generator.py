@@ -32,7 +32,7 @@ def conditional(tmp_path):
 
 
 def on_samples(wgan, path, *words) -> np.ndarray:
-    result = wgan("sample", "--ckpt", path, "--device", "cpu", "--out", "drawn.npy", *words)
+    result = wgan("sample", "--ckpt", path, "--device", "cpu", "--out", "drawn.npy", "--force", *words)
     assert result.status == 0, result.stderr
     return np.load("drawn.npy")
 

@@ -86,7 +86,7 @@ CASES = [
     ("gif run --out file/deeper/x.gif", "file/deeper/x.gif: Not a directory", "--out", 1),
     ("export G.pth --out file/deeper/x.safetensors", "file/deeper/x.safetensors", "--out", 1),
     ("inspect run --plot file/deeper/x.png", "file/deeper/x.png: Not a directory", "", 1),
-    ("sample --ckpt G.pth --out images/", "00000.png", "folder", 2),
+    ("sample --ckpt G.pth --out images/", "images", "--force", 2),
     ("sample --ckpt G.pth --out picture", "picture", ".png", 2),
     ("sample --ckpt G.pth --out ", "--out", "", 2),
     ("sample --ckpt G.pth -n 10001", "10,001 images", "--out images/", 2),
@@ -95,7 +95,7 @@ CASES = [
     ("inspect digits_dcgan --plot c.png", "--plot", "a run", 2),
     ("evaluate run --pairs pairs.txt", "pairs.txt", ".png", 2),
     ("export G.pth --out model.h5", "model.h5", "--out model/", 2),
-    ("export G.pth --out images/", "images", "folder", 2),
+    ("export G.pth --out images/", "images", "--force", 2),
     # Checkpoints and weights
     ("sample --ckpt gone.pth", "gone.pth", "path", 2),
     ("sample --ckpt text.pth", "text.pth", "G.pth", 2),

@@ -43,7 +43,7 @@ def own_pixels(generator: nn.Module, latent_dim: int) -> np.ndarray:
 
 
 def sampled(wgan, *words) -> tuple[np.ndarray, str]:
-    result = wgan("sample", "--device", "cpu", "-n", 4, "--out", "drawn.npy", *words)
+    result = wgan("sample", "--device", "cpu", "-n", 4, "--out", "drawn.npy", "--force", *words)
     assert result.status == 0, result.stderr
     return np.load("drawn.npy").astype(int), result.stderr
 

@@ -51,7 +51,7 @@ def test_pairs_of_held_out_images(sample):
 def test_seed_selects_real_images(sample):
     arrays = []
     for seed in (0, 0, 1):
-        assert sample("--reconstruct", 3, "--seed", seed, "--out", "some.npy").status == 0
+        assert sample("--reconstruct", 3, "--seed", seed, "--out", "some.npy", "--force").status == 0
         arrays.append(np.load("some.npy"))
     assert arrays[0].shape == (3, 28, 56, 1)
     assert np.array_equal(arrays[0], arrays[1]) and not np.array_equal(arrays[0], arrays[2])

@@ -33,7 +33,7 @@ def draw(sample):
     """The images of a `wgan sample` that works, (N, H, W) int."""
 
     def draw(*words: object) -> np.ndarray:
-        result = sample(*words, "--out", "drawn.npy")
+        result = sample(*words, "--out", "drawn.npy", "--force")
         assert result.status == 0, result.stderr
         return np.load("drawn.npy")[..., 0].astype(int)
 
@@ -84,7 +84,7 @@ def test_generator_without_style_space(wgan, tiny_run, option, value):
 
 
 def test_gif_and_inspect(wgan, run):
-    result = wgan("gif", run.generator_file, "--max-frames", 8, "--device", "cpu")
+    result = wgan("gif", run.generator_file, "--out", "walk.gif", "--max-frames", 8, "--device", "cpu")
     assert result.status == 0 and result.stderr.startswith("8 frames")
     shown = wgan("inspect", run.generator_file).stdout
     assert "layers.4.conv" in shown and "to_image.2.colours" in shown and "Parametrized" not in shown

@@ -122,7 +122,8 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     command = draw(st.sampled_from(sorted(OPTIONS)))
     words = [command, "--dry-run"] if command == "train" else [command]  # everything before training is checked
     words += {"sample": ["--ckpt"]}.get(command, [])
-    words += [draw(FILES)] if command in ("sample", "gif", "inspect", "report") else []
+    if command in ("sample", "gif", "inspect", "report"):
+        words += [draw(FILES), *draw(st.sampled_from([[], ["--force"]]))]
     for option in draw(st.lists(st.sampled_from(OPTIONS[command].split()), max_size=3)):
         words += [option, draw(WRITTEN if option in ("--out", "--plot") else ANY)]
     return words + draw(st.lists(ANY, max_size=1))

@@ -72,16 +72,6 @@ def test_image_file_is_a_grid(columns, used):
     np.testing.assert_array_equal(read(Path("new/grid.png")), grid_tensor(images, used).permute(1, 2, 0))
 
 
-def test_single_images_overwrite_nothing():
-    Path("mine").mkdir()
-    Path("mine/00003.png").write_bytes(b"precious")
-    with pytest.raises(WganError, match="mine already holds 00003.png"):
-        save_images(never(), 6, "mine")
-    save_images(batches(noise(2)), 2, "mine")
-    assert sorted(os.listdir("mine")) == ["00000.png", "00001.png", "00003.png"]
-    assert Path("mine/00003.png").read_bytes() == b"precious"
-
-
 @pytest.mark.parametrize(
     ("where", "count", "message"),
     [

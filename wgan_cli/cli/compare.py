@@ -9,6 +9,7 @@ import typer
 
 from wgan_cli.cli.arguments.completion import complete_run
 from wgan_cli.cli.arguments.options import Json, examples
+from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 from wgan_cli.cli.render.tables import print_table
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
@@ -23,6 +24,7 @@ def compare(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.png", help="Image of the curves and newest sample grids.")
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Compare runs: differing settings, losses, scores and speed."""
@@ -35,6 +37,7 @@ def compare(
         page = f"wgan report {' '.join(map(str, runs))} --out {out}"
         hint = page if out.suffix.lower() in (".html", ".htm") else f"use --out {out.stem or 'compared'}.png"
         raise WganError(f"--out {out} does not end in .png", hint)
+    check_overwrite(out, force)
     compared = comparison.compare(runs)
     if out is not None:
         save_comparison(compared, out)

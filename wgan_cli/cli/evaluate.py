@@ -7,6 +7,7 @@ import typer
 
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
 from wgan_cli.cli.arguments.options import DataRoot, Device, Json, RunOrCkpt, Seed, examples
+from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 
 
 @examples(
@@ -34,6 +35,7 @@ def evaluate(
         Path | None,
         typer.Option("--pairs", metavar="FILE.png", help="Image of the samples nearest to training images."),
     ] = None,
+    force: Force = False,
     subset: Annotated[
         int | None, typer.Option("--subset", min=2, metavar="N", help=r"Real images for augmentation. \[default: 500]")
     ] = None,
@@ -55,6 +57,7 @@ def evaluate(
     entry: ImportEntry = None,
 ) -> None:
     """Measure the quality and diversity of generated images."""
+    check_overwrite(pairs, force, "--pairs")
     from wgan_cli.cli.evaluate_metrics import Subject, evaluate_translation, measure, with_moved_folder
     from wgan_cli.cli.sample_images import refuse_with_translate
     from wgan_cli.data import default_data_root

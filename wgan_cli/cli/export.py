@@ -7,6 +7,7 @@ import typer
 
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.arguments.options import RunOrCkpt, examples
+from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
 from wgan_cli.utils.files import make_parent
@@ -22,6 +23,7 @@ from wgan_cli.utils.files import make_parent
 def export(
     ckpt: RunOrCkpt,
     out: Annotated[str, typer.Option("--out", metavar="PATH", help="FILE.onnx, FILE.safetensors, or FOLDER/.")],
+    force: Force = False,
     to: Annotated[
         str | None, typer.Option("--to", metavar="a|b", help=r"Target side of a translator's .onnx. \[default: b]")
     ] = None,
@@ -31,6 +33,7 @@ def export(
 ) -> None:
     """Export a generator as ONNX, as safetensors, or as a model folder."""
     form = _form(out, to)
+    check_overwrite(out, force)
 
     import torch
 

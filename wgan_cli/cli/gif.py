@@ -8,9 +8,10 @@ import typer
 from wgan_cli.cli.arguments.completion import complete_checkpoint
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.arguments.options import Device, Seed, examples
+from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
-from wgan_cli.runs.run_dir import RunDir, is_run
+from wgan_cli.runs.run_dir import RunDir, is_run, open_run, run_around
 
 
 @examples(
@@ -20,6 +21,7 @@ from wgan_cli.runs.run_dir import RunDir, is_run
     "wgan gif runs/mnist_conv --panel 5,25,50 --out panel.png",
 )
 def gif(
+    context: typer.Context,
     source: Annotated[
         Path,
         typer.Argument(
@@ -30,8 +32,9 @@ def gif(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help=r"File: .gif, .webp, .mp4, or .png for a panel. \[default: NAME.gif]"),
+        typer.Option("--out", help=r"File: .gif, .webp, .mp4, or .png for a panel. \[default: RUN/NAME.gif]"),
     ] = None,
+    force: Force = False,
     fps: Annotated[float, typer.Option("--fps", min=0.1, max=50.0, help="Frames per second.")] = 8.0,
     hold: Annotated[float, typer.Option("--hold", min=0.0, max=60.0, help="Seconds to show the last frame.")] = 2.0,
     scale: Annotated[int, typer.Option("--scale", min=1, max=16, help="Integer scale factor.")] = 1,
@@ -50,16 +53,20 @@ def gif(
     entry: ImportEntry = None,
 ) -> None:
     """Animate a run's samples, a folder of images, or a latent walk."""
+    check_overwrite(out, force)
     from wgan_cli.outputs.animation import Frame, folder_frames, save_animation, walk_frames
+    from wgan_cli.outputs.panel import panel_frames, save_panel
     from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.runs.environment import resolve_device
 
     if panel is not None:
-        _save_panel(source, panel, out, scale)
+        frames = panel_frames(open_run(source), panel)
+        path = out or default_path(context, _default(source, ".png"), force)
+        save_panel(frames, path, scale)
+        print_message(f"{', '.join(frame.label for frame in frames)}: {path}")
         return
     if not source.exists():
         raise WganError(f"{source} does not exist", "give a run folder, a folder of numbered images, or a checkpoint")
-    path = out or Path(f"{source.resolve().stem if source.is_file() else source.resolve().name}.gif")
     if source.is_dir():
         frames = folder_frames(RunDir(source).samples if is_run(source) else source, max_frames)
         if not label:
@@ -76,17 +83,17 @@ def gif(
             )
         frames = walk_frames(generator, checkpoint, seed, max_frames)
         hold = 0.0  # a looping walk must not pause
+    path = out or default_path(context, _default(source, ".gif"), force)
     save_animation(frames, path, fps, hold, scale)
     if len(frames) == 1:
         print_message(f"note: {source} has only one grid so far, so nothing moves")
     print_message(f"{len(frames)} frame{'s' if len(frames) > 1 else ''}, {path.stat().st_size / 1e6:.1f} MB: {path}")
 
 
-def _save_panel(source: Path, panel: str, out: Path | None, scale: int) -> None:
-    from wgan_cli.outputs.panel import panel_frames, save_panel
-    from wgan_cli.runs.run_dir import open_run
-
-    frames = panel_frames(open_run(source), panel)
-    path = out or Path(f"{source.resolve().name}.png")
-    save_panel(frames, path, scale)
-    print_message(f"{', '.join(frame.label for frame in frames)}: {path}")
+def _default(source: Path, suffix: str) -> Path:
+    """Return a path in the run of `source` or, for other checkpoints and folders, in the current one."""
+    if source.is_file():
+        run = run_around(source)
+        return (run.path if run else Path()) / f"{source.stem}{suffix}"
+    name = f"{source.resolve().name}{suffix}"
+    return source / name if is_run(source) else Path(name)

@@ -13,6 +13,7 @@ import typer
 from wgan_cli.cli.arguments.completion import complete_what
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
 from wgan_cli.cli.arguments.options import DataRoot, Json, Settings, examples
+from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 
@@ -40,6 +41,7 @@ def inspect(
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.png", help="Image of a run's curves, or of some data.")
     ] = None,
+    force: Force = False,
     curves: Annotated[
         bool | None, typer.Option("--curves/--no-curves", help=r"Curves as text. \[default: in a terminal]")
     ] = None,
@@ -49,6 +51,7 @@ def inspect(
     entry: ImportEntry = None,
 ) -> None:
     """Show a run, checkpoint, recipe, or set of images."""
+    check_overwrite(plot, force, "--plot")
     from wgan_cli.cli.render.data_report import inspect_data, is_data
 
     if is_data(what):

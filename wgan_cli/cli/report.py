@@ -7,6 +7,7 @@ import typer
 
 from wgan_cli.cli.arguments.completion import complete_run
 from wgan_cli.cli.arguments.options import DataRoot, Device, examples
+from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.console import print_message
 from wgan_cli.runs.run_dir import open_run
 
@@ -17,17 +18,23 @@ from wgan_cli.runs.run_dir import open_run
     "wgan report runs/mnist_dcgan --nearest --data-root data",
 )
 def report(
+    context: typer.Context,
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.", autocompletion=complete_run)],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE.html", help="HTML file.")] = Path("report.html"),
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.html", help=r"HTML file. \[default: report.html]")
+    ] = None,
+    force: Force = False,
     nearest: Annotated[bool, typer.Option("--nearest", help="Include the training images nearest to samples.")] = False,
     data_root: DataRoot = None,
     device: Device = "auto",
 ) -> None:
     """Write an HTML report of one run, or of several side by side."""
+    check_overwrite(out, force)
     from wgan_cli.report.facts import gather
     from wgan_cli.report.html_page import check_page_path, write_page
 
-    check_page_path(out)
+    if out is not None:
+        check_page_path(out)
     pairs = []
     if nearest:
         from wgan_cli.data import default_data_root
@@ -37,8 +44,9 @@ def report(
         root, device_ = data_root or default_data_root(), resolve_device(device)
         pairs = [find_nearest(open_run(run).path, root, device_, print_message) for run in runs]
     gathered = gather(runs, pairs)
-    size = write_page(gathered, out)
+    path = out or default_path(context, Path("report.html"), force)
+    size = write_page(gathered, path)
     for run in gathered.runs:
         for phrase in run.missing:
             print_message(f"{run.facts.path}: {phrase}")
-    print_message(f"report: {out} ({size / 1e6:.1f} MB)")
+    print_message(f"report: {path} ({size / 1e6:.1f} MB)")

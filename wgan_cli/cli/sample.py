@@ -10,6 +10,7 @@ import typer
 from wgan_cli.cli.arguments.completion import complete_checkpoint
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.arguments.options import DataRoot, Device, Seed, examples
+from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.cli.render.terminal_image import show_written
 from wgan_cli.errors import WganError
 
@@ -31,6 +32,7 @@ _real = partial(typer.Option, rich_help_panel="Models that take images")
     "wgan sample --ckpt runs/mnist_cyclegan --translate digits/ --out there/",
 )
 def sample(
+    context: typer.Context,
     source: Annotated[
         Path | None,
         typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.", autocompletion=complete_checkpoint),
@@ -43,8 +45,10 @@ def sample(
         typer.Option("-n", "--count", min=1, help=r"Number of images, per class with --class. \[default: 64, 10]"),
     ] = None,
     out: Annotated[
-        str, typer.Option("--out", help="Image file (a grid), folder/ (single images), .npy or .npz.")
-    ] = "samples.png",
+        str | None,
+        typer.Option("--out", help=r"Grid, folder/ of single images, .npy or .npz. \[default: samples.png]"),
+    ] = None,
+    force: Force = False,
     seed: Seed = 0,
     seeds: Annotated[
         str | None, typer.Option("--seeds", metavar="LIST", help="One image per seed, such as 0-63,70.")
@@ -85,6 +89,7 @@ def sample(
     entry: ImportEntry = None,
 ) -> None:
     """Generate images; image i of a seed is always the same."""
+    check_overwrite(out, force)
     from wgan_cli.cli.sample_images import reconstruct_images, refuse_with_translate, sample_noise, translate_folder
     from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.outputs.translate import check_translates
@@ -95,13 +100,14 @@ def sample(
         raise WganError("--to needs --translate", "add --translate FOLDER")
     if to not in (None, "a", "b"):
         raise WganError(f"--to: unknown side {to[:40]!r}", "use --to a or --to b")
+    path = str(default_path(context, Path("samples.png"), force)) if out is None else out
     noise_only = {"--seeds": seeds, "--truncation": truncation, "--mix": mix}
     if reconstruct is not None:
         for option, value in {"--translate": folder, **noise_only, "--recipe": recipe, "--set": settings}.items():
             if value is not None:
                 raise WganError(f"{option} cannot be combined with --reconstruct", f"remove {option}")
         written = reconstruct_images(
-            ckpt, reconstruct, out, count=count, seed=seed, interpolate=interpolate, rows=rows, batch=batch,
+            ckpt, reconstruct, path, count=count, seed=seed, interpolate=interpolate, rows=rows, batch=batch,
             class_=class_, data_root=data_root, device=device,
         )  # fmt: skip
         return show_written(written) if show else None
@@ -111,10 +117,10 @@ def sample(
     check_translates(checkpoint.recipe, folder is not None)
     if folder is not None:
         refuse_with_translate({"-n": count, "--interpolate": interpolate, "--class": class_, **noise_only})
-        written = translate_folder(generator, checkpoint, folder, to or "b", out=out, rows=rows, batch=batch)
+        written = translate_folder(generator, checkpoint, folder, to or "b", out=path, rows=rows, batch=batch)
     else:
         written = sample_noise(
-            generator, checkpoint, out, count=count, seed=seed, seeds=seeds, interpolate=interpolate, rows=rows,
+            generator, checkpoint, path, count=count, seed=seed, seeds=seeds, interpolate=interpolate, rows=rows,
             batch=batch, class_=class_, truncation=truncation, mix=mix,
         )  # fmt: skip
     return show_written(written, checkpoint.image.size) if show else None

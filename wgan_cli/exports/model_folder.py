@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 
 from wgan_cli import __version__
 from wgan_cli.data.loading import license_of
-from wgan_cli.errors import WganError, one_line
+from wgan_cli.errors import one_line
 from wgan_cli.exports.onnx_model import OPSET, PSI, OnnxFacts, export_onnx
 from wgan_cli.outputs.sampling import cycled_labels, generate, generator_of, sample_latents
 from wgan_cli.outputs.save_images import save_images
@@ -20,25 +20,23 @@ from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.recipe.yaml import dump_yaml
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file
 from wgan_cli.runs.metrics_log import read_metrics
-from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_TENSORS, RunDir, is_run
-from wgan_cli.utils.files import UNFINISHED, is_free, make_parent, write_text, writing
+from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_TENSORS, RunDir, run_around
+from wgan_cli.utils.files import UNFINISHED, make_parent, write_text, writing
 
 CARD, GRID = "README.md", "samples.png"
 MAX_GRID = 64  # images
 
 
 def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str, OnnxFacts]:
-    """Write a complete model folder, or nothing if an error occurs.
+    """Write a complete model folder, or nothing if an error occurs. Other files of an existing folder stay.
 
     It holds model.safetensors, model.onnx (or to_a.onnx and to_b.onnx), config.json, README.md and samples.png.
 
     Args:
         source: path that the checkpoint was read from; inside a run folder, the run's scores and grids are included.
     Returns: facts of each ONNX file by name.
-    Raises: WganError if the folder is not empty or can't be written.
+    Raises: WganError if the folder can't be written.
     """
-    if not is_free(path):
-        raise WganError(f"{path} already exists, and nothing is overwritten", "give a new folder to --out")
     make_parent(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
     try:
@@ -47,8 +45,7 @@ def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str,
         checkpoint.save(temporary / EXPORTED_TENSORS)
         domains = {f"to_{to}.onnx": to for to in "ab"} if checkpoint.recipe.translates else {"model.onnx": "b"}
         models = {name: export_onnx(checkpoint, temporary / name, to) for name, to in domains.items()}
-        folder = generator_file(source).absolute().parent
-        run = next((RunDir(place) for place in (folder, folder.parent) if is_run(place)), None)
+        run = run_around(generator_file(source))
         grid = _write_grid(checkpoint, run, temporary / GRID)
         scores = _scores(checkpoint, run)
         config = {
@@ -62,9 +59,9 @@ def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str,
         write_text(temporary / EXPORTED_CONFIG, json.dumps(config, indent=2) + "\n")
         write_text(temporary / CARD, model_card(checkpoint, models, scores, grid))
         with writing(path):
-            if path.is_dir():
-                path.rmdir()  # on Windows, os.replace does not replace an empty folder
-            os.replace(temporary, path)
+            path.mkdir(exist_ok=True)
+            for file in temporary.iterdir():
+                os.replace(file, path / file.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return models

@@ -51,7 +51,7 @@ def save_images(
     Args:
         batches: images (n, C, H, W) uint8, `count` in all. columns: of the grid; near square if None.
         names: of single files, relative to the folder; numbers if None.
-    Raises: WganError for an unsupported suffix, or if single images would overwrite files.
+    Raises: WganError for an unsupported suffix, or too many images for a grid.
     """
     if not where:
         raise WganError("--out is empty", "give an image file, a folder with a trailing /, or a .npy or .npz file")
@@ -109,9 +109,6 @@ def _save_files(batches: Iterator[Tensor], names: list[str], folder: Path) -> No
     with writing(folder):
         for subfolder in {os.path.dirname(name) for name in names}:
             (folder / subfolder).mkdir(parents=True, exist_ok=True)
-    taken = next((name for name in names if os.path.lexists(folder / name)), None)
-    if taken:
-        raise WganError(f"{folder} already holds {taken}, and nothing is overwritten", "give --out a new folder")
     images = (image for batch in batches for image in batch)
     for name, image in zip(names, images, strict=True):
         save_picture(image, folder / name)

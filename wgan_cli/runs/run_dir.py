@@ -102,6 +102,12 @@ def is_run(path: Path) -> bool:
     return (path / "recipe.yaml").is_file()
 
 
+def run_around(file: Path) -> RunDir | None:
+    """Return the run that a file is in, directly or one folder below, such as a checkpoint."""
+    folders = (file.parent, Path(os.path.normpath(file.parent / os.pardir)))
+    return next((RunDir(folder) for folder in folders if is_run(folder)), None)
+
+
 #: Files of a folder written by `wgan export`.
 EXPORTED_TENSORS, EXPORTED_CONFIG = "model.safetensors", "config.json"
 

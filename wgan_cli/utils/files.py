@@ -33,9 +33,9 @@ def open_plain(path: Path) -> BinaryIO:
     raise OSError(errno.EINVAL, "it is a pipe or a device, not a file")
 
 
-def is_free(path: Path) -> bool:
+def is_free(path: str | Path) -> bool:
     """Return True if `path` does not exist or is an empty folder."""
-    return not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir()))
+    return not os.path.lexists(path) or (os.path.isdir(path) and not os.listdir(path))
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def fix_for(error: OSError) -> str:
     match error.errno:
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return "make the folder writable"
-        case errno.ENOTDIR | errno.EISDIR:
+        case errno.ENOTDIR | errno.EISDIR | errno.EEXIST:
             return "move what is in the way"
         case errno.ENOENT:
             return "create the folder again"

@@ -176,4 +176,4 @@ def test_full_tmpdir(wgan_process, tmp_path, small_disk, options):
         result = wgan_process(*words, python=("-c", program))
         assert result.status == 0, result.stderr
         assert "error" not in result.stderr.lower()
-    assert (tmp_path / "samples.png").stat().st_size and (tmp_path / "mine.gif").stat().st_size
+    assert (tmp_path / "samples.png").stat().st_size and (tmp_path / "mine" / "mine.gif").stat().st_size
