@@ -47,7 +47,7 @@ def test_train_sample_animate_and_inspect(wgan, train):
     for line in named:
         assert wgan(*line.split()).status == 0, line
     assert size("samples.png") == (8 * 30 + 2, 8 * 30 + 2)
-    with Image.open("tiny.gif") as animation:
+    with Image.open("runs/tiny/tiny.gif") as animation:
         assert animation.n_frames == 2
 
     # A second run gets its own folder; the last two checkpoints are kept.

@@ -47,7 +47,7 @@ def test_evaluations_and_best_generator(train, wgan, features_root):
     RunDir(Path("mine")).generator_file.write_bytes(Path("mine/checkpoints/step_00000000.pth").read_bytes())
     said = wgan("sample", "--ckpt", "mine", "-n", 2).stderr
     assert said.endswith(f"from step {best.step} of tiny, the best by FD: samples.png\n")
-    assert "from step 0 of tiny: samples.png" in wgan("sample", "--ckpt", "mine/G.pth", "-n", 2).stderr
+    assert "from step 0 of tiny: samples-2.png" in wgan("sample", "--ckpt", "mine/G.pth", "-n", 2).stderr
     shown = wgan("evaluate", "mine", "-n", 30, "--data-root", features_root, "--device", "cpu").stdout
     assert f"mine: step {best.step} of tiny, the best by FD, seed 0" in shown
     assert f"FD {best.score.value:.3g} (classifier features, 30 images; " in shown.splitlines()[-1]

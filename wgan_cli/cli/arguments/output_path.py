@@ -1,6 +1,5 @@
 """Files that a command writes for its user. Nothing that exists is overwritten without --force."""
 
-import os
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -21,8 +20,9 @@ def check_overwrite(path: str | Path | None, force: bool, option: str = "--out")
     Call it before any work.
     """
     if path is not None and not force and not is_free(path):
-        what = "writes into it and keeps its other files" if os.path.isdir(path) else "overwrites it"
-        raise WganError(f"{path} already exists", f"--force {what}; or choose another {option}")
+        raise WganError(
+            f"{path} already exists", f"--force overwrites files of the same name; or choose another {option}"
+        )
 
 
 def default_path(context: typer.Context, path: Path, force: bool) -> Path:
