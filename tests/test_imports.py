@@ -24,12 +24,14 @@ BELOW = {
     "exports": {"data", "outputs"},
     "report": {"objectives", "evaluation"},
     "training": {"report"},
+    "trackers": {"training"},
     "api": {"training"},
     "explore": {"generator", "report"},
-    "cli": {"training", "exports", "explore", "console"},
+    "cli": {"trackers", "exports", "explore", "console"},
     "__main__": {"cli"},
 }
 NOT_FOR_HELP = {"torch", "torchvision", "matplotlib", "imageio", "numpy", "PIL", "tensorboard", "scipy", "gradio"}
+NOT_FOR_HELP |= {"wandb", "mlflow", "trackio"}
 
 
 def layers_below(layer: str) -> set[str]:

@@ -8,12 +8,14 @@ if TYPE_CHECKING:
     from wgan_cli.data.sources.arrays import image_set
     from wgan_cli.errors import WganError
     from wgan_cli.generator import LoadedGenerator, load_generator
+    from wgan_cli.trackers.tracker import Tracker
     from wgan_cli.training.callback import Callback
 
 __version__ = "0.1.0"
 __all__ = [
     "Callback",
     "LoadedGenerator",
+    "Tracker",
     "WganError",
     "__version__",
     "evaluate",
@@ -25,6 +27,7 @@ __all__ = [
 _PLACES = {
     "LoadedGenerator": "wgan_cli.generator",
     "Callback": "wgan_cli.training.callback",
+    "Tracker": "wgan_cli.trackers.tracker",
     "WganError": "wgan_cli.errors",
     "evaluate": "wgan_cli.api",
     "image_set": "wgan_cli.data.sources.arrays",

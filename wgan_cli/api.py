@@ -51,7 +51,7 @@ def train(
             continues as if it had never stopped.
         data_root: folder of named datasets and cached features; by default $WGAN_DATA, else wgan's cache folder.
         device: auto, cpu, cuda, cuda:N or mps.
-        callbacks: called after each step, with each record, sample grid and message.
+        callbacks: called after each step, with each record, sample grid and message; `Tracker("wandb")` is one.
 
     Returns:
         The run folder.

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.arguments.completion import complete_checkpoint, complete_recipe
+from wgan_cli.cli.arguments.completion import complete_checkpoint, complete_recipe, complete_tracker
 from wgan_cli.cli.arguments.options import MAX_SEED, DataRoot, Device, Settings, examples
 from wgan_cli.cli.launch import in_process_group, is_launched, launch
 from wgan_cli.errors import ExitStatus
@@ -78,6 +78,15 @@ def train(
     gpus: Annotated[int | None, _training("--gpus", min=1, help="Number of GPUs (one process each).")] = None,
     out: Annotated[Path | None, _files("--out", help=r"Run folder. \[default: runs/RECIPE, runs/RECIPE-2...]")] = None,
     data_root: DataRoot = None,
+    track: Annotated[
+        list[str] | None,
+        _files(
+            "--track",
+            metavar="NAME",
+            help="Experiment tracker: wandb, mlflow or trackio; repeatable.",
+            autocompletion=complete_tracker,
+        ),
+    ] = None,  # fmt: skip
     quiet: Annotated[bool, _files("--quiet", "-q", help="Show errors only.")] = False,
 ) -> int:
     """Train a GAN; without arguments, on digits in about a minute."""
@@ -102,21 +111,24 @@ def train(
     from wgan_cli.cli.render.progress import make_progress
     from wgan_cli.cli.render.train_report import log_end, plan
     from wgan_cli.distributed.process_group import broadcast_from_main
+    from wgan_cli.trackers.tracker import Tracker
     from wgan_cli.training.trainer import Trainer
 
     resumes = resume is not None and str(resume) != "auto"
+    names = list(dict.fromkeys(track or []))
     with in_process_group():
+        trackers = [Tracker(name) for name in names]
         chosen, data_settings = broadcast_from_main(
             "the choice of a recipe", lambda: resolve_target(target, recipe, images, resumes)
         )
         trainer = Trainer(
             chosen, out, settings=[*data_settings, *changes], resume=resume, data_root=data_root, device=device,
-            callbacks=[make_progress(quiet)], dry_run=dry_run,
+            callbacks=[make_progress(quiet), *trackers], dry_run=dry_run,
         )  # fmt: skip
         trainer.log(plan(trainer.state, trainer.dataset.origin))
         if dry_run:
             trainer.log("dry run: everything is valid, nothing was written")
             return ExitStatus.DONE
         trainer.fit(minutes, stop_after, command=shlex.join(["wgan", *sys.argv[1:]]))
-        log_end(trainer)
+        log_end(trainer, names)
     return trainer.status

@@ -130,3 +130,8 @@ def compare_with_real(fd: float, baseline: float) -> str:
     """Return how a Frechet distance relates to that of held-out real images, as a sentence without a period."""
     ratio = f", so this is {fd / baseline:.3g} times their distance" if baseline else ""
     return f"held-out real images have {baseline:.3g}{ratio}"
+
+
+def chart_name(name: str) -> str:
+    """Return the name of a logged number in TensorBoard and other trackers, where scores form a group."""
+    return f"scores/{name}" if name in LOGGED else name

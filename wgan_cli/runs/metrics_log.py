@@ -1,7 +1,9 @@
 """metrics.jsonl: one JSON object per log step, appended as training proceeds."""
 
 import json
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,17 @@ def loss_terms(record: Mapping[str, float]) -> dict[str, float]:
 def scores_of(record: Mapping[str, float]) -> dict[str, float]:
     """Return the evaluation scores of a record; empty if the generator was not evaluated at that step."""
     return {name: value for name, value in record.items() if name in LOGGED}
+
+
+def finite_numbers(record: Mapping[str, Any]) -> dict[str, float]:
+    """Return a record's finite numbers, without anything else that a callback added."""
+    numbers = {}
+    for name, value in record.items():
+        with suppress(AttributeError, RuntimeError, TypeError, ValueError):
+            number = value if isinstance(value, int | float) else float(value.item())  # a tensor or NumPy scalar
+            if math.isfinite(number):
+                numbers[name] = number
+    return numbers
 
 
 class MetricsLog:

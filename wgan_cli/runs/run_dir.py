@@ -32,6 +32,7 @@ class RunDir:
         self.recipe_file = self.path / "recipe.yaml"
         self.environment_file = self.path / "environment.json"
         self.metrics_file = self.path / "metrics.jsonl"
+        self.trackers_file = self.path / "trackers.json"
         self.curves_file = self.path / "curves.png"
         self.report_file = self.path / "report.html"
         self.tensorboard = self.path / "tensorboard"

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from wgan_cli.recipe.scores import LOGGED
+from wgan_cli.recipe.scores import chart_name
 from wgan_cli.utils.files import append_whole, write_atomically, writing
 
 
@@ -30,8 +30,8 @@ class TensorBoardLog:
         """Write every number of a metrics record; scores go into a group of their own. Raises: WganError."""
         from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[attr-defined]
 
-        tags = {name: f"scores/{name}" if name in LOGGED else name for name in record if name != "step"}
-        values = [Summary.Value(tag=tag, simple_value=record[name]) for name, tag in tags.items()]
+        numbers = {name: value for name, value in record.items() if name != "step"}
+        values = [Summary.Value(tag=chart_name(name), simple_value=value) for name, value in numbers.items()]
         self._append(step=record["step"], summary=Summary(value=values))
 
     def grid(self, image: Tensor, step: int) -> None:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from wgan_cli.runs.run_dir import RunDir
+    from wgan_cli.utils.format import Log
+
 
 @dataclass(frozen=True)
 class Networks:
@@ -36,6 +39,9 @@ class Callback:
     torch's global generator change the run.
     """
 
+    def on_run(self, run: RunDir, log: Log) -> None:
+        """Called once, when the run folder has its recipe.yaml. `log` sends a message to all callbacks."""
+
     def on_train_start(self, step: int, steps: int) -> None:
         """Called before the first step with the number of completed steps (0 for a new run) and of all steps."""
 
@@ -55,6 +61,9 @@ class Callback:
 
     def on_message(self, text: str) -> None:
         """Called with each message for the user: data loading, evaluation results, warnings."""
+
+    def on_error(self, error: BaseException) -> None:
+        """Called with the exception that ends the training, before `on_train_end`."""
 
     def on_train_end(self) -> None:
         """Called after the last step, also if training stopped early or failed."""

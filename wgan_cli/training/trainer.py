@@ -117,6 +117,9 @@ class Trainer:
                 callback.on_train_start(state.step, self.steps)
                 try:
                     training_loop(state, run, stop, callback, self.reference)
+                except BaseException as error:
+                    callback.on_error(error)
+                    raise
                 finally:
                     callback.on_train_end()
         self.status = stop.status or ExitStatus.DONE
@@ -134,6 +137,7 @@ class Trainer:
                 moved = set_aside(run, file, mark=".damaged")
                 self.log(f"{problem}; moved to {moved}, resuming from the previous checkpoint")
         run.write_description(self.state.recipe, describe_environment(self.state.device, command))
+        self.callback.on_run(run, self.log)
 
 
 @contextmanager

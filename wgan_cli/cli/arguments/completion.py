@@ -1,4 +1,4 @@
-"""Shell completion of recipes, runs and checkpoints. Runs at every press of Tab, so it imports nothing heavy."""
+"""Shell completion of recipes, runs, checkpoints and trackers. Runs at each Tab, so it imports nothing heavy."""
 
 import glob
 import os
@@ -36,6 +36,13 @@ def complete_checkpoint(incomplete: str) -> list[tuple[str, str]]:
             found[path] = "to resume from"
     found |= {path: "" for path in _matching(incomplete) if path.endswith(".pth") and path not in found}
     return [(path, what) for path, what in found.items() if path.startswith(incomplete)][:MOST]
+
+
+def complete_tracker(incomplete: str) -> list[str]:
+    """Return the names of experiment trackers."""
+    from wgan_cli.trackers.registry import CLIENTS
+
+    return [name for name in CLIENTS if name.startswith(incomplete)]
 
 
 def complete_what(incomplete: str) -> list[tuple[str, str]]:

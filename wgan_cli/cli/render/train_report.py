@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wgan_cli.errors import ExitStatus
@@ -56,7 +57,7 @@ def _advice(state: TrainingState) -> str:
     )
 
 
-def log_end(trainer: Trainer) -> None:
+def log_end(trainer: Trainer, trackers: Sequence[str] = ()) -> None:
     """Log what was trained, the best generator, and the commands to try next."""
     from wgan_cli.training.best_generator import out_of_patience
 
@@ -75,7 +76,7 @@ def log_end(trainer: Trainer) -> None:
     if best is not None:
         log(f"best generator: {run.best_file}, step {best.step:,}, {best.score}")
     if state.step < trainer.steps:
-        log(f"continue: wgan train --resume {path}")
+        log(f"continue: wgan train --resume {path}" + "".join(f" --track {name}" for name in trackers))
     if trainer.status == ExitStatus.DONE:
         generator = (run.best_file if run.best_file.is_file() else run.generator_file).name
         options = "--translate FOLDER --to b" if state.recipe.translates else "-n 64"

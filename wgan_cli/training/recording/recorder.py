@@ -1,10 +1,8 @@
 """Logs, sample grids, evaluations, checkpoints, and the rollback to a checkpoint."""
 
-import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import torch
 
@@ -14,7 +12,7 @@ from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.outputs.curves import draw_curves
 from wgan_cli.outputs.grid import grid_tensor, save_picture
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
-from wgan_cli.runs.metrics_log import MetricsLog, read_metrics
+from wgan_cli.runs.metrics_log import MetricsLog, finite_numbers, read_metrics
 from wgan_cli.runs.resume import rewind
 from wgan_cli.runs.run_dir import RunDir, step_of
 from wgan_cli.runs.tensorboard import TensorBoardLog
@@ -127,7 +125,10 @@ class Recorder:
                 **scores,
             }
             self.callback.on_log(record, self.networks)
-            numbers = self._finite(record)
+            numbers = finite_numbers(record)
+            for name in [name for name in record if name not in numbers]:
+                text = f"warning: {name} is not logged: {record[name]!r} is not a finite number"
+                self.best_effort.warn_once(name, text)
             with self.best_effort.optional(_RECORDS):
                 self.metrics.append(numbers)
             with self.best_effort.optional("TensorBoard's entries"):
@@ -222,20 +223,6 @@ class Recorder:
         curves = self.run.curves_file
         with self.best_effort.optional("curves.png"), writing(curves):  # matplotlib may fail to write its cache
             draw_curves(read_metrics(self.run.metrics_file), curves, title=self.state.recipe.name)
-
-    def _finite(self, record: Mapping[str, Any]) -> dict[str, float]:
-        """Return a record's finite numbers, and warn about anything else that a callback added."""
-        numbers = {}
-        for name, value in record.items():
-            try:
-                number = value if isinstance(value, int | float) else float(value.item())  # a tensor or NumPy scalar
-            except (AttributeError, RuntimeError, TypeError, ValueError):
-                number = math.nan
-            if math.isfinite(number):
-                numbers[name] = number
-            else:
-                self.best_effort.warn_once(name, f"warning: {name} is not logged: {value!r} is not a finite number")
-        return numbers
 
     @contextmanager
     def _overhead(self) -> Iterator[None]:
