@@ -62,6 +62,7 @@ def test_completion_imports_nothing_heavy(wgan_process):
         ("wgan sample --ckpt runs/one/", ["runs/one/G.pth", "runs/one/checkpoints/step_00000500.pth"]),
         ("wgan explore runs/two", ["runs/two"]),
         ("wgan inspect elsewhere/r", ["elsewhere/run"]),
+        ("wgan train --track w", ["wandb"]),
         ("wgan rep", ["report"]),
     ],
 )

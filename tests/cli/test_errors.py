@@ -65,6 +65,7 @@ CASES = [
     ("train --set model.generator.channels=[8,8,8]", "model.generator.channels", "fewer values", 2),
     ("train --set epochs=1000000 --set batch_size=2", "steps", "epochs", 2),
     ("inspect digits_dcgn", "digits_dcgn", "digits_dcgan", 2),
+    ("train --track wanb", "wanb", "did you mean `wandb`", 2),
     # Data
     ("train --recipe mnist_dcgan", "mnist", "no_data/MNIST/raw", 2),
     ("train --recipe cifar10_dcgan", "cifar10", "--recipe digits_dcgan", 2),

@@ -1,6 +1,5 @@
 """What every experiment tracker can do."""
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,9 +52,3 @@ class TrackerClient(ABC):
     @abstractmethod
     def finish(self, failed: bool) -> None:
         """Send what is left, and mark the run as finished or failed."""
-
-
-def set_defaults(**variables: str) -> None:
-    """Set the environment variables of a tracker that the user has not set."""
-    for name, value in variables.items():
-        os.environ.setdefault(name, value)

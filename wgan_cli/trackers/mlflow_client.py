@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from wgan_cli.recipe.overrides import flat_settings
-from wgan_cli.trackers.client import PROJECT, Started, TrackerClient, set_defaults
+from wgan_cli.trackers.client import PROJECT, Started, TrackerClient
+
+_QUIET = {"MLFLOW_LOGGING_LEVEL": "WARNING", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+_IMPATIENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}  # training waits for it
 
 
 class MlflowClient(TrackerClient):
@@ -17,20 +20,18 @@ class MlflowClient(TrackerClient):
     setup = "set MLFLOW_TRACKING_URI to a server or sqlite:///mlflow.db"
 
     def start(self, folder: Path, recipe: dict[str, Any], saved: Mapping[str, str]) -> Started:
-        set_defaults(
-            MLFLOW_LOGGING_LEVEL="WARNING", MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT="true",
-            MLFLOW_HTTP_REQUEST_TIMEOUT="30", MLFLOW_HTTP_REQUEST_MAX_RETRIES="2",  # training waits for it
-        )  # fmt: skip
+        defaults = _QUIET | _IMPATIENT
         if "MLFLOW_EXPERIMENT_ID" not in os.environ:
-            set_defaults(MLFLOW_EXPERIMENT_NAME=PROJECT)
+            defaults["MLFLOW_EXPERIMENT_NAME"] = PROJECT
         if "run_id" in saved:
-            set_defaults(MLFLOW_RUN_ID=saved["run_id"])
+            defaults["MLFLOW_RUN_ID"] = saved["run_id"]
+        os.environ.update(defaults | os.environ)  # what the user has set stays
         import mlflow
 
         # Only the default is saved: it depends on the working directory, and a URI may contain a password.
         default_uri = not mlflow.is_tracking_uri_set()
         if default_uri and "tracking_uri" in saved:
-            set_defaults(MLFLOW_TRACKING_URI=saved["tracking_uri"])
+            os.environ["MLFLOW_TRACKING_URI"] = saved["tracking_uri"]
         uri = mlflow.get_tracking_uri()
         self._mlflow, self._client = mlflow, mlflow.MlflowClient()
         run = mlflow.start_run(run_name=folder.name, nested=mlflow.active_run() is not None)

@@ -49,8 +49,9 @@ class Tracker(Callback):
     def on_run(self, run: RunDir, log: Log) -> None:
         self._run, self._log, self._best_effort = run, log, BestEffort(run, log)
         saved = _read_saved(run)
+        folder, recipe = Path(os.path.abspath(run.path)), run.read_recipe().as_dict()
         try:
-            started = self._client.start(Path(os.path.abspath(run.path)), run.read_recipe().as_dict(), saved.get(self.name, {}))
+            started = self._client.start(folder, recipe, saved.get(self.name, {}))
         except Exception as error:
             raise WganError(
                 f"{self.name} cannot start: {_reason(error)}",
@@ -126,5 +127,6 @@ def _read_saved(run: RunDir) -> dict[str, dict[str, str]]:
     """Return what continues the run in each tracker; {} if there is no such file, or it is damaged."""
     with suppress(OSError, ValueError):
         saved = json.loads(run.trackers_file.read_text(encoding="utf-8"))
-        return {name: values for name, values in saved.items() if isinstance(values, dict)}
+        if isinstance(saved, dict):
+            return {name: values for name, values in saved.items() if isinstance(values, dict)}
     return {}

@@ -1,10 +1,18 @@
 """Weights & Biases."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wgan_cli.trackers.client import PROJECT, Started, TrackerClient, set_defaults
+from wgan_cli.trackers.client import PROJECT, Started, TrackerClient
+
+#: Settings whose names differ from their variables'; WANDB_DIR is `root_dir`.
+_FIELDS = {"name": "run_name", "dir": "root_dir"}
+
+
+def _is_set(setting: str) -> bool:
+    return f"WANDB_{setting.upper()}" in os.environ
 
 
 class WandbClient(TrackerClient):
@@ -14,20 +22,21 @@ class WandbClient(TrackerClient):
     setup = "run `wandb login`, or set WANDB_MODE=offline"
 
     def start(self, folder: Path, recipe: dict[str, Any], saved: Mapping[str, str]) -> Started:
-        set_defaults(
-            WANDB_PROJECT=PROJECT, WANDB_NAME=folder.name, WANDB_DIR=str(folder), WANDB_RESUME="allow",
-            WANDB_SILENT="true", WANDB_CONSOLE="off",  # it would also capture the progress bar
-            WANDB_FINISH_TIMEOUT="600", WANDB_FINISH_TIMEOUT_RAISES="true",  # without a network it waits forever
-        )  # fmt: skip
-        if "run_id" in saved:
-            set_defaults(WANDB_RUN_ID=saved["run_id"])
         import wandb
 
+        defaults = {
+            "project": PROJECT, "name": folder.name, "dir": str(folder), "run_id": saved.get("run_id"),
+            "resume": "allow", "silent": True, "console": "off",  # otherwise it captures the progress bar
+            "finish_timeout": 600, "finish_timeout_raises": True,  # otherwise it waits until there is a network
+        }  # fmt: skip
+        # Not as variables, which wandb reads only once per process.
+        given = {_FIELDS.get(name, name): value for name, value in defaults.items() if not _is_set(name)}
         self._wandb = wandb
-        self._run = wandb.init(config=recipe, reinit="create_new")
+        self._run = wandb.init(config=recipe, settings=wandb.Settings(reinit="create_new", **given))
         self._run.define_metric("*", step_metric="step")
+        url = None if self._run.offline else self._run.url
         self._step, self._position = -1, self._run.step - 1
-        return Started(self._run.url or str(self._run.settings.sync_dir), {"run_id": self._run.id})
+        return Started(url or str(self._run.settings.sync_dir), {"run_id": self._run.id})
 
     def log_numbers(self, numbers: Mapping[str, float], step: int) -> None:
         self._log(numbers, step)
