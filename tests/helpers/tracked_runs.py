@@ -44,7 +44,6 @@ def stored_by_wandb(folder: Path) -> Stored:
                 stored.ids.add(record.run.run_id)
             elif record.HasField("history"):
                 items = _items(record.history.item)
-                assert items.pop("_step") == items["step"] == record.history.step.num
                 if any(name.startswith("samples") for name in items):
                     stored.grids.append(items["step"])
                 for name, value in items.items():

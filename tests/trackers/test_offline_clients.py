@@ -6,10 +6,11 @@ import json
 
 import pytest
 from conftest import TINY
-from helpers.tracked_runs import sha256
+from helpers.tracked_runs import sha256, stored_by_wandb
 
 from wgan_cli import Callback, Tracker, train
 from wgan_cli.runs.metrics_log import read_metrics
+from wgan_cli.trackers.registry import make_client
 
 SMALL = [*TINY, "log_every=2", "sample_every=3", "save_every=2"]
 
@@ -53,6 +54,17 @@ def test_resumed_run_is_the_same_run(tracked):
     run, ends, stored = tracked
     assert len(stored.ids) == 1 and stored.name.startswith("mine") and not stored.failed
     assert ends[0][1] == ends[1][1] and len(ends[0][1]) == 1
+
+
+def test_wandb_drops_no_step_after_a_rollback(monkeypatch, tmp_path):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    client = make_client("wandb")
+    client.start(tmp_path, {"steps": 6}, {})
+    for value, step in enumerate((4, 6, 4, 6)):
+        client.log_numbers({"loss": value}, step)
+    client.finish(failed=False)
+    assert stored_by_wandb(tmp_path).records == {4: {"loss": 2}, 6: {"loss": 3}}
 
 
 def test_failed_run(offline, tmp_path):
