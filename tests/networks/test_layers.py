@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network, layers
 from wgan_cli.networks.layers import PiecewiseLinear, activation, activation_and_dropout, norm, normalize_weights
-from wgan_cli.recipe import ImageShape, recipe_from_dict
+from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.recipe.model_settings import MlpCriticSettings
 
 SLOPES = [0.0, 0.2, 1.0]
@@ -180,15 +180,47 @@ def test_dropout(spatial):
     assert torch.equal(network.eval()(x), x)
 
 
-def test_norm_of_each_layer():
-    own = {"generator": {"channels": [8, 6], "norm": ["none", "batch"]}}
-    own["critic"] = {"channels": [4, 6], "dense": [5], "norm": ["none", "layer", "instance"]}
-    recipe = recipe_from_dict({"model": {"name": "dcgan", **own}, "steps": 1}, "a test")
-    generator, critic = (build_network(role, recipe, ImageShape(8, 1)) for role in ("generator", "critic"))
-    names = [name for name, module in generator.named_modules() if isinstance(module, nn.BatchNorm2d)]
-    assert names == ["up.1"]
-    groups = {name: module.num_groups for name, module in critic.named_modules() if isinstance(module, nn.GroupNorm)}
-    assert groups == {"body.down.3": 1, "body.dense.1": 1}
-    with pytest.raises(WganError, match="lists 2 layers, and there are 3"):
-        own["critic"]["norm"] = ["none", "layer"]
-        recipe_from_dict({"model": {"name": "dcgan", **own}, "steps": 1}, "a test")
+PAIR = {"data": {"a": "digits", "b": {"source": "digits", "transform": "invert"}}, "objective": "cyclegan"}
+#: A family with the sizes of its generator and critic, and its layers that may have a norm.
+NORMED = [
+    ("mlp", {"widths": [6, 5]}, {"widths": [4, 3, 2]}, 2, 3),
+    ("dcgan", {"channels": [8, 6]}, {"channels": [4, 6], "dense": [5]}, 2, 3),
+    ("resnet", {"channels": [8, 6, 4]}, {"channels": [4, 6, 6]}, 5, 4),
+    ("translation", {"channels": 4, "halvings": 1, "blocks": 2}, {"channels": [4, 5, 6]}, 7, 2),
+]
+
+
+def norms_of(network: nn.Module) -> list[str]:
+    """The norms of a network in order, as settings name them."""
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
+    found = (module for module in network.modules() if isinstance(module, kinds))
+    groups = (getattr(module, "num_groups", 0) for module in found)
+    return [{0: "batch", 1: "layer"}.get(count, "instance") for count in groups]
+
+
+@pytest.mark.parametrize(("family", "generator", "critic", "own", "others"), NORMED, ids=[case[0] for case in NORMED])
+def test_norm_of_each_layer(family, generator, critic, own, others):
+    lists = [["layer", "batch", "none", "instance", "batch", "layer", "batch"][:own]]
+    lists.append(["none", "instance", "layer", "layer"][:others])
+
+    def recipe(*norms: object) -> Recipe:
+        sizes = zip(("generator", "critic"), (generator, critic), norms, strict=True)
+        model = {"name": family, **{role: {**size, "norm": norm} for role, size, norm in sizes}}
+        return recipe_from_dict({"model": model, "steps": 1, **(PAIR if family == "translation" else {})}, "a test")
+
+    for role, norms in zip(("generator", "critic"), lists, strict=True):
+        image = ImageShape(16, 1)
+        network = build_network(role, recipe(*lists), image)
+        if family == "translation":
+            network = next(network.children())  # for one direction
+        wanted = [norm for norm in norms if norm != "none"]
+        if family == "mlp":  # vectors
+            wanted = [norm.replace("instance", "layer") for norm in wanted]
+        assert norms_of(network) == wanted
+        every = build_network(role, recipe(*(["layer"] * len(each) for each in lists)), image)
+        assert every.state_dict().keys() == build_network(role, recipe("layer", "layer"), image).state_dict().keys()
+    with pytest.raises(WganError, match=f"`model.critic.norm` lists {others + 1} layers, and there are {others}"):
+        recipe(lists[0], [*lists[1], "none"])
+    if family != "translation":
+        with pytest.raises(WganError, match="`model.critic.norm` does not work with a gradient penalty"):
+            recipe(lists[0], ["none"] * (others - 1) + ["batch"])

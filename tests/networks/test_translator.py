@@ -57,7 +57,7 @@ def test_parameters_of_the_paper():
 
 
 def test_block():
-    block = Block(TranslatorSettings(), 3)
+    block = Block(TranslatorSettings(), 3, number=0)
     x = torch.randn(2, 3, 6, 6)
     first, second = (layer for layer in block.branch if isinstance(layer, torch.nn.Conv2d))
 

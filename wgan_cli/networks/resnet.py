@@ -54,8 +54,9 @@ class Generator(LatentGenerator):
         side = image.size // 2 ** (len(own.channels) - 1)
         self.project = VectorToImage(settings.latent_dim, (first, side, side))
         classes = image.num_classes if settings.conditional else 0
-        self.up = nn.ModuleList(_block(own, "double", a, b, classes) for a, b in pairwise(own.channels))
-        self.finish = nn.Sequential(*_preactivation(own, last))
+        blocks = enumerate(pairwise(own.channels))
+        self.up = nn.ModuleList(_block(own, "double", a, b, 2 * i, classes) for i, (a, b) in blocks)
+        self.finish = nn.Sequential(*_preactivation(own, last, own.layers_with_norm - 1))
         self.to_image = _conv(last, image.channels)
         self.to(memory_format=torch.channels_last)
 
@@ -78,8 +79,8 @@ class ResnetBody(Body):
         self.first = _first_block(own, channels, own.channels[0])
         self.blocks = nn.Sequential(
             *(
-                _block(own, "half" if number < own.halvings else "same", a, b)
-                for number, (a, b) in enumerate(pairwise(own.channels), start=1)
+                _block(own, "half" if i + 1 < own.halvings else "same", a, b, 2 * i)
+                for i, (a, b) in enumerate(pairwise(own.channels))
             )
         )
         self.finish = activation(own.activation, own.slope)
@@ -96,13 +97,15 @@ def _first_block(own: LayerSettings, fan_in: int, fan_out: int) -> ResidualBlock
     return ResidualBlock(branch, [nn.AvgPool2d(2), nn.Conv2d(fan_in, fan_out, 1)])
 
 
-def _block(own: LayerSettings, size: str, fan_in: int, fan_out: int, num_classes: int = 0) -> ResidualBlock:
-    """Return a block whose outputs have half, the same or double the size."""
+def _block(
+    own: LayerSettings, size: str, fan_in: int, fan_out: int, number: int, num_classes: int = 0
+) -> ResidualBlock:
+    """Return a block whose outputs have half, the same or double the size; `number` is that of its first norm."""
     middle = fan_in if size == "half" else fan_out
     branch = [
-        *_preactivation(own, fan_in, num_classes),
+        *_preactivation(own, fan_in, number, num_classes),
         BlurUpConv2d(fan_in, middle, KERNEL) if size == "double" else _conv(fan_in, middle),
-        *_preactivation(own, middle, num_classes),
+        *_preactivation(own, middle, number + 1, num_classes),
         BlurPoolConv2d(middle, fan_out, KERNEL) if size == "half" else _conv(middle, fan_out),
     ]
     shortcut: list[nn.Module] = [] if size == "same" and fan_in == fan_out else [nn.Conv2d(fan_in, fan_out, 1)]
@@ -113,9 +116,10 @@ def _block(own: LayerSettings, size: str, fan_in: int, fan_out: int, num_classes
     return ResidualBlock(branch, shortcut)
 
 
-def _preactivation(own: LayerSettings, features: int, num_classes: int = 0) -> list[nn.Module]:
-    conditional = [ConditionalNorm2d(own.norm_of(0), features, num_classes)] if num_classes else None
-    return [*(conditional or norm(own.norm_of(0), features, spatial=True)), *activation_and_dropout(own)]
+def _preactivation(own: LayerSettings, features: int, number: int, num_classes: int = 0) -> list[nn.Module]:
+    name = own.norm_of(number)
+    conditional = [ConditionalNorm2d(name, features, num_classes)] if num_classes else None
+    return [*(conditional or norm(name, features, spatial=True)), *activation_and_dropout(own)]
 
 
 def _conv(fan_in: int, fan_out: int) -> nn.Conv2d:

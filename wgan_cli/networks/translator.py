@@ -48,14 +48,15 @@ class Translator(nn.Module):
     def __init__(self, own: TranslatorSettings, channels: int) -> None:
         super().__init__()
         widths = [own.channels * 2**number for number in range(own.halvings + 1)]
-        self.enter = nn.Sequential(*_hidden(own, ReflectConv2d(channels, widths[0], OUTER_KERNEL)))
+        self.enter = nn.Sequential(*_hidden(own, ReflectConv2d(channels, widths[0], OUTER_KERNEL), 0))
         self.down = nn.Sequential()
-        for a, b in pairwise(widths):
-            self.down.extend(_hidden(own, DownConv2d(a, b, KERNEL)))
-        self.blocks = nn.Sequential(*(Block(own, widths[-1]) for _ in range(own.blocks)))
+        for number, (a, b) in enumerate(pairwise(widths), start=1):
+            self.down.extend(_hidden(own, DownConv2d(a, b, KERNEL), number))
+        first = 1 + own.halvings
+        self.blocks = nn.Sequential(*(Block(own, widths[-1], first + 2 * i) for i in range(own.blocks)))
         self.up = nn.Sequential()
-        for a, b in pairwise(widths[::-1]):
-            self.up.extend(_hidden(own, UpConvTranspose2d(a, b, KERNEL)))
+        for number, (a, b) in enumerate(pairwise(widths[::-1]), start=first + 2 * own.blocks):
+            self.up.extend(_hidden(own, UpConvTranspose2d(a, b, KERNEL), number))
         self.to_image = ReflectConv2d(widths[0], channels, OUTER_KERNEL)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -65,12 +66,15 @@ class Translator(nn.Module):
 
 
 class Block(nn.Module):
-    """x + branch(x), without an activation after the sum (He et al. 2016, as in Johnson et al. 2016)."""
+    """x + branch(x), without an activation after the sum (He et al. 2016, as in Johnson et al. 2016).
 
-    def __init__(self, own: TranslatorSettings, width: int) -> None:
+    `number` is that of the first of its two norms.
+    """
+
+    def __init__(self, own: TranslatorSettings, width: int, number: int) -> None:
         super().__init__()
-        last = [ReflectConv2d(width, width, KERNEL), *_norm(own, width)]
-        self.branch = nn.Sequential(*_hidden(own, ReflectConv2d(width, width, KERNEL)), *last)
+        last = [ReflectConv2d(width, width, KERNEL), *_norm(own, width, number + 1)]
+        self.branch = nn.Sequential(*_hidden(own, ReflectConv2d(width, width, KERNEL), number), *last)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.branch(x)  # (N, width, H, W)
@@ -83,10 +87,10 @@ class PatchCritic(nn.Module):
         super().__init__()
         padding = (own.kernel - 1) // 2
         layers: list[nn.Module] = [DownConv2d(channels, own.channels[0], own.kernel), *activation_and_dropout(own)]
-        for number, (a, b) in enumerate(pairwise(own.channels), start=1):
-            halves = number < own.halvings
+        for number, (a, b) in enumerate(pairwise(own.channels)):
+            halves = number + 1 < own.halvings
             layer = DownConv2d(a, b, own.kernel) if halves else nn.Conv2d(a, b, own.kernel, padding=padding)
-            layers += _hidden(own, layer)
+            layers += _hidden(own, layer, number)
         self.layers = nn.Sequential(*layers)
         self.to_scores = nn.Conv2d(own.channels[-1], 1, own.kernel, padding=padding)
 
@@ -120,10 +124,10 @@ def reflection_pad_by_slices(x: Tensor, pad: int) -> Tensor:
     return x
 
 
-def _hidden(own: LayerSettings, layer: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:
-    return [layer, *_norm(own, layer.out_channels), *activation_and_dropout(own)]
+def _hidden(own: LayerSettings, layer: nn.Conv2d | nn.ConvTranspose2d, number: int) -> list[nn.Module]:
+    return [layer, *_norm(own, layer.out_channels, number), *activation_and_dropout(own)]
 
 
-def _norm(own: LayerSettings, features: int) -> list[nn.Module]:
-    # instance norm without gain and bias, as in the authors' code
-    return norm(own.norm_of(0), features, spatial=True, affine=own.norm != "instance")
+def _norm(own: LayerSettings, features: int, number: int) -> list[nn.Module]:
+    name = own.norm_of(number)
+    return norm(name, features, spatial=True, affine=name != "instance")  # without gain and bias, as the authors' code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from wgan_cli.recipe.settings import Settings, invalid
 
@@ -13,7 +13,9 @@ Norm = Annotated[
     Literal["none", "batch", "instance", "layer"], Field(description="Normalization of the hidden layers.")
 ]
 Norms = Annotated[
-    Norm | tuple[Norm, ...], Field(description="Normalization of the hidden layers; a list has one for each.")
+    Annotated[Norm, Tag("one")] | Annotated[tuple[Norm, ...], Tag("list")],
+    Discriminator(lambda given: "list" if isinstance(given, list | tuple) else "one"),  # errors name a list's item
+    Field(description="Normalization of the hidden layers; a list has one for each."),
 ]
 Activation = Annotated[
     Literal["relu", "leaky_relu", "elu", "silu", "gelu", "tanh"], Field(description="Activation of the hidden layers.")
@@ -41,7 +43,7 @@ class LayerSettings(Settings):
     dropout: float = Field(0.0, ge=0.0, lt=1.0, description="Dropout probability after each hidden layer.")
 
     @property
-    def hidden_layers(self) -> int:
+    def layers_with_norm(self) -> int:
         """Number of layers that may each have a norm of their own; 0 if they share one."""
         return 0
 
@@ -85,11 +87,11 @@ class FamilySettings(Settings):
     def _check_norm_lists(self) -> FamilySettings:
         for role in ("generator", "critic"):
             own = getattr(self, role)
-            if isinstance(own, LayerSettings) and isinstance(own.norm, tuple) and len(own.norm) != own.hidden_layers:
-                raise invalid(
-                    f"`model.{role}.norm` lists {len(own.norm)} layers, and there are {own.hidden_layers}",
-                    "give one norm for each hidden layer, or one for all of them",
-                )
+            if isinstance(own, LayerSettings) and isinstance(own.norm, tuple) and len(own.norm) != own.layers_with_norm:
+                problem = f"`model.{role}.norm` lists {len(own.norm)} layers, and "
+                if count := own.layers_with_norm:
+                    raise invalid(f"{problem}there are {count}", "give one norm for each layer, or one for all of them")
+                raise invalid(f"{problem}none here has a norm of its own", f"give `model.{role}.norm` one norm")
         return self
 
     @model_validator(mode="after")

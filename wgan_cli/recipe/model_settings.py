@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from wgan_cli.recipe import layer_settings as layers
-from wgan_cli.recipe.layer_settings import Activation, Init, LatentDim, Norm, Norms, Width
+from wgan_cli.recipe.layer_settings import Activation, Init, LatentDim, Norms, Width
 from wgan_cli.recipe.sequential.sequential_settings import SequentialSettings
 from wgan_cli.recipe.settings import invalid
 
@@ -26,7 +26,7 @@ class MlpGeneratorSettings(layers.LayerSettings):
     norm: Norms = "batch"
 
     @property
-    def hidden_layers(self) -> int:
+    def layers_with_norm(self) -> int:
         return len(self.widths)
 
 
@@ -36,7 +36,7 @@ class MlpCriticSettings(layers.CriticLayerSettings):
     widths: _Hidden = (512, 256)
 
     @property
-    def hidden_layers(self) -> int:
+    def layers_with_norm(self) -> int:
         return len(self.widths)
 
 
@@ -60,7 +60,7 @@ class DcganGeneratorSettings(layers.LayerSettings):
     activation: Activation = "relu"
 
     @property
-    def hidden_layers(self) -> int:
+    def layers_with_norm(self) -> int:
         return len(self.channels)
 
 
@@ -72,7 +72,7 @@ class DcganCriticSettings(layers.CriticLayerSettings):
     dense: _Dense = ()
 
     @property
-    def hidden_layers(self) -> int:
+    def layers_with_norm(self) -> int:
         return len(self.channels) + len(self.dense)
 
 
@@ -98,8 +98,12 @@ class ResnetGeneratorSettings(layers.LayerSettings):
     """Residual blocks, the first at the smallest size."""
 
     channels: _Levels = (128,) * 4
-    norm: Norm = "batch"
+    norm: Norms = "batch"
     activation: Activation = "relu"
+
+    @property
+    def layers_with_norm(self) -> int:
+        return 2 * (len(self.channels) - 1) + 1  # two in each block, and one after the last
 
 
 class ResnetCriticSettings(layers.CriticLayerSettings):
@@ -108,6 +112,10 @@ class ResnetCriticSettings(layers.CriticLayerSettings):
     channels: _Widths = Field((128,) * 4, min_length=1, max_length=16, description="Channels after each block.")
     halvings: int = Field(2, ge=1, le=5, description="Number of leading blocks that halve the size.")
     activation: Activation = "relu"
+
+    @property
+    def layers_with_norm(self) -> int:
+        return 2 * (len(self.channels) - 1)  # two in each block but the first
 
     @model_validator(mode="after")
     def _check_halvings(self) -> ResnetCriticSettings:
@@ -132,10 +140,10 @@ class ResnetSettings(layers.LatentSettings):
 
     def size_limits(self) -> list[tuple[str, int, int]]:
         generator, critic = self.generator, self.critic
-        norm_at_smallest = critic.norm == "instance" and critic.halvings < len(critic.channels)
+        at_smallest = map(critic.norm_of, range(2 * (critic.halvings - 1), critic.layers_with_norm))
         return [
-            ("model.generator.channels", len(generator.channels) - 1, 2 if generator.norm == "instance" else 1),
-            ("model.critic.halvings", critic.halvings, 2 if norm_at_smallest else 1),
+            ("model.generator.channels", len(generator.channels) - 1, 2 if generator.norm_of(0) == "instance" else 1),
+            ("model.critic.halvings", critic.halvings, 2 if "instance" in at_smallest else 1),
         ]
 
 
@@ -189,8 +197,12 @@ class TranslatorSettings(layers.LayerSettings):
     channels: Width = Field(64, description="Channels after the first convolution; each halving doubles them.")
     halvings: int = Field(2, ge=1, le=4, description="Number of halvings before the blocks, and doublings after them.")
     blocks: int = Field(6, ge=1, le=32, description="Number of residual blocks at the smallest size.")
-    norm: Norm = "instance"
+    norm: Norms = "instance"
     activation: Activation = "relu"
+
+    @property
+    def layers_with_norm(self) -> int:
+        return 1 + 2 * self.halvings + 2 * self.blocks  # two in each block
 
 
 class PatchCriticSettings(layers.LayerSettings):
@@ -200,7 +212,7 @@ class PatchCriticSettings(layers.LayerSettings):
         (64, 128, 256), min_length=2, max_length=6, description="Channels; all but the last convolution halve the size."
     )
     kernel: int = Field(4, ge=3, le=9, description="Kernel size of the convolutions.")
-    norm: Norm = "instance"
+    norm: Norms = "instance"
     spectral_norm: layers.SpectralNorm = False
     weight_norm: layers.WeightNorm = False
 
@@ -208,6 +220,10 @@ class PatchCriticSettings(layers.LayerSettings):
     def halvings(self) -> int:
         """Number of times the size is halved."""
         return len(self.channels) - 1
+
+    @property
+    def layers_with_norm(self) -> int:
+        return len(self.channels) - 1  # all but the first
 
 
 class TranslationSettings(layers.FamilySettings):
