@@ -186,6 +186,37 @@ def test_switch_of_the_model(load):
     assert load(text, "model={name: mlp}").model.latent_dim == 100  # a whole section replaces the old one
 
 
+@pytest.mark.parametrize(
+    ("optim", "settings", "same"),
+    [
+        ("{lr: 1e-3, betas: [0, 0.5]}", (),
+         "{generator: {lr: 1e-3, betas: [0, 0.5]}, critic: {lr: 1e-3, betas: [0, 0.5]}}"),
+        ("{lr: 1e-3, critic: {lr: 1e-4}}", (), "{generator: {lr: 1e-3}, critic: {lr: 1e-4}}"),  # the critic's own wins
+        ("{lr: 1e-3, lr_schedule: linear}", (), "{generator: {lr: 1e-3}, critic: {lr: 1e-3}, lr_schedule: linear}"),
+        ("{lr: 1e-3, critic: sgd}", (), "{generator: {lr: 1e-3}, critic: {name: sgd, lr: 1e-3}}"),
+        ("{name: rmsprop, lr: 1e-3}", (), "{generator: {name: rmsprop, lr: 1e-3}, critic: {name: rmsprop, lr: 1e-3}}"),
+        ("{lr: 1e-3, critic: {lr: 1e-4}}", ("optim.lr=0.5",), "{generator: {lr: 0.5}, critic: {lr: 0.5}}"),
+        ("{lr: 1e-3}", ("optim.critic.lr=0.5",), "{generator: {lr: 1e-3}, critic: {lr: 0.5}}"),
+        ("{critic: sgd}", ("optim.critic.lr=0.5",), "{critic: {name: sgd, lr: 0.5}}"),
+        ("{lr: 1e-3, betas: [0.5, 0.9], clip_norm: 2}", ("optim.critic.name=sgd",),
+         "{generator: {lr: 1e-3, betas: [0.5, 0.9], clip_norm: 2}, critic: {name: sgd, clip_norm: 2}}"),
+        ("{lr: 1e-3, betas: [0.5, 0.9]}", ("optim.lr=0.5", "optim.name=sgd"),
+         "{generator: {name: sgd, lr: 0.5}, critic: {name: sgd, lr: 0.5}}"),
+    ],
+)  # fmt: skip
+def test_settings_of_both_optimizers(load, optim, settings, same):
+    recipe = load(f"{BASE}optim: {optim}\n", *settings)
+    assert recipe.optim == load(f"{BASE}optim: {same}\n").optim
+    assert recipe_from_dict(recipe.as_dict(), "a test") == recipe
+    assert recipe.as_dict()["optim"].keys() == {"generator", "critic", "lr_schedule", "lr_decay_start"}
+
+
+def test_shared_settings_of_an_optional_role(load):
+    text = BASE.replace("mlp", "{name: mlp, conditional: true}") + "objective: cvae_gan\n"
+    own = load(text + "optim: {lr: 0.5, betas: [0.5, 0.6], encoder: {lr: 0.1}}\n").optim
+    assert (own.of("encoder").lr, own.of("encoder").betas, own.of("classifier")) == (0.1, (0.5, 0.6), own.critic)
+
+
 def test_former_names_are_read(load):
     text = (
         "model: {name: mlp, conditional: true, condition: classifier}\nsteps: 5\n"

@@ -45,6 +45,11 @@ def test_resolved_recipe_fits():
         ("batch_sise", 5, False),
         ("report", True, True),
         ("optim", {"critic": {"lr": 0.1, "betas": [0.5, 0.9]}}, True),
+        ("optim", {"name": "rmsprop", "lr": 0.1, "lr_schedule": "linear", "critic": {"lr": 1}}, True),
+        ("optim", {"lr": "fast"}, False),
+        ("optim", {"beta": [0.5, 0.9]}, False),
+        ("model", {"name": "resnet", "critic": {"norm": ["none", "layer"]}}, True),
+        ("model", {"name": "style", "critic": {"norm": ["none", "layer"]}}, False),
     ],
 )
 def test_accepted_and_marked(path, value, right):

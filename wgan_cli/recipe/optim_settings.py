@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from wgan_cli.recipe.settings import Settings, classes_of, invalid, named_by
 
@@ -57,11 +57,40 @@ class RmspropSettings(_AnyOptimizer):
 
 _AnyKind = AdamSettings | AdamwSettings | RmspropSettings | SgdSettings
 _Optimizer = Annotated[_AnyKind, Field(discriminator="name")]
-OptimizerSettings = Annotated[_Optimizer, named_by("name", _Optimizer, classes_of(_Optimizer), "adam")]
+OPTIMIZERS = classes_of(_Optimizer)
+OptimizerSettings = Annotated[_Optimizer, named_by("name", _Optimizer, OPTIMIZERS, "adam")]
+#: Settings of optimizers, which may stand directly in `optim` for all roles.
+SHARED = tuple(dict.fromkeys(name for kind in OPTIMIZERS.values() for name in kind.model_fields))
+BOTH = ("generator", "critic")
+
+
+def _add_shared(schema: dict[str, Any]) -> None:
+    """Add SHARED to the JSON schema of `optim`."""
+    own = [kind.model_json_schema()["properties"] for kind in OPTIMIZERS.values()]
+    for name in SHARED:
+        forms = [{key: value for key, value in each[name].items() if key != "default"} for each in own if name in each]
+        schema["properties"][name] = {"anyOf": forms}
+
+
+def by_role(optim: Any) -> Any:
+    """Return the plain values of `optim` with SHARED settings moved to the roles that don't have their own."""
+    if not isinstance(optim, dict) or not (shared := {key: optim[key] for key in SHARED if key in optim}):
+        return optim
+    optim = {key: value for key, value in optim.items() if key not in SHARED}
+    for role in (*BOTH, *({"encoder", "classifier"} & optim.keys())):
+        own = optim.get(role, {})
+        own = {"name": own} if isinstance(own, str) else own
+        optim[role] = {**shared, **own} if isinstance(own, dict) else own
+    return optim
 
 
 class OptimSettings(Settings):
-    """Optimizers by role; a role that only some objectives have defaults to that of a similar network."""
+    """Optimizers by role; a role that only some objectives have defaults to that of a similar network.
+
+    A setting of optimizers given without a role is one of all roles, unless a role has its own.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_add_shared)
 
     generator: OptimizerSettings = AdamSettings.default()
     critic: OptimizerSettings = AdamSettings.default()
@@ -69,6 +98,15 @@ class OptimSettings(Settings):
     classifier: OptimizerSettings | None = Field(None, description="Optimizer; default: the critic's.")
     lr_schedule: Literal["none", "linear", "cosine"] = Field("none", description="Decay of learning rates to zero.")
     lr_decay_start: float = Field(0.0, ge=0.0, lt=1.0, description="Fraction of the steps before the decay starts.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_role(cls, values: Any) -> Any:
+        return by_role(values)
+
+    @classmethod
+    def accepts(cls) -> list[str]:
+        return [*super().accepts(), *SHARED]
 
     @model_validator(mode="after")
     def _check_schedule(self) -> OptimSettings:

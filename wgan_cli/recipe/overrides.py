@@ -1,11 +1,13 @@
 """`--set KEY=VALUE`: changes applied to a recipe's plain values."""
 
 from collections.abc import Sequence
+from functools import reduce
 from itertools import filterfalse
 from typing import Any
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.objective_base import unused_settings
+from wgan_cli.recipe.optim_settings import BOTH, SHARED, OptimSettings, by_role
 from wgan_cli.recipe.schema import MEMBERS, SHORT_FORMS, Recipe
 from wgan_cli.recipe.yaml import parse_yaml
 from wgan_cli.utils.format import Log
@@ -18,21 +20,24 @@ def with_overrides(
 ) -> tuple[dict[str, Any], set[str]]:
     """Apply `dotted.key=value` settings to a recipe's plain values.
 
-    A new model or objective is selected before all other changes are made, and keeps the settings that it has in common
-    with the old one. `steps` replaces `epochs`, and the other way round.
+    A new model, objective or optimizer is selected before all other changes are made, and keeps the settings that it
+    has in common with the old one. `steps` replaces `epochs`, and the other way round.
 
     Returns: the changed values, and the dotted keys that were set.
     Raises: WganError for text that isn't KEY=VALUE.
     """
     changes = [change for setting in settings for change in _parse(setting)]
     changed = {".".join(keys) for keys, _ in changes}
+    values = {**values, "optim": by_role(values["optim"])} if "optim" in values else values
 
     def is_switch(change: tuple[list[str], Any]) -> bool:
-        (section, *inner), value = change
-        return section in MEMBERS and inner in ([], ["name"]) and isinstance(value, str)
+        keys, value = change
+        return ".".join(_section(keys)) in MEMBERS and isinstance(value, str)
 
-    for (section, *_), value in filter(is_switch, changes):
-        values = {**values, section: _switched(section, values.get(section), value, log)}
+    for keys, value in filter(is_switch, changes):
+        section = _section(keys)
+        given = reduce(lambda above, key: above.get(key) if isinstance(above, dict) else None, section, values)
+        values = _with_value(values, section, _switched(section, given, value, log))
     for keys, value in filterfalse(is_switch, changes):
         values = _with_value(values, keys, value)
     if len(given := {"steps", "epochs"} & changed) == 1:
@@ -49,15 +54,17 @@ def flat_settings(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _parse(setting: str) -> list[tuple[list[str], Any]]:
-    """Return keys and value; `optim.lr` is that of both networks."""
+    """Return keys and value; a setting of `optim` without a role replaces those of both networks."""
     key, equals, text = setting.partition("=")
     key = key.strip()
     if not equals or len(key) > MAX_KEY_LENGTH or not key.isprintable() or not all(key.split(".")):
         message = f"--set {setting[:MAX_KEY_LENGTH]!r} is not KEY=VALUE"
         raise WganError(message, "write for example --set optim.critic.lr=0.001")
     value = parse_yaml(text, f"--set {key}")
-    keys = [f"optim.{role}.lr" for role in ("generator", "critic")] if key == "optim.lr" else [key]
-    return [(each.split("."), value) for each in keys]
+    section, *names = key.split(".")
+    if section == "optim" and len(names) == 1 and names[0] in SHARED:
+        return [([section, role, *names], value) for role in BOTH]
+    return [([section, *names], value)]
 
 
 def _with_value(values: dict[str, Any], keys: Sequence[str], value: Any) -> dict[str, Any]:
@@ -74,15 +81,21 @@ def _long_form(section: str, given: Any) -> dict[str, Any]:
     return given if isinstance(given, dict) else {}
 
 
-def _switched(section: str, given: Any, new: str, log: Log | None) -> dict[str, Any]:
-    """Return the settings of a section after a switch to another model or objective.
+def _section(keys: list[str]) -> list[str]:
+    return keys[:-1] if keys[-1] == "name" else keys
+
+
+def _switched(keys: list[str], given: Any, new: str, log: Log | None) -> dict[str, Any]:
+    """Return the settings of a section after a switch to another model, objective or optimizer.
 
     A setting is kept if both have it with the same default, and it still has an effect. If the defaults differ, as of
     `n_critic` (wgan_gp: 5, gan: 1), it belongs to the definition of the objective.
     """
+    section = ".".join(keys)
     members = MEMBERS[section]
-    given = dict(_long_form(section, given))
-    old = given.pop("name", getattr(Recipe.model_fields[section].default, "name", None))
+    given = dict(_long_form(keys[-1], given))
+    owner = OptimSettings if len(keys) > 1 else Recipe
+    old = given.pop("name", getattr(owner.model_fields[keys[-1]].default, "name", None))
     if old == new or not (isinstance(old, str) and old in members and new in members):
         return {**given, "name": new}
     before, after = (

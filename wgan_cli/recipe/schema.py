@@ -11,10 +11,11 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from wgan_cli.recipe.data_settings import SIDES, AnyDataSettings, DataSettings
+from wgan_cli.recipe.layer_settings import ALL_ROLES
 from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_base import uncouple_hint
 from wgan_cli.recipe.objective_settings import ObjectiveSettings, WganGpSettings
-from wgan_cli.recipe.optim_settings import OptimSettings
+from wgan_cli.recipe.optim_settings import OPTIMIZERS, OptimSettings
 from wgan_cli.recipe.scores import SELECTABLE
 from wgan_cli.recipe.settings import Settings, classes_of, invalid, named_by
 
@@ -56,9 +57,9 @@ class ImageShape:
 
 MODELS, OBJECTIVES = classes_of(ModelSettings), classes_of(ObjectiveSettings)
 #: Classes of the sections whose settings depend on their name.
-MEMBERS = {"model": MODELS, "objective": OBJECTIVES}
+MEMBERS = {"model": MODELS, "objective": OBJECTIVES, **{f"optim.{role}": OPTIMIZERS for role in ALL_ROLES}}
 #: Sections that may be written as one word, `objective: wgan_gp` for `objective: {name: wgan_gp}`, and its key.
-SHORT_FORMS = {"data": "source", "a": "source", "b": "source", "model": "name", "objective": "name"}
+SHORT_FORMS = {**dict.fromkeys(("data", *SIDES), "source"), **dict.fromkeys(("model", "objective", *ALL_ROLES), "name")}
 #: By `translates`: what networks do, the data they need, and an example.
 _TASKS = {
     False: ("generates images from noise", "one set of images", "--set model=dcgan --set objective=wgan_gp"),

@@ -27,6 +27,11 @@ class Settings(BaseModel):
         """Return the section with the default of every setting."""
         return cls.model_validate({})
 
+    @classmethod
+    def accepts(cls) -> list[str]:
+        """Return the names of all settings, including those that stand for others."""
+        return [*cls.model_fields]
+
     @model_validator(mode="before")
     @classmethod
     def _reject_booleans_for_numbers(cls, values: Any) -> Any:
