@@ -54,9 +54,13 @@ def one_line(text: str) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return "did you mean `a` or `b`? " for the known words closest to a word, or ""."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.55)
-    ratios = [difflib.SequenceMatcher(None, name, word).ratio() for name in near]
-    near = [name for name, ratio in zip(near, ratios, strict=True) if ratio > ratios[0] - 0.2]  # one for a typo
+    spelled: dict[str, list[str]] = {}
+    for name in known:
+        spelled.setdefault(name.lower(), []).append(name)
+    near = difflib.get_close_matches(word.lower(), spelled, n=3, cutoff=0.55)
+    ratios = [difflib.SequenceMatcher(None, name, word.lower()).ratio() for name in near]
+    kept = (name for name, ratio in zip(near, ratios, strict=True) if ratio > ratios[0] - 0.2)  # one for a typo
+    near = [name for lower in kept for name in spelled[lower]]
     return f"did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else ""
 
 

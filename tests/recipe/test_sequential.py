@@ -47,7 +47,10 @@ def test_written_recipe_is_read_back():
     ("changes", "words"),
     [
         ({"generator": [*TANH, "Foo"]}, ("`model.generator` layer 2", "'Foo'", "Conv2d")),
-        ({"generator": [{"conv2d": 3}, "Tanh"]}, ("layer 0", "Conv2d")),
+        ({"generator": [{"conv2d": 3}, "Tanh"]}, ("layer 0", "did you mean `Conv2d`?")),
+        ({"generator": [*TANH, "leaky_relu"]}, ("layer 2", "did you mean `LeakyReLU`?")),
+        ({"generator": [*TANH, "BatchNorm"]}, ("layer 2", "`BatchNorm1d`", "`BatchNorm2d`")),
+        ({"generator": [{"Dense": 784}, "Tanh"]}, ("layer 0", "`Dense` is `Linear`")),
         ({"generator": [{"Linear": {"out": 3}}, "Tanh"]}, ("layer 0, Linear", "out_features")),
         ({"generator": [{"Conv2d": [3, 0]}, "Tanh"]}, ("layer 0, Conv2d", "kernel_size")),
         ({"generator": [{"Linear": [3, True, False, 5, 6, 7]}, "Tanh"]}, ("layer 0, Linear", "more arguments")),

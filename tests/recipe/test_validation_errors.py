@@ -10,7 +10,7 @@ from wgan_cli.recipe.model_settings import MlpSettings
 from wgan_cli.recipe.renamed import RENAMED
 
 MLP = {"model": {"name": "mlp"}, "steps": 5}
-STYLE, CRITIC = {"model": "style"}, {"model": {"name": "dcgan", "critic": {"norm": "batch"}}}
+CRITIC = {"model": {"name": "dcgan", "critic": {"norm": "batch"}}}
 PAIR = {"model": "translation", "objective": "cyclegan", "data": {"a": "digits", "b": "digits"}}
 
 
@@ -34,7 +34,18 @@ def problem(values: dict, *settings: str) -> WganError:
         ({"optim": {"critic": {"lr": 0}}}, "invalid `optim.critic.lr` 0", "more than 0.0, at most 1.0"),
         ({"optim": {"critic": {"lr": "fast"}}}, "invalid `optim.critic.lr` 'fast'", "Learning rate"),
         ({"optim": {"critic": {"betas": [0.0, 1.0]}}}, "invalid `optim.critic.betas[1]` 1.0", "Decay rates"),
+        ({"optim": {"betas": [0.0, 1.0]}}, "invalid `optim.generator.betas[1]` 1.0", "Decay rates"),
+        ({"optim": {"beta": [0.0, 0.9]}}, "unknown setting `optim.beta`", "did you mean `betas`? optim has: "),
+        ({"optim": {"betas": [0.0, 0.9], "critic": "sgd"}}, "unknown setting `optim.critic.betas`", "of adam, adamw"),
         ({"optim": {"lr_schedule": "cosin"}}, "unknown `optim.lr_schedule` 'cosin'", "choose none, linear or cosine"),
+        ({"optim": {"critic": "AdamW"}}, "unknown `optim.critic.name` 'AdamW'", "did you mean `adamw`? choose adam, "),
+        ({"optim": {"name": "RMSProp"}}, "unknown `optim.generator.name` 'RMSProp'", "did you mean `rmsprop`?"),
+        ({"model": {"name": "resnet", "critic": {"norm": ["none", "lyaer"]}}}, "`model.critic.norm[1]`", "`layer`?"),
+        ({"model": {"name": "resnet", "critic": {"norm": ["layer"] * 5}}}, "lists 5 layers, and there are 6", "or one"),
+        ({"model": {"name": "resnet", "critic": {"channels": [8], "halvings": 1, "norm": ["layer"]}}},
+         "`model.critic.norm` lists 1 layers, and none", "one norm"),
+        ({"model": {"name": "style", "critic": {"norm": ["none", "layer"]}}},
+         "unknown `model.critic.norm`", "leave out `model.critic.norm`"),
         ({"amp": "bf32"}, "unknown `amp` 'bf32'", "choose auto, off, bf16 or fp16"),
         ({"data": "imagenet"}, "unknown `data.source` 'imagenet'", "choose digits, mnist"),
         ({"data": 5}, "invalid `data` 5", "`wgan recipes --schema`"),
@@ -188,8 +199,8 @@ def test_long_values_are_cut():
 @pytest.mark.parametrize(
     ("setting", "hint"),
     [
-        ("lr=0.1", "did you mean `optim.generator.lr` or `optim.critic.lr`? "),
-        ("optim.betas=[0,1]", "did you mean `optim.generator.betas` or `optim.critic.betas`? "),
+        ("lr=0.1", "did you mean `optim.lr`? "),
+        ("betas=[0,1]", "did you mean `optim.betas`? "),
         ("gp_weight=1", "did you mean `objective.gp_weight`? "),
         ("stps=1", "did you mean `steps`? "),  # a typo is nearer than the same name elsewhere
         ("nonsense=1", "a recipe has: "),

@@ -34,6 +34,7 @@ class AnyObjective(Settings):
     """Properties of an objective that data and networks depend on."""
 
     paper: ClassVar[str]
+    summary: ClassVar[str] = ""  # a word or two
     translates: ClassVar[bool] = False  # the generator maps images to images
     roles: ClassVar[tuple[str, ...]] = ("generator", "critic")  # networks that are trained
     conditions: ClassVar[tuple[Condition, ...]] = get_args(Condition)  # supported values of `model.condition`

@@ -14,6 +14,8 @@ from wgan_cli.recipe.settings import invalid
 class GanSettings(TargetSettings, AdversarialSettings):
     """GAN with cross-entropy: the critic's scores are logits of being real."""
 
+    summary: ClassVar[str] = "cross-entropy"
+
     name: Literal["gan"] = "gan"
     saturating: bool = Field(False, description="Generator loss log(1 - D), as in the proof, instead of -log D.")
 
@@ -33,6 +35,7 @@ class LsganSettings(TargetSettings, AdversarialSettings):
     """Least squares GAN: the critic's scores approach 1 for real and 0 for fake images."""
 
     paper: ClassVar[str] = "Mao et al. 2017, Least Squares Generative Adversarial Networks"
+    summary: ClassVar[str] = "least squares"
 
     name: Literal["lsgan"] = "lsgan"
 
@@ -41,6 +44,7 @@ class HingeSettings(AdversarialSettings):
     """GAN with hinge losses: scores above 1 for real and below -1 for fake images cost nothing."""
 
     paper: ClassVar[str] = "Lim and Ye 2017, Geometric GAN; Miyato et al. 2018, Spectral Normalization"
+    summary: ClassVar[str] = "hinge loss"
 
     name: Literal["hinge"] = "hinge"
 
@@ -53,6 +57,7 @@ class WganSettings(AdversarialSettings):
     """
 
     paper: ClassVar[str] = "Arjovsky et al. 2017, Wasserstein GAN"
+    summary: ClassVar[str] = "weight clipping"
 
     name: Literal["wgan"] = "wgan"
     n_critic: base.CriticSteps = 5
@@ -70,6 +75,8 @@ class WganSettings(AdversarialSettings):
 class WganGpSettings(AdversarialSettings):
     """Wasserstein GAN with gradient penalty."""
 
+    summary: ClassVar[str] = "gradient penalty"
+
     name: Literal["wgan_gp"] = "wgan_gp"
     gp_weight: base.GpWeight = 10.0
     n_critic: base.CriticSteps = 5
@@ -86,6 +93,7 @@ class R3ganSettings(AdversarialSettings):
     """Relativistic GAN with R1 and R2 penalties."""
 
     paper: ClassVar[str] = "Huang et al. 2024, The GAN is dead; long live the GAN!"
+    summary: ClassVar[str] = "relativistic"
 
     name: Literal["r3gan"] = "r3gan"
     r1_weight: base.R1Weight = 1.0
@@ -99,6 +107,7 @@ class CvaeGanSettings(TargetSettings):
     """
 
     paper: ClassVar[str] = "Bao et al. 2017, CVAE-GAN: Fine-Grained Image Generation through Asymmetric Training"
+    summary: ClassVar[str] = "autoencoder"
     roles: ClassVar[tuple[str, ...]] = ALL_ROLES
     conditions: ClassVar[tuple[Condition, ...]] = ("embedding", "projection")
     needs_classes: ClassVar[bool] = True
@@ -141,6 +150,7 @@ class CycleganSettings(base.AnyObjective):
     """Two translators trained for cycle consistency, and a critic for each side."""
 
     paper: ClassVar[str] = "Zhu et al. 2017, Unpaired Image-to-Image Translation (CycleGAN)"
+    summary: ClassVar[str] = "translation"
     translates: ClassVar[bool] = True
     penalties: ClassVar[tuple[str, ...]] = ()
     instance_noise: ClassVar[float] = 0.0

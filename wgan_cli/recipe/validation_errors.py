@@ -1,6 +1,7 @@
 """Translation of pydantic's validation errors into a message and a hint about one setting."""
 
 import difflib
+import re
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,8 @@ from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe.data_settings import SIDES, for_side
 from wgan_cli.recipe.renamed import RENAMED, RENAMED_VALUES
 from wgan_cli.recipe.schema import MEMBERS, Recipe
+from wgan_cli.recipe.settings import Settings
+from wgan_cli.recipe.synonyms import meant
 
 _LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 _LIST_ALL = "`wgan recipes --schema` lists every setting"
@@ -44,19 +47,34 @@ def explain_invalid(error: ValidationError, origin: str, changed: set[str]) -> W
     elif kind == "extra_forbidden":
         owner = "a recipe" if len(keys) == 1 else _tag(section) or ".".join(keys[:-1])
         message = f"unknown setting `{dotted}`"
-        hint = f"{_meant(keys, section)}{owner} has: {', '.join(section.model_fields)}"
+        hint = f"{_meant(keys, section)}{owner} has: {', '.join(section.accepts())}"
     elif kind in ("missing", "union_tag_not_found"):
         parent = section.model_fields.get(keys[-2]) if keys[1:] else None
         choices = [_tag(model) for model in _models(parent.annotation)] if parent else []
         message, hint = f"`{dotted}` is not set", f"choose {', '.join(choices)}" if choices else _LIST_ALL
     elif choices := context.get("expected_tags") or context.get("expected"):
-        message, hint = f"unknown `{dotted}` {shown}", f"choose {choices}".replace("'", "")
-        if isinstance(value, str) and value in RENAMED_VALUES.get(dotted, {}):
-            hint = f"{value} is now called {RENAMED_VALUES[dotted][value]}; {hint}"
+        message, hint = f"unknown `{dotted}` {shown}", _choose(choices, dotted, value)
+        if "," not in choices and " or " not in choices:  # nothing to choose: the description says why
+            hint = f"leave out {_describe(section.model_fields.get(keys[-1]), dotted)}"
     else:
         message = f"invalid `{dotted}` {shown}: {first['msg'][0].lower()}{first['msg'][1:]}"
         hint = _describe(section.model_fields.get(keys[-1].partition("[")[0]) if keys else None, dotted)
     return WganError(f"{origin}: {message}", hint)
+
+
+def _choose(choices: str, dotted: str, value: Any) -> str:
+    """Return the hint for a value that isn't one of some words, which pydantic quotes: 'a', 'b' or 'c'."""
+    words = re.findall("'([^']*)'", choices)
+    members = MEMBERS.get(dotted.removesuffix(".name"), {})
+    summaries = {word: getattr(members.get(word), "summary", "") for word in words}
+    if any(summaries.values()):
+        choices = ", ".join(f"{word} ({summary})" if summary else word for word, summary in summaries.items())
+    hint = f"choose {choices}".replace("'", "")
+    if not isinstance(value, str):
+        return hint
+    if new := RENAMED_VALUES.get(dotted, {}).get(value):
+        return f"{value} is now called {new}; {hint}"
+    return f"{meant(dotted, value, words)}{hint}"
 
 
 def _describe(field: FieldInfo | None, dotted: str) -> str:
@@ -71,17 +89,18 @@ def _describe(field: FieldInfo | None, dotted: str) -> str:
     return f"`{dotted}`: {field.description.rstrip('.')}" + (f" ({', '.join(limits)})" if limits else "")
 
 
-def _meant(keys: list[str], section: type[BaseModel]) -> str:
+def _meant(keys: list[str], section: type[Settings]) -> str:
     """Explain an unknown setting: its current name, others that have it, a near name, or the same in a subsection."""
     *above, name = keys
     if new := RENAMED.get(".".join(keys)):
         return f"`{name}` is now called `{new.rpartition('.')[2]}`. "
     if others := [each for each, member in MEMBERS.get(".".join(above), {}).items() if name in member.model_fields]:
         return f"`{name}` is a setting of {', '.join(others)}. "
-    if near := did_you_mean(name, section.model_fields):
+    if near := did_you_mean(name, section.accepts()):
         return near
     found = [path for path in _paths(Recipe) if path[-1] == name and list(path[: len(above)]) == above]
     found = [path for path in found if {"generator", "critic"} & {*path}] or found
+    found = [("optim", name) if path[0] == "optim" else path for path in found]  # of both networks
     dotted = list(dict.fromkeys(f"`{'.'.join(path)}`" for path in found))
     return f"did you mean {' or '.join(dotted[:2])}? " if dotted else ""
 
@@ -105,10 +124,10 @@ def _paths(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tupl
             yield from _paths(each, (*above, name))
 
 
-def _walk(location: tuple[int | str, ...]) -> tuple[type[BaseModel], list[str]]:
+def _walk(location: tuple[int | str, ...]) -> tuple[type[Settings], list[str]]:
     """Return the section that holds an error's location, and the keys as a user writes them."""
-    section: type[BaseModel] = Recipe
-    members: list[type[BaseModel]] = [Recipe]
+    section: type[Settings] = Recipe
+    members: list[type[Settings]] = [Recipe]
     keys: list[str] = []
     for part in location:
         if isinstance(part, int):  # an index, or a key that isn't a word
@@ -118,6 +137,8 @@ def _walk(location: tuple[int | str, ...]) -> tuple[type[BaseModel], list[str]]:
         if len(members) > 1 and chosen:  # pydantic adds the member of a union, which the user did not write
             members = chosen
             continue
+        if keys and not members:  # the same for a union of values
+            continue
         section = members[0] if members else section
         keys.append(part)
         field = section.model_fields.get(part)
@@ -125,8 +146,8 @@ def _walk(location: tuple[int | str, ...]) -> tuple[type[BaseModel], list[str]]:
     return section, keys
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _models(annotation: Any) -> list[type[Settings]]:
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
         return [annotation]
     return [model for each in typing.get_args(annotation) for model in _models(each)]
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, ValidationInfo
 
-from wgan_cli.errors import did_you_mean
 from wgan_cli.recipe.sequential.layer_types import LAYERS, Conv2d, ConvTranspose2d, Flatten, Layer
 from wgan_cli.recipe.settings import invalid
+from wgan_cli.recipe.synonyms import meant
 
 MAX_LAYERS = 200
 _MOST_LISTED_KERNEL = 11  # larger in a list: torch's arguments were copied with the number of inputs
@@ -30,7 +30,7 @@ def _parse_layer(value: Any, place: str) -> Layer:
     if name == "spectral_norm":  # torch.nn.utils.spectral_norm(layer)
         return _with_spectral_norm(_parse_layer(given, place), place)
     if not isinstance(name, str) or name not in LAYERS:
-        near = did_you_mean(name, LAYERS) if isinstance(name, str) else ""
+        near = meant("layer", name, LAYERS) if isinstance(name, str) else ""
         raise invalid(f"{place}: unknown layer {name!r:.60}", f"{near}layers: {', '.join(LAYERS)}")
     layer = LAYERS[name]
     if name == "Unflatten":
