@@ -70,6 +70,7 @@ class PiecewiseLinear(nn.Module):
     def __init__(self, slope: float) -> None:
         super().__init__()
         self.slope = slope
+        self.torch_name = f"LeakyReLU({slope:g})" if slope else "ReLU"
 
     def forward(self, x: Tensor) -> Tensor:
         # Without gradients, and therefore when a network is exported, use the plain operator.

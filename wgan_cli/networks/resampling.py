@@ -15,6 +15,8 @@ MAX_DIRECT = 4  # channels up to which oneDNN's direct kernels run ten times slo
 class DownConv2d(nn.Conv2d):
     """Convolution of stride 2 that exactly halves an even height and width for any kernel size."""
 
+    torch_name = "Conv2d"
+
     def __init__(self, fan_in: int, fan_out: int, kernel: int, bias: bool = True) -> None:
         super().__init__(fan_in, fan_out, kernel, stride=2, padding=(kernel - 1) // 2, bias=bias)
 
@@ -33,6 +35,8 @@ class DownConv2d(nn.Conv2d):
 
 class UpConvTranspose2d(nn.ConvTranspose2d):
     """Transposed convolution of stride 2; without a padding it exactly doubles height and width."""
+
+    torch_name = "ConvTranspose2d"
 
     def __init__(
         self,
@@ -96,6 +100,11 @@ class BlurConv2d(DerivedWeight, nn.Conv2d):
 class BlurPoolConv2d(BlurConv2d):
     """Convolution, blur and subsampling by 2: with one blur, the mean of each 2x2 block."""
 
+    @property
+    def torch_name(self) -> str:
+        """See `layer_name`; BlurPool is Zhang's (2019), who named the wider filter's layer."""
+        return "Conv2d, AvgPool2d" if self.blurs == 1 else "Conv2d, BlurPool"
+
     def forward(self, input: Tensor) -> Tensor:
         kernel = _channels_last(self.blurred_weight())
         return F.conv2d(input, kernel, self.bias, stride=2, padding=self.pad)  # (N, fan_out, H/2, W/2)
@@ -103,6 +112,8 @@ class BlurPoolConv2d(BlurConv2d):
 
 class BlurUpConv2d(BlurConv2d):
     """Upsampling by 2, blur and convolution: with one blur, nearest-neighbor upsampling."""
+
+    torch_name = "Upsample, Conv2d"
 
     def forward(self, input: Tensor) -> Tensor:
         # out[q] = sum_j x[j] * kernel[q - 2j + padding], with the kernel flipped
@@ -114,6 +125,8 @@ class BlurUpConv2d(BlurConv2d):
 class VectorToImage(nn.Linear):
     """Linear layer from a vector to a small image in channels-last layout."""
 
+    torch_name = "Linear, Unflatten"
+
     def __init__(self, features: int, image: tuple[int, int, int]) -> None:
         super().__init__(features, math.prod(image))
         self.image = image
@@ -124,6 +137,8 @@ class VectorToImage(nn.Linear):
 
 class ImageToVector(nn.Linear):
     """Linear layer from a small image in any layout to a vector."""
+
+    torch_name = "Flatten, Linear"
 
     def __init__(self, image: Sequence[int], features: int, bias: bool = True) -> None:
         super().__init__(math.prod(image), features, bias)

@@ -20,6 +20,8 @@ GAIN = math.sqrt(2)  # compensates for the rectifier (He et al. 2015)
 class SameConv2d(DerivedWeight, nn.Conv2d):
     """Convolution that keeps the size."""
 
+    torch_name = "Conv2d"
+
     def __init__(self, fan_in: int, fan_out: int) -> None:
         super().__init__(fan_in, fan_out, KERNEL, padding=KERNEL // 2, bias=False)
 
@@ -28,6 +30,7 @@ class Affine(nn.Linear):
     """A number per channel from w, around `center` ("A" in the papers' figures)."""
 
     init_gain = 1.0
+    torch_name = "Linear"
 
     def __init__(self, style_dim: int, features: int, center: float = 1.0) -> None:
         super().__init__(style_dim, features)
@@ -117,6 +120,7 @@ class ModulatedPixels(DerivedWeight, nn.Linear):
     """Linear map of each pixel's channels, modulated by a style."""
 
     init_gain = 1.0
+    torch_name = "Conv2d"
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """x (N, features, H, W), style (N, features) -> (N, C, H, W) float32."""
@@ -140,6 +144,8 @@ class ToRGB(nn.Module):
 
 class FromRGB(nn.Linear):
     """1x1 convolution of an image as a matrix product, which is ten times as fast on CPUs for so few channels."""
+
+    torch_name = "Conv2d"
 
     def forward(self, input: Tensor) -> Tensor:
         return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (N, features, H, W)

@@ -101,6 +101,8 @@ class PatchCritic(nn.Module):
 class ReflectConv2d(nn.Conv2d):
     """Convolution of odd kernel size with reflection padding."""
 
+    torch_name = "ReflectionPad2d, Conv2d"
+
     def __init__(self, fan_in: int, fan_out: int, kernel: int) -> None:
         super().__init__(fan_in, fan_out, kernel)
         self.pad = kernel // 2

@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
+from torch.nn.utils.parametrize import is_parametrized
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
 from wgan_cli.networks.conditioning import ConditionalLatent, LabelChannel
+from wgan_cli.networks.layer_names import layer_name
 from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import BestScore, Checkpoint, load_checkpoint
@@ -24,7 +25,7 @@ from wgan_cli.runs.run_dir import open_run
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """One layer: dotted name, class, output shape for one image (without batch), number of parameters."""
+    """One layer: dotted name, name in torch.nn, output shape for one image (without batch), number of parameters."""
 
     name: str
     kind: str
@@ -206,8 +207,7 @@ def _network(role: str, network: nn.Module, inputs: dict[str, Any]) -> NetworkFa
     layers: list[LayerFacts] = []
 
     def note(module: nn.Module, _inputs: Any, output: torch.Tensor, name: str) -> None:
-        kind = type_before_parametrizations(module).__name__
-        layers.append(LayerFacts(name, kind, tuple(output.shape[1:]), _parameters(module)))
+        layers.append(LayerFacts(name, layer_name(module), tuple(output.shape[1:]), _parameters(module)))
 
     for name, module in network.named_modules():
         # List no parts of other layers, and no wrappers that only add labels.

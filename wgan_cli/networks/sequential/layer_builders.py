@@ -227,6 +227,8 @@ class _AppendDiscrimination(nn.Module):
 
 
 class _AppendStd(nn.Module):
+    torch_name = "MinibatchStdDev"
+
     def forward(self, x: Tensor) -> Tensor:
         return append_minibatch_std(x)  # (N, C+1, H, W)
 
