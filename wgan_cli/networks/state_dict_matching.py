@@ -13,6 +13,8 @@ from wgan_cli.networks.weights import describe
 WRAPPERS = ("module.", "_orig_mod.", "model.", "net.", "network.")
 GENERATORS = ("generator.", "netG.", "net_g.", "G.", "g.", "gen.", "G_ema.", "g_ema.", "ema.")
 COUNTER = "num_batches_tracked"  # unused after training; files from before 2018 don't have it
+#: Last parts of names by torch.nn.utils.spectral_norm, and by its successor in torch.nn.utils.parametrizations.
+SPECTRAL_NORM = {"weight_orig": "original", "weight_u": "_u", "weight_v": "_v"}
 MAX_LISTED = 8  # tensors of each side in an error
 
 
@@ -46,7 +48,7 @@ def match(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], origin: str
     if set(theirs) == set(ours) and all(given[theirs[name]].shape == wanted[name].shape for name in ours):
         return Match(tuple((theirs[name], name) for name in ours), "name")
     names = list(theirs.values())
-    left = [(_leaf(name), given[name].shape) for name in names]
+    left = [(SPECTRAL_NORM.get(_leaf(name), _leaf(name)), given[name].shape) for name in names]
     right = [(_leaf(name), wanted[name].shape) for name in ours]
     if left == right:
         return Match(tuple(zip(names, ours, strict=True)), "order and shape")

@@ -1,4 +1,4 @@
-"""Weights of tutorials' own classes in the recipes named after them: the same images to 1e-6."""
+"""Weights of tutorials' own classes in the recipes that transcribe them: the same images to 1e-6."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from wgan_cli.outputs.import_weights import import_checkpoint
 from wgan_cli.outputs.sampling import generator_of
-from wgan_cli.recipe import ImageShape, load_recipe
+from wgan_cli.recipe import ImageShape, Recipe, load_recipe, recipe_from_dict
+from wgan_cli.recipe.yaml import parse_yaml
 
 DIGITS = ImageShape(28, 1, 10)
 
@@ -121,6 +122,100 @@ GENERATORS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+class UpsamplingGenerator(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.l1 = nn.Sequential(nn.Linear(100, 16 * 8**2))
+        self.conv_blocks = nn.Sequential(
+            nn.BatchNorm2d(16), nn.Upsample(scale_factor=2), nn.Conv2d(16, 16, 3, stride=1, padding=1),
+            nn.BatchNorm2d(16, 0.8), nn.LeakyReLU(0.2, inplace=True), nn.Upsample(scale_factor=2),
+            nn.Conv2d(16, 8, 3, stride=1, padding=1), nn.BatchNorm2d(8, 0.8), nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(8, 1, 3, stride=1, padding=1), nn.Tanh(),
+        )  # fmt: skip
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.conv_blocks(self.l1(z).view(len(z), 16, 8, 8))
+
+
+class LayerNormGenerator(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Linear(62, 32), nn.LayerNorm(32), nn.ReLU(), nn.Linear(32, 48), nn.LayerNorm([48], eps=1e-6), nn.ELU(),
+            nn.Dropout(0.3), nn.Linear(48, 28 * 28), nn.Unflatten(1, (1, 28, 28)), nn.Sigmoid(),
+        )  # fmt: skip
+
+    def forward(self, z: Tensor) -> Tensor:
+        return 2 * self.net(z) - 1
+
+
+def spectral(norm: Callable[[nn.Module], nn.Module]) -> nn.Module:
+    network = nn.Sequential(
+        norm(nn.Linear(10, 64)), nn.Unflatten(1, (16, 2, 2)), nn.ReLU(),
+        norm(nn.ConvTranspose2d(16, 8, 4, 2, padding=(1, 1))), nn.BatchNorm2d(8), nn.ReLU(),
+        norm(nn.ConvTranspose2d(8, 1, 4, 2, 1, bias=False)), nn.Tanh(),
+    )  # fmt: skip
+    network(torch.randn(4, 10))  # an iteration of the power method
+    return network
+
+
+UPSAMPLING = """
+    - Linear: 1024
+    - Unflatten: [16, 8, 8]
+    - BatchNorm2d
+    - Upsample: [scale_factor=2]
+    - Conv2d: [16, 3, stride=1, padding=1]
+    - BatchNorm2d: 0.8
+    - LeakyReLU: [0.2, inplace=True]
+    - Upsample: {scale_factor: 2}
+    - Conv2d: [8, 3, stride: 1, padding: 1]
+    - BatchNorm2d: 0.8
+    - LeakyReLU: [0.2, inplace: true]
+    - Conv2d: [1, 3, 1, 1]
+    - Tanh
+"""
+LAYER_NORM = """
+    - Linear: 32
+    - LayerNorm
+    - ReLU
+    - Linear: 48
+    - LayerNorm: 1e-6
+    - ELU
+    - Dropout: 0.3
+    - Linear: 784
+    - Unflatten: [1, 28, 28]
+    - Sigmoid
+"""
+SPECTRAL = """
+    - spectral_norm: {Linear: 64}
+    - Unflatten: [1, [16, 2, 2]]
+    - ReLU
+    - spectral_norm: {ConvTranspose2d: [8, 4, 2, padding: [1, 1]]}
+    - BatchNorm2d
+    - ReLU
+    - spectral_norm: {ConvTranspose2d: [1, 4, 2, 1, bias=False]}
+    - Tanh
+"""
+#: Networks without a packaged recipe: their class, their layers in a recipe, latent_dim, and size of the images.
+TRANSCRIBED: dict[str, tuple[Callable[[], nn.Module], str, int, int]] = {
+    "upsampling": (UpsamplingGenerator, UPSAMPLING, 100, 32),
+    "layer norm": (LayerNormGenerator, LAYER_NORM, 62, 28),
+    "spectral norm": (lambda: spectral(nn.utils.spectral_norm), SPECTRAL, 10, 8),
+    "parametrized": (lambda: spectral(nn.utils.parametrizations.spectral_norm), SPECTRAL, 10, 8),
+}
+
+
+def case(name: str) -> tuple[nn.Module, Recipe, ImageShape]:
+    """A generator as the tutorial has it, the recipe, and the shape of the images."""
+    torch.manual_seed(0)
+    if name in GENERATORS:
+        return GENERATORS[name](), load_recipe(name), DIGITS
+    make, layers, latent_dim, size = TRANSCRIBED[name]
+    model = {"name": "sequential", "latent_dim": latent_dim, "critic": [{"Linear": 1}]}
+    model["generator"] = parse_yaml(layers, "a test")
+    return make(), recipe_from_dict({"model": model, "steps": 1}, "a test"), ImageShape(size, 1)
+
+
 def trained(network: nn.Module) -> nn.Module:
     """The network with weights and statistics as after some training, in evaluation mode."""
     torch.manual_seed(0)
@@ -133,13 +228,14 @@ def trained(network: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-@pytest.mark.parametrize("name", GENERATORS)
+@pytest.mark.parametrize("name", [*GENERATORS, *TRANSCRIBED])
 @torch.no_grad()
 def test_same_images(name, wrapped, tmp_path):
-    theirs, recipe = trained(GENERATORS[name]()), load_recipe(name)
+    theirs, recipe, shape = case(name)
+    theirs = trained(theirs)
     content = nn.DataParallel(theirs).state_dict() if wrapped else theirs.state_dict()
     torch.save({"generator": content, "epoch": 3} if wrapped else content, tmp_path / "theirs.pth")
-    checkpoint, _ = import_checkpoint(tmp_path / "theirs.pth", recipe, DIGITS)
+    checkpoint, _ = import_checkpoint(tmp_path / "theirs.pth", recipe, shape)
     ours, theirs = generator_of(checkpoint, "theirs.pth", torch.device("cpu")).double(), theirs.double()
     z, labels = torch.randn(4, recipe.model.latent_dim, dtype=torch.float64), torch.tensor([3, 0, 9, 3])
     given = (z, labels) if recipe.model.conditional else (z,)

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, Va
 from wgan_cli.recipe.sequential.layer_types import LAYERS, Conv2d, ConvTranspose2d, Flatten, Layer
 from wgan_cli.recipe.settings import invalid
 from wgan_cli.recipe.synonyms import meant
+from wgan_cli.recipe.yaml import parse_yaml
 
 MAX_LAYERS = 200
 _MOST_LISTED_KERNEL = 11  # larger in a list: torch's arguments were copied with the number of inputs
@@ -33,6 +34,8 @@ def _parse_layer(value: Any, place: str) -> Layer:
         near = meant("layer", name, LAYERS) if isinstance(name, str) else ""
         raise invalid(f"{place}: unknown layer {name!r:.60}", f"{near}layers: {', '.join(LAYERS)}")
     layer = LAYERS[name]
+    if isinstance(given, list | tuple):
+        given = [_named(value, place) for value in given]
     if name == "Unflatten":
         given = _shape_of_unflatten(given)
     elif name in _MAY_BE_INPLACE:
@@ -49,20 +52,35 @@ def _parse_layer(value: Any, place: str) -> Layer:
         raise invalid(f"{place}, {name}: {argument}: {problem}", f"its arguments: {arguments}") from None
 
 
+def _named(value: Any, place: str) -> Any:
+    """Return `bias=False` as {"bias": False}, and any other item of a list of arguments as it is."""
+    name, equals, text = value.partition("=") if isinstance(value, str) else ("", "", "")
+    return {name.strip(): parse_yaml(text, place)} if equals else value
+
+
 def _without_inplace(given: Any) -> Any:
     """Leave out `inplace`, which changes no result."""
     if isinstance(given, dict):
         return {name: value for name, value in given.items() if name != "inplace"}
     values = given if isinstance(given, list | tuple) else [given]
-    return [value for value in values if value is not None and not isinstance(value, bool)]
+    return [
+        _without_inplace(value) if isinstance(value, dict) else value
+        for value in values
+        if value is not None and not isinstance(value, bool)
+    ]
 
 
 def _by_name(layer: type[Layer], given: Any, place: str) -> dict[str, Any]:
-    """Return arguments by name: a dict as it is, a list or single value in the order of torch.nn."""
+    """Return arguments by name: a dict as it is, a list or single value in the order of torch.nn.
+
+    A list may end with named arguments: `[64, 4, bias: false]` or `[64, 4, bias=False]`.
+    """
     if isinstance(given, dict):
         return given
     values = given if isinstance(given, list | tuple) else [] if given is None else [given]
-    named = dict(zip(layer.model_fields, values, strict=False))
+    last = {key: value for each in values if isinstance(each, dict) for key, value in each.items()}
+    values = [value for value in values if not isinstance(value, dict)]
+    named = {**dict(zip(layer.model_fields, values, strict=False)), **last}
     kernel = named.get("kernel_size")
     if layer in (Conv2d, ConvTranspose2d) and isinstance(kernel, int) and kernel > _MOST_LISTED_KERNEL:
         raise invalid(

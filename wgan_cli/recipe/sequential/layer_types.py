@@ -2,14 +2,20 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_serializer
+from pydantic import BeforeValidator, Field, model_serializer
 
 from wgan_cli.recipe.layer_settings import Width
 from wgan_cli.recipe.settings import Settings
 
-_Kernel = Annotated[int, Field(ge=1, le=128)]
-_Padding = Annotated[int, Field(ge=0, le=128)]
-_Small = Annotated[float, Field(gt=0.0, le=1.0)]
+
+def _one_number(given: Any) -> Any:
+    """Accept the same number for height and width, as in `padding: [1, 1]`."""
+    return given[0] if isinstance(given, list | tuple) and len(given) == 2 and given[0] == given[1] else given
+
+
+_Kernel = Annotated[int, Field(ge=1, le=128), BeforeValidator(_one_number)]
+_Padding = Annotated[int, Field(ge=0, le=128), BeforeValidator(_one_number)]
+_Eps = Annotated[float, Field(gt=0.0, lt=1.0)]  # BatchNorm2d: 1 is a number of inputs
 _Inputs = int | None  # inferred, and checked if given
 
 
@@ -73,8 +79,8 @@ class ConvTranspose2d(Layer):
 
 
 class _BatchNorm(Layer):
-    eps: _Small = 1e-5
-    momentum: _Small = 0.1
+    eps: _Eps = 1e-5
+    momentum: float = Field(0.1, gt=0.0, le=1.0)
     affine: bool = True
     num_features: _Inputs = None
 
@@ -90,7 +96,7 @@ class BatchNorm2d(_BatchNorm):
 class InstanceNorm2d(Layer):
     """Instance norm."""
 
-    eps: _Small = 1e-5
+    eps: _Eps = 1e-5
     affine: bool = False
     num_features: _Inputs = None
 
@@ -98,14 +104,14 @@ class InstanceNorm2d(Layer):
 class LayerNorm(Layer):
     """Layer norm over all values of an image or vector."""
 
-    eps: _Small = 1e-5
+    eps: _Eps = 1e-5
 
 
 class GroupNorm(Layer):
     """Group norm."""
 
     num_groups: Width
-    eps: _Small = 1e-5
+    eps: _Eps = 1e-5
     num_channels: _Inputs = None
 
 
