@@ -120,10 +120,8 @@ class ResnetCriticSettings(layers.CriticLayerSettings):
     @model_validator(mode="after")
     def _check_halvings(self) -> ResnetCriticSettings:
         if self.halvings > (blocks := len(self.channels)):
-            raise invalid(
-                f"`model.critic.halvings` is {self.halvings}, but `model.critic.channels` defines only {blocks} blocks",
-                "lower `model.critic.halvings`, or give `model.critic.channels` more values",
-            )
+            problem = f"`model.critic.halvings` is {self.halvings}, and `model.critic.channels` has {blocks} blocks"
+            raise invalid(problem, "lower `model.critic.halvings`, or give `model.critic.channels` more values")
         return self
 
 

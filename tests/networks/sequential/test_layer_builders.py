@@ -125,6 +125,7 @@ def test_self_attention():
         ([{"Conv2d": [8, 9]}], IMAGE, ("leaves no pixels", "4x6x6", "kernel_size")),
         (["ReLU", {"Linear": {"out_features": 3, "in_features": 5}}], VECTOR, ("layer 1", "is 5", "has 12")),
         ([{"Unflatten": [2, 2, 2]}], VECTOR, ("2x2x2 has 8", "12")),
+        ([{"LayerNorm": {"normalized_shape": 5}}], VECTOR, ("normalized_shape is (5,)", "(12,)")),
         (["BatchNorm1d"], IMAGE, ("4x6x6", "BatchNorm2d")),
         ([{"GroupNorm": 3}], IMAGE, ("4 channels",)),
         ([{"Crop": 7}], IMAGE, ("larger", "Upsample")),

@@ -4,14 +4,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout, Dropout2d
 from wgan_cli.networks.layers import PiecewiseLinear, mark_for_spectral_norm
-from wgan_cli.networks.minibatch_layers import MinibatchDiscrimination, append_minibatch_std
 from wgan_cli.networks.resampling import DownConv2d, ImageToVector, UpConvTranspose2d
+from wgan_cli.networks.sequential.own_layers import AppendDiscrimination, AppendStd, Crop, Unflatten
 from wgan_cli.networks.sequential.self_attention import SelfAttention
 from wgan_cli.recipe.sequential import layer_types as settings
 from wgan_cli.recipe.sequential.layer_types import Layer
@@ -119,6 +118,8 @@ def _instance_norm(layer: settings.InstanceNorm2d, shape: Shape) -> Built:
 
 
 def _layer_norm(layer: settings.LayerNorm, shape: Shape) -> Built:
+    given = layer.normalized_shape
+    _check_inputs("normalized_shape", (given,) if isinstance(given, int) else given, tuple(shape))
     return nn.LayerNorm(list(shape), layer.eps), shape
 
 
@@ -185,52 +186,12 @@ def _self_attention(layer: settings.SelfAttention, shape: Shape) -> Built:
 
 def _minibatch_discrimination(layer: settings.MinibatchDiscrimination, shape: Shape) -> Built:
     inputs = math.prod(shape)
-    return _AppendDiscrimination(inputs, layer.features), (inputs + layer.features,)
+    return AppendDiscrimination(inputs, layer.features), (inputs + layer.features,)
 
 
 def _minibatch_std(layer: settings.MinibatchStdDev, shape: Shape) -> Built:
     channels, *sides = _check_image(shape)
-    return _AppendStd(), (channels + 1, *sides)
-
-
-class Unflatten(nn.Module):
-    """Vectors to images in channels-last layout."""
-
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.shape = shape
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(-1, *self.shape).contiguous(memory_format=torch.channels_last)  # (N, C, H, W)
-
-
-class Crop(nn.Module):
-    """Center of images."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
-
-    def forward(self, x: Tensor) -> Tensor:
-        top, left = ((side - self.size) // 2 for side in x.shape[2:])
-        return x[:, :, top : top + self.size, left : left + self.size]  # (N, C, size, size)
-
-
-class _AppendDiscrimination(nn.Module):
-    def __init__(self, inputs: int, features: int) -> None:
-        super().__init__()
-        self.compare = MinibatchDiscrimination(inputs, features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x.flatten(1)  # (N, F)
-        return torch.cat([x, self.compare(x.float()).to(x.dtype)], 1)  # (N, F + features)
-
-
-class _AppendStd(nn.Module):
-    torch_name = "MinibatchStdDev"
-
-    def forward(self, x: Tensor) -> Tensor:
-        return append_minibatch_std(x)  # (N, C+1, H, W)
+    return AppendStd(), (channels + 1, *sides)
 
 
 def _torch_arguments(layer: Layer) -> dict[str, Any]:
@@ -243,7 +204,7 @@ def _check_image(shape: Shape) -> Shape:
     return shape
 
 
-def _check_inputs(argument: str, given: int | None, inputs: int) -> None:
+def _check_inputs(argument: str, given: Shape | int | None, inputs: Shape | int) -> None:
     if given not in (None, inputs):
         raise ShapeError(f"{argument} is {given}, but its input has {inputs}", f"leave out {argument}")
 

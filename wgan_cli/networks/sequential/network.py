@@ -15,6 +15,7 @@ from wgan_cli.networks.conditioning import ConditionalLatent
 from wgan_cli.networks.critic import Body
 from wgan_cli.networks.layers import WEIGHT_LAYERS, LatentGenerator
 from wgan_cli.networks.sequential.layer_builders import Shape, build_layers, build_one, shape_text
+from wgan_cli.networks.sequential.own_layers import FromUnitRange
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.sequential.layer_list import output_layer
 from wgan_cli.recipe.sequential.layer_types import Conv2d, ConvTranspose2d, Layer, Linear, Sigmoid
@@ -59,13 +60,6 @@ class Generator(LatentGenerator):
         return self.enter.z_columns((torch.stack(columns) - bias).T)  # (outputs, latent_dim)
 
 
-class FromUnitRange(nn.Module):
-    """Map the range [0, 1] of a sigmoid to that of images, [-1, 1]."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return 2 * x - 1
-
-
 def _resize_hint(shape: Shape, wanted: Shape) -> str:
     if len(shape) == 1:
         return f"give the last Linear {math.prod(wanted)} outputs"
@@ -93,7 +87,7 @@ class SequentialBody(Body):
         outputs = {"critic": 1, "encoder": 2 * settings.latent_dim, "classifier": image.num_classes}[role]
         if own and _outputs(self.last) != outputs:
             message = f"{self.place}, {self.last}: {_outputs(self.last)} outputs, expected {outputs}"
-            raise WganError(message, f"give it {outputs}")
+            raise WganError(message, f"give it {outputs}, or add Linear: {outputs}")
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:

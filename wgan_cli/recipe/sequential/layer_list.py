@@ -1,9 +1,11 @@
 """Layer lists of `model: {name: sequential}`, in the short and long forms that recipes accept."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, ValidationInfo
+from pydantic_core import ErrorDetails
 
 from wgan_cli.recipe.sequential.layer_types import LAYERS, Conv2d, ConvTranspose2d, Flatten, Layer
 from wgan_cli.recipe.settings import invalid
@@ -13,7 +15,8 @@ from wgan_cli.recipe.yaml import parse_yaml
 MAX_LAYERS = 200
 _MOST_LISTED_KERNEL = 11  # larger in a list: torch's arguments were copied with the number of inputs
 _MAY_BE_INPLACE = ("ReLU", "LeakyReLU", "ELU", "SiLU")
-_INPUTS = ("in_features", "in_channels", "num_features", "num_channels")
+_INPUTS = ("in_features", "in_channels", "num_features", "num_channels", "normalized_shape")
+_MORE = "more arguments"
 
 
 def _parse_layers(values: Any, info: ValidationInfo) -> Any:
@@ -31,25 +34,43 @@ def _parse_layer(value: Any, place: str) -> Layer:
     if name == "spectral_norm":  # torch.nn.utils.spectral_norm(layer)
         return _with_spectral_norm(_parse_layer(given, place), place)
     if not isinstance(name, str) or name not in LAYERS:
-        near = meant("layer", name, LAYERS) if isinstance(name, str) else ""
-        raise invalid(f"{place}: unknown layer {name!r:.60}", f"{near}layers: {', '.join(LAYERS)}")
+        raise invalid(f"{place}: unknown layer {name!r:.60}", f"{_near(name)}layers: {', '.join(LAYERS)}")
     layer = LAYERS[name]
     if isinstance(given, list | tuple):
         given = [_named(value, place) for value in given]
     if name == "Unflatten":
         given = _shape_of_unflatten(given)
+    elif name == "Flatten" and given in (1, [1], [{"start_dim": 1}], {"start_dim": 1}):
+        given = None
     elif name in _MAY_BE_INPLACE:
         given = _without_inplace(given)
     try:
         return layer.model_validate(_by_name(layer, given, place))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        argument = ".".join(map(str, first["loc"])) or "arguments"
         arguments = ", ".join(layer.model_fields) or "none"
         if isinstance(given, list | tuple | int | float) and any(name in _INPUTS for name in layer.model_fields):
             arguments += "; a list has no number of inputs, which is inferred"
-        problem = "not set" if first["type"] == "missing" else first["msg"]
-        raise invalid(f"{place}, {name}: {argument}: {problem}", f"its arguments: {arguments}") from None
+        problem = _problem(error.errors(include_url=False)[0])
+        raise invalid(f"{place}, {name}: {problem}", f"its arguments: {arguments}") from None
+
+
+def _near(name: Any) -> str:
+    """Return a hint for a name that is no layer: a similar one, or the form of a layer that is written as a call."""
+    if not isinstance(name, str):
+        return ""
+    call = re.fullmatch(r"(?:torch\.)?(?:nn\.)?(\w+)(?:\((.*)\),?)?", name)
+    if call and call[1] in LAYERS:
+        return f"write `{call[1]}: [{call[2]}]`; " if call[2] else f"write `{call[1]}`; "
+    return meant("layer", name, LAYERS)
+
+
+def _problem(error: ErrorDetails) -> str:
+    argument = ".".join(map(str, error["loc"])) or "arguments"
+    if error["type"] == "missing":
+        return f"{argument} is not set"
+    if error["type"] == "extra_forbidden":
+        return f"too many arguments, {error['input']}" if argument == _MORE else f"no argument is called {argument}"
+    return f"{argument} is {error['input']!r:.40}: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
 def _named(value: Any, place: str) -> Any:
@@ -87,7 +108,7 @@ def _by_name(layer: type[Layer], given: Any, place: str) -> dict[str, Any]:
             f"{place}, {layer.__name__}: {list(values)} means out_channels {values[0]} and kernel_size {kernel}",
             "leave out the number of inputs, which is inferred; or write kernel_size by name",
         )
-    return named if len(values) <= len(layer.model_fields) else {**named, "more arguments": values}
+    return named if len(values) <= len(layer.model_fields) else {**named, _MORE: values}
 
 
 def _shape_of_unflatten(given: Any) -> Any:

@@ -1,11 +1,23 @@
 """Layers of `model: {name: sequential}`: the names and arguments of torch.nn, as an allow list."""
 
+import math
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_serializer
+from pydantic import BeforeValidator, Field, StrictBool, model_serializer
 
 from wgan_cli.recipe.layer_settings import Width
 from wgan_cli.recipe.settings import Settings
+
+
+def _product(given: Any) -> Any:
+    """Accept a product of whole numbers, as in `Linear: 128*7*7`."""
+    if isinstance(given, str) and re.fullmatch(r"\d{1,4}( *\* *\d{1,4}){1,3}", given):
+        return math.prod(map(int, given.split("*")))
+    return given
+
+
+_Width = Annotated[Width, BeforeValidator(_product)]
 
 
 def _one_number(given: Any) -> Any:
@@ -43,45 +55,45 @@ class Layer(Settings):
 class Linear(Layer):
     """Linear layer; an image is flattened first."""
 
-    out_features: Width
-    bias: bool = True
-    spectral_norm: bool = False
+    out_features: _Width
+    bias: StrictBool = True
+    spectral_norm: StrictBool = False
     in_features: _Inputs = None
 
 
 class Conv2d(Layer):
     """Convolution."""
 
-    out_channels: Width
+    out_channels: _Width
     kernel_size: _Kernel
     stride: _Kernel = 1
     padding: _Padding = 0
     dilation: _Kernel = 1
     groups: Width = 1
-    bias: bool = True
-    spectral_norm: bool = False
+    bias: StrictBool = True
+    spectral_norm: StrictBool = False
     in_channels: _Inputs = None
 
 
 class ConvTranspose2d(Layer):
     """Transposed convolution; as the first layer it takes z as an image of one pixel."""
 
-    out_channels: Width
+    out_channels: _Width
     kernel_size: _Kernel
     stride: _Kernel = 1
     padding: _Padding = 0
     output_padding: _Padding = 0
     groups: Width = 1
-    bias: bool = True
+    bias: StrictBool = True
     dilation: _Kernel = 1
-    spectral_norm: bool = False
+    spectral_norm: StrictBool = False
     in_channels: _Inputs = None
 
 
 class _BatchNorm(Layer):
     eps: _Eps = 1e-5
     momentum: float = Field(0.1, gt=0.0, le=1.0)
-    affine: bool = True
+    affine: StrictBool = True
     num_features: _Inputs = None
 
 
@@ -97,7 +109,7 @@ class InstanceNorm2d(Layer):
     """Instance norm."""
 
     eps: _Eps = 1e-5
-    affine: bool = False
+    affine: StrictBool = False
     num_features: _Inputs = None
 
 
@@ -105,6 +117,7 @@ class LayerNorm(Layer):
     """Layer norm over all values of an image or vector."""
 
     eps: _Eps = 1e-5
+    normalized_shape: int | tuple[int, ...] | None = None
 
 
 class GroupNorm(Layer):
