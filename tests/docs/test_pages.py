@@ -164,7 +164,7 @@ def small_recipes(tmp_path_factory) -> Path:
 @pytest.fixture
 def reader(wgan, wgan_process, tiny_run, features_root, small_recipes, tmp_path, monkeypatch) -> Reader:
     """In a folder with a run of digits_dcgan, small data sets, two folders of images and a foreign state_dict."""
-    monkeypatch.setattr("wgan_cli.recipe.load._FOLDER", small_recipes)
+    monkeypatch.setattr("wgan_cli.recipe.recipe_files._FOLDER", small_recipes)
     monkeypatch.setattr("wgan_cli.evaluation.classifier.MAX_IMAGES", 640)
     monkeypatch.setattr("wgan_cli.evaluation.evaluate.MAX_IMAGES", 100)
     monkeypatch.setattr("wgan_cli.evaluation.evaluate.MAX_TRAINING", 500)

@@ -13,7 +13,7 @@ from helpers.fuzzing import changed_inside, damaged
 from helpers.hostile_checkpoints import archive_of, saved, summed, torch_bytes
 from PIL import Image
 
-from wgan_cli.cli import inspect as inspect_command
+from wgan_cli.cli.render import facts_report
 from wgan_cli.data import load_images
 from wgan_cli.outputs.sampling import generate, open_generator, sample_latents
 from wgan_cli.outputs.summary import inspect_checkpoint, inspect_run
@@ -76,7 +76,7 @@ def test_logs(fuzz, small_run, tmp_path, wgan):
 
     def attempt(data: bytes) -> None:
         copied.metrics_file.write_bytes(data)
-        inspect_command._print_run(inspect_run(copied.path), curves=None)
+        facts_report._print_run(inspect_run(copied.path), curves=None)
 
     fuzz(attempt, damaged(small_run.metrics_file.read_bytes() + lines), cases=12)
 
