@@ -1,10 +1,20 @@
 """Consoles of the program: stdout for data, stderr for messages and progress."""
 
+from __future__ import annotations
+
 import os
+import time
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+
+from wgan_cli.utils.format import Activity
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+PLAIN_SECONDS = 5.0  # between lines about one activity if there is no terminal
 
 
 class _QuietConsole(Console):
@@ -21,9 +31,14 @@ def messages() -> Console:
     return _console(stderr=True)
 
 
-@cache
 def data() -> Console:
     """Return the console on stdout."""
+    end_activity()
+    return _data()
+
+
+@cache
+def _data() -> Console:
     return _console(stderr=False)
 
 
@@ -34,12 +49,59 @@ def _console(stderr: bool) -> Console:
 
 
 def print_message(text: str) -> None:
-    """Print a message to stderr."""
+    """Print a message to stderr; an activity is a bar that the next message removes, or a line now and then."""
+    if isinstance(text, Activity):
+        _shown.update(text)
+        return
+    end_activity()
     messages().print(text, soft_wrap=True)
+
+
+def end_activity() -> None:
+    """Remove the bar or spinner of an activity."""
+    _shown.end()
+
+
+class _ShownActivity:
+    """The current activity."""
+
+    def __init__(self) -> None:
+        self.bar: Progress | None = None
+        self.next_line = 0.0
+
+    def update(self, activity: Activity) -> None:
+        if not messages().is_terminal or messages().is_dumb_terminal:
+            now = time.monotonic()
+            if activity.total is not None and now >= self.next_line:
+                self.next_line = now + PLAIN_SECONDS
+                messages().print(activity, soft_wrap=True)
+            return
+        if self.bar is None:
+            self.bar = _activity_bar()
+            self.bar.start()
+        for task in self.bar.task_ids:
+            self.bar.remove_task(task)
+        self.bar.add_task(str(activity), total=activity.total, completed=activity.done)
+
+    def end(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+
+_shown = _ShownActivity()
+
+
+def _activity_bar() -> Progress:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=messages(), transient=True)
 
 
 def print_error(message: str, hint: str) -> None:
     """Print an error and its hint as two lines that are never wrapped."""
+    end_activity()
     for label, style, text in (("error:", "bold red", message), ("hint:", "bold cyan", hint)):
         messages().print(label, style=style, end=" ")
         messages().print(text, soft_wrap=True)

@@ -16,14 +16,14 @@ from wgan_cli.cli.evaluate import evaluate
 from wgan_cli.cli.explore import explore
 from wgan_cli.cli.export import export
 from wgan_cli.cli.gif import gif
-from wgan_cli.cli.help_pages import Command, Group
+from wgan_cli.cli.help_pages import Command, Group, SlowCommand
 from wgan_cli.cli.inspect import inspect
 from wgan_cli.cli.recipes import recipes
 from wgan_cli.cli.report import report
 from wgan_cli.cli.runs import runs
 from wgan_cli.cli.sample import sample
 from wgan_cli.cli.train import train
-from wgan_cli.console import print_error
+from wgan_cli.console import end_activity, print_error
 from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, describe_os_error, is_out_of_memory, one_line
 
 app = typer.Typer(
@@ -35,8 +35,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+QUICK = (runs, recipes)  # without torch
 for command in (train, sample, gif, inspect, evaluate, runs, compare, report, explore, export, recipes):
-    app.command(cls=Command)(command)
+    app.command(cls=Command if command in QUICK else SlowCommand)(command)
 
 
 def _print_version(requested: bool) -> None:
@@ -107,6 +108,8 @@ def run(arguments: list[str]) -> int:
             return _fail(f"cannot use {what}: {describe_os_error(error)}", hint, ExitStatus.USAGE)
         hint = "this is a bug in wgan; run again with WGAN_DEBUG=1 and report the traceback"
         return _fail(f"{type(error).__name__}: {error}", hint, ExitStatus.FAILED)
+    finally:
+        end_activity()
 
 
 def _fail(message: str, hint: str, status: ExitStatus) -> ExitStatus:

@@ -27,6 +27,7 @@ from wgan_cli.recipe import Recipe, apply_settings
 from wgan_cli.recipe.data_settings import DataSettings, PairSettings
 from wgan_cli.recipe.schema import FREE_ON_RESUME
 from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.utils.format import Activity
 
 FEW = 200  # scores of fewer images are noisy
 
@@ -116,6 +117,7 @@ def measure(
     if usefulness:
         result |= _measure_usefulness(subject, usefulness, subset or min(SUBSET, len(real.training)))
     if inception:
+        print_message(Activity("computing Inception features"))
         images, _ = subject.sample(subject.count or COUNT)
         scores = measure_inception(images, real.training, real.held_out, inception, weights, subject.device)
         if not subject.as_json:
@@ -157,6 +159,7 @@ def _measure_own(subject: Subject, chosen: list[str], pairs: Path | None, explic
     if explicit and missing:  # the default metrics leave them out
         raise WganError(f"--metrics {missing} needs classes, but {features.name} has none", f"remove {missing}")
     reference = Reference(subject.real, features, subject.count)
+    print_message(Activity(f"comparing {reference.count:,} generated images with real ones"))
     images, labels = subject.sample(reference.count)
     found = reference.evaluate_images(images, labels, subject.checkpoint.step)
     if not subject.as_json:

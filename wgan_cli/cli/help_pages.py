@@ -5,6 +5,10 @@ from typing import Any
 import typer
 import typer.core
 
+from wgan_cli.cli.launch import is_launched
+from wgan_cli.console import print_message
+from wgan_cli.utils.format import Activity
+
 _METAVARS = {"<int>": "N", "<int range>": "N", "<float>": "X", "<float range>": "X", "<path>": "PATH", "<str>": "NAME"}
 
 
@@ -28,6 +32,15 @@ class Command(typer.core.TyperCommand):
     def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:
         arguments = (each for each in self.get_params(ctx) if isinstance(each, typer.core.TyperArgument))
         return ["[OPTIONS]", *(each.metavar if each.required else f"[{each.metavar}]" for each in arguments)]
+
+
+class SlowCommand(Command):
+    """Command that says that it imports torch, which takes seconds."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        if not ctx.params.get("quiet") and not is_launched():  # by torchrun, for one of several GPUs
+            print_message(Activity("importing torch"))
+        return super().invoke(ctx)
 
 
 class Group(typer.core.TyperGroup):

@@ -31,6 +31,7 @@ from wgan_cli.outputs.translate import translate, translated_pairs, translator_t
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import resolve_device
+from wgan_cli.utils.format import log_progress
 
 COLUMNS = 12  # images in a row of a grid
 MAX_LISTED = 20  # classes in a hint
@@ -68,7 +69,10 @@ def sample_noise(
     labels = None
     if drawing.labels is not None:
         labels = Labels(drawing.labels, checkpoint.class_names, subfolders=classes is not None and len(classes) > 1)
-    images = generate(drawing.network, drawing.inputs, batch, drawing.labels)
+    images = log_progress(
+        generate(drawing.network, drawing.inputs, batch, drawing.labels), -(-number // batch), "generated",
+        print_message, unit="batches",
+    )  # fmt: skip
     columns = drawing.columns if rows is None else -(-number // rows)
     written = save_images(images, number, out, columns=columns, labels=labels)
     print_message(f"{number:,} images of {checkpoint.image} from {checkpoint.source}: {written}")

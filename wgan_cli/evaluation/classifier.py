@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from wgan_cli.evaluation.real_images import Selection
 from wgan_cli.recipe import ImageShape
+from wgan_cli.utils.format import Log, log_progress, no_log
 from wgan_cli.utils.pixels import to_unit_range
 
 FEATURE_DIM = 128
@@ -81,7 +82,7 @@ def _nondeterministic() -> Iterator[None]:
 @torch.inference_mode(False)  # callers may be in inference mode
 @torch.enable_grad()
 def trained_network(
-    labeled: Selection, device: torch.device, seed: int = SEED, num_images: int | None = None
+    labeled: Selection, device: torch.device, seed: int = SEED, num_images: int | None = None, log: Log = no_log
 ) -> FeatureNetwork:
     """Train a classifier for `num_images` images including repeats, by default `num_training_images(len(labeled))`."""
     dataset = labeled.dataset
@@ -92,7 +93,7 @@ def trained_network(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps, pct_start=0.2)
     random = torch.Generator().manual_seed(seed)
     order = torch.empty(0, dtype=torch.int64)
-    for _ in range(steps):
+    for _ in log_progress(range(steps), steps, "classifier training: step", log, unit="steps"):
         if len(order) < batch:
             order = labeled.indices[torch.randperm(len(labeled), generator=random)]
         chosen, order = order[:batch], order[batch:]

@@ -107,7 +107,7 @@ class Evaluation(AnyEvaluation):
         shares = ours.classes.shares
         rarest, share = min(zip(self.features.class_names, shares, strict=True), key=lambda each: each[1])
         present = sum(share > 0 for share in shares)
-        return f"{start}, {present} of {len(shares)} classes, rarest: {rarest} ({share:.0%})"
+        return f"{start}, {present}/{len(shares)} classes, rarest: {rarest} ({share:.0%})"
 
     def score(self, name: str) -> BestScore:
         measured = f"{self.generated.count:,} images in {self.features.name}"

@@ -67,13 +67,13 @@ def make_features(real: RealImages, source: str, data_root: Path, device: torch.
     description = f"a classifier trained on {real.labeled.name}"
     found = _load(file, fixed_network(image, len(class_names)))
     if found is None:
-        log(f"training a classifier on {real.labeled.name} for its features; once, up to two minutes")
-        network = trained_network(real.labeled, device)
+        log(f"training the feature classifier for evaluation on {real.labeled.name} (once, up to 2 minutes)")
+        network = trained_network(real.labeled, device, log=log)
         _set_scale(network, real.labeled)
         _, logits = Features(network, name, description).of(real.test.batches(BATCH))
         assert logits is not None
         accuracy = agreement(logits, real.test.labels).share
-        log(f"its accuracy on {len(real.test):,} held-out images is {accuracy:.1%}")
+        log(f"classifier accuracy: {accuracy:.1%} on {len(real.test):,} held-out images")
         _save(file, network, accuracy, log)
         found = network, accuracy
     network, accuracy = found

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Self, TypeVar
 
 T = TypeVar("T")
 #: Receives messages about progress.
@@ -40,13 +40,25 @@ def thinned(items: Sequence[T], limit: int | None) -> list[T]:
     return [items[round(place * (len(items) - 1) / max(1, limit - 1))] for place in range(limit)]
 
 
+class Activity(str):
+    """Message about a long operation: a bar on a terminal, or a spinner if the number of items is unknown."""
+
+    done: int
+    total: int | None
+
+    def __new__(cls, text: str, done: int = 0, total: int | None = None) -> Self:
+        activity = super().__new__(cls, text)
+        activity.done, activity.total = done, total
+        return activity
+
+
 def log_progress(
-    items: Iterable[T], total: int, title: str, log: Log, seconds: float = 3.0, unit: str = "images"
+    items: Iterable[T], total: int, title: str, log: Log, seconds: float = 1.0, unit: str = "images"
 ) -> Iterator[T]:
-    """Yield the items, logging every few seconds how many there were so far."""
+    """Yield the items, logging every second how many there were so far."""
     logged = time.monotonic()
     for done, item in enumerate(items):
         if time.monotonic() - logged >= seconds:
             logged = time.monotonic()
-            log(f"{title} {done:,} of {total:,} {unit}")
+            log(Activity(f"{title} {done:,} of {total:,} {unit}", done, total))
         yield item

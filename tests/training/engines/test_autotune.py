@@ -74,13 +74,13 @@ def test_unusual_choices_must_be_clearly_faster(machine, small, speedup):
     tuned = machine.autotune(small.recipe(steps=MIN_STEPS, engine="auto"))
     threads = 1 if speedup > MARGIN else 2
     assert settings(tuned.recipe) == (threads, "off", "eager")
-    assert "2 threads 10.0 or 1 thread" in tuned.summary
+    assert "2 threads 10.0" in tuned.summary
     assert torch.get_num_threads() == threads
 
     machine.cost = lambda recipe: 0.01 / (speedup if recipe.amp == "off" else 1)
     tuned = machine.autotune(small.recipe(**OPEN, threads=2))
     assert settings(tuned.recipe) == (2, "off" if speedup > MARGIN else "bf16", "eager")
-    assert tuned.summary.startswith("bf16 10.0 or float32")
+    assert "bf16" in tuned.summary and "float32" in tuned.summary and "10.0" in tuned.summary
 
 
 def test_settings_are_chosen_one_after_the_other(machine, small):
@@ -101,7 +101,7 @@ def test_best_of_alternating_rounds(machine, small, busy_turn):
     machine.cost = lambda recipe: 1.0 if len(machine.turns) - 1 == busy_turn else 0.01
     tuned = machine.autotune(small.recipe(steps=MIN_STEPS, engine="eager"))
     assert [threads for threads, _, _ in machine.turns] == [2, 1] * ROUNDS
-    assert tuned.recipe.threads == 2 and tuned.summary.startswith("2 threads 10.0 or 1 thread 10.0 ms")
+    assert tuned.recipe.threads == 2 and tuned.summary.startswith("2 threads (10.0 ms")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_compile_is_tried_in_long_gpu_runs(machine, small, device, seconds, trie
     tuned = machine.autotune(recipe, device, log=messages.append)
     assert (tuned.recipe.engine == "compile") == tried
     assert ("compile" in {engine for _, _, engine in machine.built}) == tried
-    assert [("--engine" in text) for text in messages] == [True] * tried
+    assert sum("--engine" in text for text in messages) == tried
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_scores_are_logged(recipe, reference, listened, monkeypatch):
     (record,) = [record for record in scored if record["step"] == checkpoint.step]
     assert found.record() == {name: record[name] for name in names}
     assert checkpoint.score.value == min(record["fd"] for record in scored)
-    assert f"{found.line()}; the best so far" in listener.notes
+    assert f"{found.line()}; best so far" in listener.notes
 
 
 def test_last_step_is_evaluated(recipe, scripted, listened):
@@ -116,7 +116,7 @@ def test_conditional_generators_have_class_scores(recipe, reference, listened):
     _, run, listener = listened(recipe("model.conditional=true", "steps=2"), reference)
     (record,) = read_metrics(run.metrics_file)
     assert set(LOGGED) - OF_TRANSLATIONS <= record.keys()
-    assert f"agreement {record['agreement']:.1%}; the best so far" in listener.notes[0]
+    assert f"agreement {record['agreement']:.1%}; best so far" in listener.notes[0]
 
 
 def test_evaluation_time_is_overhead(recipe, scripted, listened, monkeypatch):

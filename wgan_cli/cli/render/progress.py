@@ -87,5 +87,4 @@ def make_progress(quiet: bool) -> Callback:
 def describe(record: dict[str, Any]) -> str:
     """Format a record of metrics.jsonl as one line."""
     terms = "  ".join(f"{name} {value:.4g}" for name, value in loss_terms(record).items())
-    shown = f"epoch {record['epoch']:.1f}  kimg {record['kimg']:.1f}"
-    return f"{shown}  {terms}  {record['images_per_second']:,.0f} img/s"
+    return f"epoch {record['epoch']:.1f}  {terms}  {record['images_per_second']:,.0f} images/s"

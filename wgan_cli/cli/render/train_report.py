@@ -25,6 +25,7 @@ def plan(state: TrainingState, origin: str) -> str:
     """Summarize the run to start: data, objective, size, autotuning results, duration and advice."""
     recipe, step_seconds, duration = state.recipe, state.step_seconds, ""
     sizes = " + ".join(f"{role} {sum(p.numel() for p in net.parameters()):,}" for role, net in state.networks.items())
+    epochs = (recipe.steps or 0) * state.images_per_step / len(state.loader)
     precision = "float32" if recipe.amp == "off" else recipe.amp
     if step_seconds is not None and recipe.steps is not None:  # autotuning timed a step
         seconds = step_seconds * (recipe.steps - state.step)
@@ -36,8 +37,8 @@ def plan(state: TrainingState, origin: str) -> str:
     lines = [
         f"{recipe.name}: {len(state.loader):,} images of {state.image} ({origin}; {state.loader.placement})",
         f"{recipe.objective.name} on {state.device} in {precision}, {recipe.steps:,} steps of "
-        f"{state.images_per_step:,} images, {sizes} parameters",
-        f"autotune: {state.autotune_summary}" if state.autotune_summary else "",
+        f"{state.images_per_step:,} images ({epochs:.1f} epochs), {sizes} parameters",
+        f"benchmark: {state.autotune_summary}" if state.autotune_summary else "",
         duration,
         _advice(state),
     ]

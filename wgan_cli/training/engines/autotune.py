@@ -10,7 +10,7 @@ import torch
 from wgan_cli.recipe import Recipe
 from wgan_cli.training.engines.select import Engine
 from wgan_cli.training.numerics.amp import resolve_amp
-from wgan_cli.utils.format import Log, no_log
+from wgan_cli.utils.format import Activity, Log, no_log
 from wgan_cli.utils.machine import cpu_quota
 
 MIN_STEPS = 500  # shorter runs end before autotuning pays off
@@ -55,6 +55,8 @@ def autotune(
     best = recipe.model_copy(update=resolved)  # no validation: no cross-check depends on these settings
     trials = _Trials(device, build, clock)
     timed = timed and recipe.steps is not None and recipe.steps >= MIN_STEPS
+    if timed:
+        log(Activity("timing threads, precision and engines"))
     if timed and recipe.threads is None and (threads or 1) > 1 and "OMP_NUM_THREADS" not in os.environ:
         best = trials.faster(best, best.model_copy(update={"threads": 1}))
     if timed and recipe.amp == "auto" and best.amp != "off":
@@ -100,10 +102,9 @@ class _Trials:
         is_faster = self.seconds[default] / self.seconds[other] > MARGIN
         chosen, rejected = (other, default) if is_faster else (default, other)
         del self.engines[rejected]  # a GPU may not have enough memory for all candidates at once
-        names = [_difference(default, other), _difference(other, default)]
-        times = [f"{1000 * self.seconds[candidate]:.1f}" for candidate in (default, other)]
         self.notes.append(
-            f"{names[0]} {times[0]} or {names[1]} {times[1]} ms per step, {_difference(chosen, rejected)}"
+            f"{_difference(chosen, rejected)} ({1000 * self.seconds[chosen]:.1f} ms/step, "
+            f"{_difference(rejected, chosen)} {1000 * self.seconds[rejected]:.1f})"
         )
         return chosen
 

@@ -41,7 +41,7 @@ class Evaluator:
                     "lower `eval_count`, or remove `eval_every`",
                 ) from error
             is_best = self._update_best(evaluation)
-            self.log(evaluation.line() + ("; the best so far" if is_best else ""))
+            self.log(evaluation.line() + ("; best so far" if is_best else ""))
             self.save_best()
             return evaluation.record()
         return {}
