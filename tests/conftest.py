@@ -101,7 +101,7 @@ def wgan(tmp_path, monkeypatch, capsys) -> Callable[..., Result]:
     for name in _PERSONAL:
         monkeypatch.delenv(name, raising=False)
     console.messages.cache_clear()  # a console asks once whether it is a terminal
-    console.data.cache_clear()
+    console._data.cache_clear()
 
     def call(*words: object) -> Result:
         capsys.readouterr()

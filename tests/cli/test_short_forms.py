@@ -59,6 +59,18 @@ def test_images_of_a_run_have_moved(wgan, tiny_options):
     assert load_recipe("mine").data.path.endswith("moved")
 
 
+def test_few_images_are_augmented_in_resumed_runs_too(wgan, tiny_options):
+    photos("photos")
+    words = ("--recipe", "folder32_dcgan", "--data", "photos", *tiny_options)
+    small = ("--set", "model.critic.channels=[4]", "--set", "data.image_size=8")
+    started = wgan("train", *words, *small, "--steps", 2, "--out", "mine")
+    assert started.status == 0 and "60 images are few" in started.stderr
+    assert load_recipe("mine").data.diff_augment == ("color", "translation", "cutout")
+    resumed = wgan("train", *words, *small, "--steps", 3, "--resume", "mine")
+    assert resumed.status == 0, resumed.stderr
+    assert load_recipe("mine").data.diff_augment == ("color", "translation", "cutout")
+
+
 def test_short_options_are_settings(wgan, tiny_options):
     words = ("--epochs", 0.02, "--lr", 0.003, "--batch-size", 4, "--n-critic", 2, "--gp-weight", 3, "--out", "mine")
     assert wgan("train", "digits_dcgan", *tiny_options, *words).status == 0

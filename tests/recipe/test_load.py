@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict, recipe_header, recipe_names, recipe_path
+from wgan_cli.recipe.data_settings import DIFF_AUGMENTS, SMALL_DATASET
 from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 from wgan_cli.recipe.yaml import dump_yaml, parse_yaml
 
@@ -230,3 +231,21 @@ def test_former_names_are_read(load):
     assert (objective.gp_points, objective.ac_weight, objective.generator_ac_weight) == ("interpolates", 2, 3)
     with pytest.raises(WganError, match="`batch_per_device`"):
         load(text + "micro_batch_size: 8\n")
+
+
+@pytest.mark.parametrize(
+    ("images", "setting", "expected"),
+    [
+        (SMALL_DATASET - 1, "data.diff_augment=auto", DIFF_AUGMENTS),
+        (SMALL_DATASET, "data.diff_augment=auto", ()),
+        (1, "data.diff_augment=[]", ()),
+        (SMALL_DATASET, "data.diff_augment=[cutout]", ("cutout",)),
+    ],
+)
+def test_augmentation_of_few_images(images, setting, expected):
+    assert load_recipe("mnist_dcgan", [setting]).with_diff_augment(images).data.diff_augment == expected
+
+
+def test_no_automatic_augmentation_if_features_are_compared():
+    recipe = load_recipe("mnist_cvae_gan", ["data.diff_augment=auto"])
+    assert recipe.with_diff_augment(1).data.diff_augment == ()

@@ -63,6 +63,14 @@ def _check_class(value: Any) -> Any:
     return value
 
 
+SMALL_DATASET = 2000  # images; a critic soon memorizes fewer
+DIFF_AUGMENTS = ("color", "translation", "cutout")
+DiffAugment = Annotated[
+    Annotated[Literal["auto"], Tag("auto")] | Annotated[tuple[Literal[DIFF_AUGMENTS], ...], Tag("list")],
+    Discriminator(lambda value: "auto" if value == "auto" else "list"),
+]
+
+
 class AugmentSettings(Settings):
     """Random changes of real images, drawn again each time one is shown."""
 
@@ -100,8 +108,10 @@ class DataSettings(Settings):
         None, description="Memory for images, such as 2GB; larger sets are streamed; default: half of what is free."
     )
     augment: AugmentSettings = AugmentSettings.default()
-    diff_augment: tuple[Literal["color", "translation", "cutout"], ...] = Field(
-        (), description="Differentiable augmentation of real and fake images, for small sets (Zhao et al. 2020)."
+    diff_augment: DiffAugment = Field(
+        (),
+        description="Differentiable augmentation of real and fake images (Zhao et al. 2020): a list of color, "
+        f"translation and cutout; auto: all three below {SMALL_DATASET:,} images.",
     )
 
     @model_validator(mode="after")

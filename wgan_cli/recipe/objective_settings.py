@@ -137,7 +137,7 @@ class CvaeGanSettings(TargetSettings):
         variable = (
             model.batch_coupling,
             model.critic_setting("dropout"),
-            "data.diff_augment" if data.diff_augment else None,
+            "data.diff_augment" if data.diff_augment not in ((), "auto") else None,
             "objective.instance_noise" if self.instance_noise else None,
         )
         if setting := next(filter(None, variable), None):

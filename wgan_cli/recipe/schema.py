@@ -10,7 +10,7 @@ from pydantic import Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapV
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from wgan_cli.recipe.data_settings import SIDES, AnyDataSettings, DataSettings
+from wgan_cli.recipe.data_settings import DIFF_AUGMENTS, SIDES, SMALL_DATASET, AnyDataSettings, DataSettings
 from wgan_cli.recipe.layer_settings import ALL_ROLES
 from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_base import uncouple_hint
@@ -191,6 +191,13 @@ class Recipe(Settings):
         if self.epochs is not None:
             changes |= {"steps": steps(self.epochs), "epochs": None}
         return self.replaced(**changes) if changes else self
+
+    def with_diff_augment(self, images: int) -> Recipe:
+        """Return the recipe with `data.diff_augment: auto` resolved for a number of training images."""
+        if self.data.diff_augment != "auto":
+            return self
+        chosen = DIFF_AUGMENTS if images < SMALL_DATASET and not self.objective.compares_features else ()
+        return self.replaced(data=self.data.model_copy(update={"diff_augment": chosen}))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts, numbers and strings; `recipe_from_dict` reads them back."""

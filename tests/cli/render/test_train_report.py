@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from wgan_cli.cli.render.train_report import DIFF_AUGMENT, LONG_RUN, SHORT_RUN, SMALL_DATASET, plan
+from wgan_cli.cli.render.train_report import LONG_RUN, SHORT_RUN, plan
 from wgan_cli.data import load_data
 from wgan_cli.recipe import load_recipe
+from wgan_cli.recipe.data_settings import SMALL_DATASET
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.state import TrainingState
 
@@ -42,14 +43,16 @@ def test_long_runs_suggest_fewer_steps(state, seconds):
 @pytest.mark.parametrize(
     ("setting", "advice"),
     [
-        ("seed=1", [DIFF_AUGMENT, "data.augment.mirror"]),
-        (DIFF_AUGMENT, ["data.augment.mirror"]),
-        ("data.augment.mirror=true", []),
+        ("seed=1", ["data.diff_augment=auto", "data.augment.mirror"]),
+        ("data.diff_augment=auto", ["color, translation, cutout", "data.augment.mirror"]),
+        ("data.diff_augment=[color]", ["data.augment.mirror"]),
+        ("data.augment.mirror=true", ["data.diff_augment=auto"]),
     ],
 )
 def test_small_datasets_get_advice(trainer, setting, advice):
     shown = "\n".join(lines(trainer.prepared(trainer.recipe(f"data.limit={SMALL_DATASET - 1}", "steps=1", setting))))
-    assert [text for text in (DIFF_AUGMENT, "data.augment.mirror") if text in shown] == advice
+    texts = ("data.diff_augment=auto", "color, translation, cutout", "data.augment.mirror")
+    assert [text for text in texts if text in shown] == advice
 
 
 def test_translation_gets_no_advice(tmp_path):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgan_cli.cli.render.data_report import SMALL, is_data, is_shards
-from wgan_cli.cli.render.train_report import DIFF_AUGMENT, SMALL_DATASET
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import load_recipe, read_recipe_text, recipe_names, recipe_path
@@ -82,8 +81,6 @@ def suggested_recipe(images: str, facts: DataFacts) -> tuple[str, list[str]]:
     settings = _location(images)
     if facts.bad_count:
         settings.append("data.on_bad_file=skip")
-    if facts.count < SMALL_DATASET:
-        settings.append(DIFF_AUGMENT)
     return "folder32_dcgan" if max(width, height) <= SMALL else "folder_dcgan", settings
 
 
@@ -105,5 +102,5 @@ def _other_images(recipe: str, images: str) -> list[str]:
         return _location(images)
     size = native_shape(load_recipe(recipe).data).size
     source = "shards" if is_shards(images) else "folder"
-    section = {"source": source, "path": images, "image_size": size}
+    section = {"source": source, "path": images, "image_size": size, "diff_augment": "auto"}
     return [f"data={json.dumps(section, ensure_ascii=False)}"]

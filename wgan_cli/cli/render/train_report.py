@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wgan_cli.errors import ExitStatus
-from wgan_cli.recipe.data_settings import PairSettings
+from wgan_cli.recipe.data_settings import SMALL_DATASET, PairSettings
 from wgan_cli.utils.format import clock
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 LONG_RUN = 15 * 60  # seconds of training above which a shorter run is suggested
 SHORT_RUN = 10 * 60  # seconds that the suggested run takes
-SMALL_DATASET = 2000  # images; a critic soon memorizes fewer
-DIFF_AUGMENT = "data.diff_augment=[color, translation, cutout]"
 _FLIP = "--set data.augment.mirror=true"
 
 
@@ -46,16 +44,16 @@ def plan(state: TrainingState, origin: str) -> str:
 
 
 def _advice(state: TrainingState) -> str:
-    """Suggest augmentation for small datasets."""
+    """Explain or suggest augmentation for small datasets."""
     data, count = state.recipe.data, len(state.loader)
-    if isinstance(data, PairSettings) or count >= SMALL_DATASET or data.augment.mirror:
+    if isinstance(data, PairSettings) or count >= SMALL_DATASET:
         return ""
+    flips = "" if data.augment.mirror else f"; if left and right are interchangeable, add {_FLIP}"
     if data.diff_augment:
-        return f"{count:,} images are few: if left and right are interchangeable, add {_FLIP}"
-    return (
-        f"{count:,} images are few, and the critic may memorize them: add --set '{DIFF_AUGMENT}' and, if left and "
-        f"right are interchangeable, {_FLIP}"
-    )
+        augmented = f"diff_augment changes what it sees ({', '.join(data.diff_augment)})"
+    else:
+        augmented = "add --set data.diff_augment=auto"
+    return f"{count:,} images are few, and a critic memorizes few images: {augmented}{flips}"
 
 
 def log_end(trainer: Trainer, trackers: Sequence[str] = ()) -> None:
