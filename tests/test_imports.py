@@ -10,7 +10,7 @@ import wgan_cli
 PACKAGE = Path(wgan_cli.__file__).parent
 BELOW = {
     "errors": set(),
-    "console": set(),
+    "console": {"utils"},
     "utils": {"errors"},
     "recipe": {"errors", "utils"},
     "distributed": {"errors", "utils"},

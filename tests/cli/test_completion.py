@@ -71,7 +71,7 @@ def test_completions(press_tab, line, offered):
 
 
 def test_zsh_shows_the_purpose(press_tab):
-    assert "weight clipping on convolutional" in "\n".join(press_tab("wgan recipes mnist_wgan_", "zsh"))
+    assert "weight clipping, convolutions" in "\n".join(press_tab("wgan recipes mnist_wgan_", "zsh"))
 
 
 def test_complete_functions(place):

@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from wgan_cli.cli.arguments.training_target import resolve_target
-from wgan_cli.cli.render.train_report import DIFF_AUGMENT
-from wgan_cli.data.inspection import inspect_folder, inspect_named_set
+from wgan_cli.cli.arguments.training_target import resolve_target, suggested_recipe
+from wgan_cli.data.inspection import DataFacts, inspect_folder, inspect_named_set
+from wgan_cli.recipe import load_recipe
 
 
 @pytest.fixture
@@ -138,15 +138,26 @@ def test_next_command_trains(photos, wgan, tiny_options, width, recipe):
     program, *words = shlex.split(line.removeprefix("next: "))
     assert (program, words) == ("wgan", ["train", "my photos"])
     chosen = resolve_target("my photos", None, None)
-    assert chosen == (recipe, ['data.path="my photos"', "data.on_bad_file=skip", DIFF_AUGMENT])
+    assert chosen == (recipe, ['data.path="my photos"', "data.on_bad_file=skip"])
     result = wgan(*words, *tiny_options, "--dry-run", "--data-root", "cache")
     assert result.status == 0 and f"training {recipe}" in result.stderr, result.stderr
 
 
-def test_next_command_for_many_usable_images(photos, wgan, monkeypatch):
-    (photos / "dog/text.jpg").unlink(), (photos / "cat/empty.png").unlink()
-    monkeypatch.setattr("wgan_cli.cli.arguments.training_target.SMALL_DATASET", 5)
-    assert resolve_target("photos", None, None) == ("folder32_dcgan", ['data.path="photos"'])
+@pytest.mark.parametrize(
+    ("size", "mode", "counts", "on_gpu", "expected"),
+    [
+        ("28x28", "L", {}, False, ("mnist_dcgan", False)),
+        ("28x28", "RGB", {}, False, ("folder32_dcgan", False)),
+        ("32x32", "L", {"a": 20, "b": 20}, True, ("folder32_dcgan", True)),
+        ("300x200", "RGB", {"a": 20, "b": 19}, False, ("folder_dcgan", False)),
+        ("300x200", "RGB", {"a": 40}, True, ("folder_dcgan_wide", False)),
+    ],
+)
+def test_recipe_for_images(size, mode, counts, on_gpu, expected):
+    facts = DataFacts(name="", origin="", count=40, classes=counts, sizes={size: 40}, modes={mode: 40})
+    recipe, settings = suggested_recipe("photos", facts, on_gpu)
+    assert (recipe, "model.conditional=true" in settings) == expected
+    assert load_recipe(recipe, settings).data.path == "photos"
 
 
 def test_kinds_of_targets(tiny_run, wgan, tmp_path):

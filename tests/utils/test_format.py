@@ -22,6 +22,6 @@ def test_format_bytes():
 
 def test_log_progress(monkeypatch):
     now, messages = iter(range(1000)), []
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(now) / 2)
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(now) / 5)
     assert list(log_progress(range(30), 30, "photos:", messages.append)) == list(range(30))
     assert 0 < len(messages) < 10 and messages[0].startswith("photos: ") and messages[0].endswith(" of 30 images")

@@ -31,7 +31,7 @@ def train(
         str | None,
         typer.Argument(
             metavar="RECIPE|DATA",
-            help="Recipe name or file, or images: a folder, .zip or .tar.",
+            help="Recipe, or images: a folder, .zip, .tar or .npz.",
             autocompletion=complete_recipe,
         ),
     ] = None,
@@ -119,7 +119,7 @@ def train(
     with in_process_group():
         trackers = [Tracker(name) for name in names]
         chosen, data_settings = broadcast_from_main(
-            "the choice of a recipe", lambda: resolve_target(target, recipe, images, resumes)
+            "the choice of a recipe", lambda: resolve_target(target, recipe, images, resumes, device)
         )
         trainer = Trainer(
             chosen, out, settings=[*data_settings, *changes], resume=resume, data_root=data_root, device=device,

@@ -63,7 +63,7 @@ def inspect_named_set(name: str, data_root: Path, log: Log, pictures: int = 0) -
 
 
 def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
-    """Inspect a folder, .zip or .tar of images by reading headers; decodes `pictures` images only."""
+    """Inspect a folder, archive or array file of images by reading headers; decodes `pictures` images only."""
     with open_container(path) as container:
         found = survey_container(container)
         counts = Counter(entry.class_name for entry in found.good)

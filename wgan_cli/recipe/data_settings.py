@@ -88,7 +88,7 @@ class DataSettings(Settings):
     source: Literal[SOURCES] = Field(  # pyright: ignore[reportInvalidTypeForm]
         "digits", description="Data set, your own images (folder, shards) or arrays of a Python program (given)."
     )
-    path: str | None = Field(None, min_length=1, description="Folder, .zip or .tar of images, or shards.")
+    path: str | None = Field(None, min_length=1, description="Folder, .zip, .tar or .npz of images, or shards.")
     test_path: str | None = Field(None, min_length=1, description="Held-out images; default: a fifth of `path`.")
     split: Literal["train", "test", "all"] = Field("train", description="Part of a named data set.")
     classes: tuple[Annotated[int | str, BeforeValidator(_check_class)], ...] | None = Field(

@@ -74,7 +74,7 @@ def test_unusual_choices_must_be_clearly_faster(machine, small, speedup):
     tuned = machine.autotune(small.recipe(steps=MIN_STEPS, engine="auto"))
     threads = 1 if speedup > MARGIN else 2
     assert settings(tuned.recipe) == (threads, "off", "eager")
-    assert "2 threads 10.0" in tuned.summary
+    assert tuned.summary.startswith(f"{threads} thread") and "10.0" in tuned.summary
     assert torch.get_num_threads() == threads
 
     machine.cost = lambda recipe: 0.01 / (speedup if recipe.amp == "off" else 1)

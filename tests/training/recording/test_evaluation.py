@@ -143,7 +143,7 @@ def test_best_is_the_ema_of_the_best_step(trainer, recipe, scripted, listened):
     state, run, listener = listened(recipe(), scripted(5.0, 3.0, 4.0, 3.0, 3.5))  # ties keep the earlier one
     best = load_checkpoint(run.best_file)
     assert (best.step, best.score.by, best.score.value, best.training) == (4, "fd", 3.0, None)
-    assert [note.endswith("; the best so far") for note in listener.notes] == [True, True, False, False, False]
+    assert [note.endswith("; best so far") for note in listener.notes] == [True, True, False, False, False]
     assert state.best.since == 3
     early = trainer.run(recipe("eval_every=null"), run.path.with_name("early"), stop_after=4)
     assert_same(best.networks, load_checkpoint(early.generator_file).networks)

@@ -18,6 +18,8 @@ from wgan_cli.recipe.yaml import parse_yaml
 if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
 
+CONDITIONAL = "model.conditional=true"
+GRAY_MODES = {"1", "L", "LA", "I", "I;16", "F"}  # of Pillow
 #: The recipe for a data set that is named instead of a recipe.
 RECIPES = {
     "digits": "digits_dcgan",
@@ -28,7 +30,7 @@ RECIPES = {
 
 
 def resolve_target(
-    target: str | None, recipe: str | None, images: str | None, resumes: bool = False
+    target: str | None, recipe: str | None, images: str | None, resumes: bool = False, device: str = "auto"
 ) -> tuple[str | None, list[str]]:
     """Return the recipe and the settings that the positional argument, --recipe and --data ask for.
 
@@ -53,35 +55,46 @@ def resolve_target(
         return recipe, []
     if resumes and recipe is None:
         return None, _location(images)
-    return _recipe_for(images) if recipe is None else (recipe, _other_images(recipe, images))
+    return _recipe_for(images, device) if recipe is None else (recipe, _other_images(recipe, images))
 
 
-def _recipe_for(images: str) -> tuple[str, list[str]]:
-    """Choose a recipe by the images' size, number and kind, and say which."""
+def _recipe_for(images: str, device: str) -> tuple[str, list[str]]:
+    """Choose a recipe by the images' size, channels and classes and the device, and say which."""
     if images in RECIPES:
         return RECIPES[images], []
     from wgan_cli.data.inspection import inspect_folder, inspect_shards
+    from wgan_cli.runs.environment import resolve_device
 
     facts = (inspect_shards(images) if is_shards(images) else inspect_folder(Path(images))).facts
     if not facts.count:
-        raise WganError(f"{images} contains no images", "give a folder, .zip or .tar of images")
-    recipe, settings = suggested_recipe(images, facts)
-    classes = f", {len(facts.classes)} classes (--set model.conditional=true learns them)" if facts.classes else ""
-    size = next(iter(facts.sizes))
+        raise WganError(f"{images} contains no images", "give a folder, .zip, .tar or .npz of images")
+    recipe, settings = suggested_recipe(images, facts, resolve_device(device).type == "cuda")
+    classes = f", {len(facts.classes)} classes" if facts.classes else ""
+    if CONDITIONAL in settings:
+        classes += ", which it learns (not with --set model.conditional=false)"
     print_message(
-        f"{images}: {facts.count:,} images, mostly {size}{classes}: training {recipe}; another one: "
+        f"{images}: {facts.count:,} images, mostly {next(iter(facts.sizes))}{classes}: training {recipe}; another one: "
         f"--recipe NAME --data {shlex.quote(images)}"
     )
     return recipe, settings
 
 
-def suggested_recipe(images: str, facts: DataFacts) -> tuple[str, list[str]]:
+def suggested_recipe(images: str, facts: DataFacts, on_gpu: bool) -> tuple[str, list[str]]:
     """Return the recipe for a user's images, and the settings that it needs for them."""
-    width, height = map(int, next(iter(facts.sizes)).split("x"))  # the most frequent size
-    settings = _location(images)
+    from wgan_cli.evaluation.features import MIN_PER_CLASS
+
+    size = next(iter(facts.sizes))  # the most frequent one
+    is_small = max(map(int, size.split("x"))) <= SMALL
+    if size == "28x28" and facts.modes.keys() <= GRAY_MODES:
+        recipe, settings = "mnist_dcgan", _other_images("mnist_dcgan", images)
+    else:
+        recipe = "folder32_dcgan" if is_small else "folder_dcgan_wide" if on_gpu else "folder_dcgan"
+        settings = _location(images)
     if facts.bad_count:
         settings.append("data.on_bad_file=skip")
-    return "folder32_dcgan" if max(width, height) <= SMALL else "folder_dcgan", settings
+    if len(facts.classes) > 1 and min(facts.classes.values()) >= MIN_PER_CLASS:
+        settings.append(CONDITIONAL)
+    return recipe, settings
 
 
 def _location(images: str) -> list[str]:

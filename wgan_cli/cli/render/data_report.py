@@ -33,7 +33,7 @@ def is_data(what: str) -> bool:
         return not is_run(path) and not is_exported(path) and _names(path) != []
     if not os.path.isfile(what):
         return what in NAMED or is_shards(what)
-    if path.suffix.lower() in (".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz"):
+    if path.suffix.lower() in (".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz", ".npz", ".npy"):
         return True
     if path.suffix.lower() in (".pth", ".pt", ".yaml", ".yml"):
         return False

@@ -1,4 +1,4 @@
-"""Folders of image files, and detection of a path's container type: folder, .zip or .tar."""
+"""Folders of image files, and detection of a path's container type: folder, archive or array file."""
 
 import errno
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wgan_cli.data.files.archives import TarContainer, ZipContainer, is_tar
+from wgan_cli.data.files.array_file import SUFFIXES, ArrayContainer
 from wgan_cli.data.files.container import MAX_BYTES, Container, Entry, is_hidden
 from wgan_cli.errors import WganError, describe_os_error
 
@@ -16,12 +17,14 @@ _ARCHIVE_MAGIC = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")  # .zip a
 
 
 def open_container(path: Path) -> Container:
-    """Open a folder, .zip or .tar (also compressed), recognized by content, not by name."""
+    """Open a folder, .npz, .npy, .zip or .tar (also compressed); archives are recognized by content, not by name."""
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
             return FolderContainer(path)
         if stat.S_ISREG(mode):
+            if path.suffix.lower() in SUFFIXES:
+                return ArrayContainer(path)
             if is_tar(path):  # first: a .tar may end with a .zip, and zipfile looks at the end only
                 return TarContainer(path)
             if zipfile.is_zipfile(path):
@@ -36,7 +39,7 @@ def open_container(path: Path) -> Container:
         ) from None
     except OSError as error:
         raise WganError(f"cannot read {path}: {describe_os_error(error)}", "make it readable") from None
-    raise WganError(f"{path} is not a folder, .zip or .tar", "give a folder of images or an archive of one")
+    raise WganError(f"{path} is not a folder, .zip, .tar or .npz", "give a folder of images or an archive of one")
 
 
 class FolderContainer(Container):

@@ -56,7 +56,7 @@ class NamedImages:
 
 
 def named_images(path: Path) -> NamedImages:
-    """Find the images of a folder, .zip or .tar, reading headers only. Raises: WganError if there are none."""
+    """Find the images of a folder, archive or array file, reading headers only. Raises: WganError if there are none."""
     try:
         container = open_container(path)
     except WganError as error:

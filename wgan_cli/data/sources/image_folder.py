@@ -1,4 +1,4 @@
-"""User images: a folder, .zip or .tar; subfolders are classes."""
+"""User images: a folder, .zip, .tar or .npz; subfolders are classes."""
 
 import os
 from dataclasses import dataclass
