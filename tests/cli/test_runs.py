@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from wgan_cli.runs.lock import only_trainer
 from wgan_cli.runs.run_dir import RunDir
@@ -49,8 +51,43 @@ def test_prune_keeps_what_is_needed(wgan, two):
     assert "nothing to delete" in wgan("runs", "prune").stderr
 
 
+def test_failed_runs(wgan, tiny_options, tiny_run):
+    def train(*words: object):
+        return wgan("train", *tiny_options, *words)
+
+    with pytest.raises(KeyError), only_trainer(RunDir(tiny_run.path)):
+        raise KeyError
+    assert json.loads(wgan("runs", tiny_run.path, "--json").stdout)[0]["state"] == "finished"
+    assert train("--steps", 4, "--stop-after", 2, "--out", "mine").status == 0
+    assert json.loads(wgan("runs", "mine", "--json").stdout)[0]["state"] != "failed"
+    with pytest.raises(KeyError), only_trainer(RunDir(Path("mine"))):
+        raise KeyError
+    assert json.loads(wgan("runs", "mine", "--json").stdout)[0]["state"] == "failed"
+    assert train("--resume", "mine").status == 0
+    assert json.loads(wgan("runs", "mine", "--json").stdout)[0]["state"] == "finished"
+
+
+def test_prune_caches(wgan, tmp_path):
+    Path("photos").mkdir()
+    for number in range(3):
+        Image.new("RGB", (32, 32), (number, 0, 0)).save(f"photos/{number}.png")
+    assert wgan("train", "photos", "--dry-run", "--data-root", "cache").status == 0
+    (entry,) = (path for path in Path("cache").glob("*/*") if path.is_dir())
+    listed = wgan("runs", "prune", "--caches", "--data-root", "cache")
+    assert listed.status == 0 and str(entry) in listed.stderr and entry.exists()
+    assert wgan("runs", "prune", "--caches", "--data-root", "cache", "--yes").status == 0
+    assert not entry.exists() and len(list(Path("photos").iterdir())) == 3
+    assert wgan("train", "photos", "--dry-run", "--data-root", "cache").status == 0
+
+
 @pytest.mark.parametrize(
-    ("words", "message"), [((), "no runs in runs"), (("--yes",), "needs prune"), (("--sort", "age"), "'age'")]
+    ("words", "message"),
+    [
+        ((), "no runs in runs"),
+        (("--yes",), "needs prune"),
+        (("--caches",), "needs prune"),
+        (("--sort", "age"), "'age'"),
+    ],
 )
 def test_errors(wgan, words, message):
     result = wgan("runs", *words)

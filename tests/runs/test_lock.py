@@ -99,7 +99,7 @@ def test_live_run_can_be_read(wgan, live_run):
         facts = wgan("inspect", "mine", "--json")
         assert facts.status == 0, facts.stderr
         facts = json.loads(facts.stdout)
-        assert facts["state"] == "training"
+        assert facts["state"] == "running"
         assert facts["step"] >= last
         last = facts["step"]
         out = f"images{look}.npy"
@@ -110,4 +110,4 @@ def test_live_run_can_be_read(wgan, live_run):
 
     live_run.send_signal(signal.SIGTERM)
     live_run.communicate(timeout=60)
-    assert json.loads(wgan("inspect", "mine", "--json").stdout)["state"] == "unfinished"
+    assert json.loads(wgan("inspect", "mine", "--json").stdout)["state"] == "stopped"

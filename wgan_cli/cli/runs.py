@@ -1,19 +1,21 @@
 """`wgan runs`."""
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.arguments.options import Json, examples
+from wgan_cli.cli.arguments.options import DataRoot, Json, examples
 from wgan_cli.cli.render.tables import print_table
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.scores import format_score, title_of
 from wgan_cli.runs.listing import RunSummary, find_runs, summarize, superfluous_checkpoints
 from wgan_cli.runs.run_dir import RUNS, RunDir
+from wgan_cli.utils.format import count_of, format_bytes
 
 SORTS = ("name", "state", "step", "minutes", "score", "size")
 PRUNE = "prune"
@@ -24,6 +26,7 @@ PRUNE = "prune"
     "wgan runs experiments --sort score",
     "wgan runs prune",
     "wgan runs prune --yes",
+    "wgan runs prune --caches",
 )
 def runs(
     folder: Annotated[
@@ -32,14 +35,21 @@ def runs(
     pruned: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of runs to prune.")] = RUNS,
     sort: Annotated[str, typer.Option("--sort", help=f"Order: {', '.join(SORTS)}.")] = "name",
     yes: Annotated[bool, typer.Option("--yes", help="Delete what prune lists.")] = False,
+    caches: Annotated[
+        bool, typer.Option("--caches", help="Prune decoded images and feature classifiers instead.")
+    ] = False,
+    data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
     """List runs, or prune their old checkpoints."""
     if str(folder) == PRUNE and not folder.is_dir():
-        _prune(_runs_of(pruned), yes)
+        if caches:
+            _prune(_caches(data_root), yes, "wgan runs prune --caches")
+        else:
+            _prune([file for run in _runs_of(pruned) for file in superfluous_checkpoints(run)], yes, "wgan runs prune")
         return
-    if yes:
-        raise WganError("--yes needs prune", "wgan runs prune --yes")
+    if yes or caches:
+        raise WganError(f"{'--yes' if yes else '--caches'} needs prune", "wgan runs prune --yes")
     if sort not in SORTS:
         raise WganError(f"unknown --sort {sort[:40]!r}", f"choose {', '.join(SORTS)}")
     summaries = sorted(map(summarize, _runs_of(folder)), key=lambda run: _key(run, sort))
@@ -83,13 +93,26 @@ def _row(run: RunSummary) -> tuple[str, ...]:
     )
 
 
-def _prune(found: list[RunDir], delete: bool) -> None:
-    """List the checkpoints that no resume and no command needs, or delete them."""
-    files = [file for run in found for file in superfluous_checkpoints(run)]
-    size = sum(file.stat().st_size for file in files)
-    for file in files:
-        print_message(str(file))
-        if delete:
-            file.unlink(missing_ok=True)
-    verb = "deleted" if delete else "could be deleted: wgan runs prune --yes"
-    print_message(f"{len(files)} checkpoints, {size / 1e6:,.0f} MB {verb}" if files else "nothing to delete")
+def _prune(paths: list[Path], delete: bool, command: str) -> None:
+    """List the files and folders that nothing needs, or delete them."""
+    size = 0
+    for path in paths:
+        size += sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) or path.stat().st_size
+        print_message(str(path))
+        if delete and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif delete:
+            path.unlink(missing_ok=True)
+    verb = "deleted" if delete else f"could be deleted: {command} --yes"
+    print_message(f"{count_of(len(paths))}, {format_bytes(size)} {verb}" if paths else "nothing to delete")
+
+
+def _caches(data_root: Path | None) -> list[Path]:
+    """Return the decoded images, indices of shards and feature classifiers, which are made again when needed."""
+    from wgan_cli.data import default_data_root
+    from wgan_cli.data.files.decoded_cache import cache_folder
+    from wgan_cli.evaluation.features import CACHE
+
+    root = data_root or default_data_root()
+    folders = (folder for folder in (cache_folder(root), root / CACHE) if folder.is_dir())
+    return sorted(path for folder in folders for path in folder.iterdir() if not path.name.startswith("."))

@@ -18,7 +18,7 @@ from wgan_cli.networks.layer_names import layer_name
 from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import BestScore, Checkpoint, load_checkpoint
-from wgan_cli.runs.lock import trainer_of
+from wgan_cli.runs.listing import state_of
 from wgan_cli.runs.metrics_log import loss_terms, read_metrics, scores_of
 from wgan_cli.runs.run_dir import open_run
 
@@ -87,7 +87,7 @@ class RunFacts:
 
     kind: str
     path: str
-    state: str  # "finished", "training" (right now), "stopped early" (out of patience) or "unfinished"
+    state: str  # as in `wgan runs`, or "stopped early" (out of patience)
     step: int
     steps: int
     kimg: float
@@ -153,12 +153,9 @@ def inspect_run(path: Path) -> RunFacts:
         found = load_checkpoint(run.best_file)
         best = BestFacts(str(run.best_file), found.step, found.score) if found.score else None
     since = sum(record["step"] > best.step for record in history if scores_of(record)) if best else 0
-    if trainer_of(run) is not None:
-        state = "training"
-    elif history and step >= recipe.steps:
-        state = "finished"
-    else:
-        state = "stopped early" if recipe.patience is not None and since >= recipe.patience else "unfinished"
+    state: str = state_of(run, step, recipe.steps)
+    if state == "stopped" and recipe.patience is not None and since >= recipe.patience:
+        state = "stopped early"
     return RunFacts(
         kind="run",
         path=str(path),

@@ -13,7 +13,7 @@ from wgan_cli.recipe.scores import LOGGED, SCORES
 from wgan_cli.runs.lock import trainer_of
 from wgan_cli.runs.run_dir import RunDir, is_run
 
-State = Literal["running", "finished", "stopped", "new"]
+State = Literal["running", "finished", "failed", "stopped", "new"]
 _TAIL = 65_536  # bytes of metrics.jsonl that hold the last records
 _SETTING = re.compile(rb"^(name|steps): '?([^'\n]*)'?$", re.MULTILINE)
 
@@ -59,16 +59,12 @@ def summarize(run: RunDir) -> RunSummary:
     step, steps = _whole(last.get("step")), _whole(settings.get("steps"))
     scored = next((record for record in reversed(records) if record.keys() & set(LOGGED)), {})
     score = next(((name, float(scored[name])) for name in SCORES if isinstance(scored.get(name), float)), None)
-    if trainer_of(run) is not None:
-        state: State = "running"
-    else:
-        state = "new" if not records else "finished" if 0 < steps <= step else "stopped"
     samples = run.sample_files()
     seconds = last.get("seconds")
     return RunSummary(
         path=str(run.path),
         recipe=settings.get("name", ""),
-        state=state,
+        state=state_of(run, step, steps),
         step=step,
         steps=steps,
         minutes=seconds / 60 if isinstance(seconds, int | float) else 0.0,
@@ -76,6 +72,17 @@ def summarize(run: RunDir) -> RunSummary:
         bytes=sum(entry.stat().st_size for entry in _files(run.path)),
         sample=str(samples[-1]) if samples else None,
     )
+
+
+def state_of(run: RunDir, step: int, steps: int) -> State:
+    """Return the state of a run that has logged `step` of `steps`; failed: ended by an error, or killed."""
+    if trainer_of(run) is not None:
+        return "running"
+    if 0 < steps <= step:
+        return "finished"
+    if run.pid_file.is_file():
+        return "failed"
+    return "stopped" if step else "new"
 
 
 def superfluous_checkpoints(run: RunDir) -> list[Path]:

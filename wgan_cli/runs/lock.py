@@ -17,6 +17,8 @@ _SECONDS = 0.2  # `wgan inspect` holds the lock for the moment that it takes to 
 def only_trainer(run: RunDir) -> Iterator[None]:
     """Hold the run's lock inside the block. The system releases it when the process ends, however it ends.
 
+    The file with the process's number stays behind if the process is killed or the block raises: the run failed.
+
     Raises: WganError naming the process that holds it.
     """
     lock = FileLock(run.lock_file, timeout=_SECONDS, poll_interval=0.01)
@@ -31,9 +33,9 @@ def only_trainer(run: RunDir) -> Iterator[None]:
         with suppress(OSError):  # on a full disk the lock holds all the same
             run.pid_file.write_text(str(os.getpid()), encoding="ascii")
         yield
-    finally:
         with suppress(OSError):
             run.pid_file.unlink(missing_ok=True)
+    finally:
         lock.release()
 
 

@@ -20,6 +20,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def count_of(count: int, noun: str = "file") -> str:
+    """Return a count with its noun: "1 file", "2,000 files"."""
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"
+
+
 def format_bytes(count: int) -> str:
     """Format a size as bytes, KB, MB or GB."""
     for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "KB")):

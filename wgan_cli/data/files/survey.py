@@ -10,7 +10,7 @@ from wgan_cli.data.files.decoding import Header, read_header
 from wgan_cli.data.files.parallel import attempt_all
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.utils.format import Log, no_log, printable
+from wgan_cli.utils.format import Log, count_of, no_log, printable
 
 DEFAULT_SIZE = 64
 MAX_LISTED = 10  # unusable files named in an error
@@ -62,11 +62,6 @@ def survey_container(container: Container, entries: Sequence[Entry] | None = Non
 
     entries = container.entries() if entries is None else entries
     return survey(entries, header, lambda entry: printable(entry.name), f"{container.path}: read headers of", log)
-
-
-def count_of(count: int, noun: str = "file") -> str:
-    """Return a count with its noun: "1 file", "2,000 files"."""
-    return f"{count:,} {noun}{'s' if count != 1 else ''}"
 
 
 def summarize_bad(bad: BadFiles, noun: str = "file") -> str:

@@ -13,12 +13,12 @@ from wgan_cli.data.files.decoded_cache import DecodedImages, DecodedInfo, add_en
 from wgan_cli.data.files.decoding import read_header, to_pixels
 from wgan_cli.data.files.folders import open_container
 from wgan_cli.data.files.parallel import attempt_all
-from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, count_of, summarize_bad, survey_container, unusable_files
+from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, summarize_bad, survey_container, unusable_files
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils.class_names import class_indices
-from wgan_cli.utils.format import Log, no_log, printable
+from wgan_cli.utils.format import Log, count_of, no_log, printable
 
 LOOSE = "."  # class of the files outside the class folders
 
