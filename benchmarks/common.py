@@ -14,15 +14,18 @@ from typing import Any, TypeVar
 
 import torch
 from rich.console import Console
+from torch import nn
 
 from wgan_cli.data import ImageSet
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import ImageShape
+from wgan_cli.evaluation.evaluate import Reference
+from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.environment import describe_environment, resolve_device
 
 FORMATS = {"off": "float32", "bf16": "bf16", "fp16": "fp16"}  # what --amp means in words
 RESULTS = Path(__file__).parent / "results"
 MANY_CORES = 0.3  # in use by others, and figures are doubtful
+KEPT = ("fd", "real_baseline", "precision", "recall", "coverage", "class_entropy", "agreement")
 T = TypeVar("T")
 
 
@@ -172,3 +175,16 @@ def made_up_images(shape: ImageShape, count: int = 4096) -> ImageSet:
     names = tuple(str(number) for number in range(shape.num_classes))
     labels = torch.arange(count) % max(1, shape.num_classes)
     return ImageSet(pixels, labels, names, "made up")
+
+
+def figures(generator: nn.Module, recipe: Recipe, step: int, reference: Reference) -> dict[str, Any]:
+    """Return the scores that results keep, to four digits, and their features.
+
+    rarest: the share of the least frequent class.
+    """
+    evaluation = reference.evaluate(generator, recipe, step)
+    record, classes = evaluation.record(), evaluation.generated.classes
+    measured = {name: four_digits(record[name]) for name in KEPT if name in record}
+    if classes:
+        measured["rarest"] = four_digits(min(classes.shares))
+    return {**measured, "images": reference.count, "features": evaluation.features.name}

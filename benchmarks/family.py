@@ -25,7 +25,6 @@ from typing import Any
 
 import common
 import torch
-from budget import figures
 from PIL import Image
 from torch import nn
 
@@ -165,7 +164,7 @@ def scores(run: Path, generator: nn.Module, checkpoint: Checkpoint, arguments: a
         both = {**found.record(), "identity_l1": found.mean("identity_l1")}
         return {name: common.four_digits(value) for name, value in both.items() if value is not None}
     reference = reference_for(recipe.data, data_root, device, arguments.images)
-    measured = figures(generator, recipe, checkpoint.step, reference)
+    measured = common.figures(generator, recipe, checkpoint.step, reference)
     if has_encoder(checkpoint):
         networks, _ = open_autoencoder(run / "G.pth", device)
         copied = measure_reconstruction(networks, reference.real, reference.features)

@@ -29,7 +29,6 @@ import common
 import textbook
 import time_to_quality_page as page
 import torch
-from budget import figures
 from rich.console import Console
 
 from wgan_cli.data import ImageSet, load_images
@@ -119,7 +118,7 @@ def textbook_points(
         common.wait(device)
         seconds += time.perf_counter() - start
         shown = copy.deepcopy(generator).eval()  # as `generate` wants it; the one in training keeps its mode
-        keep(minutes, seconds, steps, figures(shown, recipe, steps, reference))
+        keep(minutes, seconds, steps, common.figures(shown, recipe, steps, reference))
 
 
 def our_points(
@@ -138,7 +137,7 @@ def our_points(
                 if seconds <= OVERRUN * 60 * minutes or steps == 1:
                     break
             generator, checkpoint = open_generator(run / "G.pth", device)
-            keep(minutes, seconds, checkpoint.step, figures(generator, checkpoint.recipe, steps, reference))
+            keep(minutes, seconds, checkpoint.step, common.figures(generator, checkpoint.recipe, steps, reference))
 
 
 def wgan_train(

@@ -25,9 +25,10 @@ BELOW = {
     "report": {"objectives", "evaluation"},
     "training": {"report"},
     "trackers": {"training"},
+    "tuning": {"training"},
     "api": {"training"},
     "explore": {"generator", "report"},
-    "cli": {"trackers", "exports", "explore", "console"},
+    "cli": {"trackers", "tuning", "exports", "explore", "console"},
     "__main__": {"cli"},
 }
 NOT_FOR_HELP = {"torch", "torchvision", "matplotlib", "imageio", "numpy", "PIL", "tensorboard", "scipy", "gradio"}

@@ -33,6 +33,10 @@ class WganError(Exception):
         self.status = status
 
 
+class TrainingError(WganError):
+    """Training fails with these settings: it diverges, or memory runs out. Others may work."""
+
+
 class AlreadyReported(Exception):
     """Another process of the run has printed the error; this one exits with the same status."""
 

@@ -24,9 +24,7 @@ def test_package_data_matches_results(pages, benchmark):
 
 
 def test_other_pages_match_results(benchmark):
-    results, search = benchmark("common").RESULTS, benchmark("search")
-    runs = search.Results(results / "search.json").runs
-    assert search.search_table.DOC.read_text(encoding="utf-8") == search.search_table.document(runs)
+    results = benchmark("common").RESULTS
     page = benchmark("time_to_quality").page
     contestants = page.Results(results / "time_to_quality.json").contestants
     assert page.DOC.read_text(encoding="utf-8") == page.document(contestants)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -73,31 +72,6 @@ def test_family(benchmark, monkeypatch, features_root, tmp_path):
         assert picture.size == (2 * (10 * 30 + 2), 2 * (30 + 2))
     monkeypatch.setattr(family, "measure", lambda *_: pytest.fail("the result exists"))
     family.main()
-
-
-def test_search_halves_and_reuses_results(benchmark, monkeypatch, tmp_path):
-    random, photos, recipe = np.random.default_rng(0), tmp_path / "images", tmp_path / "tiny.yaml"
-    photos.mkdir()
-    for number in range(60):
-        Image.fromarray(random.integers(0, 256, (8, 8), np.uint8)).save(photos / f"{number}.png")
-    recipe.write_text(
-        f"data: {{source: folder, path: {photos}, image_size: 8}}\n"
-        "model: {name: dcgan, latent_dim: 2, generator: {channels: [4]}, critic: {channels: [4]}}\n"
-        "objective: wgan_gp\nsteps: 10\nbatch_size: 4\nthreads: 1\n"
-    )
-    search, out = benchmark("search"), tmp_path / "search.json"
-    monkeypatch.setattr(search, "milliseconds_per_step", lambda recipes, *_: [10.0 * r.batch_size for r in recipes])
-    words = [recipe, "--data-root", tmp_path / "cache", "--images", 12, "--out", out, "--minutes", 0.004]
-    words += ["--rungs", 0.5, 1, "--vary", "batch_size=[4, 8]"]
-    run(benchmark, monkeypatch, "search", *words)
-    runs = json.loads(out.read_text())["runs"]
-    short, long = ([each for each in runs if each["minutes"] == minutes] for minutes in (0.002, 0.004))
-    assert len(short) == 2 and len(long) == 1
-    assert long[0]["settings"] == min(short, key=lambda each: each["fd"])["settings"]
-    for each in runs:
-        assert each["steps"] == round(60_000 * each["minutes"] / each["ms_per_step"])
-    monkeypatch.setattr(search, "measure", lambda *_: pytest.fail("measured twice"))
-    search.main()
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ def place(tmp_path, monkeypatch) -> Path:
     """A working folder with runs, a recipe and other files."""
     for path in (
         "runs/one/recipe.yaml", "runs/two/recipe.yaml", "runs/none/text", "elsewhere/run/recipe.yaml",
-        "runs/one/G.pth", "runs/one/checkpoints/step_00000500.pth", "other.pth", "mine.yaml",
+        "runs/one/G.pth", "runs/one/checkpoints/step_00000500.pth", "other.pth", "mine.yaml", "runs/one-tune/tune.json",
     ):  # fmt: skip
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
@@ -63,6 +63,8 @@ def test_completion_imports_nothing_heavy(wgan_process):
         ("wgan explore runs/two", ["runs/two"]),
         ("wgan inspect elsewhere/r", ["elsewhere/run"]),
         ("wgan train --track w", ["wandb"]),
+        ("wgan tune mnist_hi", ["mnist_hinge"]),
+        ("wgan tune --resume ru", ["runs/one-tune"]),
         ("wgan rep", ["report"]),
     ],
 )

@@ -92,6 +92,7 @@ def test_sample_takes_a_run(wgan, tiny_run):
         (("train", "--recpie", "digits_dcgan"), "no such option: --recpie", "`--recipe`"),
         (("train", "--label-smoothing", "0.1"), "no such option: --label-smoothing", "objective.label_smoothing="),
         (("train", "--ema-decy", "0.9"), "no such option: --ema-decy", "ema_decay="),
+        (("tune", "--batch-size", "8"), "no such option: --batch-size", "--set batch_size="),
         (("gif", "runs/x", "--frames", "3"), "no such option: --frames", "--max-frames"),
         (("train", "digits_dcgan", "--recipe", "mnist_mlp"), "both name a recipe", "leave out"),
         (("train", "photos", "--data", "photos"), "both name images", "leave out"),

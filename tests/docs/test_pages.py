@@ -123,7 +123,10 @@ class Reader:
                 assert result.status == 0, (words, result.stderr)
 
     def small(self, words: list[str]) -> list[str]:
-        """Shorten a training to a few steps on the CPU; its recipe is small already."""
+        """Shorten a training or a search to a few steps on the CPU; its recipe is small already."""
+        if words[0] == "tune":  # the last --minutes counts
+            few = ("--trials", "2", "--minutes", "0.001", "--set", "eval_count=30")
+            return [*words, *few, "--device", "cpu"]
         if words[0] != "train":
             return words
         for option in ("--steps", "--minutes", "--device", "--amp", "--engine"):

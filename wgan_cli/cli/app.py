@@ -23,6 +23,7 @@ from wgan_cli.cli.report import report
 from wgan_cli.cli.runs import runs
 from wgan_cli.cli.sample import sample
 from wgan_cli.cli.train import train
+from wgan_cli.cli.tune import tune
 from wgan_cli.console import end_activity, print_error
 from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, describe_os_error, is_out_of_memory, one_line
 
@@ -36,7 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 QUICK = (runs, recipes)  # without torch
-for command in (train, sample, gif, inspect, evaluate, runs, compare, report, explore, export, recipes):
+for command in (train, sample, gif, inspect, evaluate, tune, runs, compare, report, explore, export, recipes):
     app.command(cls=Command if command in QUICK else SlowCommand)(command)
 
 

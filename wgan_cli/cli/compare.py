@@ -31,6 +31,8 @@ def compare(
     from wgan_cli.report import comparison
     from wgan_cli.report.comparison_image import save_comparison
 
+    folders = [run for run in runs if not run.is_file()]  # a shell's `*` also finds files next to the runs
+    runs = folders if len(folders) > 1 else runs
     if len(runs) < 2:
         raise WganError("there is only one run to compare", "wgan compare runs/one runs/other")
     if out is not None and out.suffix.lower() != ".png":

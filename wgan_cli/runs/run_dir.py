@@ -159,16 +159,21 @@ def create_run(path: Path | None, name: str) -> RunDir:
 
     Raises: WganError if `path` exists and is not an empty folder, or the file system refuses.
     """
-    if path is not None:
-        check_free(path)
-    candidates = [path] if path else (RUNS / f"{name}{end}" for end in numbered())
-    run = RunDir(next(each for each in candidates if _make(each) or path))
+    run = RunDir(create_folder(path, name))
     try:
         run.samples.mkdir()
         run.checkpoints.mkdir()
     except OSError as error:
         raise _cannot_create(run.path, error) from None
     return run
+
+
+def create_folder(path: Path | None, name: str) -> Path:
+    """Create and return the folder of `create_run`, without anything in it."""
+    if path is not None:
+        check_free(path)
+    candidates = [path] if path else (RUNS / f"{name}{end}" for end in numbered())
+    return next(each for each in candidates if _make(each) or path)
 
 
 def check_free(path: Path) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.distributed.process_group import all_reduce_max
-from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.errors import ExitStatus, TrainingError
 from wgan_cli.objectives import Objective
 from wgan_cli.recipe import Recipe
 from wgan_cli.training.state import TrainingState
@@ -52,13 +52,13 @@ def nonfinite(
     return next(f"{name} is not finite" for name, tensor in tensors if not tensor.isfinite().all())
 
 
-def diverged_error(recipe: Recipe, objective: Objective, step: int, problem: str) -> WganError:
+def diverged_error(recipe: Recipe, objective: Objective, step: int, problem: str) -> TrainingError:
     """Return the error of a run that diverged after MAX_ROLLBACKS, with changes to try, most promising first."""
     lower = " ".join(f"--set optim.{role}.lr={recipe.optim.of(role).lr / 4:.2g}" for role in objective.roles)
     hints = [f"train again with a lower lr ({lower})", *objective.divergence_advice]
     if recipe.amp != "off":
         hints.append(f"float32 instead of {recipe.amp} (--amp off)")
-    return WganError(
+    return TrainingError(
         f"training diverged before step {step}: {problem}, after {MAX_ROLLBACKS} rollbacks",
         f"{', then '.join(hints)}; the last checkpoint is good",
         ExitStatus.FAILED,

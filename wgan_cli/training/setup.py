@@ -53,7 +53,7 @@ def resolve_start(
     elif resume is not None and out is not None:
         raise WganError("`resume` continues a run in its own folder, so `out` cannot be set", "leave out --out")
     if resume is None:
-        return Start(_with_data_location(_load(recipe, settings, log), in_memory))
+        return Start(with_data_location(_load(recipe, settings, log), in_memory))
     folder = Path(resume)
     run = run_to_resume(folder)
     refuse_second_trainer(run)
@@ -65,7 +65,7 @@ def resolve_start(
         else _load(recipe, settings, log)
     )
     saved = point.checkpoint.recipe if point.checkpoint else latest
-    return Start(continued_recipe(saved, _with_data_location(wanted, in_memory)), run, point)
+    return Start(continued_recipe(saved, with_data_location(wanted, in_memory)), run, point)
 
 
 def _load(recipe: Recipe | str | Path | None, settings: tuple[str, ...], log: Log | None = None) -> Recipe:
@@ -74,7 +74,7 @@ def _load(recipe: Recipe | str | Path | None, settings: tuple[str, ...], log: Lo
     return load_recipe(str(recipe or DEFAULT_RECIPE), settings, log)
 
 
-def _with_data_location(recipe: Recipe, in_memory: bool) -> Recipe:
+def with_data_location(recipe: Recipe, in_memory: bool = False) -> Recipe:
     """Make the data paths absolute, so that the run can be resumed from anywhere; images in memory have none."""
     if not in_memory:
         return recipe.replaced(data=recipe.data.with_paths(lambda path: os.path.abspath(os.path.expanduser(path))))

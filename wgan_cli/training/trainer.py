@@ -14,7 +14,7 @@ from wgan_cli.distributed.process_group import (
     on_main_process,
     world_size,
 )
-from wgan_cli.errors import ExitStatus, WganError, is_out_of_memory
+from wgan_cli.errors import ExitStatus, TrainingError, WganError, is_out_of_memory
 from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.recipe import Recipe
 from wgan_cli.report.html_page import write_final_report
@@ -151,4 +151,4 @@ def _out_of_memory_hint(state: TrainingState) -> Iterator[None]:
         hint = f"--set batch_size={size // 2}" if size > 1 else "smaller networks (model.generator, model.critic)"
         reason = str(error).partition("\n")[0].partition(". ")[0].strip() or type(error).__name__
         message = f"not enough memory on {state.device} for batch_size={size}: {reason}"
-        raise WganError(message, f"train again with {hint}", ExitStatus.FAILED) from error
+        raise TrainingError(message, f"train again with {hint}", ExitStatus.FAILED) from error

@@ -22,6 +22,11 @@ def complete_run(incomplete: str) -> list[tuple[str, str]]:
     return [(run, "") for run in _runs(incomplete)][:MOST]
 
 
+def complete_search(incomplete: str) -> list[tuple[str, str]]:
+    """Return folders of searches, in runs/ and elsewhere."""
+    return [(path, "") for path in _folders(incomplete, "tune.json")][:MOST]
+
+
 def complete_checkpoint(incomplete: str) -> list[tuple[str, str]]:
     """Return runs, their generators and checkpoints, and other .pth files."""
     found: dict[str, str] = {}
@@ -51,8 +56,13 @@ def complete_what(incomplete: str) -> list[tuple[str, str]]:
 
 
 def _runs(incomplete: str) -> list[str]:
+    return _folders(incomplete, "recipe.yaml")
+
+
+def _folders(incomplete: str, content: str) -> list[str]:
+    """Return folders with a file called `content`."""
     paths = dict.fromkeys((*sorted(glob.glob(os.path.join(RUNS, "*"))), *_matching(incomplete)))
-    return [path for path in paths if path.startswith(incomplete) and os.path.isfile(f"{path}/recipe.yaml")]
+    return [path for path in paths if path.startswith(incomplete) and os.path.isfile(f"{path}/{content}")]
 
 
 def _matching(incomplete: str) -> list[str]:

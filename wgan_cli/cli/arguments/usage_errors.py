@@ -24,7 +24,11 @@ def explain_usage(error: typer.TyperException) -> tuple[str, str]:
 def _about_option(option: str, context: typer.Context) -> str:
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     similar = difflib.get_close_matches(option, options, n=1, cutoff=0.8)
-    if context.command.name == "train" and not similar and (setting := _setting(option.lstrip("-").replace("-", "_"))):
+    if (
+        context.command.name in ("train", "tune")
+        and not similar
+        and (setting := _setting(option.lstrip("-").replace("-", "_")))
+    ):
         return f"it is a setting: --set {setting}=VALUE"
     return f"{did_you_mean(option, similar or options)}see `{context.command_path} --help`"
 

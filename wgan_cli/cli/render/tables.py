@@ -19,13 +19,20 @@ def print_rows(*rows: tuple[str, str]) -> None:
     data().print(table)
 
 
-def print_table(
+def make_table(
     headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = (1, 2), title: str | None = None
-) -> None:
-    """Print rows below headings. right: indices of right-aligned columns."""
+) -> Table:
+    """Return rows below headings. right: indices of right-aligned columns."""
     table = Table(box=None, title=title, title_justify="left")
     for number, heading in enumerate(headings):
         table.add_column(one_line(heading), justify="right" if number in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(one_line, row))
-    data().print(table)
+    return table
+
+
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = (1, 2), title: str | None = None
+) -> None:
+    """Print the table of `make_table`."""
+    data().print(make_table(headings, rows, right, title))

@@ -11,6 +11,7 @@ from wgan_cli.recipe.data_settings import SMALL_DATASET, PairSettings
 from wgan_cli.utils.format import clock
 
 if TYPE_CHECKING:
+    from wgan_cli.recipe import Recipe
     from wgan_cli.training.state import TrainingState
     from wgan_cli.training.trainer import Trainer
 
@@ -56,6 +57,11 @@ def _advice(state: TrainingState) -> str:
     return f"{count:,} images are few, and a critic memorizes few images: {augmented}{flips}"
 
 
+def sample_options(recipe: Recipe) -> str:
+    """Return the options of a first `wgan sample` of a recipe's generator."""
+    return "--translate FOLDER --to b" if recipe.translates else "-n 64"
+
+
 def log_end(trainer: Trainer, trackers: Sequence[str] = ()) -> None:
     """Log what was trained, the best generator, and the commands to try next."""
     from wgan_cli.training.best_generator import out_of_patience
@@ -78,5 +84,5 @@ def log_end(trainer: Trainer, trackers: Sequence[str] = ()) -> None:
         log(f"continue: wgan train --resume {path}" + "".join(f" --track {name}" for name in trackers))
     if trainer.status == ExitStatus.DONE:
         generator = (run.best_file if run.best_file.is_file() else run.generator_file).name
-        options = "--translate FOLDER --to b" if state.recipe.translates else "-n 64"
-        log(f"next: wgan sample --ckpt {path}/{generator} {options}\n      wgan gif {path}\n      wgan inspect {path}")
+        sample = f"wgan sample --ckpt {path}/{generator} {sample_options(state.recipe)}"
+        log(f"next: {sample}\n      wgan gif {path}\n      wgan inspect {path}")

@@ -53,7 +53,7 @@ def autotune(
     threads = recipe.threads or available_threads(device)
     resolved = {"threads": threads, "amp": resolve_amp(recipe.amp, device), "engine": "eager"}
     best = recipe.model_copy(update=resolved)  # no validation: no cross-check depends on these settings
-    trials = _Trials(device, build, clock)
+    trials = StepTimer(device, build, clock)
     timed = timed and recipe.steps is not None and recipe.steps >= MIN_STEPS
     if timed:
         log(Activity("timing threads, precision and engines"))
@@ -85,14 +85,20 @@ def available_threads(device: torch.device) -> int | None:
     return min(limit for limit in limits if limit is not None)
 
 
-class _Trials:
-    """Times candidates in turns, so that a busy machine slows down all of them."""
+class StepTimer:
+    """Times candidates in turns, so that a busy machine slows down all of them.
 
-    def __init__(self, device: torch.device, build: Callable[[Recipe], Engine], clock: Callable[[], float]) -> None:
+    Attributes:
+        seconds: per iteration, the minimum over all rounds.
+    """
+
+    def __init__(
+        self, device: torch.device, build: Callable[[Recipe], Engine], clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self.device, self.build, self.clock = device, build, clock
         self.notes: list[str] = []
         self.engines: dict[Recipe, Engine] = {}
-        self.seconds: dict[Recipe, float] = {}  # per iteration, the minimum over all rounds
+        self.seconds: dict[Recipe, float] = {}
 
     def faster(self, default: Recipe, other: Recipe) -> Recipe:
         """Return the default candidate, or the other if it is faster by MARGIN."""
@@ -132,6 +138,7 @@ class _Trials:
             self._synchronize()
 
     def time(self, candidate: Recipe) -> None:
+        """Time one round of a candidate."""
         self._start(candidate)
         engine, count, start = self.engines[candidate], 0, self.clock()
         while count < ROUND_ITERATIONS or self.clock() - start < ROUND_SECONDS:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 import torch
 
 from wgan_cli.distributed.process_group import broadcast_from_main, on_main_process
-from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.errors import ExitStatus, TrainingError, WganError
 from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.outputs.curves import draw_curves
 from wgan_cli.outputs.grid import grid_tensor, save_picture
@@ -203,7 +203,7 @@ class Recorder:
         for file in [*(file for file in files if file == anchor), *reversed(files)]:
             with suppress(WganError):
                 return load_checkpoint(file)
-        raise WganError(
+        raise TrainingError(
             f"training diverged before step {state.step}: {problem}; no checkpoint in {run.checkpoints} can be read",
             "train again with a lower lr",
             ExitStatus.FAILED,

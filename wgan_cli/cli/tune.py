@@ -1,0 +1,158 @@
+"""`wgan tune`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wgan_cli.cli.arguments.completion import complete_recipe, complete_search
+from wgan_cli.cli.arguments.options import MAX_SEED, DataRoot, Device, Json, Settings, examples
+from wgan_cli.console import data, print_message
+from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
+
+if TYPE_CHECKING:
+    from wgan_cli.tuning.plan import Request
+    from wgan_cli.tuning.search_dir import SearchDir
+
+_search = partial(typer.Option, rich_help_panel="Search")
+_files = partial(typer.Option, rich_help_panel="Files")
+MINUTES, RUNGS, MOST_RUNGS = 5.0, 3, 8
+
+
+@examples(
+    "wgan tune digits_dcgan --try optim.lr=0.002,0.005,0.01 --minutes 1",
+    "wgan tune mnist_dcgan --try optim.lr=0.001,0.003 --try objective.n_critic=1,2 --budget 60",
+    "wgan tune mnist_dcgan --try optim.lr=0.0005..0.02 --trials 8",
+    "wgan tune --resume runs/mnist_dcgan-tune",
+)
+def tune(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RECIPE|DATA",
+            help="Recipe name or file, or images: a folder, .zip or .tar.",
+            autocompletion=complete_recipe,
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="Recipe name or file.", autocompletion=complete_recipe)
+    ] = None,
+    images: Annotated[str | None, typer.Option("--data", metavar="PATH", help="Images to train the recipe on.")] = None,
+    settings: Settings = None,
+    tries: Annotated[
+        list[str] | None,
+        _search("--try", metavar="KEY=A,B|KEY=LOW..HIGH", help="Values of a setting to try; repeatable."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        _search("--minutes", min=0.001, metavar="MINUTES", help=rf"Training in the last rung. \[default: {MINUTES:g}]"),
+    ] = None,
+    budget: Annotated[
+        float | None, _search("--budget", min=0.0, metavar="MINUTES", help="Limit on the whole search.")
+    ] = None,
+    rungs: Annotated[
+        int | None,
+        _search(
+            "--rungs",
+            min=1,
+            max=MOST_RUNGS,
+            help=rf"Number of rungs, each with half the candidates and twice the minutes. \[default: {RUNGS}]",
+        ),
+    ] = None,
+    trials: Annotated[int | None, _search("--trials", min=2, help="Most candidates, drawn at random.")] = None,
+    best_by: Annotated[str | None, _search("--best-by", help="Score to compare (best_by).")] = None,
+    dry_run: Annotated[bool, _search("--dry-run", help="Show the plan, but don't start.")] = False,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")] = None,
+    device: Device = "auto",
+    out: Annotated[Path | None, _files("--out", help=r"Folder of the search. \[default: runs/RECIPE-tune]")] = None,
+    resume: Annotated[
+        Path | None,
+        _files("--resume", metavar="FOLDER", help="Search to continue.", autocompletion=complete_search),
+    ] = None,
+    data_root: DataRoot = None,
+    as_json: Json = False,
+) -> int:
+    """Search a recipe's settings by successive halving."""
+    from wgan_cli.cli.arguments.training_target import resolve_target
+    from wgan_cli.cli.render import tune_report as render
+    from wgan_cli.tuning.plan import make_plan
+    from wgan_cli.tuning.search import Search
+    from wgan_cli.tuning.search_dir import create_search, open_search
+
+    if resume is not None:
+        fixed = {
+            "a recipe": target or recipe, "--data": images, "--set": settings, "--try": tries, "--out": out,
+            "--minutes": minutes, "--budget": budget, "--rungs": rungs, "--trials": trials, "--best-by": best_by,
+            "--seed": seed,
+        }  # fmt: skip
+        if given := [name for name, value in fixed.items() if value is not None]:
+            raise WganError(
+                f"--resume continues a search as planned, without {given[0]}", f"wgan tune --resume {resume}"
+            )
+        folder: SearchDir | None = open_search(resume)
+        plan = folder.plan
+    else:
+        chosen, changes = resolve_target(target, recipe, images)
+        more = {"best_by": best_by, "seed": seed}
+        changes += [*(settings or []), *(f"{key}={value}" for key, value in more.items() if value is not None)]
+        request = _request(
+            chosen, changes, tries, minutes=minutes or MINUTES, budget=budget, rungs=rungs or RUNGS, trials=trials,
+            seed=seed or 0,
+        )  # fmt: skip
+        folder = _same_search(request, out)
+        plan = folder.plan if folder else make_plan(request, data_root, device, print_message)
+    print_message(render.describe_plan(plan))
+    if dry_run:
+        print_message("dry run: everything is valid, nothing was written")
+        return ExitStatus.DONE
+    folder = folder or create_search(out, plan)
+    print_message(f"search: {folder.path}")
+    search = Search(folder, data_root, device, shlex.join(["wgan", *sys.argv[1:]]))
+    try:
+        with render.SearchProgress(search) as progress:
+            status = search.run(progress.observe)
+    except KeyboardInterrupt:  # between two trainings
+        status = ExitStatus.INTERRUPTED
+    if status != ExitStatus.DONE:
+        print_message(f"stopped; everything is saved\ncontinue: wgan tune --resume {shlex.quote(str(folder.path))}")
+        return status
+    if as_json:
+        data().print(json.dumps(render.standings_json(search)), soft_wrap=True)
+    else:
+        data().print(render.standings_table(search))
+    print_message(render.describe_end(search))
+    return ExitStatus.DONE
+
+
+def _request(chosen: str | None, changes: list[str], tries: list[str] | None, **numbers: Any) -> Request:
+    from wgan_cli.recipe import load_recipe
+    from wgan_cli.tuning.plan import Request
+
+    if not tries:
+        raise WganError("there is nothing to try", "name a setting and its values: --try optim.lr=0.001,0.003")
+    return Request(load_recipe(chosen or DEFAULT_RECIPE, changes, print_message), tuple(tries), **numbers)
+
+
+def _same_search(request: Request, out: Path | None) -> SearchDir | None:
+    """Return the search in --out if it has the same request, None if there is no search yet."""
+    from wgan_cli.runs.run_dir import check_free
+    from wgan_cli.tuning.plan import request_values
+    from wgan_cli.tuning.search_dir import is_search, open_search
+
+    if out is None or not is_search(out):
+        if out is not None:
+            check_free(out)
+        return None
+    found = open_search(out)
+    if request_values(found.plan.request) != request_values(request):
+        raise WganError(
+            f"{out} is a search with other options", f"continue it with --resume {out}, or choose another --out"
+        )
+    return found

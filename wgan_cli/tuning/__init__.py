@@ -1,0 +1,1 @@
+"""Search of a recipe's settings by successive halving; `wgan tune`."""

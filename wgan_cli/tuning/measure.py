@@ -1,0 +1,123 @@
+"""Measurements before a search: seconds of a step of each candidate, and what a training takes besides its steps."""
+
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from wgan_cli.data.dataset import ImageSet
+from wgan_cli.data.pairs import ImagePair
+from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.recipe import Recipe
+from wgan_cli.recipe.schema import FREE_ON_RESUME
+from wgan_cli.training.build_state import build_state
+from wgan_cli.training.callback import Callback
+from wgan_cli.training.engines.autotune import MIN_STEPS, StepTimer
+from wgan_cli.training.engines.select import Engine
+from wgan_cli.training.process_state import restored_process_state
+from wgan_cli.training.trainer import Trainer
+from wgan_cli.utils.format import Log, no_log
+
+ROUNDS = 10  # in which all candidates are timed in turns
+
+
+class Rehearsal(NamedTuple):
+    """What a training of one step showed."""
+
+    dataset: ImageSet | ImagePair
+    device: torch.device
+    seconds: float
+
+
+class _Loading(Callback):
+    """Passes on messages while a trainer loads its data; those of training say nothing new."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+    def on_message(self, text: str) -> None:
+        self.log(text)
+
+
+def rehearse(recipe: Recipe, data_root: Path | None, device: str, log: Log) -> Rehearsal:
+    """Train one step in a temporary folder and evaluate it, twice: the first time may download data and fill caches.
+
+    Raises: what a training raises, and KeyboardInterrupt.
+    """
+    short = recipe.replaced(steps=1, epochs=None, eval_every=1, patience=None, report=False)
+    _train(short, data_root, device, log)
+    start = time.perf_counter()
+    trainer = _train(short, data_root, device, no_log)
+    return Rehearsal(trainer.dataset, trainer.state.device, time.perf_counter() - start)
+
+
+def _train(recipe: Recipe, data_root: Path | None, device: str, log: Log) -> Trainer:
+    loading = _Loading(log)
+    with tempfile.TemporaryDirectory() as folder, restored_process_state():
+        trainer = Trainer(recipe, Path(folder) / "run", data_root=data_root, device=device, callbacks=[loading])
+        loading.log = no_log
+        trainer.fit()
+    if trainer.status != ExitStatus.DONE:
+        raise KeyboardInterrupt
+    return trainer
+
+
+class Timed(NamedTuple):
+    """A recipe with the fastest threads, precision and engine, and the seconds of a step."""
+
+    recipe: Recipe
+    step_seconds: float
+
+
+def with_step_times(recipes: Sequence[Recipe], names: Sequence[str], rehearsal: Rehearsal) -> list[Timed]:
+    """Autotune and time the recipes in turns; those whose steps run the same kernels once.
+
+    The minimum over all rounds counts, because other load only adds.
+
+    Args:
+        names: what errors call the recipes.
+    """
+    costs = [_cost(recipe) for recipe in recipes]
+    engines: dict[Recipe, Engine] = {}
+    tuned: dict[str, Recipe] = {}
+    with restored_process_state():
+        for recipe, name, cost in zip(recipes, names, costs, strict=True):
+            if cost not in tuned:
+                try:
+                    timed = recipe.replaced(steps=MIN_STEPS, epochs=None)  # fewer are not autotuned
+                    state = build_state(timed, rehearsal.dataset, rehearsal.device)
+                except WganError as error:
+                    raise WganError(f"--try {name}: {error.message}", error.hint, error.status) from error
+                tuned[cost] = state.recipe
+                engines[state.recipe] = state.engine
+        timer = StepTimer(rehearsal.device, engines.__getitem__)
+        for _ in range(ROUNDS):
+            for recipe in engines:
+                timer.time(recipe)
+    return [_as_tuned(recipe, tuned[cost], timer.seconds) for recipe, cost in zip(recipes, costs, strict=True)]
+
+
+def _as_tuned(recipe: Recipe, tuned: Recipe, seconds: dict[Recipe, float]) -> Timed:
+    chosen = {name: getattr(tuned, name) for name in ("threads", "amp", "engine")}
+    return Timed(recipe.replaced(**chosen), seconds[tuned])
+
+
+def _cost(recipe: Recipe) -> str:
+    """Return equal text for recipes whose steps run the same kernels: they differ in nonzero fractions at most.
+
+    Learning rates, weights of losses and decays are fractions; sizes and counts are whole numbers.
+    """
+
+    def without_fractions(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: without_fractions(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [without_fractions(inner) for inner in value]
+        return value != 0 if isinstance(value, float) else value
+
+    values = {key: value for key, value in recipe.as_dict().items() if key not in FREE_ON_RESUME | {"seed"}}
+    return json.dumps(without_fractions(values), sort_keys=True)
