@@ -99,6 +99,9 @@ class Recipe(Settings):
     sample_every: Interval = Field(200, description="Steps between sample grids, or for example 5 epochs.")
     sample_grid: int = Field(10, ge=1, le=64, description="Rows and columns of a sample grid.")
     save_every: Interval = Field(1000, description="Steps between checkpoints, or for example 5 epochs.")
+    keep: Annotated[int, Field(ge=1)] | Literal["all"] = Field(
+        2, description="Number of full checkpoints kept, 1 or more, or all."
+    )
     report: bool = Field(False, description="Writing of report.html into the run folder at the end.")
 
     eval_every: Interval | None = Field(None, description="Steps between evaluations, or for example 5 epochs.")
@@ -209,8 +212,8 @@ class Recipe(Settings):
 
 
 _FREE = (
-    "name engine threads micro_batch_size steps epochs log_every sample_every save_every report eval_every eval_count "
-    "best_by patience"
+    "name engine threads micro_batch_size steps epochs log_every sample_every save_every keep report eval_every "
+    "eval_count best_by patience"
 )
 #: Settings that don't change what a step computes; a resumed run may change them.
 FREE_ON_RESUME = frozenset(_FREE.split()) | {

@@ -88,7 +88,7 @@ def state_of(run: RunDir, step: int, steps: int) -> State:
 def superfluous_checkpoints(run: RunDir) -> list[Path]:
     """Return the checkpoints that were set aside and, of a finished run, all but the last one.
 
-    An unfinished run keeps both of its checkpoints: it may have to roll back to the first one. G.pth and G_best.pth
+    An unfinished run keeps all of its checkpoints: it may have to roll back to an older one. G.pth and G_best.pth
     always stay.
     """
     state = summarize(run).state

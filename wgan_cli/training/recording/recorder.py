@@ -26,7 +26,6 @@ from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.files import writing
 from wgan_cli.utils.seeds import derived_seed
 
-KEPT_CHECKPOINTS = 2
 _RECORDS = "new records in metrics.jsonl, which are written as soon as possible"
 
 
@@ -169,9 +168,10 @@ class Recorder:
                 state.generator_checkpoint().save(run.generator_file)
             except WganError as error:
                 raise self.best_effort.save_error(error) from error
-            for old in run.checkpoint_files()[:-KEPT_CHECKPOINTS]:
-                if step_of(old) != state.anchor:
-                    old.unlink(missing_ok=True)
+            if state.recipe.keep != "all":
+                for old in run.checkpoint_files()[: -state.recipe.keep]:
+                    if step_of(old) != state.anchor:
+                        old.unlink(missing_ok=True)
 
     def roll_back(self, problem: str) -> None:
         """Restore the last checkpoint at a multiple of `save_every`, and continue with new random numbers.
