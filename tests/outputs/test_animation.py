@@ -12,17 +12,14 @@ import torch
 from PIL import Image
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.animation import Frame, folder_frames, save_animation, walk_frames
+from wgan_cli.outputs.animation import Frame, load_frames, render_frames, save_animation, walk_frames
+from wgan_cli.outputs.frame_files import folder_files
 from wgan_cli.outputs.sampling import open_generator
+from wgan_cli.utils.format import no_log
 
 
 def picture(shade: int, size: tuple[int, int] = (24, 16), mode: str = "L") -> Image.Image:
     return Image.new("L", size, shade).convert(mode)
-
-
-def write_folder(folder: Path, names: list[str]) -> None:
-    for number, name in enumerate(names):
-        picture(10 * number).save(folder / name)
 
 
 def shades(frames: list[Frame]) -> list[int]:
@@ -45,33 +42,6 @@ def read_back(path: Path) -> tuple[list[np.ndarray], list[float]]:
     return frames, durations
 
 
-@pytest.mark.parametrize(
-    "in_order",
-    [
-        ["9.png", "10.png", "100.png"],
-        ["step_00000009.png", "step_00000010.png", "step_100000000.png"],
-        ["2_0.png", "2_50.png", "10_0.png", "10_9.png", "10_10.png"],
-        ["epoch 2 iter 9.png", "epoch 2 iter 10.png", "epoch 11 iter 1.png"],
-        ["1.PNG", "2.jpg", "3.Jpeg", "4.bmp", "5.webp"],
-    ],
-)
-def test_sorted_by_numbers(tmp_path, in_order):
-    write_folder(tmp_path, in_order)
-    frames = folder_frames(tmp_path)
-    assert np.abs(np.subtract(shades(frames), [10 * number for number in range(len(in_order))])).max() <= 2
-
-
-def test_folder_without_numbered_images(tmp_path):
-    for names in ([], ["logo.png"]):
-        write_folder(tmp_path, names)
-        with pytest.raises(WganError, match="holds no numbered images"):
-            folder_frames(tmp_path)
-    write_folder(tmp_path, ["step_00000500.png", "2_10.png", ".3.png"])
-    (tmp_path / "4.txt").write_text("4")
-    (tmp_path / ".5.png.77.part").write_bytes(b"half")
-    assert [frame.label for frame in folder_frames(tmp_path)] == ["2 10", "500"]
-
-
 @pytest.mark.parametrize("damage", ["text", "cut off", "byte"])
 def test_unreadable_image(tmp_path, damage):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
@@ -80,7 +50,7 @@ def test_unreadable_image(tmp_path, damage):
     bad = {"text": b"hello", "cut off": whole[: len(whole) // 2], "byte": whole[:40] + b"XXXX" + whole[44:]}[damage]
     (tmp_path / "2.png").write_bytes(bad)
     with pytest.raises(WganError, match="2.png is not a readable image"):
-        folder_frames(tmp_path)
+        load_frames(folder_files(tmp_path, None, no_log))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
@@ -89,7 +59,7 @@ def test_any_mode_of_image(tmp_path, mode):
     for number in (1, 2):
         image = Image.new("I;16", (8, 8), 30_000) if mode == "I;16" else picture(120, (8, 8), mode)
         image.save(tmp_path / f"{number}{ending}")
-    frames = folder_frames(tmp_path)
+    frames = load_frames(folder_files(tmp_path, None, no_log))
     save_animation(frames, tmp_path / "a.gif", fps=8, hold=0, scale=1)
     assert {frame.picture.mode for frame in frames} <= {"L", "RGB"}
     if mode != "1":
@@ -123,10 +93,57 @@ def test_sizes_modes_and_scale(tmp_path):
     with Image.open(path) as animation:
         assert animation.size == (24, 16)
     noise = np.random.default_rng(0).integers(0, 2, (16, 24), dtype=np.uint8) * 255
-    save_animation([Frame(Image.fromarray(noise)), Frame(picture(50, (48, 48), "RGB"))], path, 8, 0, scale=3)
+    save_animation([Frame(Image.fromarray(noise)), Frame(picture(50, mode="RGB"))], path, 8, 0, scale=3)
     frames, _ = read_back(path)
     assert [frame.shape for frame in frames] == [(48, 72, 3)] * 2
     np.testing.assert_array_equal(frames[0][:, :, 0], noise.repeat(3, 0).repeat(3, 1))
+
+
+def test_other_shapes_are_padded():
+    """To the greatest width and height; a frame that fits several times is enlarged by a whole factor."""
+    noise = np.random.default_rng(0).integers(1, 256, (8, 12), dtype=np.uint8)
+    small, wide, high = render_frames(
+        [Frame(Image.fromarray(noise)), Frame(picture(90, (30, 10))), Frame(picture(60, (6, 20)))], scale=1
+    )
+    expected = np.zeros((20, 30), dtype=np.uint8)
+    expected[2:18, 3:27] = noise.repeat(2, 0).repeat(2, 1)
+    np.testing.assert_array_equal(small, expected)
+    assert (wide[5:15] == 90).all() and wide.sum() == 90 * 300
+    assert (high[:, 12:18] == 60).all() and high.sum() == 60 * 120
+
+
+def test_reduced_scale_averages():
+    stripes = np.zeros((40, 60), dtype=np.uint8)
+    stripes[:, ::2] = 200
+    (frame,) = render_frames([Frame(Image.fromarray(stripes))], scale=0.5)
+    assert frame.shape == (20, 30)
+    assert abs(frame[5:-5, 5:-5].astype(int) - 100).max() < 25  # nearest neighbors would be all 0 or all 200
+    assert render_frames([Frame(picture(9))], scale=0.01)[0].shape == (1, 1)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_shared_palette(tmp_path, mode):
+    ramp = Image.fromarray(np.tile(np.arange(64, dtype=np.uint8) * 4, (32, 1))).convert(mode)
+    frames = [Frame(ramp), Frame(ramp.transpose(Image.Transpose.FLIP_LEFT_RIGHT)), Frame(picture(100, (64, 32), mode))]
+    save_animation(frames, tmp_path / "all.gif", 8, 0, 1)
+    save_animation(frames, tmp_path / "few.gif", 8, 0, 1, colors=6)
+    (whole, _), (few, durations) = read_back(tmp_path / "all.gif"), read_back(tmp_path / "few.gif")
+    assert len(durations) == 3
+    colors = [{tuple(color) for color in frame.reshape(-1, 3)} for frame in few]
+    assert len(set.union(*colors)) <= 6 < len({tuple(color) for color in whole[0].reshape(-1, 3)})
+    assert np.abs(np.stack(few).astype(int) - np.stack(whole)).max() <= 256 / 6
+    assert (tmp_path / "few.gif").stat().st_size < (tmp_path / "all.gif").stat().st_size
+
+
+def test_lossy_webp(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    frames = [Frame(Image.fromarray(each)) for each in noise]
+    sizes = []
+    for quality in (None, 90, 10):
+        save_animation(frames, tmp_path / "a.webp", 8, 0, 1, quality=quality)
+        sizes.append((tmp_path / "a.webp").stat().st_size)
+        assert np.array_equal(read_back(tmp_path / "a.webp")[0], noise) == (quality is None)
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_label_strip(tmp_path):

@@ -1,7 +1,8 @@
-"""Animations of a run's sample grids, of a folder of numbered images, or of a walk through latent space."""
+"""Animations of image files, such as a run's sample grids, or of a walk through latent space."""
 
 import importlib.util
-import re
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,18 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 
 from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.outputs.frame_files import FrameFile
 from wgan_cli.outputs.grid import as_picture, grid_tensor, open_picture, picture_size
 from wgan_cli.outputs.sampling import cycled_labels, generate
 from wgan_cli.outputs.styles import walk, walker
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.files import make_parent, write_atomically
-from wgan_cli.utils.format import thinned
-from wgan_cli.utils.image_formats import readable_formats
+from wgan_cli.utils.format import Log, no_log, thinned
 from wgan_cli.utils.machine import free_memory
 from wgan_cli.utils.seeds import latent_vectors
 
 FORMATS = (".gif", ".webp", ".mp4")
+_PALETTE_FRAMES, _PALETTE_SIDE = 16, 512  # evenly spaced frames, and pixels of each side, that a palette is chosen from
 
 
 @dataclass(frozen=True)
@@ -33,22 +35,13 @@ class Frame:
     label: str = ""
 
 
-def folder_frames(folder: Path, limit: int | None = None) -> list[Frame]:
-    """Load at most `limit` evenly spaced images of a folder, by the numbers in their names. Raises: WganError."""
-    suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in readable_formats()}
-    numbered = [
-        (tuple(map(int, re.findall(r"\d+", path.stem))), path)
-        for path in folder.iterdir()
-        if path.suffix.lower() in suffixes
-        and not path.name.startswith(".")
-        and re.search(r"\d", path.stem)
-        and path.is_file()  # reading a pipe would block
-    ]
-    if not numbered:
-        raise WganError(f"{folder} holds no numbered images", "give a run folder, or a folder of 1.png, 2.png...")
-    chosen = thinned(sorted(numbered), limit)
-    _check_memory([picture_size(path) for _, path in chosen])
-    return [Frame(open_picture(path), " ".join(map(str, numbers))) for numbers, path in chosen]
+def load_frames(files: Sequence[FrameFile], limit: int | None = None, log: Log = no_log) -> list[Frame]:
+    """Load at most `limit` evenly spaced images; `log` receives a line if there are more. Raises: WganError."""
+    chosen = thinned(files, limit)
+    if len(chosen) < len(files):
+        log(f"note: {len(chosen):,} of {len(files):,} images, evenly spaced; --max-frames sets the number")
+    _check_memory([picture_size(file.path) for file in chosen])
+    return [Frame(open_picture(file.path), file.label) for file in chosen]
 
 
 def walk_frames(generator: nn.Module, checkpoint: Checkpoint, seed: int, count: int, side: int = 4) -> list[Frame]:
@@ -73,32 +66,70 @@ def walk_frames(generator: nn.Module, checkpoint: Checkpoint, seed: int, count: 
     return [Frame(as_picture(grid_tensor(grid, side)).convert("RGB")) for grid in per_frame]
 
 
-def save_animation(frames: list[Frame], path: Path, fps: float, hold: float, scale: int) -> None:
+def save_animation(
+    frames: list[Frame],
+    path: Path,
+    fps: float,
+    hold: float,
+    scale: float,
+    *,
+    colors: int | None = None,
+    quality: int | None = None,
+) -> None:
     """Write frames as a looping .gif or .webp, or as .mp4 if the package av is installed. Raises: WganError.
 
-    hold: seconds to show the last frame. scale: factor by which pixels are enlarged.
+    Args:
+        hold: seconds to show the last frame.
+        scale: factor of the size.
+        colors: size of a palette that all frames of a .gif share; None for one of 256 colors per frame.
+        quality: 0 to 100 of a lossy .webp; None for a lossless one.
     """
-    import imageio.v3 as imageio
-
-    suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise WganError(f"{path} does not end in {', '.join(FORMATS)}", f"use --out {path.stem or 'animation'}.gif")
-    _check_memory([frames[0].picture.size] * len(frames), scale)
+    check_format(path, colors, quality)
+    width, height = largest_size(frames)
+    _check_memory([(width, height)] * len(frames), scale)
     rendered = render_frames(frames, scale)
     make_parent(path)
+    suffix = path.suffix.lower()
     if suffix == ".mp4":
         content = _video(rendered, fps, hold)
     else:
         durations = [1000 / fps] * (len(rendered) - 1) + [1000 * max(hold, 1 / fps)]
-        duration = durations if len(rendered) > 1 else durations[0]
-        options: dict[str, Any] = {"lossless": True} if suffix == ".webp" else {}
-        content = imageio.imwrite(
-            "<bytes>", rendered, extension=suffix, plugin="pillow", duration=duration, loop=0, **options
+        pictures = [Image.fromarray(frame) for frame in rendered]
+        if colors is not None:
+            pictures = _with_shared_palette(pictures, colors)
+        lossy = {"lossless": False, "quality": quality} if quality is not None else {"lossless": True}
+        options: dict[str, Any] = lossy if suffix == ".webp" else {}
+        encoded = io.BytesIO()
+        duration = durations if len(pictures) > 1 else durations[0]
+        pictures[0].save(
+            encoded, suffix[1:], save_all=True, append_images=pictures[1:], duration=duration, loop=0, **options
         )
+        content = encoded.getvalue()
     write_atomically(path, lambda file: file.write(content))
 
 
-def _check_memory(sizes: list[tuple[int, int]], scale: int = 1) -> None:
+def check_format(path: Path, colors: int | None, quality: int | None) -> None:
+    """Raise a WganError for a suffix that is no animation, or an option that its format doesn't have."""
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise WganError(f"{path} does not end in {', '.join(FORMATS)}", f"use --out {path.stem or 'animation'}.gif")
+    for option, value, needed in (("--colors", colors, ".gif"), ("--quality", quality, ".webp")):
+        if value is not None and suffix != needed:
+            raise WganError(
+                f"{option} applies to {needed}, and {path} is none", f"leave it out, or use --out {path.stem}{needed}"
+            )
+
+
+def _with_shared_palette(pictures: list[Image.Image], colors: int) -> list[Image.Image]:
+    """Return paletted pictures with the `colors` that suit some of them best; without dithering, which grows files."""
+    every = -(-max(pictures[0].size) // _PALETTE_SIDE)
+    chosen = [np.asarray(each.convert("RGB"))[::every, ::every] for each in thinned(pictures, _PALETTE_FRAMES)]
+    strip = Image.fromarray(np.concatenate(chosen))
+    palette = strip.quantize(colors, Image.Quantize.MEDIANCUT)
+    return [each.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE) for each in pictures]
+
+
+def _check_memory(sizes: list[tuple[int, int]], scale: float = 1) -> None:
     needed = sum(3 * width * height * scale**2 for width, height in sizes)
     free = free_memory(torch.device("cpu"))
     if free is not None and needed > free:
@@ -124,9 +155,19 @@ def _video(frames: list[np.ndarray], fps: float, hold: float) -> bytes:
     return imageio.imwrite("<bytes>", np.stack(even), extension=".mp4", plugin="pyav", codec="libx264", fps=fps)
 
 
-def render_frames(frames: list[Frame], scale: int) -> list[np.ndarray]:
-    """Bring all frames to one size and mode, with a strip for labels if any frame has one."""
-    width, height = (side * scale for side in frames[0].picture.size)
+def largest_size(frames: Sequence[Frame]) -> tuple[int, int]:
+    """Return the greatest width and the greatest height."""
+    widths, heights = zip(*(frame.picture.size for frame in frames), strict=True)
+    return max(widths), max(heights)
+
+
+def render_frames(frames: list[Frame], scale: float) -> list[np.ndarray]:
+    """Bring all frames to one size and mode, with a strip for labels if any frame has one.
+
+    Smaller frames are enlarged by the greatest whole factor that fits, and padded with black to the largest.
+    """
+    within = largest_size(frames)
+    width, height = (max(1, round(side * scale)) for side in within)
     font = ImageFont.load_default(13)
     widest = max(font.getlength(frame.label) for frame in frames)
     strip = 20 if 0 < widest <= width - 10 else 0  # a truncated number would be wrong
@@ -134,8 +175,23 @@ def render_frames(frames: list[Frame], scale: int) -> list[np.ndarray]:
     rendered = []
     for frame in frames:
         canvas = Image.new(mode, (width, height + strip))
-        canvas.paste(frame.picture.convert(mode).resize((width, height), Image.Resampling.NEAREST), (0, 0))
+        canvas.paste(_resized(_padded(frame.picture.convert(mode), within), (width, height)))
         if strip:
             ImageDraw.Draw(canvas).text((5, height + 2), frame.label, fill="white", font=font)
         rendered.append(np.asarray(canvas))
     return rendered
+
+
+def _padded(picture: Image.Image, within: tuple[int, int]) -> Image.Image:
+    """Center a picture, enlarged by a whole factor, on black."""
+    factor = min(whole // side for whole, side in zip(within, picture.size, strict=True))
+    enlarged = _resized(picture, (factor * picture.width, factor * picture.height))
+    canvas = Image.new(picture.mode, within)
+    canvas.paste(enlarged, ((within[0] - enlarged.width) // 2, (within[1] - enlarged.height) // 2))
+    return canvas
+
+
+def _resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Resize a picture; by whole factors, pixels stay sharp."""
+    whole = all(new % old == 0 for new, old in zip(size, picture.size, strict=True))
+    return picture.resize(size, Image.Resampling.NEAREST if whole else Image.Resampling.LANCZOS)

@@ -9,6 +9,7 @@ import torch
 
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.animation import Frame, render_frames
+from wgan_cli.outputs.frame_files import run_files
 from wgan_cli.outputs.grid import open_picture, save_picture
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir, step_of
@@ -25,8 +26,7 @@ def panel_frames(run: RunDir, wanted: str) -> list[Frame]:
     found = re.fullmatch(r"(steps:)?(\d+(?:\.\d+)?(?:,\d+(?:\.\d+)?)*)", wanted.replace(" ", ""))
     if found is None:
         raise WganError(f"--panel {wanted!r:.60} is not a list of epochs", "use --panel 5,25,50 or steps:200,400")
-    if not (files := run.sample_files()):
-        raise WganError(f"{run.path} has no sample grids yet", "wait for the first one, or give another run")
+    files = [file.path for file in run_files(run)]
     records = [] if found[1] else [record for record in read_metrics(run.metrics_file) if record.get("epoch")]
     if not found[1] and not records:
         raise WganError(f"{run.path} has no record of its epochs", "use steps: --panel steps:200,400")
@@ -36,7 +36,7 @@ def panel_frames(run: RunDir, wanted: str) -> list[Frame]:
     return [Frame(open_picture(file), f"{unit} {step_of(file) / per_epoch:.3g}") for file in dict.fromkeys(chosen)]
 
 
-def save_panel(frames: Sequence[Frame], path: Path, scale: int) -> None:
+def save_panel(frames: Sequence[Frame], path: Path, scale: float) -> None:
     """Write frames side by side as one image, in the format of the path's suffix. Raises: WganError."""
     rendered = render_frames(list(frames), scale)
     gap = np.zeros_like(rendered[0][:, :GAP])
