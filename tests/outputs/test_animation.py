@@ -196,3 +196,26 @@ def test_latent_walk_loops_smoothly(tiny_run):
     assert moves.max() < far
     again = walk_frames(generator, checkpoint, seed=0, count=40)
     assert all(one.picture.tobytes() == other.picture.tobytes() for one, other in zip(frames, again, strict=True))
+
+
+def test_colors_hidden_by_alpha_are_not_shown(tmp_path):
+    for number in range(2):
+        Image.new("RGBA", (16, 16), (200, 50 * number, 0, 0)).save(tmp_path / f"{number}.png")
+    frames = folder_frames(tmp_path)
+    for form in (".gif", ".webp"):
+        save_animation(frames, tmp_path / f"moves{form}", 8, 0, 1)
+        with Image.open(tmp_path / f"moves{form}") as moves:
+            assert np.asarray(moves.convert("RGB")).min() >= 250
+
+
+class Clear(torch.nn.Linear):
+    """Generator of black images hidden by alpha."""
+
+    def forward(self, z, labels=None):
+        return -torch.ones(len(z), 4, 28, 28)
+
+
+def test_latent_walk_of_transparent_images_is_on_white(tiny_run):
+    _, checkpoint = open_generator(tiny_run.path, torch.device("cpu"))
+    for frame in walk_frames(Clear(1, 1), checkpoint, seed=0, count=8):
+        assert frame.picture.mode == "RGB" and np.asarray(frame.picture).min() == 255

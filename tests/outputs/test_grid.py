@@ -11,7 +11,7 @@ from PIL import Image
 from torchvision.utils import make_grid
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.grid import grid_tensor, near_square, picture_format, save_picture
+from wgan_cli.outputs.grid import grid_tensor, near_square, open_picture, picture_format, save_picture
 from wgan_cli.utils.image_formats import WRITABLE
 
 
@@ -41,10 +41,29 @@ def test_lossless_formats(tmp_path, channels, mode, ending):
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize(("ending", "form"), [(".jpg", "JPEG"), (".jpeg", "JPEG"), (".webp", "WEBP")])
 def test_lossy_formats(tmp_path, channels, ending, form):
-    save_picture(torch.full((channels, 16, 16), 200, dtype=torch.uint8), tmp_path / f"picture{ending}")
+    image = torch.full((channels, 16, 16), 200, dtype=torch.uint8)
+    image[3:] = 255
+    save_picture(image, tmp_path / f"picture{ending}")
     with Image.open(tmp_path / f"picture{ending}") as picture:
         assert (picture.format, picture.size) == (form, (16, 16))
-        assert abs(np.asarray(picture).astype(int) - 200).max() <= 2
+        assert abs(np.asarray(picture.convert("RGB")).astype(int) - 200).max() <= 2
+
+
+def half_clear() -> torch.Tensor:
+    """Red on the left, and red hidden by alpha on the right."""
+    image = torch.zeros(4, 16, 16, dtype=torch.uint8)
+    image[0], image[3, :, :8] = 200, 255
+    return image
+
+
+@pytest.mark.parametrize("ending", [*WRITABLE])
+def test_hidden_colors_stay_hidden(tmp_path, ending):
+    save_picture(half_clear(), tmp_path / f"picture{ending}")
+    shown = np.asarray(open_picture(tmp_path / f"picture{ending}")).astype(int)
+    assert np.abs(shown[8, 2] - (200, 0, 0)).max() < 9 and shown[8, 13].min() > 246
+    if ending in (".jpg", ".jpeg", ".bmp"):
+        with Image.open(tmp_path / f"picture{ending}") as picture:
+            assert picture.mode == "RGB"
 
 
 @pytest.mark.parametrize("name", ["picture", "picture.txt", "picture.", ".png", "picture.png.gz"])

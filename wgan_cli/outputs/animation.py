@@ -22,6 +22,7 @@ from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.format import Log, no_log, thinned
 from wgan_cli.utils.machine import free_memory
 from wgan_cli.utils.seeds import latent_vectors
+from wgan_cli.utils.transparency import composited
 
 FORMATS = (".gif", ".webp", ".mp4")
 _PALETTE_FRAMES, _PALETTE_SIDE = 16, 512  # evenly spaced frames, and pixels of each side, that a palette is chosen from
@@ -63,7 +64,7 @@ def walk_frames(generator: nn.Module, checkpoint: Checkpoint, seed: int, count: 
     all_labels = None if labels is None else np.tile(labels, len(walks))
     images = torch.cat(list(generate(walker(generator), walks.reshape(-1, walks.shape[-1]), labels=all_labels)))
     per_frame = images.unflatten(0, (len(walks), cells))  # (frames, cells, C, H, W)
-    return [Frame(as_picture(grid_tensor(grid, side)).convert("RGB")) for grid in per_frame]
+    return [Frame(composited(as_picture(grid_tensor(grid, side)))) for grid in per_frame]
 
 
 def save_animation(

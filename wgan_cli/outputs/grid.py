@@ -13,6 +13,7 @@ from torch import Tensor
 from wgan_cli.errors import WganError
 from wgan_cli.utils.files import write_atomically
 from wgan_cli.utils.image_formats import WRITABLE, readable_formats
+from wgan_cli.utils.transparency import composited
 
 
 def grid_tensor(images: Tensor, columns: int, padding: int = 2) -> Tensor:
@@ -58,12 +59,14 @@ def picture_format(path: Path) -> str:
 def save_picture(image: Tensor, path: Path) -> None:
     """Write an image (C, H, W) uint8 atomically, in the format of the path's suffix.
 
+    Without transparency in the format, the image is composited onto white.
+
     Raises: WganError if the format cannot hold it, or the file cannot be written.
     """
     wanted = picture_format(path)
     picture = as_picture(image)
-    if wanted == "JPEG" and picture.mode == "RGBA":
-        picture = picture.convert("RGB")
+    if wanted in ("JPEG", "BMP") and picture.mode == "RGBA":  # few programs show the alpha channel of a BMP
+        picture = composited(picture)
     encoded = io.BytesIO()
     try:
         picture.save(encoded, format=wanted)
@@ -74,10 +77,12 @@ def save_picture(image: Tensor, path: Path) -> None:
 
 
 def open_picture(path: Path) -> Image.Image:
-    """Read an image file of any origin as grayscale or RGB. Raises: WganError if it is not a readable image."""
+    """Read an image file of any origin as grayscale or RGB, on white. Raises: WganError if it is unreadable."""
     with _as_wgan_error(path), Image.open(path, formats=readable_formats()) as picture:
         if picture.mode.startswith("I"):  # 16 bits
             return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+        if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
+            return composited(picture.convert("RGBA"))
         return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
 
 

@@ -13,6 +13,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.outputs.grid import open_picture
 from wgan_cli.runs.run_dir import step_of
 from wgan_cli.utils.format import Log, thinned
+from wgan_cli.utils.transparency import composited
 
 MAX_FRAMES = 60  # sample grids of a run
 MAX_LENGTH = 4_000_000  # of all frames, as data URIs
@@ -52,7 +53,7 @@ def data_uri(mime_type: str, content: bytes) -> Markup:
 
 def encode_picture(image: Image.Image, quality: int = QUALITY) -> Picture:
     """Encode an image as WebP, or as JPEG if Pillow lacks WebP, scaled down to MAX_SIDE."""
-    image = image.convert("RGB")
+    image = composited(image)
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     kind = "webp" if features.check("webp") else "jpeg"
     file = io.BytesIO()

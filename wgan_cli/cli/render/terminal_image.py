@@ -49,6 +49,7 @@ def thumbnail_grid(images: Tensor, columns: int, width: int, height: int) -> Ima
     from torch.nn.functional import adaptive_avg_pool2d
 
     from wgan_cli.outputs.grid import as_picture, grid_tensor
+    from wgan_cli.utils.transparency import composited
 
     size = images.shape[-1]
     across = max(1, min(columns, len(images), (width - GAP) // (min(size, MIN_SIDE) + GAP)))
@@ -56,7 +57,7 @@ def thumbnail_grid(images: Tensor, columns: int, width: int, height: int) -> Ima
     rows = max(1, min(-(-len(images) // columns), (height - GAP) // (side + GAP)))
     shown = [index for index in range(min(len(images), rows * columns)) if index % columns < across]
     small = adaptive_avg_pool2d(images[shown].float(), side).round().byte()  # (N, C, side, side)
-    return as_picture(grid_tensor(small, across, GAP)).convert("RGB")
+    return composited(as_picture(grid_tensor(small, across, GAP)))
 
 
 def live_image(images: Tensor, columns: int, console: Console) -> Segments:
