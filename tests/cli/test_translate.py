@@ -64,6 +64,8 @@ def test_folder_keeps_names(wgan, translators, photos):
     assert all(shown(f"new/{name}").shape == (28, 28) for name in names)
     assert "skipped 1 file" in result.stderr and "notes.txt" in result.stderr
     assert "5 images of" in result.stderr and "to side b by step 4 of tiny" in result.stderr
+    assert "2 of 5 images aren't square" in result.stderr and "data.fit=pad" in result.stderr
+    assert "1 of 5 images have an alpha channel" in result.stderr
 
 
 def test_grid_array_and_folder_agree(wgan, translators, photos):
@@ -80,6 +82,18 @@ def test_grid_array_and_folder_agree(wgan, translators, photos):
     assert grid.shape == (30 + 2, 10 * 30 + 2), "each image stands left of its translation"
     np.testing.assert_array_equal(grid[2:30, 2 + 2 * 30 : 30 + 2 * 30], np.full((28, 28), 200))
     np.testing.assert_array_equal(grid[2:30, 2 + 3 * 30 : 30 + 3 * 30], array[1, :, :, 0])
+
+
+def test_each_page_is_translated(wgan, translators, tmp_path):
+    (tmp_path / "scans").mkdir()
+    pages = [Image.linear_gradient("L").resize((28, 28)).rotate(angle) for angle in (0, 90)]
+    pages[0].save(tmp_path / "scans/a.tif", save_all=True, append_images=pages[1:])
+    pages[1].save(tmp_path / "scans/b.png")
+    result = wgan("sample", "--ckpt", translators.path, "--translate", "scans", "--to", "b", "--out", "new/", *WORDS)
+    assert result.status == 0 and "3 images of" in result.stderr, result.stderr
+    assert sorted(path.name for path in Path("new").iterdir()) == ["a-0000.png", "a-0001.png", "b.png"]
+    assert (shown("new/a-0001.png") == shown("new/b.png")).all()
+    assert (shown("new/a-0000.png") != shown("new/b.png")).any()
 
 
 @pytest.mark.parametrize(
@@ -112,6 +126,35 @@ def test_fit_of_each_side(wgan, photos):
         assert wgan("sample", "--ckpt", "mine", *words).status == 0
         wide = shown(f"{side}.png")[2:30, 2 + 8 * 30 : 30 + 8 * 30, 0]  # the last of the inputs, twice as wide as high
         assert bool(wide[0].max() == 0) == first_row_is_black
+
+
+def test_cropping_is_reported_once_per_side(wgan, tmp_path):
+    for name in ("photos", "paintings"):
+        (tmp_path / name).mkdir()
+        for number in range(50):
+            Image.new("L", (20 + number % 2, 10), number).save(tmp_path / name / f"{number}.png")
+    sides = [
+        f"data.{side}={{source: folder, path: {path}, image_size: 28}}"
+        for side, path in (("a", "photos"), ("b", "paintings"))
+    ]
+    words = [word for setting in sides for word in ("--set", setting)]
+    result = train(
+        wgan,
+        *words,
+        "--set",
+        "eval_every=1",
+        "--set",
+        "best_by=fd",
+        "--steps",
+        1,
+        "--data-root",
+        "root",
+        "--out",
+        "mine",
+    )
+    assert result.status == 0, result.stderr
+    lines = [line for line in result.stderr.splitlines() if "aren't square" in line]
+    assert len(lines) == 2 and "data.a.fit=pad" in lines[0] and "data.b.fit=pad" in lines[1], result.stderr
 
 
 def test_generator_of_noise(wgan, tiny_run, photos):

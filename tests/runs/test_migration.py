@@ -12,9 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.sampling import generate, open_generator, sample_latents
+from wgan_cli.recipe import Recipe
+from wgan_cli.runs import checkpoint as checkpoint_module
 from wgan_cli.runs import migration
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.run_dir import RunDir
@@ -84,6 +87,50 @@ def test_weights_have_their_current_names(role, names):
     expected = dict(zip(names.values(), tensors.values(), strict=True))
     assert renamed == {"networks": {role: expected}, "training": {"best": {"others": {role: expected}}}}
     assert migration.rename_modules(renamed) == renamed
+
+
+DECODING = ("frames", "background")
+
+
+@pytest.mark.parametrize("source", ["folder", "shards", "mnist"])
+def test_decoding_stays_as_it_was(source):
+    before = {"frames": "first", "background": "black"} if source != "mnist" else {}
+    data = {"source": source, "image_size": 8}
+    for recipe, expected in (
+        ({"data": data}, {"data": {**data, **before}}),
+        ({"data": {"a": data, "b": data}}, {"data": {"a": {**data, **before}, "b": {**data, **before}}}),
+    ):
+        assert migration.migrated({"recipe": recipe}, 3)["recipe"] == expected
+
+
+def test_old_run_on_transparent_images_resumes_on_black(tmp_path, trainer, wgan, monkeypatch):
+    """A run written without the settings continues as if it had them with the values of its time."""
+    (tmp_path / "drawings").mkdir()
+    for number in range(9):
+        Image.new("RGBA", (28, 28), (9 * number, 0, 0, 100)).save(tmp_path / f"drawings/{number}.png")
+    monkeypatch.setenv("WGAN_DATA", str(tmp_path / "root"))
+    folder = {"source": "folder", "path": str(tmp_path / "drawings"), "image_size": 28, "channels": 1}
+    recipe = trainer.recipe("steps=8", f"data={folder | {'frames': 'first', 'background': 'black'}}", "save_every=4")
+    whole = load_checkpoint(trainer.run(recipe, tmp_path / "whole").generator_file).networks["generator"]
+    as_dict = Recipe.as_dict
+
+    def without_decoding(self) -> dict:
+        values = as_dict(self)
+        return {**values, "data": {name: value for name, value in values["data"].items() if name not in DECODING}}
+
+    with monkeypatch.context() as earlier:
+        earlier.setattr(Recipe, "as_dict", without_decoding)
+        earlier.setattr(checkpoint_module, "VERSION", 3)
+        run = trainer.run(recipe, tmp_path / "run", stop_after=4)
+    assert "background" not in run.recipe_file.read_text() and run.read_recipe().data.background == "white"
+    result = wgan("train", "--resume", run.path, "--device", "cpu", "--quiet")
+    assert result.status == 0, result.stderr
+    resumed = load_checkpoint(run.generator_file)
+    assert resumed.step == 8 and resumed.recipe == recipe == run.read_recipe()
+    for name, tensor in resumed.networks["generator"].items():
+        assert torch.equal(tensor, whole[name]), name
+    changed = wgan("train", "--resume", run.path, "--steps", 9, "--set", "data.background=white", "--device", "cpu")
+    assert changed.status == 2 and "data.background=black" in changed.error
 
 
 def test_later_versions_are_rejected(tmp_path):

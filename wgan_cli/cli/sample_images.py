@@ -107,12 +107,13 @@ def translate_folder(
 
     A folder keeps the images' names, a grid shows each image next to its translation, an array has only translations.
     """
-    images = named_images(folder)
+    images = named_images(folder, getattr(checkpoint.recipe.data, "a" if to == "b" else "b"))
     with images.container:
         if images.bad:
             print_message(f"{folder}: skipped {summarize_bad(images.bad)}")
-        settings = getattr(checkpoint.recipe.data, "a" if to == "b" else "b")
-        inputs = images.batches(checkpoint.image, settings.fit, batch)
+        for line in images.notices:
+            print_message(f"{folder}: {line}")
+        inputs = images.batches(checkpoint.image, batch)
         translator = translator_to(generator, to)
         if is_grid(out):
             per_row = min(5, len(images)) if rows is None else -(-len(images) // rows)
@@ -189,7 +190,8 @@ def _from_folder(
     image, names = checkpoint.image, checkpoint.class_names
     assert isinstance(checkpoint.recipe.data, DataSettings)
     settings = {"source": "folder", "path": path, "limit": count, "on_bad_file": "skip"}
-    settings |= {"image_size": image.size, "channels": image.channels, "fit": checkpoint.recipe.data.fit}
+    settings |= {"image_size": image.size, "channels": image.channels}
+    settings |= checkpoint.recipe.data.model_dump(include={"fit", "frames", "background"})
     found = image_folder.load(DataSettings.model_validate(settings), root, print_message)
     images = found.images.index_select(0, torch.arange(len(found)))
     if found.class_names and set(found.class_names) <= set(names):

@@ -26,7 +26,7 @@ def make_augment(settings: DataSettings | PairSettings, image: ImageShape) -> Au
     """
     if isinstance(settings, DataSettings):
         return _make_augment(settings.augment, image)
-    sides = for_both(settings, lambda side: _make_augment(side.augment, image))
+    sides = for_both(settings, lambda side, _: _make_augment(side.augment, image))
     if not any(sides):
         return None
 

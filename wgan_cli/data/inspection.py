@@ -2,7 +2,7 @@
 
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils.format import Log, no_log, printable, thinned
 
 PICTURE_SIZE = 64  # of user images on a contact sheet
+_WHOLE = DataSettings.model_validate({"fit": "pad"})  # for decoding pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +33,10 @@ class DataFacts:
     origin: str
     count: int
     classes: dict[str, int]  # number of images of each class, including empty ones; {} if there are no classes
-    sizes: dict[str, int]  # number of images by "WIDTHxHEIGHT", most frequent first
-    modes: dict[str, int]  # number of images by Pillow mode, most frequent first
+    sizes: dict[str, int]  # number of files by "WIDTHxHEIGHT", most frequent first
+    modes: dict[str, int]  # number of files by Pillow mode, most frequent first
+    stacked_files: int = 0  # number of files with several pages or frames
+    stacked_images: int = 0  # number of images in them
     bad: tuple[tuple[str, str], ...] = ()  # (name, reason) of the first ten unusable files
     bad_count: int = 0
 
@@ -66,7 +69,9 @@ def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
     """Inspect a folder, archive or array file of images by reading headers; decodes `pictures` images only."""
     with open_container(path) as container:
         found = survey_container(container)
-        counts = Counter(entry.class_name for entry in found.good)
+        counts: Counter[str | None] = Counter()
+        for entry, images in zip(found.good, found.frames, strict=True):
+            counts[entry.class_name] += images
         classes = {printable(name): counts[name] for name in container.folders()}
         if classes and counts[None]:
             classes = {LOOSE: counts[None], **classes}
@@ -74,7 +79,9 @@ def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
         with quiet_pillow():
             for entry in thinned(found.good, pictures):
                 with suppress(NotAnImage):  # a file with a good header may be truncated
-                    rows.append(to_pixels(container.read(entry), PICTURE_SIZE, found.channels, "pad", entry.name)[None])
+                    rows.append(
+                        to_pixels(container.read(entry), PICTURE_SIZE, found.channels, _WHOLE, entry.name)[None]
+                    )
         facts = _surveyed_facts(str(path), str(path), classes, found, found.bad)
         return DataInspection(facts, torch.from_numpy(np.concatenate(rows)))
 
@@ -85,9 +92,10 @@ def inspect_shards(path: str, pictures: int = 0) -> DataInspection:
     found = survey_shards(shards)
     counts = np.bincount(shards.labels, minlength=len(shards.class_names)).tolist()
     classes = dict(zip(shards.class_names, counts, strict=False))
+    found = replace(found, frames=(1,) * len(found.good))  # training uses the first page or frame
     facts = _surveyed_facts(path, f"{len(shards.paths):,} shards", classes, found, (*shards.bad, *found.bad))
     chosen = torch.tensor(thinned(range(len(shards)), pictures), dtype=torch.int64)
-    images = ShardImages(shards, chosen, PICTURE_SIZE, found.channels, "pad", no_log)
+    images = ShardImages(shards, chosen, PICTURE_SIZE, found.channels, _WHOLE, no_log)
     return DataInspection(facts, images.index_select(0, torch.arange(len(chosen))))
 
 
@@ -95,10 +103,12 @@ def _surveyed_facts(name: str, origin: str, classes: dict[str, int], found: Surv
     return DataFacts(
         name=name,
         origin=origin,
-        count=len(found.good),
+        count=sum(found.frames),
         classes=classes,
         sizes={f"{width}x{height}": count for (width, height), count in found.sizes.most_common()},
         modes=dict(found.modes.most_common()),
+        stacked_files=found.stacks[0],
+        stacked_images=found.stacks[1],
         bad=tuple(bad[:MAX_LISTED]),
         bad_count=len(bad),
     )

@@ -83,7 +83,7 @@ def load_data(settings: DataSettings | PairSettings, data_root: Path, log: Log) 
     """Load a recipe's `data`, an image set or a pair of them. See `load_images`."""
     if isinstance(settings, DataSettings):
         return load_images(settings, data_root, log)
-    return load_pair(settings, lambda side: load_images(side, data_root, log))
+    return load_pair(settings, lambda side, log: load_images(side, data_root, log), log)
 
 
 def native_shape(settings: DataSettings | PairSettings) -> ImageShape:

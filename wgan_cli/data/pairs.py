@@ -9,6 +9,7 @@ from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings, PairSettings, for_side
+from wgan_cli.utils.format import Activity, Log, no_log
 
 T = TypeVar("T")
 
@@ -35,9 +36,9 @@ class ImagePair:
         return f"a: {len(self.a):,} of {self.a.origin}; b: {len(self.b):,} of {self.b.origin}"
 
 
-def load_pair(settings: PairSettings, load: Callable[[DataSettings], ImageSet]) -> ImagePair:
+def load_pair(settings: PairSettings, load: Callable[[DataSettings, Log], ImageSet], log: Log) -> ImagePair:
     """Load both sides. If they show the same images, a gets every even-numbered image and b every odd-numbered one."""
-    a, b = for_both(settings, load)
+    a, b = for_both(settings, load, log)
     _check_same_shape(a.shape, b.shape)
     if settings.same_images:
         if len(a) < 2:
@@ -48,7 +49,7 @@ def load_pair(settings: PairSettings, load: Callable[[DataSettings], ImageSet]) 
 
 def pair_shape(settings: PairSettings, shape: Callable[[DataSettings], ImageShape]) -> ImageShape:
     """Return the common shape of both sides. Raises: WganError if they differ."""
-    a, b = for_both(settings, shape)
+    a, b = for_both(settings, lambda side, _: shape(side))
     _check_same_shape(a, b)
     return replace(a, num_classes=0)
 
@@ -66,12 +67,16 @@ def _check_same_shape(a: ImageShape, b: ImageShape) -> None:
     raise WganError(f"images of `data.a` are {a}, but those of `data.b` are {b}: a translation keeps the shape", hint)
 
 
-def for_both(settings: PairSettings, read: Callable[[DataSettings], T]) -> tuple[T, T]:
-    """Call `read` with the settings of each side; its errors name that side's settings."""
+def for_both(settings: PairSettings, read: Callable[[DataSettings, Log], T], log: Log = no_log) -> tuple[T, T]:
+    """Call `read` with the settings of each side and a log; its errors and messages name that side's settings."""
+
+    def log_of(side: str) -> Log:
+        return lambda text: log(text if isinstance(text, Activity) else for_side(text, side))
+
     with naming_side("a"):
-        a = read(settings.a)
+        a = read(settings.a, log_of("a"))
     with naming_side("b"):
-        return a, read(settings.b)
+        return a, read(settings.b, log_of("b"))
 
 
 @contextmanager

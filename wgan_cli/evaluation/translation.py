@@ -5,7 +5,6 @@ With known correct outputs, translations are compared with them; otherwise with 
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 import torch
@@ -21,7 +20,7 @@ from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import SIDES, PairSettings
 from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.runs.checkpoint import BestScore
-from wgan_cli.utils.format import Log
+from wgan_cli.utils.format import Log, once
 
 MAX_IMAGES = 2000  # per side, by default
 BATCH_SIZE = 64
@@ -141,7 +140,7 @@ def make_translation_reference(
 
     Raises: WganError if images cannot be loaded or are too few.
     """
-    log = cache(log)
+    log = once(log)
     real = held_out_images(settings, data_root, log)
     count = count or MAX_IMAGES
     targets = {}
@@ -159,8 +158,8 @@ def make_translation_reference(
 
 def held_out_images(settings: PairSettings, data_root: Path, log: Log) -> dict[str, RealImages]:
     """Load the real images of each side. Raises: WganError if that fails or they are too few."""
-    log = cache(log)  # both sides may log the same text
-    return dict(zip(SIDES, for_both(settings, lambda side: real_images(side, data_root, log)), strict=True))
+    log = once(log)  # both sides may log the same text
+    return dict(zip(SIDES, for_both(settings, lambda side, log: real_images(side, data_root, log), log), strict=True))
 
 
 def _moments(features: Features, images: Selection) -> Moments:

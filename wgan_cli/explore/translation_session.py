@@ -50,12 +50,12 @@ class TranslationSession:
         generator, skipped, names, pixels = self.source.generator, [], [], []
         if to not in SIDES or not 1 <= len(files) <= MAX_FILES:
             raise WganError(f"{len(files)} files to side {to!r:.20}", f"give 1 to {MAX_FILES} images, and side a or b")
-        fit = getattr(generator.recipe.data, "a" if to == "b" else "b").fit
+        settings = getattr(generator.recipe.data, "a" if to == "b" else "b")
         with quiet_pillow():
             for file in files:
                 try:
                     image = generator.image
-                    pixels.append(to_pixels(file.read_bytes(), image.size, image.channels, fit, file.name))
+                    pixels.append(to_pixels(file.read_bytes(), image.size, image.channels, settings, file.name))
                     names.append(file.name)
                 except NotAnImage as reason:
                     skipped.append(f"{file.name}: {reason}")

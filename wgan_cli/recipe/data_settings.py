@@ -11,7 +11,14 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from wgan_cli.recipe.scores import SCORES, SELECTABLE
 from wgan_cli.recipe.settings import Settings, invalid, named_by
 
+Level = Annotated[int, Field(ge=0, le=255)]
 Fit = Literal["crop", "pad", "stretch", "random_crop"]
+Frames = Literal["all", "first"]
+COLORS = {"white": (255, 255, 255), "black": (0, 0, 0), "gray": (128, 128, 128)}
+Background = Annotated[
+    Annotated[Literal["white", "black", "gray"], Tag("name")] | Annotated[tuple[Level, Level, Level], Tag("levels")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "levels"),
+]
 Transform = Literal["invert", "thicken", "grey", "colour"]
 #: Public data sets with a training and a test split.
 NAMED = ("digits", "mnist", "fashion_mnist", "cifar10")
@@ -63,6 +70,7 @@ def _check_class(value: Any) -> Any:
     return value
 
 
+_DECODING = ("frames", "background")
 SMALL_DATASET = 2000  # images; a critic soon memorizes fewer
 DIFF_AUGMENTS = ("color", "translation", "cutout")
 DiffAugment = Annotated[
@@ -103,6 +111,11 @@ class DataSettings(Settings):
         None, description="Negative (invert), thicker strokes, grey in three channels, or a color scale (colour)."
     )
     fit: Fit = Field("crop", description="Method that makes your own images square.")
+    frames: Frames = Field("all", description="Images used of a multi-page TIFF or an animation (shards: the first).")
+    background: Background = Field(
+        "white",
+        description="Color behind transparent images: white, black, gray or [red, green, blue]; not with channels 4.",
+    )
     on_bad_file: Literal["stop", "skip"] = Field("stop", description="Reaction to a file that can't be decoded.")
     memory_limit: Annotated[str | None, BeforeValidator(_check_size)] = Field(
         None, description="Memory for images, such as 2GB; larger sets are streamed; default: half of what is free."
@@ -131,6 +144,11 @@ class DataSettings(Settings):
         return self
 
     @property
+    def background_rgb(self) -> tuple[int, int, int]:
+        """`background` as red, green and blue."""
+        return COLORS[self.background] if isinstance(self.background, str) else self.background
+
+    @property
     def has_splits(self) -> bool:
         """True if the source has its own test images."""
         return self.source in NAMED
@@ -140,6 +158,14 @@ class DataSettings(Settings):
         """Short name of these images."""
         chosen = "" if self.classes is None else " " + ", ".join(map(str, self.classes))
         return f"{self.source}{chosen}" + ("" if self.transform is None else f" {self.transform}")
+
+    def decoding_like(self, saved: AnyDataSettings) -> DataSettings:
+        """Return a copy that decodes files like a saved run where these settings leave it open.
+
+        The recipe of a run of an earlier version lacks these settings, and their defaults have changed since.
+        """
+        names = [] if isinstance(saved, PairSettings) else [n for n in _DECODING if n not in self.model_fields_set]
+        return self.model_copy(update={name: getattr(saved, name) for name in names})
 
     def with_paths(self, change: Callable[[str], str]) -> DataSettings:
         """Return a copy with `change` applied to every path."""
@@ -196,6 +222,12 @@ class PairSettings(Settings):
     def title(self) -> str:
         """Short name of both sides: `mnist <-> mnist invert`."""
         return f"{self.a.title} <-> {self.b.title}"
+
+    def decoding_like(self, saved: AnyDataSettings) -> PairSettings:
+        """Return a copy that decodes files like a saved run where these settings leave it open."""
+        if isinstance(saved, DataSettings):
+            return self
+        return self.model_copy(update={n: getattr(self, n).decoding_like(getattr(saved, n)) for n in SIDES})
 
     def with_paths(self, change: Callable[[str], str]) -> PairSettings:
         """Return a copy with `change` applied to every path."""

@@ -8,13 +8,14 @@ was before.
 from collections.abc import Callable
 from typing import Any
 
+from wgan_cli.recipe.data_settings import SIDES, USER_SOURCES
 from wgan_cli.recipe.objective_base import without_unused
 from wgan_cli.recipe.renamed import with_current_names
 
 Content = dict[str, Any]
 
 FORMAT = "wgan"
-VERSION = 3
+VERSION = 4
 
 
 def migrated(content: Content, version: int) -> Content:
@@ -71,5 +72,19 @@ def _from_2(content: Content) -> Content:
     return rename_modules({**content, "recipe": without_unused(with_current_names(content["recipe"]))})
 
 
+def _from_3(content: Content) -> Content:
+    """Version 4 uses all pages and frames, and white behind transparent images; before it was the first, and black."""
+    data = content["recipe"]["data"]
+    sides = {side: _decoded_as_before(data[side]) for side in SIDES if side in data}
+    return {
+        **content,
+        "recipe": {**content["recipe"], "data": {**data, **sides} if sides else _decoded_as_before(data)},
+    }
+
+
+def _decoded_as_before(data: Content) -> Content:
+    return {"frames": "first", "background": "black", **data} if data.get("source") in USER_SOURCES else data
+
+
 #: Conversion of each version to the next. Version 2 added a checksum around the content.
-STEPS: dict[int, Callable[[Content], Content]] = {1: lambda content: content, 2: _from_2}
+STEPS: dict[int, Callable[[Content], Content]] = {1: lambda content: content, 2: _from_2, 3: _from_3}

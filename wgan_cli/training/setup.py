@@ -59,12 +59,13 @@ def resolve_start(
     refuse_second_trainer(run)
     point = resume_point(run, folder)
     latest = run.read_recipe()  # may have more steps than the checkpoint if an extended run was killed early
+    saved = point.checkpoint.recipe if point.checkpoint else latest
+    latest = latest.replaced(data=latest.data.decoding_like(saved.data))
     wanted = (
         apply_settings(latest.as_dict(), settings, "the run's recipe", log)
         if recipe is None
         else _load(recipe, settings, log)
     )
-    saved = point.checkpoint.recipe if point.checkpoint else latest
     return Start(continued_recipe(saved, with_data_location(wanted, in_memory)), run, point)
 
 

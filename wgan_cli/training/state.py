@@ -177,8 +177,11 @@ def continued_recipe(saved: Recipe, wanted: Recipe) -> Recipe:
     resolved = {name: getattr(saved, name) for name in ("amp", "engine") if getattr(wanted, name) == "auto"}
     if wanted.threads is None:
         resolved["threads"] = saved.threads
-    if wanted.data.diff_augment == "auto":
-        resolved["data"] = wanted.data.model_copy(update={"diff_augment": saved.data.diff_augment})
+    data = wanted.data.decoding_like(saved.data)
+    if data.diff_augment == "auto":
+        data = data.model_copy(update={"diff_augment": saved.data.diff_augment})
+    if data != wanted.data:
+        resolved["data"] = data
     wanted = wanted.replaced(**resolved) if resolved else wanted
     before, after = flat_settings(saved.as_dict()), flat_settings(wanted.as_dict())
     for key in sorted(before.keys() | after.keys()):

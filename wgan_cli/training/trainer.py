@@ -29,6 +29,7 @@ from wgan_cli.training.loop import training_loop
 from wgan_cli.training.setup import load_dataset, load_reference, resolve_start
 from wgan_cli.training.state import TrainingState
 from wgan_cli.training.stop import StopRequest
+from wgan_cli.utils.format import once
 
 
 class Trainer:
@@ -60,6 +61,7 @@ class Trainer:
     ) -> None:
         self.callback = CallbackList(callbacks if is_main_process() else ())
         self.log = self.callback.on_message
+        self.data_log = once(self.log)  # evaluation may load the same images again
         self.out, self.status = out, ExitStatus.DONE
         root = data_root or default_data_root()
         start = broadcast_from_main(
@@ -70,7 +72,7 @@ class Trainer:
             broadcast_from_main("the run folder", lambda: check_free(out))
         local = local_device(resolve_device(device))
         with main_process_first("the data"):
-            self.dataset = load_dataset(start.recipe.data, images, root, self.log)
+            self.dataset = load_dataset(start.recipe.data, images, root, self.data_log)
         self.state = build_state(
             start.recipe, self.dataset, local, tune=not dry_run and world_size() == 1, log=self.log
         )
@@ -93,7 +95,7 @@ class Trainer:
 
     @on_main_process("the images to evaluate against")
     def _load_reference(self, data_root: Path, dry_run: bool) -> None:
-        self.reference = load_reference(self.state, self.dataset, data_root, self.log, dry_run)
+        self.reference = load_reference(self.state, self.dataset, data_root, self.data_log, dry_run)
 
     def fit(self, minutes: float | None = None, stop_after: int | None = None, command: str = "") -> RunDir:
         """Train until the recipe's end, a signal or a time limit, and write the report unless a signal stopped the run.

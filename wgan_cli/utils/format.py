@@ -57,6 +57,18 @@ class Activity(str):
         return activity
 
 
+def once(log: Log) -> Log:
+    """Return a log that passes on each message once; progress always."""
+    seen: set[str] = set()
+
+    def log_once(text: str) -> None:
+        if isinstance(text, Activity) or text not in seen:
+            seen.add(text)
+            log(text)
+
+    return log_once
+
+
 def log_progress(
     items: Iterable[T], total: int, title: str, log: Log, seconds: float = 1.0, unit: str = "images"
 ) -> Iterator[T]:

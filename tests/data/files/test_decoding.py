@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from wgan_cli.data.files.container import NotAnImage
-from wgan_cli.data.files.decoding import open_image, quiet_pillow, read_header, to_pixels
+from wgan_cli.data.files.decoding import decode, quiet_pillow, read_header, to_pixels
+from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils import image_formats
 
 SIZE = 12
@@ -26,8 +27,8 @@ def encoded(image: Image.Image, form: str = "PNG", **options) -> bytes:
     return file.getvalue()
 
 
-def pixels(content: bytes, channels: int, size: int = SIZE, fit: str = "crop", name: str = "x.png") -> np.ndarray:
-    found = to_pixels(content, size, channels, fit, name)
+def pixels(content: bytes, channels: int, size: int = SIZE, name: str = "x.png", **settings) -> np.ndarray:
+    found = to_pixels(content, size, channels, DataSettings(**settings), name)
     assert found.shape == (channels, size, size) and found.dtype == np.uint8
     return found
 
@@ -91,9 +92,14 @@ def test_every_mode(key):
     assert header.mode == mode or (key == "I;16" and header.mode == "I")  # older Pillows
     with_alpha = pixels(content, 4)
     assert (with_alpha == np.array([red, green, blue, alpha]).reshape(4, 1, 1)).all(), with_alpha[:, 0, 0]
-    on_black = np.array([red, green, blue]) * alpha / 255
-    assert np.abs(pixels(content, 3) - on_black.reshape(3, 1, 1)).max() <= 1
-    assert np.abs(pixels(content, 1) - on_black @ [0.299, 0.587, 0.114]).max() <= 1
+    opaque, luma = alpha / 255, [0.299, 0.587, 0.114]
+    for background, level in {"white": 255, "black": 0}.items():
+        seen = np.array([red, green, blue]) * opaque + level * (1 - opaque)
+        assert np.abs(pixels(content, 3, background=background) - seen.reshape(3, 1, 1)).max() <= 1
+        assert np.abs(pixels(content, 1, background=background) - seen @ luma).max() <= 1
+    assert (pixels(content, 3) == pixels(content, 3, background="white")).all()
+    assert header.alpha or alpha == 255
+    assert decode(content, SIZE, 3, DataSettings(), "x.png").transparent == (alpha < 255)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "CMYK", "YCbCr"])
@@ -128,7 +134,9 @@ def test_exif_orientation(form, orientation):
     exif[0x0112] = orientation
     content = encoded(Image.fromarray(CORNERS), form, exif=exif, **({"quality": 100} if form == "JPEG" else {}))
     upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))))
-    assert np.array_equal(np.asarray(open_image(content)), upright)
+    found = decode(content, 16, 3, DataSettings(fit="pad"), "x")
+    assert found.sizes == (upright.shape[1::-1],)
+    assert np.abs(found.pixels[0].astype(int) - pixels(encoded(Image.fromarray(upright)), 3, 16, fit="pad")).max() < 9
     if form != "TIFF":  # whose header older Pillows leave as it lies in the file
         assert read_header(content).size == upright.shape[1::-1]
 
@@ -173,6 +181,14 @@ def test_pad_adds_black_borders():
     assert (pixels(encoded(white), 4, fit="pad")[3, 0] == 0).all(), "transparent where there is a fourth channel"
 
 
+def test_padding_of_transparent_images_has_the_background():
+    clear = encoded(Image.new("RGBA", (24, 8), (200, 0, 0, 0)))
+    for channels in (1, 3):
+        assert (pixels(clear, channels, fit="pad") == 255).all()
+    for channel, level in enumerate((255, 128, 0)):
+        assert (pixels(clear, 3, fit="pad", background=(255, 128, 0))[channel] == level).all()
+
+
 def test_stretch_fills_the_square():
     left_black = Image.fromarray(np.repeat([[0] * 12 + [255] * 12], 6, axis=0).astype(np.uint8))
     found = pixels(encoded(left_black), 1, fit="stretch")[0]
@@ -204,7 +220,7 @@ def png_header(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("content", [b"", b"words", b"%PDF-1.4", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"])
 def test_other_files(content):
-    for read in (read_header, open_image):
+    for read in (read_header, lambda content: pixels(content, 3)):
         with pytest.raises(NotAnImage, match="not an image"):
             read(content)
 
@@ -246,7 +262,7 @@ NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), n
 def test_truncated_file(form, share):
     content = encoded(NOISE, form)
     with quiet_pillow(), pytest.raises(NotAnImage):
-        open_image(content[: int(share * len(content))])
+        pixels(content[: int(share * len(content))], 3)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA"])

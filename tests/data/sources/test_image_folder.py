@@ -65,7 +65,7 @@ def test_subfolders_are_classes_and_decoded_once(photos, load, messages, monkeyp
     assert first.class_names == ("blue", "green", "red") and first.origin == str(photos)
     assert first.images.shape == (9, 3, 16, 16)
     assert colors_of(first) == [first.class_names[label] for label in first.labels]
-    monkeypatch.setattr(image_folder, "to_pixels", None)
+    monkeypatch.setattr(image_folder, "decode", None)
     monkeypatch.setattr(image_folder, "survey_container", None)
     assert_same(load(photos), first)
     assert messages == []
@@ -281,6 +281,63 @@ def test_undecodable_names_are_escaped(tmp_path, load, messages):
     assert all(text.isprintable() and text.encode() for text in (name, *messages))
 
 
+# Nothing is dropped without a line
+
+
+def stack(path: Path, levels: list[int]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    first, *others = [Image.new("L", (16, 16), level) for level in levels]
+    first.save(path, save_all=True, append_images=others)
+
+
+def levels_of(loaded) -> list[int]:
+    return loaded.images[:, 0, 5, 5].tolist()
+
+
+def test_pages_and_frames_are_images(tmp_path, load, messages):
+    stack(tmp_path / "photos/a/scan.tif", [10, 20, 30])
+    stack(tmp_path / "photos/b/moves.gif", [40, 50])
+    save(tmp_path / "photos/b/still.png", 60, mode="L")
+    everything = load(tmp_path / "photos")
+    assert levels_of(everything) == [10, 20, 30, 40, 50, 60] and everything.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert len(messages) == 1 and "2 files" in messages[0] and " 5 in all" in messages[0]
+    limited = load(tmp_path / "photos", limit=3)
+    assert levels_of(limited) == [10, 40, 20] and limited.labels.tolist() == [0, 1, 0], "all classes are kept"
+    messages.clear()
+    assert levels_of(load(tmp_path / "photos", frames="first")) == [10, 40, 60]
+    assert len(messages) == 1 and "data.frames=all" in messages[0]
+
+
+def test_transparency_is_reported(tmp_path, load, messages):
+    save(tmp_path / "photos/clear.png", (200, 0, 0, 0), mode="RGBA")
+    save(tmp_path / "photos/opaque.png", (200, 0, 0, 255), mode="RGBA")
+    save(tmp_path / "photos/plain.png", (200, 0, 0))
+    for settings, color in (
+        ({}, [255] * 3),
+        ({"background": "black"}, [0] * 3),
+        ({"background": (1, 2, 3)}, [1, 2, 3]),
+    ):
+        messages.clear()
+        assert load(tmp_path / "photos", **settings).images[:, :, 5, 5].tolist() == [color, [200, 0, 0], [200, 0, 0]]
+        assert len(messages) == 1 and "1 of 3 images" in messages[0] and "data.background" in messages[0]
+    messages.clear()
+    assert load(tmp_path / "photos", channels=4).images[:, 3, 5, 5].tolist() == [0, 255, 255] and messages == []
+
+
+def test_cropping_is_reported_once(tmp_path, load, messages):
+    for number, size in enumerate([(30, 20), (30, 20), (20, 60), (20, 20)]):
+        save(tmp_path / f"photos/{number}.png", number, size, "L")
+    for _ in range(2):  # also from the cache
+        messages.clear()
+        load(tmp_path / "photos", image_size=16, channels=1)
+        (line,) = messages
+        assert "3 of 4 images" in line and "30x20" in line and "20x20" in line and "data.fit=pad" in line
+    for fit in ("pad", "stretch", "random_crop"):
+        messages.clear()
+        load(tmp_path / "photos", fit=fit)
+        assert messages == []
+
+
 # Decoded once
 
 
@@ -289,7 +346,7 @@ def test_cifar10_folders_are_decoded_once(tmp_path, messages, monkeypatch):
     settings = DataSettings(source="cifar10", split="all", classes=["cat", 5], limit=7)
     first = load_images(settings, tmp_path, messages.append)
     assert first.class_names == ("cat", "dog") and len(first) == 7 and native_shape(settings) == first.shape
-    monkeypatch.setattr(image_folder, "to_pixels", None)
+    monkeypatch.setattr(image_folder, "decode", None)
     assert_same(load_images(settings, tmp_path, messages.append), first)
 
 

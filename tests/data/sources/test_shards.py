@@ -279,3 +279,20 @@ def test_inspection(shards):
     assert found.facts.count == 23 and found.facts.classes == {"0": 8, "1": 8, "2": 7}
     assert found.facts.sizes == {"8x8": 23} and found.facts.modes == {"L": 23}
     assert found.pictures.shape == (4, 1, 64, 64)
+
+
+def test_parts_that_are_not_used_are_reported(tmp_path, load, messages):
+    pages, clear = io.BytesIO(), io.BytesIO()
+    Image.new("L", (16, 8), 5).save(pages, "TIFF", save_all=True, append_images=[Image.new("L", (16, 8), 9)])
+    Image.new("RGBA", (8, 8), (200, 0, 0, 0)).save(clear, "PNG")
+    path = write_shard(tmp_path / "a.tar", [("0.tif", pages.getvalue()), ("1.png", clear.getvalue())])
+    for settings, words in (
+        ({"image_size": 8, "channels": 3}, ("1 of the 2 images", "1 of 2 images have an alpha", "such as 16x8")),
+        ({"frames": "first", "fit": "stretch"}, ("1 of 2 images have an alpha",)),
+        ({"frames": "first", "fit": "stretch", "channels": 4}, ()),
+    ):
+        messages.clear()
+        load(path, **settings)
+        assert len(messages) == len(words) and all(word in line for word, line in zip(words, messages, strict=True))
+    images = decoded(load(path, image_size=8, channels=3)).images
+    assert images[:, :, 4, 4].tolist() == [[5] * 3, [255] * 3]

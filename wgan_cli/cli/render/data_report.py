@@ -83,6 +83,10 @@ def _show(facts: DataFacts) -> None:
         ("sizes", _counts(facts.sizes, MAX_LISTED) or "none"),
         ("modes", _counts(facts.modes, MAX_LISTED) or "none"),
     ]
+    if facts.stacked_files:
+        rows.append(
+            ("stacks", f"{facts.stacked_files:,} files with {facts.stacked_images:,} pages or frames, all used")
+        )
     if facts.bad_count:
         rows.append(("bad files", f"{facts.bad_count:,}"))
         rows += [("", f"{name}: {reason}") for name, reason in facts.bad]

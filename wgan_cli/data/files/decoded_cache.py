@@ -22,7 +22,7 @@ from torch import Tensor
 from wgan_cli.errors import ExitStatus, WganError, describe_os_error
 from wgan_cli.utils.format import Log
 
-VERSION = 1  # increased when decoding changes, so that older entries are ignored
+VERSION = 2  # increased when decoding changes, so that older entries are ignored
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # from some network drives
 
@@ -37,6 +37,10 @@ class DecodedInfo:
     empty_classes: tuple[str, ...] = ()  # classes left out because they have no usable image
     loose: int = 0  # number of images outside the class folders
     alike: bool = False  # all images are identical
+    stacks: tuple[int, int] = (0, 0)  # number of files with several images, and of the images in them
+    transparent: int = 0  # number of images composited onto the background
+    oblong: int = 0  # number of images that weren't square
+    oblong_size: tuple[int, int] = (0, 0)  # the most frequent (width, height) among them
     checksum: int = 0  # CRC-32 of the labels
 
 

@@ -1,4 +1,4 @@
-"""Decoding of one image file of any mode, orientation and shape into a square array of pixels."""
+"""Decoding of one image file of any mode, orientation and shape into square arrays of pixels."""
 
 import io
 import random
@@ -8,11 +8,13 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageColor, ImageOps
 
 from wgan_cli.data.files.container import NotAnImage
-from wgan_cli.recipe.data_settings import Fit
+from wgan_cli.data.files.frames import frame_numbers, seek_each
+from wgan_cli.recipe.data_settings import DataSettings, Fit
 from wgan_cli.utils.image_formats import readable_formats
+from wgan_cli.utils.transparency import composited, is_transparent
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # number of channels -> Pillow's mode
 _EXIF_ORIENTATION = 0x0112
@@ -25,6 +27,17 @@ class Header(NamedTuple):
     size: tuple[int, int]  # (width, height) after the EXIF orientation is applied
     mode: str  # Pillow's
     channels: int  # 3 if the mode or palette can represent colors, else 1
+    frames: int  # images in the file
+    alpha: bool  # it may be transparent in places
+
+
+class Decoded(NamedTuple):
+    """Images of one file."""
+
+    pixels: np.ndarray  # (n, channels, size, size) uint8, n > 1 for pages and animation frames
+    sizes: tuple[tuple[int, int], ...]  # (width, height) of each in the file, upright
+    transparent: int  # number composited onto the background
+    frames: int  # number in the file, used or not
 
 
 @contextmanager
@@ -48,24 +61,15 @@ def read_header(source: bytes | BinaryIO) -> Header:
             with suppress(Exception):
                 exif = image.getexif()
         rotated = exif.get(_EXIF_ORIENTATION) in (5, 6, 7, 8)
-        return Header((height, width) if rotated else (width, height), image.mode, _natural_channels(image))
-
-
-def open_image(content: bytes, min_size: int | None = None) -> Image.Image:
-    """Decode an image and apply its EXIF orientation.
-
-    Args:
-        min_size: Allows JPEGs to be decoded at 1/2, 1/4 or 1/8 of their size, but not below this many pixels.
-    Raises: NotAnImage if it can't be decoded.
-    """
-    with _as_not_an_image():
-        image = _identify(content)
-        if min_size is not None:
-            image.draft(None, (min_size, min_size))
-        image.load()
-        with suppress(Exception):  # EXIF data is broken more often than images are
-            ImageOps.exif_transpose(image, in_place=True)
-        return image
+        frames = frame_numbers(image)
+        pages = seek_each(image, frames) if image.format == "TIFF" else [image]  # others would decode each frame
+        return Header(
+            size=(height, width) if rotated else (width, height),
+            mode=image.mode,
+            channels=max(map(_natural_channels, pages)),
+            frames=len(frames),
+            alpha=_has_alpha(image),
+        )
 
 
 def _natural_channels(image: Image.Image) -> int:
@@ -78,21 +82,39 @@ def _natural_channels(image: Image.Image) -> int:
     return 3
 
 
-def to_pixels(content: bytes, size: int, channels: int, fit: Fit, name: str) -> np.ndarray:
-    """Decode an image file to (channels, size, size) uint8.
+def decode(content: bytes, size: int, channels: int, settings: DataSettings, name: str) -> Decoded:
+    """Decode an image file to (n, channels, size, size) uint8, upright, as `fit`, `frames` and `background` ask for.
 
-    16-bit values are scaled to 8 bits; transparency is composited onto black unless there are 4 channels.
+    16-bit values are scaled to 8 bits. `fit: crop` resizes the shorter side to `size` and keeps the center,
+    `random_crop` a position that depends on the file's name; `pad` resizes the longer side and adds borders, black or
+    of the background's color if the image is transparent; `stretch` ignores the aspect ratio.
 
     Args:
-        fit: `crop` resizes the shorter side to `size` and keeps the center, `random_crop` a position that depends on
-            the file's name; `pad` resizes the longer side and adds black borders; `stretch` ignores the aspect ratio.
         name: Name of the file, for `random_crop`.
     Raises: NotAnImage if it can't be decoded.
     """
-    image = open_image(content, min_size=2 * size)
     with _as_not_an_image():
-        pixels = np.asarray(_fit_to_square(_convert(image, channels), size, fit, name))  # (size, size[, channels])
-    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+        image = _identify(content)
+        numbers = frame_numbers(image)
+        pixels, sizes, transparent = [], [], 0
+        several = settings.frames == "all" and numbers[-1] > 0
+        for frame in seek_each(image, numbers) if several else [image]:
+            _check_size(frame)
+            upright, full_size = _load_upright(frame, 2 * size)
+            converted, was_transparent = _convert(upright, channels, settings.background_rgb)
+            fill = settings.background_rgb if was_transparent else (0, 0, 0)
+            square = np.asarray(_fit_to_square(converted, size, settings.fit, name, fill))  # (size, size[, channels])
+            pixels.append(square[None] if channels == 1 else square.transpose(2, 0, 1))
+            sizes.append(full_size)
+            transparent += was_transparent
+    stacked = pixels[0][None] if len(pixels) == 1 else np.stack(pixels)  # no copy of a single image
+    return Decoded(stacked, tuple(sizes), transparent, len(numbers))
+
+
+def to_pixels(content: bytes, size: int, channels: int, settings: DataSettings, name: str) -> np.ndarray:
+    """Decode the first image of a file to (channels, size, size) uint8, as `decode` does."""
+    first = settings.model_copy(update={"frames": "first"})
+    return decode(content, size, channels, first, name).pixels[0]
 
 
 def _identify(source: bytes | BinaryIO) -> Image.Image:
@@ -104,10 +126,30 @@ def _identify(source: bytes | BinaryIO) -> Image.Image:
         if file.read(8) in _HEIC_BRANDS:
             raise NotAnImage("HEIC isn't supported: save it as JPEG") from None
         raise
+    _check_size(image)
+    return image
+
+
+def _check_size(image: Image.Image) -> None:
     # Pillow only warns at its limit and refuses at twice that.
     if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
         raise Image.DecompressionBombError
-    return image
+
+
+def _load_upright(image: Image.Image, min_size: int) -> tuple[Image.Image, tuple[int, int]]:
+    """Decode the current frame and apply its EXIF orientation; return it with its upright size in the file.
+
+    JPEGs are decoded at 1/2, 1/4 or 1/8 of their size where that is at least `min_size` pixels.
+    """
+    width, height = image.size
+    image.draft(None, (min_size, min_size))
+    image.load()
+    size = image.size
+    if getattr(image, "n_frames", 1) > 1:
+        image = image.copy()  # the next frame may be composed from this one
+    with suppress(Exception):  # EXIF data is broken more often than images are
+        ImageOps.exif_transpose(image, in_place=True)
+    return image, (width, height) if image.size == size else (height, width)
 
 
 @contextmanager
@@ -125,7 +167,12 @@ def _as_not_an_image() -> Iterator[None]:
         raise NotAnImage(f"damaged: {error or type(error).__name__}") from None
 
 
-def _convert(image: Image.Image, channels: int) -> Image.Image:
+def _has_alpha(image: Image.Image) -> bool:
+    return image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info
+
+
+def _convert(image: Image.Image, channels: int, background: tuple[int, int, int]) -> tuple[Image.Image, bool]:
+    """Convert to the mode for these channels; also return True if the image was composited onto the background."""
     if image.mode.startswith("I") or image.mode == "F":
         # Scale 16-bit integers by their range, and floats from [0, 1], [0, 255], [0, 65535] or else by their maximum.
         values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
@@ -133,19 +180,20 @@ def _convert(image: Image.Image, channels: int) -> Image.Image:
         ranges = (65535.0,) if image.mode.startswith("I") else (1.0, 255.0, 65535.0)
         white = next((upper for upper in ranges if maximum <= upper), maximum)
         image = Image.fromarray(np.clip(values * (255.0 / white) + 0.5, 0, 255).astype(np.uint8))
-    transparent = image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info
-    if channels == 4 or transparent:
+    alpha = _has_alpha(image)
+    if channels == 4 or alpha:
         if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "La"):
             image = image.convert("RGB")
         image = image.convert("LA").convert("RGBA") if image.mode == "La" else image.convert("RGBA")
     if channels == 4:
-        return image
+        return image, False
+    transparent = alpha and is_transparent(image)
     if transparent:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-    return image if image.mode == MODES[channels] else image.convert(MODES[channels])
+        image = composited(image, background)
+    return (image if image.mode == MODES[channels] else image.convert(MODES[channels])), transparent
 
 
-def _fit_to_square(image: Image.Image, size: int, fit: Fit, name: str) -> Image.Image:
+def _fit_to_square(image: Image.Image, size: int, fit: Fit, name: str, fill: tuple[int, int, int]) -> Image.Image:
     target = (size, size)
     if image.size == target:
         return image
@@ -153,7 +201,8 @@ def _fit_to_square(image: Image.Image, size: int, fit: Fit, name: str) -> Image.
     if fit == "pad":
         scale = size / max(width, height)
         inner_width, inner_height = (max(1, round(side * scale)) for side in (width, height))
-        padded = Image.new(image.mode, target)
+        gray = ImageColor.getcolor(f"rgb{fill}", "L")
+        padded = Image.new(image.mode, target, {"L": gray, "RGB": fill}.get(image.mode, 0))
         resized = image.resize((inner_width, inner_height), Image.Resampling.LANCZOS)
         padded.paste(resized, ((size - inner_width) // 2, (size - inner_height) // 2))
         return padded

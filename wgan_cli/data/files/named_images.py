@@ -10,52 +10,65 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from wgan_cli.data.files import notices
 from wgan_cli.data.files.container import Container, Entry, NotAnImage
-from wgan_cli.data.files.decoding import to_pixels
+from wgan_cli.data.files.decoding import decode
 from wgan_cli.data.files.folders import open_container
 from wgan_cli.data.files.parallel import parallel_map
 from wgan_cli.data.files.survey import survey_container
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.data_settings import Fit
+from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils.format import printable
 
 
 @dataclass(frozen=True)
 class NamedImages:
-    """Images of an open folder or archive. `bad` has the (name, reason) of its other files."""
+    """Images of an open folder or archive."""
 
     container: Container
+    settings: DataSettings  # for decoding
     entries: tuple[Entry, ...]
-    bad: tuple[tuple[str, str], ...]
+    frames: tuple[int, ...]  # images taken from each file
+    bad: tuple[tuple[str, str], ...]  # (name, reason) of unusable files
+    notices: tuple[str, ...]  # lines about parts of the images that aren't used
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return sum(self.frames)
 
-    def batches(self, image: ImageShape, fit: Fit, size: int) -> Iterator[Tensor]:
+    def batches(self, image: ImageShape, size: int) -> Iterator[Tensor]:
         """Yield all images sorted by name, in batches (n, C, H, W) uint8 with n <= size."""
 
-        def decode(entry: Entry) -> Tensor:
+        def read(entry: Entry) -> Tensor:
             try:
                 content = self.container.read(entry)
-                return torch.from_numpy(to_pixels(content, image.size, image.channels, fit, entry.name).copy())
+                found = decode(content, image.size, image.channels, self.settings, entry.name)
+                return torch.from_numpy(found.pixels.copy())  # Pillow's are read-only
             except NotAnImage as reason:
                 name = f"{printable(entry.name)} of {self.container.path}"
                 raise WganError(f"{name} cannot be used: {reason}", "repair or remove it") from None
 
-        decoded = parallel_map(decode, self.entries, chunk=size)
+        decoded = (each for file in parallel_map(read, self.entries, chunk=size) for each in file)
         while batch := list(islice(decoded, size)):
             yield torch.stack(batch)  # (n, C, H, W)
 
     def output_names(self) -> list[str]:
-        """Return a distinct .png name for each image: `cat.png`, or `cat.jpg.png` if there is more than one `cat`."""
+        """Return a distinct .png name for each image: `cat.png`, or `cat.jpg.png` if there is more than one `cat`.
+
+        Images of a file with several get their number: `scan-0000.png`.
+        """
         names = [printable(entry.name) for entry in self.entries]
         stems = [os.path.splitext(name)[0] for name in names]
         count = Counter(stems)
-        return [f"{stem if count[stem] == 1 else name}.png" for stem, name in zip(stems, names, strict=True)]
+        outputs = [stem if count[stem] == 1 else name for stem, name in zip(stems, names, strict=True)]
+        return [
+            f"{output}.png" if several == 1 else f"{output}-{number:04d}.png"
+            for output, several in zip(outputs, self.frames, strict=True)
+            for number in range(several)
+        ]
 
 
-def named_images(path: Path) -> NamedImages:
+def named_images(path: Path, settings: DataSettings) -> NamedImages:
     """Find the images of a folder, archive or array file, reading headers only. Raises: WganError if there are none."""
     try:
         container = open_container(path)
@@ -64,4 +77,5 @@ def named_images(path: Path) -> NamedImages:
     found = survey_container(container)
     if not found.good:
         raise WganError(f"{path} contains no image", "give a folder of images, or an archive of one")
-    return NamedImages(container, found.good, found.bad)
+    frames = found.frames if settings.frames == "all" else (1,) * len(found.good)
+    return NamedImages(container, settings, found.good, frames, found.bad, tuple(notices.of_survey(found, settings)))

@@ -25,10 +25,23 @@ class Survey(Generic[T]):
     """Headers of a set of image files."""
 
     good: tuple[T, ...]  # files with a readable header
+    frames: tuple[int, ...]  # images in each of them
     bad: tuple[tuple[str, str], ...]  # (name, reason) of the other files
-    sizes: Counter[tuple[int, int]]  # number of images by (width, height)
-    modes: Counter[str]  # number of images by Pillow mode
+    sizes: Counter[tuple[int, int]]  # number of files by (width, height)
+    modes: Counter[str]  # number of files by Pillow mode
     channels: int  # 3 if any image can represent colors, else 1
+    alpha: int  # number of images that may be transparent in places
+
+    @property
+    def oblong(self) -> Counter[tuple[int, int]]:
+        """Number of files by (width, height) that aren't square."""
+        return Counter({size: count for size, count in self.sizes.items() if size[0] != size[1]})
+
+    @property
+    def stacks(self) -> tuple[int, int]:
+        """Number of files with several images, and of the images in them."""
+        several = [count for count in self.frames if count > 1]
+        return len(several), sum(several)
 
     def target_shape(self, settings: DataSettings) -> tuple[int, int]:
         """Return the size and channels to decode to: those of the settings, else those of the images."""
@@ -46,10 +59,12 @@ def survey(
     good = [(item, found) for item, found in results if not isinstance(found, NotAnImage)]
     return Survey(
         good=tuple(item for item, _ in good),
+        frames=tuple(found.frames for _, found in good),
         bad=tuple((name(item), str(reason)) for item, reason in results if isinstance(reason, NotAnImage)),
         sizes=Counter(found.size for _, found in good),
         modes=Counter(found.mode for _, found in good),
         channels=max((found.channels for _, found in good), default=1),
+        alpha=sum(found.alpha for _, found in good),
     )
 
 

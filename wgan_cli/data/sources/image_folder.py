@@ -1,16 +1,21 @@
 """User images: a folder, .zip, .tar or .npz; subfolders are classes."""
 
 import os
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from wgan_cli.data.dataset import ImageSet
+from wgan_cli.data.files import notices
 from wgan_cli.data.files.container import Container, Entry, NotAnImage
 from wgan_cli.data.files.decoded_cache import DecodedImages, DecodedInfo, add_entry, cache_folder, cache_key, open_entry
-from wgan_cli.data.files.decoding import read_header, to_pixels
+from wgan_cli.data.files.decoding import Decoded, decode, read_header
+from wgan_cli.data.files.entry_writer import EntryWriter
 from wgan_cli.data.files.folders import open_container
 from wgan_cli.data.files.parallel import attempt_all
 from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, summarize_bad, survey_container, unusable_files
@@ -43,15 +48,19 @@ def load(settings: DataSettings, data_root: Path, log: Log, required_size: int |
     """
     with open_container(_path(settings)) as container:
         location: list[object] = [os.path.realpath(container.path), settings.classes, settings.limit]
-        location += [settings.image_size, settings.channels, settings.fit]
+        location += [settings.image_size, settings.channels, settings.fit, settings.frames, settings.background]
         location += [required_size] if required_size else []
         folders = container.folders() if container.path.is_dir() else []
         cache, key = cache_folder(data_root), cache_key(location, [container.fingerprint(), folders])
         decoded = open_entry(cache, key) or _decode(container, settings, required_size, cache, key, log)
         if decoded.info.bad and settings.on_bad_file == "stop":
             raise unusable_files(container.path, decoded.info.bad)
-        _log_oddities(container.path, decoded.info, log)
-        return ImageSet(decoded.images, decoded.labels, decoded.info.class_names, str(container.path))
+        _log_oddities(container.path, decoded.info, settings, log)
+        images, labels = decoded.images, decoded.labels
+        if settings.limit is not None and len(images) > settings.limit:  # files with several images
+            order = _classes_in_turn(labels)[: settings.limit]
+            images, labels = images[order], labels[order]
+        return ImageSet(images, labels, decoded.info.class_names, str(container.path))
 
 
 def shape(settings: DataSettings) -> ImageShape:
@@ -103,38 +112,33 @@ def _decode(
     selection = select_files(container, settings)
     size, channels = _target_shape(container, selection, settings, log)
 
-    def pixels(entry: Entry) -> np.ndarray:
+    def read(entry: Entry) -> Decoded:
         content = container.read(entry)
         if required_size and (found := read_header(content).size) != (required_size, required_size):
             raise NotAnImage(f"{found[0]}x{found[1]} pixels, not {required_size}x{required_size}")
-        return to_pixels(content, size, channels, settings.fit, entry.name)
+        return decode(content, size, channels, settings, entry.name)
 
-    def decode(file: BinaryIO) -> tuple[list[int], DecodedInfo]:
-        labels, bad, first, alike = [], [], b"", True
-        decoded = attempt_all(pixels, selection.entries, f"{container.path}: decoded", log)
-        for entry, label, found in zip(selection.entries, selection.labels, decoded, strict=True):
+    def write(file: BinaryIO) -> tuple[list[int], DecodedInfo]:
+        writer, bad = EntryWriter(file), []
+        results = attempt_all(read, selection.entries, f"{container.path}: decoded", log)
+        for entry, label, found in zip(selection.entries, selection.labels, results, strict=True):
             if isinstance(found, NotAnImage):
                 bad.append((printable(entry.name), str(found)))
-                continue
-            content = found.tobytes()
-            first = first or content
-            alike = alike and content == first
-            file.write(content)
-            labels.append(label)
-        if not labels:
+            else:
+                writer.add(found, label)
+        if not writer.labels:
             raise _no_image(container.path, bad)
-        used, labels = np.unique(labels, return_inverse=True)  # a class may have unusable files only
+        used, labels = np.unique(writer.labels, return_inverse=True)  # a class may have unusable files only
         names = selection.class_names
-        return labels.tolist(), DecodedInfo(
-            shape=(len(labels), channels, size, size),
+        return labels.tolist(), replace(
+            writer.info(channels, size),
             class_names=tuple(name for label, name in enumerate(names) if label in used),
             bad=tuple(sorted(bad)),
             empty_classes=(*selection.empty_classes, *(name for n, name in enumerate(names) if n not in used)),
             loose=selection.loose,
-            alike=alike,
         )
 
-    return add_entry(cache, key, decode, len(selection.entries) * channels * size * size, log)
+    return add_entry(cache, key, write, len(selection.entries) * channels * size * size, log)
 
 
 def _target_shape(
@@ -157,7 +161,23 @@ def _no_image(path: Path, bad: BadFiles) -> WganError:
     )
 
 
-def _log_oddities(path: Path, info: DecodedInfo, log: Log) -> None:
+def _classes_in_turn(labels: Tensor) -> Tensor:
+    """Return the order that takes one image of each class in turn, as `select_files` does with files."""
+    ranks, count = [], Counter()
+    for label in labels.tolist():
+        ranks.append((count[label], label))
+        count[label] += 1
+    return torch.tensor(sorted(range(len(ranks)), key=ranks.__getitem__), dtype=torch.int64)
+
+
+def _log_oddities(path: Path, info: DecodedInfo, settings: DataSettings, log: Log) -> None:
+    count = info.shape[0]
+    for line in (
+        *notices.frames(*info.stacks, settings),
+        *notices.transparency(info.transparent, count, settings),
+        *notices.cropping(info.oblong, count, info.oblong_size, settings),
+    ):
+        log(f"{path}: {line}")
     if info.bad:
         log(f"{path}: skipped {summarize_bad(info.bad)}")
     if info.empty_classes:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.data.dataset import ImageSet
+from wgan_cli.data.files import notices
 from wgan_cli.data.files.container import NotAnImage
 from wgan_cli.data.files.decoded_cache import cache_folder
 from wgan_cli.data.files.decoding import read_header, to_pixels
@@ -17,7 +18,7 @@ from wgan_cli.data.files.survey import Survey, summarize_bad, survey, unusable_f
 from wgan_cli.data.sources.shard_index import Shards, build_index, cached_index, shard_paths
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.data_settings import DataSettings, Fit
+from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils.format import Log, no_log
 
 SURVEYED = 256  # images that determine size and channels if the settings don't
@@ -33,16 +34,22 @@ class ShardImages:
     """
 
     def __init__(
-        self, shards: Shards, samples: Tensor, size: int, channels: int, fit: Fit, log: Log | None = None
+        self,
+        shards: Shards,
+        samples: Tensor,
+        size: int,
+        channels: int,
+        settings: DataSettings,
+        log: Log | None = None,
     ) -> None:
         self.shape = torch.Size((len(samples), channels, size, size))
         self._shards, self._samples, self._log, self._logged = shards, samples, log, False
-        self._fit: Fit = fit
+        self._settings = settings
 
     def __getitem__(self, key: slice | Tensor) -> ShardImages:
         """Return a part of the images, by slice or mask."""
         _, channels, size, _ = self.shape
-        return ShardImages(self._shards, self._samples[key], size, channels, self._fit, self._log)
+        return ShardImages(self._shards, self._samples[key], size, channels, self._settings, self._log)
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
         """Return the images with these indices, (n, C, H, W) uint8."""
@@ -62,7 +69,8 @@ class ShardImages:
         for attempt in range(min(MAX_BAD, len(self._samples))):
             sample = int(self._samples[(position + attempt) % len(self._samples)])
             try:
-                return to_pixels(self._shards.read(sample), size, channels, self._fit, self._shards.key(sample))
+                key = self._shards.key(sample)
+                return to_pixels(self._shards.read(sample), size, channels, self._settings, key)
             except NotAnImage as reason:
                 self._report(sample, str(reason))
         raise WganError(
@@ -91,8 +99,10 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
         raise unusable_files(settings.path, shards.bad, "sample")
     if shards.bad:
         log(f"{settings.path}: skipped {summarize_bad(shards.bad, 'sample')}")
-    size, channels = _target_shape(shards, settings)
-    images = ShardImages(shards, torch.arange(len(shards)), size, channels, settings.fit, log if skip else None)
+    found = survey_shards(shards, SURVEYED)
+    _log_unused(found, settings, log)
+    size, channels = found.target_shape(settings)
+    images = ShardImages(shards, torch.arange(len(shards)), size, channels, settings, log if skip else None)
     origin = f"{len(shards.paths):,} shard{'s' if len(shards.paths) > 1 else ''}, {settings.path}"
     return ImageSet(images, torch.from_numpy(shards.labels), shards.class_names, origin).only(settings.classes)
 
@@ -101,7 +111,7 @@ def shape(settings: DataSettings) -> ImageShape:
     """Return the shape of the images that `load` returns, without decoding them."""
     shards = build_index(shard_paths(settings.path or ""), no_log)
     classes = shards.class_names if settings.classes is None else settings.classes
-    return ImageShape(*_target_shape(shards, settings), len(classes))
+    return ImageShape(*survey_shards(shards, SURVEYED).target_shape(settings), len(classes))
 
 
 def survey_shards(shards: Shards, limit: int | None = None) -> Survey[int]:
@@ -110,7 +120,13 @@ def survey_shards(shards: Shards, limit: int | None = None) -> Survey[int]:
     return survey(samples, lambda sample: read_header(shards.read(sample)), shards.name)
 
 
-def _target_shape(shards: Shards, settings: DataSettings) -> tuple[int, int]:
-    if settings.image_size is not None and settings.channels is not None:
-        return settings.image_size, settings.channels
-    return survey_shards(shards, SURVEYED).target_shape(settings)
+def _log_unused(found: Survey[int], settings: DataSettings, log: Log) -> None:
+    """Log parts of the surveyed images that training doesn't use."""
+    total, (stacks, images) = len(found.good), found.stacks
+    if stacks and settings.frames == "all":
+        log(
+            f"{settings.path}: {stacks:,} of the {total:,} images checked have several pages or frames, {images:,} in "
+            "all: using the first; unpack the shards to use all"
+        )
+    for line in notices.of_survey(found, settings):
+        log(f"{settings.path}: {line}" + (f" ({total:,} images were checked)" if total == SURVEYED else ""))

@@ -1,0 +1,41 @@
+"""Writer of decoded images to an entry of the cache, and of facts about them."""
+
+from collections import Counter
+from typing import BinaryIO
+
+from wgan_cli.data.files.decoded_cache import DecodedInfo
+from wgan_cli.data.files.decoding import Decoded
+
+
+class EntryWriter:
+    """Writes images to a file as uint8, and keeps their labels and facts about them."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.labels: list[int] = []
+        self._file, self._first, self._alike = file, b"", True
+        self._oblong: Counter[tuple[int, int]] = Counter()
+        self._stacks: list[int] = []
+        self._transparent = 0
+
+    def add(self, found: Decoded, label: int) -> None:
+        """Write the images of a file."""
+        for image in found.pixels:
+            content = image.tobytes()
+            self._first = self._first or content
+            self._alike = self._alike and content == self._first
+            self._file.write(content)
+            self.labels.append(label)
+        self._oblong.update((width, height) for width, height in found.sizes if width != height)
+        self._stacks += [found.frames] if found.frames > 1 else []
+        self._transparent += found.transparent
+
+    def info(self, channels: int, size: int) -> DecodedInfo:
+        """Return the facts known from the images."""
+        return DecodedInfo(
+            shape=(len(self.labels), channels, size, size),
+            alike=self._alike,
+            stacks=(len(self._stacks), sum(self._stacks)),
+            transparent=self._transparent,
+            oblong=self._oblong.total(),
+            oblong_size=self._oblong.most_common(1)[0][0] if self._oblong else (0, 0),
+        )
