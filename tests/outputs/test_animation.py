@@ -201,7 +201,7 @@ def test_latent_walk_loops_smoothly(tiny_run):
 def test_colors_hidden_by_alpha_are_not_shown(tmp_path):
     for number in range(2):
         Image.new("RGBA", (16, 16), (200, 50 * number, 0, 0)).save(tmp_path / f"{number}.png")
-    frames = folder_frames(tmp_path)
+    frames = load_frames(folder_files(tmp_path, None, no_log))
     for form in (".gif", ".webp"):
         save_animation(frames, tmp_path / f"moves{form}", 8, 0, 1)
         with Image.open(tmp_path / f"moves{form}") as moves:
