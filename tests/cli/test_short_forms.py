@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,12 @@ def test_sample_takes_a_run(wgan, tiny_run):
         (("train", "--ema-decy", "0.9"), "no such option: --ema-decy", "ema_decay="),
         (("tune", "--batch-size", "8"), "no such option: --batch-size", "--set batch_size="),
         (("gif", "runs/x", "--frames", "3"), "no such option: --frames", "--max-frames"),
+        (("train", "--learning-rate", "0.1"), "no such option: --learning-rate", "`--lr`"),
+        (("train", "--size", "32"), "no such option: --size", "`--image-size`"),
+        (("sample", "--num_images", "32"), "no such option: --num_images", "`--count`"),
+        (("train", "--workers", "2"), "no such option: --workers", "see `wgan train --help`"),
+        (("trian",), "no such command: trian", "`train`"),
+        (("generate", "G.pth"), "no such command: generate", "`wgan sample`"),
         (("train", "digits_dcgan", "--recipe", "mnist_mlp"), "both name a recipe", "leave out"),
         (("train", "photos", "--data", "photos"), "both name images", "leave out"),
         (("train", "digits_dcgna"), "unknown recipe 'digits_dcgna'", "digits_dcgan"),
@@ -118,3 +125,40 @@ def test_stop_and_continue_equals_uninterrupted(wgan, tiny_options, tmp_path):
     assert wgan("train", "--resume", "mine", "--stop-after", 3).status == 0
     assert wgan("train", "--resume", "mine").status == 0
     assert_same_run(RunDir(tmp_path / "mine"), RunDir(tmp_path / "whole"))
+
+
+@pytest.fixture
+def run_x(tiny_run, tmp_path):
+    """Copy of a finished run, runs/x."""
+    return Path(shutil.copytree(tiny_run.path, tmp_path / "runs/x"))
+
+
+@pytest.mark.parametrize(
+    ("line", "shown", "written"),
+    [
+        ("train digits_dcgan --dry-run", "digits_dcgan: 7,000 images", None),
+        ("train photos/ --dry-run", "training folder32_dcgan", None),
+        ("train --data photos --dry-run", "60 images are few", None),  # and augmented
+        ("sample runs/x", "samples.png", "samples.png"),
+        ("train --epochs 3 --dry-run", "(3.0 epochs)", None),
+        ("train --lr 0.001 --batch-size 32 --dry-run", "steps of 32 images", None),
+        ("train photos --image-size 16 --dry-run", "16x16", None),
+        ("train --set optim.lr=0.001 --dry-run", "everything is valid", None),
+        ("runs", "runs/x", None),
+        ("list", "runs/x", None),
+        ("gif runs/x", "runs/x/x.gif", "runs/x/x.gif"),
+        ("sample runs/x -n 4", "samples-2.png", "samples-2.png"),
+        ("data photos", "32x32", None),
+    ],
+)
+def test_what_people_type(wgan, run_x, line, shown, written):
+    """Command lines that ended in a usage error, or did something else, before they were asked for."""
+    photos("photos")
+    if written == "samples-2.png":
+        Path("samples.png").write_bytes(b"earlier samples")
+    result = wgan(*line.split())
+    assert result.status == 0, result.stderr
+    assert shown in result.stdout + result.stderr
+    assert written is None or Path(written).stat().st_size > 100
+    if written == "samples-2.png":
+        assert Path("samples.png").read_bytes() == b"earlier samples"

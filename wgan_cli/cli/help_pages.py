@@ -5,6 +5,8 @@ from typing import Any
 import typer
 import typer.core
 
+from wgan_cli.cli.arguments.synonyms import ALIASES
+from wgan_cli.cli.arguments.usage_errors import check_command
 from wgan_cli.cli.launch import is_launched
 from wgan_cli.console import print_message
 from wgan_cli.utils.format import Activity
@@ -44,7 +46,14 @@ class SlowCommand(Command):
 
 
 class Group(typer.core.TyperGroup):
-    """Group of commands with a simplified help page."""
+    """Group of commands with a simplified help page and aliases."""
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+        return super().get_command(ctx, ALIASES.get(cmd_name, cmd_name))
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:
+        check_command(args[0], self)
+        return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: typer.Context, formatter: Any) -> None:
         _simplify(self.get_params(ctx), ctx)

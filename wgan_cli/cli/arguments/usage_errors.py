@@ -4,8 +4,10 @@ import difflib
 import itertools
 
 import typer
+import typer.core
 
-from wgan_cli.errors import did_you_mean
+from wgan_cli.cli.arguments.synonyms import ALIASES, COMMANDS, OPTIONS
+from wgan_cli.errors import WganError, did_you_mean
 
 
 def explain_usage(error: typer.TyperException) -> tuple[str, str]:
@@ -21,16 +23,24 @@ def explain_usage(error: typer.TyperException) -> tuple[str, str]:
     )
 
 
+def check_command(name: str, group: typer.core.TyperGroup) -> None:
+    """Raise a WganError with the command that is meant, if there is no command of a name."""
+    if name in group.commands or name in ALIASES or name.startswith("-"):
+        return
+    meant = f"`wgan {COMMANDS[name]}` does this; " if name in COMMANDS else did_you_mean(name, group.commands)
+    raise WganError(f"no such command: {name[:40]}", f"{meant}see `wgan --help`")
+
+
 def _about_option(option: str, context: typer.Context) -> str:
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
-    similar = difflib.get_close_matches(option, options, n=1, cutoff=0.8)
-    if (
-        context.command.name in ("train", "tune")
-        and not similar
-        and (setting := _setting(option.lstrip("-").replace("-", "_")))
-    ):
+    similar = [name for name in OPTIONS.get(option.lstrip("-").replace("_", "-"), ()) if name in options]
+    similar = similar or difflib.get_close_matches(option, options, n=1, cutoff=0.8)
+    takes_settings = context.command.name in ("train", "tune") and not similar
+    if takes_settings and (setting := _setting(option.lstrip("-").replace("-", "_"))):
         return f"it is a setting: --set {setting}=VALUE"
-    return f"{did_you_mean(option, similar or options)}see `{context.command_path} --help`"
+    similar = similar or difflib.get_close_matches(option, options, n=2, cutoff=0.65)
+    meant = f"did you mean {' or '.join(f'`{name}`' for name in similar)}? " if similar else ""
+    return f"{meant}see `{context.command_path} --help`"
 
 
 def _setting(name: str) -> str | None:
