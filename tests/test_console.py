@@ -28,7 +28,6 @@ def shown(monkeypatch):
 
 def test_activities_on_a_terminal_are_removed_by_the_next_message(shown):
     written = shown(terminal=True)
-    console.print_message(Activity("importing torch"))
     console.print_message(Activity("decoded 10 of 20 photos", 10, 20))
     assert SHOW_CURSOR not in written.getvalue()
     console.print_message("done")

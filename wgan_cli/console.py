@@ -67,6 +67,7 @@ class _ShownActivity:
 
     def __init__(self) -> None:
         self.bar: Progress | None = None
+        self.countable = False  # the bar has a length
         self.next_line = 0.0
 
     def update(self, activity: Activity) -> None:
@@ -76,8 +77,10 @@ class _ShownActivity:
                 self.next_line = now + PLAIN_SECONDS
                 messages().print(activity, soft_wrap=True)
             return
-        if self.bar is None:
-            self.bar = _activity_bar()
+        countable = activity.total is not None
+        if self.bar is None or self.countable != countable:
+            self.end()
+            self.bar, self.countable = _activity_bar(countable), countable
             self.bar.start()
         for task in self.bar.task_ids:
             self.bar.remove_task(task)
@@ -92,10 +95,10 @@ class _ShownActivity:
 _shown = _ShownActivity()
 
 
-def _activity_bar() -> Progress:
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+def _activity_bar(countable: bool) -> Progress:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), *([BarColumn()] if countable else []))
     return Progress(*columns, console=messages(), transient=True)
 
 

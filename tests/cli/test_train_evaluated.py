@@ -40,7 +40,7 @@ def test_evaluations_and_best_generator(train, wgan, features_root):
     best = load_checkpoint(Path("mine/G_best.pth"))
     assert lines[best.step // 2 - 1].endswith("; the best so far")
     assert f"best generator: mine/G_best.pth, step {best.step}, FD {best.score.value:.3g}" in result.stderr
-    assert "next: wgan sample --ckpt mine/G_best.pth -n 64" in result.stderr
+    assert "next: wgan sample mine -n 64" in result.stderr
     assert not any("fd" in line for line in result.stderr.splitlines() if line.startswith("step 4/6"))
 
     # Replace G.pth by an earlier generator, so that it differs from the best.

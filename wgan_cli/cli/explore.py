@@ -24,7 +24,7 @@ from wgan_cli.runs.run_dir import RunDir, is_run
 def explore(
     source: RunOrCkpt,
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; 0.0.0.0 admits other machines.")
+        str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on; 0.0.0.0 admits other machines.")
     ] = "127.0.0.1",
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65535, help=r"Port. \[default: 7860, or any free one]")

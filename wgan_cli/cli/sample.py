@@ -38,7 +38,7 @@ def sample(
         typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.", autocompletion=complete_checkpoint),
     ] = None,
     ckpt: Annotated[
-        Path | None, typer.Option("--ckpt", help="The same as an option.", autocompletion=complete_checkpoint)
+        Path | None, typer.Option("--ckpt", help="Run or checkpoint, as an option.", autocompletion=complete_checkpoint)
     ] = None,
     count: Annotated[
         int | None,
@@ -46,7 +46,9 @@ def sample(
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option("--out", help=r"Grid, folder/ of single images, .npy or .npz. \[default: samples.png]"),
+        typer.Option(
+            "--out", metavar="PATH", help=r"Grid, folder/ of single images, .npy or .npz. \[default: samples.png]"
+        ),
     ] = None,
     force: Force = False,
     seed: Seed = 0,

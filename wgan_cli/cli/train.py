@@ -14,8 +14,9 @@ from wgan_cli.cli.launch import in_process_group, is_launched, launch
 from wgan_cli.errors import ExitStatus
 from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 
-_training = partial(typer.Option, rich_help_panel="Training")
-_files = partial(typer.Option, rich_help_panel="Files")
+_setting = partial(typer.Option, rich_help_panel="Common settings")
+_execution = partial(typer.Option, rich_help_panel="Duration and execution")
+_output = partial(typer.Option, rich_help_panel="Output")
 
 
 @examples(
@@ -53,41 +54,43 @@ def train(
         ),
     ] = None,  # fmt: skip
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, but don't train.")] = False,
-    steps: Annotated[int | None, _training("--steps", min=1, help="Number of generator updates.")] = None,
-    epochs: Annotated[float | None, _training("--epochs", help="Passes over the images, instead of --steps.")] = None,
-    minutes: Annotated[float | None, _training("--minutes", min=0.0, help="Time limit in minutes.")] = None,
+    steps: Annotated[int | None, _setting("--steps", min=1, help="Number of generator updates.")] = None,
+    epochs: Annotated[float | None, _setting("--epochs", help="Passes over the images, instead of --steps.")] = None,
+    minutes: Annotated[
+        float | None, _execution("--minutes", metavar="M", min=0.0, help="Time limit in minutes.")
+    ] = None,
     stop_after: Annotated[
         int | None,
-        _training("--stop-after", min=1, metavar="STEPS", help="Steps until a stop; --resume continues."),
+        _execution("--stop-after", min=1, metavar="STEPS", help="Steps until a stop; --resume continues."),
     ] = None,
-    lr: Annotated[float | None, _training("--lr", help="Learning rate of both networks (optim.lr).")] = None,
-    batch_size: Annotated[int | None, _training("--batch-size", help="Images per critic step (batch_size).")] = None,
+    lr: Annotated[float | None, _setting("--lr", help="Learning rate of both networks (optim.lr).")] = None,
+    batch_size: Annotated[int | None, _setting("--batch-size", help="Images per critic step (batch_size).")] = None,
     image_size: Annotated[
-        int | None, _training("--image-size", help="Height and width of your own images (data.image_size).")
+        int | None, _setting("--image-size", help="Height and width of your own images (data.image_size).")
     ] = None,
     n_critic: Annotated[
-        int | None, _training("--n-critic", help="Critic steps per generator step (objective.n_critic).")
+        int | None, _setting("--n-critic", help="Critic steps per generator step (objective.n_critic).")
     ] = None,
     gp_weight: Annotated[
-        float | None, _training("--gp-weight", help="Gradient penalty weight (objective.gp_weight).")
+        float | None, _setting("--gp-weight", help="Gradient penalty weight (objective.gp_weight).")
     ] = None,
-    seed: Annotated[int | None, _training("--seed", min=0, max=MAX_SEED, help="Random seed.")] = None,
-    amp: Annotated[str | None, _training("--amp", help="Precision: auto, off, bf16 or fp16.")] = None,
-    engine: Annotated[str | None, _training("--engine", help="Engine: auto, eager, graph or compile.")] = None,
+    seed: Annotated[int | None, _setting("--seed", min=0, max=MAX_SEED, help="Random seed.")] = None,
+    amp: Annotated[str | None, _execution("--amp", metavar="MODE", help="Precision: auto, off, bf16 or fp16.")] = None,
+    engine: Annotated[str | None, _execution("--engine", help="Engine: auto, eager, graph or compile.")] = None,
     device: Device = "auto",
-    gpus: Annotated[int | None, _training("--gpus", min=1, help="Number of GPUs (one process each).")] = None,
-    out: Annotated[Path | None, _files("--out", help=r"Run folder. \[default: runs/RECIPE, runs/RECIPE-2...]")] = None,
+    gpus: Annotated[int | None, _execution("--gpus", min=1, help="Number of GPUs (one process each).")] = None,
+    out: Annotated[Path | None, _output("--out", help=r"Run folder. \[default: runs/RECIPE, runs/RECIPE-2...]")] = None,
     data_root: DataRoot = None,
     track: Annotated[
         list[str] | None,
-        _files(
+        _output(
             "--track",
             metavar="NAME",
             help="Experiment tracker: wandb, mlflow or trackio; repeatable.",
             autocompletion=complete_tracker,
         ),
     ] = None,  # fmt: skip
-    quiet: Annotated[bool, _files("--quiet", "-q", help="Show errors only.")] = False,
+    quiet: Annotated[bool, _output("--quiet", "-q", help="Show errors only.")] = False,
 ) -> int:
     """Train a GAN; without arguments, on digits in about a minute."""
     if gpus is not None and not is_launched():

@@ -72,9 +72,10 @@ def _check_class(value: Any) -> Any:
 
 _DECODING = ("frames", "background")
 SMALL_DATASET = 2000  # images; a critic soon memorizes fewer
-DIFF_AUGMENTS = ("color", "translation", "cutout")
+DIFF_AUGMENTS: tuple[Literal["color", "translation", "cutout"], ...] = ("color", "translation", "cutout")
 DiffAugment = Annotated[
-    Annotated[Literal["auto"], Tag("auto")] | Annotated[tuple[Literal[DIFF_AUGMENTS], ...], Tag("list")],
+    Annotated[Literal["auto"], Tag("auto")]
+    | Annotated[tuple[Literal["color", "translation", "cutout"], ...], Tag("list")],
     Discriminator(lambda value: "auto" if value == "auto" else "list"),
 ]
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Self, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 #: Receives messages about progress.
@@ -51,7 +51,7 @@ class Activity(str):
     done: int
     total: int | None
 
-    def __new__(cls, text: str, done: int = 0, total: int | None = None) -> Self:
+    def __new__(cls, text: str, done: int = 0, total: int | None = None) -> "Activity":
         activity = super().__new__(cls, text)
         activity.done, activity.total = done, total
         return activity

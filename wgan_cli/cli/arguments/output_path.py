@@ -11,7 +11,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.runs.run_dir import numbered
 from wgan_cli.utils.files import is_free, writing
 
-Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files; others in a folder stay.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 
 
 def check_overwrite(path: str | Path | None, force: bool, option: str = "--out") -> None:

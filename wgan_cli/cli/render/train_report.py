@@ -83,6 +83,5 @@ def log_end(trainer: Trainer, trackers: Sequence[str] = ()) -> None:
     if state.step < trainer.steps:
         log(f"continue: wgan train --resume {path}" + "".join(f" --track {name}" for name in trackers))
     if trainer.status == ExitStatus.DONE:
-        generator = (run.best_file if run.best_file.is_file() else run.generator_file).name
-        sample = f"wgan sample --ckpt {path}/{generator} {sample_options(state.recipe)}"
+        sample = f"wgan sample {path} {sample_options(state.recipe)}"
         log(f"next: {sample}\n      wgan gif {path}\n      wgan inspect {path}")
