@@ -33,7 +33,7 @@ class Command(typer.core.TyperCommand):
 
     def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:
         arguments = (each for each in self.get_params(ctx) if isinstance(each, typer.core.TyperArgument))
-        return ["[OPTIONS]", *(each.metavar if each.required else f"[{each.metavar}]" for each in arguments)]
+        return ["[OPTIONS]", *(f"{each.metavar}" if each.required else f"[{each.metavar}]" for each in arguments)]
 
 
 class SlowCommand(Command):
