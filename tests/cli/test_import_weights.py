@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -114,6 +118,55 @@ def test_file_with_code(wgan):
     result = wgan("sample", "--ckpt", "theirs.pth", "--recipe", "mnist_mlp")
     assert result.status == 2
     assert "theirs.pth is not a wgan checkpoint: its data.pkl asks for" in result.error
+    assert "torch.save(model.state_dict()" in result.hint
+    assert not Path("ran").exists()
+
+
+def scripted(generator: nn.Module) -> None:
+    with warnings.catch_warnings(action="ignore"):  # TorchScript is deprecated
+        torch.jit.script(generator.model[0]).save("theirs.pth")
+
+
+def pickled(generator: nn.Module) -> None:
+    Path("theirs.pth").write_bytes(pickle.dumps({"G_ema": generator.state_dict()}))
+
+
+FOREIGN = {
+    "whole module": lambda generator: torch.save(generator, "theirs.pth"),
+    "module in a dict": lambda generator: torch.save({"netG": generator, "epoch": 3}, "theirs.pth"),
+    "TorchScript": scripted,
+    "before torch 1.6": lambda generator: torch.save(
+        generator.state_dict(), "theirs.pth", _use_new_zipfile_serialization=False
+    ),
+    "pickle": pickled,
+}
+
+
+@pytest.mark.parametrize("form", FOREIGN)
+def test_files_with_more_than_tensors(wgan, form):
+    FOREIGN[form](Tutorial(6, (12, 20), norm=True))
+    for words in (("--recipe", "mnist_mlp", *SMALL), ()):
+        result = wgan("sample", "--ckpt", "theirs.pth", *words)
+        assert result.status == 2
+        assert "torch.save(model.state_dict(), 'weights.pth')" in result.hint
+
+
+@pytest.mark.parametrize(("plain", "average"), [("netG", "netG_ema"), ("generator", "ema_G"), ("G.", "GE.")])
+def test_average_is_used(wgan, plain, average):
+    torch.manual_seed(0)
+    networks = {name: Tutorial(6, (12, 20), norm=True) for name in (plain, average)}
+    states = {name: network.state_dict() for name, network in networks.items()}
+    if plain.endswith("."):
+        states = {f"{name}{key}": value for name, state in states.items() for key, value in state.items()}
+    torch.save(states | {"D.0.weight": torch.zeros(3)}, "theirs.pth")
+    if not plain.endswith("."):
+        torch.save(states | {"netD": {"0.weight": torch.zeros(3)}, "epoch": 3}, "theirs.pth")
+    words = ("--ckpt", "theirs.pth", "--recipe", "mnist_mlp", *SMALL)
+    for entry, name in (((), average), (("--entry", plain.rstrip(".")), plain)):
+        images, said = sampled(wgan, *words, *entry)
+        assert np.abs(images - own_pixels(networks[name], 6)).max() <= 1
+        assert (f"using `{average.rstrip('.')}`, an EMA" in said) == (name == average)
+    assert "not in the file, so as in mnist_mlp: LeakyReLU(0.2), images in [-1, 1]" in said
 
 
 def test_every_command_takes_them(wgan):

@@ -9,10 +9,10 @@ from torch import Tensor
 from wgan_cli.errors import WganError
 from wgan_cli.networks.weights import describe
 
-#: Prefixes that wrappers add to every name, and projects to the names of a generator.
+#: Prefixes that wrappers add to every name.
 WRAPPERS = ("module.", "_orig_mod.", "model.", "net.", "network.")
-GENERATORS = ("generator.", "netG.", "net_g.", "G.", "g.", "gen.", "G_ema.", "g_ema.", "ema.")
-COUNTER = "num_batches_tracked"  # unused after training; files from before 2018 don't have it
+#: Unused after training: of batch norm, which files from before 2018 don't have, and of torch.optim.swa_utils.
+COUNTERS = {"num_batches_tracked", "n_averaged"}
 #: Last parts of names by torch.nn.utils.spectral_norm, and by its successor in torch.nn.utils.parametrizations.
 SPECTRAL_NORM = {"weight_orig": "original", "weight_u": "_u", "weight_v": "_v"}
 MAX_LISTED = 8  # tensors of each side in an error
@@ -28,14 +28,14 @@ class Match:
     def weights(self, given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the file's tensors under the network's names and dtypes; missing counters are zero."""
         found = {ours: given[theirs].to(wanted[ours].dtype) for theirs, ours in self.pairs}
-        counters = {name: wanted[name].new_zeros((), device="cpu") for name in wanted if _leaf(name) == COUNTER}
+        counters = {name: wanted[name].new_zeros((), device="cpu") for name in wanted if _leaf(name) in COUNTERS}
         return {name: found[name] if name in found else counters[name] for name in wanted}
 
 
 def match(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], origin: str, network: str) -> Match:
     """Find each tensor of a network in a file: by equal names, otherwise by position.
 
-    Prefixes of wrappers and projects are ignored. By position, tensors match if they have the same shape and the same
+    Prefixes of wrappers are ignored. By position, tensors match if they have the same shape and the same
     last part of the name (weight, bias, running_mean...).
 
     Args:
@@ -43,8 +43,8 @@ def match(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], origin: str
         origin, network: names for errors.
     Raises: WganError listing the tensors of both sides that don't match.
     """
-    theirs = {short: name for name, short in _without_prefixes(list(given)).items() if _leaf(short) != COUNTER}
-    ours = [name for name in wanted if _leaf(name) != COUNTER]
+    theirs = {short: name for name, short in without_wrappers(list(given)).items() if _leaf(short) not in COUNTERS}
+    ours = [name for name in wanted if _leaf(name) not in COUNTERS]
     if set(theirs) == set(ours) and all(given[theirs[name]].shape == wanted[name].shape for name in ours):
         return Match(tuple((theirs[name], name) for name in ours), "name")
     names = list(theirs.values())
@@ -63,16 +63,11 @@ def match(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], origin: str
     )
 
 
-def _without_prefixes(names: Sequence[str]) -> dict[str, str]:
-    """Map names to names without a prefix that all share, or that marks a generator among other networks."""
-    kept = {name: name for name in names}
-    while kept:
-        shared = (prefix for prefix in WRAPPERS if all(each.startswith(prefix) for each in kept.values()))
-        of_generator = (prefix for prefix in GENERATORS if any(each.startswith(prefix) for each in kept.values()))
-        prefix = next(shared, None) or next(of_generator, None)
-        if prefix is None:
-            break
-        kept = {name: each.removeprefix(prefix) for name, each in kept.items() if each.startswith(prefix)}
+def without_wrappers(names: Sequence[str]) -> dict[str, str]:
+    """Map names to names without the prefixes of wrappers, except for a wrapper's counter."""
+    kept = {name: name for name in names if name not in COUNTERS}
+    while prefix := next((each for each in WRAPPERS if kept and all(n.startswith(each) for n in kept.values())), None):
+        kept = {name: short.removeprefix(prefix) for name, short in kept.items()}
     return kept
 
 

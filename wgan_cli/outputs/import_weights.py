@@ -1,67 +1,50 @@
 """Import of generators trained by other programs: a bare state_dict, matched to a recipe with the same layers."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import nn
 
-from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
+from wgan_cli.networks.layer_names import layer_name
+from wgan_cli.networks.layers import PiecewiseLinear
 from wgan_cli.networks.state_dict_matching import Match, match
+from wgan_cli.outputs.weight_entries import generator_weights
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.checkpoint_file import read_state_dict
-
-#: Entries that training scripts use for a generator's weights, the EMA first.
-ENTRIES = ("g_ema", "ema", "generator_state_dict", "generator", "netg", "g", "gen", "model_state_dict", "state_dict")
-ENTRIES += ("model", "params")
+from wgan_cli.utils.format import Log, no_log
 
 
 def import_checkpoint(
-    path: Path, recipe: Recipe, image: ImageShape, entry: str | None = None
+    path: Path, recipe: Recipe, image: ImageShape, entry: str | None = None, log: Log = no_log
 ) -> tuple[Checkpoint, Match]:
     """Load a file of weights as a checkpoint of a recipe, and return how tensors were matched.
 
     The recipe supplies what weights don't contain: activations, their slopes, and the eps of norms.
 
     Args:
-        entry: key of the generator's state_dict in a training checkpoint; None looks for the usual names.
+        entry: name of the generator in a training checkpoint; None looks for the usual names, preferring an EMA.
+        log: receives a line about the choice of a network, and one about what the file doesn't tell.
     Raises: WganError.
     """
-    given = _state_dict(read_state_dict(path), path, entry)
+    given = generator_weights(read_state_dict(path), path, entry, log)
     with torch.device("meta"):
-        wanted = build_network("generator", recipe, image).state_dict()
+        network = build_network("generator", recipe, image)
+    wanted = network.state_dict()
     found = match(given, wanted, str(path), f"the generator of {recipe.name}")
+    log(f"note: not in the file, so as in {recipe.name}: {', '.join([*_activations(network), 'images in [-1, 1]'])}")
     names = tuple(str(number) for number in range(image.num_classes))
     weights = found.weights(given, wanted)
     return Checkpoint(recipe, image, names, step=0, networks={"generator": weights}, taken_from=path.name), found
 
 
-def _state_dict(content: Any, path: Path, entry: str | None) -> dict[str, Tensor]:
-    """Return the generator's tensors: the whole content, or those of one entry."""
-    if _is_state_dict(content) and entry is None:
-        return content
-    entries = {key: value for key, value in content.items() if _is_state_dict(value)} if type(content) is dict else {}
-    if entry in entries:
-        return entries[entry]
-    known = {str(key).lower(): value for key, value in entries.items()}
-    chosen = next((known[name] for name in ENTRIES if name in known), None)
-    if chosen is None and len(entries) == 1:
-        (chosen,) = entries.values()
-    if chosen is not None and entry is None:
-        return chosen
-    if not entries:
-        hint = "save the generator: torch.save(generator.state_dict(), 'generator.pth')"
-        raise WganError(f"{path} holds no state_dict{f' named {entry!r:.40}' if entry else 's by name'}", hint)
-    held = f"state_dicts named {', '.join(f'{key!s:.40}' for key in list(entries)[:8])}"
-    problem = f"none named {entry!r:.40}" if entry else "none named as a generator"
-    raise WganError(f"{path} holds {held}, but {problem}", f"choose one, for example --entry {next(iter(entries))}")
-
-
-def _is_state_dict(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and bool(value)
-        and all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in value.items())
-    )
+def _activations(network: nn.Module) -> list[str]:
+    """Return the names of a network's activations without parameters, each once."""
+    names = [
+        layer_name(module)
+        for module in network.modules()
+        if isinstance(module, PiecewiseLinear) or type(module).__module__ == nn.ReLU.__module__
+        if not any(True for _ in module.parameters())
+    ]
+    return list(dict.fromkeys(names))

@@ -10,12 +10,15 @@ from typing import Any, BinaryIO
 import torch
 
 from wgan_cli.errors import WganError, describe_os_error
-from wgan_cli.runs.checkpoint_zip import Damaged, Refused, read_records, verify_checksum
+from wgan_cli.runs.checkpoint_zip import Damaged, NotOnlyTensors, Refused, read_records, verify_checksum
 from wgan_cli.runs.migration import FORMAT
 from wgan_cli.runs.pickle_check import check_pickle, check_values
 from wgan_cli.runs.safetensors_file import CHECKSUM, SUFFIX, by_role, read_tensors
 from wgan_cli.utils.files import open_plain
 from wgan_cli.utils.machine import free_memory
+
+#: First bytes of torch's former format: a pickled magic number.
+_BEFORE_TORCH_1_6 = pickle.PROTO + b"\x02\x8a\n" + 0x1950A86A20F9469CFC6C.to_bytes(10, "little") + pickle.STOP
 
 
 def is_safetensors(path: Path) -> bool:
@@ -90,7 +93,12 @@ def _read_tensors(path: Path, file: BinaryIO) -> tuple[Any, Any]:
 
 def _read_archive(path: Path, file: BinaryIO) -> tuple[Any, str | None]:
     """Return the plain content of a file written by torch.save, and its checksum."""
-    if file.read(2) != b"PK":
+    start = file.read(len(_BEFORE_TORCH_1_6))
+    if start == _BEFORE_TORCH_1_6:
+        raise NotOnlyTensors("it has the format of torch before 1.6")
+    if start[:1] == pickle.PROTO:
+        raise NotOnlyTensors("it is a pickle")
+    if start[:2] != b"PK":
         raise Refused
     size = _check_memory(path, file)
     try:

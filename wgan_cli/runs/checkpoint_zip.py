@@ -32,6 +32,15 @@ class Refused(Exception):
     hint = "give a run folder, its G.pth or a file in its checkpoints/; state_dicts of other programs need --recipe"
 
 
+class NotOnlyTensors(Refused):
+    """The file of another program holds code or objects; the text says which."""
+
+    hint = (
+        "save the weights alone, in the program that wrote them: torch.save(model.state_dict(), 'weights.pth'), and "
+        "add --recipe; or give a run folder or its G.pth"
+    )
+
+
 class _HashingFile:
     def __init__(self, file: BinaryIO) -> None:
         self._file, self.flush, self.hash = file, file.flush, hashlib.sha256()
@@ -105,11 +114,11 @@ def _check_records(records: list[zipfile.ZipInfo], size: int, comment: bytes) ->
     """Refuse archives that torch.save does not write, or that torch's reader could read differently from zipfile."""
     if len({record.filename.lower() for record in records}) != len(records):
         raise Refused("two of its records have the same name")
+    if any(record.filename.endswith("/constants.pkl") for record in records):
+        raise NotOnlyTensors("it holds TorchScript code")
     if any(each.compress_type != zipfile.ZIP_STORED or each.file_size != each.compress_size for each in records):
         raise Refused("its records are compressed")
     if sum(record.file_size for record in records) > size:
         raise Refused("its records are larger than the file")
-    if any(record.filename.endswith("/constants.pkl") for record in records):
-        raise Refused("it holds TorchScript code")
     if min((record.header_offset for record in records), default=0) or len(comment) > _COMMENT:
         raise Refused("its zip archive does not start at the first byte")

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from wgan_cli.runs.checkpoint_zip import Refused
+from wgan_cli.runs.checkpoint_zip import NotOnlyTensors, Refused
 
 MAX_VALUES, MAX_LETTERS, MAX_DEPTH = 1_000_000, 4_000_000, 40
 _ITEM_BYTES = {
@@ -47,9 +47,9 @@ def check_pickle(data: bytes, records: Mapping[str, int]) -> None:
                 continue
             value = memo[argument] if name in _MEMO_READS else _A_TUPLE if name in _TUPLES else argument
             if name not in _OPCODES:
-                raise Refused("its data.pkl holds more than values")
+                raise NotOnlyTensors("its data.pkl holds more than values")
             if name == "GLOBAL" and value not in _GLOBALS:
-                raise Refused(f"its data.pkl asks for {value.replace(' ', '.')[:60]}")
+                raise NotOnlyTensors(f"its data.pkl asks for {value.replace(' ', '.')[:60]}")
             # Dict keys that take forever to hash or to tell apart: tuples nested by reference, and huge integers.
             if (name in _MEMO_READS and value is _A_TUPLE) or (name == "LONG1" and value.bit_length() > 64):
                 raise Refused("its data.pkl holds more than values")

@@ -48,7 +48,7 @@ def open_checkpoint(
             )
         return load_checkpoint(generator_file(path))
     wanted = load_recipe(recipe, settings or [])
-    checkpoint, found = import_checkpoint(path, wanted, native_shape(wanted.data), entry)
+    checkpoint, found = import_checkpoint(path, wanted, native_shape(wanted.data), entry, print_message)
     print_message(f"{len(found.pairs)} tensors of {path} fit {wanted.name} by {found.how}:")
     weights = checkpoint.networks["generator"]
     width = max(len(theirs) for theirs, _ in found.pairs)
