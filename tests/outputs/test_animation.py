@@ -53,6 +53,14 @@ def test_unreadable_image(tmp_path, damage):
         load_frames(folder_files(tmp_path, None, no_log))
 
 
+def test_first_of_several_frames(tmp_path):
+    save_animation(different(3), tmp_path / "1.gif", 8, 0, 1)
+    picture(70).save(tmp_path / "2.png")
+    said: list[str] = []
+    assert shades(load_frames(folder_files(tmp_path, None, no_log), log=said.append)) == [0, 70]
+    assert len(said) == 1 and "1 animated image" in said[0]
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
 def test_any_mode_of_image(tmp_path, mode):
     ending = ".tiff" if mode == "CMYK" else ".png"

@@ -59,7 +59,7 @@ def gif(
     quality: Annotated[
         int | None, typer.Option("--quality", min=0, max=100, help="Quality of a lossy WebP; default: lossless.")
     ] = None,
-    label: Annotated[bool, typer.Option("--label/--no-label", help="Step below each frame.")] = True,
+    label: Annotated[bool, typer.Option("--label/--no-label", help="Step or name below each frame.")] = True,
     max_frames: Annotated[
         int, typer.Option("--max-frames", min=2, max=10_000, help="Maximum number of frames, evenly spaced.")
     ] = 120,

@@ -14,12 +14,12 @@ from torch import nn
 
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.outputs.frame_files import FrameFile
-from wgan_cli.outputs.grid import as_picture, grid_tensor, open_picture, picture_size
+from wgan_cli.outputs.grid import as_picture, grid_tensor, open_picture, picture_facts
 from wgan_cli.outputs.sampling import cycled_labels, generate
 from wgan_cli.outputs.styles import walk, walker
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.files import make_parent, write_atomically
-from wgan_cli.utils.format import Log, no_log, thinned
+from wgan_cli.utils.format import Log, count_of, no_log, thinned
 from wgan_cli.utils.machine import free_memory
 from wgan_cli.utils.seeds import latent_vectors
 from wgan_cli.utils.transparency import composited
@@ -37,11 +37,17 @@ class Frame:
 
 
 def load_frames(files: Sequence[FrameFile], limit: int | None = None, log: Log = no_log) -> list[Frame]:
-    """Load at most `limit` evenly spaced images; `log` receives a line if there are more. Raises: WganError."""
+    """Load at most `limit` evenly spaced images, the first frame of each; `log` receives a line if there are more.
+
+    Raises: WganError.
+    """
     chosen = thinned(files, limit)
     if len(chosen) < len(files):
         log(f"note: {len(chosen):,} of {len(files):,} images, evenly spaced; --max-frames sets the number")
-    _check_memory([picture_size(file.path) for file in chosen])
+    sizes, counts = zip(*(picture_facts(file.path) for file in chosen), strict=True)
+    if animated := sum(count > 1 for count in counts):
+        log(f"note: the first frame of {count_of(animated, 'animated image')}")
+    _check_memory(sizes)
     return [Frame(open_picture(file.path), file.label) for file in chosen]
 
 
@@ -130,7 +136,7 @@ def _with_shared_palette(pictures: list[Image.Image], colors: int) -> list[Image
     return [each.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE) for each in pictures]
 
 
-def _check_memory(sizes: list[tuple[int, int]], scale: float = 1) -> None:
+def _check_memory(sizes: Sequence[tuple[int, int]], scale: float = 1) -> None:
     needed = sum(3 * width * height * scale**2 for width, height in sizes)
     free = free_memory(torch.device("cpu"))
     if free is not None and needed > free:

@@ -86,10 +86,11 @@ def open_picture(path: Path) -> Image.Image:
         return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
 
 
-def picture_size(path: Path) -> tuple[int, int]:
-    """Read the width and height from a file's header. Raises: WganError if it is not a readable image."""
+def picture_facts(path: Path) -> tuple[tuple[int, int], int]:
+    """Read the size (width, height) of an image file, and its number of frames. Raises: WganError if unreadable."""
     with _as_wgan_error(path), Image.open(path, formats=readable_formats()) as picture:
-        return picture.size
+        # A photo of a camera is an MPO with the same picture in several sizes.
+        return picture.size, 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
 
 
 @contextmanager
