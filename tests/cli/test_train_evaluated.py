@@ -16,7 +16,7 @@ from wgan_cli.runs.run_dir import RunDir
 
 LINE = (
     r"step \d+: FD [\d.]+ \(classifier features, [\d,]+ images; real images: [\d.]+\), "
-    r"\d+ of 10 classes, rarest: \d \(\d+%\)(; the best so far)?"
+    r"\d+/10 classes, rarest: \d \(\d+%\)(; best so far)?"
 )
 
 
@@ -38,7 +38,7 @@ def test_evaluations_and_best_generator(train, wgan, features_root):
     lines = [line for line in result.stderr.splitlines() if re.fullmatch(LINE, line)]
     assert [line.split(":")[0] for line in lines] == ["step 2", "step 4", "step 6"]
     best = load_checkpoint(Path("mine/G_best.pth"))
-    assert lines[best.step // 2 - 1].endswith("; the best so far")
+    assert lines[best.step // 2 - 1].endswith("; best so far")
     assert f"best generator: mine/G_best.pth, step {best.step}, FD {best.score.value:.3g}" in result.stderr
     assert "next: wgan sample mine -n 64" in result.stderr
     assert not any("fd" in line for line in result.stderr.splitlines() if line.startswith("step 4/6"))
