@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from wgan_cli.data import ImagePair, ImageSet, load_data, native_shape
@@ -163,3 +165,24 @@ def test_each_side_has_its_own_augmentation():
     assert make_augment(sides(), numbered(1).shape) is None
     with pytest.raises(WganError, match="`data.b.augment.random_crop` is 8"):
         make_augment(sides(DIGITS, {**INVERTED, "augment": {"random_crop": 8}}), numbered(1).shape)
+
+
+def test_each_side_has_its_own_range(tmp_path):
+    found = {}
+    for side, greatest in (("a", 4095), ("b", 255)):
+        (tmp_path / side).mkdir()
+        for number in range(2):
+            values = np.full((8, 8), number * greatest, np.uint16)
+            Image.fromarray(values).save(tmp_path / f"{side}/{number}.png")
+        found[side] = {"source": "folder", "path": str(tmp_path / side)}
+    settings = PairSettings.model_validate(found)
+    pair = load(settings, tmp_path / "root")
+    assert pair.value_range == ((0, 4095), (0, 255))
+    resolved = settings.with_range(pair.value_range)
+    assert (resolved.a.range, resolved.b.range) == pair.value_range
+    again = load(resolved, tmp_path / "root")
+    assert torch.equal(again.a.images, pair.a.images) and torch.equal(again.b.images, pair.b.images)
+    assert pair.b.images[:, 0, 0, 0].tolist() == [0, 255]
+    wanted = PairSettings.model_validate(found)
+    assert wanted.decoding_like(resolved) == resolved
+    assert settings.with_range((None, None)) == settings

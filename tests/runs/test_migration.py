@@ -89,12 +89,12 @@ def test_weights_have_their_current_names(role, names):
     assert migration.rename_modules(renamed) == renamed
 
 
-DECODING = ("frames", "background")
+DECODED_BEFORE = {"frames": "first", "background": "black", "range": "dtype"}
 
 
 @pytest.mark.parametrize("source", ["folder", "shards", "mnist"])
 def test_decoding_stays_as_it_was(source):
-    before = {"frames": "first", "background": "black"} if source != "mnist" else {}
+    before = DECODED_BEFORE if source != "mnist" else {}
     data = {"source": source, "image_size": 8}
     for recipe, expected in (
         ({"data": data}, {"data": {**data, **before}}),
@@ -110,13 +110,13 @@ def test_old_run_on_transparent_images_resumes_on_black(tmp_path, trainer, wgan,
         Image.new("RGBA", (28, 28), (9 * number, 0, 0, 100)).save(tmp_path / f"drawings/{number}.png")
     monkeypatch.setenv("WGAN_DATA", str(tmp_path / "root"))
     folder = {"source": "folder", "path": str(tmp_path / "drawings"), "image_size": 28, "channels": 1}
-    recipe = trainer.recipe("steps=8", f"data={folder | {'frames': 'first', 'background': 'black'}}", "save_every=4")
+    recipe = trainer.recipe("steps=8", f"data={folder | DECODED_BEFORE}", "save_every=4")
     whole = load_checkpoint(trainer.run(recipe, tmp_path / "whole").generator_file).networks["generator"]
     as_dict = Recipe.as_dict
 
     def without_decoding(self) -> dict:
         values = as_dict(self)
-        return {**values, "data": {name: value for name, value in values["data"].items() if name not in DECODING}}
+        return {**values, "data": {name: value for name, value in values["data"].items() if name not in DECODED_BEFORE}}
 
     with monkeypatch.context() as earlier:
         earlier.setattr(Recipe, "as_dict", without_decoding)

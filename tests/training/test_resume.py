@@ -6,11 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import MLP
 from helpers.families import small_model
 from helpers.same_run import assert_same_run
+from PIL import Image
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
@@ -153,3 +155,26 @@ def test_finished_run(wgan, tiny_run):
     assert result.error == f"{tiny_run.path} is finished: 12 of 12 steps are done"
     assert "--steps 24" in result.hint
     assert tiny_run.recipe_file.read_bytes() == before
+
+
+def test_range_of_values_is_part_of_the_recipe(wgan, tmp_path, tiny_options):
+    """The range found automatically is stored, so that a resumed run and evaluation use it whatever is added."""
+    (tmp_path / "scans").mkdir()
+    for number in range(60):
+        values = np.full((28, 28), 60 * number, np.uint16)
+        values[:14] = 20 * number
+        Image.fromarray(values).save(tmp_path / f"scans/{number:02}.png")
+    words = ("--recipe", "digits_dcgan", *tiny_options, "--set", "data={source: folder, path: scans, image_size: 28}")
+    made = wgan("train", *words, "--steps", 6, "--out", "run", "--data-root", "root", "--device", "cpu")
+    assert made.status == 0 and "4095 white" in made.stderr, made.stderr
+    run = RunDir(Path("run"))
+    for recipe in (run.read_recipe(), load_checkpoint(run.generator_file).recipe):
+        assert recipe.data.range == (0, 4095)
+    entries = len(list(Path("root/.packs").iterdir()))
+    for more in (("--resume", "run"), (*words, "--resume", "run")):
+        steps = 2 * load_checkpoint(run.checkpoint_files()[-1]).step
+        resumed = wgan("train", *more, "--steps", steps, "--data-root", "root", "--device", "cpu")
+        assert resumed.status == 0, resumed.stderr
+    assert len(list(Path("root/.packs").iterdir())) == entries, "decoded once"
+    changed = wgan("train", "--resume", "run", "--steps", 99, "--set", "data.range=[0, 99]", "--data-root", "root")
+    assert changed.status == 2 and "data.range=[0.0, 4095.0]" in changed.error

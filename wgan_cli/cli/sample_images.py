@@ -191,7 +191,7 @@ def _from_folder(
     assert isinstance(checkpoint.recipe.data, DataSettings)
     settings = {"source": "folder", "path": path, "limit": count, "on_bad_file": "skip"}
     settings |= {"image_size": image.size, "channels": image.channels}
-    settings |= checkpoint.recipe.data.model_dump(include={"fit", "frames", "background"})
+    settings |= checkpoint.recipe.data.model_dump(include={"fit", "frames", "background", "range"})
     found = image_folder.load(DataSettings.model_validate(settings), root, print_message)
     images = found.images.index_select(0, torch.arange(len(found)))
     if found.class_names and set(found.class_names) <= set(names):

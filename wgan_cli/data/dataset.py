@@ -36,6 +36,7 @@ class ImageSet:
     labels: Tensor  # (N,) int64 in [0, len(class_names)); all 0 if there are no classes
     class_names: tuple[str, ...]
     origin: str  # description of the source, for messages
+    value_range: tuple[float, float] | None = None  # chosen for images with more than 8 bits if `range` is auto
 
     def __len__(self) -> int:
         return self.images.shape[0]

@@ -1,9 +1,11 @@
 """Facts about image sets, for `wgan inspect`."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,7 +14,7 @@ from torch import Tensor
 from wgan_cli.data.files.container import NotAnImage
 from wgan_cli.data.files.decoding import MODES, quiet_pillow, to_pixels
 from wgan_cli.data.files.folders import open_container
-from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, Survey, survey_container
+from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, Survey, survey_container, survey_values
 from wgan_cli.data.loading import load_images
 from wgan_cli.data.sources.image_folder import LOOSE
 from wgan_cli.data.sources.shard_index import build_index, shard_paths
@@ -21,7 +23,7 @@ from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils.format import Log, no_log, printable, thinned
 
 PICTURE_SIZE = 64  # of user images on a contact sheet
-_WHOLE = DataSettings.model_validate({"fit": "pad"})  # for decoding pictures
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +78,13 @@ def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
         if classes and counts[None]:
             classes = {LOOSE: counts[None], **classes}
         rows = [np.zeros((0, found.channels, PICTURE_SIZE, PICTURE_SIZE), np.uint8)]
+        chosen = thinned(found.good, pictures)
+        settings = _for_pictures(chosen if found.is_deep else (), container.read)
         with quiet_pillow():
-            for entry in thinned(found.good, pictures):
+            for entry in chosen:
                 with suppress(NotAnImage):  # a file with a good header may be truncated
-                    rows.append(
-                        to_pixels(container.read(entry), PICTURE_SIZE, found.channels, _WHOLE, entry.name)[None]
-                    )
+                    pixels = to_pixels(container.read(entry), PICTURE_SIZE, found.channels, settings, entry.name)
+                    rows.append(pixels[None])
         facts = _surveyed_facts(str(path), str(path), classes, found, found.bad)
         return DataInspection(facts, torch.from_numpy(np.concatenate(rows)))
 
@@ -95,8 +98,16 @@ def inspect_shards(path: str, pictures: int = 0) -> DataInspection:
     found = replace(found, frames=(1,) * len(found.good))  # training uses the first page or frame
     facts = _surveyed_facts(path, f"{len(shards.paths):,} shards", classes, found, (*shards.bad, *found.bad))
     chosen = torch.tensor(thinned(range(len(shards)), pictures), dtype=torch.int64)
-    images = ShardImages(shards, chosen, PICTURE_SIZE, found.channels, _WHOLE, no_log)
+    settings = _for_pictures(chosen.tolist() if found.is_deep else (), shards.read)
+    images = ShardImages(shards, chosen, PICTURE_SIZE, found.channels, settings, no_log)
     return DataInspection(facts, images.index_select(0, torch.arange(len(chosen))))
+
+
+def _for_pictures(deep: Sequence[T], read: Callable[[T], bytes]) -> DataSettings:
+    """Return settings that decode pictures whole, with the range of those that have more than 8 bits."""
+    settings = DataSettings.model_validate({"fit": "pad", "frames": "first"})
+    values = survey_values(deep, read, settings) if deep else None
+    return settings.with_range(values and values.range)
 
 
 def _surveyed_facts(name: str, origin: str, classes: dict[str, int], found: Survey, bad: BadFiles) -> DataFacts:

@@ -31,6 +31,11 @@ class ImagePair:
         return replace(self.a.shape, num_classes=0)
 
     @property
+    def value_range(self) -> tuple[tuple[float, float] | None, ...]:
+        """Value range of each side."""
+        return self.a.value_range, self.b.value_range
+
+    @property
     def origin(self) -> str:
         """Description of both sources."""
         return f"a: {len(self.a):,} of {self.a.origin}; b: {len(self.b):,} of {self.b.origin}"

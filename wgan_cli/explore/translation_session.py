@@ -51,6 +51,8 @@ class TranslationSession:
         if to not in SIDES or not 1 <= len(files) <= MAX_FILES:
             raise WganError(f"{len(files)} files to side {to!r:.20}", f"give 1 to {MAX_FILES} images, and side a or b")
         settings = getattr(generator.recipe.data, "a" if to == "b" else "b")
+        if settings.range == "auto":  # the training images had 8 bits
+            settings = settings.model_copy(update={"range": "dtype"})
         with quiet_pillow():
             for file in files:
                 try:

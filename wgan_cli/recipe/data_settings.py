@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from wgan_cli.recipe.decoding_types import COLORS, Background, Fit, Frames, Range
 from wgan_cli.recipe.scores import SCORES, SELECTABLE
 from wgan_cli.recipe.settings import Settings, invalid, named_by
 
-Level = Annotated[int, Field(ge=0, le=255)]
-Fit = Literal["crop", "pad", "stretch", "random_crop"]
-Frames = Literal["all", "first"]
-COLORS = {"white": (255, 255, 255), "black": (0, 0, 0), "gray": (128, 128, 128)}
-Background = Annotated[
-    Annotated[Literal["white", "black", "gray"], Tag("name")] | Annotated[tuple[Level, Level, Level], Tag("levels")],
-    Discriminator(lambda value: "name" if isinstance(value, str) else "levels"),
-]
 Transform = Literal["invert", "thicken", "grey", "colour"]
 #: Public data sets with a training and a test split.
 NAMED = ("digits", "mnist", "fashion_mnist", "cifar10")
@@ -70,7 +63,7 @@ def _check_class(value: Any) -> Any:
     return value
 
 
-_DECODING = ("frames", "background")
+_DECODING = ("frames", "background", "range")
 SMALL_DATASET = 2000  # images; a critic soon memorizes fewer
 DIFF_AUGMENTS: tuple[Literal["color", "translation", "cutout"], ...] = ("color", "translation", "cutout")
 DiffAugment = Annotated[
@@ -116,6 +109,9 @@ class DataSettings(Settings):
     background: Background = Field(
         "white",
         description="Color behind transparent images: white, black, gray or [red, green, blue]; not with channels 4.",
+    )
+    range: Range = Field(
+        "auto", description="Values of 16-bit and float images that become black and white: [low, high], auto or dtype."
     )
     on_bad_file: Literal["stop", "skip"] = Field("stop", description="Reaction to a file that can't be decoded.")
     memory_limit: Annotated[str | None, BeforeValidator(_check_size)] = Field(
@@ -165,8 +161,14 @@ class DataSettings(Settings):
 
         The recipe of a run of an earlier version lacks these settings, and their defaults have changed since.
         """
-        names = [] if isinstance(saved, PairSettings) else [n for n in _DECODING if n not in self.model_fields_set]
+        if isinstance(saved, PairSettings):
+            return self
+        names = [name for name in _DECODING if name not in self.model_fields_set or getattr(self, name) == "auto"]
         return self.model_copy(update={name: getattr(saved, name) for name in names})
+
+    def with_range(self, chosen: tuple[float, float] | None) -> DataSettings:
+        """Return a copy with `range: auto` resolved; unchanged if None, since no image has more than 8 bits."""
+        return self if chosen is None or self.range != "auto" else self.model_copy(update={"range": chosen})
 
     def with_paths(self, change: Callable[[str], str]) -> DataSettings:
         """Return a copy with `change` applied to every path."""
@@ -229,6 +231,11 @@ class PairSettings(Settings):
         if isinstance(saved, DataSettings):
             return self
         return self.model_copy(update={n: getattr(self, n).decoding_like(getattr(saved, n)) for n in SIDES})
+
+    def with_range(self, chosen: Sequence[tuple[float, float] | None]) -> PairSettings:
+        """Return a copy with `range: auto` of each side resolved."""
+        sides = zip(SIDES, chosen, strict=True)
+        return self.model_copy(update={name: getattr(self, name).with_range(own) for name, own in sides})
 
     def with_paths(self, change: Callable[[str], str]) -> PairSettings:
         """Return a copy with `change` applied to every path."""

@@ -73,7 +73,10 @@ def _from_2(content: Content) -> Content:
 
 
 def _from_3(content: Content) -> Content:
-    """Version 4 uses all pages and frames, and white behind transparent images; before it was the first, and black."""
+    """Version 4 uses all frames, white behind transparency and one range of values for all images.
+
+    Before, it was the first frame, black, and each image's own range.
+    """
     data = content["recipe"]["data"]
     sides = {side: _decoded_as_before(data[side]) for side in SIDES if side in data}
     return {
@@ -83,7 +86,11 @@ def _from_3(content: Content) -> Content:
 
 
 def _decoded_as_before(data: Content) -> Content:
-    return {"frames": "first", "background": "black", **data} if data.get("source") in USER_SOURCES else data
+    return (
+        {"frames": "first", "background": "black", "range": "dtype", **data}
+        if data.get("source") in USER_SOURCES
+        else data
+    )
 
 
 #: Conversion of each version to the next. Version 2 added a checksum around the content.

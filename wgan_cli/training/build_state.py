@@ -66,7 +66,7 @@ def build_state(
     image = dataset.shape
     objective = build_objective(recipe, image)
     micro_batches = accumulation_steps(recipe, objective)
-    recipe = recipe.with_diff_augment(len(dataset))
+    recipe = recipe.with_diff_augment(len(dataset)).with_value_range(dataset.value_range)
     recipe = _in_steps(recipe, len(dataset), objective.images_per_iteration(recipe.batch_size))
     check_memory(recipe, image, device)
     set_deterministic(recipe.deterministic, device)

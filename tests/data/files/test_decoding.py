@@ -28,7 +28,7 @@ def encoded(image: Image.Image, form: str = "PNG", **options) -> bytes:
 
 
 def pixels(content: bytes, channels: int, size: int = SIZE, name: str = "x.png", **settings) -> np.ndarray:
-    found = to_pixels(content, size, channels, DataSettings(**settings), name)
+    found = to_pixels(content, size, channels, DataSettings(**{"range": "dtype", **settings}), name)
     assert found.shape == (channels, size, size) and found.dtype == np.uint8
     return found
 
@@ -99,7 +99,7 @@ def test_every_mode(key):
         assert np.abs(pixels(content, 1, background=background) - seen @ luma).max() <= 1
     assert (pixels(content, 3) == pixels(content, 3, background="white")).all()
     assert header.alpha or alpha == 255
-    assert decode(content, SIZE, 3, DataSettings(), "x.png").transparent == (alpha < 255)
+    assert decode(content, SIZE, 3, DataSettings(range="dtype"), "x.png").transparent == (alpha < 255)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "CMYK", "YCbCr"])

@@ -338,6 +338,43 @@ def test_cropping_is_reported_once(tmp_path, load, messages):
         assert messages == []
 
 
+# More than 8 bits
+
+
+def deep(path: Path, values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values).save(path)
+
+
+def test_range_is_that_of_all_images(tmp_path, load, messages):
+    for number, level in enumerate((0, 1000, 4095)):
+        deep(tmp_path / f"photos/{number}.png", np.full((16, 16), level, np.uint16))
+    save(tmp_path / "photos/plain.png", 7, mode="L")
+    found = load(tmp_path / "photos")
+    assert levels_of(found) == [0, 62, 255, 7] and found.value_range == (0, 4095)
+    assert len(messages) == 1 and "3 images" in messages[0] and "4095 white" in messages[0]
+    load(tmp_path / "photos")
+    assert messages[0] == messages[1], "also from the cache"
+    assert levels_of(load(tmp_path / "photos", range=(0, 2000))) == [0, 128, 255, 7]
+    assert levels_of(load(tmp_path / "photos", range="dtype")) == [0, 4, 16, 7]
+
+
+def test_range_found_before_is_not_decoded_again(tmp_path, load, monkeypatch):
+    deep(tmp_path / "photos/0.tif", np.linspace(-1024, 3071, 256).reshape(16, 16).astype(np.int32))
+    save(tmp_path / "photos/1.png", 7, mode="L")
+    first = load(tmp_path / "photos")
+    monkeypatch.setattr(image_folder, "decode", None)
+    assert_same(load(tmp_path / "photos", range=first.value_range), first)
+
+
+def test_plain_images_are_read_once(photos, load, monkeypatch):
+    monkeypatch.setattr(image_folder, "survey_values", None)
+    found = load(photos, image_size=16, channels=3)
+    assert found.value_range is None
+    monkeypatch.setattr(image_folder, "decode", None)
+    assert_same(load(photos, image_size=16, channels=3, range="dtype"), found)
+
+
 # Decoded once
 
 

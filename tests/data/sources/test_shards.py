@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -296,3 +297,16 @@ def test_parts_that_are_not_used_are_reported(tmp_path, load, messages):
         assert len(messages) == len(words) and all(word in line for word, line in zip(words, messages, strict=True))
     images = decoded(load(path, image_size=8, channels=3)).images
     assert images[:, :, 4, 4].tolist() == [[5] * 3, [255] * 3]
+
+
+def test_range_of_a_sample_of_the_images(tmp_path, load, messages):
+    members = []
+    for number, level in enumerate((0, 2000, 4095)):
+        content = io.BytesIO()
+        Image.fromarray(np.full((8, 8), level, np.uint16)).save(content, "PNG")
+        members.append((f"{number}.png", content.getvalue()))
+    dataset = load(write_shard(tmp_path / "a.tar", members))
+    assert decoded(dataset).images[:, 0, 0, 0].tolist() == [0, 125, 255] and dataset.value_range == (0, 4095)
+    assert len(messages) == 1 and "4095 white" in messages[0]
+    fixed = load(tmp_path / "a.tar", range=(0, 2000))
+    assert decoded(fixed).images[:, 0, 0, 0].tolist() == [0, 255, 255]

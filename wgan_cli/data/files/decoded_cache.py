@@ -19,6 +19,7 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 from pydantic import TypeAdapter
 from torch import Tensor
 
+from wgan_cli.data.files.value_range import Values
 from wgan_cli.errors import ExitStatus, WganError, describe_os_error
 from wgan_cli.utils.format import Log
 
@@ -41,6 +42,7 @@ class DecodedInfo:
     transparent: int = 0  # number of images composited onto the background
     oblong: int = 0  # number of images that weren't square
     oblong_size: tuple[int, int] = (0, 0)  # the most frequent (width, height) among them
+    values: Values | None = None  # of images with more than 8 bits, if their range was found automatically
     checksum: int = 0  # CRC-32 of the labels
 
 

@@ -3,7 +3,7 @@
 import io
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, NamedTuple
 
@@ -12,7 +12,9 @@ from PIL import Image, ImageColor, ImageOps
 
 from wgan_cli.data.files.container import NotAnImage
 from wgan_cli.data.files.frames import frame_numbers, seek_each
-from wgan_cli.recipe.data_settings import DataSettings, Fit
+from wgan_cli.data.files.value_range import RangeUnknown, is_deep, to_8_bits
+from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.recipe.decoding_types import Fit
 from wgan_cli.utils.image_formats import readable_formats
 from wgan_cli.utils.transparency import composited, is_transparent
 
@@ -85,23 +87,22 @@ def _natural_channels(image: Image.Image) -> int:
 def decode(content: bytes, size: int, channels: int, settings: DataSettings, name: str) -> Decoded:
     """Decode an image file to (n, channels, size, size) uint8, upright, as `fit`, `frames` and `background` ask for.
 
-    16-bit values are scaled to 8 bits. `fit: crop` resizes the shorter side to `size` and keeps the center,
-    `random_crop` a position that depends on the file's name; `pad` resizes the longer side and adds borders, black or
-    of the background's color if the image is transparent; `stretch` ignores the aspect ratio.
+    More than 8 bits are scaled to 8 as `range` says. `fit: crop` resizes the shorter side to `size` and keeps the
+    center, `random_crop` a position that depends on the file's name; `pad` resizes the longer side and adds borders,
+    black or of the background's color if the image is transparent; `stretch` ignores the aspect ratio.
 
     Args:
         name: Name of the file, for `random_crop`.
-    Raises: NotAnImage if it can't be decoded.
+    Raises: NotAnImage if it can't be decoded; RangeUnknown if it has more than 8 bits and `range` is auto.
     """
     with _as_not_an_image():
         image = _identify(content)
         numbers = frame_numbers(image)
         pixels, sizes, transparent = [], [], 0
-        several = settings.frames == "all" and numbers[-1] > 0
-        for frame in seek_each(image, numbers) if several else [image]:
+        for frame in _frames(image, numbers, settings):
             _check_size(frame)
             upright, full_size = _load_upright(frame, 2 * size)
-            converted, was_transparent = _convert(upright, channels, settings.background_rgb)
+            converted, was_transparent = _convert(upright, channels, settings)
             fill = settings.background_rgb if was_transparent else (0, 0, 0)
             square = np.asarray(_fit_to_square(converted, size, settings.fit, name, fill))  # (size, size[, channels])
             pixels.append(square[None] if channels == 1 else square.transpose(2, 0, 1))
@@ -109,6 +110,19 @@ def decode(content: bytes, size: int, channels: int, settings: DataSettings, nam
             transparent += was_transparent
     stacked = pixels[0][None] if len(pixels) == 1 else np.stack(pixels)  # no copy of a single image
     return Decoded(stacked, tuple(sizes), transparent, len(numbers))
+
+
+def deep_values(content: bytes, settings: DataSettings) -> list[np.ndarray]:
+    """Return the values (H, W) of each image with more than 8 bits in a file. Raises: NotAnImage."""
+    with _as_not_an_image():
+        image = _identify(content)
+        frames = _frames(image, frame_numbers(image), settings)
+        return [np.array(frame) for frame in frames if is_deep(frame.mode)]
+
+
+def _frames(image: Image.Image, numbers: Sequence[int], settings: DataSettings) -> Iterable[Image.Image]:
+    several = settings.frames == "all" and numbers[-1] > 0
+    return seek_each(image, numbers) if several else [image]
 
 
 def to_pixels(content: bytes, size: int, channels: int, settings: DataSettings, name: str) -> np.ndarray:
@@ -157,7 +171,7 @@ def _as_not_an_image() -> Iterator[None]:
     """Turn everything that Pillow raises into NotAnImage."""
     try:
         yield
-    except NotAnImage:
+    except (NotAnImage, RangeUnknown):
         raise
     except Image.DecompressionBombError:
         raise NotAnImage(f"more pixels than Pillow's limit of {Image.MAX_IMAGE_PIXELS:,}") from None
@@ -171,15 +185,10 @@ def _has_alpha(image: Image.Image) -> bool:
     return image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info
 
 
-def _convert(image: Image.Image, channels: int, background: tuple[int, int, int]) -> tuple[Image.Image, bool]:
+def _convert(image: Image.Image, channels: int, settings: DataSettings) -> tuple[Image.Image, bool]:
     """Convert to the mode for these channels; also return True if the image was composited onto the background."""
-    if image.mode.startswith("I") or image.mode == "F":
-        # Scale 16-bit integers by their range, and floats from [0, 1], [0, 255], [0, 65535] or else by their maximum.
-        values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0.0, neginf=0.0)
-        maximum = float(values.max(initial=0.0))
-        ranges = (65535.0,) if image.mode.startswith("I") else (1.0, 255.0, 65535.0)
-        white = next((upper for upper in ranges if maximum <= upper), maximum)
-        image = Image.fromarray(np.clip(values * (255.0 / white) + 0.5, 0, 255).astype(np.uint8))
+    if is_deep(image.mode):
+        image = to_8_bits(image, settings.range)
     alpha = _has_alpha(image)
     if channels == 4 or alpha:
         if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "La"):
@@ -189,7 +198,7 @@ def _convert(image: Image.Image, channels: int, background: tuple[int, int, int]
         return image, False
     transparent = alpha and is_transparent(image)
     if transparent:
-        image = composited(image, background)
+        image = composited(image, settings.background_rgb)
     return (image if image.mode == MODES[channels] else image.convert(MODES[channels])), transparent
 
 

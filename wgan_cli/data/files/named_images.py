@@ -15,7 +15,7 @@ from wgan_cli.data.files.container import Container, Entry, NotAnImage
 from wgan_cli.data.files.decoding import decode
 from wgan_cli.data.files.folders import open_container
 from wgan_cli.data.files.parallel import parallel_map
-from wgan_cli.data.files.survey import survey_container
+from wgan_cli.data.files.survey import survey_container, survey_values
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
@@ -77,5 +77,10 @@ def named_images(path: Path, settings: DataSettings) -> NamedImages:
     found = survey_container(container)
     if not found.good:
         raise WganError(f"{path} contains no image", "give a folder of images, or an archive of one")
+    lines = notices.of_survey(found, settings)
+    if found.is_deep and settings.range == "auto":
+        values = survey_values(found.good, container.read, settings)
+        settings = settings.with_range(values and values.range)
+        lines += notices.value_range(values)
     frames = found.frames if settings.frames == "all" else (1,) * len(found.good)
-    return NamedImages(container, settings, found.good, frames, found.bad, tuple(notices.of_survey(found, settings)))
+    return NamedImages(container, settings, found.good, frames, found.bad, tuple(lines))

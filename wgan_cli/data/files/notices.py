@@ -1,6 +1,7 @@
 """Lines about parts of the images that aren't used as they are, with the setting that changes it."""
 
 from wgan_cli.data.files.survey import Survey
+from wgan_cli.data.files.value_range import Values
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils.format import count_of
 
@@ -40,6 +41,21 @@ def frames(files: int, images: int, settings: DataSettings) -> list[str]:
     if settings.frames == "all":
         return [f"{holds}: each is used as an image; --set data.frames=first uses the first of each file"]
     return [f"{holds}: using the first of each file; --set data.frames=all uses each as an image"]
+
+
+def value_range(values: Values | None) -> list[str]:
+    """Report the range chosen for images with more than 8 bits."""
+    if values is None:
+        return []
+    low, high = values.range
+    line = (
+        f"{values.images:,} images with more than 8 bits, values {values.least:g} to {values.greatest:g}: "
+        f"{low:g} is black and {high:g} white"
+    )
+    if values.suggested is None:
+        return [f"{line}; --set data.range=[LOW,HIGH] changes it"]
+    low, high = values.suggested
+    return [f"{line}; 99.8% are from {low:g} to {high:g}, which --set 'data.range=[{low:g}, {high:g}]' spreads"]
 
 
 def of_survey(found: Survey, settings: DataSettings) -> list[str]:

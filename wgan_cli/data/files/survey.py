@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from wgan_cli.data.files.container import Container, Entry, NotAnImage
-from wgan_cli.data.files.decoding import Header, read_header
+from wgan_cli.data.files.decoding import Header, deep_values, read_header
 from wgan_cli.data.files.parallel import attempt_all
+from wgan_cli.data.files.value_range import SAMPLED, Summary, Values, choose_range, is_deep, summarize
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils.format import Log, count_of, no_log, printable
@@ -31,6 +32,11 @@ class Survey(Generic[T]):
     modes: Counter[str]  # number of files by Pillow mode
     channels: int  # 3 if any image can represent colors, else 1
     alpha: int  # number of images that may be transparent in places
+
+    @property
+    def is_deep(self) -> bool:
+        """True if any image has more than 8 bits."""
+        return any(map(is_deep, self.modes))
 
     @property
     def oblong(self) -> Counter[tuple[int, int]]:
@@ -77,6 +83,19 @@ def survey_container(container: Container, entries: Sequence[Entry] | None = Non
 
     entries = container.entries() if entries is None else entries
     return survey(entries, header, lambda entry: printable(entry.name), f"{container.path}: read headers of", log)
+
+
+def survey_values(
+    items: Sequence[T], read: Callable[[T], bytes], settings: DataSettings, title: str = "", log: Log = no_log
+) -> Values | None:
+    """Choose a range for the values of all images with more than 8 bits, decoding them; None if there are none."""
+    sampled = max(16, SAMPLED // max(1, len(items)))
+
+    def summaries(item: T) -> list[Summary]:
+        return [summarize(image, sampled) for image in deep_values(read(item), settings)]
+
+    results = attempt_all(summaries, items, title, log)
+    return choose_range(each for found in results if not isinstance(found, NotAnImage) for each in found)
 
 
 def summarize_bad(bad: BadFiles, noun: str = "file") -> str:

@@ -18,7 +18,15 @@ from wgan_cli.data.files.decoding import Decoded, decode, read_header
 from wgan_cli.data.files.entry_writer import EntryWriter
 from wgan_cli.data.files.folders import open_container
 from wgan_cli.data.files.parallel import attempt_all
-from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, summarize_bad, survey_container, unusable_files
+from wgan_cli.data.files.survey import (
+    MAX_LISTED,
+    BadFiles,
+    summarize_bad,
+    survey_container,
+    survey_values,
+    unusable_files,
+)
+from wgan_cli.data.files.value_range import RangeUnknown, Values
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
@@ -51,8 +59,10 @@ def load(settings: DataSettings, data_root: Path, log: Log, required_size: int |
         location += [settings.image_size, settings.channels, settings.fit, settings.frames, settings.background]
         location += [required_size] if required_size else []
         folders = container.folders() if container.path.is_dir() else []
-        cache, key = cache_folder(data_root), cache_key(location, [container.fingerprint(), folders])
-        decoded = open_entry(cache, key) or _decode(container, settings, required_size, cache, key, log)
+        content, cache = [container.fingerprint(), folders], cache_folder(data_root)
+        key = cache_key([*location, settings.range], content)
+        decoded = open_entry(cache, key) or _decoded_before(cache, cache_key([*location, "auto"], content), settings)
+        decoded = decoded or _decode(container, settings, required_size, cache, key, log)
         if decoded.info.bad and settings.on_bad_file == "stop":
             raise unusable_files(container.path, decoded.info.bad)
         _log_oddities(container.path, decoded.info, settings, log)
@@ -60,7 +70,9 @@ def load(settings: DataSettings, data_root: Path, log: Log, required_size: int |
         if settings.limit is not None and len(images) > settings.limit:  # files with several images
             order = _classes_in_turn(labels)[: settings.limit]
             images, labels = images[order], labels[order]
-        return ImageSet(images, labels, decoded.info.class_names, str(container.path))
+        values = decoded.info.values
+        value_range = None if values is None else values.range
+        return ImageSet(images, labels, decoded.info.class_names, str(container.path), value_range)
 
 
 def shape(settings: DataSettings) -> ImageShape:
@@ -106,21 +118,29 @@ def _path(settings: DataSettings) -> Path:
     return Path(os.path.expanduser(settings.path or ""))
 
 
+def _decoded_before(cache: Path, key: str, settings: DataSettings) -> DecodedImages | None:
+    """Open the entry written for `range: auto`, if the settings ask for the range that was found then."""
+    found = open_entry(cache, key)
+    same = found is not None and (found.info.values is None or found.info.values.range == settings.range)
+    return found if same else None
+
+
 def _decode(
     container: Container, settings: DataSettings, required_size: int | None, cache: Path, key: str, log: Log
 ) -> DecodedImages:
     selection = select_files(container, settings)
     size, channels = _target_shape(container, selection, settings, log)
 
-    def read(entry: Entry) -> Decoded:
+    def read(entry: Entry, settings: DataSettings) -> Decoded:
         content = container.read(entry)
         if required_size and (found := read_header(content).size) != (required_size, required_size):
             raise NotAnImage(f"{found[0]}x{found[1]} pixels, not {required_size}x{required_size}")
         return decode(content, size, channels, settings, entry.name)
 
-    def write(file: BinaryIO) -> tuple[list[int], DecodedInfo]:
+    def write(file: BinaryIO, values: Values | None = None) -> tuple[list[int], DecodedInfo]:
         writer, bad = EntryWriter(file), []
-        results = attempt_all(read, selection.entries, f"{container.path}: decoded", log)
+        ranged = settings.with_range(values and values.range)
+        results = attempt_all(lambda entry: read(entry, ranged), selection.entries, f"{container.path}: decoded", log)
         for entry, label, found in zip(selection.entries, selection.labels, results, strict=True):
             if isinstance(found, NotAnImage):
                 bad.append((printable(entry.name), str(found)))
@@ -136,9 +156,16 @@ def _decode(
             bad=tuple(sorted(bad)),
             empty_classes=(*selection.empty_classes, *(name for n, name in enumerate(names) if n not in used)),
             loose=selection.loose,
+            values=values,
         )
 
-    return add_entry(cache, key, write, len(selection.entries) * channels * size * size, log)
+    max_bytes = len(selection.entries) * channels * size * size
+    try:
+        return add_entry(cache, key, write, max_bytes, log)
+    except RangeUnknown:  # a second pass, only for images with more than 8 bits
+        title = f"{container.path}: inspected the values of"
+        values = survey_values(selection.entries, container.read, settings, title, log)
+        return add_entry(cache, key, lambda file: write(file, values), max_bytes, log)
 
 
 def _target_shape(
@@ -175,6 +202,7 @@ def _log_oddities(path: Path, info: DecodedInfo, settings: DataSettings, log: Lo
     for line in (
         *notices.frames(*info.stacks, settings),
         *notices.transparency(info.transparent, count, settings),
+        *notices.value_range(info.values),
         *notices.cropping(info.oblong, count, info.oblong_size, settings),
     ):
         log(f"{path}: {line}")

@@ -14,7 +14,7 @@ from wgan_cli.data.files.container import NotAnImage
 from wgan_cli.data.files.decoded_cache import cache_folder
 from wgan_cli.data.files.decoding import read_header, to_pixels
 from wgan_cli.data.files.parallel import THREADS, parallel_map
-from wgan_cli.data.files.survey import Survey, summarize_bad, survey, unusable_files
+from wgan_cli.data.files.survey import Survey, summarize_bad, survey, survey_values, unusable_files
 from wgan_cli.data.sources.shard_index import Shards, build_index, cached_index, shard_paths
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.recipe import ImageShape
@@ -101,10 +101,19 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
         log(f"{settings.path}: skipped {summarize_bad(shards.bad, 'sample')}")
     found = survey_shards(shards, SURVEYED)
     _log_unused(found, settings, log)
+    values = None
+    if found.is_deep and settings.range == "auto":
+        values = survey_values(found.good, shards.read, settings)
+        settings = settings.with_range(values and values.range)
+        for line in notices.value_range(values):
+            log(f"{settings.path}: {line}")
     size, channels = found.target_shape(settings)
     images = ShardImages(shards, torch.arange(len(shards)), size, channels, settings, log if skip else None)
     origin = f"{len(shards.paths):,} shard{'s' if len(shards.paths) > 1 else ''}, {settings.path}"
-    return ImageSet(images, torch.from_numpy(shards.labels), shards.class_names, origin).only(settings.classes)
+    value_range = values and values.range
+    return ImageSet(images, torch.from_numpy(shards.labels), shards.class_names, origin, value_range).only(
+        settings.classes
+    )
 
 
 def shape(settings: DataSettings) -> ImageShape:
