@@ -116,22 +116,22 @@ ANIMALS = ("cat", "dog", "sea-lion", "3")
     ],
 )
 def test_names_and_numbers(text, names, wanted):
-    assert parse_classes(text, names) == wanted
+    assert parse_classes([text], names) == wanted
 
 
 @pytest.mark.parametrize("text", ["10", "0-10", "5-3", "", "3,,4", "-1", "1-", "x", "9" * 30, "0-" + "9" * 6, "٣-x"])
 def test_unknown_class(text):
     with pytest.raises(WganError, match="--class") as caught:
-        parse_classes(text, DIGITS)
+        parse_classes([text], DIGITS)
     assert "0, 1, 2" in caught.value.hint
 
 
 def test_suggestion_and_repeated_class():
     with pytest.raises(WganError) as caught:
-        parse_classes("dgo", ANIMALS)
+        parse_classes(["dgo"], ANIMALS)
     assert "`dog`" in caught.value.hint
     with pytest.raises(WganError, match="twice"):
-        parse_classes("1,dog", ANIMALS)
+        parse_classes(["1,dog"], ANIMALS)
 
 
 ENDS = sample_latents(32, 3, 0)

@@ -63,7 +63,8 @@ def sample(
     ] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Batch size.")] = 64,
     class_: Annotated[
-        str | None, typer.Option("--class", metavar="LIST", help="Classes, such as 7, 0-9 or cat,dog.")
+        list[str] | None,
+        typer.Option("--class", metavar="LIST", help="Classes, such as 7, 0-9 or cat,dog; repeatable."),
     ] = None,
     device: Device = "auto",
     show: Annotated[bool, typer.Option("--show", help="Show the images in the terminal.")] = False,

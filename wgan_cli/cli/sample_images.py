@@ -1,7 +1,7 @@
 """Images of `wgan sample`: from noise, and with --reconstruct and --translate."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ MAX_LISTED = 20  # classes in a hint
 
 def sample_noise(
     generator: Any, checkpoint: Checkpoint, out: str, *, count: int | None, seed: int, seeds: str | None,
-    interpolate: int | None, rows: int | None, batch: int, class_: str | None, truncation: float | None,
+    interpolate: int | None, rows: int | None, batch: int, class_: Sequence[str] | None, truncation: float | None,
     mix: str | None,
 ) -> Path:  # fmt: skip
     """Write images of latent vectors, walks between them or mixed styles, and return the path."""
@@ -135,7 +135,7 @@ def refuse_with_translate(options: Mapping[str, object]) -> None:
 
 def reconstruct_images(
     ckpt: Path, source: str, out: str, *, count: int | None, seed: int, interpolate: int | None, rows: int | None,
-    batch: int, class_: str | None, data_root: Path | None, device: str,
+    batch: int, class_: Sequence[str] | None, data_root: Path | None, device: str,
 ) -> Path:  # fmt: skip
     """Write real images next to their reconstructions, or interpolate between them; return the path."""
     networks, checkpoint = open_autoencoder(ckpt, resolve_device(device), batch)

@@ -128,7 +128,7 @@ def train(
             chosen, out, settings=[*data_settings, *changes], resume=resume, data_root=data_root, device=device,
             callbacks=[make_progress(quiet), *trackers], dry_run=dry_run,
         )  # fmt: skip
-        trainer.log(plan(trainer.state, trainer.dataset.origin))
+        trainer.log(plan(trainer.state, trainer.dataset.origin, trainer.dataset.class_counts))
         if dry_run:
             trainer.log("dry run: everything is valid, nothing was written")
             return ExitStatus.DONE

@@ -46,6 +46,12 @@ class ImageSet:
         """Size, channels and number of classes, for the networks."""
         return ImageShape(self.images.shape[-1], self.images.shape[1], len(self.class_names))
 
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Number of images of each class."""
+        counts = torch.bincount(self.labels, minlength=len(self.class_names)).tolist()
+        return dict(zip(self.class_names, counts, strict=False))  # without classes, all labels are 0
+
     def first(self, count: int | None) -> ImageSet:
         """Return the first `count` images, or all if count is None."""
         return self if count is None else replace(self, images=self.images[:count], labels=self.labels[:count])
@@ -64,6 +70,13 @@ class ImageSet:
         kept = labels >= 0
         names = tuple(self.class_names[index] for index in chosen)
         return replace(self, images=self.images[kept], labels=labels[kept], class_names=names)
+
+    def renumbered(self, class_names: tuple[str, ...]) -> ImageSet:
+        """Return the same images with labels into other class names, which include all of its own."""
+        if self.class_names == class_names:
+            return self
+        new_label = torch.tensor([class_names.index(name) for name in self.class_names], dtype=torch.int64)
+        return replace(self, labels=new_label[self.labels], class_names=class_names)
 
     def resized(self, size: int | None, chunk: int = 4096) -> ImageSet:
         """Return all images at size x size pixels, antialiased; unchanged if size is None."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from wgan_cli.data.files.container import NotAnImage
 from wgan_cli.data.files.decoding import MODES, quiet_pillow, to_pixels
 from wgan_cli.data.files.folders import open_container
+from wgan_cli.data.files.labelling import label_files
 from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, Survey, survey_container, survey_values
 from wgan_cli.data.loading import load_images
 from wgan_cli.data.sources.image_folder import LOOSE
@@ -41,6 +42,7 @@ class DataFacts:
     stacked_images: int = 0  # number of images in them
     bad: tuple[tuple[str, str], ...] = ()  # (name, reason) of the first ten unusable files
     bad_count: int = 0
+    notes: tuple[str, ...] = ()  # where classes come from and what is left out
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,12 @@ class DataInspection:
 def inspect_named_set(name: str, data_root: Path, log: Log, pictures: int = 0) -> DataInspection:
     """Inspect a public data set as it is used for training, downloading it if it is missing."""
     images = load_images(DataSettings.model_validate({"source": name}), data_root, log)
-    count, counts = len(images), torch.bincount(images.labels, minlength=len(images.class_names)).tolist()
+    count = len(images)
     facts = DataFacts(
         name=name,
         origin=images.origin,
         count=count,
-        classes=dict(zip(images.class_names, counts, strict=True)),
+        classes=images.class_counts,
         sizes={f"{images.shape.size}x{images.shape.size}": count},
         modes={MODES[images.shape.channels]: count},
     )
@@ -70,11 +72,13 @@ def inspect_named_set(name: str, data_root: Path, log: Log, pictures: int = 0) -
 def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
     """Inspect a folder, archive or array file of images by reading headers; decodes `pictures` images only."""
     with open_container(path) as container:
-        found = survey_container(container)
+        labelled = label_files(container)
+        found = survey_container(container, labelled.entries)
+        class_of = {entry.name: name for entry, name in zip(labelled.entries, labelled.classes, strict=True)}
         counts: Counter[str | None] = Counter()
         for entry, images in zip(found.good, found.frames, strict=True):
-            counts[entry.class_name] += images
-        classes = {printable(name): counts[name] for name in container.folders()}
+            counts[class_of[entry.name]] += images
+        classes = {printable(name): counts[name] for name in labelled.names}
         if classes and counts[None]:
             classes = {LOOSE: counts[None], **classes}
         rows = [np.zeros((0, found.channels, PICTURE_SIZE, PICTURE_SIZE), np.uint8)]
@@ -86,6 +90,7 @@ def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
                     pixels = to_pixels(container.read(entry), PICTURE_SIZE, found.channels, settings, entry.name)
                     rows.append(pixels[None])
         facts = _surveyed_facts(str(path), str(path), classes, found, found.bad)
+        facts = replace(facts, notes=labelled.notes)
         return DataInspection(facts, torch.from_numpy(np.concatenate(rows)))
 
 
@@ -97,6 +102,7 @@ def inspect_shards(path: str, pictures: int = 0) -> DataInspection:
     classes = dict(zip(shards.class_names, counts, strict=False))
     found = replace(found, frames=(1,) * len(found.good))  # training uses the first page or frame
     facts = _surveyed_facts(path, f"{len(shards.paths):,} shards", classes, found, (*shards.bad, *found.bad))
+    facts = replace(facts, notes=(shards.note,) if shards.note else ())
     chosen = torch.tensor(thinned(range(len(shards)), pictures), dtype=torch.int64)
     settings = _for_pictures(chosen.tolist() if found.is_deep else (), shards.read)
     images = ShardImages(shards, chosen, PICTURE_SIZE, found.channels, settings, no_log)

@@ -62,6 +62,11 @@ def license_of(settings: DataSettings | PairSettings) -> str:
     return " ".join(dict.fromkeys(_source(side).license for side in sides))
 
 
+def has_test_images(settings: DataSettings) -> bool:
+    """Return True if `split: test` are images that `split: train` doesn't contain."""
+    return settings.has_splits or (settings.source == "folder" and image_folder.has_test_images(settings))
+
+
 def load_images(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
     """Load a recipe's images, downloading a public data set that isn't in `data_root`.
 

@@ -1,8 +1,9 @@
 """Image pairs: the two sides between which a recipe learns to translate."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import ClassVar, TypeVar
 
 from wgan_cli.data.dataset import ImageSet
@@ -21,6 +22,7 @@ class ImagePair:
     a: ImageSet
     b: ImageSet
     class_names: ClassVar[tuple[str, ...]] = ()  # translators are unconditional
+    class_counts: ClassVar[Mapping[str, int]] = MappingProxyType({})
 
     def __len__(self) -> int:
         return len(self.a) + len(self.b)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.loading import load_images, select_images
+from wgan_cli.data.loading import has_test_images, load_images, select_images
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import DataSettings
@@ -65,11 +65,12 @@ class RealImages:
 def real_images(settings: DataSettings, data_root: Path, log: Log, dataset: ImageSet | None = None) -> RealImages:
     """Load the real images for a recipe's `data`; `dataset` is the result of `load_images`, if already loaded.
 
-    Held-out images are the other split of a named data set, and `test_path` or a fifth of the user's own images.
+    Held-out images are the other split of a named data set; of the user's own images `test_path`, the folder of test
+    images next to the one of training images, or else a fifth.
     """
     dataset = dataset or load_images(settings, data_root, log)
-    if settings.test_path is not None:
-        return _with_test_path(settings, data_root, log, dataset)
+    if settings.test_path is not None or (not settings.has_splits and has_test_images(settings)):
+        return _with_test_images(settings, data_root, log, dataset)
     if not settings.has_splits:
         return _split_folder(dataset)
 
@@ -99,21 +100,23 @@ def _split_folder(dataset: ImageSet) -> RealImages:
     return RealImages(kept, held_out, kept, held_out, seen=True)
 
 
-def _with_test_path(settings: DataSettings, data_root: Path, log: Log, dataset: ImageSet) -> RealImages:
+def _with_test_images(settings: DataSettings, data_root: Path, log: Log, dataset: ImageSet) -> RealImages:
     shape = dataset.shape
 
-    def read(path: str | None) -> ImageSet:
-        alike = {"path": path, "test_path": None, "limit": None, "image_size": shape.size, "channels": shape.channels}
+    def read(**changes: str | None) -> ImageSet:
+        alike = {"test_path": None, "limit": None, "image_size": shape.size, "channels": shape.channels, **changes}
         return load_images(settings.model_copy(update=alike), data_root, log)
 
-    whole = dataset if settings.limit is None else read(settings.path)
-    test = read(settings.test_path)
-    if test.class_names != whole.class_names:
+    whole = dataset if settings.limit is None else read()
+    test = read(split="test") if settings.test_path is None else read(path=settings.test_path)
+    name = f"{test.origin} (`data.test_path`)" if settings.test_path else f"the test part of {test.origin}"
+    others = sorted(set(test.class_names) - set(whole.class_names))
+    if others or (whole.class_names and not test.class_names):
         raise WganError(
-            f"{test.origin} (`data.test_path`) has different classes than {whole.origin}",
-            "give both the same classes, or remove `data.test_path`",
+            f"{name} has other classes than {whole.origin}: {', '.join(others[:MAX_NAMED]) or 'none'}",
+            "give both the same classes, or set `data.test_path` to other images",
         )
-    held_out = _all(test, test.origin)
+    held_out = _all(test.renumbered(whole.class_names), name)
     return RealImages(_all(dataset, dataset.origin), held_out, _all(whole, whole.origin), held_out, seen=False)
 
 

@@ -67,7 +67,7 @@ def check_fits(recipe: Recipe, image: ImageShape) -> None:
     if recipe.model.conditional and image.num_classes < 2:
         raise WganError(
             f"`model.conditional` is true, but the images of {recipe.data.title} have no classes",
-            "put the images of each class into its own folder, or --set model.conditional=false",
+            f"{recipe.data.how_to_label}, or --set model.conditional=false",
         )
     if problem := recipe.model.size_problem(image.size):
         message, fix = problem

@@ -1,6 +1,8 @@
 """Images from a checkpoint: the same image for the same seed and index, always."""
 
-from collections.abc import Callable, Iterator, Sequence
+import csv
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -113,20 +115,27 @@ def parse_seeds(text: str, option: str = "--seeds", item: str = "a seed") -> lis
     return seeds
 
 
-def parse_classes(text: str, class_names: Sequence[str]) -> list[int]:
-    """Parse a list of classes such as 3, 0-9 or cat,dog into indices, in its order. Names take precedence.
+def parse_classes(texts: Iterable[str], class_names: Sequence[str]) -> list[int]:
+    """Parse lists of classes such as 3, 0-9 or cat,dog into indices, in their order.
+
+    A list may itself be the name of a class, and quotes protect commas inside of names: `"New York, NY",Rome`.
 
     Raises: WganError for an unknown class, or one listed twice.
     """
     words: list[str] = []
-    for word in (part.strip() for part in text.split(",")):
-        first, dash, last = word.partition("-")
-        numbers = dash and all(end.isdecimal() and len(end) < 7 for end in (first, last))
-        if numbers and word not in class_names and int(first) <= int(last):
-            words += map(str, range(int(first), int(last) + 1))
-        else:
-            words.append(word)
-    return class_indices(words, class_names, "--class", f"; for example, write 3, 0-9 or {class_names[0]}")
+    for text in texts:
+        parts = [text] if text in class_names else next(csv.reader([text], skipinitialspace=True)) or [""]
+        for word in (part if part in class_names else part.strip() for part in parts):
+            first, dash, last = word.partition("-")
+            numbers = dash and all(end.isdecimal() and len(end) < 7 for end in (first, last))
+            if numbers and word not in class_names and int(first) <= int(last):
+                words += map(str, range(int(first), int(last) + 1))
+            else:
+                words.append(word)
+    hint = f"; for example, write 3, 0-9 or {class_names[0]}"
+    if with_comma := next((name for name in class_names if "," in name), None):
+        hint = f"; repeat --class for names with commas: --class {shlex.quote(with_comma)} --class ..."
+    return class_indices(words, class_names, "--class", hint)
 
 
 def slerp_path(ends: np.ndarray, frames: int, closed: bool) -> np.ndarray:

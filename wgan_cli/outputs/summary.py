@@ -101,6 +101,7 @@ class RunFacts:
     best: BestFacts | None  # None without a readable G_best.pth
     checkpoints: tuple[str, ...]
     samples: int
+    classes: dict[str, int]  # number of training images of each class; {} without classes, and in early runs
     recipe: dict[str, Any]
     history: tuple[dict[str, Any], ...] = field(repr=False)
 
@@ -173,6 +174,7 @@ def inspect_run(path: Path) -> RunFacts:
         best=best,
         checkpoints=tuple(str(file) for file in run.checkpoint_files()),
         samples=len(list(run.samples.glob("step_*.png"))),
+        classes=run.read_class_counts(),
         recipe=recipe.as_dict(),
         history=tuple(history),
     )

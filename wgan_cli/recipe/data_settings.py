@@ -16,20 +16,27 @@ Transform = Literal["invert", "thicken", "grey", "colour"]
 #: Public data sets with a training and a test split.
 NAMED = ("digits", "mnist", "fashion_mnist", "cifar10")
 
+_NO_CLASSES = "choose images with classes"
+
 
 class UserSource(NamedTuple):
     """Source of the user's own images, found at `data.path`."""
 
     example: str  # hint for a missing path
+    how_to_label: str = _NO_CLASSES  # hint for missing classes
     without: tuple[str, ...] = ()  # settings that don't apply to it
     because: str = ""  # the reason
     instead: str = ""  # end of the hint
 
 
 USER_SOURCES = {
-    "folder": UserSource("give a folder of images: --set data.path=photos"),
+    "folder": UserSource(
+        "give a folder of images: --set data.path=photos",
+        "put the images of each class into its own folder, or add a labels.csv with the columns file,label",
+    ),
     "shards": UserSource(
         "give WebDataset shards: --set 'data.path=images-{000..255}.tar'",
+        "add a .cls with its class to each image, or a .json with a label",
         without=("transform", "memory_limit"),
         because="applies to images decoded before training; shards are decoded as they are read",
         instead=", or unpack the shards and set `data.source` to folder",
@@ -37,7 +44,7 @@ USER_SOURCES = {
 }
 IN_MEMORY = "given"  # arrays passed by a Python program
 SOURCES = (*NAMED, *USER_SOURCES, IN_MEMORY)
-_USER_SETTINGS = ("path", "test_path", "channels")  # only for USER_SOURCES
+_USER_SETTINGS = ("path", "test_path", "channels", "labels")  # only for USER_SOURCES
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
@@ -63,7 +70,7 @@ def _check_class(value: Any) -> Any:
     return value
 
 
-_DECODING = ("frames", "background", "range")
+_DECODING = ("frames", "background", "range", "labels")
 SMALL_DATASET = 2000  # images; a critic soon memorizes fewer
 DIFF_AUGMENTS: tuple[Literal["color", "translation", "cutout"], ...] = ("color", "translation", "cutout")
 DiffAugment = Annotated[
@@ -92,7 +99,10 @@ class DataSettings(Settings):
     )
     path: str | None = Field(None, min_length=1, description="Folder, .zip, .tar or .npz of images, or shards.")
     test_path: str | None = Field(None, min_length=1, description="Held-out images; default: a fifth of `path`.")
-    split: Literal["train", "test", "all"] = Field("train", description="Part of a named data set.")
+    split: Literal["train", "test", "all"] = Field("train", description="Part of a data set that has parts.")
+    labels: str = Field(
+        "auto", min_length=1, description="Where your images' classes are: auto, folders, or a file such as labels.csv."
+    )
     classes: tuple[Annotated[int | str, BeforeValidator(_check_class)], ...] | None = Field(
         None, min_length=1, description="Classes to keep, by name or number, as [3, 8]; renumbered from 0."
     )
@@ -146,6 +156,11 @@ class DataSettings(Settings):
         return COLORS[self.background] if isinstance(self.background, str) else self.background
 
     @property
+    def how_to_label(self) -> str:
+        """Hint for images without classes."""
+        return USER_SOURCES[self.source].how_to_label if self.source in USER_SOURCES else _NO_CLASSES
+
+    @property
     def has_splits(self) -> bool:
         """True if the source has its own test images."""
         return self.source in NAMED
@@ -190,6 +205,7 @@ class PairSettings(Settings):
     """
 
     translates: ClassVar[bool] = True
+    how_to_label: ClassVar[str] = _NO_CLASSES
     diff_augment: ClassVar[tuple[str, ...]] = ()  # changes what one critic sees; here each side has its own
 
     a: Side

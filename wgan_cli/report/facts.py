@@ -1,6 +1,5 @@
 """Everything that a report shows. Unreadable files are named, and the rest is shown."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,10 +13,8 @@ from wgan_cli.report.comparison import Comparison, compare
 from wgan_cli.report.pictures import Frame, Nearest, read_frames
 from wgan_cli.runs.metrics_log import scores_of
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.utils.files import open_plain
 from wgan_cli.utils.format import clock
 
-MAX_ENVIRONMENT_BYTES = 1_000_000  # a real environment.json has about 1,000
 _ANY_SHAPE = ImageShape(32, 3)  # meanings of loss terms don't depend on it
 
 
@@ -95,13 +92,8 @@ def _read_run(name: str, facts: RunFacts, nearest: Nearest | None) -> RunReport:
         missing.append("there is no sample grid yet")
     if not facts.history:
         missing.append("no losses have been logged yet")
-    try:
-        with open_plain(run.environment_file) as file:
-            environment = json.loads(file.read(MAX_ENVIRONMENT_BYTES))
-    except (OSError, ValueError, RecursionError):
-        environment = {}
-    if not isinstance(environment, dict) or not environment:
-        environment = {}
+    environment = run.read_environment()
+    if not environment:
         missing.append(f"{run.environment_file.name} cannot be read")
     report = report_from_records(name, facts)
     return replace(report, environment=environment, frames=frames, nearest=nearest, missing=tuple(missing))

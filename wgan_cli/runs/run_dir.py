@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgan_cli.errors import WganError, describe_os_error
-from wgan_cli.utils.files import UNFINISHED, is_free, write_text
+from wgan_cli.utils.files import UNFINISHED, is_free, open_plain, write_text
 
 if TYPE_CHECKING:
     from wgan_cli.recipe import Recipe
 
 STEP_DIGITS = 8
 RUNS = Path("runs")  # parent of run folders without --out
+_MAX_ENVIRONMENT_BYTES = 1_000_000
 
 
 @dataclass(unsafe_hash=True)
@@ -70,6 +71,22 @@ class RunDir:
         from wgan_cli.recipe import read_recipe_file
 
         return read_recipe_file(self.recipe_file)
+
+    def read_environment(self) -> dict[str, Any]:
+        """Return the content of environment.json, or {} if it can't be read or is something else."""
+        try:
+            with open_plain(self.environment_file) as file:
+                environment = json.loads(file.read(_MAX_ENVIRONMENT_BYTES))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return environment if isinstance(environment, dict) else {}
+
+    def read_class_counts(self) -> dict[str, int]:
+        """Return the number of training images of each class; {} without classes, and for runs of earlier versions."""
+        images = self.read_environment().get("images")
+        counts = images.get("classes") if isinstance(images, dict) else None
+        known = counts.items() if isinstance(counts, dict) else ()
+        return {name: count for name, count in known if type(count) is int}
 
     def write_description(self, recipe: Recipe, environment: dict[str, Any]) -> None:
         """Write recipe.yaml, which can be trained again as it is, and environment.json.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from itertools import islice
 from pathlib import Path
 
 from wgan_cli.data.dataset import ImageSet
@@ -30,6 +31,8 @@ from wgan_cli.training.setup import load_dataset, load_reference, resolve_start
 from wgan_cli.training.state import TrainingState
 from wgan_cli.training.stop import StopRequest
 from wgan_cli.utils.format import once
+
+MAX_CLASSES = 10_000  # recorded in environment.json
 
 
 class Trainer:
@@ -138,7 +141,10 @@ class Trainer:
             for file, problem in self.point.damaged.items():
                 moved = set_aside(run, file, mark=".damaged")
                 self.log(f"{problem}; moved to {moved}, resuming from the previous checkpoint")
-        run.write_description(self.state.recipe, describe_environment(self.state.device, command))
+        classes = dict(islice(self.dataset.class_counts.items(), MAX_CLASSES))
+        environment = describe_environment(self.state.device, command)
+        environment["images"] = {"count": len(self.dataset), "classes": classes}
+        run.write_description(self.state.recipe, environment)
         self.callback.on_run(run, self.log)
 
 

@@ -195,7 +195,7 @@ def test_size_and_channels(load, tmp_path):
 
 def test_index_is_cached(load, shards, tmp_path, monkeypatch):
     indexed, plain = [], shard_index._index_shard
-    monkeypatch.setattr(shard_index, "_index_shard", lambda path: (indexed.append(path), plain(path))[1])
+    monkeypatch.setattr(shard_index, "_index_shard", lambda path, *rest: (indexed.append(path), plain(path, *rest))[1])
     first, second = load(shards), load(shards)
     assert len(indexed) == 5 and torch.equal(first.labels, second.labels)
     write_shard(tmp_path / "images-002.tar", numbered(8, 6))

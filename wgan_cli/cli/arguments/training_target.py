@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
 
 CONDITIONAL = "model.conditional=true"
+TRANSLATION = "folder_cyclegan"
 GRAY_MODES = {"1", "L", "LA", "I", "I;16", "F"}  # of Pillow
 #: The recipe for a data set that is named instead of a recipe.
 RECIPES = {
@@ -65,13 +66,23 @@ def _recipe_for(images: str, device: str) -> tuple[str, list[str]]:
     from wgan_cli.data.inspection import inspect_folder, inspect_shards
     from wgan_cli.runs.environment import resolve_device
 
+    if sides := _sides(images):
+        print_message(
+            f"{images}: two sides to translate between, trainA and trainB: training {TRANSLATION}; another recipe: "
+            f"--recipe NAME --data {shlex.quote(images)}"
+        )
+        return TRANSLATION, sides
     facts = (inspect_shards(images) if is_shards(images) else inspect_folder(Path(images))).facts
     if not facts.count:
         raise WganError(f"{images} contains no images", "give a folder, .zip, .tar or .npz of images")
     recipe, settings = suggested_recipe(images, facts, resolve_device(device).type == "cuda")
-    classes = f", {len(facts.classes)} classes" if facts.classes else ""
+    counts = {name: count for name, count in facts.classes.items() if count}
+    classes = f", {len(counts)} {'classes' if len(counts) > 1 else 'class'}" if counts else ""
     if CONDITIONAL in settings:
         classes += ", which it learns (not with --set model.conditional=false)"
+    elif len(counts) > 1:
+        fewest = min(counts, key=counts.__getitem__)
+        classes += f", not learned since {fewest} has {counts[fewest]} (--set {CONDITIONAL} learns them)"
     print_message(
         f"{images}: {facts.count:,} images, mostly {next(iter(facts.sizes))}{classes}: training {recipe}; another one: "
         f"--recipe NAME --data {shlex.quote(images)}"
@@ -92,7 +103,8 @@ def suggested_recipe(images: str, facts: DataFacts, on_gpu: bool) -> tuple[str, 
         settings = _location(images)
     if facts.bad_count:
         settings.append("data.on_bad_file=skip")
-    if len(facts.classes) > 1 and min(facts.classes.values()) >= MIN_PER_CLASS:
+    counts = [count for count in facts.classes.values() if count]
+    if len(counts) > 1 and min(counts) >= MIN_PER_CLASS:
         settings.append(CONDITIONAL)
     return recipe, settings
 
@@ -100,6 +112,19 @@ def suggested_recipe(images: str, facts: DataFacts, on_gpu: bool) -> tuple[str, 
 def _location(images: str) -> list[str]:
     path = f"data.path={json.dumps(images, ensure_ascii=False)}"
     return ["data.source=shards", path] if is_shards(images) else [path]
+
+
+def _sides(images: str) -> list[str]:
+    """Return the settings for a folder or archive with trainA, trainB and perhaps testA, testB; empty for others."""
+    from wgan_cli.data.files.folders import open_container
+    from wgan_cli.data.files.labelling import translation_sides
+
+    if images in NAMED or is_shards(images):
+        return []
+    with open_container(Path(images)) as container:
+        folders = translation_sides(container.folders())
+    settings = {"trainA": "a.path", "trainB": "b.path", "testA": "a.test_path", "testB": "b.test_path"}
+    return [f"data.{settings[name]}={json.dumps(os.path.join(images, folder))}" for name, folder in folders.items()]
 
 
 def _other_images(recipe: str, images: str) -> list[str]:
@@ -110,7 +135,12 @@ def _other_images(recipe: str, images: str) -> list[str]:
         return [f"data={images}"]
     own = parse_yaml(read_recipe_text(recipe_path(recipe)), recipe).get("data", {})  # may lack the path that it needs
     if isinstance(own, dict) and {"a", "b"} & own.keys():
-        raise WganError(f"--data is one set of images, and {recipe} needs two", "set data.a.path and data.b.path")
+        if sides := _sides(images):
+            return sides
+        raise WganError(
+            f"--data is one set of images, and {recipe} needs two",
+            "set data.a.path and data.b.path, or give one folder with trainA and trainB in it",
+        )
     if isinstance(own, dict) and own.get("source") in USER_SOURCES:
         return _location(images)
     size = native_shape(load_recipe(recipe).data).size

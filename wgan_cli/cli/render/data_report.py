@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wgan_cli.cli.render.class_counts import few_images, list_counts
 from wgan_cli.cli.render.tables import print_rows
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SHEET_IMAGES = 100  # of the contact sheet
 MAX_LISTED = 8  # sizes and modes
+MAX_CLASSES = 100
 SMALL = 40  # pixels; larger images lose most of their detail at 32
 
 
@@ -32,7 +34,7 @@ def is_data(what: str) -> bool:
 
         return not is_run(path) and not is_exported(path) and _names(path) != []
     if not os.path.isfile(what):
-        return what in NAMED or is_shards(what)
+        return what in NAMED or is_shards(what) or _is_in_archive(path)
     if path.suffix.lower() in (".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz", ".npz", ".npy"):
         return True
     if path.suffix.lower() in (".pth", ".pt", ".yaml", ".yml"):
@@ -48,6 +50,15 @@ def is_data(what: str) -> bool:
         return False
 
 
+def _is_in_archive(path: Path) -> bool:
+    """Return True for a path such as photos.zip/train."""
+    if not any(os.path.isfile(parent) for parent in path.parents):
+        return False
+    from wgan_cli.data.files.folders import archive_in
+
+    return archive_in(path) is not None
+
+
 def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path | None) -> None:
     """Print the facts of a set of images, and optionally draw a contact sheet."""
     from wgan_cli.data import default_data_root
@@ -59,7 +70,7 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
     num_pictures = 0 if sheet is None else SHEET_IMAGES
     if is_shards(what):
         found = inspect_shards(what, num_pictures)
-    elif Path(what).exists():
+    elif Path(what).exists() or what not in NAMED:
         found = inspect_folder(Path(what), num_pictures)
     else:
         found = inspect_named_set(what, data_root or default_data_root(), print_message, num_pictures)
@@ -79,9 +90,11 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
 def _show(facts: DataFacts) -> None:
     rows = [
         ("images", f"{facts.count:,} ({facts.origin})"),
-        ("classes", _counts(facts.classes) or "none (no subfolders)"),
-        ("sizes", _counts(facts.sizes, MAX_LISTED) or "none"),
-        ("modes", _counts(facts.modes, MAX_LISTED) or "none"),
+        ("classes", list_counts(facts.classes, MAX_CLASSES) or "none"),
+        ("sizes", list_counts(facts.sizes, MAX_LISTED) or "none"),
+        ("modes", list_counts(facts.modes, MAX_LISTED) or "none"),
+        *(("note", note) for note in facts.notes),
+        ("warning", few_images(facts.classes)),
     ]
     if facts.stacked_files:
         rows.append(
@@ -95,17 +108,15 @@ def _show(facts: DataFacts) -> None:
     print_rows(*rows)
 
 
-def _counts(counts: dict[str, int], limit: int | None = None) -> str:
-    """Return names with their counts, such as "cat 500, dog 420"."""
-    named = [f"{name} {count:,}" for name, count in list(counts.items())[:limit]]
-    return ", ".join(named + ([f"and {len(counts) - len(named):,} more"] if len(counts) > len(named) else []))
-
-
 def is_shards(what: str) -> bool:
-    """Return True for a pattern such as images-{000..255}.tar, or a folder of .tar files only."""
+    """Return True for a pattern such as images-{000..255}.tar, or a folder of .tar files and documents only."""
     if os.path.isdir(what):
-        names = _names(Path(what))
-        return names != [] and all(name.endswith(".tar") for name in names)
+        from wgan_cli.data.files.container import is_hidden
+        from wgan_cli.data.files.labelling import is_document
+
+        names = [name for name in _names(Path(what)) if not is_hidden(name)]
+        tars = [name.endswith(".tar") for name in names]
+        return any(tars) and all(tar or is_document(name) for tar, name in zip(tars, names, strict=True))
     return "{" in what and what.endswith(".tar")
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wgan_cli.cli.render.class_counts import list_counts
 from wgan_cli.cli.render.tables import print_rows, print_table
 from wgan_cli.cli.render.terminal_curves import print_curves, wants_curves
 from wgan_cli.console import data
@@ -18,6 +19,8 @@ from wgan_cli.utils.format import clock
 
 if TYPE_CHECKING:
     from wgan_cli.outputs.summary import CheckpointFacts, NetworkFacts, RecipeFacts, RunFacts
+
+MAX_CLASSES = 100
 
 
 def print_facts(facts: RunFacts | CheckpointFacts | RecipeFacts, curves: bool | None) -> None:
@@ -37,6 +40,7 @@ def _print_run(facts: RunFacts, curves: bool | None) -> None:
         ("run", facts.path),
         ("recipe", _recipe_line(facts.recipe)),
         ("state", facts.state if facts.state == "finished" else f"{facts.state}; last record {idle}"),
+        ("classes", list_counts(facts.classes, MAX_CLASSES)),
         ("step", f"{facts.step:,} of {facts.steps:,} ({facts.step / facts.steps:.0%}), {facts.kimg:,.1f} kimg"),
         ("time", f"{clock(facts.seconds)}, {overhead} of it for logs, grids{evaluations}"),
         ("speed", f"{facts.images_per_second:,.0f} images/s" if facts.images_per_second else "none yet"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from wgan_cli.cli.render.class_counts import few_images, list_counts
 from wgan_cli.errors import ExitStatus
 from wgan_cli.recipe.data_settings import SMALL_DATASET, PairSettings
 from wgan_cli.utils.format import clock
@@ -16,12 +17,17 @@ if TYPE_CHECKING:
     from wgan_cli.training.trainer import Trainer
 
 LONG_RUN = 15 * 60  # seconds of training above which a shorter run is suggested
+MAX_CLASSES = 20  # listed
 SHORT_RUN = 10 * 60  # seconds that the suggested run takes
 _FLIP = "--set data.augment.mirror=true"
 
 
-def plan(state: TrainingState, origin: str) -> str:
-    """Summarize the run to start: data, objective, size, autotuning results, duration and advice."""
+def plan(state: TrainingState, origin: str, counts: Mapping[str, int] | None = None) -> str:
+    """Summarize the run to start: data, objective, size, autotuning results, duration and advice.
+
+    Args:
+        counts: number of images of each class.
+    """
     recipe, step_seconds, duration = state.recipe, state.step_seconds, ""
     sizes = " + ".join(f"{role} {sum(p.numel() for p in net.parameters()):,}" for role, net in state.networks.items())
     epochs = (recipe.steps or 0) * state.images_per_step / len(state.loader)
@@ -35,6 +41,7 @@ def plan(state: TrainingState, origin: str) -> str:
             duration += f"; --steps {max(1, steps // unit * unit)} takes about {SHORT_RUN // 60} minutes"
     lines = [
         f"{recipe.name}: {len(state.loader):,} images of {state.image} ({origin}; {state.loader.placement})",
+        _classes(state, counts or {}),
         f"{recipe.objective.name} on {state.device} in {precision}, {recipe.steps:,} steps of "
         f"{state.images_per_step:,} images ({epochs:.1f} epochs), {sizes} parameters",
         f"benchmark: {state.autotune_summary}" if state.autotune_summary else "",
@@ -42,6 +49,17 @@ def plan(state: TrainingState, origin: str) -> str:
         _advice(state),
     ]
     return "\n".join(filter(None, lines))
+
+
+def _classes(state: TrainingState, counts: Mapping[str, int]) -> str:
+    """List the classes, and warn about those with a handful of images if the run learns them."""
+    if not counts:
+        return ""
+    line = f"classes: {list_counts(counts, MAX_CLASSES)}"
+    if not state.recipe.model.conditional:
+        return line + ("; not learned (--set model.conditional=true)" if len(counts) > 1 else "")
+    warning = few_images(counts)
+    return f"{line}\nwarning: {warning}; --set data.classes=[...] selects others" if warning else line
 
 
 def _advice(state: TrainingState) -> str:

@@ -10,11 +10,15 @@ import threading
 import zipfile
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from wgan_cli.data.files.container import Container, Entry, NotAnImage, is_hidden
 from wgan_cli.errors import ExitStatus, WganError, describe_os_error
+from wgan_cli.utils.format import printable
+
+MAX_NAMED = 10  # folders in a hint
 
 
 class _Archive(Container):
@@ -81,6 +85,32 @@ class TarContainer(_Archive):
         if len(content) != entry.size:
             raise NotAnImage("truncated")
         return content
+
+
+class ArchiveFolder(Container):
+    """A folder in an archive, given by a path such as photos.zip/train."""
+
+    def __init__(self, path: Path, archive: Container) -> None:
+        super().__init__(path)
+        self.archive = archive
+
+    def close(self) -> None:
+        self.archive.close()
+
+    def fingerprint(self) -> list:
+        return self.archive.fingerprint()
+
+    def _list(self) -> tuple[list[Entry], list[str]]:
+        prefix = f"{self.path.relative_to(self.archive.path).as_posix()}/"
+        inside = [entry for entry in self.archive.entries() if entry.name.startswith(prefix)]
+        if not inside:
+            known = ", ".join(map(printable, self.archive.folders()[:MAX_NAMED])) or "none"
+            raise WganError(f"{self.archive.path} has no folder {prefix[:-1]}", f"top-level folders in it: {known}")
+        entries = [replace(entry, name=entry.name.removeprefix(prefix)) for entry in inside]
+        return entries, sorted({entry.name.partition("/")[0] for entry in entries if "/" in entry.name})
+
+    def _read(self, entry: Entry) -> bytes:
+        return self.archive._read(entry)
 
 
 def is_tar(path: Path) -> bool:

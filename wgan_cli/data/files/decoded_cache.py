@@ -36,13 +36,14 @@ class DecodedInfo:
     class_names: tuple[str, ...] = ()
     bad: tuple[tuple[str, str], ...] = ()  # (name, reason) of the files left out
     empty_classes: tuple[str, ...] = ()  # classes left out because they have no usable image
-    loose: int = 0  # number of images outside the class folders
+    loose: int = 0  # number of images without a class next to others with one
     alike: bool = False  # all images are identical
     stacks: tuple[int, int] = (0, 0)  # number of files with several images, and of the images in them
     transparent: int = 0  # number of images composited onto the background
     oblong: int = 0  # number of images that weren't square
     oblong_size: tuple[int, int] = (0, 0)  # the most frequent (width, height) among them
     values: Values | None = None  # of images with more than 8 bits, if their range was found automatically
+    notes: tuple[str, ...] = ()  # where classes come from and what is left out
     checksum: int = 0  # CRC-32 of the labels
 
 

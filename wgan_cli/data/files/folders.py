@@ -8,7 +8,7 @@ from collections import deque
 from pathlib import Path
 from typing import BinaryIO
 
-from wgan_cli.data.files.archives import TarContainer, ZipContainer, is_tar
+from wgan_cli.data.files.archives import ArchiveFolder, TarContainer, ZipContainer, is_tar
 from wgan_cli.data.files.array_file import SUFFIXES, ArrayContainer
 from wgan_cli.data.files.container import MAX_BYTES, Container, Entry, is_hidden
 from wgan_cli.errors import WganError, describe_os_error
@@ -32,14 +32,28 @@ def open_container(path: Path) -> Container:
             with open(path, "rb") as file:
                 if file.read(6).startswith(_ARCHIVE_MAGIC):
                     raise WganError(f"{path} is not an archive of files, or is damaged", "create or copy it again")
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null byte in the name
-        raise WganError(
-            f"there is no folder or archive {path}",
-            "use --set data.path=FOLDER; relative paths start at the current directory",
-        ) from None
+    except NotADirectoryError:
+        if (archive := archive_in(path)) is not None:
+            return ArchiveFolder(path, open_container(archive))
+        raise _missing(path) from None
+    except (FileNotFoundError, ValueError):  # ValueError: a null byte in the name
+        raise _missing(path) from None
     except OSError as error:
         raise WganError(f"cannot read {path}: {describe_os_error(error)}", "make it readable") from None
     raise WganError(f"{path} is not a folder, .zip, .tar or .npz", "give a folder of images or an archive of one")
+
+
+def archive_in(path: Path) -> Path | None:
+    """Return the archive in a path such as photos.zip/train, or None."""
+    file = next((parent for parent in path.parents if os.path.isfile(parent)), None)
+    return file if file is not None and (is_tar(file) or zipfile.is_zipfile(file)) else None
+
+
+def _missing(path: Path) -> WganError:
+    return WganError(
+        f"there is no folder or archive {path}",
+        "use --set data.path=FOLDER; relative paths start at the current directory",
+    )
 
 
 class FolderContainer(Container):

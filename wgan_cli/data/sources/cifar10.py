@@ -8,6 +8,7 @@ import torch
 
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.files.folders import open_container
+from wgan_cli.data.files.labelling import FOLDERS
 from wgan_cli.data.sources import image_folder
 from wgan_cli.data.sources.download import download_set, log_unusual_count, parts_of
 from wgan_cli.errors import WganError, describe_os_error
@@ -90,7 +91,8 @@ def _read_folders(folder: Path, settings: DataSettings, data_root: Path, log: Lo
             raise WganError(f"{folder / part} has other class folders than {folder / parts[0]}", "make them the same")
     limit, sets = settings.limit if settings.classes is None else None, []  # it counts images of the chosen classes
     for part in parts:
-        chosen = {"source": "folder", "path": str(folder / part), "image_size": IMAGE_SIZE, "channels": 3}
+        chosen = {"source": "folder", "path": str(folder / part), "labels": FOLDERS}
+        chosen |= {"image_size": IMAGE_SIZE, "channels": 3}
         chosen |= {"limit": limit, "on_bad_file": settings.on_bad_file}
         images = image_folder.load(DataSettings.model_validate(chosen), data_root, log, required_size=IMAGE_SIZE)
         if limit is None:

@@ -1,7 +1,8 @@
-"""User images: a folder, .zip, .tar or .npz; subfolders are classes."""
+"""User images: a folder, .zip, .tar or .npz."""
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +18,7 @@ from wgan_cli.data.files.decoded_cache import DecodedImages, DecodedInfo, add_en
 from wgan_cli.data.files.decoding import Decoded, decode, read_header
 from wgan_cli.data.files.entry_writer import EntryWriter
 from wgan_cli.data.files.folders import open_container
+from wgan_cli.data.files.labelling import FOLDERS, find_parts, is_document, label_files
 from wgan_cli.data.files.parallel import attempt_all
 from wgan_cli.data.files.survey import (
     MAX_LISTED,
@@ -33,7 +35,7 @@ from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils.class_names import class_indices
 from wgan_cli.utils.format import Log, count_of, no_log, printable
 
-LOOSE = "."  # class of the files outside the class folders
+LOOSE = "."  # class of files outside the class folders, or that a file of labels doesn't list
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Selection:
     labels: tuple[int, ...]  # indices into class_names; 0 if there are no classes
     class_names: tuple[str, ...]
     empty_classes: tuple[str, ...]  # folders without files
-    loose: int  # number of files outside the class folders
+    notes: tuple[str, ...]  # where classes come from and what is left out
 
 
 def load(settings: DataSettings, data_root: Path, log: Log, required_size: int | None = None) -> ImageSet:
@@ -58,6 +60,7 @@ def load(settings: DataSettings, data_root: Path, log: Log, required_size: int |
         location: list[object] = [os.path.realpath(container.path), settings.classes, settings.limit]
         location += [settings.image_size, settings.channels, settings.fit, settings.frames, settings.background]
         location += [required_size] if required_size else []
+        location += [settings.labels, settings.split] if settings.labels != FOLDERS else []
         folders = container.folders() if container.path.is_dir() else []
         content, cache = [container.fingerprint(), folders], cache_folder(data_root)
         key = cache_key([*location, settings.range], content)
@@ -83,18 +86,29 @@ def shape(settings: DataSettings) -> ImageShape:
         return ImageShape(size, channels, len(selection.class_names))
 
 
+def has_test_images(settings: DataSettings) -> bool:
+    """Return True if a folder for training has another one of test images next to it."""
+    if settings.labels == FOLDERS or settings.split != "train":
+        return False
+    with open_container(_path(settings)) as container:
+        parts = find_parts(container)
+    return parts is not None and parts.held_out is not None
+
+
 def select_files(container: Container, settings: DataSettings) -> Selection:
-    """Select files by `classes` and `limit`. Raises: WganError if there are none, or a class is unknown."""
-    by_class: dict[str, list[Entry]] = {folder: [] for folder in container.folders()}
-    flat: list[Entry] = []
-    for entry in container.entries():
-        (flat if entry.class_name is None else by_class.setdefault(entry.class_name, [])).append(entry)
-    full = {name: by_class[name] for name in sorted(by_class) if by_class[name]}
+    """Select files by `split`, `classes` and `limit`. Raises: WganError if there are none, or a class is unknown."""
+    labelled = label_files(container, settings.labels, settings.split)
+    by_class: dict[str | None, list[Entry]] = {name: [] for name in labelled.names}
+    for entry, name in zip(labelled.entries, labelled.classes, strict=True):
+        by_class.setdefault(name, []).append(entry)
+    flat = by_class.pop(None, [])
+    full = {name or "": entries for name, entries in by_class.items() if entries}
     if not flat and not full:
         raise WganError(f"{container.path} contains no files", "put images into it, or into one subfolder per class")
+    _refuse_shards(container, labelled.entries)
     if not full and settings.classes is not None:
         raise WganError(f"{container.path} has no subfolders, so there are no classes", "leave out data.classes")
-    empty = tuple(printable(name) for name in sorted(by_class) if not by_class[name])
+    empty = tuple(printable(name or "") for name, entries in by_class.items() if not entries)
     for word in settings.classes or ():
         if str(word) in empty:
             raise WganError(f"class {word} of {container.path} is empty", "put images into its folder, or leave it out")
@@ -105,13 +119,25 @@ def select_files(container: Container, settings: DataSettings) -> Selection:
         chosen = class_indices(settings.classes, names, "`data.classes`")
         groups, names = [groups[index] for index in chosen], tuple(names[index] for index in chosen)
     ranked = sorted((rank, label) for label, group in enumerate(groups) for rank in range(len(group)))[: settings.limit]
+    notes, kept = list(labelled.notes), len({label for _, label in ranked})  # the first classes
+    if kept < len(names):
+        notes.append(f"data.limit={settings.limit} leaves out {len(names) - kept} of {len(names)} classes")
     return Selection(
         entries=tuple(groups[label][rank] for rank, label in ranked),
         labels=tuple(label for _, label in ranked),
-        class_names=names,
+        class_names=names[:kept],
         empty_classes=empty if full else (),
-        loose=len(flat) if LOOSE in names else 0,
+        notes=tuple(notes),
     )
+
+
+def _refuse_shards(container: Container, entries: Sequence[Entry]) -> None:
+    suffixes = {os.path.splitext(entry.name)[1].lower() for entry in entries if not is_document(entry.name)}
+    if suffixes == {".tar"}:
+        raise WganError(
+            f"{container.path} contains .tar files, which this recipe's `data.source: folder` doesn't open",
+            "for WebDataset shards: --set data.source=shards; or unpack them",
+        )
 
 
 def _path(settings: DataSettings) -> Path:
@@ -149,13 +175,15 @@ def _decode(
         if not writer.labels:
             raise _no_image(container.path, bad)
         used, labels = np.unique(writer.labels, return_inverse=True)  # a class may have unusable files only
-        names = selection.class_names
+        names = tuple(name for label, name in enumerate(selection.class_names) if label in used)
+        unusable = (name for name in selection.class_names if name not in (LOOSE, *names))
         return labels.tolist(), replace(
             writer.info(channels, size),
-            class_names=tuple(name for label, name in enumerate(names) if label in used),
+            class_names=names,
             bad=tuple(sorted(bad)),
-            empty_classes=(*selection.empty_classes, *(name for n, name in enumerate(names) if n not in used)),
-            loose=selection.loose,
+            empty_classes=(*selection.empty_classes, *unusable),
+            loose=int((labels == names.index(LOOSE)).sum()) if LOOSE in names else 0,
+            notes=selection.notes,
             values=values,
         )
 
@@ -200,6 +228,7 @@ def _classes_in_turn(labels: Tensor) -> Tensor:
 def _log_oddities(path: Path, info: DecodedInfo, settings: DataSettings, log: Log) -> None:
     count = info.shape[0]
     for line in (
+        *info.notes,
         *notices.frames(*info.stacks, settings),
         *notices.transparency(info.transparent, count, settings),
         *notices.value_range(info.values),
@@ -213,7 +242,7 @@ def _log_oddities(path: Path, info: DecodedInfo, settings: DataSettings, log: Lo
         named = ", ".join(info.empty_classes[:MAX_LISTED]) + (f" and {more:,} more" if more > 0 else "")
         log(f"{path}: left out empty classes: {named}")
     if info.loose:
-        log(f"{path}: {count_of(info.loose)} outside the class folders form class `{LOOSE}`")
+        log(f"{path}: {count_of(info.loose)} without a class form class `{LOOSE}`")
     if info.shape[0] == 1:
         log(f"{path}: only one image; a generator can only learn to copy it")
     elif info.alike:

@@ -20,16 +20,18 @@ import numpy as np
 from wgan_cli.data.files.archives import tar_members
 from wgan_cli.data.files.container import MAX_BYTES, NotAnImage
 from wgan_cli.data.files.decoded_cache import cache_key
+from wgan_cli.data.files.label_file import NoLabels, class_in, class_of, in_order
+from wgan_cli.data.files.labelling import AUTO
 from wgan_cli.data.files.parallel import parallel_map
 from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.format import Log, log_progress, printable
 from wgan_cli.utils.image_formats import READABLE_SUFFIXES
 
-VERSION = 1
+VERSION = 2  # increased when other samples or labels are found
 MAX_SHARDS = 100_000
-MAX_LABEL_BYTES = 1000
-_LABEL_SUFFIX = "cls"
+MAX_LABEL_BYTES, MAX_CLASS_BYTES = 1_000_000, 1000  # of a .json and a .cls
+LABEL_SUFFIXES = ("cls", "json")  # members with a sample's class: the class itself, or an object with a label
 _METADATA = re.compile(r"__[^/]*__($|/)")  # member names reserved by webdataset
 _COLUMNS = ("shards", "offsets", "sizes", "labels")
 
@@ -40,7 +42,7 @@ class Sample(NamedTuple):
     name: str  # for messages
     offset: int  # of the image's bytes in the file
     size: int
-    label: str | None  # name of the class; None without a .cls
+    label: str | None  # name of the class; None without one
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Shards:
     labels: np.ndarray  # (N,) in [0, len(class_names)); all 0 if there are no classes
     class_names: tuple[str, ...]
     bad: tuple[tuple[str, str], ...]  # (name, reason) of samples without an image
+    note: str = ""  # reason why .json members give no classes
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -113,40 +116,45 @@ def shard_paths(path: str) -> list[Path]:
     return [Path(name) for name in names]
 
 
-def build_index(paths: Sequence[Path], log: Log) -> Shards:
-    """Read the headers of all shards. Raises: WganError naming the damaged shard or incomplete sample."""
-    indexed = parallel_map(_index_shard, paths, chunk=1)
-    parts, problems = zip(*log_progress(indexed, len(paths), "indexed", log, unit="shards"), strict=True)
-    bad = tuple(problem for part in problems for problem in part)
-    if not any(parts):
+def build_index(paths: Sequence[Path], log: Log, labels: str = AUTO) -> Shards:
+    """Read the headers of all shards, and labels from members with the suffix `labels`; auto: .cls, else .json.
+
+    Raises: WganError naming the damaged shard or incomplete sample.
+    """
+    if labels not in (AUTO, *LABEL_SUFFIXES):
+        raise WganError(f"`data.labels` is {labels}, but these images are shards", "use auto, cls or json")
+    suffixes = LABEL_SUFFIXES if labels == AUTO else (labels,)
+    indexed = parallel_map(lambda path: _index_shard(path, suffixes), paths, chunk=1)
+    parts = list(log_progress(indexed, len(paths), "indexed", log, unit="shards"))
+    bad = tuple(problem for part in parts for problem in part.bad)
+    if not any(part.samples for part in parts):
         others = f" and {len(paths) - 1:,} other shards" if len(paths) > 1 else ""
         example = f"; for example, {bad[0][0]}: {bad[0][1]}" if bad else ""
         raise WganError(
             f"there is no image in {paths[0]}{others}{example}",
             f"images must have one of the suffixes .{', .'.join(sorted(READABLE_SUFFIXES))}",
         )
-    names, offsets, sizes, labels = zip(*(sample for part in parts for sample in part), strict=True)
-    shards = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    known = set(labels) - {None}
-    if None in labels and known:
-        first = labels.index(None)
+    names, offsets, sizes, classes = zip(*(sample for part in parts for sample in part.samples), strict=True)
+    shards = np.repeat(np.arange(len(parts)), [len(part.samples) for part in parts])
+    class_names = in_order(name for name in classes if name is not None)
+    if None in classes and class_names:
+        first = classes.index(None)
         raise WganError(
-            f"{labels.count(None):,} of {len(labels):,} samples have no .{_LABEL_SUFFIX}, "
+            f"{classes.count(None):,} of {len(classes):,} samples have no label, "
             f"such as {names[first]} of {paths[shards[first]]}",
-            f"add a .{_LABEL_SUFFIX} for every image, or for none",
+            "add a .cls for every image, or for none",
         )
-    numeric = all(name.isascii() and name.isdigit() for name in known)
-    class_names = sorted(known, key=lambda name: (int(name), name) if numeric else name)
     index = {None: 0} | {name: number for number, name in enumerate(class_names)}
-    numbers = np.asarray([index[label] for label in labels], np.int64)
+    numbers = np.asarray([index[name] for name in classes], np.int64)
     table = np.asarray([offsets, sizes], np.int64)
-    return Shards(paths, shards, table[0], table[1], numbers, tuple(class_names), bad)
+    note = next((part.note for part in parts if part.note), "")
+    return Shards(paths, shards, table[0], table[1], numbers, class_names, bad, note)
 
 
-def cached_index(paths: Sequence[Path], cache: Path, log: Log) -> Shards:
+def cached_index(paths: Sequence[Path], cache: Path, log: Log, labels: str = AUTO) -> Shards:
     """Return the index from the cache, building it if it is missing or a shard has changed."""
     statuses = [os.stat(path) for path in paths]
-    location = ["shards", VERSION, [os.path.realpath(path) for path in paths]]
+    location = ["shards", VERSION, [os.path.realpath(path) for path in paths], labels]
     key = cache_key(location, [[status.st_size, status.st_mtime_ns] for status in statuses])
     file = cache / f"{key}.npz"
     with suppress(Exception), np.load(file, allow_pickle=False) as content:  # a damaged file fails in a dozen ways
@@ -154,9 +162,10 @@ def cached_index(paths: Sequence[Path], cache: Path, log: Log) -> Shards:
         words = json.loads(bytes(content["words"]))
         if len({len(column) for column in columns.values()}) == 1 and len(columns["labels"]):
             bad = tuple((name, reason) for name, reason in words["bad"])
-            return Shards(paths, **columns, class_names=tuple(words["class_names"]), bad=bad)
-    index = build_index(paths, log)
-    words = np.frombuffer(json.dumps({"class_names": index.class_names, "bad": index.bad}).encode(), np.uint8)
+            return Shards(paths, **columns, class_names=tuple(words["class_names"]), bad=bad, note=words["note"])
+    index = build_index(paths, log, labels)
+    texts = {name: getattr(index, name) for name in ("class_names", "bad", "note")}
+    words = np.frombuffer(json.dumps(texts).encode(), np.uint8)
     columns = {name: getattr(index, name) for name in _COLUMNS}
     try:
         make_parent(file)
@@ -179,11 +188,19 @@ def _webdataset() -> Any:
     return tariterators
 
 
-def _index_shard(path: Path) -> tuple[list[Sample], list[tuple[str, str]]]:
-    """Return a shard's samples, and the (name, reason) of those without an image."""
+class _Part(NamedTuple):
+    """Samples of one shard; see `Shards`."""
+
+    samples: list[Sample]
+    bad: list[tuple[str, str]]
+    note: str
+
+
+def _index_shard(path: Path, suffixes: Sequence[str]) -> _Part:
+    """Return a shard's samples, with labels from members with these suffixes."""
     try:
         with tarfile.open(path, "r:") as archive:
-            return _read_samples(path, archive)
+            return _read_samples(path, archive, suffixes)
     except OSError as error:
         raise WganError(f"cannot read {path}: {describe_os_error(error)}", "make it readable") from None
     except (ValueError, tarfile.TarError, OverflowError) as error:
@@ -194,8 +211,8 @@ def _index_shard(path: Path) -> tuple[list[Sample], list[tuple[str, str]]]:
         ) from None
 
 
-def _read_samples(path: Path, archive: tarfile.TarFile) -> tuple[list[Sample], list[tuple[str, str]]]:
-    found, bad = [], []
+def _read_samples(path: Path, archive: tarfile.TarFile, label_suffixes: Sequence[str]) -> _Part:
+    found, bad, note = [], [], ""
     files = (info for info in tar_members(archive) if info.isfile() and not _METADATA.match(info.name))
     members = ({"fname": info.name, "data": info, "__url__": str(path)} for info in files)
     for sample in _webdataset().group_by_keys(members):
@@ -208,16 +225,26 @@ def _read_samples(path: Path, archive: tarfile.TarFile) -> tuple[list[Sample], l
         elif info.issparse() or not 0 < info.size <= MAX_BYTES:
             bad.append((f"{name} of {path}", f"an image can't have {info.size:,} bytes"))
         else:
-            label = _label(path, name, archive, sample[_LABEL_SUFFIX]) if _LABEL_SUFFIX in sample else None
+            label, suffix = None, next((suffix for suffix in label_suffixes if suffix in sample), "")
+            if suffix and not (suffix == "json" and note):  # one .json without a label speaks for its shard
+                try:
+                    label = _label(f"{name}.{suffix} of {path}", archive, sample[suffix])
+                except NoLabels as reason:
+                    note = f"no classes from .json files: {reason}"
             found.append(Sample(name, info.offset_data, info.size, label))
-    return found, bad
+    return _Part(found, bad, note)
 
 
-def _label(path: Path, name: str, archive: tarfile.TarFile, info: tarfile.TarInfo) -> str:
+def _label(name: str, archive: tarfile.TarFile, info: tarfile.TarInfo) -> str | None:
+    """Return the class in a .cls or .json member. Raises: NoLabels for a .json without one, WganError for a .cls."""
     file: Any = archive.extractfile(info)
     text = b"" if info.size > MAX_LABEL_BYTES else file.read()
-    if label := printable(text.decode("utf-8", "replace").strip()):
+    if info.name.lower().endswith(".json"):
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError):
+            raise NoLabels(f"{name} is not JSON") from None
+        return class_in(values) if isinstance(values, dict) else class_of(values)
+    if len(text) <= MAX_CLASS_BYTES and (label := printable(text.decode("utf-8", "replace").strip())):
         return label
-    raise WganError(
-        f"{name}.{_LABEL_SUFFIX} of {path} contains no class", "write a number or a word into it, or omit all labels"
-    )
+    raise WganError(f"{name} contains no class", "write a number or a word into it, or omit all labels")

@@ -92,13 +92,15 @@ class ShardImages:
 
 
 def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
-    """Index the images of shards, lazily decoded; there are no class names if no sample has a .cls."""
-    shards = cached_index(shard_paths(settings.path or ""), cache_folder(data_root), log)
+    """Index the images of shards, lazily decoded; there are no class names if no sample has a label."""
+    shards = cached_index(shard_paths(settings.path or ""), cache_folder(data_root), log, settings.labels)
     skip = settings.on_bad_file == "skip"
     if shards.bad and not skip:
         raise unusable_files(settings.path, shards.bad, "sample")
     if shards.bad:
         log(f"{settings.path}: skipped {summarize_bad(shards.bad, 'sample')}")
+    if shards.note:
+        log(f"{settings.path}: {shards.note}")
     found = survey_shards(shards, SURVEYED)
     _log_unused(found, settings, log)
     values = None
@@ -118,7 +120,7 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
 
 def shape(settings: DataSettings) -> ImageShape:
     """Return the shape of the images that `load` returns, without decoding them."""
-    shards = build_index(shard_paths(settings.path or ""), no_log)
+    shards = build_index(shard_paths(settings.path or ""), no_log, settings.labels)
     classes = shards.class_names if settings.classes is None else settings.classes
     return ImageShape(*survey_shards(shards, SURVEYED).target_shape(settings), len(classes))
 

@@ -1,0 +1,215 @@
+"""Which files of a folder or archive are trained on, and the class of each one.
+
+Classes come from a file of labels next to the images, or else from the top-level folders. Folders that aren't classes
+are recognized: the parts of a data set (train, valid, test), the numbered shards of StyleGAN's data sets, and the two
+sides of a translation (trainA, trainB).
+"""
+
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from wgan_cli.data.files.container import Container, Entry, NotAnImage
+from wgan_cli.data.files.label_file import NAMES, LabelFile, NoLabels, describe, in_order, read_labels
+from wgan_cli.errors import WganError, did_you_mean
+from wgan_cli.utils.format import count_of, printable
+
+AUTO = "auto"  # a file of labels if there is one, else folders
+FOLDERS = "folders"  # top-level folders, whatever their names
+_TRAIN, _TEST, _VALID = ("train", "training"), ("test", "testing"), ("val", "valid", "validation", "dev")
+_DOCUMENTS = frozenset(("md", "txt", "rst", "pdf", "html", "csv", "tsv", "json", "jsonl", "yaml", "yml", "xml", "py"))
+_SHARD_FILE = re.compile(r"(\d{5})/img(\d{8})\.\w+", re.ASCII)  # of StyleGAN's and EDM's dataset_tool.py
+_SHARD_SIZE = 1000  # images in each
+_NAMED = 3  # examples in a note
+
+Split = Literal["train", "test", "all"]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Files to train on, sorted by name, and the class of each one."""
+
+    entries: tuple[Entry, ...]
+    classes: tuple[str | None, ...]  # None: no class
+    names: tuple[str, ...]  # of the classes in order, including those without files
+    notes: tuple[str, ...]  # where classes come from and what is left out
+
+
+class Parts(NamedTuple):
+    """Top-level folders that are parts of a data set."""
+
+    train: str
+    held_out: str | None
+    unused: str | None  # validation images next to test images
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """All of these folders."""
+        return tuple(sorted(part for part in self if part is not None))
+
+
+def label_files(container: Container, labels: str = AUTO, split: Split = "train") -> Labelled:
+    """Return the files of a part of a data set with their classes.
+
+    Args:
+        labels: auto, folders, or the name of a file of labels.
+        split: which of the folders train, valid and test to use, if the container has them.
+    Raises: WganError if there is no such file of labels, or no class in it.
+    """
+    entries, notes = container.entries(), list[str]()
+    parts = None if labels == FOLDERS else find_parts(container)
+    used = ("",)
+    if parts is not None:
+        chosen = {"train": (parts.train,), "test": (parts.held_out or parts.train,), "all": parts.all}[split]
+        used = tuple(f"{part}/" for part in chosen)
+        notes += _about_parts(parts, split, entries)
+    files = {} if labels == FOLDERS else _label_files(container, labels, used, notes)
+    kept = [entry for entry in entries if entry.name.startswith(used) and entry.name not in files]
+    inner = {entry.name: entry.name.removeprefix(next(filter(entry.name.startswith, used))) for entry in kept}
+    listed = any(file.classes for file in files.values())
+    if not listed and labels != FOLDERS and _are_shards(inner.values()):
+        notes.append("the numbered folders are shards and not classes")
+        return Labelled(tuple(kept), (None,) * len(kept), (), tuple(notes))
+    folders = {name.partition("/")[0] for name in inner.values() if "/" in name}
+    folders |= set() if parts else set(container.folders())
+    if folders or listed:
+        documents = [name for name in inner.values() if "/" not in name and is_document(name)]
+        notes += [_some("left out", documents, "that aren't images")] if documents else []
+        kept = [entry for entry in kept if inner[entry.name] not in documents]
+    if listed:
+        by_name = _listed_classes(entries, files, notes)
+        classes = tuple(by_name[entry.name] for entry in kept)
+        names = in_order(name for name in classes if name is not None)
+    else:
+        classes = tuple(top if slash else None for top, slash, _ in (inner[e.name].partition("/") for e in kept))
+        names = tuple(sorted(folders))
+        notes += _about_folders([inner[entry.name] for entry in kept], folders)
+    return Labelled(tuple(kept), classes, names, tuple(notes))
+
+
+def find_parts(container: Container) -> Parts | None:
+    """Return the folders train, valid and test, or None if there are other folders or images next to them."""
+    by_lower = {folder.lower(): folder for folder in container.folders()}
+    found = [next((by_lower[name] for name in names if name in by_lower), None) for names in (_TRAIN, _TEST, _VALID)]
+    train, test, valid = found
+    loose = any("/" not in entry.name and not is_document(entry.name) for entry in container.entries())
+    if train is None or loose or len(by_lower) != sum(name is not None for name in found):
+        return None
+    return Parts(train, test or valid, valid if test else None)
+
+
+def translation_sides(folders: Iterable[str]) -> dict[str, str]:
+    """Return the folders trainA and trainB, and testA and testB if they exist, by these names; {} for other folders.
+
+    >>> translation_sides(["trainA", "testA", "trainB"])
+    {'trainA': 'trainA', 'trainB': 'trainB', 'testA': 'testA'}
+    """
+    by_lower = {folder.lower(): folder for folder in folders}
+    found = {
+        name: by_lower[name.lower()] for name in ("trainA", "trainB", "testA", "testB") if name.lower() in by_lower
+    }
+    return found if {"trainA", "trainB"} <= found.keys() else {}
+
+
+def is_document(name: str) -> bool:
+    """Return True for a file such as README.md or LICENSE, by its name."""
+    stem, dot, suffix = posixpath.basename(name).rpartition(".")
+    return suffix.lower() in _DOCUMENTS or (not dot and stem + suffix in ("README", "LICENSE", "COPYING", "Makefile"))
+
+
+def _label_files(container: Container, labels: str, used: Sequence[str], notes: list[str]) -> Mapping[str, LabelFile]:
+    """Read the file of labels of each part, or the common one. Returns: by name; without classes if there are none."""
+    by_name = {entry.name: entry for entry in container.entries()}
+    if labels == AUTO:
+        named = [next((part + name for name in NAMES if part + name in by_name), None) for part in used]
+        common = next((name for name in NAMES if name in by_name), None)
+        names = list(filter(None, named)) or list(filter(None, [common]))
+    elif labels in by_name or all(part + labels in by_name for part in used):
+        names = [labels] if labels in by_name else [part + labels for part in used]
+    else:
+        near = did_you_mean(labels, [name for name in by_name if is_document(name)])
+        raise WganError(
+            f"`data.labels` is {labels}, but {container.path} has no such file",
+            f"{near}name a file in it such as labels.csv, or use auto or folders",
+        )
+    found = {}
+    for name in names:
+        try:
+            found[name] = read_labels(name, container.read(by_name[name]))
+        except (NoLabels, NotAnImage) as reason:
+            if labels != AUTO:
+                raise WganError(
+                    f"{name} of {container.path} has no classes: {reason}",
+                    "write lines such as photo.png,cat below a line file,label",
+                ) from None
+            found[name] = LabelFile({})
+            notes.append(f"no classes from {printable(name)}: {reason}")
+    return found
+
+
+def _listed_classes(
+    entries: Sequence[Entry], files: Mapping[str, LabelFile], notes: list[str]
+) -> dict[str, str | None]:
+    """Return the class of each file by its path. Label files name files by path, name or stem; names must be unique."""
+    classes: dict[str, str | None] = {}
+    for name, found in files.items():
+        folder = posixpath.dirname(name)
+        for key, value in found.classes.items():
+            classes[posixpath.normpath(posixpath.join(folder, key.replace("\\", "/").lstrip("/")))] = value
+    matched: dict[str, str] = {}  # the listed name of each file
+    for of_file, of_listed in ((str, str), (posixpath.basename, posixpath.basename), (_stem, posixpath.basename)):
+        listed = {of_listed(key): key for key in classes}
+        found = {entry.name: listed[of_file(entry.name)] for entry in entries if of_file(entry.name) in listed}
+        if len(listed) == len(classes) and len(set(found.values())) == len(found) > len(matched):
+            matched = found
+    notes.append("classes from " + " and ".join(describe(name, file) for name, file in files.items() if file.classes))
+    if missing := sorted(classes.keys() - set(matched.values())):
+        notes.append(_some("there are no files for", missing, "listed there", noun="name"))
+    return {entry.name: classes[matched[entry.name]] if entry.name in matched else None for entry in entries}
+
+
+def _stem(name: str) -> str:
+    return posixpath.splitext(posixpath.basename(name))[0]
+
+
+def _are_shards(names: Iterable[str]) -> bool:
+    """Return True for names such as 00001/img00001234.png."""
+    found = [_SHARD_FILE.fullmatch(name) for name in names if not is_document(name)]
+    return bool(found) and all(match and int(match[1]) == int(match[2]) // _SHARD_SIZE for match in found)
+
+
+def _about_parts(parts: Parts, split: Split, entries: Sequence[Entry]) -> list[str]:
+    counts = Counter(entry.class_name for entry in entries)
+    if split == "test":
+        return []
+    if split == "all":
+        return [f"training on {', '.join(parts.all)} together"]
+    text = f"training on {parts.train} ({count_of(counts[parts.train])})"
+    if parts.held_out:
+        text += f"; for evaluation: {parts.held_out} ({counts[parts.held_out]:,})"
+    if parts.unused:
+        text += f"; not used: {parts.unused} ({counts[parts.unused]:,})"
+    return [f"{text}; --set data.split=all trains on everything" if parts.held_out else text]
+
+
+def _about_folders(names: Sequence[str], known: set[str]) -> list[str]:
+    """Return notes about folders inside of class folders, and about folders that aren't classes."""
+    if translation_sides(known):
+        return ["trainA and trainB are used as classes; `wgan train` with this path alone translates between them"]
+    nested = {name.rpartition("/")[0] for name in names if name.count("/") > 1}
+    if not nested:
+        return []
+    if len(known) == 1 and len({name.split("/")[1] for name in nested}) > 1:
+        (only,) = known
+        name = printable(only)
+        return [f"{name} is the only class; to make the folders in it classes, add /{name} to the path"]
+    return [_some("nested folders count as the class around them:", sorted(nested), "", noun="folder")]
+
+
+def _some(start: str, names: Sequence[str], end: str = "", noun: str = "file") -> str:
+    """Return a phrase with a count and a few examples."""
+    shown = ", ".join(map(printable, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
+    return " ".join(filter(None, (start, count_of(len(names), noun), end, f"({shown})")))
