@@ -126,6 +126,29 @@ def test_unknown_class(text):
     assert "0, 1, 2" in caught.value.hint
 
 
+CITIES = ("New York, NY", "Rome", "3, 4")
+
+
+@pytest.mark.parametrize(
+    ("texts", "wanted"),
+    [
+        (["New York, NY"], [0]),
+        (["New York, NY", "Rome"], [0, 1]),
+        (['Rome,"New York, NY"'], [1, 0]),
+        (["3, 4", "0-1"], [2, 0, 1]),
+        (["Rome", "2"], [1, 2]),
+    ],
+)
+def test_names_with_commas(texts, wanted):
+    assert parse_classes(texts, CITIES) == wanted
+
+
+def test_hint_for_names_with_commas():
+    with pytest.raises(WganError, match="New York") as caught:
+        parse_classes(["New York, NY,Rome"], CITIES)
+    assert "--class 'New York, NY'" in caught.value.hint
+
+
 def test_suggestion_and_repeated_class():
     with pytest.raises(WganError) as caught:
         parse_classes(["dgo"], ANIMALS)

@@ -17,7 +17,7 @@ from wgan_cli.data.files.folders import open_container
 from wgan_cli.data.files.labelling import label_files
 from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, Survey, survey_container, survey_values
 from wgan_cli.data.loading import load_images
-from wgan_cli.data.sources.image_folder import LOOSE
+from wgan_cli.data.sources.image_folder import LOOSE, about_loose
 from wgan_cli.data.sources.shard_index import build_index, shard_paths
 from wgan_cli.data.sources.shards import ShardImages, survey_shards
 from wgan_cli.recipe.data_settings import DataSettings
@@ -79,7 +79,9 @@ def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
         for entry, images in zip(found.good, found.frames, strict=True):
             counts[class_of[entry.name]] += images
         classes = {printable(name): counts[name] for name in labelled.names}
+        notes = labelled.notes
         if classes and counts[None]:
+            notes += (about_loose(counts[None]),)
             classes = {LOOSE: counts[None], **classes}
         rows = [np.zeros((0, found.channels, PICTURE_SIZE, PICTURE_SIZE), np.uint8)]
         chosen = thinned(found.good, pictures)
@@ -90,7 +92,7 @@ def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
                     pixels = to_pixels(container.read(entry), PICTURE_SIZE, found.channels, settings, entry.name)
                     rows.append(pixels[None])
         facts = _surveyed_facts(str(path), str(path), classes, found, found.bad)
-        facts = replace(facts, notes=labelled.notes)
+        facts = replace(facts, notes=notes)
         return DataInspection(facts, torch.from_numpy(np.concatenate(rows)))
 
 

@@ -98,6 +98,13 @@ def test_folder_around_a_whole_archive_is_no_class(tmp_path, make):
         assert opened.folders() == ["cat", "dog", "empty"]
 
 
+def test_archive_of_the_current_folder(tmp_path):
+    with open_container(
+        make_tar(tmp_path / "x", {"./": b"", "./cat/": b"", "./cat/1.jpg": b"1", "./a.txt": b"2"})
+    ) as tar:
+        assert tar.folders() == ["cat"] and [entry.name for entry in tar.entries()] == ["a.txt", "cat/1.jpg"]
+
+
 @pytest.mark.parametrize("make", [make_folder, make_zip, make_tar])
 def test_reading_in_threads(tmp_path, make):
     files = {f"{number:03}.bin": bytes([number]) * (1000 + number) for number in range(100)}

@@ -189,7 +189,7 @@ def test_files_outside_class_folders_form_a_class(photos, load, messages):
     save(photos / "loose.png")
     loaded = load(photos)
     assert loaded.class_names == (".", "blue", "green", "red") and len(loaded) == 10
-    assert "1 file without a class" in messages[0]
+    assert "class `.` is 1 file without a class" in messages[0]
 
 
 @pytest.mark.parametrize("content", [{}, {"cat": None}, {".hidden": b"x"}])

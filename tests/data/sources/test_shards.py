@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 import sys
 import tarfile
 import warnings
@@ -310,3 +311,36 @@ def test_range_of_a_sample_of_the_images(tmp_path, load, messages):
     assert len(messages) == 1 and "4095 white" in messages[0]
     fixed = load(tmp_path / "a.tar", range=(0, 2000))
     assert decoded(fixed).images[:, 0, 0, 0].tolist() == [0, 255, 255]
+
+
+def with_json(values: list[object]) -> list[Member]:
+    return [m for n, v in enumerate(values) for m in ((f"{n}.png", png(n)), (f"{n}.json", json.dumps(v).encode()))]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[{"caption": "x", "label": 10}, {"label": 9, "url": ""}], [{"class_name": "10"}, {"class_name": "9"}], [10, "9"]],
+)
+def test_labels_in_json(load, tmp_path, values):
+    path = write_shard(tmp_path / "one.tar", with_json(values))
+    for _ in range(2):  # the second time from the cache
+        dataset = load(path)
+        assert dataset.class_names == ("9", "10") and dataset.labels.tolist() == [1, 0]
+    assert load(path, labels="cls").class_names == ()
+    assert inspect_shards(str(path)).facts.classes == {"9": 1, "10": 1}
+    with pytest.raises(WganError, match="`data.labels` is labels.csv"):
+        load(path, labels="labels.csv")
+
+
+@pytest.mark.parametrize("value", [{"caption": "a cat", "url": "x"}, {"label": 0.5}, {"label": [0.2, 0.8]}, [1, 1]])
+def test_json_without_labels_is_reported(load, tmp_path, messages, value):
+    path = write_shard(tmp_path / "one.tar", with_json([value, value]))
+    for number in range(2):
+        assert load(path).class_names == () and len(messages) == number + 1 and ".json" in messages[number]
+    assert ".json" in inspect_shards(str(path)).facts.notes[0]
+
+
+def test_class_files_come_before_json(load, tmp_path):
+    first, second = with_json([{"label": 1}]), [("1.png", png(1)), ("1.json", b'{"label": 2}'), ("1.cls", b"b")]
+    members = [*first, ("0.cls", b"a"), *second]
+    assert load(write_shard(tmp_path / "one.tar", members)).class_names == ("a", "b")

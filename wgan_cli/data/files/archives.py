@@ -77,7 +77,7 @@ class TarContainer(_Archive):
         self.archive = _uncompressed_tar(self.path)
         for info in tar_members(self.archive):
             if info.isfile() or info.isdir():
-                yield safe_name(info.name) + "/" * info.isdir(), info.size, info
+                yield safe_name(info.name + "/" * info.isdir()), info.size, info
 
     def _read(self, entry: Entry) -> bytes:
         with self.lock, self.archive.extractfile(entry.handle) as file:

@@ -14,6 +14,7 @@ from wgan_cli.utils.image_formats import READABLE_SUFFIXES
 NAMES = ("dataset.json", "labels.csv", "metadata.csv", "metadata.jsonl", "labels.json", "labels.tsv")
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "image_path", "img", "name", "image_id", "id")
 LABEL_COLUMNS = ("label", "class", "class_name", "category", "target", "cls", "y")
+MAX_NAMED = 10  # columns in a message
 PROSE_COLUMNS = ("text", "caption", "captions", "prompt", "description")
 
 
@@ -27,6 +28,7 @@ class LabelFile:
 
     classes: dict[str, str | None]  # None: no class
     column: str = ""
+    unused: tuple[str, ...] = ()  # other columns
     repeated: int = 0  # names that are listed again with another class
 
 
@@ -93,7 +95,7 @@ def _from_rows(rows: Sequence[Any]) -> LabelFile:
         raise NoLabels("its lines aren't objects")
     names = list(dict.fromkeys(key for row in rows for key in row))
     file, label = _columns(names)
-    return _labels([(str(row.get(file, "")), row.get(label)) for row in rows], label)
+    return _labels([(str(row.get(file, "")), row.get(label)) for row in rows], label, _others(names, file, label))
 
 
 def _from_table(text: str) -> LabelFile:
@@ -106,7 +108,8 @@ def _from_table(text: str) -> LabelFile:
         return _labels(_pairs(rows, 0, 1))
     header = [cell.strip() for cell in rows[0]]
     file, label = _columns(header)
-    return _labels(_pairs(rows[1:], header.index(file), header.index(label)), label)
+    pairs = _pairs(rows[1:], header.index(file), header.index(label))
+    return _labels(pairs, label, _others(header, file, label))
 
 
 def _pairs(rows: Sequence[Sequence[str]], file: int, label: int) -> list[tuple[str, str | None]]:
@@ -124,8 +127,12 @@ def _columns(names: Sequence[str]) -> tuple[str, str]:
             label = other
     if file is None or label is None:
         missing = "files" if file is None else "labels"
-        raise NoLabels(f"no column of {missing} among {', '.join(map(printable, names[:20]))}")
+        raise NoLabels(f"no column of {missing} among {', '.join(map(printable, names[:MAX_NAMED]))}")
     return file, label
+
+
+def _others(names: Sequence[str], *used: str) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in used and name)
 
 
 def _column(names: Sequence[str], known: Sequence[str]) -> str | None:
@@ -133,7 +140,7 @@ def _column(names: Sequence[str], known: Sequence[str]) -> str | None:
     return next((by_lower[name] for name in known if name in by_lower), None)
 
 
-def _labels(pairs: Iterable[tuple[Any, Any]], column: str = "") -> LabelFile:
+def _labels(pairs: Iterable[tuple[Any, Any]], column: str = "", unused: tuple[str, ...] = ()) -> LabelFile:
     classes: dict[str, str | None] = {}
     repeated = set()
     for file, value in pairs:
@@ -145,7 +152,7 @@ def _labels(pairs: Iterable[tuple[Any, Any]], column: str = "") -> LabelFile:
         raise NoLabels("it lists no labels")
     if _are_measurements(known):
         raise NoLabels(f"its labels are not classes but numbers, such as {known[0]}")
-    return LabelFile(classes, column, len(repeated))
+    return LabelFile(classes, column, unused, len(repeated))
 
 
 def _are_measurements(known: Sequence[str]) -> bool:
@@ -159,6 +166,8 @@ def _are_measurements(known: Sequence[str]) -> bool:
 def describe(name: str, found: LabelFile) -> str:
     """Return where the classes are, such as "labels.csv, column species"."""
     text = printable(name) + (f", column {printable(found.column)}" if found.column else "")
+    if found.unused:
+        text += f" (not used: {', '.join(map(printable, found.unused[:MAX_NAMED]))})"
     if found.repeated:
         text += f" ({count_of(found.repeated)} with several classes: the first one counts)"
     return text

@@ -77,7 +77,7 @@ def label_files(container: Container, labels: str = AUTO, split: Split = "train"
     folders |= set() if parts else set(container.folders())
     if folders or listed:
         documents = [name for name in inner.values() if "/" not in name and is_document(name)]
-        notes += [_some("left out", documents, "that aren't images")] if documents else []
+        notes += [_some("left out", documents)] if documents else []
         kept = [entry for entry in kept if inner[entry.name] not in documents]
     if listed:
         by_name = _listed_classes(entries, files, notes)
@@ -167,7 +167,7 @@ def _listed_classes(
             matched = found
     notes.append("classes from " + " and ".join(describe(name, file) for name, file in files.items() if file.classes))
     if missing := sorted(classes.keys() - set(matched.values())):
-        notes.append(_some("there are no files for", missing, "listed there", noun="name"))
+        notes.append(_some("listed there, but missing:", missing))
     return {entry.name: classes[matched[entry.name]] if entry.name in matched else None for entry in entries}
 
 
@@ -206,10 +206,10 @@ def _about_folders(names: Sequence[str], known: set[str]) -> list[str]:
         (only,) = known
         name = printable(only)
         return [f"{name} is the only class; to make the folders in it classes, add /{name} to the path"]
-    return [_some("nested folders count as the class around them:", sorted(nested), "", noun="folder")]
+    return [_some("folders inside a class folder count as that class:", sorted(nested), noun="folder")]
 
 
-def _some(start: str, names: Sequence[str], end: str = "", noun: str = "file") -> str:
+def _some(start: str, names: Sequence[str], noun: str = "file") -> str:
     """Return a phrase with a count and a few examples."""
     shown = ", ".join(map(printable, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
-    return " ".join(filter(None, (start, count_of(len(names), noun), end, f"({shown})")))
+    return f"{start} {count_of(len(names), noun)} ({shown})"

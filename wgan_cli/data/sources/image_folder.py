@@ -140,6 +140,11 @@ def _refuse_shards(container: Container, entries: Sequence[Entry]) -> None:
         )
 
 
+def about_loose(count: int) -> str:
+    """Return a note about files without a class next to others with one."""
+    return f"class `{LOOSE}` is {count_of(count)} without a class; --set data.classes=[...] selects the others"
+
+
 def _path(settings: DataSettings) -> Path:
     return Path(os.path.expanduser(settings.path or ""))
 
@@ -242,7 +247,7 @@ def _log_oddities(path: Path, info: DecodedInfo, settings: DataSettings, log: Lo
         named = ", ".join(info.empty_classes[:MAX_LISTED]) + (f" and {more:,} more" if more > 0 else "")
         log(f"{path}: left out empty classes: {named}")
     if info.loose:
-        log(f"{path}: {count_of(info.loose)} without a class form class `{LOOSE}`")
+        log(f"{path}: {about_loose(info.loose)}")
     if info.shape[0] == 1:
         log(f"{path}: only one image; a generator can only learn to copy it")
     elif info.alike:
