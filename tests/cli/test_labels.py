@@ -12,7 +12,6 @@ from PIL import Image
 from wgan_cli.cli.arguments.training_target import resolve_target
 from wgan_cli.recipe import load_recipe
 from wgan_cli.runs.checkpoint import load_checkpoint
-from wgan_cli.runs.migration import migrated
 from wgan_cli.runs.run_dir import RunDir
 
 SMALL = ("--set", "data.image_size=8", "--set", "model.critic.channels=[4]")
@@ -86,17 +85,3 @@ def test_runs_of_earlier_versions_keep_their_classes(wgan, tiny_options):
     assert resumed.status == 0, resumed.stderr
     assert load_checkpoint(Path("old/G.pth")).class_names == ("test", "train")
     assert_same_run(RunDir(Path("old")), RunDir(Path("whole")))
-
-
-def test_checkpoints_of_earlier_versions_get_the_setting():
-    def labels(**data) -> dict:
-        return migrated({"recipe": {"data": data}}, 3)["recipe"]["data"]
-
-    assert labels(source="folder", path="x") == {"source": "folder", "path": "x", "labels": "folders"}
-    assert labels(source="shards")["labels"] == "cls"
-    assert labels(source="digits") == {"source": "digits"}
-    assert labels(source="folder", labels="auto")["labels"] == "auto"
-    assert labels(a={"source": "folder"}, b={"source": "mnist"}) == {
-        "a": {"source": "folder", "labels": "folders"},
-        "b": {"source": "mnist"},
-    }

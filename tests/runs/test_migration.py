@@ -92,9 +92,9 @@ def test_weights_have_their_current_names(role, names):
 DECODED_BEFORE = {"frames": "first", "background": "black", "range": "dtype"}
 
 
-@pytest.mark.parametrize("source", ["folder", "shards", "mnist"])
-def test_decoding_stays_as_it_was(source):
-    before = DECODED_BEFORE if source != "mnist" else {}
+@pytest.mark.parametrize(("source", "labels"), [("folder", "folders"), ("shards", "cls"), ("mnist", "")])
+def test_reading_stays_as_it_was(source, labels):
+    before = {**DECODED_BEFORE, "labels": labels} if labels else {}
     data = {"source": source, "image_size": 8}
     for recipe, expected in (
         ({"data": data}, {"data": {**data, **before}}),
