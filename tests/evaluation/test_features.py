@@ -195,15 +195,15 @@ def test_limit_applies_to_the_generator_only(tmp_path):
 
 def test_folder_holds_out_a_fifth(tmp_path):
     dataset = ImageSet(noise(100), torch.arange(100) % 2, ("a", "b"), "photos")
-    real = real_images(DataSettings(source="folder", path="photos"), tmp_path, lambda text: None, dataset)
+    real = real_images(DataSettings(source="given"), tmp_path, lambda text: None, dataset)
     assert (len(real.training), len(real.held_out), real.seen) == (80, 20, True)
     assert sorted([*real.training.indices.tolist(), *real.held_out.indices.tolist()]) == list(range(100))
     assert real.held_out.name == "20% of photos"
-    again = real_images(DataSettings(source="folder", path="photos"), tmp_path, lambda text: None, dataset)
+    again = real_images(DataSettings(source="given"), tmp_path, lambda text: None, dataset)
     assert torch.equal(real.held_out.indices, again.held_out.indices)
     few = ImageSet(noise(49), torch.zeros(49, dtype=torch.int64), (), "photos")
     with pytest.raises(WganError, match="photos holds 49 images, too few for an evaluation"):
-        real_images(DataSettings(source="folder", path="photos"), tmp_path, lambda text: None, few)
+        real_images(DataSettings(source="given"), tmp_path, lambda text: None, few)
 
 
 @pytest.mark.parametrize("order", ["sorted", "in turn"])
