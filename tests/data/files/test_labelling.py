@@ -207,6 +207,11 @@ def test_which_folders_are_parts(tmp_path, names, expected):
     assert find_parts(open_container(tmp_path / "set")) == expected
 
 
+def test_missing_test_part(tmp_path, load):
+    with pytest.raises(WganError, match="no folder test or valid"):
+        load(make(tmp_path / "set", {"train/a.png": 1}), split="test")
+
+
 def test_labels_of_parts(tmp_path, load):
     folder = make(tmp_path / "set", {"train/a.png": 10, "train/b.png": 20, "test/a.png": 30})
     for part, name in (("train", "cat"), ("test", "dog")):

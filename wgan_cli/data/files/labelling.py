@@ -63,7 +63,9 @@ def label_files(container: Container, labels: str = AUTO, split: Split = "train"
     parts = None if labels == FOLDERS else find_parts(container)
     used = ("",)
     if parts is not None:
-        chosen = {"train": (parts.train,), "test": (parts.held_out or parts.train,), "all": parts.all}[split]
+        if split == "test" and parts.held_out is None:
+            raise WganError(f"{container.path} has no folder test or valid", "use --set data.split=train")
+        chosen = {"train": (parts.train,), "test": (parts.held_out,), "all": parts.all}[split]
         used = tuple(f"{part}/" for part in chosen)
         notes += _about_parts(parts, split, entries)
     files = {} if labels == FOLDERS else _label_files(container, labels, used, notes)
@@ -76,8 +78,8 @@ def label_files(container: Container, labels: str = AUTO, split: Split = "train"
     folders = {name.partition("/")[0] for name in inner.values() if "/" in name}
     folders |= set() if parts else set(container.folders())
     if folders or listed:
-        documents = [name for name in inner.values() if "/" not in name and is_document(name)]
-        notes += [_some("left out", documents)] if documents else []
+        documents = dict.fromkeys(name for name in inner.values() if "/" not in name and is_document(name))
+        notes += [_some("left out", list(documents))] if documents else []
         kept = [entry for entry in kept if inner[entry.name] not in documents]
     if listed:
         by_name = _listed_classes(entries, files, notes)
@@ -161,6 +163,8 @@ def _listed_classes(
             classes[posixpath.normpath(posixpath.join(folder, key.replace("\\", "/").lstrip("/")))] = value
     matched: dict[str, str] = {}  # the listed name of each file
     for of_file, of_listed in ((str, str), (posixpath.basename, posixpath.basename), (_stem, posixpath.basename)):
+        if len(matched) == len(classes):
+            break
         listed = {of_listed(key): key for key in classes}
         found = {entry.name: listed[of_file(entry.name)] for entry in entries if of_file(entry.name) in listed}
         if len(listed) == len(classes) and len(set(found.values())) == len(found) > len(matched):
