@@ -64,6 +64,16 @@ def test_pages_of_different_modes_and_sizes():
     assert found.sizes == ((SIZE, SIZE), (20, 10), (10, 20)) and found.transparent == 1
 
 
+def test_color_in_a_later_frame():
+    fades_in = [gray(0), Image.new("RGB", (SIZE, SIZE), (0, 200, 0))]
+    for content in (saved(fades_in, "GIF"), saved(fades_in, "TIFF")):
+        assert read_header(content).channels == 3
+        found = decode(content, SIZE, 3, DataSettings(), "x")
+        assert found.pixels[:, :, 0, 0].tolist() == [[0, 0, 0], [0, 200, 0]]
+    for form in ("GIF", "TIFF", "TIFF compressed"):
+        assert read_header(STACKS[form]).channels == 1
+
+
 @pytest.mark.parametrize(
     ("pages", "used"), [([(40, 0), (41, 1), (42, 4), (43, 2)], [40, 43]), ([(41, 1), (40, 0)], [40]), ([(41, 1)], [41])]
 )

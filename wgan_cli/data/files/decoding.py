@@ -63,20 +63,25 @@ def read_header(source: bytes | BinaryIO) -> Header:
             with suppress(Exception):
                 exif = image.getexif()
         rotated = exif.get(_EXIF_ORIENTATION) in (5, 6, 7, 8)
-        frames = frame_numbers(image)
-        pages = seek_each(image, frames) if image.format == "TIFF" else [image]  # others would decode each frame
+        frames, mode, alpha = frame_numbers(image), image.mode, _has_alpha(image)
+        channels = _natural_channels(image)
+        if channels == 1 and len(frames) > 1:  # others may have color
+            channels = max(map(_natural_channels, seek_each(image, frames)))
         return Header(
             size=(height, width) if rotated else (width, height),
-            mode=image.mode,
-            channels=max(map(_natural_channels, pages)),
+            mode=mode,
+            channels=channels,
             frames=len(frames),
-            alpha=_has_alpha(image),
+            alpha=alpha,
         )
 
 
 def _natural_channels(image: Image.Image) -> int:
     if image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;16"):
         return 1
+    if image.format == "GIF" and image.mode in ("RGB", "RGBA"):  # a later frame; Pillow has decoded it
+        red, green, blue = (band.tobytes() for band in image.convert("RGB").split())
+        return 1 if red == green == blue else 3
     palette = image.palette
     if image.mode in ("P", "PA") and palette is not None and palette.mode == "RGB":
         colors = bytes(palette.palette)
