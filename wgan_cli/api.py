@@ -33,6 +33,7 @@ def train(
     data_root: str | Path | None = None,
     device: str = "auto",
     callbacks: Sequence[Callback] = (),
+    allow: Sequence[str] = (),
 ) -> RunDir:
     """Train a recipe, or resume a run; does what `wgan train` does, in this process and without output.
 
@@ -52,6 +53,7 @@ def train(
         data_root: folder of named datasets and cached features; by default $WGAN_DATA, else wgan's cache folder.
         device: auto, cpu, cuda, cuda:N or mps.
         callbacks: called after each step, with each record, sample grid and message; `Tracker("wandb")` is one.
+        allow: changes that a resumed run may make: data, batch_size, optim, n_critic. It isn't one exact run then.
 
     Returns:
         The run folder.
@@ -72,6 +74,7 @@ def train(
             data_root=None if data_root is None else Path(data_root),
             device=device,
             callbacks=callbacks,
+            allow=allow,
         )
         run = trainer.fit(minutes, stop_after, command=f"wgan_cli.train in {sys.argv[0] or 'Python'}")
     if trainer.status == ExitStatus.INTERRUPTED:

@@ -19,8 +19,8 @@ from wgan_cli.recipe import Recipe
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.training.continuation import continued_recipe
 from wgan_cli.training.numerics.amp import resolve_amp
-from wgan_cli.training.state import continued_recipe
 
 HALF = 5
 #: Noise, style mixing, the mean w and the mean path length are part of the state.

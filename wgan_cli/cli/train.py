@@ -53,6 +53,10 @@ def train(
             autocompletion=complete_checkpoint,
         ),
     ] = None,  # fmt: skip
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", metavar="CHANGE", help="Change of a resumed run: data, batch_size, optim, n_critic."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, but don't train.")] = False,
     steps: Annotated[int | None, _setting("--steps", min=1, help="Number of generator updates.")] = None,
     epochs: Annotated[float | None, _setting("--epochs", help="Passes over the images, instead of --steps.")] = None,
@@ -126,7 +130,7 @@ def train(
         )
         trainer = Trainer(
             chosen, out, settings=[*data_settings, *changes], resume=resume, data_root=data_root, device=device,
-            callbacks=[make_progress(quiet), *trackers], dry_run=dry_run,
+            allow=allow or (), callbacks=[make_progress(quiet), *trackers], dry_run=dry_run,
         )  # fmt: skip
         trainer.log(plan(trainer.state, trainer.dataset.origin, trainer.dataset.class_counts))
         if dry_run:

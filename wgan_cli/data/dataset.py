@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -11,6 +13,9 @@ from torch import Tensor
 
 from wgan_cli.recipe import ImageShape
 from wgan_cli.utils.class_names import class_indices
+from wgan_cli.utils.format import thinned
+
+FINGERPRINT_IMAGES = 100
 
 
 class LazyImages(Protocol):
@@ -51,6 +56,15 @@ class ImageSet:
         """Number of images of each class."""
         counts = torch.bincount(self.labels, minlength=len(self.class_names)).tolist()
         return dict(zip(self.class_names, counts, strict=False))  # without classes, all labels are 0
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identify the images: a hash of their number, classes, labels, and the pixels of up to 100 of them."""
+        digest = hashlib.sha256(repr((tuple(self.images.shape), self.class_names)).encode())
+        digest.update(self.labels.numpy().tobytes())
+        few = torch.tensor(thinned(range(len(self)), FINGERPRINT_IMAGES), dtype=torch.int64)
+        digest.update(self.images.index_select(0, few).numpy().tobytes())
+        return digest.hexdigest()[:16]
 
     def first(self, count: int | None) -> ImageSet:
         """Return the first `count` images, or all if count is None."""

@@ -33,6 +33,11 @@ class ImagePair:
         return replace(self.a.shape, num_classes=0)
 
     @property
+    def fingerprint(self) -> str:
+        """Identify the images of both sides."""
+        return f"{self.a.fingerprint}-{self.b.fingerprint}"
+
+    @property
     def value_range(self) -> tuple[tuple[float, float] | None, ...]:
         """Value range of each side."""
         return self.a.value_range, self.b.value_range

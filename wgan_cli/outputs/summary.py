@@ -1,5 +1,6 @@
 """Facts of a run, a checkpoint or a recipe, which commands print."""
 
+import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import BestScore, Checkpoint, load_checkpoint
 from wgan_cli.runs.listing import state_of
 from wgan_cli.runs.metrics_log import loss_terms, read_metrics, scores_of
-from wgan_cli.runs.run_dir import open_run
+from wgan_cli.runs.run_dir import RunDir, open_run
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class RunFacts:
     samples: int
     classes: dict[str, int]  # number of training images of each class; {} without classes, and in early runs
     recipe: dict[str, Any]
+    changed: tuple[str, ...]  # changes that were allowed when it was resumed: "data at step 500"
     history: tuple[dict[str, Any], ...] = field(repr=False)
 
 
@@ -176,8 +178,17 @@ def inspect_run(path: Path) -> RunFacts:
         samples=len(list(run.samples.glob("step_*.png"))),
         classes=run.read_class_counts(),
         recipe=recipe.as_dict(),
+        changed=_changes(run),
         history=tuple(history),
     )
+
+
+def _changes(run: RunDir) -> tuple[str, ...]:
+    with suppress(OSError, ValueError, AttributeError, KeyError, TypeError):
+        resumed = json.loads(run.environment_file.read_text(encoding="utf-8")).get("resumed", [])
+        changed = [each["changed"] for each in resumed if "changed" in each]
+        return tuple(f"{', '.join(each['allowed'])} at step {each['step']:,}" for each in changed)
+    return ()
 
 
 def inspect_networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tuple[NetworkFacts, ...]:

@@ -112,6 +112,7 @@ def build_state(
         training_step=training_step,
         engine=make_engine(tuned.recipe.engine, training_step),
         sample_grid=grid,
+        data_fingerprint=dataset.fingerprint,
         autotune_summary=tuned.summary,
         step_seconds=tuned.step_seconds,
     )

@@ -1,6 +1,7 @@
 """Resolve what to train: the recipe, the run to resume, and the real images to evaluate against."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,8 @@ from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 from wgan_cli.runs.lock import refuse_second_trainer
 from wgan_cli.runs.resume import ResumePoint, resume_point, run_to_resume
 from wgan_cli.runs.run_dir import RUNS, RunDir, clear_unborn, is_run
-from wgan_cli.training.state import TrainingState, continued_recipe
+from wgan_cli.training.continuation import continued_recipe
+from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.format import Log
 
 
@@ -36,6 +38,7 @@ def resolve_start(
     out: Path | None,
     in_memory: bool,
     log: Log,
+    allowed: Collection[str] = (),
 ) -> Start:
     """Find the run to resume, if any, and resolve the recipe.
 
@@ -45,6 +48,7 @@ def resolve_start(
         resume: a run folder or checkpoint; "auto" is the run that the same call created before, if there is one.
         in_memory: the images are passed by the caller.
         log: receives a line if a new model or objective resets settings.
+        allowed: changes to a resumed run, of ALLOWABLE.
     """
     if str(resume) == "auto":
         folder = out or RUNS / _load(recipe, settings).name
@@ -66,7 +70,7 @@ def resolve_start(
         if recipe is None
         else _load(recipe, settings, log)
     )
-    return Start(continued_recipe(saved, with_data_location(wanted, in_memory)), run, point)
+    return Start(continued_recipe(saved, with_data_location(wanted, in_memory), allowed), run, point)
 
 
 def _load(recipe: Recipe | str | Path | None, settings: tuple[str, ...], log: Log | None = None) -> Recipe:

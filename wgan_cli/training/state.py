@@ -11,11 +11,12 @@ from wgan_cli.data.loaders.loader import Loader
 from wgan_cli.distributed import rng
 from wgan_cli.errors import WganError
 from wgan_cli.objectives import Objective
-from wgan_cli.recipe import ImageShape, Recipe, flat_settings
-from wgan_cli.recipe.schema import FREE_ON_RESUME, MOST_STEPS
+from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import versions
 from wgan_cli.training.best_generator import Best
+from wgan_cli.training.continuation import check_same_images
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engines.select import Engine
 from wgan_cli.training.optim import Optimizers, load_optimizer_states
@@ -30,12 +31,14 @@ class TrainingState:
     Attributes:
         training_step: owns the networks, optimizers, EMA, loader and precision.
         engine: runs the training step.
+        data_fingerprint: identifies the training images.
         autotune_summary: what was measured to choose threads, precision and engine; empty if nothing was.
         step_seconds: time per step, if autotuning measured it.
         step: number of finished iterations.
         seconds: training time over all resumes. overhead: the part of it spent on logs, grids and checkpoints.
         rollbacks: how often the run diverged and was rolled back, the next time to the checkpoint of step `anchor`.
         best: the best generator so far, if any was evaluated.
+        allowed: changes of this resumed run that the user allowed, of ALLOWABLE.
     """
 
     recipe: Recipe
@@ -44,6 +47,7 @@ class TrainingState:
     training_step: TrainingStep
     engine: Engine
     sample_grid: SampleGrid
+    data_fingerprint: str
     autotune_summary: str = ""
     step_seconds: float | None = None
     step: int = 0
@@ -52,6 +56,7 @@ class TrainingState:
     rollbacks: int = 0
     anchor: int = 0
     best: Best | None = None
+    allowed: frozenset[str] = frozenset()
 
     @property
     def objective(self) -> Objective:
@@ -119,6 +124,7 @@ class TrainingState:
             "rollbacks": self.rollbacks,
             "anchor": self.anchor,
             "images": len(self.loader),
+            "fingerprint": self.data_fingerprint,
             "memory": {} if self.objective.state is None else self.objective.state.state_dict(),
             "best": None if self.best is None else self.best.as_dict(),
         }
@@ -126,17 +132,21 @@ class TrainingState:
         return Checkpoint(self.recipe, self.image, self.class_names, self.step, networks, training, versions())
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Continue from a full checkpoint. Raises: WganError if it holds only a generator, or its tensors don't fit."""
+        """Continue from a full checkpoint.
+
+        Raises: WganError if it holds only a generator, was trained on other images, or its tensors don't fit.
+        """
         training = checkpoint.training
         if training is None:
             raise WganError(
                 "this checkpoint holds only a generator", "resume a run folder, or a file of its checkpoints/"
             )
-        images = len(self.loader)
-        if training.get("images") != images:
+        if "data" not in self.allowed:
+            check_same_images(training, len(self.loader), self.data_fingerprint)
+        if self.recipe.model.conditional and checkpoint.class_names != self.class_names:
             raise WganError(
-                f"the run was trained on {training.get('images')} images, and there are {images} now",
-                "provide the same images: --set data.path=FOLDER or --data-root say where they are",
+                f"the run has the classes {', '.join(checkpoint.class_names)}, not {', '.join(self.class_names)}",
+                "provide images of the same classes",
             )
         try:
             for role, network in self.networks.items():
@@ -148,7 +158,7 @@ class TrainingState:
                 raise ValueError("invalid counts")
             if not all(math.isfinite(training.get(name, 0.0)) for name in ("seconds", "overhead")):
                 raise ValueError("invalid times")
-            self.loader.load_state_dict(training["feed"])
+            self.loader.load_state_dict(self._position(checkpoint))
             self.training_step.precision.scaler.load_state_dict(training["precision"])
             self.training_step.metrics.load_state_dict(training["terms"], self.device)
             if (memory := self.objective.state) is not None:  # ignores buffers that only earlier versions saved
@@ -168,26 +178,11 @@ class TrainingState:
         self.rollbacks = training.get("rollbacks", 0)
         self.anchor = training.get("anchor", checkpoint.step)
 
-
-def continued_recipe(saved: Recipe, wanted: Recipe) -> Recipe:
-    """Return the recipe to resume a run with: the wanted one, with its open settings as the run resolved them.
-
-    Raises: WganError if a setting differs that changes what is computed.
-    """
-    resolved = {name: getattr(saved, name) for name in ("amp", "engine") if getattr(wanted, name) == "auto"}
-    if wanted.threads is None:
-        resolved["threads"] = saved.threads
-    data = wanted.data.decoding_like(saved.data)
-    if data.diff_augment == "auto":
-        data = data.model_copy(update={"diff_augment": saved.data.diff_augment})
-    if data != wanted.data:
-        resolved["data"] = data
-    wanted = wanted.replaced(**resolved) if resolved else wanted
-    before, after = flat_settings(saved.as_dict()), flat_settings(wanted.as_dict())
-    for key in sorted(before.keys() | after.keys()):
-        if key not in FREE_ON_RESUME and before.get(key) != after.get(key):
-            raise WganError(
-                f"the run was started with {key}={before.get(key)} and cannot resume exactly with {after.get(key)}",
-                f"leave `{key}` unchanged; a resumed run may change {', '.join(sorted(FREE_ON_RESUME))}",
-            )
-    return wanted
+    def _position(self, checkpoint: Checkpoint) -> dict[str, int]:
+        """Return the loader's position; other images or another batch size start a new epoch."""
+        assert checkpoint.training is not None
+        position = checkpoint.training["feed"]
+        same_images = checkpoint.training.get("fingerprint", self.data_fingerprint) == self.data_fingerprint
+        if not self.allowed or (same_images and checkpoint.recipe.batch_size == self.recipe.batch_size):
+            return position
+        return {"epoch": position["epoch"] + 1, "cursor": 0}

@@ -26,6 +26,7 @@ from wgan_cli.runs.resume import set_aside
 from wgan_cli.runs.run_dir import RunDir, check_free, create_run
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.callback import Callback, CallbackList
+from wgan_cli.training.continuation import check_allowed
 from wgan_cli.training.loop import training_loop
 from wgan_cli.training.setup import load_dataset, load_reference, resolve_start
 from wgan_cli.training.state import TrainingState
@@ -60,15 +61,18 @@ class Trainer:
         data_root: Path | None = None,
         device: str = "auto",
         callbacks: Sequence[Callback] = (),
+        allow: Sequence[str] = (),
         dry_run: bool = False,
     ) -> None:
+        check_allowed(allow)
         self.callback = CallbackList(callbacks if is_main_process() else ())
         self.log = self.callback.on_message
         self.data_log = once(self.log)  # evaluation may load the same images again
         self.out, self.status = out, ExitStatus.DONE
         root = data_root or default_data_root()
         start = broadcast_from_main(
-            "the recipe", lambda: resolve_start(recipe, tuple(settings), resume, out, images is not None, self.log)
+            "the recipe",
+            lambda: resolve_start(recipe, tuple(settings), resume, out, images is not None, self.log, allow),
         )
         self.run, self.point = start.run, start.point
         if out is not None and self.run is None:
@@ -80,6 +84,7 @@ class Trainer:
             start.recipe, self.dataset, local, tune=not dry_run and world_size() == 1, log=self.log
         )
         self.steps = self.state.recipe.steps or 0  # a state's recipe always has steps
+        self.state.allowed = frozenset(allow if self.point else ())
         if self.point and self.point.checkpoint:
             self._restore(self.point.checkpoint)
         self.reference: AnyReference | None = None
@@ -144,6 +149,8 @@ class Trainer:
         classes = dict(islice(self.dataset.class_counts.items(), MAX_CLASSES))
         environment = describe_environment(self.state.device, command)
         environment["images"] = {"count": len(self.dataset), "classes": classes}
+        if self.state.allowed:
+            environment["changed"] = {"step": self.state.step, "allowed": sorted(self.state.allowed)}
         run.write_description(self.state.recipe, environment)
         self.callback.on_run(run, self.log)
 

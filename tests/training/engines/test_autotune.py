@@ -9,6 +9,7 @@ import torch
 
 from wgan_cli.errors import EngineUnavailable
 from wgan_cli.recipe import Recipe
+from wgan_cli.training.continuation import continued_recipe
 from wgan_cli.training.engines import autotune as module
 from wgan_cli.training.engines.autotune import (
     MARGIN,
@@ -18,7 +19,6 @@ from wgan_cli.training.engines.autotune import (
     autotune,
     available_threads,
 )
-from wgan_cli.training.state import continued_recipe
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 PATHS = {"name": "gan", "path_length_weight": 2.0, "path_length_every": 1}

@@ -47,6 +47,7 @@ def _print_run(facts: RunFacts, curves: bool | None) -> None:
         ("samples", f"{facts.samples} grids"),
         ("checkpoints", ", ".join(Path(file).name for file in facts.checkpoints) or "none yet"),
         ("best", f"{Path(best.path).name}, step {best.step:,}: {best.score} of {best.score.measured}" if best else ""),
+        ("changed", f"{'; '.join(facts.changed)}: not one exact run" if facts.changed else ""),
         ("rollbacks", f"{facts.rollbacks} after divergence" if facts.rollbacks else ""),
     )
     history = facts.history

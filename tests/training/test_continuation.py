@@ -1,0 +1,94 @@
+"""Resuming with other images or settings: refused, or allowed and recorded."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wgan_cli.data.sources.arrays import image_set
+from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.run_dir import RunDir
+
+
+def photos(folder: str, seed: int, count: int = 20) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 256, (count, 8, 8), np.uint8)
+    for number, image in enumerate(pixels):
+        path = Path(folder, "ab"[number % 2], f"{number:02d}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+
+
+@pytest.fixture
+def resumed(wgan, tiny_options):
+    """Run photos/ for 4 steps; the function resumes it for 4 more."""
+    photos("photos", seed=0)
+    photos("same", seed=0)
+    photos("others", seed=1)
+    photos("more", seed=0, count=30)
+    words = ("--recipe", "folder32_dcgan", "--data", "photos", *tiny_options, "--set", "data.image_size=8")
+    small = ("--set", "model.generator.channels=[4]", "--set", "model.critic.channels=[4]")
+    assert wgan("train", *words, *small, "--steps", 4, "--out", "mine").status == 0
+    return lambda *words: wgan("train", "--resume", "mine", "--steps", 8, *words)
+
+
+@pytest.mark.parametrize("folder", ["others", "more"])
+def test_other_images_must_be_allowed(resumed, wgan, folder):
+    refused = resumed("--data", folder)
+    assert refused.status == 2 and "images" in refused.error and "--allow data" in refused.hint
+    assert resumed("--data", folder, "--allow", "data").status == 0
+    facts = json.loads(wgan("inspect", "mine", "--json").stdout)
+    assert facts["step"] == 8 and facts["changed"] == ["data at step 4"]
+    assert "not one exact run" in wgan("inspect", "mine").stdout
+    assert wgan("train", "--resume", "mine", "--steps", 10).status == 0  # the new images are the run's own now
+
+
+def test_the_same_images_elsewhere_are_the_same(resumed, wgan):
+    assert resumed("--data", "same").status == 0
+    assert json.loads(wgan("inspect", "mine", "--json").stdout)["changed"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "change"),
+    [
+        (("--batch-size", 5), "batch_size"),
+        (("--lr", 0.01), "optim"),
+        (("--n-critic", 3), "n_critic"),
+    ],
+)
+def test_other_settings_must_be_allowed(resumed, words, change):
+    refused = resumed(*words)
+    assert refused.status == 2 and f"--allow {change}" in refused.hint
+    assert resumed(*words, "--allow", change).status == 0
+
+
+def test_what_cannot_be_allowed(resumed, wgan):
+    unknown = resumed("--allow", "optm")
+    assert unknown.status == 2 and "'optm'" in unknown.error and "optim" in unknown.hint
+    sizes = resumed("--allow", "data", "--set", "data.image_size=16")
+    assert sizes.status == 2 and "data.image_size" in sizes.error and "--allow" not in sizes.hint
+
+
+def test_checkpoints_without_a_fingerprint_resume(trainer, tmp_path):
+    recipe = trainer.recipe("steps=4")
+    run = trainer.run(recipe, tmp_path / "run", stop_after=2)
+    checkpoint = load_checkpoint(RunDir(run.path).checkpoint_files()[-1])
+    assert checkpoint.training is not None and checkpoint.training.pop("fingerprint")
+    trainer.prepared(recipe).restore(checkpoint)
+
+
+def test_fingerprints():
+    images = np.random.default_rng(0).integers(0, 256, (300, 1, 8, 8), np.uint8)
+    labels = np.arange(300) % 3
+    changed = images.copy()
+    changed[0] ^= 1
+    sets = [
+        image_set(images, labels),
+        image_set(images, labels[::-1].copy()),
+        image_set(images, labels, ["a", "b", "c"]),
+        image_set(images[:-1], labels[:-1]),
+        image_set(changed, labels),
+    ]
+    assert len({each.fingerprint for each in sets}) == len(sets)
+    assert image_set(images.copy(), labels.copy(), origin="elsewhere").fingerprint == sets[0].fingerprint

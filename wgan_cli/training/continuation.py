@@ -1,0 +1,70 @@
+"""Changes that a resumed run may make: settings without effect on a step, and others if the user allows them."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from wgan_cli.errors import WganError, did_you_mean
+from wgan_cli.recipe import Recipe, flat_settings
+from wgan_cli.recipe.schema import FREE_ON_RESUME
+
+#: Changes that `--allow` allows, by the start of the settings' names. The run then isn't one exact run any more.
+ALLOWABLE = {
+    "data": ("data.",),
+    "batch_size": ("batch_size",),
+    "optim": ("optim.",),
+    "n_critic": ("objective.n_critic",),
+}
+#: Settings that the shapes of weights and moments depend on.
+_FIXED = ("data.image_size", "data.channels", "optim.generator.name", "optim.critic.name")
+
+
+def check_allowed(allowed: Collection[str]) -> None:
+    """Raise a WganError for an unknown change."""
+    for name in allowed:
+        if name not in ALLOWABLE:
+            hint = did_you_mean(name, ALLOWABLE)
+            raise WganError(f"unknown --allow {name[:40]!r}", f"{hint}choose {', '.join(ALLOWABLE)}")
+
+
+def continued_recipe(saved: Recipe, wanted: Recipe, allowed: Collection[str] = ()) -> Recipe:
+    """Return the recipe to resume a run with: the wanted one, with its open settings as the run resolved them.
+
+    Args:
+        allowed: changes that the user allows, of ALLOWABLE.
+    Raises: WganError if a setting differs that changes what is computed.
+    """
+    resolved = {name: getattr(saved, name) for name in ("amp", "engine") if getattr(wanted, name) == "auto"}
+    if wanted.threads is None:
+        resolved["threads"] = saved.threads
+    data = wanted.data.decoding_like(saved.data)
+    if data.diff_augment == "auto":
+        data = data.model_copy(update={"diff_augment": saved.data.diff_augment})
+    if data != wanted.data:
+        resolved["data"] = data
+    wanted = wanted.replaced(**resolved) if resolved else wanted
+    before, after = flat_settings(saved.as_dict()), flat_settings(wanted.as_dict())
+    for key in sorted(before.keys() | after.keys()):
+        if not _may_change(key, allowed) and before.get(key) != after.get(key):
+            names = [name for name in ALLOWABLE if _may_change(key, (name,))]
+            raise WganError(
+                f"the run was started with {key}={before.get(key)} and cannot resume exactly with {after.get(key)}",
+                f"leave `{key}` unchanged"
+                + (f", or accept a run that isn't exact: --allow {names[0]}" if names else "")
+                + f"; a resumed run may change {', '.join(sorted(FREE_ON_RESUME))}",
+            )
+    return wanted
+
+
+def _may_change(key: str, allowed: Collection[str]) -> bool:
+    if key in FREE_ON_RESUME:
+        return True
+    return key not in _FIXED and any(key.startswith(start) for name in allowed for start in ALLOWABLE[name])
+
+
+def check_same_images(training: Mapping[str, Any], count: int, fingerprint: str) -> None:
+    """Raise a WganError unless a checkpoint was trained on the same images; early versions saved their number only."""
+    hint = "say where the same images are (--data FOLDER, --data-root), or accept a run that isn't exact: --allow data"
+    if training.get("images") != count:
+        raise WganError(f"the run was trained on {training.get('images')} images, and there are {count} now", hint)
+    if training.get("fingerprint", fingerprint) != fingerprint:
+        raise WganError(f"the run was trained on {count:,} other images: their pixels or classes differ", hint)
