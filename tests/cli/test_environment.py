@@ -38,7 +38,7 @@ def test_training_in_the_worst_environment(wgan_process, tmp_path, tiny_options)
 
 def test_unencodable_characters_are_escaped(wgan_process):
     failed = wgan_process("数", changes={"PYTHONIOENCODING": "ascii:strict"})
-    assert (failed.status, failed.error) == (2, "No such command '\\u6570'.")
+    assert (failed.status, failed.error) == (2, "no such command: \\u6570")
     assert "caf\udce9 数".encode("ascii", "wgan_escape") == b"caf\xe9 \\u6570"  # a path's byte as it is
 
 

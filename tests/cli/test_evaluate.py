@@ -42,7 +42,7 @@ def test_scores_next_to_real_images(evaluate, tiny_run):
     assert [name for name in numbers if name.isdigit()] == list("0123456789")
     start, end = facts[-1].split("), ", maxsplit=1)
     assert start == f"step 12: FD {ours} (classifier features, 1,000 images; real images: {real}"
-    assert re.fullmatch(r"\d+ of 10 classes, rarest: \d \(\d+%\)", end)
+    assert re.fullmatch(r"\d+/10 classes, rarest: \d \(\d+%\)", end)
 
 
 def test_json(evaluate):

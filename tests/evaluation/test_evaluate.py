@@ -104,7 +104,7 @@ def test_agreement_with_labels(reference, unseen):
 def test_the_line_and_the_record(reference, unseen):
     labels = reference.real.held_out.labels[1::2]
     found = reference.evaluate_images(unseen[labels != 7], None, 4000)
-    assert found.line().startswith("step 4,000: FD ") and " of 10 classes, rarest: 7 (" in found.line()
+    assert found.line().startswith("step 4,000: FD ") and "/10 classes, rarest: 7 (" in found.line()
     record = found.record()
     assert (record["fd"], record["real_baseline"]) == (found.generated.fd, found.real_baseline.fd)
     assert record["class_entropy"] == found.generated.classes.entropy

@@ -39,10 +39,11 @@ class Command(typer.core.TyperCommand):
 class SlowCommand(Command):
     """Command that says that it imports torch, which takes seconds."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
         if not ctx.params.get("quiet") and not is_launched():  # by torchrun, for one of several GPUs
             print_message(Activity("importing torch"))
-        return super().invoke(ctx)
+        return rest
 
 
 class Group(typer.core.TyperGroup):

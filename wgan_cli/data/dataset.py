@@ -58,13 +58,13 @@ class ImageSet:
         return dict(zip(self.class_names, counts, strict=False))  # without classes, all labels are 0
 
     @cached_property
-    def fingerprint(self) -> str:
-        """Identify the images: a hash of their number, classes, labels, and the pixels of up to 100 of them."""
+    def fingerprint(self) -> int:
+        """Identify the images: a 48-bit hash of their number, classes, labels, and the pixels of up to 100 of them."""
         digest = hashlib.sha256(repr((tuple(self.images.shape), self.class_names)).encode())
         digest.update(self.labels.numpy().tobytes())
         few = torch.tensor(thinned(range(len(self)), FINGERPRINT_IMAGES), dtype=torch.int64)
         digest.update(self.images.index_select(0, few).numpy().tobytes())
-        return digest.hexdigest()[:16]
+        return int.from_bytes(digest.digest()[:6], "big")
 
     def first(self, count: int | None) -> ImageSet:
         """Return the first `count` images, or all if count is None."""

@@ -33,9 +33,9 @@ class ImagePair:
         return replace(self.a.shape, num_classes=0)
 
     @property
-    def fingerprint(self) -> str:
-        """Identify the images of both sides."""
-        return f"{self.a.fingerprint}-{self.b.fingerprint}"
+    def fingerprint(self) -> int:
+        """Identify the images of both sides, which may not be exchanged."""
+        return self.a.fingerprint ^ (2 * self.b.fingerprint)
 
     @property
     def value_range(self) -> tuple[tuple[float, float] | None, ...]:

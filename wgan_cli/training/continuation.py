@@ -61,7 +61,7 @@ def _may_change(key: str, allowed: Collection[str]) -> bool:
     return key not in _FIXED and any(key.startswith(start) for name in allowed for start in ALLOWABLE[name])
 
 
-def check_same_images(training: Mapping[str, Any], count: int, fingerprint: str) -> None:
+def check_same_images(training: Mapping[str, Any], count: int, fingerprint: int) -> None:
     """Raise a WganError unless a checkpoint was trained on the same images; early versions saved their number only."""
     hint = "say where the same images are (--data FOLDER, --data-root), or accept a run that isn't exact: --allow data"
     if training.get("images") != count:

@@ -47,7 +47,7 @@ class TrainingState:
     training_step: TrainingStep
     engine: Engine
     sample_grid: SampleGrid
-    data_fingerprint: str
+    data_fingerprint: int
     autotune_summary: str = ""
     step_seconds: float | None = None
     step: int = 0
