@@ -1,6 +1,6 @@
 """Train every recipe of the family, and score and draw the results.
 
-    python benchmarks/family.py --data-root data                 about two and a half hours on two cores
+    python benchmarks/family.py --data-root data                 about nine hours on two cores, six for tutorials
     python benchmarks/family.py --data-root data --only mnist_gan mnist_hinge
     python benchmarks/pages.py                                  write tables from the results
 
@@ -73,7 +73,20 @@ SYSTEMS = {
     "cifar10_style": "Karras et al. 2019 and 2020",
     "cifar10_cyclegan": "Zhu et al. 2017",
 }
-EVERY = {**PAIRS, **MEMBERS, **SYSTEMS}
+#: The networks of well-known tutorials with their own settings.
+TUTORIALS = {
+    "tutorial_mlp_gan": "Goodfellow et al. 2014",
+    "tutorial_mlp_wgan": "Arjovsky et al. 2017",
+    "tutorial_mlp_wgan_gp": "Gulrajani et al. 2017",
+    "tutorial_conv_wgan_gp": "Gulrajani et al. 2017",
+    "tutorial_pool_gan": "Radford et al. 2016",
+    "tutorial_pool_wgan": "Arjovsky et al. 2017",
+    "tutorial_pool_wgan_gp": "Gulrajani et al. 2017",
+    "tutorial_dcgan": "Radford et al. 2016",
+    "tutorial_cgan": "Mirza and Osindero 2014",
+    "tutorial_cvae_gan": "Bao et al. 2017",
+}
+EVERY = {**PAIRS, **MEMBERS, **SYSTEMS, **TUTORIALS}
 #: A process too small to be seen starts the command: one that starts it from here counts this one's memory as its own.
 WATCH = """
 import os, sys

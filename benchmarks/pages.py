@@ -17,7 +17,7 @@ from typing import Any
 import common
 import scaling
 from common import FORMATS
-from family import EVERY, MEMBERS, SYSTEMS
+from family import EVERY, MEMBERS, SYSTEMS, TUTORIALS
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import recipe_header
@@ -30,6 +30,7 @@ PAGES = {
     "quality": ROOT / "docs" / "evaluation.md",
     "family": ROOT / "docs" / "recipes.md",
     "systems": ROOT / "docs" / "recipes.md",
+    "tutorials": ROOT / "docs" / "recipes.md",
     "speed": ROOT / "docs" / "performance.md",
 }
 #: The marks around a part.
@@ -207,9 +208,9 @@ def family(file: Path) -> str:
     return table(headings, rows, words=4) + "\n\n" + paragraph(f"{told} {where(first)}")
 
 
-def systems(file: Path) -> str:
+def systems(file: Path, names: Iterable[str] = SYSTEMS) -> str:
     """Return the table of the other recipes from the results of family.py, or ""."""
-    found = _results(file, SYSTEMS)
+    found = _results(file, names)
     if not found:
         return ""
     rows = []
@@ -309,6 +310,7 @@ def sections(folder: Path) -> dict[str, str]:
         "quality": quality(folder / "time_to_quality.json"),
         "family": family(folder / "family.json"),
         "systems": systems(folder / "family.json"),
+        "tutorials": systems(folder / "family.json", TUTORIALS),
         "speed": section(folder),
     }
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wgan_cli.tuning.search_dir import SearchDir
 
 _search = partial(typer.Option, rich_help_panel="Search")
-_files = partial(typer.Option, rich_help_panel="Files")
+_files = partial(typer.Option, rich_help_panel="Output")
 MINUTES, RUNGS, MOST_RUNGS = 5.0, 3, 8
 
 
@@ -37,7 +37,7 @@ def tune(
         str | None,
         typer.Argument(
             metavar="RECIPE|DATA",
-            help="Recipe name or file, or images: a folder, .zip or .tar.",
+            help="Recipe, or images: a folder, .zip, .tar or .npz.",
             autocompletion=complete_recipe,
         ),
     ] = None,
@@ -52,10 +52,10 @@ def tune(
     ] = None,
     minutes: Annotated[
         float | None,
-        _search("--minutes", min=0.001, metavar="MINUTES", help=rf"Training in the last rung. \[default: {MINUTES:g}]"),
+        _search("--minutes", min=0.001, metavar="M", help=rf"Training in the last rung. \[default: {MINUTES:g}]"),
     ] = None,
     budget: Annotated[
-        float | None, _search("--budget", min=0.0, metavar="MINUTES", help="Limit on the whole search.")
+        float | None, _search("--budget", min=0.0, metavar="M", help="Limit on the whole search.")
     ] = None,
     rungs: Annotated[
         int | None,
@@ -66,7 +66,9 @@ def tune(
             help=rf"Number of rungs, each with half the candidates and twice the minutes. \[default: {RUNGS}]",
         ),
     ] = None,
-    trials: Annotated[int | None, _search("--trials", min=2, help="Most candidates, drawn at random.")] = None,
+    trials: Annotated[
+        int | None, _search("--trials", min=2, help="Maximum number of candidates, drawn at random.")
+    ] = None,
     best_by: Annotated[str | None, _search("--best-by", help="Score to compare (best_by).")] = None,
     dry_run: Annotated[bool, _search("--dry-run", help="Show the plan, but don't start.")] = False,
     seed: Annotated[int | None, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")] = None,
