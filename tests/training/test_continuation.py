@@ -8,8 +8,12 @@ import pytest
 from PIL import Image
 
 from wgan_cli.data.sources.arrays import image_set
+from wgan_cli.errors import WganError
+from wgan_cli.recipe import load_recipe
 from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.training.trainer import Trainer
 
 
 def photos(folder: str, seed: int, count: int = 20) -> None:
@@ -68,6 +72,32 @@ def test_what_cannot_be_allowed(resumed, wgan):
     assert unknown.status == 2 and "'optm'" in unknown.error and "optim" in unknown.hint
     sizes = resumed("--allow", "data", "--set", "data.image_size=16")
     assert sizes.status == 2 and "data.image_size" in sizes.error and "--allow" not in sizes.hint
+
+
+def test_other_channels_are_no_damaged_checkpoint(resumed):
+    for path in Path("others").rglob("*.png"):
+        Image.open(path).convert("RGB").save(path)
+    result = resumed("--data", "others", "--allow", "data")
+    assert result.status == 2 and "8x8x1" in result.error and "8x8x3" in result.error and "delete" not in result.hint
+
+
+def test_counted_images_and_the_checkpoint_to_roll_back_to_follow_a_change(resumed):
+    assert resumed("--batch-size", 2, "--allow", "batch_size", "--set", "log_every=1", "--set", "keep=all").status == 0
+    run = RunDir(Path("mine"))
+    kimg = [record["kimg"] for record in read_metrics(run.metrics_file)]
+    assert kimg == sorted(kimg) and kimg[-1] - kimg[-2] == pytest.approx((kimg[-1] - kimg[-4]) / 3)
+    (changed,) = (file for file in run.checkpoint_files() if file.stem.endswith("4"))
+    assert load_checkpoint(changed).recipe.batch_size == 2
+
+
+def test_translation_continues_with_another_batch_size(trainer, tmp_path):
+    settings = ["data.a={source: digits, limit: 9}", "data.b={source: digits, limit: 9, transform: invert}"]
+    recipe = load_recipe("mnist_cyclegan", [*settings, "amp=off", "engine=eager", "batch_size=2", "steps=2"])
+    run = Trainer(recipe, tmp_path / "run", settings=["eval_every=null"], device="cpu").fit()
+    changed = {"settings": ["batch_size=3", "steps=3"], "resume": run.path, "device": "cpu"}
+    with pytest.raises(WganError, match="batch_size"):
+        Trainer(**changed)
+    assert Trainer(**changed, allow=["batch_size"]).fit().checkpoint_file(3).is_file()
 
 
 def test_checkpoints_without_a_fingerprint_resume(trainer, tmp_path):

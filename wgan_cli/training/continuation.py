@@ -14,8 +14,8 @@ ALLOWABLE = {
     "optim": ("optim.",),
     "n_critic": ("objective.n_critic",),
 }
-#: Settings that the shapes of weights and moments depend on.
-_FIXED = ("data.image_size", "data.channels", "optim.generator.name", "optim.critic.name")
+#: Last parts of settings that the shapes of weights and moments depend on.
+_FIXED = ("image_size", "channels", "name")
 
 
 def check_allowed(allowed: Collection[str]) -> None:
@@ -58,7 +58,9 @@ def continued_recipe(saved: Recipe, wanted: Recipe, allowed: Collection[str] = (
 def _may_change(key: str, allowed: Collection[str]) -> bool:
     if key in FREE_ON_RESUME:
         return True
-    return key not in _FIXED and any(key.startswith(start) for name in allowed for start in ALLOWABLE[name])
+    return key.rpartition(".")[2] not in _FIXED and any(
+        key.startswith(start) for name in allowed for start in ALLOWABLE[name]
+    )
 
 
 def check_same_images(training: Mapping[str, Any], count: int, fingerprint: int) -> None:

@@ -38,6 +38,7 @@ class TrainingState:
         seconds: training time over all resumes. overhead: the part of it spent on logs, grids and checkpoints.
         rollbacks: how often the run diverged and was rolled back, the next time to the checkpoint of step `anchor`.
         best: the best generator so far, if any was evaluated.
+        images_before: images shown beyond `step` times those of a step, which an allowed change made more or fewer.
         allowed: changes of this resumed run that the user allowed, of ALLOWABLE.
     """
 
@@ -56,6 +57,7 @@ class TrainingState:
     rollbacks: int = 0
     anchor: int = 0
     best: Best | None = None
+    images_before: int = 0
     allowed: frozenset[str] = frozenset()
 
     @property
@@ -96,7 +98,7 @@ class TrainingState:
     @property
     def kimg(self) -> float:
         """Thousand real images shown so far."""
-        return self.step * self.images_per_step / 1000
+        return (self.step * self.images_per_step + self.images_before) / 1000
 
     def generator_checkpoint(self) -> Checkpoint:
         """Return a checkpoint with only the networks to sample from; equal runs give equal files."""
@@ -125,6 +127,7 @@ class TrainingState:
             "anchor": self.anchor,
             "images": len(self.loader),
             "fingerprint": self.data_fingerprint,
+            "images_shown": self.step * self.images_per_step + self.images_before,
             "memory": {} if self.objective.state is None else self.objective.state.state_dict(),
             "best": None if self.best is None else self.best.as_dict(),
         }
@@ -143,6 +146,11 @@ class TrainingState:
             )
         if "data" not in self.allowed:
             check_same_images(training, len(self.loader), self.data_fingerprint)
+        if (checkpoint.image.size, checkpoint.image.channels) != (self.image.size, self.image.channels):
+            raise WganError(
+                f"the run's images are {checkpoint.image}, and these are {self.image}",
+                "provide images of the same size and channels: --set data.image_size, data.channels",
+            )
         if self.recipe.model.conditional and checkpoint.class_names != self.class_names:
             raise WganError(
                 f"the run has the classes {', '.join(checkpoint.class_names)}, not {', '.join(self.class_names)}",
@@ -156,9 +164,13 @@ class TrainingState:
             counts = training.get("rollbacks", 0), training.get("anchor", 0)
             if any(type(count) is not int or not 0 <= count <= MOST_STEPS for count in counts):
                 raise ValueError("invalid counts")
+            expected = checkpoint.step * self.images_per_step
+            shown = training.get("images_shown", expected)
+            if type(shown) is not int or shown < 0:
+                raise ValueError("invalid number of images")
             if not all(math.isfinite(training.get(name, 0.0)) for name in ("seconds", "overhead")):
                 raise ValueError("invalid times")
-            self.loader.load_state_dict(self._position(checkpoint))
+            self._restore_position(checkpoint)
             self.training_step.precision.scaler.load_state_dict(training["precision"])
             self.training_step.metrics.load_state_dict(training["terms"], self.device)
             if (memory := self.objective.state) is not None:  # ignores buffers that only earlier versions saved
@@ -177,12 +189,18 @@ class TrainingState:
         self.overhead = training.get("overhead", 0.0)
         self.rollbacks = training.get("rollbacks", 0)
         self.anchor = training.get("anchor", checkpoint.step)
+        self.images_before = shown - expected
 
-    def _position(self, checkpoint: Checkpoint) -> dict[str, int]:
-        """Return the loader's position; other images or another batch size start a new epoch."""
-        assert checkpoint.training is not None
-        position = checkpoint.training["feed"]
-        same_images = checkpoint.training.get("fingerprint", self.data_fingerprint) == self.data_fingerprint
-        if not self.allowed or (same_images and checkpoint.recipe.batch_size == self.recipe.batch_size):
-            return position
-        return {"epoch": position["epoch"] + 1, "cursor": 0}
+    def _restore_position(self, checkpoint: Checkpoint) -> None:
+        """Continue in the epoch of a checkpoint; other images or another batch size start a new one."""
+        training = checkpoint.training
+        assert training is not None
+        same = (
+            training.get("images"),
+            training.get("fingerprint", self.data_fingerprint),
+            checkpoint.recipe.batch_size,
+        )
+        if same == (len(self.loader), self.data_fingerprint, self.recipe.batch_size):
+            self.loader.load_state_dict(training["feed"])
+        else:
+            self.loader.start_epoch_after(training["feed"])

@@ -55,7 +55,7 @@ def resolve_target(
     if images is None:
         return recipe, []
     if resumes and recipe is None:
-        return None, _location(images)
+        return None, _sides(images) or _location(images)
     return _recipe_for(images, device) if recipe is None else (recipe, _other_images(recipe, images))
 
 

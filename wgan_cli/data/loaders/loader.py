@@ -31,6 +31,10 @@ class Loader(ABC):
         Raises: ValueError, KeyError or TypeError if it isn't a valid position.
         """
 
+    def start_epoch_after(self, state: dict[str, Any]) -> None:
+        """Start the epoch after the position of another loader, whose data and batch size may differ."""
+        self.load_state_dict({"epoch": state["epoch"] + 1, "cursor": 0})
+
     def close(self) -> None:  # noqa: B027  (most loaders have no threads)
         """Stop background threads. The loader can be used again."""
 

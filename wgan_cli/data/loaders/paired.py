@@ -44,6 +44,10 @@ class PairedLoader(Loader):
         for name, loader in self.sides.items():
             loader.load_state_dict(state[name])
 
+    def start_epoch_after(self, state: dict[str, Any]) -> None:
+        for name, loader in self.sides.items():
+            loader.start_epoch_after(state[name])
+
     def close(self) -> None:
         for loader in self.sides.values():
             loader.close()

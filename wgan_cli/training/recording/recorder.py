@@ -65,6 +65,9 @@ class Recorder:
         if self._open():
             self.draw_samples()
             self.save()
+        elif self.state.allowed:  # earlier checkpoints are of other images or settings
+            self.state.anchor = self.state.step
+            self._write_checkpoint()
 
     @on_main_process("opening the run folder")
     def _open(self) -> bool:
