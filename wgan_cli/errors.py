@@ -45,6 +45,14 @@ class AlreadyReported(Exception):
         self.status = status
 
 
+class Stopped(Exception):
+    """A signal asked the process to end, and there is nothing to save or report."""
+
+    def __init__(self, status: ExitStatus) -> None:
+        super().__init__(f"stopped with status {status}")
+        self.status = status
+
+
 class EngineUnavailable(Exception):
     """An engine cannot run here, and the next one takes over; the text is the reason."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from wgan_cli.recipe import load_recipe
 from wgan_cli.runs.run_dir import RunDir, is_run
+from wgan_cli.tuning import measure
 
 RATES = ("--try", "optim.lr=0.001,0.01")
 
@@ -103,6 +105,13 @@ def test_plan(wgan, options, tmp_path):
     assert "3 random candidates" in wgan(*words, "--try", "optim.lr=0.001..0.1", "--trials", 3).stderr
     few = wgan(*words, *RATES, "--budget", 1.2)
     assert few.status == 2 and "--budget 1.2" in few.error and "--minutes" in few.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_signal_during_the_rehearsal(wgan, options, tmp_path, monkeypatch, number, status):
+    monkeypatch.setattr(measure._Loading, "on_train_start", lambda *_: os.kill(os.getpid(), number))
+    assert wgan("tune", *options, *RATES).status == status
     assert list(tmp_path.iterdir()) == []
 
 

@@ -25,7 +25,15 @@ from wgan_cli.cli.sample import sample
 from wgan_cli.cli.train import train
 from wgan_cli.cli.tune import tune
 from wgan_cli.console import end_activity, print_error
-from wgan_cli.errors import AlreadyReported, ExitStatus, WganError, describe_os_error, is_out_of_memory, one_line
+from wgan_cli.errors import (
+    AlreadyReported,
+    ExitStatus,
+    Stopped,
+    WganError,
+    describe_os_error,
+    is_out_of_memory,
+    one_line,
+)
 
 app = typer.Typer(
     name="wgan",
@@ -93,7 +101,7 @@ def run(arguments: list[str]) -> int:
         return app(arguments or ["--help"], prog_name="wgan", standalone_mode=False) or ExitStatus.DONE
     except WganError as error:
         return _fail(error.message, error.hint, error.status)
-    except AlreadyReported as error:
+    except (AlreadyReported, Stopped) as error:
         return error.status
     except typer.TyperException as error:
         return _fail(*explain_usage(error), ExitStatus.USAGE)

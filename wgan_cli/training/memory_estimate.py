@@ -1,10 +1,11 @@
-"""Estimate of the memory that training takes, from shapes alone."""
+"""The memory that training takes: an estimate from shapes alone, and the error when it runs out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
-from wgan_cli.errors import WganError
+from wgan_cli.errors import ExitStatus, TrainingError, WganError, is_out_of_memory
 from wgan_cli.outputs.summary import NetworkFacts, inspect_networks
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.utils.machine import free_memory
@@ -56,3 +57,18 @@ def check_memory(recipe: Recipe, image: ImageShape, device: torch.device) -> Non
         f"and {free / 1e9:,.1f} GB are free on {device}",
         f"try {batch}smaller `model.{role}{layers}`; `wgan inspect` shows the memory of a recipe",
     )
+
+
+@contextmanager
+def out_of_memory_hint(recipe: Recipe, device: torch.device) -> Iterator[None]:
+    """Turn an error of the block that says that memory ran out into one that names the batch size to try."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        size = recipe.batch_size
+        hint = f"--set batch_size={size // 2}" if size > 1 else "smaller networks (model.generator, model.critic)"
+        reason = str(error).partition("\n")[0].partition(". ")[0].strip() or type(error).__name__
+        message = f"not enough memory on {device} for batch_size={size}: {reason}"
+        raise TrainingError(message, f"train again with {hint}", ExitStatus.FAILED) from error

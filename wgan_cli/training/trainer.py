@@ -1,7 +1,7 @@
 """The trainer: from a recipe to a finished run."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from wgan_cli.distributed.process_group import (
     on_main_process,
     world_size,
 )
-from wgan_cli.errors import ExitStatus, TrainingError, WganError, is_out_of_memory
+from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.recipe import Recipe
 from wgan_cli.report.html_page import write_final_report
@@ -28,8 +28,8 @@ from wgan_cli.training.build_state import build_state
 from wgan_cli.training.callback import Callback, CallbackList
 from wgan_cli.training.continuation import check_allowed
 from wgan_cli.training.loop import training_loop
+from wgan_cli.training.memory_estimate import out_of_memory_hint
 from wgan_cli.training.setup import load_dataset, load_reference, resolve_start
-from wgan_cli.training.state import TrainingState
 from wgan_cli.training.stop import StopRequest
 from wgan_cli.utils.format import once
 
@@ -123,7 +123,7 @@ class Trainer:
             for term, meaning in state.objective.meanings.items():
                 self.log(f"  {term}: {meaning}")
             stop = StopRequest(minutes, stop_after)
-            with _out_of_memory_hint(state), closing(state.loader), stop.on_signals():
+            with out_of_memory_hint(state.recipe, state.device), closing(state.loader), stop.on_signals():
                 callback.on_train_start(state.step, self.steps)
                 try:
                     training_loop(state, run, stop, callback, self.reference)
@@ -153,17 +153,3 @@ class Trainer:
             environment["changed"] = {"step": self.state.step, "allowed": sorted(self.state.allowed)}
         run.write_description(self.state.recipe, environment)
         self.callback.on_run(run, self.log)
-
-
-@contextmanager
-def _out_of_memory_hint(state: TrainingState) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        size = state.recipe.batch_size
-        hint = f"--set batch_size={size // 2}" if size > 1 else "smaller networks (model.generator, model.critic)"
-        reason = str(error).partition("\n")[0].partition(". ")[0].strip() or type(error).__name__
-        message = f"not enough memory on {state.device} for batch_size={size}: {reason}"
-        raise TrainingError(message, f"train again with {hint}", ExitStatus.FAILED) from error

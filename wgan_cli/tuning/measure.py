@@ -3,7 +3,8 @@
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,18 +12,21 @@ import torch
 
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.pairs import ImagePair
-from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.errors import ExitStatus, Stopped, WganError
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.schema import FREE_ON_RESUME
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.callback import Callback
 from wgan_cli.training.engines.autotune import MIN_STEPS, StepTimer
 from wgan_cli.training.engines.select import Engine
+from wgan_cli.training.memory_estimate import out_of_memory_hint
 from wgan_cli.training.process_state import restored_process_state
 from wgan_cli.training.trainer import Trainer
 from wgan_cli.utils.format import Log, no_log
+from wgan_cli.utils.machine import release_memory
 
-ROUNDS = 10  # in which all candidates are timed in turns
+IN_TURNS = 4  # candidates on a CPU at once, so that a busy machine slows down all of them
+ROUNDS = 10  # in which they are timed in turns
 
 
 class Rehearsal(NamedTuple):
@@ -46,7 +50,7 @@ class _Loading(Callback):
 def rehearse(recipe: Recipe, data_root: Path | None, device: str, log: Log) -> Rehearsal:
     """Train one step in a temporary folder and evaluate it, twice: the first time may download data and fill caches.
 
-    Raises: what a training raises, and KeyboardInterrupt.
+    Raises: what a training raises, and Stopped at a signal.
     """
     short = recipe.replaced(steps=1, epochs=None, eval_every=1, patience=None, report=False)
     _train(short, data_root, device, log)
@@ -62,7 +66,7 @@ def _train(recipe: Recipe, data_root: Path | None, device: str, log: Log) -> Tra
         loading.log = no_log
         trainer.fit()
     if trainer.status != ExitStatus.DONE:
-        raise KeyboardInterrupt
+        raise Stopped(trainer.status)
     return trainer
 
 
@@ -74,36 +78,56 @@ class Timed(NamedTuple):
 
 
 def with_step_times(recipes: Sequence[Recipe], names: Sequence[str], rehearsal: Rehearsal) -> list[Timed]:
-    """Autotune and time the recipes in turns; those whose steps run the same kernels once.
-
-    The minimum over all rounds counts, because other load only adds.
+    """Autotune and time the recipes; those whose steps run the same kernels once.
 
     Args:
         names: what errors call the recipes.
     """
     costs = [_cost(recipe) for recipe in recipes]
-    engines: dict[Recipe, Engine] = {}
-    tuned: dict[str, Recipe] = {}
+    first: dict[str, tuple[str, Recipe]] = {}
+    for recipe, name, cost in zip(recipes, names, costs, strict=True):
+        first.setdefault(cost, (name, recipe))
+    # On a GPU each has the memory to itself, as in training: two loaders would keep the images there twice.
+    size, candidates = IN_TURNS if rehearsal.device.type == "cpu" else 1, list(first.values())
+    timed: list[Timed] = []
     with restored_process_state():
-        for recipe, name, cost in zip(recipes, names, costs, strict=True):
-            if cost not in tuned:
-                try:
-                    timed = recipe.replaced(steps=MIN_STEPS, epochs=None)  # fewer are not autotuned
-                    state = build_state(timed, rehearsal.dataset, rehearsal.device)
-                except WganError as error:
-                    raise WganError(f"--try {name}: {error.message}", error.hint, error.status) from error
-                tuned[cost] = state.recipe
-                engines[state.recipe] = state.engine
-        timer = StepTimer(rehearsal.device, engines.__getitem__)
+        for start in range(0, len(candidates), size):
+            release_memory()
+            timed += _time_in_turns(candidates[start : start + size], rehearsal)
+    by_cost = dict(zip(first, timed, strict=True))
+    return [_as_tuned(recipe, by_cost[cost]) for recipe, cost in zip(recipes, costs, strict=True)]
+
+
+def _time_in_turns(candidates: Sequence[tuple[str, Recipe]], rehearsal: Rehearsal) -> list[Timed]:
+    """Autotune named recipes, and time their steps; the minimum over all rounds counts, since other load only adds."""
+    engines: dict[Recipe, Engine] = {}
+    timer = StepTimer(rehearsal.device, engines.__getitem__)
+    with ExitStack() as loaders:
+        for name, recipe in candidates:
+            with _named(name, recipe, rehearsal.device):
+                timed = recipe.replaced(steps=MIN_STEPS, epochs=None)  # fewer are not autotuned
+                state = build_state(timed, rehearsal.dataset, rehearsal.device)
+                loaders.enter_context(closing(state.loader))
+            engines[state.recipe] = state.engine
         for _ in range(ROUNDS):
-            for recipe in engines:
-                timer.time(recipe)
-    return [_as_tuned(recipe, tuned[cost], timer.seconds) for recipe, cost in zip(recipes, costs, strict=True)]
+            for (name, recipe), tuned in zip(candidates, engines, strict=True):
+                with _named(name, recipe, rehearsal.device):
+                    timer.time(tuned)
+    return [Timed(tuned, timer.seconds[tuned]) for tuned in engines]
 
 
-def _as_tuned(recipe: Recipe, tuned: Recipe, seconds: dict[Recipe, float]) -> Timed:
-    chosen = {name: getattr(tuned, name) for name in ("threads", "amp", "engine")}
-    return Timed(recipe.replaced(**chosen), seconds[tuned])
+@contextmanager
+def _named(name: str, recipe: Recipe, device: torch.device) -> Iterator[None]:
+    try:
+        with out_of_memory_hint(recipe, device):
+            yield
+    except WganError as error:
+        raise WganError(f"--try {name}: {error.message}", error.hint, error.status) from error
+
+
+def _as_tuned(recipe: Recipe, like: Timed) -> Timed:
+    chosen = {name: getattr(like.recipe, name) for name in ("threads", "amp", "engine")}
+    return Timed(recipe.replaced(**chosen), like.step_seconds)
 
 
 def _cost(recipe: Recipe) -> str:

@@ -1,6 +1,5 @@
 """The search itself: rung after rung, every training an ordinary run."""
 
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from wgan_cli.training.process_state import restored_process_state
 from wgan_cli.training.trainer import Trainer
 from wgan_cli.tuning.halving import survivors
 from wgan_cli.tuning.search_dir import Outcome, SearchDir
+from wgan_cli.utils.machine import release_memory
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,7 @@ class Search:
     def _train(self, training: Training, observe: Observer) -> ExitStatus:
         """Train a candidate, from its last checkpoint if it was interrupted. A failure is an outcome."""
         callbacks = observe(training)
+        release_memory()  # of the training before, or the timing
         try:
             with restored_process_state():
                 trainer = Trainer(
@@ -126,8 +127,6 @@ class Search:
         except TrainingError as error:
             self.folder.record_failure(training.rung, training.candidate, error.message)
             status = ExitStatus.DONE
-        trainer = None
-        gc.collect()  # CUDA graphs keep their memory until then
         if status == ExitStatus.DONE:
             observe(self._training(training.rung, training.candidate))
         return status

@@ -1,5 +1,6 @@
-"""Facts about the machine: processor, container limits, free memory."""
+"""The machine: processor, container limits, free memory."""
 
+import gc
 import os
 import platform
 from contextlib import suppress
@@ -45,6 +46,12 @@ def free_memory(device: torch.device) -> int | None:
         anonymous = next(line for line in _cgroup("memory.stat").splitlines() if line.startswith("anon "))
         found.append(max(0, limit - int(anonymous.split()[1])))
     return min((amount for amount in found if amount is not None), default=None)
+
+
+def release_memory() -> None:
+    """Return the memory of objects that are no longer used to the devices."""
+    gc.collect()  # CUDA graphs keep their memory until then
+    torch.cuda.empty_cache()  # `free_memory` counts what PyTorch caches as used
 
 
 def _free_on_machine() -> int | None:
