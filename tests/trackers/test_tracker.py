@@ -9,6 +9,7 @@ import pytest
 from conftest import TINY
 
 from wgan_cli import Callback, Tracker, WganError, train
+from wgan_cli.cli.render.progress import LiveProgress
 from wgan_cli.errors import ExitStatus
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.trackers import registry, tracker
@@ -131,6 +132,18 @@ def test_a_tracker_that_does_not_start(tracked, tmp_path):
     run, client, _ = tracked(resume=tmp_path / "run", settings=())
     assert [entry[:2] for entry in client.entries] == EVERYTHING and client.saved == {}
     assert json.loads(run.trackers_file.read_text()) == {"loopback": {"run_id": "17"}}
+
+
+def test_the_others_end_if_one_does_not_start(tracked, monkeypatch):
+    class Works(Loopback):
+        down = frozenset()
+
+    ends = []
+    monkeypatch.setitem(registry.CLIENTS, "works", Works)
+    monkeypatch.setattr(Loopback, "finish", lambda self, failed: ends.append((type(self), failed)))
+    with pytest.raises(WganError, match="loopback cannot start"):
+        tracked(0, others=[LiveProgress(), Tracker("works")])
+    assert ends == [(Works, True)]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,8 @@ class Tracker(Callback):
     def __init__(self, name: str) -> None:
         self.name, self._client = name, make_client(name)
         self._unsent: deque[Callable[[], None]] = deque()
-        self._step, self._retry_at, self._failed = 0, 0.0, False
+        self._step, self._retry_at = 0, 0.0
+        self._started = self._failed = False
 
     def on_run(self, run: RunDir, log: Log) -> None:
         self._run, self._log, self._best_effort = run, log, BestEffort(run, log)
@@ -58,6 +59,7 @@ class Tracker(Callback):
                 f"{self._client.setup}; then continue with --resume {run.path}, or without --track {self.name}",
                 ExitStatus.FAILED,
             ) from error
+        self._started = True
         log(f"{self.name}: {started.place}")
         with self._best_effort.optional("continuing the same run in the tracker later"):
             write_text(run.trackers_file, json.dumps(saved | {self.name: started.saved}, indent=2) + "\n")
@@ -80,6 +82,8 @@ class Tracker(Callback):
         self._failed = True
 
     def on_train_end(self) -> None:
+        if not self._started:
+            return
         self._retry_at = 0.0
         self._send(self._log_generator)
         self._try(partial(self._client.finish, self._failed))

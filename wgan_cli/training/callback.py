@@ -66,7 +66,7 @@ class Callback:
         """Called with the exception that ends the training, before `on_train_end`."""
 
     def on_train_end(self) -> None:
-        """Called after the last step, also if training stopped early or failed."""
+        """Called at the end, also if training stopped early, failed, or failed to start before `on_train_start`."""
 
 
 class CallbackList(Callback):

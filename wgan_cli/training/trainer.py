@@ -117,25 +117,30 @@ class Trainer:
         if self.run is None:
             self.run = broadcast_from_main("the run folder", lambda: create_run(self.out, state.recipe.name))
         run = self.run
+        stop = StopRequest(minutes, stop_after)
         with ExitStack() as lock:
-            self._lock_and_describe(lock, run, command)
-            self.log(f"run folder: {run.path}" + (f", from step {state.step:,}" if state.step else ""))
-            for term, meaning in state.objective.meanings.items():
-                self.log(f"  {term}: {meaning}")
-            stop = StopRequest(minutes, stop_after)
-            with out_of_memory_hint(state.recipe, state.device), closing(state.loader), stop.on_signals():
-                callback.on_train_start(state.step, self.steps)
-                try:
-                    training_loop(state, run, stop, callback, self.reference)
-                except BaseException as error:
-                    callback.on_error(error)
-                    raise
-                finally:
+            try:
+                self._lock_and_describe(lock, run, command)
+                self._train(run, stop)
+            except BaseException as error:
+                callback.on_error(error)
+                raise
+            finally:
+                with stop.on_signals():
                     callback.on_train_end()
         self.status = stop.status or ExitStatus.DONE
         if self.status == ExitStatus.DONE and state.recipe.report:
             broadcast_from_main("the report", lambda: write_final_report(run, state.device, self.reference, self.log))
         return run
+
+    def _train(self, run: RunDir, stop: StopRequest) -> None:
+        state = self.state
+        self.log(f"run folder: {run.path}" + (f", from step {state.step:,}" if state.step else ""))
+        for term, meaning in state.objective.meanings.items():
+            self.log(f"  {term}: {meaning}")
+        with out_of_memory_hint(state.recipe, state.device), closing(state.loader), stop.on_signals():
+            self.callback.on_train_start(state.step, self.steps)
+            training_loop(state, run, stop, self.callback, self.reference)
 
     @on_main_process("the run folder")
     def _lock_and_describe(self, lock: ExitStack, run: RunDir, command: str) -> None:

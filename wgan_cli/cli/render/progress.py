@@ -46,6 +46,9 @@ class LiveProgress(PlainProgress):
     A thread of rich redraws them four times per second, or once with images, which are thousands of characters.
     """
 
+    def __init__(self) -> None:
+        self.live = Live()  # on_train_end may be called without on_train_start
+
     def on_train_start(self, step: int, steps: int) -> None:
         self.record = Text("waiting for the first record", style="dim", overflow="fold")
         self.bar = Progress(
