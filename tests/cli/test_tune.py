@@ -9,6 +9,8 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 
 from wgan_cli.recipe import load_recipe
 from wgan_cli.runs.run_dir import RunDir, is_run
@@ -135,6 +137,14 @@ def test_errors(wgan, options, tmp_path, words, error, hint):
     result = wgan("tune", *options, *words)
     assert result.status == 2 and error in result.error and hint in result.hint, result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_images_get_the_recipe_of_the_chosen_device(wgan, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    Path("photos").mkdir()
+    Image.new("RGB", (64, 64)).save("photos/one.png")
+    for device, recipe in (("cpu", "folder_dcgan"), ("auto", "folder_dcgan_wide")):
+        assert f"training {recipe};" in wgan("tune", "photos", "--device", device).stderr
 
 
 def test_folder_of_no_search(wgan, tiny_run):

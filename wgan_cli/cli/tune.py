@@ -83,9 +83,8 @@ def tune(
 ) -> int:
     """Search a recipe's settings by successive halving."""
     from wgan_cli.cli.arguments.training_target import resolve_target
-    from wgan_cli.cli.render import tune_report as render
+    from wgan_cli.cli.render.tune_report import describe_plan
     from wgan_cli.tuning.plan import make_plan
-    from wgan_cli.tuning.search import Search
     from wgan_cli.tuning.search_dir import create_search, open_search
 
     if resume is not None:
@@ -101,7 +100,7 @@ def tune(
         folder: SearchDir | None = open_search(resume)
         plan = folder.plan
     else:
-        chosen, changes = resolve_target(target, recipe, images)
+        chosen, changes = resolve_target(target, recipe, images, device=device)
         more = {"best_by": best_by, "seed": seed}
         changes += [*(settings or []), *(f"{key}={value}" for key, value in more.items() if value is not None)]
         request = _request(
@@ -110,27 +109,11 @@ def tune(
         )  # fmt: skip
         folder = _same_search(request, out)
         plan = folder.plan if folder else make_plan(request, data_root, device, print_message)
-    print_message(render.describe_plan(plan))
+    print_message(describe_plan(plan))
     if dry_run:
         print_message("dry run: everything is valid, nothing was written")
         return ExitStatus.DONE
-    folder = folder or create_search(out, plan)
-    print_message(f"search: {folder.path}")
-    search = Search(folder, data_root, device, shlex.join(["wgan", *sys.argv[1:]]))
-    try:
-        with render.SearchProgress(search) as progress:
-            status = search.run(progress.observe)
-    except KeyboardInterrupt:  # between two trainings
-        status = ExitStatus.INTERRUPTED
-    if status != ExitStatus.DONE:
-        print_message(f"stopped; everything is saved\ncontinue: wgan tune --resume {shlex.quote(str(folder.path))}")
-        return status
-    if as_json:
-        data().print(json.dumps(render.standings_json(search)), soft_wrap=True)
-    else:
-        data().print(render.standings_table(search))
-    print_message(render.describe_end(search))
-    return ExitStatus.DONE
+    return _run(folder or create_search(out, plan), data_root, device, as_json)
 
 
 def _request(chosen: str | None, changes: list[str], tries: list[str] | None, **numbers: Any) -> Request:
@@ -158,3 +141,26 @@ def _same_search(request: Request, out: Path | None) -> SearchDir | None:
             f"{out} is a search with other options", f"continue it with --resume {out}, or choose another --out"
         )
     return found
+
+
+def _run(folder: SearchDir, data_root: Path | None, device: str, as_json: bool) -> ExitStatus:
+    """Run or continue a search and show its standings; return the exit status."""
+    from wgan_cli.cli.render import tune_report as render
+    from wgan_cli.tuning.search import Search
+
+    print_message(f"search: {folder.path}")
+    search = Search(folder, data_root, device, shlex.join(["wgan", *sys.argv[1:]]))
+    try:
+        with render.SearchProgress(search) as progress:
+            status = search.run(progress.observe)
+    except KeyboardInterrupt:  # between two trainings
+        status = ExitStatus.INTERRUPTED
+    if status != ExitStatus.DONE:
+        print_message(f"stopped; everything is saved\ncontinue: wgan tune --resume {shlex.quote(str(folder.path))}")
+        return status
+    if as_json:
+        data().print(json.dumps(render.standings_json(search)), soft_wrap=True)
+    else:
+        data().print(render.standings_table(search))
+    print_message(render.describe_end(search))
+    return ExitStatus.DONE
