@@ -87,6 +87,18 @@ def test_sample_takes_a_run(wgan, tiny_run):
     np.testing.assert_array_equal(np.load("a.npy"), np.load("b.npy"))
 
 
+@pytest.fixture
+def run_x(tiny_run, tmp_path):
+    """Copy of a finished run, runs/x."""
+    return Path(shutil.copytree(tiny_run.path, tmp_path / "runs/x"))
+
+
+def test_a_recipe_file_needs_no_suffix_after_a_slash(wgan, tiny_options):
+    Path("mine").write_text("data: {source: digits}\nsteps: 1\n")
+    result = wgan("train", "./mine", *tiny_options, "--dry-run")
+    assert result.status == 0, result.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [
@@ -107,12 +119,32 @@ def test_sample_takes_a_run(wgan, tiny_run):
         (("train", "mnist_mlp"), "mnist_mlp is a recipe, and also images", "./mnist_mlp"),
         (("train", "folder_cyclegan", "--data", "photos"), "needs two", "data.a.path"),
         (("sample",), "no run or checkpoint", "wgan sample "),
+        (("sample", "x", "-o", "a.png"), "no such option: -o", "`--out`"),
+        (("train", "--continue"), "no such option: --continue", "`--resume`"),
+        (("train", "--wandb"), "no such option: --wandb", "`--track wandb`"),
+        (("train", "--resume"), "--resume", "`wgan train --help`"),
+        (("train", "--lr", "1e-3x"), "invalid --lr 1e-3x", "--lr 0.001"),
+        (("train", "photo"), "unknown recipe 'photo'", "`photos`"),
+        (("train", "photos/a/0.png"), "is one image", "wgan train photos/a/"),
+        (("train", "nothing"), "nothing contains no images", "give a folder"),
+        (("train", "notes.txt"), "notes.txt is neither", ".yaml"),
+        (("train", "lr=0.001"), "lr=0.001 is a setting", "--set lr=0.001"),
+        (("train", "runs/x/G.pth"), "is a checkpoint", "--resume runs/x"),
+        (("train", "--resume", "runs"), "runs is not a run folder", "`runs/x`"),
+        (("train", "--resume", "runs/y"), "no run folder runs/y", "`runs/x`"),
+        (("sample", "runs"), "runs is not a run folder", "`runs/x`"),
+        (("inspect", "photo"), "no run, file, folder or recipe photo", "`photos`"),
+        (("inspect", "photos", "--set", "data.limit=3"), "photos is none", "`wgan inspect photos`"),
+        (("sample", "runs/x", "--out", "grid"), "grid has no suffix", "trailing /"),
+        (("version",), "no such command: version", "`wgan --version`"),
         (("sample", "G.pth", "--ckpt", "G.pth"), "both name a checkpoint", "leave out"),
     ],
 )
-def test_hints_are_about_what_was_typed(wgan, words, message, hint):
+def test_hints_are_about_what_was_typed(wgan, run_x, words, message, hint):
     photos("photos")
     photos("mnist_mlp")
+    Path("nothing").mkdir()
+    Path("notes.txt").write_text("nothing")
     result = wgan(*words)
     assert result.status == 2 and message in result.error and hint in result.hint, result.stderr
 
@@ -125,12 +157,6 @@ def test_stop_and_continue_equals_uninterrupted(wgan, tiny_options, tmp_path):
     assert wgan("train", "--resume", "mine", "--stop-after", 3).status == 0
     assert wgan("train", "--resume", "mine").status == 0
     assert_same_run(RunDir(tmp_path / "mine"), RunDir(tmp_path / "whole"))
-
-
-@pytest.fixture
-def run_x(tiny_run, tmp_path):
-    """Copy of a finished run, runs/x."""
-    return Path(shutil.copytree(tiny_run.path, tmp_path / "runs/x"))
 
 
 @pytest.mark.parametrize(

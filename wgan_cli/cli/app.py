@@ -104,7 +104,7 @@ def run(arguments: list[str]) -> int:
     except (AlreadyReported, Stopped) as error:
         return error.status
     except typer.TyperException as error:
-        return _fail(*explain_usage(error), ExitStatus.USAGE)
+        return _fail(*explain_usage(error, arguments), ExitStatus.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         return ExitStatus.INTERRUPTED
     except Exception as error:

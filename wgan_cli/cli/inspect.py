@@ -15,7 +15,7 @@ from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, op
 from wgan_cli.cli.arguments.options import DataRoot, Json, Settings, examples
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 from wgan_cli.console import data, print_message
-from wgan_cli.errors import WganError
+from wgan_cli.errors import WganError, did_you_mean
 
 if TYPE_CHECKING:
     from wgan_cli.outputs.summary import CheckpointFacts, RecipeFacts, RunFacts
@@ -54,6 +54,10 @@ def inspect(
     check_overwrite(plot, force, "--plot")
     from wgan_cli.cli.render.data_report import inspect_data, is_data
 
+    if settings and recipe is None and not _is_recipe(what):
+        raise WganError(
+            f"--set changes a recipe, and {what} is none", f"leave out --set; `wgan inspect {what}` shows all of it"
+        )
     if is_data(what):
         inspect_data(what, data_root, as_json, plot)
         return
@@ -82,21 +86,31 @@ def inspect(
         print_facts(facts, curves)
 
 
+def _is_recipe(what: str) -> bool:
+    from wgan_cli.recipe import recipe_names
+
+    return Path(what).suffix.lower() in (".yaml", ".yml") or (what in recipe_names() and not os.path.exists(what))
+
+
 def _facts(what: str, settings: list[str]) -> RunFacts | CheckpointFacts | RecipeFacts:
     from wgan_cli.data import native_shape
     from wgan_cli.outputs.summary import inspect_checkpoint, inspect_recipe, inspect_run
     from wgan_cli.recipe import load_recipe, recipe_names
     from wgan_cli.runs.checkpoint import generator_file
-    from wgan_cli.runs.run_dir import is_exported
+    from wgan_cli.runs.run_dir import RUNS, is_exported
     from wgan_cli.training.memory_estimate import estimate_memory
 
     path = Path(what)
     if os.path.isdir(what):  # unlike Path, it takes names of any length
         return inspect_checkpoint(generator_file(path)) if is_exported(path) else inspect_run(path)
-    if path.suffix.lower() in (".yaml", ".yml") or (what in recipe_names() and not os.path.exists(what)):
+    if _is_recipe(what):
         recipe = load_recipe(what, settings)
         facts = inspect_recipe(recipe, native_shape(recipe.data))
         return replace(facts, memory=estimate_memory(recipe, facts.networks))
-    if not os.path.exists(what) and path.suffix == "" and len(path.parts) == 1:
-        load_recipe(what)  # raises with the closest names
+    if not os.path.exists(what):
+        raise WganError(
+            f"there is no run, file, folder or recipe {what}",
+            did_you_mean(what, [*recipe_names(), *os.listdir(), *map(str, RUNS.glob("*"))])
+            or "check the path; `wgan runs` and `wgan recipes` list runs and recipes",
+        )
     return inspect_checkpoint(path)

@@ -50,7 +50,7 @@ def picture_format(path: Path) -> str:
     """Return Pillow's name for the format of a path's suffix. Raises: WganError for an unknown suffix."""
     if path.suffix.lower() not in WRITABLE:
         raise WganError(
-            f"{path}: {path.suffix or 'no suffix'} is not a supported image format",
+            f"{path}: {path.suffix} is not a supported image format" if path.suffix else f"{path} has no suffix",
             "use .png, .jpg or .webp for a grid, a trailing / for single images, or .npy or .npz for an array",
         )
     return WRITABLE[path.suffix.lower()]

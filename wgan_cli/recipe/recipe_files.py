@@ -31,7 +31,7 @@ def recipe_path(name: str) -> Path:
     path = Path(name)
     if name not in recipe_names() and os.path.isfile(path / "recipe.yaml"):  # a run folder
         return path / "recipe.yaml"
-    if path.suffix.lower() in (".yaml", ".yml") or len(path.parts) > 1:
+    if path.suffix.lower() in (".yaml", ".yml") or os.path.dirname(name):
         if os.path.exists(path):  # False if the path itself is invalid
             return path
         raise WganError(f"recipe file {name} not found", "check the path, or choose one of `wgan recipes`")

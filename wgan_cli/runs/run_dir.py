@@ -12,7 +12,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wgan_cli.errors import WganError, describe_os_error
+from wgan_cli.errors import WganError, describe_os_error, did_you_mean
 from wgan_cli.utils.files import UNFINISHED, is_free, open_plain, write_text
 
 if TYPE_CHECKING:
@@ -120,6 +120,14 @@ def is_run(path: Path) -> bool:
     return (path / "recipe.yaml").is_file()
 
 
+def meant_run(path: Path) -> str:
+    """Return "did you mean `runs/x`? " for a run inside a folder, or of a similar path; "" if there is none."""
+    inside = sorted(str(file.parent) for file in path.glob("*/recipe.yaml")) if os.path.isdir(path) else []
+    if inside:
+        return f"did you mean `{inside[0]}`? "
+    return did_you_mean(str(path), (str(file.parent) for file in RUNS.glob("*/recipe.yaml")))
+
+
 def run_around(file: Path) -> RunDir | None:
     """Return the run that a file is in, directly or one folder below, such as a checkpoint."""
     folders = (file.parent, Path(os.path.normpath(file.parent / os.pardir)))
@@ -160,9 +168,10 @@ def open_run(path: str | Path) -> RunDir:
     """Return an existing run folder. Raises: WganError if `path` is not one."""
     path = Path(path)
     if not path.exists():
-        raise WganError(f"there is no run folder {path}", "check the path; `wgan train` prints it when it starts")
+        raise WganError(f"there is no run folder {path}", f"{meant_run(path) or 'check the path; '}`wgan runs` lists the runs in runs/")
     if not is_run(path):
-        raise WganError(f"{path} is not a run folder: it holds no recipe.yaml", "give a folder created by `wgan train`")
+        hint = f"{meant_run(path)}give a folder created by `wgan train`"
+        raise WganError(f"{path} is not a run folder: it holds no recipe.yaml", hint)
     return RunDir(path)
 
 

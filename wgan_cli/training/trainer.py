@@ -96,7 +96,7 @@ class Trainer:
         if self.run is not None and state.step >= steps:
             raise WganError(
                 f"{self.run.path} is finished: {state.step} of {steps} steps are done",
-                f"train it further with --steps {2 * state.step}",
+                f"--steps is the total: train it further with --steps {2 * state.step}",
             )
         if state.recipe.optim.lr_schedule != "none" and steps != saved_steps:
             self.log(f"the lr rises again: its schedule now ends at step {steps:,}, not {saved_steps:,}")

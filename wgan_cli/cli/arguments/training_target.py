@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from wgan_cli.cli.render.data_report import SMALL, is_data, is_shards
 from wgan_cli.console import print_message
-from wgan_cli.errors import WganError
+from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe import load_recipe, read_recipe_text, recipe_names, recipe_path
 from wgan_cli.recipe.data_settings import NAMED, USER_SOURCES
 from wgan_cli.recipe.yaml import parse_yaml
+from wgan_cli.runs.run_dir import is_run, run_around
+from wgan_cli.utils.image_formats import READABLE_SUFFIXES
 
 if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
@@ -51,12 +53,43 @@ def resolve_target(
     elif target is not None:
         if recipe is not None:
             raise WganError(f"{target} and --recipe {recipe} both name a recipe", "leave out one of them")
+        _check_recipe(target)
         recipe = target
     if images is None:
         return recipe, []
     if resumes and recipe is None:
         return None, _sides(images) or _location(images)
     return _recipe_for(images, device) if recipe is None else (recipe, _other_images(recipe, images))
+
+
+def _check_recipe(target: str) -> None:
+    """Raise a WganError for what is neither a recipe nor images, with what to type instead."""
+    path = Path(target)
+    if target in recipe_names() or path.suffix.lower() in (".yaml", ".yml") or is_run(path):
+        return
+    if not os.path.exists(target):
+        if "=" in target:
+            raise WganError(f"{target} is a setting, not a recipe or images", f"write --set {shlex.quote(target)}")
+        hint = did_you_mean(target, [*recipe_names(), *os.listdir()])
+        raise WganError(
+            f"unknown recipe {target!r}, and there are no images of that name",
+            hint or "`wgan recipes` lists the recipes; images are given by their path",
+        )
+    if path.is_dir():
+        raise WganError(f"{target} contains no images", "give a folder, .zip, .tar or .npz of images")
+    if path.suffix.lower() in (".pth", ".pt", ".safetensors"):
+        run = run_around(path)
+        hint = f"--resume {shlex.quote(str(run.path))}" if run else "--resume RUN"
+        raise WganError(f"{target} is a checkpoint, not a recipe or images", f"continue its run with {hint}")
+    if path.suffix.lower().removeprefix(".") in READABLE_SUFFIXES:
+        raise WganError(
+            f"{target} is one image", f"train on all in its folder: wgan train {shlex.quote(f'{path.parent}/')}"
+        )
+    if not os.path.dirname(target):
+        raise WganError(
+            f"{target} is neither a recipe nor images",
+            "a recipe ends in .yaml; images are a folder, .zip, .tar or .npz",
+        )
 
 
 def _recipe_for(images: str, device: str) -> tuple[str, list[str]]:

@@ -1,7 +1,8 @@
 """Usage errors, with a hint about what was typed."""
 
 import difflib
-import itertools
+from collections.abc import Sequence
+from itertools import pairwise
 
 import typer
 import typer.core
@@ -10,30 +11,39 @@ from wgan_cli.cli.arguments.synonyms import ALIASES, COMMANDS, OPTIONS
 from wgan_cli.errors import WganError, did_you_mean
 
 
-def explain_usage(error: typer.TyperException) -> tuple[str, str]:
-    """Return message and hint of a usage error; an unknown option gets the nearest one, or the setting of that name."""
+def explain_usage(error: typer.TyperException, arguments: Sequence[str]) -> tuple[str, str]:
+    """Return message and hint of a usage error of a command line.
+
+    An unknown option gets the nearest one, or the setting of that name; a wrong value, an example of its option.
+    """
     context: typer.Context | None = getattr(error, "ctx", None)
-    if context is None:
-        return error.format_message(), "see `wgan --help`"
+    if context is None:  # an option without its value
+        command = next((f" {word}" for word in arguments if not word.startswith("-")), "")
+        return error.format_message(), f"see `wgan{command} --help`"
     if option := getattr(error, "option_name", None):
         return f"no such option: {option}", _about_option(option, context)
-    examples = (line for line in (context.command.help or "").splitlines() if line.startswith(context.command_path))
-    return error.format_message(), ", for example: ".join(
-        (f"see `{context.command_path} --help`", *itertools.islice(examples, 1))
-    )
+    names = getattr(getattr(error, "param", None), "opts", [])
+    examples = [line for line in (context.command.help or "").splitlines() if line.startswith(context.command_path)]
+    examples.sort(key=lambda line: not set(names) & set(line.split()))  # those with the option first
+    hint = ", for example: ".join((f"see `{context.command_path} --help`", *examples[:1]))
+    for before, word in pairwise(arguments):
+        if before in names and str(error):
+            return f"invalid {before} {word[:40]}: {_uncapitalized(str(error))}", hint
+    return error.format_message(), hint
 
 
 def check_command(name: str, group: typer.core.TyperGroup) -> None:
     """Raise a WganError with the command that is meant, if there is no command of a name."""
     if name in group.commands or name in ALIASES or name.startswith("-"):
         return
-    meant = f"`wgan {COMMANDS[name]}` does this; " if name in COMMANDS else did_you_mean(name, group.commands)
+    other = COMMANDS.get(name.replace("_", "-"))
+    meant = f"`wgan {other}` does this; " if other else did_you_mean(name, group.commands)
     raise WganError(f"no such command: {name[:40]}", f"{meant}see `wgan --help`")
 
 
 def _about_option(option: str, context: typer.Context) -> str:
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
-    similar = [name for name in OPTIONS.get(option.lstrip("-").replace("_", "-"), ()) if name in options]
+    similar = [meant for meant in OPTIONS.get(option.lstrip("-").replace("_", "-"), ()) if meant.split()[0] in options]
     similar = similar or difflib.get_close_matches(option, options, n=1, cutoff=0.8)
     takes_settings = context.command.name in ("train", "tune") and not similar
     if takes_settings and (setting := _setting(option.lstrip("-").replace("-", "_"))):
@@ -48,3 +58,7 @@ def _setting(name: str) -> str | None:
     from wgan_cli.recipe.validation_errors import setting_named
 
     return setting_named(name)
+
+
+def _uncapitalized(text: str) -> str:
+    return text[:1].lower() + text[1:]

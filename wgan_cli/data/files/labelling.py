@@ -135,7 +135,7 @@ def _label_files(container: Container, labels: str, used: Sequence[str], notes: 
         near = did_you_mean(labels, [name for name in by_name if is_document(name)])
         raise WganError(
             f"`data.labels` is {labels}, but {container.path} has no such file",
-            f"{near}name a file in it such as labels.csv, or use auto or folders",
+            f"{near}move the file there, or use data.labels=auto or folders",
         )
     found = {}
     for name in names:
