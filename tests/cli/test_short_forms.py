@@ -10,7 +10,7 @@ import pytest
 from helpers.same_run import assert_same_run
 from PIL import Image
 
-from wgan_cli.recipe import load_recipe
+from wgan_cli.recipe import load_recipe, recipe_path
 from wgan_cli.runs.run_dir import RunDir
 
 
@@ -94,7 +94,7 @@ def run_x(tiny_run, tmp_path):
 
 
 def test_a_recipe_file_needs_no_suffix_after_a_slash(wgan, tiny_options):
-    Path("mine").write_text("data: {source: digits}\nsteps: 1\n")
+    shutil.copy(recipe_path("digits_dcgan"), "mine")
     result = wgan("train", "./mine", *tiny_options, "--dry-run")
     assert result.status == 0, result.stderr
 
@@ -136,6 +136,8 @@ def test_a_recipe_file_needs_no_suffix_after_a_slash(wgan, tiny_options):
         (("inspect", "photo"), "no run, file, folder or recipe photo", "`photos`"),
         (("inspect", "photos", "--set", "data.limit=3"), "photos is none", "`wgan inspect photos`"),
         (("sample", "runs/x", "--out", "grid"), "grid has no suffix", "trailing /"),
+        (("runs", "list"), "no folder list", "`wgan runs`"),
+        (("tune", "digits_dcgan", "--try", "optim.lr=0.1"), "one candidate", "--try"),
         (("version",), "no such command: version", "`wgan --version`"),
         (("sample", "G.pth", "--ckpt", "G.pth"), "both name a checkpoint", "leave out"),
     ],

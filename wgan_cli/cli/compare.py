@@ -22,7 +22,7 @@ from wgan_cli.errors import WganError
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders.", autocompletion=complete_run)],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE.png", help="Image of the curves and newest sample grids.")
+        Path | None, typer.Option("--out", metavar="FILE.png", help="Picture of the curves and newest sample grids.")
     ] = None,
     force: Force = False,
     as_json: Json = False,

@@ -33,11 +33,12 @@ def evaluate(
     seed: Seed = 0,
     pairs: Annotated[
         Path | None,
-        typer.Option("--pairs", metavar="FILE.png", help="Image of the samples nearest to training images."),
+        typer.Option("--pairs", metavar="FILE.png", help="Picture of the samples nearest to training images."),
     ] = None,
     force: Force = False,
     subset: Annotated[
-        int | None, typer.Option("--subset", min=2, metavar="N", help=r"Real images for augmentation. \[default: 500]")
+        int | None,
+        typer.Option("--subset", min=2, metavar="N", help=r"Real images for the augmentation metric. \[default: 500]"),
     ] = None,
     feature_weights: Annotated[
         Path | None,
@@ -47,7 +48,7 @@ def evaluate(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="data.path=PATH", help="New place of the training images, or a setting of --recipe."
+            "--set", metavar="data.path=PATH", help="Where the training images are now, or a setting of --recipe."
         ),
     ] = None,
     as_json: Json = False,

@@ -14,7 +14,7 @@ from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_p
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
 from wgan_cli.runs.run_dir import RunDir, is_run, open_run, run_around
-from wgan_cli.utils.format import count_of
+from wgan_cli.utils.format import count_of, format_bytes
 
 if TYPE_CHECKING:
     from wgan_cli.outputs.animation import Frame
@@ -44,20 +44,25 @@ def gif(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help=r"File: .gif, .webp, .mp4, or .png for a panel. \[default: RUN/NAME.gif]"),
+        typer.Option(
+            "--out", help=r"File: .gif, .webp, .mp4, or .png for a panel. \[default: RUN/NAME.gif, else NAME.gif]"
+        ),
     ] = None,
     force: Force = False,
     match: Annotated[
-        str | None, typer.Option("--match", metavar="PATTERN", help="Pattern of image names: '*-ema*'.")
+        str | None, typer.Option("--match", metavar="PATTERN", help="Pattern of image names, such as '*-ema*'.")
     ] = None,
     fps: Annotated[float, typer.Option("--fps", min=0.1, max=50.0, help="Frames per second.")] = 8.0,
     hold: Annotated[float, typer.Option("--hold", min=0.0, max=60.0, help="Seconds to show the last frame.")] = 2.0,
     scale: Annotated[float, typer.Option("--scale", min=0.01, max=16, help="Scale factor, such as 2 or 0.5.")] = 1.0,
     colors: Annotated[
-        int | None, typer.Option("--colors", min=2, max=256, help="Colors of a GIF, which all frames share.")
+        int | None,
+        typer.Option(
+            "--colors", min=2, max=256, help=r"Colors of a GIF, the same for all frames. \[default: 256 per frame]"
+        ),
     ] = None,
     quality: Annotated[
-        int | None, typer.Option("--quality", min=0, max=100, help="Quality of a lossy WebP; default: lossless.")
+        int | None, typer.Option("--quality", min=0, max=100, help=r"Quality of a lossy WebP. \[default: lossless]")
     ] = None,
     label: Annotated[bool, typer.Option("--label/--no-label", help="Step or name below each frame.")] = True,
     max_frames: Annotated[
@@ -65,7 +70,9 @@ def gif(
     ] = 120,
     panel: Annotated[
         str | None,
-        typer.Option("--panel", metavar="LIST", help="Grids of these epochs side by side: 5,25,50 or steps:200,400."),
+        typer.Option(
+            "--panel", metavar="LIST", help="Grids of a run side by side, of epochs (5,25,50) or steps (steps:200,400)."
+        ),
     ] = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -139,7 +146,7 @@ def _report(frames: "list[Frame]", path: Path) -> None:
         print_message(f"note: frames of {len(sizes)} sizes are padded to the largest")
     if len(frames) == 1:
         print_message("note: there is only one image so far, so nothing moves")
-    print_message(f"{count_of(len(frames), 'frame')}, {written / 1e6:.1f} MB: {path}")
+    print_message(f"{count_of(len(frames), 'frame')}, {format_bytes(written)}: {path}")
     if written > LARGE and path.suffix.lower() == ".gif":
         webp = path.with_suffix(".webp").name
         print_message(f"hint: smaller with --scale 0.5, --max-frames 60, --colors 64 or --out {webp} --quality 80")

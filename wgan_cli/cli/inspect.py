@@ -32,14 +32,15 @@ def inspect(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="RUN|CKPT|RECIPE|FOLDER|SET",
-            help="Run, checkpoint, recipe, image folder or archive, or data set.",
+            metavar="RUN|CKPT|RECIPE|DATA",
+            help="Run, checkpoint, recipe, or images: a folder, .zip, .tar, .npz or dataset.",
             autocompletion=complete_what,
         ),
     ],
     as_json: Json = False,
     plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE.png", help="Image of a run's curves, or of some data.")
+        Path | None,
+        typer.Option("--plot", metavar="FILE.png", help="Picture of a run's curves, or of some of the images."),
     ] = None,
     force: Force = False,
     curves: Annotated[

@@ -10,6 +10,7 @@ from wgan_cli.cli.arguments.options import DataRoot, Device, examples
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.console import print_message
 from wgan_cli.runs.run_dir import open_run
+from wgan_cli.utils.format import format_bytes
 
 
 @examples(
@@ -49,4 +50,4 @@ def report(
     for run in gathered.runs:
         for phrase in run.missing:
             print_message(f"{run.facts.path}: {phrase}")
-    print_message(f"report: {path} ({size / 1e6:.1f} MB)")
+    print_message(f"report: {path} ({format_bytes(size)})")

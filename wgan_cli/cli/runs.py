@@ -62,6 +62,10 @@ def runs(
 
 def _runs_of(folder: Path) -> list[RunDir]:
     found = list(find_runs(folder))
+    if not folder.is_dir() and folder != RUNS:
+        raise WganError(
+            f"there is no folder {folder}", "`wgan runs` lists those in runs/; `wgan runs prune` prunes them"
+        )
     if not found:
         raise WganError(f"there are no runs in {folder}", "start one with `wgan train`, or name another folder")
     return found

@@ -42,7 +42,9 @@ def sample(
     ] = None,
     count: Annotated[
         int | None,
-        typer.Option("-n", "--count", min=1, help=r"Number of images, per class with --class. \[default: 64, 10]"),
+        typer.Option(
+            "-n", "--count", min=1, help=r"Number of images, per class with --class. \[default: 64; 10 per class]"
+        ),
     ] = None,
     out: Annotated[
         str | None,
@@ -56,7 +58,8 @@ def sample(
         str | None, typer.Option("--seeds", metavar="LIST", help="One image per seed, such as 0-63,70.")
     ] = None,
     interpolate: Annotated[
-        int | None, typer.Option("--interpolate", min=2, metavar="K", help="K images from each image to the next.")
+        int | None,
+        typer.Option("--interpolate", min=2, metavar="K", help="Number of images from each one to the next."),
     ] = None,
     rows: Annotated[
         int | None, typer.Option("--rows", min=1, help=r"Rows of the grid. \[default: near square]")
@@ -64,13 +67,15 @@ def sample(
     batch: Annotated[int, typer.Option("--batch", min=1, help="Batch size.")] = 64,
     class_: Annotated[
         list[str] | None,
-        typer.Option("--class", metavar="LIST", help="Classes, such as 7, 0-9 or cat,dog; repeatable."),
+        typer.Option("--class", metavar="LIST", help="Classes to generate, such as 7, 0-9 or cat,dog; repeatable."),
     ] = None,
     device: Device = "auto",
     show: Annotated[bool, typer.Option("--show", help="Show the images in the terminal.")] = False,
     truncation: Annotated[
         float | None,
-        _styles("--truncation", min=-2.0, max=2.0, metavar="PSI", help="Truncation of styles: 0 is the mean image."),
+        _styles(
+            "--truncation", min=-2.0, max=2.0, metavar="PSI", help="Truncation of styles: 0 is the mean image, 1 none."
+        ),
     ] = None,
     mix: Annotated[
         str | None,
@@ -80,7 +85,11 @@ def sample(
     ] = None,
     reconstruct: Annotated[
         str | None,
-        _real("--reconstruct", metavar="N|FOLDER", help="Images to reconstruct; --class changes their class."),
+        _real(
+            "--reconstruct",
+            metavar="N|FOLDER",
+            help="Images to reconstruct: N training images, or a folder's; --class changes their class.",
+        ),
     ] = None,
     folder: Annotated[
         Path | None, _real("--translate", metavar="FOLDER", help="Images to translate; names are kept.")

@@ -14,7 +14,7 @@ from wgan_cli.cli.launch import in_process_group, is_launched, launch
 from wgan_cli.errors import ExitStatus
 from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 
-_setting = partial(typer.Option, rich_help_panel="Common settings")
+_setting = partial(typer.Option, rich_help_panel="Common settings, by default the recipe's")
 _execution = partial(typer.Option, rich_help_panel="Duration and execution")
 _output = partial(typer.Option, rich_help_panel="Output")
 
@@ -39,7 +39,10 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            "--recipe", help=rf"Recipe name or file. \[default: {DEFAULT_RECIPE}]", autocompletion=complete_recipe
+            "--recipe",
+            metavar="NAME|FILE",
+            help=rf"Recipe. \[default: {DEFAULT_RECIPE}]",
+            autocompletion=complete_recipe,
         ),
     ] = None,
     images: Annotated[str | None, typer.Option("--data", metavar="PATH", help="Images to train the recipe on.")] = None,
@@ -55,7 +58,11 @@ def train(
     ] = None,  # fmt: skip
     allow: Annotated[
         list[str] | None,
-        typer.Option("--allow", metavar="CHANGE", help="Change of a resumed run: data, batch_size, optim, n_critic."),
+        typer.Option(
+            "--allow",
+            metavar="CHANGE",
+            help="Change to accept in a resumed run: data, batch_size, optim or n_critic; repeatable.",
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, but don't train.")] = False,
     steps: Annotated[int | None, _setting("--steps", min=1, help="Number of generator updates.")] = None,
@@ -65,7 +72,7 @@ def train(
     ] = None,
     stop_after: Annotated[
         int | None,
-        _execution("--stop-after", min=1, metavar="STEPS", help="Steps until a stop; --resume continues."),
+        _execution("--stop-after", min=1, metavar="STEPS", help="Steps after which to stop; --resume continues."),
     ] = None,
     lr: Annotated[float | None, _setting("--lr", help="Learning rate of both networks (optim.lr).")] = None,
     batch_size: Annotated[int | None, _setting("--batch-size", help="Images per critic step (batch_size).")] = None,
@@ -82,7 +89,7 @@ def train(
     amp: Annotated[str | None, _execution("--amp", metavar="MODE", help="Precision: auto, off, bf16 or fp16.")] = None,
     engine: Annotated[str | None, _execution("--engine", help="Engine: auto, eager, graph or compile.")] = None,
     device: Device = "auto",
-    gpus: Annotated[int | None, _execution("--gpus", min=1, help="Number of GPUs (one process each).")] = None,
+    gpus: Annotated[int | None, _execution("--gpus", min=1, help="Number of GPUs, with one process each.")] = None,
     out: Annotated[Path | None, _output("--out", help=r"Run folder. \[default: runs/RECIPE, runs/RECIPE-2...]")] = None,
     data_root: DataRoot = None,
     track: Annotated[

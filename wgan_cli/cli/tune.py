@@ -42,7 +42,7 @@ def tune(
         ),
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", help="Recipe name or file.", autocompletion=complete_recipe)
+        str | None, typer.Option("--recipe", metavar="NAME|FILE", help="Recipe.", autocompletion=complete_recipe)
     ] = None,
     images: Annotated[str | None, typer.Option("--data", metavar="PATH", help="Images to train the recipe on.")] = None,
     settings: Settings = None,
@@ -52,10 +52,15 @@ def tune(
     ] = None,
     minutes: Annotated[
         float | None,
-        _search("--minutes", min=0.001, metavar="M", help=rf"Training in the last rung. \[default: {MINUTES:g}]"),
+        _search(
+            "--minutes",
+            min=0.001,
+            metavar="M",
+            help=rf"Minutes of each training in the last rung. \[default: {MINUTES:g}]",
+        ),
     ] = None,
     budget: Annotated[
-        float | None, _search("--budget", min=0.0, metavar="M", help="Limit on the whole search.")
+        float | None, _search("--budget", min=0.0, metavar="M", help="Limit of minutes for the whole search.")
     ] = None,
     rungs: Annotated[
         int | None,
@@ -69,7 +74,9 @@ def tune(
     trials: Annotated[
         int | None, _search("--trials", min=2, help="Maximum number of candidates, drawn at random.")
     ] = None,
-    best_by: Annotated[str | None, _search("--best-by", help="Score to compare (best_by).")] = None,
+    best_by: Annotated[
+        str | None, _search("--best-by", help=r"Score to compare (best_by). \[default: the recipe's]")
+    ] = None,
     dry_run: Annotated[bool, _search("--dry-run", help="Show the plan, but don't start.")] = False,
     seed: Annotated[int | None, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")] = None,
     device: Device = "auto",

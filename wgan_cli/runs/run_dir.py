@@ -168,7 +168,10 @@ def open_run(path: str | Path) -> RunDir:
     """Return an existing run folder. Raises: WganError if `path` is not one."""
     path = Path(path)
     if not path.exists():
-        raise WganError(f"there is no run folder {path}", f"{meant_run(path) or 'check the path; '}`wgan runs` lists the runs in runs/")
+        raise WganError(
+            f"there is no run folder {path}",
+            f"{meant_run(path) or 'check the path; '}`wgan runs` lists the runs in runs/",
+        )
     if not is_run(path):
         hint = f"{meant_run(path)}give a folder created by `wgan train`"
         raise WganError(f"{path} is not a run folder: it holds no recipe.yaml", hint)

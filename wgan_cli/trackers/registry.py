@@ -14,7 +14,10 @@ CLIENTS: dict[str, type[TrackerClient]] = {"wandb": WandbClient, "mlflow": Mlflo
 def make_client(name: str) -> TrackerClient:
     """Return the client of a tracker. Raises: WganError for another name, or if its package is not installed."""
     if name not in CLIENTS:
-        raise WganError(f"unknown tracker {name!r}", f"{did_you_mean(name, CLIENTS)}trackers: {', '.join(CLIENTS)}")
+        hint = did_you_mean(name, CLIENTS)
+        if name == "tensorboard":
+            hint = "leave it out: every run writes RUN/tensorboard/; "
+        raise WganError(f"unknown tracker {name!r}", f"{hint}trackers: {', '.join(CLIENTS)}")
     package = CLIENTS[name].package
     spec = find_spec(package)
     if spec is None or spec.origin is None:  # without origin: a folder of that name, such as wandb's own ./wandb

@@ -129,10 +129,10 @@ def make_plan(request: Request, data_root: Path | None, device: str, log: Log) -
     for combination in drawn(choices, 1, request.seed) if every is None else every:
         _recipe_of(base, combination)
     apply_settings(base.as_dict(), ["eval_every=1"], base.name)  # fails if `best_by` is not measured
+    most = _most_candidates(request, every)
     log("rehearsing: two trainings of one step, with their evaluation")
     rehearsal = rehearse(base, data_root, device, log)
     overhead = rehearsal.seconds / 60
-    most = min(request.trials or MOST_DRAWN, MOST_DRAWN if every is None else len(every))
     count = _affordable(request, most, overhead)
     combinations = drawn(choices, count, request.seed)
     recipes = [_recipe_of(base, combination) for combination in combinations]
@@ -143,21 +143,29 @@ def make_plan(request: Request, data_root: Path | None, device: str, log: Log) -
     return Plan(request, None if every is None else len(every), overhead, rungs, candidates)
 
 
-def _affordable(request: Request, most: int, overhead: float) -> int:
+def _most_candidates(request: Request, every: Sequence[Sequence[str]] | None) -> int:
+    most = min(request.trials or MOST_DRAWN, MOST_DRAWN if every is None else len(every))
     if most < 2:
         raise WganError("--try leaves one candidate to compare", "try two values or more: --try optim.lr=0.001,0.003")
+    if most == MOST_DRAWN and request.trials is None and request.budget is None:
+        raise WganError(
+            "a range has any number of candidates", "limit them with --trials 8, or the time with --budget MINUTES"
+        )
+    return most
+
+
+def _affordable(request: Request, most: int, overhead: float) -> int:
     if request.budget is None:
-        if most == MOST_DRAWN and request.trials is None:
-            raise WganError(
-                "a range has any number of candidates", "limit them with --trials 8, or the time with --budget MINUTES"
-            )
         return most
     count = most_candidates(most, request.minutes, request.rungs, request.budget, overhead)
     if count < 2:
         least = cost(make_rungs(2, request.minutes, request.rungs), overhead)
+        loading = cost(make_rungs(2, 0.0, request.rungs), overhead)
+        share = (request.budget - loading) / (least - loading)  # of the time to train, which the budget leaves
+        shorter = f", or shorter trainings: --minutes {0.9 * share * request.minutes:.2g}" if share > 0 else ""
         raise WganError(
             f"--budget {request.budget:g}: a search of two candidates takes {least:.2g} minutes",
-            f"--budget {least + 0.1:.2g}, or shorter trainings: --minutes {request.minutes / 2:g}",
+            f"--budget {least + 0.1:.2g}{shorter}",
         )
     return count
 

@@ -25,7 +25,7 @@ ImportSettings = Annotated[
 
 ImportEntry = Annotated[
     str | None,
-    typer.Option("--entry", metavar="NAME", rich_help_panel=_PANEL, help="Entry of the file with the generator."),
+    typer.Option("--entry", metavar="NAME", rich_help_panel=_PANEL, help="Entry of the file that holds the generator."),
 ]
 
 

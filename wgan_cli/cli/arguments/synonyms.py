@@ -33,6 +33,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "output": ("--out",),
     "outdir": ("--out",),
     "o": ("--out",),
+    "format": ("--out FILE.onnx",),
+    "share": ("--host 0.0.0.0",),
     "project": ("--out",),
     "logdir": ("--out",),
     "num": ("--count",),

@@ -43,7 +43,7 @@ def plan(state: TrainingState, origin: str, counts: Mapping[str, int] | None = N
         f"{recipe.name}: {len(state.loader):,} images of {state.image} ({origin}; {state.loader.placement})",
         _classes(state, counts or {}),
         f"{recipe.objective.name} on {state.device} in {precision}, {recipe.steps:,} steps of "
-        f"{state.images_per_step:,} images ({epochs:.1f} epochs), {sizes} parameters",
+        f"{state.images_per_step:,} images ({epochs:,.1f} epochs), {sizes} parameters",
         f"benchmark: {state.autotune_summary}" if state.autotune_summary else "",
         duration,
         _advice(state),
