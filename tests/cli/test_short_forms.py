@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -93,6 +94,10 @@ def run_x(tiny_run, tmp_path):
     return Path(shutil.copytree(tiny_run.path, tmp_path / "runs/x"))
 
 
+def test_a_recipe_is_printed_as_json(wgan):
+    assert json.loads(wgan("recipes", "mnist_dcgan", "--json").stdout)["data"] == {"source": "mnist"}
+
+
 def test_a_recipe_file_needs_no_suffix_after_a_slash(wgan, tiny_options):
     shutil.copy(recipe_path("digits_dcgan"), "mine")
     result = wgan("train", "./mine", *tiny_options, "--dry-run")
@@ -136,6 +141,9 @@ def test_a_recipe_file_needs_no_suffix_after_a_slash(wgan, tiny_options):
         (("inspect", "photo"), "no run, file, folder or recipe photo", "`photos`"),
         (("inspect", "photos", "--set", "data.limit=3"), "photos is none", "`wgan inspect photos`"),
         (("sample", "runs/x", "--out", "grid"), "grid has no suffix", "trailing /"),
+        (("train", "digits_dcgan", "photos"), "unexpected argument photos", "--data photos"),
+        (("gif", "photos"), "photos holds no images", "`photos/a`"),
+        (("gif", "images.npz"), "no folder of images", "unpack"),
         (("runs", "list"), "no folder list", "`wgan runs`"),
         (("tune", "digits_dcgan", "--try", "optim.lr=0.1"), "one candidate", "--try"),
         (("version",), "no such command: version", "`wgan --version`"),
@@ -147,6 +155,7 @@ def test_hints_are_about_what_was_typed(wgan, run_x, words, message, hint):
     photos("mnist_mlp")
     Path("nothing").mkdir()
     Path("notes.txt").write_text("nothing")
+    np.savez("images.npz", images=np.zeros((2, 8, 8), np.uint8))
     result = wgan(*words)
     assert result.status == 2 and message in result.error and hint in result.hint, result.stderr
 

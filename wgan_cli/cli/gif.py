@@ -121,6 +121,8 @@ def _image_files(sources: list[Path], match: str | None) -> "list[FrameFile]":
         return pattern_files(source, match, print_message)
     if not source.exists():
         raise WganError(f"{source} does not exist", "give a run folder, a folder of numbered images, or a checkpoint")
+    if source.suffix.lower() in (".zip", ".tar", ".npz", ".npy"):
+        raise WganError(f"{source} is no folder of images", "unpack it into image files, and give their folder")
     if match is not None:
         raise WganError(f"--match selects images, and {source} is no folder of images", "leave out --match")
     return []

@@ -29,10 +29,13 @@ def recipes(
 ) -> None:
     """List the recipes by paper, or print one to copy and change."""
     from wgan_cli.cli.render.recipe_list import print_recipes, recipe_facts
+    from wgan_cli.recipe.yaml import parse_yaml
 
     if name is not None:
         text = read_recipe_text(recipe_path(name))
-        data().print((_modeline() if schema else "") + text, end="", soft_wrap=True)
+        if as_json:
+            text = json.dumps(parse_yaml(text, name)) + "\n"
+        data().print((_modeline() if schema and not as_json else "") + text, end="", soft_wrap=True)
     elif schema:
         data().print(_schema(), soft_wrap=True)
     elif as_json:

@@ -67,7 +67,9 @@ def folder_files(folder: Path, match: str | None, log: Log) -> list[FrameFile]:
     """
     files = [path for path in folder.iterdir() if not path.name.startswith(".") and is_image_file(path)]
     if not files:
-        raise WganError(f"{folder} holds no images", "give a run folder, or a folder of 1.png, 2.png...")
+        deeper = sorted(path.parent for path in folder.glob("*/*") if is_image_file(path))
+        near = f"did you mean `{deeper[0]}`? " if deeper else ""
+        raise WganError(f"{folder} holds no images", f"{near}give a run folder, or a folder of 1.png, 2.png...")
     return _only_series(files, folder, match, log)
 
 
