@@ -35,7 +35,7 @@ def test_listed_images_and_patterns(wgan, shaded):
     shaded("frames/2.png", "frames/10.png", "frames/-1.5.png")  # 0, 20, 40
     for words, name in ((["frames"], "frames.gif"), (["frames/*.png"], "frames-2.gif")):
         result = wgan("gif", *words)
-        assert result.status == 0 and "3 frames, " in result.stderr and f"KB: {name}" in result.stderr
+        assert result.status == 0 and "3 frames, " in result.stderr and f": {name}\n" in result.stderr
         assert shades(name) == [40, 0, 20]
     listed = wgan("gif", "frames/10.png", "frames/-1.5.png", "frames/2.png", "--out", "listed.gif")
     assert listed.status == 0 and shades("listed.gif") == [20, 40, 0]
