@@ -113,9 +113,9 @@ def inspect_shards(path: str, pictures: int = 0) -> DataInspection:
 
 def _for_pictures(deep: Sequence[T], read: Callable[[T], bytes]) -> DataSettings:
     """Return settings that decode pictures whole, with the range of those that have more than 8 bits."""
-    settings = DataSettings.model_validate({"fit": "pad", "frames": "first"})
+    settings = DataSettings.model_validate({"fit": "pad", "frames": "first", "on_bad_file": "skip"})
     values = survey_values(deep, read, settings) if deep else None
-    return settings.with_range(values and values.range)
+    return settings.with_range("dtype" if values is None else values.range)
 
 
 def _surveyed_facts(name: str, origin: str, classes: dict[str, int], found: Survey, bad: BadFiles) -> DataFacts:

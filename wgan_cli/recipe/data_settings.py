@@ -181,7 +181,7 @@ class DataSettings(Settings):
         names = [name for name in _DECODING if name not in self.model_fields_set or getattr(self, name) == "auto"]
         return self.model_copy(update={name: getattr(saved, name) for name in names})
 
-    def with_range(self, chosen: tuple[float, float] | None) -> DataSettings:
+    def with_range(self, chosen: tuple[float, float] | Literal["dtype"] | None) -> DataSettings:
         """Return a copy with `range: auto` resolved; unchanged if None, since no image has more than 8 bits."""
         return self if chosen is None or self.range != "auto" else self.model_copy(update={"range": chosen})
 

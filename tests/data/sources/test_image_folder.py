@@ -375,6 +375,28 @@ def test_plain_images_are_read_once(photos, load, monkeypatch):
     assert_same(load(photos, image_size=16, channels=3, range="dtype"), found)
 
 
+def test_damaged_stack_of_deep_images_is_skipped(tmp_path, load):
+    save(tmp_path / "photos/0.png", mode="L", color=9)
+    pages = [Image.fromarray(np.full((16, 16), level, np.uint16)) for level in (0, 65535)]
+    stack = tmp_path / "photos/1.tif"
+    pages[0].save(stack, save_all=True, append_images=pages[1:])
+    stack.write_bytes(stack.read_bytes()[:-300])
+    assert levels_of(load(tmp_path / "photos", on_bad_file="skip")) == [9]
+    with pytest.raises(WganError, match="truncated"):
+        load(tmp_path / "photos")
+
+
+def test_each_page_needs_space(tmp_path, load, monkeypatch):
+    planned = []
+    add_entry = image_folder.add_entry
+    monkeypatch.setattr(image_folder, "add_entry", lambda *args: (planned.append(args[3]), add_entry(*args))[1])
+    first, *others = [Image.new("L", (16, 16), level) for level in range(5)]
+    (tmp_path / "photos").mkdir()
+    first.save(tmp_path / "photos/0.tif", save_all=True, append_images=others)
+    save(tmp_path / "photos/1.png", mode="L", color=9)
+    assert planned == [load(tmp_path / "photos").images.numel()] == [6 * 16 * 16]
+
+
 # Decoded once
 
 

@@ -194,6 +194,19 @@ def test_size_and_channels(load, tmp_path):
     assert decoded(load(path, image_size=16, channels=1, fit="pad")).images[0, 0, 0].tolist() == [0] * 16
 
 
+def test_deep_image_after_those_checked(load, tmp_path, messages):
+    content = io.BytesIO()
+    Image.fromarray(np.full((8, 8), 32896, np.uint16)).save(content, "PNG")
+    members = [(f"{n:04d}.png", content.getvalue() if n in (301, 304) else png(n % 256)) for n in range(600)]
+    path = write_shard(tmp_path / "one.tar", members)
+    levels = decoded(load(path)).images[:, 0, 0, 0].tolist()
+    assert levels == [128 if n in (301, 304) else n % 256 for n in range(600)]
+    (said,) = (line for line in messages if "data.range" in line)
+    assert "0301" in said
+    messages.clear()
+    assert decoded(load(path, range=(0, 65792))).images[301, 0, 0, 0] == 128 and not messages
+
+
 def test_index_is_cached(load, shards, tmp_path, monkeypatch):
     indexed, plain = [], shard_index._index_shard
     monkeypatch.setattr(shard_index, "_index_shard", lambda path, *rest: (indexed.append(path), plain(path, *rest))[1])

@@ -100,7 +100,7 @@ def add_entry(cache: Path, key: str, decode: Decode, max_bytes: int, log: Log) -
     entry wait for the first one. If the cache is read-only, the images are decoded into memory.
 
     Args:
-        max_bytes: Upper bound on what `decode` writes.
+        max_bytes: About as much as `decode` writes if all files are usable.
     Raises: WganError if the disk is full, and everything that `decode` raises.
     """
     lock = None

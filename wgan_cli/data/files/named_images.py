@@ -78,9 +78,8 @@ def named_images(path: Path, settings: DataSettings) -> NamedImages:
     if not found.good:
         raise WganError(f"{path} contains no image", "give a folder of images, or an archive of one")
     lines = notices.of_survey(found, settings)
-    if found.is_deep and settings.range == "auto":
-        values = survey_values(found.good, container.read, settings)
-        settings = settings.with_range(values and values.range)
-        lines += notices.value_range(values)
+    values = survey_values(found.good, container.read, settings) if found.is_deep and settings.range == "auto" else None
+    lines += notices.value_range(values)
+    settings = settings.with_range("dtype" if values is None else values.range)  # only damaged files, or later pages
     frames = found.frames if settings.frames == "all" else (1,) * len(found.good)
     return NamedImages(container, settings, found.good, frames, found.bad, tuple(lines))

@@ -82,7 +82,7 @@ def shape(settings: DataSettings) -> ImageShape:
     """Return the shape of the images that `load` returns, without decoding them."""
     with open_container(_path(settings)) as container:
         selection = select_files(container, settings)
-        size, channels = _target_shape(container, selection, settings)
+        size, channels, _ = _target_shape(container, selection, settings)
         return ImageShape(size, channels, len(selection.class_names))
 
 
@@ -160,7 +160,7 @@ def _decode(
     container: Container, settings: DataSettings, required_size: int | None, cache: Path, key: str, log: Log
 ) -> DecodedImages:
     selection = select_files(container, settings)
-    size, channels = _target_shape(container, selection, settings, log)
+    size, channels, count = _target_shape(container, selection, settings, log)
 
     def read(entry: Entry, settings: DataSettings) -> Decoded:
         content = container.read(entry)
@@ -168,9 +168,8 @@ def _decode(
             raise NotAnImage(f"{found[0]}x{found[1]} pixels, not {required_size}x{required_size}")
         return decode(content, size, channels, settings, entry.name)
 
-    def write(file: BinaryIO, values: Values | None = None) -> tuple[list[int], DecodedInfo]:
+    def write(file: BinaryIO, ranged: DataSettings, values: Values | None = None) -> tuple[list[int], DecodedInfo]:
         writer, bad = EntryWriter(file), []
-        ranged = settings.with_range(values and values.range)
         results = attempt_all(lambda entry: read(entry, ranged), selection.entries, f"{container.path}: decoded", log)
         for entry, label, found in zip(selection.entries, selection.labels, results, strict=True):
             if isinstance(found, NotAnImage):
@@ -192,26 +191,28 @@ def _decode(
             values=values,
         )
 
-    max_bytes = len(selection.entries) * channels * size * size
+    max_bytes = count * channels * size * size
     try:
-        return add_entry(cache, key, write, max_bytes, log)
+        return add_entry(cache, key, lambda file: write(file, settings), max_bytes, log)
     except RangeUnknown:  # a second pass, only for images with more than 8 bits
         title = f"{container.path}: inspected the values of"
         values = survey_values(selection.entries, container.read, settings, title, log)
-        return add_entry(cache, key, lambda file: write(file, values), max_bytes, log)
+        ranged = settings.with_range("dtype" if values is None else values.range)  # None: all of them are damaged
+        return add_entry(cache, key, lambda file: write(file, ranged, values), max_bytes, log)
 
 
 def _target_shape(
     container: Container, selection: Selection, settings: DataSettings, log: Log = no_log
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
+    """Return size and channels to decode to, and the number of images; of files if no header needs to be read."""
     if settings.image_size is not None and settings.channels is not None:
-        return settings.image_size, settings.channels
+        return settings.image_size, settings.channels, len(selection.entries)
     found = survey_container(container, selection.entries, log)
     if not found.good:
         raise _no_image(container.path, found.bad)
     if settings.on_bad_file == "stop" and len(found.bad) >= MAX_LISTED:  # before hours of decoding
         raise unusable_files(container.path, sorted(found.bad))
-    return found.target_shape(settings)
+    return *found.target_shape(settings), sum(found.frames) if settings.frames == "all" else len(found.good)
 
 
 def _no_image(path: Path, bad: BadFiles) -> WganError:

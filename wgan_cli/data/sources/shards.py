@@ -15,6 +15,7 @@ from wgan_cli.data.files.decoded_cache import cache_folder
 from wgan_cli.data.files.decoding import read_header, to_pixels
 from wgan_cli.data.files.parallel import THREADS, parallel_map
 from wgan_cli.data.files.survey import Survey, summarize_bad, survey, survey_values, unusable_files
+from wgan_cli.data.files.value_range import RangeUnknown
 from wgan_cli.data.sources.shard_index import Shards, build_index, cached_index, shard_paths
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.recipe import ImageShape
@@ -30,7 +31,7 @@ class ShardImages:
 
     Args:
         samples: Index of each image in the shards, (N,) int64.
-        log: Told about the first undecodable image; the next image replaces such images. Without it, they are an error.
+        log: Told about the first image that isn't used as it is.
     """
 
     def __init__(
@@ -40,11 +41,11 @@ class ShardImages:
         size: int,
         channels: int,
         settings: DataSettings,
-        log: Log | None = None,
+        log: Log,
     ) -> None:
         self.shape = torch.Size((len(samples), channels, size, size))
-        self._shards, self._samples, self._log, self._logged = shards, samples, log, False
-        self._settings = settings
+        self._shards, self._samples, self._settings, self._log = shards, samples, settings, log
+        self._logged: set[str] = set()  # kinds of lines
 
     def __getitem__(self, key: slice | Tensor) -> ShardImages:
         """Return a part of the images, by slice or mask."""
@@ -69,8 +70,7 @@ class ShardImages:
         for attempt in range(min(MAX_BAD, len(self._samples))):
             sample = int(self._samples[(position + attempt) % len(self._samples)])
             try:
-                key = self._shards.key(sample)
-                return to_pixels(self._shards.read(sample), size, channels, self._settings, key)
+                return self._to_pixels(sample, size, channels)
             except NotAnImage as reason:
                 self._report(sample, str(reason))
         raise WganError(
@@ -79,23 +79,34 @@ class ShardImages:
             ExitStatus.FAILED,
         )
 
+    def _to_pixels(self, sample: int, size: int, channels: int) -> np.ndarray:
+        content, key = self._shards.read(sample), self._shards.key(sample)
+        try:
+            return to_pixels(content, size, channels, self._settings, key)
+        except RangeUnknown:  # `load` found no such image among those that it checked
+            line = "has more than 8 bits: scaling it and others like it by the range of their data type"
+            self._log_once("range", f"{self._shards.name(sample)} {line}; --set data.range=[LOW,HIGH] chooses another")
+            return to_pixels(content, size, channels, self._settings.with_range("dtype"), key)
+
     def _report(self, sample: int, reason: str) -> None:
-        if self._log is None:
+        if self._settings.on_bad_file == "stop":
             raise WganError(
                 f"{self._shards.name(sample)} cannot be used: {reason}",
                 "--set data.on_bad_file=skip trains without such images; or repair or remove it",
                 ExitStatus.FAILED,
             )
-        if not self._logged:
-            self._logged = True
-            self._log(f"{self._shards.name(sample)} cannot be used ({reason}): skipping it and others like it")
+        self._log_once("bad", f"{self._shards.name(sample)} cannot be used ({reason}): skipping it and others like it")
+
+    def _log_once(self, kind: str, line: str) -> None:
+        if kind not in self._logged:
+            self._logged.add(kind)
+            self._log(line)
 
 
 def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
     """Index the images of shards, lazily decoded; there are no class names if no sample has a label."""
     shards = cached_index(shard_paths(settings.path or ""), cache_folder(data_root), log, settings.labels)
-    skip = settings.on_bad_file == "skip"
-    if shards.bad and not skip:
+    if shards.bad and settings.on_bad_file == "stop":
         raise unusable_files(settings.path, shards.bad, "sample")
     if shards.bad:
         log(f"{settings.path}: skipped {summarize_bad(shards.bad, 'sample')}")
@@ -110,7 +121,7 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
         for line in notices.value_range(values):
             log(f"{settings.path}: {line}")
     size, channels = found.target_shape(settings)
-    images = ShardImages(shards, torch.arange(len(shards)), size, channels, settings, log if skip else None)
+    images = ShardImages(shards, torch.arange(len(shards)), size, channels, settings, log)
     origin = f"{len(shards.paths):,} shard{'s' if len(shards.paths) > 1 else ''}, {settings.path}"
     value_range = values and values.range
     return ImageSet(images, torch.from_numpy(shards.labels), shards.class_names, origin, value_range).only(
