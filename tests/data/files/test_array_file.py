@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from wgan_cli.data import load_images
+from wgan_cli.data import load_images, native_shape
 from wgan_cli.errors import WganError
+from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.recipe.data_settings import DataSettings
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 3), np.uint8)
@@ -49,6 +50,41 @@ def test_labels_stay_with_their_images(tmp_path, class_names):
     }
     for image, label in zip(IMAGES.transpose(0, 3, 1, 2), LABELS, strict=True):
         assert found[image.tobytes()] == (f"{label:02d}" if class_names is None else class_names[label])
+
+
+def test_classes_have_the_numbers_of_the_file(tmp_path):
+    names = np.array(["zebra", "apple", "yak", "mouse"])
+    np.savez(tmp_path / "some.npz", images=IMAGES, labels=np.repeat([0, 1, 3], 8), class_names=names)
+    messages: list[str] = []
+    settings = DataSettings(source="folder", path=str(tmp_path / "some.npz"))
+    images = load_images(settings, tmp_path, messages.append)
+    assert images.class_names == ("zebra", "apple", "mouse") and any("yak" in line for line in messages)
+    assert {int(image[0, 0, 0]) for image in images.images[images.labels == 0]} == set(IMAGES[:8, 0, 0, 0].tolist())
+    assert native_shape(settings) == images.shape
+    assert loaded(tmp_path / "some.npz", tmp_path, classes=["mouse", 0]).class_names == ("mouse", "zebra")
+
+
+@pytest.mark.parametrize("labels", [LABELS.astype(float), LABELS.astype(float).astype(str), LABELS.astype(str)])
+def test_whole_numbers_are_integers(tmp_path, labels):
+    np.savez(tmp_path / "some.npz", images=IMAGES, labels=labels)
+    assert [int(name) for name in loaded(tmp_path / "some.npz", tmp_path).class_names] == list(range(12))
+
+
+@pytest.mark.parametrize(
+    "names", [("x_train", "y_train", "x_test", "y_test"), ("train_images", "train_labels", "val_images", "val_labels")]
+)
+def test_test_part_is_held_out(tmp_path, names):
+    arrays = (IMAGES[:20], LABELS[:20, None], IMAGES[20:], LABELS[20:, None])
+    np.savez(tmp_path / "some.npz", **dict(zip(names, arrays, strict=True)))
+    messages: list[str] = []
+    settings = DataSettings(source="folder", path=str(tmp_path / "some.npz"))
+    real = real_images(settings, tmp_path, messages.append)
+    assert (len(real.training), len(real.held_out), real.seen) == (20, 4, False)
+    assert any("20" in line and "(4)" in line for line in messages)
+    assert [real.training.dataset.class_names[label] for label in real.held_out.labels] == ["08", "09", "10", "11"]
+    (pixels,) = real.held_out.batches(9)
+    assert (pixels.numpy() == IMAGES[20:].transpose(0, 3, 1, 2)).all()
+    assert len(loaded(tmp_path / "some.npz", tmp_path, split="all")) == 24
 
 
 @pytest.mark.parametrize(

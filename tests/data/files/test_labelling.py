@@ -104,6 +104,14 @@ def test_table_without_header_and_quoted_names(tmp_path, load):
     assert classes_by_value(load(folder)) == {10: "New York, NY", 20: "Rome"}
 
 
+@pytest.mark.parametrize("labels", [("0.0", "10.0", "2.0"), ("0", "10", "2")])
+def test_whole_floats_are_integers(tmp_path, load, labels):
+    table = "file,label\n" + "".join(f"{name}.png,{label}\n" for name, label in zip("abc", labels, strict=True))
+    folder = make(tmp_path / "set", {"a.png": 10, "b.png": 20, "c.png": 30}, labels__csv=table)
+    loaded = load(folder)
+    assert loaded.class_names == ("0", "2", "10") and classes_by_value(loaded) == {10: "0", 20: "10", 30: "2"}
+
+
 def test_incomplete_table(tmp_path, load, messages):
     table = "file,label\na.png,cat\nb.png,\ngone.png,dog\na.png,dog\n"
     folder = make(tmp_path / "set", {"a.png": 10, "b.png": 20, "c.png": 30}, labels__csv=table, README__md="")

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,41 +10,58 @@ import numpy as np
 from PIL import Image
 
 from wgan_cli.data.files.container import Container, Entry
+from wgan_cli.data.files.label_file import in_order, whole_numbers
 from wgan_cli.errors import WganError
 
 SUFFIXES = (".npz", ".npy")
 IMAGES = ("images", "x_train", "train_images", "x", "data", "arr_0")  # wgan's own, Keras', MedMNIST's, np.savez's
 LABELS = ("labels", "y_train", "train_labels", "y", "targets", "arr_1")
+#: Other parts of a data set: folder, names of images, names of labels.
+_PARTS = (
+    ("test", ("x_test", "test_images"), ("y_test", "test_labels")),
+    ("valid", ("x_val", "x_valid", "val_images"), ("y_val", "y_valid", "val_labels")),
+)
 _CHANNELS = (1, 3, 4)
 
 
 class ArrayContainer(Container):
     """Array of images (N, H, W), (N, H, W, C) or (N, C, H, W) uint8; in a .npz also labels (N,) and class_names (K,).
 
-    Images are passed on as uncompressed PNGs named by their index, in a folder per class.
+    Images are passed on as uncompressed PNGs named by their index, in a folder per class. With test or validation
+    images in the same file, these are in folders train, test and valid.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._images: np.ndarray | None = None
+        self._images: dict[str, np.ndarray] = {}  # by the folder of their part
 
     def _list(self) -> tuple[list[Entry], list[str]]:
         arrays = self._arrays()
-        name, images = _find(arrays, IMAGES)
-        if name is None or images is None:
+        if _find(arrays, IMAGES)[0] is None:
             raise WganError(
                 f"{self.path} has no images: it contains {', '.join(arrays) or 'nothing'}",
                 f"save the images under the name {IMAGES[0]}, and their classes under {LABELS[0]}",
             )
-        self._images = _channels_last(images, f"{self.path}: {name}")
-        folders = self._folders(arrays, len(images))
-        modified = os.stat(self.path).st_mtime_ns
-        size = int(self._images[0].nbytes) if len(images) else 0
-        entries = [
-            Entry(f"{folders[number]}/{number:08d}.png" if folders else f"{number:08d}.png", size, modified, number)
-            for number in range(len(images))
-        ]
-        return entries, sorted(set(folders))
+        parts, labels = dict[str, np.ndarray](), dict[str, np.ndarray]()
+        for part, image_names, label_names in (("train", IMAGES, LABELS), *_PARTS):
+            name, images = _find(arrays, image_names)
+            if name is not None:
+                parts[part] = _channels_last(images, f"{self.path}: {name}")
+                labels[part] = self._labels(arrays, label_names, len(images))
+        class_names = [str(each) for each in arrays.get("class_names", ())]
+        classes = {part: _words(found, class_names, labels.values()) for part, found in labels.items()}
+        in_use = in_order(name for found in classes.values() for name in found)
+        self.class_order = tuple(map(_as_folder, class_names)) if in_use and class_names else in_use
+        prefix = {part: f"{part}/" if len(parts) > 1 else "" for part in parts}
+        self._images = {prefix[part]: images for part, images in parts.items()}
+        modified, entries = os.stat(self.path).st_mtime_ns, list[Entry]()
+        for part, images in parts.items():
+            folders = [f"{name}/" for name in classes[part]] or [""] * len(images)
+            size = int(images[0].nbytes) if len(images) else 0
+            for number, folder in enumerate(folders):
+                name = f"{prefix[part]}{folder}{number:08d}.png"
+                entries.append(Entry(name, size, modified, (prefix[part], number)))
+        return entries, list(parts) if len(parts) > 1 else list(self.class_order)
 
     def _arrays(self) -> dict[str, np.ndarray]:
         try:
@@ -54,32 +71,46 @@ class ArrayContainer(Container):
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise WganError(f"{self.path} is not a file of arrays: {reason}", "save it again with np.savez") from None
 
-    def _folders(self, arrays: Mapping[str, np.ndarray], count: int) -> list[str]:
-        """Return the class of each image, or an empty list."""
-        name, labels = _find(arrays, LABELS)
+    def _labels(self, arrays: Mapping[str, np.ndarray], known: tuple[str, ...], count: int) -> np.ndarray:
+        """Return the labels (N,) of a part, or no labels (0,)."""
+        name, labels = _find(arrays, known)
         if labels is None:
-            return []
+            return np.empty(0, np.int64)
         labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
         if labels.shape != (count,):
             raise WganError(
                 f"{self.path}: {name} has the shape {labels.shape}, and there are {count:,} images",
                 "save one label per image",
             )
-        names = [str(each).replace("/", "_") for each in arrays.get("class_names", ())]
-        if not names and labels.dtype.kind in "iu":  # with leading zeros, since classes are sorted by name
-            return [f"{label:0{len(str(labels.max()))}d}" for label in labels.tolist()]
-        if not names:
-            return [str(label).replace("/", "_") for label in labels.tolist()]
-        if labels.dtype.kind not in "iu" or not 0 <= int(labels.min()) <= int(labels.max()) < len(names):
-            raise WganError(f"{self.path}: {name} doesn't index the {len(names)} class_names", "count classes from 0")
-        return [names[label] for label in labels]
+        if labels.dtype.kind == "f" and np.array_equal(labels, np.trunc(labels)):
+            labels = labels.astype(np.int64)
+        classes = len(arrays.get("class_names", ()))
+        if classes and (labels.dtype.kind not in "iu" or not 0 <= labels.min(initial=0) <= labels.max() < classes):
+            raise WganError(f"{self.path}: {name} doesn't index the {classes} class_names", "count classes from 0")
+        return labels
 
     def _read(self, entry: Entry) -> bytes:
-        assert self._images is not None
-        pixels = self._images[entry.handle]
+        part, number = entry.handle
+        pixels = self._images[part][number]
         content = io.BytesIO()
         Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(content, "PNG", compress_level=0)
         return content.getvalue()
+
+
+def _words(labels: np.ndarray, class_names: Sequence[str], every: Iterable[np.ndarray]) -> list[str]:
+    """Return the names of classes as folders; numbers without names as wide as the greatest among `every` label."""
+    if class_names:
+        return [_as_folder(class_names[label]) for label in labels]
+    if labels.dtype.kind in "iu":
+        width = (
+            max(len(str(each.max())) for each in every if each.size and each.dtype.kind in "iu") if labels.size else 0
+        )
+        return [f"{label:0{width}d}" for label in labels.tolist()]
+    return [_as_folder(name) for name in whole_numbers(map(str, labels.tolist()))]
+
+
+def _as_folder(name: str) -> str:
+    return name.replace("/", "_")
 
 
 def _find(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> tuple[str | None, Any]:

@@ -37,10 +37,15 @@ class Entry:
 
 
 class Container(AbstractContextManager["Container"]):
-    """Files that can be listed and read, by several threads at once. Opened lazily."""
+    """Files that can be listed and read, by several threads at once. Opened lazily.
+
+    Attributes:
+        class_order: order of the folders that are classes, if it isn't that of their names; known after `entries`.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.class_order: tuple[str, ...] = ()
 
     def __exit__(self, *exception: object) -> None:
         self.close()

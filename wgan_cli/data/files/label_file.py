@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from wgan_cli.utils.image_formats import READABLE_SUFFIXES
 NAMES = ("dataset.json", "labels.csv", "metadata.csv", "metadata.jsonl", "labels.json", "labels.tsv")
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "image_path", "img", "name", "image_id", "id")
 LABEL_COLUMNS = ("label", "class", "class_name", "category", "target", "cls", "y")
+_WHOLE = re.compile(r"-?\d+(\.0*)?", re.ASCII)
 MAX_NAMED = 10  # columns in a message
 PROSE_COLUMNS = ("text", "caption", "captions", "prompt", "description")
 
@@ -74,6 +76,12 @@ def in_order(classes: Iterable[str]) -> tuple[str, ...]:
     distinct = set(classes)
     numeric = all(name.isascii() and name.isdigit() for name in distinct)
     return tuple(sorted(distinct, key=lambda name: (int(name) if numeric else 0, name)))
+
+
+def whole_numbers(classes: Iterable[str]) -> list[str]:
+    """Return the names of classes; those written as floats, such as 3.0, as integers if all of them are whole."""
+    names = list(classes)
+    return [name.partition(".")[0] for name in names] if all(map(_WHOLE.fullmatch, names)) else names
 
 
 def _from_json(values: Any) -> LabelFile:
@@ -148,6 +156,8 @@ def _labels(pairs: Iterable[tuple[Any, Any]], column: str = "", unused: tuple[st
         if classes.setdefault(str(file), found) != found:
             repeated.add(file)
     known = in_order(found for found in classes.values() if found is not None)
+    integers = dict(zip(known, whole_numbers(known), strict=True))
+    classes = {file: found and integers[found] for file, found in classes.items()}
     if not known:
         raise NoLabels("it lists no labels")
     if _are_measurements(known):

@@ -76,7 +76,7 @@ def label_files(container: Container, labels: str = AUTO, split: Split = "train"
         notes.append("the numbered folders are shards and not classes")
         return Labelled(tuple(kept), (None,) * len(kept), (), tuple(notes))
     folders = {name.partition("/")[0] for name in inner.values() if "/" in name}
-    folders |= set() if parts else set(container.folders())
+    folders |= set(container.class_order) if parts else set(container.folders())
     if folders or listed:
         documents = dict.fromkeys(name for name in inner.values() if "/" not in name and is_document(name))
         notes += [_some("left out", list(documents))] if documents else []
@@ -87,7 +87,7 @@ def label_files(container: Container, labels: str = AUTO, split: Split = "train"
         names = in_order(name for name in classes if name is not None)
     else:
         classes = tuple(top if slash else None for top, slash, _ in (inner[e.name].partition("/") for e in kept))
-        names = tuple(sorted(folders))
+        names = container.class_order or tuple(sorted(folders))
         notes += _about_folders([inner[entry.name] for entry in kept], folders)
     return Labelled(tuple(kept), classes, names, tuple(notes))
 
