@@ -37,8 +37,8 @@ USER_SOURCES = {
     "shards": UserSource(
         "give WebDataset shards: --set 'data.path=images-{000..255}.tar'",
         "add a .cls with its class to each image, or a .json with a label",
-        without=("transform", "memory_limit"),
-        because="applies to images decoded before training; shards are decoded as they are read",
+        without=("transform", "memory_limit", "split"),
+        because="doesn't apply to shards, which are decoded as they are read and have no parts",
         instead=", or unpack the shards and set `data.source` to folder",
     ),
 }

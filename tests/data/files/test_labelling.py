@@ -104,6 +104,46 @@ def test_table_without_header_and_quoted_names(tmp_path, load):
     assert classes_by_value(load(folder)) == {10: "New York, NY", 20: "Rome"}
 
 
+@pytest.mark.parametrize("name", ["{}.png", "{}"])
+def test_names_are_those_of_the_part(tmp_path, load, messages, name):
+    pictures = {
+        f"{part}/{number}.png": first + number for part, first in (("train", 10), ("test", 20)) for number in (0, 1)
+    }
+    table = f"file,label\n{name.format(0)},cat\n{name.format(1)},dog\n"
+    folder = make(tmp_path / "set", pictures, labels__csv=table)
+    assert classes_by_value(load(folder)) == {10: "cat", 11: "dog"}
+    assert classes_by_value(load(folder, split="test")) == {20: "cat", 21: "dog"}
+    assert not any("missing" in line for line in messages)
+    with pytest.raises(WganError, match=r"test/0.png and train/0.png"):
+        load(folder, split="all")
+
+
+def test_table_of_all_parts(tmp_path, load, messages):
+    table = "file,label\na.png,cat\nb.png,dog\nc.png,cat\ngone.png,cat\n"
+    folder = make(tmp_path / "set", {"train/a.png": 10, "train/b.png": 20, "test/c.png": 30}, labels__csv=table)
+    assert classes_by_value(load(folder)) == {10: "cat", 20: "dog"}
+    assert [line for line in messages if "missing" in line and "1 file (gone.png)" in line]
+    assert classes_by_value(load(folder, split="all")) == {10: "cat", 20: "dog", 30: "cat"}
+
+
+def test_notes_next_to_images_are_not_listed(tmp_path, load):
+    table = "id,label\na,cat\nb,dog\n"
+    folder = make(tmp_path / "set", {"x/a.png": 10, "x/b.png": 20}, labels__csv=table)
+    make(folder / "x", {}, a__txt="a caption")
+    assert classes_by_value(load(folder, on_bad_file="skip")) == {10: "cat", 20: "dog"}
+
+
+@pytest.mark.parametrize("split", ["test", "all"])
+def test_split_needs_parts(tmp_path, load, split):
+    flat = make(tmp_path / "flat", {"a.png": 10, "b.png": 20})
+    parts = make(tmp_path / "parts", {"train/a.png": 10, "test/b.png": 20})
+    for path, more in ((flat, {}), (parts, {"labels": "folders"})):
+        with pytest.raises(WganError, match=f"`data.split` is {split}"):
+            load(path, split=split, **more)
+    with pytest.raises(ValueError, match="data.split"):
+        DataSettings(source="shards", path="x.tar", split=split)
+
+
 @pytest.mark.parametrize("labels", [("0.0", "10.0", "2.0"), ("0", "10", "2")])
 def test_whole_floats_are_integers(tmp_path, load, labels):
     table = "file,label\n" + "".join(f"{name}.png,{label}\n" for name, label in zip("abc", labels, strict=True))

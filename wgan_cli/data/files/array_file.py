@@ -100,7 +100,7 @@ class ArrayContainer(Container):
 def _words(labels: np.ndarray, class_names: Sequence[str], every: Iterable[np.ndarray]) -> list[str]:
     """Return the names of classes as folders; numbers without names as wide as the greatest among `every` label."""
     if class_names:
-        return [_as_folder(class_names[label]) for label in labels]
+        return [_as_folder(class_names[int(label)]) for label in labels]
     if labels.dtype.kind in "iu":
         width = (
             max(len(str(each.max())) for each in every if each.size and each.dtype.kind in "iu") if labels.size else 0

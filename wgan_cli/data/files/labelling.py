@@ -62,6 +62,12 @@ def label_files(container: Container, labels: str = AUTO, split: Split = "train"
     entries, notes = container.entries(), list[str]()
     parts = None if labels == FOLDERS else find_parts(container)
     used = ("",)
+    if parts is None and split != "train":
+        raise WganError(
+            f"`data.split` is {split}, but {container.path} has no parts"
+            + (", since `data.labels` is folders" if labels == FOLDERS else ""),
+            "leave out `data.split`; parts are folders train and test, with nothing else next to them",
+        )
     if parts is not None:
         if split == "test" and parts.held_out is None:
             raise WganError(f"{container.path} has no folder test or valid", "use --set data.split=train")
@@ -78,12 +84,12 @@ def label_files(container: Container, labels: str = AUTO, split: Split = "train"
     folders = {name.partition("/")[0] for name in inner.values() if "/" in name}
     folders |= set(container.class_order) if parts else set(container.folders())
     if folders or listed:
-        documents = dict.fromkeys(name for name in inner.values() if "/" not in name and is_document(name))
+        documents = dict.fromkeys(name for name in inner.values() if (listed or "/" not in name) and is_document(name))
         notes += [_some("left out", list(documents))] if documents else []
         kept = [entry for entry in kept if inner[entry.name] not in documents]
     if listed:
-        by_name = _listed_classes(entries, files, notes)
-        classes = tuple(by_name[entry.name] for entry in kept)
+        by_name = _listed_classes(container, [entry.name for entry in kept], files, notes)
+        classes = tuple(by_name.get(entry.name) for entry in kept)
         names = in_order(name for name in classes if name is not None)
     else:
         classes = tuple(top if slash else None for top, slash, _ in (inner[e.name].partition("/") for e in kept))
@@ -153,26 +159,49 @@ def _label_files(container: Container, labels: str, used: Sequence[str], notes: 
 
 
 def _listed_classes(
-    entries: Sequence[Entry], files: Mapping[str, LabelFile], notes: list[str]
+    container: Container, used: Sequence[str], files: Mapping[str, LabelFile], notes: list[str]
 ) -> dict[str, str | None]:
-    """Return the class of each file by its path. Label files name files by path, name or stem; names must be unique."""
+    """Return the classes of listed files among the used ones, by path.
+
+    Raises: WganError if label files name no path, and a name or stem that two of the files have.
+    """
     classes: dict[str, str | None] = {}
     for name, found in files.items():
         folder = posixpath.dirname(name)
         for key, value in found.classes.items():
             classes[posixpath.normpath(posixpath.join(folder, key.replace("\\", "/").lstrip("/")))] = value
-    matched: dict[str, str] = {}  # the listed name of each file
-    for of_file, of_listed in ((str, str), (posixpath.basename, posixpath.basename), (_stem, posixpath.basename)):
-        if len(matched) == len(classes):
-            break
-        listed = {of_listed(key): key for key in classes}
-        found = {entry.name: listed[of_file(entry.name)] for entry in entries if of_file(entry.name) in listed}
-        if len(listed) == len(classes) and len(set(found.values())) == len(found) > len(matched):
-            matched = found
+    matched, alike = _match(used, classes)
+    if alike and not matched:
+        raise WganError(
+            f"{', '.join(map(printable, files))} of {container.path} lists one class for {' and '.join(alike)}",
+            "list files by path, as train/cat.png; or use the folders as classes: --set data.labels=folders",
+        )
     notes.append("classes from " + " and ".join(describe(name, file) for name, file in files.items() if file.classes))
-    if missing := sorted(classes.keys() - set(matched.values())):
-        notes.append(_some("listed there, but missing:", missing))
-    return {entry.name: classes[matched[entry.name]] if entry.name in matched else None for entry in entries}
+    if missing := classes.keys() - set(matched.values()):
+        others, _ = _match([entry.name for entry in container.entries()], dict.fromkeys(missing))
+        missing -= set(others.values())  # in parts that aren't used
+    if missing:
+        notes.append(_some("listed there, but missing:", sorted(missing)))
+    return {name: classes[key] for name, key in matched.items()}
+
+
+def _match(names: Sequence[str], listed: Iterable[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the listed name of each file, by path, else name, else stem; and two files for which it is the same."""
+    names, listed, matched, alike = [name for name in names if not is_document(name)], list(listed), {}, ()
+    for of_file, of_listed in ((str, str), (posixpath.basename, posixpath.basename), (_stem, posixpath.basename)):
+        if len(matched) == len(listed):
+            break
+        by_short = {of_listed(key): key for key in listed}
+        if len(by_short) < len(listed):
+            continue
+        found = {name: by_short[of_file(name)] for name in names if of_file(name) in by_short}
+        files = {key: name for name, key in found.items()}  # the last one of each
+        if len(files) < len(found):
+            first = next(name for name, key in found.items() if files[key] != name)
+            alike = alike or (printable(first), printable(files[found[first]]))
+        elif len(found) > len(matched):
+            matched = found
+    return matched, alike
 
 
 def _stem(name: str) -> str:
