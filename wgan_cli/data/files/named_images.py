@@ -1,8 +1,8 @@
 """Images of a folder or archive with their names, for commands that process each one."""
 
 import os
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -58,14 +58,29 @@ class NamedImages:
         Images of a file with several get their number: `scan-0000.png`.
         """
         names = [printable(entry.name) for entry in self.entries]
-        stems = [os.path.splitext(name)[0] for name in names]
-        count = Counter(stems)
-        outputs = [stem if count[stem] == 1 else name for stem, name in zip(stems, names, strict=True)]
-        return [
-            f"{output}.png" if several == 1 else f"{output}-{number:04d}.png"
-            for output, several in zip(outputs, self.frames, strict=True)
-            for number in range(several)
-        ]
+        longer = [0] * len(names)  # steps away from the short name
+
+        def outputs_of(index: int) -> list[str]:
+            name, steps, several = names[index], longer[index], self.frames[index]
+            base = name + "_" * (steps - 1) if steps else os.path.splitext(name)[0]
+            return [f"{base}.png"] if several == 1 else [f"{base}-{number:04d}.png" for number in range(several)]
+
+        while True:
+            outputs = [outputs_of(index) for index in range(len(names))]
+            sharing = defaultdict[str, set[int]](set)
+            for index, own in enumerate(outputs):
+                for output in own:
+                    sharing[output].add(index)
+            groups = [sorted(group) for group in sharing.values() if len(group) > 1]
+            if not groups:
+                return [output for own in outputs for output in own]
+            for index in {index for group in groups for index in _movable(group, longer)}:
+                longer[index] += 1
+
+
+def _movable(group: Sequence[int], longer: Sequence[int]) -> Sequence[int]:
+    """Return the files of a group with the same output name that need a longer one: short names first."""
+    return [index for index in group if not longer[index]] or group[1:]
 
 
 def named_images(path: Path, settings: DataSettings) -> NamedImages:
