@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -103,12 +104,14 @@ def _split_folder(dataset: ImageSet) -> RealImages:
 def _with_test_images(settings: DataSettings, data_root: Path, log: Log, dataset: ImageSet) -> RealImages:
     shape = dataset.shape
 
-    def read(**changes: str | None) -> ImageSet:
+    def read(**changes: Any) -> ImageSet:
         alike = {"test_path": None, "limit": None, "image_size": shape.size, "channels": shape.channels, **changes}
         return load_images(settings.model_copy(update=alike), data_root, log)
 
     whole = dataset if settings.limit is None else read()
-    test = read(split="test") if settings.test_path is None else read(path=settings.test_path)
+    # By name: test images may lack a class, so that the others have different numbers there.
+    part = {"split": "test"} if settings.test_path is None else {"path": settings.test_path, "split": "train"}
+    test = read(**part, classes=None if settings.classes is None else whole.class_names)
     name = f"{test.origin} (`data.test_path`)" if settings.test_path else f"the test part of {test.origin}"
     others = sorted(set(test.class_names) - set(whole.class_names))
     if others or (whole.class_names and not test.class_names):

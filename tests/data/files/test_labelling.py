@@ -133,6 +133,17 @@ def test_notes_next_to_images_are_not_listed(tmp_path, load):
     assert classes_by_value(load(folder, on_bad_file="skip")) == {10: "cat", 20: "dog"}
 
 
+@pytest.mark.parametrize("as_path", [False, True])
+def test_classes_by_number_are_those_of_the_training_part(tmp_path, messages, as_path):
+    values = {"train/a/1.png": 10, "train/b/2.png": 20, "train/c/3.png": 30, "test/b/4.png": 40, "test/c/5.png": 50}
+    folder = make(tmp_path / "set", values)
+    paths = {"path": str(folder / "train"), "test_path": str(folder / "test")} if as_path else {"path": str(folder)}
+    settings = DataSettings.model_validate({"source": "folder", **paths, "classes": [1, 2], "limit": 2})
+    found = real_images(settings, tmp_path / "root", messages.append)
+    assert classes_by_value(found.training.dataset) == {20: "b", 30: "c"}
+    assert classes_by_value(found.held_out.dataset) == {40: "b", 50: "c"}
+
+
 @pytest.mark.parametrize("split", ["test", "all"])
 def test_split_needs_parts(tmp_path, load, split):
     flat = make(tmp_path / "flat", {"a.png": 10, "b.png": 20})
