@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from wgan_cli.recipe import Recipe
+from wgan_cli.runs.listing import DEFAULT_KEEP
 from wgan_cli.runs.lock import only_trainer
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.utils.files import write_text
@@ -49,6 +51,20 @@ def test_prune_keeps_what_is_needed(wgan, two):
     assert done.checkpoint_files() == kept and len(half.checkpoint_files()) == 2
     assert done.generator_file.is_file()
     assert "nothing to delete" in wgan("runs", "prune").stderr
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("all", 5), (4, 4), (3, 3), (2, 1), (1, 1)])
+def test_prune_honors_keep(wgan, two, keep, kept):
+    done, _ = two
+    assert Recipe.model_fields["keep"].default == DEFAULT_KEEP
+    recipe = done.recipe_file.read_text()
+    assert "\nkeep: 2\n" in recipe
+    write_text(done.recipe_file, recipe.replace("\nkeep: 2\n", f"\nkeep: {keep}\n"))
+    for step in (1, 2, 3):
+        shutil.copy(done.checkpoint_files()[0], done.checkpoint_files()[0].parent / f"step_{step:08d}.pth")
+    newest = done.checkpoint_files()[-kept:]
+    assert len(done.checkpoint_files()) == 5 and wgan("runs", "prune", "--yes").status == 0
+    assert done.checkpoint_files() == newest
 
 
 def test_failed_runs(wgan, tiny_options, tiny_run):

@@ -15,7 +15,8 @@ from wgan_cli.runs.run_dir import RunDir, is_run
 
 State = Literal["running", "finished", "failed", "stopped", "new"]
 _TAIL = 65_536  # bytes of metrics.jsonl that hold the last records
-_SETTING = re.compile(rb"^(name|steps): '?([^'\n]*)'?$", re.MULTILINE)
+DEFAULT_KEEP = 2  # that of a recipe, whose schema takes long to import
+_SETTING = re.compile(rb"^(name|steps|keep): '?([^'\n]*)'?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,7 @@ def find_runs(folder: Path) -> Iterator[RunDir]:
 
 def summarize(run: RunDir) -> RunSummary:
     """Read the summary of a run; unreadable files count as empty."""
-    settings: dict[str, str] = {}
-    with suppress(OSError), open(run.recipe_file, "rb") as file:
-        settings = {
-            name.decode(): value.decode("utf-8", "replace") for name, value in _SETTING.findall(file.read(_TAIL))
-        }
+    settings = _settings(run)
     records = _last_records(run.metrics_file)
     last = records[-1] if records else {}
     step, steps = _whole(last.get("step")), _whole(settings.get("steps"))
@@ -88,14 +85,26 @@ def state_of(run: RunDir, step: int, steps: int) -> State:
 def superfluous_checkpoints(run: RunDir) -> list[Path]:
     """Return the checkpoints that were set aside and, of a finished run, all but the last one.
 
-    An unfinished run keeps all of its checkpoints: it may have to roll back to an older one. G.pth and G_best.pth
-    always stay.
+    If its recipe asks for more than the default number of checkpoints, it keeps them. An unfinished run keeps all of
+    its checkpoints: it may have to roll back to an older one. G.pth and G_best.pth always stay.
     """
     state = summarize(run).state
     if state == "running":
         return []
     set_aside = sorted(run.set_aside.rglob("*.pth")) if run.set_aside.is_dir() else []
-    return [*(run.checkpoint_files()[:-1] if state == "finished" else ()), *set_aside]
+    keep = _settings(run).get("keep", "")
+    if state != "finished" or keep == "all":
+        return set_aside
+    wanted = _whole(keep) if _whole(keep) > DEFAULT_KEEP else 1
+    return [*run.checkpoint_files()[:-wanted], *set_aside]
+
+
+def _settings(run: RunDir) -> dict[str, str]:
+    """Return some settings of the recipe, as written."""
+    with suppress(OSError), open(run.recipe_file, "rb") as file:
+        found = _SETTING.findall(file.read(_TAIL))
+        return {name.decode(): value.decode("utf-8", "replace") for name, value in found}
+    return {}
 
 
 def _last_records(file: Path) -> list[dict[str, Any]]:
