@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 from wgan_cli.exports import model_folder as folder_module
 from wgan_cli.recipe import recipe_from_dict
 from wgan_cli.recipe.yaml import parse_yaml
+from wgan_cli.runs.run_dir import is_exported
 
 for package in ("onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(package)
@@ -93,3 +95,25 @@ def test_nothing_is_left_half_done(wgan, tiny_run, tmp_path, monkeypatch):
     result = wgan("export", tiny_run.path, "--out", "new/")
     assert result.status != 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_an_interrupted_folder_is_no_model(wgan, tiny_run, tmp_path, monkeypatch, existing):
+    """A new folder appears in one move; in an existing one, config.json is last."""
+    target, replace, moves = tmp_path / "new", os.replace, []
+    if existing:
+        target.mkdir()
+        (target / "notes.txt").touch()
+
+    def fail_at_the_last_file(source, destination):
+        if target in (destination, destination.parent):
+            moves.append(destination.name)
+            if len(moves) == 5:
+                raise OSError(28, "No space left on device")
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "replace", fail_at_the_last_file)
+    result = wgan("export", tiny_run.path, "--out", f"{target}/", "--force")
+    assert (result.status == 0) != existing
+    assert is_exported(target) != existing and (target / "notes.txt").exists() == existing
+    assert list(tmp_path.iterdir()) == [target]

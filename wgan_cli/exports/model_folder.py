@@ -28,7 +28,9 @@ MAX_GRID = 64  # images
 
 
 def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str, OnnxFacts]:
-    """Write a complete model folder, or nothing if an error occurs. Other files of an existing folder stay.
+    """Write a model folder: a new one completely, or not at all if an error occurs.
+
+    In an existing folder, files are replaced one by one, config.json as the last; other files stay.
 
     It holds model.safetensors, model.onnx (or to_a.onnx and to_b.onnx), config.json, README.md and samples.png.
 
@@ -59,9 +61,11 @@ def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str,
         write_text(temporary / EXPORTED_CONFIG, json.dumps(config, indent=2) + "\n")
         write_text(temporary / CARD, model_card(checkpoint, models, scores, grid))
         with writing(path):
-            path.mkdir(exist_ok=True)
-            for file in temporary.iterdir():
-                os.replace(file, path / file.name)
+            if not os.path.lexists(path):
+                os.replace(temporary, path)
+            else:
+                for file in sorted(temporary.iterdir(), key=lambda file: file.name == EXPORTED_CONFIG):
+                    os.replace(file, path / file.name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return models
