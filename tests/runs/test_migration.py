@@ -16,7 +16,7 @@ from PIL import Image
 
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.sampling import generate, open_generator, sample_latents
-from wgan_cli.recipe import Recipe
+from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.runs import checkpoint as checkpoint_module
 from wgan_cli.runs import migration
 from wgan_cli.runs.checkpoint import load_checkpoint
@@ -122,7 +122,7 @@ def test_old_run_on_transparent_images_resumes_on_black(tmp_path, trainer, wgan,
         earlier.setattr(Recipe, "as_dict", without_decoding)
         earlier.setattr(checkpoint_module, "VERSION", 3)
         run = trainer.run(recipe, tmp_path / "run", stop_after=4)
-    assert "background" not in run.recipe_file.read_text() and run.read_recipe().data.background == "white"
+    assert "background" not in run.recipe_file.read_text() and run.read_recipe().data.background == "black"
     result = wgan("train", "--resume", run.path, "--device", "cpu", "--quiet")
     assert result.status == 0, result.stderr
     resumed = load_checkpoint(run.generator_file)
@@ -154,6 +154,19 @@ def test_old_run_has_current_names(old_run):
         assert (recipe.micro_batch_size, recipe.optim.lr_schedule, recipe.optim.lr_decay_start) == (4, "linear", 0.25)
         objective = recipe.objective
         assert (objective.ac_weight, objective.generator_ac_weight, objective.gp_points) == (2, 0.5, "interpolates")
+
+
+@pytest.mark.parametrize(("source", "labels"), [("folder", "folders"), ("shards", "cls"), ("cifar10", "auto")])
+def test_recipe_of_an_old_run_reads_images_as_before(old_run, source, labels):
+    path = "" if source == "cifar10" else "\n  path: images.tar"
+    text = old_run.recipe_file.read_text(encoding="utf-8").replace("source: digits", f"source: {source}{path}")
+    old_run.recipe_file.write_text(text.replace("split: all", "split: train"), encoding="utf-8")
+    data = load_recipe(str(old_run.path)).data
+    assert (data.frames, data.background, data.range, data.labels) == (*DECODED_BEFORE.values(), labels)
+    assert load_recipe(str(old_run.recipe_file), ["data.background=white"]).data.background == "white"
+    written_by_hand = old_run.recipe_file.read_text(encoding="utf-8").replace("  on_bad_file: stop\n", "")
+    old_run.recipe_file.write_text(written_by_hand, encoding="utf-8")
+    assert load_recipe(str(old_run.path)).data.background == "white"
 
 
 def test_old_run_samples_and_is_inspected(old_run, wgan):

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.overrides import with_overrides
 from wgan_cli.recipe.recipe_files import read_recipe_text, recipe_path
-from wgan_cli.recipe.renamed import with_current_names
+from wgan_cli.recipe.renamed import is_written_by_run, with_current_names, with_former_defaults
 from wgan_cli.recipe.schema import Recipe
 from wgan_cli.recipe.validation_errors import explain_invalid
 from wgan_cli.recipe.yaml import parse_yaml
@@ -46,7 +46,10 @@ def recipe_from_dict(values: Any, origin: str) -> Recipe:
 
 def apply_settings(values: dict[str, Any], settings: Sequence[str], origin: str, log: Log | None = None) -> Recipe:
     """Apply `dotted.key=value` settings to plain values, called `origin` in errors, and validate as `load_recipe`."""
-    values, changed = with_overrides(with_current_names(values), settings, log)
+    values = with_current_names(values)
+    if is_written_by_run(values):
+        values = with_former_defaults(values)
+    values, changed = with_overrides(values, settings, log)
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:

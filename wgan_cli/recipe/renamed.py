@@ -1,8 +1,9 @@
-"""Former names of settings, so that recipes and checkpoints of earlier versions keep loading."""
+"""Former names and defaults of settings, so that recipes and checkpoints of earlier versions keep loading."""
 
 from typing import Any
 
 from wgan_cli.recipe import scores
+from wgan_cli.recipe.data_settings import SIDES
 
 #: Current name of a setting by its former name.
 RENAMED = {
@@ -29,3 +30,33 @@ def with_current_names(values: dict[str, Any], prefix: str = "") -> dict[str, An
             value = RENAMED_VALUES.get(f"{prefix}{name}", {}).get(value, value)
         current[name] = value
     return current
+
+
+#: How images were read before there were settings for it; `labels` by the source of the user's own images.
+_READ_BEFORE = {"frames": "first", "background": "black", "range": "dtype"}
+_LABELS_BEFORE = {"folder": {"labels": "folders"}, "shards": {"labels": "cls"}, "cifar10": {}}
+#: Settings of `data` in every recipe that a run has written, even if nobody set them.
+_ALWAYS_WRITTEN = {"source", "split", "fit", "on_bad_file", "augment"}
+
+
+def is_written_by_run(values: dict[str, Any]) -> bool:
+    """Return True for plain values with every setting of `data` that a run has always written."""
+    data = values.get("data")
+    sections = [data[side] for side in SIDES if side in data] or [data] if isinstance(data, dict) else [data]
+    return all(isinstance(section, dict) and section.keys() >= _ALWAYS_WRITTEN for section in sections)
+
+
+def with_former_defaults(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the plain values of an earlier version's run with settings for how it read image files.
+
+    Files gave their first page or frame, transparency was black, each image had its own range of values, folders alone
+    were classes, and .cls files those of shards. Settings that the run has stay.
+    """
+    data = values["data"]
+    sides = {side: _read_as_before(data[side]) for side in SIDES if side in data}
+    return {**values, "data": {**data, **sides} if sides else _read_as_before(data)}
+
+
+def _read_as_before(data: dict[str, Any]) -> dict[str, Any]:
+    labels = next((labels for source, labels in _LABELS_BEFORE.items() if source == data.get("source")), None)
+    return data if labels is None else {**_READ_BEFORE, **labels, **data}

@@ -8,9 +8,8 @@ was before.
 from collections.abc import Callable
 from typing import Any
 
-from wgan_cli.recipe.data_settings import SIDES
 from wgan_cli.recipe.objective_base import without_unused
-from wgan_cli.recipe.renamed import with_current_names
+from wgan_cli.recipe.renamed import with_current_names, with_former_defaults
 
 Content = dict[str, Any]
 
@@ -73,19 +72,8 @@ def _from_2(content: Content) -> Content:
 
 
 def _from_3(content: Content) -> Content:
-    """Version 4 added settings of how images are read, and their defaults differ from how it was before.
-
-    Files gave their first page or frame, transparency was black, each image had its own range of values, folders alone
-    were classes, and .cls files those of shards.
-    """
-    data = content["recipe"]["data"]
-    sides = {side: _read_as_before(data[side]) for side in SIDES if side in data}
-    return {**content, "recipe": {**content["recipe"], "data": {**data, **sides} if sides else _read_as_before(data)}}
-
-
-def _read_as_before(data: Content) -> Content:
-    labels = {"folder": "folders", "shards": "cls"}.get(data.get("source", ""))
-    return {"frames": "first", "background": "black", "range": "dtype", "labels": labels, **data} if labels else data
+    """Version 4 added settings of how images are read, and their defaults differ from how it was before."""
+    return {**content, "recipe": with_former_defaults(content["recipe"])}
 
 
 #: Conversion of each version to the next. Version 2 added a checksum around the content.

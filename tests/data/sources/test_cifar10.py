@@ -52,6 +52,14 @@ def test_limit_keeps_all_classes(tmp_path, messages):
     assert set(few.labels.tolist()) == set(range(10))
 
 
+@pytest.mark.parametrize(("background", "level"), [("black", 0), ("white", 255)])
+def test_images_are_read_as_set(tmp_path, messages, background, level):
+    make_images(tmp_path, parts=("train",))
+    Image.new("RGBA", (32, 32), (9, 9, 9, 0)).save(tmp_path / f"cifar10/train/{NAMES[0]}/0000.png")
+    loaded = cifar10.load(DataSettings(source="cifar10", background=background), tmp_path, messages.append)
+    assert (pixels(loaded, 0) == level).all()
+
+
 def test_other_sizes_are_rejected(tmp_path, messages):
     make_images(tmp_path, parts=("train",))
     Image.new("RGB", (32, 31)).save(tmp_path / "cifar10/train/dog/0001.png")

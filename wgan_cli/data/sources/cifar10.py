@@ -93,6 +93,7 @@ def _read_folders(folder: Path, settings: DataSettings, data_root: Path, log: Lo
     for part in parts:
         chosen = {"source": "folder", "path": str(folder / part), "labels": FOLDERS}
         chosen |= {"image_size": IMAGE_SIZE, "channels": 3}
+        chosen |= {name: getattr(settings, name) for name in ("frames", "background", "range")}
         chosen |= {"limit": limit, "on_bad_file": settings.on_bad_file}
         images = image_folder.load(DataSettings.model_validate(chosen), data_root, log, required_size=IMAGE_SIZE)
         if limit is None:
