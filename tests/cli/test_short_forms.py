@@ -94,6 +94,12 @@ def run_x(tiny_run, tmp_path):
     return Path(shutil.copytree(tiny_run.path, tmp_path / "runs/x"))
 
 
+def test_images_after_a_recipe_are_an_option(wgan):
+    result = wgan("train", "digits_dcgan", "photos", "more")
+    assert result.status == 2 and result.error == "unexpected argument photos"
+    assert result.hint.endswith("--data photos")
+
+
 def test_a_recipe_is_printed_as_json(wgan):
     assert json.loads(wgan("recipes", "mnist_dcgan", "--json").stdout)["data"] == {"source": "mnist"}
 
@@ -141,7 +147,6 @@ def test_a_recipe_file_needs_no_suffix_after_a_slash(wgan, tiny_options):
         (("inspect", "photo"), "no run, file, folder or recipe photo", "`photos`"),
         (("inspect", "photos", "--set", "data.limit=3"), "photos is none", "`wgan inspect photos`"),
         (("sample", "runs/x", "--out", "grid"), "grid has no suffix", "trailing /"),
-        (("train", "digits_dcgan", "photos"), "unexpected argument photos", "--data photos"),
         (("gif", "photos"), "photos holds no images", "`photos/a`"),
         (("gif", "images.npz"), "no folder of images", "unpack"),
         (("runs", "list"), "no folder list", "`wgan runs`"),

@@ -24,7 +24,7 @@ def explain_usage(error: typer.TyperException, arguments: Sequence[str]) -> tupl
     if option := getattr(error, "option_name", None):
         return f"no such option: {option}", _about_option(option, context)
     if context.command.name in ("train", "tune") and (
-        extra := re.search(r"unexpected extra argument\S* \((\S+)", str(error))
+        extra := re.search(r"unexpected extra argument\S* \(([^\s)]+)", str(error))
     ):
         return f"unexpected argument {extra[1]}", f"images for a recipe are an option: --data {extra[1]}"
     names = getattr(getattr(error, "param", None), "opts", [])
