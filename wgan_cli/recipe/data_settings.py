@@ -71,7 +71,7 @@ def _check_class(value: Any) -> Any:
 
 
 _DECODING = ("frames", "background", "range", "labels")
-SMALL_DATASET = 2000  # images; a critic soon memorizes fewer
+SMALL_DATASET = 1000  # images; a critic soon memorizes fewer (docs/own_images.md)
 DIFF_AUGMENTS: tuple[Literal["color", "translation", "cutout"], ...] = ("color", "translation", "cutout")
 DiffAugment = Annotated[
     Annotated[Literal["auto"], Tag("auto")]
