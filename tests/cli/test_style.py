@@ -66,7 +66,7 @@ def test_mixes_and_walks(draw, sample):
         (("--mix", "0:1:2", "-n", 3), "--mix", "remove -n"),
         (("--mix", "0:1:2", "--class", "3,7"), "--mix accepts a single class", ""),
         (("--mix", "0-9999999:0-9999999:0"), "need", "fewer"),
-        (("--truncation", "3"), "'--truncation'", "sample --help"),
+        (("--truncation", "3"), "--truncation", "sample --help"),
         (("--truncation", "nan"), "--truncation", ""),
     ],
 )

@@ -67,6 +67,7 @@ def test_search(wgan, options):
     assert (other.status, "other options" in other.error) == (2, True)
 
 
+@pytest.mark.slow
 def test_interrupted_search_ends_like_an_undisturbed_one(wgan, wgan_process, options, tmp_path):
     words = ("tune", *options, *RATES, "--minutes", 0.01, "--rungs", 2, "--out", "mine")
     for number, (end, status) in enumerate(((signal.SIGINT, 130), (signal.SIGKILL, -9))):

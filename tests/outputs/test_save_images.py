@@ -75,7 +75,7 @@ def test_image_file_is_a_grid(columns, used):
 @pytest.mark.parametrize(
     ("where", "count", "message"),
     [
-        ("images", 6, "image format"),
+        ("images", 6, "no suffix"),
         ("new/images.mp3", 6, "image format"),
         ("grid.png", MAX_IN_GRID + 1, "10,001 images do not fit into a grid"),
     ],
