@@ -19,9 +19,9 @@ import scaling
 from common import FORMATS
 from family import EVERY, MEMBERS, SYSTEMS, TUTORIALS
 
+from wgan_cli.cli.render.recipe_benchmarks import FILE as MEASURED
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import recipe_header
-from wgan_cli.recipe.benchmarks import FILE as MEASURED
 
 ROOT = Path(__file__).parents[1]
 #: The page of each part.

@@ -17,9 +17,9 @@ from helpers.pictures import size
 from PIL import Image
 
 from wgan_cli.cli.app import app
+from wgan_cli.cli.render.recipe_benchmarks import measurements
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import load_recipe, recipe_names, recipe_path
-from wgan_cli.recipe.benchmarks import measurements
 from wgan_cli.recipe.schema import Recipe
 from wgan_cli.runs.run_dir import RunDir
 

@@ -8,9 +8,9 @@ from typing import get_args
 
 import pytest
 
+from wgan_cli.cli.render.recipe_benchmarks import measurements
 from wgan_cli.objectives import build_objective
 from wgan_cli.recipe import ImageShape, load_recipe, recipe_names
-from wgan_cli.recipe.benchmarks import measurements
 from wgan_cli.recipe.data_settings import Fit
 
 DOCS = Path(__file__).parents[2] / "docs"

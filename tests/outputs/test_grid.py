@@ -76,6 +76,8 @@ def test_unknown_suffix(name):
 def test_every_accepted_suffix_is_writable(tmp_path):
     for suffix in WRITABLE:
         save_picture(noise(3, 16, 16), tmp_path / f"picture{suffix}")
+        with Image.open(tmp_path / f"picture{suffix}") as picture:
+            assert picture.size == (16, 16), suffix
 
 
 def test_near_square():

@@ -17,9 +17,9 @@ from PIL import Image
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
 from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.continuation import continued_recipe
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.training.continuation import continued_recipe
 from wgan_cli.training.numerics.amp import resolve_amp
 
 HALF = 5

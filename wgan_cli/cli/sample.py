@@ -1,21 +1,32 @@
 """`wgan sample`."""
 
 import os
-from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.arguments.completion import complete_checkpoint
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.arguments.options import DataRoot, Device, Seed, examples
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
+from wgan_cli.cli.arguments.sampling_options import (
+    Batch,
+    Ckpt,
+    Classes,
+    Count,
+    Folder,
+    Interpolate,
+    Mix,
+    Out,
+    Reconstruct,
+    Rows,
+    Seeds,
+    Show,
+    Source,
+    To,
+    Truncation,
+)
 from wgan_cli.cli.render.terminal_image import show_written
 from wgan_cli.errors import WganError
-
-_styles = partial(typer.Option, rich_help_panel="Style-based generators")
-_real = partial(typer.Option, rich_help_panel="Models that take images")
 
 
 @examples(
@@ -33,68 +44,24 @@ _real = partial(typer.Option, rich_help_panel="Models that take images")
 )
 def sample(
     context: typer.Context,
-    source: Annotated[
-        Path | None,
-        typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.", autocompletion=complete_checkpoint),
-    ] = None,
-    ckpt: Annotated[
-        Path | None, typer.Option("--ckpt", help="Run or checkpoint, as an option.", autocompletion=complete_checkpoint)
-    ] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(
-            "-n", "--count", min=1, help=r"Number of images, per class with --class. \[default: 64; 10 per class]"
-        ),
-    ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            "--out", metavar="PATH", help=r"Grid, folder/ of single images, .npy or .npz. \[default: samples.png]"
-        ),
-    ] = None,
+    source: Source = None,
+    ckpt: Ckpt = None,
+    count: Count = None,
+    out: Out = None,
     force: Force = False,
     seed: Seed = 0,
-    seeds: Annotated[
-        str | None, typer.Option("--seeds", metavar="LIST", help="One image per seed, such as 0-63,70.")
-    ] = None,
-    interpolate: Annotated[
-        int | None,
-        typer.Option("--interpolate", min=2, metavar="K", help="Number of images from each one to the next."),
-    ] = None,
-    rows: Annotated[
-        int | None, typer.Option("--rows", min=1, help=r"Rows of the grid. \[default: near square]")
-    ] = None,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Batch size.")] = 64,
-    class_: Annotated[
-        list[str] | None,
-        typer.Option("--class", metavar="LIST", help="Classes to generate, such as 7, 0-9 or cat,dog; repeatable."),
-    ] = None,
+    seeds: Seeds = None,
+    interpolate: Interpolate = None,
+    rows: Rows = None,
+    batch: Batch = 64,
+    class_: Classes = None,
     device: Device = "auto",
-    show: Annotated[bool, typer.Option("--show", help="Show the images in the terminal.")] = False,
-    truncation: Annotated[
-        float | None,
-        _styles(
-            "--truncation", min=-2.0, max=2.0, metavar="PSI", help="Truncation of styles: 0 is the mean image, 1 none."
-        ),
-    ] = None,
-    mix: Annotated[
-        str | None,
-        _styles(
-            "--mix", metavar="A:B:LAYERS", help="Images A with some layers' styles of images B, such as 0-3:4-9:2-4."
-        ),
-    ] = None,
-    reconstruct: Annotated[
-        str | None,
-        _real(
-            "--reconstruct",
-            metavar="N|FOLDER",
-            help="Images to reconstruct: N training images, or a folder's; --class changes their class.",
-        ),
-    ] = None,
-    folder: Annotated[
-        Path | None, _real("--translate", metavar="FOLDER", help="Images to translate; names are kept.")
-    ] = None,
-    to: Annotated[str | None, _real("--to", metavar="a|b", help=r"Target side. \[default: b]")] = None,
+    show: Show = False,
+    truncation: Truncation = None,
+    mix: Mix = None,
+    reconstruct: Reconstruct = None,
+    folder: Folder = None,
+    to: To = None,
     data_root: DataRoot = None,
     recipe: ImportRecipe = None,
     settings: ImportSettings = None,

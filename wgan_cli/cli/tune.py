@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from wgan_cli.cli.arguments.completion import complete_recipe, complete_search
-from wgan_cli.cli.arguments.options import MAX_SEED, DataRoot, Device, Json, Settings, examples
+from wgan_cli.cli.arguments.options import DataRoot, Device, Images, Json, RecipeOption, Settings, Target, examples
+from wgan_cli.cli.arguments.tuning_options import (
+    MINUTES,
+    RUNGS,
+    BestBy,
+    Budget,
+    DryRun,
+    Minutes,
+    Out,
+    Resume,
+    Rungs,
+    Seed,
+    Trials,
+    Tries,
+)
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
@@ -20,10 +30,6 @@ from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 if TYPE_CHECKING:
     from wgan_cli.tuning.plan import Request
     from wgan_cli.tuning.search_dir import SearchDir
-
-_search = partial(typer.Option, rich_help_panel="Search")
-_files = partial(typer.Option, rich_help_panel="Output")
-MINUTES, RUNGS, MOST_RUNGS = 5.0, 3, 8
 
 
 @examples(
@@ -33,58 +39,21 @@ MINUTES, RUNGS, MOST_RUNGS = 5.0, 3, 8
     "wgan tune --resume runs/mnist_dcgan-tune",
 )
 def tune(
-    target: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RECIPE|DATA",
-            help="Recipe, or images: a folder, .zip, .tar or .npz.",
-            autocompletion=complete_recipe,
-        ),
-    ] = None,
-    recipe: Annotated[
-        str | None, typer.Option("--recipe", metavar="NAME|FILE", help="Recipe.", autocompletion=complete_recipe)
-    ] = None,
-    images: Annotated[str | None, typer.Option("--data", metavar="PATH", help="Images to train the recipe on.")] = None,
+    target: Target = None,
+    recipe: RecipeOption = None,
+    images: Images = None,
     settings: Settings = None,
-    tries: Annotated[
-        list[str] | None,
-        _search("--try", metavar="KEY=A,B|KEY=LOW..HIGH", help="Values of a setting to try; repeatable."),
-    ] = None,
-    minutes: Annotated[
-        float | None,
-        _search(
-            "--minutes",
-            min=0.001,
-            metavar="M",
-            help=rf"Minutes of each training in the last rung. \[default: {MINUTES:g}]",
-        ),
-    ] = None,
-    budget: Annotated[
-        float | None, _search("--budget", min=0.0, metavar="M", help="Limit of minutes for the whole search.")
-    ] = None,
-    rungs: Annotated[
-        int | None,
-        _search(
-            "--rungs",
-            min=1,
-            max=MOST_RUNGS,
-            help=rf"Number of rungs, each with half the candidates and twice the minutes. \[default: {RUNGS}]",
-        ),
-    ] = None,
-    trials: Annotated[
-        int | None, _search("--trials", min=2, help="Maximum number of candidates, drawn at random.")
-    ] = None,
-    best_by: Annotated[
-        str | None, _search("--best-by", help=r"Score to compare (best_by). \[default: the recipe's]")
-    ] = None,
-    dry_run: Annotated[bool, _search("--dry-run", help="Show the plan, but don't start.")] = False,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")] = None,
+    tries: Tries = None,
+    minutes: Minutes = None,
+    budget: Budget = None,
+    rungs: Rungs = None,
+    trials: Trials = None,
+    best_by: BestBy = None,
+    dry_run: DryRun = False,
+    seed: Seed = None,
     device: Device = "auto",
-    out: Annotated[Path | None, _files("--out", help=r"Folder of the search. \[default: runs/RECIPE-tune]")] = None,
-    resume: Annotated[
-        Path | None,
-        _files("--resume", metavar="FOLDER", help="Search to continue.", autocompletion=complete_search),
-    ] = None,
+    out: Out = None,
+    resume: Resume = None,
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> int:

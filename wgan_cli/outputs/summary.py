@@ -15,8 +15,8 @@ from torch.nn.utils.parametrize import is_parametrized
 from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
 from wgan_cli.networks.conditioning import ConditionalLatent, LabelChannel
-from wgan_cli.networks.layer_names import layer_name
 from wgan_cli.networks.weights import check_roles, network_with
+from wgan_cli.outputs.layer_names import layer_name
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import BestScore, Checkpoint, load_checkpoint
 from wgan_cli.runs.listing import state_of

@@ -1,4 +1,4 @@
-"""What every experiment tracker can do."""
+"""Interface of the experiment trackers' clients."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

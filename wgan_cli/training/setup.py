@@ -15,10 +15,10 @@ from wgan_cli.evaluation.translation import held_out_images, make_translation_re
 from wgan_cli.recipe import Recipe, apply_settings, load_recipe
 from wgan_cli.recipe.data_settings import IN_MEMORY, DataSettings, PairSettings
 from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
+from wgan_cli.runs.continuation import continued_recipe
 from wgan_cli.runs.lock import refuse_second_trainer
 from wgan_cli.runs.resume import ResumePoint, resume_point, run_to_resume
 from wgan_cli.runs.run_dir import RUNS, RunDir, clear_unborn, is_run
-from wgan_cli.training.continuation import continued_recipe
 from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.format import Log
 

@@ -14,9 +14,9 @@ from wgan_cli.objectives import Objective
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.runs.continuation import check_same_images
 from wgan_cli.runs.environment import versions
 from wgan_cli.training.best_generator import Best
-from wgan_cli.training.continuation import check_same_images
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engines.select import Engine
 from wgan_cli.training.optim import Optimizers, load_optimizer_states

@@ -20,13 +20,13 @@ from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.recipe import Recipe
 from wgan_cli.report.html_page import write_final_report
 from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.runs.continuation import check_allowed
 from wgan_cli.runs.environment import describe_environment, resolve_device
 from wgan_cli.runs.lock import only_trainer
 from wgan_cli.runs.resume import set_aside
 from wgan_cli.runs.run_dir import RunDir, check_free, create_run
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.callback import Callback, CallbackList
-from wgan_cli.training.continuation import check_allowed
 from wgan_cli.training.loop import training_loop
 from wgan_cli.training.memory_estimate import out_of_memory_hint
 from wgan_cli.training.setup import load_dataset, load_reference, resolve_start

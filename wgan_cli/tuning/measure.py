@@ -30,7 +30,7 @@ ROUNDS = 10  # in which they are timed in turns
 
 
 class Rehearsal(NamedTuple):
-    """What a training of one step showed."""
+    """Result of a training of one step: its data, device, and duration without the first start."""
 
     dataset: ImageSet | ImagePair
     device: torch.device

@@ -18,7 +18,7 @@ MOST_DRAWN = 1000  # candidates of a range without --trials
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for.
+    """Options of a search.
 
     Attributes:
         tries: `KEY=V1,V2` or `KEY=low..high`.

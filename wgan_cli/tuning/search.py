@@ -29,7 +29,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Standing:
-    """What became of a candidate: its trainings, shortest first."""
+    """A candidate's trainings, shortest first."""
 
     candidate: int
     trainings: tuple[Training, ...]

@@ -9,7 +9,7 @@ import torch
 
 from wgan_cli.errors import EngineUnavailable
 from wgan_cli.recipe import Recipe
-from wgan_cli.training.continuation import continued_recipe
+from wgan_cli.runs.continuation import continued_recipe
 from wgan_cli.training.engines import autotune as module
 from wgan_cli.training.engines.autotune import (
     MARGIN,

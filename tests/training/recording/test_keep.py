@@ -7,8 +7,8 @@ from conftest import MLP
 
 from wgan_cli.errors import WganError
 from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.continuation import continued_recipe
 from wgan_cli.runs.run_dir import RunDir, step_of
-from wgan_cli.training.continuation import continued_recipe
 
 RECIPE = (MLP, "steps=10", "save_every=2", "sample_every=100", "data.limit=40")
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from wgan_cli.cli.arguments.completion import complete_checkpoint
+from wgan_cli.cli.arguments.completion import complete_checkpoint, complete_recipe
+from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 
 MAX_SEED = 2**63 - 1
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -14,6 +15,24 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 RunOrCkpt = Annotated[
     Path, typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.", autocompletion=complete_checkpoint)
 ]
+Target = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RECIPE|DATA",
+        help="Recipe, or images: a folder, .zip, .tar or .npz.",
+        autocompletion=complete_recipe,
+    ),
+]
+RecipeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="NAME|FILE",
+        help=rf"Recipe. \[default: {DEFAULT_RECIPE}]",
+        autocompletion=complete_recipe,
+    ),
+]
+Images = Annotated[str | None, typer.Option("--data", metavar="PATH", help="Images to train the recipe on.")]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="Device: auto, cpu, cuda, cuda:N or mps.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")]
 DataRoot = Annotated[

@@ -5,9 +5,9 @@ from typing import Any
 
 from rich.table import Table
 
+from wgan_cli.cli.render.recipe_benchmarks import Measured, measurements, thumbnail
 from wgan_cli.console import data
 from wgan_cli.recipe import Recipe, load_recipe, recipe_header, recipe_names
-from wgan_cli.recipe.benchmarks import Measured, measurements, thumbnail
 from wgan_cli.recipe.scores import format_score, title_of
 
 _WIDE = ("recipe", "images", "networks", "length", "time", "memory", "score", "what it learns")

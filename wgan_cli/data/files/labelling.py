@@ -1,4 +1,4 @@
-"""Which files of a folder or archive are trained on, and the class of each one.
+"""Selection of the files of a folder or archive to train on, and their classes.
 
 Classes come from a file of labels next to the images, or else from the top-level folders. Folders that aren't classes
 are recognized: the parts of a data set (train, valid, test), the numbered shards of StyleGAN's data sets, and the two

@@ -33,6 +33,6 @@ def measurements() -> Measurements:
 
 def thumbnail(name: str) -> Path | None:
     """Return the strip of samples of a measured recipe, from the installed package or the docs of a checkout."""
-    package = Path(__file__).resolve().parent.parent
+    package = Path(__file__).resolve().parents[2]
     folders = (package / "thumbnails", package.parent / "docs" / "family")
     return next((path for folder in folders if (path := folder / f"{name}.png").is_file()), None)
