@@ -119,6 +119,7 @@ def test_a_recipe_file_needs_no_suffix_after_a_slash(wgan, tiny_options):
         (("tune", "--batch-size", "8"), "no such option: --batch-size", "--set batch_size="),
         (("gif", "runs/x", "--frames", "3"), "no such option: --frames", "--max-frames"),
         (("train", "--learning-rate", "0.1"), "no such option: --learning-rate", "`--lr`"),
+        (("train", "--lerning-rate", "0.1"), "no such option: --lerning-rate", "`--lr`"),
         (("train", "--size", "32"), "no such option: --size", "`--image-size`"),
         (("sample", "--num_images", "32"), "no such option: --num_images", "`--count`"),
         (("train", "--workers", "2"), "no such option: --workers", "see `wgan train --help`"),

@@ -48,14 +48,21 @@ def check_command(name: str, group: typer.core.TyperGroup) -> None:
 
 def _about_option(option: str, context: typer.Context) -> str:
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
-    similar = [meant for meant in OPTIONS.get(option.lstrip("-").replace("_", "-"), ()) if meant.split()[0] in options]
-    similar = similar or difflib.get_close_matches(option, options, n=1, cutoff=0.8)
+    name = option.lstrip("-").replace("_", "-")
+    similar = _elsewhere(name, options) or difflib.get_close_matches(option, options, n=1, cutoff=0.8)
+    if not similar and (near := difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.9)):  # a typo in such a name
+        similar = _elsewhere(near[0], options)
     takes_settings = context.command.name in ("train", "tune") and not similar
     if takes_settings and (setting := _setting(option.lstrip("-").replace("-", "_"))):
         return f"it is a setting: --set {setting}=VALUE"
     similar = similar or difflib.get_close_matches(option, options, n=2, cutoff=0.65)
     meant = f"did you mean {' or '.join(f'`{name}`' for name in similar)}? " if similar else ""
     return f"{meant}see `{context.command_path} --help`"
+
+
+def _elsewhere(name: str, options: list[str]) -> list[str]:
+    """Return the options that other programs call `name`."""
+    return [meant for meant in OPTIONS.get(name, ()) if meant.split()[0] in options]
 
 
 def _setting(name: str) -> str | None:
