@@ -34,6 +34,7 @@ from wgan_cli.errors import (
     is_out_of_memory,
     one_line,
 )
+from wgan_cli.utils.malloc import keep_freed_memory
 
 app = typer.Typer(
     name="wgan",
@@ -81,6 +82,7 @@ codecs.register_error("wgan_escape", _escape_unencodable)
 def main() -> NoReturn:
     """Run the `wgan` program."""
     gc.set_threshold(100_000)  # importing torch creates a million objects, and a training step no cycles
+    keep_freed_memory()
     streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]  # None if closed
     for stream in streams:
         stream.reconfigure(errors="wgan_escape")
