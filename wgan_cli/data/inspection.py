@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wgan_cli.data.files.container import NotAnImage
+from wgan_cli.data.containers.container import NotAnImage
+from wgan_cli.data.containers.folders import open_container
 from wgan_cli.data.files.decoding import MODES, quiet_pillow, to_pixels
-from wgan_cli.data.files.folders import open_container
 from wgan_cli.data.files.labelling import label_files
 from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, Survey, survey_container, survey_values
 from wgan_cli.data.loading import load_images

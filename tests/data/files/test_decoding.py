@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from wgan_cli.data.files.container import NotAnImage
+from wgan_cli.data.containers.container import NotAnImage
 from wgan_cli.data.files.decoding import decode, quiet_pillow, read_header, to_pixels
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils import image_formats

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from wgan_cli.data.files.container import NotAnImage
+from wgan_cli.data.containers.container import NotAnImage
 from wgan_cli.data.files.decoding import decode, quiet_pillow, read_header
 from wgan_cli.recipe.data_settings import DataSettings
 

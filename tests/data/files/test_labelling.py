@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from wgan_cli.data import load_images, native_shape
-from wgan_cli.data.files.folders import open_container
+from wgan_cli.data.containers.folders import open_container
 from wgan_cli.data.files.label_file import NoLabels, class_of, read_labels
 from wgan_cli.data.files.labelling import find_parts, label_files, translation_sides
 from wgan_cli.errors import WganError

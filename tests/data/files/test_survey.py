@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from wgan_cli.data.files.folders import open_container
+from wgan_cli.data.containers.folders import open_container
 from wgan_cli.data.files.parallel import parallel_map
 from wgan_cli.data.files.survey import survey_container
 

@@ -13,7 +13,7 @@ from helpers.cifar_files import make_images
 from PIL import Image
 
 from wgan_cli.data import load_images, native_shape
-from wgan_cli.data.files.archives import TarContainer, ZipContainer
+from wgan_cli.data.containers.archives import TarContainer, ZipContainer
 from wgan_cli.data.sources import image_folder
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape

@@ -149,7 +149,7 @@ def _location(images: str) -> list[str]:
 
 def _sides(images: str) -> list[str]:
     """Return the settings for a folder or archive with trainA, trainB and perhaps testA, testB; empty for others."""
-    from wgan_cli.data.files.folders import open_container
+    from wgan_cli.data.containers.folders import open_container
     from wgan_cli.data.files.labelling import translation_sides
 
     if images in NAMED or is_shards(images):

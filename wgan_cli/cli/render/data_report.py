@@ -54,7 +54,7 @@ def _is_in_archive(path: Path) -> bool:
     """Return True for a path such as photos.zip/train."""
     if not any(os.path.isfile(parent) for parent in path.parents):
         return False
-    from wgan_cli.data.files.folders import archive_in
+    from wgan_cli.data.containers.folders import archive_in
 
     return archive_in(path) is not None
 
@@ -111,7 +111,7 @@ def _show(facts: DataFacts) -> None:
 def is_shards(what: str) -> bool:
     """Return True for a pattern such as images-{000..255}.tar, or a folder of .tar files and documents only."""
     if os.path.isdir(what):
-        from wgan_cli.data.files.container import is_hidden
+        from wgan_cli.data.containers.container import is_hidden
         from wgan_cli.data.files.labelling import is_document
 
         names = [name for name in _names(Path(what)) if not is_hidden(name)]

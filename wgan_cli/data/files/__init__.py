@@ -1,1 +1,1 @@
-"""Image files: containers, decoding and the decoded-image cache."""
+"""Image files: their selection, decoding and the decoded-image cache."""

@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image, ImageColor, ImageOps
 
-from wgan_cli.data.files.container import NotAnImage
+from wgan_cli.data.containers.container import NotAnImage
 from wgan_cli.data.files.frames import frame_numbers, seek_each
 from wgan_cli.data.files.value_range import RangeUnknown, is_deep, to_8_bits
 from wgan_cli.recipe.data_settings import DataSettings

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from wgan_cli.data.files.container import Container, Entry, NotAnImage
+from wgan_cli.data.containers.container import Container, Entry, NotAnImage
 from wgan_cli.data.files.label_file import NAMES, LabelFile, NoLabels, describe, in_order, read_labels
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.utils.format import count_of, printable

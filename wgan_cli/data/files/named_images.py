@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from wgan_cli.data.containers.container import Container, Entry, NotAnImage
+from wgan_cli.data.containers.folders import open_container
 from wgan_cli.data.files import notices
-from wgan_cli.data.files.container import Container, Entry, NotAnImage
 from wgan_cli.data.files.decoding import decode
-from wgan_cli.data.files.folders import open_container
 from wgan_cli.data.files.parallel import parallel_map
 from wgan_cli.data.files.survey import survey_container, survey_values
 from wgan_cli.errors import WganError

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from wgan_cli.data.files.container import NotAnImage
+from wgan_cli.data.containers.container import NotAnImage
 from wgan_cli.data.files.decoding import quiet_pillow
 from wgan_cli.utils.format import Log, log_progress
 

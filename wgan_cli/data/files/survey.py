@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from wgan_cli.data.files.container import Container, Entry, NotAnImage
+from wgan_cli.data.containers.container import Container, Entry, NotAnImage
 from wgan_cli.data.files.decoding import Header, deep_values, read_header
 from wgan_cli.data.files.parallel import attempt_all
 from wgan_cli.data.files.value_range import SAMPLED, Summary, Values, choose_range, is_deep, summarize

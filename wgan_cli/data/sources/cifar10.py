@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
+from wgan_cli.data.containers.folders import open_container
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.files.folders import open_container
 from wgan_cli.data.files.labelling import FOLDERS
 from wgan_cli.data.sources import image_folder
 from wgan_cli.data.sources.download import download_set, log_unusual_count, parts_of

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wgan_cli.data.containers.container import Container, Entry, NotAnImage
+from wgan_cli.data.containers.folders import open_container
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.files import notices
-from wgan_cli.data.files.container import Container, Entry, NotAnImage
 from wgan_cli.data.files.decoded_cache import DecodedImages, DecodedInfo, add_entry, cache_folder, cache_key, open_entry
 from wgan_cli.data.files.decoding import Decoded, decode, read_header
 from wgan_cli.data.files.entry_writer import EntryWriter
-from wgan_cli.data.files.folders import open_container
 from wgan_cli.data.files.labelling import FOLDERS, find_parts, is_document, label_files
 from wgan_cli.data.files.parallel import attempt_all
 from wgan_cli.data.files.survey import (

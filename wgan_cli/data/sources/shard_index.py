@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wgan_cli.data.files.archives import tar_members
-from wgan_cli.data.files.container import MAX_BYTES, NotAnImage
+from wgan_cli.data.containers.archives import tar_members
+from wgan_cli.data.containers.container import MAX_BYTES, NotAnImage
 from wgan_cli.data.files.decoded_cache import cache_key
 from wgan_cli.data.files.label_file import NoLabels, class_in, class_of, in_order
 from wgan_cli.data.files.labelling import AUTO

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wgan_cli.data.containers.container import NotAnImage
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.files import notices
-from wgan_cli.data.files.container import NotAnImage
 from wgan_cli.data.files.decoded_cache import cache_folder
 from wgan_cli.data.files.decoding import read_header, to_pixels
 from wgan_cli.data.files.parallel import THREADS, parallel_map

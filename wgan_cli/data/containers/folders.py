@@ -8,9 +8,9 @@ from collections import deque
 from pathlib import Path
 from typing import BinaryIO
 
-from wgan_cli.data.files.archives import ArchiveFolder, TarContainer, ZipContainer, is_tar
-from wgan_cli.data.files.array_file import SUFFIXES, ArrayContainer
-from wgan_cli.data.files.container import MAX_BYTES, Container, Entry, is_hidden
+from wgan_cli.data.containers.archives import ArchiveFolder, TarContainer, ZipContainer, is_tar
+from wgan_cli.data.containers.array_file import SUFFIXES, ArrayContainer
+from wgan_cli.data.containers.container import MAX_BYTES, Container, Entry, is_hidden
 from wgan_cli.errors import WganError, describe_os_error
 
 _ARCHIVE_MAGIC = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")  # .zip and compressed files

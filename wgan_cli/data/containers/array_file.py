@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from wgan_cli.data.files.container import Container, Entry
+from wgan_cli.data.containers.container import Container, Entry
 from wgan_cli.data.files.label_file import in_order, whole_numbers
 from wgan_cli.errors import WganError
 

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wgan_cli.data.files import archives, container
-from wgan_cli.data.files.archives import safe_name
-from wgan_cli.data.files.container import NotAnImage
-from wgan_cli.data.files.folders import open_container
+from wgan_cli.data.containers.archives import safe_name
+from wgan_cli.data.containers.container import NotAnImage
+from wgan_cli.data.containers.folders import open_container
+from wgan_cli.data.containers import archives, container
 from wgan_cli.errors import WganError
 
 FILES = {"cat/1.jpg": b"one", "cat/deep/er/2.JPG": b"two", "dog/3.png": b"three"}

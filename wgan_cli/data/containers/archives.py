@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wgan_cli.data.files.container import Container, Entry, NotAnImage, is_hidden
+from wgan_cli.data.containers.container import Container, Entry, NotAnImage, is_hidden
 from wgan_cli.errors import ExitStatus, WganError, describe_os_error
 from wgan_cli.utils.format import printable
 

@@ -1,0 +1,1 @@
+"""Containers of image files: folders, archives, and files of arrays or tables."""
