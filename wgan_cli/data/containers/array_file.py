@@ -4,7 +4,7 @@ import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -24,6 +24,18 @@ _PARTS = (
 _CHANNELS = (1, 3, 4)
 
 
+class Stack(NamedTuple):
+    """Images of one part, read one at a time."""
+
+    array: Any  # NumPy array, or one in a file that is indexed like it
+    channel_axis: int | None  # None: (N, H, W)
+
+    def read(self, number: int) -> np.ndarray:
+        """Return an image (H, W, C)."""
+        pixels = np.asarray(self.array[number])
+        return pixels[..., None] if self.channel_axis is None else np.moveaxis(pixels, self.channel_axis - 1, -1)
+
+
 class ArrayContainer(Container):
     """Array of images (N, H, W), (N, H, W, C) or (N, C, H, W) uint8; in a .npz also labels (N,) and class_names (K,).
 
@@ -33,7 +45,7 @@ class ArrayContainer(Container):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._images: dict[str, np.ndarray] = {}  # by the folder of their part
+        self._images: dict[str, Stack] = {}  # by the folder of their part
 
     def _list(self) -> tuple[list[Entry], list[str]]:
         arrays = self._arrays()
@@ -42,11 +54,11 @@ class ArrayContainer(Container):
                 f"{self.path} has no images: it contains {', '.join(arrays) or 'nothing'}",
                 f"save the images under the name {IMAGES[0]}, and their classes under {LABELS[0]}",
             )
-        parts, labels = dict[str, np.ndarray](), dict[str, np.ndarray]()
+        parts, labels = dict[str, Stack](), dict[str, np.ndarray]()
         for part, image_names, label_names in (("train", IMAGES, LABELS), *_PARTS):
             name, images = _find(arrays, image_names)
             if name is not None:
-                parts[part] = _channels_last(images, f"{self.path}: {name}")
+                parts[part] = Stack(images, _channel_axis(images, f"{self.path}: {name}"))
                 labels[part] = self._labels(arrays, label_names, len(images))
         class_names = [str(each) for each in arrays.get("class_names", ())]
         classes = {part: _words(found, class_names, labels.values()) for part, found in labels.items()}
@@ -56,8 +68,9 @@ class ArrayContainer(Container):
         self._images = {prefix[part]: images for part, images in parts.items()}
         modified, entries = os.stat(self.path).st_mtime_ns, list[Entry]()
         for part, images in parts.items():
-            folders = [f"{name}/" for name in classes[part]] or [""] * len(images)
-            size = int(images[0].nbytes) if len(images) else 0
+            count = len(images.array)
+            folders = [f"{name}/" for name in classes[part]] or [""] * count
+            size = int(images.array[0].nbytes) if count else 0
             for number, folder in enumerate(folders):
                 name = f"{prefix[part]}{folder}{number:08d}.png"
                 entries.append(Entry(name, size, modified, (prefix[part], number)))
@@ -65,7 +78,7 @@ class ArrayContainer(Container):
 
     def _arrays(self) -> dict[str, np.ndarray]:
         try:
-            loaded = np.load(self.path, allow_pickle=False)
+            loaded = np.load(self.path, mmap_mode="r", allow_pickle=False)  # a .npz is read as a whole
             return {name: loaded[name] for name in loaded.files} if hasattr(loaded, "files") else {IMAGES[0]: loaded}
         except Exception as error:  # damaged files fail in many ways, and pickled objects are refused
             reason = str(error).partition("\n")[0] or type(error).__name__
@@ -91,7 +104,7 @@ class ArrayContainer(Container):
 
     def _read(self, entry: Entry) -> bytes:
         part, number = entry.handle
-        pixels = self._images[part][number]
+        pixels = self._images[part].read(number)
         content = io.BytesIO()
         Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(content, "PNG", compress_level=0)
         return content.getvalue()
@@ -118,16 +131,16 @@ def _find(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> tuple[str
     return name, None if name is None else arrays[name]
 
 
-def _channels_last(images: np.ndarray, what: str) -> np.ndarray:
-    """Return images as (N, H, W, C). Raises: WganError for another type or shape."""
+def _channel_axis(images: Any, what: str) -> int | None:
+    """Return the axis of channels, None without one. Raises: WganError for another type or shape."""
     if images.dtype != np.uint8:
         raise WganError(f"{what} is {images.dtype}, not uint8", "save values from 0 to 255 as uint8")
     if images.ndim == 3:
-        return images[..., None]
+        return None
     if images.ndim == 4 and images.shape[-1] in _CHANNELS:
-        return images
+        return 3
     if images.ndim == 4 and images.shape[1] in _CHANNELS:
-        return images.transpose(0, 2, 3, 1)
+        return 1
     raise WganError(
         f"{what} has the shape {images.shape}",
         "save images as (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1, 3 or 4",
