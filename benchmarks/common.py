@@ -171,7 +171,7 @@ def steps_per_second(run: Callable[[], Any], seconds: float, device: torch.devic
 
 def made_up_images(shape: ImageShape, count: int = 4096) -> ImageSet:
     """Return random images: the cost of a step doesn't depend on their content."""
-    pixels = torch.randint(0, 256, (count, shape.channels, shape.size, shape.size), dtype=torch.uint8)
+    pixels = torch.randint(0, 256, (count, shape.channels, *shape.size), dtype=torch.uint8)
     names = tuple(str(number) for number in range(shape.num_classes))
     labels = torch.arange(count) % max(1, shape.num_classes)
     return ImageSet(pixels, labels, names, "made up")

@@ -190,7 +190,7 @@ def draw_strip(run: Path, checkpoint: Checkpoint, data_root: Path, path: Path) -
     path.parent.mkdir(parents=True, exist_ok=True)
     strip = ("--rows", 1, "--out", path, "--force")  # replaces the picture of the last measurement
     if checkpoint.recipe.translates:
-        _draw_translations(RunDir(run).sample_files()[-1], checkpoint.image.size, path)
+        _draw_translations(RunDir(run).sample_files()[-1], checkpoint.image.height, path)
     elif has_encoder(checkpoint):
         which = ("--reconstruct", IN_A_STRIP // 2, "--data-root", data_root)
         wgan("sample", "--ckpt", run / "G.pth", *which, *strip)

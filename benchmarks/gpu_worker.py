@@ -44,7 +44,7 @@ def random_images(recipe, count: int = 20_000):
     try:
         shape = native_shape(recipe.data)
     except Exception:  # the folder does not exist
-        shape = ImageShape(getattr(recipe.data, "image_size", None) or 64, 3, 10)
+        shape = ImageShape(*(getattr(recipe.data, "image_size", None) or (64, 64)), 3, 10)
     if recipe.translates:
         return ImagePair(common.made_up_images(shape, count), common.made_up_images(shape, count))
     return common.made_up_images(shape, count)

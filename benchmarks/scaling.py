@@ -73,7 +73,7 @@ def measure(point: Point, amp: str, seconds: float, device: torch.device) -> dic
     """Measure time and memory of a point in this process."""
     torch.ones(2, 2, device=device) @ torch.ones(2, 2, device=device)  # what the first product loads is no network's
     start = peak_bytes(device)
-    images = common.made_up_images(ImageShape(point.image_size, 1), max(256, point.batch_size))
+    images = common.made_up_images(ImageShape(point.image_size, point.image_size, 1), max(256, point.batch_size))
     state = build_state(recipe_of(point, amp), images, device, tune=False)
 
     def step() -> None:

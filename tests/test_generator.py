@@ -19,7 +19,7 @@ CLASSES = tuple("abc")
 
 def made(path, base: str, *settings: str):
     """A file of a generator with its first weights."""
-    recipe, image = load_recipe(base, ["name=made", "eval_every=null", *settings]), ImageShape(16, 1, 3)
+    recipe, image = load_recipe(base, ["name=made", "eval_every=null", *settings]), ImageShape(16, 16, 1, 3)
     torch.manual_seed(1)
     weights = build_network("generator", recipe, image).state_dict()
     Checkpoint(recipe, image, CLASSES, 5, {"generator": weights}).save(path)
@@ -62,7 +62,7 @@ def test_it_says_what_it_is(tiny_run):
     generator = load_generator(tiny_run.path)
     assert isinstance(generator, torch.nn.Module) and not generator.training
     assert (generator.latent_dim, generator.step, generator.recipe.name) == (16, 12, "tiny")
-    assert (generator.image.size, generator.image.channels, len(generator.class_names)) == (28, 1, 10)
+    assert (generator.image.size, generator.image.channels, len(generator.class_names)) == ((28, 28), 1, 10)
     assert not any(parameter.requires_grad for parameter in generator.parameters())
     assert generator(torch.randn(2, 16)).shape == (2, 1, 28, 28)
 

@@ -16,7 +16,7 @@ from wgan_cli.objectives import Batch, build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.training.optim import make_optimizers, set_learning_rates
 
-PLANE = ImageShape(1, 2)  # a point is an image of one pixel with two channels: (N, 2, 1, 1)
+PLANE = ImageShape(1, 1, 2)  # a point is an image of one pixel with two channels: (N, 2, 1, 1)
 Draw = Callable[[int], Tensor]
 
 
@@ -74,7 +74,7 @@ def train_critic(recipe: Recipe, draw: Draw, fake: Callable[[Tensor], Tensor] = 
     critic = new_critic(recipe)
     networks = {"critic": critic, "generator": lambda z, labels: z.view(-1, 2, 1, 1)}  # z is the samples themselves
     optimizers = make_optimizers(recipe, {"critic": critic})
-    phase = build_objective(recipe, ImageShape(8, 1)).phases[0]
+    phase = build_objective(recipe, ImageShape(8, 8, 1)).phases[0]
     for step in range(recipe.steps):
         set_learning_rates(recipe, optimizers, step)
         real, samples = draw(recipe.batch_size), fake(draw(recipe.batch_size))  # (N, 2)

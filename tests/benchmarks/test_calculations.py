@@ -148,7 +148,7 @@ def test_ring_all_reduce_and_fitted_wires(benchmark):
 def test_a_step_sends_each_gradient_once_per_update(benchmark):
     recipe = load_recipe("mnist_mlp", ["amp=off", "engine=eager", "threads=1", "batch_size=2", "sync_batch_norm=false"])
     sizes = {
-        role: sum(p.numel() for p in build_network(role, recipe, ImageShape(28, 1, 10)).parameters())
+        role: sum(p.numel() for p in build_network(role, recipe, ImageShape(28, 28, 1, 10)).parameters())
         for role in ("critic", "generator")
     }
     found, updates = benchmark("traffic").count_traffic(recipe), recipe.objective.n_critic

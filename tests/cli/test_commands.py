@@ -170,7 +170,7 @@ def test_inspect_run(wgan, tiny_run):
 def test_inspect_checkpoint(wgan, tiny_run):
     facts = json.loads(wgan("inspect", tiny_run.generator_file, "--json").stdout)
     assert (facts["kind"], facts["step"], facts["continues"]) == ("checkpoint", 12, False)
-    assert facts["image"] == {"size": 28, "channels": 1, "num_classes": 10}
+    assert facts["image"] == {"height": 28, "width": 28, "channels": 1, "num_classes": 10}
     assert facts["bytes"] == tiny_run.generator_file.stat().st_size
     assert {"torch", "numpy", "wgan"} <= set(facts["versions"])
     (network,) = facts["networks"]

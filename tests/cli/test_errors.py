@@ -70,7 +70,7 @@ CASES = [
     ("train --recipe mnist_dcgan", "mnist", "no_data/MNIST/raw", 2),
     ("train --recipe cifar10_dcgan", "cifar10", "--recipe digits_dcgan", 2),
     ("train --recipe mnist_dcgan --data-root file/deeper", "file/deeper: Not a directory", "--data-root", 1),
-    ("train --set data.image_size=30", "30 pixels wide", "data.image_size", 2),
+    ("train --set data.image_size=30", "30x30 pixels", "data.image_size", 2),
     # Devices
     ("train --gpus 99", "--gpus is 99", "--device cpu --gpus 2", 2),
     ("train --amp fp16 --device cpu", "--amp fp16 needs a CUDA device", "--amp", 2),

@@ -41,7 +41,7 @@ def always(monkeypatch, value: float) -> None:
 def test_shape_type_and_range_are_kept(channels):
     images = noise(channels=channels)
     before = images.clone()
-    changed = augment_of(EVERYTHING, ImageShape(8, channels))(images)
+    changed = augment_of(EVERYTHING, ImageShape(8, 8, channels))(images)
     assert changed.shape == images.shape and changed.dtype == torch.float32 and changed.abs().max() <= 1
     assert not torch.equal(changed, images) and torch.equal(images, before)
 
@@ -55,7 +55,7 @@ def test_shape_type_and_range_are_kept(channels):
     ],
 )
 def test_each_setting(name, change):
-    changed = augment_of({name: EVERYTHING[name]}, ImageShape(8, 3))(noise())
+    changed = augment_of({name: EVERYTHING[name]}, ImageShape(8, 8, 3))(noise())
     torch.manual_seed(0)
     assert torch.equal(changed, change(noise()))
 
@@ -114,9 +114,9 @@ def test_jitter_draws_for_each_image_and_keeps_transparency():
 
 def test_shift_as_wide_as_the_image_is_rejected():
     with pytest.raises(WganError, match="`data.augment.random_crop` is 8"):
-        augment_of({"random_crop": 8}, ImageShape(8, 1))
-    augment_of({"random_crop": 7}, ImageShape(8, 1))
-    assert augment_of({}, ImageShape(8, 1)) is None
+        augment_of({"random_crop": 8}, ImageShape(8, 8, 1))
+    augment_of({"random_crop": 7}, ImageShape(8, 8, 1))
+    assert augment_of({}, ImageShape(8, 8, 1)) is None
 
 
 AUGMENT = "data.augment={mirror: true, random_crop: 2, color_jitter: 0.3}"

@@ -73,8 +73,8 @@ def test_classes_with_a_limit(classes, messages):
 @pytest.mark.parametrize("size", [4, 12])
 def test_resizing_keeps_the_content(size):
     whole = gradient(5)
-    assert whole.resized(None).images is whole.resized(8).images is whole.images
-    small = whole.resized(size)
+    assert whole.resized(None).images is whole.resized((8, 8)).images is whole.images
+    small = whole.resized((size, size))
     assert small.images.shape == (5, 3, size, size) and small.images.dtype == torch.uint8
     brightness = small.images[0, 0, 0].int()
     assert (brightness.diff() > 0).all() and abs(brightness.float().mean() - 127.5) < 2
@@ -82,13 +82,13 @@ def test_resizing_keeps_the_content(size):
 
 def test_downsampling_is_antialiased():
     stripes = torch.tensor([0, 255], dtype=torch.uint8).repeat(12).expand(1, 1, 24, 24)
-    resized = ImageSet(stripes, torch.zeros(1, dtype=torch.int64), ("a",), "").resized(8).images
+    resized = ImageSet(stripes, torch.zeros(1, dtype=torch.int64), ("a",), "").resized((8, 8)).images
     assert resized.min() > 90 and resized.max() < 165, "one-pixel stripes become gray"
 
 
 def test_resizing_in_chunks_is_equal():
     whole = ImageSet(torch.randint(0, 256, (7, 1, 8, 8), dtype=torch.uint8), torch.zeros(7).long(), ("a",), "")
-    assert torch.equal(whole.resized(5, chunk=3).images, whole.resized(5, chunk=99).images)
+    assert torch.equal(whole.resized((5, 5), chunk=3).images, whole.resized((5, 5), chunk=99).images)
 
 
 @pytest.mark.parametrize("size", [None, 16])
@@ -100,7 +100,8 @@ def test_native_shape(source, size, tmp_path, messages):
         write_files(tmp_path / name / "raw", small_set())
     loaded = load_images(settings, tmp_path, messages.append)
     assert loaded.shape == native_shape(settings) and len(loaded) == 12
-    assert loaded.shape.size == (size or (32 if source == "cifar10" else 28)) and loaded.shape.num_classes == 10
+    side = size or (32 if source == "cifar10" else 28)
+    assert loaded.shape.size == (side, side) and loaded.shape.num_classes == 10
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).parents[2]
-IMAGE = ImageShape(28, 1, 10)
+IMAGE = ImageShape(28, 28, 1, 10)
 SMALL = ["log_every=2", "sample_every=4", "sample_grid=3", "save_every=3", "eval_every=null", "amp=off"]
 SMALL += ["batch_size=8", "engine=eager", "threads=1"]
 

@@ -53,7 +53,7 @@ def test_minutes_of_the_family():
 def test_explained_terms_are_logged():
     on_log = set()
     for name in ("digits_dcgan", "mnist_gan", "mnist_wgan", "mnist_hinge", "mnist_lsgan"):
-        on_log |= build_objective(load_recipe(name), ImageShape(28, 1, 10)).meanings.keys()
+        on_log |= build_objective(load_recipe(name), ImageShape(28, 28, 1, 10)).meanings.keys()
     scores = {"fd", "precision", "density", "recall", "coverage", "memorization", "duplicates", "class_entropy"}
     for cell, *_ in tables(CHOOSING)[1]:
         assert set(re.findall(r"`(\w+)`", cell)) <= on_log | scores, cell

@@ -112,7 +112,7 @@ def test_numbers_of_the_run():
 def gp(weight: float, **settings: object) -> Objective:
     objective = {"name": "wgan_gp", "gp_weight": weight, **settings}
     return build_objective(
-        recipe_from_dict({"model": "mlp", "objective": objective, "steps": 1}, "a test"), ImageShape(8, 1)
+        recipe_from_dict({"model": "mlp", "objective": objective, "steps": 1}, "a test"), ImageShape(8, 8, 1)
     )
 
 

@@ -165,7 +165,7 @@ def test_unsuitable_images(tmp_path, digits):
 
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (20, 3), (28, 1), (32, 3), (64, 4), (128, 3)])
 def test_every_shape_and_pixel(size, channels):
-    network = fixed_network(ImageShape(size, channels), 5)
+    network = fixed_network(ImageShape(size, size, channels), 5)
     images = noise(2, size, channels).float().div(127.5).sub(1).requires_grad_()
     values, logits = network(images)
     assert (values.shape, logits.shape) == ((2, 128), (2, 5))

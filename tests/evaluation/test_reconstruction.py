@@ -37,7 +37,7 @@ def real() -> RealImages:
 
 @pytest.fixture
 def features() -> Features:
-    network = fixed_network(ImageShape(SIDE, 1, 3), 3).requires_grad_(False)
+    network = fixed_network(ImageShape(SIDE, SIDE, 1, 3), 3).requires_grad_(False)
     return Features(network, "random", "random weights", ("a", "b", "c"))
 
 
@@ -55,6 +55,6 @@ def test_count(real, features):
 
 
 def test_features_without_classes(real):
-    network = fixed_network(ImageShape(SIDE, 1, 3)).requires_grad_(False)
+    network = fixed_network(ImageShape(SIDE, SIDE, 1, 3)).requires_grad_(False)
     found = measure_reconstruction(Autoencoder(Identity(), Identity(), None), real, Features(network, "random", ""))
     assert (found.kept, found.recognized) == (None, None)

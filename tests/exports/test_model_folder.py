@@ -44,7 +44,7 @@ def test_it_holds_what_it_says(shared):
     assert [path.name for path in shared.parent.iterdir() if path.name.startswith(".")] == []
     config = json.loads((shared / "config.json").read_text())
     assert (config["format"], config["step"], config["opset"]) == ("wgan", 4, 18)
-    assert config["image"] == {"size": 28, "channels": 1, "num_classes": 10}
+    assert config["image"] == {"height": 28, "width": 28, "channels": 1, "num_classes": 10}
     assert config["scores"] == {"fd": 12.5, "recall": 0.25, "real_baseline": 1.5}
     assert list(config["onnx"]["model.onnx"]["inputs"]) == ["z"]
     assert recipe_from_dict(config["recipe"], "config.json").name == "tiny"

@@ -23,12 +23,12 @@ CPU = torch.device("cpu")
 SMALL = "model.generator.channels=[4,4]"
 #: By what each shows: recipe, image, settings.
 CASES = {
-    "mlp": ("mnist_mlp", ImageShape(8, 1), "model.generator.widths=[8]"),
-    "dcgan with classes": ("mnist_cdcgan_gp", ImageShape(16, 4, 3), SMALL, "model.critic.channels=[4]"),
-    "resnet with classes": ("cifar10_resnet_ac", ImageShape(16, 3, 10), SMALL),
-    "style with classes": ("mnist_style", ImageShape(16, 1, 3), SMALL, "model.conditional=true"),
-    "layer list": ("tutorial_mlp_gan", ImageShape(28, 1)),
-    "translation": ("mnist_cyclegan", ImageShape(16, 1), "model.generator.channels=4", "model.generator.blocks=1"),
+    "mlp": ("mnist_mlp", ImageShape(8, 8, 1), "model.generator.widths=[8]"),
+    "dcgan with classes": ("mnist_cdcgan_gp", ImageShape(16, 16, 4, 3), SMALL, "model.critic.channels=[4]"),
+    "resnet with classes": ("cifar10_resnet_ac", ImageShape(16, 16, 3, 10), SMALL),
+    "style with classes": ("mnist_style", ImageShape(16, 16, 1, 3), SMALL, "model.conditional=true"),
+    "layer list": ("tutorial_mlp_gan", ImageShape(28, 28, 1)),
+    "translation": ("mnist_cyclegan", ImageShape(16, 16, 1), "model.generator.channels=4", "model.generator.blocks=1"),
 }
 
 
@@ -78,7 +78,7 @@ def test_every_family_gives_the_same_images(case, tmp_path):
         network = generator if settings.latent_dim else generator.to_b
         wanted = network(*map(torch.from_numpy, given.values()))
         np.testing.assert_allclose(images, wanted.numpy(), atol=1e-4)
-        assert (rgb.dtype, rgb.shape) == (np.uint8, (count, 3, image.size, image.size))
+        assert (rgb.dtype, rgb.shape) == (np.uint8, (count, 3, *image.size))
         pixels = to_uint8(torch.from_numpy(images))
         np.testing.assert_array_equal(rgb, (pixels[:, :3] if image.channels > 1 else pixels.expand(-1, 3, -1, -1)))
     if settings.has_style_space:

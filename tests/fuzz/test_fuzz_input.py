@@ -50,7 +50,7 @@ def test_damaged_recipe_files(fuzz, tmp_path, base):
 
     def attempt(data: bytes) -> None:
         path.write_bytes(data)
-        use(read_recipe_file(path), ImageShape(28, 1, 10))
+        use(read_recipe_file(path), ImageShape(28, 28, 1, 10))
 
     fuzz(attempt, damaged(dump_yaml(BASES[base]).encode()), cases=12)
 

@@ -16,7 +16,7 @@ from wgan_cli.objectives import Batch, build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 CLASSES = 5
-SHAPE = ImageShape(8, 1, CLASSES)
+SHAPE = ImageShape(8, 8, 1, CLASSES)
 WAYS = ("embedding", "projection", "classifier")
 LABELS = torch.tensor([0, 4, 2, 2])
 SMALL = {
@@ -35,7 +35,7 @@ def recipe_of(family: str, way: str, size: int = 8, channels: int = 1, **more: o
 
 def networks_of(recipe: Recipe, channels: int = 1, size: int = 8):
     torch.manual_seed(0)
-    return {role: build_network(role, recipe, ImageShape(size, channels, CLASSES)) for role in ROLES}
+    return {role: build_network(role, recipe, ImageShape(size, size, channels, CLASSES)) for role in ROLES}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -123,12 +123,12 @@ def test_conditional_norm_keeps_the_dtype(dtype):
 def test_unconditional_networks_have_no_class_weights(family):
     recipe = recipe_from_dict({"model": small_model(family, 32, 3), "steps": 1}, "a test")
     with torch.device("meta"):
-        networks = {role: build_network(role, recipe, ImageShape(32, 3, CLASSES)) for role in ROLES}
+        networks = {role: build_network(role, recipe, ImageShape(32, 32, 3, CLASSES)) for role in ROLES}
     names = [name for network in networks.values() for name, _ in network.named_parameters()]
     assert not any("embedding" in name or "classes" in name or "gain" in name for name in names)
 
 
 def test_images_without_classes_are_refused():
     with pytest.raises(WganError, match="no classes") as caught:
-        build_network("generator", recipe_of("mlp", "projection"), ImageShape(8, 1, 0))
+        build_network("generator", recipe_of("mlp", "projection"), ImageShape(8, 8, 1, 0))
     assert "conditional=false" in caught.value.hint

@@ -32,7 +32,7 @@ def recipe_of(case: str, condition: str = "projection", **more: object) -> Recip
 
 def built(role: str, recipe: Recipe, size: int = 8, channels: int = 1, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
-    return build_network(role, recipe, ImageShape(size, channels, CLASSES))
+    return build_network(role, recipe, ImageShape(size, size, channels, CLASSES))
 
 
 def images(size: int, channels: int) -> torch.Tensor:

@@ -209,7 +209,7 @@ def test_norm_of_each_layer(family, generator, critic, own, others):
         return recipe_from_dict({"model": model, "steps": 1, **(PAIR if family == "translation" else {})}, "a test")
 
     for role, norms in zip(("generator", "critic"), lists, strict=True):
-        image = ImageShape(16, 1)
+        image = ImageShape(16, 16, 1)
         network = build_network(role, recipe(*lists), image)
         if family == "translation":
             network = next(network.children())  # for one direction

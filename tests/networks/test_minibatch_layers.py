@@ -43,7 +43,7 @@ def test_score_depends_on_the_batch(family, critic):
     model = {"name": family, "init": "he", "critic": critic}
     recipe = recipe_from_dict({"model": model, "objective": "gan", "steps": 1}, "a test")
     torch.manual_seed(0)
-    network = build_network("critic", recipe, ImageShape(8, 1))
+    network = build_network("critic", recipe, ImageShape(8, 8, 1))
     images = torch.rand(4, 1, 8, 8)
     together, alone = network(images), torch.cat([network(image) for image in images.split(1)])
     assert not torch.allclose(together, alone, atol=1e-4)

@@ -94,7 +94,7 @@ def built(recipe: Recipe, image: ImageShape) -> dict[str, nn.Module]:
 
 @pytest.mark.parametrize(("family", "size", "channels", "variant"), CASES)
 def test_every_network(family, size, channels, variant):
-    recipe, image = small(family, size, variant, channels), ImageShape(size, channels)
+    recipe, image = small(family, size, variant, channels), ImageShape(size, size, channels)
     networks = built(recipe, image)
     generator, critic = networks["generator"], networks["critic"]
     z = torch.randn(BATCH, LATENT)
@@ -129,7 +129,7 @@ def layers(network: nn.Module, *kinds: type) -> list[nn.Module]:
 
 @pytest.mark.parametrize("family", SIZED)
 def test_a_generator_ends_with_a_tanh(family):
-    generator = built(recipe_of(family, *many_weights(family), init="torch"), ImageShape(28, 1))["generator"].eval()
+    generator = built(recipe_of(family, *many_weights(family), init="torch"), ImageShape(28, 28, 1))["generator"].eval()
     # The last of several contributions decides, where the others are zero.
     last = generator.to_image
     *others, last = [each.colours for each in last] if isinstance(last, nn.ModuleList) else [last]
@@ -141,7 +141,7 @@ def test_a_generator_ends_with_a_tanh(family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_critic_ends_without_a_sigmoid(family):
-    critic = built(small(family, 28, DEFAULTS[0]), ImageShape(28, 1))["critic"]
+    critic = built(small(family, 28, DEFAULTS[0]), ImageShape(28, 28, 1))["critic"]
     nn.init.constant_(critic.head.to_score.bias, 100.0)
     assert (critic(torch.zeros(2, 1, 28, 28)) > 50).all()
 
@@ -162,7 +162,7 @@ def many_weights(family: str) -> tuple[dict, dict]:
 def wide(family: str, init: str) -> list[nn.Module]:
     """Both networks, of first weights by `init`."""
     recipe = recipe_of(family, *many_weights(family), init=init, latent_dim=100)
-    return list(built(recipe, ImageShape(28, 3)).values())
+    return list(built(recipe, ImageShape(28, 28, 3)).values())
 
 
 @pytest.mark.parametrize("family", SIZED)
@@ -212,9 +212,9 @@ def test_scaled_weights(family, init):
 
 def test_torch_weights():
     recipe = recipe_of("mlp", *WIDE["mlp"], init="torch")
-    ours = built(recipe, ImageShape(28, 1))["critic"]
+    ours = built(recipe, ImageShape(28, 28, 1))["critic"]
     torch.manual_seed(0)
-    build_network("generator", recipe, ImageShape(28, 1))
+    build_network("generator", recipe, ImageShape(28, 28, 1))
     theirs = [nn.Linear(784, 256), nn.Linear(256, 256), nn.Linear(256, 1)]
     for layer, other in zip(layers(ours, nn.Linear), theirs, strict=True):
         assert torch.equal(layer.weight, other.weight) and torch.equal(layer.bias, other.bias)
@@ -248,7 +248,7 @@ def test_too_many_stages_are_refused(family, size, generator, critic, message):
     recipe = recipe_from_dict({"model": model, "steps": 1, **more}, "a test")
     for role in ROLES:  # before anything is trained, whichever network is too deep
         with pytest.raises(WganError) as refused:
-            build_network(role, recipe, ImageShape(size, 1))
+            build_network(role, recipe, ImageShape(size, size, 1))
         assert refused.value.message.startswith(message)
         assert message.split("`")[1] in refused.value.hint and "data.image_size" in refused.value.hint
 
@@ -257,13 +257,13 @@ def test_too_many_stages_are_refused(family, size, generator, critic, message):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_unsupported_sizes_are_refused(family, size):
     with pytest.raises(WganError) as refused:
-        build_network("generator", small(family, 28, DEFAULTS[0]), ImageShape(size, 1))
+        build_network("generator", small(family, 28, DEFAULTS[0]), ImageShape(size, size, 1))
     assert f"{size} pixels" in refused.value.message
     assert "data.image_size" in refused.value.hint
 
 
 def test_missing_registry_entries_are_named(monkeypatch):
-    recipe, image = recipe_of("mlp", {}, {}), ImageShape(8, 1, 3)
+    recipe, image = recipe_of("mlp", {}, {}), ImageShape(8, 8, 1, 3)
     monkeypatch.setitem(networks.FAMILIES, "mlp", {"generator": networks.FAMILIES["mlp"]["generator"]})
     with pytest.raises(WganError, match=r"networks.build.FAMILIES\['mlp'\]` has no .*'encoder'"):
         build_network("encoder", recipe, image)
@@ -277,7 +277,7 @@ def test_missing_registry_entries_are_named(monkeypatch):
 def test_spectral_norm_bounds_every_critic_layer(family):
     model = {"name": family, "init": "equalised", "critic": {"spectral_norm": True}}
     recipe = recipe_from_dict({"model": model, "objective": "hinge", "steps": 1}, "a test")
-    networks = built(recipe, ImageShape(8, 1))
+    networks = built(recipe, ImageShape(8, 8, 1))
     assert not any("_u" in name for name in networks["generator"].state_dict())
     layers = [m for m in networks["critic"].modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     for layer in layers:

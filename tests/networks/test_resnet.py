@@ -11,7 +11,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks import ROLES, build_network
 from wgan_cli.recipe import ImageShape, Recipe, load_recipe, recipe_from_dict
 
-CIFAR = ImageShape(32, 3, 10)
+CIFAR = ImageShape(32, 32, 3, 10)
 LATENT = 5
 
 
@@ -40,7 +40,7 @@ def test_parameters_of_the_paper(role, count):
 
 def test_block_widths():
     """At the first convolution, but where a block halves at its last."""
-    generator, critic = (built(role, small(), ImageShape(16, 3)) for role in ROLES)
+    generator, critic = (built(role, small(), ImageShape(16, 16, 3)) for role in ROLES)
     up, first, down, same = generator.up[0], critic.body.first, critic.body.blocks[0], critic.body.blocks[1]
     widths = {"up": (up, 6, 5, 5), "first": (first, 3, 4, 4), "down": (down, 4, 4, 5), "same": (same, 5, 6, 6)}
     for name, (block, fan_in, middle, fan_out) in widths.items():
@@ -89,7 +89,7 @@ def published_generator(network: nn.Module, z: Tensor, image: ImageShape, blocks
     def norm(x: Tensor, prefix: str) -> Tensor:
         return normalised(x, *weights_of(network, prefix), over=(0, 2, 3))
 
-    side = image.size // 2**blocks
+    side = image.height // 2**blocks
     x = F.linear(z, *weights_of(network, "project")).view(len(z), -1, side, side)
     for block in (f"up.{number}" for number in range(blocks)):
         shortcut = F.conv2d(repeated(x), *weights_of(network, f"{block}.shortcut.0"))
@@ -121,7 +121,7 @@ def published_critic(network: nn.Module, images: Tensor, blocks: int, halvings: 
 
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (32, 3)])
 def test_generator_equals_the_authors(size, channels):
-    image = ImageShape(size, channels)
+    image = ImageShape(size, size, channels)
     network = built("generator", small(), image).double()
     z = torch.randn(3, LATENT, dtype=torch.float64)
     ours, theirs = network(z), published_generator(network, z, image, blocks=2)
@@ -133,7 +133,7 @@ def test_generator_equals_the_authors(size, channels):
 
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (32, 3)])
 def test_critic_equals_the_authors(size, channels):
-    network = built("critic", small(), ImageShape(size, channels)).double()
+    network = built("critic", small(), ImageShape(size, size, channels)).double()
     images = torch.randn(3, channels, size, size, dtype=torch.float64).requires_grad_()
 
     def derivatives(scores: Tensor) -> list[Tensor]:
@@ -151,7 +151,7 @@ def test_critic_equals_the_authors(size, channels):
 
 def test_last_halving_may_reach_one_pixel():
     recipe = recipe_of({"channels": [4, 4]}, {"channels": [4] * 3, "halvings": 3, "norm": "instance"})
-    assert built("critic", recipe, ImageShape(8, 1))(torch.randn(2, 1, 8, 8)).isfinite().all()
+    assert built("critic", recipe, ImageShape(8, 8, 1))(torch.randn(2, 1, 8, 8)).isfinite().all()
 
 
 def test_more_halvings_than_blocks_are_refused():

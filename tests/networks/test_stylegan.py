@@ -114,7 +114,7 @@ def test_to_rgb():
 
 def test_noise():
     torch.manual_seed(0)
-    noise, x = Noise(4), torch.randn(3, 2, 4, 4)
+    noise, x = Noise((4, 4)), torch.randn(3, 2, 4, 4)
     assert torch.equal(noise(x), x), "its strength starts at 0"
     nn.init.constant_(noise.strength, 0.5)
     added = noise(x) - x
@@ -132,7 +132,7 @@ def recipe_of(conditional: bool = False, **generator: object) -> Recipe:
 
 def generator_of(**settings: object) -> nn.Module:
     torch.manual_seed(0)
-    network = build_network("generator", recipe_of(**settings), ImageShape(8, 1, 3))
+    network = build_network("generator", recipe_of(**settings), ImageShape(8, 8, 1, 3))
     for module in network.modules():
         if isinstance(module, Noise):
             nn.init.constant_(module.strength, 0.1)

@@ -28,7 +28,7 @@ def narrow(size: int, **both: object) -> Recipe:
 
 def built(role: str, recipe: Recipe, size: int = 28, channels: int = 1):
     torch.manual_seed(0)
-    return build_network(role, recipe, ImageShape(size, channels))
+    return build_network(role, recipe, ImageShape(size, size, channels))
 
 
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (12, 4), (28, 1), (64, 3)])
@@ -49,7 +49,7 @@ def test_shapes(size, channels):
 def test_parameters_of_the_paper():
     """ResNet of 9 blocks and 70x70 PatchGAN for colour images, as the authors' code prints them."""
     recipe = recipe_of({"blocks": 9}, {"channels": [64, 128, 256, 512]})
-    shape = ImageShape(128, 3)
+    shape = ImageShape(128, 128, 3)
     with torch.device("meta"):
         networks = {role: build_network(role, recipe, shape) for role in ("generator", "critic")}
     counts = {role: sum(p.numel() for p in network.parameters()) for role, network in networks.items()}

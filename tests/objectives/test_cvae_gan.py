@@ -23,7 +23,7 @@ from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
 N, CLASSES, LATENT = 6, 3, 4
 LABELS = torch.tensor([0, 2, 1, 1, 2, 0])
-IMAGE = ImageShape(8, 1, CLASSES)
+IMAGE = ImageShape(8, 8, 1, CLASSES)
 
 
 def recipe_of(**objective: Any) -> Recipe:

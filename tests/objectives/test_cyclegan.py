@@ -11,7 +11,7 @@ from wgan_cli.objectives.cyclegan import fake_loss, l1_distance, real_loss
 from wgan_cli.objectives.image_pool import ImagePool
 from wgan_cli.recipe import ImageShape, recipe_from_dict
 
-SHAPE = ImageShape(8, 1)
+SHAPE = ImageShape(8, 8, 1)
 BATCH = 3
 
 

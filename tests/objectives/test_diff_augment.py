@@ -149,7 +149,7 @@ def settings(**objective):
 def test_all_critic_inputs_are_augmented():
     networks = {"generator": Uniform(), "critic": Sum()}
     seen = with_diff_augment(networks, ("cutout",))
-    critic, generator = build_objective(settings(), ImageShape(8, 1)).phases
+    critic, generator = build_objective(settings(), ImageShape(8, 8, 1)).phases
     batch = Batch(torch.randn(500, 6), torch.full((500, 1, 8, 8), 0.3))
     critic.loss(seen, batch)
     generator.loss(seen, batch).total.backward()

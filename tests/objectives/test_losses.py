@@ -12,7 +12,7 @@ from wgan_cli.networks import build_network
 from wgan_cli.objectives import Batch, Loss, build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
-SHAPE = ImageShape(8, 1)
+SHAPE = ImageShape(8, 8, 1)
 REAL = np.array([2.0, -0.5, 0.3, 4.0, -3.0])  # scores
 FAKE = np.array([-1.5, 0.7, -4.0, 2.5, 0.2])
 

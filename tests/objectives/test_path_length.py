@@ -41,7 +41,7 @@ def recipe_of(family: str = "style", **objective: object) -> Recipe:
 
 def networks_of(recipe: Recipe) -> dict[str, nn.Module]:
     torch.manual_seed(0)
-    return {role: build_network(role, recipe, ImageShape(8, 1)) for role in ROLES}
+    return {role: build_network(role, recipe, ImageShape(8, 8, 1)) for role in ROLES}
 
 
 def seeded_lengths(generator: StyleSpace, styles: Tensor, seed: int = 1) -> Tensor:
@@ -91,7 +91,7 @@ def test_lazy_penalty_is_scaled_by_its_interval():
     networks, z = networks_of(recipe), torch.randn(6, 3)
 
     def loss(recipe: Recipe, apply_penalty: bool):
-        objective = build_objective(recipe, ImageShape(8, 1))
+        objective = build_objective(recipe, ImageShape(8, 8, 1))
         phase = objective.phases[1]
         assert phase.penalty_interval == (5 if recipe.objective.path_length_weight else 1)
         torch.manual_seed(4)

@@ -15,7 +15,7 @@ from wgan_cli.objectives import Batch, Loss, build_objective
 from wgan_cli.objectives.penalties import gradient_penalty, make_penalty, zero_centered_penalty
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
-IMAGE = ImageShape(8, 1)
+IMAGE = ImageShape(8, 8, 1)
 
 
 class Linear(nn.Module):
@@ -214,10 +214,10 @@ def test_critic_step_runs_half_of_the_textbook_backward_convolutions():
     The double backward consists of forward convolutions, equally many on both sides.
     """
     recipe = recipe_of("dcgan", channels=[4, 8, 16])
-    critic = build_network("critic", recipe, ImageShape(32, 3))
-    generator = build_network("generator", recipe, ImageShape(32, 3)).requires_grad_(False)
+    critic = build_network("critic", recipe, ImageShape(32, 32, 3))
+    generator = build_network("generator", recipe, ImageShape(32, 32, 3)).requires_grad_(False)
     real, z = images(4, 3, 32)[0], torch.randn(4, 100)
-    phase = build_objective(recipe, ImageShape(32, 3)).phases[0]
+    phase = build_objective(recipe, ImageShape(32, 32, 3)).phases[0]
     ours = convolution_backwards(lambda: phase.loss({"generator": generator, "critic": critic}, Batch(z, real)).total)
     plain = convolution_backwards(
         lambda: textbook.critic_loss(generator, textbook.plain_copy(critic), real, z, torch.rand(4, 1, 1, 1), 10.0)

@@ -10,7 +10,7 @@ from wgan_cli.networks import build_network
 from wgan_cli.objectives import Batch, Loss, build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 
-IMAGE = ImageShape(8, 1)
+IMAGE = ImageShape(8, 8, 1)
 MODEL = {"name": "dcgan", "latent_dim": 6, "generator": {"channels": [8]}, "critic": {"channels": [8]}}
 
 

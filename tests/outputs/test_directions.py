@@ -16,7 +16,7 @@ from wgan_cli.recipe import ImageShape, load_recipe, recipe_from_dict
 from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.settings import classes_of
 
-IMAGE = ImageShape(8, 1, 3)
+IMAGE = ImageShape(8, 8, 1, 3)
 MODELS = {
     "mlp": {"name": "mlp", "generator": {"widths": [7, 9]}},
     "dcgan": {"name": "dcgan", "generator": {"channels": [6, 4]}, "critic": {"channels": [4]}},
@@ -88,7 +88,7 @@ def test_first_weight_of_styles(name):
 @pytest.mark.parametrize("name", [name for name, own in classes_of(ModelSettings).items() if not own.translates])
 def test_every_latent_family_has_directions(name):
     recipe = recipe_from_dict(
-        {"model": small_model(name, IMAGE.size, IMAGE.channels, latent_dim=5), "steps": 1}, "a test"
+        {"model": small_model(name, IMAGE.height, IMAGE.channels, latent_dim=5), "steps": 1}, "a test"
     )
     found = directions_of(build_network("generator", recipe, IMAGE), count=4)
     assert found.shape[0] == 4 and np.isfinite(found).all()
@@ -98,5 +98,5 @@ def test_translator_has_no_directions():
     settings = ("model.generator.channels=4", "model.generator.blocks=1", "model.critic.channels=[4,5]")
     recipe = load_recipe("mnist_cyclegan", settings)
     with pytest.raises(WganError, match="no latent vector") as refused:
-        directions_of(build_network("generator", recipe, ImageShape(28, 1)), count=4)
+        directions_of(build_network("generator", recipe, ImageShape(28, 28, 1)), count=4)
     assert "noise" in refused.value.hint

@@ -25,7 +25,9 @@ def generator_of(conditional: bool = False) -> StyleSpace:
         "generator": {"channels": [4, 4], "mapping_layers": 2, "style_mixing": 0.0},
     }  # fmt: skip
     torch.manual_seed(0)
-    network = build_network("generator", recipe_from_dict({"model": model, "steps": 1}, "a test"), ImageShape(8, 1, 3))
+    network = build_network(
+        "generator", recipe_from_dict({"model": model, "steps": 1}, "a test"), ImageShape(8, 8, 1, 3)
+    )
     for _ in range(2):  # so that there is a mean
         network(torch.randn(9, 3), torch.arange(9) % 3 if conditional else None)
     return network.eval().requires_grad_(False)

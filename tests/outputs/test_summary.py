@@ -13,9 +13,9 @@ from wgan_cli.training.build_state import build_state
 
 SIDES = {"a": "digits", "b": {"source": "digits", "transform": "invert"}}
 SHAPES = {
-    "digits_dcgan": ImageShape(28, 1, 10),
-    "mnist_mlp": ImageShape(28, 1, 10),
-    "mnist_cvae_gan": ImageShape(28, 1, 10),
+    "digits_dcgan": ImageShape(28, 28, 1, 10),
+    "mnist_mlp": ImageShape(28, 28, 1, 10),
+    "mnist_cvae_gan": ImageShape(28, 28, 1, 10),
 }
 
 
@@ -23,7 +23,7 @@ SHAPES = {
 def prepared(request):
     recipe = load_recipe(request.param, ["amp=off"])
     shape = SHAPES[request.param]
-    images = torch.zeros(recipe.batch_size, shape.channels, shape.size, shape.size, dtype=torch.uint8)
+    images = torch.zeros(recipe.batch_size, shape.channels, *shape.size, dtype=torch.uint8)
     dataset = ImageSet(images, torch.zeros(len(images), dtype=torch.int64), tuple("0123456789"), "made here")
     return inspect_recipe(recipe, shape), build_state(recipe, dataset, torch.device("cpu"), tune=False)
 
@@ -49,7 +49,7 @@ def kinds(network: NetworkFacts) -> list[str]:
 @pytest.mark.parametrize("norm", ["spectral_norm", "weight_norm"])
 @pytest.mark.parametrize("family", networks.FAMILIES)
 def test_layers_have_the_names_of_torch(family, norm):
-    shape = ImageShape(16, 1)
+    shape = ImageShape(16, 16, 1)
     values = {"model": {"name": "translation"}, "data": SIDES, "objective": "cyclegan"}
     if family != "translation":
         values = {"model": small_model(family, 16), "objective": "gan"}
@@ -64,7 +64,7 @@ def test_layers_have_the_names_of_torch(family, norm):
 @pytest.mark.parametrize("name", [name for name in recipe_names() if name.startswith("tutorial_")])
 def test_layers_are_those_of_the_list(name):
     recipe = load_recipe(name)
-    for network in inspect_recipe(recipe, ImageShape(28, 1, 10)).networks[:2]:
+    for network in inspect_recipe(recipe, ImageShape(28, 28, 1, 10)).networks[:2]:
         listed = [type(layer).__name__ for layer in getattr(recipe.model, network.role)]
         if network.role == "critic":
             listed[-1] = listed[-1].replace("Conv2d", "Linear")  # over the whole image
@@ -73,7 +73,7 @@ def test_layers_are_those_of_the_list(name):
 
 
 def test_activations_have_their_slopes():
-    generator, critic = inspect_recipe(load_recipe("digits_dcgan"), ImageShape(28, 1)).networks
+    generator, critic = inspect_recipe(load_recipe("digits_dcgan"), ImageShape(28, 28, 1)).networks
     assert "ReLU" in [layer.kind for layer in generator.layers]
     assert "LeakyReLU(0.2)" in [layer.kind for layer in critic.layers]
 
@@ -81,7 +81,7 @@ def test_activations_have_their_slopes():
 def test_a_layer_with_spectral_norm_is_one_layer():
     settings = ["objective=hinge", "model.critic.spectral_norm={}"]
     plain, limited = (
-        inspect_recipe(load_recipe("mnist_dcgan", [s.format(on) for s in settings]), ImageShape(28, 1)).networks[1]
+        inspect_recipe(load_recipe("mnist_dcgan", [s.format(on) for s in settings]), ImageShape(28, 28, 1)).networks[1]
         for on in ("false", "true")
     )
     assert [(a.name, a.output, a.parameters) for a in plain.layers] == [

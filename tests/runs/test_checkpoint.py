@@ -21,7 +21,7 @@ def example(**changes) -> Checkpoint:
     network = {"weight": torch.randn(3, 4), "bias": torch.zeros(3), "count": torch.tensor(7)}
     whole = Checkpoint(
         recipe=load_recipe("digits_dcgan", ["seed=9"]),
-        image=ImageShape(28, 1, 10),
+        image=ImageShape(28, 28, 1, 10),
         class_names=("zero", "one"),
         step=123,
         networks={"generator": network},
@@ -42,7 +42,7 @@ def saved(tmp_path_factory) -> bytes:
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("changes", [{}, {"training": None}, {"class_names": (), "image": ImageShape(64, 4)}])
+@pytest.mark.parametrize("changes", [{}, {"training": None}, {"class_names": (), "image": ImageShape(64, 64, 4)}])
 def test_round_trip(tmp_path, changes):
     before = example(**changes)
     before.save(tmp_path / "G.pth")

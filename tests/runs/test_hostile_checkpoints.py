@@ -158,7 +158,7 @@ DEEP = {**WIDE, "generator": {"widths": [8192] * 10_000}}
 #: Absurd metadata, and recipes that their weights do not fit.
 ABSURD: list[dict[str, Any]] = [
     *({"model": model} for model in (WIDE, DEEP, "mlp", {**WIDE, "latent_dim": 10**9})),
-    *({"image": {"size": size, "channels": 1, "num_classes": 0}} for size in (2**30, "28", 0)),
+    *({"image": {"height": size, "width": 28, "channels": 1, "num_classes": 0}} for size in (2**30, "28", 0)),
     *({"step": step} for step in (-1, 10**30, True)),
     *({"class_names": names} for names in (["x" * 10_000], [1, 2])),
     *({"version": version} for version in ("two", True)),

@@ -17,9 +17,8 @@ from PIL import Image
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.sampling import generate, open_generator, sample_latents
 from wgan_cli.recipe import Recipe, load_recipe
-from wgan_cli.runs import checkpoint as checkpoint_module
 from wgan_cli.runs import migration
-from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.run_dir import RunDir
 
 FOLDER = Path(__file__).parent / "old"
@@ -36,7 +35,7 @@ def test_every_version_has_a_step_and_a_file():
 @pytest.mark.parametrize("path", OLD, ids=[path.stem for path in OLD])
 def test_old_generator(path, tmp_path):
     generator, checkpoint = open_generator(path, torch.device("cpu"))
-    assert (checkpoint.step, checkpoint.recipe.name, checkpoint.image.size) == (300, "tiny", 28)
+    assert (checkpoint.step, checkpoint.recipe.name, checkpoint.image.size) == (300, "tiny", (28, 28))
     (images,) = generate(generator, sample_latents(checkpoint.recipe.model.latent_dim, 4, seed=0))
     expected = np.load(path.with_suffix(".npy"))
     assert expected.std() > 20  # digits, not a grey plane
@@ -100,7 +99,18 @@ def test_reading_stays_as_it_was(source, labels):
         ({"data": data}, {"data": {**data, **before}}),
         ({"data": {"a": data, "b": data}}, {"data": {"a": {**data, **before}, "b": {**data, **before}}}),
     ):
-        assert migration.migrated({"recipe": recipe}, 3)["recipe"] == expected
+        assert migration.migrated({"recipe": recipe, "image": {"size": 8}}, 3)["recipe"] == expected
+
+
+@pytest.mark.parametrize(("source", "chosen"), [("folder", 64), ("shards", 64), ("mnist", None)])
+def test_size_of_image_files_stays_as_it_was(source, chosen):
+    """Images of 48x64 pixels were cropped to the default size, unless the recipe set one."""
+    content = {"recipe": {"data": {"source": source}}, "image": {"size": 64, "channels": 3, "num_classes": 0}}
+    found = migration.migrated(content, 4)
+    assert found["image"] == {"height": 64, "width": 64, "channels": 3, "num_classes": 0}
+    assert found["recipe"]["data"].get("image_size") == chosen
+    content = {**content, "recipe": {"data": {"source": source, "image_size": 32}}}
+    assert migration.migrated(content, 4)["recipe"]["data"]["image_size"] == 32
 
 
 def test_old_run_on_transparent_images_resumes_on_black(tmp_path, trainer, wgan, monkeypatch):
@@ -118,9 +128,11 @@ def test_old_run_on_transparent_images_resumes_on_black(tmp_path, trainer, wgan,
         values = as_dict(self)
         return {**values, "data": {name: value for name, value in values["data"].items() if name not in DECODED_BEFORE}}
 
+    facts = Checkpoint.facts.fget
+    image = {"size": 28, "channels": 1, "num_classes": 0}
     with monkeypatch.context() as earlier:
         earlier.setattr(Recipe, "as_dict", without_decoding)
-        earlier.setattr(checkpoint_module, "VERSION", 3)
+        earlier.setattr(Checkpoint, "facts", property(lambda self: {**facts(self), "version": 3, "image": image}))
         run = trainer.run(recipe, tmp_path / "run", stop_after=4)
     assert "background" not in run.recipe_file.read_text() and run.read_recipe().data.background == "black"
     result = wgan("train", "--resume", run.path, "--device", "cpu", "--quiet")

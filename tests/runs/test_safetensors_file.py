@@ -62,7 +62,7 @@ def test_other_programs_can_read_it(checkpoint, written):
         facts = json.loads(file.metadata()["wgan"])
         names = set(file.keys())
     assert facts["recipe"] == checkpoint.recipe.as_dict()
-    assert (facts["format"], facts["step"], facts["image"]["size"]) == ("wgan", 12, 28)
+    assert (facts["format"], facts["step"], facts["image"]["width"]) == ("wgan", 12, 28)
     assert names == {f"generator.{name}" for name in checkpoint.networks["generator"]}
 
 

@@ -68,7 +68,7 @@ def test_nonfinite(find, name, bad):
 )
 def test_hints_are_ordered(changes, hints):
     recipe, hints = load_recipe("digits_dcgan", changes), ["optim.critic.lr=", *hints]
-    error = diverged_error(recipe, build_objective(recipe, ImageShape(28, 1)), 350, "wasserstein is not finite")
+    error = diverged_error(recipe, build_objective(recipe, ImageShape(28, 28, 1)), 350, "wasserstein is not finite")
     assert "before step 350: wasserstein is not finite" in error.message
     assert error.status == ExitStatus.FAILED
     places = [error.hint.index(hint) for hint in hints]

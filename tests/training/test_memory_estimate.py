@@ -19,9 +19,9 @@ from wgan_cli.training.memory_estimate import check_memory, estimate_memory
 
 CPU = torch.device("cpu")
 SHAPES = {
-    "digits_dcgan": ImageShape(28, 1, 10),
-    "mnist_mlp": ImageShape(28, 1, 10),
-    "mnist_cvae_gan": ImageShape(28, 1, 10),
+    "digits_dcgan": ImageShape(28, 28, 1, 10),
+    "mnist_mlp": ImageShape(28, 28, 1, 10),
+    "mnist_cvae_gan": ImageShape(28, 28, 1, 10),
 }
 WIDE = {"name": "mlp", "generator": {"widths": [8192] * 32}, "critic": {"widths": [8]}}
 DEEP = {"name": "dcgan", "critic": {"channels": [8192] * 5, "kernel": 9}, "generator": {"channels": [8] * 5}}
@@ -34,7 +34,7 @@ def estimate(recipe: Recipe, shape: ImageShape) -> dict[str, int]:
 @pytest.mark.parametrize("name", SHAPES)
 def test_activations_are_close_to_what_autograd_keeps(name):
     recipe, shape = load_recipe(name, ["amp=off"]), SHAPES[name]
-    images = torch.zeros(recipe.batch_size, shape.channels, shape.size, shape.size, dtype=torch.uint8)
+    images = torch.zeros(recipe.batch_size, shape.channels, *shape.size, dtype=torch.uint8)
     dataset = ImageSet(images, torch.zeros(len(images), dtype=torch.int64), tuple("0123456789"), "made here")
     step = build_state(recipe, dataset, CPU, tune=False).training_step
     weights = {p.untyped_storage().data_ptr() for network in step.networks.values() for p in network.parameters()}
@@ -80,7 +80,7 @@ def test_too_large_networks_are_refused(monkeypatch, model, batch, setting):
     monkeypatch.setattr(memory_estimate, "free_memory", lambda device: 8 * 10**9)
     recipe = recipe_from_dict({"model": model, "steps": 5, "batch_size": batch}, "file")
     with pytest.raises(WganError) as caught:
-        check_memory(recipe, ImageShape(128, 3), CPU)
+        check_memory(recipe, ImageShape(128, 128, 3), CPU)
     assert "8.0 GB" in caught.value.message and setting in caught.value.hint
 
 
@@ -88,13 +88,13 @@ def test_suggested_batch_size_fits(monkeypatch):
     monkeypatch.setattr(memory_estimate, "free_memory", lambda device: 8 * 10**9)
     values = {"model": "dcgan", "steps": 5, "batch_size": 65536}
     with pytest.raises(WganError) as caught:
-        check_memory(recipe_from_dict(values, "file"), ImageShape(128, 3), CPU)
+        check_memory(recipe_from_dict(values, "file"), ImageShape(128, 128, 3), CPU)
     fitting = int(caught.value.hint.partition("batch_size=")[2].partition(",")[0])
-    check_memory(recipe_from_dict({**values, "batch_size": fitting}, "file"), ImageShape(128, 3), CPU)
+    check_memory(recipe_from_dict({**values, "batch_size": fitting}, "file"), ImageShape(128, 128, 3), CPU)
     with pytest.raises(WganError):
-        check_memory(recipe_from_dict({**values, "batch_size": fitting + 64}, "file"), ImageShape(128, 3), CPU)
+        check_memory(recipe_from_dict({**values, "batch_size": fitting + 64}, "file"), ImageShape(128, 128, 3), CPU)
     micro_batches = {**values, "micro_batch_size": 64}
-    check_memory(recipe_from_dict(micro_batches, "file"), ImageShape(128, 3), CPU)
+    check_memory(recipe_from_dict(micro_batches, "file"), ImageShape(128, 128, 3), CPU)
 
 
 def test_training_checks_memory_first(wgan, monkeypatch, tiny_options):
@@ -111,4 +111,4 @@ def test_training_checks_memory_first(wgan, monkeypatch, tiny_options):
 def test_inspect_shows_the_estimate(wgan, name):
     facts = json.loads(wgan("inspect", name, "--json").stdout)
     recipe = load_recipe(name)
-    assert facts["memory"] == estimate(recipe, ImageShape(28, 1, 10))
+    assert facts["memory"] == estimate(recipe, ImageShape(28, 28, 1, 10))

@@ -35,9 +35,7 @@ def noise(settings: DataSettings, data_root: Path, log: object) -> ImageSet:
         settings = settings.model_copy(update={"source": "cifar10", "path": None})
     shape = native_shape(settings)
     generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(
-        0, 256, (COUNT, shape.channels, shape.size, shape.size), generator=generator, dtype=torch.uint8
-    )
+    pixels = torch.randint(0, 256, (COUNT, shape.channels, *shape.size), generator=generator, dtype=torch.uint8)
     names = tuple(map(str, range(shape.num_classes)))
     return ImageSet(pixels, torch.arange(COUNT) % max(1, len(names)), names, "made up")
 

@@ -38,10 +38,11 @@ def make_augment(settings: DataSettings | PairSettings, image: ImageShape) -> Au
 
 
 def _make_augment(settings: AugmentSettings, image: ImageShape) -> Augment | None:
-    if settings.random_crop >= image.size:
+    smallest = min(image.size)
+    if settings.random_crop >= smallest:
         raise WganError(
-            f"`data.augment.random_crop` is {settings.random_crop}, but the images are {image.size} pixels wide",
-            f"use about an eighth: --set data.augment.random_crop={max(1, image.size // 8)}",
+            f"`data.augment.random_crop` is {settings.random_crop}, but the images are {image}",
+            f"use about an eighth: --set data.augment.random_crop={max(1, smallest // 8)}",
         )
     steps: list[Augment] = [horizontal_flip] if settings.mirror else []
     if settings.random_crop:

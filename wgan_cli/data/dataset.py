@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.recipe import ImageShape
+from wgan_cli.recipe.decoding_types import Size
 from wgan_cli.utils.class_names import class_indices
 from wgan_cli.utils.format import thinned
 
@@ -24,7 +25,7 @@ class LazyImages(Protocol):
     Lazy images are always streamed.
     """
 
-    shape: torch.Size  # (N, C, H, W), H = W
+    shape: torch.Size  # (N, C, H, W)
 
     def __getitem__(self, key: slice | Tensor) -> LazyImages: ...  # a part, by slice or mask
 
@@ -37,7 +38,7 @@ class LazyImages(Protocol):
 class ImageSet:
     """Read-only images in memory, memory-mapped or lazily decoded."""
 
-    images: Tensor | LazyImages  # (N, C, H, W) uint8, H = W
+    images: Tensor | LazyImages  # (N, C, H, W) uint8
     labels: Tensor  # (N,) int64 in [0, len(class_names)); all 0 if there are no classes
     class_names: tuple[str, ...]
     origin: str  # description of the source, for messages
@@ -48,8 +49,9 @@ class ImageSet:
 
     @property
     def shape(self) -> ImageShape:
-        """Size, channels and number of classes, for the networks."""
-        return ImageShape(self.images.shape[-1], self.images.shape[1], len(self.class_names))
+        """Height, width, channels and number of classes, for the networks."""
+        _, channels, height, width = self.images.shape
+        return ImageShape(height, width, channels, len(self.class_names))
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -92,12 +94,12 @@ class ImageSet:
         new_label = torch.tensor([class_names.index(name) for name in self.class_names], dtype=torch.int64)
         return replace(self, labels=new_label[self.labels], class_names=class_names)
 
-    def resized(self, size: int | None, chunk: int = 4096) -> ImageSet:
-        """Return all images at size x size pixels, antialiased; unchanged if size is None."""
-        if size is None or size == self.images.shape[-1]:
+    def resized(self, size: Size | None, chunk: int = 4096) -> ImageSet:
+        """Return all images at a size (H, W), antialiased; unchanged if it is None."""
+        if size is None or size == self.shape.size:
             return self
         from torchvision.transforms.v2 import functional as transforms  # takes more than a second to import
 
         assert isinstance(self.images, Tensor), "lazy images are decoded at the right size"
-        parts = [transforms.resize(part, [size, size], antialias=True) for part in self.images.split(chunk)]
+        parts = [transforms.resize(part, [*size], antialias=True) for part in self.images.split(chunk)]
         return replace(self, images=torch.cat(parts))

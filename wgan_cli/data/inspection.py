@@ -23,7 +23,7 @@ from wgan_cli.data.sources.shards import ShardImages, survey_shards
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils.format import Log, no_log, printable, thinned
 
-PICTURE_SIZE = 64  # of user images on a contact sheet
+PICTURE_SIZE = (64, 64)  # of user images on a contact sheet
 T = TypeVar("T")
 
 
@@ -62,7 +62,7 @@ def inspect_named_set(name: str, data_root: Path, log: Log, pictures: int = 0) -
         origin=images.origin,
         count=count,
         classes=images.class_counts,
-        sizes={f"{images.shape.size}x{images.shape.size}": count},
+        sizes={f"{images.shape.width}x{images.shape.height}": count},
         modes={MODES[images.shape.channels]: count},
     )
     chosen = torch.tensor(thinned(range(count), pictures), dtype=torch.int64)
@@ -83,7 +83,7 @@ def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
         if classes and counts[None]:
             notes += (about_loose(counts[None]),)
             classes = {LOOSE: counts[None], **classes}
-        rows = [np.zeros((0, found.channels, PICTURE_SIZE, PICTURE_SIZE), np.uint8)]
+        rows = [np.zeros((0, found.channels, *PICTURE_SIZE), np.uint8)]
         chosen = thinned(found.good, pictures)
         settings = _for_pictures(chosen if found.is_deep else (), container.read)
         with quiet_pillow():

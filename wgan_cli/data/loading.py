@@ -42,10 +42,12 @@ def whole_set(load: Load, license: str, shape: ImageShape | None = None) -> Sour
 
 _MNIST_LICENSE = "CC BY-SA 3.0 (MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges)."
 SOURCES = {
-    "digits": whole_set(digits.load, _MNIST_LICENSE, ImageShape(28, 1, 10)),
-    "mnist": whole_set(mnist.load, _MNIST_LICENSE, ImageShape(28, 1, 10)),
-    "fashion_mnist": whole_set(mnist.load, "MIT (Fashion-MNIST, by Zalando SE).", ImageShape(28, 1, 10)),
-    "cifar10": whole_set(cifar10.load, "none is published for CIFAR-10, by Alex Krizhevsky.", ImageShape(32, 3, 10)),
+    "digits": whole_set(digits.load, _MNIST_LICENSE, ImageShape(28, 28, 1, 10)),
+    "mnist": whole_set(mnist.load, _MNIST_LICENSE, ImageShape(28, 28, 1, 10)),
+    "fashion_mnist": whole_set(mnist.load, "MIT (Fashion-MNIST, by Zalando SE).", ImageShape(28, 28, 1, 10)),
+    "cifar10": whole_set(
+        cifar10.load, "none is published for CIFAR-10, by Alex Krizhevsky.", ImageShape(32, 32, 3, 10)
+    ),
     "folder": Source(image_folder.load, image_folder.shape, "that of the images in the folder."),
     "shards": Source(shards.load, shards.shape, "that of the images in the shards."),
     "given": Source(arrays.load, arrays.shape, "that of the images passed to `wgan_cli.train`."),
@@ -96,7 +98,8 @@ def native_shape(settings: DataSettings | PairSettings) -> ImageShape:
     if isinstance(settings, PairSettings):
         return pair_shape(settings, native_shape)
     shape = _source(settings).shape(settings)
-    return output_shape(replace(shape, size=settings.image_size or shape.size), settings.transform)
+    height, width = settings.image_size or shape.size
+    return output_shape(replace(shape, height=height, width=width), settings.transform)
 
 
 def default_data_root() -> Path:

@@ -10,6 +10,7 @@ from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings, PairSettings, for_side
+from wgan_cli.recipe.decoding_types import size_text
 from wgan_cli.utils.format import Activity, Log, no_log
 
 T = TypeVar("T")
@@ -70,7 +71,7 @@ def _check_same_shape(a: ImageShape, b: ImageShape) -> None:
     if (a.size, a.channels) == (b.size, b.channels):
         return
     if a.channels == b.channels:
-        size = max(a.size, b.size)
+        size = size_text((max(a.height, b.height), max(a.width, b.width)))
         hint = f"resize both: --set data.a.image_size={size} --set data.b.image_size={size}"
     else:
         name, fewer, more = ("a", a, b) if a.channels < b.channels else ("b", b, a)

@@ -28,7 +28,7 @@ class FeatureNetwork(nn.Module):
 
     def __init__(self, image: ImageShape, num_classes: int) -> None:
         super().__init__()
-        stride = max(2, image.size // 16)  # any size becomes about 16 x 16
+        stride = max(2, min(image.size) // 16)  # any square becomes about 16 x 16
         color = [_layer(64, 64, 3, 1)] if image.channels > 1 else []
         self.body = nn.Sequential(
             _layer(image.channels, 32, 2 * stride - 1, stride),

@@ -85,7 +85,7 @@ def model_card(
     card = template.render(
         recipe=recipe,
         image=image,
-        shape=f"{image.channels}, {image.size}, {image.size}",
+        shape=f"{image.channels}, {image.height}, {image.width}",
         source=one_line(checkpoint.source),
         version=__version__,
         grid=grid,

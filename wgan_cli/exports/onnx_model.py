@@ -112,7 +112,7 @@ def _inputs(checkpoint: Checkpoint) -> dict[str, tuple[Draw, str]]:
         return torch.from_numpy(latent_vectors(0, range(count), latent_dim))
 
     if checkpoint.recipe.translates:
-        shape = (image.channels, image.size, image.size)
+        shape = (image.channels, *image.size)
         meaning = f"float32 (N, {', '.join(map(str, shape))}) in [-1, 1]"
         return {"source": (lambda count: latents(count, image.pixels).tanh().unflatten(1, shape), meaning)}
     inputs: dict[str, tuple[Draw, str]] = {"z": (latents, f"float32 (N, {model.latent_dim}), standard normal")}

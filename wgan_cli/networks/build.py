@@ -59,9 +59,10 @@ def build_network(role: str, recipe: Recipe, image: ImageShape) -> nn.Module:
 
 def check_fits(recipe: Recipe, image: ImageShape) -> None:
     """Refuse images that the networks cannot process. Raises: WganError naming the setting to change."""
-    if image.size % 4 or not 8 <= image.size <= 128:
+    if any(side % 4 or not 8 <= side <= 128 for side in image.size):
         raise WganError(
-            f"images of {recipe.data.title} are {image.size} pixels wide; networks take 8 to 128, divisible by 4",
+            f"images of {recipe.data.title} are {image.height}x{image.width} pixels; networks take sides of 8 to 128, "
+            "divisible by 4",
             "resize them, for example --set data.image_size=32",
         )
     if recipe.model.conditional and image.num_classes < 2:

@@ -64,11 +64,11 @@ class LabelChannel(nn.Module):
         self.channels, self.size = image.channels, image.size
         self.embedding = None
         if shown:
-            self.embedding = nn.Embedding(image.num_classes, image.size**2)
+            self.embedding = nn.Embedding(image.num_classes, image.height * image.width)
             self.channels += 1
 
     def forward(self, images: Tensor, labels: Tensor | None) -> Tensor:
         if self.embedding is None:
             return images
-        channel = self.embedding(labels).unflatten(1, (1, self.size, self.size))  # (N, 1, H, W)
+        channel = self.embedding(labels).unflatten(1, (1, *self.size))  # (N, 1, H, W)
         return torch.cat([images, channel.to(images.dtype)], 1)  # (N, C+1, H, W)

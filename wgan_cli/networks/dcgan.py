@@ -21,9 +21,8 @@ class Generator(LatentGenerator):
         super().__init__()
         own = settings.generator
         first, last = own.channels[0], own.channels[-1]
-        side = image.size // 2 ** len(own.channels)
         self.enter = ConditionalLatent(settings, image)
-        self.project = VectorToImage(self.enter.width, (first, side, side))
+        self.project = VectorToImage(self.enter.width, (first, *image.divided(2 ** len(own.channels))))
         self.start = nn.Sequential(*norm(own.norm_of(0), first, spatial=True), *activation_and_dropout(own))
         self.up = nn.Sequential()
         for i, (a, b) in enumerate(pairwise(own.channels), start=1):
@@ -50,8 +49,7 @@ class DcganBody(Body):
         self.down = nn.Sequential()
         for i, (a, b) in enumerate(pairwise((channels, *own.channels))):
             self.down.extend(hidden_layer(own, DownConv2d(a, b, own.kernel), i))
-        side = image.size // 2 ** len(own.channels)
-        self.down_shape = (own.channels[-1], side, side)
+        self.down_shape = (own.channels[-1], *image.divided(2 ** len(own.channels)))
         self.dense = nn.Sequential()
         if own.dense:
             count = len(own.channels)

@@ -25,7 +25,7 @@ class Generator(LatentGenerator):
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         x = self.body(self.enter(z, labels))  # (N, widths[-1])
         x = self.to_image(x).tanh()  # (N, C*H*W)
-        return x.unflatten(1, (self.image.channels, self.image.size, self.image.size))  # (N, C, H, W)
+        return x.unflatten(1, (self.image.channels, *self.image.size))  # (N, C, H, W)
 
     def first_weight(self) -> Tensor:
         return self.enter.z_columns(cast(nn.Linear, self.body[0]).weight)  # (widths[0], latent_dim)
@@ -37,7 +37,7 @@ class MlpBody(Body):
     def __init__(self, settings: MlpSettings, image: ImageShape, channels: int) -> None:
         super().__init__()
         widths = settings.critic.widths
-        self.layers = dense_layers(settings.critic, (channels * image.size**2, *widths))
+        self.layers = dense_layers(settings.critic, (channels * image.height * image.width, *widths))
         self.width = widths[-1]
 
     def forward(self, x: Tensor) -> Tensor:

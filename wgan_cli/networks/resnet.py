@@ -51,8 +51,8 @@ class Generator(LatentGenerator):
         super().__init__()
         own = settings.generator
         first, last = own.channels[0], own.channels[-1]
-        side = image.size // 2 ** (len(own.channels) - 1)
-        self.project = VectorToImage(settings.latent_dim, (first, side, side))
+        start = (first, *image.divided(2 ** (len(own.channels) - 1)))
+        self.project = VectorToImage(settings.latent_dim, start)
         classes = image.num_classes if settings.conditional else 0
         blocks = enumerate(pairwise(own.channels))
         self.up = nn.ModuleList(_block(own, "double", a, b, 2 * i, classes) for i, (a, b) in blocks)

@@ -35,7 +35,7 @@ class Generator(StyleSpace):
     def __init__(self, settings: StyleSettings, image: ImageShape) -> None:
         super().__init__()
         own, style_dim = settings.generator, settings.style_dim
-        channels, side = own.channels, image.size // 2 ** (len(own.channels) - 1)
+        channels, stages = own.channels, len(own.channels) - 1
         self.style_mixing, self.latent_dim = own.style_mixing, settings.latent_dim
         self.style_layers = 2 * len(channels) - 1
         self.enter = ConditionalLatent(settings, image)
@@ -44,14 +44,16 @@ class Generator(StyleSpace):
             if isinstance(dense, nn.Linear):
                 vars(dense)["lr_factor"] = own.mapping_lr
         self.mean = MeanStyle(style_dim, image.num_classes if settings.conditional else 0)
-        self.start = nn.Parameter(torch.randn(1, channels[0], side, side))
+        self.start = nn.Parameter(torch.randn(1, channels[0], *image.divided(2**stages)))
         layer = STYLE_LAYERS[own.styling]
-        self.layers = nn.ModuleList([layer(own, channels[0], channels[0], style_dim, side, doubles=False)])
+        self.layers = nn.ModuleList(
+            [layer(own, channels[0], channels[0], style_dim, image.divided(2**stages), doubles=False)]
+        )
         self.to_image = nn.ModuleList([ToRGB(channels[0], image.channels, style_dim)])
-        for fan_in, fan_out in pairwise(channels):
-            side *= 2
-            self.layers.append(layer(own, fan_in, fan_out, style_dim, side, doubles=True))
-            self.layers.append(layer(own, fan_out, fan_out, style_dim, side, doubles=False))
+        for stage, (fan_in, fan_out) in enumerate(pairwise(channels), start=1):
+            size = image.divided(2 ** (stages - stage))
+            self.layers.append(layer(own, fan_in, fan_out, style_dim, size, doubles=True))
+            self.layers.append(layer(own, fan_out, fan_out, style_dim, size, doubles=False))
             self.to_image.append(ToRGB(fan_out, image.channels, style_dim))
         self.to(memory_format=torch.channels_last)
 
@@ -109,8 +111,8 @@ class StyleBody(Body):
         self.from_image = nn.Sequential(FromRGB(channels, own.channels[0]), *activation_and_dropout(own))
         self.down = nn.Sequential(*(DownBlock(own, a, b) for a, b in pairwise(own.channels)))
         self.finish = nn.Sequential(_conv(last + self.minibatch_std, last), *activation_and_dropout(own))
-        side = image.size // 2 ** (len(own.channels) - 1)
-        self.dense = nn.Sequential(*hidden_layer(own, ImageToVector((last, side, side), own.dense[0])))
+        smallest = image.divided(2 ** (len(own.channels) - 1))
+        self.dense = nn.Sequential(*hidden_layer(own, ImageToVector((last, *smallest), own.dense[0])))
         self.dense.extend(dense_layers(own, own.dense))
         self.width = own.dense[-1]
         self.to(memory_format=torch.channels_last)

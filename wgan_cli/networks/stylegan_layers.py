@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from wgan_cli.distributed import rng
 from wgan_cli.networks.layers import activation_and_dropout, norm
 from wgan_cli.networks.resampling import BlurUpConv2d, DerivedWeight
+from wgan_cli.recipe.decoding_types import Size
 from wgan_cli.recipe.model_settings import StyleGeneratorSettings
 
 KERNEL = 3
@@ -48,29 +49,29 @@ class Noise(nn.Module):
 
     fixed: Tensor
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, size: Size) -> None:
         super().__init__()
         self.strength = nn.Parameter(torch.zeros(()))
-        self.register_buffer("fixed", torch.randn(1, 1, side, side))
+        self.register_buffer("fixed", torch.randn(1, 1, *size))
 
     def forward(self, x: Tensor) -> Tensor:
         noise = rng.randn(len(x), 1, *x.shape[2:], device=x.device) if self.training else self.fixed
-        return x + (self.strength * noise).to(x.dtype)  # (N, C, side, side)
+        return x + (self.strength * noise).to(x.dtype)  # (N, C, H, W)
 
 
 class StyledLayer(nn.Module):
-    """Convolution, noise, bias and activation in the style of w, with outputs of `side` pixels.
+    """Convolution, noise, bias and activation in the style of w, with outputs of a size (H, W).
 
     If it `doubles` the size, it also blurs.
     """
 
     def __init__(
-        self, own: StyleGeneratorSettings, fan_in: int, fan_out: int, style_dim: int, side: int, doubles: bool
+        self, own: StyleGeneratorSettings, fan_in: int, fan_out: int, style_dim: int, size: Size, doubles: bool
     ) -> None:
         super().__init__()
         self.conv = BlurUpConv2d(fan_in, fan_out, KERNEL, BLURS, bias=False) if doubles else SameConv2d(fan_in, fan_out)
         self.bias = nn.Parameter(torch.zeros(fan_out))
-        self.noise = Noise(side) if own.noise else nn.Identity()
+        self.noise = Noise(size) if own.noise else nn.Identity()
         self.active = nn.Sequential(*activation_and_dropout(own))
         self.add_style(style_dim)
 
@@ -95,7 +96,7 @@ class ModulatedLayer(StyledLayer):
         factor = GAIN * (F.linear(style.square(), squares).to(squares.dtype) + 1e-8).rsqrt()  # (N, fan_out)
         x = self.conv(x * style.to(x.dtype)[:, :, None, None])
         bias, factor = (value.to(x.dtype)[..., None, None] for value in (self.bias, factor))
-        return self.active(self.noise(torch.addcmul(bias, x, factor)))  # (N, fan_out, side, side)
+        return self.active(self.noise(torch.addcmul(bias, x, factor)))  # (N, fan_out, H, W)
 
 
 class AdaInLayer(StyledLayer):
@@ -111,9 +112,9 @@ class AdaInLayer(StyledLayer):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         x = self.conv(x) + self.bias.to(x.dtype)[:, None, None]
-        x = self.normalise(self.active(self.noise(x)))  # (N, fan_out, side, side)
+        x = self.normalise(self.active(self.noise(x)))  # (N, fan_out, H, W)
         shift, gain = (affine(w).to(x.dtype)[:, :, None, None] for affine in (self.shift, self.gain))
-        return torch.addcmul(shift, x, gain)  # (N, fan_out, side, side)
+        return torch.addcmul(shift, x, gain)  # (N, fan_out, H, W)
 
 
 class ModulatedPixels(DerivedWeight, nn.Linear):

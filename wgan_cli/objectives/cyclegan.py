@@ -31,7 +31,7 @@ class CycleState(nn.Module):
     def __init__(self, batch_size: int, pool_size: int, image: ImageShape) -> None:
         super().__init__()
         for name in ("a", "b", "as_a", "as_b"):  # every iteration overwrites them first, so they aren't saved
-            empty = torch.zeros(batch_size, image.channels, image.size, image.size)
+            empty = torch.zeros(batch_size, image.channels, *image.size)
             self.register_buffer(name, empty, persistent=False)
         self.pool_a, self.pool_b = ImagePool(pool_size, image), ImagePool(pool_size, image)
 

@@ -25,7 +25,7 @@ class ImagePool(nn.Module):
     def __init__(self, size: int, image: ImageShape) -> None:
         super().__init__()
         self.size = size
-        self.register_buffer("images", torch.zeros(size, image.channels, image.size, image.size))
+        self.register_buffer("images", torch.zeros(size, image.channels, *image.size))
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()

@@ -200,7 +200,7 @@ def inspect_networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) 
 
 
 def _inputs(recipe: Recipe, image: ImageShape) -> dict[str, dict[str, Any]]:
-    picture = torch.empty(1, image.channels, image.size, image.size)
+    picture = torch.empty(1, image.channels, *image.size)
     if recipe.translates:
         return dict.fromkeys(recipe.objective.roles, {"a": picture, "b": picture})
     label = torch.zeros(1, dtype=torch.int64) if recipe.model.conditional else None

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from wgan_cli.recipe.decoding_types import COLORS, Background, Fit, Frames, Range
+from wgan_cli.recipe.decoding_types import COLORS, Background, Fit, Frames, ImageSize, Range
 from wgan_cli.recipe.scores import SCORES, SELECTABLE
 from wgan_cli.recipe.settings import Settings, invalid, named_by
 
@@ -70,7 +70,7 @@ def _check_class(value: Any) -> Any:
     return value
 
 
-_DECODING = ("frames", "background", "range", "labels")
+_DECODING = ("image_size", "frames", "background", "range", "labels")
 SMALL_DATASET = 1000  # images; a critic soon memorizes fewer (docs/own_images.md)
 DIFF_AUGMENTS: tuple[Literal["color", "translation", "cutout"], ...] = ("color", "translation", "cutout")
 DiffAugment = Annotated[
@@ -107,7 +107,9 @@ class DataSettings(Settings):
         None, min_length=1, description="Classes to keep, by name or number, as [3, 8]; renumbered from 0."
     )
     limit: int | None = Field(None, ge=1, description="Maximum number of images; the first ones are kept.")
-    image_size: int | None = Field(None, ge=8, le=128, description="Height and width after resizing, in pixels.")
+    image_size: ImageSize | None = Field(
+        None, description="Size after resizing in pixels: one number, or [height, width]."
+    )
     channels: Literal[1, 3, 4] | None = Field(
         None, description="Channels of your own images; default: as in the files."
     )

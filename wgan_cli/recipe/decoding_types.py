@@ -1,11 +1,48 @@
 """Types of the settings for decoding image files."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainSerializer, Tag
 
 from wgan_cli.recipe.settings import invalid
 
+Size = tuple[int, int]  # (height, width) in pixels
+_SIDES = (8, 512)  # least and greatest
+
+
+def _as_size(value: Any) -> Any:
+    """Return one number, [height, width] or HEIGHTxWIDTH as height and width."""
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,4})x(\d{1,4})", value.strip())):
+        value = [int(side) for side in found.groups()]
+    sides: Any = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    if len(sides) != 2 or any(type(side) is not int for side in sides):
+        message = f"`image_size` is {value!r:.60}, which is not a size"
+        raise invalid(message, "write 64, or height and width: [48, 64] in a recipe, 48x64 as an option")
+    low, high = _SIDES
+    if not low <= min(sides) <= max(sides) <= high:
+        raise invalid(
+            f"`image_size` is {_written(sides)}, but sides have {low} to {high} pixels", "choose another size"
+        )
+    return sides
+
+
+def _written(size: Size) -> Any:
+    """Return a size as in recipes: one number for squares."""
+    height, width = size
+    return height if height == width else [height, width]
+
+
+def size_text(size: Size) -> str:
+    """Return a size as `--set data.image_size` takes it: 64 or 48x64."""
+    height, width = size
+    return f"{height}" if height == width else f"{height}x{width}"
+
+
+_Side = Annotated[int, Field(ge=_SIDES[0], le=_SIDES[1])]
+ImageSize = Annotated[
+    Size, BeforeValidator(_as_size, json_schema_input_type=_Side | tuple[_Side, _Side]), PlainSerializer(_written)
+]
 Fit = Literal["crop", "pad", "stretch", "random_crop"]
 Frames = Literal["all", "first"]
 

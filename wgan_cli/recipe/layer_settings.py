@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from wgan_cli.recipe.decoding_types import Size
 from wgan_cli.recipe.settings import Settings, invalid
 
 Width = Annotated[int, Field(ge=1, le=8192)]
@@ -143,16 +144,16 @@ class FamilySettings(Settings):
         """Return the limits on the image size: a setting, how often it halves the size, and the fewest pixels left."""
         return []
 
-    def size_problem(self, image_size: int) -> tuple[str, str] | None:
+    def size_problem(self, size: Size) -> tuple[str, str] | None:
         """Return message and hint if these networks don't fit an image size, else None."""
         for setting, halvings, smallest in self.size_limits():
             hint = f"lower `{setting}`" if setting.endswith("halvings") else f"give `{setting}` fewer values"
-            left, rest = divmod(image_size, 2**halvings)
-            if rest:
-                return f"`{setting}` divides the image size by {2**halvings}, and {image_size} is not divisible", hint
-            if left < smallest:
-                pixels = f"{left}x{left} pixels of {image_size}x{image_size}"
-                return f"`{setting}` leaves {pixels}, and the network needs {smallest}x{smallest}", hint
+            height, width = size
+            if uneven := next((side for side in size if side % 2**halvings), None):
+                return f"`{setting}` divides the image size by {2**halvings}, and {uneven} is not divisible", hint
+            if min(size) // 2**halvings < smallest:
+                left = f"{height // 2**halvings}x{width // 2**halvings} pixels of {height}x{width}"
+                return f"`{setting}` leaves {left}, and the network needs {smallest}x{smallest}", hint
         return None
 
 

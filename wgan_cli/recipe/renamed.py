@@ -1,9 +1,10 @@
 """Former names and defaults of settings, so that recipes and checkpoints of earlier versions keep loading."""
 
+from collections.abc import Callable
 from typing import Any
 
 from wgan_cli.recipe import scores
-from wgan_cli.recipe.data_settings import SIDES
+from wgan_cli.recipe.data_settings import SIDES, USER_SOURCES
 
 #: Current name of a setting by its former name.
 RENAMED = {
@@ -52,9 +53,26 @@ def with_former_defaults(values: dict[str, Any]) -> dict[str, Any]:
     Files gave their first page or frame, transparency was black, each image had its own range of values, folders alone
     were classes, and .cls files those of shards. Settings that the run has stay.
     """
+    return _with_data(values, _read_as_before)
+
+
+def with_former_size(values: dict[str, Any], side: int) -> dict[str, Any]:
+    """Return the plain values of an earlier version's run with the size that it chose for its image files.
+
+    Images of one size that weren't square got a default; now they keep it.
+    """
+
+    def sized(data: dict[str, Any]) -> dict[str, Any]:
+        return {"image_size": side, **data} if data.get("source") in USER_SOURCES else data
+
+    return _with_data(values, sized)
+
+
+def _with_data(values: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Return plain values with a change of `data`, or of both sides of a pair."""
     data = values["data"]
-    sides = {side: _read_as_before(data[side]) for side in SIDES if side in data}
-    return {**values, "data": {**data, **sides} if sides else _read_as_before(data)}
+    sides = {side: change(data[side]) for side in SIDES if side in data}
+    return {**values, "data": {**data, **sides} if sides else change(data)}
 
 
 def _read_as_before(data: dict[str, Any]) -> dict[str, Any]:

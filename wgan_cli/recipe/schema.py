@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from wgan_cli.recipe.data_settings import DIFF_AUGMENTS, SIDES, SMALL_DATASET, AnyDataSettings, DataSettings
+from wgan_cli.recipe.decoding_types import Size
 from wgan_cli.recipe.layer_settings import ALL_ROLES
 from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_base import uncouple_hint
@@ -40,19 +41,29 @@ Interval = Annotated[
 
 @dataclass(frozen=True)
 class ImageShape:
-    """Shape of square images."""
+    """Shape of images."""
 
-    size: int  # height and width in pixels
+    height: int  # in pixels
+    width: int
     channels: int  # 1, 3 or 4
     num_classes: int = 0  # 0 if there are no labels
 
     @property
+    def size(self) -> Size:
+        """Height and width."""
+        return self.height, self.width
+
+    @property
     def pixels(self) -> int:
         """Number of values in one image."""
-        return self.channels * self.size * self.size
+        return self.channels * self.height * self.width
+
+    def divided(self, divisor: int) -> Size:
+        """Return height and width divided by an integer, rounded down."""
+        return self.height // divisor, self.width // divisor
 
     def __str__(self) -> str:
-        return f"{self.size}x{self.size}x{self.channels}"
+        return f"{self.height}x{self.width}x{self.channels}"
 
 
 MODELS, OBJECTIVES = classes_of(ModelSettings), classes_of(ObjectiveSettings)

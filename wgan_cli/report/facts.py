@@ -15,7 +15,7 @@ from wgan_cli.runs.metrics_log import scores_of
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.utils.format import clock
 
-_ANY_SHAPE = ImageShape(32, 3)  # meanings of loss terms don't depend on it
+_ANY_SHAPE = ImageShape(32, 32, 3)  # meanings of loss terms don't depend on it
 
 
 @dataclass(frozen=True)

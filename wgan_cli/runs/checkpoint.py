@@ -148,7 +148,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 
 #: Least and most value by part of the shape of images.
-_IMAGE = {"size": (1, 8192), "channels": (1, 4), "num_classes": (0, 1_000_000)}
+_IMAGE = {"height": (1, 8192), "width": (1, 8192), "channels": (1, 4), "num_classes": (0, 1_000_000)}
 
 
 def _checked_number(value: Any, least: int, most: int) -> int:

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from wgan_cli.recipe.objective_base import without_unused
-from wgan_cli.recipe.renamed import with_current_names, with_former_defaults
+from wgan_cli.recipe.renamed import with_current_names, with_former_defaults, with_former_size
 
 Content = dict[str, Any]
 
 FORMAT = "wgan"
-VERSION = 4
+VERSION = 5
 
 
 def migrated(content: Content, version: int) -> Content:
@@ -76,5 +76,13 @@ def _from_3(content: Content) -> Content:
     return {**content, "recipe": with_former_defaults(content["recipe"])}
 
 
+def _from_4(content: Content) -> Content:
+    """Version 5 added images that aren't square."""
+    image = {**content["image"]}
+    side = image.pop("size")
+    recipe = with_former_size(content["recipe"], side)
+    return {**content, "recipe": recipe, "image": {"height": side, "width": side, **image}}
+
+
 #: Conversion of each version to the next. Version 2 added a checksum around the content.
-STEPS: dict[int, Callable[[Content], Content]] = {1: lambda content: content, 2: _from_2, 3: _from_3}
+STEPS: dict[int, Callable[[Content], Content]] = {1: lambda content: content, 2: _from_2, 3: _from_3, 4: _from_4}

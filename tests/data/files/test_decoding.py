@@ -28,7 +28,7 @@ def encoded(image: Image.Image, form: str = "PNG", **options) -> bytes:
 
 
 def pixels(content: bytes, channels: int, size: int = SIZE, name: str = "x.png", **settings) -> np.ndarray:
-    found = to_pixels(content, size, channels, DataSettings(**{"range": "dtype", **settings}), name)
+    found = to_pixels(content, (size, size), channels, DataSettings(**{"range": "dtype", **settings}), name)
     assert found.shape == (channels, size, size) and found.dtype == np.uint8
     return found
 
@@ -99,7 +99,7 @@ def test_every_mode(key):
         assert np.abs(pixels(content, 1, background=background) - seen @ luma).max() <= 1
     assert (pixels(content, 3) == pixels(content, 3, background="white")).all()
     assert header.alpha or alpha == 255
-    assert decode(content, SIZE, 3, DataSettings(range="dtype"), "x.png").transparent == (alpha < 255)
+    assert decode(content, (SIZE, SIZE), 3, DataSettings(range="dtype"), "x.png").transparent == (alpha < 255)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "CMYK", "YCbCr"])
@@ -134,7 +134,7 @@ def test_exif_orientation(form, orientation):
     exif[0x0112] = orientation
     content = encoded(Image.fromarray(CORNERS), form, exif=exif, **({"quality": 100} if form == "JPEG" else {}))
     upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))))
-    found = decode(content, 16, 3, DataSettings(fit="pad"), "x")
+    found = decode(content, (16, 16), 3, DataSettings(fit="pad"), "x")
     assert found.sizes == (upright.shape[1::-1],)
     assert np.abs(found.pixels[0].astype(int) - pixels(encoded(Image.fromarray(upright)), 3, 16, fit="pad")).max() < 9
     if form != "TIFF":  # whose header older Pillows leave as it lies in the file

@@ -42,7 +42,7 @@ STACKS = {
 def test_each_frame_is_an_image(form, channels):
     content = STACKS[form]
     assert read_header(content).frames == read_header(io.BytesIO(content)).frames == 3
-    found = decode(content, SIZE, channels, DataSettings(), "x")
+    found = decode(content, (SIZE, SIZE), channels, DataSettings(), "x")
     assert found.pixels.shape == (3, channels, SIZE, SIZE) and found.frames == 3
     assert found.sizes == ((SIZE, SIZE),) * 3 and found.transparent == 0
     assert (found.pixels == np.array(LEVELS).reshape(3, 1, 1, 1)).all(), found.pixels[:, 0, 0, 0]
@@ -50,7 +50,7 @@ def test_each_frame_is_an_image(form, channels):
 
 @pytest.mark.parametrize("form", STACKS)
 def test_first_frame(form):
-    found = decode(STACKS[form], SIZE, 1, DataSettings(frames="first"), "x")
+    found = decode(STACKS[form], (SIZE, SIZE), 1, DataSettings(frames="first"), "x")
     assert found.frames == 3 and found.pixels.shape == (1, 1, SIZE, SIZE)
     assert (found.pixels == (77 if "still" in form else 10)).all()
 
@@ -59,7 +59,7 @@ def test_pages_of_different_modes_and_sizes():
     pages = [gray(50), Image.new("RGBA", (20, 10), (255, 0, 0, 0)), Image.new("RGB", (10, 20), (0, 90, 0))]
     header = read_header(saved(pages, "TIFF"))
     assert (header.frames, header.channels, header.mode) == (3, 3, "L")
-    found = decode(saved(pages, "TIFF"), SIZE, 3, DataSettings(), "x")
+    found = decode(saved(pages, "TIFF"), (SIZE, SIZE), 3, DataSettings(), "x")
     assert found.pixels[:, :, 4, 4].tolist() == [[50] * 3, [255] * 3, [0, 90, 0]]
     assert found.sizes == ((SIZE, SIZE), (20, 10), (10, 20)) and found.transparent == 1
 
@@ -68,7 +68,7 @@ def test_color_in_a_later_frame():
     fades_in = [gray(0), Image.new("RGB", (SIZE, SIZE), (0, 200, 0))]
     for content in (saved(fades_in, "GIF"), saved(fades_in, "TIFF")):
         assert read_header(content).channels == 3
-        found = decode(content, SIZE, 3, DataSettings(), "x")
+        found = decode(content, (SIZE, SIZE), 3, DataSettings(), "x")
         assert found.pixels[:, :, 0, 0].tolist() == [[0, 0, 0], [0, 200, 0]]
     for form in ("GIF", "TIFF", "TIFF compressed"):
         assert read_header(STACKS[form]).channels == 1
@@ -85,14 +85,14 @@ def test_thumbnails_and_masks_of_a_tiff_are_no_pages(pages, used):
             tags[254] = kind
             gray(level).save(writer, "TIFF", tiffinfo=tags)
             writer.newFrame()
-    found = decode(file.getvalue(), SIZE, 1, DataSettings(), "x")
+    found = decode(file.getvalue(), (SIZE, SIZE), 1, DataSettings(), "x")
     assert found.pixels[:, 0, 0, 0].tolist() == used and found.frames == len(used)
 
 
 def test_second_image_of_a_camera_file_is_not_used():
     content = saved([gray(99), gray(10)], "MPO")
     assert read_header(content).frames == 1
-    assert len(decode(content, SIZE, 1, DataSettings(), "x").pixels) == 1
+    assert len(decode(content, (SIZE, SIZE), 1, DataSettings(), "x").pixels) == 1
 
 
 def test_animation_with_transparent_frames():
@@ -102,7 +102,7 @@ def test_animation_with_transparent_frames():
     half.paste((200, 0, 0, 255), (0, 0, SIZE // 2, SIZE))
     for form in ("GIF", "WEBP", "PNG"):
         options = {"lossless": True} if form == "WEBP" else {}
-        found = decode(saved([half, clear.copy()], form, disposal=2, **options), SIZE, 3, DataSettings(), "x")
+        found = decode(saved([half, clear.copy()], form, disposal=2, **options), (SIZE, SIZE), 3, DataSettings(), "x")
         left, right = found.pixels[:, :, 0, 0].tolist(), found.pixels[:, :, 0, -1].tolist()
         assert (left, right) == ([[200, 0, 0], [255] * 3], [[255] * 3] * 2), form
         assert found.transparent == 2
@@ -112,6 +112,6 @@ def test_animation_with_transparent_frames():
 def test_truncated_stack(form):
     content = STACKS[form]
     for cut in range(0, len(content), 13):
-        for read in (read_header, lambda content: decode(content, SIZE, 1, DataSettings(), "x")):
+        for read in (read_header, lambda content: decode(content, (SIZE, SIZE), 1, DataSettings(), "x")):
             with suppress(NotAnImage), quiet_pillow():
                 read(content[:cut])

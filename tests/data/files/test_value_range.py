@@ -53,7 +53,7 @@ def test_range_and_pixels(case):
     assert found is not None and (found.images, found.least, found.greatest) == (1, values.min(), values.max())
     assert found.range == (low, high)
     settings = DataSettings().with_range(found.range)
-    pixels = decode(content, 8, 1, settings, "x").pixels[0, 0]
+    pixels = decode(content, (8, 8), 1, settings, "x").pixels[0, 0]
     expected = (values.astype(float) - low) / (high - low) * 255
     assert np.abs(pixels - expected).max() <= 0.51
 
@@ -78,19 +78,19 @@ def test_uniform_and_undefined_values(level):
     content = encoded(np.full((8, 8), level, np.float32), "TIFF")
     found = choose_range([summarize(each, 10) for each in deep_values(content, DataSettings())])
     assert found is not None and found.range[0] < found.range[1]
-    assert decode(content, 8, 1, DataSettings().with_range(found.range), "x").pixels.shape == (1, 1, 8, 8)
+    assert decode(content, (8, 8), 1, DataSettings().with_range(found.range), "x").pixels.shape == (1, 1, 8, 8)
 
 
 def test_values_outside_are_clipped_and_undefined_ones_black():
     values = np.array([[np.nan, -np.inf, -5, 0], [5, 10, 20, np.inf]], np.float32)
     content = encoded(np.kron(values, np.ones((2, 1), np.float32)), "TIFF")
-    pixels = decode(content, 4, 1, DataSettings(range=(0, 10)), "x").pixels[0, 0]
+    pixels = decode(content, (4, 4), 1, DataSettings(range=(0, 10)), "x").pixels[0, 0]
     assert pixels[0].tolist() == [0, 0, 0, 0] and pixels[3].tolist() == [128, 255, 255, 255]
 
 
 def test_auto_depends_on_the_set():
     with pytest.raises(RangeUnknown):
-        decode(encoded(ramp(0, 4095, "u2"), "PNG"), 8, 1, DataSettings(), "x")
+        decode(encoded(ramp(0, 4095, "u2"), "PNG"), (8, 8), 1, DataSettings(), "x")
 
 
 @pytest.mark.parametrize("bounds", [[5, 5], [5, 1], [0, float("nan")], [1], "all"])

@@ -94,15 +94,15 @@ def test_flat_files_have_no_classes(tmp_path, load):
     (tmp_path / "flat/.hidden").write_text("x")
     loaded = load(tmp_path / "flat")
     assert loaded.class_names == () and loaded.labels.tolist() == [0, 0, 0]
-    assert loaded.shape == ImageShape(16, 3, 0)
+    assert loaded.shape == ImageShape(16, 16, 3, 0)
 
 
 @pytest.mark.parametrize(
     ("settings", "shape"),
     [
-        ({}, ImageShape(16, 3, 3)),
-        ({"image_size": 24, "channels": 1}, ImageShape(24, 1, 3)),
-        ({"classes": ["red"], "channels": 4}, ImageShape(16, 4, 1)),
+        ({}, ImageShape(16, 16, 3, 3)),
+        ({"image_size": 24, "channels": 1}, ImageShape(24, 24, 1, 3)),
+        ({"classes": ["red"], "channels": 4}, ImageShape(16, 16, 4, 1)),
     ],
 )
 def test_native_shape(photos, load, settings, shape):

@@ -189,8 +189,8 @@ def test_class_names(load, tmp_path, members, names, labels):
 
 def test_size_and_channels(load, tmp_path):
     path = write_shard(tmp_path / "one.tar", [("1.png", png(1, (40, 20))), ("2.png", png(2, (30, 30), "RGB"))])
-    assert load(path).shape == native_shape(DataSettings(source="shards", path=str(path))) == ImageShape(64, 3)
-    assert load(path, image_size=16, channels=1).shape == ImageShape(16, 1)
+    assert load(path).shape == native_shape(DataSettings(source="shards", path=str(path))) == ImageShape(64, 64, 3)
+    assert load(path, image_size=16, channels=1).shape == ImageShape(16, 16, 1)
     assert decoded(load(path, image_size=16, channels=1, fit="pad")).images[0, 0, 0].tolist() == [0] * 16
 
 

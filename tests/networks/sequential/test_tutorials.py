@@ -13,7 +13,7 @@ from wgan_cli.outputs.sampling import generator_of
 from wgan_cli.recipe import ImageShape, Recipe, load_recipe, recipe_from_dict
 from wgan_cli.recipe.yaml import parse_yaml
 
-DIGITS = ImageShape(28, 1, 10)
+DIGITS = ImageShape(28, 28, 1, 10)
 
 
 class ConvGenerator(nn.Module):
@@ -213,7 +213,7 @@ def case(name: str) -> tuple[nn.Module, Recipe, ImageShape]:
     make, layers, latent_dim, size = TRANSCRIBED[name]
     model = {"name": "sequential", "latent_dim": latent_dim, "critic": [{"Linear": 1}]}
     model["generator"] = parse_yaml(layers, "a test")
-    return make(), recipe_from_dict({"model": model, "steps": 1}, "a test"), ImageShape(size, 1)
+    return make(), recipe_from_dict({"model": model, "steps": 1}, "a test"), ImageShape(size, size, 1)
 
 
 def trained(network: nn.Module) -> nn.Module:

@@ -18,7 +18,7 @@ GOOD = {"critic_loss": -3.0, "gradient_penalty": 0.1, "wasserstein": 4.0}
 
 def objective_of(name: str, **settings: object) -> Objective:
     recipe = recipe_from_dict({"model": "mlp", "objective": {"name": name, **settings}, "steps": 1}, "a test")
-    return build_objective(recipe, ImageShape(8, 1))
+    return build_objective(recipe, ImageShape(8, 8, 1))
 
 
 def diagnostics_of(name: str = "wgan_gp", **settings: object) -> Diagnostics:

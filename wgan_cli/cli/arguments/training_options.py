@@ -42,7 +42,8 @@ StopAfter = Annotated[
 Lr = Annotated[float | None, _setting("--lr", help="Learning rate of both networks (optim.lr).")]
 BatchSize = Annotated[int | None, _setting("--batch-size", help="Images per critic step (batch_size).")]
 ImageSize = Annotated[
-    int | None, _setting("--image-size", help="Height and width of your own images (data.image_size).")
+    str | None,
+    _setting("--image-size", metavar="N|HxW", help="Size of images: 64, or height and width, 48x64 (data.image_size)."),
 ]
 NCritic = Annotated[int | None, _setting("--n-critic", help="Critic steps per generator step (objective.n_critic).")]
 GpWeight = Annotated[float | None, _setting("--gp-weight", help="Gradient penalty weight (objective.gp_weight).")]

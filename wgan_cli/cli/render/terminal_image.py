@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from wgan_cli.console import data, print_message
 if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
+
+    from wgan_cli.recipe.decoding_types import Size
 
 MIN_SIDE = 14  # pixels; smaller digits are unrecognizable
 GAP = 1  # pixels between images
@@ -51,12 +54,14 @@ def thumbnail_grid(images: Tensor, columns: int, width: int, height: int) -> Ima
     from wgan_cli.outputs.grid import as_picture, grid_tensor
     from wgan_cli.utils.transparency import composited
 
-    size = images.shape[-1]
-    across = max(1, min(columns, len(images), (width - GAP) // (min(size, MIN_SIDE) + GAP)))
-    side = max(1, min(size, (width - GAP) // across - GAP, height - GAP))
-    rows = max(1, min(-(-len(images) // columns), (height - GAP) // (side + GAP)))
+    full_height, full_width = images.shape[2:]
+    least = min(1.0, MIN_SIDE / min(full_height, full_width))  # of the scale
+    across = max(1, min(columns, len(images), (width - GAP) // (math.ceil(least * full_width) + GAP)))
+    scale = min(1.0, ((width - GAP) // across - GAP) / full_width, (height - GAP) / full_height)
+    high, wide = (max(1, math.floor(scale * side + 1e-6)) for side in (full_height, full_width))
+    rows = max(1, min(-(-len(images) // columns), (height - GAP) // (high + GAP)))
     shown = [index for index in range(min(len(images), rows * columns)) if index % columns < across]
-    small = adaptive_avg_pool2d(images[shown].float(), side).round().byte()  # (N, C, side, side)
+    small = adaptive_avg_pool2d(images[shown].float(), (high, wide)).round().byte()  # (N, C, high, wide)
     return composited(as_picture(grid_tensor(small, across, GAP)))
 
 
@@ -68,8 +73,8 @@ def live_image(images: Tensor, columns: int, console: Console) -> Segments:
     return half_blocks(grid.point(few_colors), console)
 
 
-def show_written(path: Path, size: int | None = None) -> None:
-    """Show what `wgan sample` wrote: of a grid of images of a size, only whole ones."""
+def show_written(path: Path, size: Size | None = None) -> None:
+    """Show what `wgan sample` wrote: of a grid of images of a size (height, width), only whole ones."""
     console = data()
     if not can_show(console):
         print_message("not shown: the output is not a color terminal")
@@ -83,11 +88,11 @@ def show_written(path: Path, size: int | None = None) -> None:
         console.print(TerminalImage(image, width=min(console.width, max(20, image.width // 8)), height="auto"))
         return
     scale = 2 if image.width > console.width else 1
-    cell = size + 2 if size else 1
+    cells = (size[1] + 2, size[0] + 2) if size else (1, 1)
     limits = (console.width, 2 * max(4, console.height - 3))
     right, lower = (
         min(full, max(1, (limit * scale - 2) // cell) * cell + 2)
-        for full, limit in zip(image.size, limits, strict=True)
+        for full, limit, cell in zip(image.size, limits, cells, strict=True)
     )
     part = image.crop((0, 0, right, lower))
     part.thumbnail((min(console.width, part.width // scale), part.height))

@@ -1,4 +1,4 @@
-"""Decoding of one image file of any mode, orientation and shape into square arrays of pixels."""
+"""Decoding of one image file of any mode, orientation and shape into arrays of pixels of one size."""
 
 import io
 import random
@@ -14,7 +14,7 @@ from wgan_cli.data.containers.container import NotAnImage
 from wgan_cli.data.files.frames import frame_numbers, seek_each
 from wgan_cli.data.files.value_range import RangeUnknown, is_deep, to_8_bits
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.recipe.decoding_types import Fit
+from wgan_cli.recipe.decoding_types import Fit, Size
 from wgan_cli.utils.image_formats import readable_formats
 from wgan_cli.utils.transparency import composited, is_transparent
 
@@ -36,7 +36,7 @@ class Header(NamedTuple):
 class Decoded(NamedTuple):
     """Images of one file."""
 
-    pixels: np.ndarray  # (n, channels, size, size) uint8, n > 1 for pages and animation frames
+    pixels: np.ndarray  # (n, channels, H, W) uint8, n > 1 for pages and animation frames
     sizes: tuple[tuple[int, int], ...]  # (width, height) of each in the file, upright
     transparent: int  # number composited onto the background
     frames: int  # number in the file, used or not
@@ -89,14 +89,15 @@ def _natural_channels(image: Image.Image) -> int:
     return 3
 
 
-def decode(content: bytes, size: int, channels: int, settings: DataSettings, name: str) -> Decoded:
-    """Decode an image file to (n, channels, size, size) uint8, upright, as `fit`, `frames` and `background` ask for.
+def decode(content: bytes, size: Size, channels: int, settings: DataSettings, name: str) -> Decoded:
+    """Decode an image file to (n, channels, *size) uint8, upright, as `fit`, `frames` and `background` ask for.
 
-    More than 8 bits are scaled to 8 as `range` says. `fit: crop` resizes the shorter side to `size` and keeps the
-    center, `random_crop` a position that depends on the file's name; `pad` resizes the longer side and adds borders,
-    black or of the background's color if the image is transparent; `stretch` ignores the aspect ratio.
+    More than 8 bits are scaled to 8 as `range` says. `fit: crop` keeps the largest center of the size's aspect ratio,
+    `random_crop` one at a position that depends on the file's name; `pad` adds borders, black or of the background's
+    color if the image is transparent; `stretch` ignores the aspect ratio.
 
     Args:
+        size: Height and width.
         name: Name of the file, for `random_crop`.
     Raises: NotAnImage if it can't be decoded; RangeUnknown if it has more than 8 bits and `range` is auto.
     """
@@ -106,11 +107,11 @@ def decode(content: bytes, size: int, channels: int, settings: DataSettings, nam
         pixels, sizes, transparent = [], [], 0
         for frame in _frames(image, numbers, settings):
             _check_size(frame)
-            upright, full_size = _load_upright(frame, 2 * size)
+            upright, full_size = _load_upright(frame, 2 * max(size))
             converted, was_transparent = _convert(upright, channels, settings)
             fill = settings.background_rgb if was_transparent else (0, 0, 0)
-            square = np.asarray(_fit_to_square(converted, size, settings.fit, name, fill))  # (size, size[, channels])
-            pixels.append(square[None] if channels == 1 else square.transpose(2, 0, 1))
+            fitted = np.asarray(_fit(converted, size, settings.fit, name, fill))  # (H, W) or (H, W, channels)
+            pixels.append(fitted[None] if channels == 1 else fitted.transpose(2, 0, 1))
             sizes.append(full_size)
             transparent += was_transparent
     stacked = pixels[0][None] if len(pixels) == 1 else np.stack(pixels)  # no copy of a single image
@@ -130,8 +131,8 @@ def _frames(image: Image.Image, numbers: Sequence[int], settings: DataSettings) 
     return seek_each(image, numbers) if several else [image]
 
 
-def to_pixels(content: bytes, size: int, channels: int, settings: DataSettings, name: str) -> np.ndarray:
-    """Decode the first image of a file to (channels, size, size) uint8, as `decode` does."""
+def to_pixels(content: bytes, size: Size, channels: int, settings: DataSettings, name: str) -> np.ndarray:
+    """Decode the first image of a file to (channels, *size) uint8, as `decode` does."""
     first = settings.model_copy(update={"frames": "first"})
     return decode(content, size, channels, first, name).pixels[0]
 
@@ -207,25 +208,31 @@ def _convert(image: Image.Image, channels: int, settings: DataSettings) -> tuple
     return (image if image.mode == MODES[channels] else image.convert(MODES[channels])), transparent
 
 
-def _fit_to_square(image: Image.Image, size: int, fit: Fit, name: str, fill: tuple[int, int, int]) -> Image.Image:
-    target = (size, size)
+def cropped_size(width: int, height: int, size: Size) -> tuple[int, int]:
+    """Return width and height of the largest part of an image that has the aspect ratio of a size (height, width)."""
+    high, wide = size
+    return min(width, max(1, round(height * wide / high))), min(height, max(1, round(width * high / wide)))
+
+
+def _fit(image: Image.Image, size: Size, fit: Fit, name: str, fill: tuple[int, int, int]) -> Image.Image:
+    target = (size[1], size[0])  # Pillow's order
     if image.size == target:
         return image
     width, height = image.size
     if fit == "pad":
-        scale = size / max(width, height)
+        scale = min(whole / side for whole, side in zip(target, image.size, strict=True))
         inner_width, inner_height = (max(1, round(side * scale)) for side in (width, height))
         gray = ImageColor.getcolor(f"rgb{fill}", "L")
         padded = Image.new(image.mode, target, {"L": gray, "RGB": fill}.get(image.mode, 0))
         resized = image.resize((inner_width, inner_height), Image.Resampling.LANCZOS)
-        padded.paste(resized, ((size - inner_width) // 2, (size - inner_height) // 2))
+        padded.paste(resized, ((target[0] - inner_width) // 2, (target[1] - inner_height) // 2))
         return padded
     if fit != "stretch":
         x, y = 0.5, 0.5
         if fit == "random_crop":
             position = random.Random(name.encode("utf-8", "surrogatepass"))  # the same in every run, on every machine
             x, y = position.random(), position.random()
-        side = min(width, height)
-        left, top = int((width - side) * x), int((height - side) * y)  # integers: cropping must not blur
-        image = image.crop((left, top, left + side, top + side))
+        inner_width, inner_height = cropped_size(width, height, size)
+        left, top = int((width - inner_width) * x), int((height - inner_height) * y)  # integers: must not blur
+        image = image.crop((left, top, left + inner_width, top + inner_height))
     return image.resize(target, Image.Resampling.LANCZOS)

@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 from wgan_cli.data.files.decoded_cache import DecodedInfo
 from wgan_cli.data.files.decoding import Decoded
+from wgan_cli.recipe.decoding_types import Size
 
 
 class EntryWriter:
@@ -29,10 +30,10 @@ class EntryWriter:
         self._stacks += [found.frames] if found.frames > 1 else []
         self._transparent += found.transparent
 
-    def info(self, channels: int, size: int) -> DecodedInfo:
+    def info(self, channels: int, size: Size) -> DecodedInfo:
         """Return the facts known from the images."""
         return DecodedInfo(
-            shape=(len(self.labels), channels, size, size),
+            shape=(len(self.labels), channels, *size),
             alike=self._alike,
             stacks=(len(self._stacks), sum(self._stacks)),
             transparent=self._transparent,

@@ -11,9 +11,10 @@ from wgan_cli.data.files.parallel import attempt_all
 from wgan_cli.data.files.value_range import SAMPLED, Summary, Values, choose_range, is_deep, summarize
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.recipe.decoding_types import Size
 from wgan_cli.utils.format import Log, count_of, no_log, printable
 
-DEFAULT_SIZE = 64
+DEFAULT_SIZE = (64, 64)
 MAX_LISTED = 10  # unusable files named in an error
 
 T = TypeVar("T")
@@ -49,11 +50,11 @@ class Survey(Generic[T]):
         several = [count for count in self.frames if count > 1]
         return len(several), sum(several)
 
-    def target_shape(self, settings: DataSettings) -> tuple[int, int]:
+    def target_shape(self, settings: DataSettings) -> tuple[Size, int]:
         """Return the size and channels to decode to: those of the settings, else those of the images."""
         width, height = next(iter(self.sizes), (0, 0))
         supported = len(self.sizes) == 1 and width == height and width % 4 == 0 and 8 <= width <= 128
-        size = settings.image_size or (width if supported else DEFAULT_SIZE)
+        size = settings.image_size or ((height, width) if supported else DEFAULT_SIZE)
         return size, settings.channels or self.channels
 
 

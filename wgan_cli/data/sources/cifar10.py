@@ -95,7 +95,9 @@ def _read_folders(folder: Path, settings: DataSettings, data_root: Path, log: Lo
         chosen |= {"image_size": IMAGE_SIZE, "channels": 3}
         chosen |= {name: getattr(settings, name) for name in ("frames", "background", "range")}
         chosen |= {"limit": limit, "on_bad_file": settings.on_bad_file}
-        images = image_folder.load(DataSettings.model_validate(chosen), data_root, log, required_size=IMAGE_SIZE)
+        images = image_folder.load(
+            DataSettings.model_validate(chosen), data_root, log, required_size=(IMAGE_SIZE, IMAGE_SIZE)
+        )
         if limit is None:
             log_unusual_count(f"{folder / part}'s folders", len(images), STANDARD_COUNTS[part], log)
         sets.append(images)

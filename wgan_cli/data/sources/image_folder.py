@@ -1,5 +1,6 @@
 """User images: a folder, .zip, .tar or .npz."""
 
+import math
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ from wgan_cli.data.files.value_range import RangeUnknown, Values
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.recipe.decoding_types import Size
 from wgan_cli.utils.class_names import class_indices
 from wgan_cli.utils.format import Log, count_of, no_log, printable
 
@@ -49,12 +51,12 @@ class Selection:
     notes: tuple[str, ...]  # where classes come from and what is left out
 
 
-def load(settings: DataSettings, data_root: Path, log: Log, required_size: int | None = None) -> ImageSet:
+def load(settings: DataSettings, data_root: Path, log: Log, required_size: Size | None = None) -> ImageSet:
     """Load a folder or archive, decoding it once into the cache.
 
     Args:
         required_size: Height and width that images must have; others count as unusable files.
-    Returns: Images (N, C, size, size), memory-mapped; no class names if there are no subfolders.
+    Returns: Images (N, C, H, W), memory-mapped; no class names if there are no subfolders.
     """
     with open_container(_path(settings)) as container:
         location: list[object] = [os.path.realpath(container.path), settings.classes, settings.limit]
@@ -83,7 +85,7 @@ def shape(settings: DataSettings) -> ImageShape:
     with open_container(_path(settings)) as container:
         selection = select_files(container, settings)
         size, channels, _ = _target_shape(container, selection, settings)
-        return ImageShape(size, channels, len(selection.class_names))
+        return ImageShape(*size, channels, len(selection.class_names))
 
 
 def has_test_images(settings: DataSettings) -> bool:
@@ -157,15 +159,15 @@ def _decoded_before(cache: Path, key: str, settings: DataSettings) -> DecodedIma
 
 
 def _decode(
-    container: Container, settings: DataSettings, required_size: int | None, cache: Path, key: str, log: Log
+    container: Container, settings: DataSettings, required_size: Size | None, cache: Path, key: str, log: Log
 ) -> DecodedImages:
     selection = select_files(container, settings)
     size, channels, count = _target_shape(container, selection, settings, log)
 
     def read(entry: Entry, settings: DataSettings) -> Decoded:
         content = container.read(entry)
-        if required_size and (found := read_header(content).size) != (required_size, required_size):
-            raise NotAnImage(f"{found[0]}x{found[1]} pixels, not {required_size}x{required_size}")
+        if required_size and (found := read_header(content).size) != required_size[::-1]:
+            raise NotAnImage(f"{found[0]}x{found[1]} pixels, not {required_size[1]}x{required_size[0]}")
         return decode(content, size, channels, settings, entry.name)
 
     def write(file: BinaryIO, ranged: DataSettings, values: Values | None = None) -> tuple[list[int], DecodedInfo]:
@@ -191,7 +193,7 @@ def _decode(
             values=values,
         )
 
-    max_bytes = count * channels * size * size
+    max_bytes = count * channels * math.prod(size)
     try:
         return add_entry(cache, key, lambda file: write(file, settings), max_bytes, log)
     except RangeUnknown:  # a second pass, only for images with more than 8 bits
@@ -203,7 +205,7 @@ def _decode(
 
 def _target_shape(
     container: Container, selection: Selection, settings: DataSettings, log: Log = no_log
-) -> tuple[int, int, int]:
+) -> tuple[Size, int, int]:
     """Return size and channels to decode to, and the number of images; of files if no header needs to be read."""
     if settings.image_size is not None and settings.channels is not None:
         return settings.image_size, settings.channels, len(selection.entries)

@@ -20,6 +20,7 @@ from wgan_cli.data.sources.shard_index import Shards, build_index, cached_index,
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.recipe.decoding_types import Size
 from wgan_cli.utils.format import Log, no_log
 
 SURVEYED = 256  # images that determine size and channels if the settings don't
@@ -38,19 +39,19 @@ class ShardImages:
         self,
         shards: Shards,
         samples: Tensor,
-        size: int,
+        size: Size,
         channels: int,
         settings: DataSettings,
         log: Log,
     ) -> None:
-        self.shape = torch.Size((len(samples), channels, size, size))
+        self.shape = torch.Size((len(samples), channels, *size))
         self._shards, self._samples, self._settings, self._log = shards, samples, settings, log
         self._logged: set[str] = set()  # kinds of lines
 
     def __getitem__(self, key: slice | Tensor) -> ShardImages:
         """Return a part of the images, by slice or mask."""
-        _, channels, size, _ = self.shape
-        return ShardImages(self._shards, self._samples[key], size, channels, self._settings, self._log)
+        _, channels, height, width = self.shape
+        return ShardImages(self._shards, self._samples[key], (height, width), channels, self._settings, self._log)
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
         """Return the images with these indices, (n, C, H, W) uint8."""
@@ -65,12 +66,12 @@ class ShardImages:
             rows[row] = image
 
     def _decode(self, position: int) -> np.ndarray:
-        _, channels, size, _ = self.shape
+        _, channels, height, width = self.shape
         sample = attempt = 0
         for attempt in range(min(MAX_BAD, len(self._samples))):
             sample = int(self._samples[(position + attempt) % len(self._samples)])
             try:
-                return self._to_pixels(sample, size, channels)
+                return self._to_pixels(sample, (height, width), channels)
             except NotAnImage as reason:
                 self._report(sample, str(reason))
         raise WganError(
@@ -79,7 +80,7 @@ class ShardImages:
             ExitStatus.FAILED,
         )
 
-    def _to_pixels(self, sample: int, size: int, channels: int) -> np.ndarray:
+    def _to_pixels(self, sample: int, size: Size, channels: int) -> np.ndarray:
         content, key = self._shards.read(sample), self._shards.key(sample)
         try:
             return to_pixels(content, size, channels, self._settings, key)
@@ -133,7 +134,8 @@ def shape(settings: DataSettings) -> ImageShape:
     """Return the shape of the images that `load` returns, without decoding them."""
     shards = build_index(shard_paths(settings.path or ""), no_log, settings.labels)
     classes = shards.class_names if settings.classes is None else settings.classes
-    return ImageShape(*survey_shards(shards, SURVEYED).target_shape(settings), len(classes))
+    size, channels = survey_shards(shards, SURVEYED).target_shape(settings)
+    return ImageShape(*size, channels, len(classes))
 
 
 def survey_shards(shards: Shards, limit: int | None = None) -> Survey[int]:

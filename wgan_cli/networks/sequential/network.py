@@ -30,7 +30,7 @@ class Generator(LatentGenerator):
     def __init__(self, settings: SequentialSettings, image: ImageShape) -> None:
         super().__init__()
         layers = settings.generator
-        self.image_shape = (image.channels, image.size, image.size)
+        self.image_shape = (image.channels, *image.size)
         self.enter = ConditionalLatent(settings, image)
         self.from_pixel = isinstance(layers[0], Conv2d | ConvTranspose2d)
         inputs = (self.enter.width, 1, 1) if self.from_pixel else (self.enter.width,)
@@ -82,7 +82,7 @@ class SequentialBody(Body):
         self.last = output_layer(layers)
         index = max(i for i, layer in enumerate(layers) if layer is self.last)
         self.place = f"{role} layer {index}"
-        self.layers, self.shape = build_layers(layers[:index], (channels, image.size, image.size), role)
+        self.layers, self.shape = build_layers(layers[:index], (channels, *image.size), role)
         self.width = math.prod(self.shape)
         outputs = {"critic": 1, "encoder": 2 * settings.latent_dim, "classifier": image.num_classes}[role]
         if own and _outputs(self.last) != outputs:
