@@ -82,7 +82,7 @@ def test_inputs_of_torch_fidelity(stand_in, weights):
     assert stand_in.asked[0]["input2_cache_name"] is not None
 
 
-@pytest.mark.parametrize(("channels", "kept"), [(1, [0, 0, 0]), (3, [0, 1, 2]), (4, [0, 1, 2])])
+@pytest.mark.parametrize(("channels", "kept"), [(1, [0, 0, 0]), (3, [0, 1, 2])])
 def test_images_become_rgb(stand_in, channels, kept):
     measured = noise(12, channels)
     measure_inception(measured.dataset.images, noise(12), noise(12), ["is"], None, CPU)
@@ -90,6 +90,17 @@ def test_images_become_rgb(stand_in, channels, kept):
     assert torch.equal(asked["input1"][5], measured.dataset.images[5][kept])
     assert asked["input2"] is None  # the inception score knows no others
     assert asked["feature_extractor_weights_path"] is None
+
+
+def test_alpha_is_composited(stand_in):
+    colors = torch.tensor([[200, 100, 0, alpha] for alpha in (255, 0, 51)], dtype=torch.uint8)
+    images = colors[:, :, None, None].repeat(4, 1, 8, 8)  # (12, 4, 8, 8)
+    held_out = Selection(ImageSet(images, torch.zeros(12).long(), (), "drawings"), torch.arange(12), "drawings")
+    measure_inception(images, held_out, held_out, ["fid"], None, CPU, (0, 50, 255))
+    for asked in stand_in.asked:
+        for measured in (asked["input1"], asked["input2"]):
+            seen = [measured[number][:, 0, 0].tolist() for number in range(3)]
+            assert seen == [[200, 100, 0], [0, 50, 255], [40, 60, 204]]
 
 
 def test_failed_download(stand_in):

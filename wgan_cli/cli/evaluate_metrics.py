@@ -119,7 +119,11 @@ def measure(
     if inception:
         print_message(Activity("computing Inception features"))
         images, _ = subject.sample(subject.count or COUNT)
-        scores = measure_inception(images, real.training, real.held_out, inception, weights, subject.device)
+        if images.shape[1] == 4:
+            print_message(f"note: Inception sees transparent images on {subject.data.background_name}")
+        scores = measure_inception(
+            images, real.training, real.held_out, inception, weights, subject.device, subject.data.background_rgb
+        )
         if not subject.as_json:
             report.show_inception(subject.title, scores, real.seen)
         result["inception"] = asdict(scores) | {"seen_by_generator": real.seen}

@@ -58,6 +58,8 @@ def export(
     for name, facts in models.items():
         for each, meaning in facts.inputs.items():
             print_message(f"{name}: input {each}, {meaning}")
+        if facts.background is not None:
+            print_message(f"{name}: output rgb shows transparent images on {facts.background}; images holds the alpha")
         print_message(f"{name}: opset {OPSET}; differs from PyTorch by at most {facts.difference:.1e} (onnxruntime)")
     print_message(f"the generator of {checkpoint.source}: {out}")
 

@@ -10,12 +10,15 @@ from importlib import metadata
 from pathlib import Path
 from urllib.error import URLError
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from wgan_cli.data.dataset import LazyImages
 from wgan_cli.errors import ExitStatus, WganError, describe_os_error
 from wgan_cli.evaluation.real_images import Selection
+from wgan_cli.outputs.grid import as_picture
+from wgan_cli.utils.transparency import WHITE, composited
 
 COUNT = 50_000  # images, as in most papers
 SUBSET = 1000  # images in each of KID's hundred subsets
@@ -67,12 +70,13 @@ def check_inception(weights: Path | None) -> None:
 
 def measure_inception(
     images: Tensor, training: Selection, held_out: Selection, metrics: Sequence[str], weights: Path | None,
-    device: torch.device,
+    device: torch.device, background: tuple[int, int, int] = WHITE,
 ) -> InceptionScores:  # fmt: skip
     """Compute FID (Heusel et al. 2017), IS (Salimans et al. 2016) and KID (Binkowski et al. 2018).
 
     Args:
         images: (N, C, H, W) uint8. weights: file of Inception weights; None downloads them.
+        background: color behind transparent images, since Inception has no alpha channel.
     Raises: WganError if the weights cannot be downloaded or do not fit.
     """
     import torch_fidelity  # pyright: ignore[reportMissingImports]  # an optional dependency
@@ -96,12 +100,12 @@ def measure_inception(
         )
         return {name: float(found[key]) for name, key in kinds}
 
-    reference = _RgbImages(training.dataset.images, training.indices)
+    reference = _RgbImages(training.dataset.images, training.indices, background)
     held_out = held_out.subset(len(images))
     try:
         with tempfile.TemporaryDirectory() as cache:  # computes the training images' features only once
-            generated = scores(_RgbImages(images, torch.arange(len(images))), cache)
-            real = scores(_RgbImages(held_out.dataset.images, held_out.indices), cache)
+            generated = scores(_RgbImages(images, torch.arange(len(images)), background), cache)
+            real = scores(_RgbImages(held_out.dataset.images, held_out.indices, background), cache)
     except (URLError, ConnectionError, TimeoutError) as error:
         raise WganError(
             f"cannot download the Inception-v3 weights: {getattr(error, 'reason', None) or describe_os_error(error)}",
@@ -126,17 +130,20 @@ def measure_inception(
 
 
 class _RgbImages(torch.utils.data.Dataset):
-    """Images as torch-fidelity expects them, (3, H, W) uint8: gray is repeated, alpha is dropped."""
+    """Images as torch-fidelity expects them, (3, H, W) uint8: gray is repeated, alpha is composited onto a color."""
 
-    def __init__(self, images: Tensor | LazyImages, indices: Tensor) -> None:
-        self.images, self.indices = images, indices
+    def __init__(self, images: Tensor | LazyImages, indices: Tensor, background: tuple[int, int, int]) -> None:
+        self.images, self.indices, self.background = images, indices, background
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, index: int) -> Tensor:
         image = self.images.index_select(0, self.indices[index : index + 1])[0]  # (C, H, W)
-        return image.expand(3, -1, -1) if len(image) == 1 else image[:3]
+        if len(image) == 4:
+            picture = composited(as_picture(image), self.background)
+            return torch.from_numpy(np.array(picture)).permute(2, 0, 1)  # (3, H, W)
+        return image.expand(3, -1, -1) if len(image) == 1 else image
 
 
 def _wrong_weights(path: Path | None) -> WganError:

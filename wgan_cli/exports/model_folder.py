@@ -50,12 +50,13 @@ def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str,
         run = run_around(generator_file(source))
         grid = _write_grid(checkpoint, run, temporary / GRID)
         scores = _scores(checkpoint, run)
+        rgb, images = f"uint8 (N, 3, H, W){_on_background(models)}", "float32 (N, C, H, W) in [-1, 1]"
         config = {
             **checkpoint.facts,
             "weights": EXPORTED_TENSORS,
             "opset": OPSET,
             "onnx": {name: asdict(facts) for name, facts in models.items()},
-            "outputs": {"rgb": "uint8 (N, 3, H, W)", "images": "float32 (N, C, H, W) in [-1, 1]"},
+            "outputs": {"rgb": rgb, "images": images},
             "scores": scores,
         }
         write_text(temporary / EXPORTED_CONFIG, json.dumps(config, indent=2) + "\n")
@@ -97,9 +98,15 @@ def model_card(
         opset=OPSET,
         models=models,
         psi=PSI,
+        on_background=_on_background(models),
         recipe_yaml=dump_yaml(recipe.as_dict()).rstrip(),
     )
     return card + "\n"
+
+
+def _on_background(models: Mapping[str, OnnxFacts]) -> str:
+    names = dict.fromkeys(facts.background for facts in models.values() if facts.background)
+    return f" with transparent images on {' or '.join(names)}" if names else ""
 
 
 def _scores(checkpoint: Checkpoint, run: RunDir | None) -> dict[str, float]:

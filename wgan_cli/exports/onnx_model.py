@@ -18,6 +18,7 @@ from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.outputs.sampling import generator_of, to_uint8
 from wgan_cli.outputs.translate import translator_to
+from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.seeds import latent_vectors
@@ -32,18 +33,27 @@ OUTPUTS = ("rgb", "images")
 
 @dataclass(frozen=True)
 class OnnxFacts:
-    """Inputs of an ONNX model (shape and meaning by name), and its largest difference from PyTorch."""
+    """Inputs of an ONNX model (shape and meaning by name), and its largest difference from PyTorch.
+
+    background: color behind transparent images in the output `rgb`, None if images are opaque.
+    """
 
     inputs: dict[str, str]
     difference: float
+    background: str | None = None
 
 
 class _Exported(nn.Module):
-    """Exported graph: RGB pixels and the generator's float output. With `styled`, the last input is truncation psi."""
+    """Exported graph: RGB pixels and the generator's float output. With `styled`, the last input is truncation psi.
 
-    def __init__(self, part: nn.Module, styled: bool) -> None:
+    Transparent images are composited onto the `background` in RGB pixels.
+    """
+
+    def __init__(self, part: nn.Module, styled: bool, background: tuple[int, int, int]) -> None:
         super().__init__()
         self.part, self.styled = part, styled
+        self.background: Tensor
+        self.register_buffer("background", torch.tensor(background, dtype=torch.float32).view(3, 1, 1))
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs in order -> rgb (N, 3, H, W) uint8 and images (N, C, H, W) float32."""
@@ -55,7 +65,10 @@ class _Exported(nn.Module):
         else:
             images = self.part(*inputs)  # (N, C, H, W)
         pixels = to_uint8(images)
-        return pixels.expand(-1, 3, -1, -1) if images.shape[1] == 1 else pixels[:, :3], images
+        if images.shape[1] == 4:
+            color, alpha = pixels.float().split([3, 1], dim=1)  # (N, 3, H, W), (N, 1, H, W)
+            pixels = (self.background + (color - self.background) * (alpha / 255)).round().to(torch.uint8)
+        return pixels.expand(-1, 3, -1, -1), images
 
 
 def check_can_export(what: str) -> None:
@@ -91,7 +104,8 @@ def export_onnx(checkpoint: Checkpoint, path: Path, to: str = "b") -> OnnxFacts:
     difference = _difference(content, generator, inputs, path)
     make_parent(path)
     write_atomically(path, lambda file: file.write(content))
-    return OnnxFacts({name: meaning for name, (_, meaning) in inputs.items()}, difference)
+    background = _settings_of_side(checkpoint, to).background_name if checkpoint.image.channels == 4 else None
+    return OnnxFacts({name: meaning for name, (_, meaning) in inputs.items()}, difference, background)
 
 
 #: Function from a batch size to example values of an input.
@@ -101,7 +115,13 @@ Draw = Callable[[int], Tensor]
 def _exported(checkpoint: Checkpoint, path: Path, to: str) -> _Exported:
     generator = generator_of(checkpoint, str(path), torch.device("cpu"))
     part = translator_to(generator, to) if checkpoint.recipe.translates else generator
-    return _Exported(part, checkpoint.recipe.model.has_style_space)
+    background = _settings_of_side(checkpoint, to).background_rgb
+    return _Exported(part, checkpoint.recipe.model.has_style_space, background)
+
+
+def _settings_of_side(checkpoint: Checkpoint, to: str) -> DataSettings:
+    data = checkpoint.recipe.data
+    return data if isinstance(data, DataSettings) else getattr(data, to)
 
 
 def _inputs(checkpoint: Checkpoint) -> dict[str, tuple[Draw, str]]:

@@ -158,6 +158,11 @@ class DataSettings(Settings):
         return COLORS[self.background] if isinstance(self.background, str) else self.background
 
     @property
+    def background_name(self) -> str:
+        """`background` as text."""
+        return self.background if isinstance(self.background, str) else f"RGB {self.background}"
+
+    @property
     def how_to_label(self) -> str:
         """Hint for images without classes."""
         return USER_SOURCES[self.source].how_to_label if self.source in USER_SOURCES else _NO_CLASSES

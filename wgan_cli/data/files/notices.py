@@ -25,11 +25,10 @@ def transparency(
     """Report images, `transparent` of `total`, that are composited onto the background."""
     if not transparent or settings.channels == 4:
         return []
-    color = settings.background if isinstance(settings.background, str) else f"RGB {settings.background_rgb}"
     other = "black" if settings.background == "white" else "white"
     return [
-        f"{transparent:,} of {total:,} images {what}: composited onto {color}; --set data.background={other} changes "
-        "the color, --set data.channels=4 learns transparency"
+        f"{transparent:,} of {total:,} images {what}: composited onto {settings.background_name}; "
+        f"--set data.background={other} changes the color, --set data.channels=4 learns transparency"
     ]
 
 
