@@ -14,6 +14,7 @@ from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import IN_MEMORY, PairSettings
 from wgan_cli.runs.environment import resolve_device
+from wgan_cli.runs.resume import Finished
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.callback import Callback
 from wgan_cli.training.process_state import restored_process_state
@@ -56,7 +57,7 @@ def train(
         allow: changes that a resumed run may make: data, batch_size, optim, n_critic. It isn't one exact run then.
 
     Returns:
-        The run folder.
+        The run folder, unchanged if all steps of the run to resume are done.
 
     Raises:
         WganError: for an invalid recipe, dataset, device or folder, before anything is written; or if training diverges
@@ -65,17 +66,20 @@ def train(
         SystemExit: on SIGTERM, after saving.
     """
     with restored_process_state():
-        trainer = Trainer(
-            recipe,
-            None if out is None else Path(out),
-            settings=settings,
-            images=images,
-            resume=resume,
-            data_root=None if data_root is None else Path(data_root),
-            device=device,
-            callbacks=callbacks,
-            allow=allow,
-        )
+        try:
+            trainer = Trainer(
+                recipe,
+                None if out is None else Path(out),
+                settings=settings,
+                images=images,
+                resume=resume,
+                data_root=None if data_root is None else Path(data_root),
+                device=device,
+                callbacks=callbacks,
+                allow=allow,
+            )
+        except Finished as end:
+            return end.run
         run = trainer.fit(minutes, stop_after, command=f"wgan_cli.train in {sys.argv[0] or 'Python'}")
     if trainer.status == ExitStatus.INTERRUPTED:
         raise KeyboardInterrupt

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from wgan_cli.errors import WganError
-from wgan_cli.runs.environment import resolve_device
+from wgan_cli.runs.environment import resolve_device, versions
 
 
 def test_environment_file(tiny_run):
@@ -17,6 +17,14 @@ def test_environment_file(tiny_run):
     for name in environment["may_differ_with"]:
         assert environment[name], name
     assert {"torch", "numpy", "python", "wgan"} <= set(environment["versions"])
+
+
+def test_package_metadata_is_read_once(monkeypatch):
+    first = versions()
+    monkeypatch.setattr("importlib.metadata.version", lambda name: pytest.fail("read again"))
+    assert versions() == first
+    versions().clear()
+    assert versions() == first
 
 
 @pytest.mark.parametrize(("cuda", "said"), [(None, "is a CPU build"), ("12.8", "nvidia-smi")])

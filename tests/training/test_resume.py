@@ -148,13 +148,31 @@ def test_command_line_resumes_exactly(train, wgan):
     assert RunDir(Path("halves")).read_recipe() == RunDir(Path("whole")).read_recipe()
 
 
-def test_finished_run(wgan, tiny_run):
+@pytest.mark.parametrize(
+    "words", [("--resume", "RUN"), ("RUN", "--resume", "auto", "--out", "RUN"), ("--resume", "RUN", "--epochs", 0.01)]
+)
+def test_finished_run(wgan, tiny_run, words):
+    """A job that starts again after the end has nothing to do, and says what to do next."""
     before = tiny_run.recipe_file.read_bytes()
-    result = wgan("train", "--resume", tiny_run.path, "--device", "cpu")
-    assert result.status == 2
-    assert result.error == f"{tiny_run.path} is finished: 12 of 12 steps are done"
-    assert "--steps 24" in result.hint
+    words = [tiny_run.path if word == "RUN" else word for word in words]
+    result = wgan("train", *words, "--device", "cpu")
+    assert (result.status, result.stdout) == (0, ""), result.stderr
+    assert f"{tiny_run.path} is finished: 12 of " in result.stderr
+    assert f"wgan train --resume {tiny_run.path} --steps 24" in result.stderr
+    assert f"next: wgan sample {tiny_run.path} -n 64" in result.stderr
     assert tiny_run.recipe_file.read_bytes() == before
+
+
+def test_finished_run_needs_no_images(wgan, tmp_path, tiny_options):
+    (tmp_path / "photos").mkdir()
+    for number in range(9):
+        Image.new("L", (28, 28), number).save(tmp_path / f"photos/{number}.png")
+    words = ("--recipe", "digits_dcgan", *tiny_options, "--data", "photos", "--out", "run", "--steps", 1, "--quiet")
+    again = ("train", *words, "--resume", "auto", "--data-root", "root", "--device", "cpu")
+    assert wgan(*again).status == 0
+    shutil.rmtree("photos")
+    result = wgan(*again)
+    assert (result.status, result.stderr) == (0, "")
 
 
 def test_range_of_values_is_part_of_the_recipe(wgan, tmp_path, tiny_options):

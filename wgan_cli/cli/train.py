@@ -72,27 +72,33 @@ def train(
         "batch_size": batch_size, "data.image_size": image_size, "objective.n_critic": n_critic,
         "objective.gp_weight": gp_weight,
     }  # fmt: skip
-    given = (f"{key}={value}" for key, value in shortcuts.items() if value is not None)
-    changes = [*(settings or []), *given]
 
     from wgan_cli.cli.arguments.training_target import resolve_target
     from wgan_cli.cli.render.progress import make_progress
-    from wgan_cli.cli.render.train_report import log_end, plan
-    from wgan_cli.distributed.process_group import broadcast_from_main
+    from wgan_cli.cli.render.train_report import log_end, log_finished, plan
+    from wgan_cli.distributed.process_group import broadcast_from_main, is_main_process
+    from wgan_cli.recipe.overrides import option_settings
+    from wgan_cli.runs.resume import Finished
     from wgan_cli.trackers.tracker import Tracker
     from wgan_cli.training.trainer import Trainer
 
     resumes = resume is not None and str(resume) != "auto"
     names = list(dict.fromkeys(track or []))
     with in_process_group():
-        trackers = [Tracker(name) for name in names]
+        trackers, progress = [Tracker(name) for name in names], make_progress(quiet)
         chosen, data_settings = broadcast_from_main(
             "the choice of a recipe", lambda: resolve_target(target, recipe, images, resumes, device)
         )
-        trainer = Trainer(
-            chosen, out, settings=[*data_settings, *changes], resume=resume, data_root=data_root, device=device,
-            allow=allow or (), callbacks=[make_progress(quiet), *trackers], dry_run=dry_run,
-        )  # fmt: skip
+        changes = [*data_settings, *(settings or []), *option_settings(shortcuts)]
+        try:
+            trainer = Trainer(
+                chosen, out, settings=changes, resume=resume, data_root=data_root, device=device,
+                allow=allow or (), callbacks=[progress, *trackers], dry_run=dry_run,
+            )  # fmt: skip
+        except Finished as found:
+            if is_main_process():
+                log_finished(found, progress.on_message)
+            return ExitStatus.DONE
         trainer.log(plan(trainer.state, trainer.dataset.origin, trainer.dataset.class_counts))
         if dry_run:
             trainer.log("dry run: everything is valid, nothing was written")

@@ -3,6 +3,7 @@
 import os
 import platform
 from datetime import datetime, timezone
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -37,8 +38,13 @@ def resolve_device(name: str) -> torch.device:
 
 def versions() -> dict[str, str]:
     """Return the versions of wgan, Python and the numerical packages."""
-    packages = {name: metadata.version(name) for name in ("torch", "torchvision", "numpy", "pillow")}
-    return {"wgan": __version__, "python": platform.python_version(), **packages}
+    return {"wgan": __version__, "python": platform.python_version(), **_package_versions()}
+
+
+@cache
+def _package_versions() -> dict[str, str]:
+    """Read package metadata from disk once per process, not for every checkpoint."""
+    return {name: metadata.version(name) for name in ("torch", "torchvision", "numpy", "pillow")}
 
 
 def describe_environment(device: torch.device, command: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from wgan_cli.errors import WganError
+from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.metrics_log import MetricsLog
 from wgan_cli.runs.run_dir import RunDir, is_run, numbered, open_run, step_of
@@ -19,6 +19,16 @@ class ResumePoint:
     checkpoint: Checkpoint | None  # None if the run stopped before its first
     damaged: dict[Path, str]  # newer files that could not be read, with the reason
     files: tuple[Path, ...]  # all checkpoint files of the run
+
+
+class Finished(Exception):
+    """Raised instead of resuming a run whose steps are all done; nothing of it has changed."""
+
+    status = ExitStatus.DONE  # of the processes that wait for the main one
+
+    def __init__(self, run: RunDir, step: int, steps: int) -> None:
+        super().__init__(f"{run.path} is finished: {step:,} of {steps:,} steps are done")
+        self.run, self.step = run, step
 
 
 def run_to_resume(path: Path) -> RunDir:

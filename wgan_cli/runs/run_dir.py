@@ -120,10 +120,14 @@ def is_run(path: Path) -> bool:
     return (path / "recipe.yaml").is_file()
 
 
+def runs_inside(path: Path) -> list[Path]:
+    """Return the run folders in a folder, sorted; [] if `path` is none."""
+    return sorted(file.parent for file in path.glob("*/recipe.yaml")) if os.path.isdir(path) else []
+
+
 def meant_run(path: Path) -> str:
     """Return "did you mean `runs/x`? " for a run inside a folder, or of a similar path; "" if there is none."""
-    inside = sorted(str(file.parent) for file in path.glob("*/recipe.yaml")) if os.path.isdir(path) else []
-    if inside:
+    if inside := runs_inside(path):
         return f"did you mean `{inside[0]}`? "
     return did_you_mean(str(path), (str(file.parent) for file in RUNS.glob("*/recipe.yaml")))
 

@@ -17,10 +17,13 @@ from wgan_cli.recipe.data_settings import IN_MEMORY, DataSettings, PairSettings
 from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 from wgan_cli.runs.continuation import continued_recipe
 from wgan_cli.runs.lock import refuse_second_trainer
-from wgan_cli.runs.resume import ResumePoint, resume_point, run_to_resume
+from wgan_cli.runs.resume import Finished, ResumePoint, resume_point, run_to_resume
 from wgan_cli.runs.run_dir import RUNS, RunDir, clear_unborn, is_run
 from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.format import Log
+
+#: Settings without effect on images in memory, which have no parts and are decoded already.
+_OF_FILES = {"split", "labels", "channels", "fit", "frames", "background", "range", "on_bad_file", "memory_limit"}
 
 
 class Start(NamedTuple):
@@ -49,7 +52,10 @@ def resolve_start(
         in_memory: the images are passed by the caller.
         log: receives a line if a new model or objective resets settings.
         allowed: changes to a resumed run, of ALLOWABLE.
+    Raises: Finished if the run to resume has no steps left.
     """
+    if in_memory:
+        _refuse_settings_of_files(settings)
     if str(resume) == "auto":
         folder = out or RUNS / _load(recipe, settings).name
         clear_unborn(folder)
@@ -70,7 +76,17 @@ def resolve_start(
         if recipe is None
         else _load(recipe, settings, log)
     )
-    return Start(continued_recipe(saved, with_data_location(wanted, in_memory), allowed), run, point)
+    continued = continued_recipe(saved, with_data_location(wanted, in_memory), allowed)
+    if point.checkpoint and continued.steps is not None and point.checkpoint.step >= continued.steps:
+        raise Finished(run, point.checkpoint.step, continued.steps)  # without its images, which may be gone
+    return Start(continued, run, point)
+
+
+def _refuse_settings_of_files(settings: tuple[str, ...]) -> None:
+    for setting in settings:
+        name = setting.partition("=")[0].strip()
+        if name.removeprefix("data.") in _OF_FILES and name.startswith("data."):
+            raise WganError(f"`{name}` doesn't apply to images in memory", "leave it out, and pass the wanted images")
 
 
 def _load(recipe: Recipe | str | Path | None, settings: tuple[str, ...], log: Log | None = None) -> Recipe:

@@ -23,7 +23,7 @@ from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.continuation import check_allowed
 from wgan_cli.runs.environment import describe_environment, resolve_device
 from wgan_cli.runs.lock import only_trainer
-from wgan_cli.runs.resume import set_aside
+from wgan_cli.runs.resume import Finished, set_aside
 from wgan_cli.runs.run_dir import RunDir, check_free, create_run
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.callback import Callback, CallbackList
@@ -40,7 +40,8 @@ class Trainer:
     """Trains a recipe into a run folder; used by `wgan train` and `wgan_cli.train`.
 
     The constructor resolves the recipe, loads the data, builds the networks and restores the checkpoint to resume, and
-    raises a WganError for any invalid input before anything is written. `fit` creates the run folder and trains.
+    raises a WganError for any invalid input, and Finished for a run without steps left, before anything is written.
+    `fit` creates the run folder and trains.
 
     The arguments are those of `wgan_cli.train`; `dry_run` skips what takes long, and `fit` must not follow.
 
@@ -94,10 +95,7 @@ class Trainer:
         state, steps, saved_steps = self.state, self.steps, checkpoint.recipe.steps
         state.restore(checkpoint)
         if self.run is not None and state.step >= steps:
-            raise WganError(
-                f"{self.run.path} is finished: {state.step} of {steps} steps are done",
-                f"--steps is the total: train it further with --steps {2 * state.step}",
-            )
+            raise Finished(self.run, state.step, steps)  # of a number of epochs
         if state.recipe.optim.lr_schedule != "none" and steps != saved_steps:
             self.log(f"the lr rises again: its schedule now ends at step {steps:,}, not {saved_steps:,}")
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from wgan_cli.cli.render.class_counts import few_images, list_counts
 from wgan_cli.errors import ExitStatus
 from wgan_cli.recipe.data_settings import SMALL_DATASET, PairSettings
-from wgan_cli.utils.format import clock
+from wgan_cli.utils.format import Log, clock
 
 if TYPE_CHECKING:
     from wgan_cli.recipe import Recipe
+    from wgan_cli.runs.resume import Finished
     from wgan_cli.training.state import TrainingState
     from wgan_cli.training.trainer import Trainer
 
@@ -101,5 +102,15 @@ def log_end(trainer: Trainer, trackers: Sequence[str] = ()) -> None:
     if state.step < trainer.steps:
         log(f"continue: wgan train --resume {path}" + "".join(f" --track {name}" for name in trackers))
     if trainer.status == ExitStatus.DONE:
-        sample = f"wgan sample {path} {sample_options(state.recipe)}"
-        log(f"next: {sample}\n      wgan gif {path}\n      wgan inspect {path}")
+        log(_next_commands(path, state.recipe))
+
+
+def log_finished(found: Finished, log: Log) -> None:
+    """Log that a run has no steps left, how to train it further, and the commands to try next."""
+    path = shlex.quote(str(found.run.path))
+    log(f"{found}; --steps is the total, so this trains further: wgan train --resume {path} --steps {2 * found.step}")
+    log(_next_commands(path, found.run.read_recipe()))
+
+
+def _next_commands(path: str, recipe: Recipe) -> str:
+    return f"next: wgan sample {path} {sample_options(recipe)}\n      wgan gif {path}\n      wgan inspect {path}"
