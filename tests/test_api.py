@@ -34,8 +34,7 @@ def test_train_and_resume_equal_the_command(wgan, tiny_options, tmp_path, capsys
     run = train_tiny(tmp_path / "mine", "steps=3")
     run = train(resume=run.path, settings=["steps=8"], **CPU)
     assert capsys.readouterr() == ("", "")  # the library never prints
-    with pytest.raises(WganError, match="is finished: 8 of 8"):
-        train(resume=run.path, **CPU)
+    assert train(resume=run.path, **CPU).path == run.path  # finished, so nothing is done
     result = wgan("train", *tiny_options, "--out", "theirs", "--steps", 8, "--device", "cpu")
     assert result.status == 0, result.stderr
     theirs = load_checkpoint(tmp_path / "theirs" / "G.pth").networks["generator"]
@@ -46,6 +45,14 @@ def test_recipe_object(tmp_path):
     recipe = load_recipe("digits_dcgan", [*TINY, "steps=2"])
     run = train(recipe, tmp_path / "run", settings=["batch_size=4"], **CPU)
     assert isinstance(run.read_recipe(), Recipe) and run.read_recipe().batch_size == 4 and recipe.batch_size == 8
+
+
+@pytest.mark.parametrize("setting", ["data.split=test", "data.channels=3", "data.fit=pad"])
+def test_settings_of_files_and_images_in_memory(setting):
+    with pytest.raises(WganError, match=setting.partition("=")[0]):
+        train_tiny(None, setting, images=image_set(squares()))
+    with pytest.raises(WganError, match="data.split"):
+        load_recipe("digits_dcgan", ["data={source: given, split: test}"])
 
 
 def test_images_in_memory(tmp_path, monkeypatch):

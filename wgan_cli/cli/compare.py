@@ -28,9 +28,11 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare runs: differing settings, losses, scores and speed."""
+    from wgan_cli.cli.arguments.several_runs import refuse_folder_of_runs
     from wgan_cli.report import comparison
     from wgan_cli.report.comparison_image import save_comparison
 
+    refuse_folder_of_runs(runs, "compare")
     folders = [run for run in runs if not run.is_file()]  # a shell's `*` also finds files next to the runs
     runs = folders if len(folders) > 1 else runs
     if len(runs) < 2:

@@ -31,9 +31,11 @@ def report(
 ) -> None:
     """Write an HTML report of one run, or of several side by side."""
     check_overwrite(out, force)
+    from wgan_cli.cli.arguments.several_runs import refuse_folder_of_runs
     from wgan_cli.report.facts import gather
     from wgan_cli.report.html_page import check_page_path, write_page
 
+    refuse_folder_of_runs(runs, "report")
     if out is not None:
         check_page_path(out)
     pairs = []

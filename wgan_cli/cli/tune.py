@@ -60,6 +60,7 @@ def tune(
     """Search a recipe's settings by successive halving."""
     from wgan_cli.cli.arguments.training_target import resolve_target
     from wgan_cli.cli.render.tune_report import describe_plan
+    from wgan_cli.recipe.overrides import option_settings
     from wgan_cli.tuning.plan import make_plan
     from wgan_cli.tuning.search_dir import create_search, open_search
 
@@ -77,8 +78,7 @@ def tune(
         plan = folder.plan
     else:
         chosen, changes = resolve_target(target, recipe, images, device=device)
-        more = {"best_by": best_by, "seed": seed}
-        changes += [*(settings or []), *(f"{key}={value}" for key, value in more.items() if value is not None)]
+        changes += [*(settings or []), *option_settings({"best_by": best_by, "seed": seed})]
         request = _request(
             chosen, changes, tries, minutes=minutes or MINUTES, budget=budget, rungs=rungs or RUNGS, trials=trials,
             seed=seed or 0,

@@ -139,6 +139,8 @@ class DataSettings(Settings):
     @model_validator(mode="after")
     def _check_source(self) -> DataSettings:
         user, sources = USER_SOURCES.get(self.source), " or ".join(USER_SOURCES)
+        if self.source == IN_MEMORY and self.split != "train":
+            raise invalid("`data.split` doesn't apply to images in memory", "leave it out, and pass the wanted images")
         if user and self.path is None:
             raise invalid("`data.path` is not set", user.example)
         for name in user.without if user else _USER_SETTINGS:

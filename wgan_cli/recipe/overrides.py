@@ -1,6 +1,6 @@
 """`--set KEY=VALUE`: changes applied to a recipe's plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from itertools import filterfalse
 from typing import Any
@@ -15,19 +15,37 @@ from wgan_cli.utils.format import Log
 MAX_KEY_LENGTH = 200  # characters; the longest real key has about thirty
 
 
+class OptionSetting(str):
+    """`key=value` from an option named like the setting, such as --lr, which errors then name instead of --set."""
+
+    @property
+    def option(self) -> str:
+        """Name of the option."""
+        return "--" + self.partition("=")[0].rpartition(".")[2].replace("_", "-")
+
+
+def option_settings(values: Mapping[str, Any]) -> list[str]:
+    """Return the settings of the options that were given, by dotted name of the setting; None is left out."""
+    return [OptionSetting(f"{key}={value}") for key, value in values.items() if value is not None]
+
+
 def with_overrides(
     values: dict[str, Any], settings: Sequence[str], log: Log | None = None
-) -> tuple[dict[str, Any], set[str]]:
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Apply `dotted.key=value` settings to a recipe's plain values.
 
     A new model, objective or optimizer is selected before all other changes are made, and keeps the settings that it
     has in common with the old one. `steps` replaces `epochs`, and the other way round.
 
-    Returns: the changed values, and the dotted keys that were set.
+    Returns: the changed values, and for each dotted key that was set the option that did, --set or its own.
     Raises: WganError for text that isn't KEY=VALUE.
     """
-    changes = [change for setting in settings for change in _parse(setting)]
-    changed = {".".join(keys) for keys, _ in changes}
+    changes, changed = [], {}
+    for setting in settings:
+        parsed = _parse(setting)
+        changes += parsed
+        option = setting.option if isinstance(setting, OptionSetting) else "--set"
+        changed |= dict.fromkeys((".".join(keys) for keys, _ in parsed), option)
     values = {**values, "optim": by_role(values["optim"])} if "optim" in values else values
 
     def is_switch(change: tuple[list[str], Any]) -> bool:
@@ -40,7 +58,7 @@ def with_overrides(
         values = _with_value(values, section, _switched(section, given, value, log))
     for keys, value in filterfalse(is_switch, changes):
         values = _with_value(values, keys, value)
-    if len(given := {"steps", "epochs"} & changed) == 1:
+    if len(given := {"steps", "epochs"} & changed.keys()) == 1:
         values = {**values, "epochs" if "steps" in given else "steps": None}
     return values, changed
 
@@ -60,7 +78,7 @@ def _parse(setting: str) -> list[tuple[list[str], Any]]:
     if not equals or len(key) > MAX_KEY_LENGTH or not key.isprintable() or not all(key.split(".")):
         message = f"--set {setting[:MAX_KEY_LENGTH]!r} is not KEY=VALUE"
         raise WganError(message, "write for example --set optim.critic.lr=0.001")
-    value = parse_yaml(text, f"--set {key}")
+    value = parse_yaml(text, setting.option if isinstance(setting, OptionSetting) else f"--set {key}")
     section, *names = key.split(".")
     if section == "optim" and len(names) == 1 and names[0] in SHARED:
         return [([section, role, *names], value) for role in BOTH]

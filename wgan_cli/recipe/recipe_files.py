@@ -12,6 +12,13 @@ from wgan_cli.errors import WganError, describe_os_error, did_you_mean
 from wgan_cli.utils.files import open_plain
 
 DEFAULT_RECIPE = "digits_dcgan"
+#: The recipe for a data set that is named instead of a recipe.
+DATA_RECIPES = {
+    "digits": "digits_dcgan",
+    "mnist": "mnist_dcgan",
+    "fashion_mnist": "fashion_dcgan",
+    "cifar10": "cifar10_dcgan",
+}
 MAX_LENGTH = 100_000  # characters; a recipe is about a page
 _PACKAGE = Path(__file__).resolve().parent.parent
 #: Packaged recipes: in the installed package, or at the top of a checkout.
@@ -42,6 +49,8 @@ def recipe_path(name: str) -> Path:
             f"{name} is a folder, not a recipe",
             f"to train on the images in it: --recipe folder_dcgan --set {shlex.quote(f'data.path={name}')}",
         )
+    if usual := DATA_RECIPES.get(name.lower()):
+        raise WganError(f"{name} is a data set, not a recipe", f"its recipe is {usual}; `wgan recipes` lists others")
     hint = did_you_mean(name, recipe_names()) or "choose a recipe below, or give the path of a .yaml file. "
     raise WganError(f"unknown recipe {name!r}", f"{hint}Recipes: {', '.join(recipe_names())}")
 

@@ -3,7 +3,7 @@
 import difflib
 import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -20,13 +20,13 @@ _LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less tha
 _LIST_ALL = "`wgan recipes --schema` lists every setting"
 
 
-def explain_invalid(error: ValidationError, origin: str, changed: set[str]) -> WganError:
+def explain_invalid(error: ValidationError, origin: str, changed: Mapping[str, str]) -> WganError:
     """Return the first validation error as one that names the setting, where it was set, and the fix.
 
     Args:
         error: result of validating a recipe.
         origin: file or run that the values come from.
-        changed: dotted names of the settings given with --set.
+        changed: options by the dotted names of the settings that they set: --set, or one of its own.
     """
     first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     section, keys = _walk(first["loc"])
@@ -36,8 +36,9 @@ def explain_invalid(error: ValidationError, origin: str, changed: set[str]) -> W
         value = value.get("name") if isinstance(value, dict) else value
     dotted = ".".join(keys)
     setting = dotted.partition("[")[0] + "."
-    if any(setting.startswith(f"{key}.") or f"{key}.".startswith(setting) for key in changed):
-        origin = "--set"
+    set_by = [key for key in changed if setting.startswith(f"{key}.") or f"{key}.".startswith(setting)]
+    if set_by:
+        origin = changed[max(set_by, key=len)]
     shown = text if len(text := repr(value)) <= 60 else f"{text[:57]}..."
 
     if kind == "invalid_setting":
@@ -59,6 +60,8 @@ def explain_invalid(error: ValidationError, origin: str, changed: set[str]) -> W
     else:
         message = f"invalid `{dotted}` {shown}: {first['msg'][0].lower()}{first['msg'][1:]}"
         hint = _describe(section.model_fields.get(keys[-1].partition("[")[0]) if keys else None, dotted)
+    if set_by and origin != "--set" and f"`{dotted}`" in message:
+        return WganError(message.replace(f"`{dotted}`", origin), hint)
     return WganError(f"{origin}: {message}", hint)
 
 

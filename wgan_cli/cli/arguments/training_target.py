@@ -13,8 +13,9 @@ from wgan_cli.console import print_message
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe import load_recipe, read_recipe_text, recipe_names, recipe_path
 from wgan_cli.recipe.data_settings import NAMED, USER_SOURCES
+from wgan_cli.recipe.recipe_files import DATA_RECIPES
 from wgan_cli.recipe.yaml import parse_yaml
-from wgan_cli.runs.run_dir import is_run, run_around
+from wgan_cli.runs.run_dir import is_run, meant_run, run_around
 from wgan_cli.utils.image_formats import READABLE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 CONDITIONAL = "model.conditional=true"
 TRANSLATION = "folder_cyclegan"
 GRAY_MODES = {"1", "L", "LA", "I", "I;16", "F"}  # of Pillow
-#: The recipe for a data set that is named instead of a recipe.
-RECIPES = {
-    "digits": "digits_dcgan",
-    "mnist": "mnist_dcgan",
-    "fashion_mnist": "fashion_dcgan",
-    "cifar10": "cifar10_dcgan",
-}
 
 
 def resolve_target(
@@ -76,7 +70,8 @@ def _check_recipe(target: str) -> None:
             hint or "`wgan recipes` lists the recipes; images are given by their path",
         )
     if path.is_dir():
-        raise WganError(f"{target} contains no images", "give a folder, .zip, .tar or .npz of images")
+        hint = f"{meant_run(path)}give a folder, .zip, .tar or .npz of images"
+        raise WganError(f"{target} contains no images", hint)
     if path.suffix.lower() in (".pth", ".pt", ".safetensors"):
         run = run_around(path)
         hint = f"--resume {shlex.quote(str(run.path))}" if run else "--resume RUN"
@@ -94,8 +89,8 @@ def _check_recipe(target: str) -> None:
 
 def _recipe_for(images: str, device: str) -> tuple[str, list[str]]:
     """Choose a recipe by the images' size, channels and classes and the device, and say which."""
-    if images in RECIPES:
-        return RECIPES[images], []
+    if images in DATA_RECIPES:
+        return DATA_RECIPES[images], []
     from wgan_cli.data.inspection import inspect_folder, inspect_shards
     from wgan_cli.runs.environment import resolve_device
 

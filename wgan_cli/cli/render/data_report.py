@@ -30,9 +30,9 @@ def is_data(what: str) -> bool:
     """Return True if an argument names images and not a run, a checkpoint or a recipe."""
     path = Path(what)
     if os.path.isdir(what):
-        from wgan_cli.runs.run_dir import is_exported, is_run
+        from wgan_cli.runs.run_dir import is_exported, is_run, runs_inside
 
-        return not is_run(path) and not is_exported(path) and _names(path) != []
+        return not (is_run(path) or is_exported(path) or runs_inside(path)) and _names(path) != []
     if not os.path.isfile(what):
         return what in NAMED or is_shards(what) or _is_in_archive(path)
     if path.suffix.lower() in (".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz", ".npz", ".npy"):
