@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wgan_cli.data.containers import archives, container
 from wgan_cli.data.containers.archives import safe_name
 from wgan_cli.data.containers.container import NotAnImage
 from wgan_cli.data.containers.folders import open_container
-from wgan_cli.data.containers import archives, container
 from wgan_cli.errors import WganError
 
 FILES = {"cat/1.jpg": b"one", "cat/deep/er/2.JPG": b"two", "dog/3.png": b"three"}
@@ -218,7 +218,7 @@ def test_last_of_two_equal_names_counts(tmp_path):
 @pytest.mark.parametrize("name", ["missing", "missing/deeper", "x.zip/deeper", "nul\0", "x.zip"])
 def test_missing_path_and_other_file(tmp_path, name):
     (tmp_path / "x.zip").write_text("not a zip")
-    with pytest.raises(WganError, match="is not a folder, .zip" if name == "x.zip" else "no folder or archive"):
+    with pytest.raises(WganError, match="is not a folder" if name == "x.zip" else "no folder or archive"):
         open_container(tmp_path / name)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import tarfile
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -34,29 +33,29 @@ def is_data(what: str) -> bool:
 
         return not (is_run(path) or is_exported(path) or runs_inside(path)) and _names(path) != []
     if not os.path.isfile(what):
-        return what in NAMED or is_shards(what) or _is_in_archive(path)
-    if path.suffix.lower() in (".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz", ".npz", ".npy"):
+        return what in NAMED or is_shards(what) or any(map(_holds_images, filter(os.path.isfile, path.parents)))
+    return _holds_images(path)
+
+
+def _holds_images(file: Path) -> bool:
+    """Return True for an archive or a file of arrays or tables, also a damaged one, that isn't a checkpoint."""
+    if file.suffix.lower() in (".zip", ".tar", ".tgz", ".tbz", ".txz", ".gz", ".bz2", ".xz", ".npz", ".npy"):
         return True
-    if path.suffix.lower() in (".pth", ".pt", ".yaml", ".yml"):
+    if file.suffix.lower() in (".pth", ".pt", ".yaml", ".yml"):
         return False
+    from wgan_cli.data.containers.archives import ZipContainer
+    from wgan_cli.data.containers.folders import kind_of
+
     try:
-        if tarfile.is_tarfile(path) or not zipfile.is_zipfile(path):
-            return tarfile.is_tarfile(path)
-        with zipfile.ZipFile(path) as archive:
+        kind = kind_of(file)
+        if kind is not ZipContainer:
+            return kind is not None
+        with zipfile.ZipFile(file) as archive:
             return not any(name.endswith("/data.pkl") for name in archive.namelist())  # written by torch.save
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, WganError):
         return True  # a damaged archive
     except OSError:
         return False
-
-
-def _is_in_archive(path: Path) -> bool:
-    """Return True for a path such as photos.zip/train."""
-    if not any(os.path.isfile(parent) for parent in path.parents):
-        return False
-    from wgan_cli.data.containers.folders import archive_in
-
-    return archive_in(path) is not None
 
 
 def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path | None) -> None:

@@ -91,14 +91,11 @@ class ArchiveFolder(Container):
     """A folder in an archive, given by a path such as photos.zip/train."""
 
     def __init__(self, path: Path, archive: Container) -> None:
-        super().__init__(path)
+        super().__init__(path, archive.path)
         self.archive = archive
 
     def close(self) -> None:
         self.archive.close()
-
-    def fingerprint(self) -> list:
-        return self.archive.fingerprint()
 
     def _list(self) -> tuple[list[Entry], list[str]]:
         prefix = f"{self.path.relative_to(self.archive.path).as_posix()}/"

@@ -21,6 +21,7 @@ _PARTS = (
     ("test", ("x_test", "test_images"), ("y_test", "test_labels")),
     ("valid", ("x_val", "x_valid", "val_images"), ("y_val", "y_valid", "val_labels")),
 )
+CLASS_NAMES = "class_names"
 _CHANNELS = (1, 3, 4)
 
 
@@ -43,8 +44,8 @@ class ArrayContainer(Container):
     images in the same file, these are in folders train, test and valid.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, file: Path | None = None) -> None:
+        super().__init__(path, file)
         self._images: dict[str, Stack] = {}  # by the folder of their part
 
     def _list(self) -> tuple[list[Entry], list[str]]:
@@ -60,13 +61,13 @@ class ArrayContainer(Container):
             if name is not None:
                 parts[part] = Stack(images, _channel_axis(images, f"{self.path}: {name}"))
                 labels[part] = self._labels(arrays, label_names, len(images))
-        class_names = [str(each) for each in arrays.get("class_names", ())]
+        class_names = [str(each) for each in arrays.get(CLASS_NAMES, ())]
         classes = {part: _words(found, class_names, labels.values()) for part, found in labels.items()}
         in_use = in_order(name for found in classes.values() for name in found)
-        self.class_order = tuple(map(_as_folder, class_names)) if in_use and class_names else in_use
+        self.class_order = tuple(map(as_folder, class_names)) if in_use and class_names else in_use
         prefix = {part: f"{part}/" if len(parts) > 1 else "" for part in parts}
         self._images = {prefix[part]: images for part, images in parts.items()}
-        modified, entries = os.stat(self.path).st_mtime_ns, list[Entry]()
+        modified, entries = os.stat(self.file).st_mtime_ns, list[Entry]()
         for part, images in parts.items():
             count = len(images.array)
             folders = [f"{name}/" for name in classes[part]] or [""] * count
@@ -76,7 +77,8 @@ class ArrayContainer(Container):
                 entries.append(Entry(name, size, modified, (prefix[part], number)))
         return entries, list(parts) if len(parts) > 1 else list(self.class_order)
 
-    def _arrays(self) -> dict[str, np.ndarray]:
+    def _arrays(self) -> dict[str, Any]:
+        """Return all arrays by name; those of images may stay in the file."""
         try:
             loaded = np.load(self.path, mmap_mode="r", allow_pickle=False)  # a .npz is read as a whole
             return {name: loaded[name] for name in loaded.files} if hasattr(loaded, "files") else {IMAGES[0]: loaded}
@@ -84,7 +86,7 @@ class ArrayContainer(Container):
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise WganError(f"{self.path} is not a file of arrays: {reason}", "save it again with np.savez") from None
 
-    def _labels(self, arrays: Mapping[str, np.ndarray], known: tuple[str, ...], count: int) -> np.ndarray:
+    def _labels(self, arrays: Mapping[str, Any], known: tuple[str, ...], count: int) -> np.ndarray:
         """Return the labels (N,) of a part, or no labels (0,)."""
         name, labels = _find(arrays, known)
         if labels is None:
@@ -97,7 +99,7 @@ class ArrayContainer(Container):
             )
         if labels.dtype.kind == "f" and np.array_equal(labels, np.trunc(labels)):
             labels = labels.astype(np.int64)
-        classes = len(arrays.get("class_names", ()))
+        classes = len(arrays.get(CLASS_NAMES, ()))
         if classes and (labels.dtype.kind not in "iu" or not 0 <= labels.min(initial=0) <= labels.max() < classes):
             raise WganError(f"{self.path}: {name} doesn't index the {classes} class_names", "count classes from 0")
         return labels
@@ -113,26 +115,29 @@ class ArrayContainer(Container):
 def _words(labels: np.ndarray, class_names: Sequence[str], every: Iterable[np.ndarray]) -> list[str]:
     """Return the names of classes as folders; numbers without names as wide as the greatest among `every` label."""
     if class_names:
-        return [_as_folder(class_names[int(label)]) for label in labels]
+        return [as_folder(class_names[int(label)]) for label in labels]
     if labels.dtype.kind in "iu":
         width = (
             max(len(str(each.max())) for each in every if each.size and each.dtype.kind in "iu") if labels.size else 0
         )
         return [f"{label:0{width}d}" for label in labels.tolist()]
-    return [_as_folder(name) for name in whole_numbers(map(str, labels.tolist()))]
+    return [as_folder(name) for name in whole_numbers(map(str, labels.tolist()))]
 
 
-def _as_folder(name: str) -> str:
+def as_folder(name: str) -> str:
+    """Return the name of a class as that of a folder."""
     return name.replace("/", "_")
 
 
-def _find(arrays: Mapping[str, np.ndarray], names: tuple[str, ...]) -> tuple[str | None, Any]:
+def _find(arrays: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str | None, Any]:
     name = next((name for name in names if name in arrays), None)
     return name, None if name is None else arrays[name]
 
 
 def _channel_axis(images: Any, what: str) -> int | None:
     """Return the axis of channels, None without one. Raises: WganError for another type or shape."""
+    if images.dtype == object and images.ndim == 1:  # image files, of different lengths
+        return None
     if images.dtype != np.uint8:
         raise WganError(f"{what} is {images.dtype}, not uint8", "save values from 0 to 255 as uint8")
     if images.ndim == 3:

@@ -39,13 +39,21 @@ class Entry:
 class Container(AbstractContextManager["Container"]):
     """Files that can be listed and read, by several threads at once. Opened lazily.
 
+    Args:
+        path: As the user gave it, for messages.
+        file: The file on disk, if `path` names a part of it.
+
     Attributes:
         class_order: order of the folders that are classes, if it isn't that of their names; known after `entries`.
+        notes: where classes come from and what is left out; known after `entries`.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    has_columns = False  # `data.labels` is a column, chosen when it is opened
+
+    def __init__(self, path: Path, file: Path | None = None) -> None:
+        self.path, self.file = path, file or path
         self.class_order: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()
 
     def __exit__(self, *exception: object) -> None:
         self.close()
@@ -63,7 +71,7 @@ class Container(AbstractContextManager["Container"]):
 
     def fingerprint(self) -> list:
         """Return values that change when any file changes. Doesn't open archives."""
-        status = os.stat(self.path)
+        status = os.stat(self.file)
         return [status.st_size, status.st_mtime_ns]
 
     def read(self, entry: Entry) -> bytes:

@@ -1,4 +1,4 @@
-"""Folders of image files, and detection of a path's container type: folder, archive or array file."""
+"""Folders of image files, and detection of the kind of container at a path."""
 
 import errno
 import os
@@ -9,44 +9,78 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wgan_cli.data.containers.archives import ArchiveFolder, TarContainer, ZipContainer, is_tar
-from wgan_cli.data.containers.array_file import SUFFIXES, ArrayContainer
+from wgan_cli.data.containers.array_file import SUFFIXES as ARRAY_SUFFIXES
+from wgan_cli.data.containers.array_file import ArrayContainer
 from wgan_cli.data.containers.container import MAX_BYTES, Container, Entry, is_hidden
+from wgan_cli.data.containers.hdf5_file import HDF5, Hdf5Container
+from wgan_cli.data.containers.table_files import ARROW, PARQUET
+from wgan_cli.data.containers.table_files import SUFFIXES as TABLE_SUFFIXES
+from wgan_cli.data.containers.tables import TableContainer, holds_tables
+from wgan_cli.data.files.labelling import AUTO
 from wgan_cli.errors import WganError, describe_os_error
 
-_ARCHIVE_MAGIC = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")  # .zip and compressed files
+_ARCHIVE = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")  # first bytes of .zip and compressed files
 
 
-def open_container(path: Path) -> Container:
-    """Open a folder, .npz, .npy, .zip or .tar (also compressed); archives are recognized by content, not by name."""
+def open_container(path: Path, labels: str = AUTO) -> Container:
+    """Open a folder, an archive, or a file of arrays or a table, which are recognized by content, not by name.
+
+    Args:
+        path: May lead into a file: photos.zip/train.
+        labels: `data.labels`, which chooses a column of a table.
+    """
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
-            return FolderContainer(path)
-        if stat.S_ISREG(mode):
-            if path.suffix.lower() in SUFFIXES:
-                return ArrayContainer(path)
-            if is_tar(path):  # first: a .tar may end with a .zip, and zipfile looks at the end only
-                return TarContainer(path)
-            if zipfile.is_zipfile(path):
-                return ZipContainer(path)
-            with open(path, "rb") as file:
-                if file.read(6).startswith(_ARCHIVE_MAGIC):
-                    raise WganError(f"{path} is not an archive of files, or is damaged", "create or copy it again")
+            folder = FolderContainer(path)
+            return TableContainer(path, path, folder.entries(), labels) if holds_tables(folder) else folder
+        if stat.S_ISREG(mode) and (opened := _open_file(path, path, labels)):
+            return opened
     except NotADirectoryError:
-        if (archive := archive_in(path)) is not None:
-            return ArchiveFolder(path, open_container(archive))
+        file = next((parent for parent in path.parents if os.path.isfile(parent)), None)
+        if file is not None and (opened := _open_file(path, file, labels)):
+            return opened
         raise _missing(path) from None
     except (FileNotFoundError, ValueError):  # ValueError: a null byte in the name
         raise _missing(path) from None
     except OSError as error:
         raise WganError(f"cannot read {path}: {describe_os_error(error)}", "make it readable") from None
-    raise WganError(f"{path} is not a folder, .zip, .tar or .npz", "give a folder of images or an archive of one")
+    raise WganError(
+        f"{path} is not a folder, an archive, or a file of images",
+        "give a folder of images, an archive of one, or a file such as .npz, .h5 or .parquet",
+    )
 
 
-def archive_in(path: Path) -> Path | None:
-    """Return the archive in a path such as photos.zip/train, or None."""
-    file = next((parent for parent in path.parents if os.path.isfile(parent)), None)
-    return file if file is not None and (is_tar(file) or zipfile.is_zipfile(file)) else None
+def _open_file(path: Path, file: Path, labels: str) -> Container | None:
+    """Open a file, or the part of it that `path` names; None for another kind of file."""
+    kind = kind_of(file)
+    if kind is TableContainer:
+        status = os.stat(file)
+        return TableContainer(path, file, [Entry(file.name, status.st_size, status.st_mtime_ns, file)], labels)
+    if kind is Hdf5Container:
+        return Hdf5Container(path, file)
+    if kind in (TarContainer, ZipContainer) and path != file:
+        return ArchiveFolder(path, kind(file))
+    return kind(file) if kind and path == file else None
+
+
+def kind_of(file: Path) -> type[Container] | None:
+    """Return the kind of container that a file is, None for other files. Raises: WganError for a damaged archive."""
+    if file.suffix.lower() in ARRAY_SUFFIXES:
+        return ArrayContainer
+    with open(file, "rb") as opened:
+        start = opened.read(8)
+    if start == HDF5:
+        return Hdf5Container
+    if start.startswith((PARQUET, ARROW)) or file.suffix.lower() in TABLE_SUFFIXES:
+        return TableContainer
+    if is_tar(file):  # first: a .tar may end with a .zip, and zipfile looks at the end only
+        return TarContainer
+    if zipfile.is_zipfile(file):
+        return ZipContainer
+    if start.startswith(_ARCHIVE):
+        raise WganError(f"{file} is not an archive of files, or is damaged", "create or copy it again")
+    return None
 
 
 def _missing(path: Path) -> WganError:

@@ -66,7 +66,7 @@ def class_of(value: Any) -> str | None:
 
 def class_in(values: Mapping[str, Any]) -> str | None:
     """Return the class in the first of LABEL_COLUMNS that a JSON object has. Raises: NoLabels if it has none."""
-    if (key := _column(list(values), LABEL_COLUMNS)) is None:
+    if (key := find_column(list(values), LABEL_COLUMNS)) is None:
         raise NoLabels(f"no label among {', '.join(map(str, values)) or 'no keys'}")
     return class_of(values[key])
 
@@ -90,11 +90,11 @@ def _from_json(values: Any) -> LabelFile:
     if values is None:
         raise NoLabels("it lists no labels")
     if isinstance(values, dict):
-        return _labels(list(values.items()))
+        return label_file_of(list(values.items()))
     if isinstance(values, list) and all(isinstance(row, dict) for row in values):
         return _from_rows(values)
     if isinstance(values, list) and all(isinstance(row, list) and len(row) == 2 for row in values):
-        return _labels(values)
+        return label_file_of(values)
     raise NoLabels("it isn't a list of [file, label]")
 
 
@@ -103,7 +103,7 @@ def _from_rows(rows: Sequence[Any]) -> LabelFile:
         raise NoLabels("its lines aren't objects")
     names = list(dict.fromkeys(key for row in rows for key in row))
     file, label = _columns(names)
-    return _labels([(str(row.get(file, "")), row.get(label)) for row in rows], label, _others(names, file, label))
+    return label_file_of([(str(row.get(file, "")), row.get(label)) for row in rows], label, _others(names, file, label))
 
 
 def _from_table(text: str) -> LabelFile:
@@ -113,11 +113,11 @@ def _from_table(text: str) -> LabelFile:
     if not rows:
         raise NoLabels("it is empty")
     if len(rows[0]) == 2 and rows[0][0].rpartition(".")[2].lower() in READABLE_SUFFIXES:  # no header
-        return _labels(_pairs(rows, 0, 1))
+        return label_file_of(_pairs(rows, 0, 1))
     header = [cell.strip() for cell in rows[0]]
     file, label = _columns(header)
     pairs = _pairs(rows[1:], header.index(file), header.index(label))
-    return _labels(pairs, label, _others(header, file, label))
+    return label_file_of(pairs, label, _others(header, file, label))
 
 
 def _pairs(rows: Sequence[Sequence[str]], file: int, label: int) -> list[tuple[str, str | None]]:
@@ -126,7 +126,7 @@ def _pairs(rows: Sequence[Sequence[str]], file: int, label: int) -> list[tuple[s
 
 def _columns(names: Sequence[str]) -> tuple[str, str]:
     """Return the columns of files and of labels."""
-    file, label = _column(names, FILE_COLUMNS), _column(names, LABEL_COLUMNS)
+    file, label = find_column(names, FILE_COLUMNS), find_column(names, LABEL_COLUMNS)
     if len(names) == 2 and (file is None) != (label is None):
         other = next(name for name in names if name not in (file, label))
         if file is None:
@@ -143,12 +143,14 @@ def _others(names: Sequence[str], *used: str) -> tuple[str, ...]:
     return tuple(name for name in names if name not in used and name)
 
 
-def _column(names: Sequence[str], known: Sequence[str]) -> str | None:
+def find_column(names: Sequence[str], known: Sequence[str]) -> str | None:
+    """Return the first column that has one of the known names, in their order."""
     by_lower = {str(name).lower(): name for name in reversed(names)}
     return next((by_lower[name] for name in known if name in by_lower), None)
 
 
-def _labels(pairs: Iterable[tuple[Any, Any]], column: str = "", unused: tuple[str, ...] = ()) -> LabelFile:
+def label_file_of(pairs: Iterable[tuple[Any, Any]], column: str = "", unused: tuple[str, ...] = ()) -> LabelFile:
+    """Return the classes of (file, label) pairs. Raises: NoLabels if the labels aren't classes."""
     classes: dict[str, str | None] = {}
     repeated = set()
     for file, value in pairs:

@@ -19,7 +19,7 @@ from wgan_cli.utils.format import count_of, printable
 
 AUTO = "auto"  # a file of labels if there is one, else folders
 FOLDERS = "folders"  # top-level folders, whatever their names
-_TRAIN, _TEST, _VALID = ("train", "training"), ("test", "testing"), ("val", "valid", "validation", "dev")
+TRAIN, TEST, VALID = ("train", "training"), ("test", "testing"), ("val", "valid", "validation", "dev")
 _DOCUMENTS = frozenset(("md", "txt", "rst", "pdf", "html", "csv", "tsv", "json", "jsonl", "yaml", "yml", "xml", "py"))
 _SHARD_FILE = re.compile(r"(\d{5})/img(\d{8})\.\w+", re.ASCII)  # of StyleGAN's and EDM's dataset_tool.py
 _SHARD_SIZE = 1000  # images in each
@@ -55,11 +55,12 @@ def label_files(container: Container, labels: str = AUTO, split: Split = "train"
     """Return the files of a part of a data set with their classes.
 
     Args:
-        labels: auto, folders, or the name of a file of labels.
+        labels: auto, folders, or the name of a file of labels; see `open_container` for tables.
         split: which of the folders train, valid and test to use, if the container has them.
     Raises: WganError if there is no such file of labels, or no class in it.
     """
-    entries, notes = container.entries(), list[str]()
+    entries = container.entries()
+    notes, labels = list(container.notes), AUTO if container.has_columns else labels
     parts = None if labels == FOLDERS else find_parts(container)
     used = ("",)
     if parts is None and split != "train":
@@ -101,7 +102,7 @@ def label_files(container: Container, labels: str = AUTO, split: Split = "train"
 def find_parts(container: Container) -> Parts | None:
     """Return the folders train, valid and test, or None if there are other folders or images next to them."""
     by_lower = {folder.lower(): folder for folder in container.folders()}
-    found = [next((by_lower[name] for name in names if name in by_lower), None) for names in (_TRAIN, _TEST, _VALID)]
+    found = [next((by_lower[name] for name in names if name in by_lower), None) for names in (TRAIN, TEST, VALID)]
     train, test, valid = found
     loose = any("/" not in entry.name and not is_document(entry.name) for entry in container.entries())
     if train is None or loose or len(by_lower) != sum(name is not None for name in found):

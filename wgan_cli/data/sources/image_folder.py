@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.data.containers.container import Container, Entry, NotAnImage
-from wgan_cli.data.containers.folders import open_container
+from wgan_cli.data.containers.folders import FolderContainer, open_container
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.files import notices
 from wgan_cli.data.files.decoded_cache import DecodedImages, DecodedInfo, add_entry, cache_folder, cache_key, open_entry
@@ -58,12 +58,12 @@ def load(settings: DataSettings, data_root: Path, log: Log, required_size: Size 
         required_size: Height and width that images must have; others count as unusable files.
     Returns: Images (N, C, H, W), memory-mapped; no class names if there are no subfolders.
     """
-    with open_container(_path(settings)) as container:
+    with _open(settings) as container:
         location: list[object] = [os.path.realpath(container.path), settings.classes, settings.limit]
         location += [settings.image_size, settings.channels, settings.fit, settings.frames, settings.background]
         location += [required_size] if required_size else []
         location += [settings.labels, settings.split] if settings.labels != FOLDERS else []
-        folders = container.folders() if container.path.is_dir() else []
+        folders = container.folders() if isinstance(container, FolderContainer) else []
         content, cache = [container.fingerprint(), folders], cache_folder(data_root)
         key = cache_key([*location, settings.range], content)
         decoded = open_entry(cache, key) or _decoded_before(cache, cache_key([*location, "auto"], content), settings)
@@ -82,7 +82,7 @@ def load(settings: DataSettings, data_root: Path, log: Log, required_size: Size 
 
 def shape(settings: DataSettings) -> ImageShape:
     """Return the shape of the images that `load` returns, without decoding them."""
-    with open_container(_path(settings)) as container:
+    with _open(settings) as container:
         selection = select_files(container, settings)
         size, channels, _ = _target_shape(container, selection, settings)
         return ImageShape(*size, channels, len(selection.class_names))
@@ -92,7 +92,7 @@ def has_test_images(settings: DataSettings) -> bool:
     """Return True if a folder for training has another one of test images next to it."""
     if settings.labels == FOLDERS or settings.split != "train":
         return False
-    with open_container(_path(settings)) as container:
+    with _open(settings) as container:
         parts = find_parts(container)
     return parts is not None and parts.held_out is not None
 
@@ -147,8 +147,8 @@ def about_loose(count: int) -> str:
     return f"class `{LOOSE}` is {count_of(count)} without a class; --set data.classes=[...] selects the others"
 
 
-def _path(settings: DataSettings) -> Path:
-    return Path(os.path.expanduser(settings.path or ""))
+def _open(settings: DataSettings) -> Container:
+    return open_container(Path(os.path.expanduser(settings.path or "")), settings.labels)
 
 
 def _decoded_before(cache: Path, key: str, settings: DataSettings) -> DecodedImages | None:
