@@ -43,6 +43,8 @@ class RecordedStep:
         self._cuda.ran.append(number)
         self._cuda.streams.append(self._cuda.current)
         self._step(number, capturing=capturing)
+        if self._cuda.synchronizes and self._cuda.sync_debug_mode == "error":
+            raise RuntimeError("called a synchronizing CUDA operation")
         if self._cuda.fails and self._cuda.capturing:
             raise self._cuda.fails
 
@@ -63,6 +65,11 @@ class FakeCuda:
         self.pools: list[object] = []
         self.fails: Exception | None = None
         self.capturing = False
+        self.captures = 0  # that were started
+        self.synchronizes = False
+        self.sync_debug_mode: int | str = 0
+        monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: self.sync_debug_mode)
+        monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", lambda mode: setattr(self, "sync_debug_mode", mode))
         monkeypatch.setattr(cuda_graph, "graph_obstacle", lambda step: None)
         monkeypatch.setattr(torch.cuda, "Stream", lambda device: _Stream("side"))
         monkeypatch.setattr(torch.cuda, "current_stream", lambda device: _Stream("default"))
@@ -91,6 +98,7 @@ class FakeCuda:
         before = memory(self.step)
         values, random = [t.clone() for t in before], torch.get_rng_state()
         self.capturing = True
+        self.captures += 1
         try:
             with self.on(stream):
                 yield

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from wgan_cli.errors import EngineUnavailable
+from wgan_cli.errors import EngineUnavailable, WganError
 from wgan_cli.recipe import Recipe
 from wgan_cli.runs.continuation import continued_recipe
 from wgan_cli.training.engines import autotune as module
@@ -191,6 +191,39 @@ def test_fastest_engine_on_a_gpu(machine, small, costs, failing, engine):
     assert settings(tuned.recipe) == (None, "off", engine)
     assert len(tuned.summary.split("; ")) == 2 and all(f"no {name}" in tuned.summary for name in failing)
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("engine", ["auto", "graph"])
+def test_precision_is_timed_under_the_engine(machine, small, engine):
+    """Where launching kernels takes longest, the casts of bf16 cost more than its products save."""
+    costs = {("bf16", "eager"): 6.0, ("off", "eager"): 5.0, ("bf16", "graph"): 1.0, ("off", "graph"): 3.0}
+    machine.cost = lambda recipe: 1e-3 * costs[recipe.amp, recipe.engine]
+    tuned = machine.autotune(small.recipe(**{**OPEN, "engine": engine}), CUDA)
+    assert settings(tuned.recipe) == (None, "bf16", "graph")
+    costs["off", "graph"] = 0.5
+    assert settings(machine.autotune(small.recipe(**{**OPEN, "engine": engine}), CUDA).recipe) == (None, "off", "graph")
+
+
+def test_queue_of_a_device_is_bounded(machine, small, monkeypatch):
+    """Asking for an iteration costs the host almost nothing; the device does it later."""
+    queued, done = [], []
+    machine.cost = lambda recipe: queued.append(0.5) or 1e-4
+
+    def synchronize(device: torch.device) -> None:
+        machine.now += sum(queued)
+        done.append(len(queued))
+        queued.clear()
+
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    tuned = machine.autotune(small.recipe(steps=MIN_STEPS, engine="auto", amp="off"), CUDA)
+    assert max(done) <= 4 and machine.now < 15
+    assert tuned.step_seconds == pytest.approx(0.5, rel=1e-3)
+
+
+def test_unexpected_end_of_a_trial_is_not_swallowed(machine, small):
+    machine.failures["graph"] = WganError("the device is unusable", "restart")
+    with pytest.raises(WganError, match="unusable"):
+        machine.autotune(small.recipe(steps=MIN_STEPS, engine="auto"), CUDA)
 
 
 @pytest.mark.parametrize(

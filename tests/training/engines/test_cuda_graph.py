@@ -11,7 +11,8 @@ from helpers.fake_cuda import FakeCuda, FakeGraph
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from wgan_cli.data.loaders.streaming import StreamingLoader
-from wgan_cli.errors import EngineUnavailable
+from wgan_cli.errors import EngineUnavailable, ExitStatus, WganError
+from wgan_cli.training.engines import cuda_graph
 from wgan_cli.training.engines.cuda_graph import WARM_UP, CudaGraph, graph_obstacle
 from wgan_cli.training.state import TrainingState
 from wgan_cli.training.step import TrainingStep
@@ -183,6 +184,28 @@ def test_warm_up_captures_the_penalty_and_replays(small, cuda, images):
     state = small.state(images=images, **lazy(50))
     cuda.use_graph(state).warm_up()
     assert [(g.number, g.replays) for g in cuda.graphs] == [(0, 1)]
+    assert cuda.sync_debug_mode == 0
+    assert state.loader.position.item() == state.loader.cursor, "the rehearsal takes its batches"
+
+
+def test_iteration_that_synchronizes_is_never_captured(small, cuda):
+    """In older versions of torch, nothing on the device works after a failed capture."""
+    engine = cuda.use_graph(small.state(images=400))
+    cuda.synchronizes = True
+    with pytest.raises(EngineUnavailable, match="synchronizing"):
+        engine.warm_up()
+    assert (cuda.captures, cuda.sync_debug_mode, cuda.current) == (0, 0, "default")
+
+
+def test_failed_capture_ends_the_run_where_torch_does_not_recover(small, cuda, monkeypatch):
+    monkeypatch.setattr(cuda_graph, "FAILED_CAPTURE_IS_HARMLESS", False)
+    state = small.state(images=400)
+    engine = cuda.use_graph(state)
+    small.run(state, WARM_UP)
+    cuda.fails = RuntimeError("no memory for it")
+    with pytest.raises(WganError, match="no memory for it") as caught:
+        engine(WARM_UP)
+    assert "--engine eager" in caught.value.hint and caught.value.status == ExitStatus.FAILED
 
 
 def on_cuda(state: TrainingState) -> TrainingStep:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
 from wgan_cli.training.engines.select import Engine
 from wgan_cli.training.numerics.amp import resolve_amp
@@ -17,7 +18,7 @@ MIN_STEPS = 500  # shorter runs end before autotuning pays off
 MIN_SECONDS_TO_COMPILE = 1800.0  # of training; the compiler takes about a minute, and often gains nothing
 MARGIN = 1.1  # speedup that an unusual choice needs, so that noise doesn't decide
 ROUNDS = 3  # in which both candidates are timed in turn
-ROUND_SECONDS, ROUND_ITERATIONS = 0.1, 3  # minimum per candidate and round
+ROUND_SECONDS, ROUND_ITERATIONS = 0.1, 3  # a candidate runs this many at a time, for at least these seconds
 
 
 class Autotuned(NamedTuple):
@@ -57,19 +58,23 @@ def autotune(
     timed = timed and recipe.steps is not None and recipe.steps >= MIN_STEPS
     if timed:
         log(Activity("timing threads, precision and engines"))
+    chooses_engine = timed and recipe.engine == "auto" and device.type == "cuda"
     if timed and recipe.threads is None and (threads or 1) > 1 and "OMP_NUM_THREADS" not in os.environ:
         best = trials.faster(best, best.model_copy(update={"threads": 1}))
+    if recipe.engine == "graph":
+        best = trials.if_usable(best.model_copy(update={"engine": "graph"}), best)
+    elif chooses_engine:  # before the precision: where launching kernels takes longest, bf16's casts only cost time
+        best = trials.faster_usable(best.model_copy(update={"engine": "graph"}), best)
     if timed and recipe.amp == "auto" and best.amp != "off":
-        best = trials.faster(best, best.model_copy(update={"amp": "off"}))
-    if recipe.engine not in ("auto", "eager"):
-        best = trials.if_usable(best.model_copy(update={"engine": recipe.engine}), best)
-    elif timed and recipe.engine == "auto" and device.type == "cuda":
-        best = trials.faster_engine("graph", best)
+        best = trials.faster_usable(best.model_copy(update={"amp": "off"}), best)
+    if recipe.engine == "compile":
+        best = trials.if_usable(best.model_copy(update={"engine": "compile"}), best)
+    elif chooses_engine:
         if best not in trials.seconds:
             trials.time(best)
         if trials.seconds[best] * (recipe.steps or 0) > MIN_SECONDS_TO_COMPILE:
             log("trying for a minute or two whether compiling is faster; skip this with --engine graph")
-            best = trials.faster_engine("compile", best)
+            best = trials.faster_usable(best.model_copy(update={"engine": "compile"}), best)
     if best.threads is not None:
         torch.set_num_threads(best.threads)
     return Autotuned(best, "; ".join(trials.notes), trials.seconds.get(best))
@@ -114,15 +119,16 @@ class StepTimer:
         )
         return chosen
 
-    def faster_engine(self, name: str, default: Recipe) -> Recipe:
-        """Return the default candidate, or the one with another engine if that works and is faster."""
-        candidate = default.model_copy(update={"engine": name})
+    def faster_usable(self, candidate: Recipe, default: Recipe) -> Recipe:
+        """Return the default, or the candidate if it works and is faster."""
         return self.faster(default, candidate) if self.if_usable(candidate, default) is candidate else default
 
     def if_usable(self, candidate: Recipe, default: Recipe) -> Recipe:
         """Return the candidate if its engine works, else the default and a note."""
         try:
             self._start(candidate)
+        except WganError:  # training couldn't continue
+            raise
         except Exception as error:  # compilers and drivers fail in many ways; training continues without them
             reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
             self.notes.append(f"{candidate.engine} does not work here: {reason[:200]}")
@@ -141,10 +147,11 @@ class StepTimer:
         """Time one round of a candidate."""
         self._start(candidate)
         engine, count, start = self.engines[candidate], 0, self.clock()
-        while count < ROUND_ITERATIONS or self.clock() - start < ROUND_SECONDS:
-            engine(count)
-            count += 1
-        self._synchronize()
+        while not count or self.clock() - start < ROUND_SECONDS:
+            for _ in range(ROUND_ITERATIONS):  # a GPU's queue takes hundreds before the clock shows any time
+                engine(count)
+                count += 1
+            self._synchronize()
         seconds = (self.clock() - start) / count
         self.seconds[candidate] = min(seconds, self.seconds.get(candidate, seconds))
 

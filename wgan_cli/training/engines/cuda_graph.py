@@ -1,13 +1,16 @@
 """The `graph` engine: a whole iteration as one CUDA graph, without the host between its thousands of kernels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 
-from wgan_cli.errors import EngineUnavailable
+from wgan_cli.errors import EngineUnavailable, ExitStatus, WganError
 from wgan_cli.training.step import TrainingStep
 
 WARM_UP = 3  # eager iterations before a capture, in which libraries and optimizers allocate their memory
+#: Before 2.13, a failed capture left torch's random generator and allocator unusable (pytorch#176752, #180395).
+FAILED_CAPTURE_IS_HARMLESS = torch.__version__ >= (2, 13)
 
 
 def graph_obstacle(step: TrainingStep) -> str | None:
@@ -35,7 +38,8 @@ class CudaGraph:
     nothing, so it leaves weights, statistics and RNG states unchanged. Each pattern of lazy penalties has its own
     graph, captured when the pattern occurs for the second time: the first time may compile a loss, load kernels or
     create the sum of a term, which must not be allocated in a graph's memory. An iteration in which the loader starts
-    an epoch runs eagerly, because the host shuffles epochs.
+    an epoch runs eagerly, because the host shuffles epochs. A capture that fails must not happen in training, because
+    older versions of torch don't recover; see `warm_up`.
 
     Raises: EngineUnavailable if an iteration cannot be captured.
     """
@@ -64,18 +68,53 @@ class CudaGraph:
         self.pool = torch.cuda.graph_pool_handle()
 
     def warm_up(self) -> None:
-        """Run until an iteration was captured and replayed. Raises: EngineUnavailable if the capture fails."""
+        """Run until an iteration was rehearsed, captured and replayed; only for a disposable step.
+
+        Raises: EngineUnavailable if the iteration waits for the device, or the capture fails.
+        """
+        pattern = self.step.penalty_pattern(0)  # which applies every penalty
+        while not self._can_replay(pattern):
+            self(0)
+        self._rehearse()
         while not self.captured:
-            self(0)  # which applies every penalty
+            self(0)
             if self.failure:
                 raise EngineUnavailable(self.failure)
         torch.cuda.synchronize(self.step.precision.device)
 
+    def _can_replay(self, pattern: tuple[bool, ...]) -> bool:
+        """Return True if the next iteration can be captured or replayed: it is warm, and starts no epoch."""
+        warm = self.iterations >= WARM_UP and pattern in self.eager_patterns
+        return warm and self.step.loader.has_batches(self.batches)
+
+    def _rehearse(self) -> None:
+        """Run what a capture would record, with synchronization forbidden: it would make the capture fail."""
+        before = torch.cuda.get_sync_debug_mode()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            with self._on_stream():
+                self.step(0, capturing=True)
+        except RuntimeError as error:
+            raise EngineUnavailable(str(error)) from error
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
+        self.step.loader.count_batches(self.batches)
+
+    @contextmanager
+    def _on_stream(self) -> Iterator[None]:
+        """Run the block on the stream of captures, in order with the current one."""
+        current = torch.cuda.current_stream(self.step.precision.device)
+        self.stream.wait_stream(current)
+        try:
+            with torch.cuda.stream(self.stream):
+                yield
+        finally:
+            current.wait_stream(self.stream)
+
     def __call__(self, step: int) -> None:
         """Run iteration `step`, counted from 0; returns before the device is done."""
         pattern = self.step.penalty_pattern(step)
-        warm = self.iterations >= WARM_UP and pattern in self.eager_patterns
-        replays = warm and not self.failure and self.step.loader.has_batches(self.batches)
+        replays = not self.failure and self._can_replay(pattern)
         if replays and pattern not in self.captured:
             try:
                 self.captured[pattern] = self._capture(step)
@@ -88,11 +127,8 @@ class CudaGraph:
             self.step.loader.count_batches(self.batches)
             self.step.metrics.counts.update(counts)
             return
-        current = torch.cuda.current_stream(self.step.precision.device)
-        self.stream.wait_stream(current)
-        with torch.cuda.stream(self.stream):
+        with self._on_stream():
             self.step(step)
-        current.wait_stream(self.stream)
         self.iterations += 1
         self.eager_patterns.add(pattern)
 
@@ -109,5 +145,9 @@ class CudaGraph:
                 self.step(step, capturing=True)
         except Exception as error:
             cause = error.__context__ or error  # ending a broken capture fails too, with a less useful message
-            raise EngineUnavailable(str(cause) or type(cause).__name__) from error
+            reason = str(cause) or type(cause).__name__
+            if FAILED_CAPTURE_IS_HARMLESS:
+                raise EngineUnavailable(reason) from error
+            message = f"capturing a CUDA graph failed, and torch {torch.__version__} cannot go on after that: {reason}"
+            raise WganError(message, "use --engine eager, also with --resume", ExitStatus.FAILED) from error
         return graph, counts
