@@ -21,6 +21,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import Reference
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.environment import describe_environment, resolve_device
+from wgan_cli.training.state import TrainingState
 
 FORMATS = {"off": "float32", "bf16": "bf16", "fp16": "fp16"}  # what --amp means in words
 RESULTS = Path(__file__).parent / "results"
@@ -141,6 +142,15 @@ def in_turns(items: Sequence[T], rounds: int) -> Iterable[T]:
     """Yield all items `rounds` times, every second time in reverse, so that drift affects all of them."""
     for number in range(rounds):
         yield from items if number % 2 == 0 else reversed(items)
+
+
+def require_engine(state: TrainingState, engine: str) -> None:
+    """Check that steps run on the engine that a result will name. Raises: WganError."""
+    if state.recipe.engine != engine or state.engine.notice:
+        reason = state.engine.notice or state.autotune_summary
+        raise WganError(
+            f"{state.recipe.name} runs on the eager engine, not on {engine}: {reason}", "--set engine=eager"
+        )
 
 
 def wait(device: torch.device) -> None:

@@ -76,10 +76,13 @@ def count_flops(run: Callable[[], Any]) -> int:
 def step_of(recipe: Recipe, device: torch.device) -> Callable[[], None]:
     """Return a function that runs one training step of a recipe."""
     images = common.made_up_images(native_shape(recipe.data), max(4096, 50 * recipe.batch_size))  # no short epochs
-    state = build_state(recipe, images, device, tune=False)
+    usual = "graph" if device.type == "cuda" else "eager"  # what training chooses for long runs
+    engine = usual if recipe.engine == "auto" else recipe.engine
+    state = build_state(recipe.replaced(engine=engine), images, device, tune=False)
 
     def step() -> None:
         state.engine(state.step)
+        common.require_engine(state, engine)
         state.step += 1
 
     return step

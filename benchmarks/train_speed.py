@@ -81,6 +81,7 @@ def our_loop(recipe: Recipe, images: ImageSet, device: torch.device) -> Callable
     def run() -> None:
         set_learning_rates(recipe, state.optimizers, state.step)
         state.engine(state.step)
+        common.require_engine(state, recipe.engine)
         state.step += 1
         if state.step % recipe.log_every == 0:
             sums = state.training_step.metrics.state_dict()["sums"]

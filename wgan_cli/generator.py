@@ -15,6 +15,7 @@ from wgan_cli.outputs.translate import check_translates, translator_to
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import resolve_device
+from wgan_cli.utils.matmul_precision import float32_matmul
 
 
 class LoadedGenerator(nn.Module):
@@ -86,7 +87,8 @@ class LoadedGenerator(nn.Module):
         check_translates(self.recipe, wanted=True)
         if to not in ("a", "b"):
             raise WganError(f"unknown side {to!r:.40}", 'use "a" or "b"')
-        return translator_to(self.network, to)(images.to(self.device))
+        with float32_matmul(self.device, tf32=False):
+            return translator_to(self.network, to)(images.to(self.device))
 
     def _checked_labels(self, n: int, labels: int | Sequence[int] | Tensor | None) -> np.ndarray | None:
         if labels is None:

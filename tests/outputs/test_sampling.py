@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from wgan_cli.errors import WganError
+from wgan_cli.outputs import sampling
 from wgan_cli.outputs.sampling import (
     generate,
     open_generator,
@@ -50,6 +54,34 @@ def test_batch_does_not_matter(generator, hundred, batch):
     off = (images(generator, sample_latents(LATENT, 100, 3), batch).int() - hundred.int()).abs()
     # Another batch size may sum in another order, so that a pixel is rounded to a neighboring value.
     assert off.max() <= 1 and (off > 0).float().mean() < 1e-3
+
+
+def test_products_are_exact_inside_the_network(generator, monkeypatch):
+    """Torch lets a GPU's convolutions round to TF32 by default."""
+    precision = []
+
+    @contextmanager
+    def recorded(device: torch.device, tf32: bool) -> Iterator[None]:
+        precision.append(tf32)
+        yield
+        precision.pop()
+
+    inside = []
+    monkeypatch.setattr(sampling, "float32_matmul", recorded)
+    hook = generator.register_forward_hook(lambda *_: inside.append(tuple(precision)))
+    images(generator, sample_latents(LATENT, 65, 3))
+    hook.remove()
+    assert inside == [(False,), (False,)] and not precision
+
+
+@pytest.mark.gpu
+def test_gpu_images_do_not_depend_on_tf32(tiny_run, monkeypatch):
+    network, _ = open_generator(tiny_run.path, torch.device("cuda"))
+    z = sample_latents(LATENT, 100, 3)
+    exact = images(network, z)
+    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    assert torch.equal(images(network, z), exact)
 
 
 def test_several_seeds():

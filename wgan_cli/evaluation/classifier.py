@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from wgan_cli.evaluation.real_images import Selection
 from wgan_cli.recipe import ImageShape
 from wgan_cli.utils.format import Log, log_progress, no_log
+from wgan_cli.utils.matmul_precision import float32_matmul
 from wgan_cli.utils.pixels import to_unit_range
 
 FEATURE_DIM = 128
@@ -99,9 +100,9 @@ def trained_network(
         chosen, order = order[:batch], order[batch:]
         images = to_unit_range(dataset.images.index_select(0, chosen).to(device))
         labels = dataset.labels.index_select(0, chosen).to(device)
-        loss = F.cross_entropy(network(images)[1], labels)
         optimizer.zero_grad()
-        loss.backward()
+        with float32_matmul(device, tf32=False):
+            F.cross_entropy(network(images)[1], labels).backward()
         optimizer.step()
         schedule.step()
     return network.eval().requires_grad_(False)

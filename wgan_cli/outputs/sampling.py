@@ -15,6 +15,7 @@ from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
 from wgan_cli.utils.class_names import class_indices
 from wgan_cli.utils.machine import free_memory
+from wgan_cli.utils.matmul_precision import float32_matmul
 from wgan_cli.utils.pixels import to_uint8
 from wgan_cli.utils.seeds import latent_vectors
 
@@ -64,7 +65,9 @@ def in_batches(
         full = [np.zeros((batch_size, *rows.shape[1:]), rows.dtype) for rows in given]
         for rows, padded in zip(given, full, strict=True):
             padded[:count] = rows[start : start + count]
-        yield network(*(torch.from_numpy(rows).to(device) for rows in full))[:count]  # (n, ...)
+        with float32_matmul(device, tf32=False):  # otherwise a GPU's images would differ visibly from a CPU's
+            outputs = network(*(torch.from_numpy(rows).to(device) for rows in full))
+        yield outputs[:count]  # (n, ...)
 
 
 def sample_images(

@@ -9,6 +9,7 @@ import torch
 
 from wgan_cli.errors import WganError
 from wgan_cli.training.numerics.amp import Precision, resolve_amp, set_deterministic
+from wgan_cli.utils import matmul_precision
 
 CPU = torch.device("cpu")
 
@@ -96,3 +97,16 @@ def test_gradients_are_unscaled_before_clipping():
     precision.backward((2 * weight).sum())
     precision.step(optimizer, lambda: seen.append(weight.grad.clone()))
     assert seen[0].tolist() == [2.0, 2.0, 2.0] and weight.tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.skipif(not hasattr(torch.backends.mkldnn, "matmul"), reason="torch before 2.9 has no such setting")
+@pytest.mark.parametrize(("exact", "expected"), [(True, "bf16"), (False, "none")])
+def test_iteration_uses_onednn_only_if_it_is_exact(small, monkeypatch, exact, expected):
+    monkeypatch.setattr(matmul_precision, "onednn_is_exact_and_faster", lambda: exact)
+    onednn = torch.backends.mkldnn.matmul
+    state, seen = small.state(), []
+    add = state.training_step.metrics.add
+    state.training_step.metrics.add = lambda *terms: (seen.append(onednn.fp32_precision), add(*terms))
+    before = onednn.fp32_precision
+    small.run(state, 1)
+    assert seen == [expected] * 3 and onednn.fp32_precision == before

@@ -1,1 +1,1 @@
-"""Precision: autocast, loss scaling, TF32 and half-precision copies of frozen weights."""
+"""Precision: autocast, loss scaling and half-precision copies of frozen weights."""

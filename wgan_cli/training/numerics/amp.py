@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.errors import WganError
-from wgan_cli.training.numerics.matmul_precision import float32_matmul
+from wgan_cli.utils.matmul_precision import float32_matmul
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from wgan_cli.training.numerics import matmul_precision
-from wgan_cli.training.numerics.matmul_precision import float32_matmul, onednn_is_exact_and_faster
+from wgan_cli.utils import matmul_precision
+from wgan_cli.utils.matmul_precision import float32_matmul, onednn_is_exact_and_faster
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 pytestmark = pytest.mark.skipif(
@@ -48,17 +48,6 @@ def test_settings_are_restored(device, tf32):
 def test_gpu_rounds_to_tf32_on_request(tf32):
     with float32_matmul(CUDA, tf32):
         assert settings()[1:] == [tf32, tf32]
-
-
-@pytest.mark.parametrize(("exact", "expected"), [(True, "bf16"), (False, "none")])
-def test_iteration_uses_onednn_only_if_it_is_exact(small, monkeypatch, exact, expected):
-    monkeypatch.setattr(matmul_precision, "onednn_is_exact_and_faster", lambda: exact)
-    state, seen = small.state(), []
-    add = state.training_step.metrics.add
-    state.training_step.metrics.add = lambda *terms: (seen.append(settings()[0]), add(*terms))
-    before = settings()
-    small.run(state, 1)
-    assert seen == [expected] * 3 and settings() == before
 
 
 def test_products_are_float32():

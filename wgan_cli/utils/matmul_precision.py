@@ -1,6 +1,7 @@
 """Precision of float32 matrix products: exact with the fastest library, or TF32 on request."""
 
 import functools
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +15,8 @@ from wgan_cli.utils.machine import cpu_info
 def float32_matmul(device: torch.device, tf32: bool) -> Iterator[None]:
     """Compute float32 products exactly inside the block, as fast as possible; with `tf32` a GPU rounds to TF32."""
     if device.type == "cuda":
-        # The older switches, because the compiler reads them.
+        # The older switches, because the compiler reads them. torch 2.9 to 2.11 advise against them.
+        _ignore_advice()
         matmul: Any = torch.backends.cuda.matmul
         cudnn: Any = torch.backends.cudnn
         before = matmul.allow_tf32, cudnn.allow_tf32
@@ -28,6 +30,11 @@ def float32_matmul(device: torch.device, tf32: bool) -> Iterator[None]:
             yield
     else:
         yield
+
+
+@functools.cache
+def _ignore_advice() -> None:
+    warnings.filterwarnings("ignore", message="Please use the new API settings to control TF32")
 
 
 @contextmanager
