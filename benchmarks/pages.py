@@ -31,6 +31,7 @@ PAGES = {
     "family": ROOT / "docs" / "recipes.md",
     "systems": ROOT / "docs" / "recipes.md",
     "tutorials": ROOT / "docs" / "recipes.md",
+    "tutorial_settings": ROOT / "docs" / "recipes.md",
     "speed": ROOT / "docs" / "performance.md",
 }
 #: The marks around a part.
@@ -228,6 +229,27 @@ def systems(file: Path, names: Iterable[str] = SYSTEMS) -> str:
     return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where(next(iter(found.values())))}")
 
 
+def tutorial_settings(file: Path) -> str:
+    """Return the table of tutorial_settings.py, or ""."""
+    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if not found:
+        return ""
+    rows = []
+    for name, result in found.items():
+        cells = [f"`{name}`", f"`{result['our_recipe']}`"]
+        for side in ("theirs", "ours"):
+            own = result[side]
+            cells += [f"{own['steps']:,}", f"{own['fd']:.3g}", f"![samples](family/{own['picture']})"]
+        rows.append(cells)
+    first = next(iter(found.values()))
+    told = (
+        f"Each was trained for {first['minutes']:g} minutes. FD of real images: {first['ours']['real_baseline']:.3g}. "
+        f"One run each. On {where(first)}"
+    )
+    headings = "networks of, our settings from, steps, FD, with its own settings, steps, FD, with ours"
+    return table(headings, rows, words=2) + "\n\n" + paragraph(told)
+
+
 def _scores(result: dict[str, Any]) -> str:
     """Summarize the scores of a result."""
     parts = []
@@ -311,6 +333,7 @@ def sections(folder: Path) -> dict[str, str]:
         "family": family(folder / "family.json"),
         "systems": systems(folder / "family.json"),
         "tutorials": systems(folder / "family.json", TUTORIALS),
+        "tutorial_settings": tutorial_settings(folder / "tutorial_settings.json"),
         "speed": section(folder),
     }
 

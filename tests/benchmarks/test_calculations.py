@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from wgan_cli.networks import build_network
-from wgan_cli.recipe import ImageShape, load_recipe
+from wgan_cli.recipe import ImageShape, load_recipe, recipe_from_dict
 
 
 def test_spread_and_order_of_rounds(benchmark):
@@ -166,3 +166,12 @@ def test_textbook_settings_do_not_follow_ours(benchmark):
         assert recipe == load_recipe(contestant.recipe, contestant.settings)
         assert {(role.lr, role.betas) for role in (recipe.optim.generator, recipe.optim.critic)} == {(lr, betas)}
         assert (recipe.objective.n_critic, recipe.batch_size, recipe.optim.lr_schedule) == (5, 64, "none")
+
+
+def test_tutorial_networks_with_our_settings(benchmark):
+    script = benchmark("tutorial_settings")
+    for tutorial, our_recipe in script.OURS.items():
+        theirs, ours = script.contestants(tutorial).values()
+        mixed = recipe_from_dict(ours.recipe, tutorial)
+        assert mixed.model == recipe_from_dict(theirs.recipe, tutorial).model == load_recipe(tutorial).model
+        assert mixed.objective == load_recipe(our_recipe).objective
