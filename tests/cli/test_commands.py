@@ -110,6 +110,26 @@ def test_seeds(alone):
         np.testing.assert_array_equal(np.load("one.npy")[0], some[place])
 
 
+def test_latent_vectors_of_a_file(alone):
+    np.save("short.npy", np.zeros((2, 15), np.float32))
+    for words, message in (
+        (("--z", "short.npy"), "short.npy has the shape (2, 15), but latent vectors of this generator have (N, 16)"),
+        (("--z", "short.npy", "-n", 2), "-n and --z all set the number of images"),
+        (("--z", "short.npy", "--seed", 0), "--seed draws latent vectors, and --z reads them"),
+        (("--z", "gone.npy"), "cannot read gone.npy: No such file or directory"),
+        (("--save-z", "short.npy"), "short.npy already exists"),
+        (("--save-z", "z.txt"), "--save-z z.txt does not end in .npy"),
+    ):
+        result = alone(*words, "--out", "new.npy")
+        assert (result.status, result.error) == (2, message)
+    assert sorted(os.listdir()) == ["G.pth", "short.npy"]
+
+
+def test_scale(alone):
+    assert alone("-n", 4, "--scale", 3).status == 0
+    assert size("samples.png") == (3 * 62, 3 * 62)
+
+
 def test_interpolate(alone):
     for words in (("ends.npy",), *((out, "--interpolate", 4) for out in ("walk.npy", "walk.png"))):
         assert alone("-n", 3, "--out", *words).status == 0

@@ -50,6 +50,22 @@ def test_image_depends_on_seed_index_and_class(sample):
     assert not np.array_equal(images[0], images[3]), "the same z in two classes"
 
 
+@pytest.mark.parametrize("words", [(), ("--class", "7,2"), ("--interpolate", 3)])
+def test_saved_latent_vectors_repeat_images(sample, words):
+    """A file of z gives the same images as the seed that it was saved from, to the last bit, in the same classes."""
+    for out, chosen in {"new.npz": ("-n", 5, "--seed", 6, "--save-z", "z.npy"), "again.npz": ("--z", "z.npy")}.items():
+        result = sample(*chosen, *words, "--out", out)
+        assert result.status == 0, result.stderr
+    assert np.load("z.npy").shape == (5, 16)
+    for first, second in zip(arrays("new.npz"), arrays("again.npz"), strict=True):
+        np.testing.assert_array_equal(first, second)
+    reversed_z = np.load("z.npy")[::-1]
+    np.save("reversed.npy", reversed_z)
+    assert sample("--z", "reversed.npy", "--class", "4", "--out", "reversed.npz").status == 0
+    assert sample("--z", "z.npy", "--class", "4", "--out", "forward.npz").status == 0
+    np.testing.assert_array_equal(arrays("reversed.npz")[0][::-1], arrays("forward.npz")[0])
+
+
 def test_grid_row_per_class(sample):
     assert sample("--class", "0-3").status == 0
     assert size("samples.png") == (10 * 30 + 2, 4 * 30 + 2)

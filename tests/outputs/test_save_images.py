@@ -54,6 +54,19 @@ def test_folder_gets_single_images(where, make, channels):
         np.testing.assert_array_equal(shown, image.permute(1, 2, 0))
 
 
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_enlarged_by_whole_pixels(channels):
+    images = noise(6, channels)
+    for scale, folder in ((1, "plain/"), (3, "large/")):
+        save_images(batches(images), 6, folder, scale=scale)
+        save_images(batches(images), 6, f"{folder}grid.png", scale=scale)
+    for name in ("00004.png", "grid.png"):
+        plain, large = read(Path("plain", name)), read(Path("large", name))
+        np.testing.assert_array_equal(large, plain.repeat(3, 0).repeat(3, 1))
+    with pytest.raises(WganError, match="--scale enlarges pictures, and images.npz is an array"):
+        save_images(never(), 6, "images.npz", scale=2)
+
+
 @pytest.mark.parametrize("where", ["images.npy", "images.npz", "images.NPZ", "new/folder/images.npy"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_array_holds_every_pixel(where, channels):

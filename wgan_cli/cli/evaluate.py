@@ -60,7 +60,7 @@ def evaluate(
     """Measure the quality and diversity of generated images."""
     check_overwrite(pairs, force, "--pairs")
     from wgan_cli.cli.evaluate_metrics import Subject, evaluate_translation, measure, with_moved_folder
-    from wgan_cli.cli.sample_images import refuse_with_translate
+    from wgan_cli.cli.sampling.translated import refuse_with_translate
     from wgan_cli.data import default_data_root
     from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.runs.environment import resolve_device

@@ -15,10 +15,13 @@ from wgan_cli.cli.arguments.sampling_options import (
     Count,
     Folder,
     Interpolate,
+    LatentFile,
     Mix,
     Out,
     Reconstruct,
     Rows,
+    SaveLatents,
+    Scale,
     Seeds,
     Show,
     Source,
@@ -34,6 +37,8 @@ from wgan_cli.errors import WganError
     "wgan sample --ckpt G.pth -n 32 --show",
     "wgan sample --ckpt runs/digits_dcgan --seeds 0-9,42 --out digits/",
     "wgan sample --ckpt G.pth -n 10000 --seed 7 --out fakes.npz",
+    "wgan sample --ckpt G.pth -n 16 --save-z z.npy --scale 4",
+    "wgan sample --ckpt G.pth --z z.npy --out again/",
     "wgan sample --ckpt G.pth -n 8 --interpolate 12 --out walk.png",
     "wgan sample --ckpt G.pth --class 0-9 -n 500 --out more_digits/",
     "wgan sample --ckpt theirs.pth --recipe mnist_mlp",
@@ -51,8 +56,11 @@ def sample(
     force: Force = False,
     seed: Seed = 0,
     seeds: Seeds = None,
+    z: LatentFile = None,
+    save_z: SaveLatents = None,
     interpolate: Interpolate = None,
     rows: Rows = None,
+    scale: Scale = 1,
     batch: Batch = 64,
     class_: Classes = None,
     device: Device = "auto",
@@ -69,7 +77,12 @@ def sample(
 ) -> None:
     """Generate images; image i of a seed is always the same."""
     check_overwrite(out, force)
-    from wgan_cli.cli.sample_images import reconstruct_images, refuse_with_translate, sample_noise, translate_folder
+    check_overwrite(save_z, force, "--save-z")
+    from wgan_cli.cli.sampling.from_noise import sample_noise
+    from wgan_cli.cli.sampling.output import Output
+    from wgan_cli.cli.sampling.reconstructed import reconstruct_images
+    from wgan_cli.cli.sampling.translated import refuse_with_translate, translate_folder
+    from wgan_cli.outputs.latents import Latents
     from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.outputs.translate import check_translates
     from wgan_cli.runs.environment import resolve_device
@@ -80,14 +93,17 @@ def sample(
     if to not in (None, "a", "b"):
         raise WganError(f"--to: unknown side {to[:40]!r}", "use --to a or --to b")
     path = str(default_path(context, Path("samples.png"), force)) if out is None else out
-    noise_only = {"--seeds": seeds, "--truncation": truncation, "--mix": mix}
+    output = Output(path, rows, batch, scale)
+    noise_only = {"--seeds": seeds, "--z": z, "--save-z": save_z, "--truncation": truncation, "--mix": mix}
+    if z is not None and getattr(context.get_parameter_source("seed"), "name", "") == "COMMANDLINE":
+        raise WganError("--seed draws latent vectors, and --z reads them", "remove one of them")
     if reconstruct is not None:
         for option, value in {"--translate": folder, **noise_only, "--recipe": recipe, "--set": settings}.items():
             if value is not None:
                 raise WganError(f"{option} cannot be combined with --reconstruct", f"remove {option}")
         written = reconstruct_images(
-            ckpt, reconstruct, path, count=count, seed=seed, interpolate=interpolate, rows=rows, batch=batch,
-            class_=class_, data_root=data_root, device=device,
+            ckpt, reconstruct, output, count=count, seed=seed, interpolate=interpolate, class_=class_,
+            data_root=data_root, device=device,
         )  # fmt: skip
         return show_written(written) if show else None
 
@@ -96,13 +112,13 @@ def sample(
     check_translates(checkpoint.recipe, folder is not None)
     if folder is not None:
         refuse_with_translate({"-n": count, "--interpolate": interpolate, "--class": class_, **noise_only})
-        written = translate_folder(generator, checkpoint, folder, to or "b", out=path, rows=rows, batch=batch)
+        written = translate_folder(generator, checkpoint, folder, to or "b", output)
     else:
         written = sample_noise(
-            generator, checkpoint, path, count=count, seed=seed, seeds=seeds, interpolate=interpolate, rows=rows,
-            batch=batch, class_=class_, truncation=truncation, mix=mix,
+            generator, checkpoint, Latents(seed, count, seeds, z), output, interpolate=interpolate, class_=class_,
+            truncation=truncation, mix=mix, save_z=save_z,
         )  # fmt: skip
-    return show_written(written, checkpoint.image.size) if show else None
+    return show_written(written, checkpoint.image.size, scale) if show else None
 
 
 def _only_one(source: Path | None, ckpt: Path | None) -> Path:

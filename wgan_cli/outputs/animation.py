@@ -14,7 +14,7 @@ from torch import nn
 
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.outputs.frame_files import FrameFile
-from wgan_cli.outputs.grid import as_picture, grid_tensor, open_picture, picture_facts
+from wgan_cli.outputs.grid import as_picture, grid_tensor, open_picture, picture_facts, scaled
 from wgan_cli.outputs.sampling import cycled_labels, generate
 from wgan_cli.outputs.styles import walk, walker
 from wgan_cli.runs.checkpoint import Checkpoint
@@ -182,7 +182,7 @@ def render_frames(frames: list[Frame], scale: float) -> list[np.ndarray]:
     rendered = []
     for frame in frames:
         canvas = Image.new(mode, (width, height + strip))
-        canvas.paste(_resized(_padded(frame.picture.convert(mode), within), (width, height)))
+        canvas.paste(scaled(_padded(frame.picture.convert(mode), within), scale))
         if strip:
             ImageDraw.Draw(canvas).text((5, height + 2), frame.label, fill="white", font=font)
         rendered.append(np.asarray(canvas))
@@ -192,13 +192,7 @@ def render_frames(frames: list[Frame], scale: float) -> list[np.ndarray]:
 def _padded(picture: Image.Image, within: tuple[int, int]) -> Image.Image:
     """Center a picture, enlarged by a whole factor, on black."""
     factor = min(whole // side for whole, side in zip(within, picture.size, strict=True))
-    enlarged = _resized(picture, (factor * picture.width, factor * picture.height))
+    enlarged = scaled(picture, factor)
     canvas = Image.new(picture.mode, within)
     canvas.paste(enlarged, ((within[0] - enlarged.width) // 2, (within[1] - enlarged.height) // 2))
     return canvas
-
-
-def _resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Resize a picture; by whole factors, pixels stay sharp."""
-    whole = all(new % old == 0 for new, old in zip(size, picture.size, strict=True))
-    return picture.resize(size, Image.Resampling.NEAREST if whole else Image.Resampling.LANCZOS)

@@ -56,15 +56,22 @@ def picture_format(path: Path) -> str:
     return WRITABLE[path.suffix.lower()]
 
 
-def save_picture(image: Tensor, path: Path) -> None:
-    """Write an image (C, H, W) uint8 atomically, in the format of the path's suffix.
+def scaled(picture: Image.Image, factor: float) -> Image.Image:
+    """Resize a picture by a factor; pixels stay sharp squares if both sides become whole multiples."""
+    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    whole = all(new % old == 0 for new, old in zip(size, picture.size, strict=True))
+    return picture.resize(size, Image.Resampling.NEAREST if whole else Image.Resampling.LANCZOS)
+
+
+def save_picture(image: Tensor, path: Path, scale: float = 1) -> None:
+    """Write an image (C, H, W) uint8, resized by a factor, atomically and in the format of the path's suffix.
 
     Without transparency in the format, the image is composited onto white.
 
     Raises: WganError if the format cannot hold it, or the file cannot be written.
     """
     wanted = picture_format(path)
-    picture = as_picture(image)
+    picture = scaled(as_picture(image), scale)
     if wanted in ("JPEG", "BMP") and picture.mode == "RGBA":  # few programs show the alpha channel of a BMP
         picture = composited(picture)
     encoded = io.BytesIO()

@@ -40,7 +40,7 @@ def _is_folder(where: str) -> bool:
 
 def save_images(
     batches: Iterator[Tensor], count: int, where: str, *, columns: int | None = None, labels: Labels | None = None,
-    names: Sequence[str] | None = None,
+    names: Sequence[str] | None = None, scale: int = 1,
 ) -> Path:  # fmt: skip
     """Write images in the form that the path determines, and return the path.
 
@@ -51,18 +51,21 @@ def save_images(
     Args:
         batches: images (n, C, H, W) uint8, `count` in all. columns: of the grid; near square if None.
         names: of single files, relative to the folder; numbers if None.
-    Raises: WganError for an unsupported suffix, or too many images for a grid.
+        scale: whole factor that enlarges grids and single files.
+    Raises: WganError for an unsupported suffix, too many images for a grid, or an enlarged array.
     """
     if not where:
         raise WganError("--out is empty", "give an image file, a folder with a trailing /, or a .npy or .npz file")
     path = Path(where)
     if _is_folder(where):
-        _save_files(batches, list(names or _file_names(count, labels)), path)
+        _save_files(batches, list(names or _file_names(count, labels)), path, scale)
     elif path.suffix.lower() in ARRAYS:
+        if scale != 1:
+            raise WganError(f"--scale enlarges pictures, and {path} is an array", "leave it out, or write a picture")
         make_parent(path)
         array = torch.cat([batch.permute(0, 2, 3, 1) for batch in batches]).numpy()  # (N, H, W, C)
         if path.suffix.lower() == ".npy":
-            write_atomically(path, lambda file: np.save(_WriteOnly(file), array))  # type: ignore[arg-type]
+            write_npy(array, path)
         else:
             more: dict[str, Any] = (
                 {} if labels is None else {"labels": labels.labels, "class_names": np.array(labels.names)}
@@ -73,8 +76,14 @@ def save_images(
         if count > MAX_IN_GRID:
             raise WganError(f"{count:,} images do not fit into a grid", "use single images or an array: --out images/")
         make_parent(path)
-        save_picture(grid_tensor(torch.cat(list(batches)), columns or near_square(count)), path)
+        save_picture(grid_tensor(torch.cat(list(batches)), columns or near_square(count)), path, scale)
     return path
+
+
+def write_npy(array: np.ndarray, path: Path) -> None:
+    """Write an array as a .npy file atomically. Raises: WganError."""
+    make_parent(path)
+    write_atomically(path, lambda file: np.save(_WriteOnly(file), array))  # type: ignore[arg-type]
 
 
 class _WriteOnly:
@@ -105,10 +114,10 @@ def folder_names(class_names: Sequence[str]) -> list[str]:
     return names
 
 
-def _save_files(batches: Iterator[Tensor], names: list[str], folder: Path) -> None:
+def _save_files(batches: Iterator[Tensor], names: list[str], folder: Path, scale: int) -> None:
     with writing(folder):
         for subfolder in {os.path.dirname(name) for name in names}:
             (folder / subfolder).mkdir(parents=True, exist_ok=True)
     images = (image for batch in batches for image in batch)
     for name, image in zip(names, images, strict=True):
-        save_picture(image, folder / name)
+        save_picture(image, folder / name, scale)

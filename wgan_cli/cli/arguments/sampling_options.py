@@ -32,11 +32,21 @@ Out = Annotated[
     ),
 ]
 Seeds = Annotated[str | None, typer.Option("--seeds", metavar="LIST", help="One image per seed, such as 0-63,70.")]
+LatentFile = Annotated[
+    Path | None,
+    typer.Option("--z", metavar="FILE.npy", help="Latent vectors to sample from, an array (N, latent_dim)."),
+]
+SaveLatents = Annotated[
+    Path | None, typer.Option("--save-z", metavar="FILE.npy", help="File for the latent vectors, to repeat with --z.")
+]
 Interpolate = Annotated[
     int | None,
     typer.Option("--interpolate", min=2, metavar="K", help="Number of images from each one to the next."),
 ]
 Rows = Annotated[int | None, typer.Option("--rows", min=1, help=r"Rows of the grid. \[default: near square]")]
+Scale = Annotated[
+    int, typer.Option("--scale", min=1, max=16, help="Whole factor that enlarges the grid or single images.")
+]
 Batch = Annotated[int, typer.Option("--batch", min=1, help="Batch size.")]
 Classes = Annotated[
     list[str] | None,

@@ -73,8 +73,8 @@ def live_image(images: Tensor, columns: int, console: Console) -> Segments:
     return half_blocks(grid.point(few_colors), console)
 
 
-def show_written(path: Path, size: Size | None = None) -> None:
-    """Show what `wgan sample` wrote: of a grid of images of a size (height, width), only whole ones."""
+def show_written(path: Path, size: Size | None = None, enlarged: int = 1) -> None:
+    """Show what `wgan sample` wrote: of a grid of images of a size (height, width), enlarged, only whole ones."""
     console = data()
     if not can_show(console):
         print_message("not shown: the output is not a color terminal")
@@ -88,10 +88,11 @@ def show_written(path: Path, size: Size | None = None) -> None:
         console.print(TerminalImage(image, width=min(console.width, max(20, image.width // 8)), height="auto"))
         return
     scale = 2 if image.width > console.width else 1
-    cells = (size[1] + 2, size[0] + 2) if size else (1, 1)
+    gap = 2 * enlarged
+    cells = (enlarged * size[1] + gap, enlarged * size[0] + gap) if size else (1, 1)
     limits = (console.width, 2 * max(4, console.height - 3))
     right, lower = (
-        min(full, max(1, (limit * scale - 2) // cell) * cell + 2)
+        min(full, max(1, (limit * scale - gap) // cell) * cell + gap)
         for full, limit, cell in zip(image.size, limits, cells, strict=True)
     )
     part = image.crop((0, 0, right, lower))

@@ -1,0 +1,1 @@
+"""Images of `wgan sample`: from noise, and with --reconstruct and --translate."""
