@@ -30,7 +30,7 @@ def numbered(folder: str, count: int) -> tuple[str, ...]:
 def test_two_sides_are_translated(wgan):
     pictures(*(name for part in ("trainA", "trainB", "testB") for name in numbered(f"set/{part}", 2)))
     expected = {"a": ("set/trainA", None), "b": ("set/trainB", "set/testB")}
-    for words in (("set", None, None), (None, "folder_cyclegan", "set")):
+    for words in ((["set"], None, []), ([], "folder_cyclegan", ["set"])):
         recipe, settings = resolve_target(*words)
         data = load_recipe(recipe or "", settings).data
         assert {side: (getattr(data, side).path, getattr(data, side).test_path) for side in "ab"} == expected
@@ -85,3 +85,22 @@ def test_runs_of_earlier_versions_keep_their_classes(wgan, tiny_options):
     assert resumed.status == 0, resumed.stderr
     assert load_checkpoint(Path("old/G.pth")).class_names == ("test", "train")
     assert_same_run(RunDir(Path("old")), RunDir(Path("whole")))
+
+
+def test_several_folders_are_one_set(wgan, tiny_options):
+    pictures(*numbered("one/cat", 20), *numbered("two/cat", 20), *numbered("two/dog", 20))
+    result = wgan("train", "one", "two", *tiny_options, *SMALL, "--steps", 2, "--out", "mine")
+    assert result.status == 0, result.stderr
+    assert json.loads(wgan("inspect", "mine", "--json").stdout)["classes"] == {"cat": 40, "dog": 20}
+    assert "--data one --data two" in result.stderr
+    assert json.loads(wgan("inspect", "one", "two", "--json").stdout)["classes"] == {"cat": 40, "dog": 20}
+    assert wgan("train", "--resume", "mine", "--steps", 3).status == 0
+    again = wgan("train", "folder32_dcgan", "--data", "one", "--data", "two", "--dry-run")
+    assert again.status == 0 and "60 images" in again.stderr
+
+
+def test_sets_that_are_not_combined(wgan):
+    pictures(*numbered("one", 2))
+    for words in (("train", "one", "mnist"), ("inspect", "one", "digits_dcgan"), ("train", "one", "--data", "one")):
+        result = wgan(*words)
+        assert result.status == 2 and result.stderr.startswith("error: ") and "hint: " in result.stderr

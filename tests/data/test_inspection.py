@@ -137,7 +137,7 @@ def test_next_command_trains(photos, wgan, tiny_options, width, recipe):
     (line,) = wgan("inspect", named.name).stderr.splitlines()
     program, *words = shlex.split(line.removeprefix("next: "))
     assert (program, words) == ("wgan", ["train", "my photos"])
-    chosen = resolve_target("my photos", None, None)
+    chosen = resolve_target(["my photos"], None, [])
     assert chosen == (recipe, ['data.path="my photos"', "data.on_bad_file=skip"])
     result = wgan(*words, *tiny_options, "--dry-run", "--data-root", "cache")
     assert result.status == 0 and f"training {recipe}" in result.stderr, result.stderr
@@ -155,7 +155,7 @@ def test_next_command_trains(photos, wgan, tiny_options, width, recipe):
 )
 def test_recipe_for_images(size, mode, counts, on_gpu, expected):
     facts = DataFacts(name="", origin="", count=40, classes=counts, sizes={size: 40}, modes={mode: 40})
-    recipe, settings = suggested_recipe("photos", facts, on_gpu)
+    recipe, settings = suggested_recipe(["photos"], facts, on_gpu)
     assert (recipe, "model.conditional=true" in settings) == expected
     assert load_recipe(recipe, settings).data.path == "photos"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     "wgan inspect photos --plot photos.png",
 )
 def inspect(
-    what: Annotated[
-        str,
+    whats: Annotated[
+        list[str],
         typer.Argument(
             metavar="RUN|CKPT|RECIPE|DATA",
-            help="Run, checkpoint, recipe, or images: a folder, .zip, .tar, .npz or dataset.",
+            help="Run, checkpoint, recipe, or images: folders, archives, files such as .npz, or a dataset.",
             autocompletion=complete_what,
         ),
     ],
@@ -55,12 +56,15 @@ def inspect(
     check_overwrite(plot, force, "--plot")
     from wgan_cli.cli.render.data_report import inspect_data, is_data
 
+    what = next((each for each in whats if not is_data(each)), whats[0])
+    if len(whats) > 1 and not is_data(what):
+        raise WganError(f"{what} is none of several sets of images", f"wgan inspect {shlex.quote(what)}")
     if settings and recipe is None and not _is_recipe(what):
         raise WganError(
             f"--set changes a recipe, and {what} is none", f"leave out --set; `wgan inspect {what}` shows all of it"
         )
     if is_data(what):
-        inspect_data(what, data_root, as_json, plot)
+        inspect_data(whats, data_root, as_json, plot)
         return
     facts: Any
     if recipe is not None:

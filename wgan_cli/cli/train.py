@@ -3,7 +3,7 @@
 import shlex
 import sys
 
-from wgan_cli.cli.arguments.options import DataRoot, Device, Images, RecipeOption, Settings, Target, examples
+from wgan_cli.cli.arguments.options import DataRoot, Device, Images, RecipeOption, Settings, Targets, examples
 from wgan_cli.cli.arguments.training_options import (
     Allow,
     Amp,
@@ -38,7 +38,7 @@ from wgan_cli.errors import ExitStatus
     "wgan train --resume runs/digits_dcgan --steps 6000",
 )
 def train(
-    target: Target = None,
+    targets: Targets = None,
     recipe: RecipeOption = None,
     images: Images = None,
     settings: Settings = None,
@@ -87,7 +87,7 @@ def train(
     with in_process_group():
         trackers, progress = [Tracker(name) for name in names], make_progress(quiet)
         chosen, data_settings = broadcast_from_main(
-            "the choice of a recipe", lambda: resolve_target(target, recipe, images, resumes, device)
+            "the choice of a recipe", lambda: resolve_target(targets or (), recipe, images or (), resumes, device)
         )
         changes = [*data_settings, *(settings or []), *option_settings(shortcuts)]
         try:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wgan_cli.cli.arguments.options import DataRoot, Device, Images, Json, RecipeOption, Settings, Target, examples
+from wgan_cli.cli.arguments.options import DataRoot, Device, Images, Json, RecipeOption, Settings, Targets, examples
 from wgan_cli.cli.arguments.tuning_options import (
     MINUTES,
     RUNGS,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     "wgan tune --resume runs/mnist_dcgan-tune",
 )
 def tune(
-    target: Target = None,
+    targets: Targets = None,
     recipe: RecipeOption = None,
     images: Images = None,
     settings: Settings = None,
@@ -66,7 +66,7 @@ def tune(
 
     if resume is not None:
         fixed = {
-            "a recipe": target or recipe, "--data": images, "--set": settings, "--try": tries, "--out": out,
+            "a recipe": targets or recipe, "--data": images, "--set": settings, "--try": tries, "--out": out,
             "--minutes": minutes, "--budget": budget, "--rungs": rungs, "--trials": trials, "--best-by": best_by,
             "--seed": seed,
         }  # fmt: skip
@@ -77,7 +77,7 @@ def tune(
         folder: SearchDir | None = open_search(resume)
         plan = folder.plan
     else:
-        chosen, changes = resolve_target(target, recipe, images, device=device)
+        chosen, changes = resolve_target(targets or (), recipe, images or (), device=device)
         changes += [*(settings or []), *option_settings({"best_by": best_by, "seed": seed})]
         request = _request(
             chosen, changes, tries, minutes=minutes or MINUTES, budget=budget, rungs=rungs or RUNGS, trials=trials,

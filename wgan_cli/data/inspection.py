@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from wgan_cli.data.containers.container import NotAnImage
-from wgan_cli.data.containers.folders import open_container
+from wgan_cli.data.containers.folders import open_containers
 from wgan_cli.data.files.decoding import MODES, quiet_pillow, to_pixels
-from wgan_cli.data.files.labelling import label_files
+from wgan_cli.data.files.merged_labels import label_all
 from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, Survey, survey_container, survey_values
 from wgan_cli.data.loading import load_images
 from wgan_cli.data.sources.image_folder import LOOSE, about_loose
@@ -69,10 +69,10 @@ def inspect_named_set(name: str, data_root: Path, log: Log, pictures: int = 0) -
     return DataInspection(facts, images.images.index_select(0, chosen))
 
 
-def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
-    """Inspect a folder, archive or array file of images by reading headers; decodes `pictures` images only."""
-    with open_container(path) as container:
-        labelled = label_files(container)
+def inspect_folder(*paths: Path, pictures: int = 0) -> DataInspection:
+    """Inspect a folder, archive or file of images, or several, by reading headers; decodes `pictures` images only."""
+    with open_containers(paths) as container:
+        labelled = label_all(container)
         found = survey_container(container, labelled.entries)
         class_of = {entry.name: name for entry, name in zip(labelled.entries, labelled.classes, strict=True)}
         counts: Counter[str | None] = Counter()
@@ -91,19 +91,21 @@ def inspect_folder(path: Path, pictures: int = 0) -> DataInspection:
                 with suppress(NotAnImage):  # a file with a good header may be truncated
                     pixels = to_pixels(container.read(entry), PICTURE_SIZE, found.channels, settings, entry.name)
                     rows.append(pixels[None])
-        facts = _surveyed_facts(str(path), str(path), classes, found, found.bad)
+        facts = _surveyed_facts(str(container.path), str(container.path), classes, found, found.bad)
         facts = replace(facts, notes=notes)
         return DataInspection(facts, torch.from_numpy(np.concatenate(rows)))
 
 
-def inspect_shards(path: str, pictures: int = 0) -> DataInspection:
+def inspect_shards(*paths: str, pictures: int = 0) -> DataInspection:
     """Inspect WebDataset shards by reading the images' headers; decodes `pictures` images only."""
-    shards = build_index(shard_paths(path), no_log)
+    shards = build_index(shard_paths(paths), no_log)
     found = survey_shards(shards)
     counts = np.bincount(shards.labels, minlength=len(shards.class_names)).tolist()
     classes = dict(zip(shards.class_names, counts, strict=False))
     found = replace(found, frames=(1,) * len(found.good))  # training uses the first page or frame
-    facts = _surveyed_facts(path, f"{len(shards.paths):,} shards", classes, found, (*shards.bad, *found.bad))
+    facts = _surveyed_facts(
+        " and ".join(paths), f"{len(shards.paths):,} shards", classes, found, (*shards.bad, *found.bad)
+    )
     facts = replace(facts, notes=(shards.note,) if shards.note else ())
     chosen = torch.tensor(thinned(range(len(shards)), pictures), dtype=torch.int64)
     settings = _for_pictures(chosen.tolist() if found.is_deep else (), shards.read)

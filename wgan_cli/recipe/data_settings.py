@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from wgan_cli.recipe.decoding_types import COLORS, Background, Fit, Frames, ImageSize, Range
+from wgan_cli.recipe.decoding_types import COLORS, Background, Fit, Frames, ImageSize, Paths, Range, changed_paths
 from wgan_cli.recipe.scores import SCORES, SELECTABLE
 from wgan_cli.recipe.settings import Settings, invalid, named_by
 
@@ -44,7 +44,8 @@ USER_SOURCES = {
 }
 IN_MEMORY = "given"  # arrays passed by a Python program
 SOURCES = (*NAMED, *USER_SOURCES, IN_MEMORY)
-_USER_SETTINGS = ("path", "test_path", "channels", "labels")  # only for USER_SOURCES
+_PATHS = ("path", "test_path")
+_USER_SETTINGS = (*_PATHS, "channels", "labels")  # only for USER_SOURCES
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
@@ -97,8 +98,8 @@ class DataSettings(Settings):
     source: Literal[SOURCES] = Field(  # pyright: ignore[reportInvalidTypeForm]
         "digits", description="Data set, your own images (folder, shards) or arrays of a Python program (given)."
     )
-    path: str | None = Field(None, min_length=1, description="Folder, .zip, .tar or .npz of images, or shards.")
-    test_path: str | None = Field(None, min_length=1, description="Held-out images; default: a fifth of `path`.")
+    path: Paths = Field(None, description="Folder, archive or file of images, or shards; or a list of them.")
+    test_path: Paths = Field(None, description="Held-out images; default: a fifth of `path`.")
     split: Literal["train", "test", "all"] = Field("train", description="Part of a data set that has parts.")
     labels: str = Field(
         "auto", min_length=1, description="Where your images' classes are: auto, folders, or a file such as labels.csv."
@@ -155,6 +156,11 @@ class DataSettings(Settings):
         return self
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """`path` as a tuple."""
+        return self.path if isinstance(self.path, tuple) else (self.path or "",)
+
+    @property
     def background_rgb(self) -> tuple[int, int, int]:
         """`background` as red, green and blue."""
         return COLORS[self.background] if isinstance(self.background, str) else self.background
@@ -196,8 +202,7 @@ class DataSettings(Settings):
 
     def with_paths(self, change: Callable[[str], str]) -> DataSettings:
         """Return a copy with `change` applied to every path."""
-        paths = {name: getattr(self, name) for name in ("path", "test_path")}
-        return self.model_copy(update={name: change(path) for name, path in paths.items() if path is not None})
+        return self.model_copy(update={name: changed_paths(getattr(self, name), change) for name in _PATHS})
 
 
 SIDES = ("a", "b")

@@ -1,11 +1,37 @@
-"""Types of the settings for decoding image files."""
+"""Types of the settings for finding and decoding image files."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainSerializer, Tag
 
 from wgan_cli.recipe.settings import invalid
+
+REMOTE = "hf:"  # a data set of the Hugging Face Hub, in place of a path
+
+
+def _one_or_several(value: Any) -> Any:
+    if value is None:
+        return None
+    paths = list(value) if isinstance(value, list | tuple) else [value]
+    if not paths or not all(isinstance(path, str) and path for path in paths):
+        message = f"a path of images is {value!r:.60}"
+        raise invalid(message, "write a path, or several: [photos, more_photos]")
+    return paths[0] if len(paths) == 1 else tuple(paths)
+
+
+#: A path, or several that are used together.
+Paths = Annotated[str | tuple[str, ...] | None, BeforeValidator(_one_or_several)]
+
+
+def changed_paths(paths: Any, change: Callable[[str], str]) -> Any:
+    """Return paths with `change` applied to each that is on this machine."""
+    if paths is None:
+        return None
+    each = paths if isinstance(paths, tuple) else (paths,)
+    return _one_or_several([path if path.startswith(REMOTE) else change(path) for path in each])
+
 
 Size = tuple[int, int]  # (height, width) in pixels
 _SIDES = (8, 512)  # least and greatest

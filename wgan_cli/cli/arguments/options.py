@@ -15,11 +15,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 RunOrCkpt = Annotated[
     Path, typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.", autocompletion=complete_checkpoint)
 ]
-Target = Annotated[
-    str | None,
+Targets = Annotated[
+    list[str] | None,
     typer.Argument(
         metavar="RECIPE|DATA",
-        help="Recipe, or images: a folder, .zip, .tar or .npz.",
+        help="Recipe, or images: folders, archives, files such as .npz, .h5 or .parquet, or a dataset.",
         autocompletion=complete_recipe,
     ),
 ]
@@ -32,7 +32,9 @@ RecipeOption = Annotated[
         autocompletion=complete_recipe,
     ),
 ]
-Images = Annotated[str | None, typer.Option("--data", metavar="PATH", help="Images to train the recipe on.")]
+Images = Annotated[
+    list[str] | None, typer.Option("--data", metavar="PATH", help="Images to train the recipe on; repeatable.")
+]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="Device: auto, cpu, cuda, cuda:N or mps.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")]
 DataRoot = Annotated[

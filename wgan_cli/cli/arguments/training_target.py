@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wgan_cli.cli.render.data_report import SMALL, is_data, is_shards
+from wgan_cli.cli.render.data_report import SMALL, check_together, is_data, is_shards
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe import load_recipe, read_recipe_text, recipe_names, recipe_path
@@ -27,29 +28,35 @@ GRAY_MODES = {"1", "L", "LA", "I", "I;16", "F"}  # of Pillow
 
 
 def resolve_target(
-    target: str | None, recipe: str | None, images: str | None, resumes: bool = False, device: str = "auto"
+    targets: Sequence[str], recipe: str | None, images: Sequence[str], resumes: bool = False, device: str = "auto"
 ) -> tuple[str | None, list[str]]:
-    """Return the recipe and the settings that the positional argument, --recipe and --data ask for.
+    """Return the recipe and the settings that the positional arguments, --recipe and --data ask for.
 
     Args:
+        targets: a recipe, or sets of images to train on together, or both.
         resumes: a run is continued, whose recipe stays; --data is where its images are now.
-    Raises: WganError for a name that is both a recipe and a path, or for two recipes or sets of images.
+    Raises: WganError for a name that is both a recipe and a path, or for two recipes.
     """
-    if target is not None and target in recipe_names() and os.path.exists(target) and is_data(target):
-        raise WganError(
-            f"{target} is a recipe, and also images in this folder",
-            f"write --recipe {target} for the recipe, or ./{target} for the images",
-        )
-    if target is not None and target not in recipe_names() and is_data(target):
-        if images is not None:
-            raise WganError(f"{target} and --data {images} both name images", "leave out one of them")
-        images = target
-    elif target is not None:
+    named = []
+    for target in targets:
+        is_recipe = target in recipe_names()
+        if is_recipe and os.path.exists(target) and is_data(target):
+            raise WganError(
+                f"{target} is a recipe, and also images in this folder",
+                f"write --recipe {target} for the recipe, or ./{target} for the images",
+            )
+        if not is_recipe and is_data(target):
+            named.append(target)
+            continue
         if recipe is not None:
-            raise WganError(f"{target} and --recipe {recipe} both name a recipe", "leave out one of them")
+            raise WganError(f"{recipe} and {target} both name a recipe", "leave out one of them")
         _check_recipe(target)
         recipe = target
-    if images is None:
+    if named and images:
+        raise WganError(f"{named[0]} and --data {images[0]} both name images", "leave out one of them")
+    images = named or images
+    check_together(images)
+    if not images:
         return recipe, []
     if resumes and recipe is None:
         return None, _sides(images) or _location(images)
@@ -70,7 +77,7 @@ def _check_recipe(target: str) -> None:
             hint or "`wgan recipes` lists the recipes; images are given by their path",
         )
     if path.is_dir():
-        hint = f"{meant_run(path)}give a folder, .zip, .tar or .npz of images"
+        hint = f"{meant_run(path)}give a folder of images, or an archive or file of them"
         raise WganError(f"{target} contains no images", hint)
     if path.suffix.lower() in (".pth", ".pt", ".safetensors"):
         run = run_around(path)
@@ -83,26 +90,27 @@ def _check_recipe(target: str) -> None:
     if not os.path.dirname(target):
         raise WganError(
             f"{target} is neither a recipe nor images",
-            "a recipe ends in .yaml; images are a folder, .zip, .tar or .npz",
+            "a recipe ends in .yaml; images are a folder, an archive, or a file such as .npz, .h5 or .parquet",
         )
 
 
-def _recipe_for(images: str, device: str) -> tuple[str, list[str]]:
+def _recipe_for(images: Sequence[str], device: str) -> tuple[str, list[str]]:
     """Choose a recipe by the images' size, channels and classes and the device, and say which."""
-    if images in DATA_RECIPES:
-        return DATA_RECIPES[images], []
+    if images[0] in DATA_RECIPES:
+        return DATA_RECIPES[images[0]], []
     from wgan_cli.data.inspection import inspect_folder, inspect_shards
     from wgan_cli.runs.environment import resolve_device
 
+    shown, again = " and ".join(images), " ".join(f"--data {shlex.quote(each)}" for each in images)
     if sides := _sides(images):
         print_message(
-            f"{images}: two sides to translate between, trainA and trainB: training {TRANSLATION}; another recipe: "
-            f"--recipe NAME --data {shlex.quote(images)}"
+            f"{shown}: two sides to translate between, trainA and trainB: training {TRANSLATION}; another recipe: "
+            f"--recipe NAME {again}"
         )
         return TRANSLATION, sides
-    facts = (inspect_shards(images) if is_shards(images) else inspect_folder(Path(images))).facts
+    facts = (inspect_shards(*images) if is_shards(images[0]) else inspect_folder(*map(Path, images))).facts
     if not facts.count:
-        raise WganError(f"{images} contains no images", "give a folder, .zip, .tar or .npz of images")
+        raise WganError(f"{shown} contains no images", "give a folder of images, or an archive or file of them")
     recipe, settings = suggested_recipe(images, facts, resolve_device(device).type == "cuda")
     counts = {name: count for name, count in facts.classes.items() if count}
     classes = f", {len(counts)} {'classes' if len(counts) > 1 else 'class'}" if counts else ""
@@ -112,13 +120,13 @@ def _recipe_for(images: str, device: str) -> tuple[str, list[str]]:
         fewest = min(counts, key=counts.__getitem__)
         classes += f", not learned since {fewest} has {counts[fewest]} (--set {CONDITIONAL} learns them)"
     print_message(
-        f"{images}: {facts.count:,} images, mostly {next(iter(facts.sizes))}{classes}: training {recipe}; another one: "
-        f"--recipe NAME --data {shlex.quote(images)}"
+        f"{shown}: {facts.count:,} images, mostly {next(iter(facts.sizes))}{classes}: training {recipe}; another one: "
+        f"--recipe NAME {again}"
     )
     return recipe, settings
 
 
-def suggested_recipe(images: str, facts: DataFacts, on_gpu: bool) -> tuple[str, list[str]]:
+def suggested_recipe(images: Sequence[str], facts: DataFacts, on_gpu: bool) -> tuple[str, list[str]]:
     """Return the recipe for a user's images, and the settings that it needs for them."""
     from wgan_cli.evaluation.features import MIN_PER_CLASS
 
@@ -137,30 +145,35 @@ def suggested_recipe(images: str, facts: DataFacts, on_gpu: bool) -> tuple[str, 
     return recipe, settings
 
 
-def _location(images: str) -> list[str]:
-    path = f"data.path={json.dumps(images, ensure_ascii=False)}"
-    return ["data.source=shards", path] if is_shards(images) else [path]
+def _location(images: Sequence[str]) -> list[str]:
+    path = f"data.path={json.dumps(_one_or_all(images), ensure_ascii=False)}"
+    return ["data.source=shards", path] if is_shards(images[0]) else [path]
 
 
-def _sides(images: str) -> list[str]:
+def _one_or_all(images: Sequence[str]) -> str | list[str]:
+    return images[0] if len(images) == 1 else list(images)
+
+
+def _sides(images: Sequence[str]) -> list[str]:
     """Return the settings for a folder or archive with trainA, trainB and perhaps testA, testB; empty for others."""
     from wgan_cli.data.containers.folders import open_container
     from wgan_cli.data.files.labelling import translation_sides
 
-    if images in NAMED or is_shards(images):
+    path = images[0]
+    if len(images) > 1 or path in NAMED or is_shards(path):
         return []
-    with open_container(Path(images)) as container:
+    with open_container(Path(path)) as container:
         folders = translation_sides(container.folders())
     settings = {"trainA": "a.path", "trainB": "b.path", "testA": "a.test_path", "testB": "b.test_path"}
-    return [f"data.{settings[name]}={json.dumps(os.path.join(images, folder))}" for name, folder in folders.items()]
+    return [f"data.{settings[name]}={json.dumps(os.path.join(path, folder))}" for name, folder in folders.items()]
 
 
-def _other_images(recipe: str, images: str) -> list[str]:
+def _other_images(recipe: str, images: Sequence[str]) -> list[str]:
     """Return the settings that train a recipe on other images; they get the size of its own."""
     from wgan_cli.data import native_shape
 
-    if images in NAMED:
-        return [f"data={images}"]
+    if images[0] in NAMED:
+        return [f"data={images[0]}"]
     own = parse_yaml(read_recipe_text(recipe_path(recipe)), recipe).get("data", {})  # may lack the path that it needs
     if isinstance(own, dict) and {"a", "b"} & own.keys():
         if sides := _sides(images):
@@ -172,6 +185,6 @@ def _other_images(recipe: str, images: str) -> list[str]:
     if isinstance(own, dict) and own.get("source") in USER_SOURCES:
         return _location(images)
     size = native_shape(load_recipe(recipe).data).size
-    source = "shards" if is_shards(images) else "folder"
-    section = {"source": source, "path": images, "image_size": size, "diff_augment": "auto"}
+    source = "shards" if is_shards(images[0]) else "folder"
+    section = {"source": source, "path": _one_or_all(images), "image_size": size, "diff_augment": "auto"}
     return [f"data={json.dumps(section, ensure_ascii=False)}"]

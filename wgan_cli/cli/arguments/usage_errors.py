@@ -1,7 +1,6 @@
 """Usage errors, with a hint about what was typed."""
 
 import difflib
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -23,10 +22,6 @@ def explain_usage(error: typer.TyperException, arguments: Sequence[str]) -> tupl
         return error.format_message(), f"see `wgan{command} --help`"
     if option := getattr(error, "option_name", None):
         return f"no such option: {option}", _about_option(option, context)
-    if context.command.name in ("train", "tune") and (
-        extra := re.search(r"unexpected extra argument\S* \(([^\s)]+)", str(error))
-    ):
-        return f"unexpected argument {extra[1]}", f"images for a recipe are an option: --data {extra[1]}"
     names = getattr(getattr(error, "param", None), "opts", [])
     examples = [line for line in (context.command.help or "").splitlines() if line.startswith(context.command_path)]
     examples.sort(key=lambda line: not set(names) & set(line.split()))  # those with the option first

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,8 +59,15 @@ def _holds_images(file: Path) -> bool:
         return False
 
 
-def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path | None) -> None:
-    """Print the facts of a set of images, and optionally draw a contact sheet."""
+def check_together(images: Sequence[str]) -> None:
+    """Raise WganError for several sets of images that can't be used as one."""
+    kinds = {"set" if each in NAMED else "shards" if is_shards(each) else "files" for each in images}
+    if len(images) > 1 and kinds not in ({"shards"}, {"files"}):
+        raise WganError(f"{' and '.join(images)} can't be combined", "give folders, archives and files, or only shards")
+
+
+def inspect_data(what: Sequence[str], data_root: Path | None, as_json: bool, sheet: Path | None) -> None:
+    """Print the facts of a set of images, or of several together, and optionally draw a contact sheet."""
     from wgan_cli.data import default_data_root
     from wgan_cli.data.inspection import inspect_folder, inspect_named_set, inspect_shards
     from wgan_cli.outputs.grid import grid_tensor, near_square, save_picture
@@ -67,12 +75,13 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise WganError(f"--plot {sheet} does not end in .png", f"use --plot {sheet.stem}.png")
     num_pictures = 0 if sheet is None else SHEET_IMAGES
-    if is_shards(what):
-        found = inspect_shards(what, num_pictures)
-    elif Path(what).exists() or what not in NAMED:
-        found = inspect_folder(Path(what), num_pictures)
+    check_together(what)
+    if is_shards(what[0]):
+        found = inspect_shards(*what, pictures=num_pictures)
+    elif Path(what[0]).exists() or what[0] not in NAMED:
+        found = inspect_folder(*map(Path, what), pictures=num_pictures)
     else:
-        found = inspect_named_set(what, data_root or default_data_root(), print_message, num_pictures)
+        found = inspect_named_set(what[0], data_root or default_data_root(), print_message, num_pictures)
     if sheet is not None:
         if not len(found.pictures):
             raise WganError(f"--plot needs images, and {found.facts.name} has none", "leave out --plot")
@@ -82,8 +91,8 @@ def inspect_data(what: str, data_root: Path | None, as_json: bool, sheet: Path |
         data().print(json.dumps(asdict(found.facts)), soft_wrap=True)
     else:
         _show(found.facts)
-        if what not in NAMED and found.facts.count:
-            print_message(f"next: {shlex.join(['wgan', 'train', what])}")
+        if what[0] not in NAMED and found.facts.count:
+            print_message(f"next: {shlex.join(['wgan', 'train', *what])}")
 
 
 def _show(facts: DataFacts) -> None:

@@ -69,6 +69,10 @@ class Container(AbstractContextManager["Container"]):
         """Return the names of all top-level folders, including empty ones, sorted."""
         return self._sorted[1]
 
+    def location(self) -> object:
+        """Return what identifies the container in the cache."""
+        return os.path.realpath(self.path)
+
     def fingerprint(self) -> list:
         """Return values that change when any file changes. Doesn't open archives."""
         status = os.stat(self.file)

@@ -5,6 +5,7 @@ import os
 import stat
 import zipfile
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +14,7 @@ from wgan_cli.data.containers.array_file import SUFFIXES as ARRAY_SUFFIXES
 from wgan_cli.data.containers.array_file import ArrayContainer
 from wgan_cli.data.containers.container import MAX_BYTES, Container, Entry, is_hidden
 from wgan_cli.data.containers.hdf5_file import HDF5, Hdf5Container
+from wgan_cli.data.containers.several import Several
 from wgan_cli.data.containers.table_files import ARROW, PARQUET
 from wgan_cli.data.containers.table_files import SUFFIXES as TABLE_SUFFIXES
 from wgan_cli.data.containers.tables import TableContainer, holds_tables
@@ -49,6 +51,15 @@ def open_container(path: Path, labels: str = AUTO) -> Container:
         f"{path} is not a folder, an archive, or a file of images",
         "give a folder of images, an archive of one, or a file such as .npz, .h5 or .parquet",
     )
+
+
+def open_containers(paths: Sequence[Path], labels: str = AUTO) -> Container:
+    """Open one container, or several as one; see `open_container`. Raises: WganError if one is given twice."""
+    real = [os.path.realpath(path) for path in paths]
+    if twice := next((path for path, own in zip(paths, real, strict=True) if real.count(own) > 1), None):
+        raise WganError(f"{twice} is given twice", "give each set of images once")
+    opened = [open_container(path, labels) for path in paths]
+    return opened[0] if len(opened) == 1 else Several(opened)
 
 
 def _open_file(path: Path, file: Path, labels: str) -> Container | None:

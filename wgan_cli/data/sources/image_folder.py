@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from wgan_cli.data.containers.container import Container, Entry, NotAnImage
-from wgan_cli.data.containers.folders import FolderContainer, open_container
+from wgan_cli.data.containers.folders import FolderContainer, open_containers
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.files import notices
 from wgan_cli.data.files.decoded_cache import DecodedImages, DecodedInfo, add_entry, cache_folder, cache_key, open_entry
 from wgan_cli.data.files.decoding import Decoded, decode, read_header
 from wgan_cli.data.files.entry_writer import EntryWriter
-from wgan_cli.data.files.labelling import FOLDERS, find_parts, is_document, label_files
+from wgan_cli.data.files.labelling import FOLDERS, is_document
+from wgan_cli.data.files.merged_labels import has_held_out, label_all
 from wgan_cli.data.files.parallel import attempt_all
 from wgan_cli.data.files.survey import (
     MAX_LISTED,
@@ -59,7 +60,7 @@ def load(settings: DataSettings, data_root: Path, log: Log, required_size: Size 
     Returns: Images (N, C, H, W), memory-mapped; no class names if there are no subfolders.
     """
     with _open(settings) as container:
-        location: list[object] = [os.path.realpath(container.path), settings.classes, settings.limit]
+        location: list[object] = [container.location(), settings.classes, settings.limit]
         location += [settings.image_size, settings.channels, settings.fit, settings.frames, settings.background]
         location += [required_size] if required_size else []
         location += [settings.labels, settings.split] if settings.labels != FOLDERS else []
@@ -93,13 +94,12 @@ def has_test_images(settings: DataSettings) -> bool:
     if settings.labels == FOLDERS or settings.split != "train":
         return False
     with _open(settings) as container:
-        parts = find_parts(container)
-    return parts is not None and parts.held_out is not None
+        return has_held_out(container)
 
 
 def select_files(container: Container, settings: DataSettings) -> Selection:
     """Select files by `split`, `classes` and `limit`. Raises: WganError if there are none, or a class is unknown."""
-    labelled = label_files(container, settings.labels, settings.split)
+    labelled = label_all(container, settings.labels, settings.split)
     by_class: dict[str | None, list[Entry]] = {name: [] for name in labelled.names}
     for entry, name in zip(labelled.entries, labelled.classes, strict=True):
         by_class.setdefault(name, []).append(entry)
@@ -148,7 +148,7 @@ def about_loose(count: int) -> str:
 
 
 def _open(settings: DataSettings) -> Container:
-    return open_container(Path(os.path.expanduser(settings.path or "")), settings.labels)
+    return open_containers([Path(os.path.expanduser(path)) for path in settings.paths], settings.labels)
 
 
 def _decoded_before(cache: Path, key: str, settings: DataSettings) -> DecodedImages | None:

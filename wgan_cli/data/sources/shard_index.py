@@ -90,8 +90,12 @@ class Shards:
         return f"{name} of {path}"
 
 
-def shard_paths(path: str) -> list[Path]:
-    """Expand a path with braces, or list the .tar files of a folder. Raises: WganError if one is missing."""
+def shard_paths(paths: Sequence[str]) -> list[Path]:
+    """Expand paths with braces, and list the .tar files of folders. Raises: WganError if one is missing."""
+    return [shard for path in paths for shard in _shards_at(path)]
+
+
+def _shards_at(path: str) -> list[Path]:
     expanded = os.path.expanduser(path)
     if os.path.isdir(expanded):
         if found := sorted(Path(expanded).glob("*.tar")):

@@ -106,13 +106,14 @@ class ShardImages:
 
 def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
     """Index the images of shards, lazily decoded; there are no class names if no sample has a label."""
-    shards = cached_index(shard_paths(settings.path or ""), cache_folder(data_root), log, settings.labels)
+    where = " and ".join(settings.paths)
+    shards = cached_index(shard_paths(settings.paths), cache_folder(data_root), log, settings.labels)
     if shards.bad and settings.on_bad_file == "stop":
-        raise unusable_files(settings.path, shards.bad, "sample")
+        raise unusable_files(where, shards.bad, "sample")
     if shards.bad:
-        log(f"{settings.path}: skipped {summarize_bad(shards.bad, 'sample')}")
+        log(f"{where}: skipped {summarize_bad(shards.bad, 'sample')}")
     if shards.note:
-        log(f"{settings.path}: {shards.note}")
+        log(f"{where}: {shards.note}")
     found = survey_shards(shards, SURVEYED)
     _log_unused(found, settings, log)
     values = None
@@ -120,10 +121,10 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
         values = survey_values(found.good, shards.read, settings)
         settings = settings.with_range(values and values.range)
         for line in notices.value_range(values):
-            log(f"{settings.path}: {line}")
+            log(f"{where}: {line}")
     size, channels = found.target_shape(settings)
     images = ShardImages(shards, torch.arange(len(shards)), size, channels, settings, log)
-    origin = f"{len(shards.paths):,} shard{'s' if len(shards.paths) > 1 else ''}, {settings.path}"
+    origin = f"{len(shards.paths):,} shard{'s' if len(shards.paths) > 1 else ''}, {where}"
     value_range = values and values.range
     return ImageSet(images, torch.from_numpy(shards.labels), shards.class_names, origin, value_range).only(
         settings.classes
@@ -132,7 +133,7 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
 
 def shape(settings: DataSettings) -> ImageShape:
     """Return the shape of the images that `load` returns, without decoding them."""
-    shards = build_index(shard_paths(settings.path or ""), no_log, settings.labels)
+    shards = build_index(shard_paths(settings.paths), no_log, settings.labels)
     classes = shards.class_names if settings.classes is None else settings.classes
     size, channels = survey_shards(shards, SURVEYED).target_shape(settings)
     return ImageShape(*size, channels, len(classes))
@@ -146,11 +147,11 @@ def survey_shards(shards: Shards, limit: int | None = None) -> Survey[int]:
 
 def _log_unused(found: Survey[int], settings: DataSettings, log: Log) -> None:
     """Log parts of the surveyed images that training doesn't use."""
-    total, (stacks, images) = len(found.good), found.stacks
+    where, total, (stacks, images) = " and ".join(settings.paths), len(found.good), found.stacks
     if stacks and settings.frames == "all":
         log(
-            f"{settings.path}: {stacks:,} of the {total:,} images checked have several pages or frames, {images:,} in "
+            f"{where}: {stacks:,} of the {total:,} images checked have several pages or frames, {images:,} in "
             "all: using the first; unpack the shards to use all"
         )
     for line in notices.of_survey(found, settings):
-        log(f"{settings.path}: {line}" + (f" ({total:,} images were checked)" if total == SURVEYED else ""))
+        log(f"{where}: {line}" + (f" ({total:,} images were checked)" if total == SURVEYED else ""))

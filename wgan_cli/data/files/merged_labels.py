@@ -1,0 +1,38 @@
+"""Classes of the files of one container or several: the same name is the same class."""
+
+from wgan_cli.data.containers.container import Container
+from wgan_cli.data.containers.several import Several
+from wgan_cli.data.files.label_file import in_order
+from wgan_cli.data.files.labelling import AUTO, FOLDERS, Labelled, Split, find_parts, label_files
+
+
+def label_all(container: Container, labels: str = AUTO, split: Split = "train") -> Labelled:
+    """Return the files of a part of a data set with their classes, as `label_files` does for a single container.
+
+    Of several, those without parts are used whole for training, and not for testing. Classes have the order that they
+    have in each, or else that of their names.
+    """
+    if not isinstance(container, Several):
+        return label_files(container, labels, split)
+    parts = [None if labels == FOLDERS else find_parts(each) for each in container.containers]
+    used: list[tuple[Container, Split]] = [
+        (each, split if own else "train")
+        for each, own in zip(container.containers, parts, strict=True)
+        if split != "test" or (own and own.held_out)
+    ]
+    if split != "train" and not any(parts) or not used:
+        return label_files(container.containers[0], labels, split)  # raises the error for a container without parts
+    found = [(each, label_files(each, labels, own)) for each, own in used]
+    orders = {labelled.names for _, labelled in found}
+    return Labelled(
+        entries=tuple(container.own(each, entry) for each, labelled in found for entry in labelled.entries),
+        classes=tuple(name for _, labelled in found for name in labelled.classes),
+        names=orders.pop() if len(orders) == 1 else in_order(name for names in orders for name in names),
+        notes=tuple(f"{each.path}: {note}" for each, labelled in found for note in labelled.notes),
+    )
+
+
+def has_held_out(container: Container) -> bool:
+    """Return True if a container, or one of several, has a part of images for testing."""
+    each = container.containers if isinstance(container, Several) else [container]
+    return any(parts is not None and parts.held_out is not None for parts in map(find_parts, each))
