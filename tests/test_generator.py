@@ -10,9 +10,9 @@ import wgan_cli
 from wgan_cli import load_generator
 from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
-from wgan_cli.outputs.sampling import to_uint8
 from wgan_cli.recipe import ImageShape, load_recipe
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
+from wgan_cli.utils.pixels import to_uint8
 
 CLASSES = tuple("abc")
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from wgan_cli.outputs.sampling import to_uint8
+from wgan_cli.utils.pixels import to_uint8
 from wgan_cli.utils.seeds import latent_vectors
 
 WIDTHS = (128, 256, 512, 1024)

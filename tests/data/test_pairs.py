@@ -19,6 +19,7 @@ from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings, PairSettings, for_side
 from wgan_cli.utils.format import no_log
+from wgan_cli.utils.pixels import to_16_bits
 
 CPU = torch.device("cpu")
 DIGITS = {"source": "digits", "limit": 41}
@@ -182,7 +183,7 @@ def test_each_side_has_its_own_range(tmp_path):
     assert (resolved.a.range, resolved.b.range) == pair.value_range
     again = load(resolved, tmp_path / "root")
     assert torch.equal(again.a.images, pair.a.images) and torch.equal(again.b.images, pair.b.images)
-    assert pair.b.images[:, 0, 0, 0].tolist() == [0, 255]
+    assert to_16_bits(pair.b.images)[:, 0, 0, 0].tolist() == [0, 65535]
     wanted = PairSettings.model_validate(found)
     assert wanted.decoding_like(resolved) == resolved
     assert settings.with_range((None, None)) == settings

@@ -139,7 +139,11 @@ def test_unwritable_cache(tmp_path, few):
 
 def test_name_depends_on_images(tmp_path, few):
     whole = few.labeled.dataset
-    others = (replace(whole, labels=9 - whole.labels), replace(whole, images=255 - whole.images), whole.resized(12))
+    others = (
+        replace(whole, labels=9 - whole.labels),
+        replace(whole, images=255 - whole.images),
+        whole.resized((12, 12)),
+    )
     parts = [replace(few.labeled, dataset=dataset) for dataset in (whole, *others)]
     reals = [replace(few, labeled=part, test=part) for part in parts]
     names = {make_features(real, "digits", tmp_path, CPU, lambda text: None).name for real in reals}

@@ -23,9 +23,9 @@ from wgan_cli.explore.address import listen, url_of
 from wgan_cli.explore.session import SamplingSession, View
 from wgan_cli.explore.source import Source
 from wgan_cli.explore.temp_folder import gradio_temp_folder
-from wgan_cli.outputs.sampling import to_uint8
 from wgan_cli.runs.lock import only_trainer
 from wgan_cli.runs.run_dir import is_run
+from wgan_cli.utils.pixels import to_uint8
 
 pytest.importorskip("gradio", reason="gradio is not installed: pip install 'wgan[web]'")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio")  # of packages that it is not up to

@@ -13,7 +13,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.explore import session as sessions
 from wgan_cli.explore.session import FRAMES_PER_LEG, MAX_IMAGES, MAX_SEED, SamplingSession, View, save_grid, save_walk
 from wgan_cli.explore.source import Source
-from wgan_cli.outputs.sampling import to_uint8
+from wgan_cli.utils.pixels import to_uint8
 from wgan_cli.utils.seeds import latent_vectors
 
 

@@ -12,9 +12,10 @@ from wgan_cli.errors import WganError
 from wgan_cli.exports import onnx_model
 from wgan_cli.networks import build_network
 from wgan_cli.outputs.grid import as_picture
-from wgan_cli.outputs.sampling import generator_of, to_uint8
+from wgan_cli.outputs.sampling import generator_of
 from wgan_cli.recipe import ImageShape, load_recipe
 from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.utils.pixels import to_uint8
 from wgan_cli.utils.transparency import composited
 
 onnx = pytest.importorskip("onnx")

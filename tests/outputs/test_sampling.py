@@ -19,9 +19,9 @@ from wgan_cli.outputs.sampling import (
     parse_seeds,
     sample_latents,
     slerp_path,
-    to_uint8,
 )
 from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.utils.pixels import to_uint8
 
 CPU = torch.device("cpu")
 LATENT = 16

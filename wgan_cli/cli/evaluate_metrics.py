@@ -71,12 +71,14 @@ class Subject:
 
     def sample(self, count: int) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Generate images and, for a conditional generator, their labels."""
-        return sample_images(self.generator, self.recipe, self.checkpoint.image, count, self.seed, self.batch)
+        image, dtype = self.checkpoint.image, self.real.training.dataset.images.dtype
+        return sample_images(self.generator, self.recipe, image, count, self.seed, self.batch, dtype)
 
     def sample_of(self, labels: torch.Tensor) -> torch.Tensor:
         """Generate images of classes."""
         z = sample_latents(self.recipe.model.latent_dim, len(labels), self.seed)
-        return torch.cat(list(generate(self.generator, z, self.batch, labels.numpy())))
+        dtype = self.real.training.dataset.images.dtype
+        return torch.cat(list(generate(self.generator, z, self.batch, labels.numpy(), dtype)))
 
     def print_json(self, result: dict[str, Any]) -> None:
         """Print facts of the checkpoint and the result as a JSON object."""

@@ -11,6 +11,7 @@ from wgan_cli.distributed import rng
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import AugmentSettings, DataSettings, PairSettings
+from wgan_cli.utils.pixels import num_colors
 
 # torchvision's v2 transforms draw one set of parameters per call, so all images of a batch would change alike. These
 # functions draw parameters for each image and apply torchvision's formulas to the whole batch. Random numbers come from
@@ -76,16 +77,17 @@ def shift(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
 def color_jitter(images: Tensor, strength: float) -> Tensor:
     """Scale brightness, contrast and saturation of each image, in this order, by random factors in 1 +- strength.
 
-    The formulas are torchvision's `adjust_brightness`, `adjust_contrast` and `adjust_saturation`. Single-channel images
-    have no saturation; a fourth channel (transparency) stays unchanged.
+    The formulas are torchvision's `adjust_brightness`, `adjust_contrast` and `adjust_saturation`. Only RGB has
+    saturation; the transparency of RGBA stays unchanged.
     """
-    color = images[:, :3]
+    count = num_colors(images.shape[1])
+    color = images[:, :count]
     low, high = max(0.0, 1.0 - strength), 1.0 + strength
     color = _blend(torch.full_like(color, -1.0), color, uniform(images, low, high))
     color = _blend(_grayscale(color).mean((1, 2, 3), keepdim=True), color, uniform(images, low, high))
-    if images.shape[1] > 1:
+    if count == 3:
         color = _blend(_grayscale(color), color, uniform(images, low, high))
-    return torch.cat([color, images[:, 3:]], 1) if images.shape[1] > 3 else color
+    return torch.cat([color, images[:, count:]], 1) if images.shape[1] > count else color
 
 
 def uniform(images: Tensor, low: float, high: float) -> Tensor:
@@ -94,8 +96,8 @@ def uniform(images: Tensor, low: float, high: float) -> Tensor:
 
 
 def _grayscale(images: Tensor) -> Tensor:
-    if images.shape[1] == 1:
-        return images
+    if images.shape[1] != 3:
+        return images.mean(1, keepdim=True)  # (N, 1, H, W)
     from torchvision.transforms.v2.functional import rgb_to_grayscale  # takes a second to import
 
     return rgb_to_grayscale(images)  # (N, 1, H, W)

@@ -26,10 +26,11 @@ class LazyImages(Protocol):
     """
 
     shape: torch.Size  # (N, C, H, W)
+    dtype: torch.dtype  # uint8 or int16
 
     def __getitem__(self, key: slice | Tensor) -> LazyImages: ...  # a part, by slice or mask
 
-    def index_select(self, dim: int, index: Tensor) -> Tensor: ...  # (n, C, H, W) uint8; dim is 0
+    def index_select(self, dim: int, index: Tensor) -> Tensor: ...  # (n, C, H, W); dim is 0
 
     def read_into(self, pixels: Tensor, index: Tensor) -> None: ...  # fills pixels (n, C, H, W)
 
@@ -38,11 +39,13 @@ class LazyImages(Protocol):
 class ImageSet:
     """Read-only images in memory, memory-mapped or lazily decoded."""
 
-    images: Tensor | LazyImages  # (N, C, H, W) uint8
+    images: Tensor | LazyImages  # (N, C, H, W) uint8, or int16 with 16 bits (`wgan_cli.utils.pixels`)
     labels: Tensor  # (N,) int64 in [0, len(class_names)); all 0 if there are no classes
     class_names: tuple[str, ...]
     origin: str  # description of the source, for messages
     value_range: tuple[float, float] | None = None  # chosen for images with more than 8 bits if `range` is auto
+    bands: bool = False  # the channels are bands of their own, not gray, RGB and alpha
+    preview_channels: tuple[int, ...] | None = None  # numbers of the bands that pictures show, from 1; None: all
 
     def __len__(self) -> int:
         return self.images.shape[0]

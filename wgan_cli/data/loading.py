@@ -10,10 +10,12 @@ from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.pairs import ImagePair, load_pair, pair_shape
 from wgan_cli.data.sources import arrays, cifar10, digits, image_folder, mnist, shards
 from wgan_cli.data.transforms import output_shape, transformed
+from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings, PairSettings
 from wgan_cli.recipe.settings import registered
 from wgan_cli.utils.format import Log, no_log
+from wgan_cli.utils.pixels import default_preview
 
 Load = Callable[[DataSettings, Path, Log], ImageSet]
 
@@ -74,16 +76,34 @@ def load_images(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
 
     Returns: The first `limit` images of `classes`, resized to `image_size`, with `transform` applied.
     """
-    return _finish(_source(settings).load(settings, data_root, log), settings)
+    return _finish(_source(settings).load(settings, data_root, log), settings, log)
 
 
-def select_images(images: ImageSet, settings: DataSettings) -> ImageSet:
+def select_images(images: ImageSet, settings: DataSettings, log: Log = no_log) -> ImageSet:
     """Apply `classes`, `limit`, `image_size` and `transform` to images in memory, as `load_images` does."""
-    return _finish(images.only(settings.classes), settings)
+    return _finish(images.only(settings.classes), settings, log)
 
 
-def _finish(images: ImageSet, settings: DataSettings) -> ImageSet:
-    return transformed(images.first(settings.limit).resized(settings.image_size), settings.transform)
+def _finish(images: ImageSet, settings: DataSettings, log: Log) -> ImageSet:
+    finished = transformed(images.first(settings.limit).resized(settings.image_size), settings.transform)
+    return _with_preview(finished, settings, log)
+
+
+def _with_preview(images: ImageSet, settings: DataSettings, log: Log) -> ImageSet:
+    """Resolve the bands that pictures show. Raises: WganError for a band that the images don't have."""
+    count, chosen = images.shape.channels, settings.preview_channels
+    if chosen is not None and max(chosen) > count:
+        raise WganError(
+            f"`data.preview_channels` is {list(chosen)}, but the images of {images.origin} have {count} channels",
+            f"use numbers from 1 to {count}",
+        )
+    bands = chosen or default_preview(count, images.bands)
+    if chosen is None and bands is not None:
+        log(
+            f"{images.origin}: {count} bands; pictures show {', '.join(map(str, bands))}; --set "
+            "data.preview_channels=[3,2,1] chooses others"
+        )
+    return replace(images, preview_channels=bands)
 
 
 def load_data(settings: DataSettings | PairSettings, data_root: Path, log: Log) -> ImageSet | ImagePair:

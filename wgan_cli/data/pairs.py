@@ -44,6 +44,11 @@ class ImagePair:
         return self.a.value_range, self.b.value_range
 
     @property
+    def preview_channels(self) -> tuple[int, ...] | None:
+        """Bands that pictures show."""
+        return self.a.preview_channels
+
+    @property
     def origin(self) -> str:
         """Description of both sources."""
         return f"a: {len(self.a):,} of {self.a.origin}; b: {len(self.b):,} of {self.b.origin}"

@@ -11,6 +11,7 @@ from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import Transform
+from wgan_cli.utils.pixels import as_uint8, num_colors
 
 CHUNK = 4096  # images transformed at once
 # Colors of gray levels 0, 128 and 255, interpolated between: dark blue, red, yellow. Each level gets its own color.
@@ -18,27 +19,28 @@ _COLOR_SCALE = ((24, 16, 96), (220, 56, 72), (255, 232, 120))
 
 
 def invert(images: Tensor) -> Tensor:
-    """Return negatives, 255 - x, with a fourth channel (transparency) unchanged. (N, C, H, W) uint8 to the same."""
-    return torch.cat([255 - images[:, :3], images[:, 3:]], 1)
+    """Return negatives, with the transparency of RGBA unchanged. (N, C, H, W) to the same."""
+    count = num_colors(images.shape[1])
+    return torch.cat([~images[:, :count], images[:, count:]], 1)  # of uint8 that is 255 - x, of int16 -1 - x
 
 
 def thicken(images: Tensor) -> Tensor:
-    """Widen bright strokes by a pixel on each side: the maximum of 3x3 pixels. (N, C, H, W) uint8 to the same."""
-    return F.max_pool2d(images.float(), 3, stride=1, padding=1).to(torch.uint8)
+    """Widen bright strokes by a pixel on each side: the maximum of 3x3 pixels. (N, C, H, W) to the same."""
+    return F.max_pool2d(images.float(), 3, stride=1, padding=1).to(images.dtype)
 
 
 def gray(images: Tensor) -> Tensor:
-    """Repeat one channel three times: (N, 1, H, W) uint8 to (N, 3, H, W)."""
+    """Repeat one channel three times: (N, 1, H, W) to (N, 3, H, W)."""
     return images.expand(-1, 3, -1, -1)
 
 
 def color(images: Tensor) -> Tensor:
-    """Color gray levels on a scale from dark blue over red to yellow: (N, 1, H, W) uint8 to (N, 3, H, W)."""
+    """Color gray levels on a scale from dark blue over red to yellow: (N, 1, H, W) to (N, 3, H, W) uint8."""
     ends = torch.tensor(_COLOR_SCALE, dtype=torch.float64)
     positions = torch.arange(256, dtype=torch.float64) / 255 * (len(ends) - 1)  # from 0 to the last color
     below = positions.long().clamp(max=len(ends) - 2)
     table = torch.lerp(ends[below], ends[below + 1], (positions - below)[:, None]).round().to(torch.uint8)  # (256, 3)
-    return table[images[:, 0].long()].permute(0, 3, 1, 2)  # (N, 3, H, W)
+    return table[as_uint8(images)[:, 0].long()].permute(0, 3, 1, 2)  # (N, 3, H, W)
 
 
 _TRANSFORMS: dict[Transform, Callable[[Tensor], Tensor]]

@@ -45,7 +45,7 @@ class Features:
 
     @torch.inference_mode()
     def of(self, batches: Iterable[Tensor]) -> tuple[Tensor, Tensor | None]:
-        """Compute features (N, 128) and logits (N, K) or None, float32 on the CPU, of batches (n, C, H, W) uint8."""
+        """Compute features (N, 128) and logits (N, K) or None, float32 on the CPU, of stored batches (n, C, H, W)."""
         device = self.network.scale.device
         found = []
         for batch in batches:

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wgan_cli.data.dataset import LazyImages
+from wgan_cli.data.dataset import ImageSet, LazyImages
 from wgan_cli.errors import ExitStatus, WganError, describe_os_error
 from wgan_cli.evaluation.real_images import Selection
 from wgan_cli.outputs.grid import as_picture
+from wgan_cli.utils.pixels import preview
 from wgan_cli.utils.transparency import WHITE, composited
 
 COUNT = 50_000  # images, as in most papers
@@ -100,12 +101,15 @@ def measure_inception(
         )
         return {name: float(found[key]) for name, key in kinds}
 
-    reference = _RgbImages(training.dataset.images, training.indices, background)
+    def rgb(images: Tensor | LazyImages, indices: Tensor) -> _RgbImages:
+        return _RgbImages(images, indices, background, training.dataset.preview_channels)
+
+    reference = rgb(training.dataset.images, training.indices)
     held_out = held_out.subset(len(images))
     try:
         with tempfile.TemporaryDirectory() as cache:  # computes the training images' features only once
-            generated = scores(_RgbImages(images, torch.arange(len(images)), background), cache)
-            real = scores(_RgbImages(held_out.dataset.images, held_out.indices, background), cache)
+            generated = scores(rgb(images, torch.arange(len(images))), cache)
+            real = scores(rgb(held_out.dataset.images, held_out.indices), cache)
     except (URLError, ConnectionError, TimeoutError) as error:
         raise WganError(
             f"cannot download the Inception-v3 weights: {getattr(error, 'reason', None) or describe_os_error(error)}",
@@ -117,7 +121,7 @@ def measure_inception(
             raise
         raise _wrong_weights(weights) from error
     return InceptionScores(
-        features=f"inception-v3 of torch-fidelity {metadata.version('torch-fidelity')}",
+        features=f"inception-v3 of torch-fidelity {metadata.version('torch-fidelity')}{_reduction(training.dataset)}",
         resized=RESIZED,
         training=training.name,
         training_count=len(training),
@@ -132,18 +136,32 @@ def measure_inception(
 class _RgbImages(torch.utils.data.Dataset):
     """Images as torch-fidelity expects them, (3, H, W) uint8: gray is repeated, alpha is composited onto a color."""
 
-    def __init__(self, images: Tensor | LazyImages, indices: Tensor, background: tuple[int, int, int]) -> None:
-        self.images, self.indices, self.background = images, indices, background
+    def __init__(
+        self,
+        images: Tensor | LazyImages,
+        indices: Tensor,
+        background: tuple[int, int, int],
+        bands: tuple[int, ...] | None,
+    ) -> None:
+        self.images, self.indices, self.background, self.bands = images, indices, background, bands
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, index: int) -> Tensor:
-        image = self.images.index_select(0, self.indices[index : index + 1])[0]  # (C, H, W)
+        image = preview(self.images.index_select(0, self.indices[index : index + 1])[0], self.bands)  # (C, H, W)
         if len(image) == 4:
             picture = composited(as_picture(image), self.background)
             return torch.from_numpy(np.array(picture)).permute(2, 0, 1)  # (3, H, W)
         return image.expand(3, -1, -1) if len(image) == 1 else image
+
+
+def _reduction(images: ImageSet) -> str:
+    """Return what Inception doesn't see of the images, for the name of the features."""
+    bands = images.preview_channels
+    seen = [] if bands is None else [f"bands {', '.join(map(str, bands))} of {images.shape.channels}"]
+    seen += [] if images.images.dtype == torch.uint8 else ["8 of 16 bits"]
+    return f" ({' and '.join(seen)})" if seen else ""
 
 
 def _wrong_weights(path: Path | None) -> WganError:

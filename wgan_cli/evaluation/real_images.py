@@ -40,7 +40,7 @@ class Selection:
         return self.dataset.labels[self.indices]
 
     def batches(self, size: int) -> Iterator[Tensor]:
-        """Yield images (n, C, H, W) uint8, n <= size."""
+        """Yield images (n, C, H, W) as they are stored, n <= size."""
         for part in self.indices.split(size):
             yield self.dataset.images.index_select(0, part)
 

@@ -9,6 +9,7 @@ from wgan_cli.evaluation.features import BATCH, Features
 from wgan_cli.evaluation.manifold import agreement
 from wgan_cli.evaluation.real_images import RealImages
 from wgan_cli.outputs.reconstruct import Autoencoder, reconstructions
+from wgan_cli.utils.pixels import to_16_bits
 
 CHUNK = 1000  # images at a time; rows of originals and reconstructions take twice their memory
 
@@ -35,9 +36,9 @@ def measure_reconstruction(
     labels, squared, parts = chosen.labels, 0.0, []
     for images, own in zip(chosen.batches(CHUNK), labels.split(CHUNK), strict=True):
         rows = reconstructions(networks, images, own.numpy())  # (n, 2, C, H, W)
-        squared += rows.double().diff(dim=1).square().sum().item()
+        squared += to_16_bits(rows).double().diff(dim=1).square().sum().item()
         parts.append(rows[:, 1])
     made = torch.cat(parts)
     logits = [features.of(batches)[1] for batches in (made.split(BATCH), chosen.batches(BATCH))]
     kept, recognized = (None if each is None else agreement(each, labels).share for each in logits)
-    return Reconstruction(len(chosen), (squared / made.numel()) ** 0.5 / 255, kept, recognized)
+    return Reconstruction(len(chosen), (squared / made.numel()) ** 0.5 / 65535, kept, recognized)

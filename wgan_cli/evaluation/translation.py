@@ -21,6 +21,7 @@ from wgan_cli.recipe.data_settings import SIDES, PairSettings
 from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.runs.checkpoint import BestScore
 from wgan_cli.utils.format import Log, once
+from wgan_cli.utils.pixels import to_16_bits
 
 MAX_IMAGES = 2000  # per side, by default
 BATCH_SIZE = 64
@@ -125,10 +126,10 @@ class TranslationReference:
 
 
 def mean_l1(images: Iterable[Tensor], targets: Iterable[Tensor]) -> float:
-    """Mean absolute difference over all pixels of two series of uint8 batches, from 0 to 255."""
+    """Mean absolute difference over all pixels of two series of batches, from 0 to 255."""
     total = pixels = 0
     for image, target in zip(images, targets, strict=True):
-        total += (image.to(torch.int16) - target.to(torch.int16)).abs().sum().item()
+        total += (to_16_bits(image) - to_16_bits(target)).abs().sum().item() / 257
         pixels += image.numel()
     return total / pixels
 

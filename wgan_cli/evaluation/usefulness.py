@@ -19,7 +19,7 @@ MAX_TEST = 10_000
 SUBSET = 500  # real images of a small data set, which augmentation is meant for
 MIN_IMAGES = 10
 DRAWS = 3  # subsets, each with its own classifier
-Generate = Callable[[Tensor], Tensor]  # labels (N,) int64 -> images (N, C, H, W) uint8
+Generate = Callable[[Tensor], Tensor]  # labels (N,) int64 -> images (N, C, H, W) as the real ones
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.explore.source import Source
 from wgan_cli.outputs.translate import check_translates, translated_pairs, translator_to
 from wgan_cli.recipe.data_settings import SIDES
+from wgan_cli.utils.pixels import preview
 
 MAX_FILES = 24  # at once
 _BATCH = 8
@@ -68,4 +69,4 @@ class TranslationSession:
         batches = torch.stack([torch.from_numpy(each.copy()) for each in pixels]).split(_BATCH)
         with self._lock:
             pairs = torch.cat(list(translated_pairs(translator_to(generator.network, to), batches, _BATCH)))
-        return Translated(tuple(names), pairs, tuple(skipped))
+        return Translated(tuple(names), preview(pairs, generator.recipe.data.preview_channels), tuple(skipped))

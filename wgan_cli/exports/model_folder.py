@@ -22,6 +22,7 @@ from wgan_cli.runs.checkpoint import Checkpoint, generator_file
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_TENSORS, RunDir, run_around
 from wgan_cli.utils.files import UNFINISHED, make_parent, write_text, writing
+from wgan_cli.utils.pixels import preview
 
 CARD, GRID = "README.md", "samples.png"
 MAX_GRID = 64  # images
@@ -130,5 +131,6 @@ def _write_grid(checkpoint: Checkpoint, run: RunDir | None, path: Path) -> str |
     labels = cycled_labels(checkpoint.recipe, checkpoint.image, count)
     generator = generator_of(checkpoint, str(path), torch.device("cpu"))
     images = generate(generator, sample_latents(checkpoint.recipe.model.latent_dim, count, seed=0), labels=labels)
-    save_images(images, count, str(path), columns=columns)
+    shown = (preview(part, checkpoint.recipe.data.preview_channels) for part in images)
+    save_images(shown, count, str(path), columns=columns)
     return path.name

@@ -16,11 +16,12 @@ from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.networks.style_space import StyleSpace
-from wgan_cli.outputs.sampling import generator_of, to_uint8
+from wgan_cli.outputs.sampling import generator_of
 from wgan_cli.outputs.translate import translator_to
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.files import make_parent, write_atomically
+from wgan_cli.utils.pixels import preview, to_uint8
 from wgan_cli.utils.seeds import latent_vectors
 
 OPSET = 18
@@ -46,12 +47,14 @@ class OnnxFacts:
 class _Exported(nn.Module):
     """Exported graph: RGB pixels and the generator's float output. With `styled`, the last input is truncation psi.
 
-    Transparent images are composited onto the `background` in RGB pixels.
+    In RGB pixels, transparent images are composited onto the `background`, and of other bands those in `bands` show.
     """
 
-    def __init__(self, part: nn.Module, styled: bool, background: tuple[int, int, int]) -> None:
+    def __init__(
+        self, part: nn.Module, styled: bool, background: tuple[int, int, int], bands: tuple[int, ...] | None
+    ) -> None:
         super().__init__()
-        self.part, self.styled = part, styled
+        self.part, self.styled, self.bands = part, styled, bands
         self.background: Tensor
         self.register_buffer("background", torch.tensor(background, dtype=torch.float32).view(3, 1, 1))
 
@@ -64,8 +67,8 @@ class _Exported(nn.Module):
             images = generator.synthesis(generator.broadcast(w))
         else:
             images = self.part(*inputs)  # (N, C, H, W)
-        pixels = to_uint8(images)
-        if images.shape[1] == 4:
+        pixels = preview(to_uint8(images), self.bands)
+        if pixels.shape[1] == 4:
             color, alpha = pixels.float().split([3, 1], dim=1)  # (N, 3, H, W), (N, 1, H, W)
             pixels = (self.background + (color - self.background) * (alpha / 255)).round().to(torch.uint8)
         return pixels.expand(-1, 3, -1, -1), images
@@ -115,8 +118,8 @@ Draw = Callable[[int], Tensor]
 def _exported(checkpoint: Checkpoint, path: Path, to: str) -> _Exported:
     generator = generator_of(checkpoint, str(path), torch.device("cpu"))
     part = translator_to(generator, to) if checkpoint.recipe.translates else generator
-    background = _settings_of_side(checkpoint, to).background_rgb
-    return _Exported(part, checkpoint.recipe.model.has_style_space, background)
+    settings = _settings_of_side(checkpoint, to)
+    return _Exported(part, checkpoint.recipe.model.has_style_space, settings.background_rgb, settings.preview_channels)
 
 
 def _settings_of_side(checkpoint: Checkpoint, to: str) -> DataSettings:

@@ -10,6 +10,7 @@ from wgan_cli.data.augmentation import shift, uniform
 from wgan_cli.distributed import rng
 from wgan_cli.objectives.instance_noise import InstanceNoise
 from wgan_cli.objectives.objective import Networks
+from wgan_cli.utils.pixels import num_colors
 
 MAX_SHIFT = 1 / 8  # of the side, in each direction
 CUTOUT_SIZE = 1 / 2  # of the side
@@ -58,11 +59,12 @@ def diff_augment(images: Tensor, policy: Sequence[str]) -> Tensor:
 
 def color(images: Tensor) -> Tensor:
     """Shift brightness by -0.5 to 0.5, scale saturation by 0 to 2 and contrast by 0.5 to 1.5; keep transparency."""
-    rgb = images[:, :3]
+    count = num_colors(images.shape[1])
+    rgb = images[:, :count]
     rgb = rgb + uniform(images, -0.5, 0.5)
     rgb = _scale_around(rgb, rgb.mean(1, keepdim=True), uniform(images, 0.0, 2.0))
     rgb = _scale_around(rgb, rgb.mean((1, 2, 3), keepdim=True), uniform(images, 0.5, 1.5))
-    return torch.cat([rgb, images[:, 3:]], 1) if images.shape[1] > 3 else rgb
+    return torch.cat([rgb, images[:, count:]], 1) if images.shape[1] > count else rgb
 
 
 def translation(images: Tensor) -> Tensor:

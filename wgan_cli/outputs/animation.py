@@ -21,6 +21,7 @@ from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.format import Log, count_of, no_log, thinned
 from wgan_cli.utils.machine import free_memory
+from wgan_cli.utils.pixels import preview
 from wgan_cli.utils.seeds import latent_vectors
 from wgan_cli.utils.transparency import composited
 
@@ -69,6 +70,7 @@ def walk_frames(generator: nn.Module, checkpoint: Checkpoint, seed: int, count: 
     walks = np.stack(paths, axis=1)  # (frames, cells, features)
     all_labels = None if labels is None else np.tile(labels, len(walks))
     images = torch.cat(list(generate(walker(generator), walks.reshape(-1, walks.shape[-1]), labels=all_labels)))
+    images = preview(images, checkpoint.recipe.data.preview_channels)
     per_frame = images.unflatten(0, (len(walks), cells))  # (frames, cells, C, H, W)
     return [Frame(composited(as_picture(grid_tensor(grid, side)))) for grid in per_frame]
 

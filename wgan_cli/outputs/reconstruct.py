@@ -25,15 +25,15 @@ class Autoencoder:
     batch: int = 64  # images computed at once
 
     def encode(self, images: Tensor, labels: np.ndarray) -> np.ndarray:
-        """Return the mean of q(z | image, class): images (N, C, H, W) uint8, labels (N,) int64 -> (N, latent_dim)."""
+        """Return the mean of q(z | image, class): stored images (N, C, H, W), labels (N,) int64 -> (N, latent_dim)."""
         return self._rows(lambda x, y: self.encoder(x, y)[0], images, labels)
 
-    def decode(self, z: np.ndarray, labels: np.ndarray) -> Tensor:
-        """Generate images (N, C, H, W) uint8 from z (N, latent_dim) and labels (N,)."""
-        return torch.cat(list(generate(self.generator, z, self.batch, labels)))
+    def decode(self, z: np.ndarray, labels: np.ndarray, dtype: torch.dtype = torch.uint8) -> Tensor:
+        """Generate images (N, C, H, W), pixels of `dtype`, from z (N, latent_dim) and labels (N,)."""
+        return torch.cat(list(generate(self.generator, z, self.batch, labels, dtype)))
 
     def classes_of(self, images: Tensor) -> np.ndarray:
-        """Predict the classes of images (N, C, H, W) uint8: (N,) int64."""
+        """Predict the classes of stored images (N, C, H, W): (N,) int64."""
         assert self.classifier is not None
         classifier = self.classifier
         return self._rows(lambda x: classifier(x).argmax(1), images)
@@ -78,13 +78,13 @@ def reconstructions(
     """Reconstruct each image in its own class, or once in each of `classes` from the same z.
 
     Args:
-        images: (N, C, H, W) uint8 with classes `labels` (N,).
-    Returns: originals followed by reconstructions, (N, 2, C, H, W) or (N, 1 + classes, C, H, W) uint8.
+        images: (N, C, H, W), as they are stored, with classes `labels` (N,).
+    Returns: originals followed by reconstructions, (N, 2, C, H, W) or (N, 1 + classes, C, H, W), of the same type.
     """
     z = networks.encode(images, labels)
     wanted = labels[:, None] if classes is None else np.tile(np.array(classes, np.int64), (len(images), 1))
     columns = wanted.shape[1]
-    made = networks.decode(np.repeat(z, columns, axis=0), wanted.reshape(-1))  # (N * columns, C, H, W)
+    made = networks.decode(np.repeat(z, columns, axis=0), wanted.reshape(-1), images.dtype)  # (N * columns, C, H, W)
     return torch.cat([images[:, None], made.unflatten(0, (len(images), columns))], 1)
 
 
@@ -95,7 +95,7 @@ def interpolations(
 
     The class changes halfway, or there is one row per class of `classes`.
 
-    Returns: (rows, frames + 2, C, H, W) uint8.
+    Returns: (rows, frames + 2, C, H, W), as the images are stored.
     """
     z = networks.encode(images, labels)
     t = np.linspace(0, 1, frames, dtype=np.float32)[:, None]  # (frames, 1)
@@ -104,5 +104,6 @@ def interpolations(
         line = (1 - t) * z[a] + t * z[b]  # (frames, latent_dim)
         halves = np.where(t[:, 0] < 0.5, labels[a], labels[b])  # (frames,)
         for own in [halves] if classes is None else [np.full(frames, c, np.int64) for c in classes]:
-            rows.append(torch.cat([images[a : a + 1], networks.decode(line, own), images[b : b + 1]]))
+            made = networks.decode(line, own, images.dtype)
+            rows.append(torch.cat([images[a : a + 1], made, images[b : b + 1]]))
     return torch.stack(rows)

@@ -16,7 +16,7 @@ from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
 from wgan_cli.utils.class_names import class_indices
 from wgan_cli.utils.machine import free_memory
 from wgan_cli.utils.matmul_precision import float32_matmul
-from wgan_cli.utils.pixels import to_uint8
+from wgan_cli.utils.pixels import from_unit_range
 from wgan_cli.utils.seeds import latent_vectors
 
 MAX_SEEDS = 10_000_000
@@ -39,15 +39,20 @@ def generator_of(checkpoint: Checkpoint, origin: str, device: torch.device) -> n
 
 @torch.inference_mode()
 def generate(
-    generator: nn.Module, z: np.ndarray, batch_size: int = 64, labels: np.ndarray | None = None
+    generator: nn.Module,
+    z: np.ndarray,
+    batch_size: int = 64,
+    labels: np.ndarray | None = None,
+    dtype: torch.dtype = torch.uint8,
 ) -> Iterator[Tensor]:
     """Run a generator on latent vectors in batches; an image does not depend on the others.
 
-    z (N, latent_dim) float32, labels (N,) int64 for a conditional generator -> (n, C, H, W) uint8 on the CPU.
+    z (N, latent_dim) float32, labels (N,) int64 for a conditional generator -> (n, C, H, W) of `dtype` on the CPU:
+    uint8 or int16 pixels, as image sets store them.
     """
     device = next(generator.parameters()).device
     for images in in_batches(generator, device, batch_size, z, labels):
-        yield to_uint8(images).cpu()
+        yield from_unit_range(images, dtype).cpu()
 
 
 @torch.inference_mode()
@@ -71,11 +76,20 @@ def in_batches(
 
 
 def sample_images(
-    generator: nn.Module, recipe: Recipe, image: ImageShape, count: int, seed: int = 0, batch_size: int = 64
+    generator: nn.Module,
+    recipe: Recipe,
+    image: ImageShape,
+    count: int,
+    seed: int = 0,
+    batch_size: int = 64,
+    dtype: torch.dtype = torch.uint8,
 ) -> tuple[Tensor, Tensor | None]:
-    """Generate images 0..count-1 of a seed, cycling through the classes: (N, C, H, W) uint8 and labels (N,), on CPU."""
+    """Generate images 0..count-1 of a seed, cycling through the classes, on the CPU.
+
+    Returns: (N, C, H, W) of `dtype`, as from `generate`, and labels (N,) of a conditional generator.
+    """
     z, labels = sample_latents(recipe.model.latent_dim, count, seed), cycled_labels(recipe, image, count)
-    images = torch.cat(list(generate(generator, z, batch_size, labels)))
+    images = torch.cat(list(generate(generator, z, batch_size, labels, dtype)))
     return images, None if labels is None else torch.from_numpy(labels)
 
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.sampling import in_batches, to_uint8
+from wgan_cli.outputs.sampling import in_batches
 from wgan_cli.recipe import Recipe
-from wgan_cli.utils.pixels import to_unit_range
+from wgan_cli.utils.pixels import from_unit_range, to_unit_range
 
 
 def translator_to(generator: nn.Module, side: str) -> nn.Module:
@@ -33,15 +33,15 @@ def check_translates(recipe: Recipe, wanted: bool) -> None:
 
 @torch.inference_mode()
 def translate(translator: nn.Module, batches: Iterable[Tensor], batch_size: int) -> Iterator[Tensor]:
-    """Translate batches (n, C, H, W) uint8, n <= batch_size; a translation does not depend on the other images."""
+    """Translate stored batches (n, C, H, W), n <= batch_size; a translation does not depend on the other images."""
     device = next(translator.parameters()).device
     for images in batches:
         made = in_batches(lambda pixels: translator(to_unit_range(pixels)), device, batch_size, images.numpy())
-        yield from (to_uint8(part).cpu() for part in made)  # (n, C, H, W)
+        yield from (from_unit_range(part, images.dtype).cpu() for part in made)  # (n, C, H, W)
 
 
 def translated_pairs(translator: nn.Module, batches: Iterable[Tensor], batch_size: int) -> Iterator[Tensor]:
-    """Translate images, and yield each image followed by its translation: (2*n, C, H, W) uint8."""
+    """Translate images, and yield each image followed by its translation: (2*n, C, H, W)."""
     for images in batches:
         for changed in translate(translator, [images], batch_size):
             yield torch.stack([images, changed], 1).flatten(0, 1)  # (2*n, C, H, W)

@@ -8,7 +8,18 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from wgan_cli.recipe.decoding_types import COLORS, Background, Fit, Frames, ImageSize, Paths, Range, changed_paths
+from wgan_cli.recipe.decoding_types import (
+    COLORS,
+    MAX_CHANNELS,
+    Background,
+    Fit,
+    Frames,
+    ImageSize,
+    Paths,
+    Preview,
+    Range,
+    changed_paths,
+)
 from wgan_cli.recipe.scores import SCORES, SELECTABLE
 from wgan_cli.recipe.settings import Settings, invalid, named_by
 
@@ -71,7 +82,7 @@ def _check_class(value: Any) -> Any:
     return value
 
 
-_DECODING = ("image_size", "frames", "background", "range", "labels")
+_DECODING = ("image_size", "frames", "background", "range", "labels", "preview_channels")
 SMALL_DATASET = 1000  # images; a critic soon memorizes fewer (docs/own_images.md)
 DIFF_AUGMENTS: tuple[Literal["color", "translation", "cutout"], ...] = ("color", "translation", "cutout")
 DiffAugment = Annotated[
@@ -111,8 +122,12 @@ class DataSettings(Settings):
     image_size: ImageSize | None = Field(
         None, description="Size after resizing in pixels: one number, or [height, width]."
     )
-    channels: Literal[1, 3, 4] | None = Field(
-        None, description="Channels of your own images; default: as in the files."
+    channels: int | None = Field(
+        None, ge=1, le=MAX_CHANNELS, description="Channels of your own images; default: as in the files."
+    )
+    preview_channels: Preview | None = Field(
+        None,
+        description="Bands that pictures show, from 1: [3, 2, 1] for red, green and blue, or one; default: the first.",
     )
     transform: Transform | None = Field(
         None, description="Negative (invert), thicker strokes, grey in three channels, or a color scale (colour)."
@@ -193,12 +208,18 @@ class DataSettings(Settings):
         """
         if isinstance(saved, PairSettings):
             return self
-        names = [name for name in _DECODING if name not in self.model_fields_set or getattr(self, name) == "auto"]
+        names = [
+            name for name in _DECODING if name not in self.model_fields_set or getattr(self, name) in ("auto", None)
+        ]
         return self.model_copy(update={name: getattr(saved, name) for name in names})
 
     def with_range(self, chosen: tuple[float, float] | Literal["dtype"] | None) -> DataSettings:
         """Return a copy with `range: auto` resolved; unchanged if None, since no image has more than 8 bits."""
         return self if chosen is None or self.range != "auto" else self.model_copy(update={"range": chosen})
+
+    def with_preview(self, bands: tuple[int, ...] | None) -> DataSettings:
+        """Return a copy with `preview_channels` resolved; unchanged if None, since all channels are shown."""
+        return self if bands is None or self.preview_channels else self.model_copy(update={"preview_channels": bands})
 
     def with_paths(self, change: Callable[[str], str]) -> DataSettings:
         """Return a copy with `change` applied to every path."""
@@ -266,6 +287,15 @@ class PairSettings(Settings):
         """Return a copy with `range: auto` of each side resolved."""
         sides = zip(SIDES, chosen, strict=True)
         return self.model_copy(update={name: getattr(self, name).with_range(own) for name, own in sides})
+
+    def with_preview(self, bands: tuple[int, ...] | None) -> PairSettings:
+        """Return a copy with `preview_channels` of both sides resolved."""
+        return self.model_copy(update={name: getattr(self, name).with_preview(bands) for name in SIDES})
+
+    @property
+    def preview_channels(self) -> tuple[int, ...] | None:
+        """Bands that pictures show: those of side a."""
+        return self.a.preview_channels
 
     def with_paths(self, change: Callable[[str], str]) -> PairSettings:
         """Return a copy with `change` applied to every path."""

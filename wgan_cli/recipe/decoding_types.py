@@ -71,6 +71,7 @@ ImageSize = Annotated[
 ]
 Fit = Literal["crop", "pad", "stretch", "random_crop"]
 Frames = Literal["all", "first"]
+MAX_CHANNELS = 16
 
 COLORS = {"white": (255, 255, 255), "black": (0, 0, 0), "gray": (128, 128, 128)}
 _Level = Annotated[int, Field(ge=0, le=255)]
@@ -91,6 +92,21 @@ def _check_order(bounds: tuple[float, float]) -> tuple[float, float]:
         raise invalid(f"`range` is [{bounds[0]:g}, {bounds[1]:g}]: black must be below white", "write [low, high]")
     return bounds
 
+
+def _as_list(value: Any) -> Any:
+    return [value] if type(value) is int else value
+
+
+def _check_preview(bands: tuple[int, ...]) -> tuple[int, ...]:
+    if len(bands) not in (1, 3):
+        raise invalid(f"`preview_channels` names {len(bands)} bands", "give one to show as gray, or three as RGB")
+    return bands
+
+
+#: Numbers of the bands to show, from 1.
+Preview = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=MAX_CHANNELS)], ...], BeforeValidator(_as_list), AfterValidator(_check_preview)
+]
 
 _Bound = Annotated[float, Field(allow_inf_nan=False)]
 Range = Annotated[

@@ -218,6 +218,11 @@ class Recipe(Settings):
         data = self.data.with_range(chosen)
         return self if data == self.data else self.replaced(data=data)
 
+    def with_preview(self, bands: tuple[int, ...] | None) -> Recipe:
+        """Return the recipe with `data.preview_channels` resolved to the bands that pictures of the images show."""
+        data = self.data.with_preview(bands)
+        return self if data == self.data else self.replaced(data=data)
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts, numbers and strings; `recipe_from_dict` reads them back."""
         return self.model_dump(mode="json", exclude_none=True)
@@ -235,7 +240,7 @@ _FREE = (
 FREE_ON_RESUME = frozenset(_FREE.split()) | {
     f"data.{side}{name}"  # an image folder may move; the number of its images is checked
     for side in ("", *(f"{side}." for side in SIDES))
-    for name in ("path", "test_path", "on_bad_file", "memory_limit")
+    for name in ("path", "test_path", "on_bad_file", "memory_limit", "preview_channels")
 }
 
 

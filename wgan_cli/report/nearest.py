@@ -31,7 +31,8 @@ def find_nearest(
     assert isinstance(recipe.data, DataSettings)
     if reference is None:
         reference = make_reference(recipe.data, data_root, device, log, count=NUM_SAMPLES)
-    images, _ = sample_images(generator, recipe, checkpoint.image, NUM_SAMPLES)
+    dtype = reference.training.dataset.images.dtype
+    images, _ = sample_images(generator, recipe, checkpoint.image, NUM_SAMPLES, dtype=dtype)
     picture = encode_picture(as_picture(pairs_grid(images, reference, NUM_PAIRS, PAIRS_PER_ROW)), QUALITY)
     caption = (
         f"The {NUM_PAIRS} of {NUM_SAMPLES:,} samples of {checkpoint.source} that are nearest to a training image, each "

@@ -12,6 +12,7 @@ import torch
 
 from wgan_cli.errors import MAX_LINE, WganError
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
+from wgan_cli.recipe.decoding_types import MAX_CHANNELS
 from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.recipe.scores import RENAMED, SCORES, format_score, title_of
 from wgan_cli.runs.checkpoint_file import is_safetensors, read_content, refusals_of
@@ -148,7 +149,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 
 #: Least and most value by part of the shape of images.
-_IMAGE = {"height": (1, 8192), "width": (1, 8192), "channels": (1, 4), "num_classes": (0, 1_000_000)}
+_IMAGE = {"height": (1, 8192), "width": (1, 8192), "channels": (1, MAX_CHANNELS), "num_classes": (0, 1_000_000)}
 
 
 def _checked_number(value: Any, least: int, most: int) -> int:

@@ -67,6 +67,7 @@ def build_state(
     objective = build_objective(recipe, image)
     micro_batches = accumulation_steps(recipe, objective)
     recipe = recipe.with_diff_augment(len(dataset)).with_value_range(dataset.value_range)
+    recipe = recipe.with_preview(dataset.preview_channels)
     recipe = _in_steps(recipe, len(dataset), objective.images_per_iteration(recipe.batch_size))
     check_memory(recipe, image, device)
     set_deterministic(recipe.deterministic, device)

@@ -7,6 +7,7 @@ from wgan_cli.data.pairs import ImagePair
 from wgan_cli.outputs.sampling import cycled_labels, generate
 from wgan_cli.outputs.translate import translate, translator_to
 from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.utils.pixels import preview
 from wgan_cli.utils.seeds import derived_seed, latent_vectors
 
 
@@ -14,15 +15,15 @@ class LatentGrid:
     """Samples from fixed latent vectors, cycling through the classes."""
 
     def __init__(self, recipe: Recipe, image: ImageShape) -> None:
-        self.columns = recipe.sample_grid
+        self.columns, self.preview_channels = recipe.sample_grid, recipe.data.preview_channels
         count = self.columns**2
         self.latents = latent_vectors(recipe.seed, range(count), recipe.model.latent_dim)
         self.labels = cycled_labels(recipe, image, count)
 
     def draw(self, generator: nn.Module) -> tuple[Tensor, Tensor]:
-        """Return all images of the grid, row by row, (N,C,H,W) uint8, and the generated ones among them: here all."""
+        """Return all images of the grid as shown, (N,C,H,W) uint8, and the generated ones among them: here all."""
         images = torch.cat(list(generate(generator, self.latents, labels=self.labels)))  # (grid*grid, C, H, W)
-        return images, images
+        return (shown := preview(images, self.preview_channels)), shown
 
 
 class TranslationGrid:
@@ -31,6 +32,7 @@ class TranslationGrid:
     columns = 6
 
     def __init__(self, recipe: Recipe, pair: ImagePair) -> None:
+        self.preview_channels = recipe.data.preview_channels
         rows = min(recipe.sample_grid, len(pair.a), len(pair.b))
         self.inputs = {}
         for name, domain in (("a", pair.a), ("b", pair.b)):
@@ -44,8 +46,9 @@ class TranslationGrid:
             inputs = self.inputs[source]  # (rows, C, H, W)
             (translated,) = translate(translator_to(generator, target), [inputs], len(inputs))
             (reconstructed,) = translate(translator_to(generator, source), [translated], len(inputs))
-            images += [inputs, translated, reconstructed]
-            generated.append(translated)
+            shown = [preview(part, self.preview_channels) for part in (inputs, translated, reconstructed)]
+            images += shown
+            generated.append(shown[1])
         # (rows*6, C, H, W), (2*rows, C, H, W)
         return torch.stack(images, 1).flatten(0, 1), torch.cat(generated)
 

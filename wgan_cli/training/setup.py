@@ -113,7 +113,7 @@ def load_dataset(
     """Load the training images, or select from those in memory what `data` asks for."""
     if images is None or isinstance(data, PairSettings):
         return load_data(data, data_root, log)
-    return select_images(images, data)
+    return select_images(images, data, log)
 
 
 def load_reference(

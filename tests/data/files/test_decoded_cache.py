@@ -59,7 +59,7 @@ def test_decoded_once(tmp_path):
 
 
 def test_key_is_stable():
-    assert KEY == "338422d08c5b564ee044-53e8fc892870334acc38", "entries written with this VERSION stay usable"
+    assert KEY == "3daf2a15d6cca9d80872-f8351cae2b875c33b366", "entries written with this VERSION stay usable"
 
 
 def test_writing_to_images_does_not_change_the_file(tmp_path):
@@ -77,9 +77,9 @@ def test_outdated_entry_is_removed(tmp_path):
 
 
 DAMAGES = {
-    "truncated images": lambda folder: os.truncate(folder / "images.u8", 100),
-    "longer images": lambda folder: os.truncate(folder / "images.u8", 10**5),
-    "no images": lambda folder: (folder / "images.u8").unlink(),
+    "truncated images": lambda folder: os.truncate(folder / "images.bin", 100),
+    "longer images": lambda folder: os.truncate(folder / "images.bin", 10**5),
+    "no images": lambda folder: (folder / "images.bin").unlink(),
     "no labels": lambda folder: (folder / "labels.npy").unlink(),
     "empty labels": lambda folder: os.truncate(folder / "labels.npy", 0),
     "other labels": lambda folder: np.save(folder / "labels.npy", np.zeros(20, np.int64)),
@@ -139,7 +139,7 @@ def test_abandoned_entries_are_removed(tmp_path):
     abandoned, used = tmp_path / f".{cache_key(['a'], [])}", tmp_path / f".{cache_key(['b'], [])}"
     for folder in (abandoned, used, tmp_path / f".{KEY}", tmp_path / ".12345678-of-an-older-version"):
         folder.mkdir()
-        (folder / "images.u8").write_bytes(b"half")
+        (folder / "images.bin").write_bytes(b"half")
     with FileLock(f"{used}.lock"):
         assert_right(make(tmp_path))
     assert entries(tmp_path) == sorted([KEY, used.name, f"{used.name}.lock"])

@@ -14,10 +14,13 @@ from PIL import Image
 
 from wgan_cli.data import load_images, native_shape
 from wgan_cli.data.containers.archives import TarContainer, ZipContainer
+from wgan_cli.data.loaders.device import DeviceLoader
+from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.data.sources import image_folder
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.utils.pixels import as_uint8, to_16_bits
 
 COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 
@@ -44,7 +47,7 @@ def load(tmp_path, messages):
     def call(path: Path, **settings):
         settings = DataSettings(source="folder", path=str(path), **settings)
         loaded = load_images(settings, tmp_path / "root", messages.append)
-        assert loaded.labels.dtype == torch.int64 and loaded.images.dtype == torch.uint8
+        assert loaded.labels.dtype == torch.int64 and loaded.images.dtype in (torch.uint8, torch.int16)
         return loaded
 
     return call
@@ -291,7 +294,7 @@ def stack(path: Path, levels: list[int]) -> None:
 
 
 def levels_of(loaded) -> list[int]:
-    return loaded.images[:, 0, 5, 5].tolist()
+    return as_uint8(loaded.images)[:, 0, 5, 5].tolist()
 
 
 def test_pages_and_frames_are_images(tmp_path, load, messages):
@@ -352,6 +355,7 @@ def test_range_is_that_of_all_images(tmp_path, load, messages):
     save(tmp_path / "photos/plain.png", 7, mode="L")
     found = load(tmp_path / "photos")
     assert levels_of(found) == [0, 62, 255, 7] and found.value_range == (0, 4095)
+    assert to_16_bits(found.images)[:, 0, 5, 5].tolist() == [0, round(1000 / 4095 * 65535), 65535, 7 * 257]
     assert len(messages) == 1 and "3 images" in messages[0] and "4095 white" in messages[0]
     load(tmp_path / "photos")
     assert messages[0] == messages[1], "also from the cache"
@@ -373,6 +377,19 @@ def test_plain_images_are_read_once(photos, load, monkeypatch):
     assert found.value_range is None
     monkeypatch.setattr(image_folder, "decode", None)
     assert_same(load(photos, image_size=16, channels=3, range="dtype"), found)
+
+
+@pytest.mark.parametrize("chosen", ["auto", "dtype", (0, 65535)])
+def test_no_level_of_16_bits_is_lost(tmp_path, load, chosen):
+    values = np.random.default_rng(0).permutation(np.arange(65536, dtype=np.uint16)).reshape(4, 128, 128)
+    for number, image in enumerate(values):
+        deep(tmp_path / f"photos/{number}.png", image)
+    found = load(tmp_path / "photos", range=chosen)
+    assert torch.equal(to_16_bits(found.images)[:, 0], torch.from_numpy(values.astype(np.int32)))
+    for loader in (DeviceLoader, StreamingLoader):
+        feed = loader(found, 4, 0, torch.device("cpu"))
+        assert len(feed.next()[0].unique()) == 65536
+        feed.close()
 
 
 def test_damaged_stack_of_deep_images_is_skipped(tmp_path, load):

@@ -29,6 +29,7 @@ from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.utils.pixels import as_uint8, to_16_bits
 
 pytest.importorskip("webdataset", reason="needs webdataset: pip install 'wgan[shards]'")
 CPU = torch.device("cpu")
@@ -320,10 +321,11 @@ def test_range_of_a_sample_of_the_images(tmp_path, load, messages):
         Image.fromarray(np.full((8, 8), level, np.uint16)).save(content, "PNG")
         members.append((f"{number}.png", content.getvalue()))
     dataset = load(write_shard(tmp_path / "a.tar", members))
-    assert decoded(dataset).images[:, 0, 0, 0].tolist() == [0, 125, 255] and dataset.value_range == (0, 4095)
+    levels = to_16_bits(decoded(dataset).images)[:, 0, 0, 0].tolist()
+    assert levels == [0, round(2000 / 4095 * 65535), 65535] and dataset.value_range == (0, 4095)
     assert len(messages) == 1 and "4095 white" in messages[0]
     fixed = load(tmp_path / "a.tar", range=(0, 2000))
-    assert decoded(fixed).images[:, 0, 0, 0].tolist() == [0, 255, 255]
+    assert as_uint8(decoded(fixed).images)[:, 0, 0, 0].tolist() == [0, 255, 255]
 
 
 def with_json(values: list[object]) -> list[Member]:

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
 import zlib
@@ -23,7 +24,8 @@ from wgan_cli.data.files.value_range import Values
 from wgan_cli.errors import ExitStatus, WganError, describe_os_error
 from wgan_cli.utils.format import Log
 
-VERSION = 3  # increased when decoding changes, so that older entries are ignored
+VERSION = 4  # increased when decoding changes, so that older entries are ignored
+PIXELS = "images.bin"
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # from some network drives
 
@@ -43,20 +45,27 @@ class DecodedInfo:
     oblong: int = 0  # number of images that weren't square
     oblong_size: tuple[int, int] = (0, 0)  # the most frequent (width, height) among them
     values: Values | None = None  # of images with more than 8 bits, if their range was found automatically
+    deep: bool = False  # stored as int16, because an image has more than 8 bits, instead of uint8
+    bands: bool = False  # the channels are bands of their own, not gray, RGB and alpha
     notes: tuple[str, ...] = ()  # where classes come from and what is left out
     checksum: int = 0  # CRC-32 of the labels
+
+    @property
+    def dtype(self) -> type[np.generic]:
+        """Type of the pixels."""
+        return np.int16 if self.deep else np.uint8
 
 
 @dataclass(frozen=True)
 class DecodedImages:
-    """Images (N, C, H, W) uint8, memory-mapped and read-only, and their labels (N,) int64."""
+    """Images (N, C, H, W) uint8 or int16, memory-mapped and read-only, and their labels (N,) int64."""
 
     images: Tensor
     labels: Tensor
     info: DecodedInfo
 
 
-#: Writes all images to a file as uint8; returns their labels and the facts.
+#: Writes all images to a file; returns their labels and the facts.
 Decode = Callable[[BinaryIO], tuple[Sequence[int], DecodedInfo]]
 
 
@@ -82,12 +91,12 @@ def open_entry(cache: Path, key: str) -> DecodedImages | None:
     try:
         info = TypeAdapter(DecodedInfo).validate_json((folder / "pack.json").read_bytes())
         labels = np.load(folder / "labels.npy", allow_pickle=False)
-        count, channels, height, width = info.shape
-        complete = (folder / "images.u8").stat().st_size == count * channels * height * width
-        if not complete or labels.shape != (count,) or zlib.crc32(labels.tobytes()) != info.checksum:
+        size = np.dtype(info.dtype).itemsize * math.prod(info.shape)
+        complete = (folder / PIXELS).stat().st_size == size
+        if not complete or labels.shape != info.shape[:1] or zlib.crc32(labels.tobytes()) != info.checksum:
             return None
         # Copy-on-write, because torch requires writable memory.
-        images = torch.from_numpy(np.memmap(folder / "images.u8", np.uint8, mode="c", shape=info.shape))
+        images = torch.from_numpy(np.memmap(folder / PIXELS, info.dtype, mode="c", shape=info.shape))
         return DecodedImages(images, torch.from_numpy(labels), info)
     except (OSError, ValueError, EOFError):
         return None
@@ -113,7 +122,7 @@ def add_entry(cache: Path, key: str, decode: Decode, max_bytes: int, log: Log) -
             log(f"cannot write the decoded-image cache to {cache} ({describe_os_error(error)}); each run decodes again")
             buffer = io.BytesIO()
             labels, info = decode(buffer)
-            pixels = np.frombuffer(buffer.getbuffer(), np.uint8).reshape(info.shape)
+            pixels = np.frombuffer(buffer.getbuffer(), info.dtype).reshape(info.shape)
             return DecodedImages(torch.from_numpy(pixels), torch.tensor(labels, dtype=torch.int64), info)
         raise WganError(
             f"cannot write decoded images to {cache}: {describe_os_error(error)}",
@@ -176,7 +185,7 @@ def _write_entry(cache: Path, key: str, decode: Decode, max_bytes: int) -> Decod
 
 
 def _write_files(folder: Path, decode: Decode) -> None:
-    with open(folder / "images.u8", "wb", buffering=1 << 20) as file:
+    with open(folder / PIXELS, "wb", buffering=1 << 20) as file:
         labels, info = decode(file)
         file.flush()
         os.fsync(file.fileno())

@@ -1,45 +1,46 @@
 """Decoding of one image file of any mode, orientation and shape into arrays of pixels of one size."""
 
-import io
 import random
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, NamedTuple
+from itertools import islice
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageColor, ImageOps
 
 from wgan_cli.data.containers.container import NotAnImage
+from wgan_cli.data.files.formats.opening import as_not_an_image, check_size, has_alpha, header_of, open_image
+from wgan_cli.data.files.formats.raster import COLOR, Header, Raster, RasterFile, deepened, quantized, to_planes
 from wgan_cli.data.files.frames import frame_numbers, seek_each
-from wgan_cli.data.files.value_range import RangeUnknown, is_deep, to_8_bits
+from wgan_cli.data.files.value_range import is_deep
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.decoding_types import Fit, Size
-from wgan_cli.utils.image_formats import readable_formats
 from wgan_cli.utils.transparency import composited, is_transparent
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # number of channels -> Pillow's mode
-_EXIF_ORIENTATION = 0x0112
-_HEIC_BRANDS = (b"ftypheic", b"ftypheix", b"ftypheim", b"ftyphevc", b"ftypmif1", b"ftypmsf1")  # from the fifth byte
-
-
-class Header(NamedTuple):
-    """Contents of an image file's header."""
-
-    size: tuple[int, int]  # (width, height) after the EXIF orientation is applied
-    mode: str  # Pillow's
-    channels: int  # 3 if the mode or palette can represent colors, else 1
-    frames: int  # images in the file
-    alpha: bool  # it may be transparent in places
 
 
 class Decoded(NamedTuple):
     """Images of one file."""
 
-    pixels: np.ndarray  # (n, channels, H, W) uint8, n > 1 for pages and animation frames
+    pixels: np.ndarray  # (n, channels, H, W) uint8 or int16, n > 1 for pages and animation frames
     sizes: tuple[tuple[int, int], ...]  # (width, height) of each in the file, upright
     transparent: int  # number composited onto the background
     frames: int  # number in the file, used or not
+    bands: bool  # the channels are bands of their own, not gray, RGB and alpha
+    deep: bool  # the file has more than 8 bits
+
+
+class _Image(NamedTuple):
+    """One image of a file."""
+
+    pixels: np.ndarray  # (channels, H, W)
+    size: tuple[int, int]  # (width, height) in the file, upright
+    transparent: bool
+    bands: bool
+    deep: bool
 
 
 @contextmanager
@@ -55,105 +56,95 @@ def quiet_pillow() -> Iterator[None]:
 
 def read_header(source: bytes | BinaryIO) -> Header:
     """Read an image file's header. Raises: NotAnImage, also for more pixels than Pillow's limit."""
-    with _as_not_an_image():
-        image = _identify(source)
-        (width, height), exif = image.size, {}
-        # Pillow rotates TIFFs itself; without EXIF data, getexif() would decode the image to look for some.
-        if image.format != "TIFF" and "exif" in image.info:
-            with suppress(Exception):
-                exif = image.getexif()
-        rotated = exif.get(_EXIF_ORIENTATION) in (5, 6, 7, 8)
-        frames, mode, alpha = frame_numbers(image), image.mode, _has_alpha(image)
-        channels = _natural_channels(image)
-        if channels == 1 and len(frames) > 1:  # others may have color
-            channels = max(map(_natural_channels, seek_each(image, frames)))
-        return Header(
-            size=(height, width) if rotated else (width, height),
-            mode=mode,
-            channels=channels,
-            frames=len(frames),
-            alpha=alpha,
-        )
+    with as_not_an_image():
+        return header_of(open_image(source))
 
 
-def _natural_channels(image: Image.Image) -> int:
-    if image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;16"):
-        return 1
-    if image.format == "GIF" and image.mode in ("RGB", "RGBA"):  # a later frame; Pillow has decoded it
-        red, green, blue = (band.tobytes() for band in image.convert("RGB").split())
-        return 1 if red == green == blue else 3
-    palette = image.palette
-    if image.mode in ("P", "PA") and palette is not None and palette.mode == "RGB":
-        colors = bytes(palette.palette)
-        return 1 if colors[0::3] == colors[1::3] == colors[2::3] else 3
-    return 3
+def decode(content: bytes, size: Size, channels: int, settings: DataSettings, name: str, deep: bool = False) -> Decoded:
+    """Decode an image file to (n, channels, *size), upright, as `fit`, `frames` and `background` ask for.
 
-
-def decode(content: bytes, size: Size, channels: int, settings: DataSettings, name: str) -> Decoded:
-    """Decode an image file to (n, channels, *size) uint8, upright, as `fit`, `frames` and `background` ask for.
-
-    More than 8 bits are scaled to 8 as `range` says. `fit: crop` keeps the largest center of the size's aspect ratio,
-    `random_crop` one at a position that depends on the file's name; `pad` adds borders, black or of the background's
-    color if the image is transparent; `stretch` ignores the aspect ratio.
+    With more than 8 bits, `range` says which values become black and white. `fit: crop` keeps the largest center of the
+    size's aspect ratio, `random_crop` one at a position that depends on the file's name; `pad` adds borders, black or
+    of the background's color if the image is transparent; `stretch` ignores the aspect ratio.
 
     Args:
         size: Height and width.
         name: Name of the file, for `random_crop`.
+        deep: Return 16 bits as int16 instead of 8 as uint8 (`wgan_cli.utils.pixels`).
     Raises: NotAnImage if it can't be decoded; RangeUnknown if it has more than 8 bits and `range` is auto.
     """
-    with _as_not_an_image():
-        image = _identify(content)
-        numbers = frame_numbers(image)
-        pixels, sizes, transparent = [], [], 0
-        for frame in _frames(image, numbers, settings):
-            _check_size(frame)
-            upright, full_size = _load_upright(frame, 2 * max(size))
-            converted, was_transparent = _convert(upright, channels, settings)
-            fill = settings.background_rgb if was_transparent else (0, 0, 0)
-            fitted = np.asarray(_fit(converted, size, settings.fit, name, fill))  # (H, W) or (H, W, channels)
-            pixels.append(fitted[None] if channels == 1 else fitted.transpose(2, 0, 1))
-            sizes.append(full_size)
-            transparent += was_transparent
-    stacked = pixels[0][None] if len(pixels) == 1 else np.stack(pixels)  # no copy of a single image
-    return Decoded(stacked, tuple(sizes), transparent, len(numbers))
+    with as_not_an_image():
+        opened = open_image(content)
+        images = [_decoded(frame, size, channels, settings, name, deep) for frame in _frames(opened, settings)]
+        pixels = [image.pixels for image in images]
+        return Decoded(
+            pixels=pixels[0][None] if len(pixels) == 1 else np.stack(pixels),  # no copy of a single image
+            sizes=tuple(image.size for image in images),
+            transparent=sum(image.transparent for image in images),
+            frames=opened.header.frames if isinstance(opened, RasterFile) else len(frame_numbers(opened)),
+            bands=any(image.bands for image in images),
+            deep=any(image.deep for image in images),
+        )
 
 
 def deep_values(content: bytes, settings: DataSettings) -> list[np.ndarray]:
-    """Return the values (H, W) of each image with more than 8 bits in a file. Raises: NotAnImage."""
-    with _as_not_an_image():
-        image = _identify(content)
-        frames = _frames(image, frame_numbers(image), settings)
-        return [np.array(frame) for frame in frames if is_deep(frame.mode)]
+    """Return the values (H, W, C) of each image with more than 8 bits in a file, without alpha. Raises: NotAnImage."""
+    with as_not_an_image():
+        frames = _frames(open_image(content), settings)
+        rasters = [
+            frame if isinstance(frame, Raster) else Raster(np.array(frame)[..., None])
+            for frame in frames
+            if isinstance(frame, Raster) or is_deep(frame.mode)
+        ]
+        return [raster.colors for raster in rasters if raster.deep]
 
 
-def _frames(image: Image.Image, numbers: Sequence[int], settings: DataSettings) -> Iterable[Image.Image]:
-    several = settings.frames == "all" and numbers[-1] > 0
-    return seek_each(image, numbers) if several else [image]
-
-
-def to_pixels(content: bytes, size: Size, channels: int, settings: DataSettings, name: str) -> np.ndarray:
-    """Decode the first image of a file to (channels, *size) uint8, as `decode` does."""
+def to_pixels(
+    content: bytes, size: Size, channels: int, settings: DataSettings, name: str, deep: bool = False
+) -> np.ndarray:
+    """Decode the first image of a file to (channels, *size), as `decode` does."""
     first = settings.model_copy(update={"frames": "first"})
-    return decode(content, size, channels, first, name).pixels[0]
+    return decode(content, size, channels, first, name, deep).pixels[0]
 
 
-def _identify(source: bytes | BinaryIO) -> Image.Image:
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
-    try:
-        image = Image.open(file, formats=readable_formats())
-    except Image.UnidentifiedImageError:
-        file.seek(4)
-        if file.read(8) in _HEIC_BRANDS:
-            raise NotAnImage("HEIC isn't supported: save it as JPEG") from None
-        raise
-    _check_size(image)
-    return image
+def _frames(opened: Image.Image | RasterFile, settings: DataSettings) -> Iterator[Image.Image | Raster]:
+    if isinstance(opened, RasterFile):
+        return islice(opened.rasters(), None if settings.frames == "all" else 1)
+    numbers = frame_numbers(opened)
+    several = settings.frames == "all" and numbers[-1] > 0
+    return seek_each(opened, numbers) if several else iter([opened])
 
 
-def _check_size(image: Image.Image) -> None:
-    # Pillow only warns at its limit and refuses at twice that.
-    if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
-        raise Image.DecompressionBombError
+def _decoded(
+    frame: Image.Image | Raster, size: Size, channels: int, settings: DataSettings, name: str, deep: bool
+) -> _Image:
+    """Decode one image of a file."""
+    if isinstance(frame, Raster):
+        raster, full_size = frame, frame.values.shape[1::-1]
+    else:
+        check_size(frame.size)
+        upright, full_size = _load_upright(frame, 2 * max(size))
+        if not is_deep(upright.mode):
+            pixels, transparent = _from_picture(upright, size, channels, settings, name)
+            return _Image(deepened(pixels) if deep else pixels, full_size, transparent, bands=False, deep=False)
+        raster = Raster(np.asarray(upright)[..., None])
+    planes, background = to_planes(raster, channels, settings)
+    fill = background.tolist() or [0.0] * channels
+    levels = zip(planes, fill, strict=True)
+    bands = [_fit(Image.fromarray(plane), size, settings.fit, name, level) for plane, level in levels]
+    pixels = quantized(np.stack([np.asarray(band) for band in bands]), deep)
+    return _Image(pixels, full_size, len(background) > 0, raster.bands not in COLOR, raster.deep)
+
+
+def _from_picture(
+    image: Image.Image, size: Size, channels: int, settings: DataSettings, name: str
+) -> tuple[np.ndarray, bool]:
+    """Return pixels (channels, *size) uint8, and True if the image was composited onto the background."""
+    converted, transparent = _convert(image, channels, settings)
+    fill = settings.background_rgb if transparent else (0, 0, 0)
+    levels = {"L": ImageColor.getcolor(f"rgb{fill}", "L"), "RGB": fill}
+    fitted = np.asarray(_fit(converted, size, settings.fit, name, levels.get(converted.mode, 0)))
+    return fitted[None] if channels == 1 else fitted.transpose(2, 0, 1), transparent  # (channels, H, W)
 
 
 def _load_upright(image: Image.Image, min_size: int) -> tuple[Image.Image, tuple[int, int]]:
@@ -172,30 +163,11 @@ def _load_upright(image: Image.Image, min_size: int) -> tuple[Image.Image, tuple
     return image, (width, height) if image.size == size else (height, width)
 
 
-@contextmanager
-def _as_not_an_image() -> Iterator[None]:
-    """Turn everything that Pillow raises into NotAnImage."""
-    try:
-        yield
-    except (NotAnImage, RangeUnknown):
-        raise
-    except Image.DecompressionBombError:
-        raise NotAnImage(f"more pixels than Pillow's limit of {Image.MAX_IMAGE_PIXELS:,}") from None
-    except Image.UnidentifiedImageError:
-        raise NotAnImage("not an image") from None
-    except Exception as error:  # for broken bytes Pillow's decoders raise a dozen types, SyntaxError among them
-        raise NotAnImage(f"damaged: {error or type(error).__name__}") from None
-
-
-def _has_alpha(image: Image.Image) -> bool:
-    return image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info
-
-
 def _convert(image: Image.Image, channels: int, settings: DataSettings) -> tuple[Image.Image, bool]:
     """Convert to the mode for these channels; also return True if the image was composited onto the background."""
-    if is_deep(image.mode):
-        image = to_8_bits(image, settings.range)
-    alpha = _has_alpha(image)
+    if channels not in MODES:
+        raise NotAnImage(f"{image.mode}, not data.channels={channels}")
+    alpha = has_alpha(image)
     if channels == 4 or alpha:
         if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "La"):
             image = image.convert("RGB")
@@ -214,7 +186,8 @@ def cropped_size(width: int, height: int, size: Size) -> tuple[int, int]:
     return min(width, max(1, round(height * wide / high))), min(height, max(1, round(width * high / wide)))
 
 
-def _fit(image: Image.Image, size: Size, fit: Fit, name: str, fill: tuple[int, int, int]) -> Image.Image:
+def _fit(image: Image.Image, size: Size, fit: Fit, name: str, fill: Any) -> Image.Image:
+    """Bring an image to a size as `decode` describes; `fill` is the color of borders."""
     target = (size[1], size[0])  # Pillow's order
     if image.size == target:
         return image
@@ -222,8 +195,7 @@ def _fit(image: Image.Image, size: Size, fit: Fit, name: str, fill: tuple[int, i
     if fit == "pad":
         scale = min(whole / side for whole, side in zip(target, image.size, strict=True))
         inner_width, inner_height = (max(1, round(side * scale)) for side in (width, height))
-        gray = ImageColor.getcolor(f"rgb{fill}", "L")
-        padded = Image.new(image.mode, target, {"L": gray, "RGB": fill}.get(image.mode, 0))
+        padded = Image.new(image.mode, target, fill)
         resized = image.resize((inner_width, inner_height), Image.Resampling.LANCZOS)
         padded.paste(resized, ((target[0] - inner_width) // 2, (target[1] - inner_height) // 2))
         return padded

@@ -5,21 +5,25 @@ from typing import BinaryIO
 
 from wgan_cli.data.files.decoded_cache import DecodedInfo
 from wgan_cli.data.files.decoding import Decoded
+from wgan_cli.data.files.value_range import RangeUnknown
 from wgan_cli.recipe.decoding_types import Size
 
 
 class EntryWriter:
-    """Writes images to a file as uint8, and keeps their labels and facts about them."""
+    """Writes images to a file as uint8, or int16 if `deep`, and keeps their labels and facts about them."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, deep: bool = False) -> None:
         self.labels: list[int] = []
+        self._deep, self._bands = deep, False
         self._file, self._first, self._alike = file, b"", True
         self._oblong: Counter[tuple[int, int]] = Counter()
         self._stacks: list[int] = []
         self._transparent = 0
 
     def add(self, found: Decoded, label: int) -> None:
-        """Write the images of a file."""
+        """Write the images of a file. Raises: RangeUnknown if it has more bits than the writer."""
+        if found.deep and not self._deep:
+            raise RangeUnknown
         for image in found.pixels:
             content = image.tobytes()
             self._first = self._first or content
@@ -29,11 +33,14 @@ class EntryWriter:
         self._oblong.update((width, height) for width, height in found.sizes if width != height)
         self._stacks += [found.frames] if found.frames > 1 else []
         self._transparent += found.transparent
+        self._bands = self._bands or found.bands
 
     def info(self, channels: int, size: Size) -> DecodedInfo:
         """Return the facts known from the images."""
         return DecodedInfo(
             shape=(len(self.labels), channels, *size),
+            deep=self._deep,
+            bands=self._bands,
             alike=self._alike,
             stacks=(len(self._stacks), sum(self._stacks)),
             transparent=self._transparent,

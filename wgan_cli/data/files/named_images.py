@@ -32,17 +32,18 @@ class NamedImages:
     frames: tuple[int, ...]  # images taken from each file
     bad: tuple[tuple[str, str], ...]  # (name, reason) of unusable files
     notices: tuple[str, ...]  # lines about parts of the images that aren't used
+    deep: bool  # decode to 16 bits
 
     def __len__(self) -> int:
         return sum(self.frames)
 
     def batches(self, image: ImageShape, size: int) -> Iterator[Tensor]:
-        """Yield all images sorted by name, in batches (n, C, H, W) uint8 with n <= size."""
+        """Yield all images sorted by name, in batches (n, C, H, W), uint8 or int16, with n <= size."""
 
         def read(entry: Entry) -> Tensor:
             try:
                 content = self.container.read(entry)
-                found = decode(content, image.size, image.channels, self.settings, entry.name)
+                found = decode(content, image.size, image.channels, self.settings, entry.name, self.deep)
                 return torch.from_numpy(found.pixels.copy())  # Pillow's are read-only
             except NotAnImage as reason:
                 name = f"{printable(entry.name)} of {self.container.path}"
@@ -97,4 +98,4 @@ def named_images(path: Path, settings: DataSettings) -> NamedImages:
     lines += notices.value_range(values)
     settings = settings.with_range("dtype" if values is None else values.range)  # only damaged files, or later pages
     frames = found.frames if settings.frames == "all" else (1,) * len(found.good)
-    return NamedImages(container, settings, found.good, frames, found.bad, tuple(lines))
+    return NamedImages(container, settings, found.good, frames, found.bad, tuple(lines), found.is_deep)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from wgan_cli.data.containers.container import Container, Entry, NotAnImage
-from wgan_cli.data.files.decoding import Header, deep_values, read_header
+from wgan_cli.data.files.decoding import deep_values, read_header
+from wgan_cli.data.files.formats.raster import Header
 from wgan_cli.data.files.parallel import attempt_all
-from wgan_cli.data.files.value_range import SAMPLED, Summary, Values, choose_range, is_deep, summarize
+from wgan_cli.data.files.value_range import SAMPLED, Summary, Values, choose_range, summarize
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.decoding_types import Size
@@ -30,14 +31,11 @@ class Survey(Generic[T]):
     frames: tuple[int, ...]  # images in each of them
     bad: tuple[tuple[str, str], ...]  # (name, reason) of the other files
     sizes: Counter[tuple[int, int]]  # number of files by (width, height)
-    modes: Counter[str]  # number of files by Pillow mode
-    channels: int  # 3 if any image can represent colors, else 1
+    modes: Counter[str]  # number of files by mode
+    channels: int  # number of bands if most images have others than gray or RGB; else 3 if any is RGB, or 1
+    bands: bool  # the channels are such bands
     alpha: int  # number of images that may be transparent in places
-
-    @property
-    def is_deep(self) -> bool:
-        """True if any image has more than 8 bits."""
-        return any(map(is_deep, self.modes))
+    is_deep: bool  # any image has more than 8 bits
 
     @property
     def oblong(self) -> Counter[tuple[int, int]]:
@@ -64,14 +62,19 @@ def survey(
     """Read the headers of all items in threads; `header` may raise NotAnImage."""
     results = list(zip(items, attempt_all(header, items, title, log), strict=True))
     good = [(item, found) for item, found in results if not isinstance(found, NotAnImage)]
+    channels = Counter(found.channels for _, found in good if found.bands).most_common(1)
+    bands = bool(channels) and channels[0][1] > sum(not found.bands for _, found in good)
+    plain = max((found.channels for _, found in good if not found.bands), default=1)
     return Survey(
         good=tuple(item for item, _ in good),
         frames=tuple(found.frames for _, found in good),
         bad=tuple((name(item), str(reason)) for item, reason in results if isinstance(reason, NotAnImage)),
         sizes=Counter(found.size for _, found in good),
         modes=Counter(found.mode for _, found in good),
-        channels=max((found.channels for _, found in good), default=1),
+        channels=channels[0][0] if bands else plain,
+        bands=bands,
         alpha=sum(found.alpha for _, found in good),
+        is_deep=any(found.deep for _, found in good),
     )
 
 

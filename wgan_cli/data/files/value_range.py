@@ -1,11 +1,10 @@
-"""Values of images with 16 or 32 bits or floats, and the range of them that becomes 8 bits."""
+"""Values of images with 16 or 32 bits or floats, and the range of them that becomes black to white."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from wgan_cli.recipe.decoding_types import Range
 
@@ -18,7 +17,7 @@ SAMPLED = 4_000_000  # values for percentiles, of all images together
 
 
 class RangeUnknown(Exception):
-    """Raised for an image with more than 8 bits if the range is `auto`: it depends on all images."""
+    """Raised for an image with more than 8 bits if its set was expected to have none, or its range isn't known yet."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Summary(NamedTuple):
 
 
 def summarize(image: np.ndarray, sampled: int) -> Summary:
-    """Summarize an image (H, W) with about `sampled` of its values."""
+    """Summarize an image of any shape with about `sampled` of its values."""
     values = image[np.isfinite(image)]
     if not len(values):
         values = np.zeros(1, image.dtype)
@@ -86,21 +85,23 @@ def _choose(least: float, greatest: float, usual: tuple[tuple[float, float], ...
     return (low, greatest) if low < greatest else (low, low + 1)
 
 
-def to_8_bits(image: Image.Image, chosen: Range) -> Image.Image:
-    """Scale an image of more than 8 bits to grayscale; values outside the range are clipped.
+def scaled(values: np.ndarray, chosen: Range) -> np.ndarray:
+    """Scale values so that a range becomes [0, 1], float32; values outside are clipped. uint8 ranges from 0 to 255.
 
     For `dtype`, the range of integers is [0, 65535], and of floats the first of [0, 1], [0, 255], [0, 65535] and [0,
-    maximum] that holds the image's values. Raises: RangeUnknown for `auto`.
+    maximum] that holds the values. Raises: RangeUnknown for `auto`.
     """
+    if values.dtype == np.uint8:
+        return values.astype(np.float32) / 255
     if chosen == "auto":
         raise RangeUnknown
-    values = np.asarray(image).astype(np.float64)
+    integers, values = values.dtype.kind in "iu", values.astype(np.float64)
     if chosen == "dtype":
         values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
         greatest = float(values.max(initial=0.0))
-        ranges = (65535.0,) if image.mode.startswith("I") else (1.0, 255.0, 65535.0)
+        ranges = (65535.0,) if integers else (1.0, 255.0, 65535.0)
         low, high = 0.0, next((upper for upper in ranges if greatest <= upper), greatest)
     else:
         low, high = chosen
         values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
-    return Image.fromarray(np.clip((values - low) * (255.0 / (high - low)) + 0.5, 0, 255).astype(np.uint8))
+    return ((values - low) / (high - low)).clip(0, 1).astype(np.float32)

@@ -11,7 +11,7 @@ from wgan_cli.utils.pixels import to_unit_range
 
 
 class DeviceLoader(Loader):
-    """Loader that keeps the images as uint8 on the device; a batch is one gather there.
+    """Loader that keeps the images on the device as they are stored; a batch is one gather there.
 
     The epoch's order and the position in it are device buffers with fixed addresses, so a CUDA graph can capture
     `gather`; before each replay, the host calls `advance`.
@@ -22,7 +22,7 @@ class DeviceLoader(Loader):
     ) -> None:
         assert isinstance(dataset.images, Tensor), "lazy images are streamed"
         shard = current_shard()
-        self.images = dataset.images.to(device)  # (N, C, H, W) uint8
+        self.images = dataset.images.to(device)  # (N, C, H, W) uint8 or int16
         self.labels = dataset.labels.to(device)  # (N,) int64
         self.global_batch_size = batch_size
         self.batch_size = batch_size // shard.world_size

@@ -37,7 +37,7 @@ def make_loader(
     assert isinstance(settings, DataSettings)
     if not isinstance(dataset.images, Tensor):
         return StreamingLoader(dataset, batch_size, seed, device, placement="streamed: decoded on the fly")
-    size = dataset.images.numel()
+    size = dataset.images.nbytes
     limit, source = free_memory(device), "half of the free memory"
     if settings.memory_limit is not None:
         limit, source = parse_bytes(settings.memory_limit), "data.memory_limit"

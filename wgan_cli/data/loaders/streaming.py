@@ -29,7 +29,7 @@ class StreamingLoader(Loader):
         self._shard = current_shard()
         self.batch_size = batch_size // self._shard.world_size
         self.placement = placement
-        self._images = dataset.images  # (N, C, H, W) uint8
+        self._images = dataset.images  # (N, C, H, W) uint8 or int16
         self._labels = dataset.labels  # (N,) int64
         self._device = device
         self._pin_memory = device.type == "cuda"  # only copies from pinned memory are asynchronous
@@ -91,11 +91,12 @@ class StreamingLoader(Loader):
             self._pending.append((epoch, start + self.global_batch_size, batch))
 
     def _gather_on_host(self, epoch: int, start: int) -> tuple[Tensor, Tensor]:
-        """Return a batch's pixels (batch_size, C, H, W) uint8 and labels in host memory. Runs in the thread."""
+        """Return a batch's pixels (batch_size, C, H, W) and labels in host memory. Runs in the thread."""
         if self._epoch_order[0] != epoch:
             self._epoch_order = (epoch, self._sampler.epoch_order(epoch))
         indices = self._shard.local(self._epoch_order[1][start : start + self.global_batch_size])
-        pixels = torch.empty(len(indices), *self._images.shape[1:], dtype=torch.uint8, pin_memory=self._pin_memory)
+        shape, dtype = self._images.shape[1:], self._images.dtype
+        pixels = torch.empty(len(indices), *shape, dtype=dtype, pin_memory=self._pin_memory)
         if isinstance(self._images, Tensor):
             torch.index_select(self._images, 0, indices, out=pixels)
         else:

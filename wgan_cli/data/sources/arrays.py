@@ -11,6 +11,7 @@ from torch import Tensor
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.recipe.decoding_types import MAX_CHANNELS
 from wgan_cli.utils.format import Log, no_log
 
 
@@ -23,7 +24,7 @@ def image_set(
     """Create a validated image set, for `wgan_cli.train` and `wgan_cli.evaluate`.
 
     Args:
-        images: (N, C, H, W) uint8 with 1, 3 or 4 channels.
+        images: (N, C, H, W) uint8 with up to 16 channels; 1 is gray, 3 RGB, 4 RGBA.
         labels: (N,) integers from 0, or None if there are no classes.
         class_names: Name of each class; default: the numbers up to the largest label.
         origin: Description of the source, for messages.
@@ -33,9 +34,9 @@ def image_set(
     shape = tuple(images.shape)
     if images.dtype != torch.uint8:
         raise WganError(f"images must be uint8, not {images.dtype}", "use integers from 0 to 255")
-    if len(shape) != 4 or shape[1] not in (1, 3, 4) or not len(images):
+    if len(shape) != 4 or not 1 <= shape[1] <= MAX_CHANNELS or not len(images):
         raise WganError(
-            f"images must have the shape (N, C, H, W) with C = 1, 3 or 4, not {shape}",
+            f"images must have the shape (N, C, H, W) with C from 1 to {MAX_CHANNELS}, not {shape}",
             "add a channel axis with images[:, None], or move it from the end with transpose(0, 3, 1, 2)",
         )
     if labels is None:

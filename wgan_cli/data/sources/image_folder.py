@@ -78,7 +78,8 @@ def load(settings: DataSettings, data_root: Path, log: Log, required_size: Size 
             images, labels = images[order], labels[order]
         values = decoded.info.values
         value_range = None if values is None else values.range
-        return ImageSet(images, labels, decoded.info.class_names, str(container.path), value_range)
+        names, bands = decoded.info.class_names, decoded.info.bands
+        return ImageSet(images, labels, names, str(container.path), value_range, bands)
 
 
 def shape(settings: DataSettings) -> ImageShape:
@@ -164,15 +165,17 @@ def _decode(
     selection = select_files(container, settings)
     size, channels, count = _target_shape(container, selection, settings, log)
 
-    def read(entry: Entry, settings: DataSettings) -> Decoded:
+    def read(entry: Entry, settings: DataSettings, deep: bool) -> Decoded:
         content = container.read(entry)
         if required_size and (found := read_header(content).size) != required_size[::-1]:
             raise NotAnImage(f"{found[0]}x{found[1]} pixels, not {required_size[1]}x{required_size[0]}")
-        return decode(content, size, channels, settings, entry.name)
+        return decode(content, size, channels, settings, entry.name, deep)
 
-    def write(file: BinaryIO, ranged: DataSettings, values: Values | None = None) -> tuple[list[int], DecodedInfo]:
-        writer, bad = EntryWriter(file), []
-        results = attempt_all(lambda entry: read(entry, ranged), selection.entries, f"{container.path}: decoded", log)
+    def write(
+        file: BinaryIO, ranged: DataSettings, deep: bool = False, values: Values | None = None
+    ) -> tuple[list[int], DecodedInfo]:
+        writer, bad, title = EntryWriter(file, deep), [], f"{container.path}: decoded"
+        results = attempt_all(lambda entry: read(entry, ranged, deep), selection.entries, title, log)
         for entry, label, found in zip(selection.entries, selection.labels, results, strict=True):
             if isinstance(found, NotAnImage):
                 bad.append((printable(entry.name), str(found)))
@@ -197,10 +200,12 @@ def _decode(
     try:
         return add_entry(cache, key, lambda file: write(file, settings), max_bytes, log)
     except RangeUnknown:  # a second pass, only for images with more than 8 bits
-        title = f"{container.path}: inspected the values of"
-        values = survey_values(selection.entries, container.read, settings, title, log)
+        title, values = f"{container.path}: inspected the values of", None
+        if settings.range == "auto":
+            values = survey_values(selection.entries, container.read, settings, title, log)
         ranged = settings.with_range("dtype" if values is None else values.range)  # None: all of them are damaged
-        return add_entry(cache, key, lambda file: write(file, ranged, values), max_bytes, log)
+        deep = settings.range != "auto" or values is not None
+        return add_entry(cache, key, lambda file: write(file, ranged, deep, values), (1 + deep) * max_bytes, log)
 
 
 def _target_shape(
@@ -220,7 +225,7 @@ def _target_shape(
 def _no_image(path: Path, bad: BadFiles) -> WganError:
     return WganError(
         f"{path} contains no usable image: {summarize_bad(bad)}",
-        "check `data.path`; JPEG, PNG, WebP, GIF, BMP and TIFF are supported",
+        "check `data.path`; JPEG, PNG, WebP, GIF, BMP, TIFF and .npy are supported",
     )
 
 

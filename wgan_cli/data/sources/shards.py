@@ -33,6 +33,7 @@ class ShardImages:
     Args:
         samples: Index of each image in the shards, (N,) int64.
         log: Told about the first image that isn't used as it is.
+        deep: Decode to 16 bits.
     """
 
     def __init__(
@@ -43,19 +44,22 @@ class ShardImages:
         channels: int,
         settings: DataSettings,
         log: Log,
+        deep: bool = False,
     ) -> None:
         self.shape = torch.Size((len(samples), channels, *size))
-        self._shards, self._samples, self._settings, self._log = shards, samples, settings, log
+        self.dtype = torch.int16 if deep else torch.uint8
+        self._shards, self._samples, self._settings, self._log, self._deep = shards, samples, settings, log, deep
         self._logged: set[str] = set()  # kinds of lines
 
     def __getitem__(self, key: slice | Tensor) -> ShardImages:
         """Return a part of the images, by slice or mask."""
-        _, channels, height, width = self.shape
-        return ShardImages(self._shards, self._samples[key], (height, width), channels, self._settings, self._log)
+        _, channels, *size = self.shape
+        kept = self._samples[key]
+        return ShardImages(self._shards, kept, (size[0], size[1]), channels, self._settings, self._log, self._deep)
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
-        """Return the images with these indices, (n, C, H, W) uint8."""
-        pixels = torch.empty(len(index), *self.shape[1:], dtype=torch.uint8)
+        """Return the images with these indices, (n, C, H, W)."""
+        pixels = torch.empty(len(index), *self.shape[1:], dtype=self.dtype)
         self.read_into(pixels, index)
         return pixels
 
@@ -83,11 +87,11 @@ class ShardImages:
     def _to_pixels(self, sample: int, size: Size, channels: int) -> np.ndarray:
         content, key = self._shards.read(sample), self._shards.key(sample)
         try:
-            return to_pixels(content, size, channels, self._settings, key)
+            return to_pixels(content, size, channels, self._settings, key, self._deep)
         except RangeUnknown:  # `load` found no such image among those that it checked
             line = "has more than 8 bits: scaling it and others like it by the range of their data type"
             self._log_once("range", f"{self._shards.name(sample)} {line}; --set data.range=[LOW,HIGH] chooses another")
-            return to_pixels(content, size, channels, self._settings.with_range("dtype"), key)
+            return to_pixels(content, size, channels, self._settings.with_range("dtype"), key, self._deep)
 
     def _report(self, sample: int, reason: str) -> None:
         if self._settings.on_bad_file == "stop":
@@ -123,12 +127,11 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
         for line in notices.value_range(values):
             log(f"{where}: {line}")
     size, channels = found.target_shape(settings)
-    images = ShardImages(shards, torch.arange(len(shards)), size, channels, settings, log)
+    images = ShardImages(shards, torch.arange(len(shards)), size, channels, settings, log, found.is_deep)
     origin = f"{len(shards.paths):,} shard{'s' if len(shards.paths) > 1 else ''}, {where}"
     value_range = values and values.range
-    return ImageSet(images, torch.from_numpy(shards.labels), shards.class_names, origin, value_range).only(
-        settings.classes
-    )
+    labels = torch.from_numpy(shards.labels)
+    return ImageSet(images, labels, shards.class_names, origin, value_range, found.bands).only(settings.classes)
 
 
 def shape(settings: DataSettings) -> ImageShape:
