@@ -8,6 +8,7 @@ from wgan_cli.distributed.collectives import all_reduce_mean
 from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.objectives.objective import Loss
 from wgan_cli.objectives.terms import Term
+from wgan_cli.utils.double_backward import FastDoubleBackward
 
 DECAY = 0.01  # weight of a batch in the running mean, as in the authors' code
 
@@ -52,7 +53,8 @@ def path_lengths(generator: StyleSpace, styles: Tensor) -> Tensor:
     """
     if not styles.requires_grad:
         styles = styles.requires_grad_()
-    images = generator.synthesis(styles)  # (N, C, H, W)
+    with FastDoubleBackward():
+        images = generator.synthesis(styles)  # (N, C, H, W)
     pixels = images.shape[2] * images.shape[3]
     noise = rng.randn_like(images) / pixels**0.5
     (gradient,) = torch.autograd.grad((images * noise).sum(), styles, create_graph=True)  # (N, layers, style_dim)

@@ -13,6 +13,7 @@ from wgan_cli.distributed.collectives import all_reduce_mean
 from wgan_cli.objectives.objective import Loss
 from wgan_cli.objectives.terms import Check, Term, Values
 from wgan_cli.recipe.objective_base import CriticGameSettings
+from wgan_cli.utils.double_backward import FastDoubleBackward
 
 Penalty = Callable[[nn.Module, Tensor, Tensor, "Tensor | None"], Loss]
 
@@ -153,7 +154,9 @@ def input_gradient(score: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
 
         return torch.func.grad(total_score)(images)
     images = images.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(score(images).sum(), images, create_graph=True)
+    with FastDoubleBackward():
+        scores = score(images)
+    (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
     return gradient
 
 

@@ -10,7 +10,7 @@ from wgan_cli.training.step import TrainingStep
 
 WARM_UP = 3  # eager iterations before a capture, in which libraries and optimizers allocate their memory
 #: Before 2.13, a failed capture left torch's random generator and allocator unusable (pytorch#176752, #180395).
-FAILED_CAPTURE_IS_HARMLESS = torch.__version__ >= (2, 13)
+FAILED_CAPTURE_IS_HARMLESS = torch.__version__ >= "2.13"  # compares versions, not text
 
 
 def graph_obstacle(step: TrainingStep) -> str | None:
