@@ -58,6 +58,18 @@ def test_nonfinite(find, name, bad):
     assert nonfinite(terms, both, made) == f"{name} is not finite"
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("place", [0, 31, 65_535, 65_536, 200_000, -1])
+def test_gpu_nonfinite(bad, place):
+    """The kernel reads tensors in chunks of 65,536 values."""
+    values = torch.randn(300_001, device="cuda")
+    terms = {"a": torch.ones(5, device="cuda"), "b": values, "c": torch.ones((), device="cuda")}
+    assert nonfinite(terms, {}, {}) is None
+    values[place] = bad
+    assert nonfinite(terms, {}, {}) == "b is not finite"
+
+
 @pytest.mark.parametrize(
     ("changes", "hints"),
     [
