@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 from wgan_cli.data import load_images, native_shape
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.utils.pixels import to_16_bits
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 3), np.uint8)
 LABELS = np.arange(24) % 12
@@ -91,9 +93,9 @@ def test_test_part_is_held_out(tmp_path, names):
     ("arrays", "named"),
     [
         ({"pictures": IMAGES}, "pictures"),
-        ({"images": IMAGES / 255}, "float64"),
+        ({"images": IMAGES.astype(complex)}, "complex128"),
         ({"images": IMAGES[0, 0]}, "(8, 3)"),
-        ({"images": IMAGES[..., :2]}, "(24, 8, 8, 2)"),
+        ({"images": np.zeros((24, 20, 30, 17))}, "(24, 20, 30, 17)"),
         ({"images": IMAGES, "labels": LABELS[:-1]}, "(23,)"),
         ({"images": IMAGES, "labels": LABELS, "class_names": np.array(["a"])}, "class_names"),
         ({"images": IMAGES, "labels": np.array([{}] * 24)}, "pickle"),
@@ -104,6 +106,22 @@ def test_unusable_arrays(tmp_path, arrays, named):
     with pytest.raises(WganError) as caught:
         loaded(tmp_path / "some.npz", tmp_path)
     assert named in caught.value.message and "some.npz" in caught.value.message and caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "f4"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 5, 16])
+@pytest.mark.parametrize("first", [False, True])
+def test_every_value_of_every_band_is_used(tmp_path, kind, channels, first):
+    greatest = 65535 if kind == "u2" else 255
+    values = np.random.default_rng(1).integers(0, greatest + 1, (3, 18, 20, channels))
+    values[0, :2, 0] = [[0], [greatest]]
+    saved = (values / 255).astype(kind) if kind == "f4" else values.astype(kind)
+    np.savez(tmp_path / "some.npz", images=saved.transpose(0, 3, 1, 2) if first else saved)
+    images = loaded(tmp_path / "some.npz", tmp_path, image_size=[18, 20])
+    assert images.bands == (channels not in (1, 3)) and (images.images.dtype == torch.uint8) == (kind == "u1")
+    found = to_16_bits(images.images).numpy()
+    wanted = values.transpose(0, 3, 1, 2) * (1 if kind == "u2" else 257)
+    assert np.array_equal(by_first_pixels(found), by_first_pixels(wanted))
 
 
 def test_samples_are_training_images(wgan, tiny_run):

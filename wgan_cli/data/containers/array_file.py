@@ -10,8 +10,11 @@ import numpy as np
 from PIL import Image
 
 from wgan_cli.data.containers.container import Container, Entry
+from wgan_cli.data.files.decoding import MODES
+from wgan_cli.data.files.formats.npy import channel_axis
 from wgan_cli.data.files.label_file import in_order, whole_numbers
 from wgan_cli.errors import WganError
+from wgan_cli.recipe.decoding_types import MAX_CHANNELS
 
 SUFFIXES = (".npz", ".npy")
 IMAGES = ("images", "x_train", "train_images", "x", "data", "arr_0")  # wgan's own, Keras', MedMNIST's, np.savez's
@@ -22,7 +25,6 @@ _PARTS = (
     ("valid", ("x_val", "x_valid", "val_images"), ("y_val", "y_valid", "val_labels")),
 )
 CLASS_NAMES = "class_names"
-_CHANNELS = (1, 3, 4)
 
 
 class Stack(NamedTuple):
@@ -36,12 +38,19 @@ class Stack(NamedTuple):
         pixels = np.asarray(self.array[number])
         return pixels[..., None] if self.channel_axis is None else np.moveaxis(pixels, self.channel_axis - 1, -1)
 
+    @property
+    def suffix(self) -> str:
+        """Format to pass images on in."""
+        channels = 1 if self.channel_axis is None else self.array.shape[self.channel_axis]
+        return ".png" if self.array.dtype in (np.uint8, object) and channels in MODES else ".npy"
+
 
 class ArrayContainer(Container):
-    """Array of images (N, H, W), (N, H, W, C) or (N, C, H, W) uint8; in a .npz also labels (N,) and class_names (K,).
+    """Array of images (N, H, W), (N, H, W, C) or (N, C, H, W); in a .npz also labels (N,) and class_names (K,).
 
-    Images are passed on as uncompressed PNGs named by their index, in a folder per class. With test or validation
-    images in the same file, these are in folders train, test and valid.
+    Images are passed on as files named by their index, in a folder per class: uint8 of one, three (RGB) or four
+    channels (RGBA) as uncompressed PNGs, others as .npy. With test or validation images in the same file, these are in
+    folders train, test and valid.
     """
 
     def __init__(self, path: Path, file: Path | None = None) -> None:
@@ -73,7 +82,7 @@ class ArrayContainer(Container):
             folders = [f"{name}/" for name in classes[part]] or [""] * count
             size = int(images.array[0].nbytes) if count else 0
             for number, folder in enumerate(folders):
-                name = f"{prefix[part]}{folder}{number:08d}.png"
+                name = f"{prefix[part]}{folder}{number:08d}{images.suffix}"
                 entries.append(Entry(name, size, modified, (prefix[part], number)))
         return entries, list(parts) if len(parts) > 1 else list(self.class_order)
 
@@ -106,8 +115,10 @@ class ArrayContainer(Container):
 
     def _read(self, entry: Entry) -> bytes:
         part, number = entry.handle
-        pixels = self._images[part].read(number)
-        content = io.BytesIO()
+        pixels, content = self._images[part].read(number), io.BytesIO()
+        if self._images[part].suffix == ".npy":
+            np.save(content, pixels)
+            return content.getvalue()
         Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(content, "PNG", compress_level=0)
         return content.getvalue()
 
@@ -138,15 +149,13 @@ def _channel_axis(images: Any, what: str) -> int | None:
     """Return the axis of channels, None without one. Raises: WganError for another type or shape."""
     if images.dtype == object and images.ndim == 1:  # image files, of different lengths
         return None
-    if images.dtype != np.uint8:
-        raise WganError(f"{what} is {images.dtype}, not uint8", "save values from 0 to 255 as uint8")
+    if images.dtype.kind not in "uifb":
+        raise WganError(f"{what} is {images.dtype}", "save integers or floats, such as values from 0 to 255 as uint8")
     if images.ndim == 3:
         return None
-    if images.ndim == 4 and images.shape[-1] in _CHANNELS:
-        return 3
-    if images.ndim == 4 and images.shape[1] in _CHANNELS:
-        return 1
+    if images.ndim == 4 and (axis := channel_axis(images.shape[1:])) is not None:
+        return 1 + axis
     raise WganError(
         f"{what} has the shape {images.shape}",
-        "save images as (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1, 3 or 4",
+        f"save images as (N, H, W), (N, H, W, C) or (N, C, H, W) with C up to {MAX_CHANNELS}",
     )

@@ -28,7 +28,7 @@ from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.format import Log, log_progress, printable
 from wgan_cli.utils.image_formats import READABLE_SUFFIXES
 
-VERSION = 2  # increased when other samples or labels are found
+VERSION = 3  # increased when other samples or labels are found
 MAX_SHARDS = 100_000
 MAX_LABEL_BYTES, MAX_CLASS_BYTES = 1_000_000, 1000  # of a .json and a .cls
 LABEL_SUFFIXES = ("cls", "json")  # members with a sample's class: the class itself, or an object with a label
@@ -222,6 +222,7 @@ def _read_samples(path: Path, archive: tarfile.TarFile, label_suffixes: Sequence
     for sample in _webdataset().group_by_keys(members):
         name = printable(sample["__key__"])
         suffixes = sorted(suffix for suffix in sample if suffix in READABLE_SUFFIXES)
+        suffixes = [suffix for suffix in suffixes if suffix != "npy"] or suffixes  # next to an image, data about it
         info = sample[suffixes[0]] if suffixes else None
         if info is None or len(suffixes) > 1:
             reason = f"it has {len(suffixes)} images: .{', .'.join(suffixes)}" if suffixes else "no image"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import imagecodecs
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 from PIL import Image, ImageOps
 
 from wgan_cli.data.files.decoding import decode, read_header
-from wgan_cli.data.files.formats import png
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings
 
@@ -45,7 +45,7 @@ def test_alpha(bands):
 
 
 def test_without_imagecodecs(monkeypatch):
-    monkeypatch.setattr(png, "is_installed", lambda: False)
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
     with pytest.raises(WganError) as caught:
         read_header(imagecodecs.png_encode(np.zeros((8, 8, 3), np.uint16)))
     assert "wgan[tiff]" in caught.value.hint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -126,7 +127,7 @@ def test_too_many_bands_and_damage():
 
 
 def test_without_tifffile(monkeypatch):
-    monkeypatch.setattr(tiff, "is_installed", lambda: False)
+    monkeypatch.setitem(sys.modules, "tifffile", None)
     with pytest.raises(WganError) as caught:
         read_header(encoded(np.zeros((8, 8, 3), np.uint16), "rgb"))
     assert "wgan[tiff]" in caught.value.hint

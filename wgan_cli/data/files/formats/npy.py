@@ -15,7 +15,7 @@ MAGIC = b"\x93NUMPY"
 def open_npy(file: BinaryIO) -> RasterFile:
     """Open an array (H, W), (H, W, C) or (C, H, W) with at most 16 channels, of integers, floats or booleans.
 
-    If both ends may be channels, the last one is. Raises: NotAnImage for other arrays; pickled objects aren't loaded.
+    Raises: NotAnImage for other arrays; pickled objects aren't loaded.
     """
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
@@ -24,26 +24,23 @@ def open_npy(file: BinaryIO) -> RasterFile:
     shape, _, dtype = read_header(file)
     if dtype.kind not in "uifb":
         raise NotAnImage(f"an array of {dtype}")
-    channels_last = _is_channels_last(shape)
-    height, width, bands = (*shape, 1)[:3] if channels_last else (*shape[1:], shape[0])
+    layout = (*shape, 1) if len(shape) == 2 else shape
+    axis = channel_axis(layout)
+    if axis is None or 0 in shape:
+        raise NotAnImage(f"an array of shape {shape}, not (H, W), (H, W, C) or (C, H, W) with C up to {MAX_CHANNELS}")
+    height, width = (side for place, side in enumerate(layout) if place != axis)
 
     def rasters() -> Iterator[Raster]:
         file.seek(0)
-        values = np.load(file, allow_pickle=False).reshape(shape)
-        values = values.reshape(height, width, bands) if channels_last else values.transpose(1, 2, 0)  # (H, W, C)
+        values = np.moveaxis(np.load(file, allow_pickle=False).reshape(layout), axis, -1)  # (H, W, C)
         yield Raster(values.astype(np.uint8) * 255 if dtype.kind == "b" else values)
 
     stored = np.dtype(np.uint8) if dtype.kind == "b" else dtype
-    return RasterFile(raster_header(stored, (width, height), bands), rasters)
+    return RasterFile(raster_header(stored, (width, height), layout[axis]), rasters)
 
 
-def _is_channels_last(shape: tuple[int, ...]) -> bool:
-    if 0 in shape:
-        raise NotAnImage(f"an empty array of shape {shape}")
-    if len(shape) == 2 or (len(shape) == 3 and shape[2] <= MAX_CHANNELS):
-        return True
-    if len(shape) == 3 and shape[0] <= MAX_CHANNELS:
-        return False
-    raise NotAnImage(
-        f"an array of shape {shape}, not (H, W), (H, W, C) or (C, H, W) with at most {MAX_CHANNELS} channels"
-    )
+def channel_axis(shape: tuple[int, ...]) -> int | None:
+    """Return the axis of channels, 0 or 2: the shorter one; None if the shape isn't an image's."""
+    if len(shape) != 3 or not 1 <= min(shape[0], shape[2]) <= MAX_CHANNELS:
+        return None
+    return 0 if shape[0] < shape[2] else 2

@@ -1,6 +1,5 @@
 """Color PNGs with 16 bits, of which Pillow keeps 8; read by imagecodecs."""
 
-import importlib.util
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -8,15 +7,10 @@ import numpy as np
 from PIL import Image
 
 from wgan_cli.data.files.formats.raster import Raster, RasterFile, raster_header, upright
-from wgan_cli.errors import WganError
+from wgan_cli.utils.extras import import_extra
 
 _BIT_DEPTH, _COLOR_TYPE = 24, 25  # positions in the file
 _BANDS = {2: 3, 4: 1, 6: 3}  # color type -> bands without alpha: RGB, gray with alpha, RGB with alpha
-
-
-def is_installed() -> bool:
-    """Return True if imagecodecs is installed."""
-    return importlib.util.find_spec("imagecodecs") is not None
 
 
 def open_deep_png(image: Image.Image, file: BinaryIO, orientation: int) -> RasterFile | None:
@@ -28,15 +22,11 @@ def open_deep_png(image: Image.Image, file: BinaryIO, orientation: int) -> Raste
     color_type = start[_COLOR_TYPE]
     if start[_BIT_DEPTH] != 16 or color_type not in _BANDS:
         return None
-    if not is_installed():
-        problem = "a color PNG with 16 bits needs imagecodecs, which is not installed"
-        raise WganError(problem, "pip install 'wgan[tiff]'")
+    imagecodecs = import_extra("imagecodecs", "tiff", "a color PNG with 16 bits")
     alpha = color_type in (4, 6)
     header = raster_header(np.dtype(np.uint16), image.size, _BANDS[color_type], alpha, orientation)
 
     def rasters() -> Iterator[Raster]:
-        import imagecodecs
-
         file.seek(0)
         yield Raster(upright(imagecodecs.png_decode(file.read()), orientation), alpha)
 

@@ -9,8 +9,8 @@ from PIL import Image
 
 from wgan_cli.data.containers.container import NotAnImage
 from wgan_cli.data.files.formats.raster import Raster, RasterFile, raster_header, upright
-from wgan_cli.errors import WganError
 from wgan_cli.recipe.decoding_types import MAX_CHANNELS
+from wgan_cli.utils.extras import import_extra
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PHOTOMETRIC, _BITS, _SAMPLES, _EXTRA, _ORIENTATION = 262, 258, 277, 338, 274  # tags
@@ -39,11 +39,7 @@ def loses_values(image: Image.Image) -> bool:
 
 def open_tiff(file: BinaryIO) -> RasterFile:
     """Open a TIFF of up to 16 bands. Raises: NotAnImage, and WganError if tifffile isn't installed."""
-    if not is_installed():
-        problem = "a TIFF with several bands or more than 8 bits needs tifffile, which is not installed"
-        raise WganError(problem, "pip install 'wgan[tiff]'")
-    import tifffile
-
+    tifffile = import_extra("tifffile", "tiff", "a TIFF with several bands or more than 8 bits")
     file.seek(0)
     pages = [page.aspage() for page in tifffile.TiffFile(file).pages]
     pages = [page for page in pages if not page.subfiletype & _NO_IMAGE] or pages[:1]
