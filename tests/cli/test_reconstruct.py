@@ -12,7 +12,7 @@ import pytest
 from helpers.pictures import size
 from PIL import Image
 
-from wgan_cli.cli import evaluate_metrics
+from wgan_cli.cli.evaluating import subjects
 from wgan_cli.runs.run_dir import RunDir
 
 CELL = 30  # pixels of an image and its padding
@@ -125,8 +125,8 @@ def test_evaluate_reconstruction(wgan, run, features_root, monkeypatch):
     )
     assert "reconstructions of 50 images" in wgan(*words).stdout, "unasked as well"
     made = []
-    make = evaluate_metrics.make_features
-    monkeypatch.setattr(evaluate_metrics, "make_features", lambda *args: made.append(args) or make(*args))
+    make = subjects.make_features
+    monkeypatch.setattr(subjects, "make_features", lambda *args: made.append(args) or make(*args))
     found = json.loads(wgan(*words, "--metrics", "reconstruction,agreement", "--json").stdout)
     assert len(made) == 1, "the classifier serves both kinds of metrics"
     assert found["reconstruction"]["count"] == 50 and 0 < found["reconstruction"]["error"] < 1

@@ -1,13 +1,17 @@
 """`wgan evaluate`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from wgan_cli.cli.arguments.completion import complete_what
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
-from wgan_cli.cli.arguments.options import DataRoot, Device, Json, RunOrCkpt, Seed, examples
+from wgan_cli.cli.arguments.options import DataRoot, Device, Json, Seed, examples, is_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
+from wgan_cli.console import print_message
+from wgan_cli.errors import WganError
 
 
 @examples(
@@ -15,11 +19,29 @@ from wgan_cli.cli.arguments.output_path import Force, check_overwrite
     "wgan evaluate runs/digits_dcgan/checkpoints/step_00001000.pth --metrics fd,recall",
     "wgan evaluate runs/digits_dcgan --pairs pairs.png",
     "wgan evaluate G.pth -n 5000 --json",
+    "wgan evaluate samples/ --against mnist",
+    "wgan evaluate fakes.npz --against photos/ --metrics fd,fid",
     "wgan evaluate G.pth --metrics cas,augmentation",
     "wgan evaluate G.pth --metrics fid,is,kid --feature-weights inception.pth",
 )
 def evaluate(
-    source: RunOrCkpt,
+    context: typer.Context,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|CKPT|IMAGES",
+            help="Run folder, checkpoint, or generated images: a folder, .zip or .npz.",
+            autocompletion=complete_what,
+        ),
+    ],
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="DATA",
+            help="Real images for generated ones in files: a dataset, a folder, an archive, or a run's.",
+        ),
+    ] = None,
     metrics: Annotated[
         str | None,
         typer.Option("--metrics", metavar="LIST", help=r"Metrics, such as recall or fid,is. \[default: wgan's own]"),
@@ -48,7 +70,9 @@ def evaluate(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="data.path=PATH", help="Where the training images are now, or a setting of --recipe."
+            "--set",
+            metavar="KEY=VALUE",
+            help="Where the training images are now (data.path=PATH), or a setting of --recipe or --against.",
         ),
     ] = None,
     as_json: Json = False,
@@ -59,18 +83,34 @@ def evaluate(
 ) -> None:
     """Measure the quality and diversity of generated images."""
     check_overwrite(pairs, force, "--pairs")
-    from wgan_cli.cli.evaluate_metrics import Subject, evaluate_translation, measure, with_moved_folder
+    from wgan_cli.cli.arguments.training_target import data_to_compare
+    from wgan_cli.cli.evaluating.measuring import evaluate_translation, measure, with_moved_folder
+    from wgan_cli.cli.evaluating.subjects import FilesSubject, GeneratorSubject
+    from wgan_cli.cli.render.data_report import is_data
     from wgan_cli.cli.sampling.translated import refuse_with_translate
     from wgan_cli.data import default_data_root
+    from wgan_cli.evaluation.image_files import survey_generated
     from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.runs.environment import resolve_device
 
-    where = resolve_device(device)
+    where, root = resolve_device(device), data_root or default_data_root()
+    if is_data(str(source)):
+        if against is None:
+            hint = f"name the real ones: wgan evaluate {shlex.quote(str(source))} --against mnist, a folder or a run"
+            raise WganError(f"{source} holds images, which are compared with real ones", hint)
+        _refuse_options_of_generators(context)
+        files = survey_generated(source, data_to_compare(against, settings or []), count, print_message)
+        images = FilesSubject(source, root, where, count, as_json, files, against)
+        measure(images, metrics, pairs=pairs, subset=None, weights=feature_weights)
+        return
+    if against is not None:
+        hint = "leave out --against; or write images with wgan sample --out images/, and evaluate those"
+        raise WganError(f"--against is for images, and {source} is compared with its own training images", hint)
     checkpoint = open_checkpoint(source, import_recipe, settings if import_recipe else None, entry)
     generator = generator_of(checkpoint, str(source), where)
     moved = [] if import_recipe else settings or []
-    recipe, root = with_moved_folder(checkpoint.recipe, moved), data_root or default_data_root()
-    subject = Subject(source, generator, checkpoint, recipe, root, where, count, seed, batch, as_json)
+    recipe = with_moved_folder(checkpoint.recipe, moved)
+    subject = GeneratorSubject(source, root, where, count, as_json, generator, checkpoint, recipe, seed, batch)
     if checkpoint.recipe.translates:
         refuse_with_translate(
             {"--metrics": metrics, "--pairs": pairs, "--subset": subset, "--feature-weights": feature_weights}
@@ -78,3 +118,10 @@ def evaluate(
         evaluate_translation(subject)
     else:
         measure(subject, metrics, pairs=pairs, subset=subset, weights=feature_weights)
+
+
+def _refuse_options_of_generators(context: typer.Context) -> None:
+    for name in ("seed", "subset", "batch", "import_recipe", "entry"):
+        if is_given(context, name):
+            option = f"--{name.removeprefix('import_')}"
+            raise WganError(f"{option} is for generators, and files of images have none", f"remove {option}")

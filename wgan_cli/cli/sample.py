@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
-from wgan_cli.cli.arguments.options import DataRoot, Device, Seed, examples
+from wgan_cli.cli.arguments.options import DataRoot, Device, Seed, examples, is_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.cli.arguments.sampling_options import (
     Batch,
@@ -95,7 +95,7 @@ def sample(
     path = str(default_path(context, Path("samples.png"), force)) if out is None else out
     output = Output(path, rows, batch, scale)
     noise_only = {"--seeds": seeds, "--z": z, "--save-z": save_z, "--truncation": truncation, "--mix": mix}
-    if z is not None and getattr(context.get_parameter_source("seed"), "name", "") == "COMMANDLINE":
+    if z is not None and is_given(context, "seed"):
         raise WganError("--seed draws latent vectors, and --z reads them", "remove one of them")
     if reconstruct is not None:
         for option, value in {"--translate": folder, **noise_only, "--recipe": recipe, "--set": settings}.items():

@@ -82,25 +82,25 @@ class Scores:
 
 @dataclass(frozen=True)
 class Evaluation(AnyEvaluation):
-    """A generator's scores, and those of held-out real images (`seen`: it was trained on them too).
+    """A generator's scores, and those of held-out real images (`seen`: it was trained on them too, None if unknown).
 
-    training, held_out, test: names of the sets of real images.
+    step: of the generator, None if unknown. training, held_out, test: names of the sets of real images.
     """
 
-    step: int
+    step: int | None
     features: Features
     training: str
     training_count: int
     held_out: str
     test: str
-    seen: bool
+    seen: bool | None
     generated: Scores
     real_baseline: Scores
 
     def line(self) -> str:
         ours, real = self.generated, self.real_baseline
         about = f"{self.features.kind}, {ours.count:,} images; real images: {real.fd:.3g}"
-        start = f"step {self.step:,}: FD {ours.fd:.3g} ({about})"
+        start = f"{'' if self.step is None else f'step {self.step:,}: '}FD {ours.fd:.3g} ({about})"
         if ours.classes is None:
             return f"{start}, recall {ours.recall:.0%}"
         if ours.agreement is not None:
@@ -153,7 +153,7 @@ class Reference:
         made = sample_images(generator, recipe, real.shape, self.count, seed, dtype=real.images.dtype)
         return self.evaluate_images(*made, step)
 
-    def evaluate_images(self, images: Tensor, labels: Tensor | None, step: int) -> Evaluation:
+    def evaluate_images(self, images: Tensor, labels: Tensor | None, step: int | None) -> Evaluation:
         """Evaluate images (N, C, H, W), generated at a step for labels (N,) or None."""
         real = self.real
         return Evaluation(

@@ -60,7 +60,7 @@ class RealImages:
     held_out: Selection  # images for the real baseline; disjoint from `training`
     labeled: Selection  # training images of the classifier, regardless of the recipe's `limit`
     test: Selection  # test images of the classifier
-    seen: bool  # the generator was trained on `held_out` too
+    seen: bool | None  # the generator was trained on `held_out` too; None if that isn't known
 
 
 def real_images(settings: DataSettings, data_root: Path, log: Log, dataset: ImageSet | None = None) -> RealImages:

@@ -46,6 +46,11 @@ Settings = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+def is_given(context: typer.Context, name: str) -> bool:
+    """Return True if the option of a parameter was typed, also with its default value."""
+    return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+
+
 def examples(*lines: str) -> Callable[[Command], Command]:
     """Decorate a command with example command lines for the end of its help."""
 

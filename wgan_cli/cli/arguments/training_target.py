@@ -13,8 +13,8 @@ from wgan_cli.cli.render.data_report import SMALL, check_together, is_data, is_s
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe import load_recipe, read_recipe_text, recipe_names, recipe_path
-from wgan_cli.recipe.data_settings import NAMED, USER_SOURCES
-from wgan_cli.recipe.recipe_files import DATA_RECIPES
+from wgan_cli.recipe.data_settings import NAMED, USER_SOURCES, DataSettings, PairSettings
+from wgan_cli.recipe.recipe_files import DATA_RECIPES, DEFAULT_RECIPE
 from wgan_cli.recipe.yaml import parse_yaml
 from wgan_cli.runs.run_dir import is_run, meant_run, run_around
 from wgan_cli.utils.image_formats import READABLE_SUFFIXES
@@ -61,6 +61,23 @@ def resolve_target(
     if resumes and recipe is None:
         return None, _sides(images) or _location(images)
     return _recipe_for(images, device) if recipe is None else (recipe, _other_images(recipe, images))
+
+
+def data_to_compare(target: str, settings: Sequence[str] = ()) -> DataSettings:
+    """Return the images that `wgan train TARGET` trains on, changed by --set, in their own size if they are files.
+
+    Raises: WganError as `resolve_target`, and if there are two sides of images.
+    """
+    own_files = target not in NAMED and target not in recipe_names() and is_data(target)
+    if own_files:
+        recipe, location = resolve_target([], "folder_dcgan", [target])
+        location.append("data.image_size=null")
+    else:
+        recipe, location = resolve_target([target], None, [])
+    data = load_recipe(recipe or DEFAULT_RECIPE, [*location, *settings]).data
+    if isinstance(data, PairSettings):
+        raise WganError(f"{target} has two sides of images", "name one of them, such as its folder")
+    return data
 
 
 def _check_recipe(target: str) -> None:

@@ -23,12 +23,12 @@ def _chosen_numbers(scores: Scores, chosen: Sequence[str]) -> dict[str, float]:
     return {name: numbers[name] for name in names if name in numbers}
 
 
-def show(title: str, found: Evaluation, chosen: Sequence[str]) -> None:
+def show(heading: tuple[str, str], found: Evaluation, chosen: Sequence[str]) -> None:
     """Print wgan's own scores of generated and of real images."""
     ours, real, features = found.generated, found.real_baseline, found.features
     accuracy = "" if features.accuracy is None else f", accuracy {features.accuracy:.1%} on {found.test}"
     print_rows(
-        ("checkpoint", title),
+        heading,
         ("generated", f"{ours.count:,} images"),
         ("real", f"{real.count:,} images: {found.held_out}{_seen(found.seen)}"),
         ("compared with", f"{found.training_count:,} training images: {found.training}"),
@@ -46,10 +46,10 @@ def show(title: str, found: Evaluation, chosen: Sequence[str]) -> None:
     data().print(found.line(), soft_wrap=True)
 
 
-def show_inception(title: str, found: InceptionScores, seen: bool) -> None:
+def show_inception(heading: tuple[str, str], found: InceptionScores, seen: bool | None) -> None:
     """Print the scores in Inception features, in their own table."""
     print_rows(
-        ("checkpoint", title),
+        heading,
         ("generated", f"{found.generated_count:,} images"),
         ("real", f"{found.real_count:,} images: {found.held_out}{_seen(seen)}"),
         ("compared with", f"{found.training_count:,} training images: {found.training}"),
@@ -69,10 +69,10 @@ def show_reconstruction(found: Reconstruction, real: RealImages) -> None:
     data().print(line, soft_wrap=True)
 
 
-def show_usefulness(title: str, results: Results, real: RealImages, subset: int) -> None:
+def show_usefulness(heading: tuple[str, str], results: Results, real: RealImages, subset: int) -> None:
     """Print the accuracy of classifiers that were trained on generated images."""
     tested = f"{real.held_out.name}{_seen(real.seen)}"
-    print_rows(("checkpoint", title), ("training images", real.training.name), ("tested on", tested))
+    print_rows(heading, ("training images", real.training.name), ("tested on", tested))
     rows = []
     for name, pair in results.items():
         for result in pair:
@@ -113,7 +113,7 @@ def results_as_dict(results: Results, real: RealImages, subset: int) -> dict[str
     return found
 
 
-def _seen(seen: bool) -> str:
+def _seen(seen: bool | None) -> str:
     return "; the generator was trained on them too" if seen else ""
 
 

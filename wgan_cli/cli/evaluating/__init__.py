@@ -1,0 +1,1 @@
+"""Measurements of `wgan evaluate`: what is evaluated, and how."""
