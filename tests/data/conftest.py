@@ -69,7 +69,10 @@ def no_network(monkeypatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(datasets.MNIST, "mirrors", [CLOSED])
     monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [CLOSED])
-    monkeypatch.setattr(datasets.CIFAR10, "url", CLOSED + datasets.CIFAR10.filename)
+    monkeypatch.setattr(datasets.KMNIST, "mirrors", [CLOSED])
+    monkeypatch.setattr(datasets.EMNIST, "url", f"{CLOSED}gzip.zip")
+    for dataset in (datasets.CIFAR10, datasets.CIFAR100, datasets.STL10):
+        monkeypatch.setattr(dataset, "url", CLOSED + dataset.filename)
     monkeypatch.setattr(download, "TIMEOUT", 10.0)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.pairs import ImagePair, load_pair, pair_shape
-from wgan_cli.data.sources import arrays, cifar10, digits, image_folder, mnist, shards
+from wgan_cli.data.sources import arrays, celeba, cifar, digits, image_folder, mnist, shards, torchvision_sets
 from wgan_cli.data.transforms import output_shape, transformed
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
@@ -42,13 +42,30 @@ def whole_set(load: Load, license: str, shape: ImageShape | None = None) -> Sour
     return Source(load_classes, shape_of_classes, license)
 
 
-_MNIST_LICENSE = "CC BY-SA 3.0 (MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges)."
+_MNIST = "CC BY-SA 3.0 (MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges)."
+_EMNIST = "none is published for EMNIST, by Gregory Cohen, Saeed Afshar, Jonathan Tapson and Andre van Schaik."
+_STL10 = "none is published for STL-10, by Adam Coates, Honglak Lee and Andrew Y. Ng; its images are from ImageNet."
+_GRAY, _COLOR = ImageShape(28, 28, 1, 10), ImageShape(32, 32, 3, 10)
 SOURCES = {
-    "digits": whole_set(digits.load, _MNIST_LICENSE, ImageShape(28, 28, 1, 10)),
-    "mnist": whole_set(mnist.load, _MNIST_LICENSE, ImageShape(28, 28, 1, 10)),
-    "fashion_mnist": whole_set(mnist.load, "MIT (Fashion-MNIST, by Zalando SE).", ImageShape(28, 28, 1, 10)),
-    "cifar10": whole_set(
-        cifar10.load, "none is published for CIFAR-10, by Alex Krizhevsky.", ImageShape(32, 32, 3, 10)
+    "digits": whole_set(digits.load, _MNIST, _GRAY),
+    "mnist": whole_set(mnist.load, _MNIST, _GRAY),
+    "fashion_mnist": whole_set(mnist.load, "MIT (Fashion-MNIST, by Zalando SE).", _GRAY),
+    "kmnist": whole_set(mnist.load, "CC BY-SA 4.0 (KMNIST, by ROIS-DS Center for Open Data in the Humanities).", _GRAY),
+    "emnist_letters": whole_set(mnist.load, _EMNIST, replace(_GRAY, num_classes=26)),
+    "emnist_balanced": whole_set(mnist.load, _EMNIST, replace(_GRAY, num_classes=47)),
+    "emnist_byclass": whole_set(mnist.load, _EMNIST, replace(_GRAY, num_classes=62)),
+    "emnist_bymerge": whole_set(mnist.load, _EMNIST, replace(_GRAY, num_classes=47)),
+    "emnist_digits": whole_set(mnist.load, _EMNIST, _GRAY),
+    "emnist_mnist": whole_set(mnist.load, _EMNIST, _GRAY),
+    "cifar10": whole_set(cifar.load, "none is published for CIFAR-10, by Alex Krizhevsky.", _COLOR),
+    "cifar100": whole_set(
+        cifar.load, "none is published for CIFAR-100, by Alex Krizhevsky.", replace(_COLOR, num_classes=100)
+    ),
+    "svhn": whole_set(torchvision_sets.load, "non-commercial use only (SVHN, by Yuval Netzer et al.).", _COLOR),
+    "stl10": whole_set(torchvision_sets.load, _STL10, ImageShape(96, 96, 3, 10)),
+    "stl10_unlabeled": whole_set(torchvision_sets.load, _STL10, ImageShape(96, 96, 3, 0)),
+    "celeba": whole_set(
+        celeba.load, "non-commercial research only (CelebA, by Ziwei Liu et al.).", ImageShape(*celeba.SIZE, 3, 0)
     ),
     "folder": Source(image_folder.load, image_folder.shape, "that of the images in the folder."),
     "shards": Source(shards.load, shards.shape, "that of the images in the shards."),

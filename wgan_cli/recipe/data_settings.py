@@ -25,7 +25,11 @@ from wgan_cli.recipe.settings import Settings, invalid, named_by
 
 Transform = Literal["invert", "thicken", "grey", "colour"]
 #: Public data sets with a training and a test split.
-NAMED = ("digits", "mnist", "fashion_mnist", "cifar10")
+NAMED = (
+    "digits", "mnist", "fashion_mnist", "kmnist", "emnist_letters", "emnist_balanced", "emnist_byclass",
+    "emnist_bymerge", "emnist_digits", "emnist_mnist", "cifar10", "cifar100", "svhn", "stl10", "stl10_unlabeled",
+    "celeba",
+)  # fmt: skip
 
 _NO_CLASSES = "choose images with classes"
 

@@ -12,12 +12,15 @@ from wgan_cli.errors import WganError, describe_os_error, did_you_mean
 from wgan_cli.utils.files import open_plain
 
 DEFAULT_RECIPE = "digits_dcgan"
+_EMNIST = ("letters", "balanced", "byclass", "bymerge", "digits", "mnist")
 #: The recipe for a data set that is named instead of a recipe.
 DATA_RECIPES = {
     "digits": "digits_dcgan",
     "mnist": "mnist_dcgan",
     "fashion_mnist": "fashion_dcgan",
-    "cifar10": "cifar10_dcgan",
+    **dict.fromkeys(("kmnist", *map("emnist_{}".format, _EMNIST)), "mnist_dcgan"),
+    **dict.fromkeys(("cifar10", "cifar100", "svhn"), "cifar10_dcgan"),
+    **dict.fromkeys(("stl10", "stl10_unlabeled", "celeba"), "folder_dcgan"),
 }
 MAX_LENGTH = 100_000  # characters; a recipe is about a page
 _PACKAGE = Path(__file__).resolve().parent.parent

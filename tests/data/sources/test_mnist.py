@@ -19,7 +19,7 @@ from wgan_cli.data.sources import download, mnist
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.recipe.data_settings import DataSettings
 
-CLASSES = {"mnist": datasets.MNIST, "fashion_mnist": datasets.FashionMNIST}
+CLASSES = {"mnist": datasets.MNIST, "fashion_mnist": datasets.FashionMNIST, "kmnist": datasets.KMNIST}
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 
 
@@ -65,7 +65,7 @@ def test_all_is_train_then_test(source, tmp_path, messages):
     assert len(train) == 30 and len(test) == 20 and train.labels.tolist() == [number % 10 for number in range(30)]
     assert torch.equal(both.images, torch.cat([train.images, test.images]))
     assert torch.equal(both.labels, torch.cat([train.labels, test.labels]))
-    assert train.class_names[9] == {"mnist": "9", "fashion_mnist": "Ankle boot"}[source]
+    assert train.class_names[9] == {"mnist": "9", "fashion_mnist": "Ankle boot", "kmnist": "wo"}[source]
     assert "30" in messages[0] and "60,000" in messages[0] and "20" in messages[1] and "10,000" in messages[1]
 
 

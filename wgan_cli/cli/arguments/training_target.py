@@ -7,7 +7,7 @@ import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wgan_cli.cli.render.data_report import SMALL, check_together, is_data, is_shards
 from wgan_cli.console import print_message
@@ -113,8 +113,11 @@ def _check_recipe(target: str) -> None:
 
 def _recipe_for(images: Sequence[str], device: str) -> tuple[str, list[str]]:
     """Choose a recipe by the images' size, channels and classes and the device, and say which."""
-    if images[0] in DATA_RECIPES:
-        return DATA_RECIPES[images[0]], []
+    if recipe := DATA_RECIPES.get(images[0]):
+        if _own_data(recipe).get("source") == images[0]:
+            return recipe, []
+        print_message(f"{images[0]}: training {recipe}; another one: --recipe NAME --data {images[0]}")
+        return recipe, _other_images(recipe, images)
     from wgan_cli.data.inspection import inspect_folder, inspect_shards
     from wgan_cli.runs.environment import resolve_device
 
@@ -191,17 +194,23 @@ def _other_images(recipe: str, images: Sequence[str]) -> list[str]:
 
     if images[0] in NAMED:
         return [f"data={images[0]}"]
-    own = parse_yaml(read_recipe_text(recipe_path(recipe)), recipe).get("data", {})  # may lack the path that it needs
-    if isinstance(own, dict) and {"a", "b"} & own.keys():
+    own = _own_data(recipe)
+    if {"a", "b"} & own.keys():
         if sides := _sides(images):
             return sides
         raise WganError(
             f"--data is one set of images, and {recipe} needs two",
             "set data.a.path and data.b.path, or give one folder with trainA and trainB in it",
         )
-    if isinstance(own, dict) and own.get("source") in USER_SOURCES:
+    if own.get("source") in USER_SOURCES:
         return _location(images)
     size = native_shape(load_recipe(recipe).data).size
     source = "shards" if is_shards(images[0]) else "folder"
     section = {"source": source, "path": _one_or_all(images), "image_size": size, "diff_augment": "auto"}
     return [f"data={json.dumps(section, ensure_ascii=False)}"]
+
+
+def _own_data(recipe: str) -> dict[str, Any]:
+    """Return the `data` of a recipe as written, perhaps without the path that it needs."""
+    data = parse_yaml(read_recipe_text(recipe_path(recipe)), recipe).get("data", {})
+    return data if isinstance(data, dict) else {}

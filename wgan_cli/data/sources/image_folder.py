@@ -1,4 +1,4 @@
-"""User images: a folder, .zip, .tar or .npz."""
+"""User images: a folder, an archive, a file of arrays or a table, or several of them."""
 
 import math
 import os
@@ -53,33 +53,40 @@ class Selection:
 
 
 def load(settings: DataSettings, data_root: Path, log: Log, required_size: Size | None = None) -> ImageSet:
-    """Load a folder or archive, decoding it once into the cache.
+    """Load a folder, archive or file of images, or several as one; see `load_container`."""
+    with _open(settings) as container:
+        return load_container(container, settings, data_root, log, required_size)
+
+
+def load_container(
+    container: Container, settings: DataSettings, data_root: Path, log: Log, required_size: Size | None = None
+) -> ImageSet:
+    """Load the images of a container, decoding them once into the cache.
 
     Args:
         required_size: Height and width that images must have; others count as unusable files.
     Returns: Images (N, C, H, W), memory-mapped; no class names if there are no subfolders.
     """
-    with _open(settings) as container:
-        location: list[object] = [container.location(), settings.classes, settings.limit]
-        location += [settings.image_size, settings.channels, settings.fit, settings.frames, settings.background]
-        location += [required_size] if required_size else []
-        location += [settings.labels, settings.split] if settings.labels != FOLDERS else []
-        folders = container.folders() if isinstance(container, FolderContainer) else []
-        content, cache = [container.fingerprint(), folders], cache_folder(data_root)
-        key = cache_key([*location, settings.range], content)
-        decoded = open_entry(cache, key) or _decoded_before(cache, cache_key([*location, "auto"], content), settings)
-        decoded = decoded or _decode(container, settings, required_size, cache, key, log)
-        if decoded.info.bad and settings.on_bad_file == "stop":
-            raise unusable_files(container.path, decoded.info.bad)
-        _log_oddities(container.path, decoded.info, settings, log)
-        images, labels = decoded.images, decoded.labels
-        if settings.limit is not None and len(images) > settings.limit:  # files with several images
-            order = _classes_in_turn(labels)[: settings.limit]
-            images, labels = images[order], labels[order]
-        values = decoded.info.values
-        value_range = None if values is None else values.range
-        names, bands = decoded.info.class_names, decoded.info.bands
-        return ImageSet(images, labels, names, str(container.path), value_range, bands)
+    location: list[object] = [container.location(), settings.classes, settings.limit]
+    location += [settings.image_size, settings.channels, settings.fit, settings.frames, settings.background]
+    location += [required_size] if required_size else []
+    location += [settings.labels, settings.split] if settings.labels != FOLDERS else []
+    folders = container.folders() if isinstance(container, FolderContainer) else []
+    content, cache = [container.fingerprint(), folders], cache_folder(data_root)
+    key = cache_key([*location, settings.range], content)
+    decoded = open_entry(cache, key) or _decoded_before(cache, cache_key([*location, "auto"], content), settings)
+    decoded = decoded or _decode(container, settings, required_size, cache, key, log)
+    if decoded.info.bad and settings.on_bad_file == "stop":
+        raise unusable_files(container.path, decoded.info.bad)
+    _log_oddities(container.path, decoded.info, settings, log)
+    images, labels = decoded.images, decoded.labels
+    if settings.limit is not None and len(images) > settings.limit:  # files with several images
+        order = _classes_in_turn(labels)[: settings.limit]
+        images, labels = images[order], labels[order]
+    values = decoded.info.values
+    value_range = None if values is None else values.range
+    names, bands = decoded.info.class_names, decoded.info.bands
+    return ImageSet(images, labels, names, str(container.path), value_range, bands)
 
 
 def shape(settings: DataSettings) -> ImageShape:

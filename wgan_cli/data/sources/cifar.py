@@ -1,4 +1,4 @@
-"""CIFAR-10: torchvision's batch files or a folder of images, downloaded if both are missing."""
+"""CIFAR-10 and CIFAR-100: torchvision's files or a folder of images, downloaded if both are missing."""
 
 import os
 from pathlib import Path
@@ -17,64 +17,64 @@ from wgan_cli.utils.format import Log
 
 STANDARD_COUNTS = {"train": 50_000, "test": 10_000}
 IMAGE_SIZE = 32
-NUM_CLASSES = 10
+CLASSES = {"cifar10": 10, "cifar100": 100}  # number of them
 
 
 def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
-    """Load CIFAR-10 (N, 3, 32, 32) from `data_root`/cifar-10-batches-py, cifar10/{train,test}/CLASS or the network."""
-    from torchvision.datasets import CIFAR10
-
-    parts = parts_of(settings.split)
-    batches = data_root / CIFAR10.base_folder
-    folder = data_root / "cifar10"
-    files = _checksums()
-    if not all(os.path.isfile(batches / file) for file in files):
+    """Load CIFAR-10 or -100 (N, 3, 32, 32) from torchvision's files, cifar10/{train,test}/CLASS or the network."""
+    dataset, parts = _torchvision(settings), parts_of(settings.split)
+    stored = data_root / dataset.base_folder
+    folder = data_root / settings.source
+    files = _checksums(dataset)
+    if not all(os.path.isfile(stored / file) for file in files):
         if all(os.path.isdir(folder / part) for part in parts):
-            log(f"cifar10: reading the image files in {folder}")
+            log(f"{settings.source}: reading the image files in {folder}")
             return _read_folders(folder, settings, data_root, log)
         download_set(
             settings.source,
             data_root,
-            files=[f"{CIFAR10.base_folder}/{file}" for file in files],
-            archives={CIFAR10.filename: CIFAR10.tgz_md5},
-            download=lambda root: CIFAR10(root, download=True),
-            manually=f"put {CIFAR10.filename} into {data_root} or images into {folder / parts[0]}/CLASS",
+            files=[f"{dataset.base_folder}/{file}" for file in files],
+            archives={dataset.filename: dataset.tgz_md5},
+            download=lambda root: dataset(root, download=True),
+            manually=f"put {dataset.filename} into {data_root} or images into {folder / parts[0]}/CLASS",
             log=log,
         )
-    log(f"cifar10: reading torchvision's batch files in {batches}")
-    return _read_batches(batches, settings, log)
+    log(f"{settings.source}: reading torchvision's batch files in {stored}")
+    return _read_batches(stored, settings, log)
 
 
-def _checksums() -> dict[str, str]:
-    from torchvision.datasets import CIFAR10
+def _torchvision(settings: DataSettings) -> Any:
+    from torchvision import datasets
 
-    batches: Any = (*CIFAR10.train_list, *CIFAR10.test_list)
-    return {**dict(batches), CIFAR10.meta["filename"]: CIFAR10.meta["md5"]}
+    return getattr(datasets, settings.source.upper())
+
+
+def _checksums(dataset: Any) -> dict[str, str]:
+    return {**dict((*dataset.train_list, *dataset.test_list)), dataset.meta["filename"]: dataset.meta["md5"]}
 
 
 def _read_batches(folder: Path, settings: DataSettings, log: Log) -> ImageSet:
-    from torchvision.datasets import CIFAR10
     from torchvision.datasets.utils import check_integrity
 
-    images, labels, classes = [], [], []
+    name, images, labels, classes = settings.source, [], [], []
     for part in parts_of(settings.split):
         try:
-            dataset = CIFAR10(folder.parent, train=part == "train")
+            dataset = _torchvision(settings)(folder.parent, train=part == "train")
         except OSError as error:
             raise WganError(f"cannot read {folder}: {describe_os_error(error)}", "make its files readable") from error
         except RuntimeError as error:  # torchvision verifies every file's checksum before it unpickles one
-            files = _checksums().items()
+            files = _checksums(_torchvision(settings)).items()
             broken = (str(folder / file) for file, md5 in files if not check_integrity(folder / file, md5))
             raise WganError(
-                f"{' and '.join(broken)} differs from CIFAR-10's file of that name (checksum)",
+                f"{' and '.join(broken)} differs from {name}'s file of that name (checksum)",
                 "delete it and run again to download it",
             ) from error
         images.append(torch.from_numpy(dataset.data))
         labels.append(torch.tensor(dataset.targets))
         classes = dataset.classes
-        log_unusual_count(f"cifar10's {part} files", len(dataset.targets), STANDARD_COUNTS[part], log)
+        log_unusual_count(f"{name}'s {part} files", len(dataset.targets), STANDARD_COUNTS[part], log)
     pixels = torch.cat(images).permute(0, 3, 1, 2).contiguous()  # (N, 3, 32, 32)
-    return ImageSet(pixels, torch.cat(labels), tuple(classes), f"cifar10 {settings.split} from {folder}")
+    return ImageSet(pixels, torch.cat(labels), tuple(classes), f"{name} {settings.split} from {folder}")
 
 
 def _read_folders(folder: Path, settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
@@ -82,10 +82,10 @@ def _read_folders(folder: Path, settings: DataSettings, data_root: Path, log: Lo
     expected = open_container(folder / parts[0]).folders()
     for part in parts:
         names = open_container(folder / part).folders()
-        if len(names) != NUM_CLASSES:
+        if len(names) != CLASSES[settings.source]:
             raise WganError(
-                f"{folder / part} has {len(names)} class folders; CIFAR-10 has {NUM_CLASSES} classes",
-                f"create one folder per class, or delete {folder} to download CIFAR-10",
+                f"{folder / part} has {len(names)} class folders, not {CLASSES[settings.source]}",
+                f"create one folder per class, or delete {folder} to download {settings.source}",
             )
         if names != expected:
             raise WganError(f"{folder / part} has other class folders than {folder / parts[0]}", "make them the same")
@@ -101,7 +101,7 @@ def _read_folders(folder: Path, settings: DataSettings, data_root: Path, log: Lo
         if limit is None:
             log_unusual_count(f"{folder / part}'s folders", len(images), STANDARD_COUNTS[part], log)
         sets.append(images)
-    origin = f"cifar10 {settings.split} from the images in {folder}"
+    origin = f"{settings.source} {settings.split} from the images in {folder}"
     images = [part.images for part in sets]
     pixels = images[0] if len(images) == 1 else torch.cat(images)  # one part stays memory-mapped
     return ImageSet(pixels, torch.cat([part.labels for part in sets]), sets[0].class_names, origin).first(limit)

@@ -1,4 +1,4 @@
-"""CIFAR-10: batch files, image folders, downloads and broken files."""
+"""CIFAR-10 and CIFAR-100: batch files, image folders, downloads and broken files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from helpers.mnist_files import files_in, md5, write_files
 from PIL import Image
 from torchvision import datasets
 
-from wgan_cli.data.sources import cifar10
+from wgan_cli.data.sources import cifar
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings
 
@@ -23,7 +23,7 @@ BATCHES = "cifar-10-batches-py"
 
 
 def load(root: Path, log, split: str = "train", limit: int | None = None):
-    return cifar10.load(DataSettings(source="cifar10", split=split, limit=limit), root, log)
+    return cifar.load(DataSettings(source="cifar10", split=split, limit=limit), root, log)
 
 
 # Image files
@@ -56,7 +56,7 @@ def test_limit_keeps_all_classes(tmp_path, messages):
 def test_images_are_read_as_set(tmp_path, messages, background, level):
     make_images(tmp_path, parts=("train",))
     Image.new("RGBA", (32, 32), (9, 9, 9, 0)).save(tmp_path / f"cifar10/train/{NAMES[0]}/0000.png")
-    loaded = cifar10.load(DataSettings(source="cifar10", background=background), tmp_path, messages.append)
+    loaded = cifar.load(DataSettings(source="cifar10", background=background), tmp_path, messages.append)
     assert (pixels(loaded, 0) == level).all()
 
 
@@ -81,6 +81,17 @@ def test_class_folders_are_checked(tmp_path, messages):
 # Batch files
 
 
+def packed_as(folder: str, files: dict[str, bytes]) -> bytes:
+    """Return a .tar.gz of files in a folder."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"{folder}/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
 class Batches:
     """Small CIFAR-10 in torchvision's format, with torchvision's checksums patched to match."""
 
@@ -91,13 +102,7 @@ class Batches:
             name: pickle.dumps({"data": data, "labels": list(range(10))}) for name, data in self.pixels.items()
         }
         self.files["batches.meta"] = pickle.dumps({"label_names": list(NAMES)})
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-            for name, content in self.files.items():
-                member = tarfile.TarInfo(f"{BATCHES}/{name}")
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
-        self.archive = packed.getvalue()
+        self.archive = packed_as(BATCHES, self.files)
         patches = {
             "train_list": [[name, md5(self.files[name])] for name in self.names()[:5]],
             "test_list": [["test_batch", md5(self.files["test_batch"])]],
@@ -188,3 +193,24 @@ def test_offline_error_says_what_to_do(tmp_path, messages):
         load(tmp_path, messages.append, "test")
     for fix in ("cifar-10-python.tar.gz", str(tmp_path / "cifar10/test"), "--recipe digits_dcgan", "--data-root"):
         assert fix in caught.value.hint
+
+
+# CIFAR-100
+
+
+def test_cifar100(tmp_path, messages, server, monkeypatch):
+    names = [f"class {number}" for number in range(100)]
+    data = np.random.default_rng(0).integers(0, 256, (100, 3072), np.uint8)
+    part = {"data": data, "fine_labels": list(range(100)), "coarse_labels": [0] * 100}
+    files = {"train": pickle.dumps(part), "test": pickle.dumps(part), "meta": pickle.dumps({"fine_label_names": names})}
+    packed = packed_as("cifar-100-python", files)
+    monkeypatch.setattr(datasets.CIFAR100, "train_list", [["train", md5(files["train"])]])
+    monkeypatch.setattr(datasets.CIFAR100, "test_list", [["test", md5(files["test"])]])
+    monkeypatch.setattr(datasets.CIFAR100, "meta", {**datasets.CIFAR100.meta, "md5": md5(files["meta"])})
+    monkeypatch.setattr(datasets.CIFAR100, "tgz_md5", md5(packed))
+    monkeypatch.setattr(datasets.CIFAR100, "url", server.url + "archive.tar.gz")
+    server.files = {"archive.tar.gz": packed}
+    images = cifar.load(DataSettings(source="cifar100", split="test"), tmp_path, messages.append)
+    assert np.array_equal(images.images, data.reshape(-1, 3, 32, 32)) and images.labels.tolist() == list(range(100))
+    assert images.class_names == tuple(names)
+    assert files_in(tmp_path) == [f"cifar-100-python/{name}" for name in ("meta", "test", "train")]
