@@ -73,7 +73,8 @@ def test_folder_recipes():
     assert set(rows) == {name for name in recipe_names() if name.startswith("folder") and "cycle" not in name}
     for name, (size, steps) in rows.items():
         recipe = load_recipe(name, ["data.path=photos"])
-        assert size == f"{recipe.data.image_size}x{recipe.data.image_size}"
+        height, width = recipe.data.image_size
+        assert size == f"{height}x{width}"
         assert steps.startswith(f"{recipe.steps:,} steps")
 
 

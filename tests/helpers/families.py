@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from wgan_cli import networks, objectives
 from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_settings import ObjectiveSettings
@@ -23,7 +25,9 @@ OBJECTIVES = _from_noise(OBJECTIVE_SETTINGS, objectives.OBJECTIVES)
 NARROW = {"widths": [8], "width": 8, "channels": [8, 8]}
 
 
-def small_model(family: str, size: int, channels: int = 1, critic: dict | None = None, **more: object) -> dict:
+def small_model(
+    family: str, size: int | tuple[int, int], channels: int = 1, critic: dict | None = None, **more: object
+) -> dict:
     """The `model:` of small networks of any family for images of this size; `critic` adds settings of a SIZED one."""
     if family == "sequential":
         return {"name": family, **layer_lists(size, channels), **more}
@@ -31,10 +35,10 @@ def small_model(family: str, size: int, channels: int = 1, critic: dict | None =
     return {"name": family, "generator": generator, "critic": critic, **more}
 
 
-def layer_lists(size: int, channels: int, width: int = 8) -> dict[str, list]:
+def layer_lists(size: int | tuple[int, int], channels: int, width: int = 8) -> dict[str, list]:
     """Layers of a small generator and critic."""
-    half = size // 2
-    up = [{"Linear": width * half * half}, {"Unflatten": [width, half, half]}, "BatchNorm2d", "ReLU"]
+    half = [side // 2 for side in (size if isinstance(size, tuple) else (size, size))]
+    up = [{"Linear": width * math.prod(half)}, {"Unflatten": [width, *half]}, "BatchNorm2d", "ReLU"]
     down = [{"Conv2d": [width, 4, 2, 1]}, {"LeakyReLU": 0.2}]
     return {"generator": [*up, {"ConvTranspose2d": [channels, 4, 2, 1]}, "Tanh"], "critic": [*down, {"Linear": 1}]}
 

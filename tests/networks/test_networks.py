@@ -250,10 +250,10 @@ def test_too_many_stages_are_refused(family, size, generator, critic, message):
         with pytest.raises(WganError) as refused:
             build_network(role, recipe, ImageShape(size, size, 1))
         assert refused.value.message.startswith(message)
-        assert message.split("`")[1] in refused.value.hint and "data.image_size" in refused.value.hint
+        assert message.split("`")[1] in refused.value.hint and ".image_size" in refused.value.hint
 
 
-@pytest.mark.parametrize("size", [4, 30, 132])
+@pytest.mark.parametrize("size", [4, 30, 516])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_unsupported_sizes_are_refused(family, size):
     with pytest.raises(WganError) as refused:

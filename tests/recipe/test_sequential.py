@@ -73,7 +73,7 @@ def test_written_recipe_is_read_back():
         ({"generator": [{"BatchNorm1d": 100}, "Tanh"]}, ("layer 0, BatchNorm1d", "no number of inputs")),
         ({"generator": [{"Linear": [784, 1]}, "Tanh"]}, ("layer 0, Linear", "bias is 1", "no number of inputs")),
         ({"generator": [{"BatchNorm2d": 1}, "Tanh"]}, ("layer 0, BatchNorm2d", "eps", "no number of inputs")),
-        ({"generator": [{"Conv2d": [8, [3, 5]]}, "Tanh"]}, ("layer 0, Conv2d", "kernel_size")),
+        ({"generator": [{"Conv2d": [8, [3, 500]]}, "Tanh"]}, ("layer 0, Conv2d", "kernel_size", "128")),
         ({"generator": [{"Linear": [784, "biass=False"]}, "Tanh"]}, ("layer 0, Linear", "biass", "bias")),
         ({"generator": [{"spectral_norm": "ReLU"}, "Tanh"]}, ("layer 0", "spectral_norm", "ReLU")),
         ({"generator": [{"Linear": 784, "Tanh": None}]}, ("layer 0", "unknown layer")),

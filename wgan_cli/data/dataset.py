@@ -11,8 +11,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from wgan_cli.data.fit import fitted
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.decoding_types import Size
+from wgan_cli.recipe.decoding_types import Fit, Size
 from wgan_cli.utils.class_names import class_indices
 from wgan_cli.utils.format import thinned
 
@@ -97,12 +98,10 @@ class ImageSet:
         new_label = torch.tensor([class_names.index(name) for name in self.class_names], dtype=torch.int64)
         return replace(self, labels=new_label[self.labels], class_names=class_names)
 
-    def resized(self, size: Size | None, chunk: int = 4096) -> ImageSet:
+    def resized(self, size: Size | None, fit: Fit = "stretch", chunk: int = 4096) -> ImageSet:
         """Return all images at a size (H, W), antialiased; unchanged if it is None."""
         if size is None or size == self.shape.size:
             return self
-        from torchvision.transforms.v2 import functional as transforms  # takes more than a second to import
-
         assert isinstance(self.images, Tensor), "lazy images are decoded at the right size"
-        parts = [transforms.resize(part, [*size], antialias=True) for part in self.images.split(chunk)]
+        parts = [fitted(part, size, fit, chunk * number) for number, part in enumerate(self.images.split(chunk))]
         return replace(self, images=torch.cat(parts))

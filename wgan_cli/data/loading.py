@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wgan_cli.data.dataset import ImageSet
+from wgan_cli.data.files import notices
+from wgan_cli.data.fit import cropped_size
 from wgan_cli.data.pairs import ImagePair, load_pair, pair_shape
 from wgan_cli.data.sources import arrays, celeba, cifar, digits, image_folder, mnist, shards, torchvision_sets
 from wgan_cli.data.transforms import output_shape, transformed
@@ -93,16 +95,25 @@ def load_images(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
 
     Returns: The first `limit` images of `classes`, resized to `image_size`, with `transform` applied.
     """
-    return _finish(_source(settings).load(settings, data_root, log), settings, log)
+    return _finish(_source(settings).load(settings, data_root, log), settings, no_log)
 
 
 def select_images(images: ImageSet, settings: DataSettings, log: Log = no_log) -> ImageSet:
-    """Apply `classes`, `limit`, `image_size` and `transform` to images in memory, as `load_images` does."""
+    """Apply `classes`, `limit`, `image_size` and `transform` to images in memory, as `load_images` does.
+
+    Args:
+        log: Told about images that are cropped.
+    """
     return _finish(images.only(settings.classes), settings, log)
 
 
 def _finish(images: ImageSet, settings: DataSettings, log: Log) -> ImageSet:
-    finished = transformed(images.first(settings.limit).resized(settings.image_size), settings.transform)
+    images, size = images.first(settings.limit), settings.image_size
+    whole = (images.shape.width, images.shape.height)
+    if size is not None and cropped_size(*whole, size) != whole:
+        for line in notices.cropping(len(images), len(images), whole, settings, size):
+            log(f"{images.origin}: {line}")
+    finished = transformed(images.resized(size, settings.fit), settings.transform)
     return _with_preview(finished, settings, log)
 
 
@@ -124,10 +135,12 @@ def _with_preview(images: ImageSet, settings: DataSettings, log: Log) -> ImageSe
 
 
 def load_data(settings: DataSettings | PairSettings, data_root: Path, log: Log) -> ImageSet | ImagePair:
-    """Load a recipe's `data`, an image set or a pair of them. See `load_images`."""
-    if isinstance(settings, DataSettings):
-        return load_images(settings, data_root, log)
-    return load_pair(settings, lambda side, log: load_images(side, data_root, log), log)
+    """Load a recipe's `data`, an image set or a pair of them, as `load_images`; also report images that are cropped."""
+
+    def load(settings: DataSettings, log: Log) -> ImageSet:
+        return _finish(_source(settings).load(settings, data_root, log), settings, log)
+
+    return load(settings, log) if isinstance(settings, DataSettings) else load_pair(settings, load, log)
 
 
 def native_shape(settings: DataSettings | PairSettings) -> ImageShape:

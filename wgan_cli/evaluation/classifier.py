@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from wgan_cli.evaluation.real_images import Selection
 from wgan_cli.recipe import ImageShape
+from wgan_cli.recipe.decoding_types import Size
 from wgan_cli.utils.format import Log, log_progress, no_log
 from wgan_cli.utils.matmul_precision import float32_matmul
 from wgan_cli.utils.pixels import to_unit_range
@@ -29,13 +30,13 @@ class FeatureNetwork(nn.Module):
 
     def __init__(self, image: ImageShape, num_classes: int) -> None:
         super().__init__()
-        stride = max(2, min(image.size) // 16)  # any square becomes about 16 x 16
-        color = [_layer(64, 64, 3, 1)] if image.channels > 1 else []
+        down, right = (max(2, side // 16) for side in image.size)  # any size becomes about 16 x 16
+        color = [_layer(64, 64, (3, 3), (1, 1))] if image.channels > 1 else []
         self.body = nn.Sequential(
-            _layer(image.channels, 32, 2 * stride - 1, stride),
-            _layer(32, 64, 3, 2),
+            _layer(image.channels, 32, (2 * down - 1, 2 * right - 1), (down, right)),
+            _layer(32, 64, (3, 3), (2, 2)),
             *color,
-            _layer(64, 128, 3, 2),
+            _layer(64, 128, (3, 3), (2, 2)),
             nn.AdaptiveAvgPool2d(4),  # changes nothing for 28, 32, 64 and 128 pixels
             nn.Flatten(),
             nn.Linear(128 * 4 * 4, FEATURE_DIM, bias=False),
@@ -51,8 +52,9 @@ class FeatureNetwork(nn.Module):
         return self.scale * features, self.head(features) if self.head else None
 
 
-def _layer(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+def _layer(inputs: int, outputs: int, kernel: Size, stride: Size) -> nn.Sequential:
+    padding = (kernel[0] // 2, kernel[1] // 2)
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 

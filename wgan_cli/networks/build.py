@@ -12,6 +12,8 @@ from wgan_cli.networks.critic import Critic
 from wgan_cli.networks.encoder import Classifier, Encoder
 from wgan_cli.networks.layers import initialize, normalize_weights
 from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.recipe.data_settings import SIDES
+from wgan_cli.recipe.decoding_types import DIVISOR, LARGEST, SMALLEST, is_supported, size_text
 from wgan_cli.recipe.layer_settings import CriticLayerSettings
 from wgan_cli.recipe.settings import registered
 
@@ -59,11 +61,14 @@ def build_network(role: str, recipe: Recipe, image: ImageShape) -> nn.Module:
 
 def check_fits(recipe: Recipe, image: ImageShape) -> None:
     """Refuse images that the networks cannot process. Raises: WganError naming the setting to change."""
-    if any(side % 4 or not 8 <= side <= 128 for side in image.size):
+    nearest = size_text(recipe.model.nearest_size(image.size))
+    sides = [f"data.{side}" for side in SIDES] if recipe.translates else ["data"]
+    resize = f"resize with {' '.join(f'--set {data}.image_size={nearest}' for data in sides)}"
+    if not is_supported(image.size):
         raise WganError(
-            f"images of {recipe.data.title} are {image.height}x{image.width} pixels; networks take sides of 8 to 128, "
-            "divisible by 4",
-            "resize them, for example --set data.image_size=32",
+            f"images of {recipe.data.title} are {image.height}x{image.width} pixels; networks take sides from "
+            f"{SMALLEST} to {LARGEST}, divisible by {DIVISOR}",
+            resize,
         )
     if recipe.model.conditional and image.num_classes < 2:
         raise WganError(
@@ -72,4 +77,4 @@ def check_fits(recipe: Recipe, image: ImageShape) -> None:
         )
     if problem := recipe.model.size_problem(image.size):
         message, fix = problem
-        raise WganError(message, f"{fix}, or resize with --set data.image_size=32")
+        raise WganError(message, f"{fix}, or {resize}")

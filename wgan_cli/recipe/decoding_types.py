@@ -34,7 +34,12 @@ def changed_paths(paths: Any, change: Callable[[str], str]) -> Any:
 
 
 Size = tuple[int, int]  # (height, width) in pixels
-_SIDES = (8, 512)  # least and greatest
+SMALLEST, LARGEST, DIVISOR = 8, 512, 4  # of both sides of images that networks take
+
+
+def is_supported(size: Size) -> bool:
+    """Return True for a size that networks take."""
+    return all(SMALLEST <= side <= LARGEST and side % DIVISOR == 0 for side in size)
 
 
 def _as_size(value: Any) -> Any:
@@ -43,13 +48,12 @@ def _as_size(value: Any) -> Any:
         value = [int(side) for side in found.groups()]
     sides: Any = tuple(value) if isinstance(value, list | tuple) else (value, value)
     if len(sides) != 2 or any(type(side) is not int for side in sides):
-        message = f"`image_size` is {value!r:.60}, which is not a size"
+        message = f"`data.image_size` is {value!r:.60}, which is not a size"
         raise invalid(message, "write 64, or height and width: [48, 64] in a recipe, 48x64 as an option")
-    low, high = _SIDES
-    if not low <= min(sides) <= max(sides) <= high:
-        raise invalid(
-            f"`image_size` is {_written(sides)}, but sides have {low} to {high} pixels", "choose another size"
-        )
+    if not SMALLEST <= min(sides) <= max(sides) <= LARGEST:
+        message = f"`data.image_size` is {size_text(sides)}, and sides have {SMALLEST} to {LARGEST} pixels"
+        height, width = (min(max(SMALLEST, side), LARGEST) for side in sides)
+        raise invalid(message, f"write for example {size_text((height, width))}")
     return sides
 
 
@@ -65,7 +69,7 @@ def size_text(size: Size) -> str:
     return f"{height}" if height == width else f"{height}x{width}"
 
 
-_Side = Annotated[int, Field(ge=_SIDES[0], le=_SIDES[1])]
+_Side = Annotated[int, Field(ge=SMALLEST, le=LARGEST)]
 ImageSize = Annotated[
     Size, BeforeValidator(_as_size, json_schema_input_type=_Side | tuple[_Side, _Side]), PlainSerializer(_written)
 ]

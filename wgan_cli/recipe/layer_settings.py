@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from wgan_cli.recipe.decoding_types import Size
+from wgan_cli.recipe.decoding_types import DIVISOR, LARGEST, SMALLEST, Size
 from wgan_cli.recipe.settings import Settings, invalid
 
 Width = Annotated[int, Field(ge=1, le=8192)]
@@ -148,13 +148,22 @@ class FamilySettings(Settings):
         """Return message and hint if these networks don't fit an image size, else None."""
         for setting, halvings, smallest in self.size_limits():
             hint = f"lower `{setting}`" if setting.endswith("halvings") else f"give `{setting}` fewer values"
-            height, width = size
-            if uneven := next((side for side in size if side % 2**halvings), None):
-                return f"`{setting}` divides the image size by {2**halvings}, and {uneven} is not divisible", hint
-            if min(size) // 2**halvings < smallest:
-                left = f"{height // 2**halvings}x{width // 2**halvings} pixels of {height}x{width}"
+            divisor, (height, width) = 2**halvings, size
+            if height % divisor or width % divisor:
+                return f"`{setting}` divides the image size by {divisor}, and {height}x{width} is not divisible", hint
+            if min(size) // divisor < smallest:
+                left = f"{height // divisor}x{width // divisor} pixels of {height}x{width}"
                 return f"`{setting}` leaves {left}, and the network needs {smallest}x{smallest}", hint
         return None
+
+    def nearest_size(self, size: Size) -> Size:
+        """Return the image size nearest to another one that these networks take."""
+        step, least = DIVISOR, SMALLEST
+        for _, halvings, smallest in self.size_limits():
+            step, least = max(step, 2**halvings), max(least, smallest * 2**halvings)
+        low, high = -(-least // step), LARGEST // step
+        height, width = (step * min(max(low, round(side / step)), high) for side in size)
+        return height, width
 
 
 class LatentSettings(FamilySettings):

@@ -13,7 +13,7 @@ from wgan_cli.recipe.settings import invalid
 
 _Widths = tuple[Width, ...]
 _Hidden = Annotated[_Widths, Field(min_length=1, max_length=32, description="Widths of the hidden layers.")]
-_Levels = Annotated[_Widths, Field(min_length=2, max_length=6, description="Channels at each size, in order.")]
+_Levels = Annotated[_Widths, Field(min_length=2, max_length=8, description="Channels at each size, in order.")]
 _Kernel = Annotated[int, Field(ge=2, le=9, description="Kernel size of the convolutions.")]
 _Dense = Annotated[_Widths, Field(max_length=8, description="Widths of the fully connected layers after them.")]
 _Unused = Annotated[Literal["none"], Field(description="Always none: styles or equalized weights control the scale.")]
@@ -54,7 +54,7 @@ class MlpSettings(layers.ConditionalLatentSettings):
 class DcganGeneratorSettings(layers.LayerSettings):
     """Transposed convolutions."""
 
-    channels: _Widths = Field((64, 32), min_length=1, max_length=5, description="Channels before each doubling.")
+    channels: _Widths = Field((64, 32), min_length=1, max_length=7, description="Channels before each doubling.")
     kernel: _Kernel = 4
     norm: Norms = "batch"
     activation: Activation = "relu"
@@ -67,7 +67,7 @@ class DcganGeneratorSettings(layers.LayerSettings):
 class DcganCriticSettings(layers.CriticLayerSettings):
     """Strided convolutions."""
 
-    channels: _Widths = Field((32, 64), min_length=1, max_length=5, description="Channels after each halving.")
+    channels: _Widths = Field((32, 64), min_length=1, max_length=7, description="Channels after each halving.")
     kernel: _Kernel = 5
     dense: _Dense = ()
 
@@ -110,7 +110,7 @@ class ResnetCriticSettings(layers.CriticLayerSettings):
     """Residual blocks, of which the first ones halve the size."""
 
     channels: _Widths = Field((128,) * 4, min_length=1, max_length=16, description="Channels after each block.")
-    halvings: int = Field(2, ge=1, le=5, description="Number of leading blocks that halve the size.")
+    halvings: int = Field(2, ge=1, le=7, description="Number of leading blocks that halve the size.")
     activation: Activation = "relu"
 
     @property

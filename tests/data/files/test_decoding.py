@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 
 from wgan_cli.data.containers.container import NotAnImage
 from wgan_cli.data.files.decoding import decode, quiet_pillow, read_header, to_pixels
+from wgan_cli.data.fit import contained_size, crop_box
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils import image_formats
 
@@ -193,6 +194,37 @@ def test_stretch_fills_the_square():
     left_black = Image.fromarray(np.repeat([[0] * 12 + [255] * 12], 6, axis=0).astype(np.uint8))
     found = pixels(encoded(left_black), 1, fit="stretch")[0]
     assert (found[:, :5] < 10).all() and (found[:, 7:] > 245).all()
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch", "random_crop"])
+@pytest.mark.parametrize("size", [(16, 24), (24, 16), (20, 20)])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_rectangles(fit, size, orientation):
+    """Red grows to the right and green downwards, as far as the part of a 300x200 photo that `fit` keeps reaches."""
+    (height, width), name = size, "photo.jpg"
+    across, down = np.meshgrid(np.linspace(0, 255, 300), np.linspace(0, 255, 200))
+    photo = Image.fromarray(np.stack([across, down, np.full_like(across, 255)], 2).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    lying = photo.transpose(Image.Transpose.ROTATE_90) if orientation == 6 else photo
+    content = encoded(lying, "JPEG", quality=98, subsampling=0, exif=exif)
+    found = decode(content, size, 3, DataSettings(fit=fit), name).pixels[0].astype(int)
+    assert found.shape == (3, height, width)
+    left, top, right, bottom = 0, 0, 300, 200
+    if "crop" in fit:
+        left, top, right, bottom = crop_box(300, 200, size, fit, name)
+    if fit == "pad":
+        wide, high = contained_size(300, 200, size)
+        x, y = (width - wide) // 2, (height - high) // 2
+        outside = found.copy()
+        found = found[:, y : y + high, x : x + wide].copy()
+        outside[:, y : y + high, x : x + wide] = 0
+        assert outside.max() == 0
+    _, height, width = found.shape
+    reds = 255 / 300 * (left + (right - left) * (np.arange(width) + 0.5) / width)
+    greens = 255 / 200 * (top + (bottom - top) * (np.arange(height) + 0.5) / height)
+    assert np.abs(found[0] - reds).max() < 6 and np.abs(found[1] - greens[:, None]).max() < 6
+    assert found[2].min() > 249
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch", "random_crop"])

@@ -105,6 +105,7 @@ def test_flat_files_have_no_classes(tmp_path, load):
     [
         ({}, ImageShape(16, 16, 3, 3)),
         ({"image_size": 24, "channels": 1}, ImageShape(24, 24, 1, 3)),
+        ({"image_size": [8, 24]}, ImageShape(8, 24, 3, 3)),
         ({"classes": ["red"], "channels": 4}, ImageShape(16, 16, 4, 1)),
     ],
 )
@@ -116,12 +117,26 @@ def test_native_shape(photos, load, settings, shape):
 # Size and channels
 
 
-@pytest.mark.parametrize("sizes", [[16], [28, 28], [128], [132], [4], [30], [(32, 16)], [16, 32]], ids=str)
-def test_default_size(tmp_path, load, sizes):
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([(16, 16)], (16, 16)),
+        ([(28, 28)] * 2, (28, 28)),
+        ([(128, 128)], (128, 128)),
+        ([(32, 16)] * 2, (16, 32)),
+        ([(48, 128)], (128, 48)),
+        *(([size], (64, 64)) for size in ((132, 132), (4, 4), (30, 30), (32, 18), (256, 128))),
+        ([(16, 16), (32, 32)], (64, 64)),
+        ([(32, 16), (16, 32)], (64, 64)),
+    ],
+    ids=str,
+)
+def test_default_size(tmp_path, load, sizes, expected):
+    """Images of one supported size keep it; sizes are (width, height), and `expected` is (height, width)."""
     for number, size in enumerate(sizes):
-        save(tmp_path / f"photos/{number}.png", size=size if isinstance(size, tuple) else (size, size))
-    expected = sizes[0] if sizes in ([16], [28, 28], [128]) else 64
-    assert load(tmp_path / "photos").images.shape == (len(sizes), 3, expected, expected)
+        save(tmp_path / f"photos/{number}.png", size=size)
+    shape = native_shape(DataSettings(source="folder", path=str(tmp_path / "photos")))
+    assert load(tmp_path / "photos").images.shape == (len(sizes), 3, *expected) and shape.size == expected
 
 
 @pytest.mark.parametrize("modes", [["L"], ["1"], ["I;16"], ["L", "RGB"], ["RGBA"], ["L", "LA", "1"]], ids=str)
@@ -141,6 +156,22 @@ def test_each_fit_is_cached(tmp_path, load):
         for fit in ("crop", "pad", "stretch")
     }
     assert means["crop"] == 255 and abs(means["pad"] - 64) < 8 and abs(means["stretch"] - 127) < 8
+
+
+@pytest.mark.parametrize(
+    ("size", "kept"),
+    [((16, 16), "center 16x8"), ((40, 8), "center 16x8"), ((32, 16), None), ((33, 16), "center 32x16")],
+)
+def test_cropping_to_a_rectangle_is_reported(tmp_path, load, messages, size, kept):
+    save(tmp_path / "photos/0.png", size=size)
+    for _ in range(2):  # decoded, and from the cache
+        messages.clear()
+        load(tmp_path / "photos", image_size="8x16")
+        lines = [line for line in messages if "data.fit=pad" in line]
+        assert len(lines) == (kept is not None) and all(kept in line and "8x16" in line for line in lines)
+    messages.clear()
+    load(tmp_path / "photos", image_size="8x16", fit="pad")
+    assert not any("data.fit" in line for line in messages)
 
 
 # Classes and limit

@@ -24,7 +24,7 @@ from wgan_cli.data.files.value_range import Values
 from wgan_cli.errors import ExitStatus, WganError, describe_os_error
 from wgan_cli.utils.format import Log
 
-VERSION = 4  # increased when decoding changes, so that older entries are ignored
+VERSION = 5  # increased when decoding changes, so that older entries are ignored
 PIXELS = "images.bin"
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # from some network drives
@@ -42,8 +42,8 @@ class DecodedInfo:
     alike: bool = False  # all images are identical
     stacks: tuple[int, int] = (0, 0)  # number of files with several images, and of the images in them
     transparent: int = 0  # number of images composited onto the background
-    oblong: int = 0  # number of images that weren't square
-    oblong_size: tuple[int, int] = (0, 0)  # the most frequent (width, height) among them
+    other_aspect: int = 0  # number of images whose aspect ratio isn't that of `shape`
+    other_aspect_size: tuple[int, int] = (0, 0)  # the most frequent (width, height) among them
     values: Values | None = None  # of images with more than 8 bits, if their range was found automatically
     deep: bool = False  # stored as int16, because an image has more than 8 bits, instead of uint8
     bands: bool = False  # the channels are bands of their own, not gray, RGB and alpha

@@ -1,6 +1,5 @@
 """Decoding of one image file of any mode, orientation and shape into arrays of pixels of one size."""
 
-import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from wgan_cli.data.files.formats.opening import as_not_an_image, check_size, has
 from wgan_cli.data.files.formats.raster import COLOR, Header, Raster, RasterFile, deepened, quantized, to_planes
 from wgan_cli.data.files.frames import frame_numbers, seek_each
 from wgan_cli.data.files.value_range import is_deep
+from wgan_cli.data.fit import contained_size, crop_box
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.decoding_types import Fit, Size
 from wgan_cli.utils.transparency import composited, is_transparent
@@ -180,31 +180,17 @@ def _convert(image: Image.Image, channels: int, settings: DataSettings) -> tuple
     return (image if image.mode == MODES[channels] else image.convert(MODES[channels])), transparent
 
 
-def cropped_size(width: int, height: int, size: Size) -> tuple[int, int]:
-    """Return width and height of the largest part of an image that has the aspect ratio of a size (height, width)."""
-    high, wide = size
-    return min(width, max(1, round(height * wide / high))), min(height, max(1, round(width * high / wide)))
-
-
 def _fit(image: Image.Image, size: Size, fit: Fit, name: str, fill: Any) -> Image.Image:
     """Bring an image to a size as `decode` describes; `fill` is the color of borders."""
     target = (size[1], size[0])  # Pillow's order
     if image.size == target:
         return image
-    width, height = image.size
     if fit == "pad":
-        scale = min(whole / side for whole, side in zip(target, image.size, strict=True))
-        inner_width, inner_height = (max(1, round(side * scale)) for side in (width, height))
+        inner_width, inner_height = contained_size(*image.size, size)
         padded = Image.new(image.mode, target, fill)
         resized = image.resize((inner_width, inner_height), Image.Resampling.LANCZOS)
         padded.paste(resized, ((target[0] - inner_width) // 2, (target[1] - inner_height) // 2))
         return padded
     if fit != "stretch":
-        x, y = 0.5, 0.5
-        if fit == "random_crop":
-            position = random.Random(name.encode("utf-8", "surrogatepass"))  # the same in every run, on every machine
-            x, y = position.random(), position.random()
-        inner_width, inner_height = cropped_size(width, height, size)
-        left, top = int((width - inner_width) * x), int((height - inner_height) * y)  # integers: must not blur
-        image = image.crop((left, top, left + inner_width, top + inner_height))
+        image = image.crop(crop_box(*image.size, size, fit, name))
     return image.resize(target, Image.Resampling.LANCZOS)

@@ -93,7 +93,7 @@ def named_images(path: Path, settings: DataSettings) -> NamedImages:
     found = survey_container(container)
     if not found.good:
         raise WganError(f"{path} contains no image", "give a folder of images, or an archive of one")
-    lines = notices.of_survey(found, settings)
+    lines = notices.of_survey(found, settings, found.target_shape(settings)[0])
     values = survey_values(found.good, container.read, settings) if found.is_deep and settings.range == "auto" else None
     lines += notices.value_range(values)
     settings = settings.with_range("dtype" if values is None else values.range)  # only damaged files, or later pages

@@ -2,19 +2,21 @@
 
 from wgan_cli.data.files.survey import Survey
 from wgan_cli.data.files.value_range import Values
+from wgan_cli.data.fit import cropped_size
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.recipe.decoding_types import Size, size_text
 from wgan_cli.utils.format import count_of
 
 
-def cropping(oblong: int, total: int, size: tuple[int, int], settings: DataSettings) -> list[str]:
-    """Report images that aren't square, `oblong` of `total`, for example of this (width, height)."""
-    if settings.fit != "crop" or not oblong:
+def cropping(count: int, total: int, example: tuple[int, int], settings: DataSettings, size: Size) -> list[str]:
+    """Report images of another aspect ratio than `size`, `count` of `total`, for example of this (width, height)."""
+    if settings.fit != "crop" or not count:
         return []
-    width, height = size
-    side = min(size)
-    which = f"{total:,}" if oblong == total else f"{oblong:,} of {total:,}"
+    (width, height), (kept_width, kept_height) = example, cropped_size(*example, size)
+    which = f"{total:,}" if count == total else f"{count:,} of {total:,}"
+    how = "aren't square" if size[0] == size[1] else f"don't have the shape of {size_text(size)} (height x width)"
     return [
-        f"{which} images aren't square, such as {width}x{height}: using the center {side}x{side}; "
+        f"{which} images {how}, such as {width}x{height}: using the center {kept_width}x{kept_height}; "
         "--set data.fit=pad keeps everything"
     ]
 
@@ -57,8 +59,8 @@ def value_range(values: Values | None) -> list[str]:
     return [f"{line}; 99.8% are from {low:g} to {high:g}, which --set 'data.range=[{low:g}, {high:g}]' spreads"]
 
 
-def of_survey(found: Survey, settings: DataSettings) -> list[str]:
-    """Report what headers tell: images with an alpha channel and images that aren't square."""
-    total, oblong = len(found.good), found.oblong
-    cropped = cropping(oblong.total(), total, oblong.most_common(1)[0][0], settings) if oblong else []
+def of_survey(found: Survey, settings: DataSettings, size: Size) -> list[str]:
+    """Report what headers tell: images with an alpha channel and images of another aspect ratio."""
+    total, other = len(found.good), found.of_other_aspect(size)
+    cropped = cropping(other.total(), total, other.most_common(1)[0][0], settings, size) if other else []
     return [*transparency(found.alpha, total, settings, "have an alpha channel"), *cropped]

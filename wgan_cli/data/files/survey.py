@@ -10,12 +10,14 @@ from wgan_cli.data.files.decoding import deep_values, read_header
 from wgan_cli.data.files.formats.raster import Header
 from wgan_cli.data.files.parallel import attempt_all
 from wgan_cli.data.files.value_range import SAMPLED, Summary, Values, choose_range, summarize
+from wgan_cli.data.fit import cropped_size
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.recipe.decoding_types import Size
+from wgan_cli.recipe.decoding_types import Size, is_supported
 from wgan_cli.utils.format import Log, count_of, no_log, printable
 
-DEFAULT_SIZE = (64, 64)
+DEFAULT_SIZE = (64, 64)  # if images differ in size, or the networks don't take it
+LARGEST_KEPT = 128  # pixels of a side; larger images need `data.image_size`, because training takes so long
 MAX_LISTED = 10  # unusable files named in an error
 
 T = TypeVar("T")
@@ -37,10 +39,9 @@ class Survey(Generic[T]):
     alpha: int  # number of images that may be transparent in places
     is_deep: bool  # any image has more than 8 bits
 
-    @property
-    def oblong(self) -> Counter[tuple[int, int]]:
-        """Number of files by (width, height) that aren't square."""
-        return Counter({size: count for size, count in self.sizes.items() if size[0] != size[1]})
+    def of_other_aspect(self, size: Size) -> Counter[tuple[int, int]]:
+        """Return the number of files by (width, height) whose aspect ratio isn't that of a size (height, width)."""
+        return Counter({each: count for each, count in self.sizes.items() if cropped_size(*each, size) != each})
 
     @property
     def stacks(self) -> tuple[int, int]:
@@ -51,8 +52,8 @@ class Survey(Generic[T]):
     def target_shape(self, settings: DataSettings) -> tuple[Size, int]:
         """Return the size and channels to decode to: those of the settings, else those of the images."""
         width, height = next(iter(self.sizes), (0, 0))
-        supported = len(self.sizes) == 1 and width == height and width % 4 == 0 and 8 <= width <= 128
-        size = settings.image_size or ((height, width) if supported else DEFAULT_SIZE)
+        keeps = len(self.sizes) == 1 and max(width, height) <= LARGEST_KEPT and is_supported((height, width))
+        size = settings.image_size or ((height, width) if keeps else DEFAULT_SIZE)
         return size, settings.channels or self.channels
 
 

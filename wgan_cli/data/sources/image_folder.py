@@ -181,7 +181,7 @@ def _decode(
     def write(
         file: BinaryIO, ranged: DataSettings, deep: bool = False, values: Values | None = None
     ) -> tuple[list[int], DecodedInfo]:
-        writer, bad, title = EntryWriter(file, deep), [], f"{container.path}: decoded"
+        writer, bad, title = EntryWriter(file, size, deep), [], f"{container.path}: decoded"
         results = attempt_all(lambda entry: read(entry, ranged, deep), selection.entries, title, log)
         for entry, label, found in zip(selection.entries, selection.labels, results, strict=True):
             if isinstance(found, NotAnImage):
@@ -194,7 +194,7 @@ def _decode(
         names = tuple(name for label, name in enumerate(selection.class_names) if label in used)
         unusable = (name for name in selection.class_names if name not in (LOOSE, *names))
         return labels.tolist(), replace(
-            writer.info(channels, size),
+            writer.info(channels),
             class_names=names,
             bad=tuple(sorted(bad)),
             empty_classes=(*selection.empty_classes, *unusable),
@@ -252,7 +252,7 @@ def _log_oddities(path: Path, info: DecodedInfo, settings: DataSettings, log: Lo
         *notices.frames(*info.stacks, settings),
         *notices.transparency(info.transparent, count, settings),
         *notices.value_range(info.values),
-        *notices.cropping(info.oblong, count, info.oblong_size, settings),
+        *notices.cropping(info.other_aspect, count, info.other_aspect_size, settings, info.shape[2:]),
     ):
         log(f"{path}: {line}")
     if info.bad:

@@ -156,5 +156,5 @@ def _log_unused(found: Survey[int], settings: DataSettings, log: Log) -> None:
             f"{where}: {stacks:,} of the {total:,} images checked have several pages or frames, {images:,} in "
             "all: using the first; unpack the shards to use all"
         )
-    for line in notices.of_survey(found, settings):
+    for line in notices.of_survey(found, settings, found.target_shape(settings)[0]):
         log(f"{where}: {line}" + (f" ({total:,} images were checked)" if total == SURVEYED else ""))

@@ -12,20 +12,20 @@ from wgan_cli.networks.layers import PiecewiseLinear, mark_for_spectral_norm
 from wgan_cli.networks.resampling import DownConv2d, ImageToVector, UpConvTranspose2d
 from wgan_cli.networks.sequential.own_layers import AppendDiscrimination, AppendStd, Crop, Unflatten
 from wgan_cli.networks.sequential.self_attention import SelfAttention
+from wgan_cli.networks.sequential.shapes import (
+    Shape,
+    ShapeError,
+    check_groups,
+    check_image,
+    check_inputs,
+    check_sides,
+    per_direction,
+    shape_text,
+)
 from wgan_cli.recipe.sequential import layer_types as settings
 from wgan_cli.recipe.sequential.layer_types import Layer
 
-Shape = Sequence[int]  # of one image or vector: (C, H, W) or (F,)
 Built = tuple[nn.Module, Shape]
-
-
-class ShapeError(ValueError):
-    """A layer doesn't take its input; arguments: message and hint."""
-
-
-def shape_text(shape: Shape) -> str:
-    """Return a shape as text: `128x7x7`, or `100 features`."""
-    return "x".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} features"
 
 
 def build_layers(layers: Sequence[Layer], shape: Shape, network: str) -> tuple[nn.Sequential, Shape]:
@@ -58,60 +58,85 @@ def build_one(layer: Layer, shape: Shape, place: str) -> Built:
 
 def _linear(layer: settings.Linear, shape: Shape) -> Built:
     inputs = math.prod(shape)
-    _check_inputs("in_features", layer.in_features, inputs)
+    check_inputs("in_features", layer.in_features, inputs)
     if len(shape) == 1:
         return nn.Linear(inputs, layer.out_features, layer.bias), (layer.out_features,)
     return ImageToVector(shape, layer.out_features, layer.bias), (layer.out_features,)
 
 
 def _conv(layer: settings.Conv2d, shape: Shape) -> Built:
-    channels, *sides = _check_image(shape)
-    _check_inputs("in_channels", layer.in_channels, channels)
-    _check_groups(layer.groups, channels, layer.out_channels)
-    reach = layer.dilation * (layer.kernel_size - 1) + 1
-    out = [(side + 2 * layer.padding - reach) // layer.stride + 1 for side in sides]
-    _check_sides(out, shape)
-    halves = layer.padding == (layer.kernel_size - 1) // 2 and not any(side % 2 for side in sides)
-    if layer.stride == 2 and halves and layer.dilation == layer.groups == 1 and layer.kernel_size > 1:
-        module = DownConv2d(channels, layer.out_channels, layer.kernel_size, layer.bias)
+    channels, *sides = check_image(shape)
+    check_inputs("in_channels", layer.in_channels, channels)
+    check_groups(layer.groups, channels, layer.out_channels)
+    out = [
+        (side + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+        for side, kernel, stride, padding, dilation in zip(
+            sides,
+            per_direction(layer.kernel_size),
+            per_direction(layer.stride),
+            per_direction(layer.padding),
+            per_direction(layer.dilation),
+            strict=True,
+        )
+    ]
+    check_sides(out, shape)
+    kernel = _kernel_of_plain(layer)
+    if kernel and layer.padding == (kernel - 1) // 2 and not any(side % 2 for side in sides):
+        module = DownConv2d(channels, layer.out_channels, kernel, layer.bias)
     else:
         module = nn.Conv2d(channels, **_torch_arguments(layer))
     return module, (layer.out_channels, *out)
 
 
 def _conv_transpose(layer: settings.ConvTranspose2d, shape: Shape) -> Built:
-    channels, *sides = _check_image(shape)
-    _check_inputs("in_channels", layer.in_channels, channels)
-    _check_groups(layer.groups, channels, layer.out_channels)
-    if layer.output_padding >= max(layer.stride, layer.dilation):
-        raise ShapeError("output_padding must be smaller than stride or dilation", "lower output_padding")
-    reach = layer.dilation * (layer.kernel_size - 1) + layer.output_padding + 1
-    out = [(side - 1) * layer.stride - 2 * layer.padding + reach for side in sides]
-    _check_sides(out, shape)
-    kernel, padding, extra = layer.kernel_size, layer.padding, layer.output_padding
-    if layer.stride == 2 and layer.dilation == layer.groups == 1 and kernel > 1 and extra <= padding:
-        module = UpConvTranspose2d(channels, layer.out_channels, kernel, layer.bias, padding, extra)
+    channels, *sides = check_image(shape)
+    check_inputs("in_channels", layer.in_channels, channels)
+    check_groups(layer.groups, channels, layer.out_channels)
+    padding, extra, out = per_direction(layer.padding), per_direction(layer.output_padding), list[int]()
+    for i, (side, kernel, stride, dilation) in enumerate(
+        zip(
+            sides,
+            per_direction(layer.kernel_size),
+            per_direction(layer.stride),
+            per_direction(layer.dilation),
+            strict=True,
+        )
+    ):
+        if extra[i] >= max(stride, dilation):
+            raise ShapeError("output_padding must be smaller than stride or dilation", "lower output_padding")
+        out.append((side - 1) * stride - 2 * padding[i] + dilation * (kernel - 1) + extra[i] + 1)
+    check_sides(out, shape)
+    kernel = _kernel_of_plain(layer)
+    if kernel and padding[0] == padding[1] >= extra[0] == extra[1]:
+        module = UpConvTranspose2d(channels, layer.out_channels, kernel, layer.bias, padding[0], extra[0])
     else:
         module = nn.ConvTranspose2d(channels, **_torch_arguments(layer))
     return module, (layer.out_channels, *out)
 
 
+def _kernel_of_plain(layer: settings.Conv2d | settings.ConvTranspose2d) -> int:
+    """Return the size of a square kernel with stride 2 and without dilation or groups; 0 for other layers."""
+    kernel, other = per_direction(layer.kernel_size)
+    plain = kernel == other > 1 and (layer.stride, layer.dilation, layer.groups) == (2, 1, 1)
+    return kernel if plain else 0
+
+
 def _batch_norm(layer: settings.BatchNorm1d | settings.BatchNorm2d, shape: Shape) -> Built:
     spatial = isinstance(layer, settings.BatchNorm2d)
     if spatial:
-        _check_image(shape)
+        check_image(shape)
     elif len(shape) > 1:
         raise ShapeError(
             f"takes vectors, and its input is {shape_text(shape)}", "use BatchNorm2d, or add Flatten before it"
         )
-    _check_inputs("num_features", layer.num_features, shape[0])
+    check_inputs("num_features", layer.num_features, shape[0])
     kind = BatchNorm2d if spatial else BatchNorm1d
     return kind(shape[0], layer.eps, layer.momentum, layer.affine), shape
 
 
 def _instance_norm(layer: settings.InstanceNorm2d, shape: Shape) -> Built:
-    channels, *sides = _check_image(shape)
-    _check_inputs("num_features", layer.num_features, channels)
+    channels, *sides = check_image(shape)
+    check_inputs("num_features", layer.num_features, channels)
     if math.prod(sides) == 1:
         raise ShapeError("normalizes over the pixels of a channel, and its input has only one", "leave it out")
     return nn.GroupNorm(channels, channels, layer.eps, layer.affine), shape  # instance norm, and differentiable twice
@@ -119,38 +144,44 @@ def _instance_norm(layer: settings.InstanceNorm2d, shape: Shape) -> Built:
 
 def _layer_norm(layer: settings.LayerNorm, shape: Shape) -> Built:
     given = layer.normalized_shape
-    _check_inputs("normalized_shape", (given,) if isinstance(given, int) else given, tuple(shape))
+    check_inputs("normalized_shape", (given,) if isinstance(given, int) else given, tuple(shape))
     return nn.LayerNorm(list(shape), layer.eps), shape
 
 
 def _group_norm(layer: settings.GroupNorm, shape: Shape) -> Built:
-    _check_inputs("num_channels", layer.num_channels, shape[0])
+    check_inputs("num_channels", layer.num_channels, shape[0])
     if shape[0] % layer.num_groups:
         raise ShapeError(f"num_groups doesn't divide the {shape[0]} channels of its input", "choose a divisor")
     return nn.GroupNorm(layer.num_groups, shape[0], layer.eps), shape
 
 
 def _pool(layer: settings.MaxPool2d | settings.AvgPool2d, shape: Shape) -> Built:
-    channels, *sides = _check_image(shape)
+    channels, *sides = check_image(shape)
     kernel, stride, padding = layer.kernel_size, layer.stride or layer.kernel_size, layer.padding
-    if padding > kernel // 2:
+    (high, wide), (down, right), (top, left) = per_direction(kernel), per_direction(stride), per_direction(padding)
+    if top > high // 2 or left > wide // 2:
         raise ShapeError("padding is more than half of kernel_size", "lower padding")
-    out = [(side + 2 * padding - kernel) // stride + 1 for side in sides]
-    _check_sides(out, shape)
+    out = [(sides[0] + 2 * top - high) // down + 1, (sides[1] + 2 * left - wide) // right + 1]
+    check_sides(out, shape)
     kind = nn.MaxPool2d if isinstance(layer, settings.MaxPool2d) else nn.AvgPool2d
     return kind(kernel, stride, padding), (channels, *out)
 
 
 def _upsample(layer: settings.Upsample, shape: Shape) -> Built:
-    channels, *sides = _check_image(shape)
+    channels, *sides = check_image(shape)
     if (layer.size is None) == (layer.scale_factor is None):
         raise ShapeError("needs either scale_factor or size", "for example Upsample: 2")
-    out = [layer.size or side * (layer.scale_factor or 1) for side in sides]
+    factors = per_direction(layer.scale_factor or 1)
+    out = (
+        per_direction(layer.size)
+        if layer.size
+        else [side * factor for side, factor in zip(sides, factors, strict=True)]
+    )
     return nn.Upsample(layer.size, layer.scale_factor, layer.mode), (channels, *out)
 
 
 def _pixel_shuffle(layer: settings.PixelShuffle, shape: Shape) -> Built:
-    channels, *sides = _check_image(shape)
+    channels, *sides = check_image(shape)
     factor = layer.upscale_factor
     if channels % factor**2:
         raise ShapeError(f"divides channels by {factor**2}, and its input has {channels}", "change the layer before it")
@@ -170,18 +201,19 @@ def _unflatten(layer: settings.Unflatten, shape: Shape) -> Built:
 
 
 def _crop(layer: settings.Crop, shape: Shape) -> Built:
-    channels, *sides = _check_image(shape)
-    if layer.size > min(sides):
+    channels, *sides = check_image(shape)
+    size = per_direction(layer.size)
+    if size[0] > sides[0] or size[1] > sides[1]:
         raise ShapeError(f"is larger than its input, {shape_text(shape)}", "use Upsample")
-    return Crop(layer.size), (channels, layer.size, layer.size)
+    return Crop(size), (channels, *size)
 
 
 def _dropout2d(layer: settings.Dropout2d, shape: Shape) -> Built:
-    return Dropout2d(layer.p), _check_image(shape)
+    return Dropout2d(layer.p), check_image(shape)
 
 
 def _self_attention(layer: settings.SelfAttention, shape: Shape) -> Built:
-    return SelfAttention(_check_image(shape)[0]), shape
+    return SelfAttention(check_image(shape)[0]), shape
 
 
 def _minibatch_discrimination(layer: settings.MinibatchDiscrimination, shape: Shape) -> Built:
@@ -190,33 +222,12 @@ def _minibatch_discrimination(layer: settings.MinibatchDiscrimination, shape: Sh
 
 
 def _minibatch_std(layer: settings.MinibatchStdDev, shape: Shape) -> Built:
-    channels, *sides = _check_image(shape)
+    channels, *sides = check_image(shape)
     return AppendStd(), (channels + 1, *sides)
 
 
 def _torch_arguments(layer: Layer) -> dict[str, Any]:
     return {name: value for name, value in layer if name not in ("in_channels", "spectral_norm")}
-
-
-def _check_image(shape: Shape) -> Shape:
-    if len(shape) == 1:
-        raise ShapeError(f"takes images, and its input has {shape_text(shape)}", "add Unflatten: [C, H, W] before it")
-    return shape
-
-
-def _check_inputs(argument: str, given: Shape | int | None, inputs: Shape | int) -> None:
-    if given not in (None, inputs):
-        raise ShapeError(f"{argument} is {given}, but its input has {inputs}", f"leave out {argument}")
-
-
-def _check_groups(groups: int, inputs: int, outputs: int) -> None:
-    if inputs % groups or outputs % groups:
-        raise ShapeError(f"groups doesn't divide {inputs} input and {outputs} output channels", "choose a divisor")
-
-
-def _check_sides(sides: Sequence[int], shape: Shape) -> None:
-    if min(sides) < 1:
-        raise ShapeError(f"leaves no pixels of its input, {shape_text(shape)}", "lower kernel_size, stride or padding")
 
 
 def _same_shape(module: Callable[[Any], nn.Module]) -> Callable[[Any, Shape], Built]:

@@ -14,8 +14,9 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks.conditioning import ConditionalLatent
 from wgan_cli.networks.critic import Body
 from wgan_cli.networks.layers import WEIGHT_LAYERS, LatentGenerator
-from wgan_cli.networks.sequential.layer_builders import Shape, build_layers, build_one, shape_text
+from wgan_cli.networks.sequential.layer_builders import build_layers, build_one
 from wgan_cli.networks.sequential.own_layers import FromUnitRange
+from wgan_cli.networks.sequential.shapes import Shape, per_direction, shape_text
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.sequential.layer_list import output_layer
 from wgan_cli.recipe.sequential.layer_types import Conv2d, ConvTranspose2d, Layer, Linear, Sigmoid
@@ -65,7 +66,11 @@ def _resize_hint(shape: Shape, wanted: Shape) -> str:
         return f"give the last Linear {math.prod(wanted)} outputs"
     if shape[0] != wanted[0]:
         return f"give the last layer {wanted[0]} channels"
-    return "add Crop, or change a stride or padding" if shape[1] > wanted[1] else "add Upsample, or change a stride"
+    return (
+        "add Crop, or change a stride or padding"
+        if math.prod(shape) > math.prod(wanted)
+        else "add Upsample, or change a stride"
+    )
 
 
 class SequentialBody(Body):
@@ -96,10 +101,10 @@ class SequentialBody(Body):
     def output_layer(self, outputs: int) -> nn.Linear:
         last = self.last
         if isinstance(last, Conv2d):  # over the whole image, which is a linear layer
-            if {last.kernel_size} != {*self.shape[1:]} or last.padding:
+            if per_direction(last.kernel_size) != tuple(self.shape[1:]) or last.padding:
                 raise WganError(
                     f"{self.place}, {last}: expected one output pixel of {shape_text(self.shape)}",
-                    f"set kernel_size to {min(self.shape[1:])} and padding to 0, or end with Linear: {outputs}",
+                    f"set kernel_size to {[*self.shape[1:]]} and padding to 0, or end with Linear: {outputs}",
                 )
             last = Linear(out_features=outputs, bias=last.bias, spectral_norm=last.spectral_norm)
         built, _ = build_one(last.model_copy(update={"out_features": outputs}), self.shape, self.place)

@@ -22,13 +22,14 @@ class Unflatten(nn.Module):
 class Crop(nn.Module):
     """Center of images."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
         self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
-        top, left = ((side - self.size) // 2 for side in x.shape[2:])
-        return x[:, :, top : top + self.size, left : left + self.size]  # (N, C, size, size)
+        height, width = self.size
+        top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
+        return x[:, :, top : top + height, left : left + width]  # (N, C, *size)
 
 
 class AppendDiscrimination(nn.Module):

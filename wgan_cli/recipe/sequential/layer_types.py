@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StrictBool, model_serializer
 
 from wgan_cli.recipe.layer_settings import Width
-from wgan_cli.recipe.settings import Settings
+from wgan_cli.recipe.settings import Settings, invalid
 
 
 def _product(given: Any) -> Any:
@@ -20,13 +20,23 @@ def _product(given: Any) -> Any:
 _Width = Annotated[Width, BeforeValidator(_product)]
 
 
-def _one_number(given: Any) -> Any:
-    """Accept the same number for height and width, as in `padding: [1, 1]`."""
-    return given[0] if isinstance(given, list | tuple) and len(given) == 2 and given[0] == given[1] else given
+def _directions(least: int, most: int) -> BeforeValidator:
+    """Accept one number for both directions, or [vertical, horizontal]; equal ones become one."""
+
+    def check(given: Any) -> Any:
+        both: Any = given if isinstance(given, list | tuple) else (given,)
+        if len(both) not in (1, 2) or not all(type(each) is int and least <= each <= most for each in both):
+            raise invalid(f"give a number from {least} to {most}, or two: [vertical, horizontal]")
+        return both[0] if both[0] == both[-1] else (both[0], both[1])
+
+    return BeforeValidator(check)
 
 
-_Kernel = Annotated[int, Field(ge=1, le=128), BeforeValidator(_one_number)]
-_Padding = Annotated[int, Field(ge=0, le=128), BeforeValidator(_one_number)]
+Directions = int | tuple[int, int]  # of an argument: one number for both, or (vertical, horizontal)
+_Kernel = Annotated[Directions, _directions(1, 128)]
+_Padding = Annotated[Directions, _directions(0, 128)]
+_Size = Annotated[Directions, _directions(1, 512)]
+_Factor = Annotated[int, Field(ge=1, le=128)]
 _Eps = Annotated[float, Field(gt=0.0, lt=1.0)]  # BatchNorm2d: 1 is a number of inputs
 _Inputs = int | None  # inferred, and checked if given
 
@@ -178,14 +188,14 @@ class Upsample(Layer):
     """Enlargement by a factor, or to a size."""
 
     scale_factor: _Kernel | None = None
-    size: _Kernel | None = None
+    size: _Size | None = None
     mode: Literal["nearest", "bilinear"] = "nearest"
 
 
 class PixelShuffle(Layer):
     """Channels to blocks of pixels."""
 
-    upscale_factor: _Kernel
+    upscale_factor: _Factor
 
 
 class Flatten(Layer):
@@ -227,7 +237,7 @@ class MinibatchStdDev(Layer):
 class Crop(Layer):
     """Center of an image."""
 
-    size: _Kernel
+    size: _Size
 
 
 #: Layers by their name in a recipe.
