@@ -142,13 +142,10 @@ def test_invalid_state(wrong):
 def test_gather_equals_next():
     pair = ImagePair(numbered(9), numbered(14, 100))
     plain, captured = loader_of(pair), loader_of(pair)
-    assert captured.capturable_batches == 2
+    assert captured.capturable_batches >= 2
     for _ in range(12):
-        if captured.has_batches(1):
-            captured.count_batches(1)
-            images, labels = captured.gather()
-        else:
-            images, labels = captured.next()
+        images, labels = captured.gather()
+        captured.count_batches(1)
         expected = plain.next()
         assert torch.equal(images, expected[0]) and torch.equal(labels, expected[1])
     assert plain.state_dict() == captured.state_dict()

@@ -64,7 +64,7 @@ def check_equal_to_eager(small, cuda, family: str, images: int, steps: int, **ch
     ],
 )  # fmt: skip
 def test_equals_eager(small, cuda, family, every, images):
-    """10 or 7 batches per epoch and 2 per iteration: epochs end between iterations and in the middle of one."""
+    """10 or 7 batches per epoch and 2 per iteration: epochs end between iterations and inside one."""
     check_equal_to_eager(small, cuda, family, images, 16, **lazy(every))
 
 
@@ -103,16 +103,12 @@ def test_warm_up_is_eager_and_counts(small, cuda):
     }
 
 
-def test_iteration_that_starts_an_epoch_is_eager(small, cuda):
-    state = small.state(images=20)  # 5 batches: every third iteration starts an epoch
-    cuda.use_graph(state)
-    epochs = 0
-    for number in range(20):
-        epoch, before = state.loader.epoch, replays(cuda)
-        small.run(state, 1)
-        assert (replays(cuda) > before) == (number >= WARM_UP and state.loader.epoch == epoch)
-        epochs += state.loader.epoch > epoch
-    assert epochs == 7
+@pytest.mark.parametrize("images", [5, 8, 20])
+def test_epochs_end_inside_replays(small, cuda, images):
+    """With 1, 2 or 5 batches per epoch, of which an iteration takes 2."""
+    check_equal_to_eager(small, cuda, "dcgan", images, 80)
+    assert replays(cuda) == 80 - WARM_UP
+    assert cuda.step.loader.epoch >= 31
 
 
 def test_one_graph_per_penalty_pattern_in_one_pool(small, cuda):
@@ -185,7 +181,8 @@ def test_warm_up_captures_the_penalty_and_replays(small, cuda, images):
     cuda.use_graph(state).warm_up()
     assert [(g.number, g.replays) for g in cuda.graphs] == [(0, 1)]
     assert cuda.sync_debug_mode == 0
-    assert state.loader.position.item() == state.loader.cursor, "the rehearsal takes its batches"
+    position = state.loader.epoch * (images // 4 * 4) + state.loader.cursor
+    assert state.loader.position.item() == position, "the rehearsal takes its batches"
 
 
 def test_iteration_that_synchronizes_is_never_captured(small, cuda):
@@ -230,8 +227,8 @@ def test_graph_obstacles(small):
     scaled.precision.amp = "fp16"
     assert "fp16" in graph_obstacle(scaled) and "bf16" in graph_obstacle(scaled)
 
-    assert "epoch" in graph_obstacle(on_cuda(small.state(images=11)))  # 2 batches, as many as an iteration takes
-    assert graph_obstacle(on_cuda(small.state(images=12))) is None
+    assert "65 batches" in graph_obstacle(on_cuda(small.state(images=11, **lazy(1, n_critic=65))))
+    assert graph_obstacle(on_cuda(small.state(images=11, **lazy(1, n_critic=64)))) is None
 
 
 class NoHost(TorchDispatchMode):

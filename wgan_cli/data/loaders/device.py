@@ -10,11 +10,15 @@ from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.utils.pixels import to_unit_range
 
 
+MIN_BATCHES = 64  # of epochs whose order is written at once
+
+
 class DeviceLoader(Loader):
     """Loader that keeps the images on the device as they are stored; a batch is one gather there.
 
-    The epoch's order and the position in it are device buffers with fixed addresses, so a CUDA graph can capture
-    `gather`; before each replay, the host calls `advance`.
+    A CUDA graph can capture `gather`, also across the end of an epoch: the orders of the next epochs and the position
+    among them are device buffers with fixed addresses. `order` is a ring of two halves of several epochs each. The host
+    writes the next half as soon as the device starts to read the other one.
     """
 
     def __init__(
@@ -28,42 +32,49 @@ class DeviceLoader(Loader):
         self.batch_size = batch_size // shard.world_size
         self.placement = placement
         self._sampler = Sampler(len(dataset), batch_size, seed)
-        self.order = self._sampler.epoch_order(0).to(device)  # (L,) int64
-        self.position = torch.zeros((), dtype=torch.int64, device=device)
+        per_epoch = self._sampler.batches_per_epoch
+        self._half = -(-MIN_BATCHES // per_epoch)  # epochs
+        self.capturable_batches = self._half * per_epoch
+        shape = (2, self._half, per_epoch * batch_size)
+        self.order = torch.empty(shape, dtype=torch.int64, device=device)  # image indices
+        self.position = torch.zeros((), dtype=torch.int64, device=device)  # in the flat order
         self._offsets = shard.local(torch.arange(batch_size, device=device))  # (batch_size,)
-        self.epoch, self.cursor = 0, 0
-        self.capturable_batches = len(self.order) // batch_size
+        self.load_state_dict({"epoch": 0, "cursor": 0})
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def next(self) -> tuple[Tensor, Tensor]:
-        self.advance()
-        return self.gather()
-
-    def advance(self) -> None:
-        """Count the batch that `gather` takes next; start a new epoch if this one has no complete batch left."""
-        epoch, start = self._sampler.next_batch(self.epoch, self.cursor)
-        if epoch != self.epoch:
-            self.load_state_dict({"epoch": epoch, "cursor": start})
-        self.cursor = start + self.global_batch_size
+        batch = self.gather()
+        self.count_batches(1)
+        return batch
 
     def gather(self) -> tuple[Tensor, Tensor]:
-        indices = self.order.index_select(0, self._offsets + self.position)  # (batch_size,)
-        self.position += self.global_batch_size
+        indices = self.order.view(-1).index_select(0, self._offsets + self.position)  # (batch_size,)
+        self.position.add_(self.global_batch_size).remainder_(self.order.numel())
         # On a CPU, index_select is seven times as fast as images[indices].
         return to_unit_range(self.images.index_select(0, indices)), self.labels.index_select(0, indices)
 
-    def has_batches(self, count: int) -> bool:
-        return self.cursor + count * self.global_batch_size <= len(self.order)
-
     def count_batches(self, count: int) -> None:
-        self.cursor += count * self.global_batch_size
+        self.epoch, self.cursor = self._sampler.after_batches(self.epoch, self.cursor, count)
+        self._write_ahead()
+
+    def _write_ahead(self) -> None:
+        """Write the next half of the ring once the position is in the last one that was written."""
+        while self.epoch >= self._written - self._half:
+            epochs = range(self._written, self._written + self._half)
+            orders = torch.stack([self._sampler.epoch_order(epoch)[: self.order.shape[2]] for epoch in epochs])
+            if self.order.is_cuda:
+                orders = orders.pin_memory()  # copied without waiting for the batches in the device's queue
+            self.order[self._written // self._half % 2].copy_(orders, non_blocking=True)
+            self._written += self._half
 
     def state_dict(self) -> dict[str, int]:
         return {"epoch": self.epoch, "cursor": self.cursor}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         self.epoch, self.cursor = self._sampler.validated(state)
-        self.order.copy_(self._sampler.epoch_order(self.epoch))
-        self.position.fill_(self.cursor)
+        self._written = self.epoch // self._half * self._half  # epochs before this one are not needed
+        self._write_ahead()
+        self.position.fill_(self.epoch % (2 * self._half) * self.order.shape[2] + self.cursor)
+        self.position.remainder_(self.order.numel())

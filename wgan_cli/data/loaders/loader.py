@@ -11,7 +11,7 @@ class Loader(ABC):
 
     batch_size: int  # images per batch of this process: its shard of the recipe's batch
     placement: str  # describes where the images are kept, and why
-    capturable_batches: int = 0  # per epoch, by a CUDA graph of `gather`; 0 if the host provides each batch
+    capturable_batches: int = 0  # most that a CUDA graph may `gather`; 0 if the host provides each batch
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -39,13 +39,9 @@ class Loader(ABC):
         """Stop background threads. The loader can be used again."""
 
     def gather(self) -> tuple[Tensor, Tensor]:
-        """Return the next batch like `next`, by operations on the device only, within the current epoch."""
+        """Return the next batch like `next`, by operations on the device only; then call `count_batches`."""
         raise NotImplementedError(f"{type(self).__name__} needs the host for each batch")
 
-    def has_batches(self, count: int) -> bool:
-        """Return True if the current epoch has this many complete batches left for `gather`."""
-        return False
-
     def count_batches(self, count: int) -> None:
-        """Advance the host's position by batches that a replayed CUDA graph of `gather` has taken."""
+        """Advance the host's position by batches that `gather` has taken, at most `capturable_batches`."""
         raise NotImplementedError(f"{type(self).__name__} needs the host for each batch")

@@ -30,9 +30,6 @@ class PairedLoader(Loader):
     def gather(self) -> tuple[Tensor, Tensor]:
         return _stack(loader.gather() for loader in self.sides.values())
 
-    def has_batches(self, count: int) -> bool:
-        return all(loader.has_batches(count) for loader in self.sides.values())
-
     def count_batches(self, count: int) -> None:
         for loader in self.sides.values():
             loader.count_batches(count)

@@ -19,6 +19,7 @@ class Sampler:
         self.batch_size = batch_size
         self.seed = seed
         self._repeats = -(-batch_size // count)
+        self.batches_per_epoch = self._repeats * count // batch_size
 
     def epoch_order(self, epoch: int) -> Tensor:
         """Return the image indices of an epoch, int64. Drawn on the CPU, so it is the same for every device."""
@@ -31,6 +32,11 @@ class Sampler:
             return epoch + 1, 0
         return epoch, cursor
 
+    def after_batches(self, epoch: int, cursor: int, batches: int) -> tuple[int, int]:
+        """Return epoch and number of its images taken after some more complete batches."""
+        last = epoch * self.batches_per_epoch + cursor // self.batch_size + batches - 1
+        return last // self.batches_per_epoch, (last % self.batches_per_epoch + 1) * self.batch_size
+
     def validated(self, state: dict[str, int]) -> tuple[int, int]:
         """Return the epoch and cursor of a loader's state. Raises: ValueError, KeyError or TypeError if invalid."""
         epoch, cursor = state["epoch"], state["cursor"]
@@ -38,4 +44,6 @@ class Sampler:
             raise TypeError("epoch and cursor must be integers")
         if not 0 <= epoch <= MOST_STEPS or not 0 <= cursor <= self._repeats * self.count:
             raise ValueError(f"image {cursor} of epoch {epoch}")
+        if cursor % self.batch_size:
+            raise ValueError(f"image {cursor} of epoch {epoch} is inside a batch of {self.batch_size}")
         return epoch, cursor

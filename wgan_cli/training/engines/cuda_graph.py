@@ -22,8 +22,8 @@ def graph_obstacle(step: TrainingStep) -> str | None:
         return "images are streamed from the host, and a graph can only read the device"
     if step.precision.amp == "fp16":
         return "fp16 adapts its loss scale on the host after each step; bf16 needs no scale"
-    if step.loader.capturable_batches <= _batches_per_iteration(step):
-        return "an iteration takes as many images as an epoch has, and the host shuffles each epoch"
+    if step.loader.capturable_batches < (batches := _batches_per_iteration(step)):
+        return f"an iteration takes {batches} batches, more than the {step.loader.capturable_batches} shuffled ahead"
     return None
 
 
@@ -37,9 +37,8 @@ class CudaGraph:
     The first iterations run eagerly, on the stream of the later capture, and train like any other. A capture executes
     nothing, so it leaves weights, statistics and RNG states unchanged. Each pattern of lazy penalties has its own
     graph, captured when the pattern occurs for the second time: the first time may compile a loss, load kernels or
-    create the sum of a term, which must not be allocated in a graph's memory. An iteration in which the loader starts
-    an epoch runs eagerly, because the host shuffles epochs. A capture that fails must not happen in training, because
-    older versions of torch don't recover; see `warm_up`.
+    create the sum of a term, which must not be allocated in a graph's memory. A capture must not fail in training,
+    because older versions of torch don't recover; see `warm_up`.
 
     Raises: EngineUnavailable if an iteration cannot be captured.
     """
@@ -83,9 +82,8 @@ class CudaGraph:
         torch.cuda.synchronize(self.step.precision.device)
 
     def _can_replay(self, pattern: tuple[bool, ...]) -> bool:
-        """Return True if the next iteration can be captured or replayed: it is warm, and starts no epoch."""
-        warm = self.iterations >= WARM_UP and pattern in self.eager_patterns
-        return warm and self.step.loader.has_batches(self.batches)
+        """Return True if an iteration is warm enough to be captured and replayed."""
+        return self.iterations >= WARM_UP and pattern in self.eager_patterns
 
     def _rehearse(self) -> None:
         """Run what a capture would record, with synchronization forbidden: it would make the capture fail."""
