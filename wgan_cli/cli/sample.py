@@ -13,6 +13,7 @@ from wgan_cli.cli.arguments.sampling_options import (
     Ckpt,
     Classes,
     Count,
+    Depth,
     Folder,
     Interpolate,
     LatentFile,
@@ -61,6 +62,7 @@ def sample(
     interpolate: Interpolate = None,
     rows: Rows = None,
     scale: Scale = 1,
+    depth: Depth = "8",
     batch: Batch = 64,
     class_: Classes = None,
     device: Device = "auto",
@@ -93,7 +95,7 @@ def sample(
     if to not in (None, "a", "b"):
         raise WganError(f"--to: unknown side {to[:40]!r}", "use --to a or --to b")
     path = str(default_path(context, Path("samples.png"), force)) if out is None else out
-    output = Output(path, rows, batch, scale)
+    output = Output(path, rows, batch, scale, depth)
     noise_only = {"--seeds": seeds, "--z": z, "--save-z": save_z, "--truncation": truncation, "--mix": mix}
     if z is not None and is_given(context, "seed"):
         raise WganError("--seed draws latent vectors, and --z reads them", "remove one of them")

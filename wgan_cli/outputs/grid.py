@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
@@ -16,19 +17,22 @@ from wgan_cli.utils.image_formats import WRITABLE, readable_formats
 from wgan_cli.utils.transparency import composited
 
 
-def grid_tensor(images: Tensor, columns: int, padding: int = 2) -> Tensor:
-    """Arrange images in rows: (N, C, H, W) uint8 -> (C', H', W') uint8, C' = 3 if C is 1; one image gets no padding.
+def grid_tensor(images: Tensor, columns: int, padding: int = 2, black: float = 0) -> Tensor:
+    """Arrange images in rows: (N, C, H, W) -> (C', H', W'), C' = 3 if C is 1 and uint8; one image gets no padding.
 
     Same result as torchvision's make_grid, whose import takes more than a second.
+
+    Args:
+        black: value between images.
     """
-    if images.shape[1] == 1:
+    if images.shape[1] == 1 and images.dtype == torch.uint8:
         images = images.expand(-1, 3, -1, -1)
     count, channels, height, width = images.shape
     if count == 1:
         return images[0]
     columns = min(columns, count)
     rows, height, width = -(-count // columns), height + padding, width + padding
-    grid = images.new_zeros(channels, rows * height + padding, columns * width + padding)
+    grid = images.new_full((channels, rows * height + padding, columns * width + padding), black)
     for index, image in enumerate(images):
         top, left = index // columns * height + padding, index % columns * width + padding
         grid[:, top : top + height - padding, left : left + width - padding] = image

@@ -14,9 +14,11 @@ from torch import Tensor
 
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.grid import grid_tensor, near_square, picture_format, save_picture
+from wgan_cli.outputs.pixel_format import PixelFormat, save_values
 from wgan_cli.utils.files import make_parent, write_atomically, writing
 
 ARRAYS = (".npy", ".npz")
+EIGHT_BITS = PixelFormat()
 MAX_IN_GRID = 10_000
 
 
@@ -40,30 +42,32 @@ def _is_folder(where: str) -> bool:
 
 def save_images(
     batches: Iterator[Tensor], count: int, where: str, *, columns: int | None = None, labels: Labels | None = None,
-    names: Sequence[str] | None = None, scale: int = 1,
+    names: Sequence[str] | None = None, scale: int = 1, form: PixelFormat = EIGHT_BITS,
 ) -> Path:  # fmt: skip
     """Write images in the form that the path determines, and return the path.
 
     An existing folder or a path with a trailing slash gets single images 00000.png..., in a subfolder per class if
-    `labels` asks for it. .npy and .npz get a uint8 array (N, H, W, C); the .npz names it `images` and adds `labels` and
-    `class_names`. Any other file is a grid, in the format of its suffix.
+    `labels` asks for it; they are TIFFs if PNG can't hold all values. .npy and .npz get an array (N, H, W, C); the .npz
+    names it `images` and adds `labels` and `class_names`. Any other file is a grid, in the format of its suffix.
 
     Args:
-        batches: images (n, C, H, W) uint8, `count` in all. columns: of the grid; near square if None.
+        batches: stored images (n, C, H, W), `count` in all. columns: of the grid; near square if None.
         names: of single files, relative to the folder; numbers if None.
         scale: whole factor that enlarges grids and single files.
+        form: type and range of the written values.
     Raises: WganError for an unsupported suffix, too many images for a grid, or an enlarged array.
     """
     if not where:
         raise WganError("--out is empty", "give an image file, a folder with a trailing /, or a .npy or .npz file")
     path = Path(where)
     if _is_folder(where):
-        _save_files(batches, list(names or _file_names(count, labels)), path, scale)
+        form.check(path / f"0{form.suffix}")
+        _save_files(batches, list(names or _file_names(count, labels)), path, scale, form)
     elif path.suffix.lower() in ARRAYS:
         if scale != 1:
             raise WganError(f"--scale enlarges pictures, and {path} is an array", "leave it out, or write a picture")
         make_parent(path)
-        array = torch.cat([batch.permute(0, 2, 3, 1) for batch in batches]).numpy()  # (N, H, W, C)
+        array = np.concatenate([form.array(batch) for batch in batches])  # (N, H, W, C)
         if path.suffix.lower() == ".npy":
             write_npy(array, path)
         else:
@@ -73,11 +77,21 @@ def save_images(
             write_atomically(path, lambda file: np.savez_compressed(file, images=array, **more))
     else:
         picture_format(path)
+        form.check(path)
         if count > MAX_IN_GRID:
             raise WganError(f"{count:,} images do not fit into a grid", "use single images or an array: --out images/")
         make_parent(path)
-        save_picture(grid_tensor(torch.cat(list(batches)), columns or near_square(count)), path, scale)
+        images = torch.cat([form.shown(batch, path) for batch in batches])
+        _save_image(grid_tensor(images, columns or near_square(count), black=form.low), path, scale, form)
     return path
+
+
+def _save_image(image: Tensor, path: Path, scale: int, form: PixelFormat) -> None:
+    """Write values (C, H, W) of a format."""
+    if form.is_deep or form.bands is not None and form.keeps_bands(path):
+        save_values(image, path, form, scale)
+    else:
+        save_picture(image, path, scale)
 
 
 def write_npy(array: np.ndarray, path: Path) -> None:
@@ -114,10 +128,11 @@ def folder_names(class_names: Sequence[str]) -> list[str]:
     return names
 
 
-def _save_files(batches: Iterator[Tensor], names: list[str], folder: Path, scale: int) -> None:
+def _save_files(batches: Iterator[Tensor], names: list[str], folder: Path, scale: int, form: PixelFormat) -> None:
     with writing(folder):
         for subfolder in {os.path.dirname(name) for name in names}:
             (folder / subfolder).mkdir(parents=True, exist_ok=True)
     images = (image for batch in batches for image in batch)
     for name, image in zip(names, images, strict=True):
-        save_picture(image, folder / name, scale)
+        path = (folder / name).with_suffix(form.suffix)
+        _save_image(form.shown(image, path), path, scale, form)

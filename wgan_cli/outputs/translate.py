@@ -32,12 +32,18 @@ def check_translates(recipe: Recipe, wanted: bool) -> None:
 
 
 @torch.inference_mode()
-def translate(translator: nn.Module, batches: Iterable[Tensor], batch_size: int) -> Iterator[Tensor]:
-    """Translate stored batches (n, C, H, W), n <= batch_size; a translation does not depend on the other images."""
+def translate(
+    translator: nn.Module, batches: Iterable[Tensor], batch_size: int, dtype: torch.dtype | None = None
+) -> Iterator[Tensor]:
+    """Translate stored batches (n, C, H, W), n <= batch_size; a translation does not depend on the other images.
+
+    Args:
+        dtype: of the translations, as in `generate`; None: that of the images.
+    """
     device = next(translator.parameters()).device
     for images in batches:
         made = in_batches(lambda pixels: translator(to_unit_range(pixels)), device, batch_size, images.numpy())
-        yield from (from_unit_range(part, images.dtype).cpu() for part in made)  # (n, C, H, W)
+        yield from (from_unit_range(part, dtype or images.dtype).cpu() for part in made)  # (n, C, H, W)
 
 
 def translated_pairs(translator: nn.Module, batches: Iterable[Tensor], batch_size: int) -> Iterator[Tensor]:

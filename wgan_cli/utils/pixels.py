@@ -11,14 +11,18 @@ from torch import Tensor
 
 
 def to_unit_range(pixels: Tensor) -> Tensor:
-    """Scale stored pixels, uint8 or int16, to float32 in [-1, 1], in new memory."""
+    """Scale stored pixels, uint8 or int16, to float32 in [-1, 1], in new memory; floats are in this range already."""
     if pixels.dtype == torch.int16:
         return pixels.to(torch.float32).add_(0.5).div_(32767.5)
+    if pixels.is_floating_point():
+        return pixels.to(torch.float32, copy=True)
     return pixels.to(torch.float32, copy=True).div_(127.5).sub_(1)
 
 
 def from_unit_range(images: Tensor, dtype: torch.dtype) -> Tensor:
-    """Scale images from [-1, 1] to stored pixels of a type, rounded to the nearest and clamped."""
+    """Scale images from [-1, 1] to stored pixels of a type, rounded to the nearest and clamped; floats stay."""
+    if dtype == torch.float32:
+        return images.float()
     if dtype == torch.int16:
         return images.float().mul(32767.5).sub_(0.5).round_().clamp_(-32768, 32767).to(torch.int16)
     return images.float().add(1).mul(127.5).round_().clamp_(0, 255).to(torch.uint8)
@@ -40,13 +44,18 @@ def as_uint8(pixels: Tensor) -> Tensor:
 
 
 def preview(pixels: Tensor, bands: Sequence[int] | None = None) -> Tensor:
-    """Return stored pixels (..., C, H, W) as they are shown: 8 bits, gray, RGB or RGBA.
+    """Return stored pixels (..., C, H, W) as they are shown: with 8 bits, and the channels of `shown_bands`."""
+    return as_uint8(shown_bands(pixels, bands))
+
+
+def shown_bands(pixels: Tensor, bands: Sequence[int] | None = None) -> Tensor:
+    """Return the channels of pixels (..., C, H, W) that pictures show as gray, RGB or RGBA.
 
     Args:
-        bands: numbers, from 1, of the bands to show as gray or RGB; by default all, or `default_preview`.
+        bands: their numbers, from 1; by default all, or `default_preview`.
     """
     bands = bands or default_preview(pixels.shape[-3])
-    return as_uint8(pixels if bands is None else pixels[..., [band - 1 for band in bands], :, :])
+    return pixels if bands is None else pixels[..., [band - 1 for band in bands], :, :]
 
 
 def default_preview(channels: int, bands: bool = False) -> tuple[int, ...] | None:

@@ -102,21 +102,47 @@ def show_written(path: Path, size: Size | None = None, enlarged: int = 1) -> Non
         print_message("this is the upper left corner; the file holds all images")
 
 
+def _open(path: Path) -> Image:
+    """Open a picture of any depth and bands; values of more than 8 bits are spread from black to white."""
+    import torch
+
+    from wgan_cli.data.files.decoding import deep_values, read_header, to_pixels
+    from wgan_cli.outputs.grid import as_picture, open_picture
+    from wgan_cli.recipe.data_settings import DataSettings
+    from wgan_cli.utils.pixels import preview
+
+    content = path.read_bytes()
+    header = read_header(content)
+    if not header.deep and not header.bands:
+        return open_picture(path)
+    settings = DataSettings.model_validate({"frames": "first"})
+    for values in deep_values(content, settings):
+        low = float(values.min())
+        settings = settings.with_range((low, max(low + 1e-6, float(values.max()))))
+    width, height = header.size
+    pixels = to_pixels(content, (height, width), header.channels, settings, path.name)
+    return as_picture(preview(torch.from_numpy(pixels)))
+
+
 def _read_written(path: Path) -> Image:
     """Return the written grid, or a grid of the first images of a folder or an array."""
-    from wgan_cli.outputs.grid import as_picture, grid_tensor, near_square, open_picture
-    from wgan_cli.utils.image_formats import WRITABLE
-
-    if path.is_file() and path.suffix.lower() not in (".npy", ".npz"):
-        return open_picture(path)
     import numpy as np
     import torch
 
+    from wgan_cli.outputs.grid import as_picture, grid_tensor, near_square
+    from wgan_cli.utils.image_formats import WRITABLE
+    from wgan_cli.utils.pixels import preview
+
+    if path.is_file() and path.suffix.lower() not in (".npy", ".npz"):
+        return _open(path)
     if path.is_dir():
         files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in WRITABLE][:MAX_IMAGES]
-        pictures = [open_picture(file).convert("RGB") for file in files]
+        pictures = [_open(file).convert("RGB") for file in files]
         images = np.stack([np.asarray(each.resize(pictures[0].size)) for each in pictures])  # others may differ
     else:
         loaded = np.load(path, mmap_mode="r")
         images = np.array((loaded if path.suffix.lower() == ".npy" else loaded["images"])[:MAX_IMAGES])
-    return as_picture(grid_tensor(torch.from_numpy(images).permute(0, 3, 1, 2), near_square(len(images))))
+    if images.dtype != np.uint8:
+        images = (255 * (images - images.min()) / max(1e-6, np.ptp(images))).astype(np.uint8)
+    shown = preview(torch.from_numpy(images).permute(0, 3, 1, 2))
+    return as_picture(grid_tensor(shown, near_square(len(images))))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from wgan_cli.cli.sampling.output import Output
@@ -47,13 +48,16 @@ def sample_noise(
     labels = None
     if drawing.labels is not None:
         labels = Labels(drawing.labels, checkpoint.class_names, subfolders=classes is not None and len(classes) > 1)
+    form = output.pixel_format(checkpoint.recipe.data, checkpoint.image.channels)
+    dtype = torch.float32 if form.is_deep else torch.uint8
     images = log_progress(
-        generate(drawing.network, drawing.inputs, output.batch, drawing.labels), -(-number // output.batch),
+        generate(drawing.network, drawing.inputs, output.batch, drawing.labels, dtype), -(-number // output.batch),
         "generated", print_message, unit="batches",
     )  # fmt: skip
     columns = output.columns(number, drawing.columns)
-    written = save_images(images, number, output.path, columns=columns, labels=labels, scale=output.scale)
-    print_message(f"{number:,} images of {checkpoint.image} from {checkpoint.source}: {written}")
+    written = save_images(images, number, output.path, columns=columns, labels=labels, scale=output.scale, form=form)
+    what = f"{number:,} images of {checkpoint.image}{form.describe()}"
+    print_message(f"{what} from {checkpoint.source}: {written}")
     return written
 
 

@@ -45,9 +45,10 @@ def reconstruct_images(
         raise WganError("--interpolate needs two or more images", "use --reconstruct 2 or more")
     else:
         made = interpolations(networks, images, labels, interpolate, classes)
+    form = output.pixel_format(checkpoint.recipe.data, checkpoint.image.channels)
     columns = output.columns(len(made), max(1, COLUMNS // made.shape[1]))
     wide = torch.cat(list(made.unbind(1)), dim=3)  # (N, C, H, R*W)
-    written = save_images(iter([wide]), len(made), output.path, columns=columns, scale=output.scale)
+    written = save_images(iter([wide]), len(made), output.path, columns=columns, scale=output.scale, form=form)
     how = "with their reconstructions" if interpolate is None else f"interpolated in {interpolate} steps"
     if classes is not None:
         how += f", as {', '.join(checkpoint.class_names[number] for number in classes)}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from wgan_cli.cli.sampling.output import Output
@@ -28,14 +29,18 @@ def translate_folder(generator: nn.Module, checkpoint: Checkpoint, folder: Path,
             print_message(f"{folder}: {line}")
         inputs = images.batches(checkpoint.image, output.batch)
         translator = translator_to(generator, to)
+        form = output.pixel_format(checkpoint.recipe.data, checkpoint.image.channels, to)
         if is_grid(output.path):
             per_row = output.columns(len(images), min(5, len(images))) or 1
             pairs = translated_pairs(translator, inputs, output.batch)
-            written = save_images(pairs, 2 * len(images), output.path, columns=2 * per_row, scale=output.scale)
+            written = save_images(
+                pairs, 2 * len(images), output.path, columns=2 * per_row, scale=output.scale, form=form
+            )
         else:
-            made = translate(translator, inputs, output.batch)
+            dtype = torch.float32 if form.is_deep else torch.uint8
+            made = translate(translator, inputs, output.batch, dtype)
             names = images.output_names()
-            written = save_images(made, len(images), output.path, names=names, scale=output.scale)
+            written = save_images(made, len(images), output.path, names=names, scale=output.scale, form=form)
     what = f"{len(images):,} images of {folder} as {checkpoint.image}"
     print_message(f"{what}, translated to side {to} by {checkpoint.source}: {written}")
     return written
