@@ -9,7 +9,6 @@ from wgan_cli.data.loaders.sampler import Sampler
 from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.utils.pixels import to_unit_range
 
-
 MIN_BATCHES = 64  # of epochs whose order is written at once
 
 
