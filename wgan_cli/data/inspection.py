@@ -69,9 +69,9 @@ def inspect_named_set(name: str, data_root: Path, log: Log, pictures: int = 0) -
     return DataInspection(facts, images.images.index_select(0, chosen))
 
 
-def inspect_folder(*paths: Path, pictures: int = 0) -> DataInspection:
+def inspect_folder(*paths: Path, pictures: int = 0, log: Log = no_log) -> DataInspection:
     """Inspect a folder, archive or file of images, or several, by reading headers; decodes `pictures` images only."""
-    with open_containers(paths) as container:
+    with open_containers(paths, log=log) as container:
         labelled = label_all(container)
         found = survey_container(container, labelled.entries)
         class_of = {entry.name: name for entry, name in zip(labelled.entries, labelled.classes, strict=True)}

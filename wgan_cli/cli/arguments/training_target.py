@@ -128,7 +128,9 @@ def _recipe_for(images: Sequence[str], device: str) -> tuple[str, list[str]]:
             f"--recipe NAME {again}"
         )
         return TRANSLATION, sides
-    facts = (inspect_shards(*images) if is_shards(images[0]) else inspect_folder(*map(Path, images))).facts
+    facts = (
+        inspect_shards(*images) if is_shards(images[0]) else inspect_folder(*map(Path, images), log=print_message)
+    ).facts
     if not facts.count:
         raise WganError(f"{shown} contains no images", "give a folder of images, or an archive or file of them")
     recipe, settings = suggested_recipe(images, facts, resolve_device(device).type == "cuda")

@@ -16,6 +16,7 @@ from wgan_cli.cli.render.tables import print_rows
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import NAMED
+from wgan_cli.recipe.decoding_types import REMOTE
 
 if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
@@ -34,7 +35,8 @@ def is_data(what: str) -> bool:
 
         return not (is_run(path) or is_exported(path) or runs_inside(path)) and _names(path) != []
     if not os.path.isfile(what):
-        return what in NAMED or is_shards(what) or any(map(_holds_images, filter(os.path.isfile, path.parents)))
+        names_set = what in NAMED or what.startswith(REMOTE) or is_shards(what)
+        return names_set or any(map(_holds_images, filter(os.path.isfile, path.parents)))
     return _holds_images(path)
 
 
@@ -80,7 +82,7 @@ def inspect_data(what: Sequence[str], data_root: Path | None, as_json: bool, she
     if is_shards(what[0]):
         found = inspect_shards(*what, pictures=num_pictures)
     elif Path(what[0]).exists() or what[0] not in NAMED:
-        found = inspect_folder(*map(Path, what), pictures=num_pictures)
+        found = inspect_folder(*map(Path, what), pictures=num_pictures, log=print_message)
     else:
         found = inspect_named_set(what[0], data_root or default_data_root(), print_message, num_pictures)
     if sheet is not None:

@@ -14,24 +14,30 @@ from wgan_cli.data.containers.array_file import SUFFIXES as ARRAY_SUFFIXES
 from wgan_cli.data.containers.array_file import ArrayContainer
 from wgan_cli.data.containers.container import MAX_BYTES, Container, Entry, is_hidden
 from wgan_cli.data.containers.hdf5_file import HDF5, Hdf5Container
+from wgan_cli.data.containers.hub import hub_folder
 from wgan_cli.data.containers.several import Several
 from wgan_cli.data.containers.table_files import ARROW, PARQUET
 from wgan_cli.data.containers.table_files import SUFFIXES as TABLE_SUFFIXES
 from wgan_cli.data.containers.tables import TableContainer, holds_tables
 from wgan_cli.data.files.labelling import AUTO
 from wgan_cli.errors import WganError, describe_os_error
+from wgan_cli.recipe.decoding_types import REMOTE
+from wgan_cli.utils.format import Log, no_log
 
 _ARCHIVE = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")  # first bytes of .zip and compressed files
 
 
-def open_container(path: Path, labels: str = AUTO) -> Container:
+def open_container(path: Path, labels: str = AUTO, log: Log = no_log) -> Container:
     """Open a folder, an archive, or a file of arrays or a table, which are recognized by content, not by name.
 
     Args:
-        path: May lead into a file: photos.zip/train.
+        path: May lead into a file, such as photos.zip/train; hf:OWNER/NAME is downloaded.
         labels: `data.labels`, which chooses a column of a table.
     """
     try:
+        if str(path).startswith(REMOTE):
+            folder = hub_folder(str(path), log)
+            return TableContainer(path, folder, FolderContainer(folder).entries(), labels)
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
             folder = FolderContainer(path)
@@ -53,12 +59,12 @@ def open_container(path: Path, labels: str = AUTO) -> Container:
     )
 
 
-def open_containers(paths: Sequence[Path], labels: str = AUTO) -> Container:
+def open_containers(paths: Sequence[Path], labels: str = AUTO, log: Log = no_log) -> Container:
     """Open one container, or several as one; see `open_container`. Raises: WganError if one is given twice."""
     real = [os.path.realpath(path) for path in paths]
     if twice := next((path for path, own in zip(paths, real, strict=True) if real.count(own) > 1), None):
         raise WganError(f"{twice} is given twice", "give each set of images once")
-    opened = [open_container(path, labels) for path in paths]
+    opened = [open_container(path, labels, log) for path in paths]
     return opened[0] if len(opened) == 1 else Several(opened)
 
 
@@ -67,7 +73,9 @@ def _open_file(path: Path, file: Path, labels: str) -> Container | None:
     kind = kind_of(file)
     if kind is TableContainer:
         status = os.stat(file)
-        return TableContainer(path, file, [Entry(file.name, status.st_size, status.st_mtime_ns, file)], labels)
+        entry = Entry(file.name, status.st_size, status.st_mtime_ns, file)
+        column = None if path == file else path.relative_to(file).as_posix()
+        return TableContainer(path, file, [entry], labels, column)
     if kind is Hdf5Container:
         return Hdf5Container(path, file)
     if kind in (TarContainer, ZipContainer) and path != file:

@@ -1,10 +1,11 @@
 """Images in the rows of Parquet and Arrow files, as Hugging Face's `datasets` writes them."""
 
 import json
+import os
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +25,30 @@ class TableContainer(Container):
     """Rows of Parquet or Arrow files with a column of image files, named by their number in a folder per class.
 
     Args:
-        path: The file or folder, or a column of images in it: photos.parquet/photo.
-        file: The file or folder.
         files: What it consists of, as a folder lists it.
         labels: The column of classes, or auto or folders, as `data.labels`.
+        column: The column of images; None chooses one.
     """
 
     has_columns = True
 
-    def __init__(self, path: Path, file: Path, files: Sequence[Entry], labels: str = AUTO) -> None:
+    def __init__(
+        self, path: Path, file: Path, files: Sequence[Entry], labels: str = AUTO, column: str | None = None
+    ) -> None:
         super().__init__(path, file)
-        self.files, self.labels = files, labels
+        self.files, self.labels, self.column = files, labels, column
         self._images: dict[str, Any] = {}  # pyarrow's array of bytes by the folder of its part
+
+    def location(self) -> object:
+        return [os.path.realpath(self.file), self.column]
 
     def fingerprint(self) -> list:
         return [[file.name, file.size, file.mtime_ns] for file in self.files]
 
     def _list(self) -> tuple[list[Entry], list[str]]:
         parts = self._parts()
-        column = None if self.path == self.file else self.path.relative_to(self.file).as_posix()
         schema = schema_of(next(iter(parts.values()))[0].handle)
-        columns = choose_columns(self.file, schema, column, self.labels)
+        columns = choose_columns(self.file, schema, self.column, self.labels)
         self.notes += (columns.note,)
         tables = {part: read_columns([file.handle for file in files], columns.used) for part, files in parts.items()}
         classes, entries = self._classes(tables, columns), list[Entry]()
@@ -59,17 +63,8 @@ class TableContainer(Container):
 
     def _parts(self) -> dict[str, list[Entry]]:
         """Return the files of each part by its folder, or of the only one by ""."""
-        tables = defaultdict[str, list[Entry]](list)  # by their folder, without the part
-        for file in _without_derived(self.file, self.files):
-            folders = posixpath.dirname(file.name).split("/")
-            tables["/".join(name for name in folders if not _part_of(name) and "=" not in name)].append(file)
-        if len(tables) > 1 and "" not in tables:
-            names = sorted(tables)
-            raise WganError(
-                f"{self.file} holds {len(names)} tables: {', '.join(map(printable, names))}",
-                f"choose one: {self.file / names[0]}",
-            )
-        files = tables.pop("", None) or tables.popitem()[1]
+        names = set(only_table(self.path, [file.name for file in _without_derived(self.file, self.files)]))
+        files = [file for file in self.files if file.name in names]
         by_part = {part: [file for file in files if _part_of(file.name) == part] for part in ("train", "test", "valid")}
         if not by_part["train"]:
             by_part = {"train": files}
@@ -100,6 +95,23 @@ class TableContainer(Container):
         if content is None:
             raise NotAnImage("its row holds no image")
         return content
+
+
+def only_table(path: Path, names: Iterable[str]) -> list[str]:
+    """Return the files that belong together, by their folder without the part: train, test or valid.
+
+    Raises: WganError if there are several tables, and none is in the top folder.
+    """
+    tables = defaultdict[str, list[str]](list)
+    for name in names:
+        folders = posixpath.dirname(name).split("/")
+        tables["/".join(each for each in folders if not _part_of(each) and "=" not in each)].append(name)
+    if len(tables) > 1 and "" not in tables:
+        known = sorted(tables)
+        raise WganError(
+            f"{path} holds {len(known)} tables: {', '.join(map(printable, known))}", f"choose one: {path}/{known[0]}"
+        )
+    return tables.pop("", None) or tables.popitem()[1]
 
 
 def holds_tables(folder: Container) -> bool:

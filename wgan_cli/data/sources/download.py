@@ -1,19 +1,18 @@
 """Splits of the public data sets, and downloads with torchvision that leave no partial files when interrupted."""
 
-import io
 import os
 import shutil
 import socket
 import ssl
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack, redirect_stderr
+from contextlib import ExitStack
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 
 from wgan_cli.errors import ExitStatus, WganError, describe_os_error
+from wgan_cli.utils.extras import quiet_without_terminal
 from wgan_cli.utils.format import Log
 
 TIMEOUT = 30.0  # seconds without data from the server; torchvision has no timeout
@@ -57,8 +56,7 @@ def download_set(
             with ExitStack() as stack:
                 stack.callback(socket.setdefaulttimeout, socket.getdefaulttimeout())
                 socket.setdefaulttimeout(TIMEOUT)
-                if not (sys.stderr and sys.stderr.isatty()):  # torchvision draws its progress bar on any stderr
-                    stack.enter_context(redirect_stderr(io.StringIO()))
+                stack.enter_context(quiet_without_terminal())
                 download(temporary)
             for file in files:
                 if not os.path.exists(data_root / file):

@@ -54,7 +54,7 @@ class Selection:
 
 def load(settings: DataSettings, data_root: Path, log: Log, required_size: Size | None = None) -> ImageSet:
     """Load a folder, archive or file of images, or several as one; see `load_container`."""
-    with _open(settings) as container:
+    with _open(settings, log) as container:
         return load_container(container, settings, data_root, log, required_size)
 
 
@@ -155,8 +155,8 @@ def about_loose(count: int) -> str:
     return f"class `{LOOSE}` is {count_of(count)} without a class; --set data.classes=[...] selects the others"
 
 
-def _open(settings: DataSettings) -> Container:
-    return open_containers([Path(os.path.expanduser(path)) for path in settings.paths], settings.labels)
+def _open(settings: DataSettings, log: Log = no_log) -> Container:
+    return open_containers([Path(os.path.expanduser(path)) for path in settings.paths], settings.labels, log)
 
 
 def _decoded_before(cache: Path, key: str, settings: DataSettings) -> DecodedImages | None:
