@@ -8,15 +8,17 @@ from __future__ import annotations
 import copy
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 from helpers.families import OBJECTIVE_SETTINGS, OBJECTIVES, small_model
 
 from wgan_cli.data import ImageSet
 from wgan_cli.data.pairs import ImagePair
-from wgan_cli.errors import AlreadyReported
+from wgan_cli.errors import AlreadyReported, EngineUnavailable
 from wgan_cli.recipe import Recipe, recipe_from_dict
 from wgan_cli.training.build_state import build_state
+from wgan_cli.training.engines.autotune import autotune
 from wgan_cli.training.optim import set_learning_rates
 from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.seeds import derived_seed
@@ -113,6 +115,27 @@ def everything(state: TrainingState) -> dict:
     }
 
 
+def autotuned(failing: int | None) -> tuple[str, str, int, float | None]:
+    """Autotune as on a GPU, with a clock per rank; return engine, precision, number of steps timed and their seconds.
+
+    Args:
+        failing: rank on which the graph engine fails.
+    """
+    rank, steps = torch.distributed.get_rank(), []
+
+    def build(recipe: Recipe):
+        if recipe.engine == "graph" and rank == failing:
+            raise EngineUnavailable("no memory")
+        seconds = {("eager", "bf16"): 0.03, ("graph", "bf16"): 0.002, ("graph", "off"): 0.001 + 0.004 * rank}
+        return lambda step: steps.append(seconds.get((recipe.engine, recipe.amp), 0.05))
+
+    torch.cuda.synchronize = lambda device: None
+    recipe = recipe_of("gan", steps=1000, amp="auto", engine="auto", threads=None)
+    with patch("wgan_cli.training.engines.autotune.resolve_amp", lambda amp, device: "bf16"):
+        tuned = autotune(recipe, torch.device("cuda"), build, clock=lambda: sum(steps))
+    return tuned.recipe.engine, tuned.recipe.amp, len(steps), tuned.step_seconds
+
+
 if __name__ == "__main__":
     from wgan_cli.distributed import process_group
 
@@ -124,6 +147,7 @@ if __name__ == "__main__":
         left_behind.touch()
     results: dict[str, object] = {name: everything(trained(recipe_of(name))) for name in CASES}
     results["resumed"] = everything(trained(recipe_of("wgan_gp"), resume_at=2))
+    results["autotuned"] = [autotuned(failing) for failing in (None, 1)]
     results["claimed"] = process_group.claim_message("an error of both ranks")
     try:
         process_group.broadcast_from_main("a failure", lambda: 1 / 0)

@@ -106,3 +106,10 @@ def test_batch_norm_needs_the_whole_batch():
         trained(recipe_of("wgan_gp", micro_batch_size=4))
     assert "sync_batch_norm=false" in refused.value.hint
     trained(recipe_of("wgan_gp", micro_batch_size=4, sync_batch_norm=False), steps=1)
+
+
+def test_ranks_choose_one_engine_and_precision(of_two):
+    """One of them is slow in float32, and in the second trial one can't capture a graph."""
+    first, second = (results["autotuned"] for results in of_two)
+    assert first == second, "also the number of steps, each of which waits for the other rank"
+    assert [found[:2] for found in first] == [("graph", "bf16"), ("eager", "bf16")]

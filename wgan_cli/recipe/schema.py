@@ -23,20 +23,20 @@ from wgan_cli.recipe.settings import Settings, classes_of, invalid, named_by
 MOST_STEPS = 10**9
 
 
-def _accept_epochs(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """Accept `5 epochs` as it is; `in_steps` turns it into a number of steps once the size of the data is known."""
-    return value if isinstance(value, str) and _EPOCHS.fullmatch(value) else validate(value)
+def _accept_units(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Accept `5 epochs` and `30 seconds` as they are, until the size of the data and the time of a step are known."""
+    return value if isinstance(value, str) and _WITH_UNIT.fullmatch(value) else validate(value)
 
 
-_EPOCHS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) epochs?")
-_IN_EPOCHS = Annotated[str, Field(pattern=f"^{_EPOCHS.pattern}$")]
-#: Number of steps; before `in_steps` it may be text such as `5 epochs`.
+_WITH_UNIT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) (epoch|second|minute)s?")
+#: Number of steps; before `in_steps` and `timed_in_steps` it may be text such as `5 epochs` or `30 seconds`.
 Interval = Annotated[
     int,
     Field(ge=1),
-    WrapValidator(_accept_epochs, json_schema_input_type=int | _IN_EPOCHS),
+    WrapValidator(_accept_units, json_schema_input_type=int | Annotated[str, Field(pattern=f"^{_WITH_UNIT.pattern}$")]),
     PlainSerializer(lambda value: value),
 ]
+_INTERVALS = ("log_every", "sample_every", "save_every", "eval_every")
 
 
 @dataclass(frozen=True)
@@ -106,16 +106,16 @@ class Recipe(Settings):
         None, ge=1, le=1024, description="CPU threads; default: the fastest, measured before long runs."
     )
 
-    log_every: Interval = Field(50, description="Steps between lines of metrics.jsonl, or for example 1 epoch.")
-    sample_every: Interval = Field(200, description="Steps between sample grids, or for example 5 epochs.")
+    log_every: Interval = Field(50, description="Steps between lines of metrics.jsonl, or e.g. 1 epoch or 10 seconds.")
+    sample_every: Interval = Field(200, description="Steps between sample grids, or e.g. 5 epochs or 1 minute.")
     sample_grid: int = Field(10, ge=1, le=64, description="Rows and columns of a sample grid.")
-    save_every: Interval = Field(1000, description="Steps between checkpoints, or for example 5 epochs.")
+    save_every: Interval = Field(1000, description="Steps between checkpoints, or e.g. 5 epochs or 1 minute.")
     keep: Annotated[int, Field(ge=1)] | Literal["all"] = Field(
         2, description="Number of full checkpoints kept, 1 or more, or all."
     )
     report: bool = Field(False, description="Writing of report.html into the run folder at the end.")
 
-    eval_every: Interval | None = Field(None, description="Steps between evaluations, or for example 5 epochs.")
+    eval_every: Interval | None = Field(None, description="Steps between evaluations, or e.g. 5 epochs or 1 minute.")
     eval_count: int = Field(2000, ge=10, le=50_000, description="Number of images generated for each evaluation.")
     best_by: Literal[SELECTABLE] = Field(  # pyright: ignore[reportInvalidTypeForm]
         "fd", description="Score that selects the generator in G_best.pth."
@@ -198,13 +198,28 @@ class Recipe(Settings):
         def steps(epochs: float) -> int:
             return max(1, round(epochs * images / images_per_step))
 
-        changes: dict[str, Any] = {}
-        for name in ("log_every", "sample_every", "save_every", "eval_every"):
-            if isinstance(interval := getattr(self, name), str):
-                changes[name] = steps(float(interval.split()[0]))
+        changes: dict[str, Any] = {name: steps(number) for name, number in self._intervals_in("epoch").items()}
         if self.epochs is not None:
             changes |= {"steps": steps(self.epochs), "epochs": None}
         return self.replaced(**changes) if changes else self
+
+    @property
+    def times_intervals(self) -> bool:
+        """True if an interval is in seconds or minutes."""
+        return bool(self._intervals_in("second") or self._intervals_in("minute"))
+
+    def timed_in_steps(self, step_seconds: float) -> Recipe:
+        """Return the recipe with intervals in seconds and minutes as numbers of steps, rounded to two digits."""
+        changes: dict[str, Any] = {}
+        for unit, seconds in (("second", 1), ("minute", 60)):
+            for name, number in self._intervals_in(unit).items():
+                changes[name] = max(1, int(float(f"{number * seconds / step_seconds:.2g}")))
+        return self.replaced(**changes) if changes else self
+
+    def _intervals_in(self, unit: str) -> dict[str, float]:
+        """Return the intervals that are given in a unit."""
+        given = {name: _WITH_UNIT.fullmatch(str(getattr(self, name))) for name in _INTERVALS}
+        return {name: float(found[1]) for name, found in given.items() if found and found[2] == unit}
 
     def with_diff_augment(self, images: int) -> Recipe:
         """Return the recipe with `data.diff_augment: auto` resolved for a number of training images."""

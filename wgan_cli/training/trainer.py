@@ -81,9 +81,8 @@ class Trainer:
         local = local_device(resolve_device(device))
         with main_process_first("the data"):
             self.dataset = load_dataset(start.recipe.data, images, root, self.data_log)
-        self.state = build_state(
-            start.recipe, self.dataset, local, tune=not dry_run and world_size() == 1, log=self.log
-        )
+        tune = not dry_run and (world_size() == 1 or local.type == "cuda")  # processes on one CPU share its cores
+        self.state = build_state(start.recipe, self.dataset, local, tune=tune, log=self.log)
         self.steps = self.state.recipe.steps or 0  # a state's recipe always has steps
         self.state.allowed = frozenset(allow if self.point else ())
         if self.point and self.point.checkpoint:

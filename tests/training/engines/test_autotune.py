@@ -193,6 +193,18 @@ def test_fastest_engine_on_a_gpu(machine, small, costs, failing, engine):
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.parametrize("timed", [True, False])
+def test_times_become_steps(machine, small, timed):
+    """At 10 ms per step; also in runs that are too short to choose anything."""
+    machine.cost = lambda recipe: 0.01
+    changes = {"log_every": "0.5 seconds", "sample_every": "1.2345 minutes", "save_every": "1 second", "threads": 1}
+    tuned = machine.autotune(small.recipe(steps=100, **changes), timed=timed)
+    assert (tuned.recipe.log_every, tuned.recipe.sample_every, tuned.recipe.save_every) == (50, 7400, 100)
+    machine.cost = lambda recipe: 100.0
+    assert machine.autotune(small.recipe(steps=100, **changes)).recipe.log_every == 1
+    assert machine.autotune(tuned.recipe).recipe.sample_every == 7400, "a resumed run keeps its steps"
+
+
 @pytest.mark.parametrize("engine", ["auto", "graph"])
 def test_precision_is_timed_under_the_engine(machine, small, engine):
     """Where launching kernels takes longest, the casts of bf16 cost more than its products save."""

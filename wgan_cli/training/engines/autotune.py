@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from wgan_cli.distributed.process_group import all_reduce_max
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
 from wgan_cli.training.engines.select import Engine
@@ -42,7 +43,7 @@ def autotune(
 
     A setting that the recipe specifies is kept; a specified engine falls back to eager if it doesn't work. Open
     settings are timed if the run is long, else they get their defaults: all threads, bf16 if the hardware supports it,
-    eager.
+    eager. Intervals in seconds and minutes become numbers of steps.
 
     Args:
         build: returns a verified engine on disposable copies of the networks; may raise anything.
@@ -75,9 +76,13 @@ def autotune(
         if trials.seconds[best] * (recipe.steps or 0) > MIN_SECONDS_TO_COMPILE:
             log("trying for a minute or two whether compiling is faster; skip this with --engine graph")
             best = trials.faster_usable(best.model_copy(update={"engine": "compile"}), best)
+    if recipe.times_intervals and best not in trials.seconds:
+        trials.time(best)
     if best.threads is not None:
         torch.set_num_threads(best.threads)
-    return Autotuned(best, "; ".join(trials.notes), trials.seconds.get(best))
+    seconds = trials.seconds.get(best)
+    chosen = best if seconds is None else best.timed_in_steps(seconds)
+    return Autotuned(chosen, "; ".join(trials.notes), seconds)
 
 
 def available_threads(device: torch.device) -> int | None:
@@ -91,7 +96,7 @@ def available_threads(device: torch.device) -> int | None:
 
 
 class StepTimer:
-    """Times candidates in turns, so that a busy machine slows down all of them.
+    """Times candidates in turns, so that a busy machine slows down all of them. All ranks find the same.
 
     Attributes:
         seconds: per iteration, the minimum over all rounds.
@@ -127,32 +132,38 @@ class StepTimer:
         """Return the candidate if its engine works, else the default and a note."""
         try:
             self._start(candidate)
+            reason = ""
         except WganError:  # training couldn't continue
             raise
         except Exception as error:  # compilers and drivers fail in many ways; training continues without them
             reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-            self.notes.append(f"{candidate.engine} does not work here: {reason[:200]}")
-            return default
-        return candidate
+        (failed,) = all_reduce_max("the test of an engine", bool(reason))
+        if failed:
+            self.engines.pop(candidate, None)
+            self.notes.append(f"{candidate.engine} does not work here: {reason[:200] or 'it failed on another rank'}")
+        return default if failed else candidate
 
     def _start(self, candidate: Recipe) -> None:
         if candidate.threads is not None:  # before compiling, which depends on it
             torch.set_num_threads(candidate.threads)
         if candidate not in self.engines:
             self.engines[candidate] = self.build(candidate)
-            self.engines[candidate](0)
-            self._synchronize()
 
     def time(self, candidate: Recipe) -> None:
-        """Time one round of a candidate."""
+        """Time one round of a candidate, after one untimed iteration before its first round."""
         self._start(candidate)
-        engine, count, start = self.engines[candidate], 0, self.clock()
-        while not count or self.clock() - start < ROUND_SECONDS:
+        if candidate not in self.seconds:
+            self.engines[candidate](0)
+            self._synchronize()
+        engine, count, elapsed, start = self.engines[candidate], 0, 0.0, self.clock()
+        while not count or elapsed < ROUND_SECONDS:
             for _ in range(ROUND_ITERATIONS):  # a GPU's queue takes hundreds before the clock shows any time
                 engine(count)
                 count += 1
             self._synchronize()
-        seconds = (self.clock() - start) / count
+            (microseconds,) = all_reduce_max("the time of a step", round(1e6 * (self.clock() - start)))
+            elapsed = microseconds / 1e6  # of the slowest rank, so that all take the same number of steps
+        seconds = elapsed / count
         self.seconds[candidate] = min(seconds, self.seconds.get(candidate, seconds))
 
     def _synchronize(self) -> None:
