@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -59,6 +60,17 @@ def test_chunks_change_nothing(monkeypatch):
     assert fit(manifold(real), manifold(fake)) == expected
     torch.testing.assert_close(nearest(real, fake)[0], distances)
     assert torch.equal(nearest(real, fake)[1], numbers)
+
+
+@pytest.mark.gpu
+def test_gpu_distances_equal_the_cpu():
+    device, real, fake = torch.device("cuda"), cloud(0, 3000), cloud(1, 2500)
+    expected = fit(manifold(real), manifold(fake))
+    found = fit(manifold(real, device), manifold(fake, device), device)
+    assert asdict(found) == pytest.approx(asdict(expected), abs=1e-3)
+    (distances, numbers), (others, other_numbers) = nearest(fake, real), nearest(fake, real, device)
+    torch.testing.assert_close(others, distances, rtol=1e-4, atol=1e-4)
+    assert (numbers == other_numbers).double().mean() > 0.999
 
 
 def test_nearest():

@@ -130,6 +130,8 @@ class Reference:
         self, real: RealImages, features: Features, count: int | None = None, max_training: int | None = None
     ) -> None:
         self.real, self.features = real, features
+        device = features.network.scale.device
+        self.device = device if device.type == "cuda" else torch.device("cpu")  # of distances; MPS has no float64
         self.count = count or min(MAX_IMAGES, len(real.held_out))
         self.training = real.training.subset(max_training or MAX_TRAINING)
         held_out = real.held_out.subset(self.count)
@@ -141,10 +143,10 @@ class Reference:
                 )
         self.training_features = self._features(self.training)
         self.moments: Moments = moments(self.training_features)
-        self.manifold: Manifold = manifold(self._features(self.training.subset(self.count)))
+        self.manifold: Manifold = manifold(self._features(self.training.subset(self.count)), self.device)
         held_out_features, logits = features.of(held_out.batches(BATCH))
-        self.memorization_limit = _closest(nearest(held_out_features, self.training_features)[0])
-        self.duplicates_limit = _closest(manifold(held_out_features).nearest)
+        self.memorization_limit = _closest(self.nearest(held_out_features)[0])
+        self.duplicates_limit = _closest(manifold(held_out_features, self.device).nearest)
         self.real_baseline = self._scores(held_out_features, logits, held_out.labels)
 
     def evaluate(self, generator: nn.Module, recipe: Recipe, step: int, seed: int = 0) -> Evaluation:
@@ -172,15 +174,19 @@ class Reference:
         """Score images (N, C, H, W), generated for labels (N,) or None."""
         return self._scores(*self.features.of(images.split(BATCH)), labels)
 
+    def nearest(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return squared distances to the nearest training images, and their numbers: (N, D) -> (N,), (N,)."""
+        return nearest(features, self.training_features, self.device)
+
     def _features(self, images: Selection) -> Tensor:
         return self.features.of(images.batches(BATCH))[0]
 
     def _scores(self, features: Tensor, logits: Tensor | None, labels: Tensor | None) -> Scores:
-        distances, own = nearest(features, self.training_features)[0], manifold(features)
+        distances, own = self.nearest(features)[0], manifold(features, self.device)
         return Scores(
             count=len(features),
             fd=frechet_distance(self.moments, moments(features)),
-            **asdict(fit(self.manifold, own)),
+            **asdict(fit(self.manifold, own, self.device)),
             memorization=(distances < self.memorization_limit).double().mean().item(),
             duplicates=(own.nearest < self.duplicates_limit).double().mean().item(),
             classes=None if logits is None else classes(logits),
@@ -212,7 +218,7 @@ def nearest_pairs(images: Tensor, reference: Reference, count: int = PAIRS) -> T
     (N, C, H, W) of the training images' type -> (min(count, N), C, H, 2 W).
     """
     features, _ = reference.features.of(images.split(BATCH))
-    distances, numbers = nearest(features, reference.training_features)
+    distances, numbers = reference.nearest(features)
     chosen = distances.argsort()[:count]
     training = reference.training
     copied = training.dataset.images.index_select(0, training.indices[numbers[chosen]])

@@ -1,14 +1,18 @@
-"""Scores of a set of features: fidelity and diversity relative to real features, and predicted classes."""
+"""Scores of a set of features: fidelity and diversity relative to real features, and predicted classes.
+
+Features and results are on the CPU; `device` is where the distances between all pairs are computed, in float64.
+"""
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 NEIGHBORS = 3  # of precision and recall, as published
 DENSITY_NEIGHBORS = 5  # of density and coverage, as published
+CPU = torch.device("cpu")
 CHUNK = 1000  # rows of a distance matrix at a time: 10,000 x 10,000 would take 800 MB
 
 
@@ -63,27 +67,28 @@ class Agreement:
         return shares.index(min(shares))
 
 
-def manifold(features: Tensor) -> Manifold:
+def manifold(features: Tensor, device: torch.device = CPU) -> Manifold:
     """Return the manifold of features (N, D), N >= 2; small sets use as many neighbors as they have."""
     features = features.detach().to("cpu", torch.float64)
     most = min(DENSITY_NEIGHBORS, len(features) - 1)
-    parts = []
-    for rows, distances in _distances(features, features):
-        distances[torch.arange(len(distances)), torch.arange(rows.start, rows.stop)] = math.inf  # exclude itself
+    parts, moved = [], features.to(device)
+    for rows, distances in _distances(moved, moved):
+        distances[:, rows].fill_diagonal_(math.inf)  # exclude itself
         parts.append(distances.topk(most, dim=1, largest=False).values)  # (n, k), nearest first
-    nearest = torch.cat(parts)  # (N, k)
+    nearest = torch.cat(parts).cpu()  # (N, k)
     return Manifold(features, *(nearest[:, place].clone() for place in (min(NEIGHBORS, most) - 1, -1, 0)))
 
 
-def fit(real: Manifold, fake: Manifold) -> Fit:
+def fit(real: Manifold, fake: Manifold, device: torch.device = CPU) -> Fit:
     """Compute precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020).
 
     precision: share of fakes inside a real ball; recall: share of reals inside a fake ball.
     density: mean number of real balls around a fake, divided by k; coverage: share of real balls with a fake inside.
     """
+    real, fake = _moved(real, device), _moved(fake, device)
     inside = balls = 0
-    reached = torch.zeros(len(real.features), dtype=torch.bool)  # by a fake's ball
-    nearest = torch.full((len(real.features),), math.inf, dtype=torch.float64)  # distance to a fake
+    reached = torch.zeros(len(real.features), dtype=torch.bool, device=device)  # by a fake's ball
+    nearest = torch.full((len(real.features),), math.inf, dtype=torch.float64, device=device)  # distance to a fake
     for rows, distances in _distances(fake.features, real.features):  # (n, N)
         inside += int((distances <= real.radii).any(1).sum())
         balls += int((distances <= real.density_radii).sum())
@@ -98,13 +103,17 @@ def fit(real: Manifold, fake: Manifold) -> Fit:
     )
 
 
-def nearest(features: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+def nearest(features: Tensor, others: Tensor, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
     """Return each feature's squared distance to the nearest of `others`, and its index: (N, D), (M, D) -> (N,), (N,).
 
-    Keeps float32, because `others` may be all training images.
+    In float32, because `others` may be all training images.
     """
-    found = [distances.min(1) for _, distances in _distances(features.cpu(), others.cpu())]
-    return torch.cat([part.values for part in found]), torch.cat([part.indices for part in found])
+    found = [distances.min(1) for _, distances in _distances(features.to(device), others.to(device))]
+    return torch.cat([part.values for part in found]).cpu(), torch.cat([part.indices for part in found]).cpu()
+
+
+def _moved(manifold: Manifold, device: torch.device) -> Manifold:
+    return Manifold(*(getattr(manifold, field.name).to(device) for field in fields(Manifold)))
 
 
 def classes(logits: Tensor) -> Classes:
