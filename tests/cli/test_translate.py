@@ -61,27 +61,62 @@ def test_folder_keeps_names(wgan, translators, photos):
     assert result.status == 0, result.stderr
     names = ["deep/three.png", "one.png", "same.bmp.png", "same.png.png", "two.png"]
     assert sorted(path.relative_to("new").as_posix() for path in Path("new").rglob("*.png")) == names
-    assert all(shown(f"new/{name}").shape == (28, 28) for name in names)
+    sizes = {"deep/three.png": (30, 10), "two.png": (20, 40)}
+    assert all(shown(f"new/{name}").shape == sizes.get(name, (28, 28)) for name in names)
     assert "skipped 1 file" in result.stderr and "notes.txt" in result.stderr
     assert "5 images of" in result.stderr and "to side b by step 4 of tiny" in result.stderr
-    assert "2 of 5 images aren't square" in result.stderr and "data.fit=pad" in result.stderr
-    assert "1 of 5 images have an alpha channel" in result.stderr
+    assert "1 of 5 images have an alpha channel" in result.stderr and "square" not in result.stderr
+    assert "colors are translated in gray" in result.stderr
 
 
 def test_grid_array_and_folder_agree(wgan, translators, photos):
     for out, batch in (("new/", 64), ("new.npy", 2), ("new.png", 1), ("new.npz", 3)):
         words = ("--translate", photos, "--to", "a", "--out", out, "--batch", batch, *WORDS)
-        assert wgan("sample", "--ckpt", translators.generator_file, *words).status == 0
+        result = wgan("sample", "--ckpt", translators.generator_file, *words)
+        assert result.status == 0
+        assert ("images of several sizes get 28x28x1 here" in result.stderr) == (out != "new/")
+    assert "2 of 5 images aren't square" in result.stderr and "data.fit=pad" in result.stderr
     array = np.load("new.npy")
     assert array.shape == (5, 28, 28, 1)
     np.testing.assert_array_equal(np.load("new.npz")["images"], array)
     order = ["deep/three", "one", "same.bmp", "same.png", "two"]
-    for number, name in enumerate(order):
+    for number, name in enumerate(order[1:4], 1):  # of the size that the array has
         np.testing.assert_array_equal(shown(f"new/{name}.png"), array[number, :, :, 0])
     grid = shown("new.png")[:, :, 0]
     assert grid.shape == (30 + 2, 10 * 30 + 2), "each image stands left of its translation"
     np.testing.assert_array_equal(grid[2:30, 2 + 2 * 30 : 30 + 2 * 30], np.full((28, 28), 200))
     np.testing.assert_array_equal(grid[2:30, 2 + 3 * 30 : 30 + 3 * 30], array[1, :, :, 0])
+
+
+def test_a_photo_keeps_its_size(wgan, translators, photos):
+    """Upright, as its EXIF data say; a transparent photo as a white one, a color photo as in gray."""
+    gradient = Image.linear_gradient("L").resize((90, 60))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned to the left: rotate by 270 degrees to show it
+    gradient.save("turned.png", exif=exif)
+    gradient.rotate(270, expand=True).save("upright.png")
+    gradient.rotate(270, expand=True).convert("RGB").save("color.png")
+    Image.new("RGBA", (60, 90), (9, 9, 9, 0)).save("clear.png")
+    Image.new("L", (60, 90), 255).save("white.png")
+    for name in ("turned", "upright", "color", "clear", "white"):
+        out = ("--out", f"new_{name}.png", *WORDS)
+        result = wgan("sample", translators.path, "--translate", f"{name}.png", *out)
+        assert result.status == 0, result.stderr
+    made = {name: shown(f"new_{name}.png") for name in ("turned", "upright", "color", "clear", "white")}
+    assert made["upright"].shape[:2] == (90, 60)
+    for name in ("turned", "color"):
+        np.testing.assert_array_equal(made[name], made["upright"])
+    np.testing.assert_array_equal(made["clear"], made["white"])
+    words = [word for name in ("upright", "white", "turned") for word in ("--translate", f"{name}.png")]
+    assert wgan("sample", translators.path, *words, "--out", "several/", *WORDS).status == 0
+    assert wgan("sample", translators.path, "--translate", "[uw]*te.png", "--out", "matching/", *WORDS).status == 0
+    assert sorted(os.listdir("several")) == ["turned.png", "upright.png", "white.png"]
+    assert os.listdir("matching") == ["white.png"]
+    np.testing.assert_array_equal(shown("several/turned.png"), made["upright"][..., 0])
+    assert wgan("sample", translators.path, *words, "--out", "pairs.png", *WORDS).status == 0
+    pairs = shown("pairs.png")
+    assert pairs.shape[:2] == (92 + 2, 6 * 62 + 2)
+    np.testing.assert_array_equal(pairs[2:92, 2 + 62 : 62 + 62], made["upright"])
 
 
 def test_each_page_is_translated(wgan, translators, tmp_path):
@@ -99,21 +134,25 @@ def test_each_page_is_translated(wgan, translators, tmp_path):
 @pytest.mark.parametrize(
     ("words", "error", "hint"),
     [
-        ("", "tiny translates images", "--translate FOLDER --to b"),
+        ("", "tiny translates images", "--translate PATH --to b"),
         ("--translate photos -n 5", "-n does not apply", "remove -n"),
         ("--translate photos --class 3", "--class does not apply", "remove --class"),
         ("--translate photos --truncation 0.5", "--truncation does not apply", "remove"),
         ("--translate photos --z z.npy", "--z does not apply", "remove --z"),
         ("--translate photos --save-z z.npy", "--save-z does not apply", "remove --save-z"),
         ("--translate photos --to c", "--to: unknown side 'c'", "--to a or --to b"),
-        ("--to b", "--to needs --translate", "add --translate FOLDER"),
-        ("--translate nowhere", "there is no folder or archive nowhere", "give the path of a folder"),
-        ("--translate empty", "empty contains no image", "give a folder of images"),
+        ("--to b", "--to needs --translate", "add --translate PATH"),
+        ("--translate nowhere", "there is no folder or archive nowhere", "give an image"),
+        ("--translate empty", "empty contains no image", "give images"),
+        ("--translate photos/one.png --translate photos", "photos is no image", "or one folder"),
+        ("--translate photos/one.png --translate nowhere.png", "there is no image nowhere.png", "give images"),
+        ("--translate photos/fake.png", "photos contains no image: not an image", "give images"),
         ("--translate photos --out photos.xyz", "photos.xyz", ".png"),
     ],
 )
 def test_invalid_options(wgan, translators, photos, words, error, hint):
     Path("empty").mkdir()
+    Path("photos/fake.png").write_text("no image")
     result = wgan("sample", "--ckpt", translators.path, *words.split(), *WORDS)
     assert (result.status, result.stdout) == (2, "")
     assert error in result.error

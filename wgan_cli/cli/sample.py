@@ -14,11 +14,11 @@ from wgan_cli.cli.arguments.sampling_options import (
     Classes,
     Count,
     Depth,
-    Folder,
     Interpolate,
     LatentFile,
     Mix,
     Out,
+    Photos,
     Reconstruct,
     Rows,
     SaveLatents,
@@ -47,6 +47,7 @@ from wgan_cli.errors import WganError
     "wgan sample --ckpt runs/mnist_style --mix 0-5:6-11:0-1",
     "wgan sample --ckpt runs/mnist_cvae_gan --reconstruct 8 --class 0-9",
     "wgan sample --ckpt runs/mnist_cyclegan --translate digits/ --out there/",
+    "wgan sample runs/folder_cyclegan --translate photo.jpg --out painting.png",
 )
 def sample(
     context: typer.Context,
@@ -70,7 +71,7 @@ def sample(
     truncation: Truncation = None,
     mix: Mix = None,
     reconstruct: Reconstruct = None,
-    folder: Folder = None,
+    photos: Photos = None,
     to: To = None,
     data_root: DataRoot = None,
     recipe: ImportRecipe = None,
@@ -83,15 +84,15 @@ def sample(
     from wgan_cli.cli.sampling.from_noise import sample_noise
     from wgan_cli.cli.sampling.output import Output
     from wgan_cli.cli.sampling.reconstructed import reconstruct_images
-    from wgan_cli.cli.sampling.translated import refuse_with_translate, translate_folder
+    from wgan_cli.cli.sampling.translated import refuse_with_translate, translate_files
     from wgan_cli.outputs.latents import Latents
     from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.outputs.translate import check_translates
     from wgan_cli.runs.environment import resolve_device
 
     ckpt = _only_one(source, ckpt)
-    if to is not None and folder is None:
-        raise WganError("--to needs --translate", "add --translate FOLDER")
+    if to is not None and photos is None:
+        raise WganError("--to needs --translate", "add --translate PATH")
     if to not in (None, "a", "b"):
         raise WganError(f"--to: unknown side {to[:40]!r}", "use --to a or --to b")
     path = str(default_path(context, Path("samples.png"), force)) if out is None else out
@@ -100,7 +101,7 @@ def sample(
     if z is not None and is_given(context, "seed"):
         raise WganError("--seed draws latent vectors, and --z reads them", "remove one of them")
     if reconstruct is not None:
-        for option, value in {"--translate": folder, **noise_only, "--recipe": recipe, "--set": settings}.items():
+        for option, value in {"--translate": photos, **noise_only, "--recipe": recipe, "--set": settings}.items():
             if value is not None:
                 raise WganError(f"{option} cannot be combined with --reconstruct", f"remove {option}")
         written = reconstruct_images(
@@ -111,10 +112,10 @@ def sample(
 
     where, checkpoint = resolve_device(device), open_checkpoint(ckpt, recipe, settings, entry)
     generator = generator_of(checkpoint, str(ckpt), where)
-    check_translates(checkpoint.recipe, folder is not None)
-    if folder is not None:
+    check_translates(checkpoint.recipe, photos is not None)
+    if photos is not None:
         refuse_with_translate({"-n": count, "--interpolate": interpolate, "--class": class_, **noise_only})
-        written = translate_folder(generator, checkpoint, folder, to or "b", output)
+        written = translate_files(generator, checkpoint, photos, to or "b", output)
     else:
         written = sample_noise(
             generator, checkpoint, Latents(seed, count, seeds, z), output, interpolate=interpolate, class_=class_,

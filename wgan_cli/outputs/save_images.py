@@ -33,10 +33,11 @@ class Labels:
 
 def is_grid(where: str) -> bool:
     """Return True if `save_images` writes a grid to this path."""
-    return not _is_folder(where) and Path(where).suffix.lower() not in ARRAYS
+    return not is_folder(where) and Path(where).suffix.lower() not in ARRAYS
 
 
-def _is_folder(where: str) -> bool:
+def is_folder(where: str) -> bool:
+    """Return True if `save_images` writes single files to this path."""
     return where.endswith(("/", os.sep)) or Path(where).is_dir()
 
 
@@ -60,7 +61,7 @@ def save_images(
     if not where:
         raise WganError("--out is empty", "give an image file, a folder with a trailing /, or a .npy or .npz file")
     path = Path(where)
-    if _is_folder(where):
+    if is_folder(where):
         form.check(path / f"0{form.suffix}")
         _save_files(batches, list(names or _file_names(count, labels)), path, scale, form)
     elif path.suffix.lower() in ARRAYS:

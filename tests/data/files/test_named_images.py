@@ -31,7 +31,7 @@ def save(path: Path, pages: int = 1) -> None:
 def test_output_names_are_distinct(tmp_path, files, outputs):
     for name, pages in files.items():
         save(tmp_path / name, pages)
-    names = named_images(tmp_path, DataSettings(source="folder", path="x")).output_names()
+    names = named_images([tmp_path], DataSettings(source="folder", path="x")).output_names()
     assert len(set(names)) == len(names) == sum(files.values()) and all(name.endswith(".png") for name in names)
     assert outputs is None or names == outputs
 
@@ -39,4 +39,4 @@ def test_output_names_are_distinct(tmp_path, files, outputs):
 def test_names_that_print_alike(tmp_path):
     for name in ("a\x01.png", "a\x02.png"):
         save(tmp_path / name)
-    assert len(set(named_images(tmp_path, DataSettings(source="folder", path="x")).output_names())) == 2
+    assert len(set(named_images([tmp_path], DataSettings(source="folder", path="x")).output_names())) == 2

@@ -74,5 +74,12 @@ Reconstruct = Annotated[
         help="Images to reconstruct: N training images, or a folder's; --class changes their class.",
     ),
 ]
-Folder = Annotated[Path | None, _real("--translate", metavar="FOLDER", help="Images to translate; names are kept.")]
+Photos = Annotated[
+    list[Path] | None,
+    _real(
+        "--translate",
+        metavar="PATH",
+        help="Images to translate in their own size: a file, a pattern, a folder or an archive; repeatable.",
+    ),
+]
 To = Annotated[str | None, _real("--to", metavar="a|b", help=r"Target side. \[default: b]")]

@@ -78,7 +78,7 @@ def _advice(state: TrainingState) -> str:
 
 def sample_options(recipe: Recipe) -> str:
     """Return the options of a first `wgan sample` of a recipe's generator."""
-    return "--translate FOLDER --to b" if recipe.translates else "-n 64"
+    return "--translate PATH --to b" if recipe.translates else "-n 64"
 
 
 def log_end(trainer: Trainer, trackers: Sequence[str] = ()) -> None:

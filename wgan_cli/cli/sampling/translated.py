@@ -1,49 +1,90 @@
-"""`wgan sample --translate`: images of a folder or archive, translated."""
+"""`wgan sample --translate`: images of files, a folder or an archive, translated."""
 
-from collections.abc import Mapping
+import glob
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from wgan_cli.cli.sampling.output import Output
 from wgan_cli.console import print_message
-from wgan_cli.data.files.named_images import named_images
+from wgan_cli.data.files.named_images import NamedImages, named_images
 from wgan_cli.data.files.survey import summarize_bad
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.save_images import is_grid, save_images
+from wgan_cli.networks.translator import Translator
+from wgan_cli.outputs.save_images import is_folder, is_grid, save_images
+from wgan_cli.outputs.tiling import translate_each
 from wgan_cli.outputs.translate import translate, translated_pairs, translator_to
 from wgan_cli.runs.checkpoint import Checkpoint
 
 
-def translate_folder(generator: nn.Module, checkpoint: Checkpoint, folder: Path, to: str, output: Output) -> Path:
-    """Translate all images of a folder or archive, and return the path of the result.
+def translate_files(
+    generator: nn.Module, checkpoint: Checkpoint, paths: Sequence[Path], to: str, output: Output
+) -> Path:
+    """Translate images, and return the path of the result.
 
-    A folder keeps the images' names, a grid shows each image next to its translation, an array has only translations.
+    A folder gets one file per image, with its name and size; a single image becomes a file of its size. A grid shows
+    each image next to its translation, an array has only translations; images of several sizes get that of the
+    training images there.
+
+    Args:
+        paths: image files or patterns of them, or one folder or archive.
     """
-    images = named_images(folder, getattr(checkpoint.recipe.data, "a" if to == "b" else "b"))
+    settings, what = getattr(checkpoint.recipe.data, "a" if to == "b" else "b"), " and ".join(map(str, paths))
+    in_grid = is_grid(output.path)
+    images = named_images(_expanded(paths), settings)
+    alone = len(images) == 1
+    own_sizes = alone or images.have_one_size or is_folder(output.path)
     with images.container:
-        if images.bad:
-            print_message(f"{folder}: skipped {summarize_bad(images.bad)}")
-        for line in images.notices:
-            print_message(f"{folder}: {line}")
-        inputs = images.batches(checkpoint.image, output.batch)
-        translator = translator_to(generator, to)
+        _report(images, what, checkpoint, own_sizes)
         form = output.pixel_format(checkpoint.recipe.data, checkpoint.image.channels, to)
-        if is_grid(output.path):
-            per_row = output.columns(len(images), min(5, len(images))) or 1
-            pairs = translated_pairs(translator, inputs, output.batch)
-            written = save_images(
-                pairs, 2 * len(images), output.path, columns=2 * per_row, scale=output.scale, form=form
-            )
+        options: dict[str, Any] = {"scale": output.scale, "form": form}
+        translator, dtype = translator_to(generator, to), torch.float32 if form.is_deep else torch.uint8
+        assert isinstance(translator, Translator)
+        pictures = images.in_own_sizes(checkpoint.image.channels)
+        inputs = images.batches(checkpoint.image, output.batch)
+        if in_grid and not alone:
+            pairs = _pairs(translator, pictures) if own_sizes else translated_pairs(translator, inputs, output.batch)
+            columns = 2 * (output.columns(len(images), min(5, len(images))) or 1)
+            written = save_images(pairs, 2 * len(images), output.path, columns=columns, **options)
         else:
-            dtype = torch.float32 if form.is_deep else torch.uint8
-            made = translate(translator, inputs, output.batch, dtype)
-            names = images.output_names()
-            written = save_images(made, len(images), output.path, names=names, scale=output.scale, form=form)
-    what = f"{len(images):,} images of {folder} as {checkpoint.image}"
-    print_message(f"{what}, translated to side {to} by {checkpoint.source}: {written}")
+            if own_sizes:
+                made = translate_each(translator, pictures, dtype=dtype, log=print_message)
+            else:
+                made = translate(translator, inputs, output.batch, dtype)
+            written = save_images(made, len(images), output.path, names=images.output_names(), **options)
+    shape = "" if own_sizes else f" as {checkpoint.image}"
+    print_message(f"{len(images):,} images of {what}{shape}, translated to side {to} by {checkpoint.source}: {written}")
     return written
+
+
+def _expanded(paths: Sequence[Path]) -> list[Path]:
+    """Replace patterns by the files that they match."""
+    found: list[Path] = []
+    for path in paths:
+        matching = [] if path.exists() or not glob.has_magic(str(path)) else sorted(glob.glob(str(path)))
+        found += map(Path, matching or [path])
+    return found
+
+
+def _report(images: NamedImages, what: str, checkpoint: Checkpoint, own_sizes: bool) -> None:
+    if bad := images.found.bad:
+        print_message(f"{what}: skipped {summarize_bad(bad)}")
+    for line in images.notices(None if own_sizes else checkpoint.image.size):
+        print_message(f"{what}: {line}")
+    if images.found.channels > checkpoint.image.channels == 1:
+        print_message(f"{what}: colors are translated in gray, as the model was trained")
+    if not own_sizes:
+        print_message(f"{what}: images of several sizes get {checkpoint.image} here; --out FOLDER/ keeps their sizes")
+
+
+def _pairs(translator: Translator, pictures: Iterator[Tensor]) -> Iterator[Tensor]:
+    """Yield each picture followed by its translation: (2, C, H, W)."""
+    for picture in pictures:
+        for made in translate_each(translator, [picture], log=print_message):
+            yield torch.cat([picture[None], made])
 
 
 def refuse_with_translate(options: Mapping[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""Images of a folder or archive with their names, for commands that process each one."""
+"""Images of files, a folder or an archive with their names, for commands that process each one."""
 
 import os
 from collections import defaultdict
@@ -12,53 +12,88 @@ from torch import Tensor
 
 from wgan_cli.data.containers.container import Container, Entry, NotAnImage
 from wgan_cli.data.containers.folders import open_container
+from wgan_cli.data.containers.listed import ListedFiles
 from wgan_cli.data.files import notices
-from wgan_cli.data.files.decoding import decode
+from wgan_cli.data.files.decoding import Decoded, decode, read_header
 from wgan_cli.data.files.parallel import parallel_map
-from wgan_cli.data.files.survey import survey_container, survey_values
+from wgan_cli.data.files.survey import Survey, survey_container, survey_values
+from wgan_cli.data.files.value_range import Values
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.recipe.decoding_types import Size
 from wgan_cli.utils.format import printable
+from wgan_cli.utils.image_formats import READABLE_SUFFIXES
 
 
 @dataclass(frozen=True)
 class NamedImages:
-    """Images of an open folder or archive."""
+    """Images of an open folder, archive or list of files."""
 
     container: Container
     settings: DataSettings  # for decoding
-    entries: tuple[Entry, ...]
-    frames: tuple[int, ...]  # images taken from each file
-    bad: tuple[tuple[str, str], ...]  # (name, reason) of unusable files
-    notices: tuple[str, ...]  # lines about parts of the images that aren't used
-    deep: bool  # decode to 16 bits
+    found: Survey[Entry]
+    values: Values | None  # of images with more than 8 bits, if their range was chosen
 
     def __len__(self) -> int:
         return sum(self.frames)
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Number of images taken from each file."""
+        return self.found.frames if self.settings.frames == "all" else (1,) * len(self.found.good)
+
+    @property
+    def have_one_size(self) -> bool:
+        """True if all images are known to have the same size."""
+        return len(self.found.sizes) == 1 and max(self.frames) == 1
+
+    def notices(self, size: Size | None) -> list[str]:
+        """Return lines about parts that aren't used of images of a size, or in their own sizes if it is None."""
+        settings = self.settings if size else self.settings.model_copy(update={"fit": "stretch"})  # without cropping
+        return [*notices.of_survey(self.found, settings, size or (1, 1)), *notices.value_range(self.values)]
 
     def batches(self, image: ImageShape, size: int) -> Iterator[Tensor]:
         """Yield all images sorted by name, in batches (n, C, H, W), uint8 or int16, with n <= size."""
 
         def read(entry: Entry) -> Tensor:
-            try:
-                content = self.container.read(entry)
-                found = decode(content, image.size, image.channels, self.settings, entry.name, self.deep)
-                return torch.from_numpy(found.pixels.copy())  # Pillow's are read-only
-            except NotAnImage as reason:
-                name = f"{printable(entry.name)} of {self.container.path}"
-                raise WganError(f"{name} cannot be used: {reason}", "repair or remove it") from None
+            return torch.from_numpy(self._decode(entry, image.size, image.channels).pixels.copy())  # read-only
 
-        decoded = (each for file in parallel_map(read, self.entries, chunk=size) for each in file)
+        decoded = (each for file in parallel_map(read, self.found.good, chunk=size) for each in file)
         while batch := list(islice(decoded, size)):
             yield torch.stack(batch)  # (n, C, H, W)
+
+    def in_own_sizes(self, channels: int) -> Iterator[Tensor]:
+        """Yield all images sorted by name, (C, H, W) uint8 or int16, each as large as it is."""
+
+        def read(entry: Entry) -> list[Tensor]:
+            decoded = self._decode(entry, None, channels)
+            planes = {decoded.sizes[0]: decoded}
+            for size in decoded.sizes:  # pages may have several sizes
+                planes[size] = planes.get(size) or self._decode(entry, (size[1], size[0]), channels)
+            return [torch.from_numpy(planes[size].pixels[n].copy()) for n, size in enumerate(decoded.sizes)]
+
+        for images in parallel_map(read, self.found.good, threads=2, chunk=1):  # they may be large
+            yield from images
+
+    def _decode(self, entry: Entry, size: Size | None, channels: int) -> Decoded:
+        """Decode a file to a size (height, width), or that of its first image. Raises: WganError."""
+        try:
+            content = self.container.read(entry)
+            if size is None:
+                width, height = read_header(content).size
+                size = height, width
+            return decode(content, size, channels, self.settings, entry.name, self.found.is_deep)
+        except NotAnImage as reason:
+            name = f"{printable(entry.name)} of {self.container.path}"
+            raise WganError(f"{name} cannot be used: {reason}", "repair or remove it") from None
 
     def output_names(self) -> list[str]:
         """Return a distinct .png name for each image: `cat.png`, or `cat.jpg.png` if there is more than one `cat`.
 
         Images of a file with several get their number: `scan-0000.png`.
         """
-        names = [printable(entry.name) for entry in self.entries]
+        names = [printable(entry.name) for entry in self.found.good]
         longer = [0] * len(names)  # steps away from the short name
 
         def outputs_of(index: int) -> list[str]:
@@ -84,18 +119,32 @@ def _movable(group: Sequence[int], longer: Sequence[int]) -> Sequence[int]:
     return [index for index in group if not longer[index]] or group[1:]
 
 
-def named_images(path: Path, settings: DataSettings) -> NamedImages:
-    """Find the images of a folder, archive or array file, reading headers only. Raises: WganError if there are none."""
-    try:
-        container = open_container(path)
-    except WganError as error:
-        raise WganError(error.message, "give the path of a folder of images, or of an archive of one") from None
+def is_image_file(path: Path) -> bool:
+    """Return True for a file that isn't an archive or another container, by its suffix."""
+    suffix = path.suffix.lower().removeprefix(".")
+    return suffix in READABLE_SUFFIXES and suffix != "npy" and path.is_file()
+
+
+def named_images(paths: Sequence[Path], settings: DataSettings) -> NamedImages:
+    """Find the images of files, or of one folder, archive or array file, reading headers only.
+
+    Raises: WganError if there are none.
+    """
+    if all(map(is_image_file, paths)):
+        container = ListedFiles(paths)
+    elif len(paths) == 1:
+        try:
+            container = open_container(paths[0])
+        except WganError as error:
+            raise WganError(error.message, "give an image, a folder of images, or an archive of one") from None
+    else:
+        other = next(path for path in paths if not is_image_file(path))
+        problem = f"{other} is no image" if other.exists() else f"there is no image {other}"
+        raise WganError(problem, "give images, or one folder or archive of them")
     found = survey_container(container)
     if not found.good:
-        raise WganError(f"{path} contains no image", "give a folder of images, or an archive of one")
-    lines = notices.of_survey(found, settings, found.target_shape(settings)[0])
+        reason = f": {found.bad[0][1]}" if len(found.bad) == 1 else ""
+        raise WganError(f"{container.path} contains no image{reason}", "give images, a folder of them, or an archive")
     values = survey_values(found.good, container.read, settings) if found.is_deep and settings.range == "auto" else None
-    lines += notices.value_range(values)
     settings = settings.with_range("dtype" if values is None else values.range)  # only damaged files, or later pages
-    frames = found.frames if settings.frames == "all" else (1,) * len(found.good)
-    return NamedImages(container, settings, found.good, frames, found.bad, tuple(lines), found.is_deep)
+    return NamedImages(container, settings, found, values)
