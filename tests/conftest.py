@@ -17,12 +17,8 @@ import wgan_cli
 from wgan_cli import console
 from wgan_cli.cli import app
 from wgan_cli.data import default_data_root, load_images
-from wgan_cli.evaluation import classifier, features
 from wgan_cli.evaluation.evaluate import Reference
-from wgan_cli.evaluation.features import make_features
-from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.recipe import Recipe, load_recipe
-from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.environment import describe_environment
 from wgan_cli.runs.run_dir import RunDir, create_run
 from wgan_cli.training.build_state import build_state
@@ -233,11 +229,5 @@ def tiny_run(tmp_path_factory, trainer) -> RunDir:
 
 @pytest.fixture(scope="session")
 def features_root(tmp_path_factory) -> Path:
-    """A data root with a cached digits classifier, trained for two seconds."""
-    root = tmp_path_factory.mktemp("features")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier, "MAX_IMAGES", 4000)
-        patch.setattr(features, "SCALE_IMAGES", 2000)
-        real = real_images(DataSettings(), root, lambda text: None)
-        make_features(real, "digits", root, torch.device("cpu"), lambda text: None)
-    return root
+    """A data root for evaluations on digits, whose classifier is in the package."""
+    return tmp_path_factory.mktemp("features")

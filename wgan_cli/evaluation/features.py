@@ -1,4 +1,7 @@
-"""Image features from a classifier that is trained once per data set and cached."""
+"""Image features from a classifier that is trained once per data set and cached.
+
+That of the bundled digits is in the package: a file that this module has written, for their default settings.
+"""
 
 import hashlib
 from collections.abc import Iterable
@@ -22,6 +25,7 @@ from wgan_cli.utils.pixels import to_unit_range
 VERSION = 1  # increase when the network or its training changes, because scores change with it
 FORMAT = "wgan features"
 CACHE = ".features"  # folder of trained networks in the data root
+BUNDLED = Path(__file__).parent
 BATCH = 500
 FINGERPRINT_IMAGES = 1000  # images that identify a data set
 SCALE_IMAGES = 5000
@@ -69,7 +73,8 @@ def make_features(real: RealImages, source: str, data_root: Path, device: torch.
         return Features(network, f"random-{name}", f"a network with fixed random weights, because there are {why}")
     file = data_root / CACHE / f"{name}.pth"
     description = f"a classifier trained on {real.labeled.name}"
-    found = _load(file, fixed_network(image, len(class_names)))
+    fresh = fixed_network(image, len(class_names))
+    found = _load(BUNDLED / file.name, fresh) or _load(file, fresh)
     if found is None:
         log(f"training the feature classifier for evaluation on {real.labeled.name} (once, up to 2 minutes)")
         network = trained_network(real.labeled, device, log=log)
