@@ -11,6 +11,9 @@ import pytest
 import torch
 from torch import nn
 
+from wgan_cli.data import native_shape
+from wgan_cli.networks import build_network
+from wgan_cli.recipe import load_recipe
 from wgan_cli.utils.pixels import to_uint8
 from wgan_cli.utils.seeds import latent_vectors
 
@@ -75,6 +78,46 @@ def test_tutorial_generator(wgan, norm, form):
     first = "model.0.weight" if form != "wrapped" else "module.model.0.weight"
     assert [first, "body.0.weight", "12x6"] in [line.split() for line in said.splitlines()]
     assert f"4 images of 28x28x1 from {name} as mnist_mlp" in said
+
+
+FOLDER = ("--recipe", "folder_dcgan", "--set", "model.generator.channels=[4]", "--set", "model.latent_dim=6")
+SHAPE = ("--set", "data.image_size=[16,32]", "--set", "data.channels=3")
+
+
+def saved_generator(name: str, *settings: str) -> None:
+    recipe = load_recipe("folder_dcgan", [*(*FOLDER, *SHAPE)[3::2], *settings])
+    torch.manual_seed(0)
+    generator = build_network("generator", recipe, native_shape(recipe.data))
+    torch.save({f"module.{key}": value for key, value in generator.state_dict().items()}, name)
+
+
+def test_a_folder_recipe_without_the_folder(wgan):
+    saved_generator("theirs.pth")
+    images, _ = sampled(wgan, "--ckpt", "theirs.pth", *FOLDER, *SHAPE)
+    assert images.shape == (4, 16, 32, 3)
+    assert wgan("gif", "theirs.pth", *FOLDER, *SHAPE, "--max-frames", 2).status == 0
+    assert "folder_dcgan" in wgan("inspect", "theirs.pth", *FOLDER, *SHAPE).stdout
+    assert wgan("export", "theirs.pth", *FOLDER, *SHAPE, "--out", "G.safetensors").status == 0
+    np.testing.assert_array_equal(sampled(wgan, "--ckpt", "G.safetensors")[0], images)
+    for words, message in (
+        (("sample", "theirs.pth", *FOLDER), "`data.path` is not set"),
+        (("evaluate", "theirs.pth", *FOLDER, *SHAPE), "`data.path` is not set"),
+        (("train", *FOLDER, *SHAPE), "`data.path` is not set"),
+        (("train", "--recipe", "folder_cyclegan"), "`data.a.path` is not set"),
+    ):
+        refused = wgan(*words)
+        assert refused.status == 2 and message in refused.error and "path=photos" in refused.hint
+
+
+def test_classes_of_a_folder_recipe_without_the_folder(wgan):
+    classes = ("--set", "model.conditional=true", "--set", "data.classes=[cat, dog, 7]")
+    saved_generator("theirs.pth", *classes[1::2])
+    common = ("--ckpt", "theirs.pth", *FOLDER, *SHAPE, *classes[:2])
+    every, _ = sampled(wgan, *common, *classes[2:], "--class", "cat,dog,7")
+    dogs, _ = sampled(wgan, *common, *classes[2:], "--class", "dog")
+    np.testing.assert_array_equal(every[4:8], dogs)
+    refused = wgan("sample", *common)
+    assert refused.status == 2 and "none are known" in refused.error and "data.classes=[cat, dog]" in refused.hint
 
 
 def test_export_imported_weights(wgan):

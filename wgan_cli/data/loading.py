@@ -14,7 +14,7 @@ from wgan_cli.data.sources import arrays, celeba, cifar, digits, image_folder, m
 from wgan_cli.data.transforms import output_shape, transformed
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.data_settings import DataSettings, PairSettings
+from wgan_cli.recipe.data_settings import USER_SOURCES, DataSettings, PairSettings
 from wgan_cli.recipe.settings import registered
 from wgan_cli.utils.format import Log, no_log
 from wgan_cli.utils.pixels import default_preview
@@ -144,10 +144,16 @@ def load_data(settings: DataSettings | PairSettings, data_root: Path, log: Log) 
 
 
 def native_shape(settings: DataSettings | PairSettings) -> ImageShape:
-    """Return the shape of the images that `load_data` returns, without decoding them."""
+    """Return the shape of the images that `load_data` returns, without decoding them.
+
+    The settings alone determine it if they have a size, channels and no path: classes are then those they list.
+    """
     if isinstance(settings, PairSettings):
         return pair_shape(settings, native_shape)
-    shape = _source(settings).shape(settings)
+    if settings.source in USER_SOURCES and settings.path is None and settings.image_size and settings.channels:
+        shape = ImageShape(*settings.image_size, settings.channels, len(settings.classes or ()))
+    else:
+        shape = _source(settings).shape(settings)
     height, width = settings.image_size or shape.size
     return output_shape(replace(shape, height=height, width=width), settings.transform)
 

@@ -5,12 +5,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
 from wgan_cli.networks.layers import PiecewiseLinear
 from wgan_cli.networks.state_dict_matching import Match, match
 from wgan_cli.outputs.layer_names import layer_name
 from wgan_cli.outputs.weight_entries import generator_weights
 from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.checkpoint_file import read_state_dict
 from wgan_cli.utils.format import Log, no_log
@@ -28,15 +30,26 @@ def import_checkpoint(
         log: receives a line about the choice of a network, and one about what the file doesn't tell.
     Raises: WganError.
     """
+    names = _class_names(recipe, image)
     given = generator_weights(read_state_dict(path), path, entry, log)
     with torch.device("meta"):
         network = build_network("generator", recipe, image)
     wanted = network.state_dict()
     found = match(given, wanted, str(path), f"the generator of {recipe.name}")
     log(f"note: not in the file, so as in {recipe.name}: {', '.join([*_activations(network), 'images in [-1, 1]'])}")
-    names = tuple(str(number) for number in range(image.num_classes))
     weights = found.weights(given, wanted)
     return Checkpoint(recipe, image, names, step=0, networks={"generator": weights}, taken_from=path.name), found
+
+
+def _class_names(recipe: Recipe, image: ImageShape) -> tuple[str, ...]:
+    """Return the classes that the recipe lists, else their numbers. Raises: WganError if it needs some and has none."""
+    if recipe.model.conditional and not image.num_classes:
+        raise WganError(
+            f"{recipe.name} generates images of classes, and none are known",
+            "name them in their order, --set 'data.classes=[cat, dog]', or give their images, --set data.path=FOLDER",
+        )
+    listed = recipe.data.classes if isinstance(recipe.data, DataSettings) else None
+    return tuple(map(str, listed or range(image.num_classes)))
 
 
 def _activations(network: nn.Module) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from wgan_cli.errors import WganError
 from wgan_cli.recipe.decoding_types import (
     COLORS,
     MAX_CHANNELS,
@@ -60,6 +61,7 @@ USER_SOURCES = {
 IN_MEMORY = "given"  # arrays passed by a Python program
 SOURCES = (*NAMED, *USER_SOURCES, IN_MEMORY)
 _PATHS = ("path", "test_path")
+_NO_PATH = "`data.path` is not set"
 _USER_SETTINGS = (*_PATHS, "channels", "labels")  # only for USER_SOURCES
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -161,8 +163,9 @@ class DataSettings(Settings):
         user, sources = USER_SOURCES.get(self.source), " or ".join(USER_SOURCES)
         if self.source == IN_MEMORY and self.split != "train":
             raise invalid("`data.split` doesn't apply to images in memory", "leave it out, and pass the wanted images")
-        if user and self.path is None:
-            raise invalid("`data.path` is not set", user.example)
+        if user and self.path is None and None in (self.image_size, self.channels):
+            instead = "weights without images need `data.image_size` and `data.channels` instead"
+            raise invalid(_NO_PATH, f"{user.example}; {instead}")
         for name in user.without if user else _USER_SETTINGS:
             if getattr(self, name) == type(self).model_fields[name].default:
                 continue
@@ -176,8 +179,10 @@ class DataSettings(Settings):
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """`path` as a tuple."""
-        return self.path if isinstance(self.path, tuple) else (self.path or "",)
+        """`path` as a tuple. Raises: WganError if it isn't set, since only the shape of the images is known."""
+        if self.path is None:
+            raise WganError(_NO_PATH, USER_SOURCES[self.source].example)
+        return self.path if isinstance(self.path, tuple) else (self.path,)
 
     @property
     def background_rgb(self) -> tuple[int, int, int]:
@@ -269,7 +274,7 @@ class PairSettings(Settings):
     def same_images(self) -> bool:
         """True if both sides show the same images in two ways, so that the exact translations are known."""
         a, b = (side.model_dump(exclude=_READING) for side in (self.a, self.b))
-        return a == b
+        return a == b and not (self.a.path is None and self.a.source in USER_SOURCES)
 
     @property
     def scores(self) -> tuple[str, ...]:
