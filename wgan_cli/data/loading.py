@@ -90,6 +90,14 @@ def has_test_images(settings: DataSettings) -> bool:
     return settings.has_splits or (settings.source == "folder" and image_folder.has_test_images(settings))
 
 
+def class_names(settings: DataSettings, data_root: Path) -> tuple[str, ...]:
+    """Return the names of all classes in a recipe's images, also of those that `classes` leaves out."""
+    everything = settings.model_copy(update={"classes": None, "limit": None})
+    if settings.source == "folder":
+        return image_folder.class_names(everything)
+    return load_images(everything, data_root, no_log).class_names
+
+
 def load_images(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
     """Load a recipe's images, downloading a public data set that isn't in `data_root`.
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.loading import has_test_images, load_images, select_images
+from wgan_cli.data.loading import class_names, has_test_images, load_images, select_images
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import DataSettings
@@ -104,14 +104,18 @@ def _split_folder(dataset: ImageSet) -> RealImages:
 def _with_test_images(settings: DataSettings, data_root: Path, log: Log, dataset: ImageSet) -> RealImages:
     shape = dataset.shape
 
-    def read(**changes: Any) -> ImageSet:
+    def like_training(**changes: Any) -> DataSettings:
         alike = {"test_path": None, "limit": None, "image_size": shape.size, "channels": shape.channels, **changes}
-        return load_images(settings.model_copy(update=alike), data_root, log)
+        return settings.model_copy(update=alike)
 
-    whole = dataset if settings.limit is None else read()
-    # By name: test images may lack a class, so that the others have different numbers there.
+    whole = dataset if settings.limit is None else load_images(like_training(), data_root, log)
     part = {"split": "test"} if settings.test_path is None else {"path": settings.test_path, "split": "train"}
-    test = read(**part, classes=None if settings.classes is None else whole.class_names)
+    for_testing = like_training(**part)
+    if settings.classes is not None:  # by name: test images may lack a class, so that others have another number there
+        found = class_names(for_testing, data_root)
+        chosen = [name for name in whole.class_names if name in found] or whole.class_names
+        for_testing = for_testing.model_copy(update={"classes": chosen})
+    test = load_images(for_testing, data_root, log)
     name = f"{test.origin} (`data.test_path`)" if settings.test_path else f"the test part of {test.origin}"
     others = sorted(set(test.class_names) - set(whole.class_names))
     if others or (whole.class_names and not test.class_names):

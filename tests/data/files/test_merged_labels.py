@@ -114,3 +114,13 @@ def test_errors_name_the_folder(photos, more, tmp_path):
         load(photos, tmp_path / "missing")
     with pytest.raises(WganError, match=f"{photos} has no parts"):
         load(photos, more, split="test")
+
+
+def test_test_images_may_lack_a_chosen_class(tmp_path):
+    parted = write(tmp_path / "parted", train__cat=10, train__dog=20, train__emu=30, test__dog=40, test__emu=50)
+    for chosen, expected in ((["cat", "dog"], {"dog": [40, 41]}), ([2, 0], {"emu": [50, 51]})):
+        real = real_images(settings_for(parted, classes=chosen), tmp_path, lambda text: None)
+        assert levels(real.held_out.dataset) == expected
+        assert real.held_out.dataset.class_names == real.training.dataset.class_names
+    with pytest.raises(WganError, match="cat"):
+        real_images(settings_for(parted, classes=["cat"]), tmp_path, lambda text: None)

@@ -97,6 +97,12 @@ def shape(settings: DataSettings) -> ImageShape:
         return ImageShape(*size, channels, len(selection.class_names))
 
 
+def class_names(settings: DataSettings) -> tuple[str, ...]:
+    """Return the classes of the images that `load` returns, without decoding them."""
+    with _open(settings) as container:
+        return select_files(container, settings).class_names
+
+
 def has_test_images(settings: DataSettings) -> bool:
     """Return True if a folder for training has another one of test images next to it."""
     if settings.labels == FOLDERS or settings.split != "train":
