@@ -48,7 +48,7 @@ Scale = Annotated[
     int, typer.Option("--scale", min=1, max=16, help="Whole factor that enlarges the grid or single images.")
 ]
 Depth = Annotated[
-    str, typer.Option("--depth", metavar="8|16|float", help="Bits per value; 16 and float use the data's own range.")
+    str, typer.Option("--depth", metavar="8|16|float", help="Bits per value; 16 and float keep the values of the data.")
 ]
 Batch = Annotated[int, typer.Option("--batch", min=1, help="Batch size.")]
 Classes = Annotated[
