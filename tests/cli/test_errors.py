@@ -196,7 +196,7 @@ HOST = RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: 
 
 
 def test_out_of_memory_while_sampling(wgan, place, monkeypatch):
-    monkeypatch.setattr("wgan_cli.outputs.sampling.to_uint8", Mock(side_effect=GPU))
+    monkeypatch.setattr("wgan_cli.outputs.sampling.from_unit_range", Mock(side_effect=GPU))
     result = wgan("sample", "--ckpt", "G.pth")
     assert result.status == 1 and "memory" in result.error and "--batch" in result.hint
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.outputs.import_weights import import_checkpoint
+from wgan_cli.outputs.imported.import_weights import import_checkpoint
 from wgan_cli.outputs.sampling import generator_of
 from wgan_cli.recipe import ImageShape, Recipe, load_recipe, recipe_from_dict
 from wgan_cli.recipe.yaml import parse_yaml

@@ -34,7 +34,7 @@ def open_checkpoint(
 ) -> Checkpoint:
     """Open a run or checkpoint or, with a recipe, weights of another program, and print how they were matched."""
     from wgan_cli.data import native_shape
-    from wgan_cli.outputs.import_weights import import_checkpoint
+    from wgan_cli.outputs.imported.import_weights import import_checkpoint
     from wgan_cli.recipe import load_recipe
     from wgan_cli.runs.checkpoint import generator_file, load_checkpoint
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.weight_entries import generator_weights
+from wgan_cli.outputs.imported.weight_entries import generator_weights
 
 
 def state(value: float, *names: str) -> dict[str, torch.Tensor]:

@@ -9,8 +9,8 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
 from wgan_cli.networks.layers import PiecewiseLinear
 from wgan_cli.networks.state_dict_matching import Match, match
+from wgan_cli.outputs.imported.weight_entries import generator_weights
 from wgan_cli.outputs.layer_names import layer_name
-from wgan_cli.outputs.weight_entries import generator_weights
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
