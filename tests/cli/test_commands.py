@@ -114,7 +114,7 @@ def test_latent_vectors_of_a_file(alone):
     np.save("short.npy", np.zeros((2, 15), np.float32))
     for words, message in (
         (("--z", "short.npy"), "short.npy has the shape (2, 15), but latent vectors of this generator have (N, 16)"),
-        (("--z", "short.npy", "-n", 2), "-n and --z all set the number of images"),
+        (("--z", "short.npy", "-n", 2), "-n and --z each set the number of images"),
         (("--z", "short.npy", "--seed", 0), "--seed draws latent vectors, and --z reads them"),
         (("--z", "gone.npy"), "cannot read gone.npy: No such file or directory"),
         (("--save-z", "short.npy"), "short.npy already exists"),

@@ -65,5 +65,5 @@ def test_one_choice(tmp_path):
         Latents(count=2, file=Path("z.npy")),
         Latents(seeds="3", file=Path("z")),
     ):
-        with pytest.raises(WganError, match="all set the number of images"):
+        with pytest.raises(WganError, match="each set the number of images"):
             other.draw(recipe, 3)

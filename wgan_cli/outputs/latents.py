@@ -26,7 +26,7 @@ class Latents:
         numbers = {"-n": self.count, "--seeds": self.seeds, "--z": self.file}
         given = [option for option, value in numbers.items() if value is not None]
         if len(given) > 1:
-            raise WganError(f"{' and '.join(given)} all set the number of images", f"keep one: {' or '.join(given)}")
+            raise WganError(f"{' and '.join(given)} each set the number of images", f"keep one: {' or '.join(given)}")
         latent_dim = recipe.model.latent_dim
         if self.file is not None:
             return read_latents(self.file, latent_dim)
