@@ -1,7 +1,7 @@
 """Decoding of one image file of any mode, orientation and shape into arrays of pixels of one size."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
@@ -74,14 +74,14 @@ def decode(content: bytes, size: Size, channels: int, settings: DataSettings, na
     Raises: NotAnImage if it can't be decoded; RangeUnknown if it has more than 8 bits and `range` is auto.
     """
     with as_not_an_image():
-        opened = open_image(content)
-        images = [_decoded(frame, size, channels, settings, name, deep) for frame in _frames(opened, settings)]
+        frames, number = _frames(content, settings)
+        images = [_decoded(frame, size, channels, settings, name, deep) for frame in frames]
         pixels = [image.pixels for image in images]
         return Decoded(
             pixels=pixels[0][None] if len(pixels) == 1 else np.stack(pixels),  # no copy of a single image
             sizes=tuple(image.size for image in images),
             transparent=sum(image.transparent for image in images),
-            frames=opened.header.frames if isinstance(opened, RasterFile) else len(frame_numbers(opened)),
+            frames=number,
             bands=any(image.bands for image in images),
             deep=any(image.deep for image in images),
         )
@@ -90,7 +90,7 @@ def decode(content: bytes, size: Size, channels: int, settings: DataSettings, na
 def deep_values(content: bytes, settings: DataSettings) -> list[np.ndarray]:
     """Return the values (H, W, C) of each image with more than 8 bits in a file, without alpha. Raises: NotAnImage."""
     with as_not_an_image():
-        frames = _frames(open_image(content), settings)
+        frames, _ = _frames(content, settings)
         rasters = [
             frame if isinstance(frame, Raster) else Raster(np.array(frame)[..., None])
             for frame in frames
@@ -107,12 +107,13 @@ def to_pixels(
     return decode(content, size, channels, first, name, deep).pixels[0]
 
 
-def _frames(opened: Image.Image | RasterFile, settings: DataSettings) -> Iterator[Image.Image | Raster]:
+def _frames(content: bytes, settings: DataSettings) -> tuple[Iterable[Image.Image | Raster], int]:
+    """Open a file; return the images that the settings select, and the number in the file."""
+    opened, every = open_image(content), settings.frames == "all"
     if isinstance(opened, RasterFile):
-        return islice(opened.rasters(), None if settings.frames == "all" else 1)
+        return islice(opened.rasters(), None if every else 1), opened.header.frames
     numbers = frame_numbers(opened)
-    several = settings.frames == "all" and numbers[-1] > 0
-    return seek_each(opened, numbers) if several else iter([opened])
+    return seek_each(opened, numbers) if every and numbers[-1] > 0 else [opened], len(numbers)
 
 
 def _decoded(
@@ -141,9 +142,11 @@ def _from_picture(
 ) -> tuple[np.ndarray, bool]:
     """Return pixels (channels, *size) uint8, and True if the image was composited onto the background."""
     converted, transparent = _convert(image, channels, settings)
-    fill = settings.background_rgb if transparent else (0, 0, 0)
-    levels = {"L": ImageColor.getcolor(f"rgb{fill}", "L"), "RGB": fill}
-    fitted = np.asarray(_fit(converted, size, settings.fit, name, levels.get(converted.mode, 0)))
+    border: Any = 0
+    if transparent and settings.fit == "pad":
+        rgb = settings.background_rgb
+        border = rgb if channels == 3 else ImageColor.getcolor(f"rgb{rgb}", "L")
+    fitted = np.asarray(_fit(converted, size, settings.fit, name, border))
     return fitted[None] if channels == 1 else fitted.transpose(2, 0, 1), transparent  # (channels, H, W)
 
 
