@@ -97,6 +97,7 @@ def test_translation(tmp_path):
     generator, images = load_generator(path), torch.rand(2, 1, 16, 16) * 2 - 1
     for side in ("a", "b"):
         assert torch.equal(generator.translate(images, to=side), translator_to(generator.network, side)(images))
+        assert generator.translate(images[..., :13, :9], to=side).shape == (2, 1, 13, 9)
     with pytest.raises(WganError, match="translates images"):
         generator.sample(3)
     with pytest.raises(WganError, match="unknown side 'c'"):

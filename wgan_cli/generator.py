@@ -11,6 +11,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.outputs.sampling import check_memory_for, cycled_labels, in_batches, open_generator, sample_latents
 from wgan_cli.outputs.styles import Truncated
+from wgan_cli.outputs.tiling import translate_whole
 from wgan_cli.outputs.translate import check_translates, translator_to
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint
@@ -80,7 +81,7 @@ class LoadedGenerator(nn.Module):
 
     @torch.no_grad()
     def translate(self, images: Tensor, to: str = "b") -> Tensor:
-        """Translate images (N, C, H, W) in [-1, 1] to a side, "a" or "b".
+        """Translate images (N, C, H, W) of any size in [-1, 1] to a side, "a" or "b"; they keep their size.
 
         Raises: WganError if the generator does not translate, or there is no such side.
         """
@@ -88,7 +89,7 @@ class LoadedGenerator(nn.Module):
         if to not in ("a", "b"):
             raise WganError(f"unknown side {to!r:.40}", 'use "a" or "b"')
         with float32_matmul(self.device, tf32=False):
-            return translator_to(self.network, to)(images.to(self.device))
+            return translate_whole(translator_to(self.network, to), images.to(self.device))
 
     def _checked_labels(self, n: int, labels: int | Sequence[int] | Tensor | None) -> np.ndarray | None:
         if labels is None:

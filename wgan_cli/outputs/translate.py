@@ -6,12 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
+from wgan_cli.networks.translator import Translator
 from wgan_cli.outputs.sampling import in_batches
 from wgan_cli.recipe import Recipe
 from wgan_cli.utils.pixels import from_unit_range, to_unit_range
 
 
-def translator_to(generator: nn.Module, side: str) -> nn.Module:
+def translator_to(generator: nn.Module, side: str) -> Translator:
     """Return the network that translates to a side, "a" or "b"."""
     return getattr(generator, f"to_{side}")
 

@@ -42,7 +42,6 @@ def translate_files(
         form = output.pixel_format(checkpoint.recipe.data, checkpoint.image.channels, to)
         options: dict[str, Any] = {"scale": output.scale, "form": form}
         translator, dtype = translator_to(generator, to), torch.float32 if form.is_deep else torch.uint8
-        assert isinstance(translator, Translator)
         pictures = images.in_own_sizes(checkpoint.image.channels)
         inputs = images.batches(checkpoint.image, output.batch)
         if in_grid and not alone:
