@@ -11,7 +11,7 @@ from torch import Tensor
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.recipe.decoding_types import MAX_CHANNELS
+from wgan_cli.recipe.decoding_types import MAX_CHANNELS, SMALLEST
 from wgan_cli.utils.format import Log, no_log
 
 
@@ -24,7 +24,7 @@ def image_set(
     """Create a validated image set, for `wgan_cli.train` and `wgan_cli.evaluate`.
 
     Args:
-        images: (N, C, H, W) uint8 with up to 16 channels; 1 is gray, 3 RGB, 4 RGBA.
+        images: (N, C, H, W) uint8, or uint16 for 0 to 65535, with up to 16 channels; 1 is gray, 3 RGB, 4 RGBA.
         labels: (N,) integers from 0, or None if there are no classes.
         class_names: Name of each class; default: the numbers up to the largest label.
         origin: Description of the source, for messages.
@@ -32,11 +32,14 @@ def image_set(
     """
     images = torch.as_tensor(images)
     shape = tuple(images.shape)
-    if images.dtype != torch.uint8:
-        raise WganError(f"images must be uint8, not {images.dtype}", "use integers from 0 to 255")
-    if len(shape) != 4 or not 1 <= shape[1] <= MAX_CHANNELS or not len(images):
+    if images.dtype == torch.uint16:
+        images = (images.to(torch.int32) - 32768).to(torch.int16)
+    elif images.dtype != torch.uint8:
+        hint = "use integers from 0 to 255, or to 65535"
+        raise WganError(f"images must be uint8 or uint16, not {images.dtype}", hint)
+    if len(shape) != 4 or not 1 <= shape[1] <= MAX_CHANNELS or min(shape[2:]) < SMALLEST or not len(images):
         raise WganError(
-            f"images must have the shape (N, C, H, W) with C from 1 to {MAX_CHANNELS}, not {shape}",
+            f"images must have the shape (N, C, H, W), C up to {MAX_CHANNELS}, H and W from {SMALLEST}, not {shape}",
             "add a channel axis with images[:, None], or move it from the end with transpose(0, 3, 1, 2)",
         )
     if labels is None:

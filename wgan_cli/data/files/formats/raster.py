@@ -13,6 +13,8 @@ from wgan_cli.utils.format import count_of
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as in Pillow
 COLOR = (1, 3)  # number of bands that are gray or RGB
+#: Pillow's names of modes that it has too.
+_MODES = {"bool": "1", "uint8": "L", "uint8x3": "RGB", "uint16": "I;16", "int32": "I", "float32": "F"}
 #: Orientations that exchange height and width, and the axes to flip afterwards.
 _TRANSPOSED, _FLIPPED = (5, 6, 7, 8), {2: (1,), 3: (0, 1), 4: (0,), 6: (1,), 7: (0, 1), 8: (0,)}
 
@@ -68,9 +70,10 @@ def raster_header(
 ) -> Header:
     """Return the header of rasters of a type and a stored size (width, height), with `bands` besides alpha."""
     count = bands + alpha
+    mode = values.name if count == 1 else f"{values.name}x{count}"
     return Header(
         size=upright_size(size, orientation),
-        mode=f"{values.name}x{count}" if count > 1 else values.name,
+        mode=_MODES.get(mode, mode),
         channels=bands,
         frames=frames,
         alpha=alpha,
