@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from wgan_cli.data import load_images, native_shape
+from wgan_cli.data.containers import hdf5_file
 from wgan_cli.data.containers.folders import open_container
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.real_images import real_images
@@ -56,6 +57,17 @@ def test_pixels_labels_and_names(tmp_path, stored, options):
     images = load(tmp_path / "some.h5", tmp_path)
     assert images.class_names == NAMES and native_shape(settings_for(tmp_path / "some.h5")) == images.shape
     assert pairs(images) == expected(IMAGES, LABELS)
+
+
+def test_large_sets_in_shared_chunks_are_copied_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5_file, "CHUNK_CACHE", 1)
+    with h5py.File(tmp_path / "some.h5", "w") as file:
+        file.create_dataset("images", data=IMAGES, chunks=(5, 8, 4, 1), compression="gzip")
+        file["labels"], file["class_names"] = LABELS, NAMES
+    assert pairs(load(tmp_path / "some.h5", tmp_path)) == expected(IMAGES, LABELS)
+    with open_container(tmp_path / "some.h5") as container:
+        container.entries()
+        assert isinstance(container._images[""].array, np.memmap)
 
 
 def test_recognized_by_content(tmp_path):

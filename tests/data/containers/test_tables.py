@@ -13,6 +13,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from PIL import Image
 
 from wgan_cli.data import load_images, native_shape
+from wgan_cli.data.containers import temporary
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.recipe.data_settings import DataSettings
@@ -215,3 +216,16 @@ def test_missing_package(tmp_path, monkeypatch):
     with pytest.raises(WganError, match="needs pyarrow") as caught:
         load(path, tmp_path)
     assert caught.value.hint == "pip install 'wgan[data]'"
+
+
+def test_full_disk(tmp_path, monkeypatch):
+    path = WRITERS["parquet"](tmp_path)
+
+    class Full(io.BytesIO):
+        def write(self, content) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(temporary.tempfile, "TemporaryFile", Full)
+    with pytest.raises(WganError, match="no space left") as caught:
+        load(path, tmp_path)
+    assert "TMPDIR" in caught.value.hint

@@ -5,13 +5,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wgan_cli.data.containers.array_file import CLASS_NAMES, IMAGES, LABELS, ArrayContainer
 from wgan_cli.data.containers.container import Entry
+from wgan_cli.data.containers.temporary import temporary_copy
 from wgan_cli.errors import WganError
 from wgan_cli.utils.extras import import_extra
 
 HDF5 = b"\x89HDF\r\n\x1a\n"  # first bytes
-CHUNK_CACHE = 1 << 28  # bytes: images are read in another order than they are stored, and a chunk holds several
+CHUNK_CACHE = 1 << 28  # bytes
 _IN_PART = re.compile(r"(?:(train|test)(?:ing)?|(val)(?:id|idation)?)/([^/]+)")
 
 
@@ -29,6 +32,14 @@ class Hdf5Container(ArrayContainer):
     def close(self) -> None:
         if self._opened is not None:
             self._opened.close()
+
+    def _list(self) -> tuple[list[Entry], list[str]]:
+        listed = super()._list()
+        for part, stack in self._images.items():
+            shared = stack.array.chunks is not None and stack.array.chunks[0] > 1  # chunks hold parts of several images
+            if shared and stack.array.ndim > 1 and stack.array.nbytes > CHUNK_CACHE:
+                self._images[part] = stack._replace(array=_copied(self.file, stack.array))
+        return listed
 
     def _arrays(self) -> dict[str, Any]:
         h5py = import_extra("h5py", "data", str(self.file))
@@ -57,6 +68,15 @@ class Hdf5Container(ArrayContainer):
         part, number = entry.handle
         images = self._images[part].array
         return images[number].tobytes() if images.ndim == 1 else super()._read(entry)
+
+
+def _copied(file: Path, images: Any) -> np.ndarray:
+    """Copy images to a temporary file: in another order than that of the file, each would decompress many chunks."""
+    with temporary_copy(file) as copy:
+        for start in range(0, len(images), images.chunks[0]):
+            copy.write(images[start : start + images.chunks[0]].tobytes())
+        copy.flush()
+        return np.memmap(copy, images.dtype, "r", shape=images.shape)
 
 
 def _flat_name(name: str) -> str:

@@ -2,13 +2,13 @@
 
 import errno
 import mmap
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from wgan_cli.errors import ExitStatus, WganError
+from wgan_cli.data.containers.temporary import temporary_copy
+from wgan_cli.errors import WganError
 from wgan_cli.utils.extras import import_extra
 
 SUFFIXES = (".parquet", ".arrow")
@@ -33,7 +33,7 @@ def read_columns(files: Sequence[Path], columns: list[str]) -> Any:
     arrow = import_extra("pyarrow", "data", str(files[0]))
     if not any(map(_is_parquet, files)):
         return arrow.Table.from_batches(batch for file in files for batch in _batches(file, columns))
-    with tempfile.TemporaryFile() as copy:
+    with temporary_copy(files[0]) as copy:
         with arrow.ipc.new_stream(copy, next(_batches(files[0], columns)).schema) as writer:
             for file in files:
                 for batch in _batches(file, columns):
@@ -81,8 +81,7 @@ def _reading(file: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            reason = f"cannot copy {file} to $TMPDIR: no space left"
-            raise WganError(reason, "set $TMPDIR to a folder with more space", ExitStatus.FAILED) from None
+            raise
         raise WganError(f"cannot read {file}: {error}", "create or copy it again") from None
     except (arrow.ArrowException, KeyError) as error:
         raise WganError(f"cannot read {file}: {error}", "create or copy it again") from None
