@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from helpers.terminal import on_terminal
 from PIL import Image
@@ -109,6 +110,21 @@ def test_show_samples(tiny_run, wgan, monkeypatch, out):
     assert wgan(*words, "--out", out).status == 0
     with Image.open("grid.png") as picture:  # 62 pixels wide, so not scaled
         np.testing.assert_array_equal(pixels(screen.file.getvalue()), np.asarray(picture.convert("RGB")))
+
+
+@pytest.mark.parametrize("name", ["bands.tif", "deep.png", "floats.npy"])
+def test_show_bands_and_more_than_8_bits(tmp_path, name):
+    levels = np.linspace(1000, 3000, 64).reshape(8, 8)
+    bands = np.stack([levels, levels[::-1], levels.T, levels, levels], axis=2)
+    if name == "bands.tif":
+        tifffile.imwrite(tmp_path / name, bands.astype(np.uint16), photometric="minisblack", planarconfig="contig")
+    elif name == "deep.png":
+        Image.fromarray(levels.astype(np.uint16)).save(tmp_path / name)
+    else:
+        np.save(tmp_path / name, bands[None].astype(np.float32))
+    shown = np.asarray(terminal_image._read_written(tmp_path / name)).reshape(8, 8, -1)
+    wanted = (bands[..., : shown.shape[2]] - 1000) / 2000 * 255
+    assert np.abs(shown - wanted).max() < 1.01
 
 
 def test_show_large_grid(tiny_run, wgan, monkeypatch):

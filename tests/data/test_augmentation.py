@@ -112,6 +112,15 @@ def test_jitter_draws_for_each_image_and_keeps_transparency():
     assert torch.equal(changed[:, 3], images[:, 3])
 
 
+@pytest.mark.parametrize("channels", [2, 5])
+def test_jitter_of_bands_changes_them_alike(monkeypatch, channels):
+    monkeypatch.setattr(augmentation, "uniform", lambda images, low, high: torch.full((len(images), 1, 1, 1), 0.5))
+    images = noise(1, channels=channels)
+    darker = (images - 1) / 2  # brightness
+    wanted = (darker + darker.mean((1, 2, 3), keepdim=True)) / 2  # contrast; bands have no saturation
+    assert torch.allclose(color_jitter(images, 0.5), wanted, atol=1e-6)
+
+
 def test_shift_as_wide_as_the_image_is_rejected():
     with pytest.raises(WganError, match="`data.augment.random_crop` is 8"):
         augment_of({"random_crop": 8}, ImageShape(8, 8, 1))

@@ -13,6 +13,7 @@ from wgan_cli.data.transforms import color, gray, invert, thicken
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils.format import no_log
+from wgan_cli.utils.pixels import as_uint8, to_16_bits
 
 IMAGES = torch.randint(0, 256, (3, 1, 6, 6), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -29,6 +30,15 @@ def test_thicken_is_the_maximum_of_3x3_pixels():
         for x in range(6):
             around = IMAGES[:, 0, max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
             assert torch.equal(thick[:, 0, y, x], around.amax((1, 2)))
+
+
+def test_sixteen_bits_and_bands():
+    levels = torch.tensor([0, 1, 500, 65534, 65535, 300])
+    images = (levels - 32768).to(torch.int16).view(1, 6, 1, 1).expand(2, 6, 4, 4)
+    assert torch.equal(to_16_bits(invert(images))[0, :, 0, 0], 65535 - levels), "all six bands"
+    assert torch.equal(to_16_bits(thicken(images))[0, :, 0, 0], levels)
+    gray_levels = color(images[:, 2:3]), color(as_uint8(images[:, 2:3]))
+    assert torch.equal(*gray_levels) and gray_levels[0].dtype == torch.uint8
 
 
 def test_gray_and_color():

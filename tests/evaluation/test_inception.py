@@ -17,6 +17,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.evaluation import inception
 from wgan_cli.evaluation.inception import check_inception, measure_inception
 from wgan_cli.evaluation.real_images import Selection
+from wgan_cli.utils.pixels import as_uint8
 
 CPU = torch.device("cpu")
 WEIGHT = {inception.FIRST_WEIGHT: torch.zeros(2)}
@@ -90,6 +91,18 @@ def test_images_become_rgb(stand_in, channels, kept):
     assert torch.equal(asked["input1"][5], measured.dataset.images[5][kept])
     assert asked["input2"] is None  # the inception score knows no others
     assert asked["feature_extractor_weights_path"] is None
+
+
+@pytest.mark.parametrize("bands", [(5, 3, 1), (4,)])
+def test_bands_that_pictures_show_are_measured(stand_in, bands):
+    pixels = torch.randint(-32768, 32768, (12, 5, 8, 8)).to(torch.int16)
+    images = ImageSet(pixels, torch.zeros(12).long(), (), "scenes", bands=True, preview_channels=bands)
+    scenes = Selection(images, torch.arange(12), "scenes")
+    found = measure_inception(pixels, scenes, scenes, ["fid"], None, CPU)
+    assert f"{', '.join(map(str, bands))} of 5" in found.features and "8 of 16 bits" in found.features
+    shown = as_uint8(pixels)[5][[band - 1 for band in bands]].expand(3, -1, -1)
+    for measured in (stand_in.asked[0]["input1"], stand_in.asked[0]["input2"]):
+        assert torch.equal(measured[5], shown)
 
 
 def test_alpha_is_composited(stand_in):

@@ -15,7 +15,7 @@ from wgan_cli.outputs.grid import as_picture
 from wgan_cli.outputs.sampling import generator_of
 from wgan_cli.recipe import ImageShape, load_recipe
 from wgan_cli.runs.checkpoint import Checkpoint
-from wgan_cli.utils.pixels import to_uint8
+from wgan_cli.utils.pixels import preview, to_uint8
 from wgan_cli.utils.transparency import composited
 
 onnx = pytest.importorskip("onnx")
@@ -29,6 +29,7 @@ CASES = {
     "mlp": ("mnist_mlp", ImageShape(8, 8, 1), "model.generator.widths=[8]"),
     "dcgan with classes": ("mnist_cdcgan_gp", ImageShape(16, 16, 4, 3), SMALL, "model.critic.channels=[4]"),
     "alpha": ("mnist_mlp", ImageShape(8, 8, 4), "model.generator.widths=[8]", "data.background=[0, 50, 255]"),
+    "bands": ("mnist_mlp", ImageShape(8, 8, 5), "model.generator.widths=[8]", "data.preview_channels=[5, 1, 2]"),
     "resnet with classes": ("cifar10_resnet_ac", ImageShape(16, 16, 3, 10), SMALL),
     "style with classes": ("mnist_style", ImageShape(16, 16, 1, 3), SMALL, "model.conditional=true"),
     "layer list": ("tutorial_mlp_gan", ImageShape(28, 28, 1)),
@@ -71,6 +72,7 @@ def test_every_family_gives_the_same_images(case, tmp_path):
     image, settings = checkpoint.image, checkpoint.recipe.model
     background = (0, 50, 255) if case == "alpha" else (255, 255, 255)
     assert facts.background == {"alpha": "RGB (0, 50, 255)", "dcgan with classes": "white"}.get(case)
+    assert facts.bands == ("5, 1, 2 of 5" if case == "bands" else None)
     random = np.random.default_rng(0)
     for count in (1, 5):
         if settings.latent_dim:
@@ -85,7 +87,8 @@ def test_every_family_gives_the_same_images(case, tmp_path):
         wanted = network(*map(torch.from_numpy, given.values()))
         np.testing.assert_allclose(images, wanted.numpy(), atol=1e-4)
         assert (rgb.dtype, rgb.shape) == (np.uint8, (count, 3, *image.size))
-        pixels = to_uint8(torch.from_numpy(images))
+        bands = checkpoint.recipe.data.preview_channels
+        pixels = preview(to_uint8(torch.from_numpy(images)), bands)
         shown = [np.asarray(composited(as_picture(each), background)) for each in pixels]
         differences = np.abs(rgb.astype(int) - np.stack(shown).transpose(0, 3, 1, 2))
         assert differences.max() <= (1 if image.channels == 4 else 0)  # Pillow rounds alpha otherwise

@@ -89,6 +89,11 @@ def test_color_keeps_alpha():
     assert torch.equal(color(images)[:, 3], images[:, 3])
 
 
+def test_color_changes_all_bands():
+    images = noise(channels=5)
+    assert (color(images) != images).flatten(2).any(2).all()
+
+
 def test_translation():
     images = torch.zeros(900, 1, 16, 16)
     images[:, :, 8, 8] = 1.0

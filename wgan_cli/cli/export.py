@@ -60,6 +60,8 @@ def export(
             print_message(f"{name}: input {each}, {meaning}")
         if facts.background is not None:
             print_message(f"{name}: output rgb shows transparent images on {facts.background}; images holds the alpha")
+        if facts.bands is not None:
+            print_message(f"{name}: output rgb shows bands {facts.bands}; images holds all")
         print_message(f"{name}: opset {OPSET}; differs from PyTorch by at most {facts.difference:.1e} (onnxruntime)")
     print_message(f"the generator of {checkpoint.source}: {out}")
 

@@ -51,7 +51,7 @@ def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str,
         run = run_around(generator_file(source))
         grid = _write_grid(checkpoint, run, temporary / GRID)
         scores = _scores(checkpoint, run)
-        rgb, images = f"uint8 (N, 3, H, W){_on_background(models)}", "float32 (N, C, H, W) in [-1, 1]"
+        rgb, images = f"uint8 (N, 3, H, W){_reduction(models)}", "float32 (N, C, H, W) in [-1, 1]"
         config = {
             **checkpoint.facts,
             "weights": EXPORTED_TENSORS,
@@ -99,15 +99,17 @@ def model_card(
         opset=OPSET,
         models=models,
         psi=PSI,
-        on_background=_on_background(models),
+        reduction=_reduction(models),
         recipe_yaml=dump_yaml(recipe.as_dict()).rstrip(),
     )
     return card + "\n"
 
 
-def _on_background(models: Mapping[str, OnnxFacts]) -> str:
+def _reduction(models: Mapping[str, OnnxFacts]) -> str:
     names = dict.fromkeys(facts.background for facts in models.values() if facts.background)
-    return f" with transparent images on {' or '.join(names)}" if names else ""
+    bands = dict.fromkeys(facts.bands for facts in models.values() if facts.bands)
+    background = f" with transparent images on {' or '.join(names)}" if names else ""
+    return background + (f" of the bands {' or '.join(bands)}" if bands else "")
 
 
 def _scores(checkpoint: Checkpoint, run: RunDir | None) -> dict[str, float]:

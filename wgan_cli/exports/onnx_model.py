@@ -21,7 +21,7 @@ from wgan_cli.outputs.translate import translator_to
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.files import make_parent, write_atomically
-from wgan_cli.utils.pixels import preview, to_uint8
+from wgan_cli.utils.pixels import default_preview, preview, to_uint8
 from wgan_cli.utils.seeds import latent_vectors
 
 OPSET = 18
@@ -37,11 +37,13 @@ class OnnxFacts:
     """Inputs of an ONNX model (shape and meaning by name), and its largest difference from PyTorch.
 
     background: color behind transparent images in the output `rgb`, None if images are opaque.
+    bands: the bands that `rgb` shows, None if it shows all.
     """
 
     inputs: dict[str, str]
     difference: float
     background: str | None = None
+    bands: str | None = None
 
 
 class _Exported(nn.Module):
@@ -107,8 +109,14 @@ def export_onnx(checkpoint: Checkpoint, path: Path, to: str = "b") -> OnnxFacts:
     difference = _difference(content, generator, inputs, path)
     make_parent(path)
     write_atomically(path, lambda file: file.write(content))
-    background = _settings_of_side(checkpoint, to).background_name if checkpoint.image.channels == 4 else None
-    return OnnxFacts({name: meaning for name, (_, meaning) in inputs.items()}, difference, background)
+    settings, channels = _settings_of_side(checkpoint, to), checkpoint.image.channels
+    shown = settings.preview_channels or default_preview(channels)
+    return OnnxFacts(
+        inputs={name: meaning for name, (_, meaning) in inputs.items()},
+        difference=difference,
+        background=settings.background_name if channels == 4 and shown is None else None,
+        bands=None if shown is None else f"{', '.join(map(str, shown))} of {channels}",
+    )
 
 
 #: Function from a batch size to example values of an input.

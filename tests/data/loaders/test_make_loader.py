@@ -22,6 +22,13 @@ def made(limit: str | None, monkeypatch, free: int | None = 10**9) -> Loader:
     return module.make_loader(images, DataSettings(memory_limit=limit), 4, 0, CPU)
 
 
+def test_sixteen_bits_take_twice_the_memory():
+    images = ImageSet(torch.zeros(12, 1, 4, 4, dtype=torch.int16), torch.zeros(12).long(), (), "test")
+    loader = module.make_loader(images, DataSettings(memory_limit="384"), 4, 0, CPU)
+    assert type(loader) is DeviceLoader and "384 bytes" in loader.placement
+    assert type(module.make_loader(images, DataSettings(memory_limit="383"), 4, 0, CPU)) is StreamingLoader
+
+
 @pytest.mark.parametrize(
     ("limit", "free", "kind", "placement"),
     [
