@@ -58,6 +58,7 @@ CASES: dict[str, dict] = {
     "changed images": _recipe("gan", data={"augment": {"mirror": True, "random_crop": 2, "color_jitter": 0.2}}),
     "streamed": _recipe("gan", data={"memory_limit": "1KB"}),
     "spectral norm": _recipe("hinge", _critic(spectral_norm=True)),
+    "frozen layers": _recipe("wgan_gp", freeze=1),
     "batch norm in the critic": _recipe("gan", _critic(norm="batch")),
     "style": _recipe(
         {"name": "gan", "r1_weight": 1.0, "gp_every": 4, "path_length_weight": 1.0, "path_length_every": 2},

@@ -1,10 +1,13 @@
 """Critics of the families that score whole images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 from torch import Tensor, nn
 
+from wgan_cli.errors import WganError
 from wgan_cli.networks.conditioning import LabelChannel
+from wgan_cli.networks.layers import WEIGHT_LAYERS
 from wgan_cli.networks.minibatch_layers import BatchScore
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import FamilySettings
@@ -37,6 +40,11 @@ class Critic(nn.Module):
         self.body = body(settings, image, self.stem.channels)
         minibatch_std = settings.critic_options.minibatch_std and not self.body.scores_minibatch_std
         self.head = CriticHead(settings, image, self.body.output_layer, minibatch_std)
+
+    @property
+    def bodies(self) -> tuple[nn.Module, ...]:
+        """Parts whose first layers `freeze` keeps."""
+        return (self.body,)
 
     def forward(
         self, images: Tensor, labels: Tensor | None = None, classify: bool = False, features: bool = False
@@ -81,3 +89,41 @@ class CriticHead(nn.Module):
             assert labels is not None
             scores = scores + self.to_classes(x).gather(1, labels[:, None]).squeeze(1)  # (N,)
         return (scores, self.to_classes(x)) if classify else scores
+
+
+def parameters_after(critic: nn.Module, count: int) -> list[nn.Parameter]:
+    """Return a critic's parameters without those of the first `count` layers from the image on.
+
+    A residual block is one layer, and a norm belongs to the layer before it.
+
+    Raises: WganError if there are fewer layers before the head, which always learns.
+    """
+    if not count:
+        return list(critic.parameters())
+    bodies = [list(_layers(body)) for body in cast(Any, critic).bodies]
+    if count > (most := min(map(len, bodies))):
+        raise WganError(
+            f"`freeze` is {count}, and the critic has {most} layers before its last", f"use --freeze {most} or less"
+        )
+    frozen = {id(parameter) for layers in bodies for layer in layers[:count] for parameter in layer}
+    return [parameter for parameter in critic.parameters() if id(parameter) not in frozen]
+
+
+def _layers(body: nn.Module) -> Iterator[list[nn.Parameter]]:
+    """Yield the parameters of each layer."""
+    layer: list[nn.Parameter] = []
+    for member in _members(body):
+        if layer and any(isinstance(module, WEIGHT_LAYERS) for module in member.modules()):
+            yield layer
+            layer = []
+        layer += member.parameters()
+    if layer:
+        yield layer
+
+
+def _members(module: nn.Module) -> Iterator[nn.Module]:
+    for child in module.children():
+        if isinstance(child, nn.Sequential | nn.ModuleList):
+            yield from _members(child)
+        else:
+            yield child

@@ -37,6 +37,11 @@ class Critic(nn.Module):
         self.of_a = PatchCritic(settings.critic, image.channels)
         self.of_b = PatchCritic(settings.critic, image.channels)
 
+    @property
+    def bodies(self) -> tuple[nn.Module, ...]:
+        """Parts whose first layers `freeze` keeps."""
+        return self.of_a.layers, self.of_b.layers
+
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Score the patches of images (N, C, H, W) of each domain: (N, patches) each."""
         return self.of_a(a), self.of_b(b)

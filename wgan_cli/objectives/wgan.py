@@ -28,7 +28,7 @@ def wgan(recipe: Recipe, image: ImageShape) -> Objective:
 
     @torch.no_grad()
     def clip_weights(networks: Networks) -> None:
-        weights: list[Tensor] = list(networks["critic"].parameters())
+        weights: list[Tensor] = [p for p in networks["critic"].parameters() if p.requires_grad]  # not frozen ones
         torch._foreach_clamp_min_(weights, -bound)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
         torch._foreach_clamp_max_(weights, bound)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
 

@@ -95,6 +95,9 @@ class Recipe(Settings):
     steps: int | None = Field(None, ge=1, le=MOST_STEPS, description="Number of generator updates.")
     epochs: float | None = Field(None, gt=0.0, le=1e6, description="Passes over the data, instead of `steps`.")
     ema_decay: float = Field(0.999, ge=0.0, lt=1.0, description="Decay of the generator's EMA, which samples; 0: none.")
+    freeze: int = Field(
+        0, ge=0, le=1000, description="First layers of the critic that keep their weights (FreezeD, Mo et al. 2020)."
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="Random seed of weights, data order and noise.")
     amp: Literal["auto", "off", "bf16", "fp16"] = Field("auto", description="Automatic mixed precision.")
     tf32: bool = Field(False, description="TF32 matrix products and convolutions on NVIDIA GPUs.")

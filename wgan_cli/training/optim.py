@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from wgan_cli.networks.critic import parameters_after
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.optim_settings import OptimizerSettings, RmspropSettings, SgdSettings
 
@@ -22,10 +23,14 @@ _SCHEDULES: dict[str, Callable[[float], float]] = {
 
 
 def make_optimizers(recipe: Recipe, networks: Mapping[str, nn.Module]) -> Optimizers:
-    """Return the recipe's optimizer of each role, fused or multi-tensor."""
+    """Return the recipe's optimizer of each role, fused or multi-tensor; none has the layers that `freeze` keeps.
+
+    Raises: WganError if `freeze` is larger than the critic.
+    """
     optimizers: Optimizers = {}
     for role, network in networks.items():
-        optimizers[role] = _make_optimizer(recipe.optim.of(role), list(network.parameters()))
+        parameters = parameters_after(network, recipe.freeze if role == "critic" else 0)
+        optimizers[role] = _make_optimizer(recipe.optim.of(role), parameters)
     return optimizers
 
 

@@ -102,9 +102,12 @@ class TrainingStep:
             noise.schedule(step)
 
     def freeze_all_but(self, phase: Phase) -> Mapping[str, nn.Module]:
-        """Freeze all networks but the one that `phase` trains, and return them as its loss sees them."""
-        for role, network in self.networks.items():
-            network.requires_grad_(role == phase.trains)
+        """Freeze all but the parameters of the phase's optimizer, and return the networks as its loss sees them."""
+        for network in self.networks.values():
+            network.requires_grad_(False)
+        for group in self.optimizers[phase.trains].param_groups:
+            for parameter in group["params"]:
+                parameter.requires_grad_(True)
         if phase.repeats == 1:
             return self.loss_networks
         frozen = {role: weights.refresh() for role, weights in self._frozen.items() if role != phase.trains}
