@@ -177,15 +177,17 @@ def equalize(network: nn.Module) -> nn.Module:
             if not module.weight.is_meta:
                 nn.init.normal_(module.weight, 0.0, 1 / factor)
             gain = getattr(module, "init_gain", math.sqrt(2))
-            register_parametrization(module, "weight", _Scaled(factor * gain / math.sqrt(_fan_in(module))))
+            register_parametrization(module, "weight", Scaled(factor * gain / math.sqrt(_fan_in(module))))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
                 if factor != 1:
-                    register_parametrization(module, "bias", _Scaled(factor))
+                    register_parametrization(module, "bias", Scaled(factor))
     return network
 
 
-class _Scaled(nn.Module):
+class Scaled(nn.Module):
+    """Parametrization that multiplies by a constant."""
+
     def __init__(self, factor: float) -> None:
         super().__init__()
         self.factor = factor
@@ -218,10 +220,10 @@ def normalize_weights(network: nn.Module, spectral: bool = False, weight: bool =
 
 def _in_float32(layer: nn.Module) -> None:
     parametrizations = cast(nn.ModuleList, cast(nn.ModuleDict, layer.parametrizations)["weight"])
-    parametrizations[-1] = _InFloat32(parametrizations[-1])
+    parametrizations[-1] = InFloat32(parametrizations[-1])
 
 
-class _InFloat32(nn.Module):
+class InFloat32(nn.Module):
     """Parametrization computed in float32 also under autocast, because half precision changes the result."""
 
     def __init__(self, parametrization: nn.Module) -> None:
