@@ -17,6 +17,7 @@ from wgan_cli.runs.environment import resolve_device
 from wgan_cli.runs.resume import Finished
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.callback import Callback
+from wgan_cli.training.finetuning.initial_weights import open_initial_weights
 from wgan_cli.training.process_state import restored_process_state
 from wgan_cli.training.trainer import Trainer
 from wgan_cli.utils.format import Log
@@ -35,6 +36,7 @@ def train(
     device: str = "auto",
     callbacks: Sequence[Callback] = (),
     allow: Sequence[str] = (),
+    init_from: str | Path | None = None,
 ) -> RunDir:
     """Train a recipe, or resume a run; does what `wgan train` does, in this process and without output.
 
@@ -42,7 +44,7 @@ def train(
     restored before this returns or raises.
 
     Args:
-        recipe: a Recipe, its name or file; by default that of the run to resume, else digits_dcgan.
+        recipe: a Recipe, its name or file; by default that of the run to resume or of `init_from`, else digits_dcgan.
         out: folder of a new run, which must not exist; by default runs/NAME, or the first free runs/NAME-2...
         settings: `key=value` overrides of the recipe, as for --set.
         images: training images from `image_set`, instead of those that the recipe's `data` names. The run folder
@@ -55,6 +57,7 @@ def train(
         device: auto, cpu, cuda, cuda:N or mps.
         callbacks: called after each step, with each record, sample grid and message; `Tracker("wandb")` is one.
         allow: changes that a resumed run may make: data, batch_size, optim, n_critic. It isn't one exact run then.
+        init_from: a run or checkpoint whose weights a new run starts from, adapted to other classes and channels.
 
     Returns:
         The run folder, unchanged if all steps of the run to resume are done.
@@ -77,6 +80,7 @@ def train(
                 device=device,
                 callbacks=callbacks,
                 allow=allow,
+                init_from=None if init_from is None else open_initial_weights(Path(init_from)),
             )
         except Finished as end:
             return end.run

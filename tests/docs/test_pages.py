@@ -117,7 +117,7 @@ class Reader:
         """Train the runs that a command names and that don't exist."""
         for word in words:
             named = re.match(r"runs/(\w+?)(-\d+)?(?:/|$)", word)
-            needed = words[0] != "train" or words[1:2] == ["--resume"]
+            needed = words[0] != "train" or words[1:2] == ["--resume"] or "--init-from" in words
             if needed and named and named[1] in recipe_names() and not (self.folder / named[0]).exists():
                 result = self.wgan(*self.small(["train", "--recipe", named[1], "--out", named[0]]))
                 assert result.status == 0, (words, result.stderr)

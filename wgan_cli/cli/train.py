@@ -11,9 +11,11 @@ from wgan_cli.cli.arguments.training_options import (
     DryRun,
     Engine,
     Epochs,
+    Freeze,
     Gpus,
     GpWeight,
     ImageSize,
+    InitFrom,
     Lr,
     Minutes,
     NCritic,
@@ -36,6 +38,7 @@ from wgan_cli.errors import ExitStatus
     "wgan train digits_dcgan --lr 0.001 --epochs 20",
     "wgan train --recipe digits_dcgan --set optim.critic.lr=0.001 --steps 5000",
     "wgan train --resume runs/digits_dcgan --steps 6000",
+    "wgan train photos/ --init-from runs/cifar10_dcgan --freeze 2",
 )
 def train(
     targets: Targets = None,
@@ -43,6 +46,7 @@ def train(
     images: Images = None,
     settings: Settings = None,
     resume: Resume = None,
+    init_from: InitFrom = None,
     allow: Allow = None,
     dry_run: DryRun = False,
     steps: Steps = None,
@@ -54,6 +58,7 @@ def train(
     image_size: ImageSize = None,
     n_critic: NCritic = None,
     gp_weight: GpWeight = None,
+    freeze: Freeze = None,
     seed: Seed = None,
     amp: Amp = None,
     engine: Engine = None,
@@ -70,36 +75,43 @@ def train(
     shortcuts = {
         "steps": steps, "epochs": epochs, "seed": seed, "amp": amp, "engine": engine, "optim.lr": lr,
         "batch_size": batch_size, "data.image_size": image_size, "objective.n_critic": n_critic,
-        "objective.gp_weight": gp_weight,
+        "objective.gp_weight": gp_weight, "freeze": freeze,
     }  # fmt: skip
 
     from wgan_cli.cli.arguments.training_target import resolve_target
     from wgan_cli.cli.render.progress import make_progress
-    from wgan_cli.cli.render.train_report import log_end, log_finished, plan
+    from wgan_cli.cli.render.train_report import log_end, log_finished, plan, print_transfers
     from wgan_cli.distributed.process_group import broadcast_from_main, is_main_process
     from wgan_cli.recipe.overrides import option_settings
     from wgan_cli.runs.resume import Finished
     from wgan_cli.trackers.tracker import Tracker
+    from wgan_cli.training.finetuning.initial_weights import open_initial_weights
     from wgan_cli.training.trainer import Trainer
 
     resumes = resume is not None and str(resume) != "auto"
     names = list(dict.fromkeys(track or []))
     with in_process_group():
         trackers, progress = [Tracker(name) for name in names], make_progress(quiet)
+        source = None
+        if init_from is not None:
+            source = broadcast_from_main("the weights to start from", lambda: open_initial_weights(init_from))
         chosen, data_settings = broadcast_from_main(
-            "the choice of a recipe", lambda: resolve_target(targets or (), recipe, images or (), resumes, device)
+            "the choice of a recipe",
+            lambda: resolve_target(targets or (), recipe, images or (), resumes, device, source is not None),
         )
         changes = [*data_settings, *(settings or []), *option_settings(shortcuts)]
         try:
             trainer = Trainer(
                 chosen, out, settings=changes, resume=resume, data_root=data_root, device=device,
-                allow=allow or (), callbacks=[progress, *trackers], dry_run=dry_run,
+                allow=allow or (), callbacks=[progress, *trackers], init_from=source, dry_run=dry_run,
             )  # fmt: skip
         except Finished as found:
             if is_main_process():
                 log_finished(found, progress.on_message)
             return ExitStatus.DONE
         trainer.log(plan(trainer.state, trainer.dataset.origin, trainer.dataset.class_counts))
+        if not quiet and is_main_process():
+            print_transfers(trainer.state.transfers)
         if dry_run:
             trainer.log("dry run: everything is valid, nothing was written")
             return ExitStatus.DONE

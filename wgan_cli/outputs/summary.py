@@ -108,6 +108,7 @@ class RunFacts:
     samples: int
     classes: dict[str, int]  # number of training images of each class; {} without classes, and in early runs
     recipe: dict[str, Any]
+    initialized_from: dict[str, Any] | None  # path, recipe, step and checksum of the weights that it started from
     changed: tuple[str, ...]  # changes that were allowed when it was resumed: "data at step 500"
     history: tuple[dict[str, Any], ...] = field(repr=False)
 
@@ -182,6 +183,7 @@ def inspect_run(path: Path) -> RunFacts:
         samples=len(list(run.samples.glob("step_*.png"))),
         classes=run.read_class_counts(),
         recipe=recipe.as_dict(),
+        initialized_from=_origin(run),
         changed=_changes(run),
         history=tuple(history),
     )
@@ -193,6 +195,11 @@ def _changes(run: RunDir) -> tuple[str, ...]:
         changed = [each["changed"] for each in resumed if "changed" in each]
         return tuple(f"{', '.join(each['allowed'])} at step {each['step']:,}" for each in changed)
     return ()
+
+
+def _origin(run: RunDir) -> dict[str, Any] | None:
+    origin = run.read_environment().get("initialized_from")
+    return origin if isinstance(origin, dict) and {"path", "recipe", "step"} <= origin.keys() else None
 
 
 def inspect_networks(recipe: Recipe, image: ImageShape, roles: tuple[str, ...]) -> tuple[NetworkFacts, ...]:

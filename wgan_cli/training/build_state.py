@@ -14,6 +14,7 @@ from wgan_cli.data.pairs import ImagePair
 from wgan_cli.distributed.batch_shard import current_shard, set_shard
 from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
+from wgan_cli.networks.transfer import ImageKind, transfer
 from wgan_cli.objectives import build_objective
 from wgan_cli.objectives.diff_augment import with_diff_augment
 from wgan_cli.objectives.instance_noise import make_noise
@@ -22,6 +23,8 @@ from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engines.autotune import autotune
 from wgan_cli.training.engines.select import Engine, make_engine
+from wgan_cli.training.finetuning.initial_weights import InitialWeights
+from wgan_cli.training.finetuning.initialize import initialize
 from wgan_cli.training.grad_accumulation import accumulation_steps
 from wgan_cli.training.memory_estimate import check_memory
 from wgan_cli.training.numerics.amp import Precision, set_deterministic
@@ -52,6 +55,7 @@ def build_state(
     *,
     tune: bool = True,
     log: Log = no_log,
+    source: InitialWeights | None = None,
 ) -> TrainingState:
     """Build a run at step 0, and resolve its recipe: number of steps, threads, precision and engine.
 
@@ -60,6 +64,7 @@ def build_state(
     Args:
         tune: time the open settings of a long run; otherwise they get their defaults.
         log: receives messages about what takes long.
+        source: weights to start from instead of random ones.
     Raises: WganError if recipe, data and device don't fit together.
     """
     set_shard(replace(current_shard(), sync_batch_norm=recipe.sync_batch_norm))
@@ -74,6 +79,8 @@ def build_state(
 
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
     networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
+    kind = ImageKind(recipe, image, dataset.class_names)
+    transfers = initialize(networks, kind, source) if source else ()
     memory = (objective.state or nn.Module()).to(device)
     loader = make_loader(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
 
@@ -105,6 +112,8 @@ def build_state(
 
     torch.manual_seed(derived_seed(recipe.seed, "noise"))
     training_step = make_step(tuned.recipe, networks)
+    if source:
+        transfer("generator", source.average(), source.kind, training_step.ema.network, kind)
     grid = TranslationGrid(recipe, dataset) if isinstance(dataset, ImagePair) else LatentGrid(recipe, image)
     return TrainingState(
         recipe=tuned.recipe,
@@ -116,4 +125,5 @@ def build_state(
         data_fingerprint=dataset.fingerprint,
         autotune_summary=tuned.summary,
         step_seconds=tuned.step_seconds,
+        transfers=transfers,
     )

@@ -19,6 +19,8 @@ from wgan_cli.runs.continuation import continued_recipe
 from wgan_cli.runs.lock import refuse_second_trainer
 from wgan_cli.runs.resume import Finished, ResumePoint, resume_point, run_to_resume
 from wgan_cli.runs.run_dir import RUNS, RunDir, clear_unborn, is_run
+from wgan_cli.training.finetuning.initial_weights import InitialWeights
+from wgan_cli.training.finetuning.initialize import initial_recipe, with_conditional
 from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.format import Log
 
@@ -27,11 +29,12 @@ _OF_FILES = {"split", "labels", "channels", "fit", "frames", "background", "rang
 
 
 class Start(NamedTuple):
-    """The recipe to train; for a resumed run also its folder and checkpoint."""
+    """The recipe to train; for a resumed run also its folder and checkpoint, or for a new one weights to start from."""
 
     recipe: Recipe
     run: RunDir | None = None
     point: ResumePoint | None = None
+    source: InitialWeights | None = None
 
 
 def resolve_start(
@@ -42,44 +45,75 @@ def resolve_start(
     in_memory: bool,
     log: Log,
     allowed: Collection[str] = (),
+    source: InitialWeights | None = None,
 ) -> Start:
     """Find the run to resume, if any, and resolve the recipe.
 
     Args:
-        recipe: the recipe, its name or file; by default that of the resumed run, else digits_dcgan.
+        recipe: the recipe, its name or file; by default that of the resumed run or the source, else digits_dcgan.
         settings: `key=value` overrides.
         resume: a run folder or checkpoint; "auto" is the run that the same call created before, if there is one.
         in_memory: the images are passed by the caller.
         log: receives a line if a new model or objective resets settings.
         allowed: changes to a resumed run, of ALLOWABLE.
+        source: weights that a new run starts from; "auto" ignores them if there is a run.
     Raises: Finished if the run to resume has no steps left.
     """
     if in_memory:
         _refuse_settings_of_files(settings)
     if str(resume) == "auto":
-        folder = out or RUNS / _load(recipe, settings).name
+        folder = out or RUNS / _wanted(recipe, settings, source).name
         clear_unborn(folder)
         resume = folder if is_run(folder) else None
     elif resume is not None and out is not None:
         raise WganError("`resume` continues a run in its own folder, so `out` cannot be set", "leave out --out")
+    elif resume is not None and source is not None:
+        raise WganError(
+            "`init_from` starts a new run, and `resume` continues one", "leave out --init-from, or leave out --resume"
+        )
     if resume is None:
-        return Start(with_data_location(_load(recipe, settings, log), in_memory))
-    folder = Path(resume)
+        wanted = with_data_location(_wanted(recipe, settings, source, log), in_memory)
+        if wanted.freeze and source is None:
+            raise WganError(
+                f"`freeze` is {wanted.freeze}, and the critic's weights are random",
+                "start from trained ones with --init-from RUN, or set `freeze` to 0",
+            )
+        return Start(wanted, source=source)
+    return _resumed(recipe, settings, Path(resume), in_memory, log, allowed, source)
+
+
+def _resumed(
+    recipe: Recipe | str | Path | None,
+    settings: tuple[str, ...],
+    folder: Path,
+    in_memory: bool,
+    log: Log,
+    allowed: Collection[str],
+    source: InitialWeights | None,
+) -> Start:
+    """Find the checkpoint to continue from, and check the recipe. The arguments are those of `resolve_start`."""
     run = run_to_resume(folder)
     refuse_second_trainer(run)
     point = resume_point(run, folder)
+    if point.checkpoint is None and source is None and "initialized_from" in run.read_environment():
+        raise WganError(
+            f"{run.path} stopped before its first checkpoint, and does not have the weights it was to start from",
+            f"start it again: wgan train --resume auto --out {run.path} --init-from RUN",
+        )
     latest = run.read_recipe()  # may have more steps than the checkpoint if an extended run was killed early
     saved = point.checkpoint.recipe if point.checkpoint else latest
     latest = latest.replaced(data=latest.data.decoding_like(saved.data))
     wanted = (
         apply_settings(latest.as_dict(), settings, "the run's recipe", log)
-        if recipe is None
-        else _load(recipe, settings, log)
+        if recipe is None and source is None
+        else _wanted(recipe, settings, source, log)
     )
+    if source is not None and recipe is None and wanted.model.conditional != latest.model.conditional:
+        wanted = with_conditional(wanted, latest.model.conditional)  # the images may have no classes
     continued = continued_recipe(saved, with_data_location(wanted, in_memory), allowed)
     if point.checkpoint and continued.steps is not None and point.checkpoint.step >= continued.steps:
         raise Finished(run, point.checkpoint.step, continued.steps)  # without its images, which may be gone
-    return Start(continued, run, point)
+    return Start(continued, run, point, None if point.checkpoint else source)
 
 
 def _refuse_settings_of_files(settings: tuple[str, ...]) -> None:
@@ -89,7 +123,14 @@ def _refuse_settings_of_files(settings: tuple[str, ...]) -> None:
             raise WganError(f"`{name}` doesn't apply to images in memory", "leave it out, and pass the wanted images")
 
 
-def _load(recipe: Recipe | str | Path | None, settings: tuple[str, ...], log: Log | None = None) -> Recipe:
+def _wanted(
+    recipe: Recipe | str | Path | None,
+    settings: tuple[str, ...],
+    source: InitialWeights | None = None,
+    log: Log | None = None,
+) -> Recipe:
+    if recipe is None and source is not None:
+        return initial_recipe(source, settings, log)
     if isinstance(recipe, Recipe):
         return apply_settings(recipe.as_dict(), settings, recipe.name, log) if settings else recipe
     return load_recipe(str(recipe or DEFAULT_RECIPE), settings, log)

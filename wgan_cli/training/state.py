@@ -10,6 +10,7 @@ from torch import nn
 from wgan_cli.data.loaders.loader import Loader
 from wgan_cli.distributed import rng
 from wgan_cli.errors import WganError
+from wgan_cli.networks.transfer import Transfer
 from wgan_cli.objectives import Objective
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.schema import MOST_STEPS
@@ -40,6 +41,7 @@ class TrainingState:
         best: the best generator so far, if any was evaluated.
         images_before: images shown beyond `step` times those of a step, which an allowed change made more or fewer.
         allowed: changes of this resumed run that the user allowed, of ALLOWABLE.
+        transfers: what the layers of each network got from the weights that a new run starts from, if any.
     """
 
     recipe: Recipe
@@ -59,6 +61,7 @@ class TrainingState:
     best: Best | None = None
     images_before: int = 0
     allowed: frozenset[str] = frozenset()
+    transfers: tuple[Transfer, ...] = ()
 
     @property
     def objective(self) -> Objective:

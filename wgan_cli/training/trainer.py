@@ -27,6 +27,8 @@ from wgan_cli.runs.resume import Finished, set_aside
 from wgan_cli.runs.run_dir import RunDir, check_free, create_run
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.callback import Callback, CallbackList
+from wgan_cli.training.finetuning.initial_weights import InitialWeights
+from wgan_cli.training.finetuning.initialize import missing_critic_warning, with_conditional
 from wgan_cli.training.loop import training_loop
 from wgan_cli.training.memory_estimate import out_of_memory_hint
 from wgan_cli.training.setup import load_dataset, load_reference, resolve_start
@@ -63,6 +65,7 @@ class Trainer:
         device: str = "auto",
         callbacks: Sequence[Callback] = (),
         allow: Sequence[str] = (),
+        init_from: InitialWeights | None = None,
         dry_run: bool = False,
     ) -> None:
         check_allowed(allow)
@@ -73,20 +76,29 @@ class Trainer:
         root = data_root or default_data_root()
         start = broadcast_from_main(
             "the recipe",
-            lambda: resolve_start(recipe, tuple(settings), resume, out, images is not None, self.log, allow),
+            lambda: resolve_start(recipe, tuple(settings), resume, out, images is not None, self.log, allow, init_from),
         )
-        self.run, self.point = start.run, start.point
+        self.run, self.point, source = start.run, start.point, start.source
+        self.initialized_from = source.facts if source else None
         if out is not None and self.run is None:
             broadcast_from_main("the run folder", lambda: check_free(out))
         local = local_device(resolve_device(device))
         with main_process_first("the data"):
             self.dataset = load_dataset(start.recipe.data, images, root, self.data_log)
+        wanted = start.recipe
+        if source and recipe is None and wanted.model.conditional and len(self.dataset.class_names) < 2:
+            wanted = with_conditional(wanted, False)
+            self.log(f"{self.dataset.origin} has no classes: training without those of {source.file}")
         tune = not dry_run and (world_size() == 1 or local.type == "cuda")  # processes on one CPU share its cores
-        self.state = build_state(start.recipe, self.dataset, local, tune=tune, log=self.log)
+        self.state = build_state(wanted, self.dataset, local, tune=tune, log=self.log, source=source)
         self.steps = self.state.recipe.steps or 0  # a state's recipe always has steps
         self.state.allowed = frozenset(allow if self.point else ())
         if self.point and self.point.checkpoint:
             self._restore(self.point.checkpoint)
+        if source:
+            self.log(f"weights: {source.checkpoint.source}, from {source.file}")
+            if warning := missing_critic_warning(source):
+                self.log(warning)
         self.reference: AnyReference | None = None
         self._load_reference(root, dry_run)
 
@@ -151,6 +163,8 @@ class Trainer:
         classes = dict(islice(self.dataset.class_counts.items(), MAX_CLASSES))
         environment = describe_environment(self.state.device, command)
         environment["images"] = {"count": len(self.dataset), "classes": classes}
+        if self.initialized_from:
+            environment["initialized_from"] = self.initialized_from
         if self.state.allowed:
             environment["changed"] = {"step": self.state.step, "allowed": sorted(self.state.allowed)}
         run.write_description(self.state.recipe, environment)

@@ -23,6 +23,19 @@ Resume = Annotated[
         autocompletion=complete_checkpoint,
     ),
 ]
+InitFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--init-from",
+        metavar="RUN|CKPT",
+        help="Run or checkpoint whose weights a new run starts from (fine-tuning).",
+        autocompletion=complete_checkpoint,
+    ),
+]
+Freeze = Annotated[
+    int | None,
+    _setting("--freeze", min=0, metavar="N", help="First layers of the critic to keep as in --init-from (freeze)."),
+]
 Allow = Annotated[
     list[str] | None,
     typer.Option(

@@ -28,13 +28,19 @@ GRAY_MODES = {"1", "L", "LA", "I", "I;16", "F"}  # of Pillow
 
 
 def resolve_target(
-    targets: Sequence[str], recipe: str | None, images: Sequence[str], resumes: bool = False, device: str = "auto"
+    targets: Sequence[str],
+    recipe: str | None,
+    images: Sequence[str],
+    resumes: bool = False,
+    device: str = "auto",
+    initialized: bool = False,
 ) -> tuple[str | None, list[str]]:
     """Return the recipe and the settings that the positional arguments, --recipe and --data ask for.
 
     Args:
         targets: a recipe, or sets of images to train on together, or both.
         resumes: a run is continued, whose recipe stays; --data is where its images are now.
+        initialized: the run starts from weights, which come with a recipe.
     Raises: WganError for a name that is both a recipe and a path, or for two recipes.
     """
     named = []
@@ -60,6 +66,8 @@ def resolve_target(
         return recipe, []
     if resumes and recipe is None:
         return None, _sides(images) or _location(images)
+    if initialized and recipe is None:
+        return None, _instead_of_its_images(images)
     return _recipe_for(images, device) if recipe is None else (recipe, _other_images(recipe, images))
 
 
@@ -118,21 +126,16 @@ def _recipe_for(images: Sequence[str], device: str) -> tuple[str, list[str]]:
             return recipe, []
         print_message(f"{images[0]}: training {recipe}; another one: --recipe NAME --data {images[0]}")
         return recipe, _other_images(recipe, images)
-    from wgan_cli.data.inspection import inspect_folder, inspect_shards
     from wgan_cli.runs.environment import resolve_device
 
-    shown, again = " and ".join(images), " ".join(f"--data {shlex.quote(each)}" for each in images)
+    again = " ".join(f"--data {shlex.quote(each)}" for each in images)
     if sides := _sides(images):
         print_message(
-            f"{shown}: two sides to translate between, trainA and trainB: training {TRANSLATION}; another recipe: "
-            f"--recipe NAME {again}"
+            f"{_shown(images)}: two sides to translate between, trainA and trainB: training {TRANSLATION}; another "
+            f"recipe: --recipe NAME {again}"
         )
         return TRANSLATION, sides
-    facts = (
-        inspect_shards(*images) if is_shards(images[0]) else inspect_folder(*map(Path, images), log=print_message)
-    ).facts
-    if not facts.count:
-        raise WganError(f"{shown} contains no images", "give a folder of images, or an archive or file of them")
+    facts = _facts_of(images)
     recipe, settings = suggested_recipe(images, facts, resolve_device(device).type == "cuda")
     counts = {name: count for name, count in facts.classes.items() if count}
     classes = f", {len(counts)} {'classes' if len(counts) > 1 else 'class'}" if counts else ""
@@ -141,11 +144,42 @@ def _recipe_for(images: Sequence[str], device: str) -> tuple[str, list[str]]:
     elif len(counts) > 1:
         fewest = min(counts, key=counts.__getitem__)
         classes += f", not learned since {fewest} has {counts[fewest]} (--set {CONDITIONAL} learns them)"
-    print_message(
-        f"{shown}: {facts.count:,} images, mostly {next(iter(facts.sizes))}{classes}: training {recipe}; another one: "
-        f"--recipe NAME {again}"
-    )
+    print_message(f"{_described(images, facts)}{classes}: training {recipe}; another one: --recipe NAME {again}")
     return recipe, settings
+
+
+def _instead_of_its_images(images: Sequence[str]) -> list[str]:
+    """Return the settings that train the recipe of --init-from on other images, and say that it is used."""
+    sides = _sides(images)
+    facts = None if sides or images[0] in NAMED else _facts_of(images)
+    shown = _described(images, facts) if facts else _shown(images)
+    print_message(f"{shown}: training the recipe of --init-from; another one: --recipe NAME")
+    if sides:
+        return ['data={"a": {"source": "folder"}, "b": {"source": "folder"}}', *sides]
+    if facts is None:
+        return [f"data={images[0]}"]
+    section = {"source": "shards" if is_shards(images[0]) else "folder", "path": _one_or_all(images)}
+    section |= {"diff_augment": "auto", "on_bad_file": "skip" if facts.bad_count else "stop"}
+    return [f"data={json.dumps(section, ensure_ascii=False)}"]
+
+
+def _facts_of(images: Sequence[str]) -> DataFacts:
+    from wgan_cli.data.inspection import inspect_folder, inspect_shards
+
+    found = inspect_shards(*images) if is_shards(images[0]) else inspect_folder(*map(Path, images), log=print_message)
+    if not found.facts.count:
+        raise WganError(
+            f"{_shown(images)} contains no images", "give a folder of images, or an archive or file of them"
+        )
+    return found.facts
+
+
+def _described(images: Sequence[str], facts: DataFacts) -> str:
+    return f"{_shown(images)}: {facts.count:,} images, mostly {next(iter(facts.sizes))}"
+
+
+def _shown(images: Sequence[str]) -> str:
+    return " and ".join(images)
 
 
 def suggested_recipe(images: Sequence[str], facts: DataFacts, on_gpu: bool) -> tuple[str, list[str]]:

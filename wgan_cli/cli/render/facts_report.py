@@ -39,6 +39,7 @@ def _print_run(facts: RunFacts, curves: bool | None) -> None:
     print_rows(
         ("run", facts.path),
         ("recipe", _recipe_line(facts.recipe)),
+        ("weights", _origin(facts.initialized_from)),
         ("state", facts.state if facts.state == "finished" else f"{facts.state}; last record {idle}"),
         ("classes", list_counts(facts.classes, MAX_CLASSES)),
         ("step", f"{facts.step:,} of {facts.steps:,} ({facts.step / facts.steps:.0%}), {facts.kimg:,.1f} kimg"),
@@ -59,6 +60,13 @@ def _print_run(facts: RunFacts, curves: bool | None) -> None:
     if {"fd", BASELINE} <= facts.scores.keys():
         lines["fd"] += f" (real images: {facts.scores[BASELINE]:.4g})"
     print_rows(*lines.items())
+
+
+def _origin(weights: dict[str, Any] | None) -> str:
+    if weights is None:
+        return ""
+    checksum = f", checksum {weights['checksum']}" if weights.get("checksum") else ""
+    return f"from step {weights['step']} of {weights['recipe']}: {weights['path']}{checksum}"
 
 
 def _sparkline(values: Sequence[float], encoding: str, width: int = 40) -> str:

@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wgan_cli.cli.render.class_counts import few_images, list_counts
+from wgan_cli.cli.render.tables import make_table
+from wgan_cli.console import end_activity, messages
 from wgan_cli.errors import ExitStatus
 from wgan_cli.recipe.data_settings import SMALL_DATASET, PairSettings
 from wgan_cli.utils.format import Log, clock
 
 if TYPE_CHECKING:
+    from wgan_cli.networks.transfer import Transfer
     from wgan_cli.recipe import Recipe
     from wgan_cli.runs.resume import Finished
     from wgan_cli.training.state import TrainingState
@@ -74,6 +77,22 @@ def _advice(state: TrainingState) -> str:
     else:
         augmented = "add --set data.diff_augment=auto"
     return f"{count:,} images are few, and a critic memorizes few images: {augmented}{flips}"
+
+
+def print_transfers(transfers: Sequence[Transfer]) -> None:
+    """Print which layers of each network start from loaded weights, as they are or adapted, to stderr."""
+    if not transfers:
+        return
+    rows = [
+        (each.role, str(len(each.loaded)), _layers(each.adapted), _layers(each.skipped))  # the loaded are the rule
+        for each in transfers
+    ]
+    end_activity()
+    messages().print(make_table(("network", "loaded", "adapted", "skipped"), rows, right=(1,)))
+
+
+def _layers(names: Sequence[str]) -> str:
+    return f"{len(names)}: {', '.join(names)}" if names else "0"
 
 
 def sample_options(recipe: Recipe) -> str:

@@ -1,0 +1,62 @@
+"""Weights to start a run from: the file, and networks with them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from wgan_cli.errors import WganError
+from wgan_cli.networks.transfer import ImageKind
+from wgan_cli.networks.weights import check_roles, network_with
+from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
+from wgan_cli.runs.run_dir import RunDir
+
+
+@dataclass(frozen=True)
+class InitialWeights:
+    """Checkpoint to start another run from, and the file that it was read from."""
+
+    checkpoint: Checkpoint
+    file: Path
+
+    @property
+    def kind(self) -> ImageKind:
+        """Recipe and images of the networks."""
+        return ImageKind(self.checkpoint.recipe, self.checkpoint.image, self.checkpoint.class_names)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Origin of the weights as plain values."""
+        found = self.checkpoint
+        return {
+            "path": str(self.file.resolve()),
+            "recipe": found.recipe.name,
+            "step": found.step,
+            "checksum": found.checksum,
+        }
+
+    def network(self, role: str) -> nn.Module:
+        """Return a network with the weights of the last step. Raises: WganError for a damaged file."""
+        weights, training = self.checkpoint.networks[role], self.checkpoint.training
+        if role == "generator" and training is not None:
+            weights = training.get(role)
+            if not isinstance(weights, Mapping):
+                raise WganError(f"{self.file} is damaged: it has no generator", "use another checkpoint of the run")
+        return network_with(role, self.checkpoint.recipe, self.checkpoint.image, weights, str(self.file))
+
+    def average(self) -> nn.Module:
+        """Return the EMA generator."""
+        checkpoint = self.checkpoint
+        weights = checkpoint.networks["generator"]
+        return network_with("generator", checkpoint.recipe, checkpoint.image, weights, str(self.file))
+
+
+def open_initial_weights(path: Path) -> InitialWeights:
+    """Open a file, a run's last checkpoint (its generator if it has none) or an exported folder. Raises: WganError."""
+    checkpoints = RunDir(path).checkpoint_files()
+    file = checkpoints[-1] if checkpoints else generator_file(path)
+    checkpoint = load_checkpoint(file)
+    check_roles(checkpoint.networks, checkpoint.recipe, str(file))
+    return InitialWeights(checkpoint, file)

@@ -1,0 +1,97 @@
+"""Recipe and networks of a run that starts from the weights of another one."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from wgan_cli.errors import WganError
+from wgan_cli.networks.critic import parameters_after
+from wgan_cli.networks.transfer import ImageKind, Transfer, transfer
+from wgan_cli.recipe import Recipe, apply_settings
+from wgan_cli.recipe.data_settings import SIDES, USER_SOURCES, DataSettings, PairSettings
+from wgan_cli.training.finetuning.initial_weights import InitialWeights
+from wgan_cli.utils.format import Log
+
+SUFFIX = "_finetuned"  # of the name of a recipe that comes with its weights
+
+
+def initial_recipe(source: InitialWeights, settings: Sequence[str], log: Log | None = None) -> Recipe:
+    """Return the recipe that comes with weights, changed by `key=value` settings, under a name of its own.
+
+    New images get the size and channels that the networks were trained on unless the settings say otherwise. What was
+    measured on the machine of the first run (precision, engine, threads) is open again.
+    """
+    recipe = source.checkpoint.recipe
+    name = recipe.name if recipe.name.endswith(SUFFIX) else recipe.name[: 100 - len(SUFFIX)] + SUFFIX
+    values = {**recipe.as_dict(), "name": name, "amp": "auto", "engine": "auto"}
+    values.pop("threads", None)
+    changed = apply_settings(values, settings, f"the recipe of {source.file}", log)
+    image = source.checkpoint.image
+
+    def shaped(data: DataSettings) -> DataSettings:
+        defaults: dict[str, Any] = {"image_size": image.size}
+        if data.source in USER_SOURCES:
+            defaults["channels"] = image.channels
+        return data.model_copy(update={key: value for key, value in defaults.items() if getattr(data, key) is None})
+
+    data = changed.data
+    if isinstance(data, PairSettings):
+        data = data.model_copy(update={side: shaped(getattr(data, side)) for side in SIDES})
+    else:
+        data = shaped(data)
+    return changed.replaced(data=data)
+
+
+def with_conditional(recipe: Recipe, conditional: bool) -> Recipe:
+    """Return a recipe whose networks learn classes, or don't. Raises: WganError if its objective doesn't allow it."""
+    return apply_settings(recipe.as_dict(), [f"model.conditional={str(conditional).lower()}"], recipe.name)
+
+
+def initialize(networks: Mapping[str, nn.Module], wanted: ImageKind, source: InitialWeights) -> tuple[Transfer, ...]:
+    """Give networks the weights of the same roles, and return what each layer got.
+
+    Raises: WganError if no layer fits, or a layer that `freeze` keeps doesn't.
+    """
+    given, roles = source.kind, source.checkpoint.networks
+    transfers = tuple(
+        transfer(role, source.network(role), given, network, wanted)
+        for role, network in networks.items()
+        if role in roles
+    )
+    if not any(each.loaded or each.adapted for each in transfers):
+        models = [f"{kind.recipe.model.name} for images of {kind.image}" for kind in (given, wanted)]
+        raise WganError(
+            f"no layer of {source.file} ({models[0]}) fits the networks of {wanted.recipe.name} ({models[1]})",
+            "leave out the recipe to use that of the weights, or choose one with the same `model`",
+        )
+    _check_frozen(networks["critic"], transfers, wanted.recipe.freeze, source.file)
+    return transfers
+
+
+def _check_frozen(critic: nn.Module, transfers: Sequence[Transfer], count: int, file: Path) -> None:
+    """Raise a WganError if random weights would be frozen."""
+    if not count:
+        return
+    found = next((each for each in transfers if each.role == "critic"), None)
+    if found is None:
+        raise WganError(f"`freeze` is {count}, and {file} has no critic", "give a run or a file of its checkpoints/")
+    learns = {id(parameter) for parameter in parameters_after(critic, count)}
+    fixed = {name for name, parameter in critic.named_parameters() if id(parameter) not in learns}
+    for layer in found.skipped:
+        if any(name == layer or name.startswith(f"{layer}.") for name in fixed):
+            raise WganError(
+                f"`freeze` is {count}, but {layer} of the critic doesn't fit and would keep random weights",
+                "lower `freeze`, or use the layers and the image size of the weights",
+            )
+
+
+def missing_critic_warning(source: InitialWeights) -> str:
+    """Return a warning for weights without a critic, or an empty string."""
+    if "critic" in source.checkpoint.networks:
+        return ""
+    return (
+        f"warning: {source.file} has no critic: a new one misleads the generator at first, which forgets some of what "
+        "it learned; a run, or a file of its checkpoints/, has both"
+    )
