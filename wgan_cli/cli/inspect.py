@@ -33,7 +33,7 @@ def inspect(
     whats: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN|CKPT|RECIPE|DATA",
+            metavar="RUN|CKPT|RECIPE|DATA...",
             help="Run, checkpoint, recipe, or images: folders, archives, files such as .npz, or a dataset.",
             autocompletion=complete_what,
         ),

@@ -34,7 +34,7 @@ from wgan_cli.errors import ExitStatus
 @examples(
     "wgan train",
     "wgan train mnist_dcgan --data-root data",
-    "wgan train photos/",
+    "wgan train photos/ more_photos.zip",
     "wgan train digits_dcgan --lr 0.001 --epochs 20",
     "wgan train --recipe digits_dcgan --set optim.critic.lr=0.001 --steps 5000",
     "wgan train --resume runs/digits_dcgan --steps 6000",

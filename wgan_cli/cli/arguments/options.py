@@ -18,7 +18,7 @@ RunOrCkpt = Annotated[
 Targets = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="RECIPE|DATA",
+        metavar="RECIPE|DATA...",
         help="Recipe, or images: folders, archives, files such as .npz, .h5 or .parquet, or a dataset.",
         autocompletion=complete_recipe,
     ),
