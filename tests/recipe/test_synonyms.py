@@ -8,11 +8,12 @@ import pytest
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import apply_settings, recipe_from_dict
+from wgan_cli.recipe.data_settings import SOURCES
 from wgan_cli.recipe.schema import MODELS, OBJECTIVES
 from wgan_cli.recipe.sequential.layer_types import LAYERS
 from wgan_cli.recipe.synonyms import SYNONYMS, meant, plain
 
-KNOWN = {"objective.name": OBJECTIVES, "model.name": MODELS, "layer": LAYERS, "data.source": ["cifar10", "folder"]}
+KNOWN = {"objective.name": OBJECTIVES, "model.name": MODELS, "layer": LAYERS, "data.source": SOURCES}
 
 
 @pytest.mark.parametrize(("setting", "word"), [(setting, word) for setting in SYNONYMS for word in SYNONYMS[setting]])

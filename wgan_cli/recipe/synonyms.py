@@ -43,7 +43,11 @@ _LAYERS = {
 SYNONYMS: dict[str, dict[str, str]] = {
     "objective.name": _OBJECTIVES,
     "model.name": _MODELS,
-    "data.source": {"cifar": "`cifar10`", **dict.fromkeys(("images", "imagefolder"), "`folder`")},
+    "data.source": {
+        "cifar": "`cifar10`",
+        "emnist": "`emnist_balanced` or another split",
+        **dict.fromkeys(("images", "imagefolder"), "`folder`"),
+    },
     "layer": _LAYERS,
 }
 

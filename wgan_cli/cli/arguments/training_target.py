@@ -96,7 +96,7 @@ def _check_recipe(target: str) -> None:
     if not os.path.exists(target):
         if "=" in target:
             raise WganError(f"{target} is a setting, not a recipe or images", f"write --set {shlex.quote(target)}")
-        hint = did_you_mean(target, [*recipe_names(), *os.listdir()])
+        hint = did_you_mean(target, [*recipe_names(), *NAMED, *os.listdir()])
         raise WganError(
             f"unknown recipe {target!r}, and there are no images of that name",
             hint or "`wgan recipes` lists the recipes; images are given by their path",
