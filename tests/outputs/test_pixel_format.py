@@ -81,13 +81,15 @@ def test_grids(tmp_path):
         assert shown.size == (22, 12) and np.ptp(np.asarray(shown)[2:10, 2:10], axis=2).max() == 0, "one band is gray"
 
 
-def test_written_bands_are_training_images(tmp_path):
-    folder = written(tmp_path, "single/", "16", range=(0, 4095))
+@pytest.mark.parametrize(("channels", "shown"), [(2, (1,)), (4, (1, 2, 3)), (5, (1, 2, 3))])
+def test_written_bands_are_training_images(tmp_path, channels, shown):
+    made = UNIT[:, :channels]
+    folder = written(tmp_path, "single/", "16", made, range=(0, 4095), preview_channels=shown)
     settings = DataSettings(source="folder", path=str(folder), image_size=8, range=(0, 4095))
     images = load_images(settings, tmp_path, lambda text: None)
-    assert images.bands and images.preview_channels == (1, 2, 3)
+    assert images.bands and images.preview_channels == shown
     back = (images.images.double() + 32767.5 + 0.5) / 65535 * 4095
-    assert (back - (UNIT.double() + 1) / 2 * 4095).abs().max() <= 0.6
+    assert (back - (made.double() + 1) / 2 * 4095).abs().max() <= 0.6
 
 
 @pytest.mark.parametrize(
