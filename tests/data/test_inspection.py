@@ -154,10 +154,28 @@ def test_next_command_trains(photos, wgan, tiny_options, width, recipe):
     ],
 )
 def test_recipe_for_images(size, mode, counts, on_gpu, expected):
-    facts = DataFacts(name="", origin="", count=40, classes=counts, sizes={size: 40}, modes={mode: 40})
+    facts = DataFacts(name="", origin="", count=40, classes=counts, sizes={size: 40, "9x9": 1}, modes={mode: 40})
     recipe, settings = suggested_recipe(["photos"], facts, on_gpu)
     assert (recipe, "model.conditional=true" in settings) == expected
     assert load_recipe(recipe, settings).data.path == "photos"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ({"640x480": 9}, (48, 64)),  # width and height; height and width
+        ({"480x640": 9}, (64, 48)),
+        ({"32x48": 9}, (48, 32)),
+        ({"40x20": 9}, (16, 32)),
+        ({"1920x1080": 9}, (32, 64)),
+        ({"641x640": 9}, (64, 64)),
+        ({"640x480": 9, "480x640": 1}, (64, 64)),
+    ],
+    ids=str,
+)
+def test_images_of_one_size_keep_their_shape(sizes, expected):
+    facts = DataFacts(name="", origin="", count=9, classes={}, sizes=sizes, modes={"RGB": 9})
+    assert load_recipe(*suggested_recipe(["photos"], facts, False)).data.image_size == expected
 
 
 def test_kinds_of_targets(tiny_run, wgan, tmp_path):

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from wgan_cli.cli.render.data_report import SMALL, check_together, is_data, is_shards
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError, did_you_mean
-from wgan_cli.recipe import load_recipe, read_recipe_text, recipe_names, recipe_path
+from wgan_cli.recipe import Recipe, load_recipe, read_recipe_text, recipe_names, recipe_path
 from wgan_cli.recipe.data_settings import NAMED, USER_SOURCES, DataSettings, PairSettings
+from wgan_cli.recipe.decoding_types import size_text
 from wgan_cli.recipe.recipe_files import DATA_RECIPES, DEFAULT_RECIPE
 from wgan_cli.recipe.yaml import parse_yaml
 from wgan_cli.runs.run_dir import is_run, meant_run, run_around
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
 
 CONDITIONAL = "model.conditional=true"
+IMAGE_SIZE = "data.image_size"
 TRANSLATION = "folder_cyclegan"
 GRAY_MODES = {"1", "L", "LA", "I", "I;16", "F"}  # of Pillow
 
@@ -144,7 +146,8 @@ def _recipe_for(images: Sequence[str], device: str) -> tuple[str, list[str]]:
     elif len(counts) > 1:
         fewest = min(counts, key=counts.__getitem__)
         classes += f", not learned since {fewest} has {counts[fewest]} (--set {CONDITIONAL} learns them)"
-    print_message(f"{_described(images, facts)}{classes}: training {recipe}; another one: --recipe NAME {again}")
+    at = "".join(f" with {setting}" for setting in settings if setting.startswith(f"{IMAGE_SIZE}="))
+    print_message(f"{_described(images, facts)}{classes}: training {recipe}{at}; another one: --recipe NAME {again}")
     return recipe, settings
 
 
@@ -193,12 +196,23 @@ def suggested_recipe(images: Sequence[str], facts: DataFacts, on_gpu: bool) -> t
     else:
         recipe = "folder32_dcgan" if is_small else "folder_dcgan_wide" if on_gpu else "folder_dcgan"
         settings = _location(images)
+        settings += _rectangle(load_recipe(recipe, settings), facts)
     if facts.bad_count:
         settings.append("data.on_bad_file=skip")
     counts = [count for count in facts.classes.values() if count]
     if len(counts) > 1 and min(counts) >= MIN_PER_CLASS:
         settings.append(CONDITIONAL)
     return recipe, settings
+
+
+def _rectangle(recipe: Recipe, facts: DataFacts) -> list[str]:
+    """Return the setting that keeps the shape of images if all have one size: at most the longer side of the recipe."""
+    if len(facts.sizes) > 1 or not isinstance(recipe.data, DataSettings) or recipe.data.image_size is None:
+        return []
+    width, height = map(int, next(iter(facts.sizes)).split("x"))
+    scale = min(1.0, max(recipe.data.image_size) / max(width, height))
+    size = recipe.model.nearest_size((round(scale * height), round(scale * width)))
+    return [f"{IMAGE_SIZE}={size_text(size)}"] if width != height and size[0] != size[1] else []
 
 
 def _location(images: Sequence[str]) -> list[str]:
