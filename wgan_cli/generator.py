@@ -9,7 +9,14 @@ from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks.style_space import StyleSpace
-from wgan_cli.outputs.sampling import check_memory_for, cycled_labels, in_batches, open_generator, sample_latents
+from wgan_cli.outputs.sampling import (
+    check_memory_for,
+    cycled_labels,
+    images_at_once,
+    in_batches,
+    open_generator,
+    sample_latents,
+)
 from wgan_cli.outputs.styles import Truncated
 from wgan_cli.outputs.tiling import translate_whole
 from wgan_cli.outputs.translate import check_translates, translator_to
@@ -55,14 +62,15 @@ class LoadedGenerator(nn.Module):
         seed: int = 0,
         labels: int | Sequence[int] | Tensor | None = None,
         truncation_psi: float | None = None,
-        batch: int = 64,
+        batch: int | None = None,
     ) -> Tensor:
         """Generate images 0..n-1 of a seed, the same as `wgan sample --seed SEED`, regardless of n.
 
         Args:
             labels: class of all images or of each, for a conditional generator; by default all classes in turn.
             truncation_psi: scale of styles around their mean, for a generator with a style space; 0 is the mean.
-            batch: images computed at once; changing it may change the last bits of an image.
+            batch: images computed at once, by default 64, or fewer of more than 128x128 pixels; changing it may change
+                the last bits of an image.
         Returns: (n, C, H, W) float32 in [-1, 1] on the generator's device.
         Raises: WganError for an argument that this generator does not support.
         """
@@ -77,6 +85,7 @@ class LoadedGenerator(nn.Module):
             network = Truncated(network, truncation_psi)
         check_memory_for(n, self.latent_dim)
         inputs = sample_latents(self.latent_dim, n, seed), self._checked_labels(n, labels)
+        batch = batch or images_at_once(self.image)
         return torch.cat(list(in_batches(network, self.device, batch, *inputs)))  # (n, C, H, W)
 
     @torch.no_grad()

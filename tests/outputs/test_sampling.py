@@ -14,12 +14,14 @@ from wgan_cli.errors import WganError
 from wgan_cli.outputs import sampling
 from wgan_cli.outputs.sampling import (
     generate,
+    images_at_once,
     open_generator,
     parse_classes,
     parse_seeds,
     sample_latents,
     slerp_path,
 )
+from wgan_cli.recipe import ImageShape
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.utils.pixels import to_uint8
 
@@ -219,3 +221,9 @@ def test_closed_walk():
 def test_walk_to_the_same_point():
     path = slerp_path(np.stack([ENDS[0], ENDS[0]]), frames=3, closed=False)
     np.testing.assert_allclose(path, np.broadcast_to(ENDS[0], (3, 32)), atol=1e-5)
+
+
+def test_large_images_are_computed_a_few_at_once():
+    sizes = {(28, 28): 64, (128, 128): 64, (128, 160): 51, (256, 256): 16, (512, 512): 4, (8, 512): 64}
+    assert {size: images_at_once(ImageShape(*size, 3)) for size in sizes} == sizes
+    assert images_at_once(ImageShape(4096, 4096, 3)) == 1

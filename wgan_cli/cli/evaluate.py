@@ -10,6 +10,7 @@ from wgan_cli.cli.arguments.completion import complete_what
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
 from wgan_cli.cli.arguments.options import DataRoot, Device, Json, Seed, examples, is_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
+from wgan_cli.cli.arguments.sampling_options import Batch
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
 
@@ -66,7 +67,7 @@ def evaluate(
         Path | None,
         typer.Option("--feature-weights", metavar="FILE", help=r"Inception weights. \[default: downloaded]"),
     ] = None,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Batch size.")] = 64,
+    batch: Batch = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(

@@ -64,7 +64,7 @@ def sample(
     rows: Rows = None,
     scale: Scale = 1,
     depth: Depth = "8",
-    batch: Batch = 64,
+    batch: Batch = None,
     class_: Classes = None,
     device: Device = "auto",
     show: Show = False,

@@ -1,7 +1,7 @@
 """Sampling for the page: images, shifts along directions of the latent space, and walks."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.outputs.animation import Frame, save_animation
 from wgan_cli.outputs.directions import directions_of
 from wgan_cli.outputs.grid import as_picture, grid_tensor, near_square, save_picture
-from wgan_cli.outputs.sampling import cycled_labels, generate, sample_latents
+from wgan_cli.outputs.sampling import cycled_labels, generate, images_at_once, sample_latents
 from wgan_cli.outputs.styles import Truncated, styles_of, walk, walker
 from wgan_cli.utils.pixels import preview
 
@@ -104,7 +104,7 @@ class SamplingSession:
             self._check(view)
             network, numbers = self._network(view), range(view.count)
             points = self._points(network, view, numbers) + self._offset(view)  # (count, F)
-            return self._shown(generate(walker(network), points, labels=self.labels(view, numbers)))
+            return self._shown(network, points, self.labels(view, numbers))
 
     def walk(self, view: View, first: Any, second: Any) -> Tensor:
         """Interpolate from one image of a view to another and back: (2 * FRAMES_PER_LEG, C, H, W) uint8.
@@ -120,9 +120,10 @@ class SamplingSession:
             labels = self.labels(view, [first, first])
             points = walk(network, z[[first, second]], FRAMES_PER_LEG, closed=True, labels=labels) + self._offset(view)
             frame_labels = None if labels is None else np.repeat(labels, FRAMES_PER_LEG)
-            return self._shown(generate(walker(network), points, labels=frame_labels))
+            return self._shown(network, points, frame_labels)
 
-    def _shown(self, batches: Iterator[Tensor]) -> Tensor:
+    def _shown(self, network: nn.Module, points: np.ndarray, labels: np.ndarray | None) -> Tensor:
+        batches = generate(walker(network), points, images_at_once(self.generator.image), labels)
         return preview(torch.cat(list(batches)), self.generator.recipe.data.preview_channels)
 
     def _network(self, view: View) -> nn.Module:

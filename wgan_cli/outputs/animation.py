@@ -15,7 +15,7 @@ from torch import nn
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.outputs.frame_files import FrameFile
 from wgan_cli.outputs.grid import as_picture, grid_tensor, open_picture, picture_facts, scaled
-from wgan_cli.outputs.sampling import cycled_labels, generate
+from wgan_cli.outputs.sampling import cycled_labels, generate, images_at_once
 from wgan_cli.outputs.styles import walk, walker
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.files import make_parent, write_atomically
@@ -69,7 +69,8 @@ def walk_frames(generator: nn.Module, checkpoint: Checkpoint, seed: int, count: 
     ]
     walks = np.stack(paths, axis=1)  # (frames, cells, features)
     all_labels = None if labels is None else np.tile(labels, len(walks))
-    images = torch.cat(list(generate(walker(generator), walks.reshape(-1, walks.shape[-1]), labels=all_labels)))
+    points, batch = walks.reshape(-1, walks.shape[-1]), images_at_once(checkpoint.image)
+    images = torch.cat(list(generate(walker(generator), points, batch, all_labels)))
     images = preview(images, checkpoint.recipe.data.preview_channels)
     per_frame = images.unflatten(0, (len(walks), cells))  # (frames, cells, C, H, W)
     return [Frame(composited(as_picture(grid_tensor(grid, side)))) for grid in per_frame]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks.weights import network_with
-from wgan_cli.outputs.sampling import generate, in_batches, open_generator
+from wgan_cli.outputs.sampling import BATCH_SIZE, generate, images_at_once, in_batches, open_generator
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file
 from wgan_cli.utils.pixels import to_unit_range
 
@@ -22,7 +22,7 @@ class Autoencoder:
     generator: nn.Module
     encoder: nn.Module
     classifier: nn.Module | None
-    batch: int = 64  # images computed at once
+    batch: int = BATCH_SIZE  # images computed at once
 
     def encode(self, images: Tensor, labels: np.ndarray) -> np.ndarray:
         """Return the mean of q(z | image, class): stored images (N, C, H, W), labels (N,) int64 -> (N, latent_dim)."""
@@ -49,7 +49,7 @@ class Autoencoder:
         return torch.cat([part.cpu() for part in found]).numpy()
 
 
-def open_autoencoder(path: Path, device: torch.device, batch: int = 64) -> tuple[Autoencoder, Checkpoint]:
+def open_autoencoder(path: Path, device: torch.device, batch: int | None = None) -> tuple[Autoencoder, Checkpoint]:
     """Load the networks of a checkpoint or run that reconstruct images. Raises: WganError."""
     generator, checkpoint = open_generator(path, device)
     if not has_encoder(checkpoint):
@@ -64,6 +64,7 @@ def open_autoencoder(path: Path, device: torch.device, batch: int = 64) -> tuple
         for role, weights in checkpoint.networks.items()
         if role in ("encoder", "classifier")
     }
+    batch = batch or images_at_once(checkpoint.image)
     return Autoencoder(generator, others["encoder"], others.get("classifier"), batch), checkpoint
 
 

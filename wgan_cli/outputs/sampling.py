@@ -20,6 +20,7 @@ from wgan_cli.utils.pixels import from_unit_range
 from wgan_cli.utils.seeds import latent_vectors
 
 MAX_SEEDS = 10_000_000
+BATCH_SIZE = 64  # default; see `images_at_once`
 
 
 def open_generator(path: Path, device: torch.device) -> tuple[nn.Module, Checkpoint]:
@@ -37,11 +38,16 @@ def generator_of(checkpoint: Checkpoint, origin: str, device: torch.device) -> n
     return generator.requires_grad_(False).to(device)
 
 
+def images_at_once(image: ImageShape) -> int:
+    """Return the default batch size for images of a shape: 64, or fewer of more than 128x128 pixels to save memory."""
+    return max(1, min(BATCH_SIZE, BATCH_SIZE * 128**2 // (image.height * image.width)))
+
+
 @torch.inference_mode()
 def generate(
     generator: nn.Module,
     z: np.ndarray,
-    batch_size: int = 64,
+    batch_size: int = BATCH_SIZE,
     labels: np.ndarray | None = None,
     dtype: torch.dtype = torch.uint8,
 ) -> Iterator[Tensor]:
@@ -81,7 +87,7 @@ def sample_images(
     image: ImageShape,
     count: int,
     seed: int = 0,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     dtype: torch.dtype = torch.uint8,
 ) -> tuple[Tensor, Tensor | None]:
     """Generate images 0..count-1 of a seed, cycling through the classes, on the CPU.
@@ -89,7 +95,8 @@ def sample_images(
     Returns: (N, C, H, W) of `dtype`, as from `generate`, and labels (N,) of a conditional generator.
     """
     z, labels = sample_latents(recipe.model.latent_dim, count, seed), cycled_labels(recipe, image, count)
-    images = torch.cat(list(generate(generator, z, batch_size, labels, dtype)))
+    batches = generate(generator, z, batch_size or images_at_once(image), labels, dtype)
+    images = torch.cat(list(batches))
     return images, None if labels is None else torch.from_numpy(labels)
 
 

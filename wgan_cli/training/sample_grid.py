@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.data.pairs import ImagePair
-from wgan_cli.outputs.sampling import cycled_labels, generate
+from wgan_cli.outputs.sampling import cycled_labels, generate, images_at_once
 from wgan_cli.outputs.translate import translate, translator_to
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.utils.pixels import preview
@@ -18,11 +18,12 @@ class LatentGrid:
         self.columns, self.preview_channels = recipe.sample_grid, recipe.data.preview_channels
         count = self.columns**2
         self.latents = latent_vectors(recipe.seed, range(count), recipe.model.latent_dim)
-        self.labels = cycled_labels(recipe, image, count)
+        self.labels, self.batch = cycled_labels(recipe, image, count), images_at_once(image)
 
     def draw(self, generator: nn.Module) -> tuple[Tensor, Tensor]:
         """Return all images of the grid as shown, (N,C,H,W) uint8, and the generated ones among them: here all."""
-        images = torch.cat(list(generate(generator, self.latents, labels=self.labels)))  # (grid*grid, C, H, W)
+        batches = generate(generator, self.latents, self.batch, self.labels)
+        images = torch.cat(list(batches))  # (grid*grid, C, H, W)
         return (shown := preview(images, self.preview_channels)), shown
 
 

@@ -50,7 +50,9 @@ Scale = Annotated[
 Depth = Annotated[
     str, typer.Option("--depth", metavar="8|16|float", help="Bits per value; 16 and float keep the values of the data.")
 ]
-Batch = Annotated[int, typer.Option("--batch", min=1, help="Batch size.")]
+Batch = Annotated[
+    int | None, typer.Option("--batch", min=1, help=r"Batch size. \[default: 64, fewer above 128x128 pixels]")
+]
 Classes = Annotated[
     list[str] | None,
     typer.Option("--class", metavar="LIST", help="Classes to generate, such as 7, 0-9 or cat,dog; repeatable."),

@@ -18,7 +18,7 @@ from wgan_cli.evaluation.image_files import GeneratedFiles, labels_among
 from wgan_cli.evaluation.metrics import NOT_OF_FILES, Missing, not_of_generator
 from wgan_cli.evaluation.real_images import RealImages, real_images, training_images
 from wgan_cli.outputs.reconstruct import has_encoder
-from wgan_cli.outputs.sampling import generate, sample_images, sample_latents
+from wgan_cli.outputs.sampling import generate, images_at_once, sample_images, sample_latents
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
@@ -95,7 +95,7 @@ class GeneratorSubject(Subject):
     checkpoint: Checkpoint
     recipe: Recipe
     seed: int
-    batch: int
+    batch: int | None
 
     @property
     def heading(self) -> tuple[str, str]:
@@ -128,9 +128,10 @@ class GeneratorSubject(Subject):
 
     def sample_of(self, labels: Tensor) -> Tensor:
         """Generate images of classes."""
-        z = sample_latents(self.recipe.model.latent_dim, len(labels), self.seed)
+        z, batch = sample_latents(self.recipe.model.latent_dim, len(labels), self.seed), self.batch
+        batch = batch or images_at_once(self.checkpoint.image)
         dtype = self.real.training.dataset.images.dtype
-        return torch.cat(list(generate(self.generator, z, self.batch, labels.numpy(), dtype)))
+        return torch.cat(list(generate(self.generator, z, batch, labels.numpy(), dtype)))
 
 
 @dataclass(frozen=True)

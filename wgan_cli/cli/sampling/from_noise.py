@@ -49,9 +49,9 @@ def sample_noise(
     if drawing.labels is not None:
         labels = Labels(drawing.labels, checkpoint.class_names, subfolders=classes is not None and len(classes) > 1)
     form = output.pixel_format(checkpoint.recipe.data, checkpoint.image.channels)
-    dtype = torch.float32 if form.is_deep else torch.uint8
+    dtype, batch = torch.float32 if form.is_deep else torch.uint8, output.batch_size(checkpoint.image)
     images = log_progress(
-        generate(drawing.network, drawing.inputs, output.batch, drawing.labels, dtype), -(-number // output.batch),
+        generate(drawing.network, drawing.inputs, batch, drawing.labels, dtype), -(-number // batch),
         "generated", print_message, unit="batches",
     )  # fmt: skip
     columns = output.columns(number, drawing.columns)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from wgan_cli.console import print_message
 from wgan_cli.outputs.pixel_format import PixelFormat, pixel_format
+from wgan_cli.outputs.sampling import images_at_once
 from wgan_cli.outputs.save_images import is_grid
+from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.data_settings import DataSettings, PairSettings
 from wgan_cli.utils.pixels import default_preview
 
@@ -16,9 +18,13 @@ class Output:
 
     path: str
     rows: int | None  # of a grid; None leaves the choice to each kind
-    batch: int
+    batch: int | None  # None: `images_at_once`
     scale: int
     depth: str = "8"  # of pixel_format.DEPTHS
+
+    def batch_size(self, image: ImageShape) -> int:
+        """Return the number of images of a shape to compute at once."""
+        return self.batch or images_at_once(image)
 
     def columns(self, count: int, default: int | None) -> int | None:
         """Return the columns of a grid of `count` cells."""

@@ -43,16 +43,17 @@ def translate_files(
         options: dict[str, Any] = {"scale": output.scale, "form": form}
         translator, dtype = translator_to(generator, to), torch.float32 if form.is_deep else torch.uint8
         pictures = images.in_own_sizes(checkpoint.image.channels)
-        inputs = images.batches(checkpoint.image, output.batch)
+        batch = output.batch_size(checkpoint.image)
+        inputs = images.batches(checkpoint.image, batch)
         if in_grid and not alone:
-            pairs = _pairs(translator, pictures) if own_sizes else translated_pairs(translator, inputs, output.batch)
+            pairs = _pairs(translator, pictures) if own_sizes else translated_pairs(translator, inputs, batch)
             columns = 2 * (output.columns(len(images), min(5, len(images))) or 1)
             written = save_images(pairs, 2 * len(images), output.path, columns=columns, **options)
         else:
             if own_sizes:
                 made = translate_each(translator, pictures, dtype=dtype, log=print_message)
             else:
-                made = translate(translator, inputs, output.batch, dtype)
+                made = translate(translator, inputs, batch, dtype)
             written = save_images(made, len(images), output.path, names=images.output_names(), **options)
     shape = "" if own_sizes else f" as {checkpoint.image}"
     print_message(f"{len(images):,} images of {what}{shape}, translated to side {to} by {checkpoint.source}: {written}")
