@@ -138,7 +138,7 @@ class DataSettings(Settings):
     transform: Transform | None = Field(
         None, description="Negative (invert), thicker strokes, grey in three channels, or a color scale (colour)."
     )
-    fit: Fit = Field("crop", description="Method that makes your own images square.")
+    fit: Fit = Field("crop", description="Method that gives images the aspect ratio of `image_size`.")
     frames: Frames = Field("all", description="Images used of a multi-page TIFF or an animation (shards: the first).")
     background: Background = Field(
         "white",
