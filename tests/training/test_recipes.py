@@ -29,7 +29,7 @@ def recipe_of(name: str) -> Recipe:
     return load_recipe(name, settings)
 
 
-def noise(settings: DataSettings, data_root: Path, log: object) -> ImageSet:
+def noise(settings: DataSettings, data_root: Path, *logs: object) -> ImageSet:
     """Images of the source's size."""
     if settings.path:
         settings = settings.model_copy(update={"source": "cifar10", "path": None})

@@ -98,31 +98,29 @@ def class_names(settings: DataSettings, data_root: Path) -> tuple[str, ...]:
     return load_images(everything, data_root, no_log).class_names
 
 
-def load_images(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
+def load_images(settings: DataSettings, data_root: Path, log: Log, report: Log = no_log) -> ImageSet:
     """Load a recipe's images, downloading a public data set that isn't in `data_root`.
 
+    Args:
+        report: Told about images in memory that are cropped or not shown as they are.
     Returns: The first `limit` images of `classes`, resized to `image_size`, with `transform` applied.
     """
-    return _finish(_source(settings).load(settings, data_root, log), settings, no_log)
+    return _finish(_source(settings).load(settings, data_root, log), settings, report)
 
 
-def select_images(images: ImageSet, settings: DataSettings, log: Log = no_log) -> ImageSet:
-    """Apply `classes`, `limit`, `image_size` and `transform` to images in memory, as `load_images` does.
-
-    Args:
-        log: Told about images that are cropped.
-    """
-    return _finish(images.only(settings.classes), settings, log)
+def select_images(images: ImageSet, settings: DataSettings, report: Log = no_log) -> ImageSet:
+    """Apply `classes`, `limit`, `image_size` and `transform` to images in memory, as `load_images` does."""
+    return _finish(images.only(settings.classes), settings, report)
 
 
-def _finish(images: ImageSet, settings: DataSettings, log: Log) -> ImageSet:
+def _finish(images: ImageSet, settings: DataSettings, report: Log) -> ImageSet:
     images, size = images.first(settings.limit), settings.image_size
     whole = (images.shape.width, images.shape.height)
     if size is not None and cropped_size(*whole, size) != whole:
         for line in notices.cropping(len(images), len(images), whole, settings, size):
-            log(f"{images.origin}: {line}")
+            report(f"{images.origin}: {line}")
     finished = transformed(images.resized(size, settings.fit), settings.transform)
-    return _with_preview(finished, settings, log)
+    return _with_preview(finished, settings, report)
 
 
 def _with_preview(images: ImageSet, settings: DataSettings, log: Log) -> ImageSet:
@@ -143,12 +141,10 @@ def _with_preview(images: ImageSet, settings: DataSettings, log: Log) -> ImageSe
 
 
 def load_data(settings: DataSettings | PairSettings, data_root: Path, log: Log) -> ImageSet | ImagePair:
-    """Load a recipe's `data`, an image set or a pair of them, as `load_images`; also report images that are cropped."""
-
-    def load(settings: DataSettings, log: Log) -> ImageSet:
-        return _finish(_source(settings).load(settings, data_root, log), settings, log)
-
-    return load(settings, log) if isinstance(settings, DataSettings) else load_pair(settings, load, log)
+    """Load a recipe's `data`, an image set or a pair of them, and report what isn't used. See `load_images`."""
+    if isinstance(settings, DataSettings):
+        return load_images(settings, data_root, log, log)
+    return load_pair(settings, lambda side, log: load_images(side, data_root, log, log), log)
 
 
 def native_shape(settings: DataSettings | PairSettings) -> ImageShape:
