@@ -138,3 +138,43 @@ def test_bands_without_colors_are_not_guessed():
     model = small_model("dcgan", SIZE)
     _, _, done = moved("critic", kind(model, 3), kind(model, 5))
     assert done.skipped == ("body.down.0",)
+
+
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
+def test_encoders_and_classifiers(family):
+    model = small_model(family, SIZE, latent_dim=4)
+    given, wanted = kind(model, 1, ("cat", "dog", "owl")), kind(model, 3, ("owl", "bee"))
+    gray, owl = torch.rand(COUNT, 1, SIZE, SIZE), torch.full((COUNT,), 2)
+    color = gray.expand(-1, 3, -1, -1)
+    source, target, done = moved("encoder", given, wanted)
+    assert not done.skipped
+    for mine, theirs in zip(target(color, owl - 2), source(gray, owl), strict=True):
+        assert_close(mine, theirs)
+    source, target, done = moved("classifier", given, wanted)
+    logits = source(gray)
+    assert not done.skipped
+    assert_close(target(color), torch.stack([logits[:, 2], logits.mean(1)], 1))
+    assert_close(target.real_centers.centers[0], source.real_centers.centers[2])
+
+
+def test_translators():
+    model = {"name": "translation", "generator": {"channels": 4, "blocks": 1}, "critic": {"channels": [4, 8]}}
+    more = {"objective": "cyclegan", "data": {"a": "mnist", "b": "fashion_mnist"}}
+    given, wanted = (kind(model, channels, size=32, **more) for channels in (1, 3))
+    a, b = torch.rand(2, COUNT, 1, 32, 32)
+    for role in ("generator", "critic"):
+        source, target, done = moved(role, given, wanted)
+        assert not done.skipped
+        results = zip(target(a.expand(-1, 3, -1, -1), b.expand(-1, 3, -1, -1)), source(a, b), strict=True)
+        for mine, theirs in results:
+            assert_close(mine, theirs.expand_as(mine))
+
+
+def test_lists_of_layers_have_their_own_channels():
+    """The critic's first layer takes any number of channels; the generator's last one names it."""
+    given, wanted = (kind(small_model("sequential", SIZE, channels), channels) for channels in (1, 3))
+    gray = torch.rand(COUNT, 1, SIZE, SIZE)
+    source, target, _ = moved("critic", given, wanted)
+    assert_close(target(gray.expand(-1, 3, -1, -1)), source(gray))
+    _, _, done = moved("generator", given, wanted)
+    assert done.skipped == ("layers.4",)
