@@ -72,6 +72,16 @@ def where(result: dict[str, Any]) -> str:
     return f"{name}{threads}, torch {versions['torch']}, Python {python}, {result['date'][:10]}{busy}."
 
 
+def where_each(results: dict[str, dict[str, Any]]) -> str:
+    """Return machines, versions and dates of several results; the names of all but the most frequent machine's."""
+    places: dict[str, list[str]] = {}
+    for name, result in results.items():
+        places.setdefault(where({**result, "cores_used_by_others": []}).rstrip("."), []).append(f"`{name}`")
+    usual, *others = sorted(places, key=lambda place: -len(places[place]))
+    text = "; ".join([usual, *(f"{', '.join(places[place])} on {place}" for place in others)])
+    return f"{text}{'; some under other load' if any(map(common.was_busy, results.values())) else ''}."
+
+
 def times(spread: dict[str, float], form: str = ",.2f") -> str:
     """Return a median with its spread."""
     return f"{spread['median']:{form}} ({spread['min']:{form}} to {spread['max']:{form}})"
@@ -226,7 +236,7 @@ def systems(file: Path, names: Iterable[str] = SYSTEMS) -> str:
         "reconstruction (cycle). On"
     )
     headings = "recipe, paper, minutes, memory, scores, images"
-    return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where(next(iter(found.values())))}")
+    return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where_each(found)}")
 
 
 def tutorial_settings(file: Path) -> str:
@@ -244,7 +254,7 @@ def tutorial_settings(file: Path) -> str:
     first = next(iter(found.values()))
     told = (
         f"Each was trained for {first['minutes']:g} minutes. FD of real images: {first['ours']['real_baseline']:.3g}. "
-        f"One run each. On {where(first)}"
+        f"One run each. On {where_each(found)}"
     )
     headings = "networks of, our settings from, steps, FD, with its own settings, steps, FD, with ours"
     return table(headings, rows, words=2) + "\n\n" + paragraph(told)
