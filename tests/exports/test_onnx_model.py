@@ -27,7 +27,7 @@ SMALL = "model.generator.channels=[4,4]"
 #: By what each shows: recipe, image, settings.
 CASES = {
     "mlp": ("mnist_mlp", ImageShape(8, 8, 1), "model.generator.widths=[8]"),
-    "dcgan with classes": ("mnist_cdcgan_gp", ImageShape(16, 16, 4, 3), SMALL, "model.critic.channels=[4]"),
+    "dcgan with classes": ("mnist_cdcgan_gp", ImageShape(16, 24, 4, 3), SMALL, "model.critic.channels=[4]"),
     "alpha": ("mnist_mlp", ImageShape(8, 8, 4), "model.generator.widths=[8]", "data.background=[0, 50, 255]"),
     "bands": ("mnist_mlp", ImageShape(8, 8, 5), "model.generator.widths=[8]", "data.preview_channels=[5, 1, 2]"),
     "resnet with classes": ("cifar10_resnet_ac", ImageShape(16, 16, 3, 10), SMALL),

@@ -172,5 +172,5 @@ def save_grid(images: Tensor, path: Path) -> None:
 
 def save_walk(images: Tensor, path: Path) -> None:
     """Write the frames of a walk as a looping animation with enlarged pixels."""
-    scale = max(1, min(16, WALK_SIDE // images.shape[-1]))
+    scale = max(1, min(16, WALK_SIDE // max(images.shape[2:])))
     save_animation([Frame(as_picture(image)) for image in images], path, FPS, hold=0.0, scale=scale)
