@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -158,3 +159,10 @@ def test_a_run_that_never_got_its_weights(wgan, tune):
     assert lost.status == 2 and "first checkpoint" in lost.error
     assert tune("--resume", "auto").status == 0
     assert load_recipe("mine").steps == 2
+
+
+@pytest.mark.parametrize("generator", [None, {"project.weight": 1}, {}])
+def test_damaged_weights(tune, tiny_run, generator):
+    found = load_checkpoint(tiny_run.checkpoint_files()[-1])
+    replace(found, training={**(found.training or {}), "generator": generator}).save(Path("damaged.pth"))
+    assert "damaged.pth is damaged" in tune(init="damaged.pth", status=2).error

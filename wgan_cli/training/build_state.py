@@ -113,7 +113,7 @@ def build_state(
     torch.manual_seed(derived_seed(recipe.seed, "noise"))
     training_step = make_step(tuned.recipe, networks)
     if source:
-        transfer("generator", source.average(), source.kind, training_step.ema.network, kind)
+        transfer("generator", source.network("generator", averaged=True), source.kind, training_step.ema.network, kind)
     grid = TranslationGrid(recipe, dataset) if isinstance(dataset, ImagePair) else LatentGrid(recipe, image)
     return TrainingState(
         recipe=tuned.recipe,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks.transfer import ImageKind
@@ -37,20 +37,17 @@ class InitialWeights:
             "checksum": found.checksum,
         }
 
-    def network(self, role: str) -> nn.Module:
-        """Return a network with the weights of the last step. Raises: WganError for a damaged file."""
+    def network(self, role: str, averaged: bool = False) -> nn.Module:
+        """Return a network with its weights of the last step, or the `averaged` generator (EMA), which every file has.
+
+        Raises: WganError for a damaged file.
+        """
         weights, training = self.checkpoint.networks[role], self.checkpoint.training
-        if role == "generator" and training is not None:
+        if role == "generator" and training is not None and not averaged:
             weights = training.get(role)
-            if not isinstance(weights, Mapping):
+            if not isinstance(weights, Mapping) or not all(isinstance(each, Tensor) for each in weights.values()):
                 raise WganError(f"{self.file} is damaged: it has no generator", "use another checkpoint of the run")
         return network_with(role, self.checkpoint.recipe, self.checkpoint.image, weights, str(self.file))
-
-    def average(self) -> nn.Module:
-        """Return the EMA generator."""
-        checkpoint = self.checkpoint
-        weights = checkpoint.networks["generator"]
-        return network_with("generator", checkpoint.recipe, checkpoint.image, weights, str(self.file))
 
 
 def open_initial_weights(path: Path) -> InitialWeights:
