@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from wgan_cli.cli.render.data_report import SMALL, check_together, is_data, is_shards
+from wgan_cli.cli.arguments.image_arguments import (
+    described,
+    facts_of,
+    instead_of_its_images,
+    location_settings,
+    other_images,
+    own_data,
+    two_sides,
+)
+from wgan_cli.cli.render.data_report import SMALL, check_together, is_data
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError, did_you_mean
-from wgan_cli.recipe import Recipe, load_recipe, read_recipe_text, recipe_names, recipe_path
-from wgan_cli.recipe.data_settings import NAMED, USER_SOURCES, DataSettings, PairSettings
+from wgan_cli.recipe import Recipe, load_recipe, recipe_names
+from wgan_cli.recipe.data_settings import NAMED, DataSettings, PairSettings
 from wgan_cli.recipe.decoding_types import size_text
 from wgan_cli.recipe.recipe_files import DATA_RECIPES, DEFAULT_RECIPE
-from wgan_cli.recipe.yaml import parse_yaml
 from wgan_cli.runs.run_dir import is_run, meant_run, run_around
 from wgan_cli.utils.image_formats import READABLE_SUFFIXES
 
@@ -67,10 +74,10 @@ def resolve_target(
     if not images:
         return recipe, []
     if resumes and recipe is None:
-        return None, _sides(images) or _location(images)
+        return None, two_sides(images) or location_settings(images)
     if initialized and recipe is None:
-        return None, _instead_of_its_images(images)
-    return _recipe_for(images, device) if recipe is None else (recipe, _other_images(recipe, images))
+        return None, instead_of_its_images(images)
+    return _recipe_for(images, device) if recipe is None else (recipe, other_images(recipe, images))
 
 
 def data_to_compare(target: str, settings: Sequence[str] = ()) -> DataSettings:
@@ -124,20 +131,20 @@ def _check_recipe(target: str) -> None:
 def _recipe_for(images: Sequence[str], device: str) -> tuple[str, list[str]]:
     """Choose a recipe by the images' size, channels and classes and the device, and say which."""
     if recipe := DATA_RECIPES.get(images[0]):
-        if _own_data(recipe).get("source") == images[0]:
+        if own_data(recipe).get("source") == images[0]:
             return recipe, []
         print_message(f"{images[0]}: training {recipe}; another one: --recipe NAME --data {images[0]}")
-        return recipe, _other_images(recipe, images)
+        return recipe, other_images(recipe, images)
     from wgan_cli.runs.environment import resolve_device
 
     again = " ".join(f"--data {shlex.quote(each)}" for each in images)
-    if sides := _sides(images):
+    if sides := two_sides(images):
         print_message(
-            f"{_shown(images)}: two sides to translate between, trainA and trainB: training {TRANSLATION}; another "
+            f"{described(images)}: two sides to translate between, trainA and trainB: training {TRANSLATION}; another "
             f"recipe: --recipe NAME {again}"
         )
         return TRANSLATION, sides
-    facts = _facts_of(images)
+    facts = facts_of(images)
     recipe, settings = suggested_recipe(images, facts, resolve_device(device).type == "cuda")
     counts = {name: count for name, count in facts.classes.items() if count}
     classes = f", {len(counts)} {'classes' if len(counts) > 1 else 'class'}" if counts else ""
@@ -147,42 +154,8 @@ def _recipe_for(images: Sequence[str], device: str) -> tuple[str, list[str]]:
         fewest = min(counts, key=counts.__getitem__)
         classes += f", not learned since {fewest} has {counts[fewest]} (--set {CONDITIONAL} learns them)"
     at = "".join(f" with {setting}" for setting in settings if setting.startswith(f"{IMAGE_SIZE}="))
-    print_message(f"{_described(images, facts)}{classes}: training {recipe}{at}; another one: --recipe NAME {again}")
+    print_message(f"{described(images, facts)}{classes}: training {recipe}{at}; another one: --recipe NAME {again}")
     return recipe, settings
-
-
-def _instead_of_its_images(images: Sequence[str]) -> list[str]:
-    """Return the settings that train the recipe of --init-from on other images, and say that it is used."""
-    sides = _sides(images)
-    facts = None if sides or images[0] in NAMED else _facts_of(images)
-    shown = _described(images, facts) if facts else _shown(images)
-    print_message(f"{shown}: training the recipe of --init-from; another one: --recipe NAME")
-    if sides:
-        return ['data={"a": {"source": "folder"}, "b": {"source": "folder"}}', *sides]
-    if facts is None:
-        return [f"data={images[0]}"]
-    section = {"source": "shards" if is_shards(images[0]) else "folder", "path": _one_or_all(images)}
-    section |= {"diff_augment": "auto", "on_bad_file": "skip" if facts.bad_count else "stop"}
-    return [f"data={json.dumps(section, ensure_ascii=False)}"]
-
-
-def _facts_of(images: Sequence[str]) -> DataFacts:
-    from wgan_cli.data.inspection import inspect_folder, inspect_shards
-
-    found = inspect_shards(*images) if is_shards(images[0]) else inspect_folder(*map(Path, images), log=print_message)
-    if not found.facts.count:
-        raise WganError(
-            f"{_shown(images)} contains no images", "give a folder of images, or an archive or file of them"
-        )
-    return found.facts
-
-
-def _described(images: Sequence[str], facts: DataFacts) -> str:
-    return f"{_shown(images)}: {facts.count:,} images, mostly {next(iter(facts.sizes))}"
-
-
-def _shown(images: Sequence[str]) -> str:
-    return " and ".join(images)
 
 
 def suggested_recipe(images: Sequence[str], facts: DataFacts, on_gpu: bool) -> tuple[str, list[str]]:
@@ -192,10 +165,10 @@ def suggested_recipe(images: Sequence[str], facts: DataFacts, on_gpu: bool) -> t
     size = next(iter(facts.sizes))  # the most frequent one
     is_small = max(map(int, size.split("x"))) <= SMALL
     if size == "28x28" and facts.modes.keys() <= GRAY_MODES:
-        recipe, settings = "mnist_dcgan", _other_images("mnist_dcgan", images)
+        recipe, settings = "mnist_dcgan", other_images("mnist_dcgan", images)
     else:
         recipe = "folder32_dcgan" if is_small else "folder_dcgan_wide" if on_gpu else "folder_dcgan"
-        settings = _location(images)
+        settings = location_settings(images)
         settings += _rectangle(load_recipe(recipe, settings), facts)
     if facts.bad_count:
         settings.append("data.on_bad_file=skip")
@@ -213,54 +186,3 @@ def _rectangle(recipe: Recipe, facts: DataFacts) -> list[str]:
     scale = min(1.0, max(recipe.data.image_size) / max(width, height))
     size = recipe.model.nearest_size((round(scale * height), round(scale * width)))
     return [f"{IMAGE_SIZE}={size_text(size)}"] if width != height and size[0] != size[1] else []
-
-
-def _location(images: Sequence[str]) -> list[str]:
-    path = f"data.path={json.dumps(_one_or_all(images), ensure_ascii=False)}"
-    return ["data.source=shards", path] if is_shards(images[0]) else [path]
-
-
-def _one_or_all(images: Sequence[str]) -> str | list[str]:
-    return images[0] if len(images) == 1 else list(images)
-
-
-def _sides(images: Sequence[str]) -> list[str]:
-    """Return the settings for a folder or archive with trainA, trainB and perhaps testA, testB; empty for others."""
-    from wgan_cli.data.containers.folders import open_container
-    from wgan_cli.data.files.labelling import translation_sides
-
-    path = images[0]
-    if len(images) > 1 or path in NAMED or is_shards(path):
-        return []
-    with open_container(Path(path)) as container:
-        folders = translation_sides(container.folders())
-    settings = {"trainA": "a.path", "trainB": "b.path", "testA": "a.test_path", "testB": "b.test_path"}
-    return [f"data.{settings[name]}={json.dumps(os.path.join(path, folder))}" for name, folder in folders.items()]
-
-
-def _other_images(recipe: str, images: Sequence[str]) -> list[str]:
-    """Return the settings that train a recipe on other images; they get the size of its own."""
-    from wgan_cli.data import native_shape
-
-    if images[0] in NAMED:
-        return [f"data={images[0]}"]
-    own = _own_data(recipe)
-    if {"a", "b"} & own.keys():
-        if sides := _sides(images):
-            return sides
-        raise WganError(
-            f"--data is one set of images, and {recipe} needs two",
-            "set data.a.path and data.b.path, or give one folder with trainA and trainB in it",
-        )
-    if own.get("source") in USER_SOURCES:
-        return _location(images)
-    size = native_shape(load_recipe(recipe).data).size
-    source = "shards" if is_shards(images[0]) else "folder"
-    section = {"source": source, "path": _one_or_all(images), "image_size": size, "diff_augment": "auto"}
-    return [f"data={json.dumps(section, ensure_ascii=False)}"]
-
-
-def _own_data(recipe: str) -> dict[str, Any]:
-    """Return the `data` of a recipe as written, perhaps without the path that it needs."""
-    data = parse_yaml(read_recipe_text(recipe_path(recipe)), recipe).get("data", {})
-    return data if isinstance(data, dict) else {}
