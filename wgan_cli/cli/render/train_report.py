@@ -38,7 +38,9 @@ def plan(state: TrainingState, origin: str, counts: Mapping[str, int] | None = N
     precision = "float32" if recipe.amp == "off" else recipe.amp
     if step_seconds is not None and recipe.steps is not None:  # autotuning timed a step
         seconds = step_seconds * (recipe.steps - state.step)
-        duration = f"about {clock(seconds)} at {1000 * step_seconds:.1f} ms per step, plus sample grids and evaluations"
+        decimals = 0 if step_seconds > 0.01 else 1
+        milliseconds = f"{1000 * step_seconds:.{decimals}f} ms"
+        duration = f"about {clock(seconds)} at {milliseconds} per step, plus sample grids and evaluations"
         if seconds > LONG_RUN:
             steps = int(SHORT_RUN / step_seconds)
             unit = 10 ** max(0, len(str(steps)) - 2)  # round down to two digits
