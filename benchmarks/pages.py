@@ -190,7 +190,7 @@ def chosen(file: Path) -> str:
         "comparable. On"
     )
     headings = "recipe, description, minutes, scores, images"
-    return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where(next(iter(found.values())))}")
+    return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where_each(found)}")
 
 
 def family(file: Path) -> str:
@@ -216,7 +216,7 @@ def family(file: Path) -> str:
         "recipes show how often a classifier recognizes the requested class instead. On"
     )
     headings = "recipe, paper, objective, networks, minutes, memory, FD, class entropy, samples"
-    return table(headings, rows, words=4) + "\n\n" + paragraph(f"{told} {where(first)}")
+    return table(headings, rows, words=4) + "\n\n" + paragraph(f"{told} {where_each(found)}")
 
 
 def systems(file: Path, names: Iterable[str] = SYSTEMS) -> str:
