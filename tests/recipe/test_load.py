@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict, recipe_header, recipe_names, recipe_path
-from wgan_cli.recipe.data_settings import DIFF_AUGMENTS, SMALL_DATASET
+from wgan_cli.recipe.decoding_types import DIFF_AUGMENTS, SMALL_DATASET
 from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 from wgan_cli.recipe.yaml import dump_yaml, parse_yaml
 

@@ -1,12 +1,19 @@
 """`wgan evaluate`."""
 
 import shlex
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.arguments.completion import complete_what
+from wgan_cli.cli.arguments.evaluation_options import (
+    Against,
+    EvaluationCount,
+    EvaluationSettings,
+    FeatureWeights,
+    Metrics,
+    Pairs,
+    Subject,
+    Subset,
+)
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
 from wgan_cli.cli.arguments.options import DataRoot, Device, Json, Seed, examples, is_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
@@ -27,55 +34,17 @@ from wgan_cli.errors import WganError
 )
 def evaluate(
     context: typer.Context,
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN|CKPT|IMAGES",
-            help="Run folder, checkpoint, or generated images: a folder, .zip or .npz.",
-            autocompletion=complete_what,
-        ),
-    ],
-    against: Annotated[
-        str | None,
-        typer.Option(
-            "--against",
-            metavar="DATA",
-            help="Real images for generated ones in files: a dataset, a folder, an archive, or a run's.",
-        ),
-    ] = None,
-    metrics: Annotated[
-        str | None,
-        typer.Option("--metrics", metavar="LIST", help=r"Metrics, such as recall or fid,is. \[default: wgan's own]"),
-    ] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(
-            "-n", "--count", min=10, help=r"Number of images. \[default: all held out, at most 10,000; 50,000 for fid]"
-        ),
-    ] = None,
+    source: Subject,
+    against: Against = None,
+    metrics: Metrics = None,
+    count: EvaluationCount = None,
     seed: Seed = 0,
-    pairs: Annotated[
-        Path | None,
-        typer.Option("--pairs", metavar="FILE.png", help="Picture of the samples nearest to training images."),
-    ] = None,
+    pairs: Pairs = None,
     force: Force = False,
-    subset: Annotated[
-        int | None,
-        typer.Option("--subset", min=2, metavar="N", help=r"Real images for the augmentation metric. \[default: 500]"),
-    ] = None,
-    feature_weights: Annotated[
-        Path | None,
-        typer.Option("--feature-weights", metavar="FILE", help=r"Inception weights. \[default: downloaded]"),
-    ] = None,
+    subset: Subset = None,
+    feature_weights: FeatureWeights = None,
     batch: Batch = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Where the training images are now (data.path=PATH), or a setting of --recipe or --against.",
-        ),
-    ] = None,
+    settings: EvaluationSettings = None,
     as_json: Json = False,
     data_root: DataRoot = None,
     device: Device = "auto",

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.data_settings import Transform
+from wgan_cli.recipe.decoding_types import Transform
 from wgan_cli.utils.pixels import as_uint8, num_colors
 
 CHUNK = 4096  # images transformed at once

@@ -14,7 +14,7 @@ ALL = OWN + RECONSTRUCTION + USEFULNESS + INCEPTION
 
 
 class Missing(NamedTuple):
-    """What a metric needs that the evaluated generator or files don't have, and how to get it."""
+    """Requirement of a metric that the evaluated generator or files don't meet, and how to meet it."""
 
     needs: str
     fix: str

@@ -6,25 +6,29 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.decoding_types import (
     COLORS,
     MAX_CHANNELS,
+    SMALL_DATASET,
     Background,
+    ClassName,
+    DiffAugment,
     Fit,
     Frames,
     ImageSize,
+    MemoryLimit,
     Paths,
     Preview,
     Range,
+    Transform,
     changed_paths,
 )
 from wgan_cli.recipe.scores import SCORES, SELECTABLE
 from wgan_cli.recipe.settings import Settings, invalid, named_by
 
-Transform = Literal["invert", "thicken", "grey", "colour"]
 #: Public data sets with a training and a test split.
 NAMED = (
     "digits", "mnist", "fashion_mnist", "kmnist", "emnist_letters", "emnist_balanced", "emnist_byclass",
@@ -63,39 +67,9 @@ SOURCES = (*NAMED, *USER_SOURCES, IN_MEMORY)
 _PATHS = ("path", "test_path")
 _NO_PATH = "`data.path` is not set"
 _USER_SETTINGS = (*_PATHS, "channels", "labels")  # only for USER_SOURCES
-_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
-
-
-def parse_bytes(size: Any) -> int:
-    """Return a size such as 500MB or 2GB in bytes. Raises: ValueError."""
-    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*([KMG]B|)\s*", str(size).upper(), re.ASCII)
-    if not found:
-        message = f"`data.memory_limit` is {size!r:.60}, which is not a size"
-        raise invalid(message, "write for example 500MB or 2GB")
-    return round(float(found[1]) * _UNITS[found[2]])
-
-
-def _check_size(value: Any) -> str | None:
-    if value is not None:
-        parse_bytes(value)
-    return value if value is None else str(value)
-
-
-def _check_class(value: Any) -> Any:
-    if type(value) not in (int, str):  # the union's own errors would show two unrelated complaints
-        message = f"`data.classes` contains {value!r:.60}, which is neither a number nor a name"
-        raise invalid(message, "write for example [3, 8] or [cat, dog]")
-    return value
 
 
 _DECODING = ("image_size", "frames", "background", "range", "labels", "preview_channels")
-SMALL_DATASET = 1000  # images; a critic soon memorizes fewer (docs/own_images.md)
-DIFF_AUGMENTS: tuple[Literal["color", "translation", "cutout"], ...] = ("color", "translation", "cutout")
-DiffAugment = Annotated[
-    Annotated[Literal["auto"], Tag("auto")]
-    | Annotated[tuple[Literal["color", "translation", "cutout"], ...], Tag("list")],
-    Discriminator(lambda value: "auto" if value == "auto" else "list"),
-]
 
 
 class AugmentSettings(Settings):
@@ -121,7 +95,7 @@ class DataSettings(Settings):
     labels: str = Field(
         "auto", min_length=1, description="Where your images' classes are: auto, folders, or a file such as labels.csv."
     )
-    classes: tuple[Annotated[int | str, BeforeValidator(_check_class)], ...] | None = Field(
+    classes: tuple[ClassName, ...] | None = Field(
         None, min_length=1, description="Classes to keep, by name or number, as [3, 8]; renumbered from 0."
     )
     limit: int | None = Field(None, ge=1, description="Maximum number of images; the first ones are kept.")
@@ -148,7 +122,7 @@ class DataSettings(Settings):
         "auto", description="Values of 16-bit and float images that become black and white: [low, high], auto or dtype."
     )
     on_bad_file: Literal["stop", "skip"] = Field("stop", description="Reaction to a file that can't be decoded.")
-    memory_limit: Annotated[str | None, BeforeValidator(_check_size)] = Field(
+    memory_limit: MemoryLimit = Field(
         None, description="Memory for images, such as 2GB; larger sets are streamed; default: half of what is free."
     )
     augment: AugmentSettings = AugmentSettings.default()

@@ -1,4 +1,4 @@
-"""Types of the settings for finding and decoding image files."""
+"""Types of the settings in `data`."""
 
 import re
 from collections.abc import Callable
@@ -117,4 +117,41 @@ Range = Annotated[
     Annotated[Literal["auto", "dtype"], Tag("word")]
     | Annotated[tuple[_Bound, _Bound], AfterValidator(_check_order), Tag("list")],
     Discriminator(_word_or_list),
+]
+
+Transform = Literal["invert", "thicken", "grey", "colour"]
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+def parse_bytes(size: Any) -> int:
+    """Return a size such as 500MB or 2GB in bytes. Raises: ValueError."""
+    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*([KMG]B|)\s*", str(size).upper(), re.ASCII)
+    if not found:
+        message = f"`data.memory_limit` is {size!r:.60}, which is not a size"
+        raise invalid(message, "write for example 500MB or 2GB")
+    return round(float(found[1]) * _UNITS[found[2]])
+
+
+def _check_memory(value: Any) -> str | None:
+    if value is not None:
+        parse_bytes(value)
+    return value if value is None else str(value)
+
+
+def _check_class(value: Any) -> Any:
+    if type(value) not in (int, str):  # the union's own errors would show two unrelated complaints
+        message = f"`data.classes` contains {value!r:.60}, which is neither a number nor a name"
+        raise invalid(message, "write for example [3, 8] or [cat, dog]")
+    return value
+
+
+MemoryLimit = Annotated[str | None, BeforeValidator(_check_memory)]
+#: Name or number of a class.
+ClassName = Annotated[int | str, BeforeValidator(_check_class)]
+SMALL_DATASET = 1000  # images; a critic soon memorizes fewer (docs/own_images.md)
+DIFF_AUGMENTS: tuple[Literal["color", "translation", "cutout"], ...] = ("color", "translation", "cutout")
+DiffAugment = Annotated[
+    Annotated[Literal["auto"], Tag("auto")]
+    | Annotated[tuple[Literal["color", "translation", "cutout"], ...], Tag("list")],
+    Discriminator(lambda value: "auto" if value == "auto" else "list"),
 ]

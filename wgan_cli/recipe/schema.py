@@ -10,8 +10,8 @@ from pydantic import Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapV
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from wgan_cli.recipe.data_settings import DIFF_AUGMENTS, SIDES, SMALL_DATASET, AnyDataSettings, DataSettings
-from wgan_cli.recipe.decoding_types import Size
+from wgan_cli.recipe.data_settings import SIDES, AnyDataSettings, DataSettings
+from wgan_cli.recipe.decoding_types import DIFF_AUGMENTS, SMALL_DATASET, Size
 from wgan_cli.recipe.layer_settings import ALL_ROLES
 from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_base import uncouple_hint

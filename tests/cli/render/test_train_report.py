@@ -11,7 +11,7 @@ import torch
 from wgan_cli.cli.render.train_report import LONG_RUN, SHORT_RUN, plan
 from wgan_cli.data import load_data
 from wgan_cli.recipe import load_recipe
-from wgan_cli.recipe.data_settings import SMALL_DATASET
+from wgan_cli.recipe.decoding_types import SMALL_DATASET
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.state import TrainingState
 

@@ -26,7 +26,7 @@ from wgan_cli.runs.checkpoint import Checkpoint
 
 @dataclass(frozen=True)
 class Subject(ABC):
-    """What is evaluated, and how. count: number of images; None leaves the choice to each metric."""
+    """Images to evaluate, and their options. count: number of images; None leaves the choice to each metric."""
 
     source: Path
     data_root: Path
@@ -37,12 +37,12 @@ class Subject(ABC):
     @property
     @abstractmethod
     def heading(self) -> tuple[str, str]:
-        """First row of each table: what kind of subject this is, and its name."""
+        """First row of each table: kind and name of the subject."""
 
     @property
     @abstractmethod
     def facts(self) -> dict[str, Any]:
-        """What identifies the subject in JSON."""
+        """Fields that identify the subject in JSON."""
 
     @property
     @abstractmethod
@@ -83,7 +83,7 @@ class Subject(ABC):
         return make_features(self.real, self.data.source, self.data_root, self.device, print_message)
 
     def print_json(self, result: dict[str, Any]) -> None:
-        """Print what identifies the subject, and the result, as a JSON object."""
+        """Print `facts` and the result as one JSON object."""
         data().print(json.dumps({**self.facts, **result}), soft_wrap=True)
 
 

@@ -10,7 +10,8 @@ from wgan_cli.cli.render.class_counts import few_images, list_counts
 from wgan_cli.cli.render.tables import make_table
 from wgan_cli.console import end_activity, messages
 from wgan_cli.errors import ExitStatus
-from wgan_cli.recipe.data_settings import SMALL_DATASET, PairSettings
+from wgan_cli.recipe.data_settings import PairSettings
+from wgan_cli.recipe.decoding_types import SMALL_DATASET
 from wgan_cli.utils.format import Log, clock
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from wgan_cli.data.loaders.loader import Loader
 from wgan_cli.data.loaders.paired import PairedLoader
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.data.pairs import ImagePair
-from wgan_cli.recipe.data_settings import DataSettings, PairSettings, parse_bytes
+from wgan_cli.recipe.data_settings import DataSettings, PairSettings
+from wgan_cli.recipe.decoding_types import parse_bytes
 from wgan_cli.utils.format import format_bytes
 from wgan_cli.utils.machine import free_memory
 from wgan_cli.utils.seeds import derived_seed

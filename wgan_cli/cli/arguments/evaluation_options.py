@@ -1,0 +1,55 @@
+"""Options of `wgan evaluate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wgan_cli.cli.arguments.completion import complete_what
+
+Subject = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN|CKPT|IMAGES",
+        help="Run folder, checkpoint, or generated images: a folder, .zip or .npz.",
+        autocompletion=complete_what,
+    ),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        metavar="DATA",
+        help="Real images for generated ones in files: a dataset, a folder, an archive, or a run's.",
+    ),
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option("--metrics", metavar="LIST", help=r"Metrics, such as recall or fid,is. \[default: wgan's own]"),
+]
+EvaluationCount = Annotated[
+    int | None,
+    typer.Option(
+        "-n", "--count", min=10, help=r"Number of images. \[default: all held out, at most 10,000; 50,000 for fid]"
+    ),
+]
+Pairs = Annotated[
+    Path | None,
+    typer.Option("--pairs", metavar="FILE.png", help="Picture of the samples nearest to training images."),
+]
+Subset = Annotated[
+    int | None,
+    typer.Option("--subset", min=2, metavar="N", help=r"Real images for the augmentation metric. \[default: 500]"),
+]
+FeatureWeights = Annotated[
+    Path | None,
+    typer.Option("--feature-weights", metavar="FILE", help=r"Inception weights. \[default: downloaded]"),
+]
+EvaluationSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Where the training images are now (data.path=PATH), or a setting of --recipe or --against.",
+    ),
+]
