@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
 
 from wgan_cli.exports import model_folder as folder_module
 from wgan_cli.recipe import recipe_from_dict
 from wgan_cli.recipe.yaml import parse_yaml
+from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.run_dir import is_exported
 
 for package in ("onnx", "onnxscript", "onnxruntime"):
@@ -39,7 +42,7 @@ def blocks(path: Path, language: str) -> list[str]:
 
 
 def test_it_holds_what_it_says(shared):
-    names = ["README.md", "config.json", "model.onnx", "model.safetensors", "samples.png"]
+    names = ["README.md", "config.json", "critic.safetensors", "model.onnx", "model.safetensors", "samples.png"]
     assert sorted(path.name for path in shared.iterdir()) == names
     assert [path.name for path in shared.parent.iterdir() if path.name.startswith(".")] == []
     config = json.loads((shared / "config.json").read_text())
@@ -87,6 +90,24 @@ def test_the_folder_is_a_checkpoint(wgan, shared):
     assert wgan("inspect", shared).stdout == wgan("inspect", shared / "model.safetensors").stdout
 
 
+def test_another_training_starts_from_generator_and_critic(wgan, shared):
+    last = load_checkpoint(shared.parent / "run" / "checkpoints" / "step_00000004.pth")
+    words = ("--steps", 1, "--set", "freeze=1", "--device", "cpu", "--out", "next")
+    result = wgan("train", "--init-from", shared, *words)
+    assert result.status == 0 and "warning" not in result.stderr, result.stderr
+    first = load_checkpoint("next/checkpoints/step_00000000.pth")
+    for role, weights in last.networks.items():
+        assert all(torch.equal(first.networks[role][name], tensor) for name, tensor in weights.items()), role
+
+
+def test_a_new_export_removes_the_critic_of_the_last_one(wgan, shared, tiny_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_module, "export_onnx", lambda *args: folder_module.OnnxFacts({}, 0.0))
+    shutil.copytree(shared, "again")
+    assert wgan("export", tiny_run.generator_file, "--out", "again/", "--force").status == 0
+    assert is_exported(Path("again")) and not Path("again/critic.safetensors").exists()
+    assert "has no critic" in wgan("train", "--init-from", "again", "--set", "freeze=1").error
+
+
 def test_nothing_is_left_half_done(wgan, tiny_run, tmp_path, monkeypatch):
     def fail(*args):
         raise OSError(28, "No space left on device")
@@ -108,7 +129,7 @@ def test_an_interrupted_folder_is_no_model(wgan, tiny_run, tmp_path, monkeypatch
     def fail_at_the_last_file(source, destination):
         if target in (destination, destination.parent):
             moves.append(destination.name)
-            if len(moves) == 5:
+            if len(moves) == 6:
                 raise OSError(28, "No space left on device")
         replace(source, destination)
 

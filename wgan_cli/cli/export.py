@@ -10,6 +10,7 @@ from wgan_cli.cli.arguments.options import RunOrCkpt, examples
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
+from wgan_cli.runs.run_dir import EXPORTED_CRITIC
 from wgan_cli.utils.files import make_parent
 
 
@@ -40,6 +41,7 @@ def export(
     from wgan_cli.exports.model_folder import export_folder
     from wgan_cli.exports.onnx_model import OPSET, check_can_export, export_onnx
     from wgan_cli.outputs.sampling import generator_of
+    from wgan_cli.runs.with_critic import load_with_critic
 
     if form != ".safetensors":
         check_can_export(f"--out {out}")
@@ -49,7 +51,10 @@ def export(
         raise WganError(f"--to needs a translator, but {ckpt} samples from noise", "remove --to")
     generator_of(checkpoint, str(ckpt), torch.device("cpu"))  # checks the weights; errors name the given file
     if form == "folder":
-        models = export_folder(checkpoint, ckpt, path)
+        critic = None if recipe else load_with_critic(ckpt)[0].critic_to_share()
+        models = export_folder(checkpoint, ckpt, path, critic)
+        if critic is not None:
+            print_message(f"{EXPORTED_CRITIC}: the critic of step {critic.step:,}, for wgan train --init-from {out}")
     elif form == ".onnx":
         models = {path.name: export_onnx(checkpoint, path, to or "b")}
     else:

@@ -20,7 +20,7 @@ from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.recipe.yaml import dump_yaml
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file
 from wgan_cli.runs.metrics_log import read_metrics
-from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_TENSORS, RunDir, run_around
+from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_CRITIC, EXPORTED_TENSORS, RunDir, run_around
 from wgan_cli.utils.files import UNFINISHED, make_parent, write_text, writing
 from wgan_cli.utils.pixels import preview
 
@@ -28,15 +28,19 @@ CARD, GRID = "README.md", "samples.png"
 MAX_GRID = 64  # images
 
 
-def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str, OnnxFacts]:
+def export_folder(
+    checkpoint: Checkpoint, source: Path, path: Path, critic: Checkpoint | None = None
+) -> dict[str, OnnxFacts]:
     """Write a model folder: a new one completely, or not at all if an error occurs.
 
     In an existing folder, files are replaced one by one, config.json as the last; other files stay.
 
-    It holds model.safetensors, model.onnx (or to_a.onnx and to_b.onnx), config.json, README.md and samples.png.
+    It holds model.safetensors, model.onnx (or to_a.onnx and to_b.onnx), config.json, README.md and samples.png, and
+    critic.safetensors if there is a critic.
 
     Args:
         source: path that the checkpoint was read from; inside a run folder, the run's scores and grids are included.
+        critic: from `critic_to_share`; an earlier critic in the folder is removed if it is None.
     Returns: facts of each ONNX file by name.
     Raises: WganError if the folder can't be written.
     """
@@ -46,6 +50,8 @@ def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str,
         with writing(path):
             temporary.mkdir()
         checkpoint.save(temporary / EXPORTED_TENSORS)
+        if critic is not None:
+            critic.save(temporary / EXPORTED_CRITIC)
         domains = {f"to_{to}.onnx": to for to in "ab"} if checkpoint.recipe.translates else {"model.onnx": "b"}
         models = {name: export_onnx(checkpoint, temporary / name, to) for name, to in domains.items()}
         run = run_around(generator_file(source))
@@ -55,17 +61,19 @@ def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str,
         config = {
             **checkpoint.facts,
             "weights": EXPORTED_TENSORS,
+            "critic": None if critic is None else {"weights": EXPORTED_CRITIC, "step": critic.step},
             "opset": OPSET,
             "onnx": {name: asdict(facts) for name, facts in models.items()},
             "outputs": {"rgb": rgb, "images": images},
             "scores": scores,
         }
         write_text(temporary / EXPORTED_CONFIG, json.dumps(config, indent=2) + "\n")
-        write_text(temporary / CARD, model_card(checkpoint, models, scores, grid))
+        write_text(temporary / CARD, model_card(checkpoint, models, scores, grid, critic))
         with writing(path):
             if not os.path.lexists(path):
                 os.replace(temporary, path)
             else:
+                (path / EXPORTED_CRITIC).unlink(missing_ok=True)  # of another generator
                 for file in sorted(temporary.iterdir(), key=lambda file: file.name == EXPORTED_CONFIG):
                     os.replace(file, path / file.name)
     finally:
@@ -74,7 +82,11 @@ def export_folder(checkpoint: Checkpoint, source: Path, path: Path) -> dict[str,
 
 
 def model_card(
-    checkpoint: Checkpoint, models: Mapping[str, OnnxFacts], scores: Mapping[str, float], grid: str | None
+    checkpoint: Checkpoint,
+    models: Mapping[str, OnnxFacts],
+    scores: Mapping[str, float],
+    grid: str | None,
+    critic: Checkpoint | None = None,
 ) -> str:
     """Return the README.md of an exported generator, with front matter for the Hugging Face Hub.
 
@@ -98,6 +110,7 @@ def model_card(
         scores=scores,
         opset=OPSET,
         models=models,
+        critic=critic,
         psi=PSI,
         reduction=_reduction(models),
         recipe_yaml=dump_yaml(recipe.as_dict()).rstrip(),

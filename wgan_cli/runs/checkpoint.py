@@ -96,7 +96,14 @@ class Checkpoint:
 
     def to_share(self) -> Checkpoint:
         """Return a copy for others: without critic, training state and the paths of image folders."""
-        networks = {role: weights for role, weights in self.networks.items() if role != "critic"}
+        return self._shared({role: weights for role, weights in self.networks.items() if role != "critic"})
+
+    def critic_to_share(self) -> Checkpoint | None:
+        """Return a copy for others with the critic alone; None without a critic."""
+        critic = self.networks.get("critic")
+        return None if critic is None else self._shared({"critic": critic})
+
+    def _shared(self, networks: dict[str, dict[str, torch.Tensor]]) -> Checkpoint:
         data = self.recipe.data.with_paths(lambda path: Path(path).name or "images")
         recipe = self.recipe.model_copy(update={"data": data})
         return replace(self, recipe=recipe, networks=networks, training=None)

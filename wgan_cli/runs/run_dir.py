@@ -139,7 +139,7 @@ def run_around(file: Path) -> RunDir | None:
 
 
 #: Files of a folder written by `wgan export`.
-EXPORTED_TENSORS, EXPORTED_CONFIG = "model.safetensors", "config.json"
+EXPORTED_TENSORS, EXPORTED_CRITIC, EXPORTED_CONFIG = "model.safetensors", "critic.safetensors", "config.json"
 
 
 def is_exported(path: Path) -> bool:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from wgan_cli.errors import WganError
 from wgan_cli.networks.transfer import ImageKind
 from wgan_cli.networks.weights import check_roles, network_with
-from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
-from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.runs.with_critic import load_with_critic
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,7 @@ class InitialWeights:
 
 
 def open_initial_weights(path: Path) -> InitialWeights:
-    """Open a file, a run's last checkpoint (its generator if it has none) or an exported folder. Raises: WganError."""
-    checkpoints = RunDir(path).checkpoint_files()
-    file = checkpoints[-1] if checkpoints else generator_file(path)
-    checkpoint = load_checkpoint(file)
+    """Open what `load_with_critic` takes, and check that its networks are those of its recipe. Raises: WganError."""
+    checkpoint, file = load_with_critic(path)
     check_roles(checkpoint.networks, checkpoint.recipe, str(file))
     return InitialWeights(checkpoint, file)

@@ -15,6 +15,7 @@ from wgan_cli.training.finetuning.initial_weights import InitialWeights
 from wgan_cli.utils.format import Log
 
 SUFFIX = "_finetuned"  # of the name of a recipe that comes with its weights
+WITH_CRITIC = "a run, a file of its checkpoints/, or a folder exported from either"
 
 
 def initial_recipe(source: InitialWeights, settings: Sequence[str], log: Log | None = None) -> Recipe:
@@ -76,7 +77,7 @@ def _check_frozen(critic: nn.Module, transfers: Sequence[Transfer], count: int, 
         return
     found = next((each for each in transfers if each.role == "critic"), None)
     if found is None:
-        raise WganError(f"`freeze` is {count}, and {file} has no critic", "give a run or a file of its checkpoints/")
+        raise WganError(f"`freeze` is {count}, and {file} has no critic", f"give {WITH_CRITIC}")
     learns = {id(parameter) for parameter in parameters_after(critic, count)}
     fixed = {name for name, parameter in critic.named_parameters() if id(parameter) not in learns}
     for layer in found.skipped:
@@ -93,5 +94,5 @@ def missing_critic_warning(source: InitialWeights) -> str:
         return ""
     return (
         f"warning: {source.file} has no critic: a new one misleads the generator at first, which forgets some of what "
-        "it learned; a run, or a file of its checkpoints/, has both"
+        f"it learned; {WITH_CRITIC}, has both"
     )
