@@ -91,7 +91,7 @@ EVERY = {**PAIRS, **MEMBERS, **SYSTEMS, **TUTORIALS}
 WATCH = """
 import os, sys
 _, status, used = os.wait4(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)
-print(end=f"\\n{used.ru_maxrss}")
+print(end=f"\\n{used.ru_maxrss} {used.ru_utime + used.ru_stime}")
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 IMAGES = 10_000
@@ -104,10 +104,11 @@ UNWATCHED = ("--quiet", "--set=eval_every=null")  # what measures while it train
 
 @dataclass(frozen=True)
 class Spent:
-    """Cost of a process. memory: peak, in bytes."""
+    """Cost of a process. memory: peak, in bytes. processor_seconds: of all its threads."""
 
     seconds: float
     memory: int
+    processor_seconds: float
 
 
 def wgan(*words: object) -> Spent:
@@ -120,8 +121,8 @@ def wgan(*words: object) -> Spent:
     seconds = time.perf_counter() - start
     if done.returncode:
         raise WganError(f"wgan {words[0]} failed: {done.stderr.strip()[-500:]}", f"try it: {' '.join(command)}")
-    largest = int(done.stdout.rpartition("\n")[2])
-    return Spent(seconds, largest * (1 if sys.platform == "darwin" else 1024))
+    largest, processor_seconds = done.stdout.rpartition("\n")[2].split()
+    return Spent(seconds, int(largest) * (1 if sys.platform == "darwin" else 1024), float(processor_seconds))
 
 
 @cache
@@ -179,7 +180,7 @@ def scores(run: Path, generator: nn.Module, checkpoint: Checkpoint, arguments: a
     reference = reference_for(recipe.data, data_root, device, arguments.images)
     measured = common.figures(generator, recipe, checkpoint.step, reference)
     if has_encoder(checkpoint):
-        networks, _ = open_autoencoder(run / "G.pth", device)
+        networks, _ = open_autoencoder(run, device)
         copied = measure_reconstruction(networks, reference.real, reference.features)
         measured |= {"copy_error": common.four_digits(copied.error), "copies_kept": common.four_digits(copied.kept)}
     return measured

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from family import EVERY, MEMBERS, SYSTEMS, TUTORIALS
 from wgan_cli.cli.render.recipe_benchmarks import FILE as MEASURED
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import recipe_header
+from wgan_cli.runs.pretrained import Card, pretrained_file, pretrained_names, read_card
 
 ROOT = Path(__file__).parents[1]
 #: The page of each part.
@@ -33,6 +34,7 @@ PAGES = {
     "tutorials": ROOT / "docs" / "recipes.md",
     "tutorial_settings": ROOT / "docs" / "recipes.md",
     "speed": ROOT / "docs" / "performance.md",
+    "pretrained": ROOT / "docs" / "pictures.md",
 }
 #: The marks around a part.
 MARKS = {name: (f"<!-- {name}: written by benchmarks/pages.py -->", f"<!-- end of {name} -->") for name in PAGES}
@@ -260,6 +262,30 @@ def tutorial_settings(file: Path) -> str:
     return table(headings, rows, words=2) + "\n\n" + paragraph(told)
 
 
+def bundled(cards: Mapping[str, Card]) -> str:
+    """Return the table of the generators in the package from their cards, or ""."""
+    if not cards:
+        return ""
+    rows = []
+    for name, card in cards.items():
+        size = pretrained_file(name).stat().st_size / 1e6
+        seeds = " / ".join(f"{value:.3g}" for value in card.by_seed.values())
+        cells = (f"{size:.2f}", _scores(card.scores), seeds, f"{card.processor_minutes:.1f}")
+        rows.append((f"`{name}`", f"{card.data}: {card.license}", *cells, f"![{name}](pretrained/{name}.png)"))
+    machines = "; ".join(
+        f"{', '.join(f'`{name}`' for name, card in cards.items() if card.machine == machine)} on {machine}"
+        for machine in dict.fromkeys(card.machine for card in cards.values())
+    )
+    rounding = max(card.gray_levels for card in cards.values())
+    told = (
+        "Each is the best of its seeds by the first score. Minutes are processor time of its training, all threads "
+        f"together. Weights are stored in half precision, which changes pixels by at most {rounding} of 255 gray "
+        f"levels. Trained: {machines}."
+    )
+    headings = "name, images and their license, MB, scores, seeds, minutes, samples"
+    return table(headings, rows, words=2) + "\n\n" + paragraph(told)
+
+
 def _scores(result: dict[str, Any]) -> str:
     """Summarize the scores of a result."""
     parts = []
@@ -345,6 +371,7 @@ def sections(folder: Path) -> dict[str, str]:
         "tutorials": systems(folder / "family.json", TUTORIALS),
         "tutorial_settings": tutorial_settings(folder / "tutorial_settings.json"),
         "speed": section(folder),
+        "pretrained": bundled({name: read_card(name) for name in pretrained_names()}),
     }
 
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
 
 from wgan_cli.cli import app
 from wgan_cli.recipe import load_recipe
+from wgan_cli.runs.checkpoint import load_checkpoint
 
 TINY = ["steps=1000000", "batch_size=4", "model.latent_dim=4", "model.generator.channels=[4]"]
 TINY += ["model.critic.channels=[4]", "objective.n_critic=2"]
@@ -62,7 +64,7 @@ def test_step_anatomy(benchmark, monkeypatch, tmp_path):
 def test_family(benchmark, monkeypatch, features_root, tmp_path):
     family, out = benchmark("family"), tmp_path / "family.json"
     assert family.wgan("--version").memory > 1e7
-    monkeypatch.setattr(family, "wgan", lambda *words: family.Spent(app.run([*map(str, words)]), memory=1))
+    monkeypatch.setattr(family, "wgan", lambda *words: family.Spent(app.run([*map(str, words)]), 1, 1))
     small = [f"--set={setting}" for setting in ("data.source=digits", "steps=2", "batch_size=8", "sample_grid=2")]
     words = ("--data-root", features_root, "--images", 40, "--out", out, *small, "--only", "mnist_cgan")
     run(benchmark, monkeypatch, "family", *words)
@@ -72,6 +74,35 @@ def test_family(benchmark, monkeypatch, features_root, tmp_path):
         assert picture.size == (2 * (10 * 30 + 2), 2 * (30 + 2))
     monkeypatch.setattr(family, "measure", lambda *_: pytest.fail("the result exists"))
     family.main()
+
+
+def test_pretrained(benchmark, monkeypatch, features_root, tmp_path):
+    script, family, package = benchmark("pretrained"), benchmark("family"), tmp_path / "package"
+    monkeypatch.setattr(script.pretrained, "FOLDER", package)
+    monkeypatch.setattr(script, "PICTURES", tmp_path / "pictures")
+
+    def wgan(*words):
+        assert app.run([*map(str, words)]) == 0
+        return family.Spent(60, memory=1, processor_seconds=30)
+
+    for module in (script, family):
+        monkeypatch.setattr(module, "wgan", wgan)
+    small = [f"--set={setting}" for setting in ("steps=2", "batch_size=8", "sample_grid=2", "eval_every=null")]
+    places = ("--data-root", features_root, "--work", tmp_path / "work")
+    words = (*places, "--images", 40, *small, "--only", "digits_dcgan")
+    run(benchmark, monkeypatch, "pretrained", *words)
+    file = package / "digits_dcgan.safetensors"
+    card, checkpoint = script.pretrained.read_card("digits_dcgan"), load_checkpoint(file)
+    assert len(card.by_seed) == 3 and card.value == min(card.by_seed.values()) and card.processor_minutes == 0.5
+    assert f"--seed {checkpoint.recipe.seed} " in card.command
+    assert {"generator", "critic"} == checkpoint.networks.keys() and card.gray_levels <= 2
+    with safe_open(file, "pt") as tensors:
+        assert {tensors.get_tensor(name).dtype for name in tensors.keys()} == {torch.float16, torch.int64}  # noqa: SIM118
+    monkeypatch.setattr(script, "wgan", lambda *_: pytest.fail("all seeds are trained"))
+    script.main()  # the package has it
+    (package / "digits_dcgan.json").unlink()
+    script.main()
+    assert script.pretrained.read_card("digits_dcgan") == card
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from wgan_cli.cli.arguments.evaluation_options import (
     Subject,
     Subset,
 )
+from wgan_cli.cli.arguments.named_generator import locate
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
 from wgan_cli.cli.arguments.options import DataRoot, Device, Json, Seed, examples, is_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
@@ -63,7 +64,7 @@ def evaluate(
     from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.runs.environment import resolve_device
 
-    where, root = resolve_device(device), data_root or default_data_root()
+    where, root, source = resolve_device(device), data_root or default_data_root(), locate(source)
     if is_data(str(source)):
         if against is None:
             hint = f"name the real ones: wgan evaluate {shlex.quote(str(source))} --against mnist, a folder or a run"

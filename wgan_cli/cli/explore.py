@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from wgan_cli.cli.arguments.named_generator import locate
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.arguments.options import Device, RunOrCkpt, examples
 from wgan_cli.console import print_message
@@ -46,6 +47,7 @@ def explore(
     from wgan_cli.explore.temp_folder import gradio_temp_folder
     from wgan_cli.runs.environment import resolve_device
 
+    source = locate(source)
     run = source if is_run(source) else None
     waiting = run is not None and not has_generator(RunDir(run))
     load = partial(open_checkpoint, recipe=recipe, settings=settings, entry=entry)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from wgan_cli.cli.arguments.named_generator import locate
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.arguments.options import RunOrCkpt, examples
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
@@ -45,7 +46,7 @@ def export(
 
     if form != ".safetensors":
         check_can_export(f"--out {out}")
-    path, models = Path(out), {}
+    path, models, ckpt = Path(out), {}, locate(ckpt)
     checkpoint = open_checkpoint(ckpt, recipe, settings, entry).to_share()
     if to is not None and not checkpoint.recipe.translates:
         raise WganError(f"--to needs a translator, but {ckpt} samples from noise", "remove --to")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wgan_cli.cli.arguments.completion import complete_checkpoint
+from wgan_cli.cli.arguments.named_generator import locate
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.arguments.options import Device, Seed, examples
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
@@ -85,6 +86,7 @@ def gif(
     from wgan_cli.outputs.animation import check_format, load_frames, save_animation
     from wgan_cli.outputs.panel import panel_frames, save_panel
 
+    sources = [locate(each) for each in sources]
     source = sources[0]
     if panel is not None:
         frames = panel_frames(open_run(source), panel)

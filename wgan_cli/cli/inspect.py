@@ -102,6 +102,7 @@ def _facts(what: str, settings: list[str]) -> RunFacts | CheckpointFacts | Recip
     from wgan_cli.outputs.summary import inspect_checkpoint, inspect_recipe, inspect_run
     from wgan_cli.recipe import load_recipe, recipe_names
     from wgan_cli.runs.checkpoint import generator_file
+    from wgan_cli.runs.pretrained import pretrained_names, read_card
     from wgan_cli.runs.run_dir import RUNS, is_exported
     from wgan_cli.training.memory_estimate import estimate_memory
 
@@ -111,7 +112,8 @@ def _facts(what: str, settings: list[str]) -> RunFacts | CheckpointFacts | Recip
     if _is_recipe(what):
         recipe = load_recipe(what, settings)
         facts = inspect_recipe(recipe, native_shape(recipe.data))
-        return replace(facts, memory=estimate_memory(recipe, facts.networks))
+        card = read_card(what) if what in pretrained_names() and not settings else None
+        return replace(facts, memory=estimate_memory(recipe, facts.networks), pretrained=card)
     if not os.path.exists(what):
         raise WganError(
             f"there is no run, file, folder or recipe {what}",

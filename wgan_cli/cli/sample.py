@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from wgan_cli.cli.arguments.named_generator import locate
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
 from wgan_cli.cli.arguments.options import DataRoot, Device, Seed, examples, is_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
@@ -90,7 +91,7 @@ def sample(
     from wgan_cli.outputs.translate import check_translates
     from wgan_cli.runs.environment import resolve_device
 
-    ckpt = _only_one(source, ckpt)
+    ckpt = locate(_only_one(source, ckpt))
     if to is not None and photos is None:
         raise WganError("--to needs --translate", "add --translate PATH")
     if to not in (None, "a", "b"):

@@ -78,6 +78,7 @@ def train(
         "objective.gp_weight": gp_weight, "freeze": freeze,
     }  # fmt: skip
 
+    from wgan_cli.cli.arguments.named_generator import locate
     from wgan_cli.cli.arguments.training_target import resolve_target
     from wgan_cli.cli.render.progress import make_progress
     from wgan_cli.cli.render.train_report import log_end, log_finished, plan, print_transfers
@@ -94,7 +95,7 @@ def train(
         trackers, progress = [Tracker(name) for name in names], make_progress(quiet)
         source = None
         if init_from is not None:
-            source = broadcast_from_main("the weights to start from", lambda: open_initial_weights(init_from))
+            source = broadcast_from_main("the weights to start from", lambda: open_initial_weights(locate(init_from)))
         chosen, data_settings = broadcast_from_main(
             "the choice of a recipe",
             lambda: resolve_target(targets or (), recipe, images or (), resumes, device, source is not None),

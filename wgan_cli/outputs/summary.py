@@ -22,6 +22,7 @@ from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import BestScore, Checkpoint, load_checkpoint
 from wgan_cli.runs.listing import state_of
 from wgan_cli.runs.metrics_log import loss_terms, read_metrics, scores_of
+from wgan_cli.runs.pretrained import Card
 from wgan_cli.runs.run_dir import RunDir, open_run
 
 #: Networks of up to these sizes run faster than torch imports what it needs to run networks without memory (a second).
@@ -50,13 +51,17 @@ class NetworkFacts:
 
 @dataclass(frozen=True)
 class RecipeFacts:
-    """A recipe before training. memory: estimated bytes by purpose, see `training.memory_estimate`."""
+    """A recipe before training.
+
+    memory: estimated bytes by purpose, see `training.memory_estimate`. pretrained: card of its bundled generator.
+    """
 
     kind: str
     recipe: dict[str, Any]
     image: ImageShape
     networks: tuple[NetworkFacts, ...]
     memory: dict[str, int] = field(default_factory=dict)
+    pretrained: Card | None = None
 
 
 @dataclass(frozen=True)

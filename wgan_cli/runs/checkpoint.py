@@ -18,6 +18,7 @@ from wgan_cli.recipe.scores import RENAMED, SCORES, format_score, title_of
 from wgan_cli.runs.checkpoint_file import is_safetensors, read_content, refusals_of
 from wgan_cli.runs.checkpoint_zip import Damaged, Refused, write_with_checksum
 from wgan_cli.runs.migration import FORMAT, VERSION, migrated
+from wgan_cli.runs.pretrained import located
 from wgan_cli.runs.run_dir import EXPORTED_TENSORS, RunDir, is_exported, is_run, meant_run
 from wgan_cli.runs.safetensors_file import write_tensors
 from wgan_cli.utils.files import write_atomically
@@ -194,7 +195,8 @@ def _items(values: Any) -> dict[str, Any]:
 
 
 def generator_file(path: Path) -> Path:
-    """Return the file to sample from: `path` itself, or a run folder's best generator, or its last."""
+    """Return the file to sample from: `path` itself, a run folder's best generator or its last, or a bundled one."""
+    path = located(path)
     if not path.is_dir():
         return path
     run = RunDir(path)

@@ -65,11 +65,11 @@ def read_tensors(file: BinaryIO) -> tuple[dict[str, Tensor], dict[str, Any] | No
 
 
 def by_role(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """Group tensors named `role.tensor` into state dicts by role."""
+    """Group tensors named `role.tensor` into state dicts by role. Half precision becomes float32."""
     networks: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         role, _, inner = name.partition(".")
-        networks.setdefault(role, {})[inner] = tensor
+        networks.setdefault(role, {})[inner] = tensor.float() if tensor.dtype == torch.float16 else tensor
     return networks
 
 

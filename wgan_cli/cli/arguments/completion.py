@@ -28,7 +28,9 @@ def complete_search(incomplete: str) -> list[tuple[str, str]]:
 
 
 def complete_checkpoint(incomplete: str) -> list[tuple[str, str]]:
-    """Return runs, their generators and checkpoints, and other .pth files."""
+    """Return runs, their generators and checkpoints, other .pth files, and bundled generators."""
+    from wgan_cli.runs.pretrained import pretrained_names
+
     found: dict[str, str] = {}
     folder = Path(os.path.dirname(incomplete))
     above = [str(path) for path in (folder, *folder.parents) if incomplete and (path / "recipe.yaml").is_file()]
@@ -39,6 +41,7 @@ def complete_checkpoint(incomplete: str) -> list[tuple[str, str]]:
                 found[os.path.join(run, name)] = what
         for path in sorted(glob.glob(os.path.join(glob.escape(run), "checkpoints", "step_*.pth"))):
             found[path] = "to resume from"
+    found |= dict.fromkeys(pretrained_names(), "a generator that comes with wgan")
     found |= {path: "" for path in _matching(incomplete) if path.endswith(".pth") and path not in found}
     return [(path, what) for path, what in found.items() if path.startswith(incomplete)][:MOST]
 

@@ -13,7 +13,12 @@ MAX_SEED = 2**63 - 1
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 RunOrCkpt = Annotated[
-    Path, typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.", autocompletion=complete_checkpoint)
+    Path,
+    typer.Argument(
+        metavar="RUN|CKPT|NAME",
+        help="Run folder, checkpoint, or bundled generator.",
+        autocompletion=complete_checkpoint,
+    ),
 ]
 Targets = Annotated[
     list[str] | None,

@@ -14,7 +14,11 @@ _real = partial(typer.Option, rich_help_panel="Models that take images")
 
 Source = Annotated[
     Path | None,
-    typer.Argument(metavar="RUN|CKPT", help="Run folder or checkpoint.", autocompletion=complete_checkpoint),
+    typer.Argument(
+        metavar="RUN|CKPT|NAME",
+        help="Run folder, checkpoint, or bundled generator.",
+        autocompletion=complete_checkpoint,
+    ),
 ]
 Ckpt = Annotated[
     Path | None, typer.Option("--ckpt", help="Run or checkpoint, as an option.", autocompletion=complete_checkpoint)

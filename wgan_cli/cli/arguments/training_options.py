@@ -27,8 +27,8 @@ InitFrom = Annotated[
     Path | None,
     typer.Option(
         "--init-from",
-        metavar="RUN|CKPT",
-        help="Run or checkpoint whose weights a new run starts from (fine-tuning).",
+        metavar="RUN|CKPT|NAME",
+        help="Run, checkpoint or bundled generator whose weights a new run starts from (fine-tuning).",
         autocompletion=complete_checkpoint,
     ),
 ]

@@ -13,12 +13,13 @@ from wgan_cli.cli.render.terminal_curves import print_curves, wants_curves
 from wgan_cli.console import data
 from wgan_cli.outputs.curves import score_names, series, term_names
 from wgan_cli.recipe import recipe_from_dict
-from wgan_cli.recipe.scores import BASELINE
+from wgan_cli.recipe.scores import BASELINE, format_score, title_of
 from wgan_cli.recipe.yaml import dump_yaml
-from wgan_cli.utils.format import clock
+from wgan_cli.utils.format import clock, count_of
 
 if TYPE_CHECKING:
     from wgan_cli.outputs.summary import CheckpointFacts, NetworkFacts, RecipeFacts, RunFacts
+    from wgan_cli.runs.pretrained import Card
 
 MAX_CLASSES = 100
 
@@ -99,8 +100,22 @@ def _print_recipe(facts: RecipeFacts) -> None:
         ("recipe", _recipe_line(facts.recipe)),
         ("images", f"{facts.image}, {facts.image.pixels:,} bytes each in training"),
         ("memory", f"about {_megabytes(sum(facts.memory.values()))} plus the images and PyTorch: {parts}"),
+        *_card_rows(facts.recipe["name"], facts.pretrained),
     )
     _print_settings(facts.recipe, facts.networks)
+
+
+def _card_rows(name: str, card: Card | None) -> list[tuple[str, str]]:
+    """Return rows about the bundled generator of a recipe; none if there is none."""
+    if card is None:
+        return []
+    baseline = f" (real images: {card.scores[BASELINE]:.3g})" if BASELINE in card.scores else ""
+    seeds = f"best of {count_of(len(card.by_seed), 'seed')} by {title_of(card.score)}"
+    return [
+        ("generator", f"wgan sample {name}: {format_score(card.score, card.value)}{baseline}, {seeds}"),
+        ("trained by", f"{card.command}; {card.processor_minutes:.1f} minutes of processor time, {card.machine}"),
+        ("trained on", f"{card.data}; license: {card.license}"),
+    ]
 
 
 def _megabytes(count: int) -> str:

@@ -9,6 +9,7 @@ from wgan_cli.cli.render.recipe_benchmarks import Measured, measurements, thumbn
 from wgan_cli.console import data
 from wgan_cli.recipe import Recipe, load_recipe, recipe_header, recipe_names
 from wgan_cli.recipe.scores import format_score, title_of
+from wgan_cli.runs.pretrained import pretrained_names
 
 _WIDE = ("recipe", "images", "networks", "length", "time", "memory", "score", "what it learns")
 _NARROW = ("recipe", "time", "what it learns")
@@ -17,10 +18,15 @@ _COLUMNS = 80  # of the narrow list
 
 def print_recipes(wide: bool) -> None:
     """Print a line for each recipe below its paper: time and purpose, or everything that is known about it."""
-    known = measurements()
+    known, bundled = measurements(), pretrained_names()
     by_paper: dict[str, list[dict[str, str]]] = {}
     for name, (recipe, purpose) in _load_all().items():
-        row = {"recipe": name, **_description(recipe), **_measured(known.recipes.get(name)), "what it learns": purpose}
+        row = {
+            "recipe": f"{name} *" if name in bundled else name,
+            **_description(recipe),
+            **_measured(known.recipes.get(name)),
+            "what it learns": purpose,
+        }
         by_paper.setdefault(f"{recipe.objective.name}: {recipe.objective.paper}", []).append(row)
     headings, columns = (_WIDE, 1_000) if wide else (_NARROW, min(_COLUMNS, data().width))
     widths = [max(len(row[name]) for rows in by_paper.values() for row in rows) for name in headings[:-1]]
@@ -31,6 +37,7 @@ def print_recipes(wide: bool) -> None:
             _print_row([row[name] for name in headings], widths, None if paper else "dim", columns)
     pictured = next((path for name in known.recipes if (path := thumbnail(name))), None)
     notes = [
+        "* trained already: wgan sample NAME" if bundled else "",
         f"{'Time, memory and scores' if wide else 'Time'} measured on {known.where}",
         "" if wide else "--wide adds images, networks, length, memory and scores",
         f"samples: {pictured.parent / 'NAME.png'}" if pictured else "",
@@ -65,7 +72,7 @@ def _measured(measured: Measured | None) -> dict[str, str]:
 
 def recipe_facts() -> list[dict[str, Any]]:
     """Return what `wgan recipes --json` prints."""
-    known = measurements().recipes
+    known, bundled = measurements().recipes, pretrained_names()
     return [
         {
             "name": name,
@@ -76,6 +83,7 @@ def recipe_facts() -> list[dict[str, Any]]:
             "steps": recipe.steps,
             "epochs": recipe.epochs,
             "purpose": purpose,
+            "pretrained": name in bundled,
             "measured": asdict(known[name]) if name in known else None,
             "thumbnail": str(path) if (path := thumbnail(name)) else None,
         }

@@ -1,0 +1,190 @@
+"""Train the generators of the package: three seeds each, of which the best by score is kept with its card.
+
+    python benchmarks/pretrained.py --data-root data                 every generator
+    python benchmarks/pretrained.py --data-root data --only digits_dcgan
+    python benchmarks/pages.py                                      write the table of the cards
+
+Each seed is one complete `wgan train` process, whose best generator is scored as in `wgan evaluate`. Runs stay in
+--work, so that a seed that was measured isn't trained again; a generator that the package has needs --again. Weights
+are rounded to half precision unless a pixel of an image then changes by more than two gray levels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import common
+import torch
+from family import IMAGES, draw_strip, scores, wgan
+from pages import where
+
+from wgan_cli.data import load_images
+from wgan_cli.data.loading import license_of
+from wgan_cli.generator import LoadedGenerator
+from wgan_cli.outputs.sampling import generator_of, open_generator
+from wgan_cli.recipe.data_settings import PairSettings
+from wgan_cli.recipe.scores import LOGGED, SCORES
+from wgan_cli.runs import pretrained
+from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.runs.with_critic import load_with_critic
+from wgan_cli.utils.format import no_log
+from wgan_cli.utils.pixels import to_uint8, to_unit_range
+
+NAMES = (
+    "digits_dcgan",
+    "mnist_cdcgan_gp",
+    "mnist_style",
+    "mnist_cvae_gan",
+    "mnist_cyclegan",
+    "fashion_dcgan",
+    "cifar10_dcgan",
+)
+SEEDS = 3
+MOST_GRAY_LEVELS = 2
+COMPARED = 256  # images before and after rounding
+PICTURES = Path(__file__).parents[1] / "docs" / "pretrained"
+
+
+def training_words(name: str, seed: int, arguments: argparse.Namespace) -> list[str]:
+    """Return the command that trains a seed of a recipe, without the paths and the device of this machine."""
+    return ["train", name, "--seed", str(seed), *(f"--set={setting}" for setting in arguments.settings)]
+
+
+def trained(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return cost and scores of a recipe trained with a seed; train it if that wasn't done yet."""
+    run = _run(name, seed, arguments)
+    file = run.with_suffix(".json")
+    if file.exists():
+        return json.loads(file.read_text(encoding="utf-8"))
+    shutil.rmtree(run, ignore_errors=True)  # of a process that was stopped; its time would be missing
+    device, root = arguments.device, arguments.data_root.resolve()
+    where_to = ("--out", run, "--data-root", root, "--device", device, "--quiet")
+    spent = wgan(*training_words(name, seed, arguments), *where_to)
+    generator, checkpoint = open_generator(run, device)
+    result = {
+        **common.facts(device),
+        "settings": {"device": str(device)},
+        "seed": seed,
+        "seconds": common.four_digits(spent.seconds),
+        "processor_seconds": common.four_digits(spent.processor_seconds),
+        "steps": checkpoint.step,
+        "scores": scores(run, generator, checkpoint, arguments),
+    }
+    result["cores_used_by_others"].append(common.cores_in_use())
+    file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return result
+
+
+def _run(name: str, seed: int, arguments: argparse.Namespace) -> Path:
+    return arguments.work / name / f"seed-{seed}"
+
+
+def main_score(result: dict[str, Any]) -> str:
+    """Return the name of the score that the seeds of a recipe are compared by."""
+    return next(score for score in LOGGED if score in result["scores"])
+
+
+def best(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the result with the best score."""
+    score = SCORES[main_score(results[0])]
+    return min(results, key=lambda result: result["scores"][score.name] * (1 if score.lower_is_better else -1))
+
+
+def add_to_package(name: str, results: list[dict[str, Any]], arguments: argparse.Namespace) -> pretrained.Card:
+    """Write the best generator of several seeds, with its critic, and its card into the package."""
+    kept = best(results)
+    run = _run(name, kept["seed"], arguments)
+    _, checkpoint = open_generator(run, torch.device("cpu"))
+    critic = load_with_critic(run)[0].networks["critic"]
+    shared = checkpoint.to_share()
+    whole = replace(shared, networks={**shared.networks, "critic": critic})
+    rounded = in_half_precision(whole)
+    levels = gray_levels(whole, rounded, arguments.data_root)
+    score = main_score(kept)
+    card = pretrained.Card(
+        command=shlex.join(["wgan", *training_words(name, kept["seed"], arguments)]),
+        data=checkpoint.recipe.data.title,
+        license=license_of(checkpoint.recipe.data),
+        score=score,
+        by_seed={str(result["seed"]): result["scores"][score] for result in results},
+        scores={each: value for each, value in kept["scores"].items() if isinstance(value, float)},
+        processor_minutes=round(kept["processor_seconds"] / 60, 1),
+        machine=where(kept).rstrip("."),
+        gray_levels=levels if levels <= MOST_GRAY_LEVELS else 0,
+    )
+    pretrained.FOLDER.mkdir(exist_ok=True)
+    (rounded if levels <= MOST_GRAY_LEVELS else whole).save(pretrained.pretrained_file(name))
+    draw_strip(run, checkpoint, arguments.data_root.resolve(), PICTURES / f"{name}.png")
+    text = json.dumps(asdict(card), indent=1) + "\n"
+    pretrained.card_file(name).write_text(text, encoding="utf-8")  # last: a generator with a card is complete
+    return card
+
+
+def in_half_precision(checkpoint: Checkpoint) -> Checkpoint:
+    """Return a checkpoint whose weights are rounded to float16."""
+    networks = {
+        role: {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+        for role, weights in checkpoint.networks.items()
+    }
+    return replace(checkpoint, networks=networks)
+
+
+def gray_levels(checkpoint: Checkpoint, rounded: Checkpoint, data_root: Path) -> int:
+    """Return the largest difference between the images of weights before and after rounding, in gray levels."""
+    floats = {
+        role: {name: tensor.to(checkpoint.networks[role][name].dtype) for name, tensor in weights.items()}
+        for role, weights in rounded.networks.items()
+    }
+    before, after = (_images(each, data_root) for each in (checkpoint, replace(rounded, networks=floats)))
+    return int((before.int() - after.int()).abs().max())
+
+
+def _images(checkpoint: Checkpoint, data_root: Path) -> torch.Tensor:
+    generator = LoadedGenerator(generator_of(checkpoint, "the checkpoint", torch.device("cpu")), checkpoint)
+    data = checkpoint.recipe.data
+    if not isinstance(data, PairSettings):
+        return to_uint8(generator.sample(COMPARED))
+    translated = []
+    for side, other in (("a", "b"), ("b", "a")):
+        pixels = load_images(getattr(data, side), data_root, no_log).images[:COMPARED]
+        translated.append(generator.translate(to_unit_range(pixels), to=other))
+    return to_uint8(torch.cat(translated))
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-root", type=Path, default=Path("data"))
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="RECIPE", help=", ".join(NAMES))
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="for all")
+    parser.add_argument("--images", type=int, default=IMAGES, help=f"generated for each evaluation (default {IMAGES})")
+    parser.add_argument("--work", type=Path, default=Path("runs/pretrained"), help="folder of the runs")
+    parser.add_argument("--again", action="store_true", help="also generators that the package has")
+    return common.parse(parser, "pretrained")
+
+
+def main() -> None:
+    arguments, console = parse_arguments(), common.make_console()
+    for name in arguments.only:
+        if pretrained.card_file(name).exists() and not arguments.again:
+            continue
+        results = []
+        for seed in range(SEEDS):
+            result = trained(name, seed, arguments)
+            results.append(result)
+            score, minutes = main_score(result), result["processor_seconds"] / 60
+            console.print(
+                f"{name}, seed {seed}: {score} {result['scores'][score]:.3g}, {minutes:.1f} min of processor time"
+            )
+        card = add_to_package(name, results, arguments)
+        size = pretrained.pretrained_file(name).stat().st_size
+        console.print(f"{name}: {card.score} {card.value:.3g}, {size / 1e6:.2f} MB, {card.gray_levels} gray levels")
+
+
+if __name__ == "__main__":
+    common.run(main)

@@ -1,0 +1,69 @@
+"""Trained generators that come with the package: a .safetensors file for each, and a card about its origin."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from wgan_cli.runs.run_dir import RUNS, RunDir
+
+FOLDER = Path(__file__).resolve().parents[1] / "pretrained"
+_TENSORS = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Card:
+    """Origin and quality of a bundled generator; benchmarks/pretrained.py writes it.
+
+    Attributes:
+        command: it was trained by this one. data: title of its images. license: sentence about theirs.
+        score: name of the score that chose the seed. by_seed: its values. scores: all scores of the kept generator.
+        processor_minutes: time of the training on all threads together. machine: processor, versions and date.
+        gray_levels: largest difference of a pixel (0-255) from the images of the weights before rounding.
+    """
+
+    command: str
+    data: str
+    license: str
+    score: str
+    by_seed: dict[str, float]
+    scores: dict[str, float]
+    processor_minutes: float
+    machine: str
+    gray_levels: int
+
+    @property
+    def value(self) -> float:
+        """Score of the kept generator."""
+        return self.scores[self.score]
+
+
+def pretrained_names() -> list[str]:
+    """Return the names of the bundled generators, which are those of their recipes, sorted."""
+    return sorted(path.stem for path in FOLDER.glob(f"*{_TENSORS}"))
+
+
+def pretrained_file(name: str) -> Path:
+    """Return the file of a bundled generator."""
+    return FOLDER / f"{name}{_TENSORS}"
+
+
+def card_file(name: str) -> Path:
+    """Return the file of a card."""
+    return FOLDER / f"{name}.json"
+
+
+def read_card(name: str) -> Card:
+    """Return the card of a bundled generator."""
+    return Card(**json.loads(card_file(name).read_text(encoding="utf-8")))
+
+
+def located(path: Path) -> Path:
+    """Return what a path stands for: the name of a bundled generator for a run in runs/, or else for its file.
+
+    A path that exists, and any other one, stands for itself. Runs without a generator so far don't count.
+    """
+    if os.path.lexists(path) or str(path) not in pretrained_names():
+        return path
+    run = RunDir(RUNS / path)
+    return run.path if run.generator_file.is_file() else pretrained_file(path.name)
