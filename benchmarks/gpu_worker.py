@@ -283,6 +283,7 @@ def rate(label: str, run: str, start: str = "0") -> None:
               for key in ("engine", "amp")}  # fmt: skip
         took = last["seconds"] - middle["seconds"]
         overhead = last["overhead_seconds"] - middle["overhead_seconds"]
+        end = file.stat().st_mtime  # of the last record
         keep(
             "train",
             label=label,
@@ -291,7 +292,7 @@ def rate(label: str, run: str, start: str = "0") -> None:
             seconds=last["seconds"],
             whole_command_s=four(time.time() - float(start)) if float(start) else None,
             steps_per_second=four((last["step"] - middle["step"]) / took) if took else None,
-            busy_percent=utilization(time.time() - took - 1, time.time() - 1),
+            busy_percent=utilization(end - took, end),
             overhead_share=four(overhead / took) if took else None,
             terms={k: four(v) for k, v in last.items() if isinstance(v, float) and k.endswith(("loss", "fd"))},
         )

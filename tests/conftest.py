@@ -67,6 +67,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
 
+@pytest.fixture(autouse=True)
+def hidden_gpu(request, monkeypatch) -> None:
+    """Hide a GPU from tests without the marker: they expect the CPU's bits."""
+    if torch.cuda.is_available() and not request.node.get_closest_marker("gpu"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # of processes
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
 @dataclass(frozen=True)
 class Result:
     """Exit status and output of a command line."""

@@ -83,5 +83,8 @@ def describe_os_error(error: OSError) -> str:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return True if host or device memory ran out."""
-    # PyTorch's CPU allocator has no exception of its own.
-    return isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in _OUT_OF_MEMORY)
+
+
+# PyTorch's CPU allocator has no exception of its own, and neither have CUDA's libraries.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "STATUS_ALLOC_FAILED", "unable to find an engine")

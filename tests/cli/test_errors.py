@@ -192,6 +192,7 @@ def test_full_disk_while_sampling(wgan, place, form):
 
 
 GPU = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a capacity of 1 GiB.")
+CUDNN = RuntimeError("GET was unable to find an engine to execute this computation")
 HOST = RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory")
 
 
@@ -201,7 +202,7 @@ def test_out_of_memory_while_sampling(wgan, place, monkeypatch):
     assert result.status == 1 and "memory" in result.error and "--batch" in result.hint
 
 
-@pytest.mark.parametrize("error", [GPU, HOST], ids=["gpu", "host"])
+@pytest.mark.parametrize("error", [GPU, CUDNN, HOST], ids=["gpu", "cudnn", "host"])
 @pytest.mark.parametrize(("batch", "hint"), [(48, "--set batch_size=24"), (1, "smaller networks")])
 def test_out_of_memory_in_a_step(train, monkeypatch, batch, hint, error):
     monkeypatch.setattr(TrainingStep, "__call__", Mock(side_effect=error))

@@ -26,7 +26,7 @@ from wgan_cli.training.engines.select import Engine, make_engine
 from wgan_cli.training.finetuning.initial_weights import InitialWeights
 from wgan_cli.training.finetuning.initialize import initialize
 from wgan_cli.training.grad_accumulation import accumulation_steps
-from wgan_cli.training.memory_estimate import check_memory
+from wgan_cli.training.memory_estimate import check_memory, out_of_memory_hint
 from wgan_cli.training.numerics.amp import Precision, set_deterministic
 from wgan_cli.training.optim import clip_functions, make_optimizers
 from wgan_cli.training.sample_grid import LatentGrid, TranslationGrid
@@ -104,7 +104,8 @@ def build_state(
         return make_engine(recipe.engine, make_step(recipe, copy.deepcopy(networks)), verify=True)
 
     loader_start, memory_start = loader.state_dict(), copy.deepcopy(memory.state_dict())
-    tuned = autotune(recipe, device, disposable_engine, timed=tune, log=log)
+    with out_of_memory_hint(recipe, device):
+        tuned = autotune(recipe, device, disposable_engine, timed=tune, log=log)
     if micro_batches > 1:  # fails now if a loss needs the whole batch
         make_step(tuned.recipe, copy.deepcopy(networks))(0)
     loader.load_state_dict(loader_start)

@@ -35,6 +35,7 @@ def float32_matmul(device: torch.device, tf32: bool) -> Iterator[None]:
 @functools.cache
 def _ignore_advice() -> None:
     warnings.filterwarnings("ignore", message="Please use the new API settings to control TF32")
+    warnings.filterwarnings("ignore", message="TensorFloat32 tensor cores .* not enabled")  # the compiler's
 
 
 @contextmanager

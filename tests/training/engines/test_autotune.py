@@ -126,6 +126,14 @@ def test_specified_engine_is_verified_but_not_timed(machine, small):
     assert machine.built == [(1, "off", "compile")] and not machine.threads_differ
 
 
+def test_compiled_losses_get_the_precision_that_is_faster_in_a_graph(machine, small):
+    """Eagerly, where launching kernels takes longest, bf16 only adds casts."""
+    seconds = {("eager", "bf16"): 2.0, ("eager", "off"): 1.0, ("graph", "bf16"): 0.1, ("graph", "off"): 0.2}
+    machine.cost = lambda recipe: seconds[recipe.engine, recipe.amp] / MIN_STEPS
+    tuned = machine.autotune(small.recipe(**{**OPEN, "engine": "compile"}), CUDA)
+    assert settings(tuned.recipe) == (None, "bf16", "compile")
+
+
 def test_omp_num_threads_is_respected(machine, small, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     tuned = machine.autotune(small.recipe(steps=MIN_STEPS, engine="eager"))

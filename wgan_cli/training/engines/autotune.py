@@ -41,7 +41,7 @@ def autotune(
 ) -> Autotuned:
     """Choose `threads`, `amp` and `engine`, and set torch's number of threads accordingly.
 
-    A setting that the recipe specifies is kept; a specified engine falls back to eager if it doesn't work. Open
+    A setting that the recipe specifies is kept; a specified engine that doesn't work falls back to graph or eager. Open
     settings are timed if the run is long, else they get their defaults: all threads, bf16 if the hardware supports it,
     eager. Intervals in seconds and minutes become numbers of steps.
 
@@ -62,9 +62,10 @@ def autotune(
     chooses_engine = timed and recipe.engine == "auto" and device.type == "cuda"
     if timed and recipe.threads is None and (threads or 1) > 1 and "OMP_NUM_THREADS" not in os.environ:
         best = trials.faster(best, best.model_copy(update={"threads": 1}))
-    if recipe.engine == "graph":
+    # The engine before the precision: where launching kernels takes longest, bf16's casts only cost time.
+    if recipe.engine == "graph" or (recipe.engine == "compile" and device.type == "cuda"):  # captures compiled losses
         best = trials.if_usable(best.model_copy(update={"engine": "graph"}), best)
-    elif chooses_engine:  # before the precision: where launching kernels takes longest, bf16's casts only cost time
+    elif chooses_engine:
         best = trials.faster_usable(best.model_copy(update={"engine": "graph"}), best)
     if timed and recipe.amp == "auto" and best.amp != "off":
         best = trials.faster_usable(best.model_copy(update={"amp": "off"}), best)

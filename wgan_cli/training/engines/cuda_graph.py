@@ -1,5 +1,6 @@
 """The `graph` engine: a whole iteration as one CUDA graph, without the host between its thousands of kernels."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -88,7 +89,9 @@ class CudaGraph:
     def _rehearse(self) -> None:
         """Run what a capture would record, with synchronization forbidden: it would make the capture fail."""
         before = torch.cuda.get_sync_debug_mode()
-        torch.cuda.set_sync_debug_mode("error")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype")
+            torch.cuda.set_sync_debug_mode("error")
         try:
             with self._on_stream():
                 self.step(0, capturing=True)

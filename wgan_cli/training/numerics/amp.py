@@ -37,10 +37,10 @@ def resolve_amp(amp: str, device: torch.device) -> str:
 
 
 def set_deterministic(deterministic: bool, device: torch.device) -> None:
-    """Allow only deterministic kernels on a GPU, or any; CPU kernels are always deterministic."""
-    if device.type == "cuda":
+    """Allow only deterministic kernels on a GPU if asked to; CPU kernels are always deterministic."""
+    if deterministic and device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required by cuBLAS
-        torch.use_deterministic_algorithms(deterministic)
+        torch.use_deterministic_algorithms(True)
 
 
 class Precision:
