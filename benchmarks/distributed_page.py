@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pages import table
+from markdown_text import table
 from traffic import Traffic, Wires, efficiency, fitted_wires
 
 DOC = Path(__file__).parents[1] / "docs" / "scaling.md"

@@ -8,6 +8,7 @@
     rate NAME RUN [START]                      steps/s from a run's metrics.jsonl, and GPU utilization
     watch                                      GPU utilization five times a second, into smi.csv
     table                                      all figures so far
+    facts                                      machine, versions and date
 
 PRECISION: bf16, off (float32) or tf32.
 """
@@ -25,6 +26,7 @@ from pathlib import Path
 import common
 import textbook
 import torch
+import yaml
 from anatomy import busy_seconds, group_rows, kernel_rows, kernels_of
 from gpu_probes import capture_fail, double_backward, sampling
 from gpu_results import OUT, WORK, describe, device, event_ms, four, keep, synchronize, utilization
@@ -278,16 +280,15 @@ def rate(label: str, run: str, start: str = "0") -> None:
     try:
         records = [json.loads(line) for line in file.read_text().splitlines() if line.endswith("}")]
         last, middle = records[-1], records[len(records) // 2]
-        recipe = (Path(run) / "recipe.yaml").read_text()
-        of = {key: next((line.split(": ")[1] for line in recipe.splitlines() if line.startswith(f"{key}: ")), None)
-              for key in ("engine", "amp")}  # fmt: skip
+        recipe = yaml.safe_load((Path(run) / "recipe.yaml").read_text())
         took = last["seconds"] - middle["seconds"]
         overhead = last["overhead_seconds"] - middle["overhead_seconds"]
         end = file.stat().st_mtime  # of the last record
         keep(
             "train",
             label=label,
-            **of,
+            engine=recipe["engine"],
+            amp=recipe["amp"],
             steps=last["step"],
             seconds=last["seconds"],
             whole_command_s=four(time.time() - float(start)) if float(start) else None,
@@ -317,6 +318,7 @@ def watch() -> None:
 def table() -> None:
     """Print all figures in short lines, failures first."""
     lines = [json.loads(line) for line in (OUT / "results.jsonl").read_text().splitlines()]
+    lines = [line for line in lines if line["kind"] != "facts"]
     failed = [
         line
         for line in lines
@@ -346,6 +348,7 @@ COMMANDS = {
     "rate": rate,
     "watch": watch,
     "table": table,
+    "facts": lambda: keep("facts", **common.facts(device()), settings={"device": str(device())}),
     "probe": lambda name, *rest: PROBES[name](*rest),
 }
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import common
+import gpu_page
 import scaling
 from common import FORMATS
 from family import EVERY, MEMBERS, SYSTEMS, TUTORIALS
+from markdown_text import paragraph, table, times, where, where_each
 
 from wgan_cli.cli.render.recipe_benchmarks import FILE as MEASURED
 from wgan_cli.errors import WganError
@@ -35,6 +36,7 @@ PAGES = {
     "tutorial_settings": ROOT / "docs" / "recipes.md",
     "speed": ROOT / "docs" / "performance.md",
     "pretrained": ROOT / "docs" / "pictures.md",
+    "gpu": ROOT / "docs" / "performance.md",
 }
 #: The marks around a part.
 MARKS = {name: (f"<!-- {name}: written by benchmarks/pages.py -->", f"<!-- end of {name} -->") for name in PAGES}
@@ -50,43 +52,6 @@ CHOSEN = (
     "mnist_cyclegan",
 )
 MOST_GROUPS = 3  # of an anatomy, in a table's row
-
-
-def table(headings: str | Sequence[str], rows: Iterable[Iterable[str]], words: int = 1) -> str:
-    """Return a Markdown table. headings: comma-separated; the first `words` columns are left-aligned."""
-    names = [name.strip() for name in headings.split(",")] if isinstance(headings, str) else list(headings)
-    marks = ["---"] * words + ["---:"] * (len(names) - words)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (names, marks, *rows))
-
-
-def paragraph(text: str, indent: str = "") -> str:
-    """Wrap text at 120 columns, indenting all lines but the first."""
-    return textwrap.fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-
-
-def where(result: dict[str, Any]) -> str:
-    """Return machine, versions and date of a result."""
-    machine, versions = result["machine"], result["versions"]
-    processor = result["settings"]["device"] == "cpu"
-    threads = f" with {common.count(machine['threads'], 'thread')}" if processor else ""
-    busy = ", under other load" if common.was_busy(result) else ""
-    name, python = machine["device_name"], versions["python"]
-    return f"{name}{threads}, torch {versions['torch']}, Python {python}, {result['date'][:10]}{busy}."
-
-
-def where_each(results: dict[str, dict[str, Any]]) -> str:
-    """Return machines, versions and dates of several results; the names of all but the most frequent machine's."""
-    places: dict[str, list[str]] = {}
-    for name, result in results.items():
-        places.setdefault(where({**result, "cores_used_by_others": []}).rstrip("."), []).append(f"`{name}`")
-    usual, *others = sorted(places, key=lambda place: -len(places[place]))
-    text = "; ".join([usual, *(f"{', '.join(places[place])} on {place}" for place in others)])
-    return f"{text}{'; some under other load' if any(map(common.was_busy, results.values())) else ''}."
-
-
-def times(spread: dict[str, float], form: str = ",.2f") -> str:
-    """Return a median with its spread."""
-    return f"{spread['median']:{form}} ({spread['min']:{form}} to {spread['max']:{form}})"
 
 
 def train_speed(result: dict[str, Any]) -> str:
@@ -372,6 +337,7 @@ def sections(folder: Path) -> dict[str, str]:
         "tutorial_settings": tutorial_settings(folder / "tutorial_settings.json"),
         "speed": section(folder),
         "pretrained": bundled({name: read_card(name) for name in pretrained_names()}),
+        "gpu": gpu_page.section(folder / "gpu-h100.jsonl"),
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common import count, four_digits
-from pages import paragraph, table, where
+from markdown_text import paragraph, table, where
 
 DOC = Path(__file__).parents[1] / "docs" / "time_to_quality.md"
 TOP = "# Time to quality\n\nWritten by `python benchmarks/time_to_quality.py --page`."

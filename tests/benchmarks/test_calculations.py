@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -175,3 +176,21 @@ def test_tutorial_networks_with_our_settings(benchmark):
         mixed = recipe_from_dict(ours.recipe, tutorial)
         assert mixed.model == recipe_from_dict(theirs.recipe, tutorial).model == load_recipe(tutorial).model
         assert mixed.objective == load_recipe(our_recipe).objective
+
+
+def test_gpu_table_compares_with_the_textbook_loop_of_the_same_precision(benchmark, tmp_path):
+    page = benchmark("gpu_page")
+    speed = {"kind": "speed", "recipe": "a", "got": "graph", "format": "bf16", "ms": 2.0, "steps_per_second": 500.0}
+    beside = [
+        {"kind": "beside", "recipe": "a", "side": f"textbook {kind}", "steps_per_second": rate}
+        for kind, rate in (("loader bf16", 50.0), ("resident bf16", 100.0), ("loader off", 1.0))
+    ]
+    smoke = [
+        {"kind": "smoke", "recipe": name, "trouble": trouble, "nonfinite": []}
+        for name, trouble in (("a", ""), ("b", "waits"))
+    ]
+    lines = [speed, {"kind": "speed", "failed": "no memory"}, *beside, *smoke]
+    (tmp_path / "gpu.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    found = page.read(tmp_path / "gpu.jsonl")
+    assert page.engine_rows(found) == [["a", "graph", "bf16", "2.00", "10.00", "5.00", ""]]
+    assert page.captured(found).startswith("1 of 2 ") and "`b`: waits" in page.captured(found)

@@ -1,0 +1,80 @@
+"""Write the GPU part of docs/performance.md from the lines that gpu_check.sh keeps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from common import FORMATS
+from markdown_text import paragraph, table, where
+
+PRECISIONS = {**FORMATS, "tf32": "TF32"}
+Lines = list[dict[str, Any]]
+
+
+def read(file: Path) -> dict[str, Lines]:
+    """Return the figures of a check by kind, without failed ones."""
+    found: dict[str, Lines] = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        figure = json.loads(line)
+        if "failed" not in figure:
+            found.setdefault(figure["kind"], []).append(figure)
+    return found
+
+
+def engine_rows(found: dict[str, Lines]) -> list[list[str]]:
+    """Return a row for each recipe, engine and precision: milliseconds, ratios to the textbook loop, memory."""
+    textbook = {(line["recipe"], line["side"]): line["steps_per_second"] for line in found.get("beside", [])}
+    rows = []
+    for line in found.get("speed", []):
+        recipe, precision = line["recipe"], line["format"]
+        baselines = [textbook.get((recipe, f"textbook {kind} {precision}")) for kind in ("loader", "resident")]
+        ratios = [f"{line['steps_per_second'] / rate:.2f}" if rate else "" for rate in baselines]
+        memory = f"{line['peak_GB']:.2f}" if "peak_GB" in line else ""
+        rows.append([recipe, line["got"], PRECISIONS[precision], f"{line['ms']:,.2f}", *ratios, memory])
+    return rows
+
+
+def training_rows(found: dict[str, Lines]) -> list[list[str]]:
+    """Return a row for each training: steps, seconds, steps/s with everything, and the device's utilization."""
+    rows = []
+    for line in found.get("train", []):
+        busy = line.get("busy_percent")
+        busy_percent = "" if busy is None else f"{busy:.0f}%"
+        rows.append(
+            [line["label"], line["engine"], PRECISIONS[line["amp"]], f"{line['steps']:,}", f"{line['seconds']:.1f}",
+             f"{line['steps_per_second']:,.0f}", f"{line['overhead_share']:.0%}", busy_percent]
+        )  # fmt: skip
+    return rows
+
+
+def captured(found: dict[str, Lines]) -> str:
+    """Name the recipes whose iteration could be captured, and those that fell back."""
+    smoke = found.get("smoke", [])
+    back = [f"`{line['recipe']}`: {line['trouble']}" for line in smoke if line["trouble"] or line["nonfinite"]]
+    told = f"{len(smoke) - len(back)} of {len(smoke)} recipes were trained for 24 steps as a CUDA graph"
+    return f"{told}; not {'; '.join(back)}." if back else f"{told}."
+
+
+def section(file: Path) -> str:
+    """Return the figures of gpu_check.sh as Markdown."""
+    found = read(file)
+    engines = "recipe, engine, precision, ms/step, textbook with DataLoader, textbook with images on the GPU, GB"
+    trainings = "run, engine, precision, steps, seconds, steps/s, overhead, GPU utilization"
+    told = (
+        "Ratios are to the textbook loop in the same precision and run. GB is the peak that PyTorch allocated, random "
+        "images included."
+    )
+    train = (
+        "`wgan train mnist_dcgan` on the bundled digits: as it comes, then for 40 seconds under each engine. The rate "
+        "and the utilization are of the second half, with logs, sample grids and checkpoints."
+    )
+    return "\n\n".join(
+        [
+            table(engines, engine_rows(found), words=3),
+            paragraph(f"{told} {captured(found)} {where(found['facts'][0])}"),
+            table(trainings, training_rows(found), words=3),
+            paragraph(train),
+        ]
+    )

@@ -1,0 +1,46 @@
+"""Markdown of results: tables, paragraphs, and where a result was measured."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import common
+
+
+def table(headings: str | Sequence[str], rows: Iterable[Iterable[str]], words: int = 1) -> str:
+    """Return a Markdown table. headings: comma-separated; the first `words` columns are left-aligned."""
+    names = [name.strip() for name in headings.split(",")] if isinstance(headings, str) else list(headings)
+    marks = ["---"] * words + ["---:"] * (len(names) - words)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (names, marks, *rows))
+
+
+def paragraph(text: str, indent: str = "") -> str:
+    """Wrap text at 120 columns, indenting all lines but the first."""
+    return textwrap.fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def where(result: dict[str, Any]) -> str:
+    """Return machine, versions and date of a result."""
+    machine, versions = result["machine"], result["versions"]
+    processor = result["settings"]["device"] == "cpu"
+    threads = f" with {common.count(machine['threads'], 'thread')}" if processor else ""
+    busy = ", under other load" if common.was_busy(result) else ""
+    name, python = machine["device_name"], versions["python"]
+    return f"{name}{threads}, torch {versions['torch']}, Python {python}, {result['date'][:10]}{busy}."
+
+
+def where_each(results: dict[str, dict[str, Any]]) -> str:
+    """Return machines, versions and dates of several results; the names of all but the most frequent machine's."""
+    places: dict[str, list[str]] = {}
+    for name, result in results.items():
+        places.setdefault(where({**result, "cores_used_by_others": []}).rstrip("."), []).append(f"`{name}`")
+    usual, *others = sorted(places, key=lambda place: -len(places[place]))
+    text = "; ".join([usual, *(f"{', '.join(places[place])} on {place}" for place in others)])
+    return f"{text}{'; some under other load' if any(map(common.was_busy, results.values())) else ''}."
+
+
+def times(spread: dict[str, float], form: str = ",.2f") -> str:
+    """Return a median with its spread."""
+    return f"{spread['median']:{form}} ({spread['min']:{form}} to {spread['max']:{form}})"
