@@ -104,6 +104,7 @@ class RunFacts:
     seconds: float
     overhead_seconds: float  # the part of `seconds` spent in logs, grids, checkpoints and evaluations
     rollbacks: int  # after divergence
+    thread_changes: int  # next to other processes, trials included
     idle_seconds: float | None  # since the last record
     images_per_second: float | None
     losses: dict[str, float]  # loss terms of the last record
@@ -179,6 +180,7 @@ def inspect_run(path: Path) -> RunFacts:
         seconds=last.get("seconds", 0.0),
         overhead_seconds=last.get("overhead_seconds", 0.0),
         rollbacks=last.get("rollbacks", 0),
+        thread_changes=max((record.get("thread_changes", 0) for record in history), default=0),
         idle_seconds=max(0.0, time.time() - run.metrics_file.stat().st_mtime) if history else None,
         images_per_second=last.get("images_per_second"),
         losses=loss_terms(last),

@@ -14,6 +14,7 @@ from wgan_cli.utils.files import append_whole, open_plain, write_text, writing
 
 #: Keys of a record that describe the progress of training. All others are loss terms or scores.
 PROGRESS = ("step", "epoch", "kimg", "seconds", "overhead_seconds", "images_per_second", "rollbacks")
+PROGRESS += ("threads", "thread_changes")
 MAX_RECORD = 65_536  # bytes; a record has a few hundred
 MAX_NAMES = 40  # distinct keys in all records; each is drawn in a panel of its own
 

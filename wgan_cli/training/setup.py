@@ -29,12 +29,17 @@ _OF_FILES = {"split", "labels", "channels", "fit", "frames", "background", "rang
 
 
 class Start(NamedTuple):
-    """The recipe to train; for a resumed run also its folder and checkpoint, or for a new one weights to start from."""
+    """The recipe to train; for a resumed run also its folder and checkpoint, or for a new one weights to start from.
+
+    Attributes:
+        open_threads: True if the number of threads may change; the recipe of a resumed run has the one to start with.
+    """
 
     recipe: Recipe
     run: RunDir | None = None
     point: ResumePoint | None = None
     source: InitialWeights | None = None
+    open_threads: bool = False
 
 
 def resolve_start(
@@ -78,7 +83,7 @@ def resolve_start(
                 f"`freeze` is {wanted.freeze}, and the critic's weights are random",
                 "start from trained ones with --init-from RUN, or set `freeze` to 0",
             )
-        return Start(wanted, source=source)
+        return Start(wanted, source=source, open_threads=wanted.threads is None)
     return _resumed(recipe, settings, Path(resume), in_memory, log, allowed, source)
 
 
@@ -103,6 +108,8 @@ def _resumed(
     latest = run.read_recipe()  # may have more steps than the checkpoint if an extended run was killed early
     saved = point.checkpoint.recipe if point.checkpoint else latest
     latest = latest.replaced(data=latest.data.decoding_like(saved.data))
+    if adapts := point.checkpoint is not None and "threads" in (point.checkpoint.training or {}):
+        latest = latest.replaced(threads=None)  # the run chose it, unless a setting does now
     wanted = (
         apply_settings(latest.as_dict(), settings, "the run's recipe", log)
         if recipe is None and source is None
@@ -113,7 +120,7 @@ def _resumed(
     continued = continued_recipe(saved, with_data_location(wanted, in_memory), allowed)
     if point.checkpoint and continued.steps is not None and point.checkpoint.step >= continued.steps:
         raise Finished(run, point.checkpoint.step, continued.steps)  # without its images, which may be gone
-    return Start(continued, run, point, None if point.checkpoint else source)
+    return Start(continued, run, point, None if point.checkpoint else source, adapts and wanted.threads is None)
 
 
 def _refuse_settings_of_files(settings: tuple[str, ...]) -> None:

@@ -19,6 +19,7 @@ from wgan_cli.runs.continuation import check_same_images
 from wgan_cli.runs.environment import versions
 from wgan_cli.training.best_generator import Best
 from wgan_cli.training.ema import ExponentialMovingAverage
+from wgan_cli.training.engines.adaptive_threads import AdaptiveThreads
 from wgan_cli.training.engines.select import Engine
 from wgan_cli.training.optim import Optimizers, load_optimizer_states
 from wgan_cli.training.sample_grid import SampleGrid
@@ -32,6 +33,7 @@ class TrainingState:
     Attributes:
         training_step: owns the networks, optimizers, EMA, loader and precision.
         engine: runs the training step.
+        adaptive_threads: the engine, if it changes the number of threads while it trains.
         data_fingerprint: identifies the training images.
         autotune_summary: what was measured to choose threads, precision and engine; empty if nothing was.
         step_seconds: time per step, if autotuning measured it.
@@ -51,6 +53,7 @@ class TrainingState:
     engine: Engine
     sample_grid: SampleGrid
     data_fingerprint: int
+    adaptive_threads: AdaptiveThreads | None = None
     autotune_summary: str = ""
     step_seconds: float | None = None
     step: int = 0
@@ -134,6 +137,8 @@ class TrainingState:
             "memory": {} if self.objective.state is None else self.objective.state.state_dict(),
             "best": None if self.best is None else self.best.as_dict(),
         }
+        if self.adaptive_threads:
+            training["threads"] = self.adaptive_threads.state_dict()
         networks["generator"] = self.ema.network.state_dict()
         return Checkpoint(self.recipe, self.image, self.class_names, self.step, networks, training, versions())
 
@@ -178,6 +183,8 @@ class TrainingState:
             self.training_step.metrics.load_state_dict(training["terms"], self.device)
             if (memory := self.objective.state) is not None:  # ignores buffers that only earlier versions saved
                 memory.load_state_dict({name: training["memory"][name] for name in memory.state_dict()})
+            if self.adaptive_threads and "threads" in training:
+                self.adaptive_threads.load_state_dict(training["threads"])
             self.best = Best.from_dict(training.get("best"), self.exported_weights())
             rng.set_states(training["random"], self.device)
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:

@@ -27,6 +27,8 @@ from wgan_cli.runs.resume import Finished, set_aside
 from wgan_cli.runs.run_dir import RunDir, check_free, create_run
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.callback import Callback, CallbackList
+from wgan_cli.training.engines.adaptive_threads import AdaptiveThreads, may_adapt
+from wgan_cli.training.engines.autotune import available_threads
 from wgan_cli.training.finetuning.initial_weights import InitialWeights
 from wgan_cli.training.finetuning.initialize import missing_critic_warning, with_conditional
 from wgan_cli.training.loop import training_loop
@@ -34,7 +36,9 @@ from wgan_cli.training.memory_estimate import out_of_memory_hint
 from wgan_cli.training.setup import load_dataset, load_reference, resolve_start
 from wgan_cli.training.stop import StopRequest
 from wgan_cli.utils.format import once
+from wgan_cli.utils.machine import OtherProcesses
 
+BUSY = 0.3  # cores in use by others, next to which autotuning may choose too few threads
 MAX_CLASSES = 10_000  # recorded in environment.json
 
 
@@ -90,7 +94,10 @@ class Trainer:
             wanted = with_conditional(wanted, False)
             self.log(f"{self.dataset.origin} has no classes: training without those of {source.file}")
         tune = not dry_run and (world_size() == 1 or local.type == "cuda")  # processes on one CPU share its cores
+        most, others = available_threads(local), OtherProcesses()
         self.state = build_state(wanted, self.dataset, local, tune=tune, log=self.log, source=source)
+        if tune and start.open_threads and may_adapt(self.state.recipe, local):
+            self._adapt_threads(most or 1, others)
         self.steps = self.state.recipe.steps or 0  # a state's recipe always has steps
         self.state.allowed = frozenset(allow if self.point else ())
         if self.point and self.point.checkpoint:
@@ -101,6 +108,18 @@ class Trainer:
                 self.log(warning)
         self.reference: AnyReference | None = None
         self._load_reference(root, dry_run)
+
+    def _adapt_threads(self, most: int, others: OtherProcesses) -> None:
+        """Let the number of threads follow the use of the cores; `others` began before autotuning."""
+        state, used = self.state, others()
+        best = state.recipe.threads or 1
+        if self.point is None and (used is None or used < BUSY):  # measured in peace: more won't be faster
+            most = best
+        if max(best, most) > 1:
+            state.adaptive_threads = AdaptiveThreads(
+                state.engine, best, most, others=others, cores=others.cores, log=self.log
+            )
+            state.engine = state.adaptive_threads
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         state, steps, saved_steps = self.state, self.steps, checkpoint.recipe.steps

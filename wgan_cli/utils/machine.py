@@ -3,12 +3,14 @@
 import gc
 import os
 import platform
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 CPUINFO, MEMINFO, CGROUP = Path("/proc/cpuinfo"), Path("/proc/meminfo"), Path("/sys/fs/cgroup")
+CPU_TIMES = Path("/proc/stat")
 
 
 def cpu_info() -> str:
@@ -33,6 +35,52 @@ def cpu_quota() -> int | None:
         return None if quota == "max" else max(1, int(quota) // int(period))
     except (OSError, ValueError, ZeroDivisionError):
         return None
+
+
+def usable_cores() -> frozenset[int]:
+    """Return the numbers of the cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return frozenset(os.sched_getaffinity(0))
+    return frozenset(range(os.cpu_count() or 1))
+
+
+class OtherProcesses:
+    """Measures how many of the cores that this process may run on other processes use, on Linux.
+
+    Attributes:
+        cores: number of these cores.
+    """
+
+    def __init__(self) -> None:
+        usable = usable_cores()
+        self.cores = len(usable)
+        self._names = {f"cpu{core}" for core in usable}
+        self._last = self._times()
+
+    def __call__(self) -> float | None:
+        """Return the mean number of cores since the last call, or None if the system doesn't tell."""
+        before, self._last = self._last, self._times()
+        if before is None or self._last is None:
+            return None
+        elapsed, busy, own = (now - then for now, then in zip(self._last, before, strict=True))
+        if elapsed <= 0 or 2 * busy < own:  # some sandboxes count nothing
+            return None
+        return max(0.0, busy - own) / elapsed
+
+    def _times(self) -> tuple[float, float, float] | None:
+        """Return seconds on the clock, seconds that all cores together were busy, and those with this process."""
+        busy = 0
+        try:
+            with open(CPU_TIMES, encoding="ascii") as file:
+                for line in file:
+                    name, *times = line.split()
+                    if not name.startswith("cpu"):
+                        break
+                    if name in self._names:  # user, nice, system, idle, waiting for disks, interrupts (2), stolen
+                        busy += sum(map(int, times[:3])) + sum(map(int, times[5:8]))
+        except (OSError, ValueError):
+            return None
+        return time.perf_counter(), busy / os.sysconf("SC_CLK_TCK"), time.process_time()
 
 
 def free_memory(device: torch.device) -> int | None:

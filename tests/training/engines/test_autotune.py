@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -16,8 +17,10 @@ from wgan_cli.training.engines.autotune import (
     MIN_SECONDS_TO_COMPILE,
     MIN_STEPS,
     ROUNDS,
+    THREAD_MARGIN,
     autotune,
     available_threads,
+    thread_counts,
 )
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -26,10 +29,10 @@ OPEN = {"amp": "auto", "engine": "auto", "steps": MIN_STEPS}
 
 
 class Machine:
-    """Two cores that multiply bf16. `cost` returns the seconds of an iteration."""
+    """A processor that multiplies bf16, with two cores by default. `cost` returns the seconds of an iteration."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.now, self.cores = 0.0, 2
         self.cost: Callable[[Recipe], float] = lambda recipe: 0.01
         self.failures: dict[str, BaseException] = {}  # by engine
         self.built: list[tuple[int | None, str, str]] = []
@@ -56,11 +59,12 @@ class Machine:
 @pytest.fixture
 def machine(monkeypatch) -> Machine:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(module, "available_threads", lambda device: 2 if device.type == "cpu" else None)
+    found = Machine()
+    monkeypatch.setattr(module, "available_threads", lambda device: found.cores if device.type == "cpu" else None)
     monkeypatch.setattr(module, "resolve_amp", lambda amp, device: "bf16" if amp == "auto" else amp)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
     threads = torch.get_num_threads()
-    yield Machine()
+    yield found
     torch.set_num_threads(threads)
 
 
@@ -68,19 +72,70 @@ def settings(recipe: Recipe) -> tuple[int | None, str, str]:
     return recipe.threads, recipe.amp, recipe.engine
 
 
-@pytest.mark.parametrize("speedup", [0.5, 1.0, MARGIN - 0.01, MARGIN + 0.01])
-def test_unusual_choices_must_be_clearly_faster(machine, small, speedup):
-    machine.cost = lambda recipe: 0.01 / (speedup if recipe.threads == 1 else 1)
+@pytest.mark.parametrize("speedup", [0.5, 1.0, THREAD_MARGIN - 0.01, THREAD_MARGIN + 0.01])
+def test_more_threads_must_be_clearly_faster(machine, small, speedup):
+    machine.cost = lambda recipe: 0.01 / (speedup if recipe.threads == 2 else 1)
     tuned = machine.autotune(small.recipe(steps=MIN_STEPS, engine="auto"))
-    threads = 1 if speedup > MARGIN else 2
+    threads = 2 if speedup > THREAD_MARGIN else 1
     assert settings(tuned.recipe) == (threads, "off", "eager")
     assert tuned.summary.startswith(f"{threads} thread") and "10.0" in tuned.summary
     assert torch.get_num_threads() == threads
 
+
+@pytest.mark.parametrize("speedup", [0.5, 1.0, MARGIN - 0.01, MARGIN + 0.01])
+def test_unusual_precision_must_be_clearly_faster(machine, small, speedup):
     machine.cost = lambda recipe: 0.01 / (speedup if recipe.amp == "off" else 1)
     tuned = machine.autotune(small.recipe(**OPEN, threads=2))
     assert settings(tuned.recipe) == (2, "off" if speedup > MARGIN else "bf16", "eager")
     assert "bf16" in tuned.summary and "float32" in tuned.summary and "10.0" in tuned.summary
+
+
+def test_thread_counts():
+    assert [thread_counts(most) for most in (1, 2, 3, 6, 16)] == [
+        [1],
+        [1, 2],
+        [1, 2, 3],
+        [1, 2, 4, 6],
+        [1, 2, 4, 8, 16],
+    ]
+
+
+def curve(serial: float, parallel: float, waiting: float) -> Callable[[int], float]:
+    """Milliseconds of a step by threads: what only one does, what all share, and waiting for each other."""
+    return lambda threads: serial + parallel / threads + waiting * threads
+
+
+CURVES = {  # what a step costs by threads, its best count, the counts that are timed, and at most how many seconds
+    "tiny": (curve(2, 3, 1), 2, {1, 2, 4}, 2),
+    "small": (curve(5, 30, 1), 4, {1, 2, 4, 8, 16}, 4),
+    "medium": (curve(5, 100, 0.3), 16, {1, 2, 4, 8, 16, 32}, 4),
+    "large": (curve(20, 900, 0.1), 64, {1, 2, 4, 8, 16, 32, 64}, 14),
+    "huge": (curve(100, 20_000, 0.1), 64, {1, 64, 32}, 25),
+    "one thread only": (curve(10, 0, 0), 1, {1, 2, 4, 8, 16, 32, 64}, 5),
+    "plateau": ({1: 40, 2: 21, 4: 20.5, 8: 20.4, 16: 20.6, 32: 23}.get, 2, {1, 2, 4, 8, 16, 32}, 4),
+    "step on a plateau": ({1: 40, 2: 39, 4: 21, 8: 20.5, 16: 30}.get, 4, {1, 2, 4, 8, 16}, 4),
+    "oversubscribed": ({1: 46, 2: 3300}.get, 1, {1, 2}, 8),
+}
+
+
+@pytest.mark.parametrize(("cost", "best", "timed", "seconds"), CURVES.values(), ids=CURVES)
+def test_threads_along_a_curve(machine, small, cost, best, timed, seconds):
+    """The search finds the fastest count on 64 cores, without running far beyond it."""
+    machine.cores = 64
+    machine.cost = lambda recipe: cost(recipe.threads) / 1000
+    tuned = machine.autotune(small.recipe(steps=MIN_STEPS, engine="eager"))
+    assert tuned.recipe.threads == best and tuned.summary.startswith(f"{best} thread")
+    assert {threads for threads, _, _ in machine.turns} == timed
+    assert machine.now < seconds and len(machine.built) == len(timed)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_threads_on_a_noisy_machine(machine, small, seed):
+    """Steps that take up to half as long again, and a pause now and then, cost at most a tenth of the speed."""
+    noise, cost, machine.cores = random.Random(seed), curve(5, 30, 1), 64
+    machine.cost = lambda recipe: cost(recipe.threads) / 1000 * noise.uniform(1, 1.5) + 0.3 * (noise.random() < 0.01)
+    threads = machine.autotune(small.recipe(steps=MIN_STEPS, engine="eager")).recipe.threads
+    assert threads in (4, 8) and cost(threads) < 1.1 * cost(4)
 
 
 def test_settings_are_chosen_one_after_the_other(machine, small):
@@ -100,8 +155,8 @@ def test_best_of_alternating_rounds(machine, small, busy_turn):
     """A machine that is busy during one turn doesn't change the choice."""
     machine.cost = lambda recipe: 1.0 if len(machine.turns) - 1 == busy_turn else 0.01
     tuned = machine.autotune(small.recipe(steps=MIN_STEPS, engine="eager"))
-    assert [threads for threads, _, _ in machine.turns] == [2, 1] * ROUNDS
-    assert tuned.recipe.threads == 2 and tuned.summary.startswith("2 threads (10.0 ms")
+    assert [threads for threads, _, _ in machine.turns] == [1, 2] * ROUNDS
+    assert tuned.recipe.threads == 1 and tuned.summary.startswith("1 thread (10.0 ms")
 
 
 @pytest.mark.parametrize(
@@ -251,7 +306,7 @@ def test_unexpected_end_of_a_trial_is_not_swallowed(machine, small):
 )
 def test_available_threads(monkeypatch, default, affinity, quota, expected):
     monkeypatch.setattr(torch, "get_num_threads", lambda: default)
-    monkeypatch.setattr(module.os, "sched_getaffinity", lambda process: set(range(affinity)), raising=False)
+    monkeypatch.setattr(module, "usable_cores", lambda: frozenset(range(affinity)))
     monkeypatch.setattr(module, "cpu_quota", lambda: quota)
     assert available_threads(CPU) == expected
     assert available_threads(CUDA) is None
@@ -263,8 +318,8 @@ def real_trials(machine, monkeypatch) -> None:
     monkeypatch.setattr(module, "MIN_STEPS", 1)
     monkeypatch.setattr(module, "ROUND_SECONDS", 0.0)
     monkeypatch.setattr(module, "ROUNDS", 1)
-    monkeypatch.setattr(module, "ROUND_ITERATIONS", 1)
     monkeypatch.setattr(module, "MARGIN", float("inf"))
+    monkeypatch.setattr(module, "THREAD_MARGIN", 0.0)
 
 
 def test_trials_leave_no_trace(small, real_trials):

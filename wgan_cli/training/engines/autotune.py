@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,13 +13,18 @@ from wgan_cli.recipe import Recipe
 from wgan_cli.training.engines.select import Engine
 from wgan_cli.training.numerics.amp import resolve_amp
 from wgan_cli.utils.format import Activity, Log, no_log
-from wgan_cli.utils.machine import cpu_quota
+from wgan_cli.utils.machine import cpu_quota, usable_cores
 
 MIN_STEPS = 500  # shorter runs end before autotuning pays off
 MIN_SECONDS_TO_COMPILE = 1800.0  # of training; the compiler takes about a minute, and often gains nothing
 MARGIN = 1.1  # speedup that an unusual choice needs, so that noise doesn't decide
+THREAD_MARGIN = (
+    1.05  # speedup that more threads need: fewer leave cores to other programs, and wait less for each other
+)
 ROUNDS = 3  # in which both candidates are timed in turn
-ROUND_SECONDS, ROUND_ITERATIONS = 0.1, 3  # a candidate runs this many at a time, for at least these seconds
+ROUND_SECONDS, GPU_ITERATIONS = 0.1, 3  # a candidate runs at least this long; a GPU this many iterations at a time
+LONG_COMPARISON = 2.0  # seconds; a round that takes as long isn't repeated
+LONG_STEP = 1.0  # seconds on one thread, of networks that gain from many
 
 
 class Autotuned(NamedTuple):
@@ -60,8 +65,8 @@ def autotune(
     if timed:
         log(Activity("timing threads, precision and engines"))
     chooses_engine = timed and recipe.engine == "auto" and device.type == "cuda"
-    if timed and recipe.threads is None and (threads or 1) > 1 and "OMP_NUM_THREADS" not in os.environ:
-        best = trials.faster(best, best.model_copy(update={"threads": 1}))
+    if timed and recipe.threads is None and threads is not None and "OMP_NUM_THREADS" not in os.environ:
+        best = trials.fastest_threads([best.model_copy(update={"threads": count}) for count in thread_counts(threads)])
     # The engine before the precision: where launching kernels takes longest, bf16's casts only cost time.
     if recipe.engine == "graph" or (recipe.engine == "compile" and device.type == "cuda"):  # captures compiled losses
         best = trials.if_usable(best.model_copy(update={"engine": "graph"}), best)
@@ -90,10 +95,13 @@ def available_threads(device: torch.device) -> int | None:
     """Return the number of CPU threads to use: torch's default, limited by affinity and container; None on a GPU."""
     if device.type != "cpu":
         return None
-    limits = [torch.get_num_threads(), cpu_quota()]
-    if hasattr(os, "sched_getaffinity"):
-        limits.append(len(os.sched_getaffinity(0)))
+    limits = [torch.get_num_threads(), cpu_quota(), len(usable_cores())]
     return min(limit for limit in limits if limit is not None)
+
+
+def thread_counts(most: int) -> list[int]:
+    """Return 1, 2, 4, 8... below `most`, and `most`."""
+    return [*(2**power for power in range((most - 1).bit_length())), most]
 
 
 class StepTimer:
@@ -113,17 +121,46 @@ class StepTimer:
 
     def faster(self, default: Recipe, other: Recipe) -> Recipe:
         """Return the default candidate, or the other if it is faster by MARGIN."""
+        chosen = self._faster(default, other, MARGIN)
+        self._note(chosen, [other if chosen is default else default])
+        return chosen
+
+    def fastest_threads(self, candidates: Sequence[Recipe]) -> Recipe:
+        """Return the fastest of candidates that differ in their threads, fewest first.
+
+        The time of a step falls with the number of threads until they wait for each other longer than they save. Small
+        networks reach that point soon, and beyond it a step can take ten times as long; so the search starts at one
+        thread and ends at the first clearly slower count. Networks whose first step takes LONG_STEP gain from many
+        threads: their search starts at the other end, which spares them a minute of slow steps.
+        """
+        fewest, *others = candidates
+        if others and self._first_seconds(fewest) > LONG_STEP:
+            del self.engines[fewest]
+            fewest, *others = reversed(candidates)
+        best, timed = fewest, [fewest]
+        for other in others:
+            previous, best = best, self._faster(best, other, THREAD_MARGIN)
+            timed.append(other)
+            if best is previous and self.seconds[other] > THREAD_MARGIN * self.seconds[best]:
+                break
+        if others:
+            self._note(best, [candidate for candidate in timed if candidate is not best])
+        return best
+
+    def _faster(self, default: Recipe, other: Recipe, margin: float) -> Recipe:
+        spent = 0.0
         for _ in range(ROUNDS):
-            for candidate in (default, other):
-                self.time(candidate)
-        is_faster = self.seconds[default] / self.seconds[other] > MARGIN
+            if spent < LONG_COMPARISON:
+                spent += self.time(default) + self.time(other)
+        is_faster = self.seconds[default] / self.seconds[other] > margin
         chosen, rejected = (other, default) if is_faster else (default, other)
         del self.engines[rejected]  # a GPU may not have enough memory for all candidates at once
-        self.notes.append(
-            f"{_difference(chosen, rejected)} ({1000 * self.seconds[chosen]:.1f} ms/step, "
-            f"{_difference(rejected, chosen)} {1000 * self.seconds[rejected]:.1f})"
-        )
         return chosen
+
+    def _note(self, chosen: Recipe, others: Sequence[Recipe]) -> None:
+        slower = [f"{_difference(other, chosen)} {1000 * self.seconds[other]:.1f}" for other in others]
+        milliseconds = 1000 * self.seconds[chosen]
+        self.notes.append(f"{_difference(chosen, others[0])} ({milliseconds:.1f} ms/step, {', '.join(slower)})")
 
     def faster_usable(self, candidate: Recipe, default: Recipe) -> Recipe:
         """Return the default, or the candidate if it works and is faster."""
@@ -150,22 +187,35 @@ class StepTimer:
         if candidate not in self.engines:
             self.engines[candidate] = self.build(candidate)
 
-    def time(self, candidate: Recipe) -> None:
-        """Time one round of a candidate, after one untimed iteration before its first round."""
+    def time(self, candidate: Recipe) -> float:
+        """Time one round of a candidate, after one untimed iteration before its first round; return its seconds."""
         self._start(candidate)
         if candidate not in self.seconds:
-            self.engines[candidate](0)
-            self._synchronize()
+            self._first_seconds(candidate)
         engine, count, elapsed, start = self.engines[candidate], 0, 0.0, self.clock()
         while not count or elapsed < ROUND_SECONDS:
-            for _ in range(ROUND_ITERATIONS):  # a GPU's queue takes hundreds before the clock shows any time
+            # A GPU's queue takes hundreds before the clock shows any time.
+            for _ in range(1 if self.device.type == "cpu" else GPU_ITERATIONS):
                 engine(count)
                 count += 1
             self._synchronize()
-            (microseconds,) = all_reduce_max("the time of a step", round(1e6 * (self.clock() - start)))
-            elapsed = microseconds / 1e6  # of the slowest rank, so that all take the same number of steps
+            elapsed = self._seconds_since(start)
         seconds = elapsed / count
         self.seconds[candidate] = min(seconds, self.seconds.get(candidate, seconds))
+        return elapsed
+
+    def _first_seconds(self, candidate: Recipe) -> float:
+        """Run the first iteration, which prepares kernels and memory, and return its seconds."""
+        self._start(candidate)
+        start = self.clock()
+        self.engines[candidate](0)
+        self._synchronize()
+        return self._seconds_since(start)
+
+    def _seconds_since(self, start: float) -> float:
+        """Return the seconds of the slowest rank, so that all take the same number of steps."""
+        (microseconds,) = all_reduce_max("the time of a step", round(1e6 * (self.clock() - start)))
+        return microseconds / 1e6
 
     def _synchronize(self) -> None:
         if self.device.type == "cuda":

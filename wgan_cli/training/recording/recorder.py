@@ -115,6 +115,7 @@ class Recorder:
             seconds = time.perf_counter() - self.started
             rate = 1000 * (state.kimg - self.last_kimg) / max(seconds - self.last_seconds, 1e-9)
             self.last_seconds, self.last_kimg = seconds, state.kimg
+            threads = state.adaptive_threads
             record = {
                 "step": state.step,
                 "epoch": round(1000 * state.kimg / len(state.loader), 3),
@@ -123,6 +124,9 @@ class Recorder:
                 "overhead_seconds": round(state.overhead, 3),
                 "images_per_second": round(rate, 1),
                 **({"rollbacks": state.rollbacks} if state.rollbacks else {}),
+                **(
+                    {"threads": threads.count, "thread_changes": threads.changes} if threads and threads.changes else {}
+                ),
                 **terms,
                 **scores,
             }
