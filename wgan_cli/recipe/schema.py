@@ -101,12 +101,12 @@ class Recipe(Settings):
     seed: int = Field(0, ge=0, lt=2**63, description="Random seed of weights, data order and noise.")
     amp: Literal["auto", "off", "bf16", "fp16"] = Field("auto", description="Automatic mixed precision.")
     tf32: bool = Field(False, description="TF32 matrix products and convolutions on NVIDIA GPUs.")
-    deterministic: bool = Field(False, description="Deterministic GPU kernels only.")
+    deterministic: bool = Field(False, description="Deterministic GPU kernels only; CPU threads stay.")
     engine: Literal["auto", "eager", "graph", "compile"] = Field(
         "auto", description="Execution of an iteration: eager, graph (CUDA graph), compile (torch.compile) or auto."
     )
     threads: int | None = Field(
-        None, ge=1, le=1024, description="CPU threads; default: the fastest, measured before long runs."
+        None, ge=1, le=1024, description="CPU threads; default: the fastest, measured before and during long runs."
     )
 
     log_every: Interval = Field(50, description="Steps between lines of metrics.jsonl, or e.g. 1 epoch or 10 seconds.")

@@ -51,7 +51,12 @@ def _print_run(facts: RunFacts, curves: bool | None) -> None:
         ("best", f"{Path(best.path).name}, step {best.step:,}: {best.score} of {best.score.measured}" if best else ""),
         ("changed", f"{'; '.join(facts.changed)}: not one exact run" if facts.changed else ""),
         ("rollbacks", f"{facts.rollbacks} after divergence" if facts.rollbacks else ""),
-        ("threads", f"changed {facts.thread_changes} times: not one exact run" if facts.thread_changes else ""),
+        (
+            "threads",
+            f"changed next to other programs ({facts.thread_changes}x): not one exact run"
+            if facts.thread_changes
+            else "",
+        ),
     )
     history = facts.history
     if wants_curves(curves) and history:
