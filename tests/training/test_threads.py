@@ -57,7 +57,7 @@ def test_run_next_to_a_busy_process(wgan, tiny_options, busy_machine):
     assert records == [(None, None), (None, None), (1, 1), (1, 1), (1, 1), (1, 1)]
     assert run.read_recipe().threads == 2
     assert load_checkpoint(run.checkpoint_files()[-1]).training["threads"] == {"count": 1, "most": 2, "changes": 1}
-    assert "(1x)" in wgan("inspect", "mine").stdout
+    assert "1 change next" in wgan("inspect", "mine").stdout
 
     busy_machine.clear()
     assert wgan("train", "--device", "cpu", "--resume", "mine", "--steps", 35).status == 0
@@ -67,7 +67,7 @@ def test_run_next_to_a_busy_process(wgan, tiny_options, busy_machine):
     busy_machine.clear()
     assert wgan("train", "--device", "cpu", "--resume", "mine", "--steps", 45, "--set", "threads=2").status == 0
     assert busy_machine == [2] * 10, "a fixed number stays"
-    assert "(1x)" in wgan("inspect", "mine").stdout
+    assert "1 change next" in wgan("inspect", "mine").stdout
 
 
 @pytest.mark.parametrize("setting", ["threads=2", "deterministic=true"])

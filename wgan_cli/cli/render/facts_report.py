@@ -53,7 +53,7 @@ def _print_run(facts: RunFacts, curves: bool | None) -> None:
         ("rollbacks", f"{facts.rollbacks} after divergence" if facts.rollbacks else ""),
         (
             "threads",
-            f"changed next to other programs ({facts.thread_changes}x): not one exact run"
+            f"{count_of(facts.thread_changes, 'change')} next to other programs: not one exact run"
             if facts.thread_changes
             else "",
         ),

@@ -13,7 +13,7 @@ from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.training.engines.autotune import MIN_STEPS
 from wgan_cli.training.engines.select import Engine
-from wgan_cli.utils.format import Log, no_log
+from wgan_cli.utils.format import Log, count_of, no_log
 
 WINDOW = 1.0  # seconds of steps that are judged together
 WINDOWS = 2  # in a row that must agree before anything is tried
@@ -204,7 +204,7 @@ class AdaptiveThreads:
 
     def _keep(self, trial: Trial, step_seconds: float, direction: int, now: float) -> None:
         why = "the machine is busy" if direction == FEWER else "cores are free"
-        change = f"{_threads(self.count)} -> {_threads(trial.count)}"
+        change = f"{count_of(self.count, 'thread')} -> {count_of(trial.count, 'thread')}"
         self.log(f"{change}: {why} ({1000 * trial.before:.3g} -> {1000 * step_seconds:.3g} ms/step)")
         self.count = trial.count
         self._start_over()
@@ -215,7 +215,3 @@ class AdaptiveThreads:
         brief = now - self.raised_at < 60
         self.rest = min(2 * self.rest, LONGEST_PAUSE) if brief else REST
         self.not_before[MORE] = now + self.rest
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread{'' if count == 1 else 's'}"

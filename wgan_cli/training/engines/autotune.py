@@ -12,7 +12,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
 from wgan_cli.training.engines.select import Engine
 from wgan_cli.training.numerics.amp import resolve_amp
-from wgan_cli.utils.format import Activity, Log, no_log
+from wgan_cli.utils.format import Activity, Log, count_of, no_log
 from wgan_cli.utils.machine import cpu_quota, usable_cores
 
 MIN_STEPS = 500  # shorter runs end before autotuning pays off
@@ -224,8 +224,8 @@ class StepTimer:
 
 def _difference(one: Recipe, other: Recipe) -> str:
     """Name what `one` has and `other` doesn't."""
-    if one.threads != other.threads:
-        return f"{one.threads} thread{'' if one.threads == 1 else 's'}"
+    if one.threads is not None and one.threads != other.threads:
+        return count_of(one.threads, "thread")
     if one.amp != other.amp:
         return "float32" if one.amp == "off" else one.amp
     return one.engine
