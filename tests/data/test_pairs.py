@@ -139,17 +139,19 @@ def test_invalid_state(wrong):
         loader.load_state_dict(state)
 
 
-def test_gather_equals_next():
+@pytest.mark.parametrize("memory_limit", [None, "100"], ids=["resident", "streamed"])
+def test_gather_equals_next(memory_limit):
     pair = ImagePair(numbered(9), numbered(14, 100))
-    plain, captured = loader_of(pair), loader_of(pair)
+    plain, captured = loader_of(pair), loader_of(pair, memory_limit=memory_limit)
     assert captured.capturable_batches >= 2
     for _ in range(12):
+        captured.stage(1)
         images, labels = captured.gather()
         captured.count_batches(1)
         expected = plain.next()
         assert torch.equal(images, expected[0]) and torch.equal(labels, expected[1])
     assert plain.state_dict() == captured.state_dict()
-    assert loader_of(pair, memory_limit="100").capturable_batches == 0
+    captured.close()
 
 
 def test_each_side_has_its_own_augmentation():

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from wgan_cli.data.loaders.device import DeviceLoader
 from wgan_cli.training.engines import cuda_graph
 from wgan_cli.training.engines.cuda_graph import CudaGraph
 from wgan_cli.training.state import TrainingState
@@ -24,6 +25,7 @@ class FakeGraph:
 
     def replay(self) -> None:
         place = self.step.loader.state_dict()
+        self.step.loader._gathered = 0  # a graph always reads the same buffers
         with self.step.metrics.captured_counts():
             self.step(self.number, capturing=True)
         assert place == self.step.loader.state_dict(), "a replay doesn't advance the loader"
@@ -94,7 +96,8 @@ class FakeCuda:
         return engine
 
     @contextmanager
-    def capture(self, captured: FakeGraph, pool: object, stream: str) -> Iterator[None]:
+    def capture(self, captured: FakeGraph, pool: object, stream: str, capture_error_mode: str) -> Iterator[None]:
+        assert capture_error_mode == "thread_local", "the loader's thread allocates pinned memory"
         before = memory(self.step)
         values, random = [t.clone() for t in before], torch.get_rng_state()
         self.capturing = True
@@ -123,6 +126,7 @@ def memory(step: RecordedStep) -> list[torch.Tensor]:
     for optimizer in step.optimizers.values():
         tensors += [t for state in optimizer.state.values() for t in state.values()]
     for loader in getattr(step.loader, "sides", {"": step.loader}).values():
-        tensors += [loader.order, loader.position]
+        buffers = [loader.order, loader.position] if isinstance(loader, DeviceLoader) else sum(loader._staged, ())
+        tensors += buffers
     remembered = () if step.objective.state is None else step.objective.state.buffers()
     return [*tensors, *remembered, *step.metrics.sums.values()]

@@ -155,6 +155,20 @@ def test_batches_do_not_share_memory(stream):
     assert loader.next()[0].max() <= 1
 
 
+def test_staged_batches_equal_the_next_ones(stream):
+    """Several at a time, in buffers that a graph can read: they never move."""
+    staged, plain = stream(noise()), stream(noise())
+    addresses = []
+    for count in (3, 3, 2):
+        staged.stage(count)
+        addresses.append([pixels.data_ptr() for pixels, _ in staged._staged])
+        for _ in range(count):
+            (images, labels), expected = staged.gather(), plain.next()
+            assert torch.equal(images, expected[0]) and torch.equal(labels, expected[1])
+        assert staged.state_dict() == plain.state_dict()
+    assert addresses[0] == addresses[1] == addresses[2]
+
+
 @pytest.mark.gpu
 def test_equal_on_a_gpu(tmp_path):
     dataset, device = mapped(noise(500, 32), tmp_path / "images"), torch.device("cuda")

@@ -112,6 +112,26 @@ def test_epochs_end_inside_replays(small, cuda, images):
     assert cuda.step.loader.epoch >= 31
 
 
+def test_streamed_images_equal_eager_ones(small, cuda):
+    """A replay finds its batches, and a resumed run the batches after them."""
+    few = {"data": {"source": "digits", "memory_limit": "1KB"}}
+    check_equal_to_eager(small, cuda, "dcgan", 28, 16, **few)
+    assert isinstance(cuda.step.loader, StreamingLoader)
+    cuda.step.loader.close()
+
+
+def test_failed_capture_loses_no_streamed_batch(small, cuda):
+    few = {"data": {"source": "digits", "memory_limit": "1KB"}}
+    state = small.state("mlp", 28, **few)
+    cuda.use_graph(state)
+    small.run(state, WARM_UP)
+    cuda.fails = RuntimeError("no memory")
+    assert small.run(state, 5).engine.failure
+    eager = small.run(small.state("mlp", 28), WARM_UP + 5)
+    torch.testing.assert_close(small.content(state), small.content(eager), rtol=0, atol=0)
+    state.loader.close()
+
+
 def test_one_graph_per_penalty_pattern_in_one_pool(small, cuda):
     state = small.state(images=2000, **lazy(3))
     engine = cuda.use_graph(state)
@@ -159,7 +179,7 @@ def test_failed_capture_continues_eagerly_with_a_notice(small, cuda):
 
 def test_notice_names_the_first_error_of_a_capture(small, cuda, monkeypatch):
     @contextmanager
-    def ends_badly(captured: FakeGraph, pool: object, stream: str) -> Iterator[None]:
+    def ends_badly(captured: FakeGraph, **options: object) -> Iterator[None]:
         cuda.capturing = True
         try:
             yield
@@ -218,11 +238,6 @@ def test_graph_obstacles(small):
     assert "CUDA" in graph_obstacle(on_cpu) and "cpu" in graph_obstacle(on_cpu)
     with pytest.raises(EngineUnavailable, match="CUDA"):
         CudaGraph(on_cpu)
-
-    streamed = on_cuda(small.state())
-    streamed.loader = StreamingLoader(small.images(), 4, 0, torch.device("cpu"))
-    assert "streamed" in graph_obstacle(streamed)
-    streamed.loader.close()
 
     scaled = on_cuda(small.state())
     scaled.precision.amp = "fp16"

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from wgan_cli.data.loaders.device import DeviceLoader
+from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.errors import EngineUnavailable
 from wgan_cli.training.engines import select
 from wgan_cli.training.engines.cuda_graph import WARM_UP
@@ -149,6 +151,22 @@ def test_gpu_graph_resume_is_exact(small, in_order, family, amp):
     torch.manual_seed(99)
     other.restore(checkpoint)
     torch.testing.assert_close(small.content(small.run(other, 20)), whole, rtol=0, atol=0)
+
+
+@pytest.mark.gpu
+def test_gpu_graph_reads_streamed_images(small, in_order):
+    """While a thread gathers the next batches, also during the capture."""
+    states = [
+        on_gpu(small, "dcgan", "graph", data={"source": "digits", "memory_limit": limit}) for limit in (None, "1KB")
+    ]
+    assert [type(state.loader) for state in states] == [DeviceLoader, StreamingLoader]
+    for state in states:
+        torch.manual_seed(5)
+        small.run(state, 60)
+        state.loader.close()
+    assert len(states[1].engine.captured) == 3
+    resident, streamed = (small.content(state) for state in states)
+    torch.testing.assert_close(streamed, resident, rtol=0, atol=0)
 
 
 @pytest.mark.gpu

@@ -11,7 +11,7 @@ class Loader(ABC):
 
     batch_size: int  # images per batch of this process: its shard of the recipe's batch
     placement: str  # describes where the images are kept, and why
-    capturable_batches: int = 0  # most that a CUDA graph may `gather`; 0 if the host provides each batch
+    capturable_batches: int  # most that a CUDA graph may `gather` in an iteration
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -38,10 +38,15 @@ class Loader(ABC):
     def close(self) -> None:  # noqa: B027  (most loaders have no threads)
         """Stop background threads. The loader can be used again."""
 
-    def gather(self) -> tuple[Tensor, Tensor]:
-        """Return the next batch like `next`, by operations on the device only; then call `count_batches`."""
-        raise NotImplementedError(f"{type(self).__name__} needs the host for each batch")
+    # A CUDA graph's iteration: `stage` its batches, `gather` each in the graph, then `count_batches`.
 
+    def stage(self, count: int) -> None:  # noqa: B027  (images that are on the device need no staging)
+        """Have the next `count` batches ready on the device, at addresses that never change."""
+
+    @abstractmethod
+    def gather(self) -> tuple[Tensor, Tensor]:
+        """Return the next staged batch like `next`, by operations on the device only."""
+
+    @abstractmethod
     def count_batches(self, count: int) -> None:
-        """Advance the host's position by batches that `gather` has taken, at most `capturable_batches`."""
-        raise NotImplementedError(f"{type(self).__name__} needs the host for each batch")
+        """Advance the host's position by the batches that `gather` has taken, all of those that were staged."""

@@ -27,6 +27,10 @@ class PairedLoader(Loader):
     def next(self) -> tuple[Tensor, Tensor]:
         return _stack(loader.next() for loader in self.sides.values())
 
+    def stage(self, count: int) -> None:
+        for loader in self.sides.values():
+            loader.stage(count)
+
     def gather(self) -> tuple[Tensor, Tensor]:
         return _stack(loader.gather() for loader in self.sides.values())
 

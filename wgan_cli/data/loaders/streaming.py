@@ -14,13 +14,17 @@ from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.utils.pixels import to_unit_range
 
 PREFETCH = 4  # batches; enough to bridge a slow read, and little memory
+MAX_STAGED = 64  # batches; far more than an iteration takes, and little memory
 
 
 class StreamingLoader(Loader):
     """Loader that gathers a few batches ahead in a thread and copies each to the device when it is taken.
 
-    Its batches equal DeviceLoader's bit for bit. Prefetched batches don't count for its state.
+    Its batches equal DeviceLoader's bit for bit. Prefetched batches don't count for its state. A CUDA graph reads the
+    batches of an iteration from buffers on the device, into which `stage` copies them before each replay.
     """
+
+    capturable_batches = MAX_STAGED
 
     def __init__(
         self, dataset: ImageSet, batch_size: int, seed: int, device: torch.device, placement: str = ""
@@ -38,6 +42,8 @@ class StreamingLoader(Loader):
         self._prefetch = PREFETCH
         self._pending: deque[tuple[int, int, Future[tuple[Tensor, Tensor]]]] = deque()  # epoch, end, batch
         self._thread: ThreadPoolExecutor | None = None
+        self._staged: list[tuple[Tensor, Tensor]] = []  # pixels and labels on the device
+        self._gathered = 0  # of them
         self.load_state_dict({"epoch": 0, "cursor": 0})
 
     def __len__(self) -> int:
@@ -45,6 +51,31 @@ class StreamingLoader(Loader):
 
     def next(self) -> tuple[Tensor, Tensor]:
         """Return the next batch, as `Loader.next`. Raises: WganError (status FAILED) if images can't be read."""
+        pixels, labels = self._take()
+        return to_unit_range(pixels.to(self._device, non_blocking=True)), labels.to(self._device, non_blocking=True)
+
+    def stage(self, count: int) -> None:
+        """Copy the next batches into the buffers. Raises: as `next`."""
+        self._prefetch = max(self._prefetch, count)
+        while len(self._staged) < count:
+            shape, dtype = (self.batch_size, *self._images.shape[1:]), self._images.dtype
+            pixels = torch.empty(shape, dtype=dtype, device=self._device)
+            self._staged.append((pixels, torch.empty(self.batch_size, dtype=torch.int64, device=self._device)))
+        for buffers in self._staged[:count]:
+            for buffer, values in zip(buffers, self._take(), strict=True):
+                buffer.copy_(values, non_blocking=True)
+        self._gathered = 0
+
+    def gather(self) -> tuple[Tensor, Tensor]:
+        pixels, labels = self._staged[self._gathered]
+        self._gathered += 1
+        return to_unit_range(pixels), labels.clone()
+
+    def count_batches(self, count: int) -> None:
+        """Do nothing: `stage` has counted them."""
+
+    def _take(self) -> tuple[Tensor, Tensor]:
+        """Return the next batch in host memory."""
         self._fill_queue()
         epoch, end, batch = self._pending[0]
         try:
@@ -61,7 +92,7 @@ class StreamingLoader(Loader):
         self._pending.popleft()
         self._taken = (epoch, end)
         self._fill_queue()  # the thread works while this batch is used
-        return to_unit_range(pixels.to(self._device, non_blocking=True)), labels.to(self._device, non_blocking=True)
+        return pixels, labels
 
     def state_dict(self) -> dict[str, int]:
         return {"epoch": self._taken[0], "cursor": self._taken[1]}

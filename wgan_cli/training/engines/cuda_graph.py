@@ -19,12 +19,10 @@ def graph_obstacle(step: TrainingStep) -> str | None:
     device = step.precision.device
     if device.type != "cuda":
         return f"a graph needs a CUDA device, and this run is on {device}"
-    if not step.loader.capturable_batches:
-        return "images are streamed from the host, and a graph can only read the device"
     if step.precision.amp == "fp16":
         return "fp16 adapts its loss scale on the host after each step; bf16 needs no scale"
     if step.loader.capturable_batches < (batches := _batches_per_iteration(step)):
-        return f"an iteration takes {batches} batches, more than the {step.loader.capturable_batches} shuffled ahead"
+        return f"an iteration takes {batches} batches, more than the {step.loader.capturable_batches} a graph can read"
     return None
 
 
@@ -93,6 +91,7 @@ class CudaGraph:
             warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype")
             torch.cuda.set_sync_debug_mode("error")
         try:
+            self.step.loader.stage(self.batches)
             with self._on_stream():
                 self.step(0, capturing=True)
         except RuntimeError as error:
@@ -115,23 +114,32 @@ class CudaGraph:
     def __call__(self, step: int) -> None:
         """Run iteration `step`, counted from 0; returns before the device is done."""
         pattern = self.step.penalty_pattern(step)
-        replays = not self.failure and self._can_replay(pattern)
-        if replays and pattern not in self.captured:
-            try:
-                self.captured[pattern] = self._capture(step)
-            except EngineUnavailable as error:
-                self.failure, replays = str(error), False
-        if replays:
-            graph, counts = self.captured[pattern]
-            self.step.set_schedules(step)
-            graph.replay()
-            self.step.loader.count_batches(self.batches)
-            self.step.metrics.counts.update(counts)
-            return
+        if not self.failure and self._can_replay(pattern):
+            position = self.step.loader.state_dict()
+            self.step.loader.stage(self.batches)
+            if pattern in self.captured or self._can_capture(pattern, step):
+                self._replay(pattern, step)
+                return
+            self.step.loader.load_state_dict(position)
         with self._on_stream():
             self.step(step)
         self.iterations += 1
         self.eager_patterns.add(pattern)
+
+    def _replay(self, pattern: tuple[bool, ...], step: int) -> None:
+        graph, counts = self.captured[pattern]
+        self.step.set_schedules(step)
+        graph.replay()
+        self.step.loader.count_batches(self.batches)
+        self.step.metrics.counts.update(counts)
+
+    def _can_capture(self, pattern: tuple[bool, ...], step: int) -> bool:
+        """Capture an iteration; return False if that failed."""
+        try:
+            self.captured[pattern] = self._capture(step)
+        except EngineUnavailable as error:
+            self.failure = str(error)
+        return not self.failure
 
     def _capture(self, step: int) -> tuple[torch.cuda.CUDAGraph, Mapping[str, int]]:
         """Return a captured iteration, and how many values of each term it adds."""
@@ -141,7 +149,8 @@ class CudaGraph:
             with (
                 self.step.metrics.captured_counts() as counts,
                 torch.cuda.stream(self.stream),
-                torch.cuda.graph(graph, pool=self.pool, stream=self.stream),
+                # Other threads may go on, such as one that allocates pinned memory for the loader.
+                torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"),
             ):
                 self.step(step, capturing=True)
         except Exception as error:
