@@ -58,6 +58,10 @@ def test_json(evaluate):
         assert list(found[side]) == ["count", "class_entropy", "class_confidence", "shares"]
         assert list(found[side]["shares"]) == list("0123456789")
         assert sum(found[side]["shares"].values()) == pytest.approx(1)
+    found = json.loads(evaluate("--metrics", "spectrum", "-n", 50, "--json").stdout)
+    assert 1 < found["real"]["spectrum"] < found["generated"]["spectrum"]
+    f_y, f_x = found["generated"]["spectrum_frequency"]
+    assert abs(f_y) <= 14 and 0 <= f_x <= 14
 
 
 def test_pairs(evaluate, tmp_path):

@@ -239,3 +239,5 @@ def test_nearest_training_images(wgan, tiny_run, features_root, tmp_path):
     outline = Outline((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "step 12 of tiny that are nearest to a training image" in outline.text
     assert "--nearest" not in outline.text.partition("Environment")[0] and len(outline.all("img")) == 2
+    chart = next(each for each in outline.all("svg") if each["aria-label"].startswith("power spectra, cycles 1 to 20:"))
+    assert "samples at (" in chart["aria-label"] and "real images from " in chart["aria-label"]

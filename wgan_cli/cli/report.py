@@ -25,7 +25,9 @@ def report(
         Path | None, typer.Option("--out", metavar="FILE.html", help=r"HTML file. \[default: report.html]")
     ] = None,
     force: Force = False,
-    nearest: Annotated[bool, typer.Option("--nearest", help="Include the training images nearest to samples.")] = False,
+    nearest: Annotated[
+        bool, typer.Option("--nearest", help="Include nearest training images, and power spectra.")
+    ] = False,
     data_root: DataRoot = None,
     device: Device = "auto",
 ) -> None:
@@ -38,15 +40,15 @@ def report(
     refuse_folder_of_runs(runs, "report")
     if out is not None:
         check_page_path(out)
-    pairs = []
+    real = []
     if nearest:
         from wgan_cli.data import default_data_root
-        from wgan_cli.report.nearest import find_nearest
+        from wgan_cli.report.real_comparison import compare_with_real_images
         from wgan_cli.runs.environment import resolve_device
 
         root, device_ = data_root or default_data_root(), resolve_device(device)
-        pairs = [find_nearest(open_run(run).path, root, device_, print_message) for run in runs]
-    gathered = gather(runs, pairs)
+        real = [compare_with_real_images(open_run(run).path, root, device_, print_message) for run in runs]
+    gathered = gather(runs, real)
     path = out or default_path(context, Path("report.html"), force)
     size = write_page(gathered, path)
     for run in gathered.runs:

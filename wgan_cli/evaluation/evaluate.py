@@ -13,7 +13,8 @@ from wgan_cli.errors import WganError
 from wgan_cli.evaluation.features import BATCH, Features, make_features
 from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
 from wgan_cli.evaluation.manifold import Agreement, Classes, Manifold, agreement, classes, fit, manifold, nearest
-from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
+from wgan_cli.evaluation.real_images import RealImages, real_images
+from wgan_cli.evaluation.spectrum import MeanSpectrum, Peak, peak
 from wgan_cli.outputs.grid import grid_tensor
 from wgan_cli.outputs.sampling import sample_images
 from wgan_cli.recipe import Recipe
@@ -67,12 +68,14 @@ class Scores:
     coverage: float
     memorization: float
     duplicates: float
+    peak: Peak  # of the power spectrum
     classes: Classes | None  # None if the features have no classes
     agreement: Agreement | None = None  # None without labels
 
     def numbers(self) -> dict[str, float]:
         """Return the scores by the names of the score table."""
-        found = {k: v for k, v in vars(self).items() if k not in ("count", "classes", "agreement")}
+        found = {k: v for k, v in vars(self).items() if k not in ("count", "peak", "classes", "agreement")}
+        found["spectrum"] = self.peak.ratio
         if self.classes is not None:
             found |= {"class_entropy": self.classes.entropy, "class_confidence": self.classes.confidence}
         if self.agreement is not None:
@@ -141,13 +144,16 @@ class Reference:
                     f"{images.name}: {len(images)} real images are too few for an evaluation",
                     f"{MIN_IMAGES} or more are needed; check `data.limit`, and -n",
                 )
-        self.training_features = self._features(self.training)
+        self.training_features, _ = features.of(self.training.batches(BATCH))
         self.moments: Moments = moments(self.training_features)
-        self.manifold: Manifold = manifold(self._features(self.training.subset(self.count)), self.device)
-        held_out_features, logits = features.of(held_out.batches(BATCH))
+        spectrum, held_out_spectrum = MeanSpectrum(), MeanSpectrum()
+        as_many = self.training.subset(self.count).batches(BATCH)
+        self.manifold: Manifold = manifold(features.of(spectrum.of(as_many))[0], self.device)
+        self.power = spectrum.power()
+        held_out_features, logits = features.of(held_out_spectrum.of(held_out.batches(BATCH)))
         self.memorization_limit = _closest(self.nearest(held_out_features)[0])
         self.duplicates_limit = _closest(manifold(held_out_features, self.device).nearest)
-        self.real_baseline = self._scores(held_out_features, logits, held_out.labels)
+        self.real_baseline = self._scores(held_out_spectrum, held_out_features, logits, held_out.labels)
 
     def evaluate(self, generator: nn.Module, recipe: Recipe, step: int, seed: int = 0) -> Evaluation:
         """Evaluate a generator in evaluation mode on images 0, 1... of a seed; torch's random state is unchanged."""
@@ -172,16 +178,14 @@ class Reference:
 
     def scores(self, images: Tensor, labels: Tensor | None = None) -> Scores:
         """Score images (N, C, H, W), generated for labels (N,) or None."""
-        return self._scores(*self.features.of(images.split(BATCH)), labels)
+        spectrum = MeanSpectrum()
+        return self._scores(spectrum, *self.features.of(spectrum.of(images.split(BATCH))), labels)
 
     def nearest(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return squared distances to the nearest training images, and their numbers: (N, D) -> (N,), (N,)."""
         return nearest(features, self.training_features, self.device)
 
-    def _features(self, images: Selection) -> Tensor:
-        return self.features.of(images.batches(BATCH))[0]
-
-    def _scores(self, features: Tensor, logits: Tensor | None, labels: Tensor | None) -> Scores:
+    def _scores(self, spectrum: MeanSpectrum, features: Tensor, logits: Tensor | None, labels: Tensor | None) -> Scores:
         distances, own = self.nearest(features)[0], manifold(features, self.device)
         return Scores(
             count=len(features),
@@ -189,6 +193,7 @@ class Reference:
             **asdict(fit(self.manifold, own, self.device)),
             memorization=(distances < self.memorization_limit).double().mean().item(),
             duplicates=(own.nearest < self.duplicates_limit).double().mean().item(),
+            peak=peak(spectrum.power(), self.power),
             classes=None if logits is None else classes(logits),
             agreement=None if logits is None or labels is None else agreement(logits, labels),
         )

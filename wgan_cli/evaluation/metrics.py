@@ -6,7 +6,10 @@ from typing import NamedTuple
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe.scores import RENAMED
 
-OWN = ("fd", "precision", "recall", "density", "coverage", "memorization", "duplicates", "classes", "agreement")
+OWN = (
+    *("fd", "precision", "recall", "density", "coverage", "memorization", "duplicates", "spectrum"),
+    *("classes", "agreement"),
+)
 RECONSTRUCTION = ("reconstruction",)  # needs an encoder
 USEFULNESS = ("cas", "augmentation")  # take minutes, and need a conditional generator
 INCEPTION = ("fid", "is", "kid")  # need the extra `fid`

@@ -13,7 +13,7 @@ class Score:
     meaning: str  # explanation, as a phrase
     panel: str = ""  # title of its chart, which scores may share; "" is not drawn
     lower_is_better: bool = False
-    unit: Literal["", "share", "distance"] = ""  # share: printed in percent; distance: logarithmic axis
+    unit: Literal["", "share", "distance", "ratio"] = ""  # share: printed in percent; the others: logarithmic axis
     label: str = ""  # display name, if it is not the name with spaces
     logged: bool = True  # written to metrics.jsonl
     needs: Literal["", "labels", "pairs"] = ""  # a conditional generator; translators with a known correct output
@@ -22,7 +22,7 @@ class Score:
     @property
     def log_scale(self) -> bool:
         """True if charts use a logarithmic axis."""
-        return self.unit == "distance"
+        return self.unit in ("distance", "ratio")
 
     def format(self, value: float) -> str:
         """Return a value as text: a share in percent, any other number with three significant digits."""
@@ -63,6 +63,10 @@ _SCORES = (
     _share(
         "duplicates", "samples closer to another sample than 99% of held-out real images to one another; 1% is normal",
         _CLASSES, lower_is_better=True,
+    ),
+    Score(
+        "spectrum", "largest power at a spatial frequency relative to training images; about 1 is normal, and far more "
+        "an artifact such as a checkerboard", "power spectrum", lower_is_better=True, unit="ratio",
     ),
     _share(
         "agreement", "samples that a classifier assigns to the requested class; higher is better",

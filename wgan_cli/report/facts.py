@@ -10,7 +10,7 @@ from wgan_cli.outputs.summary import RunFacts
 from wgan_cli.recipe import ImageShape, recipe_from_dict
 from wgan_cli.recipe.scores import BASELINE, compare_with_real, format_score, title_of
 from wgan_cli.report.comparison import Comparison, compare
-from wgan_cli.report.pictures import Frame, Nearest, read_frames
+from wgan_cli.report.pictures import Frame, RealComparison, read_frames
 from wgan_cli.runs.metrics_log import scores_of
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.utils.format import clock
@@ -35,7 +35,7 @@ class RunReport:
     meanings: dict[str, str]
     environment: dict[str, Any] = field(default_factory=dict)
     frames: tuple[Frame, ...] = field(default=(), repr=False)
-    nearest: Nearest | None = field(default=None, repr=False)
+    real: RealComparison | None = field(default=None, repr=False)
     missing: tuple[str, ...] = ()
 
     @property
@@ -78,14 +78,14 @@ class Report:
     comparison: Comparison
 
 
-def gather(paths: Sequence[Path], nearest: Sequence[Nearest | None] = ()) -> Report:
-    """Read runs, also while they train; nearest: of each run, or empty. Raises: WganError, see `compare`."""
+def gather(paths: Sequence[Path], real: Sequence[RealComparison | None] = ()) -> Report:
+    """Read runs, also while they train; real: of each run, or empty. Raises: WganError, see `compare`."""
     comparison = compare(paths)
-    nearest = nearest or [None] * len(paths)
-    return Report(tuple(map(_read_run, comparison.names, comparison.runs, nearest)), comparison)
+    real = real or [None] * len(paths)
+    return Report(tuple(map(_read_run, comparison.names, comparison.runs, real)), comparison)
 
 
-def _read_run(name: str, facts: RunFacts, nearest: Nearest | None) -> RunReport:
+def _read_run(name: str, facts: RunFacts, real: RealComparison | None) -> RunReport:
     run, missing = RunDir(Path(facts.path)), []
     frames = read_frames(run.sample_files(), missing.append)
     if not frames and not missing:
@@ -96,7 +96,7 @@ def _read_run(name: str, facts: RunFacts, nearest: Nearest | None) -> RunReport:
     if not environment:
         missing.append(f"{run.environment_file.name} cannot be read")
     report = report_from_records(name, facts)
-    return replace(report, environment=environment, frames=frames, nearest=nearest, missing=tuple(missing))
+    return replace(report, environment=environment, frames=frames, real=real, missing=tuple(missing))
 
 
 def report_from_records(name: str, facts: RunFacts) -> RunReport:

@@ -12,15 +12,19 @@ from wgan_cli.evaluation.evaluate import AnyReference, Reference
 from wgan_cli.recipe.scores import BASELINE, LOGGED, format_score, title_of
 from wgan_cli.report.comparison import table_rows
 from wgan_cli.report.facts import Report, RunReport, gather
-from wgan_cli.report.nearest import find_nearest
-from wgan_cli.report.panels import loss_panels, score_panels, speed_panels
+from wgan_cli.report.panels import ReportPanel, loss_panels, score_panels, speed_panels
+from wgan_cli.report.pictures import RealComparison
+from wgan_cli.report.real_comparison import compare_with_real_images
 from wgan_cli.report.recipe_table import NOT_SET, changes, shipped_settings, yaml_lines
 from wgan_cli.report.templating import TEMPLATES
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.format import Log, clock
 
-_TILE_SCORES = ("fd", BASELINE, "paired_l1", "precision", "recall", "coverage", "memorization", "agreement", "cycle_l1")
+_TILE_SCORES = (
+    *("fd", BASELINE, "paired_l1", "precision", "recall", "coverage", "memorization", "spectrum", "agreement"),
+    "cycle_l1",
+)
 _TILES = {name: title_of(name) for name in _TILE_SCORES} | {BASELINE: "real images"}
 _FIRST_FACTS = ("command", "started", "resumed", "device_name", "device", "threads", "cores", "versions", "platform")
 
@@ -40,15 +44,15 @@ def write_page(report: Report, path: Path) -> int:
 
 
 def write_final_report(run: RunDir, device: torch.device, reference: AnyReference | None, log: Log) -> None:
-    """Write report.html into a finished run, with nearest training images if there is a reference.
+    """Write report.html into a finished run, with a comparison with real images if there is a reference.
 
     A failure is logged and does not fail the run.
     """
     try:
-        nearest = []
+        real = []
         if isinstance(reference, Reference):
-            nearest = [find_nearest(run.path, default_data_root(), device, log, reference)]
-        write_page(gather([run.path], nearest), run.report_file)
+            real = [compare_with_real_images(run.path, default_data_root(), device, log, reference)]
+        write_page(gather([run.path], real), run.report_file)
     except WganError as error:
         log(f"warning: no report: {error.message}")
     else:
@@ -102,7 +106,12 @@ def _view(run: RunReport) -> dict[str, Any]:
         "changes": changed,
         "recipe_lines": lines + [(f"# {name}", old) for name, (old, here) in changed.items() if here == NOT_SET],
         "machine": _machine(run.environment),
+        "spectra": run.real and _spectra(run.real),
     }
+
+
+def _spectra(real: RealComparison) -> ReportPanel:
+    return ReportPanel(**vars(real.spectra), meanings=(real.spectra_caption,), axis="cycles")
 
 
 def _machine(environment: dict[str, Any]) -> list[tuple[str, Any]]:

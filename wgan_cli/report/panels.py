@@ -17,16 +17,17 @@ MAX_POINTS = 400  # of a curve, in the page's data
 
 @dataclass(frozen=True)
 class ReportPanel(Panel):
-    """A panel with the meaning of its numbers."""
+    """A panel with the meaning of its numbers, and of its horizontal axis."""
 
     meanings: tuple[str, ...] = ()
+    axis: str = "steps"
 
     @cached_property
     def chart(self) -> Chart:
         """The curves as SVG."""
         parts = [f"{curve.label} from {curve.values[0]:.4g} to {curve.values[-1]:.4g}" for curve in self.curves]
         steps = [step for curve in self.curves for step in curve.steps]
-        description = f"{self.title}, steps {min(steps):,} to {max(steps):,}: {'; '.join(parts)}"
+        description = f"{self.title}, {self.axis} {min(steps):,} to {max(steps):,}: {'; '.join(parts)}"
         return draw_chart(self.curves, description, self.log_scale)
 
     def data(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from PIL import Image, features
 
 from wgan_cli.errors import WganError
+from wgan_cli.outputs.curves import Panel
 from wgan_cli.outputs.grid import open_picture
 from wgan_cli.runs.run_dir import step_of
 from wgan_cli.utils.format import Log, thinned
@@ -39,11 +40,13 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Nearest:
-    """Samples next to their nearest training images."""
+class RealComparison:
+    """Samples next to real images: pairs with the nearest training images, and power spectra."""
 
-    picture: Picture
-    caption: str
+    pairs: Picture
+    pairs_caption: str
+    spectra: Panel
+    spectra_caption: str
 
 
 def data_uri(mime_type: str, content: bytes) -> Markup:

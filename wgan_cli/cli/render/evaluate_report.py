@@ -43,6 +43,8 @@ def show(heading: tuple[str, str], found: Evaluation, chosen: Sequence[str]) -> 
     if columns:
         cells = (["" if share is None else f"{share:.1%}" for share in column] for column in columns.values())
         print_table(("class", *columns), list(zip(features.class_names, *cells, strict=True)), right=(1, 2, 3, 4))
+    if "spectrum" in chosen:
+        data().print(f"spectrum: {ours.peak.text} per image", soft_wrap=True)
     data().print(found.line(), soft_wrap=True)
 
 
@@ -129,6 +131,8 @@ def as_dict(found: Evaluation, chosen: Sequence[str]) -> dict[str, Any]:
 
     def facts(scores: Scores) -> dict[str, Any]:
         numbers: dict[str, Any] = {"count": scores.count, **_chosen_numbers(scores, chosen)}
+        if "spectrum" in chosen:
+            numbers["spectrum_frequency"] = scores.peak.frequency
         if "classes" in chosen and scores.classes is not None:
             numbers["shares"] = dict(zip(features.class_names, scores.classes.shares, strict=True))
         if "agreement" in chosen and scores.agreement is not None:

@@ -2,7 +2,7 @@
 // Adds the slider and the values at a step. Without it the page still shows the last grids and all curves.
 const data = JSON.parse(document.getElementById("data").textContent);
 const axes = { left: 48, right: 392, top: 10, bottom: 192 };
-const charts = [...document.querySelectorAll(".chart")].map((figure, number) => ({
+const charts = [...document.querySelectorAll(".charts .chart")].map((figure, number) => ({
   figure, panel: data.panels[number], svg: figure.querySelector("svg"),
   cursor: figure.querySelector(".cursor"), reading: figure.querySelector(".reading"),
 }));
