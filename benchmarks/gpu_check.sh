@@ -162,7 +162,7 @@ for phase in $PHASES; do
       ;;
     k) engine_run compile $((ENGINE_SECONDS + 80)) ;;
     d)
-      run "d resnet graph" 60 "$PY" "$W" speed cifar10_resnet graph 3 bf16 tf32 off
+      run "d resnet graph" 60 "$PY" "$W" speed cifar10_resnet graph 2 bf16 tf32 off bf16+benchmark off+benchmark
       run "d resnet eager" 35 "$PY" "$W" speed cifar10_resnet eager 2 bf16 off
       run "d dcgan graph" 30 "$PY" "$W" speed mnist_dcgan graph 1.5 bf16 off
       run "d dcgan eager" 25 "$PY" "$W" speed mnist_dcgan eager 1.5 bf16 off

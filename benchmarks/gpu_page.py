@@ -13,6 +13,12 @@ PRECISIONS = {**FORMATS, "tf32": "TF32"}
 Lines = list[dict[str, Any]]
 
 
+def name_of(precision: str) -> str:
+    """Return a precision of the check in words."""
+    amp, _, benchmark = precision.partition("+")
+    return f"{PRECISIONS[amp]}{', cuDNN benchmark' if benchmark else ''}"
+
+
 def read(file: Path) -> dict[str, Lines]:
     """Return the figures of a check by kind, without failed ones."""
     found: dict[str, Lines] = {}
@@ -32,7 +38,7 @@ def engine_rows(found: dict[str, Lines]) -> list[list[str]]:
         baselines = [textbook.get((recipe, f"textbook {kind} {precision}")) for kind in ("loader", "resident")]
         ratios = [f"{line['steps_per_second'] / rate:.2f}" if rate else "" for rate in baselines]
         memory = f"{line['peak_GB']:.2f}" if "peak_GB" in line else ""
-        rows.append([recipe, line["got"], PRECISIONS[precision], f"{line['ms']:,.2f}", *ratios, memory])
+        rows.append([recipe, line["got"], name_of(precision), f"{line['ms']:,.2f}", *ratios, memory])
     return rows
 
 

@@ -10,7 +10,7 @@
     table                                      all figures so far
     facts                                      machine, versions and date
 
-PRECISION: bf16, off (float32) or tf32.
+PRECISION: bf16, off (float32) or tf32; bf16+benchmark lets cuDNN choose its kernels by timing them.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ def random_images(recipe, count: int = 20_000):
 
 def recipe_of(name: str, form: str = "auto", engine: str = "auto", *more: str) -> Recipe:
     """Return a recipe without evaluation or end, with the given precision and engine."""
+    form, _, benchmark = form.partition("+")
+    torch.backends.cudnn.benchmark = bool(benchmark)
     amp, tf32 = ("off", form == "tf32") if form in ("off", "tf32") else (form, False)
     base = ["eval_every=null", "patience=null", "epochs=null", "steps=1000000", f"amp={amp}", f"engine={engine}"]
     folder = ["data.path=/nowhere"] if name.startswith("folder") and not name.endswith("cyclegan") else []

@@ -20,20 +20,25 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+MIN_SECONDS = 1.0  # between lines; a GPU may log dozens of records per second
+
+
 class PlainProgress(Callback):
-    """Prints one line per record, for pipes and log files."""
+    """Prints the first and the last record and one about every second, for pipes and log files."""
 
     def on_train_start(self, step: int, steps: int) -> None:
-        self.steps, self.steps_since, self.last_time = steps, 0, time.monotonic()
+        self.steps, self.steps_since, self.last_time, self.printed = steps, 0, time.monotonic(), False
 
     def on_step(self, step: int, networks: Networks) -> None:
         self.steps_since += 1
 
     def on_log(self, record: dict[str, Any], networks: Networks) -> None:
         # The time left follows from the latest steps only, so that it soon recovers from a pause.
-        step, now = record["step"], time.monotonic()
-        left = (now - self.last_time) / max(self.steps_since, 1) * (self.steps - step)
-        self.steps_since, self.last_time = 0, now
+        step, seconds = record["step"], time.monotonic() - self.last_time
+        if self.printed and seconds < MIN_SECONDS and step < self.steps:
+            return
+        left = seconds / max(self.steps_since, 1) * (self.steps - step)
+        self.steps_since, self.last_time, self.printed = 0, self.last_time + seconds, True
         print_message(f"step {step}/{self.steps}  {describe(record)}  {clock(left)} left")
 
     def on_message(self, text: str) -> None:

@@ -1,0 +1,27 @@
+"""Progress in a pipe: few lines however fast the steps are."""
+
+import pytest
+
+from wgan_cli.cli.render import progress
+from wgan_cli.training.callback import Networks
+
+
+@pytest.mark.parametrize(
+    ("step_seconds", "shown"),
+    [(1 / 1024, [50, 1100, 2150, 2500]), (1.0, range(50, 2501, 50))],
+    ids=["fast", "slow"],
+)
+def test_lines_of_a_pipe_are_a_second_apart(monkeypatch, step_seconds, shown):
+    now, lines = [0.0], []
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress, "print_message", lines.append)
+    plain, networks = progress.PlainProgress(), Networks(*4 * [None])  # type: ignore[arg-type]
+    plain.on_train_start(0, 2500)
+    for step in range(1, 2501):
+        now[0] += step_seconds
+        plain.on_step(step, networks)
+        if step % 50 == 0:
+            plain.on_log({"step": step, "epoch": 0.0, "images_per_second": 1.0}, networks)
+    assert [int(line.split()[1].partition("/")[0]) for line in lines] == list(shown)
+    left = [line.split()[-2] for line in lines]
+    assert left[-1] == "0:00" and left[0] == progress.clock(2450 * step_seconds)
