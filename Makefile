@@ -48,6 +48,7 @@ bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/step_anatomy.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/startup.py $(BENCH_ARGS)
 	$(BIN)/python benchmarks/scaling.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/busy_machine.py $(filter --quick,$(BENCH_ARGS))
 	$(if $(DATA_ROOT),$(BIN)/python benchmarks/feeds.py --data-root $(DATA_ROOT) $(BENCH_ARGS))
 
 # Everything that a GPU should be checked for, in two runs of seven minutes; see benchmarks/gpu_check.sh.

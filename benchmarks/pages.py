@@ -122,11 +122,29 @@ def feeds(result: dict[str, Any]) -> str:
     return table(headings, rows) + "\n\n" + paragraph(f"{told} {where(result)}")
 
 
+def busy_machine(result: dict[str, Any]) -> str:
+    rows = []
+    for phase in result["phases"]:
+        fixed = ", ".join(f"{threads}: {ms:,.3g}" for threads, ms in phase["milliseconds"].items())
+        ratios = (f"{phase['ratio_fixed']:.2f}", f"**{phase['ratio']:.2f}**", f"{phase['recovery_seconds']:.0f}")
+        rows.append((phase["load"], fixed, *ratios))
+    recipe, batch = result["settings"]["recipe"], result["settings"]["batch_size"]
+    told = (
+        f"{recipe} at batch {batch} next to other processes, in the order of the rows. Step times are relative to the "
+        "best fixed number of threads next to the same processes: with the number that is best on an idle machine, and "
+        "with the one that training chooses, from ten seconds after the change. The last column is the time until a "
+        "step takes at most 1.3 times as long as with the best number. On"
+    )
+    headings = "next to, ms/step by threads, fixed, adapting, seconds to adapt"
+    return table(headings.split(", "), rows, words=2) + "\n\n" + paragraph(f"{told} {where(result)}")
+
+
 #: Heading and formatter of each benchmark.
 SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "train_speed": ("Training speed", train_speed),
     "step_anatomy": ("Breakdown of a step", step_anatomy),
     "scaling": ("Cost of a step", scaling_cost),
+    "busy_machine": ("Next to other programs", busy_machine),
     "startup": ("Start-up time", startup),
     "feeds": ("Loaders", feeds),
 }

@@ -84,6 +84,18 @@ def test_ratio_is_taken_within_a_round(benchmark):
     assert rows["wgan --help"]["ours"] == {"beyond": startup.PYTHON, "median": 1.0, "min": 1.0, "max": 2.0}
 
 
+def test_ratio_and_recovery_next_to_busy_processes(benchmark):
+    """At 100 ms per step, after five seconds at 400 ms and with a pause later on."""
+    script = benchmark("busy_machine")
+    ends = [0.4 * number for number in range(1, 13)] + [4.8 + 0.1 * number for number in range(1, 113)]
+    steps = [script.Step(end, 0.4 if end < 4.81 else 0.1) for end in ends]
+    steps[60] = steps[60]._replace(seconds=0.9)
+    phase = script.compare(script.Load("a load"), steps, {1: 0.1, 2: 0.4}, kept=2)
+    assert (phase["best_threads"], phase["ratio_fixed"], phase["ratio"]) == (1, 4.0, pytest.approx(1.0, abs=0.1))
+    assert phase["recovery_seconds"] == 6.0
+    assert script.recovery(steps, limit=0.5) == 0
+
+
 def event(name, start, end, parent=None, device="CPU", self_time=None, annotation=False):
     return SimpleNamespace(
         name=name,

@@ -105,6 +105,16 @@ def test_pretrained(benchmark, monkeypatch, features_root, tmp_path):
     assert script.pretrained.read_card("digits_dcgan") == card
 
 
+def test_busy_machine(benchmark, monkeypatch, tmp_path):
+    script, out = benchmark("busy_machine"), tmp_path / "busy.json"
+    monkeypatch.setattr(script, "recipe_of", lambda name: load_recipe("digits_dcgan", [*TINY, "amp=off"]))
+    run(benchmark, monkeypatch, "busy_machine", "--quick", "--seconds", 0.2, "--fixed-seconds", 0.02, "--out", out)
+    result = json.loads(out.read_text())
+    assert [phase["load"] for phase in result["phases"]] == ["idle", "1 busy loop", "idle again"]
+    assert all(phase["ratio"] > 0 and phase["ratio_fixed"] == 1 for phase in result["phases"])
+    assert "1 busy loop" in benchmark("pages").busy_machine(result)
+
+
 @pytest.mark.slow
 def test_scaling(benchmark, monkeypatch, tmp_path):
     scaling, out = benchmark("scaling"), tmp_path / "scaling.json"
