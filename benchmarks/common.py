@@ -22,6 +22,7 @@ from wgan_cli.evaluation.evaluate import Reference
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.environment import describe_environment, resolve_device
 from wgan_cli.training.state import TrainingState
+from wgan_cli.utils.machine import OtherProcesses
 
 FORMATS = {"off": "float32", "bf16": "bf16", "fp16": "fp16"}  # what --amp means in words
 RESULTS = Path(__file__).parent / "results"
@@ -75,26 +76,14 @@ def facts(device: torch.device) -> dict[str, Any]:
 
 
 def cores_in_use(seconds: float = 0.25) -> float | None:
-    """Return how many cores other processes use right now, or None if unknown.
+    """Return how many of the cores that we may run on other processes use right now, or None if unknown.
 
     The load average would still include the previous benchmark a minute later.
     """
-    before = _core_times()
+    others = OtherProcesses()
     time.sleep(seconds)
-    after = _core_times()
-    if before is None or after is None:
-        return None
-    idle, whole = (now - then for now, then in zip(after, before, strict=True))
-    return round((os.cpu_count() or 1) * (1 - idle / whole), 2) if whole else None
-
-
-def _core_times() -> tuple[int, int] | None:
-    try:
-        with open("/proc/stat", encoding="ascii") as file:
-            times = [int(word) for word in file.readline().split()[1:9]]  # the rest, for guests, is counted in these
-    except OSError:
-        return None
-    return times[3] + times[4], sum(times)  # idle, and idle but for the disk
+    used = others()
+    return None if used is None else round(used, 2)
 
 
 def was_busy(result: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@
 #   make gpu-check                       on a machine with a GPU: all phases. Without one: download wheels into .whl/ and
 #                                        print the commands for a GPU machine without network access
 #   bash benchmarks/gpu_check.sh 1       there, in a copy of the checkout with .whl/: phases a b s k, at most 435 s
-#   bash benchmarks/gpu_check.sh 2       phases d p c e, at most 345 s (file names repeat: copy $OUT in between)
+#   bash benchmarks/gpu_check.sh 2       phases d p c e t l, at most 345 s (file names repeat: copy $OUT in between)
 #   bash benchmarks/gpu_check.sh quick   one small case of each measurement on the CPU; used by the tests
 #   PHASES="d e" TOTAL=200 bash benchmarks/gpu_check.sh
 #
@@ -19,6 +19,8 @@
 #   p  state after a failed capture; weight gradients in double backward; dependence of an image on its batch
 #   c  next to the textbook loop: mlp, dcgan, resnet
 #   e  kernels and busy share of a step
+#   t  steps/s of mnist_mlp and mnist_dcgan on the CPU with 1, 2, 4, 8, 16 threads, and the number that training chooses
+#   l  long parts: cifar10_resnet compiled, tests marked gpu and slow
 #
 # $OUT gets results.jsonl, summary.txt, log.txt, tests.txt, smi.csv, train_speed.json, default.jsonl and grid.png.
 set -u
@@ -42,9 +44,9 @@ fi
 
 case "${1:-}" in
   1) PHASES=${PHASES:-a b s k} TOTAL=${TOTAL:-420} ;;
-  2) PHASES=${PHASES:-d p c e} TOTAL=${TOTAL:-330} ;;
+  2) PHASES=${PHASES:-d p c e t l} TOTAL=${TOTAL:-330} ;;
   quick) PHASES=q TOTAL=${TOTAL:-550} GPU_DEVICE=cpu ;;
-  *) PHASES=${PHASES:-a b s d p c k e} TOTAL=${TOTAL:-760} ;;
+  *) PHASES=${PHASES:-a b s d p c k e t l} TOTAL=${TOTAL:-760} ;;
 esac
 ENGINE_SECONDS=${ENGINE_SECONDS:-40} # of training for each engine in b
 export OUT=${OUT:-/tmp/gpu_out} WORK=${WORK:-/tmp/gpu_work} PYTHONUNBUFFERED=1 XDG_CACHE_HOME=${WORK:-/tmp/gpu_work}/cache
@@ -159,6 +161,7 @@ for phase in $PHASES; do
       run "q speed" 130 "$PY" "$W" speed mnist_mlp eager 0.2 off
       run "q textbook" 130 "$PY" "$W" beside mnist_mlp 0.3
       run "q sampling" 130 "$PY" "$W" probe sampling mnist_mlp
+      run "q threads" 130 "$PY" "$W" probe threads mnist_mlp
       ;;
     k) engine_run compile $((ENGINE_SECONDS + 80)) ;;
     d)
@@ -184,8 +187,11 @@ for phase in $PHASES; do
         # shellcheck disable=SC2086
         run "e $of" 35 "$PY" "$W" profile $of
       done
-      run "e resnet compile" 110 "$PY" "$W" speed cifar10_resnet compile 3 bf16
-      run "e slow gpu tests" 110 sh -c "$PY -m pytest -m 'gpu and slow' tests/training -q -p no:cacheprovider --tb short >>'$OUT/tests.txt' 2>&1"
+      ;;
+    t) run "t threads" 40 "$PY" "$W" probe threads mnist_mlp mnist_dcgan ;;
+    l)
+      run "l resnet compile" 110 "$PY" "$W" speed cifar10_resnet compile 3 bf16
+      run "l slow gpu tests" 110 sh -c "$PY -m pytest -m 'gpu and slow' tests/training -q -p no:cacheprovider --tb short >>'$OUT/tests.txt' 2>&1"
       ;;
   esac
 done

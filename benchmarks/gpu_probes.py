@@ -1,9 +1,12 @@
-"""Probes of the GPU check: failed captures, weight gradients in double backward, sampling."""
+"""Probes of the GPU check: failed captures, weight gradients in double backward, sampling, threads of the CPU."""
 
 from __future__ import annotations
 
+import time
 import traceback
+from functools import partial
 
+import common
 import torch
 from gpu_results import describe, device, event_ms, four, keep
 from torch.nn import functional as F
@@ -12,6 +15,8 @@ from wgan_cli.data import native_shape
 from wgan_cli.networks import build_network
 from wgan_cli.outputs.sampling import generate, sample_latents
 from wgan_cli.recipe import load_recipe
+from wgan_cli.training.build_state import build_state
+from wgan_cli.utils.machine import usable_cores
 
 
 def capture_fail() -> None:
@@ -169,4 +174,31 @@ def sampling(*names: str) -> None:
             keep("sampling", recipe=name, **facts)
         except Exception as error:
             keep("sampling", recipe=name, failed=describe(error))
+            traceback.print_exc()
+
+
+SWEEP_SECONDS = 1.0  # of each number of threads
+
+
+def threads(*names: str) -> None:
+    """Time steps on the CPU by number of threads, and record what training chooses and how long that takes."""
+    cpu, default = torch.device("cpu"), torch.get_num_threads()
+    for name in names:
+        try:
+            recipe = load_recipe(name, ["epochs=null", "steps=1000000", "eval_every=null", "engine=eager"])
+            images = common.made_up_images(native_shape(recipe.data))
+            state = build_state(recipe, images, cpu, tune=False)
+            facts: dict[str, float] = {}
+            for count in (1, 2, 4, 8, 16):
+                if count <= len(usable_cores()):
+                    torch.set_num_threads(count)
+                    state.engine(0)  # prepares kernels
+                    facts[str(count)] = four(common.steps_per_second(partial(state.engine, 0), SWEEP_SECONDS, cpu))
+            torch.set_num_threads(default)
+            began = time.perf_counter()
+            tuned = build_state(recipe, images, cpu)
+            chosen = {"chosen": tuned.recipe.threads, "choice_s": four(time.perf_counter() - began)}
+            keep("threads", recipe=name, amp=state.recipe.amp, steps_per_second=facts, **chosen)
+        except Exception as error:
+            keep("threads", recipe=name, failed=describe(error))
             traceback.print_exc()

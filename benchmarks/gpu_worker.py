@@ -4,7 +4,7 @@
     smoke RECIPE                               24 steps under $ENGINE (default graph): captured, or why not
     beside RECIPE SECONDS                      next to the textbook loop, with and without its DataLoader
     profile RECIPE ENGINE PRECISION            kernels, groups, busy share
-    probe NAME [RECIPE...]                     capture_fail, double_backward or sampling
+    probe NAME [RECIPE...]                     capture_fail, double_backward, sampling or threads
     rate NAME RUN [START]                      steps/s from a run's metrics.jsonl, and GPU utilization
     watch                                      GPU utilization five times a second, into smi.csv
     table                                      all figures so far
@@ -28,7 +28,7 @@ import textbook
 import torch
 import yaml
 from anatomy import busy_seconds, group_rows, kernel_rows, kernels_of
-from gpu_probes import capture_fail, double_backward, sampling
+from gpu_probes import capture_fail, double_backward, sampling, threads
 from gpu_results import OUT, WORK, describe, device, event_ms, four, keep, synchronize, utilization
 from torch.profiler import ProfilerActivity, profile
 
@@ -341,7 +341,7 @@ def table() -> None:
         print(kind, " ".join(f"{k}={v}" for k, v in line.items() if v not in ("", None, [], {}))[:330])
 
 
-PROBES = {"capture_fail": capture_fail, "double_backward": double_backward, "sampling": sampling}
+PROBES = {"capture_fail": capture_fail, "double_backward": double_backward, "sampling": sampling, "threads": threads}
 COMMANDS = {
     "speed": speed,
     "smoke": smoke,

@@ -148,8 +148,12 @@ def test_gpu_check_measurements_on_the_cpu(benchmark, monkeypatch, tmp_path):
     worker.speed("mnist_mlp", "eager", "0.02", "off")
     worker.beside("mnist_mlp", "0.02")
     worker.sampling("mnist_mlp")
+    probes = benchmark("gpu_probes")
+    monkeypatch.setattr(probes, "load_recipe", lambda name, more: load_recipe(name, [*more, *small, "amp=off"]))
+    monkeypatch.setattr(probes, "SWEEP_SECONDS", 0.02)
+    probes.threads("mnist_mlp")
     figures = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
-    assert {figure["kind"] for figure in figures} >= {"smoke", "speed", "around", "beside", "sampling"}
+    assert {figure["kind"] for figure in figures} >= {"smoke", "speed", "around", "beside", "sampling", "threads"}
     assert not [figure for figure in figures if "failed" in figure or figure.get("nonfinite")], figures
 
 
