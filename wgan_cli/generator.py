@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks.style_space import StyleSpace
+from wgan_cli.outputs.latent_space.styles import Truncated
 from wgan_cli.outputs.sampling import (
     check_memory_for,
     cycled_labels,
@@ -17,7 +18,6 @@ from wgan_cli.outputs.sampling import (
     open_generator,
     sample_latents,
 )
-from wgan_cli.outputs.styles import Truncated
 from wgan_cli.outputs.tiling import translate_whole
 from wgan_cli.outputs.translate import check_translates, translator_to
 from wgan_cli.recipe import ImageShape, Recipe

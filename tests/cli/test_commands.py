@@ -113,12 +113,12 @@ def test_seeds(alone):
 def test_latent_vectors_of_a_file(alone):
     np.save("short.npy", np.zeros((2, 15), np.float32))
     for words, message in (
-        (("--z", "short.npy"), "short.npy has the shape (2, 15), but latent vectors of this generator have (N, 16)"),
-        (("--z", "short.npy", "-n", 2), "-n and --z each set the number of images"),
-        (("--z", "short.npy", "--seed", 0), "--seed draws latent vectors, and --z reads them"),
+        (("--z", "short.npy"), "short.npy has z of shape (2, 15), but those of this generator have (N, 16)"),
+        (("--z", "short.npy", "-n", 2), "-n and --from each set the number of images"),
+        (("--z", "short.npy", "--seed", 0), "--seed draws latent vectors, and --from reads them"),
         (("--z", "gone.npy"), "cannot read gone.npy: No such file or directory"),
         (("--save-z", "short.npy"), "short.npy already exists"),
-        (("--save-z", "z.txt"), "--save-z z.txt does not end in .npy"),
+        (("--save-z", "z.txt"), "z.txt does not end in .npy or .npz"),
     ):
         result = alone(*words, "--out", "new.npy")
         assert (result.status, result.error) == (2, message)

@@ -64,7 +64,7 @@ def test_mixes_and_walks(draw, sample):
     [
         (("--mix", "0:1:5"), "layer 5 is out of range", "A:B:LAYERS"),
         (("--mix", "0:1:2", "-n", 3), "--mix", "remove -n"),
-        (("--mix", "0:1:2", "--z", "z.npy"), "--mix", "--z"),
+        (("--mix", "0:1:2", "--z", "z.npy"), "--mix", "--from"),
         (("--mix", "0:1:2", "--save-z", "z.npy"), "--mix", "--save-z"),
         (("--mix", "0:1:2", "--class", "3,7"), "--mix accepts a single class", ""),
         (("--mix", "0-9999999:0-9999999:0"), "need", "fewer"),

@@ -138,7 +138,7 @@ def test_each_page_is_translated(wgan, translators, tmp_path):
         ("--translate photos -n 5", "-n does not apply", "remove -n"),
         ("--translate photos --class 3", "--class does not apply", "remove --class"),
         ("--translate photos --truncation 0.5", "--truncation does not apply", "remove"),
-        ("--translate photos --z z.npy", "--z does not apply", "remove --z"),
+        ("--translate photos --from z.npy", "--from does not apply", "remove --from"),
         ("--translate photos --save-z z.npy", "--save-z does not apply", "remove --save-z"),
         ("--translate photos --to c", "--to: unknown side 'c'", "--to a or --to b"),
         ("--to b", "--to needs --translate", "add --translate PATH"),

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.animation import Frame, load_frames, render_frames, save_animation, walk_frames
+from wgan_cli.outputs.animation import Frame, load_frames, render_frames, save_animation
 from wgan_cli.outputs.frame_files import folder_files
-from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.utils.format import no_log
 
 
@@ -192,20 +190,6 @@ def test_unsupported_formats(tmp_path, monkeypatch, name, message):
     assert os.listdir(tmp_path) == []
 
 
-def test_latent_walk_loops_smoothly(tiny_run):
-    generator, checkpoint = open_generator(tiny_run.path, torch.device("cpu"))
-    frames = walk_frames(generator, checkpoint, seed=0, count=40)
-    assert len(frames) == 40
-    assert {frame.picture.size for frame in frames} == {(4 * 30 + 2, 4 * 30 + 2)}
-    on_samples = np.stack([np.asarray(frame.picture, dtype=np.float64) for frame in frames])
-    moves = np.abs(on_samples - np.roll(on_samples, -1, axis=0)).mean((1, 2, 3))  # the last one leads back to the first
-    far = np.abs(on_samples[0] - on_samples[20]).mean()
-    assert moves.min() > 0
-    assert moves.max() < far
-    again = walk_frames(generator, checkpoint, seed=0, count=40)
-    assert all(one.picture.tobytes() == other.picture.tobytes() for one, other in zip(frames, again, strict=True))
-
-
 def test_colors_hidden_by_alpha_are_not_shown(tmp_path):
     for number in range(2):
         Image.new("RGBA", (16, 16), (200, 50 * number, 0, 0)).save(tmp_path / f"{number}.png")
@@ -214,16 +198,3 @@ def test_colors_hidden_by_alpha_are_not_shown(tmp_path):
         save_animation(frames, tmp_path / f"moves{form}", 8, 0, 1)
         with Image.open(tmp_path / f"moves{form}") as moves:
             assert np.asarray(moves.convert("RGB")).min() >= 250
-
-
-class Clear(torch.nn.Linear):
-    """Generator of black images hidden by alpha."""
-
-    def forward(self, z, labels=None):
-        return -torch.ones(len(z), 4, 28, 28)
-
-
-def test_latent_walk_of_transparent_images_is_on_white(tiny_run):
-    _, checkpoint = open_generator(tiny_run.path, torch.device("cpu"))
-    for frame in walk_frames(Clear(1, 1), checkpoint, seed=0, count=8):
-        assert frame.picture.mode == "RGB" and np.asarray(frame.picture).min() == 255

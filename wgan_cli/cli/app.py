@@ -18,6 +18,7 @@ from wgan_cli.cli.export import export
 from wgan_cli.cli.gif import gif
 from wgan_cli.cli.help_pages import Command, Group, SlowCommand
 from wgan_cli.cli.inspect import inspect
+from wgan_cli.cli.project import project
 from wgan_cli.cli.recipes import recipes
 from wgan_cli.cli.report import report
 from wgan_cli.cli.runs import runs
@@ -46,7 +47,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 QUICK = (runs, recipes)  # without torch
-for command in (train, sample, gif, inspect, evaluate, tune, runs, compare, report, explore, export, recipes):
+for command in (train, sample, gif, project, inspect, evaluate, tune, runs, compare, report, explore, export, recipes):
     app.command(cls=Command if command in QUICK else SlowCommand)(command)
 
 

@@ -3,14 +3,31 @@
 import glob
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from wgan_cli.cli.arguments.completion import complete_checkpoint
+from wgan_cli.cli.arguments.animation_options import (
+    Classes,
+    Colors,
+    Fps,
+    Grid,
+    Hold,
+    Label,
+    Match,
+    MaxFrames,
+    Out,
+    Panel,
+    Quality,
+    Scale,
+    Seconds,
+    Seeds,
+    Sources,
+    Truncation,
+)
 from wgan_cli.cli.arguments.named_generator import locate
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
-from wgan_cli.cli.arguments.options import Device, Seed, examples
+from wgan_cli.cli.arguments.options import Device, Seed, examples, is_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
@@ -20,7 +37,6 @@ from wgan_cli.utils.format import count_of, format_bytes
 if TYPE_CHECKING:
     from wgan_cli.outputs.animation import Frame
     from wgan_cli.outputs.frame_files import FrameFile
-    from wgan_cli.runs.checkpoint import Checkpoint
 
 LARGE = 20_000_000  # bytes of a .gif that many sites refuse
 
@@ -31,51 +47,30 @@ LARGE = 20_000_000  # bytes of a .gif that many sites refuse
     "wgan gif frames --match '*-ema*' --scale 0.5 --colors 64",
     "wgan gif a.png b.png c.png --out abc.gif",
     "wgan gif runs/digits_dcgan/G.pth --out walk.gif",
+    "wgan gif runs/mnist_style/G.pth --seeds 3,8,2 --truncation 0.7 --grid 4x3 --seconds 10",
+    "wgan gif runs/mnist_cdcgan_gp --seeds 0-3 --class 7 --grid 1x1 --fps 16",
     "wgan gif runs/mnist_conv --panel 5,25,50 --out panel.png",
 )
 def gif(
     context: typer.Context,
-    sources: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="RUN|FOLDER|CKPT|IMAGES",
-            help="Run folder, folder of images, checkpoint, or images by name or pattern.",
-            autocompletion=complete_checkpoint,
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", help=r"File: .gif, .webp, .mp4, or .png for a panel. \[default: RUN/NAME.gif, else NAME.gif]"
-        ),
-    ] = None,
+    sources: Sources,
+    out: Out = None,
     force: Force = False,
-    match: Annotated[
-        str | None, typer.Option("--match", metavar="PATTERN", help="Pattern of image names, such as '*-ema*'.")
-    ] = None,
-    fps: Annotated[float, typer.Option("--fps", min=0.1, max=50.0, help="Frames per second.")] = 8.0,
-    hold: Annotated[float, typer.Option("--hold", min=0.0, max=60.0, help="Seconds to show the last frame.")] = 2.0,
-    scale: Annotated[float, typer.Option("--scale", min=0.01, max=16, help="Scale factor, such as 2 or 0.5.")] = 1.0,
-    colors: Annotated[
-        int | None,
-        typer.Option(
-            "--colors", min=2, max=256, help=r"Colors of a GIF, the same for all frames. \[default: 256 per frame]"
-        ),
-    ] = None,
-    quality: Annotated[
-        int | None, typer.Option("--quality", min=0, max=100, help=r"Quality of a lossy WebP. \[default: lossless]")
-    ] = None,
-    label: Annotated[bool, typer.Option("--label/--no-label", help="Step or name below each frame.")] = True,
-    max_frames: Annotated[
-        int, typer.Option("--max-frames", min=2, max=10_000, help="Maximum number of frames, evenly spaced.")
-    ] = 120,
-    panel: Annotated[
-        str | None,
-        typer.Option(
-            "--panel", metavar="LIST", help="Grids of a run side by side, of epochs (5,25,50) or steps (steps:200,400)."
-        ),
-    ] = None,
+    match: Match = None,
+    fps: Fps = 8.0,
+    hold: Hold = 2.0,
+    scale: Scale = 1.0,
+    colors: Colors = None,
+    quality: Quality = None,
+    label: Label = True,
+    max_frames: MaxFrames = 120,
+    panel: Panel = None,
     seed: Seed = 0,
+    seeds: Seeds = None,
+    class_: Classes = None,
+    truncation: Truncation = None,
+    grid: Grid = None,
+    seconds: Seconds = None,
     device: Device = "auto",
     recipe: ImportRecipe = None,
     settings: ImportSettings = None,
@@ -83,6 +78,7 @@ def gif(
 ) -> None:
     """Animate a run's samples, images, or a latent walk."""
     check_overwrite(out, force)
+    from wgan_cli.cli.sampling.latent_walk import LatentWalk, walk_of
     from wgan_cli.outputs.animation import check_format, load_frames, save_animation
     from wgan_cli.outputs.panel import panel_frames, save_panel
 
@@ -96,12 +92,24 @@ def gif(
         return
     suffix = ".gif" if quality is None else ".webp"
     check_format(out or Path(f"animation{suffix}"), colors, quality)
-    files = _image_files(sources, match)
+    of_walks = {"--seeds": seeds, "--class": class_, "--truncation": truncation, "--grid": grid, "--seconds": seconds}
+    asks_for_walk = [option for option, value in of_walks.items() if value is not None]
+    files = [] if asks_for_walk and is_run(source) else _image_files(sources, match)
     if files:
+        if asks_for_walk:
+            option = asks_for_walk[0]
+            raise WganError(f"{option} is for walks, and {source} holds images", f"remove {option}, or give a run")
         files = files if label else [file._replace(label="") for file in files]
         frames = load_frames(files, max_frames, print_message)
     else:
-        frames = _walk(open_checkpoint(source, recipe, settings, entry), source, seed, device, max_frames)
+        for name, other in (("seed", seeds), ("max_frames", seconds)):
+            if other is not None and is_given(context, name):
+                option, both = f"--{name.replace('_', '-')}", "--seeds" if name == "seed" else "--seconds"
+                raise WganError(f"{option} and {both} cannot be combined", f"remove {option}")
+        checkpoint = open_checkpoint(source, recipe, settings, entry)
+        walk = LatentWalk(seed, seeds, class_, truncation, grid, round(seconds * fps) if seconds else max_frames)
+        frames = walk_of(checkpoint, source, walk, device)
+        fps = len(frames) / seconds if seconds else fps  # whole legs may have fewer frames
         hold = 0.0  # a looping walk must not pause
     path = out or default_path(context, _default(source, files, suffix), force)
     save_animation(frames, path, fps, hold, scale, colors=colors, quality=quality)
@@ -128,20 +136,6 @@ def _image_files(sources: list[Path], match: str | None) -> "list[FrameFile]":
     if match is not None:
         raise WganError(f"--match selects images, and {source} is no folder of images", "leave out --match")
     return []
-
-
-def _walk(checkpoint: "Checkpoint", source: Path, seed: int, device: str, count: int) -> "list[Frame]":
-    from wgan_cli.outputs.animation import walk_frames
-    from wgan_cli.outputs.sampling import generator_of
-    from wgan_cli.runs.environment import resolve_device
-
-    generator = generator_of(checkpoint, str(source), resolve_device(device))
-    if checkpoint.recipe.translates:
-        raise WganError(
-            f"{source} translates images, so there is no latent space to walk through",
-            "give the run folder instead: its grids show the same images, translated during training",
-        )
-    return walk_frames(generator, checkpoint, seed, count)
 
 
 def _report(frames: "list[Frame]", path: Path) -> None:

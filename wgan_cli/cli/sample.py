@@ -1,12 +1,17 @@
 """`wgan sample`."""
 
-import os
 from pathlib import Path
 
 import typer
 
 from wgan_cli.cli.arguments.named_generator import locate
-from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
+from wgan_cli.cli.arguments.open_checkpoint import (
+    ImportEntry,
+    ImportRecipe,
+    ImportSettings,
+    chosen_checkpoint,
+    open_checkpoint,
+)
 from wgan_cli.cli.arguments.options import DataRoot, Device, Seed, examples, is_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.cli.arguments.sampling_options import (
@@ -18,6 +23,7 @@ from wgan_cli.cli.arguments.sampling_options import (
     Interpolate,
     LatentFile,
     Mix,
+    Move,
     Out,
     Photos,
     Reconstruct,
@@ -40,7 +46,8 @@ from wgan_cli.errors import WganError
     "wgan sample --ckpt runs/digits_dcgan --seeds 0-9,42 --out digits/",
     "wgan sample --ckpt G.pth -n 10000 --seed 7 --out fakes.npz",
     "wgan sample --ckpt G.pth -n 16 --save-z z.npy --scale 4",
-    "wgan sample --ckpt G.pth --z z.npy --out again/",
+    "wgan sample --ckpt G.pth --from z.npy --out again/",
+    "wgan sample runs/mnist_style --from projected.npz --move 1:2.0",
     "wgan sample --ckpt G.pth -n 8 --interpolate 12 --out walk.png",
     "wgan sample --ckpt G.pth --class 0-9 -n 500 --out more_digits/",
     "wgan sample --ckpt theirs.pth --recipe mnist_mlp",
@@ -61,6 +68,7 @@ def sample(
     seeds: Seeds = None,
     z: LatentFile = None,
     save_z: SaveLatents = None,
+    move: Move = None,
     interpolate: Interpolate = None,
     rows: Rows = None,
     scale: Scale = 1,
@@ -86,21 +94,24 @@ def sample(
     from wgan_cli.cli.sampling.output import Output
     from wgan_cli.cli.sampling.reconstructed import reconstruct_images
     from wgan_cli.cli.sampling.translated import refuse_with_translate, translate_files
-    from wgan_cli.outputs.latents import Latents
+    from wgan_cli.outputs.latent_space.latents import LatentChoice
     from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.outputs.translate import check_translates
     from wgan_cli.runs.environment import resolve_device
 
-    ckpt = locate(_only_one(source, ckpt))
+    ckpt = locate(chosen_checkpoint(source, ckpt, "wgan sample"))
     if to is not None and photos is None:
         raise WganError("--to needs --translate", "add --translate PATH")
     if to not in (None, "a", "b"):
         raise WganError(f"--to: unknown side {to[:40]!r}", "use --to a or --to b")
     path = str(default_path(context, Path("samples.png"), force)) if out is None else out
     output = Output(path, rows, batch, scale, depth)
-    noise_only = {"--seeds": seeds, "--z": z, "--save-z": save_z, "--truncation": truncation, "--mix": mix}
+    noise_only = {
+        "--seeds": seeds, "--from": z, "--save-z": save_z, "--truncation": truncation, "--mix": mix,
+        "--move": move,
+    }  # fmt: skip
     if z is not None and is_given(context, "seed"):
-        raise WganError("--seed draws latent vectors, and --z reads them", "remove one of them")
+        raise WganError("--seed draws latent vectors, and --from reads them", "remove one of them")
     if reconstruct is not None:
         for option, value in {"--translate": photos, **noise_only, "--recipe": recipe, "--set": settings}.items():
             if value is not None:
@@ -119,19 +130,7 @@ def sample(
         written = translate_files(generator, checkpoint, photos, to or "b", output)
     else:
         written = sample_noise(
-            generator, checkpoint, Latents(seed, count, seeds, z), output, interpolate=interpolate, class_=class_,
-            truncation=truncation, mix=mix, save_z=save_z,
+            generator, checkpoint, LatentChoice(seed, count, seeds, z), output, interpolate=interpolate, class_=class_,
+            truncation=truncation, mix=mix, save_z=save_z, move=move,
         )  # fmt: skip
     return show_written(written, checkpoint.image.size, scale) if show else None
-
-
-def _only_one(source: Path | None, ckpt: Path | None) -> Path:
-    """Return the checkpoint, given as an argument or an option."""
-    if source is not None and ckpt is not None:
-        raise WganError(f"{source} and --ckpt {ckpt} both name a checkpoint", "leave out one of them")
-    chosen = source or ckpt
-    if chosen is None:
-        runs = sorted(Path("runs").glob("*/G.pth"), key=os.path.getmtime)
-        example = runs[-1].parent if runs else "runs/digits_dcgan"
-        raise WganError("no run or checkpoint given", f"for example: wgan sample {example}")
-    return chosen

@@ -17,10 +17,10 @@ from wgan_cli.generator import LoadedGenerator
 from wgan_cli.networks.layers import LatentGenerator
 from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.outputs.animation import Frame, save_animation
-from wgan_cli.outputs.directions import directions_of
 from wgan_cli.outputs.grid import as_picture, grid_tensor, near_square, save_picture
+from wgan_cli.outputs.latent_space.directions import directions_of, spread_along
+from wgan_cli.outputs.latent_space.styles import Truncated, styles_of, walk, walker
 from wgan_cli.outputs.sampling import cycled_labels, generate, images_at_once, sample_latents
-from wgan_cli.outputs.styles import Truncated, styles_of, walk, walker
 from wgan_cli.utils.pixels import preview
 
 MAX_IMAGES = 100
@@ -29,7 +29,6 @@ MAX_SHIFT = 4.0  # standard deviations; the generator was not trained further ou
 MAX_SEED = 2**53 - 1  # the largest exact integer of JavaScript
 FRAMES_PER_LEG, FPS = 24, 16.0  # of a walk, from one image to the other
 WALK_SIDE = 224  # pixels of an animation, approximately
-_NUM_STYLES = 1000  # to estimate the standard deviation of w
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,7 @@ class SamplingSession:
     @cached_property
     def spread(self) -> np.ndarray:
         """Standard deviation of latent vectors along each direction, (K,): 1 for z, measured for w."""
-        if not self.has_styles:
-            return np.ones(len(self.directions), np.float32)
-        w = self._points(self.generator.network, View(count=_NUM_STYLES), range(_NUM_STYLES))
-        return (w @ self.directions.T).std(0)  # (K,)
+        return spread_along(self.directions, self.generator.network, self.generator.recipe, self.generator.image)
 
     def reload(self) -> None:
         """Load the current file. Raises: WganError; the loaded generator then stays."""

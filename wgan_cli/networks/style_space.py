@@ -27,7 +27,10 @@ class StyleSpace(LatentGenerator):
         raise NotImplementedError
 
     def truncate(self, w: Tensor, psi: float | Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return mean + psi * (w - mean), with the mean w of each image's class: (N, style_dim)."""
+        """Return mean + psi * (w - mean), with the mean w of each image's class.
+
+        w: (N, style_dim), or (N, style_layers, style_dim) with one per layer.
+        """
         raise NotImplementedError
 
     def styles(self, z: Tensor, labels: Tensor | None = None) -> Tensor:

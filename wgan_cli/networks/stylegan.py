@@ -37,7 +37,7 @@ class Generator(StyleSpace):
         own, style_dim = settings.generator, settings.style_dim
         channels, stages = own.channels, len(own.channels) - 1
         self.style_mixing, self.latent_dim = own.style_mixing, settings.latent_dim
-        self.style_layers = 2 * len(channels) - 1
+        self.style_layers = settings.style_layers
         self.enter = ConditionalLatent(settings, image)
         self.to_style = dense_layers(own, (self.enter.width, *[style_dim] * own.mapping_layers))
         for dense in self.to_style:
@@ -88,7 +88,8 @@ class Generator(StyleSpace):
         return image.tanh()  # (N, C, H, W)
 
     def truncate(self, w: Tensor, psi: float | Tensor, labels: Tensor | None = None) -> Tensor:
-        return torch.lerp(self.mean(labels).expand_as(w), w, psi)  # (N, style_dim)
+        mean = self.mean(labels)  # (N, style_dim) or (1, style_dim)
+        return torch.lerp((mean[:, None] if w.ndim == 3 else mean).expand_as(w), w, psi)
 
     def first_weight(self) -> Tensor:
         modules = (*self.layers.modules(), *self.to_image.modules())

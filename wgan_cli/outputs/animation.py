@@ -1,4 +1,4 @@
-"""Animations of image files, such as a run's sample grids, or of a walk through latent space."""
+"""Animations of image files, such as a run's sample grids, or of other frames."""
 
 import importlib.util
 import io
@@ -10,20 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
-from torch import nn
 
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.outputs.frame_files import FrameFile
-from wgan_cli.outputs.grid import as_picture, grid_tensor, open_picture, picture_facts, scaled
-from wgan_cli.outputs.sampling import cycled_labels, generate, images_at_once
-from wgan_cli.outputs.styles import walk, walker
-from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.outputs.grid import open_picture, picture_facts, scaled
 from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.format import Log, count_of, no_log, thinned
 from wgan_cli.utils.machine import free_memory
-from wgan_cli.utils.pixels import preview
-from wgan_cli.utils.seeds import latent_vectors
-from wgan_cli.utils.transparency import composited
 
 FORMATS = (".gif", ".webp", ".mp4")
 _PALETTE_FRAMES, _PALETTE_SIDE = 16, 512  # evenly spaced frames, and pixels of each side, that a palette is chosen from
@@ -50,30 +43,6 @@ def load_frames(files: Sequence[FrameFile], limit: int | None = None, log: Log =
         log(f"note: the first frame of {count_of(animated, 'animated image')}")
     _check_memory(sizes)
     return [Frame(open_picture(file.path), file.label) for file in chosen]
-
-
-def walk_frames(generator: nn.Module, checkpoint: Checkpoint, seed: int, count: int, side: int = 4) -> list[Frame]:
-    """Render a looping walk through latent space (style space if there is one) as side x side grids.
-
-    Each image has its own closed path, and keeps its class. `count` is rounded to whole legs of the path.
-    """
-    latent_dim, cells = checkpoint.recipe.model.latent_dim, side * side
-    legs = max(2, min(4, count // 8))
-    frames_per_leg = max(1, count // legs)
-    ends = latent_vectors(seed, range(cells * legs), latent_dim).reshape(cells, legs, latent_dim)
-    labels = cycled_labels(checkpoint.recipe, checkpoint.image, cells)
-    leg_labels = [None if labels is None else np.repeat(labels[cell], legs) for cell in range(cells)]
-    paths = [
-        walk(generator, own_ends, frames_per_leg, closed=True, labels=own_labels)
-        for own_ends, own_labels in zip(ends, leg_labels, strict=True)
-    ]
-    walks = np.stack(paths, axis=1)  # (frames, cells, features)
-    all_labels = None if labels is None else np.tile(labels, len(walks))
-    points, batch = walks.reshape(-1, walks.shape[-1]), images_at_once(checkpoint.image)
-    images = torch.cat(list(generate(walker(generator), points, batch, all_labels)))
-    images = preview(images, checkpoint.recipe.data.preview_channels)
-    per_frame = images.unflatten(0, (len(walks), cells))  # (frames, cells, C, H, W)
-    return [Frame(composited(as_picture(grid_tensor(grid, side)))) for grid in per_frame]
 
 
 def save_animation(

@@ -181,6 +181,11 @@ class StyleSettings(layers.ConditionalLatentSettings):
     generator: StyleGeneratorSettings = StyleGeneratorSettings.default()
     critic: StyleCriticSettings = StyleCriticSettings.default()
 
+    @property
+    def style_layers(self) -> int:
+        """Number of layers that take a style each."""
+        return 2 * len(self.generator.channels) - 1
+
     def size_limits(self) -> list[tuple[str, int, int]]:
         adain = self.generator.styling == "adain"  # an instance norm
         return [

@@ -72,10 +72,11 @@ def once(log: Log) -> Log:
 def log_progress(
     items: Iterable[T], total: int, title: str, log: Log, seconds: float = 1.0, unit: str = "images"
 ) -> Iterator[T]:
-    """Yield the items, logging every second how many there were so far."""
-    logged = time.monotonic()
+    """Yield the items, logging every second how many there were so far, and the time left."""
+    started = logged = time.monotonic()
     for done, item in enumerate(items):
         if time.monotonic() - logged >= seconds:
             logged = time.monotonic()
-            log(Activity(f"{title} {done:,} of {total:,} {unit}", done, total))
+            left = (logged - started) / max(done, 1) * (total - done)
+            log(Activity(f"{title} {done:,} of {total:,} {unit}, {clock(left)} left", done, total))
         yield item

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,18 @@ ImportEntry = Annotated[
     str | None,
     typer.Option("--entry", metavar="NAME", rich_help_panel=_PANEL, help="Entry of the file that holds the generator."),
 ]
+
+
+def chosen_checkpoint(source: Path | None, ckpt: Path | None, command: str) -> Path:
+    """Return the checkpoint, given as an argument or an option of a command. Raises: WganError for both or none."""
+    if source is not None and ckpt is not None:
+        raise WganError(f"{source} and --ckpt {ckpt} both name a checkpoint", "leave out one of them")
+    chosen = source or ckpt
+    if chosen is None:
+        runs = sorted(Path("runs").glob("*/G.pth"), key=os.path.getmtime)
+        example = runs[-1].parent if runs else "runs/digits_dcgan"
+        raise WganError("no run or checkpoint given", f"for example: {command} {example}")
+    return chosen
 
 
 def open_checkpoint(

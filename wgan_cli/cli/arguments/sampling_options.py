@@ -38,10 +38,19 @@ Out = Annotated[
 Seeds = Annotated[str | None, typer.Option("--seeds", metavar="LIST", help="One image per seed, such as 0-63,70.")]
 LatentFile = Annotated[
     Path | None,
-    typer.Option("--z", metavar="FILE.npy", help="Latent vectors to sample from, an array (N, latent_dim)."),
+    typer.Option(
+        "--from", "--z", metavar="FILE", help="Latent vectors: a .npz of wgan project, or a .npy of z (N, latent_dim)."
+    ),
 ]
 SaveLatents = Annotated[
-    Path | None, typer.Option("--save-z", metavar="FILE.npy", help="File for the latent vectors, to repeat with --z.")
+    Path | None,
+    typer.Option("--save-z", metavar="FILE.npy", help="File for the latent vectors, for --from."),
+]
+Move = Annotated[
+    str | None,
+    typer.Option(
+        "--move", metavar="K:X,...", help="Moves along directions of latent space, in standard deviations: 1:2.0."
+    ),
 ]
 Interpolate = Annotated[
     int | None,

@@ -61,6 +61,8 @@ COMMANDS = {
     "animate": "gif",
     "video": "gif",
     "interpolate": "gif",
+    "invert": "project",
+    "edit": "project",
     "info": "inspect",
     "show": "inspect",
     "test": "evaluate",

@@ -6,44 +6,39 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from wgan_cli.cli.sampling.output import Output
+from wgan_cli.cli.sampling.requirements import check_style_options, chosen_classes
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.latents import Latents, write_latents
-from wgan_cli.outputs.sampling import check_memory_for, cycled_labels, generate, parse_classes
+from wgan_cli.outputs.latent_space.directions import offset_of, parse_moves
+from wgan_cli.outputs.latent_space.latents import LatentChoice, write_latents
+from wgan_cli.outputs.latent_space.styles import Drawing, Truncated, draw_mix, draw_styles, draw_walks, shifted
+from wgan_cli.outputs.sampling import check_memory_for, cycled_labels, generate
 from wgan_cli.outputs.save_images import Labels, save_images
-from wgan_cli.outputs.styles import Drawing, Truncated, draw_mix, draw_walks
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.format import log_progress
 
 
 def sample_noise(
-    generator: Any, checkpoint: Checkpoint, latents: Latents, output: Output, *, interpolate: int | None,
-    class_: Sequence[str] | None, truncation: float | None, mix: str | None, save_z: Path | None,
+    generator: Any, checkpoint: Checkpoint, choice: LatentChoice, output: Output, *, interpolate: int | None,
+    class_: Sequence[str] | None, truncation: float | None, mix: str | None, save_z: Path | None, move: str | None,
 ) -> Path:  # fmt: skip
     """Write images of latent vectors, walks between them or mixed styles, and return the path."""
-    model = checkpoint.recipe.model
-    if class_ is not None and not model.conditional:
-        hint = "remove --class, or train with --set model.conditional=true"
-        raise WganError("--class needs a conditional generator", hint)
-    for option, value in {"--truncation": truncation, "--mix": mix}.items():
-        if value is not None and not model.has_style_space:
-            raise WganError(
-                f"{option} needs a style space, which {model.name} does not have",
-                f"remove {option}, or train a style-based generator such as mnist_style",
-            )
-    classes = None if class_ is None else parse_classes(class_, checkpoint.class_names)
+    classes = chosen_classes(class_, checkpoint)
+    check_style_options({"--truncation": truncation, "--mix": mix}, checkpoint)
+    offset = None if move is None else offset_of(parse_moves(move), generator, checkpoint.recipe, checkpoint.image)
     if truncation is not None:
         generator = Truncated(generator, truncation)
     if mix is None:
-        drawing = _draw(generator, checkpoint, latents, interpolate, classes, save_z)
-    elif latents == Latents(seed=latents.seed) and interpolate is None and save_z is None:
-        drawing = draw_mix(generator, checkpoint, mix, latents.seed, classes)
+        drawing = _draw(generator, checkpoint, choice, interpolate, classes, save_z)
+    elif choice == LatentChoice(seed=choice.seed) and interpolate is None and save_z is None:
+        drawing = draw_mix(generator, checkpoint, mix, choice.seed, classes)
     else:
-        others = "-n, --seeds, --z, --save-z or --interpolate"
+        others = "-n, --seeds, --from, --save-z or --interpolate"
         raise WganError(f"--mix already selects the images; it cannot be combined with {others}", f"remove {others}")
+    if offset is not None:
+        drawing = shifted(drawing, offset)
     number = len(drawing.inputs)
     labels = None
     if drawing.labels is not None:
@@ -62,20 +57,29 @@ def sample_noise(
 
 
 def _draw(
-    generator: nn.Module, checkpoint: Checkpoint, latents: Latents, interpolate: int | None,
+    generator: Any, checkpoint: Checkpoint, choice: LatentChoice, interpolate: int | None,
     classes: list[int] | None, save_z: Path | None,
 ) -> Drawing:  # fmt: skip
     several = classes is not None and len(classes) > 1
-    z = latents.draw(checkpoint.recipe, default=10 if several else 64)  # (N, latent_dim)
-    count = len(z)
-    check_memory_for(count * (interpolate or 1) * len(classes or [0]), z.shape[1])
+    latents = choice.draw(checkpoint, default=10 if several else 64)
+    rows, count = latents.rows, len(latents.rows)
+    check_memory_for(count * (interpolate or 1) * len(classes or [0]), rows[0].size)
+    if latents.generator is not None and latents.generator != checkpoint.checksum:
+        print_message(f"note: {choice.file} was projected with another generator; images may differ")
     if save_z is not None:
-        write_latents(z, save_z)
+        write_latents(latents, save_z)
         print_message(f"their {count:,} latent vectors: {save_z}")
+    if latents.space == "w":
+        if classes is not None:
+            raise WganError(f"--class cannot change w of {choice.file}, which includes the class", "remove --class")
+        return draw_styles(generator, rows, latents.labels, interpolate)
+    labels = latents.labels
+    if labels is None:
+        labels = cycled_labels(checkpoint.recipe, checkpoint.image, count)
     if interpolate is not None:
-        return draw_walks(generator, checkpoint, z, interpolate, classes)
+        return draw_walks(generator, rows, interpolate, labels, classes)
     if classes is None:
-        return Drawing(generator, z, cycled_labels(checkpoint.recipe, checkpoint.image, count), columns=None)
+        return Drawing(generator, rows, labels, columns=None)
     # Every class gets the same z, so that attributes such as a digit's slant agree in a column of the grid.
     labels = np.repeat(np.array(classes, np.int64), count)
-    return Drawing(generator, np.tile(z, (len(classes), 1)), labels, columns=count if several else None)
+    return Drawing(generator, np.tile(rows, (len(classes), 1)), labels, columns=count if several else None)

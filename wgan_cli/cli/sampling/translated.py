@@ -1,6 +1,5 @@
 """`wgan sample --translate`: images of files, a folder or an archive, translated."""
 
-import glob
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from wgan_cli.cli.sampling.given_images import report_given
 from wgan_cli.cli.sampling.output import Output
 from wgan_cli.console import print_message
-from wgan_cli.data.files.named_images import NamedImages, named_images
-from wgan_cli.data.files.survey import summarize_bad
+from wgan_cli.data.files.named_images import named_images
 from wgan_cli.errors import WganError
 from wgan_cli.networks.translator import Translator
 from wgan_cli.outputs.save_images import is_folder, is_grid, save_images
@@ -34,11 +33,14 @@ def translate_files(
     """
     settings, what = getattr(checkpoint.recipe.data, "a" if to == "b" else "b"), " and ".join(map(str, paths))
     in_grid = is_grid(output.path)
-    images = named_images(_expanded(paths), settings)
+    images = named_images(paths, settings)
     alone = len(images) == 1
     own_sizes = alone or images.have_one_size or is_folder(output.path)
     with images.container:
-        _report(images, what, checkpoint, own_sizes)
+        report_given(images, what, checkpoint.image, None if own_sizes else checkpoint.image.size, "translated")
+        if not own_sizes:
+            message = f"images of several sizes get {checkpoint.image} here; --out FOLDER/ keeps their sizes"
+            print_message(f"{what}: {message}")
         form = output.pixel_format(checkpoint.recipe.data, checkpoint.image.channels, to)
         options: dict[str, Any] = {"scale": output.scale, "form": form}
         translator, dtype = translator_to(generator, to), torch.float32 if form.is_deep else torch.uint8
@@ -58,26 +60,6 @@ def translate_files(
     shape = "" if own_sizes else f" as {checkpoint.image}"
     print_message(f"{len(images):,} images of {what}{shape}, translated to side {to} by {checkpoint.source}: {written}")
     return written
-
-
-def _expanded(paths: Sequence[Path]) -> list[Path]:
-    """Replace patterns by the files that they match."""
-    found: list[Path] = []
-    for path in paths:
-        matching = [] if path.exists() or not glob.has_magic(str(path)) else sorted(glob.glob(str(path)))
-        found += map(Path, matching or [path])
-    return found
-
-
-def _report(images: NamedImages, what: str, checkpoint: Checkpoint, own_sizes: bool) -> None:
-    if bad := images.found.bad:
-        print_message(f"{what}: skipped {summarize_bad(bad)}")
-    for line in images.notices(None if own_sizes else checkpoint.image.size):
-        print_message(f"{what}: {line}")
-    if images.found.channels > checkpoint.image.channels == 1:
-        print_message(f"{what}: colors are translated in gray, as the model was trained")
-    if not own_sizes:
-        print_message(f"{what}: images of several sizes get {checkpoint.image} here; --out FOLDER/ keeps their sizes")
 
 
 def _pairs(translator: Translator, pictures: Iterator[Tensor]) -> Iterator[Tensor]:

@@ -1,5 +1,6 @@
 """Images of files, a folder or an archive with their names, for commands that process each one."""
 
+import glob
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -125,11 +126,18 @@ def is_image_file(path: Path) -> bool:
     return suffix in READABLE_SUFFIXES and suffix != "npy" and path.is_file()
 
 
+def _matching(path: Path) -> list[Path]:
+    """Return the files that a pattern stands for, or the path itself."""
+    matching = [] if path.exists() or not glob.has_magic(str(path)) else sorted(glob.glob(str(path)))
+    return [Path(file) for file in matching] or [path]
+
+
 def named_images(paths: Sequence[Path], settings: DataSettings) -> NamedImages:
-    """Find the images of files, or of one folder, archive or array file, reading headers only.
+    """Find the images of files or patterns of them, or of one folder, archive or array file, reading headers only.
 
     Raises: WganError if there are none.
     """
+    paths = [file for path in paths for file in _matching(path)]
     if all(map(is_image_file, paths)):
         container = ListedFiles(paths)
     elif len(paths) == 1:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks.style_space import StyleSpace
-from wgan_cli.outputs.sampling import check_memory_for, cycled_labels, in_batches, parse_seeds, slerp_path
+from wgan_cli.outputs.sampling import check_memory_for, in_batches, parse_seeds, slerp_path
 from wgan_cli.recipe.model_settings import StyleSettings
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.seeds import latent_vectors
@@ -27,7 +27,11 @@ class Truncated(StyleSpace):
 
     def mapping(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """z (N, latent_dim), labels (N,) -> truncated w (N, style_dim)."""
-        return self.generator.truncate(self.generator.mapping(z, labels), self.psi, labels)
+        return self.truncated(self.generator.mapping(z, labels), labels)
+
+    def truncated(self, w: Tensor, labels: Tensor | None = None) -> Tensor:
+        """w (N, style_dim) or (N, style_layers, style_dim), labels (N,) -> the same, truncated."""
+        return self.generator.truncate(w, self.psi, labels)
 
     def synthesis(self, styles: Tensor) -> Tensor:
         """Styles per layer (N, style_layers, style_dim) -> images (N, C, H, W) in [-1, 1]."""
@@ -38,20 +42,15 @@ class Truncated(StyleSpace):
 
 
 class FromStyles(nn.Module):
-    """Synthesis network that takes one w per image, or two of which `second_layers` use the second."""
+    """Synthesis network that takes one w per image, or one per layer."""
 
-    def __init__(self, generator: StyleSpace, second_layers: tuple[int, ...] = ()) -> None:
+    def __init__(self, generator: StyleSpace) -> None:
         super().__init__()
-        self.generator, self.second_layers = generator, list(second_layers)
+        self.generator = generator
 
     def forward(self, w: Tensor, labels: Tensor | None = None) -> Tensor:
-        """w (N, style_dim) or (N, 2 * style_dim), which includes the class -> images (N, C, H, W) in [-1, 1]."""
-        if not self.second_layers:
-            return self.generator.synthesis(self.generator.broadcast(w))
-        first, second = (self.generator.broadcast(half) for half in w.chunk(2, dim=1))
-        styles = first.clone()  # (N, style_layers, style_dim)
-        styles[:, self.second_layers] = second[:, self.second_layers]
-        return self.generator.synthesis(styles)
+        """w (N, style_dim) or (N, style_layers, style_dim), which includes the class -> images (N, C, H, W)."""
+        return self.generator.synthesis(w if w.ndim == 3 else self.generator.broadcast(w))
 
 
 def styles_of(generator: StyleSpace, z: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
@@ -75,13 +74,19 @@ def walk(
     if not isinstance(generator, StyleSpace):
         return slerp_path(ends, frames, closed)
     legs = len(ends) if closed else len(ends) - 1
-    a, b = (styles_of(generator, np.roll(ends, -step, axis=0)[:legs], labels)[:, None] for step in (0, 1))
-    t = (np.arange(frames, dtype=np.float32) / (frames if closed else frames - 1))[None, :, None]  # (1, frames, 1)
-    return ((1 - t) * a + t * b).reshape(-1, a.shape[-1])
+    a, b = (styles_of(generator, np.roll(ends, -step, axis=0)[:legs], labels) for step in (0, 1))
+    return _lines(a, b, frames, closed)
+
+
+def _lines(a: np.ndarray, b: np.ndarray, frames: int, closed: bool = False) -> np.ndarray:
+    """Interpolate linearly from each w of `a` to that of `b`, (legs, ...): (legs * frames, ...)."""
+    t = np.arange(frames, dtype=np.float32) / (frames if closed else frames - 1)
+    t = t.reshape(1, frames, *[1] * (a.ndim - 1))
+    return ((1 - t) * a[:, None] + t * b[:, None]).reshape(-1, *a.shape[1:])
 
 
 class Drawing(NamedTuple):
-    """A network, its inputs (N, features), the labels (N,) or None, and the grid's columns (None: near square)."""
+    """A network, its inputs (N, ...), the labels (N,) or None, and the grid's columns (None: near square)."""
 
     network: nn.Module
     inputs: np.ndarray
@@ -90,18 +95,45 @@ class Drawing(NamedTuple):
 
 
 def draw_walks(
-    generator: nn.Module, checkpoint: Checkpoint, ends: np.ndarray, frames: int, classes: Sequence[int] | None
+    generator: nn.Module, ends: np.ndarray, frames: int, labels: np.ndarray | None, classes: Sequence[int] | None
 ) -> Drawing:
-    """Interpolate from each latent vector to the next, once per class of a list, or in cycled classes."""
-    if len(ends) < 2:
-        raise WganError("--interpolate needs two or more images", "use -n 2 or more")
+    """Interpolate from each latent vector to the next, in the class `labels` of the first, or in each of `classes`."""
+    _check_ends(ends)
     legs = len(ends) - 1
-    cycled = cycled_labels(checkpoint.recipe, checkpoint.image, legs)
-    leg_labels = [cycled] if classes is None else [np.full(legs, each, np.int64) for each in classes]
+    own = None if labels is None else labels[:legs]
+    leg_labels = [own] if classes is None else [np.full(legs, each, np.int64) for each in classes]
     walks = [walk(generator, ends, frames, closed=False, labels=labels) for labels in leg_labels]
     present = [labels for labels in leg_labels if labels is not None]
-    labels = np.repeat(np.concatenate(present), frames) if present else None
-    return Drawing(walker(generator), np.concatenate(walks), labels, columns=frames)
+    all_labels = np.repeat(np.concatenate(present), frames) if present else None
+    return Drawing(walker(generator), np.concatenate(walks), all_labels, columns=frames)
+
+
+def draw_styles(generator: StyleSpace, w: np.ndarray, labels: np.ndarray | None, frames: int | None) -> Drawing:
+    """Generate images of w (N, style_dim) or (N, style_layers, style_dim), or walks of `frames` from each to the next.
+
+    labels: (N,), with whose mean w a `Truncated` generator truncates.
+    """
+    if isinstance(generator, Truncated):
+        device = next(generator.parameters()).device
+        w = np.concatenate([part.cpu().numpy() for part in in_batches(generator.truncated, device, 64, w, labels)])
+    if frames is None:
+        return Drawing(FromStyles(generator), w, labels, columns=None)
+    _check_ends(w)
+    all_labels = None if labels is None else np.repeat(labels[:-1], frames)
+    return Drawing(FromStyles(generator), _lines(w[:-1], w[1:], frames), all_labels, columns=frames)
+
+
+def _check_ends(ends: np.ndarray) -> None:
+    if len(ends) < 2:
+        raise WganError("--interpolate needs two or more images", "use -n 2 or more")
+
+
+def shifted(drawing: Drawing, offset: np.ndarray) -> Drawing:
+    """Add an offset (features,) to all latent vectors, or to all w if there is a style space."""
+    if isinstance(drawing.network, StyleSpace):
+        w = styles_of(drawing.network, drawing.inputs, drawing.labels)
+        drawing = drawing._replace(network=FromStyles(drawing.network), inputs=w)
+    return drawing._replace(inputs=drawing.inputs + offset)
 
 
 @dataclass(frozen=True)
@@ -117,11 +149,12 @@ class Mix:
         """Indices of all images that contribute styles, rows first."""
         return self.rows + self.columns
 
-    def pairs(self, w: np.ndarray) -> np.ndarray:
-        """Pair the w of `numbers`, (rows + columns, style_dim), row by row: (rows * columns, 2 * style_dim)."""
+    def styles(self, w: np.ndarray, style_layers: int) -> np.ndarray:
+        """Mix the w of `numbers`, (rows + columns, style_dim): (rows * columns, style_layers, style_dim), by rows."""
         rows, columns = w[: len(self.rows)], w[len(self.rows) :]
-        first = np.repeat(rows, len(columns), axis=0)
-        return np.concatenate([first, np.tile(columns, (len(rows), 1))], axis=1)
+        mixed = np.repeat(np.repeat(rows, len(columns), axis=0)[:, None], style_layers, axis=1)
+        mixed[:, list(self.layers)] = np.tile(columns, (len(rows), 1))[:, None]
+        return mixed
 
 
 def parse_mix(text: str, layers: int) -> Mix:
@@ -145,11 +178,12 @@ def draw_mix(
         raise WganError("--mix accepts a single class", f"choose one, such as --class {classes[0]}")
     mix, model = parse_mix(text, generator.style_layers), checkpoint.recipe.model
     assert isinstance(model, StyleSettings)
-    check_memory_for(len(mix.rows) * len(mix.columns) + len(mix.numbers), 2 * model.style_dim)
+    check_memory_for(len(mix.rows) * len(mix.columns) + len(mix.numbers), generator.style_layers * model.style_dim)
     labels = None
     if model.conditional:
         numbers = np.array(mix.numbers, np.int64)
         labels = numbers % checkpoint.image.num_classes if classes is None else np.full_like(numbers, classes[0])
     w = styles_of(generator, latent_vectors(seed, mix.numbers, model.latent_dim), labels)
     pair_labels = None if labels is None else np.repeat(labels[: len(mix.rows)], len(mix.columns))
-    return Drawing(FromStyles(generator, mix.layers), mix.pairs(w), pair_labels, columns=len(mix.columns))
+    styles = mix.styles(w, generator.style_layers)
+    return Drawing(FromStyles(generator), styles, pair_labels, columns=len(mix.columns))

@@ -10,8 +10,17 @@ from torch import nn
 from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
 from wgan_cli.networks.style_space import StyleSpace
+from wgan_cli.outputs.latent_space.styles import (
+    FromStyles,
+    Mix,
+    Truncated,
+    draw_styles,
+    parse_mix,
+    styles_of,
+    walk,
+    walker,
+)
 from wgan_cli.outputs.sampling import generate, slerp_path
-from wgan_cli.outputs.styles import FromStyles, Mix, Truncated, parse_mix, styles_of, walk, walker
 from wgan_cli.recipe import ImageShape, recipe_from_dict
 from wgan_cli.utils.seeds import latent_vectors
 
@@ -85,16 +94,32 @@ def test_other_walks():
 def test_mix():
     generator, mix = generator_of(), Mix((0, 1), (2, 3, 0), (1, 2))
     w = styles_of(generator, Z)
-    pairs = mix.pairs(w[[0, 1, 2, 3, 0]])
-    assert pairs.shape == (6, 10)
-    on_samples = images(FromStyles(generator, mix.layers), pairs)
+    mixed = mix.styles(w[[0, 1, 2, 3, 0]], style_layers=3)
+    assert mixed.shape == (6, 3, 5)
+    on_samples = images(FromStyles(generator), mixed)
     for place, (row, column) in enumerate([(0, 2), (0, 3), (0, 0), (1, 2), (1, 3), (1, 0)]):
         styles = torch.from_numpy(np.stack([w[row], w[column], w[column]]))[None]  # (1, 3, 5)
         expected = generator.synthesis(styles).add(1).mul(127.5).round().numpy().astype(int)
         np.testing.assert_allclose(on_samples[place], expected[0], atol=1)
     np.testing.assert_allclose(on_samples[2], images(generator, Z[:1])[0], atol=1)  # an image with itself
-    whole = images(FromStyles(generator, (0, 1, 2)), pairs)
+    whole = images(FromStyles(generator), Mix((0, 1), (2, 3, 0), (0, 1, 2)).styles(w[[0, 1, 2, 3, 0]], 3))
     np.testing.assert_allclose(whole[:3], images(generator, Z[[2, 3, 0]]), atol=1)
+
+
+def test_stored_styles():
+    generator = generator_of(conditional=True)
+    w = styles_of(generator, Z, CLASSES)
+    whole = images(generator, Z, CLASSES)
+    per_layer = np.repeat(w[:, None], 3, axis=1)
+    for rows in (w, per_layer):
+        drawing = draw_styles(generator, rows, CLASSES, None)
+        np.testing.assert_allclose(images(drawing.network, drawing.inputs), whole, atol=1)
+        truncated = Truncated(generator, 0.3)
+        drawing = draw_styles(truncated, rows, CLASSES, None)
+        np.testing.assert_allclose(images(drawing.network, drawing.inputs), images(truncated, Z, CLASSES), atol=1)
+        drawing = draw_styles(generator, rows, CLASSES, 4)
+        np.testing.assert_allclose(images(drawing.network, drawing.inputs)[[0, 4, 8, 11]], whole, atol=1)
+        assert len(drawing.inputs) == 12 and drawing.columns == 4
 
 
 def test_parse_mix():

@@ -10,8 +10,8 @@ from torch import nn
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
-from wgan_cli.outputs.directions import directions_of, principal_directions
-from wgan_cli.outputs.styles import Truncated
+from wgan_cli.outputs.latent_space.directions import directions_of, principal_directions
+from wgan_cli.outputs.latent_space.styles import Truncated
 from wgan_cli.recipe import ImageShape, load_recipe, recipe_from_dict
 from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.settings import classes_of

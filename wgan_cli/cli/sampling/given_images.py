@@ -1,0 +1,21 @@
+"""What to say about images that a command is given."""
+
+from wgan_cli.console import print_message
+from wgan_cli.data.files.named_images import NamedImages
+from wgan_cli.data.files.survey import summarize_bad
+from wgan_cli.recipe import ImageShape
+from wgan_cli.recipe.decoding_types import Size
+
+
+def report_given(images: NamedImages, what: str, like: ImageShape, size: Size | None, verb: str) -> None:
+    """Print what isn't used of images named `what`: unusable files, parts outside of a size, and colors.
+
+    Args:
+        like: images of the generator. size: that they get, None for their own. verb: what is done with them.
+    """
+    if bad := images.found.bad:
+        print_message(f"{what}: skipped {summarize_bad(bad)}")
+    for line in images.notices(size):
+        print_message(f"{what}: {line}")
+    if images.found.channels > like.channels == 1:
+        print_message(f"{what}: colors are {verb} in gray, as the model was trained")

@@ -1,0 +1,64 @@
+"""`wgan gif` of a checkpoint: a walk through latent space, by its options."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wgan_cli.cli.sampling.requirements import check_style_options, chosen_classes
+from wgan_cli.errors import WganError
+from wgan_cli.networks.style_space import StyleSpace
+from wgan_cli.outputs.animation import Frame
+from wgan_cli.outputs.latent_space.styles import Truncated
+from wgan_cli.outputs.latent_space.walk import ends_of_seeds, random_ends, walk_frames
+from wgan_cli.outputs.sampling import generator_of, parse_seeds
+from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.runs.environment import resolve_device
+
+GRID = "4x4"
+MOST_CELLS = 400
+
+
+@dataclass(frozen=True)
+class LatentWalk:
+    """Options of a walk: `seeds` is a list such as 3,8,2, `grid` columns x rows, `count` the number of frames."""
+
+    seed: int
+    seeds: str | None
+    classes: Sequence[str] | None
+    truncation: float | None
+    grid: str | None
+    count: int
+
+
+def walk_of(checkpoint: Checkpoint, source: Path, options: LatentWalk, device: str) -> list[Frame]:
+    """Render the walk of a checkpoint's generator. Raises: WganError."""
+    generator = generator_of(checkpoint, str(source), resolve_device(device))
+    if checkpoint.recipe.translates:
+        raise WganError(
+            f"{source} translates images, so there is no latent space to walk through",
+            "give the run folder instead: its grids show the same images, translated during training",
+        )
+    check_style_options({"--truncation": options.truncation}, checkpoint)
+    classes = chosen_classes(options.classes, checkpoint)
+    columns, rows = _grid(options.grid or GRID)
+    latent_dim, cells = checkpoint.recipe.model.latent_dim, columns * rows
+    if options.seeds is None:
+        ends = random_ends(latent_dim, options.seed, cells, options.count)
+    elif len(seeds := parse_seeds(options.seeds)) > 1:
+        ends = ends_of_seeds(latent_dim, seeds, cells)
+    else:
+        raise WganError(f"--seeds {options.seeds} is one seed, and a walk needs two", "add another: --seeds 3,8,2")
+    if options.truncation is not None and isinstance(generator, StyleSpace):
+        generator = Truncated(generator, options.truncation)
+    return walk_frames(generator, checkpoint, ends, options.count, columns, classes)
+
+
+def _grid(text: str) -> tuple[int, int]:
+    """Parse COLUMNSxROWS."""
+    found = re.fullmatch(r"([1-9]\d{0,2})x([1-9]\d{0,2})", text.strip())
+    if found is None or int(found[1]) * int(found[2]) > MOST_CELLS:
+        raise WganError(
+            f"--grid {text[:40]!r} is not a grid of at most {MOST_CELLS} cells", "write columns and rows: --grid 4x3"
+        )
+    return int(found[1]), int(found[2])

@@ -1,0 +1,1 @@
+"""The latent space of a generator: vectors of seeds and files, styles, directions, walks and projection."""
