@@ -36,7 +36,7 @@ from wgan_cli.data import ImagePair, native_shape
 from wgan_cli.outputs.grid import grid_tensor, save_picture
 from wgan_cli.recipe import ImageShape, Recipe, load_recipe
 from wgan_cli.training.build_state import build_state
-from wgan_cli.training.divergence import any_nonfinite
+from wgan_cli.training.divergence import checked_means
 from wgan_cli.training.optim import set_learning_rates
 from wgan_cli.training.state import TrainingState
 
@@ -137,8 +137,8 @@ def around(name: str, form: str, state) -> None:
     """Measure what happens between steps: the checks of a log step, a sample grid, a checkpoint."""
 
     def check() -> None:
-        any_nonfinite(state)
-        state.training_step.metrics.pop_means()
+        checked_means(state)
+        state.training_step.metrics.reset()
 
     def grid() -> None:
         images, _ = state.sample_grid.draw(state.ema.network)

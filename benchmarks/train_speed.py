@@ -27,7 +27,7 @@ from wgan_cli.data import ImageSet, load_images
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.training.build_state import build_state
-from wgan_cli.training.divergence import nonfinite
+from wgan_cli.training.divergence import checked_means
 from wgan_cli.training.numerics.amp import resolve_amp
 from wgan_cli.training.optim import set_learning_rates
 
@@ -84,9 +84,8 @@ def our_loop(recipe: Recipe, images: ImageSet, device: torch.device) -> Callable
         common.require_engine(state, recipe.engine)
         state.step += 1
         if state.step % recipe.log_every == 0:
-            sums = state.training_step.metrics.state_dict()["sums"]
-            assert nonfinite(sums, state.networks, state.optimizers) is None
-            state.training_step.metrics.pop_means()
+            assert checked_means(state)[1] is None
+            state.training_step.metrics.reset()
 
     return run
 

@@ -12,6 +12,7 @@ from wgan_cli.errors import ExitStatus
 from wgan_cli.objectives import build_objective
 from wgan_cli.recipe import ImageShape, load_recipe
 from wgan_cli.training.divergence import diverged_error, nonfinite
+from wgan_cli.training.running_means import RunningMeans
 
 
 def networks() -> dict[str, nn.Module]:
@@ -28,34 +29,54 @@ def optimizers(both: dict[str, nn.Module]) -> dict[str, torch.optim.Optimizer]:
     return made
 
 
+def sums_of(**terms: float) -> RunningMeans:
+    """Terms after two steps."""
+    metrics = RunningMeans()
+    for _ in range(2):
+        metrics.add({name: torch.tensor(value) for name, value in terms.items()})
+    return metrics
+
+
 def test_finite():
     both = networks()
-    terms = {"critic_loss": torch.tensor(-1e30), "wasserstein": torch.tensor(0.0)}
-    assert nonfinite(terms, both, optimizers(both)) is None
-    assert nonfinite({}, {}, {}) is None
+    metrics = sums_of(critic_loss=-(2.0**100), wasserstein=0.0)
+    assert nonfinite(metrics, both, optimizers(both)) == ({"critic_loss": -(2.0**100), "wasserstein": 0.0}, None)
+    assert nonfinite(RunningMeans(), both, {}) == nonfinite(RunningMeans(), {}, {}) == ({}, None)
+
+
+def test_one_synchronization(monkeypatch):
+    both, waits = networks(), []
+    metrics, made = sums_of(critic_loss=1.0, wasserstein=2.0), optimizers(both)
+    for name in ("tolist", "item", "__bool__", "__float__", "cpu"):
+        method = getattr(torch.Tensor, name)
+        monkeypatch.setattr(torch.Tensor, name, lambda tensor, method=method: (waits.append(1), method(tensor))[1])
+    nonfinite(metrics, both, made)
+    assert len(waits) == 1
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize(
     ("find", "name"),
     [
-        (lambda terms, both, made: terms["gradient_penalty"], "gradient_penalty"),
-        (lambda terms, both, made: both["critic"].weight, "a weight of the critic"),
-        (lambda terms, both, made: both["critic"].bias, "a weight of the critic"),
-        (lambda terms, both, made: both["generator"][1].weight, "a weight of the generator"),
-        (lambda terms, both, made: both["generator"][1].running_var, "a weight of the generator"),
+        (lambda sums, both, made: sums["gradient_penalty"], "gradient_penalty"),
+        (lambda sums, both, made: both["critic"].weight, "a weight of the critic"),
+        (lambda sums, both, made: both["critic"].bias, "a weight of the critic"),
+        (lambda sums, both, made: both["generator"][1].weight, "a weight of the generator"),
+        (lambda sums, both, made: both["generator"][1].running_var, "a weight of the generator"),
         (
-            lambda terms, both, made: made["critic"].state[both["critic"].weight]["exp_avg_sq"],
+            lambda sums, both, made: made["critic"].state[both["critic"].weight]["exp_avg_sq"],
             "an optimizer moment of the critic",
         ),
     ],
 )
 def test_nonfinite(find, name, bad):
-    terms, both = {name: torch.tensor([1.0]) for name in ("a", "gradient_penalty", "b")}, networks()
+    metrics, both = sums_of(a=1.0, gradient_penalty=2.0, b=3.0), networks()
     made = optimizers(both)
     with torch.no_grad():
-        find(terms, both, made).view(-1)[-1] = bad
-    assert nonfinite(terms, both, made) == f"{name} is not finite"
+        find(metrics.sums, both, made).view(-1)[-1] = bad
+    means, problem = nonfinite(metrics, both, made)
+    assert problem == f"{name} is not finite"
+    assert (means["a"], means["b"]) == (1.0, 3.0)
 
 
 @pytest.mark.gpu
@@ -63,11 +84,12 @@ def test_nonfinite(find, name, bad):
 @pytest.mark.parametrize("place", [0, 31, 65_535, 65_536, 200_000, -1])
 def test_gpu_nonfinite(bad, place):
     """The kernel reads tensors in chunks of 65,536 values."""
-    values = torch.randn(300_001, device="cuda")
-    terms = {"a": torch.ones(5, device="cuda"), "b": values, "c": torch.ones((), device="cuda")}
-    assert nonfinite(terms, {}, {}) is None
-    values[place] = bad
-    assert nonfinite(terms, {}, {}) == "b is not finite"
+    sizes = {"a": 5, "b": 300_001, "c": 1}
+    both = {role: nn.ParameterList([torch.randn(size, device="cuda")]) for role, size in sizes.items()}
+    assert nonfinite(RunningMeans(), both, {}) == ({}, None)
+    with torch.no_grad():
+        both["b"][0][place] = bad
+    assert nonfinite(RunningMeans(), both, {}) == ({}, "a weight of the b is not finite")
 
 
 @pytest.mark.parametrize(

@@ -11,34 +11,37 @@ from wgan_cli.distributed.process_group import all_reduce_max
 from wgan_cli.errors import ExitStatus, TrainingError
 from wgan_cli.objectives import Objective
 from wgan_cli.recipe import Recipe
+from wgan_cli.training.running_means import RunningMeans
 from wgan_cli.training.state import TrainingState
 
 MAX_ROLLBACKS = 3
 
 
-def any_nonfinite(state: TrainingState) -> str | None:
-    """Name something that is NaN or infinite on any rank, or return None; synchronizes with the device and all ranks.
+def checked_means(state: TrainingState) -> tuple[dict[str, float], str | None]:
+    """Return the means of the loss terms since the last record, and the name of anything NaN or infinite on any rank.
 
-    All-reduces the running means, so that every rank then logs those of the whole batch.
+    Synchronizes with the device once, and with all ranks. All-reduces the running means, so that every rank then logs
+    those of the whole batch.
     """
-    state.training_step.metrics.all_reduce()
+    metrics = state.training_step.metrics
+    metrics.all_reduce()
     networks = {**state.networks, "averaged generator": state.ema.network}
-    found = nonfinite(state.training_step.metrics.state_dict()["sums"], networks, state.optimizers)
-    (diverged,) = all_reduce_max("the check for NaN", found is not None)
-    return (found or "a value on another rank is not finite") if diverged else None
+    means, problem = nonfinite(metrics, networks, state.optimizers)
+    (diverged,) = all_reduce_max("the check for NaN", problem is not None)
+    return means, (problem or "a value on another rank is not finite") if diverged else None
 
 
 def nonfinite(
-    terms: Mapping[str, Tensor],
-    networks: Mapping[str, nn.Module],
-    optimizers: Mapping[str, torch.optim.Optimizer],
-) -> str | None:
-    """Name a loss term, network or optimizer that contains NaN or Inf, or return None. Synchronizes once.
+    metrics: RunningMeans, networks: Mapping[str, nn.Module], optimizers: Mapping[str, torch.optim.Optimizer]
+) -> tuple[dict[str, float], str | None]:
+    """Return the means, and the name of a loss term, network or optimizer that contains NaN or Inf, or None.
 
     Checking now and then is enough, because the sums of terms since the last record and the weights stay non-finite
-    after a bad step. An infinite Adam moment would freeze its weight.
+    after a bad step. An infinite Adam moment would freeze its weight. The check's kernels are queued behind the steps,
+    and one synchronization reads their result and the means. As part of each step, even captured in its graph, they
+    would read all weights and moments `log_every` times as often.
     """
-    tensors = list(terms.items())
+    tensors: list[tuple[str, Tensor]] = []
     for role, network in networks.items():  # bad batch norm statistics spoil samples too
         tensors += [(f"a weight of the {role}", tensor) for tensor in (*network.parameters(), *network.buffers())]
     for role, optimizer in optimizers.items():
@@ -49,10 +52,18 @@ def nonfinite(
             if isinstance(value, Tensor) and name != "step"  # may be on the CPU
         ]
     checked = [tensor.detach() for _, tensor in tensors if tensor.is_floating_point() and tensor.numel()]
+    means, flags = metrics.read(*([_all_finite(checked)] if checked else []))
+    bad = next((name for name, mean in means.items() if not math.isfinite(mean)), None)
+    if bad is None and not all(flags):
+        bad = next(name for name, tensor in tensors if not tensor.isfinite().all())
+    return means, None if bad is None else f"{bad} is not finite"
+
+
+def _all_finite(tensors: list[Tensor]) -> Tensor:
+    """Return a scalar on the device: 1 if every value is finite, else 0."""
     # One kernel for all of them: the largest magnitude of each, which a NaN replaces.
-    if not checked or torch.stack(torch._foreach_norm(checked, math.inf)).isfinite().all():  # type: ignore[attr-defined]
-        return None
-    return next(f"{name} is not finite" for name, tensor in tensors if not tensor.isfinite().all())
+    largest = torch._foreach_norm(tensors, math.inf)  # type: ignore[attr-defined]
+    return torch.stack(largest).isfinite().all().float()
 
 
 def diverged_error(recipe: Recipe, objective: Objective, step: int, problem: str) -> TrainingError:

@@ -3,7 +3,7 @@
 from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.callback import Callback
-from wgan_cli.training.divergence import any_nonfinite
+from wgan_cli.training.divergence import checked_means
 from wgan_cli.training.optim import set_learning_rates
 from wgan_cli.training.recording.recorder import Recorder
 from wgan_cli.training.state import TrainingState
@@ -34,22 +34,27 @@ def training_loop(
         state.step += 1
         callback.on_step(state.step, recorder.networks)
 
-        # 3. Check for NaN and Inf, which synchronizes with the device; on divergence, return to the last checkpoint.
+        # 3. Read the means of the loss terms since the last record, and check for NaN and Inf: the only wait for the
+        # device. On divergence, return to the last checkpoint.
         last = state.step == recipe.steps
         log, draw, save, evaluate = (
             every is not None and (last or state.step % every == 0)
             for every in (recipe.log_every, recipe.sample_every, recipe.save_every, recorder.eval_every)
         )
-        if (log or draw or save or evaluate) and (problem := any_nonfinite(state)):
+        if not (log or draw or save or evaluate):
+            continue
+        means, problem = checked_means(state)
+        if problem:
             recorder.roll_back(problem)
             continue
 
         # 4. Score the EMA generator against real images, and keep the best.
         scores = recorder.evaluate() if evaluate else {}
 
-        # 5. Write the means of the loss terms since the last record, and the scores.
+        # 5. Write the means and the scores.
         if log or evaluate:
-            recorder.log(state.training_step.metrics.pop_means(), scores)
+            recorder.log(means, scores)
+            state.training_step.metrics.reset()
 
         # 6. Draw the sample grid, always for the same latents (or input images).
         if draw:

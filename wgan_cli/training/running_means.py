@@ -50,15 +50,25 @@ class RunningMeans:
             for name, value in zip(names, means, strict=True):
                 self.sums[name].copy_(value)
 
-    def pop_means(self) -> dict[str, float]:
-        """Return the mean of each term since the last call, and reset the sums."""
+    def read(self, *others: Tensor) -> tuple[dict[str, float], list[float]]:
+        """Return the mean of each term since the last reset, and other scalars, with one synchronization."""
         names = [name for name in self.sums if self.counts[name]]
-        if not names:
-            return {}
-        values: list[float] = torch.stack([self.sums[name] for name in names]).tolist()
-        means = {name: value / self.counts[name] for name, value in zip(names, values, strict=True)}
-        self._reset()
+        scalars = [*(self.sums[name] for name in names), *others]
+        values: list[float] = torch.stack(scalars).tolist() if scalars else []
+        means = {name: value / self.counts[name] for name, value in zip(names, values, strict=False)}
+        return means, values[len(names) :]
+
+    def pop_means(self) -> dict[str, float]:
+        """Return the mean of each term since the last reset, and reset the sums."""
+        means, _ = self.read()
+        self.reset()
         return means
+
+    def reset(self) -> None:
+        """Set all sums and counts to zero."""
+        for value in self.sums.values():
+            value.zero_()
+        self.counts.clear()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sums and counts, so that a resumed run logs the same means as an uninterrupted one."""
@@ -67,12 +77,7 @@ class RunningMeans:
 
     def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
         """Continue from saved sums and counts."""
-        self._reset()
+        self.reset()
         for name, value in state["sums"].items():
             self.sums.setdefault(name, torch.zeros((), device=device)).copy_(value)
         self.counts.update(state["counts"])
-
-    def _reset(self) -> None:
-        for value in self.sums.values():
-            value.zero_()
-        self.counts.clear()

@@ -18,7 +18,7 @@ from wgan_cli.runs.run_dir import RunDir, step_of
 from wgan_cli.runs.tensorboard import TensorBoardLog
 from wgan_cli.training.best_generator import out_of_patience
 from wgan_cli.training.callback import Callback, Networks
-from wgan_cli.training.divergence import MAX_ROLLBACKS, any_nonfinite, diverged_error
+from wgan_cli.training.divergence import MAX_ROLLBACKS, checked_means, diverged_error
 from wgan_cli.training.recording.best_effort import BestEffort
 from wgan_cli.training.recording.diagnostics import Diagnostics
 from wgan_cli.training.recording.evaluation import Evaluator
@@ -219,7 +219,8 @@ class Recorder:
     def finish(self) -> None:
         """Save the last state if it is not saved yet, and draw the curves."""
         if self.saved_at != self.state.step:
-            if problem := any_nonfinite(self.state):
+            _, problem = checked_means(self.state)
+            if problem:
                 self.roll_back(problem)
             else:
                 self.save()
