@@ -24,7 +24,7 @@ from wgan_cli.runs.run_dir import RunDir, create_run
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.callback import Callback
 from wgan_cli.training.loop import training_loop
-from wgan_cli.training.recording import recorder
+from wgan_cli.training.recording import recorder, writer
 from wgan_cli.training.state import TrainingState
 from wgan_cli.training.stop import StopRequest
 
@@ -222,6 +222,12 @@ def blank_curves() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recorder, "draw_curves", lambda records, path, title: path.touch())
         yield
+
+
+@pytest.fixture
+def background_writes(monkeypatch) -> None:
+    """Write in a thread on the CPU too, as on a GPU."""
+    monkeypatch.setattr(writer, "writes_in_background", lambda device: True)
 
 
 @pytest.fixture(scope="session")

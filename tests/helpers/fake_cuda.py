@@ -97,7 +97,7 @@ class FakeCuda:
 
     @contextmanager
     def capture(self, captured: FakeGraph, pool: object, stream: str, capture_error_mode: str) -> Iterator[None]:
-        assert capture_error_mode == "thread_local", "the loader's thread allocates pinned memory"
+        assert capture_error_mode == "thread_local", "other threads pin memory, and wait for copies"
         before = memory(self.step)
         values, random = [t.clone() for t in before], torch.get_rng_state()
         self.capturing = True

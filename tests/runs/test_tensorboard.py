@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from helpers.disk import largest_file
 from helpers.same_run import events
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from wgan_cli.errors import WganError
+from wgan_cli.outputs.grid import encoded_picture
 from wgan_cli.runs.tensorboard import TensorBoardLog
 
 
@@ -25,9 +29,12 @@ def test_purge_step_hides_later_entries(tmp_path):
 
 def test_grid_and_score_group(tmp_path):
     log = TensorBoardLog(tmp_path)
-    log.grid(torch.zeros(1, 4, 4, dtype=torch.uint8), step=5)
+    png = encoded_picture(torch.zeros(3, 4, 6, dtype=torch.uint8), Path("a.png"))
+    log.grid(png, (3, 4, 6), step=5)
     log.scalars({"step": 5, "recall": 0.5})
-    assert [entry[:2] for entry in events(tmp_path)] == [(5, "samples"), (5, "scores/recall")]
+    assert events(tmp_path) == [(5, "samples", png), (5, "scores/recall", 0.5)]
+    image = EventAccumulator(str(tmp_path)).Reload().Images("samples")[0]
+    assert (image.height, image.width) == (4, 6)
 
 
 @pytest.mark.parametrize("size", [0, 30, 100])

@@ -22,15 +22,13 @@ STEPS_FOR_A_KILL = 16  # more than a life makes, so that the run does not end be
 EVENTS, WRITES, LINES = 6_000, 30, 6  # in a life, at most: about eight steps each
 
 
-def kill_once(processes, kind: str, number: int, words: tuple[str, ...]) -> None:
+def kill_once(processes, kind: str, number: int, background: bool, words: tuple[str, ...]) -> None:
     """Run a process up to a moment and check that it was killed there."""
+    process = processes.start(kind, number, int(background), *words, python=(VICTIM,))
     if kind == "line":
-        process = processes.start(*words)
         for _ in range(number):
             process.stderr.readline()
         process.kill()
-    else:
-        process = processes.start(kind, number, *words, python=(VICTIM,))
     said = process.communicate(timeout=120)[1]
     assert process.returncode == -signal.SIGKILL, f"{kind} {number}: {said}"
 
@@ -39,6 +37,8 @@ def survive(
     wgan, processes, options: tuple[str, ...], folder: Path, kills: int, seed: int, evaluated: Path | None = None
 ) -> None:
     """Train one run undisturbed and one with `kills` kills, and compare them.
+
+    Every second process writes in a thread, as on a GPU.
 
     Args:
         evaluated: data root with cached features for evaluations; None for none.
@@ -55,7 +55,7 @@ def survive(
         words = ("train", *resume) if life else ("train", *options, "--out", "mine")
         # Up to the description of a new run there is nothing to resume; it says nine lines before its first record.
         least = 9 if kind == "line" or life == 0 else 0
-        kill_once(processes, kind, moments.randint(least, least + most), words)
+        kill_once(processes, kind, moments.randint(least, least + most), life % 2 == 1, words)
         for file in (*run.checkpoint_files(), run.generator_file, run.best_file):
             if file.exists():
                 load_checkpoint(file)  # whatever is there is whole

@@ -1,7 +1,9 @@
-"""`wgan WORDS` in a process that kills itself with SIGKILL: `python victim.py KIND NUMBER WORDS...`.
+"""`wgan WORDS` in a process that kills itself with SIGKILL: `python victim.py KIND NUMBER BACKGROUND WORDS...`.
 
 KIND call: at the NUMBER-th call or return of a function in the package, Python's or C's, after training starts.
 KIND write: in the NUMBER-th file write, after half of its bytes.
+KIND line: never; another process does it.
+BACKGROUND: 1 to write in a thread, as on a GPU, else 0.
 """
 
 from __future__ import annotations
@@ -9,10 +11,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import wgan_cli
 from wgan_cli.cli.app import main
+from wgan_cli.training.recording import writer
 from wgan_cli.utils import files
 
 PROGRAM = str(Path(wgan_cli.__file__).parent)
@@ -35,6 +39,7 @@ def die_at_event(number: int) -> None:
             if left < 0:
                 die()
 
+    threading.setprofile(look)  # in threads to come
     sys.setprofile(look)
 
 
@@ -57,7 +62,8 @@ def die_in_write(number: int) -> None:
 
 
 if __name__ == "__main__":
-    kind, number = sys.argv[1], int(sys.argv[2])
-    sys.argv[1:] = sys.argv[3:]
-    {"call": die_at_event, "write": die_in_write}[kind](number)
+    kind, number, background = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    sys.argv[1:] = sys.argv[4:]
+    writer.writes_in_background = lambda device: background == "1"
+    {"call": die_at_event, "write": die_in_write, "line": lambda number: None}[kind](number)
     main()

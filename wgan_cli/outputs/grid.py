@@ -67,12 +67,12 @@ def scaled(picture: Image.Image, factor: float) -> Image.Image:
     return picture.resize(size, Image.Resampling.NEAREST if whole else Image.Resampling.LANCZOS)
 
 
-def save_picture(image: Tensor, path: Path, scale: float = 1) -> None:
-    """Write an image (C, H, W) uint8, resized by a factor, atomically and in the format of the path's suffix.
+def encoded_picture(image: Tensor, path: Path, scale: float = 1) -> bytes:
+    """Return an image (C, H, W) uint8, resized by a factor, in the format of the path's suffix.
 
     Without transparency in the format, the image is composited onto white.
 
-    Raises: WganError if the format cannot hold it, or the file cannot be written.
+    Raises: WganError if the format cannot hold it.
     """
     wanted = picture_format(path)
     picture = scaled(as_picture(image), scale)
@@ -84,7 +84,13 @@ def save_picture(image: Tensor, path: Path, scale: float = 1) -> None:
     except (OSError, ValueError) as error:
         size = f"{picture.width}x{picture.height} pixels"
         raise WganError(f"{path}: {wanted} cannot hold {size} ({error})", "use .png, or fewer images") from error
-    write_atomically(path, lambda file: file.write(encoded.getbuffer()))
+    return encoded.getvalue()
+
+
+def save_picture(image: Tensor, path: Path, scale: float = 1) -> None:
+    """Write an image as from `encoded_picture`, atomically. Raises: WganError, also if the file cannot be written."""
+    encoded = encoded_picture(image, path, scale)
+    write_atomically(path, lambda file: file.write(encoded))
 
 
 def open_picture(path: Path) -> Image.Image:

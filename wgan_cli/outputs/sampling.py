@@ -56,9 +56,22 @@ def generate(
     z (N, latent_dim) float32, labels (N,) int64 for a conditional generator -> (n, C, H, W) of `dtype` on the CPU:
     uint8 or int16 pixels, as image sets store them.
     """
+    for images in generate_on_device(generator, z, batch_size, labels, dtype):
+        yield images.cpu()
+
+
+@torch.inference_mode()
+def generate_on_device(
+    generator: nn.Module,
+    z: np.ndarray,
+    batch_size: int = BATCH_SIZE,
+    labels: np.ndarray | None = None,
+    dtype: torch.dtype = torch.uint8,
+) -> Iterator[Tensor]:
+    """Run a generator as `generate` does; images stay on its device, and nothing waits for them."""
     device = next(generator.parameters()).device
     for images in in_batches(generator, device, batch_size, z, labels):
-        yield from_unit_range(images, dtype).cpu()
+        yield from_unit_range(images, dtype)
 
 
 @torch.inference_mode()
@@ -77,7 +90,7 @@ def in_batches(
         for rows, padded in zip(given, full, strict=True):
             padded[:count] = rows[start : start + count]
         with float32_matmul(device, tf32=False):  # otherwise a GPU's images would differ visibly from a CPU's
-            outputs = network(*(torch.from_numpy(rows).to(device) for rows in full))
+            outputs = network(*(torch.from_numpy(rows).to(device, non_blocking=True) for rows in full))
         yield outputs[:count]  # (n, ...)
 
 

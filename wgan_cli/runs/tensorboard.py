@@ -2,10 +2,9 @@
 
 import io
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from wgan_cli.recipe.scores import chart_name
 from wgan_cli.utils.files import append_whole, write_atomically, writing
@@ -34,11 +33,13 @@ class TensorBoardLog:
         values = [Summary.Value(tag=chart_name(name), simple_value=value) for name, value in numbers.items()]
         self._append(step=record["step"], summary=Summary(value=values))
 
-    def grid(self, image: Tensor, step: int) -> None:
-        """Write a sample grid, (C, H, W) uint8. Raises: WganError."""
-        from torch.utils.tensorboard.summary import image as image_summary
+    def grid(self, png: bytes, shape: Sequence[int], step: int) -> None:
+        """Write a sample grid of shape (C, H, W) that is encoded already. Raises: WganError."""
+        from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[attr-defined]
 
-        self._append(step=step, summary=image_summary("samples", image, dataformats="CHW"))
+        channels, height, width = shape
+        image = Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png)
+        self._append(step=step, summary=Summary(value=[Summary.Value(tag="samples", image=image)]))
 
     def _append(self, **content: Any) -> None:
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # type: ignore[attr-defined]

@@ -41,6 +41,8 @@ class Tracker(Callback):
     Raises: WganError for another name, or if the tracker's package is not installed.
     """
 
+    reads_files = True
+
     def __init__(self, name: str) -> None:
         self.name, self._client = name, make_client(name)
         self._unsent: deque[Callable[[], None]] = deque()

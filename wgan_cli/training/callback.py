@@ -37,7 +37,12 @@ class Callback:
 
     Methods run between two steps, in the main process only. An exception ends the run. Random numbers drawn from
     torch's global generator change the run.
+
+    Attributes:
+        reads_files: True if `on_samples` reads the grid's file. Training on a GPU then waits until it is written.
     """
+
+    reads_files = False
 
     def on_run(self, run: RunDir, log: Log) -> None:
         """Called once, when the run folder has its recipe.yaml. `log` sends a message to all callbacks."""
@@ -57,7 +62,10 @@ class Callback:
         """
 
     def on_samples(self, images: Tensor, columns: int) -> None:
-        """Called with each sample grid: its images (N,C,H,W) as uint8 on the CPU, row by row, `columns` per row."""
+        """Called with each sample grid: its images (N,C,H,W) as uint8 on the CPU, row by row, `columns` per row.
+
+        On a GPU its file is written later, unless the callback `reads_files`.
+        """
 
     def on_message(self, text: str) -> None:
         """Called with each message for the user: data loading, evaluation results, warnings."""
@@ -74,7 +82,15 @@ class CallbackList(Callback):
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
         for name in [name for name in vars(Callback) if name.startswith("on_")]:
-            setattr(self, name, partial(_call_all, [getattr(callback, name) for callback in callbacks]))
+            if methods := [getattr(callback, name) for callback in callbacks if overrides(callback, name)]:
+                setattr(self, name, partial(_call_all, methods))
+        self.reads_files = any(callback.reads_files for callback in callbacks)
+
+
+def overrides(callback: Callback, name: str) -> bool:
+    """Return True if a callback, or one of a list, overrides the method `name`."""
+    method = getattr(callback, name)
+    return getattr(method, "__func__", method) is not getattr(Callback, name)
 
 
 def _call_all(methods: Sequence[Callable[..., None]], *args: Any) -> None:

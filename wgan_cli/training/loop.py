@@ -1,5 +1,7 @@
 """The training loop."""
 
+from contextlib import closing
+
 from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.callback import Callback
@@ -21,48 +23,48 @@ def training_loop(
         checkpoints stay good.
     """
     recipe = state.recipe
+    assert recipe.steps is not None
 
     # 1. Clean up after a killed process and open the logs at the state's step.
-    recorder = Recorder(state, run, callback, reference)
-    recorder.start()
+    with closing(Recorder(state, run, callback, reference)) as recorder:
+        recorder.start()
 
-    assert recipe.steps is not None
-    while state.step < recipe.steps and not stop.due() and not recorder.out_of_patience:
-        # 2. One iteration: n_critic critic updates and one generator update, as the objective's phases define.
-        set_learning_rates(recipe, state.optimizers, state.step)
-        state.engine(state.step)
-        state.step += 1
-        callback.on_step(state.step, recorder.networks)
+        while state.step < recipe.steps and not stop.due() and not recorder.out_of_patience:
+            # 2. One iteration: n_critic critic updates and one generator update, as the objective's phases define.
+            set_learning_rates(recipe, state.optimizers, state.step)
+            state.engine(state.step)
+            state.step += 1
+            callback.on_step(state.step, recorder.networks)
 
-        # 3. Read the means of the loss terms since the last record, and check for NaN and Inf: the only wait for the
-        # device. On divergence, return to the last checkpoint.
-        last = state.step == recipe.steps
-        log, draw, save, evaluate = (
-            every is not None and (last or state.step % every == 0)
-            for every in (recipe.log_every, recipe.sample_every, recipe.save_every, recorder.eval_every)
-        )
-        if not (log or draw or save or evaluate):
-            continue
-        means, problem = checked_means(state)
-        if problem:
-            recorder.roll_back(problem)
-            continue
+            # 3. Wait for the device: read the means of the loss terms since the last record, and check for NaN and Inf.
+            # On divergence, return to the last checkpoint.
+            last = state.step == recipe.steps
+            log, draw, save, evaluate = (
+                every is not None and (last or state.step % every == 0)
+                for every in (recipe.log_every, recipe.sample_every, recipe.save_every, recorder.eval_every)
+            )
+            if not (log or draw or save or evaluate):
+                continue
+            means, problem = checked_means(state)
+            if problem:
+                recorder.roll_back(problem)
+                continue
 
-        # 4. Score the EMA generator against real images, and keep the best.
-        scores = recorder.evaluate() if evaluate else {}
+            # 4. Score the EMA generator against real images, and keep the best.
+            scores = recorder.evaluate() if evaluate else {}
 
-        # 5. Write the means and the scores.
-        if log or evaluate:
-            recorder.log(means, scores)
-            state.training_step.metrics.reset()
+            # 5. Write the means and the scores.
+            if log or evaluate:
+                recorder.log(means, scores)
+                state.training_step.metrics.reset()
 
-        # 6. Draw the sample grid, always for the same latents (or input images).
-        if draw:
-            recorder.draw_samples()
+            # 6. Draw the sample grid, always for the same latents (or input images).
+            if draw:
+                recorder.draw_samples()
 
-        # 7. Save everything needed to resume exactly.
-        if save:
-            recorder.save()
+            # 7. Save everything needed to resume exactly.
+            if save:
+                recorder.save()
 
-    # 8. Save the state of a run that stops between two checkpoints, and draw the curves.
-    recorder.finish()
+        # 8. Save the state of a run that stops between two checkpoints, and draw the curves.
+        recorder.finish()

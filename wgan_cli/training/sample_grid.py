@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.data.pairs import ImagePair
-from wgan_cli.outputs.sampling import cycled_labels, generate, images_at_once
+from wgan_cli.outputs.sampling import cycled_labels, generate_on_device, images_at_once
 from wgan_cli.outputs.translate import translate, translator_to
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.utils.pixels import preview
@@ -21,8 +21,11 @@ class LatentGrid:
         self.labels, self.batch = cycled_labels(recipe, image, count), images_at_once(image)
 
     def draw(self, generator: nn.Module) -> tuple[Tensor, Tensor]:
-        """Return all images of the grid as shown, (N,C,H,W) uint8, and the generated ones among them: here all."""
-        batches = generate(generator, self.latents, self.batch, self.labels)
+        """Return all images of the grid as shown, (N,C,H,W) uint8, and the generated ones among them: here all.
+
+        They are on the generator's device, and nothing waits for it.
+        """
+        batches = generate_on_device(generator, self.latents, self.batch, self.labels)
         images = torch.cat(list(batches))  # (grid*grid, C, H, W)
         return (shown := preview(images, self.preview_channels)), shown
 

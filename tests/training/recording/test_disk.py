@@ -52,7 +52,15 @@ def options(tiny_options) -> tuple[str, ...]:
     return ("--device", "cpu", *tiny_options, *(word for setting in EVERY for word in ("--set", setting)))
 
 
-def test_full_disk_keeps_the_previous_checkpoint(wgan, small_disk, options):
+@pytest.fixture(params=["at once", "in the background"])
+def any_writer(request) -> str:
+    """Write as on a CPU and as on a GPU."""
+    if request.param != "at once":
+        request.getfixturevalue("background_writes")
+    return request.param
+
+
+def test_full_disk_keeps_the_previous_checkpoint(wgan, small_disk, options, any_writer):
     assert wgan("train", *options, "--steps", 12, "--out", "whole").status == 0
     assert wgan("train", *options, "--steps", 12, "--out", "disk/mine", "--minutes", 0).status == 0
     run = RunDir(Path("disk/mine"))
@@ -97,7 +105,28 @@ def test_disk_fills_up_during_training(wgan, options, during_step, freed):
         assert run.checkpoint_files() == [run.checkpoint_file(0)]
 
 
-def test_disk_too_small_for_a_checkpoint(wgan, small_disk, options):
+def test_disk_fills_up_in_the_background(wgan, options, during_step, background_writes):
+    def limit(size: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    with during_step(4, lambda step: limit(100)):
+        try:
+            result = wgan("train", *options, "--set", "save_every=20", "--steps", 20, "--out", "mine")
+        finally:
+            limit(-1)
+    run = RunDir(Path("mine"))
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("warning")]
+    assert all(
+        sum(name in line for line in warnings) == 1 for name in ("metrics.jsonl", "tensorboard", "samples/step_")
+    )
+    assert result.status == 1 and "step_00000020.pth" in result.error
+    assert "it continues from step 0" in result.hint
+    assert load_checkpoint(run.checkpoint_file(0)).step == load_checkpoint(run.generator_file).step == 0
+    assert wgan("train", "--resume", "mine", "--device", "cpu", "--quiet").status == 0
+    assert [record["step"] for record in read_metrics(run.metrics_file)] == list(range(2, 21, 2))
+
+
+def test_disk_too_small_for_a_checkpoint(wgan, small_disk, options, any_writer):
     fill(small_disk, leave=100_000)
     result = wgan("train", *options, "--set", "model.generator.channels=[64,32]", "--steps", 12, "--out", "disk/mine")
     assert (result.status, "step_00000000.pth" in result.error) == (1, True), result.stderr
@@ -120,7 +149,7 @@ def test_read_only_disk(wgan, small_disk, options):
     assert (result.status, "writable" in result.hint) == (1, True)
 
 
-def test_run_folder_deleted_during_training(wgan, options, during_step):
+def test_run_folder_deleted_during_training(wgan, options, during_step, any_writer):
     with during_step(2, lambda step: shutil.rmtree("mine")):
         result = wgan("train", *options, "--steps", 20, "--out", "mine")
     assert (result.status, result.error) == (1, "the run folder mine was deleted or moved during training")

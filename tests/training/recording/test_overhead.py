@@ -9,7 +9,7 @@ import pytest
 
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.metrics_log import MetricsLog, read_metrics
-from wgan_cli.training.recording import recorder
+from wgan_cli.training.recording import recorder, run_files
 from wgan_cli.training.step import TrainingStep
 
 COST = {"step": 2.0, "record": 100.0, "grid": 1000.0, "file": 10_000.0}
@@ -35,7 +35,7 @@ def clock(monkeypatch):
     monkeypatch.setattr(recorder, "time", Clock)
     slow(TrainingStep, "__call__", "step")
     slow(MetricsLog, "append", "record")
-    slow(recorder, "save_picture", "grid")
+    slow(run_files, "encoded_picture", "grid")
     slow(Checkpoint, "save", "file")
 
 

@@ -149,7 +149,7 @@ class CudaGraph:
             with (
                 self.step.metrics.captured_counts() as counts,
                 torch.cuda.stream(self.stream),
-                # Other threads may go on, such as one that allocates pinned memory for the loader.
+                # Other threads may go on: the loader's pins memory, and the writer's waits for its copies.
                 torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"),
             ):
                 self.step(step, capturing=True)

@@ -5,34 +5,34 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 import torch
+from torch import Tensor
 
 from wgan_cli.distributed.process_group import broadcast_from_main, on_main_process
 from wgan_cli.errors import ExitStatus, TrainingError, WganError
 from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.outputs.curves import draw_curves
-from wgan_cli.outputs.grid import grid_tensor, save_picture
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
-from wgan_cli.runs.metrics_log import MetricsLog, finite_numbers, read_metrics
-from wgan_cli.runs.resume import rewind
-from wgan_cli.runs.run_dir import RunDir, step_of
-from wgan_cli.runs.tensorboard import TensorBoardLog
+from wgan_cli.runs.metrics_log import finite_numbers, read_metrics
+from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.best_generator import out_of_patience
-from wgan_cli.training.callback import Callback, Networks
+from wgan_cli.training.callback import Callback, Networks, overrides
 from wgan_cli.training.divergence import MAX_ROLLBACKS, checked_means, diverged_error
 from wgan_cli.training.recording.best_effort import BestEffort
 from wgan_cli.training.recording.diagnostics import Diagnostics
 from wgan_cli.training.recording.evaluation import Evaluator
+from wgan_cli.training.recording.run_files import RunFiles
+from wgan_cli.training.recording.writer import Writer
 from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.files import writing
 from wgan_cli.utils.seeds import derived_seed
 
-_RECORDS = "new records in metrics.jsonl, which are written as soon as possible"
-
 
 class Recorder:
-    """Writes logs, sample grids and checkpoints, and measures the time that this takes.
+    """Writes logs, sample grids and checkpoints, and measures for how long the training waits for that.
 
-    Call every method on all ranks: the main process does the work, the others wait for it and fail if it fails.
+    Call every method on all ranks: the main process does the work, the others wait for it and fail if it fails. On a
+    GPU, files are written later, in the order of the calls: an error shows in one of the next calls, at the latest in
+    `finish`. Call `close` at the end, whatever happens.
 
     Attributes:
         out_of_patience: True after `patience` evaluations without a better score.
@@ -45,7 +45,8 @@ class Recorder:
         self.networks = Networks(
             state.networks["generator"], state.ema.network, state.networks["critic"], state.networks
         )
-        self.metrics = MetricsLog(run.metrics_file)
+        self.writer = Writer(state.device, callback.on_message)
+        self.files = RunFiles(run, self.writer.log)
         self.diagnostics = Diagnostics(state.objective)
         self.best_effort = BestEffort(run, callback.on_message)
         self.evaluator = Evaluator(state, run, reference, self.best_effort, callback.on_message)
@@ -68,6 +69,7 @@ class Recorder:
         elif self.state.allowed:  # earlier checkpoints are of other images or settings
             self.state.anchor = self.state.step
             self._write_checkpoint()
+        self._wait_for_files()
 
     @on_main_process("opening the run folder")
     def _open(self) -> bool:
@@ -85,9 +87,8 @@ class Recorder:
         return new
 
     def _rewind(self, step: int) -> bool:
-        rewound = rewind(self.run, step)
+        rewound = self.files.rewind(step)
         self.evaluator.restore_best()
-        self.tensorboard = TensorBoardLog(self.run.tensorboard, purge_step=step + 1)
         return rewound
 
     def evaluate(self) -> dict[str, float]:
@@ -135,10 +136,7 @@ class Recorder:
             for name in [name for name in record if name not in numbers]:
                 text = f"warning: {name} is not logged: {record[name]!r} is not a finite number"
                 self.best_effort.warn_once(name, text)
-            with self.best_effort.optional(_RECORDS):
-                self.metrics.append(numbers)
-            with self.best_effort.optional("TensorBoard's entries"):
-                self.tensorboard.scalars(numbers)
+            self.writer.submit(self.files.add_record, numbers)
 
     @on_main_process("the sample grid")
     def draw_samples(self) -> None:
@@ -146,14 +144,16 @@ class Recorder:
         state = self.state
         with self._overhead():
             images, generated = state.sample_grid.draw(state.ema.network)
-            for warning in self.diagnostics.check_samples(generated, state.step):
-                self.callback.on_message(warning)
-            grid = grid_tensor(images, columns=state.sample_grid.columns)
-            with self.best_effort.optional("this sample grid"):
-                save_picture(grid, self.run.sample_file(state.step))
-            with self.best_effort.optional("TensorBoard's entries"):
-                self.tensorboard.grid(grid, state.step)
-            self.callback.on_samples(images, state.sample_grid.columns)
+            self.writer.submit(self._write_grid, images, generated, state.step)
+            if overrides(self.callback, "on_samples"):
+                if self.callback.reads_files:
+                    self.writer.wait()
+                self.callback.on_samples(images.cpu(), state.sample_grid.columns)
+
+    def _write_grid(self, images: Tensor, generated: Tensor, step: int) -> None:
+        for warning in self.diagnostics.check_samples(generated, step):
+            self.writer.log(warning)
+        self.files.add_grid(images, self.state.sample_grid.columns, step)
 
     def save(self) -> None:
         """Write the full checkpoint and G.pth, then delete old checkpoints except the one to roll back to."""
@@ -165,20 +165,16 @@ class Recorder:
 
     @on_main_process("the checkpoint")
     def _write_checkpoint(self) -> None:
-        state, run = self.state, self.run
+        state = self.state
         with self._overhead():
-            with self.best_effort.optional(_RECORDS):
-                self.metrics.flush()
             state.seconds = time.perf_counter() - self.started
-            try:
-                state.full_checkpoint().save(run.checkpoint_file(state.step))
-                state.generator_checkpoint().save(run.generator_file)
-            except WganError as error:
-                raise self.best_effort.save_error(error) from error
-            if state.recipe.keep != "all":
-                for old in run.checkpoint_files()[: -state.recipe.keep]:
-                    if step_of(old) != state.anchor:
-                        old.unlink(missing_ok=True)
+            files = state.full_checkpoint(), state.generator_checkpoint()
+            self.writer.submit(self.files.save, *files, state.recipe.keep, state.anchor, large=True)
+
+    @on_main_process("the files of the run")
+    def _wait_for_files(self) -> None:
+        with self._overhead():
+            self.writer.wait()
 
     def roll_back(self, problem: str) -> None:
         """Restore the last checkpoint at a multiple of `save_every`, and continue with new random numbers.
@@ -189,6 +185,7 @@ class Recorder:
         Raises: WganError (status FAILED) after MAX_ROLLBACKS.
         """
         state, diverged_at = self.state, self.state.step
+        self._wait_for_files()
         with self._overhead():
             overhead, rollbacks = state.overhead, state.rollbacks + 1
             state.restore(broadcast_from_main("the last good checkpoint", lambda: self._last_good_checkpoint(problem)))
@@ -217,14 +214,19 @@ class Recorder:
         )
 
     def finish(self) -> None:
-        """Save the last state if it is not saved yet, and draw the curves."""
+        """Save the last state if it is not saved yet, wait until everything is written, and draw the curves."""
         if self.saved_at != self.state.step:
             _, problem = checked_means(self.state)
             if problem:
                 self.roll_back(problem)
             else:
                 self.save()
+        self._wait_for_files()
         self._draw_curves()
+
+    def close(self) -> None:
+        """Write what is pending after an error, and end the writer's thread."""
+        self.writer.close()
 
     @on_main_process("the curves")
     def _draw_curves(self) -> None:
@@ -234,8 +236,10 @@ class Recorder:
 
     @contextmanager
     def _overhead(self) -> Iterator[None]:
-        if self.state.device.type == "cuda":
-            torch.cuda.synchronize(self.state.device)  # pending kernels are training time
+        """Count the time in the block, in which the loop starts no steps, but not what the writer's thread does.
+
+        The check for NaN has waited for the device, so no step is pending when the block begins.
+        """
         start = time.perf_counter()
         try:
             yield
