@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import common
@@ -33,11 +35,13 @@ from gpu_results import OUT, WORK, describe, device, event_ms, four, keep, synch
 from torch.profiler import ProfilerActivity, profile
 
 from wgan_cli.data import ImagePair, native_shape
-from wgan_cli.outputs.grid import grid_tensor, save_picture
 from wgan_cli.recipe import ImageShape, Recipe, load_recipe
+from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.build_state import build_state
+from wgan_cli.training.callback import Callback
 from wgan_cli.training.divergence import checked_means
 from wgan_cli.training.optim import set_learning_rates
+from wgan_cli.training.recording.recorder import Recorder
 from wgan_cli.training.state import TrainingState
 
 
@@ -133,33 +137,37 @@ def speed(name: str, engine: str, seconds: str, *forms: str) -> None:
             traceback.print_exc()
 
 
-def around(name: str, form: str, state) -> None:
-    """Measure what happens between steps: the checks of a log step, a sample grid, a checkpoint."""
+def around(name: str, form: str, state: TrainingState) -> None:
+    """Measure what happens between steps: for how long the loop is held up, and how long until it is written."""
+    run = RunDir(WORK / "around" / f"{name}-{form}")
+    run.samples.mkdir(parents=True, exist_ok=True)
+    run.checkpoints.mkdir(exist_ok=True)
+    recorder, facts, step = Recorder(state, run, Callback()), {}, stepper(state)
 
-    def check() -> None:
-        checked_means(state)
+    def log() -> None:
+        means, _ = checked_means(state)
+        recorder.log(means, {})
         state.training_step.metrics.reset()
 
-    def grid() -> None:
-        images, _ = state.sample_grid.draw(state.ema.network)
-        save_picture(grid_tensor(images, columns=state.sample_grid.columns), WORK / "grid.png")
-
-    def save() -> None:
-        state.full_checkpoint().save(WORK / "x.pth")
-
-    WORK.mkdir(parents=True, exist_ok=True)
-    facts = {}
-    for what, call in (("log_check_ms", check), ("grid_ms", grid), ("checkpoint_ms", save)):
-        times = []
-        for _ in range(4):
-            state.engine(state.step)
-            state.step += 1
-            synchronize()
-            start = time.perf_counter()
-            call()
-            synchronize()
-            times.append(1000 * (time.perf_counter() - start))
-        facts[what] = four(min(times))
+    with closing(recorder):
+        recorder.start()
+        for what, call in (
+            ("check", lambda: checked_means(state)),
+            ("log", log),  # with the check
+            ("grid", recorder.draw_samples),
+            ("checkpoint", recorder.save),
+        ):
+            times = []
+            for _ in range(4):
+                step()
+                synchronize()
+                start = time.perf_counter()
+                call()
+                held = time.perf_counter() - start
+                recorder.writer.wait()
+                times.append((1000 * held, 1000 * (time.perf_counter() - start)))
+            facts[f"{what}_held_ms"], facts[f"{what}_ms"] = map(four, map(min, zip(*times, strict=True)))
+    shutil.rmtree(run.path)
     keep("around", recipe=name, format=form, **facts)
 
 

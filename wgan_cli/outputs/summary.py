@@ -102,7 +102,7 @@ class RunFacts:
     steps: int
     kimg: float
     seconds: float
-    overhead_seconds: float  # the part of `seconds` spent in logs, grids, checkpoints and evaluations
+    overhead_seconds: float  # the part of `seconds` spent waiting for logs, grids, checkpoints and evaluations
     rollbacks: int  # after divergence
     thread_changes: int  # next to other processes, trials included
     idle_seconds: float | None  # since the last record

@@ -38,7 +38,8 @@ class TrainingState:
         autotune_summary: what was measured to choose threads, precision and engine; empty if nothing was.
         step_seconds: time per step, if autotuning measured it.
         step: number of finished iterations.
-        seconds: training time over all resumes. overhead: the part of it spent on logs, grids and checkpoints.
+        seconds: training time over all resumes. overhead: the part of it in which training waited for logs, grids,
+            checkpoints and evaluations.
         rollbacks: how often the run diverged and was rolled back, the next time to the checkpoint of step `anchor`.
         best: the best generator so far, if any was evaluated.
         images_before: images shown beyond `step` times those of a step, which an allowed change made more or fewer.
