@@ -23,6 +23,8 @@ LAYERS = {
     "reflected": nn.Conv2d(4, 6, 3, padding=1, padding_mode="reflect"),
     "transposed": nn.ConvTranspose2d(4, 6, 4, stride=2, padding=1),
     "transposed, output padding": nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2),
+    "pooled": nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(4, 6, 1)),
+    "pooled, padding": nn.Sequential(nn.AvgPool2d(3, (1, 2), 1, ceil_mode=True), nn.Conv2d(4, 6, 1)),
 }
 
 
@@ -70,6 +72,19 @@ def test_autocast():
     for plain, fast in zip(*found, strict=True):
         assert fast.dtype == torch.float32
         assert (fast - plain).norm() <= 0.02 * plain.norm()
+
+
+def test_average_pooling_differentiates_nothing_below_it_twice():
+    below, above = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 1, 3)
+    images, visits = torch.randn(2, 2, 8, 8).requires_grad_(), []
+    with FastDoubleBackward():
+        features = below(images)
+        scores = above(nn.AvgPool2d(2)(features))
+    (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
+    features.register_hook(visits.append)
+    gradient.square().sum().backward()
+    assert not visits
+    assert below.weight.grad is not None and below.weight.grad.any()
 
 
 class LargestKernel(TorchDispatchMode):

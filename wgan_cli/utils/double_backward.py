@@ -1,4 +1,4 @@
-"""Convolutions whose double backward computes weight gradients as fast as a plain backward."""
+"""Convolutions and average pooling whose double backward does no more work than a plain backward."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 
@@ -22,13 +23,14 @@ class FastDoubleBackward(TorchFunctionMode):
 
     Applies to all 2d convolutions inside. With `create_graph`, their backward returns no gradient of the weights, which
     an input gradient doesn't need.
+
+    It also applies to average pooling, whose gradient doesn't depend on its input: autograd's second derivative sends
+    zeros from there through the whole forward graph below.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func in (torch.conv2d, torch.conv_transpose2d):
-            return _ARGUMENTS[func](*args, **kwargs)
-        return func(*args, **kwargs)
+        call: Callable[..., Any] = _REPLACEMENTS.get(func, func)
+        return call(*args, **(kwargs or {}))
 
 
 class _Geometry(NamedTuple):
@@ -63,7 +65,21 @@ def _conv_transpose2d(
     return _convolve(input, weight, bias, geometry)
 
 
-_ARGUMENTS: dict[Any, Callable[..., Tensor]] = {torch.conv2d: _conv2d, torch.conv_transpose2d: _conv_transpose2d}
+def _avg_pool2d(
+    input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: int | None = None,
+) -> Tensor:  # fmt: skip
+    kernel = _pair(kernel_size)
+    stride = _pair(stride) if stride else kernel
+    window = (kernel, stride, _pair(padding), ceil_mode, count_include_pad, divisor_override)
+    return cast(Tensor, _AveragePool.apply(input, window))
+
+
+_REPLACEMENTS: dict[Any, Callable[..., Tensor]] = {
+    torch.conv2d: _conv2d,
+    torch.conv_transpose2d: _conv_transpose2d,
+    F.avg_pool2d: _avg_pool2d,
+}
 
 
 def _pair(value: Any) -> tuple[int, int]:
@@ -124,3 +140,30 @@ class _InputGradient(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             of_weight = _gradients(gradient, second, weight, [False, True, False], ctx.geometry)[1]
         return of_gradient, of_weight, None, None
+
+
+class _AveragePool(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, input: Tensor, window: tuple[Any, ...]) -> Tensor:
+        ctx.save_for_backward(input)
+        ctx.window = window
+        return torch.ops.aten.avg_pool2d(input, *window)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (gradient,), (input,) = gradients, ctx.saved_tensors
+        return _AveragePoolGradient.apply(gradient, input.detach(), ctx.window), None
+
+
+class _AveragePoolGradient(torch.autograd.Function):
+    """Gradient of average pooling: linear in the output's gradient; of its input, only the shape counts."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, input: Tensor, window: tuple[Any, ...]) -> Tensor:
+        ctx.window = window
+        return torch.ops.aten.avg_pool2d_backward(gradient, input, *window)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *seconds: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return torch.ops.aten.avg_pool2d(seconds[0], *ctx.window), None, None
