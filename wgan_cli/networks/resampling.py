@@ -2,12 +2,13 @@
 
 # pyright: reportUnknownMemberType=false
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import Self
 
 MAX_DIRECT = 4  # channels up to which oneDNN's direct kernels run ten times slower than those of wide layers
 
@@ -83,18 +84,28 @@ class BlurConv2d(DerivedWeight, nn.Conv2d):
         self.pad = (kernel + blurs) // 2 - 1
         super().__init__(fan_in, fan_out, kernel, padding=self.pad, bias=bias)
         self.blurs = blurs
+        self._blur = _blur_matrix(kernel, blurs)  # a constant, not a buffer: it is neither saved nor averaged
 
-    def blurred_weight(self) -> Tensor:
-        """Return the kernel after its blurs: (fan_out, fan_in, k+blurs, k+blurs)."""
-        weight, side = self.weight, self.kernel_size[0]
-        # Blur the unit kernels and multiply: several times faster than blurring each kernel, and exact, because
-        # autocast does not apply.
-        units = torch.eye(side**2, dtype=weight.dtype, device=weight.device).view(-1, 1, side, side)
-        for _ in range(self.blurs):
-            units = F.avg_pool2d(F.pad(units, (1, 1, 1, 1)), 2, stride=1)  # (k*k, 1, k+i, k+i)
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        self._blur = fn(self._blur)
+        return super()._apply(fn, recurse)
+
+    def blurred(self, weight: Tensor) -> Tensor:
+        """Blur kernels (A, B, k, k) to (A, B, k+blurs, k+blurs), in channels-last layout."""
+        side = self.kernel_size[0] + self.blurs
+        rows = weight.permute(0, 2, 3, 1).flatten(1, 2)  # (A, k*k, B)
         with nullcontext() if weight.is_meta else torch.autocast(weight.device.type, enabled=False):
-            kernel = weight.flatten(2) @ units.flatten(1)  # (fan_out, fan_in, (k+blurs)^2)
-        return torch.unflatten(kernel, 2, units.shape[2:])  # (fan_out, fan_in, k+blurs, k+blurs)
+            rows = self._blur.to(weight) @ rows  # (A, (k+blurs)^2, B)
+        return torch.unflatten(rows, 1, (side, side)).permute(0, 3, 1, 2)  # (A, B, k+blurs, k+blurs)
+
+
+def _blur_matrix(kernel: int, blurs: int) -> Tensor:
+    """Return the matrix that blurs a flat kernel: ((k+blurs)^2, k*k)."""
+    with torch.device("cpu"):  # also where networks are built without memory
+        units = torch.eye(kernel**2).view(-1, 1, kernel, kernel)
+        for _ in range(blurs):
+            units = F.avg_pool2d(F.pad(units, (1, 1, 1, 1)), 2, stride=1)  # (k*k, 1, k+i, k+i)
+        return units.flatten(1).T.contiguous()
 
 
 class BlurPoolConv2d(BlurConv2d):
@@ -106,7 +117,7 @@ class BlurPoolConv2d(BlurConv2d):
         return "Conv2d, AvgPool2d" if self.blurs == 1 else "Conv2d, BlurPool"
 
     def forward(self, input: Tensor) -> Tensor:
-        kernel = _channels_last(self.blurred_weight())
+        kernel = self.blurred(self.weight)
         return F.conv2d(input, kernel, self.bias, stride=2, padding=self.pad)  # (N, fan_out, H/2, W/2)
 
 
@@ -115,10 +126,13 @@ class BlurUpConv2d(BlurConv2d):
 
     torch_name = "Upsample, Conv2d"
 
+    def __init__(self, fan_in: int, fan_out: int, kernel: int, blurs: int = 1, bias: bool = True) -> None:
+        super().__init__(fan_in, fan_out, kernel, blurs, bias)
+        self._blur = 4 * self._blur.flip(0)  # flips the kernel; each pixel counts for four
+
     def forward(self, input: Tensor) -> Tensor:
         # out[q] = sum_j x[j] * kernel[q - 2j + padding], with the kernel flipped
-        kernel = 4 * self.blurred_weight().flip(2, 3).transpose(0, 1)  # (fan_in, fan_out, k+blurs, k+blurs)
-        kernel = _channels_last(kernel)
+        kernel = self.blurred(self.weight.transpose(0, 1))  # (fan_in, fan_out, k+blurs, k+blurs)
         return F.conv_transpose2d(input, kernel, self.bias, stride=2, padding=self.pad)  # (N, fan_out, 2H, 2W)
 
 

@@ -29,8 +29,8 @@ class FastDoubleBackward(TorchFunctionMode):
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        call: Callable[..., Any] = _REPLACEMENTS.get(func, func)
-        return call(*args, **(kwargs or {}))
+        replacement = _REPLACEMENTS.get(func)
+        return (replacement or func)(*args, **(kwargs or {}))
 
 
 class _Geometry(NamedTuple):
