@@ -20,7 +20,7 @@ def mnist_dcgan(threads: int, busy: int) -> float:
     """Milliseconds of a step on two cores, as measured."""
     if threads == 1:
         return (39, 43, 46)[min(busy, 2)]
-    return (27, 114, 630, 3300)[min(busy, 3)]
+    return (27, 114, 630, 3300, 3300, 8300)[min(busy, 5)]
 
 
 def tiny(threads: int, busy: int) -> float:
@@ -113,9 +113,9 @@ class Machine:
 def test_ten_seconds_after_a_change_no_other_number_is_much_faster(cost, cores, best, noise):
     machine = Machine(cost, cores, noise)
     engine = machine.start(best)
-    for busy in (0, 1, 0, 2, 1, 0, 3, 0):
+    for busy in (0, 1, 0, 2, 1, 0, 3, 0, 6, 0):
         assert machine.run(engine, 60, busy) < WORST, (busy, engine.count, machine.messages)
-    assert len(machine.messages) <= 16
+    assert len(machine.messages) <= 20
 
 
 def test_changes_are_told_and_counted():

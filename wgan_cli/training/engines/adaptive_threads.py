@@ -16,7 +16,7 @@ from wgan_cli.training.engines.select import Engine
 from wgan_cli.utils.format import Log, count_of, no_log
 
 WINDOW = 1.0  # seconds of steps that are judged together
-WINDOWS = 2  # in a row that must agree before anything is tried
+LASTING = 2.0  # seconds for which windows must agree before anything is tried
 SHARE = 0.25  # of a core that other processes may use before it counts as theirs
 SLOW = 1.2  # times as long as without other processes
 MARGIN = 1.1  # speedup that a change needs
@@ -104,7 +104,7 @@ class AdaptiveThreads:
         self._start_over()
 
     def _start_over(self) -> None:
-        self._wanted, self._agreeing, self._failures = 0, 0, 0
+        self._wanted, self._wanted_for, self._failures = 0, 0.0, 0
 
     @property
     def notice(self) -> str:
@@ -141,7 +141,7 @@ class AdaptiveThreads:
             self._judge_window(now)
 
     def _judge_window(self, now: float) -> None:
-        step_seconds, others = self._pop_window(), self.others()
+        seconds, step_seconds, others = self._seconds, self._pop_window(), self.others()
         free = None if others is None else self.cores - others
         crowded = free is None or free < self.count - SHARE
         slow = crowded and step_seconds > SLOW * self.usual.get(self.count, 0.0)
@@ -155,8 +155,8 @@ class AdaptiveThreads:
         if wanted != self._wanted:
             self._start_over()
             self._wanted = wanted
-        self._agreeing += 1
-        if wanted and self._agreeing >= WINDOWS and now >= self.not_before[wanted]:
+        self._wanted_for += seconds  # a single step can take many
+        if wanted and self._wanted_for >= LASTING and now >= self.not_before[wanted]:
             count = self._fewer(others) if wanted == FEWER else self._more(free)
             self.trial = Trial(count, step_seconds)
             self._set(count)
