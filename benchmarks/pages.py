@@ -265,7 +265,7 @@ def bundled(cards: Mapping[str, Card]) -> str:
         f"together. Weights are stored in half precision, which changes pixels by at most {rounding} of 255 gray "
         f"levels. Trained: {machines}."
     )
-    headings = "name, images and their license, MB, scores, seeds, minutes, samples"
+    headings = "name, images and their license, MB, scores, each seed, minutes, samples"
     return table(headings, rows, words=2) + "\n\n" + paragraph(told)
 
 

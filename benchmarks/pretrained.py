@@ -1,4 +1,4 @@
-"""Train the generators of the package: three seeds each, of which the best by score is kept with its card.
+"""Train the generators of the package, several seeds each, of which the best by score is kept with its card.
 
     python benchmarks/pretrained.py --data-root data                 every generator
     python benchmarks/pretrained.py --data-root data --only digits_dcgan
@@ -163,6 +163,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="RECIPE", help=", ".join(NAMES))
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="for all")
     parser.add_argument("--images", type=int, default=IMAGES, help=f"generated for each evaluation (default {IMAGES})")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"per generator (default {SEEDS})")
     parser.add_argument("--work", type=Path, default=Path("runs/pretrained"), help="folder of the runs")
     parser.add_argument("--again", action="store_true", help="also generators that the package has")
     return common.parse(parser, "pretrained")
@@ -174,7 +175,7 @@ def main() -> None:
         if pretrained.card_file(name).exists() and not arguments.again:
             continue
         results = []
-        for seed in range(SEEDS):
+        for seed in range(arguments.seeds):
             result = trained(name, seed, arguments)
             results.append(result)
             score, minutes = main_score(result), result["processor_seconds"] / 60

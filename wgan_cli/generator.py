@@ -119,6 +119,8 @@ class LoadedGenerator(nn.Module):
 def load_generator(path: str | Path, device: str | torch.device = "cpu") -> LoadedGenerator:
     """Load a trained generator: a run folder, a .pth or .safetensors file, or a folder written by `wgan export`.
 
+    The name of a generator that comes with the package loads the run of that name in runs/, else that generator.
+
     Loading never executes code from the file.
 
     Args:

@@ -41,6 +41,7 @@ from wgan_cli.errors import WganError
 
 
 @examples(
+    "wgan sample digits_dcgan -n 64",
     "wgan sample runs/digits_dcgan -n 64",
     "wgan sample --ckpt G.pth -n 32 --show",
     "wgan sample --ckpt runs/digits_dcgan --seeds 0-9,42 --out digits/",

@@ -14,9 +14,9 @@ def locate(path: Path) -> Path:
     if found == path:
         return path
     if found.is_dir():
-        print_message(f"{path}: using {found}, not the generator that comes with wgan")
+        print_message(f"{path}: the run {found}, not the generator that comes with wgan")
     else:
         card = read_card(path.name)
         score = f"{title_of(card.score)} {format_score(card.score, card.value)}"
-        print_message(f"{path}: using the generator that comes with wgan ({score}); wgan inspect {path} tells more")
+        print_message(f"{path}: the generator that comes with wgan, {score} (its card: wgan inspect {path})")
     return found

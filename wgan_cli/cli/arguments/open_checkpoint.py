@@ -10,6 +10,7 @@ import typer
 
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
+from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 
 if TYPE_CHECKING:
     from wgan_cli.runs.checkpoint import Checkpoint
@@ -37,7 +38,7 @@ def chosen_checkpoint(source: Path | None, ckpt: Path | None, command: str) -> P
     chosen = source or ckpt
     if chosen is None:
         runs = sorted(Path("runs").glob("*/G.pth"), key=os.path.getmtime)
-        example = runs[-1].parent if runs else "runs/digits_dcgan"
+        example = runs[-1].parent if runs else DEFAULT_RECIPE
         raise WganError("no run or checkpoint given", f"for example: {command} {example}")
     return chosen
 

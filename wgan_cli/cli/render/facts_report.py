@@ -116,9 +116,9 @@ def _card_rows(name: str, card: Card | None) -> list[tuple[str, str]]:
     if card is None:
         return []
     baseline = f" (real images: {card.scores[BASELINE]:.3g})" if BASELINE in card.scores else ""
-    seeds = f"best of {count_of(len(card.by_seed), 'seed')} by {title_of(card.score)}"
+    score = f"{title_of(card.score)} {format_score(card.score, card.value)}{baseline}"
     return [
-        ("generator", f"wgan sample {name}: {format_score(card.score, card.value)}{baseline}, {seeds}"),
+        ("generator", f"wgan sample {name}: {score}, the best of {count_of(len(card.by_seed), 'seed')}"),
         ("trained by", f"{card.command}; {card.processor_minutes:.1f} minutes of processor time, {card.machine}"),
         ("trained on", f"{card.data}; license: {card.license}"),
     ]
