@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from wgan_cli.networks.resampling import (
     MAX_DIRECT,
@@ -16,6 +17,7 @@ from wgan_cli.networks.resampling import (
     ImageToVector,
     UpConvTranspose2d,
     VectorToImage,
+    doubling,
 )
 
 KERNELS = range(2, 10)
@@ -73,7 +75,7 @@ def test_equal_to_torch(kind, kernel, few, wide, batch, height, width, last):
 @pytest.mark.parametrize("kernel", [1, 3, 5, 7])
 @pytest.mark.parametrize("kind", [BlurPoolConv2d, BlurUpConv2d])
 @settings(max_examples=10)
-@given(fans=st.tuples(st.integers(1, 4), st.integers(1, 4)), height=st.integers(1, 4), width=st.integers(1, 4))
+@given(fans=st.tuples(st.integers(1, 4), st.integers(1, 6)), height=st.integers(1, 4), width=st.integers(1, 4))
 def test_blurred_kernel_equals_two_layers(kind, kernel, bias, fans, height, width):
     torch.manual_seed(0)
     layer = kind(*fans, kernel).double()
@@ -85,6 +87,24 @@ def test_blurred_kernel_equals_two_layers(kind, kernel, bias, fans, height, widt
     two = nn.Sequential(*([other, nn.AvgPool2d(2)] if kind is BlurPoolConv2d else [nn.Upsample(scale_factor=2), other]))
     for ours, theirs in zip(derivatives(layer, x), derivatives(two, x), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("fan_out", [1, 6])
+@pytest.mark.parametrize(("mode", "kernel"), [("nearest", 3), ("nearest", 5), ("bilinear", 3), ("bilinear", 1)])
+def test_upsampling_before_a_convolution(mode, kernel, fan_out):
+    layer = doubling(mode, 3, fan_out, kernel).double()
+    x = torch.randn(2, 3, 8, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    theirs = F.conv2d(F.interpolate(x, scale_factor=2, mode=mode), layer.weight, layer.bias, padding=kernel // 2)
+    inside = (..., slice(4, -4), slice(4, -4))  # torch's bilinear interpolation repeats the edge, ours ends in zeros
+    torch.testing.assert_close(layer(x)[inside], theirs[inside], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("upsample", ["transpose", "nearest", "bilinear"])
+def test_only_a_transposed_convolution_makes_a_pattern_of_a_constant(upsample):
+    layer = doubling(upsample, 2, 3, 3).double()
+    inside = layer(torch.ones(1, 2, 8, 8, dtype=torch.float64))[:, :, 4:-4, 4:-4]
+    spread = (inside - inside.mean((2, 3), keepdim=True)).abs().amax().item()
+    assert spread > 0.01 if upsample == "transpose" else spread < 1e-12
 
 
 @pytest.mark.parametrize("kind", [DownConv2d, UpConvTranspose2d])

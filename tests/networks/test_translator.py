@@ -96,3 +96,11 @@ def test_every_norm(role, norm):
     network = built(role, narrow(28, norm=norm, activation="silu"))
     for found in network(torch.randn(3, 1, 28, 28), torch.randn(3, 1, 28, 28)):
         assert found.isfinite().all()
+
+
+@pytest.mark.parametrize("upsample", ["nearest", "bilinear"])
+def test_upsampling_without_transposed_convolutions(upsample):
+    recipe = recipe_of({"channels": 4, "blocks": 1, "upsample": upsample}, {"channels": [4, 5, 6]})
+    generator = built("generator", recipe)
+    assert not any(isinstance(layer, torch.nn.ConvTranspose2d) for layer in generator.modules())
+    assert generator(*torch.randn(2, 3, 1, 28, 28).unbind(0))[0].shape == (3, 1, 28, 28)

@@ -46,6 +46,8 @@ def problem(values: dict, *settings: str) -> WganError:
          "`model.critic.norm` lists 1 layers, and none", "one norm"),
         ({"model": {"name": "style", "critic": {"norm": ["none", "layer"]}}},
          "unknown `model.critic.norm`", "leave out `model.critic.norm`"),
+        ({"model": {"name": "dcgan", "generator": {"upsample": "nearest"}}},
+         "`model.generator.kernel` is 4", "set `model.generator.kernel` to 3"),
         ({"amp": "bf32"}, "unknown `amp` 'bf32'", "choose auto, off, bf16 or fp16"),
         ({"data": "imagenet"}, "unknown `data.source` 'imagenet'", "choose digits, mnist"),
         ({"data": 5}, "invalid `data` 5", "`wgan recipes --schema`"),

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from wgan_cli.networks.conditioning import ConditionalLatent
 from wgan_cli.networks.critic import Body
 from wgan_cli.networks.layers import LatentGenerator, activation_and_dropout, dense_layers, hidden_layer, norm
-from wgan_cli.networks.resampling import DownConv2d, ImageToVector, UpConvTranspose2d, VectorToImage
+from wgan_cli.networks.resampling import DownConv2d, ImageToVector, VectorToImage, doubling
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.model_settings import DcganSettings
 
 
 class Generator(LatentGenerator):
-    """Fully connected layer from z to a small image, then transposed convolutions that double its size."""
+    """Fully connected layer from z to a small image, then convolutions that double its size."""
 
     def __init__(self, settings: DcganSettings, image: ImageShape) -> None:
         super().__init__()
@@ -26,8 +26,8 @@ class Generator(LatentGenerator):
         self.start = nn.Sequential(*norm(own.norm_of(0), first, spatial=True), *activation_and_dropout(own))
         self.up = nn.Sequential()
         for i, (a, b) in enumerate(pairwise(own.channels), start=1):
-            self.up.extend(hidden_layer(own, UpConvTranspose2d(a, b, own.kernel), i))
-        self.to_image = UpConvTranspose2d(last, image.channels, own.kernel)
+            self.up.extend(hidden_layer(own, doubling(own.upsample, a, b, own.kernel), i))
+        self.to_image = doubling(own.upsample, last, image.channels, own.kernel)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:

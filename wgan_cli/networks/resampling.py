@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from typing_extensions import Self
 
+from wgan_cli.recipe.layer_settings import Upsample
+
 MAX_DIRECT = 4  # channels up to which oneDNN's direct kernels run ten times slower than those of wide layers
 
 
@@ -57,15 +59,26 @@ class UpConvTranspose2d(nn.ConvTranspose2d):
     def forward(self, input: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         if self.out_channels > MAX_DIRECT or input.device.type != "cpu":
             return super().forward(input)  # (N, fan_out, 2H, 2W)
-        # The same sums with the 2x2 pixels of a block as channels: out[2b+r] = sum_t x[b-t] * weight[2t+r].
-        taps, pad = (self.kernel_size[0] + 1) // 2, self.crop
-        kernel = _split(self.weight, taps).flip(2, 4)  # (fan_in, fan_out, taps, 2, taps, 2)
-        kernel = kernel.permute(1, 3, 5, 0, 2, 4).flatten(0, 2)  # (fan_out*4, fan_in, taps, taps)
-        blocks = F.conv2d(input, _channels_last(kernel), padding=taps - 1)  # (N, fan_out*4, H+taps-1, W+taps-1)
-        image = F.pixel_shuffle(blocks, 2)  # (N, fan_out, 2H+2*taps-2, 2W+2*taps-2)
-        height, width = (2 * side + self.growth for side in input.shape[2:])
-        image = image[:, :, pad : pad + height, pad : pad + width]  # (N, fan_out, 2H, 2W)
-        return image if self.bias is None else image + self.bias.to(image.dtype)[:, None, None]
+        return _transposed_in_blocks(input, self.weight, self.bias, self.crop, self.growth)  # (N, fan_out, 2H, 2W)
+
+
+def _transposed_in_blocks(input: Tensor, weight: Tensor, bias: Tensor | None, crop: int, growth: int) -> Tensor:
+    """Compute a transposed convolution of stride 2 with the 2x2 pixels of a block as channels.
+
+    The same sums with stride 1, much faster for few outputs: out[2b+r] = sum_t x[b-t] * weight[2t+r].
+
+    Args:
+        weight: (fan_in, fan_out, k, k).
+        crop: padding of the transposed convolution. growth: pixels of the result beyond the doubled size.
+    """
+    taps = (weight.shape[2] + 1) // 2
+    kernel = _split(weight, taps).flip(2, 4)  # (fan_in, fan_out, taps, 2, taps, 2)
+    kernel = kernel.permute(1, 3, 5, 0, 2, 4).flatten(0, 2)  # (fan_out*4, fan_in, taps, taps)
+    blocks = F.conv2d(input, _channels_last(kernel), padding=taps - 1)  # (N, fan_out*4, H+taps-1, W+taps-1)
+    image = F.pixel_shuffle(blocks, 2)  # (N, fan_out, 2H+2*taps-2, 2W+2*taps-2)
+    height, width = (2 * side + growth for side in input.shape[2:])
+    image = image[:, :, crop : crop + height, crop : crop + width]  # (N, fan_out, 2H, 2W)
+    return image if bias is None else image + bias.to(image.dtype)[:, None, None]
 
 
 class DerivedWeight:
@@ -77,7 +90,7 @@ class BlurConv2d(DerivedWeight, nn.Conv2d):
 
     The result equals both steps; with a blur by [1, 1] it takes less than half of the products. Each of the `blurs`
     averages the kernel with itself shifted by one pixel in each direction, which enlarges it by one: one is the mean of
-    2x2 pixels; three are the filter [1, 3, 3, 1] of Karras et al. (2020).
+    2x2 pixels; three are the filter [1, 3, 3, 1] of Karras et al. (2020), which interpolates linearly.
     """
 
     def __init__(self, fan_in: int, fan_out: int, kernel: int, blurs: int = 1, bias: bool = True) -> None:
@@ -122,7 +135,7 @@ class BlurPoolConv2d(BlurConv2d):
 
 
 class BlurUpConv2d(BlurConv2d):
-    """Upsampling by 2, blur and convolution: with one blur, nearest-neighbor upsampling."""
+    """Upsampling by 2, blur and convolution: one blur is nearest-neighbor upsampling, three are bilinear."""
 
     torch_name = "Upsample, Conv2d"
 
@@ -133,7 +146,16 @@ class BlurUpConv2d(BlurConv2d):
     def forward(self, input: Tensor) -> Tensor:
         # out[q] = sum_j x[j] * kernel[q - 2j + padding], with the kernel flipped
         kernel = self.blurred(self.weight.transpose(0, 1))  # (fan_in, fan_out, k+blurs, k+blurs)
+        if self.out_channels <= MAX_DIRECT and input.device.type == "cpu":
+            return _transposed_in_blocks(input, kernel, self.bias, self.pad, growth=0)  # (N, fan_out, 2H, 2W)
         return F.conv_transpose2d(input, kernel, self.bias, stride=2, padding=self.pad)  # (N, fan_out, 2H, 2W)
+
+
+def doubling(upsample: Upsample, fan_in: int, fan_out: int, kernel: int) -> nn.ConvTranspose2d | nn.Conv2d:
+    """Return a layer that doubles height and width; see `model.generator.upsample`."""
+    if upsample == "transpose":
+        return UpConvTranspose2d(fan_in, fan_out, kernel)
+    return BlurUpConv2d(fan_in, fan_out, kernel, blurs={"nearest": 1, "bilinear": 3}[upsample])
 
 
 class VectorToImage(nn.Linear):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan_cli.networks.layers import activation_and_dropout, norm
-from wgan_cli.networks.resampling import DownConv2d, UpConvTranspose2d
+from wgan_cli.networks.resampling import DownConv2d, doubling
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import LayerSettings
 from wgan_cli.recipe.model_settings import PatchCriticSettings, TranslationSettings, TranslatorSettings
@@ -68,7 +68,7 @@ class Translator(nn.Module):
         self.blocks = nn.Sequential(*(Block(own, widths[-1], first + 2 * i) for i in range(own.blocks)))
         self.up = nn.Sequential()
         for number, (a, b) in enumerate(pairwise(widths[::-1]), start=first + 2 * own.blocks):
-            self.up.extend(_hidden(own, UpConvTranspose2d(a, b, KERNEL), number))
+            self.up.extend(_hidden(own, doubling(own.upsample, a, b, KERNEL), number))
         self.to_image = ReflectConv2d(widths[0], channels, OUTER_KERNEL)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -52,9 +52,10 @@ class MlpSettings(layers.ConditionalLatentSettings):
 
 
 class DcganGeneratorSettings(layers.LayerSettings):
-    """Transposed convolutions."""
+    """Convolutions that double the size."""
 
     channels: _Widths = Field((64, 32), min_length=1, max_length=7, description="Channels before each doubling.")
+    upsample: layers.Upsample = "transpose"
     kernel: _Kernel = 4
     norm: Norms = "batch"
     activation: Activation = "relu"
@@ -62,6 +63,13 @@ class DcganGeneratorSettings(layers.LayerSettings):
     @property
     def layers_with_norm(self) -> int:
         return len(self.channels)
+
+    @model_validator(mode="after")
+    def _check_kernel(self) -> DcganGeneratorSettings:
+        if self.upsample != "transpose" and self.kernel % 2 == 0:
+            problem = f"`model.generator.kernel` is {self.kernel}, and a convolution after upsampling has an odd kernel"
+            raise invalid(problem, "set `model.generator.kernel` to 3, or `model.generator.upsample` to transpose")
+        return self
 
 
 class DcganCriticSettings(layers.CriticLayerSettings):
@@ -200,6 +208,7 @@ class TranslatorSettings(layers.LayerSettings):
     channels: Width = Field(64, description="Channels after the first convolution; each halving doubles them.")
     halvings: int = Field(2, ge=1, le=4, description="Number of halvings before the blocks, and doublings after them.")
     blocks: int = Field(6, ge=1, le=32, description="Number of residual blocks at the smallest size.")
+    upsample: layers.Upsample = "transpose"
     norm: Norms = "instance"
     activation: Activation = "relu"
 

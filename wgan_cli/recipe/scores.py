@@ -65,8 +65,8 @@ _SCORES = (
         _CLASSES, lower_is_better=True,
     ),
     Score(
-        "spectrum", "largest power at a spatial frequency relative to training images; about 1 is normal, and far more "
-        "an artifact such as a checkerboard", "power spectrum", lower_is_better=True, unit="ratio",
+        "spectrum", "largest power at a spatial frequency relative to training images; far above 1: a pattern such as "
+        "a checkerboard", "power spectrum", lower_is_better=True, unit="ratio",
     ),
     _share(
         "agreement", "samples that a classifier assigns to the requested class; higher is better",
