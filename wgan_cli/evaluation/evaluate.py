@@ -1,6 +1,7 @@
 """Scores of a generator, next to those of real images held out from its training."""
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from wgan_cli.evaluation.manifold import Agreement, Classes, Manifold, agreement
 from wgan_cli.evaluation.real_images import RealImages, real_images
 from wgan_cli.evaluation.spectrum import MeanSpectrum, Peak, peak
 from wgan_cli.outputs.grid import grid_tensor
-from wgan_cli.outputs.sampling import sample_images
+from wgan_cli.outputs.sampling import images_from, sample_latents
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.scores import BASELINE
@@ -136,6 +137,7 @@ class Reference:
         device = features.network.scale.device
         self.device = device if device.type == "cuda" else torch.device("cpu")  # of distances; MPS has no float64
         self.count = count or min(MAX_IMAGES, len(real.held_out))
+        self._latents = lru_cache(maxsize=1)(sample_latents)  # each evaluation of a training needs the same ones
         self.training = real.training.subset(max_training or MAX_TRAINING)
         held_out = real.held_out.subset(self.count)
         for images in (self.training, held_out):
@@ -158,7 +160,8 @@ class Reference:
     def evaluate(self, generator: nn.Module, recipe: Recipe, step: int, seed: int = 0) -> Evaluation:
         """Evaluate a generator in evaluation mode on images 0, 1... of a seed; torch's random state is unchanged."""
         real = self.real.training.dataset
-        made = sample_images(generator, recipe, real.shape, self.count, seed, dtype=real.images.dtype)
+        z = self._latents(recipe.model.latent_dim, self.count, seed)
+        made = images_from(generator, recipe, real.shape, z, dtype=real.images.dtype)
         return self.evaluate_images(*made, step)
 
     def evaluate_images(self, images: Tensor, labels: Tensor | None, step: int | None) -> Evaluation:
