@@ -120,6 +120,7 @@ def load_generator(path: str | Path, device: str | torch.device = "cpu") -> Load
     """Load a trained generator: a run folder, a .pth or .safetensors file, or a folder written by `wgan export`.
 
     The name of a generator that comes with the package loads the run of that name in runs/, else that generator.
+    hf:OWNER/NAME, perhaps with @REVISION, loads one from the Hugging Face Hub.
 
     Loading never executes code from the file.
 

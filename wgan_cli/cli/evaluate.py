@@ -64,7 +64,9 @@ def evaluate(
     from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.runs.environment import resolve_device
 
-    where, root, source = resolve_device(device), data_root or default_data_root(), locate(source)
+    where, root = resolve_device(device), data_root or default_data_root()
+    if against is None:
+        source = locate(source)
     if is_data(str(source)):
         if against is None:
             hint = f"name the real ones: wgan evaluate {shlex.quote(str(source))} --against mnist, a folder or a run"

@@ -1,7 +1,10 @@
 """`wgan export`."""
 
+from __future__ import annotations
+
+import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,20 +14,34 @@ from wgan_cli.cli.arguments.options import RunOrCkpt, examples
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
-from wgan_cli.runs.run_dir import EXPORTED_CRITIC
-from wgan_cli.utils.files import make_parent
+from wgan_cli.runs.hub_generator import hub_model
+from wgan_cli.runs.run_dir import EXPORTED_CRITIC, EXPORTED_TENSORS
+from wgan_cli.utils.extras import import_extra
+from wgan_cli.utils.files import make_parent, sha256_of
+from wgan_cli.utils.hub import Repository, upload
+
+if TYPE_CHECKING:
+    from wgan_cli.runs.checkpoint import Checkpoint
 
 
 @examples(
     "wgan export runs/digits_dcgan --out digits.onnx",
     "wgan export runs/mnist_style --out style.safetensors",
     "wgan export runs/mnist_cdcgan_gp --out share/",
+    "wgan export runs/mnist_style --push hf:me/mnist-style",
     "wgan export runs/mnist_cyclegan --to a --out to_a.onnx",
     "wgan export theirs.pth --recipe mnist_mlp --set model.generator.norm=none --out G.safetensors",
 )
 def export(
     ckpt: RunOrCkpt,
-    out: Annotated[str, typer.Option("--out", metavar="PATH", help="FILE.onnx, FILE.safetensors, or FOLDER/.")],
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="PATH", help="FILE.onnx, FILE.safetensors, or FOLDER/.")
+    ] = None,
+    push: Annotated[
+        str | None,
+        typer.Option("--push", metavar="hf:OWNER/NAME", help="Repository of the Hugging Face Hub to upload to."),
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="Create the repository as a private one.")] = False,
     force: Force = False,
     to: Annotated[
         str | None, typer.Option("--to", metavar="a|b", help=r"Target side of a translator's .onnx. \[default: b]")
@@ -33,8 +50,13 @@ def export(
     settings: ImportSettings = None,
     entry: ImportEntry = None,
 ) -> None:
-    """Export a generator as ONNX, as safetensors, or as a model folder."""
-    form = _form(out, to)
+    """Export a generator as ONNX, as safetensors, as a model folder, or to the Hugging Face Hub."""
+    if (out is None) == (push is None):
+        raise WganError("an export needs either --out or --push", f"for example: wgan export {ckpt} --out share/")
+    repository = None if push is None else _checked_repository(push)
+    form = "repository" if out is None else _form(out, to)
+    if to is not None and form != ".onnx":
+        raise WganError("--to is only for .onnx files; other formats hold both sides", "remove --to")
     check_overwrite(out, force)
 
     import torch
@@ -44,15 +66,20 @@ def export(
     from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.runs.with_critic import load_with_critic
 
-    if form != ".safetensors":
+    if form in (".onnx", "folder"):
         check_can_export(f"--out {out}")
-    path, models, ckpt = Path(out), {}, locate(ckpt)
+    path, models, ckpt = Path(out or ""), {}, locate(ckpt)
     checkpoint = open_checkpoint(ckpt, recipe, settings, entry).to_share()
     if to is not None and not checkpoint.recipe.translates:
         raise WganError(f"--to needs a translator, but {ckpt} samples from noise", "remove --to")
     generator_of(checkpoint, str(ckpt), torch.device("cpu"))  # checks the weights; errors name the given file
+    critic = None
+    if form in ("folder", "repository") and recipe is None:
+        critic = load_with_critic(ckpt)[0].critic_to_share()
+    if repository is not None:
+        _push(checkpoint, ckpt, critic, repository, private)
+        return
     if form == "folder":
-        critic = None if recipe else load_with_critic(ckpt)[0].critic_to_share()
         models = export_folder(checkpoint, ckpt, path, critic)
         if critic is not None:
             print_message(f"{EXPORTED_CRITIC}: the critic of step {critic.step:,}, for wgan train --init-from {out}")
@@ -86,6 +113,28 @@ def _form(out: str, to: str | None) -> str:
             f"--out {out}: cannot export to {suffix or 'a file without suffix'}",
             f"use .onnx, .safetensors, or a trailing / for a folder with both: --out {path.stem or 'share'}/",
         )
-    if to is not None and form != ".onnx":
-        raise WganError("--to is only for .onnx files; other formats hold both sides", "remove --to")
     return form
+
+
+def _checked_repository(name: str) -> Repository:
+    """Return the repository to upload to. Raises: WganError if it can't be one, or the Hub's library is missing."""
+    repository = hub_model(name)
+    if repository.revision:
+        raise WganError(f"--push {name} names a revision, and an upload adds one", f"write hf:{repository.name}")
+    import_extra("huggingface_hub", repository.extra, f"--push {name}")
+    return repository
+
+
+def _push(
+    checkpoint: Checkpoint, source: Path, critic: Checkpoint | None, repository: Repository, private: bool
+) -> None:
+    from wgan_cli.exports.model_folder import export_folder
+
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "repository"
+        export_folder(checkpoint, source, made, critic, repository.text)
+        address = upload(repository, made, private)
+        print_message(f"{EXPORTED_TENSORS} with sha256 {sha256_of(made / EXPORTED_TENSORS)}")
+    print_message(f"the generator of {checkpoint.source}: {address}")
+    if not checkpoint.recipe.translates:
+        print_message(f"next: wgan sample {repository.text} -n 64")

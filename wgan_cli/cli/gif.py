@@ -31,8 +31,9 @@ from wgan_cli.cli.arguments.options import Device, Seed, examples, is_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
-from wgan_cli.runs.run_dir import RunDir, is_run, open_run, run_around
+from wgan_cli.runs.run_dir import RunDir, is_exported, is_run, open_run, run_around
 from wgan_cli.utils.format import count_of, format_bytes
+from wgan_cli.utils.hub import is_remote
 
 if TYPE_CHECKING:
     from wgan_cli.outputs.animation import Frame
@@ -82,7 +83,7 @@ def gif(
     from wgan_cli.outputs.animation import check_format, load_frames, save_animation
     from wgan_cli.outputs.panel import panel_frames, save_panel
 
-    sources = [locate(each) for each in sources]
+    given, sources = sources[0], [locate(each) for each in sources]
     source = sources[0]
     if panel is not None:
         frames = panel_frames(open_run(source), panel)
@@ -111,7 +112,7 @@ def gif(
         frames = walk_of(checkpoint, source, walk, device)
         fps = len(frames) / seconds if seconds else fps  # whole legs may have fewer frames
         hold = 0.0  # a looping walk must not pause
-    path = out or default_path(context, _default(source, files, suffix), force)
+    path = out or default_path(context, _default(given if is_remote(given) else source, files, suffix), force)
     save_animation(frames, path, fps, hold, scale, colors=colors, quality=quality)
     _report(frames, path)
 
@@ -125,6 +126,8 @@ def _image_files(sources: list[Path], match: str | None) -> "list[FrameFile]":
         return listed_files(sources, match, print_message)
     if is_run(source):
         return run_files(RunDir(source), match)
+    if is_exported(source):
+        return []
     if source.is_dir():
         return folder_files(source, match, print_message)
     if not source.exists() and glob.has_magic(str(source)):
@@ -152,6 +155,8 @@ def _report(frames: "list[Frame]", path: Path) -> None:
 
 def _default(source: Path, files: "list[FrameFile]", suffix: str) -> Path:
     """Return a path in the run of `source` or, for other checkpoints, folders and images, in the current one."""
+    if is_remote(source):
+        return Path(f"{source.name.partition('@')[0]}{suffix}")
     if source.is_dir():
         name = f"{source.resolve().name}{suffix}"
         return source / name if is_run(source) else Path(name)

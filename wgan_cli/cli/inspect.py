@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wgan_cli.cli.arguments.completion import complete_what
+from wgan_cli.cli.arguments.named_generator import locate
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
 from wgan_cli.cli.arguments.options import DataRoot, Json, Settings, examples
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError, did_you_mean
+from wgan_cli.utils.hub import Unavailable, is_remote
 
 if TYPE_CHECKING:
     from wgan_cli.outputs.summary import CheckpointFacts, RecipeFacts, RunFacts
@@ -56,6 +59,9 @@ def inspect(
     check_overwrite(plot, force, "--plot")
     from wgan_cli.cli.render.data_report import inspect_data, is_data
 
+    if len(whats) == 1 and is_remote(whats[0]):
+        with suppress(Unavailable):  # then it is a data set, or neither
+            whats = [str(locate(Path(whats[0])))]
     what = next((each for each in whats if not is_data(each)), whats[0])
     if len(whats) > 1 and not is_data(what):
         raise WganError(f"{what} is none of several sets of images", f"wgan inspect {shlex.quote(what)}")

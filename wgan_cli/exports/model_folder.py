@@ -20,7 +20,7 @@ from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.recipe.yaml import dump_yaml
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file
 from wgan_cli.runs.metrics_log import read_metrics
-from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_CRITIC, EXPORTED_TENSORS, RunDir, run_around
+from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_CRITIC, EXPORTED_TENSORS, PUSHED_RECIPE, RunDir, run_around
 from wgan_cli.utils.files import UNFINISHED, make_parent, write_text, writing
 from wgan_cli.utils.pixels import preview
 
@@ -29,18 +29,23 @@ MAX_GRID = 64  # images
 
 
 def export_folder(
-    checkpoint: Checkpoint, source: Path, path: Path, critic: Checkpoint | None = None
+    checkpoint: Checkpoint,
+    source: Path,
+    path: Path,
+    critic: Checkpoint | None = None,
+    repository: str | None = None,
 ) -> dict[str, OnnxFacts]:
     """Write a model folder: a new one completely, or not at all if an error occurs.
 
     In an existing folder, files are replaced one by one, config.json as the last; other files stay.
 
     It holds model.safetensors, model.onnx (or to_a.onnx and to_b.onnx), config.json, README.md and samples.png, and
-    critic.safetensors if there is a critic.
+    critic.safetensors if there is a critic. For a repository of the Hub, there is a recipe.yaml and no ONNX.
 
     Args:
         source: path that the checkpoint was read from; inside a run folder, the run's scores and grids are included.
         critic: from `critic_to_share`; an earlier critic in the folder is removed if it is None.
+        repository: name of the repository that the folder is for, hf:OWNER/NAME.
     Returns: facts of each ONNX file by name.
     Raises: WganError if the folder can't be written.
     """
@@ -53,6 +58,10 @@ def export_folder(
         if critic is not None:
             critic.save(temporary / EXPORTED_CRITIC)
         domains = {f"to_{to}.onnx": to for to in "ab"} if checkpoint.recipe.translates else {"model.onnx": "b"}
+        if repository is not None:
+            domains = {}
+            recipe = f"# wgan train --recipe {PUSHED_RECIPE}\n{dump_yaml(checkpoint.recipe.as_dict())}"
+            write_text(temporary / PUSHED_RECIPE, recipe)
         models = {name: export_onnx(checkpoint, temporary / name, to) for name, to in domains.items()}
         run = run_around(generator_file(source))
         grid = _write_grid(checkpoint, run, temporary / GRID)
@@ -62,13 +71,13 @@ def export_folder(
             **checkpoint.facts,
             "weights": EXPORTED_TENSORS,
             "critic": None if critic is None else {"weights": EXPORTED_CRITIC, "step": critic.step},
-            "opset": OPSET,
-            "onnx": {name: asdict(facts) for name, facts in models.items()},
-            "outputs": {"rgb": rgb, "images": images},
             "scores": scores,
         }
+        if models:
+            config |= {"opset": OPSET, "onnx": {name: asdict(facts) for name, facts in models.items()}}
+            config["outputs"] = {"rgb": rgb, "images": images}
         write_text(temporary / EXPORTED_CONFIG, json.dumps(config, indent=2) + "\n")
-        write_text(temporary / CARD, model_card(checkpoint, models, scores, grid, critic))
+        write_text(temporary / CARD, model_card(checkpoint, models, scores, grid, critic, repository))
         with writing(path):
             if not os.path.lexists(path):
                 os.replace(temporary, path)
@@ -87,11 +96,13 @@ def model_card(
     scores: Mapping[str, float],
     grid: str | None,
     critic: Checkpoint | None = None,
+    repository: str | None = None,
 ) -> str:
     """Return the README.md of an exported generator, with front matter for the Hugging Face Hub.
 
     Args:
         models: facts of each ONNX file by name. scores: logged at the checkpoint's step. grid: file name, if any.
+        repository: name of the repository that the card is for; None for a folder.
     """
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text(encoding="utf-8"))
@@ -111,6 +122,7 @@ def model_card(
         opset=OPSET,
         models=models,
         critic=critic,
+        repository=repository,
         psi=PSI,
         reduction=_reduction(models),
         recipe_yaml=dump_yaml(recipe.as_dict()).rstrip(),

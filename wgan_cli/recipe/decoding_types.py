@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainSerializer, Tag
 
 from wgan_cli.recipe.settings import invalid
-
-REMOTE = "hf:"  # a data set of the Hugging Face Hub, in place of a path
+from wgan_cli.utils.hub import REMOTE
 
 
 def _one_or_several(value: Any) -> Any:

@@ -1,11 +1,13 @@
-"""Trained generators that come with the package: a .safetensors file for each, and a card about its origin."""
+"""Trained generators by name: those of the package, a .safetensors file and a card each, and those of the Hub."""
 
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from wgan_cli.runs.hub_generator import hub_generator
 from wgan_cli.runs.run_dir import RUNS, RunDir
+from wgan_cli.utils.hub import is_remote
 
 FOLDER = Path(__file__).resolve().parents[1] / "pretrained"
 _TENSORS = ".safetensors"
@@ -61,8 +63,11 @@ def read_card(name: str) -> Card:
 def located(path: Path) -> Path:
     """Return what a path stands for: the name of a bundled generator for a run in runs/, or else for its file.
 
-    A path that exists, and any other one, stands for itself. Runs without a generator so far don't count.
+    hf:OWNER/NAME stands for the folder that it is downloaded to. A path that exists, and any other one, stands for
+    itself. Runs without a generator so far don't count. Raises: WganError for a generator that the Hub doesn't have.
     """
+    if is_remote(path) and not os.path.lexists(path):
+        return hub_generator(path.as_posix())
     if os.path.lexists(path) or str(path) not in pretrained_names():
         return path
     run = RunDir(RUNS / path)

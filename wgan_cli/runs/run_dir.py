@@ -140,6 +140,7 @@ def run_around(file: Path) -> RunDir | None:
 
 #: Files of a folder written by `wgan export`.
 EXPORTED_TENSORS, EXPORTED_CRITIC, EXPORTED_CONFIG = "model.safetensors", "critic.safetensors", "config.json"
+PUSHED_RECIPE = "recipe.yaml"  # only on the Hub: a folder with it would be taken for a run
 
 
 def is_exported(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """Safe reading of untrusted files, and atomic writes: a reader sees the old file or the new one, never part of one."""
 
 import errno
+import hashlib
 import io
 import os
 import stat
@@ -31,6 +32,11 @@ def open_plain(path: Path) -> BinaryIO:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     raise OSError(errno.EINVAL, "it is a pipe or a device, not a file")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content in hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def is_free(path: str | Path) -> bool:

@@ -1,9 +1,12 @@
-"""Names of bundled generators in place of a run or checkpoint."""
+"""Names of bundled generators, and of those on the Hugging Face Hub, in place of a run or checkpoint."""
 
 from pathlib import Path
 
 from wgan_cli.console import print_message
 from wgan_cli.runs.pretrained import located, read_card
+from wgan_cli.runs.run_dir import EXPORTED_TENSORS
+from wgan_cli.utils.files import sha256_of
+from wgan_cli.utils.hub import is_remote
 
 
 def locate(path: Path) -> Path:
@@ -13,7 +16,10 @@ def locate(path: Path) -> Path:
     found = located(path)
     if found == path:
         return path
-    if found.is_dir():
+    if is_remote(path):
+        weights = found / EXPORTED_TENSORS
+        print_message(f"{path}: commit {found.name[:12]}, {EXPORTED_TENSORS} with sha256 {sha256_of(weights)}")
+    elif found.is_dir():
         print_message(f"{path}: the run {found}, not the generator that comes with wgan")
     else:
         card = read_card(path.name)

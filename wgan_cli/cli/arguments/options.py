@@ -16,7 +16,7 @@ RunOrCkpt = Annotated[
     Path,
     typer.Argument(
         metavar="RUN|CKPT|NAME",
-        help="Run folder, checkpoint, or bundled generator.",
+        help="Run folder, checkpoint, bundled generator, or hf:OWNER/NAME.",
         autocompletion=complete_checkpoint,
     ),
 ]

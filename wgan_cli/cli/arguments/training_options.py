@@ -28,7 +28,7 @@ InitFrom = Annotated[
     typer.Option(
         "--init-from",
         metavar="RUN|CKPT|NAME",
-        help="Run, checkpoint or bundled generator whose weights a new run starts from (fine-tuning).",
+        help="Run, checkpoint, bundled generator or hf:OWNER/NAME to start a new run from (fine-tuning).",
         autocompletion=complete_checkpoint,
     ),
 ]

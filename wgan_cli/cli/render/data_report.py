@@ -16,7 +16,7 @@ from wgan_cli.cli.render.tables import print_rows
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import NAMED
-from wgan_cli.recipe.decoding_types import REMOTE
+from wgan_cli.utils.hub import REMOTE
 
 if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts

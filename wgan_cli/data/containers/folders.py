@@ -21,8 +21,8 @@ from wgan_cli.data.containers.table_files import SUFFIXES as TABLE_SUFFIXES
 from wgan_cli.data.containers.tables import TableContainer, holds_tables
 from wgan_cli.data.files.labelling import AUTO
 from wgan_cli.errors import WganError, describe_os_error
-from wgan_cli.recipe.decoding_types import REMOTE
 from wgan_cli.utils.format import Log, no_log
+from wgan_cli.utils.hub import REMOTE
 
 _ARCHIVE = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")  # first bytes of .zip and compressed files
 
