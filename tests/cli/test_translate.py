@@ -244,7 +244,7 @@ def test_evaluate(wgan, translators):
     assert re.search(r"paired_l1 +[\d.]+ +[\d.]+ +mean absolute difference", shown.stdout)
     found = json.loads(wgan("evaluate", translators.path, "-n", 20, "--json", *WORDS).stdout)
     assert found["a_to_b"]["count"] == 20
-    assert found["a_to_b"].keys() == {"count", "cycle_l1", "paired_l1", "identity_l1"}
+    assert found["a_to_b"].keys() == {"count", "cycle_l1", "spectrum", "paired_l1", "identity_l1"}
     assert found["seen_by_generator"] is False
     refused = wgan("evaluate", translators.path, "--metrics", "fid", *WORDS)
     assert refused.status == 2 and "--metrics does not apply" in refused.error

@@ -56,7 +56,7 @@ def test_exact_translators(negatives):
     for scores in found.to.values():
         assert (scores.count, scores.paired_l1, scores.cycle_l1) == (100, 0.0, 0.0)
         assert scores.identity_l1 == pytest.approx(unchanged, rel=0.02)
-    assert found.record() == {"paired_l1": 0.0, "cycle_l1": 0.0}
+    assert found.record() == pytest.approx({"paired_l1": 0.0, "cycle_l1": 0.0, "spectrum": 1.0})
     assert found.line().startswith("step 7: paired L1 0 (untranslated: 2")
     assert (found.seen, found.held_out) == (False, {"a": "digits test", "b": "digits test"})
     score = found.score("paired_l1")
@@ -83,18 +83,24 @@ def test_fd_without_known_answers(features_root):
         assert scores.paired_l1 is None and scores.identity_l1 is None
         assert scores.fd > 5 * scores.real_baseline > 0
         assert scores.cycle_l1 == 0.0
-    assert found.record().keys() == {"fd", "real_baseline", "cycle_l1"}
+    assert found.record().keys() == {"fd", "real_baseline", "cycle_l1", "spectrum"}
     assert found.score("fd").measured.startswith("100 translations in digits-28x28x1-")
     assert "FD" in found.line() and "real images" in found.line()
 
 
+def test_a_checkerboard_in_translations(negatives):
+    signs = (-1) ** (torch.arange(28)[:, None] + torch.arange(28)) * 0.1
+    found = negatives.evaluate(known(torch.neg, lambda images: -images * 0.8 + signs), RECIPE, 1)
+    assert found.to["b"].spectrum > 5 and found.to["a"].spectrum == pytest.approx(1)
+
+
 def test_mean_over_directions():
-    to = {"b": TranslationScores(10, 2.0, 4.0, 100.0), "a": TranslationScores(10, 4.0, 0.0, 50.0)}
+    to = {"b": TranslationScores(10, 2.0, 1.1, 4.0, 100.0), "a": TranslationScores(10, 4.0, 9.0, 0.0, 50.0)}
     found = TranslationEvaluation(3, "", {"a": "x", "b": "y"}, False, to)
     assert (found.mean("paired_l1"), found.mean("cycle_l1"), found.mean("fd")) == (2.0, 3.0, None)
     assert found.as_dict() == {
-        "a_to_b": {"count": 10, "cycle_l1": 2.0, "paired_l1": 4.0, "identity_l1": 100.0},
-        "b_to_a": {"count": 10, "cycle_l1": 4.0, "paired_l1": 0.0, "identity_l1": 50.0},
+        "a_to_b": {"count": 10, "cycle_l1": 2.0, "spectrum": 1.1, "paired_l1": 4.0, "identity_l1": 100.0},
+        "b_to_a": {"count": 10, "cycle_l1": 4.0, "spectrum": 9.0, "paired_l1": 0.0, "identity_l1": 50.0},
     }
 
 

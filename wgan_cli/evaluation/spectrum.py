@@ -25,7 +25,7 @@ class Peak(NamedTuple):
     def text(self) -> str:
         """The peak in words."""
         f_y, f_x = self.frequency
-        return f"{self.ratio:.3g} times the power of training images at {f_y} vertical and {f_x} horizontal cycles"
+        return f"{self.ratio:.3g} times the power of real images at {f_y} vertical and {f_x} horizontal cycles"
 
 
 class MeanSpectrum:
@@ -57,6 +57,14 @@ class MeanSpectrum:
     def power(self) -> Tensor:
         """Return the spectrum (H, W//2+1) float64; row f_y is at index f_y modulo H."""
         return self._sum / self._count
+
+
+def mean_power(batches: Iterable[Tensor]) -> Tensor:
+    """Return the mean power spectrum (H, W//2+1) of stored batches (n, C, H, W); see `MeanSpectrum`."""
+    mean = MeanSpectrum()
+    for batch in batches:
+        mean.add(batch)
+    return mean.power()
 
 
 def peak(generated: Tensor, real: Tensor) -> Peak:

@@ -15,6 +15,7 @@ from wgan_cli.evaluation.evaluate import QUICK_TRAINING, AnyEvaluation
 from wgan_cli.evaluation.features import BATCH, Features, make_features
 from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
 from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
+from wgan_cli.evaluation.spectrum import mean_power, peak
 from wgan_cli.outputs.translate import translate, translator_to
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import SIDES, PairSettings
@@ -37,6 +38,7 @@ class TranslationScores:
 
     count: int
     cycle_l1: float
+    spectrum: float
     paired_l1: float | None = None
     identity_l1: float | None = None
     fd: float | None = None
@@ -100,6 +102,7 @@ class TranslationReference:
         self.held_out: dict[str, Selection] = {side: found.held_out.subset(count) for side, found in real.items()}
         self.seen = any(found.seen for found in real.values())
         self.targets = targets
+        self.power = {side: mean_power(images.batches(BATCH_SIZE)) for side, images in self.held_out.items()}
 
     def evaluate(self, generator: nn.Module, recipe: Recipe, step: int) -> TranslationEvaluation:
         """Evaluate translators in evaluation mode, without changing torch's random state."""
@@ -117,12 +120,13 @@ class TranslationReference:
         images = list(self.held_out[OTHER[to]].batches(BATCH_SIZE))
         translated = list(translate(forward, images, BATCH_SIZE))
         count, cycle_l1 = len(self.held_out[OTHER[to]]), mean_l1(translate(backward, translated, BATCH_SIZE), images)
+        spectrum = peak(mean_power(translated), self.power[to]).ratio
         if (target := self.targets.get(to)) is not None:
             features, _ = target.features.of(translated)
             fd = frechet_distance(target.training, moments(features))
-            return TranslationScores(count, cycle_l1, fd=fd, real_baseline=target.real_baseline)
+            return TranslationScores(count, cycle_l1, spectrum, fd=fd, real_baseline=target.real_baseline)
         answers = list(self.held_out[to].batches(BATCH_SIZE))
-        return TranslationScores(count, cycle_l1, mean_l1(translated, answers), mean_l1(images, answers))
+        return TranslationScores(count, cycle_l1, spectrum, mean_l1(translated, answers), mean_l1(images, answers))
 
 
 def mean_l1(images: Iterable[Tensor], targets: Iterable[Tensor]) -> float:

@@ -65,7 +65,7 @@ _SCORES = (
         _CLASSES, lower_is_better=True,
     ),
     Score(
-        "spectrum", "largest power at a spatial frequency relative to training images; far above 1: a pattern such as "
+        "spectrum", "largest power at a spatial frequency relative to real images; far above 1: a pattern such as "
         "a checkerboard", "power spectrum", lower_is_better=True, unit="ratio",
     ),
     _share(

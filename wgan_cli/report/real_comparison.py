@@ -7,7 +7,7 @@ from torch import Tensor
 
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import Reference, make_reference, pairs_grid
-from wgan_cli.evaluation.spectrum import MeanSpectrum, Peak, frequency_radius, peak, radial_mean
+from wgan_cli.evaluation.spectrum import Peak, frequency_radius, mean_power, peak, radial_mean
 from wgan_cli.outputs.curves import Curve, Panel
 from wgan_cli.outputs.grid import as_picture
 from wgan_cli.outputs.sampling import open_generator, sample_images
@@ -36,15 +36,14 @@ def compare_with_real_images(
         reference = make_reference(recipe.data, data_root, device, log, count=NUM_SAMPLES)
     dtype = reference.training.dataset.images.dtype
     images, _ = sample_images(generator, recipe, checkpoint.image, NUM_SAMPLES, dtype=dtype)
-    spectrum = MeanSpectrum()
-    spectrum.add(images)
-    highest = peak(spectrum.power(), reference.power)
+    power = mean_power([images])
+    highest = peak(power, reference.power)
     return RealComparison(
         pairs=encode_picture(as_picture(pairs_grid(images, reference, NUM_PAIRS, PAIRS_PER_ROW)), QUALITY),
         pairs_caption=f"The {NUM_PAIRS} of {NUM_SAMPLES:,} samples of {checkpoint.source} that are nearest to a "
         f"training image, each left of that image; among {len(reference.training):,} images of "
         f"{reference.real.training.name}, in the features of {reference.features.description}.",
-        spectra=spectra_panel(spectrum.power(), reference.power, checkpoint.image.width, highest),
+        spectra=spectra_panel(power, reference.power, checkpoint.image.width, highest),
         spectra_caption="Mean power in squared gray levels, over the frequency in cycles per shorter side. Dots: "
         f"samples have {highest.text} per image, the largest ratio.",
     )
