@@ -81,6 +81,7 @@ def test_every_frame_and_its_time(tmp_path, form, fps, hold):
     assert [int(frame[0, 0, 0]) for frame in frames] == [0, 20, 40, 60, 80]
     # A GIF counts hundredths of a second.
     assert np.abs(np.subtract(durations[:-1], 1000 / fps)).max() < 10
+    assert abs(sum(durations[:-1]) - 1000 * (len(durations) - 1) / fps) <= 5
     assert abs(durations[-1] - 1000 * max(hold, 1 / fps)) < 10
 
 

@@ -94,7 +94,9 @@ def test_cache_is_read_offline(pushed, monkeypatch):
     folder = hub_generator(NAME)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
     hub._folders.clear()
-    assert hub_generator(NAME) == folder
+    messages = []
+    assert hub_generator(NAME, messages.append) == folder
+    assert len(messages) == 1 and "can't be reached" in messages[0]
     with pytest.raises(hub.Unavailable, match="cannot download hf:me/other"):
         hub_generator("hf:me/other")
 

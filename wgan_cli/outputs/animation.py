@@ -4,6 +4,7 @@ import importlib.util
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,9 @@ def save_animation(
     if suffix == ".mp4":
         content = _video(rendered, fps, hold)
     else:
-        durations = [1000 / fps] * (len(rendered) - 1) + [1000 * max(hold, 1 / fps)]
+        tick = 10 if suffix == ".gif" else 1  # milliseconds; rounding the starts keeps the length of the whole
+        starts = [tick * round(number * 1000 / fps / tick) for number in range(len(rendered))]
+        durations = [end - start for start, end in pairwise(starts)] + [1000 * max(hold, 1 / fps)]
         pictures = [Image.fromarray(frame) for frame in rendered]
         if colors is not None:
             pictures = _with_shared_palette(pictures, colors)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from wgan_cli.errors import WganError
 from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_CRITIC, EXPORTED_TENSORS
+from wgan_cli.utils.format import Log, no_log
 from wgan_cli.utils.hub import Repository, download, parse_repository
 
 _NEEDED = (EXPORTED_TENSORS, EXPORTED_CONFIG)
@@ -18,8 +19,10 @@ def hub_model(name: str) -> Repository:
     return repository
 
 
-def hub_generator(name: str) -> Path:
+def hub_generator(name: str, log: Log = no_log) -> Path:
     """Download a generator and its critic, if there is one, into the Hub's own cache, and return their folder.
+
+    log: receives a line if the Hub can't be reached, and the cache is read.
 
     Raises: Unavailable if there is no such repository, or WganError for one that this program hasn't written.
     """
@@ -32,7 +35,7 @@ def hub_generator(name: str) -> Path:
         return [file for file in (*_NEEDED, EXPORTED_CRITIC) if file in sizes]
 
     revision = repository.revision or "main"
-    folder = download(repository, [revision], select)  # other programs have large files of the same name
+    folder = download(repository, [revision], select, log=log)  # other programs have large files of the same name
     if folder is None or not _is_ours(folder / EXPORTED_CONFIG):
         raise WganError(
             f"{name} holds no generator of wgan",

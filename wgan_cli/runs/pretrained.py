@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wgan_cli.runs.hub_generator import hub_generator
 from wgan_cli.runs.run_dir import RUNS, RunDir
+from wgan_cli.utils.format import Log, no_log
 from wgan_cli.utils.hub import is_remote
 
 FOLDER = Path(__file__).resolve().parents[1] / "pretrained"
@@ -60,14 +61,14 @@ def read_card(name: str) -> Card:
     return Card(**json.loads(card_file(name).read_text(encoding="utf-8")))
 
 
-def located(path: Path) -> Path:
+def located(path: Path, log: Log = no_log) -> Path:
     """Return what a path stands for: the name of a bundled generator for a run in runs/, or else for its file.
 
     hf:OWNER/NAME stands for the folder that it is downloaded to. A path that exists, and any other one, stands for
     itself. Runs without a generator so far don't count. Raises: WganError for a generator that the Hub doesn't have.
     """
     if is_remote(path) and not os.path.lexists(path):
-        return hub_generator(path.as_posix())
+        return hub_generator(path.as_posix(), log)
     if os.path.lexists(path) or str(path) not in pretrained_names():
         return path
     run = RunDir(RUNS / path)

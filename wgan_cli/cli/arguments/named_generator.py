@@ -13,7 +13,7 @@ def locate(path: Path) -> Path:
     """Return the run or file that a path or name stands for; print which one a name stands for."""
     from wgan_cli.recipe.scores import format_score, title_of
 
-    found = located(path)
+    found = located(path, print_message)
     if found == path:
         return path
     if is_remote(path):
