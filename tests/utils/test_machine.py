@@ -94,6 +94,18 @@ def test_cores_that_other_processes_use(processor):
     assert others() == 0
 
 
+def test_cores_that_other_processes_of_a_container_use(processor, cgroup):
+    """It may use one core of the two that the processor has for it."""
+    (cgroup / "cpu.max").write_text("100000 100000\n")
+    (cgroup / "cpu.stat").write_text("usage_usec 5000000\nuser_usec 1\n")
+    processor(10, 1)
+    others = machine.OtherProcesses()
+    assert others.cores == 1
+    (cgroup / "cpu.stat").write_text("usage_usec 7000000\nuser_usec 1\n")
+    processor(12, 2)
+    assert others() == pytest.approx(0.5)
+
+
 def test_use_of_cores_that_is_unknown(processor, tmp_path):
     assert machine.OtherProcesses()() is None
     processor(10, 1, *[(100, 0, 0)] * 4)

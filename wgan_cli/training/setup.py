@@ -120,7 +120,8 @@ def _resumed(
     continued = continued_recipe(saved, with_data_location(wanted, in_memory), allowed)
     if point.checkpoint and continued.steps is not None and point.checkpoint.step >= continued.steps:
         raise Finished(run, point.checkpoint.step, continued.steps)  # without its images, which may be gone
-    return Start(continued, run, point, None if point.checkpoint else source, adapts and wanted.threads is None)
+    open_threads = wanted.threads is None and (adapts or saved.threads is None)
+    return Start(continued, run, point, None if point.checkpoint else source, open_threads)
 
 
 def _refuse_settings_of_files(settings: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ import gc
 import os
 import platform
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,13 +48,16 @@ def usable_cores() -> frozenset[int]:
 class OtherProcesses:
     """Measures how many of the cores that this process may run on other processes use, on Linux.
 
+    In a container that may use fewer cores than that, other processes are those in the container.
+
     Attributes:
-        cores: number of these cores.
+        cores: number of these cores, within the container's limit.
     """
 
     def __init__(self) -> None:
-        usable = usable_cores()
-        self.cores = len(usable)
+        usable, quota = usable_cores(), cpu_quota()
+        self._limited = quota is not None and quota < len(usable)
+        self.cores = quota if quota is not None and self._limited else len(usable)
         self._names = {f"cpu{core}" for core in usable}
         self._last = self._times()
 
@@ -69,18 +73,30 @@ class OtherProcesses:
 
     def _times(self) -> tuple[float, float, float] | None:
         """Return seconds on the clock, seconds that all cores together were busy, and those with this process."""
-        busy = 0
         try:
-            with open(CPU_TIMES, encoding="ascii") as file:
-                for line in file:
-                    name, *times = line.split()
-                    if not name.startswith("cpu"):
-                        break
-                    if name in self._names:  # user, nice, system, idle, waiting for disks, interrupts (2), stolen
-                        busy += sum(map(int, times[:3])) + sum(map(int, times[5:8]))
-        except (OSError, ValueError):
+            busy = _container_time() if self._limited else _core_time(self._names)
+        except (OSError, ValueError, StopIteration):
             return None
-        return time.perf_counter(), busy / os.sysconf("SC_CLK_TCK"), time.process_time()
+        return time.perf_counter(), busy, time.process_time()
+
+
+def _container_time() -> float:
+    """Return the seconds that the container's processes have used."""
+    lines = _cgroup("cpu.stat").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("usage_usec ")) / 1e6
+
+
+def _core_time(names: Collection[str]) -> float:
+    """Return the seconds that cores were busy, by their names in /proc/stat."""
+    ticks = 0
+    with open(CPU_TIMES, encoding="ascii") as file:
+        for line in file:
+            name, *times = line.split()
+            if not name.startswith("cpu"):
+                break
+            if name in names:  # user, nice, system, idle, waiting for disks, interrupts (2), stolen
+                ticks += sum(map(int, times[:3])) + sum(map(int, times[5:8]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def free_memory(device: torch.device) -> int | None:
