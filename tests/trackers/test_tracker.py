@@ -88,7 +88,11 @@ EVERYTHING = [
 ]  # fmt: skip
 
 
-def test_what_is_sent(tracked):
+@pytest.mark.parametrize("background", [False, True])
+def test_what_is_sent(tracked, request, background):
+    if background:  # as on a GPU, where a grid's file is written later
+        request.getfixturevalue("background_writes")
+
     class Added(Callback):
         def on_log(self, record, networks):
             record |= {"fd": 1.5, "undefined": float("nan")}

@@ -13,6 +13,7 @@ from helpers.same_run import events
 from wgan_cli import Callback, train
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
+from wgan_cli.training.callback import CallbackList, overrides
 
 SMALL = [*TINY, "steps=8", "log_every=4"]
 
@@ -44,7 +45,10 @@ class Calls(Callback):
         self.calls.append(("end",))
 
 
-def test_calls(tmp_path):
+@pytest.mark.parametrize("background", [False, True])
+def test_calls(tmp_path, request, background):
+    if background:  # as on a GPU
+        request.getfixturevalue("background_writes")
     calls = Calls()
     run = run_with([calls], tmp_path / "run")
     assert calls.steps == list(range(1, 9))
@@ -52,6 +56,14 @@ def test_calls(tmp_path):
     grid = ("samples", (9, 1, 28, 28), 3)
     assert calls.calls == [("start", 0, 8), grid, grid, grid, ("end",)]
     assert f"run folder: {run.path}" in calls.messages
+
+
+def test_what_callbacks_override():
+    calls, norms = Calls(), Norms()
+    assert overrides(calls, "on_samples") and not overrides(norms, "on_samples")
+    assert overrides(CallbackList([norms, calls]), "on_samples")
+    assert not overrides(CallbackList([norms, Callback()]), "on_samples")
+    assert not overrides(CallbackList([]), "on_log") and overrides(CallbackList([norms]), "on_log")
 
 
 class Norms(Callback):
