@@ -10,6 +10,7 @@ import pytest
 from wgan_cli.cli import app
 from wgan_cli.cli.arguments.completion import complete_checkpoint, complete_recipe, complete_run
 from wgan_cli.recipe import recipe_names
+from wgan_cli.runs.pretrained import pretrained_names
 
 
 @pytest.fixture
@@ -81,6 +82,7 @@ def test_complete_functions(place):
     assert [word for word, _ in complete_run("")] == ["runs/one", "runs/two"]
     assert [word for word, _ in complete_run("elsewhere/")] == ["elsewhere/run"]
     assert [word for word, _ in complete_checkpoint("")] == [
-        "runs/one", "runs/one/G.pth", "runs/one/checkpoints/step_00000500.pth", "runs/two", "other.pth",
+        "runs/one", "runs/one/G.pth", "runs/one/checkpoints/step_00000500.pth", "runs/two", *pretrained_names(),
+        "other.pth",
     ]  # fmt: skip
     assert complete_run("no[such") == complete_checkpoint("no[such") == []

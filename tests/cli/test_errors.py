@@ -53,7 +53,7 @@ CASES = [
     ("trian", "trian", "wgan --help", 2),
     ("train --stps 5", "--stps", "wgan train --help", 2),
     ("sample run --ckpt run", "both name a checkpoint", "leave out one", 2),
-    ("export G.pth", "--out", "wgan export --help", 2),
+    ("export G.pth", "--out or --push", "wgan export G.pth --out share/", 2),
     ("train --steps 0", "--steps", "wgan train --help", 2),
     ("sample --ckpt G.pth -n 0", "-n", "wgan sample --help", 2),
     # Recipes

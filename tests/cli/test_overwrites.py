@@ -34,6 +34,7 @@ EXPLICIT = [
     ("export SOURCE --out", "x.onnx"),
     ("export SOURCE --out", "x.safetensors"),
     ("export SOURCE --out", "x/config.json"),
+    ("project photos/1.png --ckpt SOURCE --steps 10 --device cpu --out", "x.npz"),
     ("report SOURCE --out", "x.html"),
     ("compare SOURCE twin --out", "x.png"),
     ("inspect SOURCE --plot", "x.png"),
