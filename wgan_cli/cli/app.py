@@ -11,6 +11,7 @@ import typer
 
 from wgan_cli import __version__
 from wgan_cli.cli.arguments.usage_errors import explain_usage
+from wgan_cli.cli.augment import augment
 from wgan_cli.cli.compare import compare
 from wgan_cli.cli.evaluate import evaluate
 from wgan_cli.cli.explore import explore
@@ -47,7 +48,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 QUICK = (runs, recipes)  # without torch
-for command in (train, sample, gif, project, inspect, evaluate, tune, runs, compare, report, explore, export, recipes):
+COMMANDS = (
+    train, sample, gif, project, inspect, evaluate, augment, tune, runs, compare, report, explore, export, recipes
+)  # fmt: skip
+for command in COMMANDS:
     app.command(cls=Command if command in QUICK else SlowCommand)(command)
 
 

@@ -7,12 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wgan_cli.data.augmentation import Augment
 from wgan_cli.evaluation.real_images import Selection
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.decoding_types import Size
 from wgan_cli.utils.format import Log, log_progress, no_log
 from wgan_cli.utils.matmul_precision import float32_matmul
 from wgan_cli.utils.pixels import to_unit_range
+from wgan_cli.utils.seeds import derived_seed
 
 FEATURE_DIM = 128
 BATCH = 100
@@ -85,9 +87,19 @@ def _nondeterministic() -> Iterator[None]:
 @torch.inference_mode(False)  # callers may be in inference mode
 @torch.enable_grad()
 def trained_network(
-    labeled: Selection, device: torch.device, seed: int = SEED, num_images: int | None = None, log: Log = no_log
+    labeled: Selection,
+    device: torch.device,
+    seed: int = SEED,
+    num_images: int | None = None,
+    log: Log = no_log,
+    augment: Augment | None = None,
 ) -> FeatureNetwork:
-    """Train a classifier for `num_images` images including repeats, by default `num_training_images(len(labeled))`."""
+    """Train a classifier.
+
+    Args:
+        num_images: images to train for, including repeats; by default `num_training_images(len(labeled))`.
+        augment: random changes of each batch (n, C, H, W) in [-1, 1].
+    """
     dataset = labeled.dataset
     network = fixed_network(dataset.shape, len(dataset.class_names), seed).to(device).train()
     optimizer = torch.optim.AdamW(network.parameters(), LR)
@@ -96,11 +108,13 @@ def trained_network(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps, pct_start=0.2)
     random = torch.Generator().manual_seed(seed)
     order = torch.empty(0, dtype=torch.int64)
-    for _ in log_progress(range(steps), steps, "classifier training: step", log, unit="steps"):
+    for step in log_progress(range(steps), steps, "classifier training: step", log, unit="steps"):
         if len(order) < batch:
             order = labeled.indices[torch.randperm(len(labeled), generator=random)]
         chosen, order = order[:batch], order[batch:]
         images = to_unit_range(dataset.images.index_select(0, chosen).to(device))
+        if augment is not None:
+            images = _augmented(images, augment, derived_seed(seed, step))
         labels = dataset.labels.index_select(0, chosen).to(device)
         optimizer.zero_grad()
         with float32_matmul(device, tf32=False):
@@ -108,3 +122,10 @@ def trained_network(
         optimizer.step()
         schedule.step()
     return network.eval().requires_grad_(False)
+
+
+def _augmented(images: Tensor, augment: Augment, seed: int) -> Tensor:
+    """Augment a batch with random numbers of a seed, on the CPU; the process's own stay as they are."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return augment(images.cpu()).to(images.device)

@@ -1,0 +1,107 @@
+"""`wgan augment`: the folder that it writes, and what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wgan_cli.evaluation import classifier
+from wgan_cli.runs.run_dir import RunDir
+
+COUNTS = {"0": 14, "1": 4, "cat": 9}
+TINY = ("steps=1", "batch_size=4", "eval_every=null", "sample_grid=2", "model.generator.channels=[4]",
+        "model.critic.channels=[4]", "model.critic.dense=[]", "model.latent_dim=8")  # fmt: skip
+SETTINGS = [word for setting in TINY for word in ("--set", setting)]
+
+
+@pytest.fixture(autouse=True)
+def short_training(monkeypatch):
+    monkeypatch.setattr(classifier, "MIN_IMAGES", 60)
+    monkeypatch.setattr(classifier, "MAX_IMAGES", 60)
+
+
+@pytest.fixture
+def photos(wgan) -> Path:
+    """Gray images of 28x28 pixels: for training, in classes of several sizes, and for testing."""
+    random = np.random.default_rng(0)
+    for part, counts in {"train": COUNTS, "test": dict.fromkeys(COUNTS, 12)}.items():
+        for name, count in counts.items():
+            folder = Path("photos", part, name)
+            folder.mkdir(parents=True)
+            for number in range(count):
+                Image.fromarray(random.integers(0, 256, (28, 28), np.uint8)).save(folder / f"{number}.png")
+    twin = Path("photos/test/1/1.png")  # alike test images: no distance between generated ones is too small
+    twin.write_bytes(twin.with_name("0.png").read_bytes())
+    return Path("photos")
+
+
+def contents(folder: Path) -> dict[str, dict[str, int]]:
+    """Number of real and generated images by class."""
+    return {
+        sub.name: {kind: len(list(sub.glob(f"{kind}_*.png"))) for kind in ("real", "generated")}
+        for sub in sorted(folder.iterdir())
+    }
+
+
+def test_classes_are_filled(wgan, photos):
+    result = wgan("augment", photos, "--out", "filled", *SETTINGS, "--device", "cpu", "--data-root", "root")
+    assert result.status == 0, result.stderr
+    assert contents(Path("filled")) == {
+        name: {"real": count, "generated": 14 - count} for name, count in COUNTS.items()
+    }
+    assert "held-out" in result.stdout and "against the best without generated images" in result.stdout
+    originals = {Image.open(file).tobytes() for file in photos.glob("train/*/*.png")}
+    assert {Image.open(file).tobytes() for file in Path("filled").glob("*/real_*.png")} == originals
+    (run,) = Path("runs").iterdir()
+    assert RunDir(run).read_recipe().model.conditional
+    facts = json.loads(wgan("inspect", "filled", "--json").stdout)
+    assert facts["classes"] == dict.fromkeys(COUNTS, 14)
+
+
+def test_a_given_generator(wgan, photos):
+    words = ("--device", "cpu", "--data-root", "root")
+    train = wgan("train", photos, "--out", "run", "--set", "model.conditional=true", *SETTINGS, *words, "--quiet")
+    assert train.status == 0, train.stderr
+    result = wgan("augment", photos, "--out", "filled", "--ckpt", "run", "--per-class", 10, "--json", *words)
+    assert result.status == 0, result.stderr
+    facts = json.loads(result.stdout)
+    assert facts["real"] == COUNTS and facts["generated"] == {"1": 6, "cat": 1}
+    assert contents(Path("filled"))["1"] == {"real": 4, "generated": 6}
+    assert facts["held_out"]["count"] == 36 and len(facts["trials"]) == 4
+    full = wgan("augment", photos, "--out", "more", "--ckpt", "run", "--per-class", 2, *words)
+    assert full.status == 2 and "--per-class" in full.hint
+    (photos / "train" / "dog").mkdir()
+    Image.new("L", (28, 28)).save(photos / "train" / "dog" / "0.png")
+    unknown = wgan("augment", photos, "--out", "more", "--ckpt", "run", *words)
+    assert unknown.status == 2 and "dog" in unknown.error
+    assert "--minutes" in wgan("augment", photos, "--out", "more", "--ckpt", "run", "--minutes", 1).error
+
+
+def test_a_fifth_is_held_out_of_a_folder_without_test_images(wgan, photos):
+    words = ("--device", "cpu", "--data-root", "root", "--json", "--recipe", "digits_dcgan", *SETTINGS)
+    result = wgan("augment", "photos/test", "--out", "filled", *words, "--per-class", 20)
+    assert result.status == 2 and "50" in result.hint  # too few to measure
+    for name in COUNTS:
+        for file in list((photos / "test" / name).iterdir())[:6]:
+            file.with_stem(f"{file.stem}-again").write_bytes(file.read_bytes())
+    result = wgan("augment", "photos/test", "--out", "filled", *words, "--per-class", 20)
+    assert result.status == 0, result.stderr
+    facts = json.loads(result.stdout)
+    assert facts["held_out"]["count"] == 11 and facts["held_out"]["seen_by_generator"] is False
+    (run,) = Path("runs").iterdir()
+    assert RunDir(run).read_environment()["images"]["count"] == 43
+    assert all(counts["real"] == 18 for counts in contents(Path("filled")).values())
+
+
+def test_errors_are_two_lines(wgan, photos, tiny_run):
+    words = ("--device", "cpu")
+    plain = wgan("augment", photos, "--out", "filled", "--ckpt", tiny_run.path, *words)
+    assert plain.status == 2 and "does not know classes" in plain.error
+    flat = wgan("augment", "photos/train/0", "--out", "filled", *words)
+    assert flat.status == 2 and "no classes" in flat.error
+    assert wgan("augment", photos, "--out", "photos", *words).status == 2
+    assert not Path("filled").exists() and not Path("runs").exists()

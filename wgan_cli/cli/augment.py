@@ -1,0 +1,82 @@
+"""`wgan augment`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wgan_cli.cli.arguments.completion import complete_checkpoint
+from wgan_cli.cli.arguments.options import DataRoot, Device, Json, RecipeOption, Seed, Settings, examples
+from wgan_cli.cli.arguments.output_path import Force, check_overwrite
+from wgan_cli.cli.arguments.training_options import Minutes
+from wgan_cli.console import data, print_message
+from wgan_cli.errors import WganError
+
+
+@examples(
+    "wgan augment photos/ --out filled/",
+    "wgan augment photos/ --out filled/ --per-class 500 --minutes 30",
+    "wgan augment digits/ --out filled/ --ckpt runs/mnist_cdcgan_gp",
+    "wgan train filled/",
+)
+def augment(
+    images: Annotated[str, typer.Argument(metavar="DATA", help="Images with classes: a folder, archive or file.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder to write, with a subfolder per class.")],
+    force: Force = False,
+    ckpt: Annotated[
+        Path | None,
+        typer.Option(
+            "--ckpt",
+            metavar="RUN|CKPT|NAME",
+            help=r"Conditional generator of these classes. \[default: one is trained]",
+            autocompletion=complete_checkpoint,
+        ),
+    ] = None,
+    per_class: Annotated[
+        int | None, typer.Option("--per-class", min=1, help=r"Images of each class. \[default: those of the largest]")
+    ] = None,
+    recipe: RecipeOption = None,
+    settings: Settings = None,
+    minutes: Minutes = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    data_root: DataRoot = None,
+    as_json: Json = False,
+) -> None:
+    """Fill small classes with generated images, and tell whether a classifier learns more from them."""
+    check_overwrite(out, force)
+    training = {"--recipe": recipe, "--set": settings, "--minutes": minutes}
+    if ckpt is not None and (given := [name for name, value in training.items() if value is not None]):
+        raise WganError(
+            f"{given[0]} is for a generator to train, and --ckpt is trained", f"remove {given[0]} or --ckpt"
+        )
+    from wgan_cli.cli.augmenting.class_generator import given_generator, trained_generator
+    from wgan_cli.cli.augmenting.filled_folder import write_filled
+    from wgan_cli.cli.render.augment_report import as_dict, show_filling, show_trials
+    from wgan_cli.data import default_data_root
+    from wgan_cli.evaluation.balancing import fill, missing_images, trials
+    from wgan_cli.evaluation.evaluate import Reference
+    from wgan_cli.evaluation.features import make_features
+    from wgan_cli.runs.environment import resolve_device
+
+    root, where = data_root or default_data_root(), resolve_device(device)
+    if ckpt is not None:
+        source = given_generator(ckpt, images, seed, root, where)
+    else:
+        source = trained_generator(images, recipe, settings or [], minutes, seed, root, device)
+    wanted = missing_images(source.dataset, per_class)
+    if not wanted.any():
+        raise WganError(f"all classes of {images} are full", "ask for more images with --per-class")
+    reference = Reference(source.real, make_features(source.real, source.data.source, root, where, print_message))
+    filling = fill(source, wanted, reference)
+    write_filled(source, filling, out)
+    show_filling(source.dataset, filling, out)
+    print_message("training classifiers to compare; each takes up to a minute")
+    found = trials(source.real, filling, where)
+    if as_json:
+        data().print(json.dumps(as_dict(source.dataset, source.real, filling, found)), soft_wrap=True)
+    else:
+        show_trials(source.real, found)

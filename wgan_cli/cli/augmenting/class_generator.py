@@ -1,0 +1,120 @@
+"""The conditional generator of `wgan augment`, and the images that it is for."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wgan_cli.cli.arguments.image_arguments import facts_of, other_images
+from wgan_cli.cli.arguments.named_generator import locate
+from wgan_cli.cli.arguments.open_checkpoint import open_checkpoint
+from wgan_cli.cli.arguments.training_target import CONDITIONAL, data_to_compare, suggested_recipe
+from wgan_cli.cli.render.progress import make_progress
+from wgan_cli.console import print_message
+from wgan_cli.data.dataset import ImageSet
+from wgan_cli.data.loading import load_images
+from wgan_cli.errors import Stopped, WganError
+from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
+from wgan_cli.outputs.sampling import generate, generator_of, images_at_once, open_generator
+from wgan_cli.recipe import load_recipe
+from wgan_cli.recipe.data_settings import NAMED, USER_SOURCES, DataSettings
+from wgan_cli.recipe.recipe_files import DATA_RECIPES
+from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.training.trainer import Trainer
+from wgan_cli.utils.seeds import latent_vectors
+
+
+@dataclass(frozen=True)
+class ClassGenerator:
+    """A conditional generator, and images of its classes.
+
+    dataset: all images to fill up. real: those that a classifier may learn from, and those that are held out.
+    """
+
+    generator: nn.Module
+    checkpoint: Checkpoint
+    data: DataSettings
+    dataset: ImageSet
+    real: RealImages
+    seed: int
+
+    def __call__(self, labels: Tensor, first: int) -> Tensor:
+        """Generate images for labels (N,) of the data set: number `first` of the seed and those after it."""
+        z = latent_vectors(self.seed, range(first, first + len(labels)), self.checkpoint.recipe.model.latent_dim)
+        names = self.checkpoint.class_names
+        own = torch.tensor([names.index(name) for name in self.dataset.class_names])[labels].numpy()
+        dtype, batch = self.dataset.images.dtype, images_at_once(self.checkpoint.image)
+        return torch.cat(list(generate(self.generator, z, batch, own, dtype)))
+
+
+def given_generator(ckpt: Path, images: str, seed: int, root: Path, device: torch.device) -> ClassGenerator:
+    """Load a generator, and images in its size. Raises: WganError if it doesn't know their classes."""
+    path = locate(ckpt)
+    checkpoint = open_checkpoint(path, None)
+    if not checkpoint.recipe.model.conditional:
+        raise WganError(f"{path} does not know classes", f"leave out --ckpt, or train it with --set {CONDITIONAL}")
+    data, image = data_to_compare(images), checkpoint.image
+    like: dict[str, Any] = {"image_size": image.size}
+    if data.source in USER_SOURCES:
+        like["channels"] = image.channels
+    data = data.model_copy(update=like)
+    dataset = _load(data, root)
+    if unknown := [name for name in dataset.class_names if name not in checkpoint.class_names]:
+        raise WganError(
+            f"{path} does not know the class {unknown[0]} of {images}", "leave out --ckpt to train one that does"
+        )
+    generator = generator_of(checkpoint, str(path), device)
+    return ClassGenerator(generator, checkpoint, data, dataset, real_images(data, root, print_message, dataset), seed)
+
+
+def trained_generator(
+    images: str, recipe: str | None, settings: Sequence[str], minutes: float | None, seed: int, root: Path, device: str
+) -> ClassGenerator:
+    """Train a generator on images without the held-out ones, into a run folder of its own.
+
+    Raises: WganError for images without classes. Stopped if a signal ends the training.
+    """
+    name, location = _recipe_for(images, recipe, device)
+    chosen = load_recipe(name, [*location, CONDITIONAL, *settings])
+    data = chosen.data
+    if not isinstance(data, DataSettings):
+        raise WganError(f"{name} translates images", "choose a recipe that learns classes, such as folder_dcgan")
+    dataset = _load(data, root)
+    real = real_images(data, root, print_message, dataset)
+    part = _only(real.training) if real.seen else None
+    trainer = Trainer(chosen, images=part, data_root=root, device=device, callbacks=[make_progress(False)])
+    run = trainer.fit(minutes, command=shlex.join(["wgan", *sys.argv[1:]]))
+    if trainer.status:
+        raise Stopped(trainer.status)
+    generator, checkpoint = open_generator(run.path, trainer.state.device)
+    return ClassGenerator(generator, checkpoint, data, dataset, replace(real, seen=False), seed)
+
+
+def _only(chosen: Selection) -> ImageSet:
+    images = chosen.dataset.images.index_select(0, chosen.indices)
+    return replace(chosen.dataset, images=images, labels=chosen.labels, origin=chosen.name)
+
+
+def _recipe_for(images: str, recipe: str | None, device: str) -> tuple[str, list[str]]:
+    """Return the recipe to train, and the settings that train it on these images."""
+    if recipe is not None:
+        return recipe, other_images(recipe, [images])
+    if images in NAMED:
+        return DATA_RECIPES[images], other_images(DATA_RECIPES[images], [images])
+    from wgan_cli.runs.environment import resolve_device
+
+    return suggested_recipe([images], facts_of([images]), resolve_device(device).type == "cuda")
+
+
+def _load(data: DataSettings, root: Path) -> ImageSet:
+    dataset = load_images(data, root, print_message, print_message)
+    if len(dataset.class_names) < 2:
+        raise WganError(f"{dataset.origin} has no classes to fill", "put the images of each class into a subfolder")
+    return dataset

@@ -1,0 +1,158 @@
+"""Classes filled with generated images, without copies, and whether a classifier learns more from them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from statistics import fmean, stdev
+
+import torch
+from torch import Tensor
+
+from wgan_cli.data.augmentation import Augment, horizontal_flip, random_crop
+from wgan_cli.data.dataset import ImageSet
+from wgan_cli.evaluation import classifier
+from wgan_cli.evaluation.evaluate import Reference
+from wgan_cli.evaluation.features import BATCH, Features
+from wgan_cli.evaluation.manifold import agreement
+from wgan_cli.evaluation.real_images import RealImages, Selection
+
+ROUNDS = 10  # of generating what is still missing
+DRAWS = 3  # classifiers, each with its own initial weights and order
+MAX_TEST = 10_000
+CROP = 8  # a random crop shifts by up to an eighth of the shorter side
+FILLED = "filled with generated images"
+Generate = Callable[[Tensor, int], Tensor]  # labels (N,) and the number of the first -> images (N, C, H, W) as stored
+
+
+@dataclass(frozen=True)
+class Filling:
+    """Generated images for classes that have too few.
+
+    images: (N, C, H, W) as they are stored. labels: (N,).
+    copies: (K,) left out, as they were too close to a training image. missing: (K,) still missing after all rounds.
+    variety: by class, variance of their features in relation to that of the real images; None without two of each.
+    """
+
+    images: Tensor
+    labels: Tensor
+    copies: Tensor
+    missing: Tensor
+    variety: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Classifiers trained on the same images, tested on held-out ones.
+
+    draws: mean accuracy over the classes, of each classifier. by_class: mean over the classifiers; None for a class
+    without held-out images.
+    """
+
+    draws: tuple[float, ...]
+    by_class: tuple[float | None, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Mean over the classifiers."""
+        return fmean(self.draws)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over the classifiers."""
+        return stdev(self.draws)
+
+
+def missing_images(images: ImageSet, per_class: int | None = None) -> Tensor:
+    """Return how many images each class lacks to have as many as the largest one, or `per_class`: (K,) int64."""
+    counts = torch.bincount(images.labels, minlength=len(images.class_names))
+    return ((int(counts.max()) if per_class is None else per_class) - counts).clamp(min=0)
+
+
+def fill(generate: Generate, wanted: Tensor, reference: Reference) -> Filling:
+    """Generate `wanted` (K,) images of each class, not all 0, that are no copies of training images.
+
+    A copy is an image closer to a training image than 99% of held-out real images, as in the score `memorization`.
+    """
+    images, labels, kept = list[Tensor](), list[Tensor](), list[Tensor]()
+    missing, copies, first = wanted.clone(), torch.zeros_like(wanted), 0
+    for _ in range(ROUNDS):
+        if not missing.any():
+            break
+        asked = torch.arange(len(wanted)).repeat_interleave(missing)
+        made = generate(asked, first)
+        features, _ = reference.features.of(made.split(BATCH))
+        is_new = reference.nearest(features)[0] >= reference.memorization_limit
+        kept.append(features[is_new])
+        images.append(made[is_new])
+        labels.append(asked[is_new])
+        copies += torch.bincount(asked[~is_new], minlength=len(wanted))
+        missing -= torch.bincount(asked[is_new], minlength=len(wanted))
+        first += len(asked)
+    numbers = torch.cat(labels)
+    ours, real = torch.cat(kept), (reference.training_features, reference.training.labels)
+    variety = (_variety(ours[numbers == label], real[0][real[1] == label]) for label in range(len(wanted)))
+    return Filling(torch.cat(images), numbers, copies, missing, tuple(variety))
+
+
+def _variety(ours: Tensor, real: Tensor) -> float | None:
+    """Return the total variance of features (n, D) in relation to that of real ones (m, D)."""
+    if min(len(ours), len(real)) < 2 or not real.var(0).any():
+        return None
+    return float(ours.var(0).sum() / real.var(0).sum())
+
+
+def trials(real: RealImages, filling: Filling, device: torch.device) -> dict[str, Trial]:
+    """Train classifiers on the training images as they are, repeated with augmentation, and filled.
+
+    All train for the same number of steps. Repeated means that each class counts as often as the largest one.
+    """
+    training = real.training
+    crops: Augment = partial(random_crop, max_shift=max(1, min(training.dataset.shape.size) // CROP))
+    evenly = _repeated(training)
+    sources: dict[str, tuple[Selection, Augment | None]] = {
+        "as they are": (training, None),
+        "small classes repeated, random crops": (evenly, crops),
+        "small classes repeated, random crops and flips": (evenly, lambda images: horizontal_flip(crops(images))),
+        FILLED: (_with(training, filling), None),
+    }
+    length = classifier.num_training_images(len(sources[FILLED][0]))
+    return {name: _trial(*source, real, device, length) for name, source in sources.items()}
+
+
+def verdict(found: Mapping[str, Trial]) -> str:
+    """Compare filling with the best of the others; a gain counts if its mean exceeds two standard deviations."""
+    rivals = {name: trial for name, trial in found.items() if name != FILLED}
+    rival = max(rivals, key=lambda name: rivals[name].accuracy)
+    gains = [100 * (ours - theirs) for ours, theirs in zip(found[FILLED].draws, rivals[rival].draws, strict=True)]
+    gain = fmean(gains)
+    numbers = f"{gain:+.1f} points ({min(gains):+.1f} to {max(gains):+.1f} in {len(gains)} draws)"
+    found_that = "no clear difference" if abs(gain) <= 2 * stdev(gains) else "they help" if gain > 0 else "they do harm"
+    return f"{found_that}: {numbers} against the best without generated images ({rival})"
+
+
+def _repeated(images: Selection) -> Selection:
+    """Repeat the images of smaller classes until each counts as often as the largest."""
+    of_class = [images.indices[images.labels == label] for label in images.labels.unique()]
+    most = max(map(len, of_class))
+    indices = torch.cat([each.repeat(-(-most // len(each)))[:most] for each in of_class])
+    return Selection(images.dataset, indices, images.name)
+
+
+def _with(training: Selection, filling: Filling) -> Selection:
+    real = training.dataset.images.index_select(0, training.indices)
+    images, labels = torch.cat([real, filling.images]), torch.cat([training.labels, filling.labels])
+    whole = ImageSet(images, labels, training.dataset.class_names, FILLED)
+    return Selection(whole, torch.arange(len(images)), FILLED)
+
+
+def _trial(source: Selection, augment: Augment | None, real: RealImages, device: torch.device, length: int) -> Trial:
+    test, draws, shares = real.held_out.subset(MAX_TEST), [], []
+    for seed in range(DRAWS):
+        network = classifier.trained_network(source, device, seed, length, augment=augment)
+        logits = Features(network, "", "").of(test.batches(BATCH))[1]
+        assert logits is not None
+        by_class = agreement(logits, test.labels).by_class
+        shares.append(by_class)
+        draws.append(fmean(share for share in by_class if share is not None))
+    means = [None if None in of_class else fmean(of_class) for of_class in zip(*shares, strict=True)]
+    return Trial(tuple(draws), tuple(means))
