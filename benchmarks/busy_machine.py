@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wgan_cli.data import native_shape
-from wgan_cli.errors import WganError
+from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.engines.adaptive_threads import AdaptiveThreads
@@ -73,14 +73,16 @@ def loads(busy: Sequence[int], folder: Path) -> list[Load]:
 
 
 @contextmanager
-def running(load: Load) -> Iterator[None]:
-    """Run a load's processes during the block."""
+def running(load: Load) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Run a load's processes during the block. Raises: WganError if one of them ends before."""
+    processes: list[subprocess.Popen[bytes]] = []
     with ExitStack() as stack:
         for words in load.processes:
-            process = subprocess.Popen([sys.executable, *words], cwd=ROOT, stderr=subprocess.DEVNULL)
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-        yield
+            processes.append(stack.enter_context(subprocess.Popen([sys.executable, *words], cwd=ROOT)))
+            stack.callback(processes[-1].kill)
+        yield processes
+        if any(process.poll() is not None for process in processes):
+            raise WganError(f"{load.name} ended too early", "run it by itself", ExitStatus.FAILED)
 
 
 def adaptive_steps(state: TrainingState, engine: AdaptiveThreads, seconds: float) -> list[Step]:
@@ -152,10 +154,11 @@ def benchmark(
     engine = AdaptiveThreads(state.engine, kept, kept, others=others, cores=others.cores, log=console.print)
     for load in chosen:
         with running(load):
-            torch.set_num_threads(engine.count)
             others()  # a window begins
             steps = adaptive_steps(state, engine, seconds)
+            used = torch.get_num_threads()
             fixed = fixed_times(state, thread_counts(most), fixed_seconds)
+            torch.set_num_threads(used)
         result["phases"].append(compare(load, steps, fixed, kept))
     return result
 
@@ -163,7 +166,7 @@ def benchmark(
 def show(result: dict[str, Any], console: Console) -> None:
     """Print the ratios."""
     table = Table("next to", title=f"{result['settings']['recipe']}: times the best fixed number's step time")
-    for heading in ("best threads", "without adapting", "adapting", "seconds until then"):
+    for heading in ("best threads", "without adapting", "adapting", "seconds to adapt"):
         table.add_column(heading, justify="right")
     for phase in result["phases"]:
         ratios = (f"{phase['ratio_fixed']:.2f}", f"{phase['ratio']:.2f}", f"{phase['recovery_seconds']:g}")

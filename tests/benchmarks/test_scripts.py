@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from wgan_cli.cli import app
+from wgan_cli.errors import WganError
 from wgan_cli.recipe import load_recipe
 from wgan_cli.runs.checkpoint import load_checkpoint
 
@@ -113,6 +114,8 @@ def test_busy_machine(benchmark, monkeypatch, tmp_path):
     assert [phase["load"] for phase in result["phases"]] == ["idle", "1 busy loop", "idle again"]
     assert all(phase["ratio"] > 0 and phase["ratio_fixed"] == 1 for phase in result["phases"])
     assert "1 busy loop" in benchmark("pages").busy_machine(result)
+    with pytest.raises(WganError, match="too early"), script.running(script.Load("nothing", [("-c", "")])) as processes:
+        processes[0].wait()
 
 
 @pytest.mark.slow
