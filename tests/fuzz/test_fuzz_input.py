@@ -99,8 +99,8 @@ FILES = st.sampled_from([*RUN.split(), *OTHER.split(), "", "two\nlines", "x" * 3
 #: Options that take a value, by command.
 OPTIONS = {
     "train": "--recipe --out --resume --set --seed --amp --device --data-root --minutes",
-    "sample": "--ckpt -n --out --seed --seeds --rows --batch --interpolate --class --truncation --mix",
-    "gif": "--out --fps --hold --scale --label --max-frames --seed --device",
+    "sample": "--ckpt -n --out --seed --seeds --from --move --rows --batch --interpolate --class --truncation --mix",
+    "gif": "--out --fps --hold --scale --label --max-frames --seed --seeds --class --grid --seconds --device",
     "inspect": "--json --plot --set --data-root",
     "recipes": "--schema",
     "report": "--out --device",

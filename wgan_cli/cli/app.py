@@ -116,7 +116,7 @@ def run(arguments: list[str]) -> int:
         return ExitStatus.INTERRUPTED
     except Exception as error:
         if is_out_of_memory(error):
-            hint = "use a smaller batch: `sample --batch 16`, or `train --set batch_size=32`"
+            hint = "use a smaller batch: `sample --batch 16`, `project --starts 1`, or `train --set batch_size=32`"
             return _fail(f"out of memory: {error}", hint, ExitStatus.FAILED)
         if isinstance(error, OSError):
             what = "a file or an output" if error.filename is None else f"{os.fsdecode(error.filename):.200}"
