@@ -24,14 +24,17 @@ class RunningMeans:
 
     def add(self, *terms: Mapping[str, Tensor]) -> None:
         """Add one value of each term: its mean over the given micro-batches."""
+        known: list[tuple[Tensor, Tensor]] = []
         for name in terms[0]:
             values = [micro_batch[name].detach() for micro_batch in terms]
             value = values[0] if len(values) == 1 else torch.stack(values).mean()
             if name in self.sums:
-                self.sums[name] += value
+                known.append((self.sums[name], value))
             else:
                 self.sums[name] = value.clone()
             self.counts[name] += 1
+        if known:
+            torch._foreach_add_(*zip(*known, strict=True))  # type: ignore[attr-defined]
 
     @contextmanager
     def captured_counts(self) -> Iterator[Counter[str]]:

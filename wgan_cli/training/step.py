@@ -16,7 +16,7 @@ from wgan_cli.objectives.instance_noise import InstanceNoise
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.grad_accumulation import micro_batches
 from wgan_cli.training.numerics.amp import Precision
-from wgan_cli.training.numerics.frozen_weights import FrozenWeights
+from wgan_cli.training.numerics.half_weights import HalfWeights
 from wgan_cli.training.optim import Optimizers
 from wgan_cli.training.running_means import RunningMeans
 
@@ -54,14 +54,11 @@ class TrainingStep:
         self.loss_networks = {**self.networks, **self.loss_networks}
         modules = (module for network in self.loss_networks.values() for module in network.modules())
         self._instance_noise = {module for module in modules if isinstance(module, InstanceNoise)}
-        repeated = [phase.trains for phase in self.objective.phases if phase.repeats > 1]
-        self._frozen = {
-            role: FrozenWeights(network, self.precision.half_dtype)
-            for role, network in self.networks.items()
-            if self.precision.half_dtype
-            and self.loss_networks[role] is network
-            and any(trained != role for trained in repeated)
-        }
+        self._parameters = [parameter for network in self.networks.values() for parameter in network.parameters()]
+        self.half_weights: dict[str, HalfWeights] = {}
+        for role, network in self.networks.items():  # augmented networks keep to autocast
+            augmented = self.loss_networks[role] is not network
+            self.half_weights[role] = HalfWeights(network, None if augmented else self.precision.half_dtype)
 
     def __call__(self, step: int, *, capturing: bool = False) -> None:
         """Run iteration `step`, counted from 0.
@@ -75,7 +72,7 @@ class TrainingStep:
         with self.precision.matmul():
             for phase in self.objective.phases:  # the critic n_critic times, then the generator
                 networks = self.freeze_all_but(phase)
-                optimizer = self.optimizers[phase.trains]
+                optimizer, half_weights = self.optimizers[phase.trains], self.half_weights[phase.trains]
                 for repeat in range(phase.repeats):
                     batch = self.next_batch(phase, step * phase.repeats + repeat, capturing)
                     optimizer.zero_grad(set_to_none=True)
@@ -84,11 +81,13 @@ class TrainingStep:
                         with self.precision.autocast():
                             loss = phase.loss(networks, micro_batch)
                         self.precision.backward(loss.total / self.accumulation_steps)
+                        half_weights.collect_gradients()
                         terms.append(loss.terms)
                     all_reduce_gradients(self.networks[phase.trains], phase.trains)
                     self.precision.step(optimizer, self.clip.get(phase.trains))
                     if phase.after_step:
                         phase.after_step(self.networks)
+                    half_weights.refresh()
                     self.metrics.add(*terms)
             self.ema.update()
 
@@ -103,15 +102,15 @@ class TrainingStep:
 
     def freeze_all_but(self, phase: Phase) -> Mapping[str, nn.Module]:
         """Freeze all but the parameters of the phase's optimizer, and return the networks as its loss sees them."""
-        for network in self.networks.values():
-            network.requires_grad_(False)
+        for parameter in self._parameters:
+            parameter.requires_grad_(False)
         for group in self.optimizers[phase.trains].param_groups:
             for parameter in group["params"]:
                 parameter.requires_grad_(True)
-        if phase.repeats == 1:
-            return self.loss_networks
-        frozen = {role: weights.refresh() for role, weights in self._frozen.items() if role != phase.trains}
-        return {**self.loss_networks, **frozen}
+        for half_weights in self.half_weights.values():
+            half_weights.refresh()
+        twins = {role: half.network for role, half in self.half_weights.items() if half}
+        return {**self.loss_networks, **twins}
 
     def next_batch(self, phase: Phase, count: int, capturing: bool = False) -> Batch:
         """Return the batch of a phase's repeat number `count`, from 0: real images if it uses any, and new noise."""

@@ -69,6 +69,7 @@ def phase_gradient(step: TrainingStep, phase: Phase, networks: Mapping[str, nn.M
         with step.precision.autocast():
             loss = phase.loss(networks, micro_batch)
         step.precision.backward(loss.total)
+        step.half_weights[phase.trains].collect_gradients()
     for buffer, old in zip(buffers, before, strict=True):  # every forward pass updates spectral norm's vectors
         buffer.copy_(old)
     return torch.cat([p.grad.flatten().float() for p in network.parameters() if p.grad is not None])
