@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import get_args
 
 import pytest
 import torch
@@ -10,8 +11,17 @@ from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network, layers
-from wgan_cli.networks.layers import PiecewiseLinear, activation, activation_and_dropout, norm, normalize_weights
+from wgan_cli.networks.layers import (
+    PiecewiseLinear,
+    activation,
+    activation_and_dropout,
+    initialize,
+    norm,
+    normalize_weights,
+)
+from wgan_cli.networks.resampling import doubling
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
+from wgan_cli.recipe.layer_settings import Init
 from wgan_cli.recipe.model_settings import MlpCriticSettings
 
 SLOPES = [0.0, 0.2, 1.0]
@@ -224,3 +234,17 @@ def test_norm_of_each_layer(family, generator, critic, own, others):
     if family != "translation":
         with pytest.raises(WganError, match="`model.critic.norm` does not work with a gradient penalty"):
             recipe(lists[0], ["none"] * (others - 1) + ["batch"])
+
+
+@pytest.mark.parametrize("init", get_args(get_args(Init)[0]))
+@pytest.mark.parametrize("kernel", [3, 4, 5])
+def test_icnr_starts_without_a_pattern_and_with_the_same_variance(init, kernel):
+    torch.manual_seed(0)
+    smooth, plain = (initialize(doubling(kind, 64, 8, kernel), init) for kind in ("icnr", "transpose"))
+    assert {name: value.shape for name, value in smooth.state_dict().items()} == {
+        name: value.shape for name, value in plain.state_dict().items()
+    }
+    inside = smooth(torch.ones(1, 64, 8, 8))[:, :, 4:-4, 4:-4]
+    torch.testing.assert_close(inside, inside[:, :, :1, :1].expand_as(inside))
+    noise = torch.randn(8, 64, 12, 12)
+    assert smooth(noise).var().item() == pytest.approx(plain(noise).var().item(), rel=0.25)

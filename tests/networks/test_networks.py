@@ -33,6 +33,7 @@ VARIANTS: dict[str, list[tuple[dict, dict, dict]]] = {
         ({"kernel": 3, "norm": "layer"}, {"activation": "gelu"}, {"activation": "leaky_relu"}),
         ({"kernel": 4, "norm": "instance"}, {"activation": "leaky_relu"}, {"activation": "tanh"}),
         ({"activation": "silu"}, {"kernel": 2, "norm": "none"}, {"kernel": 6, "dense": [12, 10]}),
+        ({}, {"upsample": "icnr"}, {}),
         ({}, {"upsample": "nearest", "kernel": 3}, {}),
         ({}, {"upsample": "bilinear", "kernel": 5}, {}),
     ],

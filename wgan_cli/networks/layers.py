@@ -13,6 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 from torch.nn.utils.parametrize import register_parametrization
 
 from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout
+from wgan_cli.networks.resampling import SmoothUpConvTranspose2d
 from wgan_cli.recipe.layer_settings import Activation, Init, LayerSettings, Norm
 
 WEIGHT_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
@@ -142,14 +143,14 @@ def initialize(network: nn.Module, init: Init) -> nn.Module:
     normal: N(0, 0.02), and N(1, 0.02) for batch norm's gain (Radford et al. 2016). he: U(-b, b) with
     b = sqrt(6 / fan_in) (He et al. 2015). glorot: b = gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010),
     with a layer's `init_gain` or 1. torch: PyTorch's defaults. equalised: see `equalize`. Biases are zero except for
-    `torch`.
+    `torch`. See SmoothUpConvTranspose2d for its weights.
     """
     if init == "equalised":
         return equalize(network)
-    if init == "torch" or next(network.parameters()).is_meta:  # meta tensors have no values, and drawing is slow
+    if next(network.parameters()).is_meta:  # meta tensors have no values, and drawing is slow
         return network
     for module in network.modules():
-        if isinstance(module, WEIGHT_LAYERS):
+        if isinstance(module, WEIGHT_LAYERS) and init != "torch":
             if init == "normal":
                 nn.init.normal_(module.weight, 0.0, 0.02)
             elif init == "glorot":
@@ -161,6 +162,8 @@ def initialize(network: nn.Module, init: Init) -> nn.Module:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and init == "normal" and module.affine:
             nn.init.normal_(module.weight, 1.0, 0.02)
+        if isinstance(module, SmoothUpConvTranspose2d):
+            module.smooth_weight_()
     return network
 
 
@@ -176,6 +179,8 @@ def equalize(network: nn.Module) -> nn.Module:
             factor = getattr(module, "lr_factor", 1.0)
             if not module.weight.is_meta:
                 nn.init.normal_(module.weight, 0.0, 1 / factor)
+                if isinstance(module, SmoothUpConvTranspose2d):
+                    module.smooth_weight_()
             gain = getattr(module, "init_gain", math.sqrt(2))
             register_parametrization(module, "weight", Scaled(factor * gain / math.sqrt(_fan_in(module))))
             if module.bias is not None:

@@ -62,6 +62,21 @@ class UpConvTranspose2d(nn.ConvTranspose2d):
         return _transposed_in_blocks(input, self.weight, self.bias, self.crop, self.growth)  # (N, fan_out, 2H, 2W)
 
 
+class SmoothUpConvTranspose2d(UpConvTranspose2d):
+    """Transposed convolution that starts without a checkerboard, as nearest-neighbor upsampling and a convolution.
+
+    ICNR (Aitken et al. 2017): training may change every weight, so that the result isn't too smooth either.
+    """
+
+    @torch.no_grad()
+    def smooth_weight_(self) -> None:
+        """Replace a drawn weight by that of both steps; on average, outputs keep their variance."""
+        side = self.kernel_size[0]
+        kernel = F.pad(self.weight[:, :, 1:, 1:], (1, 1, 1, 1))  # (fan_in, fan_out, k+1, k+1), zeros around k-1
+        twice_each_way = 4 * F.avg_pool2d(kernel, 2, stride=1)  # (fan_in, fan_out, k, k)
+        self.weight.copy_(twice_each_way * (side / 2 / (side - 1)))
+
+
 def _transposed_in_blocks(input: Tensor, weight: Tensor, bias: Tensor | None, crop: int, growth: int) -> Tensor:
     """Compute a transposed convolution of stride 2 with the 2x2 pixels of a block as channels.
 
@@ -155,6 +170,8 @@ def doubling(upsample: Upsample, fan_in: int, fan_out: int, kernel: int) -> nn.C
     """Return a layer that doubles height and width; see `model.generator.upsample`."""
     if upsample == "transpose":
         return UpConvTranspose2d(fan_in, fan_out, kernel)
+    if upsample == "icnr":
+        return SmoothUpConvTranspose2d(fan_in, fan_out, kernel)
     return BlurUpConv2d(fan_in, fan_out, kernel, blurs={"nearest": 1, "bilinear": 3}[upsample])
 
 

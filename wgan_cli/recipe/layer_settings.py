@@ -22,10 +22,10 @@ Activation = Annotated[
     Literal["relu", "leaky_relu", "elu", "silu", "gelu", "tanh"], Field(description="Activation of the hidden layers.")
 ]
 UPSAMPLE = (
-    "Doubling of the size: transpose (transposed convolution); nearest or bilinear interpolation before a convolution, "
-    "without checkerboards (Odena et al. 2016)."
+    "Doubling of the size: transpose (transposed convolution); icnr, the same, started as interpolation (Aitken et al. "
+    "2017); nearest or bilinear interpolation before a convolution (Odena et al. 2016)."
 )
-Upsample = Annotated[Literal["transpose", "nearest", "bilinear"], Field(description=UPSAMPLE)]
+Upsample = Annotated[Literal["transpose", "icnr", "nearest", "bilinear"], Field(description=UPSAMPLE)]
 INIT = (
     "Weight initialization: normal, N(0, 0.02); he (He et al. 2015); glorot (Glorot and Bengio 2010); torch; or "
     "equalised, N(0, 1) with He's scale applied in every forward pass (Karras et al. 2018)."

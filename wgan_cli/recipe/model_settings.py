@@ -66,9 +66,11 @@ class DcganGeneratorSettings(layers.LayerSettings):
 
     @model_validator(mode="after")
     def _check_kernel(self) -> DcganGeneratorSettings:
-        if self.upsample != "transpose" and self.kernel % 2 == 0:
-            problem = f"`model.generator.kernel` is {self.kernel}, and a convolution after upsampling has an odd kernel"
-            raise invalid(problem, "set `model.generator.kernel` to 3, or `model.generator.upsample` to transpose")
+        if self.upsample in ("nearest", "bilinear") and self.kernel % 2 == 0:
+            problem = (
+                f"`model.generator.kernel` is {self.kernel}, and a convolution after interpolation has an odd kernel"
+            )
+            raise invalid(problem, "set `model.generator.kernel` to 3, or `model.generator.upsample` to icnr")
         return self
 
 
