@@ -41,7 +41,9 @@ class Writer:
         self._device, self._deliver = device, deliver
         self._messages: deque[str] = deque()
         self._pending: deque[_Pending] = deque()
-        self._thread = ThreadPoolExecutor(1, "wgan-writer") if writes_in_background(device) else None
+        self._thread = None
+        if writes_in_background(device):
+            self._thread = ThreadPoolExecutor(1, "wgan-writer", _use_device, (device,))
 
     def submit(self, write: Callable[..., None], *content: Any, large: bool = False) -> None:
         """Call `write(*content)` after all earlier writes, with tensors as they are now, on the CPU.
@@ -91,6 +93,12 @@ class Writer:
     def _pass_on(self) -> None:
         while self._messages:
             self._deliver(self._messages.popleft())
+
+
+def _use_device(device: torch.device) -> None:
+    """Choose the thread's GPU: its calls would otherwise take memory of the first one, which others may use."""
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
 
 
 def _run(write: Callable[..., None], finished: Callable[[], tuple[Any, ...]], start: float) -> None:
