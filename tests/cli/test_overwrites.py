@@ -100,7 +100,7 @@ def test_every_command_that_writes_has_the_option():
     writing = {line.split()[0] for line, _ in DEFAULTS + EXPLICIT}
     for name, command in typer.main.get_command(app).commands.items():
         options = {option for parameter in command.params for option in parameter.opts}
-        takes_path = bool(options & {"--out", "--plot", "--pairs"}) and name not in ("train", "tune")
+        takes_path = bool(options & {"--out", "--plot", "--pairs"}) and name not in ("train", "tune", "augment")
         assert ("--force" in options) == takes_path == (name in writing)
 
 

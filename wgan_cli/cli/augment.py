@@ -10,10 +10,10 @@ import typer
 
 from wgan_cli.cli.arguments.completion import complete_checkpoint
 from wgan_cli.cli.arguments.options import DataRoot, Device, Json, RecipeOption, Seed, Settings, examples
-from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 from wgan_cli.cli.arguments.training_options import Minutes
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
+from wgan_cli.runs.run_dir import check_free
 
 
 @examples(
@@ -24,8 +24,7 @@ from wgan_cli.errors import WganError
 )
 def augment(
     images: Annotated[str, typer.Argument(metavar="DATA", help="Images with classes: a folder, archive or file.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder to write, with a subfolder per class.")],
-    force: Force = False,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="New folder, with a subfolder per class.")],
     ckpt: Annotated[
         Path | None,
         typer.Option(
@@ -47,7 +46,7 @@ def augment(
     as_json: Json = False,
 ) -> None:
     """Fill small classes with generated images, and tell whether a classifier learns more from them."""
-    check_overwrite(out, force)
+    check_free(out)  # other images in it would become part of the set
     training = {"--recipe": recipe, "--set": settings, "--minutes": minutes}
     if ckpt is not None and (given := [name for name, value in training.items() if value is not None]):
         raise WganError(
