@@ -55,7 +55,7 @@ def test_what_is_pushed(wgan, pushed, hub_server, run, tmp_path):
     assert [each.get("private") for each in hub_server.created] == [None]
 
 
-def test_read_wherever_a_checkpoint_is(wgan, pushed, run):
+def test_read_wherever_a_checkpoint_is(wgan, pushed, run, features_root):
     (run / "G_best.pth").unlink(missing_ok=True)
     drawn = wgan("sample", NAME, "-n", 4, "--out", "there.npy", "--device", "cpu")
     assert drawn.status == 0, drawn.stderr
@@ -64,7 +64,10 @@ def test_read_wherever_a_checkpoint_is(wgan, pushed, run):
     np.testing.assert_array_equal(np.load("there.npy"), np.load("here.npy"))
     assert json.loads(wgan("inspect", NAME, "--json").stdout)["recipe"]["name"] == "tiny"
     assert wgan("gif", NAME, "--max-frames", 4, "--device", "cpu").status == 0 and Path("digits.gif").exists()
+    assert wgan("gif", NAME, "--match", "*", "--device", "cpu").status == 2
     assert wgan("export", NAME, "--out", "again.safetensors").status == 0
+    words = ("-n", 50, "--metrics", "fd", "--data-root", features_root, "--device", "cpu")
+    assert wgan("evaluate", NAME, *words).status == 0
     assert torch.equal(load_generator(NAME).sample(2), load_generator(run).sample(2))
     result = wgan("train", "--init-from", NAME, "--steps", 1, "--device", "cpu", "--out", "next")
     assert result.status == 0 and "no critic" not in result.stderr

@@ -126,9 +126,7 @@ def _image_files(sources: list[Path], match: str | None) -> "list[FrameFile]":
         return listed_files(sources, match, print_message)
     if is_run(source):
         return run_files(RunDir(source), match)
-    if is_exported(source):
-        return []
-    if source.is_dir():
+    if source.is_dir() and not is_exported(source):
         return folder_files(source, match, print_message)
     if not source.exists() and glob.has_magic(str(source)):
         return pattern_files(source, match, print_message)
