@@ -88,9 +88,23 @@ def step_anatomy(result: dict[str, Any]) -> str:
     headings = "recipe, precision, most of the time, batch, ms/step, GFLOP/s, of the peak, GPU busy"
     if all(case["busy_share"] is None for case in result["cases"]):
         headings, rows = headings.removesuffix(", GPU busy"), [row[:-1] for row in rows]
+    compared = [case.get("times_textbook") or {} for case in result["cases"]]  # earlier results have none
+    if any(compared):
+        headings += ", speedup, at most"
+        rows = [(*row, *_speedups(ratios)) for row, ratios in zip(rows, compared, strict=True)]
     peaks = [f"{rates['flop_per_second'] / 1e9:,.0f} in {FORMATS[amp]}" for amp, rates in result["roofline"].items()]
     told = f"The peak, in GFLOP/s, is the best rate of large matrix products in the same run: {' and '.join(peaks)}."
+    if any(compared):
+        told += (
+            " The speedup is over the textbook loop in float32, in turns; at most: the step's matrix products and "
+            "convolutions alone, as if nothing lay between them."
+        )
     return table(headings, rows, words=3) + "\n\n" + paragraph(f"{told} On {where(result)}")
+
+
+def _speedups(ratios: dict[str, Any]) -> tuple[str, str]:
+    """Return how many times faster than the textbook loop a step is, and would be if it were its products alone."""
+    return (f"{ratios['step']['median']:.2f}", f"{ratios['products']['median']:.2f}") if ratios else ("", "")
 
 
 def startup(result: dict[str, Any]) -> str:

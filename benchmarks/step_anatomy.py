@@ -8,6 +8,9 @@ without their children on a CPU, kernels on a GPU; the rest of the wall time is 
 best rate of large matrix products in the same run with the same threads. A step's rate counts the multiplications and
 additions of its matrix products and convolutions, including needless ones, so a higher share doesn't mean a faster
 step.
+
+The products alone, run again with the same inputs, are the limit of what a faster step can reach with the same
+networks. "Times the textbook" compares a step, and this limit, with the textbook loop in float32.
 """
 
 from __future__ import annotations
@@ -21,13 +24,13 @@ from typing import Any
 import common
 import torch
 from anatomy import Kernel, busy_seconds, group_rows, kernel_rows, kernels_of
+from products import Products, count_flops, products_of
 from rich.console import Console
 from rich.table import Table
 from torch.profiler import ProfilerActivity, profile
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from train_speed import CASES, ENDLESS, textbook_loop
 
-from wgan_cli.data import native_shape
+from wgan_cli.data import ImageSet, native_shape
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.numerics.amp import resolve_amp
@@ -37,48 +40,16 @@ SIZES = {"cpu": (512, 1024, 2048), "cuda": (2048, 4096, 8192)}
 WARM_UP, BLOCKS = 5, 5
 
 
-def _linear_flops(x: torch.Tensor, weight: torch.Tensor, *_: Any, out_val: torch.Tensor, **__: Any) -> int:
-    return 2 * out_val.numel() * x.shape[-1]
-
-
-#: torch's formulas, and that of a product which a processor's other library does and torch does not count.
-FORMULAS = dict(flop_registry)
-if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
-    FORMULAS[torch.ops.mkldnn._linear_pointwise] = _linear_flops
-
-
-class FlopCounter(TorchDispatchMode):
-    """Count floating-point operations of products and convolutions, including double backward.
-
-    Uses the formulas of torch.utils.flop_counter; FlopCounterMode's module hooks don't support torch.autograd.grad
-    inside a backward graph, which the penalty needs.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.total = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        formula = FORMULAS.get(func.overloadpacket)
-        if formula is not None:
-            self.total += formula(*args, **(kwargs or {}), out_val=result)
-        return result
-
-
-def count_flops(run: Callable[[], Any]) -> int:
-    """Return the floating-point operations of a call."""
-    with FlopCounter() as counter:
-        run()
-    return counter.total
+def images_for(recipe: Recipe) -> ImageSet:
+    """Return random images in the recipe's shape, enough for long epochs."""
+    return common.made_up_images(native_shape(recipe.data), max(4096, 50 * recipe.batch_size))
 
 
 def step_of(recipe: Recipe, device: torch.device) -> Callable[[], None]:
     """Return a function that runs one training step of a recipe."""
-    images = common.made_up_images(native_shape(recipe.data), max(4096, 50 * recipe.batch_size))  # no short epochs
     usual = "graph" if device.type == "cuda" else "eager"  # what training chooses for long runs
     engine = usual if recipe.engine == "auto" else recipe.engine
-    state = build_state(recipe.replaced(engine=engine), images, device, tune=False)
+    state = build_state(recipe.replaced(engine=engine), images_for(recipe), device, tune=False)
 
     def step() -> None:
         state.engine(state.step)
@@ -88,11 +59,23 @@ def step_of(recipe: Recipe, device: torch.device) -> Callable[[], None]:
     return step
 
 
-def flops_of_step(recipe: Recipe, device: torch.device) -> int:
-    """Return the operations of one step, counted in eager mode."""
-    if "engine" in Recipe.model_fields:
-        recipe = recipe.replaced(engine="eager")
-    return count_flops(step_of(recipe, device))
+def products_of_step(recipe: Recipe, device: torch.device) -> Products:
+    """Return the products of one step with every penalty, in eager mode."""
+    return products_of(step_of(recipe.replaced(engine="eager"), device))
+
+
+def sides_of(recipe: Recipe, products: Products, device: torch.device) -> dict[str, Callable[[], Any]]:
+    """Return what is timed in turns: our step, its products alone and, where its script fits, the textbook's step.
+
+    On a GPU only our step: the time of products that Python launches one by one would be that of the launches.
+    """
+    sides = {"step": step_of(recipe, device)}
+    if device.type == "cpu":
+        sides["products"] = products.run
+    if device.type == "cpu" and recipe.name in CASES:
+        plain = recipe.replaced(engine="eager", amp="off", epochs=None, steps=ENDLESS)
+        sides["textbook"] = textbook_loop(plain, images_for(recipe), device, "off", detach=True)
+    return sides
 
 
 def roofline(dtype: torch.dtype, seconds: float, device: torch.device) -> dict[str, Any]:
@@ -129,19 +112,31 @@ def profiled(step: Callable[[], None], steps: int, device: torch.device) -> tupl
 
 
 def anatomy(recipe: Recipe, peak: float, seconds: float, device: torch.device) -> dict[str, Any]:
-    """Measure one case: wall time of a step, its operations and its breakdown."""
-    step = step_of(recipe, device)
-    for _ in range(WARM_UP):
-        step()
-    rates = [common.steps_per_second(step, seconds / BLOCKS, device) for _ in range(BLOCKS)]
-    wall = common.spread(1 / rate for rate in rates)
+    """Measure one case: wall time of a step, its operations and breakdown, and what its products alone would take."""
+    products = products_of_step(recipe, device)
+    sides = sides_of(recipe, products, device)
+    step = sides["step"]
+    for run in sides.values():
+        for _ in range(WARM_UP):
+            run()
+    rates: dict[str, list[float]] = {name: [] for name in sides}
+    for name in common.in_turns(list(sides), BLOCKS):
+        rates[name].append(common.steps_per_second(sides[name], seconds / BLOCKS, device))
+    wall = common.spread(1 / rate for rate in rates["step"])
     kernels, busy = profiled(step, max(1, min(20, round(seconds / wall["median"]))), device)
-    flops = flops_of_step(recipe, device)
+    flops = products.flops
+    ratios = {
+        name: common.spread(a / b for a, b in zip(rates[name], rates["textbook"], strict=True))
+        for name in ("step", "products")
+        if "textbook" in rates
+    }
     return {
         "recipe": recipe.name,
         "amp": recipe.amp,
         "batch_size": recipe.batch_size,
         "seconds_per_step": wall,
+        "products_seconds": common.spread(1 / rate for rate in rates["products"]) if "products" in rates else None,
+        "times_textbook": ratios,
         "flop_per_step": flops,
         "flop_per_second": common.four_digits(flops / wall["median"]),
         "share_of_peak": common.four_digits(flops / wall["median"] / peak),
@@ -181,11 +176,16 @@ def show(result: dict[str, Any], console: Console, most: int = 12) -> None:
 
 
 def in_words(case: dict[str, Any], peak: float) -> str:
-    """Summarize a step: time, rate relative to the peak, and busy share."""
+    """Summarize a step: time, rate relative to the peak, busy share, and its products alone."""
+    products = case["products_seconds"]
+    alone = "" if products is None else f"; its products alone {1000 * products['median']:.2f} ms"
+    if ratios := case["times_textbook"]:
+        whole, limit = (ratios[name]["median"] for name in ("step", "products"))
+        alone += f", {limit:.2f} times the textbook (the step: {whole:.2f})"
     busy = "" if case["busy_share"] is None else f"; kernels run {case['busy_share']:.0%} of the time"
     return (
         f"{1000 * case['seconds_per_step']['median']:.2f} ms a step, {case['flop_per_step'] / 1e9:.2f} GFLOP: "
-        f"{case['flop_per_second'] / 1e9:,.0f} of {peak / 1e9:,.0f} GFLOP/s, {case['share_of_peak']:.1%}{busy}"
+        f"{case['flop_per_second'] / 1e9:,.0f} of {peak / 1e9:,.0f} GFLOP/s, {case['share_of_peak']:.1%}{busy}{alone}"
     )
 
 

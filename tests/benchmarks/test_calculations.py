@@ -128,7 +128,7 @@ def test_busy_time_merges_overlapping_kernels(benchmark):
 
 @pytest.mark.parametrize("batch", [1, 5])
 def test_flops_of_double_backward(benchmark, batch):
-    wide, narrow, count = 6, 4, benchmark("step_anatomy").count_flops
+    wide, narrow, products = 6, 4, benchmark("products")
     critic = nn.Sequential(nn.Flatten(), nn.Linear(wide, narrow), nn.Linear(narrow, 1))
     images = torch.randn(batch, 1, 2, 3)
     first, last = 2 * batch * wide * narrow, 2 * batch * narrow  # one product of each layer
@@ -136,8 +136,10 @@ def test_flops_of_double_backward(benchmark, batch):
     def penalty():
         benchmark("textbook").gradient_penalty(critic, images, images, torch.device("cpu")).backward()
 
-    assert count(lambda: critic(images)) == first + last
-    assert count(penalty) == 3 * (first + last) + first  # double backward: weight gradients, and the signal between
+    assert products.count_flops(lambda: critic(images)) == first + last
+    recorded = products.products_of(penalty)
+    assert recorded.flops == 3 * (first + last) + first  # double backward: weight gradients, and the signal between
+    assert products.count_flops(recorded.run) == recorded.flops
 
 
 def test_ring_all_reduce_and_fitted_wires(benchmark):

@@ -60,6 +60,10 @@ def test_step_anatomy(benchmark, monkeypatch, tmp_path):
     assert three["flop_per_step"] == pytest.approx(1.5 * two["flop_per_step"], rel=0.05)
     for case in (two, three):
         assert sum(group["share"] for group in case["groups"]) == pytest.approx(1, abs=0.01)
+        assert case["products_seconds"]["min"] < case["seconds_per_step"]["max"]
+        assert case["times_textbook"]["step"]["max"] < case["times_textbook"]["products"]["max"]
+    page = benchmark("pages").step_anatomy(json.loads(out.read_text()))
+    assert f"{three['times_textbook']['products']['median']:.2f} |" in page
 
 
 def test_family(benchmark, monkeypatch, features_root, tmp_path):
