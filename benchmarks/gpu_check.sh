@@ -46,7 +46,7 @@ case "${1:-}" in
   1) PHASES=${PHASES:-a b s k} TOTAL=${TOTAL:-420} ;;
   2) PHASES=${PHASES:-d l c t e p} TOTAL=${TOTAL:-330} ;;
   quick) PHASES=q TOTAL=${TOTAL:-550} GPU_DEVICE=cpu ;;
-  *) PHASES=${PHASES:-a b s d p c k e t l} TOTAL=${TOTAL:-760} ;;
+  *) PHASES=${PHASES:-a b s d l c k t e p} TOTAL=${TOTAL:-760} ;;
 esac
 ENGINE_SECONDS=${ENGINE_SECONDS:-40} # of training for each engine in b
 export OUT=${OUT:-/tmp/gpu_out} WORK=${WORK:-/tmp/gpu_work} PYTHONUNBUFFERED=1 XDG_CACHE_HOME=${WORK:-/tmp/gpu_work}/cache
