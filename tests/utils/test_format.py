@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wgan_cli.utils import format as module
-from wgan_cli.utils.format import format_bytes, log_progress, printable, thinned
+from wgan_cli.utils.format import format_bytes, format_rate, log_progress, printable, thinned
 
 
 def test_thinned():
@@ -18,6 +18,10 @@ def test_printable():
 
 def test_format_bytes():
     assert [format_bytes(n) for n in (999, 1000, 2_500_000, 3 * 10**9)] == ["999 bytes", "1.0 KB", "2.5 MB", "3.0 GB"]
+
+
+def test_format_rate():
+    assert [format_rate(rate) for rate in (62_403.4, 10, 9.96, 0.04321)] == ["62,403", "10", "10", "0.043"]
 
 
 def test_log_progress(monkeypatch):

@@ -12,7 +12,7 @@ from wgan_cli.outputs.summary import RunFacts, inspect_run
 from wgan_cli.recipe import flat_settings
 from wgan_cli.recipe.schema import SHORT_FORMS
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.utils.format import clock
+from wgan_cli.utils.format import clock, format_rate
 
 Row = tuple[str, Sequence[str]]
 MAX_RUNS = 12
@@ -71,7 +71,7 @@ def table_rows(comparison: Comparison) -> list[Row]:
         ("state", [run.state for run in runs]),
         ("step", [f"{run.step:,} of {run.steps:,}" for run in runs]),
         ("time", [clock(run.seconds) for run in runs]),
-        ("images/s", [f"{1000 * run.kimg / run.seconds:,.0f}" if run.seconds else "" for run in runs]),
+        ("images/s", [format_rate(1000 * run.kimg / run.seconds) if run.seconds else "" for run in runs]),
         ("rollbacks", [str(run.rollbacks or "") for run in runs]),
     ]
     numbers = {**comparison.settings, **comparison.losses, **comparison.scores}

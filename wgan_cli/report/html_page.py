@@ -19,7 +19,7 @@ from wgan_cli.report.recipe_table import NOT_SET, changes, shipped_settings, yam
 from wgan_cli.report.templating import TEMPLATES
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.utils.files import make_parent, write_atomically
-from wgan_cli.utils.format import Log, clock
+from wgan_cli.utils.format import Log, clock, format_rate
 
 _TILE_SCORES = (
     *("fd", BASELINE, "paired_l1", "precision", "recall", "coverage", "memorization", "spectrum", "agreement"),
@@ -97,7 +97,7 @@ def _view(run: RunReport) -> dict[str, Any]:
     tiles = [
         *((title, format_score(name, scores[name])) for name, title in _TILES.items() if name in scores),
         ("time", facts.seconds and clock(facts.seconds)),
-        ("images/s", run.rate and f"{run.rate:,.0f}"),
+        ("images/s", run.rate and format_rate(run.rate)),
         ("rollbacks", facts.rollbacks),
     ]
     return {

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from wgan_cli.errors import one_line
 from wgan_cli.recipe.scores import format_score, title_of
 from wgan_cli.report.chart import curve_style
-from wgan_cli.utils.format import clock
+from wgan_cli.utils.format import clock, format_rate
 
 
 def _finalize(value: Any) -> Any:
@@ -24,4 +24,6 @@ TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parents[1]), autoescape=True, finalize=_finalize, undefined=StrictUndefined,
     trim_blocks=True, lstrip_blocks=True,
 )  # fmt: skip
-TEMPLATES.globals.update(clock=clock, curve_style=curve_style, format_score=format_score, title_of=title_of)
+TEMPLATES.globals.update(
+    clock=clock, curve_style=curve_style, format_rate=format_rate, format_score=format_score, title_of=title_of
+)

@@ -25,6 +25,11 @@ def count_of(count: int, noun: str = "file") -> str:
     return f"{count:,} {noun}{'s' if count != 1 else ''}"
 
 
+def format_rate(rate: float) -> str:
+    """Format images per second: whole, or with two digits if there are fewer than ten."""
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+
+
 def format_bytes(count: int) -> str:
     """Format a size as bytes, KB, MB or GB."""
     for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "KB")):

@@ -15,7 +15,7 @@ from wgan_cli.outputs.curves import score_names, series, term_names
 from wgan_cli.recipe import recipe_from_dict
 from wgan_cli.recipe.scores import BASELINE, format_score, title_of
 from wgan_cli.recipe.yaml import dump_yaml
-from wgan_cli.utils.format import clock, count_of
+from wgan_cli.utils.format import clock, count_of, format_rate
 
 if TYPE_CHECKING:
     from wgan_cli.outputs.summary import CheckpointFacts, NetworkFacts, RecipeFacts, RunFacts
@@ -45,7 +45,7 @@ def _print_run(facts: RunFacts, curves: bool | None) -> None:
         ("classes", list_counts(facts.classes, MAX_CLASSES)),
         ("step", f"{facts.step:,} of {facts.steps:,} ({facts.step / facts.steps:.0%}), {facts.kimg:,.1f} kimg"),
         ("time", f"{clock(facts.seconds)}, {overhead} of it for logs, grids{evaluations}"),
-        ("speed", f"{facts.images_per_second:,.0f} images/s" if facts.images_per_second else "none yet"),
+        ("speed", f"{format_rate(facts.images_per_second)} images/s" if facts.images_per_second else "none yet"),
         ("samples", f"{facts.samples} grids"),
         ("checkpoints", ", ".join(Path(file).name for file in facts.checkpoints) or "none yet"),
         ("best", f"{Path(best.path).name}, step {best.step:,}: {best.score} of {best.score.measured}" if best else ""),

@@ -14,7 +14,7 @@ from wgan_cli.cli.render.terminal_image import can_show, live_image
 from wgan_cli.console import messages, print_message
 from wgan_cli.runs.metrics_log import loss_terms
 from wgan_cli.training.callback import Callback, Networks
-from wgan_cli.utils.format import clock
+from wgan_cli.utils.format import clock, format_rate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,4 +95,4 @@ def make_progress(quiet: bool) -> Callback:
 def describe(record: dict[str, Any]) -> str:
     """Format a record of metrics.jsonl as one line."""
     terms = "  ".join(f"{name} {value:.4g}" for name, value in loss_terms(record).items())
-    return f"epoch {record['epoch']:.1f}  {terms}  {record['images_per_second']:,.0f} images/s"
+    return f"epoch {record['epoch']:.1f}  {terms}  {format_rate(record['images_per_second'])} images/s"

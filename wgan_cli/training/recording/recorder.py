@@ -123,7 +123,7 @@ class Recorder:
                 "kimg": round(state.kimg, 3),
                 "seconds": round(seconds, 3),
                 "overhead_seconds": round(state.overhead, 3),
-                "images_per_second": round(rate, 1),
+                "images_per_second": round(rate, 3),
                 **({"rollbacks": state.rollbacks} if state.rollbacks else {}),
                 **(
                     {"threads": threads.count, "thread_changes": threads.changes} if threads and threads.changes else {}

@@ -32,7 +32,10 @@ class RunFiles:
 
     def rewind(self, step: int) -> bool:
         """Set aside everything after `step`; return True if there was a checkpoint among it. Nothing may be pending."""
+        with self.best_effort.optional(_RECORDS):
+            self.metrics.flush()
         rewound = rewind(self.run, step)
+        self.metrics = MetricsLog(self.run.metrics_file)  # without records that still cannot be written
         self.tensorboard = TensorBoardLog(self.run.tensorboard, purge_step=step + 1)
         return rewound
 
