@@ -18,7 +18,13 @@ from torchvision import transforms
 from wgan_cli.data import ImageSet
 from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout
 from wgan_cli.networks.layers import PiecewiseLinear
-from wgan_cli.networks.resampling import DownConv2d, ImageToVector, UpConvTranspose2d, VectorToImage
+from wgan_cli.networks.resampling import (
+    DownConv2d,
+    ImageToVector,
+    SmoothUpConvTranspose2d,
+    UpConvTranspose2d,
+    VectorToImage,
+)
 from wgan_cli.recipe import Recipe
 
 
@@ -64,6 +70,7 @@ class Flattened(nn.Linear):
 PLAIN = {
     DownConv2d: nn.Conv2d,
     UpConvTranspose2d: nn.ConvTranspose2d,
+    SmoothUpConvTranspose2d: nn.ConvTranspose2d,
     VectorToImage: Unflattened,
     ImageToVector: Flattened,
     BatchNorm1d: nn.BatchNorm1d,
