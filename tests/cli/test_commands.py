@@ -255,7 +255,7 @@ def test_another_process_and_its_output(train, wgan_process, tiny_options, tmp_p
     assert result.status == 0, result.stderr
     assert result.stdout == "" and not {"\x1b", "\r"} & set(result.stderr)
     steps = [line.split()[1] for line in result.stderr.splitlines() if line.startswith("step ")]
-    assert steps == ["2/6", "4/6", "6/6"]
+    assert steps[0] == "2/6" and steps[-1] == "6/6"  # others only if the machine takes a second for them
     here, there = ((tmp_path / out / "G.pth").read_bytes() for out in ("here", "there"))
     assert here == there
     assert min(size(tmp_path / "there" / "curves.png")) > 200  # blank after a training in this process
