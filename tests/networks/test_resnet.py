@@ -159,3 +159,14 @@ def test_more_halvings_than_blocks_are_refused():
         recipe_of(critic={"channels": [4, 4], "halvings": 3})
     assert "`model.critic.halvings` is 3" in refused.value.message and "2 blocks" in refused.value.message
     assert "`model.critic.channels`" in refused.value.hint
+
+
+def test_residual_stream_stays_in_half_precision():
+    dtypes = set()
+    network = built("generator", small(), CIFAR)
+    for module in network.modules():
+        if type(module).__name__ == "ResidualBlock":
+            module.register_forward_hook(lambda module, inputs, output: dtypes.add(output.dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        network(torch.randn(2, LATENT)).sum().backward()
+    assert dtypes == {torch.bfloat16}

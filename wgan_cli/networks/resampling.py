@@ -166,6 +166,19 @@ class BlurUpConv2d(BlurConv2d):
         return F.conv_transpose2d(input, kernel, self.bias, stride=2, padding=self.pad)  # (N, fan_out, 2H, 2W)
 
 
+class NearestUpsample(nn.Upsample):
+    """Nearest-neighbor upsampling by 2 in its input's precision; autocast would return float32."""
+
+    torch_name = "Upsample"
+
+    def __init__(self) -> None:
+        super().__init__(scale_factor=2)
+
+    def forward(self, input: Tensor) -> Tensor:
+        with torch.autocast(input.device.type, enabled=False):
+            return super().forward(input)  # (N, C, 2H, 2W)
+
+
 def doubling(upsample: Upsample, fan_in: int, fan_out: int, kernel: int) -> nn.ConvTranspose2d | nn.Conv2d:
     """Return a layer that doubles height and width; see `model.generator.upsample`."""
     if upsample == "transpose":

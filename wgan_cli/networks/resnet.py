@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from wgan_cli.networks.conditioning import ConditionalNorm2d
 from wgan_cli.networks.critic import Body
 from wgan_cli.networks.layers import LatentGenerator, activation, activation_and_dropout, norm, set_init_gain
-from wgan_cli.networks.resampling import BlurPoolConv2d, BlurUpConv2d, VectorToImage
+from wgan_cli.networks.resampling import BlurPoolConv2d, BlurUpConv2d, NearestUpsample, VectorToImage
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import LayerSettings
 from wgan_cli.recipe.model_settings import ResnetSettings
@@ -112,7 +112,7 @@ def _block(
     if size == "half":
         shortcut.insert(0, nn.AvgPool2d(2))
     elif size == "double":  # a 1x1 convolution before nearest-neighbor upsampling equals one after it
-        shortcut.append(nn.Upsample(scale_factor=2))
+        shortcut.append(NearestUpsample())
     return ResidualBlock(branch, shortcut)
 
 
