@@ -117,6 +117,7 @@ def add_to_package(name: str, results: list[dict[str, Any]], arguments: argparse
         processor_minutes=round(kept["processor_seconds"] / 60, 1),
         machine=where(kept).rstrip("."),
         gray_levels=levels if levels <= MOST_GRAY_LEVELS else 0,
+        images=kept["scores"].get("images"),
     )
     pretrained.FOLDER.mkdir(exist_ok=True)
     (rounded if levels <= MOST_GRAY_LEVELS else whole).save(pretrained.pretrained_file(name))

@@ -99,6 +99,7 @@ def test_pretrained(benchmark, monkeypatch, features_root, tmp_path):
     file = package / "digits_dcgan.safetensors"
     card, checkpoint = script.pretrained.read_card("digits_dcgan"), load_checkpoint(file)
     assert len(card.by_seed) == 3 and card.value == min(card.by_seed.values()) and card.processor_minutes == 0.5
+    assert card.images == 40
     assert f"--seed {checkpoint.recipe.seed} " in card.command
     assert {"generator", "critic"} == checkpoint.networks.keys() and card.gray_levels <= 2
     with safe_open(file, "pt") as tensors:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +99,61 @@ def test_the_card_is_shown_with_the_recipe(wgan, bundled):
     assert json.loads(wgan("inspect", NAME, "--json").stdout)["pretrained"] == asdict(CARD)
     assert json.loads(wgan("inspect", NAME, "--set", "steps=5", "--json").stdout)["pretrained"] is None
     assert [row["name"] for row in json.loads(wgan("recipes", "--json").stdout) if row["pretrained"]] == [NAME]
+
+
+@pytest.mark.parametrize("words", [["sample"], ["gif"], ["evaluate"], ["project", "x.png", "--ckpt"]])
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("mnist_dcgan", f"wgan train mnist_dcgan; wgan comes with {NAME}"),
+        ("digit_dcgan", f"did you mean `{NAME}`? "),
+        ("Digits_DCGAN", f"did you mean `{NAME}`? "),
+        (f"runs/{NAME}", f"did you mean `{NAME}`? "),
+        ("mnist_dcgn", "did you mean `mnist_dcgan`"),
+    ],
+)
+def test_names_without_a_generator(wgan, bundled, words, name, hint):
+    Image.new("L", (28, 28)).save("x.png")
+    result = wgan(*words, name)
+    assert result.status == 2 and hint in result.stderr
+
+
+def test_a_recipe_with_a_run_has_a_generator(wgan, bundled, tiny_run):
+    shutil.copytree(tiny_run.path, RUNS / "mnist_dcgan")
+    assert "did you mean `runs/mnist_dcgan`? " in wgan("sample", "mnist_dcgan").stderr
+
+
+def test_messages_have_the_name_in_place_of_the_file(wgan, bundled, features_root):
+    few = ("-n", 40, "--data-root", features_root, "--device", "cpu")
+    results = [
+        wgan("gif", NAME, "--panel", 1),
+        wgan("report", NAME),
+        wgan("evaluate", NAME, "--metrics", "spectrum", *few),
+        wgan("train", "--init-from", NAME, "--dry-run", "--device", "cpu"),
+    ]
+    assert [result.status for result in results] == [2, 2, 0, 0]
+    assert all(NAME in result.stderr and str(bundled) not in result.stdout + result.stderr for result in results)
+    assert "FD" not in results[2].stdout.replace("best by FD", "")
+    assert "there is no" not in results[1].stderr and f"wgan train {NAME}" in results[1].stderr
+
+
+@pytest.mark.parametrize("command", ["sample", "gif"])
+def test_an_empty_folder_of_that_name_comes_first(wgan, bundled, command):
+    Path(NAME).mkdir()
+    assert "rename the folder" in wgan(command, NAME).stderr
+
+
+def test_inspect_tells_of_a_run_next_to_the_recipe(wgan, bundled, tiny_run):
+    assert "wgan inspect" not in wgan("inspect", NAME).stderr
+    run = copy_run(tiny_run)
+    assert f"wgan inspect {run}" in wgan("inspect", NAME).stderr
+
+
+@pytest.mark.parametrize(("seeds", "told"), [({"1": 1.5}, False), (CARD.by_seed, True)])
+def test_one_seed_is_not_the_best(wgan, bundled, seeds, told):
+    pretrained.card_file(NAME).write_text(json.dumps(asdict(replace(CARD, by_seed=seeds, images=2000))))
+    shown = wgan("inspect", NAME).stdout
+    assert "FD 1.5 (2,000 images)" in shown and ("the best of" in shown) is told
 
 
 def test_what_the_package_holds():

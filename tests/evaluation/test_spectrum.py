@@ -43,6 +43,7 @@ def test_a_grating_is_found_at_its_frequency(shape, frequency):
     found = peak(spectrum(real + (8 * torch.cos(2 * torch.pi * phase)).round().to(torch.uint8)), spectrum(real))
     assert found.frequency == frequency or (not f_x and found.frequency == (-f_y, 0))
     assert found.ratio > 5
+    assert f" at {abs(f_y)} vertical and {abs(f_x)} horizontal" in found.text
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (16, 28)])

@@ -31,6 +31,7 @@ from wgan_cli.cli.arguments.options import Device, Seed, examples, is_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
+from wgan_cli.runs.pretrained import missing_generator
 from wgan_cli.runs.run_dir import RunDir, is_exported, is_run, open_run, run_around
 from wgan_cli.utils.format import count_of, format_bytes
 from wgan_cli.utils.hub import is_remote
@@ -131,7 +132,7 @@ def _image_files(sources: list[Path], match: str | None) -> "list[FrameFile]":
     if not source.exists() and glob.has_magic(str(source)):
         return pattern_files(source, match, print_message)
     if not source.exists():
-        raise WganError(f"{source} does not exist", "give a run folder, a folder of numbered images, or a checkpoint")
+        raise missing_generator(source, "give a run folder, a folder of numbered images, or a checkpoint")
     if source.suffix.lower() in (".zip", ".tar", ".npz", ".npy"):
         raise WganError(f"{source} is no folder of images", "unpack it into image files, and give their folder")
     if match is not None:

@@ -109,7 +109,7 @@ def _facts(what: str, settings: list[str]) -> RunFacts | CheckpointFacts | Recip
     from wgan_cli.recipe import load_recipe, recipe_names
     from wgan_cli.runs.checkpoint import generator_file
     from wgan_cli.runs.pretrained import pretrained_names, read_card
-    from wgan_cli.runs.run_dir import RUNS, is_exported
+    from wgan_cli.runs.run_dir import RUNS, is_exported, is_run
     from wgan_cli.training.memory_estimate import estimate_memory
 
     path = Path(what)
@@ -118,6 +118,8 @@ def _facts(what: str, settings: list[str]) -> RunFacts | CheckpointFacts | Recip
     if _is_recipe(what):
         recipe = load_recipe(what, settings)
         facts = inspect_recipe(recipe, native_shape(recipe.data))
+        if is_run(RUNS / what):
+            print_message(f"{what}: the recipe; its run is shown by: wgan inspect {RUNS / what}")
         card = read_card(what) if what in pretrained_names() and not settings else None
         return replace(facts, memory=estimate_memory(recipe, facts.networks), pretrained=card)
     if not os.path.exists(what):

@@ -23,8 +23,8 @@ class Peak(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The peak in words."""
-        f_y, f_x = self.frequency
+        """The peak in words, without the sign of f_y, which tells the two diagonal directions apart."""
+        f_y, f_x = map(abs, self.frequency)
         return f"{self.ratio:.3g} times the power of real images at {f_y} vertical and {f_x} horizontal cycles"
 
 

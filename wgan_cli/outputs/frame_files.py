@@ -13,6 +13,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from wgan_cli.errors import WganError
+from wgan_cli.runs.pretrained import folder_first
 from wgan_cli.runs.run_dir import RunDir, step_of
 from wgan_cli.utils.format import Log, count_of
 from wgan_cli.utils.image_formats import readable_formats
@@ -69,7 +70,8 @@ def folder_files(folder: Path, match: str | None, log: Log) -> list[FrameFile]:
     if not files:
         deeper = sorted(path.parent for path in folder.glob("*/*") if is_image_file(path))
         near = f"did you mean `{deeper[0]}`? " if deeper else ""
-        raise WganError(f"{folder} holds no images", f"{near}give a run folder, or a folder of 1.png, 2.png...")
+        hint = f"{folder_first(folder)}{near}give a run folder, or a folder of 1.png, 2.png..."
+        raise WganError(f"{folder} holds no images", hint)
     return _only_series(files, folder, match, log)
 
 

@@ -13,7 +13,7 @@ from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.runs.checkpoint_zip import Damaged, NotOnlyTensors, Refused, read_records, verify_checksum
 from wgan_cli.runs.migration import FORMAT
 from wgan_cli.runs.pickle_check import check_pickle, check_values
-from wgan_cli.runs.run_dir import meant_run
+from wgan_cli.runs.pretrained import missing_generator
 from wgan_cli.runs.safetensors_file import CHECKSUM, SUFFIX, by_role, read_tensors
 from wgan_cli.utils.files import open_plain
 from wgan_cli.utils.machine import free_memory
@@ -77,10 +77,7 @@ def _open_and_read(path: Path, read: Callable[[Path, BinaryIO], tuple[Any, Any]]
         with open_plain(path) as file:
             return read(path, file)
     except FileNotFoundError:
-        raise WganError(
-            f"there is no file {path}",
-            f"{meant_run(path) or 'check the path; '}`wgan train` creates a run, whose generator is in G.pth",
-        ) from None
+        raise missing_generator(path) from None
     except OSError as error:
         raise WganError(
             f"cannot read {path}: {describe_os_error(error)}", "check the path and its permissions"

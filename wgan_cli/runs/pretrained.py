@@ -5,6 +5,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from wgan_cli.errors import WganError, did_you_mean
+from wgan_cli.recipe.recipe_files import recipe_names
+from wgan_cli.recipe.scores import BASELINE, format_score, title_of
 from wgan_cli.runs.hub_generator import hub_generator
 from wgan_cli.runs.run_dir import RUNS, RunDir
 from wgan_cli.utils.format import Log, no_log
@@ -23,6 +26,7 @@ class Card:
         score: name of the score that chose the seed. by_seed: its values. scores: all scores of the kept generator.
         processor_minutes: time of the training on all threads together. machine: processor, versions and date.
         gray_levels: largest difference of a pixel (0-255) from the images of the weights before rounding.
+        images: number generated for the scores, if they depend on it.
     """
 
     command: str
@@ -34,11 +38,21 @@ class Card:
     processor_minutes: float
     machine: str
     gray_levels: int
+    images: int | None = None
 
     @property
     def value(self) -> float:
         """Score of the kept generator."""
         return self.scores[self.score]
+
+    @property
+    def quality(self) -> str:
+        """The score that chose the seed, such as "FD 1.27 (10,000 images; real images: 1.62)"."""
+        about = [f"{self.images:,} images"] if self.images else []
+        if BASELINE in self.scores:
+            about.append(f"real images: {self.scores[BASELINE]:.3g}")
+        score = f"{title_of(self.score)} {format_score(self.score, self.value)}"
+        return f"{score} ({'; '.join(about)})" if about else score
 
 
 def pretrained_names() -> list[str]:
@@ -73,3 +87,28 @@ def located(path: Path, log: Log = no_log) -> Path:
         return path
     run = RunDir(RUNS / path)
     return run.path if run.generator_file.is_file() else pretrained_file(path.name)
+
+
+def folder_first(path: Path) -> str:
+    """Return the start of a hint for a folder with the name of a bundled generator; "" for any other folder."""
+    taken = str(path) in pretrained_names()
+    return "rename the folder, which comes before the generator of that name in wgan, or " if taken else ""
+
+
+def source_title(path: Path) -> str:
+    """Return the name of a bundled generator for its file; any other path as text."""
+    return path.stem if path.parent == FOLDER else str(path)
+
+
+def missing_generator(path: Path, fix: str = "check the path") -> WganError:
+    """Return the error for a path or name that stands for no generator, with similar names or else a fix."""
+    name, bundled, recipes = str(path), pretrained_names(), recipe_names()
+    runs = [str(file.parent) for file in RUNS.glob("*/recipe.yaml")]
+    comes = f"wgan comes with {', '.join(bundled)}" if bundled else "`wgan runs` lists the runs in runs/"
+    if name in recipes:
+        own = f"did you mean `{RUNS / path}`? " if str(RUNS / path) in runs else ""
+        message = f"{name} is a recipe, and no generator of it comes with wgan"
+        return WganError(message, f"{own}train one: wgan train {name}; {comes}")
+    near = f"did you mean `{path.name}`? " if path.name in bundled else did_you_mean(name, [*recipes, *runs])
+    hint = f"{near or f'{fix}; '}{comes}; `wgan train` creates a run, whose generator is in G.pth"
+    return WganError(f"there is no file or folder {name}", hint)

@@ -171,7 +171,12 @@ def clear_unborn(path: Path) -> None:
 
 def open_run(path: str | Path) -> RunDir:
     """Return an existing run folder. Raises: WganError if `path` is not one."""
+    from wgan_cli.runs.pretrained import pretrained_names, source_title  # it imports this module
+
     path = Path(path)
+    if (title := source_title(path)) in pretrained_names() and not path.is_dir():
+        hint = f"{meant_run(Path(title))}train it to get one: wgan train {title}"
+        raise WganError(f"{title} is a generator that comes with wgan, without the run that trained it", hint)
     if not path.exists():
         raise WganError(
             f"there is no run folder {path}",

@@ -92,7 +92,7 @@ class Trainer:
         wanted = start.recipe
         if source and recipe is None and wanted.model.conditional and len(self.dataset.class_names) < 2:
             wanted = with_conditional(wanted, False)
-            self.log(f"{self.dataset.origin} has no classes: training without those of {source.file}")
+            self.log(f"{self.dataset.origin} has no classes: training without those of {source.title}")
         tune = not dry_run and (world_size() == 1 or local.type == "cuda")  # processes on one CPU share its cores
         most, others = available_threads(local), OtherProcesses()
         self.state = build_state(wanted, self.dataset, local, tune=tune, log=self.log, source=source)
@@ -103,7 +103,7 @@ class Trainer:
         if self.point and self.point.checkpoint:
             self._restore(self.point.checkpoint)
         if source:
-            self.log(f"weights: {source.checkpoint.source}, from {source.file}")
+            self.log(f"weights: {source.checkpoint.source}, from {source.title}")
             if warning := missing_critic_warning(source):
                 self.log(warning)
         self.reference: AnyReference | None = None

@@ -11,8 +11,6 @@ from wgan_cli.utils.hub import is_remote
 
 def locate(path: Path) -> Path:
     """Return the run or file that a path or name stands for; print which one a name stands for."""
-    from wgan_cli.recipe.scores import format_score, title_of
-
     found = located(path, print_message)
     if found == path:
         return path
@@ -22,7 +20,6 @@ def locate(path: Path) -> Path:
     elif found.is_dir():
         print_message(f"{path}: the run {found}, not the generator that comes with wgan")
     else:
-        card = read_card(path.name)
-        score = f"{title_of(card.score)} {format_score(card.score, card.value)}"
-        print_message(f"{path}: the generator that comes with wgan, {score} (its card: wgan inspect {path})")
+        quality = read_card(path.name).quality
+        print_message(f"{path}: the generator that comes with wgan, {quality}; its card: wgan inspect {path}")
     return found

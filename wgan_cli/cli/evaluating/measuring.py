@@ -19,6 +19,7 @@ from wgan_cli.outputs.reconstruct import open_autoencoder
 from wgan_cli.recipe import Recipe, apply_settings
 from wgan_cli.recipe.data_settings import PairSettings
 from wgan_cli.recipe.schema import FREE_ON_RESUME
+from wgan_cli.runs.pretrained import source_title
 from wgan_cli.utils.format import Activity
 
 FEW = 200  # scores of fewer images are noisy
@@ -84,7 +85,7 @@ def evaluate_translation(subject: GeneratorSubject) -> None:
         facts = {"held_out": found.held_out, "seen_by_generator": found.seen, "features": found.features or None}
         subject.print_json({**facts, **found.as_dict()})
     else:
-        report.show_translation(f"{subject.source}: {subject.checkpoint.source}", found)
+        report.show_translation(f"{source_title(subject.source)}: {subject.checkpoint.source}", found)
 
 
 def with_moved_folder(recipe: Recipe, settings: list[str]) -> Recipe:

@@ -22,6 +22,7 @@ from wgan_cli.outputs.sampling import generate, images_at_once, sample_images, s
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.runs.pretrained import source_title
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class GeneratorSubject(Subject):
 
     @property
     def heading(self) -> tuple[str, str]:
-        return "checkpoint", f"{self.source}: {self.checkpoint.source}, seed {self.seed}"
+        return "checkpoint", f"{source_title(self.source)}: {self.checkpoint.source}, seed {self.seed}"
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -45,7 +45,8 @@ def show(heading: tuple[str, str], found: Evaluation, chosen: Sequence[str]) -> 
         print_table(("class", *columns), list(zip(features.class_names, *cells, strict=True)), right=(1, 2, 3, 4))
     if "spectrum" in chosen:
         data().print(f"spectrum: {ours.peak.text} per image", soft_wrap=True)
-    data().print(found.line(), soft_wrap=True)
+    if "fd" in chosen:
+        data().print(found.line(), soft_wrap=True)
 
 
 def show_inception(heading: tuple[str, str], found: InceptionScores, seen: bool | None) -> None:

@@ -13,7 +13,7 @@ from wgan_cli.cli.render.terminal_curves import print_curves, wants_curves
 from wgan_cli.console import data
 from wgan_cli.outputs.curves import score_names, series, term_names
 from wgan_cli.recipe import recipe_from_dict
-from wgan_cli.recipe.scores import BASELINE, format_score, title_of
+from wgan_cli.recipe.scores import BASELINE
 from wgan_cli.recipe.yaml import dump_yaml
 from wgan_cli.utils.format import clock, count_of, format_rate
 
@@ -115,10 +115,9 @@ def _card_rows(name: str, card: Card | None) -> list[tuple[str, str]]:
     """Return rows about the bundled generator of a recipe; none if there is none."""
     if card is None:
         return []
-    baseline = f" (real images: {card.scores[BASELINE]:.3g})" if BASELINE in card.scores else ""
-    score = f"{title_of(card.score)} {format_score(card.score, card.value)}{baseline}"
+    best = f", the best of {len(card.by_seed)} seeds" if len(card.by_seed) > 1 else ""
     return [
-        ("generator", f"wgan sample {name}: {score}, the best of {count_of(len(card.by_seed), 'seed')}"),
+        ("generator", f"wgan sample {name}: {card.quality}{best}"),
         ("trained by", f"{card.command}; {card.processor_minutes:.1f} minutes of processor time, {card.machine}"),
         ("trained on", f"{card.data}; license: {card.license}"),
     ]

@@ -11,6 +11,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks.transfer import ImageKind
 from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.runs.pretrained import source_title
 from wgan_cli.runs.with_critic import load_with_critic
 
 
@@ -25,6 +26,11 @@ class InitialWeights:
     def kind(self) -> ImageKind:
         """Recipe and images of the networks."""
         return ImageKind(self.checkpoint.recipe, self.checkpoint.image, self.checkpoint.class_names)
+
+    @property
+    def title(self) -> str:
+        """The file, or the name of a bundled generator."""
+        return source_title(self.file)
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Recipe and networks of a run that starts from the weights of another one."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -28,7 +27,7 @@ def initial_recipe(source: InitialWeights, settings: Sequence[str], log: Log | N
     name = recipe.name if recipe.name.endswith(SUFFIX) else recipe.name[: 100 - len(SUFFIX)] + SUFFIX
     values = {**recipe.as_dict(), "name": name, "amp": "auto", "engine": "auto"}
     values.pop("threads", None)
-    changed = apply_settings(values, settings, f"the recipe of {source.file}", log)
+    changed = apply_settings(values, settings, f"the recipe of {source.title}", log)
     image = source.checkpoint.image
 
     def shaped(data: DataSettings) -> DataSettings:
@@ -64,20 +63,20 @@ def initialize(networks: Mapping[str, nn.Module], wanted: ImageKind, source: Ini
     if not any(each.loaded or each.adapted for each in transfers):
         models = [f"{kind.recipe.model.name} for images of {kind.image}" for kind in (given, wanted)]
         raise WganError(
-            f"no layer of {source.file} ({models[0]}) fits the networks of {wanted.recipe.name} ({models[1]})",
+            f"no layer of {source.title} ({models[0]}) fits the networks of {wanted.recipe.name} ({models[1]})",
             "leave out the recipe to use that of the weights, or choose one with the same `model`",
         )
-    _check_frozen(networks["critic"], transfers, wanted.recipe.freeze, source.file)
+    _check_frozen(networks["critic"], transfers, wanted.recipe.freeze, source.title)
     return transfers
 
 
-def _check_frozen(critic: nn.Module, transfers: Sequence[Transfer], count: int, file: Path) -> None:
+def _check_frozen(critic: nn.Module, transfers: Sequence[Transfer], count: int, title: str) -> None:
     """Raise a WganError if random weights would be frozen."""
     if not count:
         return
     found = next((each for each in transfers if each.role == "critic"), None)
     if found is None:
-        raise WganError(f"`freeze` is {count}, and {file} has no critic", f"give {WITH_CRITIC}")
+        raise WganError(f"`freeze` is {count}, and {title} has no critic", f"give {WITH_CRITIC}")
     learns = {id(parameter) for parameter in parameters_after(critic, count)}
     fixed = {name for name, parameter in critic.named_parameters() if id(parameter) not in learns}
     for layer in found.skipped:
@@ -93,6 +92,6 @@ def missing_critic_warning(source: InitialWeights) -> str:
     if "critic" in source.checkpoint.networks:
         return ""
     return (
-        f"warning: {source.file} has no critic: a new one misleads the generator at first, which forgets some of what "
+        f"warning: {source.title} has no critic: a new one misleads the generator at first, which forgets some of what "
         f"it learned; {WITH_CRITIC}, has both"
     )
