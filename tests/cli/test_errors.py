@@ -120,6 +120,7 @@ CASES = [
     ("sample --ckpt G.pth --seed 99999999999999999999", "--seed", "", 2),
     ("sample --ckpt G.pth -n 1000000000000 --out x/", "1,000,000,000,000 images", "", 2),
     ("sample --ckpt G.pth -n 4 --interpolate 1000000000000", "4,000,000,000,000 images", "", 2),
+    ("sample --ckpt G.pth --from gone.npz", "gone.npz", "wgan project", 2),
     ("sample --ckpt G.pth --class 3", "--class", "--class", 2),
     ("sample --ckpt G.pth -n 1 --interpolate 5", "--interpolate", "-n 2", 2),
     ("evaluate run --metrics recal", "recal", "recall", 2),

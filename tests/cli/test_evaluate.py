@@ -115,7 +115,7 @@ def test_moved_images(wgan, photos):
     photos.rename(photos.with_name("elsewhere"))
     result = wgan("evaluate", "mine", "--device", "cpu", "--data-root", "cache")
     assert (result.status, result.stdout) == (2, "")
-    assert "there is no folder or archive" in result.error
+    assert "there is no file or folder" in result.error
     words = ("evaluate", "mine", "--device", "cpu", "--data-root", "cache", "--metrics", "fd")
     result = wgan(*words, "--set", "data.path=elsewhere")
     assert result.status == 0, result.stderr

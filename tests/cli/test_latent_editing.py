@@ -60,6 +60,56 @@ def test_project_and_sample_again(wgan, draw, tiny_run):
     assert wgan("project", "photos/a.png", *words, "--out", "projected.npz").status == 2
 
 
+def test_files_keep_their_order_and_names(wgan, draw, tiny_run):
+    Path("sub").mkdir()
+    first, second = draw(tiny_run, "-n", 2).astype(np.uint8)
+    Image.fromarray(second).resize((56, 28)).save("sub/z.png")
+    Image.fromarray(first).save("sub/a.bmp")
+    Path("broken.png").write_text("no image")
+    words = ("--ckpt", tiny_run.path, "--device", "cpu", "--steps", 10, "--starts", 1)
+    done = wgan("project", "./sub/../sub/z.png", "broken.png", "sub/a.bmp", *words)
+    assert done.status == 0, done.stderr
+    assert np.load("projected.npz")["names"].tolist() == ["sub/../sub/z.png", "sub/a.bmp"]
+    with Image.open("projected.png") as pairs:
+        np.testing.assert_array_equal(np.asarray(pairs.convert("L"))[2:30, 2 + 2 * 30 : 30 + 2 * 30], first)
+    assert "such as broken.png (" in done.stderr and "such as sub/../sub/z.png (56x28)" in done.stderr
+    assert "--set" not in done.stderr and " and " not in done.stderr.split("root mean")[0]
+
+
+def test_far_images_are_named(wgan, draw, tiny_run):
+    Image.fromarray(draw(tiny_run, "-n", 1)[0].astype(np.uint8)).save("near.png")
+    Image.linear_gradient("L").resize((28, 28)).point(lambda level: 235 + level // 13).save("far.png")
+    done = wgan("project", "near.png", "far.png", "--ckpt", tiny_run.path, "--device", "cpu", "--steps", 20)
+    assert "note: far.png: far from" in done.stderr
+
+
+def test_cropping_suggests_no_setting(wgan, tiny_run):
+    Image.new("RGBA", (9, 6), 80).save("wide.png")
+    done = wgan("project", "wide.png", "--ckpt", tiny_run.path, "--device", "cpu", "--steps", 10, "--starts", 1)
+    assert "wide.png: the image isn't square but 9x6: using the center 6x6\n" in done.stderr
+    assert "--set" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "hint"),
+    [
+        ("{run} sub", "--ckpt", "wgan project sub --ckpt {run}"),
+        ("digits_dcgan a.png sub", "--ckpt", "wgan project a.png sub --ckpt digits_dcgan"),
+        ("a.png", "--ckpt", "wgan project a.png --ckpt digits_dcgan"),
+        ("sub/broken.png --ckpt {run}", "sub/broken.png cannot be used: not an image", "give images"),
+        ("sub/gone.png --ckpt {run}", "no file or folder sub/gone.png", "give an image"),
+        ("a.png --ckpt {run} --steps 0", "invalid --steps 0: must be at least 10", "wgan project"),
+        ("a.png --ckpt {run} --steps x", "invalid --steps x: must be a valid integer", "wgan project"),
+    ],
+)
+def test_invalid_projections(wgan, tiny_run, words, error, hint):
+    Path("sub").mkdir()
+    Path("sub/broken.png").write_text("no image")
+    refused = wgan("project", *words.format(run=tiny_run.path).split())
+    assert refused.status == 2 and error in refused.error
+    assert hint.format(run=tiny_run.path) in refused.hint
+
+
 def test_project_into_w(wgan, draw, styled, tiny_run):
     first = draw(styled, "-n", 1, "--class", 3)[0]
     Image.fromarray(first.astype(np.uint8)).save("a.png")
@@ -91,6 +141,7 @@ def test_moves_of_z(draw, tiny_run):
     np.save("z.npy", latent_vectors(0, range(3), 16) + 2.5 * first - second)
     moved = draw(tiny_run, "-n", 3, "--move", "1:2.5,2:-1")
     np.testing.assert_allclose(moved, draw(tiny_run, "--from", "z.npy"), atol=1)
+    np.testing.assert_array_equal(draw(tiny_run, "-n", 3, "--move", "1:2.5", "--move", "2:-1"), moved)
     walks = draw(tiny_run, "-n", 2, "--interpolate", 3, "--move", "1:2.5,2:-1")
     np.testing.assert_allclose(walks[[0, 2]], moved[:2], atol=1)
 
@@ -129,8 +180,8 @@ def test_gif_of_seeds(wgan, draw, styled):
         (("--seeds", "3"), "--seeds 3"),
         (("--seeds", "3,8", "--seed", 1), "--seed"),
         (("--seconds", 2, "--max-frames", 9), "--max-frames"),
-        (("--grid", "4"), "--grid"),
-        (("--grid", "50x50"), "--grid"),
+        (("--grid", "4"), "--grid '4' is not of the form COLUMNSxROWS"),
+        (("--grid", "50x50"), "--grid 50x50 has 2,500 cells"),
         (("--class", "3"), "--class"),
         (("--truncation", 0.5), "--truncation"),
     ],

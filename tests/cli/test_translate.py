@@ -75,7 +75,7 @@ def test_grid_array_and_folder_agree(wgan, translators, photos):
         result = wgan("sample", "--ckpt", translators.generator_file, *words)
         assert result.status == 0
         assert ("images of several sizes get 28x28x1 here" in result.stderr) == (out != "new/")
-    assert "2 of 5 images aren't square" in result.stderr and "data.fit=pad" in result.stderr
+    assert "2 of 5 images aren't square" in result.stderr and "--set" not in result.stderr
     array = np.load("new.npy")
     assert array.shape == (5, 28, 28, 1)
     np.testing.assert_array_equal(np.load("new.npz")["images"], array)
@@ -142,11 +142,11 @@ def test_each_page_is_translated(wgan, translators, tmp_path):
         ("--translate photos --save-z z.npy", "--save-z does not apply", "remove --save-z"),
         ("--translate photos --to c", "--to: unknown side 'c'", "--to a or --to b"),
         ("--to b", "--to needs --translate", "add --translate PATH"),
-        ("--translate nowhere", "there is no folder or archive nowhere", "give an image"),
+        ("--translate nowhere", "there is no file or folder nowhere", "give an image"),
         ("--translate empty", "empty contains no image", "give images"),
         ("--translate photos/one.png --translate photos", "photos is no image", "or one folder"),
-        ("--translate photos/one.png --translate nowhere.png", "there is no image nowhere.png", "give images"),
-        ("--translate photos/fake.png", "photos contains no image: not an image", "give images"),
+        ("--translate photos/one.png --translate nowhere.png", "there is no file or folder nowhere.png", "give images"),
+        ("--translate photos/fake.png", "photos/fake.png cannot be used: not an image", "give images"),
         ("--translate photos --out photos.xyz", "photos.xyz", ".png"),
     ],
 )

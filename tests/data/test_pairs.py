@@ -77,7 +77,7 @@ def test_same_images(changed, same):
         (DIGITS, {**DIGITS, "transform": "colour"}, "`data.b` are 28x28x3", "data.a.transform=grey"),
         ({**DIGITS, "transform": "grey"}, {**DIGITS, "classes": [1]}, "`data.a` are 28x28x3", "data.b.transform=grey"),
         (DIGITS, {**DIGITS, "classes": [77]}, "`data.b.classes`: unknown class '77'", "classes: "),
-        ({"source": "folder", "path": "gone"}, DIGITS, "there is no folder or archive gone", "--set data.a.path="),
+        ({"source": "folder", "path": "gone"}, DIGITS, "there is no file or folder gone", "--set data.a.path="),
         ({**DIGITS, "limit": 1}, {**INVERTED, "limit": 1}, "one image", "more images"),
     ],
 )

@@ -1,27 +1,31 @@
 """`wgan project`."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
+from wgan_cli.cli.arguments.completion import complete_checkpoint
 from wgan_cli.cli.arguments.named_generator import locate
 from wgan_cli.cli.arguments.open_checkpoint import (
     ImportEntry,
     ImportRecipe,
     ImportSettings,
-    chosen_checkpoint,
     open_checkpoint,
 )
 from wgan_cli.cli.arguments.options import Device, Seed, examples
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
-from wgan_cli.cli.arguments.sampling_options import Ckpt, Scale, Show
+from wgan_cli.cli.arguments.sampling_options import Scale, Show
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
+from wgan_cli.runs.pretrained import pretrained_names
+from wgan_cli.runs.run_dir import is_run
 
 
 @examples(
+    "wgan project photo.png --ckpt digits_dcgan",
     "wgan project photo.png --ckpt runs/mnist_style",
     "wgan project photos/ --ckpt runs/digits_dcgan --out mine.npz",
     "wgan project 'scans/*.png' --ckpt runs/mnist_cdcgan_gp --class 7 --starts 16",
@@ -32,7 +36,14 @@ def project(
     photos: Annotated[
         list[Path], typer.Argument(metavar="IMAGE...", help="Images: files, a pattern, a folder or an archive.")
     ],
-    ckpt: Ckpt = None,
+    ckpt: Annotated[
+        Path | None,
+        typer.Option(
+            "--ckpt",
+            help=r"Run, checkpoint or name of a bundled generator. \[required]",
+            autocompletion=complete_checkpoint,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE.npz", help=r"Latent vectors, and a .png. \[default: projected.npz]"),
@@ -56,7 +67,7 @@ def project(
     entry: ImportEntry = None,
 ) -> None:
     """Find the latent vectors of images, to sample from and edit."""
-    given = chosen_checkpoint(None, ckpt, f"wgan project {shlex.quote(str(photos[0]))} --ckpt")
+    given = ckpt or _missing_checkpoint(photos)
     if out is not None and out.suffix.lower() != ".npz":
         raise WganError(f"--out {out} does not end in .npz", f"use --out {out.stem or 'projected'}.npz")
     check_overwrite(out, force)
@@ -85,3 +96,13 @@ def project(
     print_message(f"next: {command}")
     if show:
         show_written(picture, checkpoint.image.size, scale)
+
+
+def _missing_checkpoint(photos: Sequence[Path]) -> NoReturn:
+    """Raise a WganError with the command that is meant, if the generator is among the images."""
+    bundled = pretrained_names()
+    generators = [each for each in photos if str(each) in bundled or is_run(each) or each.suffix == ".pth"]
+    generator = generators[0] if generators else Path(bundled[0])
+    images = [str(each) for each in photos if each != generator] or ["photo.png"]
+    example = f"wgan project {shlex.join(images)} --ckpt {shlex.quote(str(generator))}"
+    raise WganError("--ckpt is missing: a run, checkpoint or name of a bundled generator", f"for example: {example}")

@@ -218,7 +218,7 @@ def test_last_of_two_equal_names_counts(tmp_path):
 @pytest.mark.parametrize("name", ["missing", "missing/deeper", "x.zip/deeper", "nul\0", "x.zip"])
 def test_missing_path_and_other_file(tmp_path, name):
     (tmp_path / "x.zip").write_text("not a zip")
-    with pytest.raises(WganError, match="is not a folder" if name == "x.zip" else "no folder or archive"):
+    with pytest.raises(WganError, match="is not a folder" if name == "x.zip" else "no file or folder"):
         open_container(tmp_path / name)
 
 

@@ -246,7 +246,7 @@ def test_identical_images_are_logged(tmp_path, load, messages, count, message):
 
 def test_paths(photos, load, monkeypatch):
     for path in ("missing", "~nobody-of-this-name/photos"):
-        with pytest.raises(WganError, match="there is no folder or archive"):
+        with pytest.raises(WganError, match="there is no file or folder"):
             load(Path(path))
     monkeypatch.setenv("HOME", str(photos.parent))
     monkeypatch.setenv("USERPROFILE", str(photos.parent))

@@ -303,7 +303,7 @@ def test_parts_that_are_not_used_are_reported(tmp_path, load, messages):
     Image.new("RGBA", (8, 8), (200, 0, 0, 0)).save(clear, "PNG")
     path = write_shard(tmp_path / "a.tar", [("0.tif", pages.getvalue()), ("1.png", clear.getvalue())])
     for settings, words in (
-        ({"image_size": 8, "channels": 3}, ("1 of the 2 images", "1 of 2 images have an alpha", "such as 16x8")),
+        ({"image_size": 8, "channels": 3}, ("1 of the 2 images", "1 of 2 images have an alpha", "(16x8): using")),
         ({"frames": "first", "fit": "stretch"}, ("1 of 2 images have an alpha",)),
         ({"frames": "first", "fit": "stretch", "channels": 4}, ()),
     ):

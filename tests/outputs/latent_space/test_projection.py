@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from wgan_cli.networks import build_network
-from wgan_cli.outputs.latent_space.projection import Projector, image_distance
+from wgan_cli.outputs.latent_space.projection import Projector, are_far, image_distance
 from wgan_cli.outputs.latent_space.styles import FromStyles
 from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe import ImageShape, load_recipe
@@ -38,6 +38,14 @@ def test_distance_prefers_what_is_near():
         image[..., column] = 1
     near_and_far = image_distance(torch.cat([near, far]), target)
     assert near_and_far[0] < 0.95 * near_and_far[1]
+
+
+def test_far_is_no_nearer_than_a_plain_image():
+    images = torch.zeros(4, 3, 4, 4)
+    images[:3, :, :2] = 1
+    images[:3] += torch.tensor([0.0, 0.1, 0.2])[:, None, None]  # of the channels, which a plain image can have
+    errors = np.array([0.24, 0.26, 0.9, 0.09])  # the deviation is 0.25; a plain image is near with any small error
+    assert are_far(errors, images).tolist() == [False, True, True, False]
 
 
 def test_finds_z_of_a_sample(tiny_run):

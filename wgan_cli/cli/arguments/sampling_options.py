@@ -47,9 +47,11 @@ SaveLatents = Annotated[
     typer.Option("--save-z", metavar="FILE.npy", help="File for the latent vectors, for --from."),
 ]
 Move = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
-        "--move", metavar="K:X,...", help="Moves along directions of latent space, in standard deviations: 1:2.0."
+        "--move",
+        metavar="K:X,...",
+        help="Moves along directions of latent space, in standard deviations: 1:2.0,3:-1; repeatable.",
     ),
 ]
 Interpolate = Annotated[

@@ -28,7 +28,7 @@ def explain_usage(error: typer.TyperException, arguments: Sequence[str]) -> tupl
     hint = ", for example: ".join((f"see `{context.command_path} --help`", *examples[:1]))
     for before, word in pairwise(arguments):
         if before in names and str(error):
-            return f"invalid {before} {word[:40]}: {_uncapitalized(str(error))}", hint
+            return f"invalid {before} {word[:40]}: {_plain(str(error))}", hint
     return error.format_message(), hint
 
 
@@ -67,5 +67,8 @@ def _setting(name: str) -> str | None:
     return setting_named(name)
 
 
-def _uncapitalized(text: str) -> str:
-    return text[:1].lower() + text[1:]
+def _plain(problem: str) -> str:
+    """Return what pydantic says about a value in plain words: `must be at least 10`."""
+    problem = problem.partition(", unable to parse")[0].replace("Input should be", "must be")
+    problem = problem.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
+    return problem[:1].lower() + problem[1:]

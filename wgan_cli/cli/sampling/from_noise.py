@@ -22,12 +22,14 @@ from wgan_cli.utils.format import log_progress
 
 def sample_noise(
     generator: Any, checkpoint: Checkpoint, choice: LatentChoice, output: Output, *, interpolate: int | None,
-    class_: Sequence[str] | None, truncation: float | None, mix: str | None, save_z: Path | None, move: str | None,
+    class_: Sequence[str] | None, truncation: float | None, mix: str | None, save_z: Path | None,
+    move: Sequence[str] | None,
 ) -> Path:  # fmt: skip
     """Write images of latent vectors, walks between them or mixed styles, and return the path."""
     classes = chosen_classes(class_, checkpoint)
     check_style_options({"--truncation": truncation, "--mix": mix}, checkpoint)
-    offset = None if move is None else offset_of(parse_moves(move), generator, checkpoint.recipe, checkpoint.image)
+    moves = None if move is None else parse_moves(",".join(move))
+    offset = None if moves is None else offset_of(moves, generator, checkpoint.recipe, checkpoint.image)
     if truncation is not None:
         generator = Truncated(generator, truncation)
     if mix is None:

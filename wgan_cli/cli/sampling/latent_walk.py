@@ -57,8 +57,9 @@ def walk_of(checkpoint: Checkpoint, source: Path, options: LatentWalk, device: s
 def _grid(text: str) -> tuple[int, int]:
     """Parse COLUMNSxROWS."""
     found = re.fullmatch(r"([1-9]\d{0,2})x([1-9]\d{0,2})", text.strip())
-    if found is None or int(found[1]) * int(found[2]) > MOST_CELLS:
-        raise WganError(
-            f"--grid {text[:40]!r} is not a grid of at most {MOST_CELLS} cells", "write columns and rows: --grid 4x3"
-        )
-    return int(found[1]), int(found[2])
+    if found is None:
+        raise WganError(f"--grid {text[:40]!r} is not of the form COLUMNSxROWS", "for example: --grid 4x3")
+    columns, rows = int(found[1]), int(found[2])
+    if columns * rows > MOST_CELLS:
+        raise WganError(f"--grid {text} has {columns * rows:,} cells", f"use at most {MOST_CELLS}, such as --grid 4x3")
+    return columns, rows

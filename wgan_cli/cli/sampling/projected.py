@@ -11,7 +11,7 @@ from wgan_cli.cli.sampling.given_images import report_given
 from wgan_cli.console import print_message
 from wgan_cli.data.files.named_images import named_images
 from wgan_cli.outputs.latent_space.latents import Latents, write_latents
-from wgan_cli.outputs.latent_space.projection import Projector
+from wgan_cli.outputs.latent_space.projection import Projector, are_far
 from wgan_cli.outputs.pixel_format import pixel_format
 from wgan_cli.outputs.sampling import generate, images_at_once
 from wgan_cli.outputs.save_images import save_images
@@ -37,8 +37,8 @@ def project_files(
     found = named_images(paths, data)
     batch = images_at_once(image)
     with found.container:
-        report_given(found, " and ".join(map(str, paths)), image, image.size, "projected")
-        names, total = found.output_names(), projector.steps * len(found)
+        report_given(found, paths, image, image.size, "projected")
+        names, total = found.given_names(), projector.steps * len(found)
         ticks = log_progress(repeat(None, total), total, "projected", print_message, unit="steps")
         originals, projections = [], []
         for photos in found.batches(image, batch):
@@ -57,6 +57,10 @@ def project_files(
     for name, error, each in list(zip(names, errors, projections, strict=True))[:MOST_LISTED]:
         class_ = "" if each.label is None else f", class {checkpoint.class_names[each.label]}"
         print_message(f"{name}: root mean square error {error:.4f} for pixels from 0 to 1{class_}")
+    if far := [name for name, each in zip(names, are_far(errors, to_unit_range(real)), strict=True) if each]:
+        more = f" and {len(far) - MOST_LISTED:,} more" if len(far) > MOST_LISTED else ""
+        shown = f"{', '.join(far[:MOST_LISTED])}{more}"
+        print_message(f"note: {shown}: far from what this generator draws; are the colors inverted?")
     print_message(
         f"{count_of(len(real), 'image')} projected into {latents.space} of {checkpoint.source}, mean error "
         f"{errors.mean():.4f}: {out}, {picture}"

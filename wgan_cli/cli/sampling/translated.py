@@ -37,7 +37,7 @@ def translate_files(
     alone = len(images) == 1
     own_sizes = alone or images.have_one_size or is_folder(output.path)
     with images.container:
-        report_given(images, what, checkpoint.image, None if own_sizes else checkpoint.image.size, "translated")
+        report_given(images, paths, checkpoint.image, None if own_sizes else checkpoint.image.size, "translated")
         if not own_sizes:
             message = f"images of several sizes get {checkpoint.image} here; --out FOLDER/ keeps their sizes"
             print_message(f"{what}: {message}")

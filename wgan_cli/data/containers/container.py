@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wgan_cli.errors import describe_os_error
+from wgan_cli.utils.format import printable
 
 MAX_BYTES = 300_000_000  # more than the largest image that Pillow opens; keeps videos out of memory
 SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # hidden by the systems that create them
@@ -68,6 +69,10 @@ class Container(AbstractContextManager["Container"]):
     def folders(self) -> list[str]:
         """Return the names of all top-level folders, including empty ones, sorted."""
         return self._sorted[1]
+
+    def name_for_messages(self, entry: Entry) -> str:
+        """Return the name of an entry, printable on one line."""
+        return printable(entry.name)
 
     def location(self) -> object:
         """Return what identifies the container in the cache."""

@@ -104,7 +104,7 @@ def kind_of(file: Path) -> type[Container] | None:
 
 def _missing(path: Path) -> WganError:
     return WganError(
-        f"there is no folder or archive {path}",
+        f"there is no file or folder {path}",
         "use --set data.path=FOLDER; relative paths start at the current directory",
     )
 

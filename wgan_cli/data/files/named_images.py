@@ -17,7 +17,7 @@ from wgan_cli.data.containers.listed import ListedFiles
 from wgan_cli.data.files import notices
 from wgan_cli.data.files.decoding import Decoded, decode, read_header
 from wgan_cli.data.files.parallel import parallel_map
-from wgan_cli.data.files.survey import Survey, survey_container, survey_values
+from wgan_cli.data.files.survey import Survey, summarize_bad, survey_container, survey_values
 from wgan_cli.data.files.value_range import Values
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
@@ -50,12 +50,18 @@ class NamedImages:
         return len(self.found.sizes) == 1 and max(self.frames) == 1
 
     def notices(self, size: Size | None) -> list[str]:
-        """Return lines about parts that aren't used of images of a size, or in their own sizes if it is None."""
+        """Return lines about parts that aren't used of images of a size, or in their own sizes if it is None.
+
+        A trained generator fixes all settings, so they suggest none.
+        """
         settings = self.settings if size else self.settings.model_copy(update={"fit": "stretch"})  # without cropping
-        return [*notices.of_survey(self.found, settings, size or (1, 1)), *notices.value_range(self.values)]
+        return [
+            *notices.of_survey(self.found, settings, size or (1, 1), settable=False),
+            *notices.value_range(self.values, settable=False),
+        ]
 
     def batches(self, image: ImageShape, size: int) -> Iterator[Tensor]:
-        """Yield all images sorted by name, in batches (n, C, H, W), uint8 or int16, with n <= size."""
+        """Yield all images in the order of their files, in batches (n, C, H, W), uint8 or int16, with n <= size."""
 
         def read(entry: Entry) -> Tensor:
             return torch.from_numpy(self._decode(entry, image.size, image.channels).pixels.copy())  # read-only
@@ -65,7 +71,7 @@ class NamedImages:
             yield torch.stack(batch)  # (n, C, H, W)
 
     def in_own_sizes(self, channels: int) -> Iterator[Tensor]:
-        """Yield all images sorted by name, (C, H, W) uint8 or int16, each as large as it is."""
+        """Yield all images in the order of their files, (C, H, W) uint8 or int16, each as large as it is."""
 
         def read(entry: Entry) -> list[Tensor]:
             decoded = self._decode(entry, None, channels)
@@ -86,8 +92,19 @@ class NamedImages:
                 size = height, width
             return decode(content, size, channels, self.settings, entry.name, self.found.is_deep)
         except NotAnImage as reason:
-            name = f"{printable(entry.name)} of {self.container.path}"
-            raise WganError(f"{name} cannot be used: {reason}", "repair or remove it") from None
+            where = "" if isinstance(self.container, ListedFiles) else f" of {self.container.path}"
+            raise WganError(
+                f"{self.container.name_for_messages(entry)}{where} cannot be used: {reason}", "repair or remove it"
+            ) from None
+
+    def given_names(self) -> list[str]:
+        """Return the name of each image: its path as given or below the folder, with the number of a page."""
+        names = map(self.container.name_for_messages, self.found.good)
+        return [
+            name if several == 1 else f"{name} {number}/{several}"
+            for name, several in zip(names, self.frames, strict=True)
+            for number in range(1, several + 1)
+        ]
 
     def output_names(self) -> list[str]:
         """Return a distinct .png name for each image: `cat.png`, or `cat.jpg.png` if there is more than one `cat`.
@@ -147,12 +164,16 @@ def named_images(paths: Sequence[Path], settings: DataSettings) -> NamedImages:
             raise WganError(error.message, "give an image, a folder of images, or an archive of one") from None
     else:
         other = next(path for path in paths if not is_image_file(path))
-        problem = f"{other} is no image" if other.exists() else f"there is no image {other}"
+        problem = f"{other} is no image" if other.exists() else f"there is no file or folder {other}"
         raise WganError(problem, "give images, or one folder or archive of them")
     found = survey_container(container)
     if not found.good:
-        reason = f": {found.bad[0][1]}" if len(found.bad) == 1 else ""
-        raise WganError(f"{container.path} contains no image{reason}", "give images, a folder of them, or an archive")
+        problem = f"{container.path} contains no image"
+        if found.bad:
+            problem = f"{problem}: {summarize_bad(found.bad)}"
+        if isinstance(container, ListedFiles):
+            problem = " cannot be used: ".join(found.bad[0])
+        raise WganError(problem, "give images, a folder of them, or an archive")
     values = survey_values(found.good, container.read, settings) if found.is_deep and settings.range == "auto" else None
     settings = settings.with_range("dtype" if values is None else values.range)  # only damaged files, or later pages
     return NamedImages(container, settings, found, values)

@@ -1,7 +1,7 @@
 """Survey of image files by their headers: sizes, modes and unusable files, without decoding anything."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -14,7 +14,7 @@ from wgan_cli.data.fit import cropped_size
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.decoding_types import Size, is_supported
-from wgan_cli.utils.format import Log, count_of, no_log, printable
+from wgan_cli.utils.format import Log, count_of, no_log
 
 DEFAULT_SIZE = (64, 64)  # if images differ in size, or the networks don't take it
 LARGEST_KEPT = 128  # pixels of a side; larger images need `data.image_size`, because training takes so long
@@ -38,6 +38,8 @@ class Survey(Generic[T]):
     bands: bool  # the channels are such bands
     alpha: int  # number of images that may be transparent in places
     is_deep: bool  # any image has more than 8 bits
+    example_of: Mapping[tuple[int, int], str]  # name of the first file by (width, height)
+    alpha_example: str  # name of the first file that may be transparent in places, if any
 
     def of_other_aspect(self, size: Size) -> Counter[tuple[int, int]]:
         """Return the number of files by (width, height) whose aspect ratio isn't that of a size (height, width)."""
@@ -66,6 +68,9 @@ def survey(
     channels = Counter(found.channels for _, found in good if found.bands).most_common(1)
     bands = bool(channels) and channels[0][1] > sum(not found.bands for _, found in good)
     plain = max((found.channels for _, found in good if not found.bands), default=1)
+    firsts: dict[tuple[int, int], T] = {}
+    for item, found in good:
+        firsts.setdefault(found.size, item)
     return Survey(
         good=tuple(item for item, _ in good),
         frames=tuple(found.frames for _, found in good),
@@ -76,6 +81,8 @@ def survey(
         bands=bands,
         alpha=sum(found.alpha for _, found in good),
         is_deep=any(found.deep for _, found in good),
+        example_of={size: name(item) for size, item in firsts.items()},
+        alpha_example=next((name(item) for item, found in good if found.alpha), ""),
     )
 
 
@@ -87,7 +94,7 @@ def survey_container(container: Container, entries: Sequence[Entry] | None = Non
             return read_header(file)
 
     entries = container.entries() if entries is None else entries
-    return survey(entries, header, lambda entry: printable(entry.name), f"{container.path}: read headers of", log)
+    return survey(entries, header, container.name_for_messages, f"{container.path}: read headers of", log)
 
 
 def survey_values(

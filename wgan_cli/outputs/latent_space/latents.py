@@ -61,13 +61,15 @@ def read_latents(path: Path, checkpoint: Checkpoint) -> Latents:
     Raises: WganError naming both shapes if they don't fit.
     """
     model = checkpoint.recipe.model
-    hint = f"write z with `wgan sample --save-z z.npy`, or np.save of an array (N, {model.latent_dim})"
+    hint = (
+        f"write z with `wgan sample --save-z z.npy`, or np.save of an array (N, {model.latent_dim}); "
+        "or project images with `wgan project`"
+    )
     content = _content(path, hint)
     space = next((name for name in ("z", "w") if name in content), "z")
     wanted: dict[str, list[tuple[int, ...]]] = {"z": [(model.latent_dim,)]}
     if isinstance(model, StyleSettings):
         wanted["w"] = [(model.style_dim,), (model.style_layers, model.style_dim)]
-        hint = f"{hint}; or project an image with `wgan project`"
     if space not in wanted:
         problem = f"{path} holds w of a style space, which {model.name} does not have"
         raise WganError(problem, "give the generator that it was projected with")
