@@ -53,6 +53,8 @@ def test_classes_are_filled(wgan, photos):
     assert contents(Path("filled")) == {
         name: {"real": count, "generated": 14 - count} for name, count in COUNTS.items()
     }
+    chosen, planned = (result.stderr.index(text) for text in ("mnist_dcgan; another", "mnist_dcgan: 27 images"))
+    assert chosen < planned < result.stderr.index("run folder: ") and "classes: 0 14, " in result.stderr
     assert "held-out" in result.stdout and "against the best without generated images" in result.stdout
     originals = {Image.open(file).tobytes() for file in photos.glob("train/*/*.png")}
     assert {Image.open(file).tobytes() for file in Path("filled").glob("*/real_*.png")} == originals
@@ -101,7 +103,22 @@ def test_errors_are_two_lines(wgan, photos, tiny_run):
     words = ("--device", "cpu")
     plain = wgan("augment", photos, "--out", "filled", "--ckpt", tiny_run.path, *words)
     assert plain.status == 2 and "does not know classes" in plain.error
+    bundled = wgan("augment", photos, "--out", "filled", "--ckpt", "digits_dcgan", *words)
+    assert bundled.error.startswith("digits_dcgan does not know"), "not the file inside the package"
+    full = wgan("augment", photos, "--out", "filled", "--per-class", 4, *words)
+    assert full.status == 2 and "full" in full.error and "--per-class" in full.hint
+    for options in ([], ["--ckpt", tiny_run.path]):
+        missing = wgan("augment", "../nothere", "--out", "filled", *options, *words)
+        assert missing.status == 2 and "../nothere" in missing.error and "path" in missing.hint
+        assert "--set" not in missing.hint
+    assert "`photos`" in wgan("augment", "photo", "--out", "filled", *words).hint
     flat = wgan("augment", "photos/train/0", "--out", "filled", *words)
     assert flat.status == 2 and "no classes" in flat.error
     assert wgan("augment", photos, "--out", "photos", *words).status == 2
     assert not Path("filled").exists() and not Path("runs").exists()
+
+
+def test_help_tells_what_the_training_options_are_for(wgan):
+    shown = " ".join(wgan("augment", "--help").stdout.replace("│", " ").split())
+    assert "Time limit of the generator's training" in shown
+    assert "default: digits_dcgan" not in shown

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.arguments.completion import complete_checkpoint
-from wgan_cli.cli.arguments.options import DataRoot, Device, Json, RecipeOption, Seed, Settings, examples
-from wgan_cli.cli.arguments.training_options import Minutes
+from wgan_cli.cli.arguments.completion import complete_checkpoint, complete_recipe
+from wgan_cli.cli.arguments.options import DataRoot, Device, Json, Seed, Settings, examples
 from wgan_cli.console import data, print_message
-from wgan_cli.errors import WganError
+from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.runs.run_dir import check_free
 
 
@@ -37,9 +37,20 @@ def augment(
     per_class: Annotated[
         int | None, typer.Option("--per-class", min=1, help=r"Images of each class. \[default: those of the largest]")
     ] = None,
-    recipe: RecipeOption = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe",
+            metavar="NAME|FILE",
+            help=r"Recipe of the generator. \[default: the one that `wgan train DATA` chooses]",
+            autocompletion=complete_recipe,
+        ),
+    ] = None,
     settings: Settings = None,
-    minutes: Minutes = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", metavar="M", min=0.0, help="Time limit of the generator's training, in minutes."),
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     data_root: DataRoot = None,
@@ -55,22 +66,24 @@ def augment(
     from wgan_cli.cli.augmenting.class_generator import given_generator, trained_generator
     from wgan_cli.cli.augmenting.filled_folder import write_filled
     from wgan_cli.cli.render.augment_report import as_dict, show_filling, show_trials
+    from wgan_cli.cli.render.data_report import is_data
     from wgan_cli.data import default_data_root
-    from wgan_cli.evaluation.balancing import fill, missing_images, trials
+    from wgan_cli.evaluation.balancing import fill, trials
     from wgan_cli.evaluation.evaluate import Reference
     from wgan_cli.evaluation.features import make_features
+    from wgan_cli.recipe.data_settings import NAMED
     from wgan_cli.runs.environment import resolve_device
 
+    if not (os.path.exists(images) or is_data(images)):
+        hint = did_you_mean(images, [*NAMED, *os.listdir()])
+        raise WganError(f"there are no images {images}", hint or "check the path; relative ones start in this folder")
     root, where = data_root or default_data_root(), resolve_device(device)
     if ckpt is not None:
-        source = given_generator(ckpt, images, seed, root, where)
+        source = given_generator(ckpt, images, per_class, seed, root, where)
     else:
-        source = trained_generator(images, recipe, settings or [], minutes, seed, root, device)
-    wanted = missing_images(source.dataset, per_class)
-    if not wanted.any():
-        raise WganError(f"all classes of {images} are full", "ask for more images with --per-class")
+        source = trained_generator(images, per_class, recipe, settings or [], minutes, seed, root, device)
     reference = Reference(source.real, make_features(source.real, source.data.source, root, where, print_message))
-    filling = fill(source, wanted, reference)
+    filling = fill(source, source.wanted, reference)
     write_filled(source, filling, out)
     show_filling(source.dataset, filling, out)
     print_message("training classifiers to compare; each takes up to a minute")

@@ -92,7 +92,7 @@ def train(
     resumes = resume is not None and str(resume) != "auto"
     names = list(dict.fromkeys(track or []))
     with in_process_group():
-        trackers, progress = [Tracker(name) for name in names], make_progress(quiet)
+        trackers, progress = [Tracker(name) for name in names], make_progress(quiet, minutes)
         source = None
         if init_from is not None:
             source = broadcast_from_main("the weights to start from", lambda: open_initial_weights(locate(init_from)))
@@ -110,7 +110,7 @@ def train(
             if is_main_process():
                 log_finished(found, progress.on_message)
             return ExitStatus.DONE
-        trainer.log(plan(trainer.state, trainer.dataset.origin, trainer.dataset.class_counts))
+        trainer.log(plan(trainer.state, trainer.dataset.origin, trainer.dataset.class_counts, minutes))
         if not quiet and is_main_process():
             print_transfers(trainer.state.transfers)
         if dry_run:

@@ -32,12 +32,20 @@ def test_duration_of_the_remaining_steps(state):
     assert lines(state, step_seconds=0.25, step=300)[0].startswith("about 0:25 ")
 
 
+def test_a_time_limit_is_a_number_of_steps(state):
+    def line(minutes):
+        return plan(replace(state, step_seconds=4.51), "somewhere", minutes=minutes).splitlines()[2]
+
+    assert "about 133 steps" in line(10) and "--set" not in line(10)
+    assert line(60) == line(None), "enough for all steps"
+
+
 @pytest.mark.parametrize("seconds", [4.51, 23.0, 100_000.0])
 def test_long_runs_suggest_fewer_steps(state, seconds):
     (line,) = lines(state, step_seconds=seconds)
-    steps = int(re.search(r"--steps (\d+)", line)[1])
+    steps = int(re.search(r"--set steps=(\d+)", line)[1])
     assert steps == 1 or (steps + 1) * seconds >= SHORT_RUN / 1.1 and steps * seconds <= SHORT_RUN
-    assert "--steps" not in lines(state, step_seconds=LONG_RUN / 400)[0]
+    assert "--set steps" not in lines(state, step_seconds=LONG_RUN / 400)[0]
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.cli.arguments.image_arguments import facts_of, other_images
+from wgan_cli.cli.arguments.image_arguments import described, facts_of, other_images
 from wgan_cli.cli.arguments.named_generator import locate
 from wgan_cli.cli.arguments.open_checkpoint import open_checkpoint
 from wgan_cli.cli.arguments.training_target import CONDITIONAL, data_to_compare, suggested_recipe
 from wgan_cli.cli.render.progress import make_progress
+from wgan_cli.cli.render.train_report import plan
 from wgan_cli.console import print_message
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.loading import load_images
 from wgan_cli.errors import Stopped, WganError
+from wgan_cli.evaluation.balancing import missing_images
 from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
 from wgan_cli.outputs.sampling import generate, generator_of, images_at_once, open_generator
 from wgan_cli.recipe import load_recipe
@@ -35,13 +37,15 @@ from wgan_cli.utils.seeds import latent_vectors
 class ClassGenerator:
     """A conditional generator, and images of its classes.
 
-    dataset: all images to fill up. real: those that a classifier may learn from, and those that are held out.
+    dataset: all images to fill up. wanted: how many each class lacks (K,).
+    real: those that a classifier may learn from, and those that are held out.
     """
 
     generator: nn.Module
     checkpoint: Checkpoint
     data: DataSettings
     dataset: ImageSet
+    wanted: Tensor
     real: RealImages
     seed: int
 
@@ -54,47 +58,62 @@ class ClassGenerator:
         return torch.cat(list(generate(self.generator, z, batch, own, dtype)))
 
 
-def given_generator(ckpt: Path, images: str, seed: int, root: Path, device: torch.device) -> ClassGenerator:
-    """Load a generator, and images in its size. Raises: WganError if it doesn't know their classes."""
+def given_generator(
+    ckpt: Path, images: str, per_class: int | None, seed: int, root: Path, device: torch.device
+) -> ClassGenerator:
+    """Load a generator, and images in its size.
+
+    Raises: WganError if it doesn't know their classes, or none of these lacks images.
+    """
     path = locate(ckpt)
     checkpoint = open_checkpoint(path, None)
     if not checkpoint.recipe.model.conditional:
-        raise WganError(f"{path} does not know classes", f"leave out --ckpt, or train it with --set {CONDITIONAL}")
+        raise WganError(f"{ckpt} does not know classes", f"leave out --ckpt, or train it with --set {CONDITIONAL}")
     data, image = data_to_compare(images), checkpoint.image
     like: dict[str, Any] = {"image_size": image.size}
     if data.source in USER_SOURCES:
         like["channels"] = image.channels
     data = data.model_copy(update=like)
-    dataset = _load(data, root)
+    dataset, wanted = _load(data, root, per_class)
     if unknown := [name for name in dataset.class_names if name not in checkpoint.class_names]:
         raise WganError(
-            f"{path} does not know the class {unknown[0]} of {images}", "leave out --ckpt to train one that does"
+            f"{ckpt} does not know the class {unknown[0]} of {images}", "leave out --ckpt to train one that does"
         )
     generator = generator_of(checkpoint, str(path), device)
-    return ClassGenerator(generator, checkpoint, data, dataset, real_images(data, root, print_message, dataset), seed)
+    real = real_images(data, root, print_message, dataset)
+    return ClassGenerator(generator, checkpoint, data, dataset, wanted, real, seed)
 
 
 def trained_generator(
-    images: str, recipe: str | None, settings: Sequence[str], minutes: float | None, seed: int, root: Path, device: str
+    images: str,
+    per_class: int | None,
+    recipe: str | None,
+    settings: Sequence[str],
+    minutes: float | None,
+    seed: int,
+    root: Path,
+    device: str,
 ) -> ClassGenerator:
     """Train a generator on images without the held-out ones, into a run folder of its own.
 
-    Raises: WganError for images without classes. Stopped if a signal ends the training.
+    Raises: WganError, before training, for images without classes and if no class lacks any. Stopped if a signal ends
+        the training.
     """
     name, location = _recipe_for(images, recipe, device)
     chosen = load_recipe(name, [*location, CONDITIONAL, *settings])
     data = chosen.data
     if not isinstance(data, DataSettings):
         raise WganError(f"{name} translates images", "choose a recipe that learns classes, such as folder_dcgan")
-    dataset = _load(data, root)
+    dataset, wanted = _load(data, root, per_class)
     real = real_images(data, root, print_message, dataset)
     part = _only(real.training) if real.seen else None
-    trainer = Trainer(chosen, images=part, data_root=root, device=device, callbacks=[make_progress(False)])
+    trainer = Trainer(chosen, images=part, data_root=root, device=device, callbacks=[make_progress(False, minutes)])
+    trainer.log(plan(trainer.state, trainer.dataset.origin, trainer.dataset.class_counts, minutes))
     run = trainer.fit(minutes, command=shlex.join(["wgan", *sys.argv[1:]]))
     if trainer.status:
         raise Stopped(trainer.status)
     generator, checkpoint = open_generator(run.path, trainer.state.device)
-    return ClassGenerator(generator, checkpoint, data, dataset, replace(real, seen=False), seed)
+    return ClassGenerator(generator, checkpoint, data, dataset, wanted, replace(real, seen=False), seed)
 
 
 def _only(chosen: Selection) -> ImageSet:
@@ -103,18 +122,28 @@ def _only(chosen: Selection) -> ImageSet:
 
 
 def _recipe_for(images: str, recipe: str | None, device: str) -> tuple[str, list[str]]:
-    """Return the recipe to train, and the settings that train it on these images."""
+    """Return the recipe to train, and the settings that train it on these images; say which one is chosen for them."""
     if recipe is not None:
         return recipe, other_images(recipe, [images])
+    facts = None
     if images in NAMED:
-        return DATA_RECIPES[images], other_images(DATA_RECIPES[images], [images])
-    from wgan_cli.runs.environment import resolve_device
+        chosen = DATA_RECIPES[images]
+        settings = other_images(chosen, [images])
+    else:
+        from wgan_cli.runs.environment import resolve_device
 
-    return suggested_recipe([images], facts_of([images]), resolve_device(device).type == "cuda")
+        facts = facts_of([images])
+        chosen, settings = suggested_recipe([images], facts, resolve_device(device).type == "cuda")
+    print_message(f"{described([images], facts)}: the recipe is {chosen}; another one: --recipe NAME")
+    return chosen, settings
 
 
-def _load(data: DataSettings, root: Path) -> ImageSet:
+def _load(data: DataSettings, root: Path, per_class: int | None) -> tuple[ImageSet, Tensor]:
+    """Load the images, and count how many each class lacks: (K,). Raises: WganError if there is nothing to fill."""
     dataset = load_images(data, root, print_message, print_message)
     if len(dataset.class_names) < 2:
         raise WganError(f"{dataset.origin} has no classes to fill", "put the images of each class into a subfolder")
-    return dataset
+    wanted = missing_images(dataset, per_class)
+    if not wanted.any():
+        raise WganError(f"all classes of {dataset.origin} are full", "ask for more images with --per-class")
+    return dataset, wanted

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from wgan_cli.cli.render.terminal_image import can_show, live_image
@@ -24,9 +25,17 @@ MIN_SECONDS = 1.0  # between lines; a GPU may log dozens of records per second
 
 
 class PlainProgress(Callback):
-    """Prints the first and the last record and one about every second, for pipes and log files."""
+    """Prints the first and the last record and one about every second, for pipes and log files.
+
+    Args:
+        minutes: time limit of the training, for the time left.
+    """
+
+    def __init__(self, minutes: float | None = None) -> None:
+        self.seconds = inf if minutes is None else 60 * minutes
 
     def on_train_start(self, step: int, steps: int) -> None:
+        self.deadline = time.monotonic() + self.seconds
         self.steps, self.steps_since, self.last_time, self.printed = steps, 0, time.monotonic(), False
 
     def on_step(self, step: int, networks: Networks) -> None:
@@ -37,7 +46,7 @@ class PlainProgress(Callback):
         step, seconds = record["step"], time.monotonic() - self.last_time
         if self.printed and seconds < MIN_SECONDS and step < self.steps:
             return
-        left = seconds / max(self.steps_since, 1) * (self.steps - step)
+        left = _limited(seconds / max(self.steps_since, 1) * (self.steps - step), self.deadline)
         self.steps_since, self.last_time, self.printed = 0, self.last_time + seconds, True
         print_message(f"step {step}/{self.steps}  {describe(record)}  {clock(left)} left")
 
@@ -51,13 +60,15 @@ class LiveProgress(PlainProgress):
     A thread of rich redraws them four times per second, or once with images, which are thousands of characters.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, minutes: float | None = None) -> None:
+        super().__init__(minutes)
         self.live = Live()  # on_train_end may be called without on_train_start
 
     def on_train_start(self, step: int, steps: int) -> None:
+        super().on_train_start(step, steps)
         self.record = Text("waiting for the first record", style="dim", overflow="fold")
         self.bar = Progress(
-            TextColumn("step"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), TextColumn("left"),
+            TextColumn("step"), MofNCompleteColumn(), BarColumn(), _TimeLeftColumn(self.deadline), TextColumn("left"),
             console=messages(),
         )  # fmt: skip
         self.task = self.bar.add_task("", total=steps, completed=step)
@@ -85,11 +96,34 @@ class LiveProgress(PlainProgress):
         self.live.stop()
 
 
-def make_progress(quiet: bool) -> Callback:
-    """Return the callback for the output: none if quiet, a live bar on a terminal, else plain lines."""
+class _TimeLeftColumn(ProgressColumn):
+    """Time until the last step or the deadline, whichever comes first."""
+
+    max_refresh = 0.5
+
+    def __init__(self, deadline: float) -> None:
+        super().__init__()
+        self.deadline = deadline
+
+    def render(self, task: Task) -> Text:
+        left = _limited(inf if task.time_remaining is None else task.time_remaining, self.deadline)
+        return Text("-:--" if left == inf else clock(left), style="progress.remaining")
+
+
+def _limited(seconds: float, deadline: float) -> float:
+    return min(seconds, max(0.0, deadline - time.monotonic()))
+
+
+def make_progress(quiet: bool, minutes: float | None = None) -> Callback:
+    """Return the callback for the output: none if quiet, a live bar on a terminal, else plain lines.
+
+    Args:
+        minutes: time limit of the training.
+    """
     if quiet:
         return Callback()
-    return LiveProgress() if messages().is_terminal and not messages().is_dumb_terminal else PlainProgress()
+    on_terminal = messages().is_terminal and not messages().is_dumb_terminal
+    return (LiveProgress if on_terminal else PlainProgress)(minutes)
 
 
 def describe(record: dict[str, Any]) -> str:

@@ -27,35 +27,46 @@ SHORT_RUN = 10 * 60  # seconds that the suggested run takes
 _FLIP = "--set data.augment.mirror=true"
 
 
-def plan(state: TrainingState, origin: str, counts: Mapping[str, int] | None = None) -> str:
+def plan(
+    state: TrainingState, origin: str, counts: Mapping[str, int] | None = None, minutes: float | None = None
+) -> str:
     """Summarize the run to start: data, objective, size, autotuning results, duration and advice.
 
     Args:
-        counts: number of images of each class.
+        counts: number of images of each class. minutes: time limit.
     """
-    recipe, step_seconds, duration = state.recipe, state.step_seconds, ""
+    recipe = state.recipe
     sizes = " + ".join(f"{role} {sum(p.numel() for p in net.parameters()):,}" for role, net in state.networks.items())
     epochs = (recipe.steps or 0) * state.images_per_step / len(state.loader)
     precision = "float32" if recipe.amp == "off" else recipe.amp
-    if step_seconds is not None and recipe.steps is not None:  # autotuning timed a step
-        seconds = step_seconds * (recipe.steps - state.step)
-        decimals = 0 if step_seconds > 0.01 else 1
-        milliseconds = f"{1000 * step_seconds:.{decimals}f} ms"
-        duration = f"about {clock(seconds)} at {milliseconds} per step, plus sample grids and evaluations"
-        if seconds > LONG_RUN:
-            steps = int(SHORT_RUN / step_seconds)
-            unit = 10 ** max(0, len(str(steps)) - 2)  # round down to two digits
-            duration += f"; --steps {max(1, steps // unit * unit)} takes about {SHORT_RUN // 60} minutes"
     lines = [
         f"{recipe.name}: {len(state.loader):,} images of {state.image} ({origin}; {state.loader.placement})",
         _classes(state, counts or {}),
         f"{recipe.objective.name} on {state.device} in {precision}, {recipe.steps:,} steps of "
         f"{state.images_per_step:,} images ({epochs:,.1f} epochs), {sizes} parameters",
         f"benchmark: {state.autotune_summary}" if state.autotune_summary else "",
-        duration,
+        _duration(state, minutes),
         _advice(state),
     ]
     return "\n".join(filter(None, lines))
+
+
+def _duration(state: TrainingState, minutes: float | None) -> str:
+    """Estimate the duration, or the number of steps in the time limit, and suggest a shorter run than a long one."""
+    step_seconds, steps = state.step_seconds, state.recipe.steps
+    if step_seconds is None or steps is None:  # autotuning timed no step
+        return ""
+    seconds = step_seconds * (steps - state.step)
+    speed = f"{1000 * step_seconds:.{0 if step_seconds > 0.01 else 1}f} ms per step"
+    if minutes is not None and 60 * minutes < seconds:
+        reached = int(60 * minutes / step_seconds)
+        return f"--minutes {minutes:g}: about {reached:,} steps at {speed}, fewer with sample grids and evaluations"
+    duration = f"about {clock(seconds)} at {speed}, plus sample grids and evaluations"
+    if seconds > LONG_RUN:
+        fewer = int(SHORT_RUN / step_seconds)
+        unit = 10 ** max(0, len(str(fewer)) - 2)  # round down to two digits
+        duration += f"; --set steps={max(1, fewer // unit * unit)} takes about {SHORT_RUN // 60} minutes"
+    return duration
 
 
 def _classes(state: TrainingState, counts: Mapping[str, int]) -> str:
