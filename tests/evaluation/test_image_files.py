@@ -142,5 +142,5 @@ def test_invalid_options(wgan, tiny_run: RunDir, words, error, hint):
 
 
 def test_too_few_images(tmp_path):
-    with pytest.raises(WganError, match="contains no|no folder"):
+    with pytest.raises(WganError, match="contains no|no file or folder"):
         survey_generated(tmp_path / "gone", DataSettings.default(), None, print)
