@@ -1,4 +1,4 @@
-"""What to say about images that a command is given."""
+"""Messages about the images that a command is given."""
 
 from collections.abc import Sequence
 from pathlib import Path
