@@ -81,10 +81,10 @@ def describe_os_error(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
+# PyTorch's CPU allocator has no exception of its own, and neither have CUDA's libraries.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "STATUS_ALLOC_FAILED", "unable to find an engine")
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return True if host or device memory ran out."""
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in _OUT_OF_MEMORY)
-
-
-# PyTorch's CPU allocator has no exception of its own, and neither have CUDA's libraries.
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "STATUS_ALLOC_FAILED", "unable to find an engine")

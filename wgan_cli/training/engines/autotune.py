@@ -18,9 +18,7 @@ from wgan_cli.utils.machine import cpu_quota, usable_cores
 MIN_STEPS = 500  # shorter runs end before autotuning pays off
 MIN_SECONDS_TO_COMPILE = 1800.0  # of training; the compiler takes about a minute, and often gains nothing
 MARGIN = 1.1  # speedup that an unusual choice needs, so that noise doesn't decide
-THREAD_MARGIN = (
-    1.05  # speedup that more threads need: fewer leave cores to other programs, and wait less for each other
-)
+THREAD_MARGIN = 1.05  # speedup that more threads need; fewer leave cores to other programs
 ROUNDS = 3  # in which both candidates are timed in turn
 ROUND_SECONDS, GPU_ITERATIONS = 0.1, 3  # a candidate runs at least this long; a GPU this many iterations at a time
 LONG_COMPARISON = 2.0  # seconds; a round that takes as long isn't repeated, and a first step counts as the round
