@@ -69,7 +69,7 @@ class OtherProcesses:
         elapsed, busy, own = (now - then for now, then in zip(self._last, before, strict=True))
         if elapsed <= 0 or 2 * busy < own:  # some sandboxes count nothing
             return None
-        return max(0.0, busy - own) / elapsed
+        return min(max(0.0, busy - own) / elapsed, float(self.cores))  # a tick of 10 ms is counted as a whole
 
     def _times(self) -> tuple[float, float, float] | None:
         """Return seconds on the clock, seconds that all cores together were busy, and those with this process."""

@@ -150,7 +150,11 @@ def test_read_only_disk(wgan, small_disk, options):
 
 
 def test_run_folder_deleted_during_training(wgan, options, during_step, any_writer):
-    with during_step(2, lambda step: shutil.rmtree("mine")):
+    def delete(step: int) -> None:
+        Path("mine").rename("other")  # at once: a writer in the background may add a file to a folder being deleted
+        shutil.rmtree("other")
+
+    with during_step(2, delete):
         result = wgan("train", *options, "--steps", 20, "--out", "mine")
     assert (result.status, result.error) == (1, "the run folder mine was deleted or moved during training")
     assert "--resume" in result.hint
