@@ -19,6 +19,7 @@ import scaling
 from common import FORMATS
 from family import EVERY, MEMBERS, SYSTEMS, TUTORIALS
 from markdown_text import paragraph, table, times, where, where_each
+from time_to_quality_page import by_budget, distance
 
 from wgan_cli.cli.render.recipe_benchmarks import FILE as MEASURED
 from wgan_cli.errors import WganError
@@ -324,23 +325,26 @@ def _results(file: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def quality(file: Path) -> str:
-    """Return the table of time_to_quality.py at the first contestant's minutes, or ""."""
+    """Return a table of time_to_quality.py per set of images, or ""."""
     if not file.exists():
         return ""
-    contestants = json.loads(file.read_text(encoding="utf-8"))["contestants"]
-    points = {name: {point["minutes"]: point for point in own["points"]} for name, own in contestants.items()}
+    contestants: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["contestants"]
+    sets = dict.fromkeys(own["data"] for own in contestants.values())
+    return "\n\n".join(
+        _quality_on({name: own for name, own in contestants.items() if own["data"] == data}) for data in sets
+    )
+
+
+def _quality_on(contestants: dict[str, Any]) -> str:
+    budgets = {name: dict(by_budget(own)) for name, own in contestants.items()}
     rows = [
-        [f"{minutes:g}", *(_fd(own[minutes]) if minutes in own else "" for own in points.values())]
-        for minutes in sorted(next(iter(points.values())))
+        [f"{minutes:g}", *(distance(own[minutes]) if minutes in own else "" for own in budgets.values())]
+        for minutes in sorted({each for own in budgets.values() for each in own})
     ]
     first = next(iter(contestants.values()))
     floor = first["points"][0]["real_baseline"]
     told = f"FD after the given wall time; held-out real images: {floor:.3g}. On {where(first)}"
-    return table("minutes, " + ", ".join(points), rows) + "\n\n" + paragraph(told)
-
-
-def _fd(point: dict[str, Any]) -> str:
-    return f"{point['fd']:.3g} ({point['seconds']:.0f} s)"
+    return table(["minutes", *budgets], rows) + "\n\n" + paragraph(told)
 
 
 def written(page: str, name: str, text: str) -> str:

@@ -5,8 +5,9 @@
     python benchmarks/pages.py                                      write the table of the cards
 
 Each seed is one complete `wgan train` process, whose best generator is scored as in `wgan evaluate`. Runs stay in
---work, so that a seed that was measured isn't trained again; a generator that the package has needs --again. Weights
-are rounded to half precision unless a pixel of an image then changes by more than two gray levels.
+--work, so that a seed that was measured isn't trained again. A generator of the package is replaced by a better seed;
+seeds on its card aren't trained again without --again. Weights are rounded to half precision unless a pixel of an image
+then changes by more than two gray levels.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from wgan_cli.recipe.scores import LOGGED, SCORES
 from wgan_cli.runs import pretrained
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.with_critic import load_with_critic
-from wgan_cli.utils.format import no_log
+from wgan_cli.utils.format import Log, no_log
 from wgan_cli.utils.pixels import to_uint8, to_unit_range
 
 NAMES = (
@@ -90,15 +91,15 @@ def main_score(result: dict[str, Any]) -> str:
     return next(score for score in LOGGED if score in result["scores"])
 
 
-def best(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the result with the best score."""
-    score = SCORES[main_score(results[0])]
-    return min(results, key=lambda result: result["scores"][score.name] * (1 if score.lower_is_better else -1))
+def best(by_seed: dict[str, float], score: str) -> str:
+    """Return the seed with the best value of a score."""
+    return (min if SCORES[score].lower_is_better else max)(by_seed, key=lambda seed: by_seed[seed])
 
 
-def add_to_package(name: str, results: list[dict[str, Any]], arguments: argparse.Namespace) -> pretrained.Card:
+def add_to_package(
+    name: str, kept: dict[str, Any], by_seed: dict[str, float], arguments: argparse.Namespace
+) -> pretrained.Card:
     """Write the best generator of several seeds, with its critic, and its card into the package."""
-    kept = best(results)
     run = _run(name, kept["seed"], arguments)
     _, checkpoint = open_generator(run, torch.device("cpu"))
     critic = load_with_critic(run)[0].networks["critic"]
@@ -106,13 +107,12 @@ def add_to_package(name: str, results: list[dict[str, Any]], arguments: argparse
     whole = replace(shared, networks={**shared.networks, "critic": critic})
     rounded = in_half_precision(whole)
     levels = gray_levels(whole, rounded, arguments.data_root)
-    score = main_score(kept)
     card = pretrained.Card(
         command=shlex.join(["wgan", *training_words(name, kept["seed"], arguments)]),
         data=checkpoint.recipe.data.title,
         license=license_of(checkpoint.recipe.data),
-        score=score,
-        by_seed={str(result["seed"]): result["scores"][score] for result in results},
+        score=main_score(kept),
+        by_seed=by_seed,
         scores={each: value for each, value in kept["scores"].items() if isinstance(value, float)},
         processor_minutes=round(kept["processor_seconds"] / 60, 1),
         machine=where(kept).rstrip("."),
@@ -122,9 +122,13 @@ def add_to_package(name: str, results: list[dict[str, Any]], arguments: argparse
     pretrained.FOLDER.mkdir(exist_ok=True)
     (rounded if levels <= MOST_GRAY_LEVELS else whole).save(pretrained.pretrained_file(name))
     draw_strip(run, checkpoint, arguments.data_root.resolve(), PICTURES / f"{name}.png")
-    text = json.dumps(asdict(card), indent=1) + "\n"
-    pretrained.card_file(name).write_text(text, encoding="utf-8")  # last: a generator with a card is complete
+    write_card(name, card)  # last: a generator with a card is complete
     return card
+
+
+def write_card(name: str, card: pretrained.Card) -> None:
+    """Write the card of a bundled generator."""
+    pretrained.card_file(name).write_text(json.dumps(asdict(card), indent=1) + "\n", encoding="utf-8")
 
 
 def in_half_precision(checkpoint: Checkpoint) -> Checkpoint:
@@ -170,22 +174,32 @@ def parse_arguments() -> argparse.Namespace:
     return common.parse(parser, "pretrained")
 
 
+def update(name: str, arguments: argparse.Namespace, say: Log) -> None:
+    """Train the seeds that a generator's card lacks, and put the best of all into the package."""
+    known = pretrained.read_card(name) if pretrained.card_file(name).exists() and not arguments.again else None
+    by_seed, results = dict(known.by_seed) if known else {}, {}
+    for seed in range(arguments.seeds):
+        if str(seed) not in by_seed:
+            results[str(seed)] = result = trained(name, seed, arguments)
+            score, minutes = main_score(result), result["processor_seconds"] / 60
+            say(f"{name}, seed {seed}: {score} {result['scores'][score]:.3g}, {minutes:.1f} min of processor time")
+    if not results:
+        return
+    by_seed |= {seed: result["scores"][main_score(result)] for seed, result in results.items()}
+    kept = best(by_seed, main_score(next(iter(results.values()))))
+    if known and kept not in results:
+        write_card(name, replace(known, by_seed=by_seed))
+        say(f"{name}: the package keeps seed {kept}")
+    else:
+        card = add_to_package(name, results[kept], by_seed, arguments)
+        size = pretrained.pretrained_file(name).stat().st_size
+        say(f"{name}: {card.score} {card.value:.3g}, {size / 1e6:.2f} MB, {card.gray_levels} gray levels")
+
+
 def main() -> None:
     arguments, console = parse_arguments(), common.make_console()
     for name in arguments.only:
-        if pretrained.card_file(name).exists() and not arguments.again:
-            continue
-        results = []
-        for seed in range(arguments.seeds):
-            result = trained(name, seed, arguments)
-            results.append(result)
-            score, minutes = main_score(result), result["processor_seconds"] / 60
-            console.print(
-                f"{name}, seed {seed}: {score} {result['scores'][score]:.3g}, {minutes:.1f} min of processor time"
-            )
-        card = add_to_package(name, results, arguments)
-        size = pretrained.pretrained_file(name).stat().st_size
-        console.print(f"{name}: {card.score} {card.value:.3g}, {size / 1e6:.2f} MB, {card.gray_levels} gray levels")
+        update(name, arguments, console.print)
 
 
 if __name__ == "__main__":

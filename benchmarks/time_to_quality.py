@@ -1,13 +1,14 @@
-"""Measure FD against wall-clock time, for recipes and for the textbook loops.
+"""Measure FD against wall-clock time, for recipes, other objectives with their networks, and textbook loops.
 
-    python benchmarks/time_to_quality.py --data-root data                  about 50 minutes, on an idle machine
-    python benchmarks/time_to_quality.py --data-root data --minutes-most 0.2 --only mnist_dcgan     a quick look
+    python benchmarks/time_to_quality.py --data-root data                  about ten hours, on an idle machine
+    python benchmarks/time_to_quality.py --data-root data --only mnist_dcgan cifar10_dcgan --seeds 1 --minutes 1
     python benchmarks/time_to_quality.py --page            only write docs/time_to_quality.md and .png
 
-For recipes, every budget is one complete `wgan train` process timed by wall clock: start, data, autotuning, training,
-grids, checkpoints, curves. The number of steps comes from a short run, corrected if it took too long. The textbook
-loops train in this process on the same images and are scored along one run; only the loop and its DataLoader are timed.
-All are scored with the same number of images and the same classifier. Existing results are reused.
+For recipes, every budget and seed is one complete `wgan train` process timed by wall clock: start, data, autotuning,
+training, grids, checkpoints, curves. The number of steps comes from a short run, corrected if it took too long. The
+textbook loops train in this process on the same images and are scored along one run per seed; only the loop and its
+DataLoader are timed. All are scored with the same number of images and the same classifier. Results are written one by
+one; those measured on another processor aren't continued.
 """
 
 from __future__ import annotations
@@ -29,19 +30,19 @@ import common
 import textbook
 import time_to_quality_page as page
 import torch
+from family import reference_for
 from rich.console import Console
 
 from wgan_cli.data import ImageSet, load_images
 from wgan_cli.errors import WganError
-from wgan_cli.evaluation.evaluate import Reference, make_reference
+from wgan_cli.evaluation.evaluate import Reference
 from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe import Recipe, load_recipe
-from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.training.build_state import build_state
 
-DATA = DataSettings(source="mnist")
 SURE = 0.985  # of the time for which steps are planned, so that a slow moment does not overrun it
 SHORT = 600  # steps of the run that says how many fit; enough for the trials of a long one
+MINUTES = (0.5, 1, 3, 10)
 UNWATCHED = "--set=eval_every=null"  # what measures while it trains has no place on the stopwatch
 CPU = ("--engine", "eager")  # the compiler, which long runs try, takes up to a minute of them and gains nothing here
 OVERRUN = 1.02  # times the budget from which a run is called too long
@@ -50,67 +51,79 @@ TRIES = 3  # to end within it
 
 @dataclass(frozen=True)
 class Contestant:
-    """A recipe of ours, or a textbook loop with the networks and learning rates of a recipe with settings.
+    """A recipe of ours with settings, or a textbook loop with the networks and learning rates of one.
 
     The textbook's settings are spelled out, so that tuning our recipe leaves them unchanged.
     """
 
     recipe: str
-    minutes: tuple[float, ...]
-    textbook: bool = False
     settings: tuple[str, ...] = ()
+    textbook: bool = False
 
 
-ALONG = (0.5, 1, 2, 3, 5, 10)
+RECIPES = ("mnist_dcgan", "fashion_dcgan", "cifar10_dcgan")
+RIVALS = {  # with a search's learning rate, as in mnist_r3gan and mnist_r1
+    "R3GAN": "objective={name: r3gan, r1_weight: 1.0, r2_weight: 1.0}",
+    "cross-entropy, R1": "objective={name: gan, r1_weight: 1.0}",
+}
+RIVALS_OPTIM = "optim={lr: 0.003, betas: [0.0, 0.99], lr_schedule: linear}"
 USUAL = (
-    "objective.gp_weight=10",
-    "objective.n_critic=5",
+    "objective={name: wgan_gp, gp_weight: 10, n_critic: 5}",
     "batch_size=64",
     "steps=1000000000",
     "optim.lr_schedule=none",
+    "model.latent_dim=100",
 )
+
+
+def _textbook_mlp(recipe: str) -> Contestant:
+    settings = (
+        *("model.name=mlp", "model.init=torch"),
+        "model.generator={widths: [128, 256, 512, 1024], norm: batch, activation: leaky_relu, slope: 0.2}",
+        "model.critic={widths: [512, 256], norm: none, activation: leaky_relu, slope: 0.2}",
+        *(f"optim.{role}={{lr: 2e-4, betas: [0.5, 0.999]}}" for role in ("generator", "critic")),
+    )
+    return Contestant(recipe, (*USUAL, *settings), textbook=True)
+
+
+def _textbook_dcgan(recipe: str, channels: list[int]) -> Contestant:
+    settings = (
+        *("model.name=dcgan", "model.init=normal"),
+        f"model.generator={{channels: {channels}, kernel: 4, norm: batch, activation: relu}}",
+        f"model.critic={{channels: {channels[::-1]}, kernel: 5, norm: none, activation: leaky_relu, slope: 0.2}}",
+        *(f"optim.{role}={{lr: 1e-4, betas: [0.0, 0.9]}}" for role in ("generator", "critic")),
+    )
+    return Contestant(recipe, (*USUAL, *settings), textbook=True)
+
+
 CONTESTANTS = {
-    "textbook MLP": Contestant(
-        "mnist_mlp",
-        ALONG,
-        textbook=True,
-        settings=(
-            *USUAL,
-            *("model.name=mlp", "model.latent_dim=100", "model.init=torch"),
-            "model.generator={widths: [128, 256, 512, 1024], norm: batch, activation: leaky_relu, slope: 0.2}",
-            "model.critic={widths: [512, 256], norm: none, activation: leaky_relu, slope: 0.2}",
-            *(f"optim.{role}={{lr: 2e-4, betas: [0.5, 0.999]}}" for role in ("generator", "critic")),
-        ),
-    ),
-    "textbook DCGAN": Contestant(
-        "mnist_conv",
-        ALONG,
-        textbook=True,
-        settings=(
-            *USUAL,
-            *("model.name=dcgan", "model.latent_dim=100", "model.init=normal"),
-            "model.generator={channels: [128, 64], kernel: 4, norm: batch, activation: relu}",
-            "model.critic={channels: [64, 128], kernel: 5, norm: none, activation: leaky_relu, slope: 0.2}",
-            *(f"optim.{role}={{lr: 1e-4, betas: [0.0, 0.9]}}" for role in ("generator", "critic")),
-        ),
-    ),
-    "mnist_dcgan": Contestant("mnist_dcgan", (1, 3, 5, 10)),
-    "mnist_mlp": Contestant("mnist_mlp", (1, 3)),
+    **{recipe: Contestant(recipe) for recipe in RECIPES},
+    "textbook DCGAN, MNIST": _textbook_dcgan("mnist_dcgan", [128, 64]),
+    "textbook DCGAN, Fashion-MNIST": _textbook_dcgan("fashion_dcgan", [128, 64]),
+    "textbook DCGAN, CIFAR-10": _textbook_dcgan("cifar10_dcgan", [256, 128, 64]),
+    **{
+        f"{recipe}, {rival}": Contestant(recipe, (objective, RIVALS_OPTIM))
+        for rival, objective in RIVALS.items()
+        for recipe in RECIPES
+    },
+    "mnist_mlp": Contestant("mnist_mlp"),
+    "textbook MLP, MNIST": _textbook_mlp("mnist_mlp"),
 }
 
 
 def textbook_points(
-    contestant: Contestant, dataset: ImageSet, reference: Reference, device: torch.device, keep: page.Keep
+    contestant: Contestant, dataset: ImageSet, reference: Reference, device: torch.device, keep: page.Keep, seed: int
 ) -> None:
     """Train the textbook loop for the longest budget and score it along the way."""
+    torch.manual_seed(seed)
     recipe = load_recipe(contestant.recipe, contestant.settings)
-    quiet = recipe.replaced(engine="eager", amp="off", threads=torch.get_num_threads())
+    quiet = recipe.replaced(engine="eager", amp="off", threads=torch.get_num_threads(), seed=seed)
     networks = build_state(quiet, dataset, device, tune=False).networks
     generator, critic = (textbook.plain_copy(networks[role]) for role in ("generator", "critic"))
     loader = textbook.make_loader(dataset, recipe.batch_size)
     loop = textbook.train(generator, critic, loader, recipe, device, "off", detach=True)
     seconds, steps = 0.0, 0
-    for minutes in contestant.minutes:
+    for minutes in keep.budgets:
         start = time.perf_counter()
         while seconds + time.perf_counter() - start < 60 * minutes:
             next(loop)
@@ -118,26 +131,28 @@ def textbook_points(
         common.wait(device)
         seconds += time.perf_counter() - start
         shown = copy.deepcopy(generator).eval()  # as `generate` wants it; the one in training keeps its mode
-        keep(minutes, seconds, steps, common.figures(shown, recipe, steps, reference))
+        keep(page.Point(minutes, seed), seconds, steps, common.figures(shown, recipe, steps, reference))
 
 
 def our_points(
-    contestant: Contestant, data_root: Path, reference: Reference, device: torch.device, keep: page.Keep
+    contestant: Contestant, data_root: Path, reference: Reference, device: torch.device, keep: page.Keep, seeds: int
 ) -> None:
-    """Train a recipe once per missing budget, as a user would."""
+    """Train a recipe once per missing budget and seed, as a user would."""
+    missing = [page.Point(minutes, seed) for seed in range(seeds) for minutes in keep.budgets]
+    missing = [point for point in missing if point not in keep.points]
     with tempfile.TemporaryDirectory() as folder:
         train = partial(wgan_train, contestant, data_root, device)
         train(Path(folder, "first"), ["--steps", "1"])  # from the disk, which later ones find in memory
         _, fixed, each = train(Path(folder, "short"), ["--steps", str(SHORT)])
-        for minutes in (each for each in contestant.minutes if each not in keep.minutes):
+        for point in missing:
             for number in range(TRIES):
-                steps = max(1, int((SURE * 60 * minutes - fixed) / each))
-                run = Path(folder, f"{minutes:g}-{number}")
-                seconds, fixed, each = train(run, ["--steps", str(steps)])
-                if seconds <= OVERRUN * 60 * minutes or steps == 1:
+                steps = max(1, int((SURE * 60 * point.minutes - fixed) / each))
+                run = Path(folder, f"{point.minutes:g}-{point.seed}-{number}")
+                seconds, fixed, each = train(run, ["--steps", str(steps), "--seed", str(point.seed)])
+                if seconds <= OVERRUN * 60 * point.minutes or steps == 1:
                     break
             generator, checkpoint = open_generator(run / "G.pth", device)
-            keep(minutes, seconds, checkpoint.step, common.figures(generator, checkpoint.recipe, steps, reference))
+            keep(point, seconds, checkpoint.step, common.figures(generator, checkpoint.recipe, steps, reference))
 
 
 def wgan_train(
@@ -166,17 +181,22 @@ def wgan_train(
 def measure(name: str, contestant: Contestant, arguments: argparse.Namespace, results: page.Results) -> None:
     """Run a contestant and store its points as they arrive."""
     console, device = common.make_console(), arguments.device
-    dataset = load_images(DATA, arguments.data_root, console.print)
-    reference = make_reference(
-        DATA, arguments.data_root, device, console.print, count=arguments.images, dataset=dataset
-    )
-    facts = {**common.facts(device), "settings": {"device": str(device)}, "what": in_words(contestant)}
-    anew = arguments.again or contestant.textbook  # whose points are of one run
-    keep = page.Keep(name, facts, results, partial(_say, console, name), anew)
+    data = load_recipe(contestant.recipe).data
+    reference = reference_for(data, arguments.data_root, device, arguments.images)
+    facts = {
+        **common.facts(device),
+        "settings": {"device": str(device), "instructions": torch.backends.cpu.get_cpu_capability()},
+        "what": in_words(contestant),
+        "data": data.title,
+    }
+    keep = page.Keep(name, facts, results, partial(_say, console, name), arguments.again, arguments.minutes)
     if contestant.textbook:
-        textbook_points(contestant, dataset, reference, device, keep)
+        dataset = load_images(data, arguments.data_root, console.print)
+        for seed in range(arguments.seeds):
+            if not keep.complete([seed]):
+                textbook_points(contestant, dataset, reference, device, keep, seed)
     else:
-        our_points(contestant, arguments.data_root, reference, device, keep)
+        our_points(contestant, arguments.data_root, reference, device, keep, arguments.seeds)
     keep.finish(common.cores_in_use())
 
 
@@ -199,7 +219,7 @@ def in_words(contestant: Contestant) -> str:
 def _say(console: Console, name: str, point: dict[str, Any]) -> None:
     entropy = f", entropy {point['class_entropy']:.3f}" if "class_entropy" in point else ""
     console.print(
-        f"{name}: {point['seconds']:.1f} s, {point['steps']:,} steps: FD {point['fd']:.3g} "
+        f"{name}, seed {point['seed']}: {point['seconds']:.1f} s, {point['steps']:,} steps: FD {point['fd']:.3g} "
         f"(real images: {point['real_baseline']:.3g}){entropy}"
     )
     if point["seconds"] > OVERRUN * 60 * point["minutes"]:
@@ -209,33 +229,31 @@ def _say(console: Console, name: str, point: dict[str, Any]) -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-root", type=Path, default=Path("data"))
-    parser.add_argument("--only", nargs="+", choices=CONTESTANTS, metavar="NAME", help="of: " + ", ".join(CONTESTANTS))
-    parser.add_argument("--minutes-most", type=float, help="leave out longer budgets; this one, where all are")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=CONTESTANTS,
+        default=CONTESTANTS,
+        metavar="NAME",
+        help="of: " + ", ".join(CONTESTANTS),
+    )
+    parser.add_argument("--minutes", nargs="+", type=float, default=MINUTES, help="budgets (default 0.5, 1, 3 and 10)")
+    parser.add_argument("--seeds", type=int, default=3, help="of each (default 3)")
     parser.add_argument("--images", type=int, default=10_000, help="generated for each evaluation (default 10000)")
     parser.add_argument("--again", action="store_true", help="also what is there")
     parser.add_argument("--page", action="store_true", help="only write the page and the plot from the results")
     arguments = common.parse(parser, "time_to_quality")
     if arguments.quick:
-        arguments.minutes_most, arguments.images = arguments.minutes_most or 0.2, 500
+        arguments.minutes, arguments.images, arguments.seeds = [0.2], 500, 1
     return arguments
-
-
-def shortened(contestant: Contestant, most: float | None) -> Contestant:
-    """Return a contestant limited to budgets of at most `minutes`."""
-    if most is None:
-        return contestant
-    kept = tuple(minutes for minutes in contestant.minutes if minutes <= most)
-    return Contestant(contestant.recipe, kept or (most,), contestant.textbook, contestant.settings)
 
 
 def main() -> None:
     arguments = parse_arguments()
     results = page.Results(arguments.out)
     if not arguments.page:
-        for name in arguments.only or CONTESTANTS:
-            contestant = shortened(CONTESTANTS[name], arguments.minutes_most)
-            if arguments.again or not results.complete(name, contestant.minutes):
-                measure(name, contestant, arguments, results)
+        for name in arguments.only:
+            measure(name, CONTESTANTS[name], arguments, results)
     if arguments.out.parent == common.RESULTS:
         page.write(results.contestants)
 

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
 from common import count, four_digits
 from markdown_text import paragraph, table, where
 
+from wgan_cli.errors import WganError
+
 DOC = Path(__file__).parents[1] / "docs" / "time_to_quality.md"
 TOP = "# Time to quality\n\nWritten by `python benchmarks/time_to_quality.py --page`."
 COUNTED = (
-    "FD is the Frechet distance in the features of `wgan evaluate`; class entropy is 1 if all ten classes are "
-    "equally frequent, and the share of the rarest class is next to it. Recipes: each row is its own `wgan train`, "
-    "with as many steps as fit the budget, timed by wall clock around the whole process: start, data, autotuning, "
-    "training, grids and checkpoints, without evaluation (`eval_every: null`). Textbook loops: the rows are points "
-    "of one run with constant learning rates; only the loop and its DataLoader are timed, not start, data or "
-    "evaluation. The loop is benchmarks/textbook.py: per-image transforms, the loss of Algorithm 1 as scripts write "
-    "it, float32."
+    "FD is the Frechet distance in the features of `wgan evaluate`: the median of the seeds, and with several the "
+    "lowest and the highest. Class entropy is 1 if all ten classes are equally frequent, and the share of the rarest "
+    "class is next to it. Recipes: each seed and budget is its own `wgan train`, with as many steps as fit the budget, "
+    "timed by wall clock around the whole process: start, data, autotuning, training, grids and checkpoints, without "
+    "evaluation (`eval_every: null`). Textbook loops: the rows are points of one run per seed with constant learning "
+    "rates; only the loop and its DataLoader are timed, not start, data or evaluation. The loop is "
+    "benchmarks/textbook.py: per-image transforms, the loss of Algorithm 1 as scripts write it, float32."
 )
 # Distinguishable without color: marker, line style and brightness.
 STYLES = (("o", "-", "0.0"), ("s", "--", "0.0"), ("^", "-", "0.5"), ("D", "--", "0.5"), ("v", ":", "0.2"))
 Contestants = dict[str, dict[str, Any]]
+
+
+class Point(NamedTuple):
+    """A budget of a seed."""
+
+    minutes: float
+    seed: int
 
 
 class Results:
@@ -35,13 +45,8 @@ class Results:
         if file.exists():
             self.contestants = json.loads(file.read_text(encoding="utf-8"))["contestants"]
 
-    def complete(self, name: str, minutes: Sequence[float]) -> bool:
-        """Return True if a contestant has all points."""
-        points = self.contestants.get(name, {}).get("points", [])
-        return set(minutes) <= {point["minutes"] for point in points}
-
     def write(self) -> None:
-        """Write the page and its plot."""
+        """Write the file."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.write_text(json.dumps({"contestants": self.contestants}, indent=1) + "\n", encoding="utf-8")
 
@@ -50,25 +55,41 @@ class Keep:
     """Adds a contestant's points to the results, next to existing ones.
 
     Args:
-        anew: drop the points of earlier runs.
+        anew: drop the points of earlier runs. budgets: minutes to measure.
+
+    Raises: WganError for points of another processor.
     """
 
     def __init__(
-        self, name: str, facts: dict[str, Any], results: Results, say: Callable[[dict], None], anew: bool = False
+        self,
+        name: str,
+        facts: dict[str, Any],
+        results: Results,
+        say: Callable[[dict], None],
+        anew: bool,
+        budgets: Sequence[float],
     ) -> None:
-        before = [] if anew else results.contestants.get(name, {}).get("points", [])
-        self.own = {**facts, "points": list(before)}
-        results.contestants[name] = self.own
-        self.results, self.say = results, say
+        before = results.contestants.get(name, {"points": []})
+        if before["points"] and not anew and _processor(before) != _processor(facts):
+            raise WganError(f"the results of {name} are of another processor", "measure all anew with --again")
+        self.name = name
+        self.own = {**facts, "points": [] if anew else before["points"]}
+        self.budgets, self.results, self.say = sorted(budgets), results, say
 
     @property
-    def minutes(self) -> set[float]:
-        """Budgets that have a point."""
-        return {point["minutes"] for point in self.own["points"]}
+    def points(self) -> set[Point]:
+        """Budgets and seeds that have a point."""
+        return {Point(point["minutes"], point["seed"]) for point in self.own["points"]}
 
-    def __call__(self, minutes: float, seconds: float, steps: int, figures: dict[str, Any]) -> None:
-        point = {"minutes": minutes, "seconds": four_digits(seconds), "steps": steps, **figures}
-        self.own["points"] = sorted([*self.own["points"], point], key=lambda each: each["minutes"])
+    def complete(self, seeds: Iterable[int]) -> bool:
+        """Return True if seeds have the points of all budgets."""
+        return {Point(minutes, seed) for minutes in self.budgets for seed in seeds} <= self.points
+
+    def __call__(self, at: Point, seconds: float, steps: int, figures: dict[str, Any]) -> None:
+        point = {**at._asdict(), "seconds": four_digits(seconds), "steps": steps, **figures}
+        others = [each for each in self.own["points"] if (each["minutes"], each["seed"]) != at]
+        self.own["points"] = sorted([*others, point], key=lambda each: (each["minutes"], each["seed"]))
+        self.results.contestants[self.name] = self.own
         self.results.write()
         self.say(point)
 
@@ -78,36 +99,71 @@ class Keep:
         self.results.write()
 
 
+def _processor(facts: dict[str, Any]) -> tuple[str, str | None]:
+    return facts["machine"]["device_name"], facts["settings"].get("instructions")
+
+
+def by_budget(own: dict[str, Any]) -> Iterator[tuple[float, list[dict[str, Any]]]]:
+    """Yield each budget of a contestant in minutes with the points of its seeds."""
+    for minutes in sorted({point["minutes"] for point in own["points"]}):
+        yield minutes, [point for point in own["points"] if point["minutes"] == minutes]
+
+
+def distance(points: list[dict[str, Any]]) -> str:
+    """Return the median FD of seeds, with several its range."""
+    values = [point["fd"] for point in points]
+    spread = f" ({min(values):.3g} to {max(values):.3g})" if len(values) > 1 else ""
+    return f"{median(values):.3g}{spread}"
+
+
 def document(contestants: Contestants) -> str:
     """Return all points as Markdown."""
     rows, told = [], []
     for name, own in contestants.items():
         told.append(paragraph(f"- {name}: {own['what']}. On {where(own)}", indent="  "))
-        rows += [[name, *_cells(point)] for point in own["points"]]
-    headings = "what, minutes, seconds, steps, FD, real images, class entropy, rarest class, recall"
+        rows += [[name, f"{minutes:g}", *_cells(points)] for minutes, points in by_budget(own)]
+    headings = "what, minutes, seeds, seconds, steps, FD, real images, class entropy, rarest class, recall"
     images = sorted({point["images"] for own in contestants.values() for point in own["points"]})
     floor = f"Scored by {' or '.join(count(each, 'image') for each in images)}, and as many real ones that no run saw."
     picture = f"![Distance against time, for each]({DOC.stem}.png)"
     return "\n\n".join([TOP, picture, table(headings, rows), paragraph(f"{floor} {COUNTED}"), "\n".join(told)]) + "\n"
 
 
-def _cells(point: dict[str, Any]) -> list[str]:
-    names = ("minutes", "seconds", "steps", "fd", "real_baseline", "class_entropy", "rarest", "recall")
-    forms = ("g", ".1f", ",", ".3g", ".3g", ".3f", ".0%", ".2f")
-    return [f"{point[name]:{form}}" if name in point else "" for name, form in zip(names, forms, strict=True)]
+def _cells(points: list[dict[str, Any]]) -> list[str]:
+    def middle(name: str, form: str) -> str:
+        values = [point[name] for point in points if name in point]
+        return f"{median(values):{form}}" if values else ""
+
+    forms = {"real_baseline": ".3g", "class_entropy": ".3f", "rarest": ".0%", "recall": ".2f"}
+    scores = [middle(name, form) for name, form in forms.items()]
+    return [str(len(points)), middle("seconds", ".1f"), middle("steps", ",.0f"), distance(points), *scores]
 
 
 def draw(contestants: Contestants, path: Path) -> None:
-    """Plot FD against seconds on logarithmic axes, with the real images' FD."""
+    """Plot FD against seconds on logarithmic axes per set of images, with the real images' FD."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.5, 5), layout="constrained")
-    axes = figure.subplots()
+    sets = list(dict.fromkeys(own["data"] for own in contestants.values()))
+    figure = Figure(figsize=(7.5, 5 * len(sets)), layout="constrained")
+    for axes, data in zip(figure.subplots(len(sets), squeeze=False).flat, sets, strict=True):
+        axes.set_title(data)
+        _draw_set({name: own for name, own in contestants.items() if own["data"] == data}, axes)
+    own = next(iter(contestants.values()))
+    figure.supxlabel(where(own), fontsize=8, color="0.3")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, format="png", dpi=110)
+
+
+def _draw_set(contestants: Contestants, axes: Any) -> None:
     for index, (name, own) in enumerate(contestants.items()):
         marker, line, color = STYLES[index % len(STYLES)]
-        points = sorted(own["points"], key=lambda point: point["seconds"])
-        minutes, distances = [p["seconds"] / 60 for p in points], [p["fd"] for p in points]
-        axes.plot(minutes, distances, label=name, marker=marker, linestyle=line, color=color)
+        points = [points for _, points in by_budget(own)]
+        minutes = [median(point["seconds"] for point in each) / 60 for each in points]
+        distances = [[point["fd"] for point in each] for each in points]
+        middle = [median(each) for each in distances]
+        below = [value - min(each) for value, each in zip(middle, distances, strict=True)]
+        above = [max(each) - value for value, each in zip(middle, distances, strict=True)]
+        axes.errorbar(minutes, middle, (below, above), label=name, marker=marker, linestyle=line, color=color)
     floor = min(point["real_baseline"] for own in contestants.values() for point in own["points"])
     axes.axhline(floor, color="0.3", linestyle=(0, (1, 3)), label="real images that no run saw")
     axes.set(xscale="log", yscale="log", xlabel="minutes", ylabel="Frechet distance")
@@ -117,10 +173,6 @@ def draw(contestants: Contestants, path: Path) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     axes.grid(alpha=0.3)
     axes.legend()
-    own = next(iter(contestants.values()))
-    figure.supxlabel(where(own), fontsize=8, color="0.3")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, format="png", dpi=110)
 
 
 def write(contestants: Contestants, path: Path = DOC) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
 from wgan_cli.recipe import ImageShape, load_recipe, recipe_from_dict
 
@@ -168,7 +169,10 @@ def test_a_step_sends_each_gradient_once_per_update(benchmark):
 def test_textbook_settings_do_not_follow_ours(benchmark):
     contestants = benchmark("time_to_quality").CONTESTANTS
     tuned = ("optim.critic.lr=0.5", "objective.n_critic=1", "model.latent_dim=3", "optim.lr_schedule=linear")
-    for name, lr, betas in (("textbook MLP", 2e-4, (0.5, 0.999)), ("textbook DCGAN", 1e-4, (0.0, 0.9))):
+    for name, lr, betas in (
+        ("textbook MLP, MNIST", 2e-4, (0.5, 0.999)),
+        ("textbook DCGAN, CIFAR-10", 1e-4, (0.0, 0.9)),
+    ):
         contestant = contestants[name]
         recipe = load_recipe(contestant.recipe, [*tuned, *contestant.settings])
         assert recipe == load_recipe(contestant.recipe, contestant.settings)
@@ -201,3 +205,24 @@ def test_gpu_table_compares_with_the_textbook_loop_of_the_same_precision(benchma
     found = page.read(tmp_path / "gpu.jsonl")
     assert page.engine_rows(found) == [["a", "graph", "bf16", "2.00", "10.00", "5.00", ""]]
     assert page.captured(found).startswith("1 of 2 ") and "`b`: waits" in page.captured(found)
+
+
+def test_time_to_quality_of_seeds(benchmark, tmp_path):
+    page = benchmark("time_to_quality").page
+    facts = {"machine": {"device_name": "a"}, "settings": {"instructions": "AVX2"}, "cores_used_by_others": []}
+    results = page.Results(tmp_path / "results.json")
+
+    def keep(instructions, anew=False):
+        own = {**facts, "settings": {"instructions": instructions}}
+        return page.Keep("x", own, results, [].append, anew, (3, 1))
+
+    for seed, fd in ((2, 1.0), (0, 5.0), (1, 2.0)):
+        keep("AVX2")(page.Point(1, seed), 60, 100, {"fd": fd})
+    results = page.Results(results.file)
+    ((minutes, points),) = page.by_budget(results.contestants["x"])
+    assert minutes == 1 and [point["seed"] for point in points] == [0, 1, 2]
+    assert page.distance(points) == "2 (1 to 5)" and page.distance(points[:1]) == "5"
+    assert not keep("AVX2").complete([0]) and keep("AVX2").points == {(1, 0), (1, 1), (1, 2)}
+    with pytest.raises(WganError, match="another processor"):
+        keep("AVX512")
+    assert not keep("AVX512", anew=True).points

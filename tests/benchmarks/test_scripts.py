@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,20 +97,45 @@ def test_pretrained(benchmark, monkeypatch, features_root, tmp_path):
     small = [f"--set={setting}" for setting in ("steps=2", "batch_size=8", "sample_grid=2", "eval_every=null")]
     places = ("--data-root", features_root, "--work", tmp_path / "work")
     words = (*places, "--images", 40, *small, "--only", "digits_dcgan")
-    run(benchmark, monkeypatch, "pretrained", *words)
+    run(benchmark, monkeypatch, "pretrained", *words, "--seeds", 1)
     file = package / "digits_dcgan.safetensors"
     card, checkpoint = script.pretrained.read_card("digits_dcgan"), load_checkpoint(file)
-    assert len(card.by_seed) == 3 and card.value == min(card.by_seed.values()) and card.processor_minutes == 0.5
-    assert card.images == 40
-    assert f"--seed {checkpoint.recipe.seed} " in card.command
+    assert card.processor_minutes == 0.5 and card.images == 40
+    assert "--seed 0 " in card.command and checkpoint.recipe.seed == 0
     assert {"generator", "critic"} == checkpoint.networks.keys() and card.gray_levels <= 2
     with safe_open(file, "pt") as tensors:
         assert {tensors.get_tensor(name).dtype for name in tensors.keys()} == {torch.float16, torch.int64}  # noqa: SIM118
+
+    run(benchmark, monkeypatch, "pretrained", *words)  # adds two seeds to the card
+    card = script.pretrained.read_card("digits_dcgan")
+    assert len(card.by_seed) == 3 and card.value == min(card.by_seed.values())
+    assert f"--seed {load_checkpoint(file).recipe.seed} " in card.command
     monkeypatch.setattr(script, "wgan", lambda *_: pytest.fail("all seeds are trained"))
-    script.main()  # the package has it
+    script.main()  # the package has them
     (package / "digits_dcgan.json").unlink()
     script.main()
     assert script.pretrained.read_card("digits_dcgan") == card
+
+
+@pytest.mark.parametrize(("new", "kept"), [(1.5, 0), (0.5, 1)])
+def test_a_better_seed_replaces_a_bundled_generator(benchmark, monkeypatch, tmp_path, new, kept):
+    script = benchmark("pretrained")
+    monkeypatch.setattr(script.pretrained, "FOLDER", tmp_path)
+    card = script.pretrained.Card("wgan train x --seed 0", "x", "CC0.", "fd", {"0": 1.0}, {"fd": 1.0}, 1, "here", 1)
+    script.write_card("x", card)
+    (tmp_path / "x.safetensors").write_bytes(b"")
+    result = {"seed": 1, "scores": {"fd": new}, "processor_seconds": 60}
+    monkeypatch.setattr(script, "trained", lambda name, seed, arguments: result if seed == 1 else pytest.fail("again"))
+    added = []
+
+    def add(name, result, by_seed, arguments):
+        added.append(result["seed"])
+        return card
+
+    monkeypatch.setattr(script, "add_to_package", add)
+    script.update("x", Namespace(seeds=2, again=False), [].append)
+    assert added == [1] * kept
+    assert kept or script.pretrained.read_card("x") == replace(card, by_seed={"0": 1.0, "1": 1.5})
 
 
 def test_busy_machine(benchmark, monkeypatch, tmp_path):
