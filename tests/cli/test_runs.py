@@ -29,6 +29,7 @@ def two(tiny_run, tmp_path):
 
 
 def test_list(wgan, two):
+    (two[1].path / "latest").symlink_to("gone")  # or a file that is deleted while it is listed
     done, half = json.loads(wgan("runs", "--json").stdout)
     assert (done["recipe"], done["state"], done["step"], done["steps"]) == ("tiny", "finished", 12, 12)
     assert (half["state"], half["step"], half["score"]) == ("stopped", 8, ["fd", 12.5])

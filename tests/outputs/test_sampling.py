@@ -119,7 +119,14 @@ def test_to_uint8():
 
 @pytest.mark.parametrize(
     ("text", "seeds"),
-    [("5", [5]), ("3-3", [3]), ("0-2,70, 4", [0, 1, 2, 70, 4]), ("7,7", [7, 7]), (str(2**63 - 1), [2**63 - 1])],
+    [
+        ("5", [5]),
+        ("3-3", [3]),
+        ("0-2,70, 4", [0, 1, 2, 70, 4]),
+        ("7,7", [7, 7]),
+        ("0" * 30 + "42", [42]),
+        (str(2**63 - 1), [2**63 - 1]),
+    ],
 )
 def test_list_of_seeds(text, seeds):
     assert parse_seeds(text) == seeds
@@ -216,6 +223,13 @@ def test_closed_walk():
         np.testing.assert_allclose(path[4 * leg], end, atol=1e-6)
     back = np.stack([ENDS[2], ENDS[0]])  # the last leg leads back, and stops one frame before the start
     np.testing.assert_allclose(path[8:], slerp_path(back, frames=5, closed=False)[:4], atol=1e-5)
+
+
+@pytest.mark.parametrize("other", [-ENDS[0], np.zeros_like(ENDS[0]), 1e-9 * ENDS[1]])
+def test_walk_to_opposite_and_zero_vectors(other):
+    path = slerp_path(np.stack([ENDS[0], other]), frames=5, closed=False)
+    np.testing.assert_allclose(path[[0, -1]], [ENDS[0], other], atol=1e-6)
+    assert np.abs(path).max() <= 2 * np.abs(ENDS[0]).max()
 
 
 def test_walk_to_the_same_point():

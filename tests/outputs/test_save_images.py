@@ -114,3 +114,4 @@ def test_folder_names():
     assert len({name.lower() for name in names}) == 8
     assert not any(letter in name for name in names for letter in '/\\:*?"<>|\0')
     assert all(name and not name.startswith(".") for name in names)
+    assert len({name.lower() for name in folder_names(("a- 2", "a/", "a:", "a- 2", "A-", "a- 3"))}) == 6

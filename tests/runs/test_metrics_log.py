@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wgan_cli.errors import WganError
-from wgan_cli.runs.metrics_log import MetricsLog, read_metrics
+from wgan_cli.runs.metrics_log import MAX_NAMES, MetricsLog, read_metrics
 
 
 @pytest.fixture
@@ -65,3 +65,28 @@ def test_rewind_sets_later_records_aside(log):
 def test_missing_folder(tmp_path):
     with pytest.raises(WganError, match=r"cannot write .*metrics.jsonl: No such file"):
         MetricsLog(tmp_path / "gone" / "metrics.jsonl").append({"step": 1})
+
+
+def test_rewind_keeps_every_number(log):
+    records = [
+        {"step": step, **{f"{step}_{i}": float(i) for i in range(MAX_NAMES)}, "text": "x"} for step in (5, 10, 15)
+    ]
+    for record in records:
+        log.append(record)
+    log.rewind(10, aside(log))
+    assert [json.loads(line) for line in log.path.read_text().splitlines()] == records[:2]
+    assert [json.loads(line) for line in aside(log).read_text().splitlines()] == records[2:]
+
+
+def test_surplus_names_are_not_read(log):
+    for step in (5, 10):
+        log.append({"step": step, **{f"n{step * i}": 1.0 for i in range(MAX_NAMES)}})
+    first, second = read_metrics(log.path)
+    assert steps([first, second]) == [5, 10] and len(first) == MAX_NAMES
+    assert second.keys() < first.keys()
+
+
+def test_old_names_of_scores(log):
+    log.append({"step": 1, "distance": 7.0})
+    log.append({"step": 2, "distance": 7.0, "fd": 2.5})
+    assert [record["fd"] for record in read_metrics(log.path)] == [7.0, 2.5]

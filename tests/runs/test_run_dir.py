@@ -9,7 +9,9 @@ import pytest
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe, load_recipe
-from wgan_cli.runs.run_dir import RunDir, clear_unborn, create_run, is_run, open_run
+from wgan_cli.runs.lock import only_trainer
+from wgan_cli.runs.resume import remove_unstarted_run
+from wgan_cli.runs.run_dir import RunDir, create_run, is_run, open_run
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +86,15 @@ def test_resumed_environments_are_listed():
     assert [each["threads"] for each in environment["resumed"]] == [1, 2]
 
 
+@pytest.mark.parametrize("damaged", ["null", "[]", "{", '{"resumed": 5}'])
+def test_damaged_environment_does_not_stop_a_resume(damaged):
+    run = create_run(None, "x")
+    run.environment_file.write_text(damaged)
+    run.write_description(load_recipe("digits_dcgan"), {"command": "wgan train", "threads": 2})
+    assert run.read_recipe() == load_recipe("digits_dcgan")
+    assert 2 in [each.get("threads") for each in (run.read_environment(), *run.read_environment().get("resumed", []))]
+
+
 def test_open_run():
     with pytest.raises(WganError, match="there is no run folder gone"):
         open_run(Path("gone"))
@@ -107,21 +118,28 @@ def test_checkpoints_sort_by_step():
     assert run.checkpoint_files() == [run.checkpoint_file(number) for number in numbers]
 
 
-def test_clear_unborn(tmp_path):
+def test_remove_unstarted_run(tmp_path):
     run = create_run(tmp_path / "run", "any")
     run.lock_file.touch()
-    clear_unborn(run.path)
+    remove_unstarted_run(run.path)
     assert not run.path.exists()
-    clear_unborn(run.path)  # nothing there is nothing to do
+    remove_unstarted_run(run.path)  # nothing there is nothing to do
+
+
+def test_a_run_that_is_just_starting_is_kept(tmp_path):
+    run = create_run(tmp_path / "run", "any")
+    with only_trainer(run):
+        remove_unstarted_run(run.path)
+        assert run.lock_file.exists() and run.samples.is_dir()
 
 
 @pytest.mark.parametrize("kept", ["recipe.yaml", "photo.png", "albums/", "samples/grid.png", "samples"])
-def test_clear_unborn_keeps_other_files(tmp_path, kept):
+def test_remove_unstarted_run_keeps_other_files(tmp_path, kept):
     run = create_run(tmp_path / "run", "any")
     path = run.path / kept
     if kept == "samples":
         path.rmdir()
     path.mkdir() if kept.endswith("/") else path.touch()
-    clear_unborn(run.path)
+    remove_unstarted_run(run.path)
     assert path.exists()
     assert run.checkpoints.is_dir()

@@ -73,15 +73,20 @@ class Norms(Callback):
         )
         record["generator_norm"] = torch.nn.utils.get_total_norm(networks.generator.parameters())
         record["undefined"] = float("nan")
+        record["distance"] = 5.0  # which would be read as `fd`
 
 
 def test_networks_and_added_numbers(tmp_path, wgan):
     norms, calls = Norms(), Calls()
     run = run_with([norms, calls], tmp_path / "run")
-    assert all(record["generator_norm"] > 0 and "undefined" not in record for record in read_metrics(run.metrics_file))
+    assert all(
+        record["generator_norm"] > 0 and not record.keys() & {"undefined", "distance", "fd"}
+        for record in read_metrics(run.metrics_file)
+    )
     assert [step for step, tag, _ in events(run.tensorboard) if tag == "generator_norm"] == [4, 8]
     assert json.loads(wgan("inspect", run.path, "--json").stdout)["losses"]["generator_norm"] > 0
-    assert sum("undefined" in message for message in calls.messages) == 1
+    for name in ("undefined", "distance"):
+        assert sum(f"{name} is not logged" in message for message in calls.messages) == 1
     checkpoint = load_checkpoint(run.checkpoint_file(8))
     for networks, saved in (
         (norms.ema, load_checkpoint(run.generator_file).networks["generator"]),

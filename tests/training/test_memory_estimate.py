@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from wgan_cli.data.dataset import ImageSet
+from wgan_cli.distributed.batch_shard import BatchShard, use_shard
 from wgan_cli.errors import WganError
 from wgan_cli.objectives import Phase
 from wgan_cli.outputs.summary import inspect_networks
@@ -95,6 +96,11 @@ def test_suggested_batch_size_fits(monkeypatch):
         check_memory(recipe_from_dict({**values, "batch_size": fitting + 64}, "file"), ImageShape(128, 128, 3), CPU)
     micro_batches = {**values, "micro_batch_size": 64}
     check_memory(recipe_from_dict(micro_batches, "file"), ImageShape(128, 128, 3), CPU)
+    with pytest.raises(WganError, match="`micro_batch_size` 32768") as caught:
+        check_memory(recipe_from_dict({**values, "micro_batch_size": 32768}, "file"), ImageShape(128, 128, 3), CPU)
+    assert f"--set micro_batch_size={fitting}," in caught.value.hint
+    with use_shard(BatchShard(0, 65536 // 64)):
+        check_memory(recipe_from_dict(values, "file"), ImageShape(128, 128, 3), CPU)
 
 
 def test_training_checks_memory_first(wgan, monkeypatch, tiny_options):

@@ -78,6 +78,34 @@ def test_signals_request_a_stop(name):
     assert signal.getsignal(number) is before
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+def test_signals_ignored_from_the_start_stay_ignored(name):
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        stop = StopRequest()
+        with stop.on_signals():
+            signal.raise_signal(number)
+            assert not stop.due()
+        assert signal.getsignal(number) == signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_signal_during_the_all_reduce_is_kept(monkeypatch):
+    stop = StopRequest()
+
+    def all_reduce_max(name, status, interval):
+        if status < 0:
+            stop.status = ExitStatus.TERMINATED  # as by a signal while this rank waits for the others
+        return status, 1
+
+    monkeypatch.setattr("wgan_cli.training.stop.world_size", lambda: 2)
+    monkeypatch.setattr("wgan_cli.training.stop.all_reduce_max", all_reduce_max)
+    assert [stop.due(), stop.due()] == [False, True]
+    assert stop.status == ExitStatus.TERMINATED
+
+
 def test_minutes_end_normally(wgan, tiny_options):
     result = wgan("train", "--device", "cpu", *tiny_options, "--steps", 2, "--out", "mine", "--minutes", 0)
     assert result.status == 0

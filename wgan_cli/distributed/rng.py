@@ -51,11 +51,17 @@ def get_states(device: torch.device) -> dict[str, Tensor]:
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["device"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["device"] = torch.mps.get_rng_state()
     return states
 
 
 def set_states(states: Mapping[str, Tensor], device: torch.device) -> None:
     """Restore RNG states returned by `get_states`."""
     torch.set_rng_state(states["cpu"])
-    if device.type == "cuda" and "device" in states:
+    if "device" not in states:
+        return
+    if device.type == "cuda":
         torch.cuda.set_rng_state(states["device"], device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(states["device"])

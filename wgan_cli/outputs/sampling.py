@@ -3,6 +3,7 @@
 import csv
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -156,7 +157,7 @@ def parse_seeds(text: str, option: str = "--seeds", item: str = "a seed") -> lis
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
             raise WganError(f"{option}: {part.strip()[:40]!r} is neither {item} nor a range", "example: 0-63,70")
-        start, end = int(first[:20]), int((last or first)[:20])  # no seed has 20 digits
+        start, end = (int(end.lstrip("0")[:20] or 0) for end in (first, last or first))  # no seed has 20 digits
         if end < start or end >= 2**63 or len(seeds) + end - start >= MAX_SEEDS:
             raise WganError(
                 f"{option}: {part.strip()[:40]!r} is empty or too large",
@@ -175,8 +176,7 @@ def parse_classes(texts: Iterable[str], class_names: Sequence[str]) -> list[int]
     """
     words: list[str] = []
     for text in texts:
-        parts = [text] if text in class_names else next(csv.reader([text], skipinitialspace=True)) or [""]
-        for word in (part if part in class_names else part.strip() for part in parts):
+        for word in (part if part in class_names else part.strip() for part in _class_list(text, class_names)):
             first, dash, last = word.partition("-")
             numbers = dash and all(end.isdecimal() and len(end) < 7 for end in (first, last))
             if numbers and word not in class_names and int(first) <= int(last):
@@ -189,10 +189,18 @@ def parse_classes(texts: Iterable[str], class_names: Sequence[str]) -> list[int]
     return class_indices(words, class_names, "--class", hint)
 
 
+def _class_list(text: str, class_names: Sequence[str]) -> list[str]:
+    if text not in class_names:
+        with suppress(csv.Error):  # a line break outside of quotes
+            return next(csv.reader([text], skipinitialspace=True)) or [""]
+    return [text]
+
+
 def slerp_path(ends: np.ndarray, frames: int, closed: bool) -> np.ndarray:
     """Interpolate spherically from each latent vector to the next (White 2016).
 
-    slerp(a, b; t) = (sin((1-t)*angle)*a + sin(t*angle)*b) / sin(angle).
+    slerp(a, b; t) = (sin((1-t)*angle)*a + sin(t*angle)*b) / sin(angle); (1-t)*a + t*b where sin(angle) is nearly 0,
+    for parallel and opposite vectors and zeros.
 
     Args:
         ends: (N, latent_dim), N >= 2. frames: per leg, at least 2.
@@ -204,7 +212,12 @@ def slerp_path(ends: np.ndarray, frames: int, closed: bool) -> np.ndarray:
     if not closed:
         a, b = a[:-1], b[:-1]
     t = (np.arange(frames) / (frames if closed else frames - 1))[None, :, None]  # (1, frames, 1)
-    cosine = (a * b).sum(1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
-    angle = np.arccos(np.clip(cosine, -1.0, 1.0)).clip(1e-6)[:, None, None]  # (legs, 1, 1)
-    path = (np.sin((1 - t) * angle) * a[:, None] + np.sin(t * angle) * b[:, None]) / np.sin(angle)
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    cosine = (a * b).sum(1) / np.where(norms > 0, norms, 1)
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))[:, None, None]  # (legs, 1, 1)
+    straight = (np.sin(angle) < 1e-4) | (norms == 0)[:, None, None]
+    sine = np.where(straight, 1, np.sin(angle))
+    of_a = np.where(straight, 1 - t, np.sin((1 - t) * angle) / sine)  # (legs, frames, 1)
+    of_b = np.where(straight, t, np.sin(t * angle) / sine)
+    path = of_a * a[:, None] + of_b * b[:, None]  # (legs, frames, latent_dim)
     return path.reshape(-1, ends.shape[1]).astype(np.float32)

@@ -122,11 +122,13 @@ def _file_names(count: int, labels: Labels | None) -> list[str]:
 
 def folder_names(class_names: Sequence[str]) -> list[str]:
     """Return a unique folder name for each class, without characters that file systems refuse."""
-    names: list[str] = []
-    for number, name in enumerate(class_names):
-        safe = re.sub(r'[\x00-\x1f\\/:*?"<>|]', "-", name).strip(". ") or f"class {number}"
-        names.append(f"{safe} {number}" if safe.lower() in map(str.lower, names) else safe)
-    return names
+    names: dict[str, str] = {}  # by what a file system that ignores case sees
+    for index, name in enumerate(class_names):
+        safe = re.sub(r'[\x00-\x1f\\/:*?"<>|]', "-", name).strip(". ") or f"class {index}"
+        candidates = (safe, *(f"{safe} {number}" for number in range(index, 2 * len(class_names) + 1)))
+        free = next(each for each in candidates if each.lower() not in names)
+        names[free.lower()] = free
+    return list(names.values())
 
 
 def _save_files(batches: Iterator[Tensor], names: list[str], folder: Path, scale: int, form: PixelFormat) -> None:

@@ -1,6 +1,5 @@
 """Facts of a run, a checkpoint or a recipe, which commands print."""
 
-import json
 import math
 import time
 from contextlib import suppress
@@ -197,9 +196,8 @@ def inspect_run(path: Path) -> RunFacts:
 
 
 def _changes(run: RunDir) -> tuple[str, ...]:
-    with suppress(OSError, ValueError, AttributeError, KeyError, TypeError):
-        resumed = json.loads(run.environment_file.read_text(encoding="utf-8")).get("resumed", [])
-        changed = [each["changed"] for each in resumed if "changed" in each]
+    with suppress(ValueError, AttributeError, KeyError, TypeError):
+        changed = [each["changed"] for each in run.read_environment().get("resumed", []) if "changed" in each]
         return tuple(f"{', '.join(each['allowed'])} at step {each['step']:,}" for each in changed)
     return ()
 

@@ -66,7 +66,7 @@ def summarize(run: RunDir) -> RunSummary:
         steps=steps,
         minutes=seconds / 60 if isinstance(seconds, int | float) else 0.0,
         score=score,
-        bytes=sum(entry.stat().st_size for entry in _files(run.path)),
+        bytes=sum(map(_size, _files(run.path))),
         sample=str(samples[-1]) if samples else None,
     )
 
@@ -132,3 +132,10 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
                 yield from _files(Path(entry.path))
             else:
                 yield entry
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    """Return the bytes of a file, 0 if it is gone by now."""
+    with suppress(OSError):
+        return entry.stat(follow_symlinks=False).st_size
+    return 0

@@ -10,13 +10,13 @@ from typing import Any
 from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.recipe.scores import LOGGED, RENAMED
-from wgan_cli.utils.files import append_whole, open_plain, write_text, writing
+from wgan_cli.utils.files import append_whole, open_plain, write_atomically, writing
 
 #: Keys of a record that describe the progress of training. All others are loss terms or scores.
 PROGRESS = ("step", "epoch", "kimg", "seconds", "overhead_seconds", "images_per_second", "rollbacks")
 PROGRESS += ("threads", "thread_changes")
 MAX_RECORD = 65_536  # bytes; a record has a few hundred
-MAX_NAMES = 40  # distinct keys in all records; each is drawn in a panel of its own
+MAX_NAMES = 100  # distinct keys that readers keep; each is drawn in a panel of its own
 
 
 def loss_terms(record: Mapping[str, float]) -> dict[str, float]:
@@ -61,34 +61,43 @@ class MetricsLog:
 
     def rewind(self, step: int, aside: Path) -> None:
         """Move the records after `step` to the file `aside`, so that a resumed run logs no step twice."""
-        records = read_metrics(self.path)
-        late = [record for record in records if record["step"] > step]
+        records = _read(self.path)
+        late = b"".join(line for line, record in records if record["step"] > step)
         if late:
             with writing(aside):
                 aside.parent.mkdir(parents=True, exist_ok=True)
-                append_whole(aside, _lines(late).encode("utf-8"))
+                append_whole(aside, late)
         # Always rewrite the file: a crash may have left half a line.
-        write_text(self.path, _lines([record for record in records if record["step"] <= step]))
-
-
-def _lines(records: list[dict[str, Any]]) -> str:
-    return "".join(json.dumps(record) + "\n" for record in records)
+        kept = b"".join(line for line, record in records if record["step"] <= step)
+        write_atomically(self.path, lambda file: file.write(kept))
 
 
 def read_metrics(path: str | Path) -> list[dict[str, Any]]:
-    """Read all complete records of a metrics.jsonl, [] if there is no file. Only finite numbers are kept.
+    """Read all complete records of a metrics.jsonl, [] if there is no file.
+
+    Only finite numbers are kept, of the first MAX_NAMES names.
 
     Raises: WganError if `path` is not a regular file.
     """
     records: list[dict[str, Any]] = []
     names: set[str] = set()
+    for _, record in _read(path):
+        for name in record:
+            if len(names) < MAX_NAMES:
+                names.add(name)
+        records.append({name: value for name, value in record.items() if name in names})
+    return records
+
+
+def _read(path: str | Path) -> list[tuple[bytes, dict[str, Any]]]:
+    """Return all complete records of a file, each as it is in the file and as finite numbers by name."""
+    records: list[tuple[bytes, dict[str, Any]]] = []
     try:
         with open_plain(Path(path)) as file:
             while line := file.readline(MAX_RECORD):
                 record = _parse(line)
-                if record is not None and len(names | record.keys()) <= MAX_NAMES:
-                    records.append(record)
-                    names |= record.keys()
+                if record is not None:
+                    records.append((line.rstrip(b"\n") + b"\n", record))
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -105,8 +114,11 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(values, dict) or type(values.get("step")) is not int or not 0 <= values["step"] <= MOST_STEPS:
         return None
-    return {
-        str(RENAMED.get(name, name)): value
+    numbers = {
+        name: value
         for name, value in values.items()
         if name.isprintable() and type(value) in (int, float) and abs(value) < 1e300  # so that sums are finite too
     }
+    for old in RENAMED.keys() & numbers.keys():
+        numbers.setdefault(RENAMED[old], numbers.pop(old))
+    return numbers

@@ -1,15 +1,17 @@
 """Find the run and the checkpoint to resume from; rewind a run to an earlier step, without deleting a file."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
+from wgan_cli.runs.lock import trainer_of
 from wgan_cli.runs.metrics_log import MetricsLog
 from wgan_cli.runs.run_dir import RunDir, is_run, numbered, open_run, step_of
 from wgan_cli.runs.tensorboard import rewind_events
-from wgan_cli.utils.files import writing
+from wgan_cli.utils.files import UNFINISHED, writing
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,28 @@ class Finished(Exception):
     def __init__(self, run: RunDir, step: int, steps: int) -> None:
         super().__init__(f"{run.path} is finished: {step:,} of {steps:,} steps are done")
         self.run, self.step = run, step
+
+
+def remove_unstarted_run(path: Path) -> None:
+    """Remove the empty folders of a run whose process was killed before it wrote recipe.yaml.
+
+    A folder with any other content stays, and so does one that cannot be removed, such as a mount point, or whose
+    process is still starting.
+    """
+    run = RunDir(path)
+    if is_run(path) or not path.is_dir() or path.is_symlink() or trainer_of(run) is not None:
+        return
+    folders, files = {run.samples, run.checkpoints}, {run.lock_file, run.pid_file}
+    with suppress(OSError):
+        found = set(path.iterdir())
+        files |= {file for file in found if file.name.endswith(UNFINISHED)}
+        if not found <= folders | files or any(any(folder.iterdir()) for folder in found & folders):
+            return
+        for folder in found & folders:
+            folder.rmdir()
+        for file in found & files:
+            file.unlink()
+        path.rmdir()
 
 
 def run_to_resume(path: Path) -> RunDir:
@@ -83,7 +107,7 @@ def set_aside(run: RunDir, file: Path, mark: str = "") -> Path:
 
 
 def rewind(run: RunDir, step: int) -> bool:
-    """Set aside all that was recorded after `step`; return True if there was a checkpoint among it.
+    """Set aside everything recorded after `step`; return True if that included a checkpoint.
 
     The newest checkpoint goes first, so a process killed at any moment leaves a run that can be rewound again.
     """

@@ -95,11 +95,11 @@ class RunDir:
         """
         from wgan_cli.recipe.yaml import dump_yaml
 
-        with suppress(FileNotFoundError, ValueError):  # a new run, or an unreadable file
-            first = json.loads(self.environment_file.read_text(encoding="utf-8"))
-            environment = {**first, "resumed": [*first.get("resumed", []), environment]}
-        command = environment["command"].encode("utf-8", "replace").decode()  # paths may hold undecodable bytes
-        command = " ".join(command.split())
+        if first := self.read_environment():
+            resumed = first.get("resumed")
+            environment = {**first, "resumed": [*(resumed if isinstance(resumed, list) else []), environment]}
+        command = str(environment.get("command", ""))
+        command = " ".join(command.encode("utf-8", "replace").decode().split())  # paths may hold undecodable bytes
         header = f"# {command}\n# Every setting of this run; `wgan train --recipe` takes this file.\n"
         write_text(self.recipe_file, header + dump_yaml(recipe.as_dict()))
         write_text(self.environment_file, json.dumps(environment, indent=2) + "\n")
@@ -125,7 +125,7 @@ def runs_inside(path: Path) -> list[Path]:
     return sorted(file.parent for file in path.glob("*/recipe.yaml")) if os.path.isdir(path) else []
 
 
-def meant_run(path: Path) -> str:
+def similar_run_hint(path: Path) -> str:
     """Return "did you mean `runs/x`? " for a run inside a folder, or of a similar path; "" if there is none."""
     if inside := runs_inside(path):
         return f"did you mean `{inside[0]}`? "
@@ -148,42 +148,21 @@ def is_exported(path: Path) -> bool:
     return (path / EXPORTED_CONFIG).is_file() and (path / EXPORTED_TENSORS).is_file()
 
 
-def clear_unborn(path: Path) -> None:
-    """Remove the empty folders of a run whose process was killed before it wrote recipe.yaml.
-
-    A folder with any other content stays, and so does one that cannot be removed, such as a mount point.
-    """
-    if is_run(path) or not path.is_dir() or path.is_symlink():
-        return
-    run = RunDir(path)
-    folders, files = {run.samples, run.checkpoints}, {run.lock_file, run.pid_file}
-    with suppress(OSError):
-        found = set(path.iterdir())
-        files |= {file for file in found if file.name.endswith(UNFINISHED)}
-        if not found <= folders | files or any(any(folder.iterdir()) for folder in found & folders):
-            return
-        for folder in found & folders:
-            folder.rmdir()
-        for file in found & files:
-            file.unlink()
-        path.rmdir()
-
-
 def open_run(path: str | Path) -> RunDir:
     """Return an existing run folder. Raises: WganError if `path` is not one."""
     from wgan_cli.runs.pretrained import pretrained_names, source_title  # it imports this module
 
     path = Path(path)
     if (title := source_title(path)) in pretrained_names() and not path.is_dir():
-        hint = f"{meant_run(Path(title))}train it to get one: wgan train {title}"
+        hint = f"{similar_run_hint(Path(title))}train it to get one: wgan train {title}"
         raise WganError(f"{title} is a generator that comes with wgan, without the run that trained it", hint)
     if not path.exists():
         raise WganError(
             f"there is no run folder {path}",
-            f"{meant_run(path) or 'check the path; '}`wgan runs` lists the runs in runs/",
+            f"{similar_run_hint(path) or 'check the path; '}`wgan runs` lists the runs in runs/",
         )
     if not is_run(path):
-        hint = f"{meant_run(path)}give a folder created by `wgan train`"
+        hint = f"{similar_run_hint(path)}give a folder created by `wgan train`"
         raise WganError(f"{path} is not a run folder: it holds no recipe.yaml", hint)
     return RunDir(path)
 

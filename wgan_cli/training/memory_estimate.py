@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
+from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.errors import ExitStatus, TrainingError, WganError, is_out_of_memory
 from wgan_cli.outputs.summary import NetworkFacts, inspect_networks
 from wgan_cli.recipe import ImageShape, Recipe
@@ -24,7 +25,8 @@ def estimate_memory(recipe: Recipe, networks: Sequence[NetworkFacts]) -> dict[st
         sum(count * by_role[role].activations for role, count in counts.items())
         for counts in recipe.objective.activation_counts
     )
-    images = min(recipe.batch_size, recipe.micro_batch_size or recipe.batch_size)
+    local = recipe.batch_size // current_shard().world_size
+    images = min(local, recipe.micro_batch_size or local)
     return {
         WEIGHTS: 4 * (4 * sum(network.parameters for network in networks) + by_role["generator"].parameters),
         ACTIVATIONS: 4 * images * per_image,
@@ -50,13 +52,21 @@ def check_memory(recipe: Recipe, image: ImageShape, device: torch.device) -> Non
     role = largest.role if hasattr(recipe.model, largest.role) else "critic"  # other roles use the critic's settings
     settings = getattr(recipe.model, role)
     layers = next((f".{name}" for name in ("widths", "width", "channels") if hasattr(settings, name)), "")
-    fitting = int(recipe.batch_size * (free - weights) / activations) if activations else 0
-    batch = f"--set batch_size={fitting}, or " if fitting > 0 else ""
+    name, size = batch_setting(recipe)
+    fitting = int(size * (free - weights) / activations) if activations else 0
+    batch = f"--set {name}={fitting}, or " if fitting > 0 else ""
     raise WganError(
-        f"training takes about {(weights + activations) / 1e9:,.1f} GB of memory at `batch_size` {recipe.batch_size}, "
+        f"training takes about {(weights + activations) / 1e9:,.1f} GB of memory at `{name}` {size}, "
         f"and {free / 1e9:,.1f} GB are free on {device}",
         f"try {batch}smaller `model.{role}{layers}`; `wgan inspect` shows the memory of a recipe",
     )
+
+
+def batch_setting(recipe: Recipe) -> tuple[str, int]:
+    """Return the setting that limits the images in memory at a time, and its value."""
+    if recipe.micro_batch_size and recipe.micro_batch_size < recipe.batch_size // current_shard().world_size:
+        return "micro_batch_size", recipe.micro_batch_size
+    return "batch_size", recipe.batch_size
 
 
 @contextmanager
@@ -67,8 +77,8 @@ def out_of_memory_hint(recipe: Recipe, device: torch.device) -> Iterator[None]:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        size = recipe.batch_size
-        hint = f"--set batch_size={size // 2}" if size > 1 else "smaller networks (model.generator, model.critic)"
+        name, size = batch_setting(recipe)
+        hint = f"--set {name}={size // 2}" if size > 1 else "smaller networks (model.generator, model.critic)"
         reason = str(error).partition("\n")[0].partition(". ")[0].strip() or type(error).__name__
-        message = f"not enough memory on {device} for batch_size={size}: {reason}"
+        message = f"not enough memory on {device} for {name}={size}: {reason}"
         raise TrainingError(message, f"train again with {hint}", ExitStatus.FAILED) from error

@@ -17,8 +17,8 @@ from wgan_cli.recipe.data_settings import IN_MEMORY, DataSettings, PairSettings
 from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 from wgan_cli.runs.continuation import continued_recipe
 from wgan_cli.runs.lock import refuse_second_trainer
-from wgan_cli.runs.resume import Finished, ResumePoint, resume_point, run_to_resume
-from wgan_cli.runs.run_dir import RUNS, RunDir, clear_unborn, is_run
+from wgan_cli.runs.resume import Finished, ResumePoint, remove_unstarted_run, resume_point, run_to_resume
+from wgan_cli.runs.run_dir import RUNS, RunDir, is_run
 from wgan_cli.training.finetuning.initial_weights import InitialWeights
 from wgan_cli.training.finetuning.initialize import initial_recipe, with_conditional
 from wgan_cli.training.state import TrainingState
@@ -68,7 +68,7 @@ def resolve_start(
         _refuse_settings_of_files(settings)
     if str(resume) == "auto":
         folder = out or RUNS / _wanted(recipe, settings, source).name
-        clear_unborn(folder)
+        remove_unstarted_run(folder)
         resume = folder if is_run(folder) else None
     elif resume is not None and out is not None:
         raise WganError("`resume` continues a run in its own folder, so `out` cannot be set", "leave out --out")

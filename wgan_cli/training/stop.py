@@ -42,14 +42,16 @@ class StopRequest:
         interval = max(1, min(MAX_STEPS, round(SECONDS / seconds)))
         self._steps, self._last_time = 0, time.monotonic()
         status, self._interval = all_reduce_max("stopping", -1 if self.status is None else self.status, interval)
-        self.status = None if status < 0 else ExitStatus(status)
-        return self.status is not None
+        if status >= 0:  # else keep a status that a signal has set in the meantime
+            self.status = ExitStatus(status)
+        return status >= 0
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
         """Stop on Ctrl-C, SIGTERM, SIGUSR1 and SIGHUP inside the block; a second Ctrl-C ends the process at once.
 
-        Only the main thread receives signals; in others this does nothing.
+        Signals that the process was started to ignore, as by `nohup`, stay ignored. Only the main thread receives
+        signals; in others this does nothing.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -64,7 +66,8 @@ class StopRequest:
                 os._exit(ExitStatus.INTERRUPTED)
             self.status = statuses[signal.Signals(number)]
 
-        before = {number: signal.signal(number, handle) for number in statuses}
+        heeded = [number for number in statuses if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, handle) for number in heeded}
         try:
             yield
         finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.loading import default_data_root
 from wgan_cli.distributed.process_group import (
+    all_reduce_max,
     broadcast_from_main,
     is_main_process,
     local_device,
@@ -38,7 +39,7 @@ from wgan_cli.training.stop import StopRequest
 from wgan_cli.utils.format import once
 from wgan_cli.utils.machine import OtherProcesses
 
-BUSY = 0.3  # cores in use by others, next to which autotuning may choose too few threads
+BUSY = 0.3  # cores used by other processes; above this, autotuning may have chosen too few threads
 MAX_CLASSES = 10_000  # recorded in environment.json
 
 
@@ -49,7 +50,8 @@ class Trainer:
     raises a WganError for any invalid input, and Finished for a run without steps left, before anything is written.
     `fit` creates the run folder and trains.
 
-    The arguments are those of `wgan_cli.train`; `dry_run` skips what takes long, and `fit` must not follow.
+    The arguments are those of `wgan_cli.train`; `dry_run` skips autotuning and the features for
+    evaluations; don't call `fit` after it.
 
     Attributes:
         state: networks, optimizers and whatever else a checkpoint holds.
@@ -113,7 +115,9 @@ class Trainer:
         """Let the number of threads follow the use of the cores; `others` began before autotuning."""
         state, used = self.state, others()
         best = state.recipe.threads or 1
-        if self.point is None and (used is None or used < BUSY):  # measured in peace: more won't be faster
+        if self.point is None and (
+            used is None or used < BUSY
+        ):  # measured on an idle machine: more threads won't be faster
             most = best
         if max(best, most) > 1:
             state.adaptive_threads = AdaptiveThreads(
@@ -127,7 +131,7 @@ class Trainer:
         if self.run is not None and state.step >= steps:
             raise Finished(self.run, state.step, steps)  # of a number of epochs
         if state.recipe.optim.lr_schedule != "none" and steps != saved_steps:
-            self.log(f"the lr rises again: its schedule now ends at step {steps:,}, not {saved_steps:,}")
+            self.log(f"the lr schedule now ends at step {steps:,} (was {saved_steps:,})")
 
     @on_main_process("the images to evaluate against")
     def _load_reference(self, data_root: Path, dry_run: bool) -> None:
@@ -156,7 +160,7 @@ class Trainer:
             finally:
                 with stop.on_signals():
                     callback.on_train_end()
-        self.status = stop.status or ExitStatus.DONE
+        self.status = ExitStatus(*all_reduce_max("the end", stop.status or ExitStatus.DONE))
         if self.status == ExitStatus.DONE and state.recipe.report:
             broadcast_from_main("the report", lambda: write_final_report(run, state.device, self.reference, self.log))
         return run

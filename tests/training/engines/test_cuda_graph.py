@@ -243,6 +243,9 @@ def test_graph_obstacles(small):
     scaled.precision.amp = "fp16"
     assert "fp16" in graph_obstacle(scaled) and "bf16" in graph_obstacle(scaled)
 
+    split = on_cuda(small.state())
+    split.accumulation_steps = 2
+    assert "micro-batches" in graph_obstacle(split)
     assert "65 batches" in graph_obstacle(on_cuda(small.state(images=11, **lazy(1, n_critic=65))))
     assert graph_obstacle(on_cuda(small.state(images=11, **lazy(1, n_critic=64)))) is None
 

@@ -24,7 +24,7 @@ from wgan_cli.recipe import Recipe, load_recipe, recipe_names
 from wgan_cli.recipe.data_settings import NAMED, DataSettings, PairSettings
 from wgan_cli.recipe.decoding_types import size_text
 from wgan_cli.recipe.recipe_files import DATA_RECIPES, DEFAULT_RECIPE
-from wgan_cli.runs.run_dir import is_run, meant_run, run_around
+from wgan_cli.runs.run_dir import is_run, run_around, similar_run_hint
 from wgan_cli.utils.image_formats import READABLE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _check_recipe(target: str) -> None:
             hint or "`wgan recipes` lists the recipes; images are given by their path",
         )
     if path.is_dir():
-        hint = f"{meant_run(path)}give a folder of images, or an archive or file of them"
+        hint = f"{similar_run_hint(path)}give a folder of images, or an archive or file of them"
         raise WganError(f"{target} contains no images", hint)
     if path.suffix.lower() in (".pth", ".pt", ".safetensors"):
         run = run_around(path)

@@ -21,6 +21,8 @@ def graph_obstacle(step: TrainingStep) -> str | None:
         return f"a graph needs a CUDA device, and this run is on {device}"
     if step.precision.amp == "fp16":
         return "fp16 adapts its loss scale on the host after each step; bf16 needs no scale"
+    if step.accumulation_steps > 1:
+        return "micro-batches reset the random state between passes, which a graph cannot"
     if step.loader.capturable_batches < (batches := _batches_per_iteration(step)):
         return f"an iteration takes {batches} batches, more than the {step.loader.capturable_batches} a graph can read"
     return None

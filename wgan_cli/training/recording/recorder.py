@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,8 +12,9 @@ from wgan_cli.distributed.process_group import broadcast_from_main, on_main_proc
 from wgan_cli.errors import ExitStatus, TrainingError, WganError
 from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.outputs.curves import draw_curves
+from wgan_cli.recipe.scores import RENAMED
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
-from wgan_cli.runs.metrics_log import finite_numbers, read_metrics
+from wgan_cli.runs.metrics_log import MAX_NAMES, finite_numbers, read_metrics
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.best_generator import out_of_patience
 from wgan_cli.training.callback import Callback, Networks, overrides
@@ -132,11 +134,20 @@ class Recorder:
                 **scores,
             }
             self.callback.on_log(record, self.networks)
-            numbers = finite_numbers(record)
-            for name in [name for name in record if name not in numbers]:
-                text = f"warning: {name} is not logged: {record[name]!r} is not a finite number"
-                self.best_effort.warn_once(name, text)
-            self.writer.submit(self.files.add_record, numbers)
+            self.writer.submit(self.files.add_record, self._numbers_of(record))
+
+    def _numbers_of(self, record: dict[str, Any]) -> dict[str, float]:
+        """Return what can be logged of a record that callbacks may have added to, and warn about the rest."""
+        warn = self.best_effort.warn_once
+        numbers = finite_numbers(record)
+        for name in [name for name in record if name not in numbers]:
+            warn(name, f"warning: {name} is not logged: {record[name]!r} is not a finite number")
+        for name in RENAMED.keys() & numbers.keys():
+            warn(name, f"warning: {name} is not logged: earlier versions called {RENAMED[name]} that; rename it")
+            del numbers[name]
+        if len(numbers) > MAX_NAMES:
+            warn("names", f"warning: {len(numbers)} numbers are logged; curves and reports show the first {MAX_NAMES}")
+        return numbers
 
     @on_main_process("the sample grid")
     def draw_samples(self) -> None:
