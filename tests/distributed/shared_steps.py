@@ -110,7 +110,7 @@ def everything(state: TrainingState) -> dict:
         "networks": {role: network.state_dict() for role, network in state.networks.items()},
         "average": state.ema.network.state_dict(),
         "memory": training["memory"],
-        "terms": state.training_step.metrics.pop_means(),
+        "terms": state.training_step.metrics.read()[0],
         "random": training["random"],
         "feed": training["feed"],
     }

@@ -48,7 +48,7 @@ def test_two_steps_of_every_recipe(name, monkeypatch):
     state = build_state(recipe, dataset, torch.device("cpu"), tune=False)
     for step in range(2):
         state.engine(step)
-    terms = state.training_step.metrics.pop_means()
+    terms = state.training_step.metrics.read()[0]
     assert terms.keys() == state.objective.meanings.keys()
     assert all(abs(value) < 1e6 for value in terms.values()), terms  # and so no NaN
     for network in state.networks.values():

@@ -19,10 +19,11 @@ def test_terms_are_counted_separately():
     metrics.add(scalars(a=1.0, b=10.0))
     metrics.add(scalars(a=2.0))
     metrics.add(scalars(a=6.0, b=20.0))
-    assert metrics.pop_means() == {"a": 3.0, "b": 15.0}
-    assert metrics.pop_means() == {}
+    assert metrics.read() == ({"a": 3.0, "b": 15.0}, [])
+    metrics.reset()
+    assert metrics.read() == ({}, [])
     metrics.add(scalars(a=5.0))
-    assert metrics.pop_means() == {"a": 5.0}
+    assert metrics.read(torch.tensor(7.0)) == ({"a": 5.0}, [7.0])
 
 
 def test_sums_keep_no_graph_and_leave_the_loss_alone():
@@ -32,7 +33,7 @@ def test_sums_keep_no_graph_and_leave_the_loss_alone():
     place = metrics.sums["a"].data_ptr()
     metrics.add(scalars(a=2.0))
     assert first["a"].item() == 1.0 and not metrics.sums["a"].requires_grad
-    metrics.pop_means()
+    metrics.reset()
     metrics.add(scalars(a=2.0))
     assert metrics.sums["a"].data_ptr() == place, "a captured iteration adds to this place"
 

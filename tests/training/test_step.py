@@ -115,7 +115,7 @@ def test_phases():
     assert setup.networks["critic"].weight.item() == 1 - 3 * 0.5
     assert setup.networks["generator"].weight.item() == 1 - 0.5
     # The critic's loss is its weight before each step: 1, 0.5, then 0 in the last phase.
-    means = setup.step.metrics.pop_means()
+    means = setup.step.metrics.read()[0]
     assert means == pytest.approx({"score_loss": 0.75, "make_loss": 1.0, "again_loss": 0.0})
 
 

@@ -27,7 +27,7 @@ class DownConv2d(nn.Conv2d):
         if self.in_channels > MAX_DIRECT or input.device.type != "cpu":
             return super().forward(input)  # (N, fan_out, H/2, W/2)
         # The same sums with blocks of 2x2 pixels as channels and stride 1: equally fast forward, gradients 3 to 5 times
-        # as fast. Kernel entry 2t+r meets pixel r of block t.
+        # as fast. Kernel entry 2t+r multiplies pixel r of block t.
         taps = (self.kernel_size[0] + 1) // 2
         pad = taps - 1
         blocks = F.pixel_unshuffle(F.pad(input, (pad, pad, pad, pad)), 2)  # (N, fan_in*4, H/2+taps-1, W/2+taps-1)

@@ -1,7 +1,7 @@
 """Objectives: the losses of the GAN family as phases of an iteration."""
 
 from wgan_cli.objectives.adversarial import AdversarialLoss, adversarial_objective
-from wgan_cli.objectives.objective import Batch, Loss, Networks, Objective, Phase, settings_of
+from wgan_cli.objectives.objective import Batch, Loss, NetworksByRole, Objective, Phase, settings_of
 from wgan_cli.objectives.penalties import gradient_norms, gradient_penalty, zero_centered_penalty
 from wgan_cli.objectives.registry import OBJECTIVES, build_objective
 from wgan_cli.objectives.terms import Check, Term, critic_loss_term
@@ -12,7 +12,7 @@ __all__ = [
     "Batch",
     "Check",
     "Loss",
-    "Networks",
+    "NetworksByRole",
     "Objective",
     "Phase",
     "Term",

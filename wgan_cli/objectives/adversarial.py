@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wgan_cli.objectives.objective import Batch, Loss, Networks, Objective, Phase, given, settings_of
+from wgan_cli.objectives.objective import Batch, Loss, NetworksByRole, Objective, Phase, given, settings_of
 from wgan_cli.objectives.path_length import TERMS as PATH_TERMS
 from wgan_cli.objectives.path_length import PathLength
 from wgan_cli.objectives.penalties import Penalty, make_penalty, penalty_terms
@@ -36,7 +36,7 @@ class AdversarialLoss:
     generator: Callable[[Tensor], Tensor] | None = None
     paired_generator: Callable[[Tensor, Tensor], Tensor] | None = None
     penalty: Penalty | None = None
-    after_step: Callable[[Networks], None] | None = None
+    after_step: Callable[[NetworksByRole], None] | None = None
     terms: tuple[Term, ...] = ()
 
 
@@ -77,7 +77,7 @@ def _critic_phase(recipe: Recipe, settings: AdversarialSettings, loss: Adversari
     # Batch norm or minibatch layers must not see real and fake images in one batch.
     two_passes = recipe.model.batch_coupling is not None
 
-    def critic_loss(networks: Networks, batch: Batch) -> Loss:
+    def critic_loss(networks: NetworksByRole, batch: Batch) -> Loss:
         generator, critic = networks["generator"], networks["critic"]
         real, labels = given(batch.real), batch.labels
         with torch.no_grad():
@@ -109,7 +109,7 @@ def _critic_phase(recipe: Recipe, settings: AdversarialSettings, loss: Adversari
 def _generator_phase(
     settings: AdversarialSettings, loss: AdversarialLoss, classify: bool, paths: PathLength | None
 ) -> Phase:
-    def generator_loss(networks: Networks, batch: Batch) -> Loss:
+    def generator_loss(networks: NetworksByRole, batch: Batch) -> Loss:
         generator, critic, labels = networks["generator"], networks["critic"], batch.labels
         fake = generator(batch.z, labels)  # (N, C, H, W)
         scores, logits = critic_scores(critic, fake, labels, classify)

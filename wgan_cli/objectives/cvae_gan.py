@@ -18,7 +18,7 @@ from wgan_cli.distributed.collectives import all_reduce_mean
 from wgan_cli.networks.encoder import Classifier
 from wgan_cli.objectives.adversarial import advice, with_addends
 from wgan_cli.objectives.label_smoothing import fake_targets, real_targets
-from wgan_cli.objectives.objective import Batch, Loss, Networks, Objective, Phase, given, settings_of
+from wgan_cli.objectives.objective import Batch, Loss, NetworksByRole, Objective, Phase, given, settings_of
 from wgan_cli.objectives.penalties import make_penalty, penalty_terms
 from wgan_cli.objectives.terms import Term, critic_loss_term, probability_terms
 from wgan_cli.recipe import ImageShape, Recipe
@@ -56,7 +56,7 @@ def cvae_gan(recipe: Recipe, image: ImageShape) -> Objective:
 def _critic_phase(settings: CvaeGanSettings) -> Phase:
     penalty = make_penalty(settings)
 
-    def critic_loss(networks: Networks, batch: Batch) -> Loss:
+    def critic_loss(networks: NetworksByRole, batch: Batch) -> Loss:
         real_images, labels = given(batch.real), given(batch.labels)
         with torch.no_grad():
             fakes = _reconstructions_and_samples(networks, batch).float()  # (2N, C, H, W)
@@ -79,13 +79,13 @@ def _critic_phase(settings: CvaeGanSettings) -> Phase:
     return Phase("critic", "critic", settings.n_critic, critic_loss, penalty_interval=interval)
 
 
-def _classifier_loss(networks: Networks, batch: Batch) -> Loss:
+def _classifier_loss(networks: NetworksByRole, batch: Batch) -> Loss:
     total = F.cross_entropy(networks["classifier"](given(batch.real)).float(), given(batch.labels))
     return Loss(total, {"classifier_loss": total})
 
 
 def _generator_phase(settings: CvaeGanSettings) -> Phase:
-    def generator_loss(networks: Networks, batch: Batch) -> Loss:
+    def generator_loss(networks: NetworksByRole, batch: Batch) -> Loss:
         labels = given(batch.labels)
         real = _features(networks, given(batch.real), labels, constant=True)
         images = _reconstructions_and_samples(networks, batch)  # (2N, C, H, W)
@@ -96,7 +96,7 @@ def _generator_phase(settings: CvaeGanSettings) -> Phase:
         critic_means = mean_distance(real.critic, samples.critic)
         class_means = _class_means(cast(Classifier, networks["classifier"]), real, samples, labels)
         total = pairs.total + settings.critic_mean_weight * critic_means + settings.class_mean_weight * class_means
-        judged = _judged_loss(settings, fakes, labels.repeat(2))
+        judged = _adversarial_loss(settings, fakes, labels.repeat(2))
         total = total + judged.total
         means = {"critic_means": critic_means, "class_means": class_means}
         return Loss(total, {"generator_loss": total, **pairs.terms, **means, **judged.terms})
@@ -105,7 +105,7 @@ def _generator_phase(settings: CvaeGanSettings) -> Phase:
 
 
 def _encoder_phase(settings: CvaeGanSettings) -> Phase:
-    def encoder_loss(networks: Networks, batch: Batch) -> Loss:
+    def encoder_loss(networks: NetworksByRole, batch: Batch) -> Loss:
         images, labels = given(batch.real), given(batch.labels)
         mean, log_variance = encode(networks["encoder"], images, labels)
         reconstructions = networks["generator"](sample_posterior(mean, log_variance), labels)  # (N, C, H, W)
@@ -113,7 +113,7 @@ def _encoder_phase(settings: CvaeGanSettings) -> Phase:
         fakes = _features(networks, reconstructions, labels)
         kl = kl_to_normal(mean, log_variance)
         total = settings.kl_weight * kl + _pair_loss(settings, real, fakes).total
-        total = total + _judged_loss(settings, fakes, labels).total
+        total = total + _adversarial_loss(settings, fakes, labels).total
         return Loss(total, {"encoder_loss": total, "kl": kl})
 
     return Phase("encoder", "encoder", 1, encoder_loss)
@@ -131,13 +131,13 @@ def _terms(settings: CvaeGanSettings) -> Sequence[Term]:
         Term("class_pairs", "the same in the classifier's features, which grow while it learns"),
         Term("critic_means", "half the squared distance of the samples' mean from the data's in the critic's features"),
         Term("class_means", "the same for the mean of each class, in the classifier's features"),
-        *(term for term, weight in _judged_terms(settings) if weight),
+        *(term for term, weight in _adversarial_terms(settings) if weight),
         Term("encoder_loss", "kl and the distances of reconstructions, weighted; falls"),
         Term("kl", "information about an image in its latent vector, in nats"),
     )
 
 
-def _judged_terms(settings: CvaeGanSettings) -> Sequence[tuple[Term, float]]:
+def _adversarial_terms(settings: CvaeGanSettings) -> Sequence[tuple[Term, float]]:
     return (
         (Term("adversarial_loss", "-log of the critic's probability of generated images"), settings.adversarial_weight),
         (Term("fake_class_loss", "the classifier's cross-entropy on generated images"), settings.classifier_weight),
@@ -219,17 +219,17 @@ def _pair_loss(settings: CvaeGanSettings, real: Features, reconstructions: Featu
     return Loss(first + second + third, terms)
 
 
-def _judged_loss(settings: CvaeGanSettings, fakes: Features, labels: Tensor) -> Loss:
-    """Weighted losses of generated images that the critic takes for real, and the classifier for their class."""
+def _adversarial_loss(settings: CvaeGanSettings, fakes: Features, labels: Tensor) -> Loss:
+    """Weighted adversarial and classification losses of generated images."""
     losses = (F.softplus(-fakes.scores).mean(), F.cross_entropy(fakes.logits, labels))
     total, terms = fakes.scores.new_zeros(()), dict[str, Tensor]()
-    for loss, (term, weight) in zip(losses, _judged_terms(settings), strict=True):
+    for loss, (term, weight) in zip(losses, _adversarial_terms(settings), strict=True):
         if weight:
             total, terms = total + weight * loss, {**terms, term.name: loss}
     return Loss(total, terms)
 
 
-def _reconstructions_and_samples(networks: Networks, batch: Batch) -> Tensor:
+def _reconstructions_and_samples(networks: NetworksByRole, batch: Batch) -> Tensor:
     """Return a reconstruction of each real image, then a sample of each one's class: (2N, C, H, W).
 
     No gradient reaches the encoder. One pass through the generator is faster than two.
@@ -240,7 +240,7 @@ def _reconstructions_and_samples(networks: Networks, batch: Batch) -> Tensor:
     return networks["generator"](torch.cat([z, batch.z]), labels.repeat(2))
 
 
-def _features(networks: Networks, images: Tensor, labels: Tensor, constant: bool = False) -> Features:
+def _features(networks: NetworksByRole, images: Tensor, labels: Tensor, constant: bool = False) -> Features:
     """Compute the features of images in critic and classifier, without gradients if they are `constant`."""
     with torch.set_grad_enabled(torch.is_grad_enabled() and not constant):
         scores, critic = networks["critic"](images, labels, features=True)

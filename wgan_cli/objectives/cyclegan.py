@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.networks.translator import Critic, Generator
 from wgan_cli.objectives.image_pool import ImagePool
-from wgan_cli.objectives.objective import Batch, Loss, Networks, Objective, Phase, given, settings_of
+from wgan_cli.objectives.objective import Batch, Loss, NetworksByRole, Objective, Phase, given, settings_of
 from wgan_cli.objectives.terms import Term, critic_loss_term
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.objective_settings import CycleganSettings
@@ -54,7 +54,7 @@ def cyclegan(recipe: Recipe, image: ImageShape) -> Objective:
     settings = settings_of(recipe, CycleganSettings)
     state = CycleState(recipe.batch_size // current_shard().world_size, settings.pool_size, image)
 
-    def generator_loss(networks: Networks, batch: Batch) -> Loss:
+    def generator_loss(networks: NetworksByRole, batch: Batch) -> Loss:
         generator = cast(Generator, networks["generator"])
         critic = cast(Critic, networks["critic"])
         a, b = given(batch.real).unbind(1)  # (N, C, H, W) each
@@ -73,7 +73,7 @@ def cyclegan(recipe: Recipe, image: ImageShape) -> Objective:
             total = total + settings.identity_weight * terms["identity_loss"]
         return Loss(total, {"generator_loss": total, **terms})
 
-    def critic_loss(networks: Networks, batch: Batch) -> Loss:
+    def critic_loss(networks: NetworksByRole, batch: Batch) -> Loss:
         critic = cast(Critic, networks["critic"])
         real_a, fake_a = _scores(critic.of_a, state.a, state.pool_a.exchange(state.as_a))
         real_b, fake_b = _scores(critic.of_b, state.b, state.pool_b.exchange(state.as_b))
@@ -100,8 +100,8 @@ def _terms(settings: CycleganSettings) -> tuple[Term, ...]:
         Term("cycle_loss", "mean absolute change of images after both translations; 0 is unchanged"),
         Term("identity_loss", "mean absolute change of images that are in the target domain already; falls towards 0"),
         critic_loss_term("squared distance of the critics' scores from their targets; 0.5 if they only guess"),
-        Term("real_score", "mean score of real images; aims at 1"),
-        Term("fake_score", "mean score of translations; aims at 0, and rises as they improve"),
+        Term("real_score", "mean score of real images; target: 1"),
+        Term("fake_score", "mean score of translations; target: 0; rises as they improve"),
     )
     return tuple(term for term in terms if identity or term.name != "identity_loss")
 

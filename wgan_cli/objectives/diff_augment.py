@@ -9,14 +9,16 @@ from torch.nn import functional
 from wgan_cli.data.augmentation import shift, uniform
 from wgan_cli.distributed import rng
 from wgan_cli.objectives.instance_noise import InstanceNoise
-from wgan_cli.objectives.objective import Networks
+from wgan_cli.objectives.objective import NetworksByRole
 from wgan_cli.utils.pixels import num_colors
 
 MAX_SHIFT = 1 / 8  # of the side, in each direction
 CUTOUT_SIZE = 1 / 2  # of the side
 
 
-def with_diff_augment(networks: Networks, policy: Sequence[str], noise: InstanceNoise | None = None) -> Networks:
+def with_diff_augment(
+    networks: NetworksByRole, policy: Sequence[str], noise: InstanceNoise | None = None
+) -> NetworksByRole:
     """Return networks whose critic sees augmented images (Zhao et al. 2020, eqs. 4 to 6).
 
     Every image shown to the critic (real, fake or interpolated) gets its own random change from one distribution, and

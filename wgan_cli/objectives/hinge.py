@@ -13,8 +13,8 @@ from wgan_cli.recipe import ImageShape, Recipe
 def hinge(recipe: Recipe, image: ImageShape) -> Objective:
     """GAN with hinge losses (Lim and Ye 2017; Miyato et al. 2018, eqs. 16 and 17)."""
     terms = (
-        Term("real_score", "mean score of real images; aims above 1"),
-        Term("fake_score", "mean score of samples; aims below -1"),
+        Term("real_score", "mean score of real images; target: above 1"),
+        Term("fake_score", "mean score of samples; target: below -1"),
         critic_loss_term("distance to those margins; 2 if the critic only guesses, 0 if it is always right"),
         GENERATOR_LOSS,
     )

@@ -24,8 +24,8 @@ def lsgan(recipe: Recipe, image: ImageShape) -> Objective:
     real_target, fake_target = 1 - settings.label_smoothing, settings.fake_smoothing
     guess = "" if settings.label_flip else f"; {((real_target - fake_target) / 2) ** 2:.2g} if it only guesses"
     terms = (
-        Term("real_score", f"mean score of real images; aims at {real_target:g}"),
-        Term("fake_score", f"mean score of samples; aims at {fake_target:g}, and rises as the samples improve"),
+        Term("real_score", f"mean score of real images; target: {real_target:g}"),
+        Term("fake_score", f"mean score of samples; target: {fake_target:g}; rises as the samples improve"),
         critic_loss_term(f"half the squared distance of the scores from their targets{guess}"),
         Term("generator_loss", "half the squared distance of the samples' scores from 1"),
     )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from wgan_cli.objectives.terms import Term
 from wgan_cli.recipe import Recipe
 
-Networks = Mapping[str, nn.Module]
+NetworksByRole = Mapping[str, nn.Module]
 SettingsT = TypeVar("SettingsT")
 
 
@@ -56,9 +56,9 @@ class Phase:
     name: str
     trains: str
     repeats: int
-    loss: Callable[[Networks, Batch], Loss]
+    loss: Callable[[NetworksByRole, Batch], Loss]
     uses_real: bool = True
-    after_step: Callable[[Networks], None] | None = None
+    after_step: Callable[[NetworksByRole], None] | None = None
     penalty_interval: int = 1
 
 

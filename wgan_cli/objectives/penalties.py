@@ -55,10 +55,7 @@ def make_penalty(settings: CriticGameSettings, extra: Penalty | None = None) -> 
 
 
 def penalty_terms(settings: CriticGameSettings) -> list[tuple[Term, float]]:
-    """Return the terms that the settings' penalties log, each with its weight in the critic's loss.
-
-    A term that is only logged belongs into `logged`, with weight 0.
-    """
+    """Return the terms that the settings' penalties log, each with its weight in the critic's loss."""
     where = {"interpolates": "between real and fake images", "real": "around real images"}[settings.gp_points]
     deviation = {
         "two": "mean squared deviation of the critic's gradient norm from 1",
@@ -70,8 +67,7 @@ def penalty_terms(settings: CriticGameSettings) -> list[tuple[Term, float]]:
         (Term("r1", norm.format("real images")), settings.r1_weight / 2),
         (Term("r2", norm.format("samples")), settings.r2_weight / 2),
     )
-    logged: list[tuple[Term, float]] = []
-    return [(term, weight) for term, weight in terms if weight] + logged
+    return [(term, weight) for term, weight in terms if weight]
 
 
 def gradient_penalty(
@@ -193,6 +189,6 @@ def _is_steep(values: Values, step: int) -> bool:
 
 _STEEP = Check(
     failing=_is_steep,
-    message="gradient_penalty is {gradient_penalty:.3g}, far above 0: the critic is too steep",
+    message="gradient_penalty is {gradient_penalty:.3g}, far above 0: the critic's gradient norm is far above 1",
     advice="a lower optim.critic.lr or a larger objective.gp_weight",
 )

@@ -68,7 +68,8 @@ def probability_terms(settings: CriticGameSettings) -> tuple[Term, Term]:
         remedies.append("objective.instance_noise=0.2")
     wins = Check(
         failing=lambda values, _: values["real_probability"] > CERTAIN and values["fake_probability"] < 1 - CERTAIN,
-        message=probabilities + "the critic wins outright, and the generator learns little from it",
+        message=probabilities
+        + "the critic separates real from fake almost perfectly, and the generator learns little from it",
         advice=", ".join(remedies[:-1]) + (" or " if remedies[:-1] else "") + remedies[-1],
         patience=PATIENCE,
     )

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from wgan_cli.objectives.adversarial import AdversarialLoss, adversarial_objective
-from wgan_cli.objectives.objective import Loss, Networks, Objective, settings_of
+from wgan_cli.objectives.objective import Loss, NetworksByRole, Objective, settings_of
 from wgan_cli.objectives.terms import Term, critic_loss_term
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.objective_settings import WganSettings
@@ -27,7 +27,7 @@ def wgan(recipe: Recipe, image: ImageShape) -> Objective:
     bound = settings_of(recipe, WganSettings).clip_value
 
     @torch.no_grad()
-    def clip_weights(networks: Networks) -> None:
+    def clip_weights(networks: NetworksByRole) -> None:
         weights: list[Tensor] = [p for p in networks["critic"].parameters() if p.requires_grad]  # not frozen ones
         torch._foreach_clamp_min_(weights, -bound)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
         torch._foreach_clamp_max_(weights, bound)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]

@@ -30,7 +30,7 @@ def only_trainer(run: RunDir) -> Iterator[None]:
         except NotImplementedError:
             pass  # a file system without locks
     try:
-        with suppress(OSError):  # on a full disk the lock holds all the same
+        with suppress(OSError):  # the lock works even if the disk is full
             run.pid_file.write_text(str(os.getpid()), encoding="ascii")
         yield
         with suppress(OSError):

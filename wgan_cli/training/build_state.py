@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import partial
 
 import torch
 from pydantic import ValidationError
@@ -9,16 +10,17 @@ from torch import nn
 
 from wgan_cli.data.augmentation import make_augment
 from wgan_cli.data.dataset import ImageSet
+from wgan_cli.data.loaders.loader import Loader
 from wgan_cli.data.loaders.make_loader import make_loader
 from wgan_cli.data.pairs import ImagePair
 from wgan_cli.distributed.batch_shard import current_shard, set_shard
 from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
 from wgan_cli.networks.transfer import ImageKind, transfer
-from wgan_cli.objectives import build_objective
+from wgan_cli.objectives import Objective, build_objective
 from wgan_cli.objectives.diff_augment import with_diff_augment
 from wgan_cli.objectives.instance_noise import make_noise
-from wgan_cli.recipe import Recipe
+from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engines.autotune import autotune
@@ -34,18 +36,6 @@ from wgan_cli.training.state import TrainingState
 from wgan_cli.training.step import TrainingStep
 from wgan_cli.utils.format import Log, no_log
 from wgan_cli.utils.seeds import derived_seed
-
-
-def _in_steps(recipe: Recipe, images: int, images_per_step: int) -> Recipe:
-    """Return the recipe with numbers of steps instead of epochs. Raises: WganError for too many."""
-    try:
-        return recipe.in_steps(images, images_per_step)
-    except ValidationError:
-        steps = round((recipe.epochs or 0.0) * images / images_per_step)
-        raise WganError(
-            f"`epochs` is {recipe.epochs:g}, which is {steps:,} steps; the maximum is {MOST_STEPS:,}",
-            "use fewer `epochs`, or set `steps` instead",
-        ) from None
 
 
 def build_state(
@@ -71,9 +61,7 @@ def build_state(
     image = dataset.shape
     objective = build_objective(recipe, image)
     micro_batches = accumulation_steps(recipe, objective)
-    recipe = recipe.with_diff_augment(len(dataset)).with_value_range(dataset.value_range)
-    recipe = recipe.with_preview(dataset.preview_channels)
-    recipe = _in_steps(recipe, len(dataset), objective.images_per_iteration(recipe.batch_size))
+    recipe = _resolved(recipe, dataset, objective)
     check_memory(recipe, image, device)
     set_deterministic(recipe.deterministic, device)
 
@@ -81,35 +69,20 @@ def build_state(
     networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
     kind = ImageKind(recipe, image, dataset.class_names)
     transfers = initialize(networks, kind, source) if source else ()
-    memory = (objective.state or nn.Module()).to(device)
+    objective_state = (objective.state or nn.Module()).to(device)
     loader = make_loader(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
-
-    def make_step(recipe: Recipe, networks: dict[str, nn.Module]) -> TrainingStep:
-        return TrainingStep(
-            objective=objective,
-            networks=networks,
-            optimizers=make_optimizers(recipe, networks),
-            loader=loader,
-            ema=ExponentialMovingAverage(networks["generator"], recipe.ema_decay),
-            precision=Precision(recipe.amp, device, recipe.tf32),
-            latent_dim=recipe.model.latent_dim,
-            num_classes=image.num_classes if recipe.model.conditional else 0,
-            augment=make_augment(recipe.data, image),
-            loss_networks=with_diff_augment(networks, recipe.data.diff_augment, make_noise(recipe.objective, device)),
-            clip=clip_functions(recipe, networks),
-            accumulation_steps=micro_batches,
-        )
+    make_step = partial(_make_step, objective, loader, image, device, micro_batches)
 
     def disposable_engine(recipe: Recipe) -> Engine:
         return make_engine(recipe.engine, make_step(recipe, copy.deepcopy(networks)), verify=True)
 
-    loader_start, memory_start = loader.state_dict(), copy.deepcopy(memory.state_dict())
+    loader_start, objective_start = loader.state_dict(), copy.deepcopy(objective_state.state_dict())
     with out_of_memory_hint(recipe, device):
         tuned = autotune(recipe, device, disposable_engine, timed=tune, log=log)
     if micro_batches > 1:  # fails now if a loss needs the whole batch
         make_step(tuned.recipe, copy.deepcopy(networks))(0)
     loader.load_state_dict(loader_start)
-    memory.load_state_dict(memory_start)
+    objective_state.load_state_dict(objective_start)
 
     torch.manual_seed(derived_seed(recipe.seed, "noise"))
     training_step = make_step(tuned.recipe, networks)
@@ -127,4 +100,47 @@ def build_state(
         autotune_summary=tuned.summary,
         step_seconds=tuned.step_seconds,
         transfers=transfers,
+    )
+
+
+def _resolved(recipe: Recipe, dataset: ImageSet | ImagePair, objective: Objective) -> Recipe:
+    """Return the recipe with what follows from the data, and steps instead of epochs.
+
+    Raises: WganError for too many steps.
+    """
+    recipe = recipe.with_diff_augment(len(dataset)).with_value_range(dataset.value_range)
+    recipe = recipe.with_preview(dataset.preview_channels)
+    images, images_per_step = len(dataset), objective.images_per_iteration(recipe.batch_size)
+    try:
+        return recipe.in_steps(images, images_per_step)
+    except ValidationError:
+        steps = round((recipe.epochs or 0.0) * images / images_per_step)
+        raise WganError(
+            f"`epochs` is {recipe.epochs:g}, which is {steps:,} steps; the maximum is {MOST_STEPS:,}",
+            "use fewer `epochs`, or set `steps` instead",
+        ) from None
+
+
+def _make_step(
+    objective: Objective,
+    loader: Loader,
+    image: ImageShape,
+    device: torch.device,
+    micro_batches: int,
+    recipe: Recipe,
+    networks: dict[str, nn.Module],
+) -> TrainingStep:
+    return TrainingStep(
+        objective=objective,
+        networks=networks,
+        optimizers=make_optimizers(recipe, networks),
+        loader=loader,
+        ema=ExponentialMovingAverage(networks["generator"], recipe.ema_decay),
+        precision=Precision(recipe.amp, device, recipe.tf32),
+        latent_dim=recipe.model.latent_dim,
+        num_classes=image.num_classes if recipe.model.conditional else 0,
+        augment=make_augment(recipe.data, image),
+        loss_networks=with_diff_augment(networks, recipe.data.diff_augment, make_noise(recipe.objective, device)),
+        clip=clip_functions(recipe, networks),
+        accumulation_steps=micro_batches,
     )

@@ -26,7 +26,7 @@ def accumulation_steps(recipe: Recipe, objective: Objective) -> int:
         return 1
     if objective.state is not None:
         raise WganError(
-            "the objective keeps a memory of whole batches, and `micro_batch_size` splits them",
+            "the objective updates its state from whole batches, which `micro_batch_size` splits",
             "remove `micro_batch_size`, or use more devices",
         )
     steps = next(n for n in range(-(-local // limit), local + 1) if local % n == 0)

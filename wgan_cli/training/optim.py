@@ -23,7 +23,7 @@ _SCHEDULES: dict[str, Callable[[float], float]] = {
 
 
 def make_optimizers(recipe: Recipe, networks: Mapping[str, nn.Module]) -> Optimizers:
-    """Return the recipe's optimizer of each role, fused or multi-tensor; none has the layers that `freeze` keeps.
+    """Return the recipe's optimizer of each role, fused or multi-tensor; frozen layers get none.
 
     Raises: WganError if `freeze` is larger than the critic.
     """

@@ -61,12 +61,6 @@ class RunningMeans:
         means = {name: value / self.counts[name] for name, value in zip(names, values, strict=False)}
         return means, values[len(names) :]
 
-    def pop_means(self) -> dict[str, float]:
-        """Return the mean of each term since the last reset, and reset the sums."""
-        means, _ = self.read()
-        self.reset()
-        return means
-
     def reset(self) -> None:
         """Set all sums and counts to zero."""
         for value in self.sums.values():

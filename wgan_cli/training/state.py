@@ -1,4 +1,4 @@
-"""Everything that makes up a run in training, how it is built, saved and restored."""
+"""State of a run in training, and how it is saved and restored."""
 
 import math
 from collections.abc import Mapping
@@ -40,9 +40,10 @@ class TrainingState:
         step: number of finished iterations.
         seconds: training time over all resumes. overhead: the part of it in which training waited for logs, grids,
             checkpoints and evaluations.
-        rollbacks: how often the run diverged and was rolled back, the next time to the checkpoint of step `anchor`.
+        rollbacks: number of rollbacks after divergence. anchor: step of the checkpoint that the next one restores.
         best: the best generator so far, if any was evaluated.
-        images_before: images shown beyond `step` times those of a step, which an allowed change made more or fewer.
+        images_before: images shown so far minus `step * images_per_step`; not 0 after a resume with another batch size
+            or n_critic.
         allowed: changes of this resumed run that the user allowed, of ALLOWABLE.
         transfers: what the layers of each network got from the weights that a new run starts from, if any.
     """
@@ -182,8 +183,8 @@ class TrainingState:
             self._restore_position(checkpoint)
             self.training_step.precision.scaler.load_state_dict(training["precision"])
             self.training_step.metrics.load_state_dict(training["terms"], self.device)
-            if (memory := self.objective.state) is not None:  # ignores buffers that only earlier versions saved
-                memory.load_state_dict({name: training["memory"][name] for name in memory.state_dict()})
+            if (state := self.objective.state) is not None:  # ignores buffers that only earlier versions saved
+                state.load_state_dict({name: training["memory"][name] for name in state.state_dict()})
             if self.adaptive_threads and "threads" in training:
                 self.adaptive_threads.load_state_dict(training["threads"])
             self.best = Best.from_dict(training.get("best"), self.exported_weights())

@@ -109,8 +109,8 @@ class TrainingStep:
                 parameter.requires_grad_(True)
         for half_weights in self.half_weights.values():
             half_weights.refresh()
-        twins = {role: half.network for role, half in self.half_weights.items() if half}
-        return {**self.loss_networks, **twins}
+        half_networks = {role: half.network for role, half in self.half_weights.items() if half}
+        return {**self.loss_networks, **half_networks}
 
     def next_batch(self, phase: Phase, count: int, capturing: bool = False) -> Batch:
         """Return the batch of a phase's repeat number `count`, from 0: real images if it uses any, and new noise."""

@@ -160,7 +160,7 @@ class Trainer:
             finally:
                 with stop.on_signals():
                     callback.on_train_end()
-        self.status = ExitStatus(*all_reduce_max("the end", stop.status or ExitStatus.DONE))
+        self.status = ExitStatus(all_reduce_max("the end", stop.status or ExitStatus.DONE)[0])
         if self.status == ExitStatus.DONE and state.recipe.report:
             broadcast_from_main("the report", lambda: write_final_report(run, state.device, self.reference, self.log))
         return run

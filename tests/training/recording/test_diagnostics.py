@@ -62,8 +62,8 @@ WINS, GUESSES, LEARNS, FOOLED = (0.999, 0.001), (0.5, 0.5), (0.75, 0.2), (0.3, 0
     [
         ([GUESSES], []),
         ([GUESSES, LEARNS, (0.6, 0.4)], []),
-        ([WINS], ["wins outright"]),
-        ([WINS, LEARNS, WINS], ["wins outright", "wins outright"]),
+        ([WINS], ["almost perfectly"]),
+        ([WINS, LEARNS, WINS], ["almost perfectly", "almost perfectly"]),
         ([LEARNS, GUESSES], ["no longer tells real from fake"]),
         ([FOOLED], ["no longer tells real from fake"]),
         ([(0.9, 0.001)], []),

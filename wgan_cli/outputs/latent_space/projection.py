@@ -22,7 +22,7 @@ LR = 0.2  # of Adam, for coordinates in standard deviations
 PRIOR = 0.1  # weight of the penalty on coordinates that are larger than those of samples
 COARSEST = 8  # pixels of the smallest side that is compared
 CANDIDATE_BATCHES = 8
-NEAR = 0.1  # error of pixels from 0 to 1 that is never far: that of a plain image may be as small as nothing
+NEAR = 0.1  # errors up to this (pixels from 0 to 1) are never far: the error of a uniform image can be 0
 
 
 def image_distance(images: Tensor, target: Tensor) -> Tensor:
@@ -44,9 +44,9 @@ def image_distance(images: Tensor, target: Tensor) -> Tensor:
 
 
 def are_far(errors: np.ndarray, images: Tensor) -> np.ndarray:
-    """Tell for each image if its projection is no nearer than a plain image of its mean color.
+    """Return for each image whether its projection is no closer than a uniform image of its mean color.
 
-    The error of such a plain image is the standard deviation of the image. With digits_dcgan, projections of MNIST's
+    The error of such a uniform image is the standard deviation of the image. With digits_dcgan, projections of MNIST's
     digits have 0.1 to 0.5 times that, of photos and of inverted digits 1.4 to 5 times.
 
     Args:

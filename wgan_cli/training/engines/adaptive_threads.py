@@ -120,7 +120,7 @@ class AdaptiveThreads:
         return {"count": self.count, "most": self.most, "changes": self.changes}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue with the number of threads of a checkpoint. Raises: ValueError for numbers that are none."""
+        """Continue with the number of threads of a checkpoint. Raises: ValueError for invalid numbers."""
         count, most, changes = (state[name] for name in ("count", "most", "changes"))
         if any(type(number) is not int or not 0 <= number <= MOST_STEPS for number in (count, most, changes)):
             raise ValueError("invalid numbers of threads")

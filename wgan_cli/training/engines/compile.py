@@ -27,7 +27,7 @@ def with_compiled_losses(step: TrainingStep) -> TrainingStep:
     Raises: EngineUnavailable if the losses cannot be compiled.
     """
     if step.objective.state is not None:
-        raise EngineUnavailable("its losses keep a memory, which compiled ones would not update")
+        raise EngineUnavailable("its losses update state in place, which compiled losses would not")
     if current_shard().world_size > 1:
         raise EngineUnavailable("its losses communicate between processes, which the compiler does not support")
     for name in ("torch.utils.cpp_extension", "torch._inductor", "torch._dynamo"):

@@ -11,14 +11,14 @@ from wgan_cli.networks.resampling import DerivedWeight
 
 
 class HalfWeights:
-    """Twin `network` of a network, with half-precision copies of its matmul weights; everything else is shared.
+    """Copy `network` of a network, with half-precision copies of its matmul weights; everything else is shared.
 
     Autocast casts each weight by itself, a frozen one in every forward pass, and can't reuse a cast in an autograd
     function. Here a few multi-tensor kernels cast all weights, and the gradients back to float32. As under autocast,
     the gradients of several passes are added in half precision.
 
     Args:
-        dtype: of the copies; None for float32, where the twin is the network itself.
+        dtype: of the copies; None for float32, where the copy is the network itself.
     """
 
     def __init__(self, network: nn.Module, dtype: torch.dtype | None) -> None:

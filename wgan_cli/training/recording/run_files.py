@@ -15,7 +15,7 @@ from wgan_cli.training.recording.best_effort import BestEffort
 from wgan_cli.utils.files import write_atomically
 from wgan_cli.utils.format import Log
 
-_RECORDS = "new records in metrics.jsonl, which are written as soon as possible"
+_RECORDS = "new records in metrics.jsonl (they are kept, and written once that works again)"
 _TENSORBOARD = "TensorBoard's entries"
 
 
@@ -31,7 +31,7 @@ class RunFiles:
         self.tensorboard = TensorBoardLog(run.tensorboard)
 
     def rewind(self, step: int) -> bool:
-        """Set aside everything after `step`; return True if there was a checkpoint among it. Nothing may be pending."""
+        """Set aside everything after `step`; return True if that included a checkpoint. Nothing may be pending."""
         with self.best_effort.optional(_RECORDS):
             self.metrics.flush()
         rewound = rewind(self.run, step)
