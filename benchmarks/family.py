@@ -35,7 +35,7 @@ from wgan_cli.evaluation.reconstruction import measure_reconstruction
 from wgan_cli.evaluation.translation import make_translation_reference
 from wgan_cli.outputs.reconstruct import has_encoder, open_autoencoder
 from wgan_cli.outputs.sampling import open_generator
-from wgan_cli.recipe import load_recipe, recipe_from_dict
+from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.runs.checkpoint import Checkpoint
@@ -229,12 +229,13 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def completed(recipe: dict[str, Any]) -> dict[str, Any]:
-    """Return a result's recipe with settings added since, or an empty dict if it is no longer valid."""
+def is_current(result: dict[str, Any], recipe: Recipe) -> bool:
+    """Return True if a result has a recipe's present settings, apart from the decoding of unusual files."""
     try:
-        return recipe_from_dict(recipe, "a result").as_dict()
+        saved = recipe_from_dict(result["recipe"], "a result")
     except WganError:
-        return {}
+        return False
+    return recipe.replaced(data=recipe.data.decoding_like(saved.data)).as_dict() == saved.as_dict()
 
 
 def _place(name: str) -> int:
@@ -245,8 +246,8 @@ def main() -> None:
     arguments, console = parse_arguments(), common.make_console()
     found = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.exists() else {}
     for name in arguments.only:
-        wanted = load_recipe(name, arguments.settings).as_dict()
-        if not arguments.again and name in found and completed(found[name]["recipe"]) == wanted:
+        wanted = load_recipe(name, arguments.settings)
+        if not arguments.again and name in found and is_current(found[name], wanted):
             if "memory" in found[name]:
                 continue
             result = {**found[name], "memory": memory_of(name, arguments)}

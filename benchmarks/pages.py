@@ -17,13 +17,13 @@ import common
 import gpu_page
 import scaling
 from common import FORMATS
-from family import EVERY, MEMBERS, SYSTEMS, TUTORIALS
+from family import EVERY, MEMBERS, SYSTEMS, TUTORIALS, is_current
 from markdown_text import paragraph, table, times, where, where_each
 from time_to_quality_page import by_budget, distance
 
 from wgan_cli.cli.render.recipe_benchmarks import FILE as MEASURED
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import recipe_header
+from wgan_cli.recipe import load_recipe, recipe_header
 from wgan_cli.runs.pretrained import Card, pretrained_file, pretrained_names, read_card
 
 ROOT = Path(__file__).parents[1]
@@ -320,8 +320,9 @@ def measured(file: Path) -> dict[str, Any]:
 
 
 def _results(file: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the results of recipes by name, without those measured with other settings than a recipe has now."""
     every = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return {name: every[name] for name in names if name in every}
+    return {name: every[name] for name in names if name in every and is_current(every[name], load_recipe(name))}
 
 
 def quality(file: Path) -> str:
