@@ -37,7 +37,7 @@ from wgan_cli.outputs.reconstruct import has_encoder, open_autoencoder
 from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe import Recipe, load_recipe, recipe_from_dict
 from wgan_cli.recipe.data_settings import DataSettings
-from wgan_cli.recipe.scores import LOGGED
+from wgan_cli.recipe.scores import SELECTABLE
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.run_dir import RunDir
 
@@ -258,7 +258,7 @@ def main() -> None:
         found = {each: found[each] for each in sorted(found, key=_place)}
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        score = next(score for score in LOGGED if score in result)
+        score = next(score for score in SELECTABLE if score in result)
         spent = f"{result['seconds'] / 60:.1f} min, {result['memory'] / 1e9:.2f} GB"
         console.print(f"{name}: {spent}, {result['steps']:,} steps, {score} {result[score]:.3g}")
 

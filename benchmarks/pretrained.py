@@ -30,7 +30,7 @@ from wgan_cli.data.loading import license_of
 from wgan_cli.generator import LoadedGenerator
 from wgan_cli.outputs.sampling import generator_of, open_generator
 from wgan_cli.recipe.data_settings import PairSettings
-from wgan_cli.recipe.scores import LOGGED, SCORES
+from wgan_cli.recipe.scores import SCORES, SELECTABLE
 from wgan_cli.runs import pretrained
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.with_critic import load_with_critic
@@ -88,7 +88,7 @@ def _run(name: str, seed: int, arguments: argparse.Namespace) -> Path:
 
 def main_score(result: dict[str, Any]) -> str:
     """Return the name of the score that the seeds of a recipe are compared by."""
-    return next(score for score in LOGGED if score in result["scores"])
+    return next(score for score in SELECTABLE if score in result["scores"])
 
 
 def best(by_seed: dict[str, float], score: str) -> str:

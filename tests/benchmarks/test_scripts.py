@@ -117,6 +117,12 @@ def test_pretrained(benchmark, monkeypatch, features_root, tmp_path):
     assert script.pretrained.read_card("digits_dcgan") == card
 
 
+def test_translators_are_compared_by_their_own_score(benchmark):
+    script = benchmark("pretrained")
+    assert script.main_score({"scores": {"spectrum": 1.2, "cycle_l1": 3.0, "paired_l1": 9.0}}) == "paired_l1"
+    assert script.main_score({"scores": {"precision": 0.5, "fd": 9.0}}) == "fd"
+
+
 @pytest.mark.parametrize(("new", "kept"), [(1.5, 0), (0.5, 1)])
 def test_a_better_seed_replaces_a_bundled_generator(benchmark, monkeypatch, tmp_path, new, kept):
     script = benchmark("pretrained")
