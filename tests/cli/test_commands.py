@@ -119,6 +119,8 @@ def test_latent_vectors_of_a_file(alone):
         (("--z", "gone.npy"), "cannot read gone.npy: No such file or directory"),
         (("--save-z", "short.npy"), "short.npy already exists"),
         (("--save-z", "z.txt"), "z.txt does not end in .npy or .npz"),
+        (("--save-z", "./new.npy"), "--save-z and --out are both new.npy"),
+        (("--seed", 3, "--seeds", "0-3"), "--seed and --seeds both choose the images"),
     ):
         result = alone(*words, "--out", "new.npy")
         assert (result.status, result.error) == (2, message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def two(tiny_run, tmp_path):
     for name in ("done", "half"):
         shutil.copytree(tiny_run.path, tmp_path / "runs" / name)
     half = RunDir(tmp_path / "runs/half")
+    half.checkpoint_files()[-1].rename(half.checkpoint_file(1))
     records = [json.loads(line) for line in half.metrics_file.read_text().splitlines()][:2]
     records[-1]["fd"] = 12.5
     write_text(half.metrics_file, "".join(json.dumps(record) + "\n" for record in records) + '{"step": 9, "lo')
@@ -54,6 +56,12 @@ def test_prune_keeps_what_is_needed(wgan, two):
     assert "nothing to delete" in wgan("runs", "prune").stderr
 
 
+def test_prune_prints_the_command_that_deletes_the_same(wgan, two):
+    Path("runs").rename("my runs")
+    command = wgan("runs", "prune", "my runs").stderr.rpartition(": ")[2]
+    assert shlex.split(command) == ["wgan", "runs", "prune", "my runs", "--yes"]
+
+
 @pytest.mark.parametrize(("keep", "kept"), [("all", 5), (4, 4), (3, 3), (2, 1), (1, 1)])
 def test_prune_honors_keep(wgan, two, keep, kept):
     done, _ = two
@@ -76,7 +84,9 @@ def test_failed_runs(wgan, tiny_options, tiny_run):
         raise KeyError
     assert json.loads(wgan("runs", tiny_run.path, "--json").stdout)[0]["state"] == "finished"
     assert train("--steps", 4, "--stop-after", 2, "--out", "mine").status == 0
-    assert json.loads(wgan("runs", "mine", "--json").stdout)[0]["state"] != "failed"
+    listed = json.loads(wgan("runs", "mine", "--json").stdout)[0]
+    assert (listed["state"], listed["step"]) == ("stopped", 2)  # of its checkpoint: nothing is logged yet
+    assert json.loads(wgan("inspect", "mine", "--json").stdout)["step"] == 2
     with pytest.raises(KeyError), only_trainer(RunDir(Path("mine"))):
         raise KeyError
     assert json.loads(wgan("runs", "mine", "--json").stdout)[0]["state"] == "failed"
@@ -92,6 +102,7 @@ def test_prune_caches(wgan, tmp_path):
     (entry,) = (path for path in Path("cache").glob("*/*") if path.is_dir())
     listed = wgan("runs", "prune", "--caches", "--data-root", "cache")
     assert listed.status == 0 and str(entry) in listed.stderr and entry.exists()
+    assert "wgan runs prune --caches --data-root cache --yes" in listed.stderr
     assert wgan("runs", "prune", "--caches", "--data-root", "cache", "--yes").status == 0
     assert not entry.exists() and len(list(Path("photos").iterdir())) == 3
     assert wgan("train", "photos", "--dry-run", "--data-root", "cache").status == 0
@@ -104,6 +115,7 @@ def test_prune_caches(wgan, tmp_path):
         (("--yes",), "needs prune"),
         (("--caches",), "needs prune"),
         (("--sort", "age"), "'age'"),
+        (("runs", "more"), "more"),
     ],
 )
 def test_errors(wgan, words, message):

@@ -19,7 +19,7 @@ from wgan_cli.recipe import Recipe
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.continuation import continued_recipe
 from wgan_cli.runs.metrics_log import read_metrics
-from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.runs.run_dir import RunDir, step_of
 from wgan_cli.training.numerics.amp import resolve_amp
 
 HALF = 5
@@ -157,10 +157,27 @@ def test_finished_run(wgan, tiny_run, words):
     words = [tiny_run.path if word == "RUN" else word for word in words]
     result = wgan("train", *words, "--device", "cpu")
     assert (result.status, result.stdout) == (0, ""), result.stderr
-    assert f"{tiny_run.path} is finished: 12 of " in result.stderr
+    assert f"{tiny_run.path} is finished: 12 " in result.stderr
     assert f"wgan train --resume {tiny_run.path} --steps 24" in result.stderr
     assert f"next: wgan sample {tiny_run.path} -n 64" in result.stderr
     assert tiny_run.recipe_file.read_bytes() == before
+
+
+def test_fewer_steps_than_a_run_has(wgan, tiny_run):
+    result = wgan("train", "--resume", tiny_run.path, "--steps", 10, "--device", "cpu")
+    assert result.status == 0 and "12 steps are more than 10" in result.stderr
+
+
+def test_lost_folders_are_created_again(wgan, tiny_options):
+    options = ("--device", "cpu", "--quiet")
+    assert wgan("train", *tiny_options, "--steps", 4, "--out", "mine", *options).status == 0
+    run = RunDir(Path("mine"))
+    shutil.rmtree(run.samples)
+    assert wgan("train", "--resume", "mine", "--steps", 6, *options).stderr == ""
+    assert [step_of(file) for file in run.sample_files()] == [6]
+    shutil.rmtree(run.checkpoints)
+    assert wgan("train", "--resume", "mine", "--steps", 6, *options).status == 0
+    assert run.newest_step() == 6
 
 
 def test_finished_run_needs_no_images(wgan, tmp_path, tiny_options):

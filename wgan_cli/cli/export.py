@@ -53,6 +53,8 @@ def export(
     """Export a generator as ONNX, as safetensors, as a model folder, or to the Hugging Face Hub."""
     if (out is None) == (push is None):
         raise WganError("an export needs either --out or --push", f"for example: wgan export {ckpt} --out share/")
+    if private and push is None:
+        raise WganError("--private needs --push", "add --push hf:OWNER/NAME, or remove --private")
     repository = None if push is None else _checked_repository(push)
     form = "repository" if out is None else _form(out, to)
     if to is not None and form != ".onnx":

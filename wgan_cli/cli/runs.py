@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from shlex import join, quote
 from typing import Annotated
 
 import typer
@@ -44,10 +45,14 @@ def runs(
     """List runs, or prune their old checkpoints."""
     if str(folder) == PRUNE and not folder.is_dir():
         if caches:
-            _prune(_caches(data_root), yes, "wgan runs prune --caches")
+            where = () if data_root is None else ("--data-root", str(data_root))
+            _prune(_caches(data_root), yes, "--caches", *where)
         else:
-            _prune([file for run in _runs_of(pruned) for file in superfluous_checkpoints(run)], yes, "wgan runs prune")
+            where = () if pruned == RUNS else (str(pruned),)
+            _prune([file for run in _runs_of(pruned) for file in superfluous_checkpoints(run)], yes, *where)
         return
+    if pruned != RUNS:
+        raise WganError(f"two folders: {folder} and {pruned}", f"list one of them: wgan runs {quote(str(folder))}")
     if yes or caches:
         raise WganError(f"{'--yes' if yes else '--caches'} needs prune", "wgan runs prune --yes")
     if sort not in SORTS:
@@ -97,8 +102,8 @@ def _row(run: RunSummary) -> tuple[str, ...]:
     )
 
 
-def _prune(paths: list[Path], delete: bool, command: str) -> None:
-    """List the files and folders that nothing needs, or delete them."""
+def _prune(paths: list[Path], delete: bool, *words: str) -> None:
+    """List the files and folders that nothing needs, or delete them. words: of the command that deletes them."""
     size = 0
     for path in paths:
         size += sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) or path.stat().st_size
@@ -107,7 +112,7 @@ def _prune(paths: list[Path], delete: bool, command: str) -> None:
             shutil.rmtree(path, ignore_errors=True)
         elif delete:
             path.unlink(missing_ok=True)
-    verb = "deleted" if delete else f"could be deleted: {command} --yes"
+    verb = "deleted" if delete else f"could be deleted: {join(['wgan', 'runs', PRUNE, *words, '--yes'])}"
     print_message(f"{count_of(len(paths))}, {format_bytes(size)} {verb}" if paths else "nothing to delete")
 
 

@@ -1,5 +1,6 @@
 """`wgan sample`."""
 
+import os
 from pathlib import Path
 
 import typer
@@ -106,6 +107,8 @@ def sample(
     if to not in (None, "a", "b"):
         raise WganError(f"--to: unknown side {to[:40]!r}", "use --to a or --to b")
     path = str(default_path(context, Path("samples.png"), force)) if out is None else out
+    if save_z is not None and os.path.abspath(save_z) == os.path.abspath(path):
+        raise WganError(f"--save-z and --out are both {path}", "choose another --save-z, such as z.npy")
     output = Output(path, rows, batch, scale, depth)
     noise_only = {
         "--seeds": seeds, "--from": z, "--save-z": save_z, "--truncation": truncation, "--mix": mix,
@@ -113,6 +116,8 @@ def sample(
     }  # fmt: skip
     if z is not None and is_given(context, "seed"):
         raise WganError("--seed draws latent vectors, and --from reads them", "remove one of them")
+    if seeds is not None and is_given(context, "seed"):
+        raise WganError("--seed and --seeds both choose the images", "remove one of them")
     if reconstruct is not None:
         for option, value in {"--translate": photos, **noise_only, "--recipe": recipe, "--set": settings}.items():
             if value is not None:

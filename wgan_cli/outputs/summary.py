@@ -161,7 +161,7 @@ def inspect_run(path: Path) -> RunFacts:
     history = read_metrics(run.metrics_file)
     last = history[-1] if history else {}
     measured = next((record for record in reversed(history) if scores_of(record)), {})
-    step, best = last.get("step", 0), None
+    step, best = max(last.get("step", 0), run.newest_step()), None
     with suppress(WganError):
         found = load_checkpoint(run.best_file)
         best = BestFacts(str(run.best_file), found.step, found.score) if found.score else None

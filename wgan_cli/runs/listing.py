@@ -53,7 +53,7 @@ def summarize(run: RunDir) -> RunSummary:
     settings = _settings(run)
     records = _last_records(run.metrics_file)
     last = records[-1] if records else {}
-    step, steps = _whole(last.get("step")), _whole(settings.get("steps"))
+    step, steps = max(_whole(last.get("step")), run.newest_step()), _whole(settings.get("steps"))
     scored = next((record for record in reversed(records) if record.keys() & set(LOGGED)), {})
     score = next(((name, float(scored[name])) for name in SCORES if isinstance(scored.get(name), float)), None)
     samples = run.sample_files()

@@ -29,7 +29,8 @@ class Finished(Exception):
     status = ExitStatus.DONE  # of the processes that wait for the main one
 
     def __init__(self, run: RunDir, step: int, steps: int) -> None:
-        super().__init__(f"{run.path} is finished: {step:,} of {steps:,} steps are done")
+        done = f"{step:,} of {steps:,} steps are done" if step <= steps else f"{step:,} steps are more than {steps:,}"
+        super().__init__(f"{run.path} is finished: {done}")
         self.run, self.step = run, step
 
 

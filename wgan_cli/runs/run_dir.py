@@ -72,6 +72,18 @@ class RunDir:
 
         return read_recipe_file(self.recipe_file)
 
+    def create_subfolders(self) -> None:
+        """Create the folders of samples and checkpoints, unless they exist. Raises: WganError if that fails."""
+        try:
+            self.samples.mkdir(exist_ok=True)
+            self.checkpoints.mkdir(exist_ok=True)
+        except OSError as error:
+            raise _cannot_create(self.path, error) from None
+
+    def newest_step(self) -> int:
+        """Return the step of the newest checkpoint, 0 if there is none."""
+        return max(map(step_of, self.checkpoint_files()), default=0)
+
     def read_environment(self) -> dict[str, Any]:
         """Return the content of environment.json, or {} if it can't be read or is something else."""
         try:
@@ -178,11 +190,7 @@ def create_run(path: Path | None, name: str) -> RunDir:
     Raises: WganError if `path` exists and is not an empty folder, or the file system refuses.
     """
     run = RunDir(create_folder(path, name))
-    try:
-        run.samples.mkdir()
-        run.checkpoints.mkdir()
-    except OSError as error:
-        raise _cannot_create(run.path, error) from None
+    run.create_subfolders()
     return run
 
 

@@ -75,6 +75,8 @@ class Trainer:
         dry_run: bool = False,
     ) -> None:
         check_allowed(allow)
+        if allow and resume is None:
+            raise WganError("`allow` is for a resumed run", "give --resume RUN, or leave out --allow")
         self.callback = CallbackList(callbacks if is_main_process() else ())
         self.log = self.callback.on_message
         self.data_log = once(self.log)  # evaluation may load the same images again
@@ -177,6 +179,7 @@ class Trainer:
     @on_main_process("the run folder")
     def _lock_and_describe(self, lock: ExitStack, run: RunDir, command: str) -> None:
         lock.enter_context(only_trainer(run))
+        run.create_subfolders()  # a resumed run may have lost empty ones
         if self.point is not None:
             if tuple(run.checkpoint_files()) != self.point.files:
                 raise WganError(f"another process has just trained {run.path}", "run the same command again")
