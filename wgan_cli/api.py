@@ -10,7 +10,7 @@ from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.evaluation.evaluate import Evaluation, make_reference
 from wgan_cli.evaluation.real_images import training_images
 from wgan_cli.evaluation.translation import TranslationEvaluation, make_translation_reference
-from wgan_cli.outputs.sampling import open_generator
+from wgan_cli.outputs.sampling import check_memory_to_evaluate, open_generator
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import IN_MEMORY, PairSettings
 from wgan_cli.runs.environment import resolve_device
@@ -127,6 +127,8 @@ def evaluate(
         raise WganError(f"{path} was trained on {data.title}, not on images in memory", "leave out `images`")
     if translates:
         return make_translation_reference(data, root, where, log, count).evaluate(generator, recipe, checkpoint.step)
+    check_memory_to_evaluate(count or 0, recipe.model.latent_dim, checkpoint.image)
     dataset = training_images(recipe, checkpoint, str(path), root, log, images)
     reference = make_reference(data, root, where, log, count=count, dataset=dataset)
+    reference.log_unequal(log)
     return reference.evaluate(generator, recipe, checkpoint.step, seed)

@@ -8,6 +8,9 @@ import re
 import pytest
 from PIL import Image
 
+from wgan_cli import api
+from wgan_cli.errors import WganError
+
 TRAIN = ("train", "--quiet", "--device", "cpu", "--steps", 2)
 
 
@@ -62,6 +65,20 @@ def test_json(evaluate):
     assert 1 < found["real"]["spectrum"] < found["generated"]["spectrum"]
     f_y, f_x = found["generated"]["spectrum_frequency"]
     assert abs(f_y) <= 14 and 0 <= f_x <= 14
+
+
+def test_more_generated_than_real_images(evaluate):
+    result = evaluate("--metrics", "fd", "-n", 1001)
+    assert result.status == 0
+    assert re.fullmatch(r"note: 1,001 generated images next to 1,000 real ones.* at most 1,000 images\n", result.stderr)
+
+
+def test_more_images_than_fit_into_memory(evaluate, tiny_run):
+    result = evaluate("-n", 999_999_999)
+    assert (result.status, result.stdout) == (2, "")
+    assert re.match(r"999,999,999 images need [\d,.]+ GB, but [\d,.]+ GB are free", result.error)
+    with pytest.raises(WganError, match="999,999,999 images need"):
+        api.evaluate(tiny_run.path, count=999_999_999, device="cpu")
 
 
 def test_pairs(evaluate, tmp_path):

@@ -27,7 +27,7 @@ from wgan_cli.errors import WganError
     "wgan evaluate runs/digits_dcgan",
     "wgan evaluate runs/digits_dcgan/checkpoints/step_00001000.pth --metrics fd,recall",
     "wgan evaluate runs/digits_dcgan --pairs pairs.png",
-    "wgan evaluate G.pth -n 5000 --json",
+    "wgan evaluate G.pth -n 1000 --json",
     "wgan evaluate samples/ --against mnist",
     "wgan evaluate fakes.npz --against photos/ --metrics fd,fid",
     "wgan evaluate G.pth --metrics cas,augmentation",
@@ -61,7 +61,7 @@ def evaluate(
     from wgan_cli.cli.sampling.translated import refuse_with_translate
     from wgan_cli.data import default_data_root
     from wgan_cli.evaluation.image_files import survey_generated
-    from wgan_cli.outputs.sampling import generator_of
+    from wgan_cli.outputs.sampling import check_memory_to_evaluate, generator_of
     from wgan_cli.runs.environment import resolve_device
 
     where, root = resolve_device(device), data_root or default_data_root()
@@ -90,6 +90,7 @@ def evaluate(
         )
         evaluate_translation(subject)
     else:
+        check_memory_to_evaluate(count or 0, recipe.model.latent_dim, checkpoint.image)
         measure(subject, metrics, pairs=pairs, subset=subset, weights=feature_weights)
 
 

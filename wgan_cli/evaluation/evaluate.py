@@ -157,6 +157,15 @@ class Reference:
         self.duplicates_limit = _closest(manifold(held_out_features, self.device).nearest)
         self.real_baseline = self._scores(held_out_spectrum, held_out_features, logits, held_out.labels)
 
+    def log_unequal(self, log: Log) -> None:
+        """Log a line if fewer real images are held out than are generated."""
+        real = self.real_baseline.count
+        if real < self.count:
+            log(
+                f"note: {self.count:,} generated images next to {real:,} real ones, all that are held out: their scores "
+                f"don't compare; use at most {real:,} images"
+            )
+
     def evaluate(self, generator: nn.Module, recipe: Recipe, step: int, seed: int = 0) -> Evaluation:
         """Evaluate a generator in evaluation mode on images 0, 1... of a seed; torch's random state is unchanged."""
         real = self.real.training.dataset

@@ -135,12 +135,26 @@ def cycled_labels(recipe: Recipe, image: ImageShape, count: int) -> np.ndarray |
 
 def check_memory_for(count: int, latent_dim: int) -> None:
     """Check that the latent vectors fit into memory, before any is drawn. Raises: WganError."""
-    needed, free = count * (16 * latent_dim + 200), free_memory(torch.device("cpu"))  # several copies at once
+    hint = "sample fewer at a time, with a different --seed each time"
+    _check_memory(count, _latent_bytes(latent_dim), " for their latent vectors", hint)
+
+
+def check_memory_to_evaluate(count: int, latent_dim: int, image: ImageShape) -> None:
+    """Check that images fit into memory together with their latent vectors. Raises: WganError."""
+    pixels = 2 * image.channels * image.height * image.width  # batches, and all of them concatenated
+    _check_memory(count, _latent_bytes(latent_dim) + pixels, "", "leave out -n to evaluate as many as are held out")
+
+
+def _latent_bytes(latent_dim: int) -> int:
+    """Return the memory for a latent vector, of which there are several copies at once."""
+    return 16 * latent_dim + 200
+
+
+def _check_memory(count: int, bytes_each: int, purpose: str, hint: str) -> None:
+    needed, free = count * bytes_each, free_memory(torch.device("cpu"))
     if free is not None and needed > free:
-        raise WganError(
-            f"{count:,} images need {needed / 1e9:,.1f} GB for their latent vectors, but {free / 1e9:,.1f} GB are free",
-            "sample fewer at a time, with a different --seed each time",
-        )
+        message = f"{count:,} images need {needed / 1e9:,.1f} GB{purpose}, but {free / 1e9:,.1f} GB are free"
+        raise WganError(message, hint)
 
 
 def sample_latents(latent_dim: int, count: int, seed: int, seeds: list[int] | None = None) -> np.ndarray:

@@ -107,6 +107,7 @@ def _measure_own(subject: Subject, chosen: list[str], pairs: Path | None, explic
     if explicit and missing:  # the default metrics leave them out
         raise WganError(f"--metrics {missing} needs classes, but {features.name} has none", f"remove {missing}")
     reference = Reference(subject.real, features, subject.own_count)
+    reference.log_unequal(print_message)
     print_message(Activity(f"comparing {reference.count:,} generated images with real ones"))
     images, labels = subject.sample(reference.count)
     if labels is None and "agreement" in chosen and features.class_names:
