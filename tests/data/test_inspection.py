@@ -86,6 +86,12 @@ def test_truncated_picture_is_left_out(photos):
     assert (found.facts.count, len(found.pictures)) == (5, 4)
 
 
+def test_broken_links_are_unusable_files(photos):
+    (photos / "cat/gone.png").symlink_to("elsewhere.png")
+    facts = inspect_folder(photos).facts
+    assert (facts.count, facts.bad_count) == (5, 3) and "broken link" in dict(facts.bad)["cat/gone.png"]
+
+
 def test_ten_unusable_files_are_named(photos):
     for number in range(12):
         (photos / f"dog/bad{number}.jpg").touch()

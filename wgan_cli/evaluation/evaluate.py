@@ -162,8 +162,8 @@ class Reference:
         real = self.real_baseline.count
         if real < self.count:
             log(
-                f"note: {self.count:,} generated images next to {real:,} real ones, all that are held out: their scores "
-                f"don't compare; use at most {real:,} images"
+                f"note: {self.count:,} generated images next to {real:,} real ones, all that are held out: their "
+                f"scores don't compare; use at most {real:,} images"
             )
 
     def evaluate(self, generator: nn.Module, recipe: Recipe, step: int, seed: int = 0) -> Evaluation:

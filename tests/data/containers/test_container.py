@@ -137,11 +137,23 @@ def test_links_to_other_folders_are_followed_once(tmp_path):
 
 def test_link_loops(tmp_path):
     make_folder(tmp_path / "photos", {"cat/1.jpg": b"1"})
-    targets = ("cat/up", ".."), ("top", tmp_path), ("self.jpg", "self.jpg"), ("a", "b"), ("b", "a"), ("no.jpg", "no")
-    for name, target in targets:
+    for name, target in (("cat/up", ".."), ("top", tmp_path)):
         (tmp_path / "photos" / name).symlink_to(target)
     (tmp_path / "linked").symlink_to("photos")
     assert content_of(tmp_path / "photos") == content_of(tmp_path / "linked") == {"cat/1.jpg": b"1"}
+
+
+def test_broken_links_are_files_that_cannot_be_read(tmp_path):
+    make_folder(tmp_path, {"cat/1.jpg": b"1"})
+    targets = ("self.jpg", "self.jpg"), ("a", "b"), ("b", "a"), ("no.jpg", "no"), ("cat/2.jpg", "../no"), (".x", "no")
+    for name, target in targets:
+        (tmp_path / name).symlink_to(target)
+    with open_container(tmp_path) as opened:
+        assert [entry.name for entry in opened.entries()] == ["a", "b", "cat/1.jpg", "cat/2.jpg", "no.jpg", "self.jpg"]
+        for entry in opened.entries():
+            for read in (opened.read, opened.open) if entry.name != "cat/1.jpg" else ():
+                with pytest.raises(NotAnImage, match="broken link"):
+                    read(entry)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

@@ -274,6 +274,14 @@ def test_unusable_files_stop_the_run(photos, load, settings, count):
         assert "--set data.on_bad_file=skip" in caught.value.hint
 
 
+def test_broken_links_are_unusable_files(photos, load, messages):
+    (photos / "red/gone.png").symlink_to(photos / "elsewhere.png")
+    with pytest.raises(WganError, match="1 file that cannot be used: red/gone.png .a broken link"):
+        load(photos, on_bad_file="stop")
+    assert len(load(photos, on_bad_file="skip")) == 9
+    assert any("red/gone.png (a broken link" in message for message in messages)
+
+
 def test_unusable_files_are_skipped(photos, load, messages):
     expected = load(photos)
     spoil(photos, 25)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from wgan_cli.data.containers.archives import ArchiveFolder, TarContainer, ZipContainer, is_tar
 from wgan_cli.data.containers.array_file import SUFFIXES as ARRAY_SUFFIXES
 from wgan_cli.data.containers.array_file import ArrayContainer
-from wgan_cli.data.containers.container import MAX_BYTES, Container, Entry, is_hidden
+from wgan_cli.data.containers.container import MAX_BYTES, Container, Entry, NotAnImage, is_hidden
 from wgan_cli.data.containers.hdf5_file import HDF5, Hdf5Container
 from wgan_cli.data.containers.hub import hub_folder
 from wgan_cli.data.containers.several import Several
@@ -21,9 +21,10 @@ from wgan_cli.data.containers.table_files import SUFFIXES as TABLE_SUFFIXES
 from wgan_cli.data.containers.tables import TableContainer, holds_tables
 from wgan_cli.data.files.labelling import AUTO
 from wgan_cli.errors import WganError, describe_os_error
-from wgan_cli.utils.format import Log, no_log
+from wgan_cli.utils.format import Log, no_log, printable
 from wgan_cli.utils.hub import REMOTE
 
+_NOT_FOUND = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _ARCHIVE = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")  # first bytes of .zip and compressed files
 
 
@@ -110,7 +111,10 @@ def _missing(path: Path) -> WganError:
 
 
 class FolderContainer(Container):
-    """A folder and its subfolders. A file reached twice through links counts once, under its own name if it has one."""
+    """A folder and its subfolders. A file reached twice through links counts once, under its own name if it has one.
+
+    Broken links are files that can't be read.
+    """
 
     def fingerprint(self) -> list:
         # A single string: JSON takes ten times as long for a list of lists, noticeable with 60,000 files.
@@ -120,9 +124,9 @@ class FolderContainer(Container):
         entries, folders, seen = [], [], set()
         # No recursion: folders may nest deeper than Python's limit. Links go to the end of the queue, so that linked
         # files inside the folder keep their own name and class.
-        pending = deque([("", os.path.realpath(self.path))])
+        pending = deque([("", os.path.realpath(self.path), False)])
         while pending:
-            name, real = pending.popleft()
+            name, real, linked = pending.popleft()
             if real in seen:
                 continue
             seen.add(real)
@@ -135,7 +139,9 @@ class FolderContainer(Container):
                 with os.scandir(real) as items:
                     inner = sorted((item.name, item.path, item.is_symlink()) for item in items)
             except OSError as error:
-                if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):  # deleted, or a broken link
+                if error.errno in _NOT_FOUND:  # deleted, or a broken link
+                    seen.discard(real)  # other links to it are broken too
+                    entries += [Entry(name, 0, 0, real)] if linked else []
                     continue
                 raise WganError(f"cannot read {real}: {describe_os_error(error)}", "make it readable") from None
             if name and "/" not in name:
@@ -143,14 +149,19 @@ class FolderContainer(Container):
             for base, path, is_link in inner:
                 full = f"{name}/{base}" if name else base
                 if is_link and not is_hidden(base):
-                    pending.append((full, os.path.realpath(path)))
+                    pending.append((full, os.path.realpath(path), True))
                 elif not is_hidden(base):
-                    pending.appendleft((full, path))
+                    pending.appendleft((full, path, False))
         return entries, folders
 
     def _read(self, entry: Entry) -> bytes:
-        with open(entry.handle, "rb") as file:
+        with self._open(entry) as file:
             return file.read(MAX_BYTES)
 
     def _open(self, entry: Entry) -> BinaryIO:
-        return open(entry.handle, "rb")
+        try:
+            return open(entry.handle, "rb")
+        except OSError as error:
+            if error.errno in _NOT_FOUND and not entry.mtime_ns:
+                raise NotAnImage(f"a broken link to {printable(str(entry.handle))}") from None
+            raise
