@@ -43,5 +43,5 @@ def test_examples_import_public_names_only():
 
 
 def test_file_formats():
-    older = " and ".join(map(str, STEPS))
+    older = f"{min(STEPS)} to {max(STEPS)}"
     assert f"format `{FORMAT}`, version {VERSION}" in PAGE and f"versions {older} still load" in PAGE

@@ -38,11 +38,6 @@ def resumed(wgan, tiny_options):
 
 
 @pytest.mark.parametrize("folder", ["others", "more"])
-def test_allow_needs_a_resumed_run(trainer, tmp_path):
-    with pytest.raises(WganError, match="`allow`"):
-        Trainer("digits_dcgan", tmp_path / "run", allow=["data"], dry_run=True)
-
-
 def test_other_images_must_be_allowed(resumed, wgan, folder):
     refused = resumed("--data", folder)
     assert refused.status == 2 and "images" in refused.error and "--allow data" in refused.hint
@@ -127,3 +122,8 @@ def test_fingerprints():
     ]
     assert len({each.fingerprint for each in sets}) == len(sets)
     assert image_set(images.copy(), labels.copy(), origin="elsewhere").fingerprint == sets[0].fingerprint
+
+
+def test_allow_needs_a_resumed_run(tmp_path):
+    with pytest.raises(WganError, match="`allow`"):
+        Trainer("digits_dcgan", tmp_path / "run", allow=["data"], dry_run=True)

@@ -45,8 +45,8 @@ def whole_set(load: Load, license: str, shape: ImageShape | None = None) -> Sour
 
 
 _MNIST = "CC BY-SA 3.0 (MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges)."
-_EMNIST = "none is published for EMNIST, by Gregory Cohen, Saeed Afshar, Jonathan Tapson and Andre van Schaik."
-_STL10 = "none is published for STL-10, by Adam Coates, Honglak Lee and Andrew Y. Ng; its images are from ImageNet."
+_EMNIST = "no license is published for EMNIST, by Gregory Cohen, Saeed Afshar, Jonathan Tapson and Andre van Schaik."
+_STL10 = "no license is published for STL-10, by Adam Coates, Honglak Lee and Andrew Y. Ng; it has images of ImageNet."
 _GRAY, _COLOR = ImageShape(28, 28, 1, 10), ImageShape(32, 32, 3, 10)
 SOURCES = {
     "digits": whole_set(digits.load, _MNIST, _GRAY),
@@ -59,9 +59,9 @@ SOURCES = {
     "emnist_bymerge": whole_set(mnist.load, _EMNIST, replace(_GRAY, num_classes=47)),
     "emnist_digits": whole_set(mnist.load, _EMNIST, _GRAY),
     "emnist_mnist": whole_set(mnist.load, _EMNIST, _GRAY),
-    "cifar10": whole_set(cifar.load, "none is published for CIFAR-10, by Alex Krizhevsky.", _COLOR),
+    "cifar10": whole_set(cifar.load, "no license is published for CIFAR-10, by Alex Krizhevsky.", _COLOR),
     "cifar100": whole_set(
-        cifar.load, "none is published for CIFAR-100, by Alex Krizhevsky.", replace(_COLOR, num_classes=100)
+        cifar.load, "no license is published for CIFAR-100, by Alex Krizhevsky.", replace(_COLOR, num_classes=100)
     ),
     "svhn": whole_set(torchvision_sets.load, "non-commercial use only (SVHN, by Yuval Netzer et al.).", _COLOR),
     "stl10": whole_set(torchvision_sets.load, _STL10, ImageShape(96, 96, 3, 10)),
