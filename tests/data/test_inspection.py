@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -84,6 +85,28 @@ def test_truncated_picture_is_left_out(photos):
     path.write_bytes(path.read_bytes()[:200])
     found = inspect_folder(photos, pictures=100)
     assert (found.facts.count, len(found.pictures)) == (5, 4)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "gif"])
+def test_truncated_file_is_unusable(photos, wgan, suffix):
+    path = photos / f"cat/cut.{suffix}"
+    Image.effect_noise((300, 200), 90).save(path)
+    path.write_bytes(path.read_bytes()[:-2000])
+    found = inspect_folder(photos, pictures=100, decoded=True)
+    assert (found.facts.count, found.facts.bad_count, len(found.pictures)) == (5, 3, 5)
+    assert f"cat/cut.{suffix}" in dict(found.facts.bad)
+    shown = wgan("inspect", "photos").stdout
+    assert f"cat/cut.{suffix}: " in shown
+
+
+def test_values_that_are_not_finite_are_reported(tmp_path, wgan):
+    (tmp_path / "maps").mkdir()
+    for number, value in enumerate((0.5, np.nan, np.inf)):
+        values = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+        values[3, 3] = value
+        np.save(tmp_path / f"maps/{number}.npy", values)
+    assert inspect_folder(tmp_path / "maps", decoded=True).facts.non_finite == 2
+    assert "2 of 3 images with NaN or infinite" in wgan("inspect", "maps").stdout
 
 
 def test_broken_links_are_unusable_files(photos):

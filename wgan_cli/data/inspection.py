@@ -40,6 +40,7 @@ class DataFacts:
     modes: dict[str, int]  # number of files by Pillow mode, most frequent first
     stacked_files: int = 0  # number of files with several pages or frames
     stacked_images: int = 0  # number of images in them
+    non_finite: int = 0  # number of images with NaN or infinite values; 0 if only headers were read
     bad: tuple[tuple[str, str], ...] = ()  # (name, reason) of the first ten unusable files
     bad_count: int = 0
     notes: tuple[str, ...] = ()  # where classes come from and what is left out
@@ -69,11 +70,11 @@ def inspect_named_set(name: str, data_root: Path, log: Log, pictures: int = 0) -
     return DataInspection(facts, images.images.index_select(0, chosen))
 
 
-def inspect_folder(*paths: Path, pictures: int = 0, log: Log = no_log) -> DataInspection:
-    """Inspect a folder, archive or file of images, or several, by reading headers; decodes `pictures` images only."""
+def inspect_folder(*paths: Path, pictures: int = 0, decoded: bool = False, log: Log = no_log) -> DataInspection:
+    """Inspect a folder, archive or file of images, or several, by headers; `decoded` finds damaged files too."""
     with open_containers(paths, log=log) as container:
         labelled = label_all(container)
-        found = survey_container(container, labelled.entries)
+        found = survey_container(container, labelled.entries, log, decoded)
         class_of = {entry.name: name for entry, name in zip(labelled.entries, labelled.classes, strict=True)}
         counts: Counter[str | None] = Counter()
         for entry, images in zip(found.good, found.frames, strict=True):
@@ -88,7 +89,7 @@ def inspect_folder(*paths: Path, pictures: int = 0, log: Log = no_log) -> DataIn
         settings = _for_pictures(chosen if found.is_deep else (), container.read)
         with quiet_pillow():
             for entry in chosen:
-                with suppress(NotAnImage):  # a file with a good header may be truncated
+                with suppress(NotAnImage):  # truncated, or of another number of bands
                     pixels = to_pixels(container.read(entry), PICTURE_SIZE, found.channels, settings, entry.name)
                     rows.append(pixels[None])
         facts = _surveyed_facts(str(container.path), str(container.path), classes, found, found.bad)
@@ -130,6 +131,7 @@ def _surveyed_facts(name: str, origin: str, classes: dict[str, int], found: Surv
         modes=dict(found.modes.most_common()),
         stacked_files=found.stacks[0],
         stacked_images=found.stacks[1],
+        non_finite=found.non_finite,
         bad=tuple(bad[:MAX_LISTED]),
         bad_count=len(bad),
     )

@@ -402,6 +402,18 @@ def test_range_is_that_of_all_images(tmp_path, load, messages):
     assert levels_of(load(tmp_path / "photos", range="dtype")) == [0, 4, 16, 7]
 
 
+@pytest.mark.parametrize("chosen", ["auto", (0, 1), "dtype"])
+def test_values_that_are_not_finite_are_reported(tmp_path, load, messages, chosen):
+    for number, value in enumerate((0.5, np.nan, -np.inf)):
+        values = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
+        values[5, 5] = value
+        deep(tmp_path / f"photos/{number}.tif", values)
+    for _ in range(2):  # also from the cache
+        messages.clear()
+        load(tmp_path / "photos", range=chosen)
+        assert sum("2 of 3 images with NaN or infinite" in line for line in messages) == 1
+
+
 def test_range_found_before_is_not_decoded_again(tmp_path, load, monkeypatch):
     deep(tmp_path / "photos/0.tif", np.linspace(-1024, 3071, 256).reshape(16, 16).astype(np.int32))
     save(tmp_path / "photos/1.png", 7, mode="L")

@@ -208,6 +208,14 @@ def test_deep_image_after_those_checked(load, tmp_path, messages):
     assert decoded(load(path, range=(0, 65792))).images[301, 0, 0, 0] == 128 and not messages
 
 
+def test_values_that_are_not_finite_are_reported(load, tmp_path, messages):
+    content = io.BytesIO()
+    Image.fromarray(np.full((8, 8), np.nan, np.float32)).save(content, "TIFF")
+    path = write_shard(tmp_path / "one.tar", [(f"{number}.tif", content.getvalue()) for number in range(3)])
+    decoded(load(path, range=(0, 1)))
+    assert sum("NaN or infinite" in line for line in messages) == 1
+
+
 def test_index_is_cached(load, shards, tmp_path, monkeypatch):
     indexed, plain = [], shard_index._index_shard
     monkeypatch.setattr(shard_index, "_index_shard", lambda path, *rest: (indexed.append(path), plain(path, *rest))[1])

@@ -82,7 +82,7 @@ def inspect_data(what: Sequence[str], data_root: Path | None, as_json: bool, she
     if is_shards(what[0]):
         found = inspect_shards(*what, pictures=num_pictures)
     elif Path(what[0]).exists() or what[0] not in NAMED:
-        found = inspect_folder(*map(Path, what), pictures=num_pictures, log=print_message)
+        found = inspect_folder(*map(Path, what), pictures=num_pictures, decoded=True, log=print_message)
     else:
         found = inspect_named_set(what[0], data_root or default_data_root(), print_message, num_pictures)
     if sheet is not None:
@@ -99,6 +99,8 @@ def inspect_data(what: Sequence[str], data_root: Path | None, as_json: bool, she
 
 
 def _show(facts: DataFacts) -> None:
+    from wgan_cli.data.files.notices import non_finite
+
     rows = [
         ("images", f"{facts.count:,} ({facts.origin})"),
         ("classes", list_counts(facts.classes, MAX_CLASSES) or "none"),
@@ -111,6 +113,7 @@ def _show(facts: DataFacts) -> None:
         rows.append(
             ("stacks", f"{facts.stacked_files:,} files with {facts.stacked_images:,} pages or frames, all used")
         )
+    rows += [("values", line) for line in non_finite(facts.non_finite, facts.count)]
     if facts.bad_count:
         rows.append(("bad files", f"{facts.bad_count:,}"))
         rows += [("", f"{name}: {reason}") for name, reason in facts.bad]

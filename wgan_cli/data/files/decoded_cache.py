@@ -42,6 +42,7 @@ class DecodedInfo:
     alike: bool = False  # all images are identical
     stacks: tuple[int, int] = (0, 0)  # number of files with several images, and of the images in them
     transparent: int = 0  # number of images composited onto the background
+    non_finite: int = 0  # number of images with NaN or infinite values
     other_aspect: int = 0  # number of images whose aspect ratio isn't that of `shape`
     other_aspect_size: tuple[int, int] = (0, 0)  # the most frequent (width, height) among them
     values: Values | None = None  # of images with more than 8 bits, if their range was found automatically

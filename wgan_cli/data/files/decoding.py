@@ -31,6 +31,7 @@ class Decoded(NamedTuple):
     frames: int  # number in the file, used or not
     bands: bool  # the channels are bands of their own, not gray, RGB and alpha
     deep: bool  # the file has more than 8 bits
+    non_finite: int  # number with NaN or infinite values
 
 
 class _Image(NamedTuple):
@@ -39,8 +40,9 @@ class _Image(NamedTuple):
     pixels: np.ndarray  # (channels, H, W)
     size: tuple[int, int]  # (width, height) in the file, upright
     transparent: bool
-    bands: bool
-    deep: bool
+    bands: bool = False
+    deep: bool = False
+    non_finite: bool = False
 
 
 @contextmanager
@@ -58,6 +60,15 @@ def read_header(source: bytes | BinaryIO) -> Header:
     """Read an image file's header. Raises: NotAnImage, also for more pixels than Pillow's limit."""
     with as_not_an_image():
         return header_of(open_image(source))
+
+
+def check_image(content: bytes) -> Header:
+    """Decode all images of a file, and return its header. Raises: NotAnImage if any is damaged."""
+    header = read_header(content)
+    with as_not_an_image():
+        frames, _ = _frames(content, DataSettings(frames="all"))
+        loaded = [_loaded(frame, 1)[0] for frame in frames]
+        return header._replace(non_finite=sum(isinstance(each, Raster) and each.non_finite for each in loaded))
 
 
 def decode(content: bytes, size: Size, channels: int, settings: DataSettings, name: str, deep: bool = False) -> Decoded:
@@ -84,6 +95,7 @@ def decode(content: bytes, size: Size, channels: int, settings: DataSettings, na
             frames=number,
             bands=any(image.bands for image in images),
             deep=any(image.deep for image in images),
+            non_finite=sum(image.non_finite for image in images),
         )
 
 
@@ -103,8 +115,14 @@ def to_pixels(
     content: bytes, size: Size, channels: int, settings: DataSettings, name: str, deep: bool = False
 ) -> np.ndarray:
     """Decode the first image of a file to (channels, *size), as `decode` does."""
-    first = settings.model_copy(update={"frames": "first"})
-    return decode(content, size, channels, first, name, deep).pixels[0]
+    return decode_first(content, size, channels, settings, name, deep).pixels[0]
+
+
+def decode_first(
+    content: bytes, size: Size, channels: int, settings: DataSettings, name: str, deep: bool = False
+) -> Decoded:
+    """Decode the first image of a file only, as `decode` does."""
+    return decode(content, size, channels, settings.model_copy(update={"frames": "first"}), name, deep)
 
 
 def _frames(content: bytes, settings: DataSettings) -> tuple[Iterable[Image.Image | Raster], int]:
@@ -120,21 +138,25 @@ def _decoded(
     frame: Image.Image | Raster, size: Size, channels: int, settings: DataSettings, name: str, deep: bool
 ) -> _Image:
     """Decode one image of a file."""
-    if isinstance(frame, Raster):
-        raster, full_size = frame, frame.values.shape[1::-1]
-    else:
-        check_size(frame.size)
-        upright, full_size = _load_upright(frame, 2 * max(size))
-        if not is_deep(upright.mode):
-            pixels, transparent = _from_picture(upright, size, channels, settings, name)
-            return _Image(deepened(pixels) if deep else pixels, full_size, transparent, bands=False, deep=False)
-        raster = Raster(np.asarray(upright)[..., None])
+    raster, full_size = _loaded(frame, 2 * max(size))
+    if not isinstance(raster, Raster):
+        pixels, transparent = _from_picture(raster, size, channels, settings, name)
+        return _Image(deepened(pixels) if deep else pixels, full_size, transparent)
     planes, background = to_planes(raster, channels, settings)
     fill = background.tolist() or [0.0] * channels
     levels = zip(planes, fill, strict=True)
     bands = [_fit(Image.fromarray(plane), size, settings.fit, name, level) for plane, level in levels]
     pixels = quantized(np.stack([np.asarray(band) for band in bands]), deep)
-    return _Image(pixels, full_size, len(background) > 0, raster.bands not in COLOR, raster.deep)
+    return _Image(pixels, full_size, len(background) > 0, raster.bands not in COLOR, raster.deep, raster.non_finite)
+
+
+def _loaded(frame: Image.Image | Raster, min_size: int) -> tuple[Image.Image | Raster, tuple[int, int]]:
+    """Load an image of a file upright, as a raster if it has more than 8 bits; return its size in the file too."""
+    if isinstance(frame, Raster):
+        return frame, frame.values.shape[1::-1]
+    check_size(frame.size)
+    upright, size = _load_upright(frame, min_size)
+    return Raster(np.asarray(upright)[..., None]) if is_deep(upright.mode) else upright, size
 
 
 def _from_picture(

@@ -19,7 +19,7 @@ class EntryWriter:
         self._file, self._first, self._alike = file, b"", True
         self._other_aspect: Counter[tuple[int, int]] = Counter()
         self._stacks: list[int] = []
-        self._transparent = 0
+        self._transparent = self._non_finite = 0
 
     def add(self, found: Decoded, label: int) -> None:
         """Write the images of a file. Raises: RangeUnknown if it has more bits than the writer."""
@@ -34,6 +34,7 @@ class EntryWriter:
         self._other_aspect.update(each for each in found.sizes if cropped_size(*each, self._size) != each)
         self._stacks += [found.frames] if found.frames > 1 else []
         self._transparent += found.transparent
+        self._non_finite += found.non_finite
         self._bands = self._bands or found.bands
 
     def info(self, channels: int) -> DecodedInfo:
@@ -45,6 +46,7 @@ class EntryWriter:
             alike=self._alike,
             stacks=(len(self._stacks), sum(self._stacks)),
             transparent=self._transparent,
+            non_finite=self._non_finite,
             other_aspect=self._other_aspect.total(),
             other_aspect_size=self._other_aspect.most_common(1)[0][0] if self._other_aspect else (0, 0),
         )

@@ -67,6 +67,13 @@ def value_range(values: Values | None, settable: bool = True) -> list[str]:
     return [f"{line}; 99.8% are from {low:g} to {high:g}, which --set 'data.range=[{low:g}, {high:g}]' spreads"]
 
 
+def non_finite(count: int, total: int) -> list[str]:
+    """Report images with NaN or infinite values."""
+    if not count:
+        return []
+    return [f"{count:,} of {count_of(total, 'image')} with NaN or infinite values, which become black or white"]
+
+
 def of_survey(found: Survey, settings: DataSettings, size: Size, settable: bool = True) -> list[str]:
     """Report what headers tell: images with an alpha channel and images of another aspect ratio."""
     total, other = len(found.good), found.of_other_aspect(size)

@@ -1,4 +1,4 @@
-"""Survey of image files by their headers: sizes, modes and unusable files, without decoding anything."""
+"""Survey of image files: sizes, modes and unusable files, by their headers or decoded."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from wgan_cli.data.containers.container import Container, Entry, NotAnImage
-from wgan_cli.data.files.decoding import deep_values, read_header
+from wgan_cli.data.files.decoding import check_image, deep_values, read_header
 from wgan_cli.data.files.formats.raster import Header
 from wgan_cli.data.files.parallel import attempt_all
 from wgan_cli.data.files.value_range import SAMPLED, Summary, Values, choose_range, summarize
@@ -39,6 +39,7 @@ class Survey(Generic[T]):
     alpha: int  # number of images that may be transparent in places
     is_deep: bool  # any image has more than 8 bits
     example_of: Mapping[tuple[int, int], str]  # name of the first file by (width, height)
+    non_finite: int  # number of images with NaN or infinite values, in decoded files
     alpha_example: str  # name of the first file that may be transparent in places, if any
 
     def of_other_aspect(self, size: Size) -> Counter[tuple[int, int]]:
@@ -82,19 +83,25 @@ def survey(
         alpha=sum(found.alpha for _, found in good),
         is_deep=any(found.deep for _, found in good),
         example_of={size: name(item) for size, item in firsts.items()},
+        non_finite=sum(found.non_finite for _, found in good),
         alpha_example=next((name(item) for item, found in good if found.alpha), ""),
     )
 
 
-def survey_container(container: Container, entries: Sequence[Entry] | None = None, log: Log = no_log) -> Survey[Entry]:
-    """Survey some or all files of a folder or archive."""
+def survey_container(
+    container: Container, entries: Sequence[Entry] | None = None, log: Log = no_log, decoded: bool = False
+) -> Survey[Entry]:
+    """Survey some or all files of a folder or archive, by their headers, or decoded, which finds damaged ones."""
 
     def header(entry: Entry) -> Header:
+        if decoded:
+            return check_image(container.read(entry))
         with container.open(entry) as file:
             return read_header(file)
 
     entries = container.entries() if entries is None else entries
-    return survey(entries, header, container.name_for_messages, f"{container.path}: read headers of", log)
+    title = f"{container.path}: {'decoded' if decoded else 'read headers of'}"
+    return survey(entries, header, container.name_for_messages, title, log)
 
 
 def survey_values(

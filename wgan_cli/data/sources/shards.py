@@ -12,7 +12,7 @@ from wgan_cli.data.containers.container import NotAnImage
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.files import notices
 from wgan_cli.data.files.decoded_cache import cache_folder
-from wgan_cli.data.files.decoding import read_header, to_pixels
+from wgan_cli.data.files.decoding import Decoded, decode_first, read_header
 from wgan_cli.data.files.parallel import THREADS, parallel_map
 from wgan_cli.data.files.survey import Survey, summarize_bad, survey, survey_values, unusable_files
 from wgan_cli.data.files.value_range import RangeUnknown
@@ -86,12 +86,20 @@ class ShardImages:
 
     def _to_pixels(self, sample: int, size: Size, channels: int) -> np.ndarray:
         content, key = self._shards.read(sample), self._shards.key(sample)
+
+        def decoded(settings: DataSettings) -> Decoded:
+            return decode_first(content, size, channels, settings, key, self._deep)
+
         try:
-            return to_pixels(content, size, channels, self._settings, key, self._deep)
+            found = decoded(self._settings)
         except RangeUnknown:  # `load` found no such image among those that it checked
             line = "has more than 8 bits: scaling it and others like it by the range of their data type"
             self._log_once("range", f"{self._shards.name(sample)} {line}; --set data.range=[LOW,HIGH] chooses another")
-            return to_pixels(content, size, channels, self._settings.with_range("dtype"), key, self._deep)
+            found = decoded(self._settings.with_range("dtype"))
+        if found.non_finite:
+            line = "has NaN or infinite values, which become black or white, as in others like it"
+            self._log_once("non-finite", f"{self._shards.name(sample)} {line}")
+        return found.pixels[0]
 
     def _report(self, sample: int, reason: str) -> None:
         if self._settings.on_bad_file == "stop":

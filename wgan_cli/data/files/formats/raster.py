@@ -28,6 +28,7 @@ class Header(NamedTuple):
     frames: int  # images in the file
     alpha: bool  # it may be transparent in places
     deep: bool = False  # it has more than 8 bits
+    non_finite: int = 0  # images with NaN or infinite values, if it was decoded
 
     @property
     def bands(self) -> bool:
@@ -50,6 +51,11 @@ class Raster(NamedTuple):
     def deep(self) -> bool:
         """True for more than 8 bits."""
         return self.values.dtype != np.uint8
+
+    @property
+    def non_finite(self) -> bool:
+        """True if any value is NaN or infinite."""
+        return self.values.dtype.kind == "f" and not np.isfinite(self.values).all()
 
     @property
     def colors(self) -> np.ndarray:
