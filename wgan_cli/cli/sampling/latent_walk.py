@@ -14,6 +14,7 @@ from wgan_cli.outputs.latent_space.walk import ends_of_seeds, random_ends, walk_
 from wgan_cli.outputs.sampling import generator_of, parse_seeds
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import resolve_device
+from wgan_cli.runs.pretrained import source_title
 
 GRID = "4x4"
 MOST_CELLS = 400
@@ -36,7 +37,7 @@ def walk_of(checkpoint: Checkpoint, source: Path, options: LatentWalk, device: s
     generator = generator_of(checkpoint, str(source), resolve_device(device))
     if checkpoint.recipe.translates:
         raise WganError(
-            f"{source} translates images, so there is no latent space to walk through",
+            f"{source_title(source)} translates images, so there is no latent space to walk through",
             "give the run folder instead: its grids show the same images, translated during training",
         )
     check_style_options({"--truncation": options.truncation}, checkpoint)
