@@ -66,7 +66,7 @@ def check_image(content: bytes) -> Header:
     """Decode all images of a file, and return its header. Raises: NotAnImage if any is damaged."""
     header = read_header(content)
     with as_not_an_image():
-        frames, _ = _frames(content, DataSettings(frames="all"))
+        frames, _ = _frames(content, DataSettings.model_validate({"frames": "all"}))
         loaded = [_loaded(frame, 1)[0] for frame in frames]
         return header._replace(non_finite=sum(isinstance(each, Raster) and each.non_finite for each in loaded))
 
