@@ -102,9 +102,9 @@ def test_a_fifth_is_held_out_of_a_folder_without_test_images(wgan, photos):
 def test_errors_are_two_lines(wgan, photos, tiny_run):
     words = ("--device", "cpu")
     plain = wgan("augment", photos, "--out", "filled", "--ckpt", tiny_run.path, *words)
-    assert plain.status == 2 and "does not know classes" in plain.error
+    assert plain.status == 2 and "is not a conditional generator" in plain.error
     bundled = wgan("augment", photos, "--out", "filled", "--ckpt", "digits_dcgan", *words)
-    assert bundled.error.startswith("digits_dcgan does not know"), "not the file inside the package"
+    assert bundled.error.startswith("digits_dcgan is not a cond"), "not the file inside the package"
     full = wgan("augment", photos, "--out", "filled", "--per-class", 4, *words)
     assert full.status == 2 and "full" in full.error and "--per-class" in full.hint
     for options in ([], ["--ckpt", tiny_run.path]):

@@ -107,7 +107,7 @@ CASES = [
     ("sample --ckpt loose.pth --recipe mnist_mlp", "loose.pth", "generator.state_dict()", 2),
     ("sample --ckpt G.pth --set batch_size=3", "--set", "--set", 2),
     ("sample --ckpt G.pth --recipe mnist_mlp", "G.pth", "--recipe", 2),
-    ("inspect empty", "empty", "wgan train", 2),
+    ("inspect empty", "empty contains no images", "a run", 2),
     ("inspect gone/run", "gone/run", "path", 2),
     ("gif text.pth", "text.pth", "G.pth", 2),
     ("gif gone", "gone", "run folder", 2),

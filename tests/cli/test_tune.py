@@ -126,7 +126,7 @@ def test_signal_during_the_rehearsal(wgan, options, tmp_path, monkeypatch, numbe
         (("--try", "optim.lr=0.001,-1"), "--try optim.lr=-1: ", ""),
         (("--try", "optm.lr=0.001,1"), "--try optm.lr=0.001: ", "optim"),
         (("--try", "steps=5,6"), "--try steps", "--set"),
-        (("--try", "optim.lr=0.1..1"), "any number", "--trials"),
+        (("--try", "optim.lr=0.1..1"), "needs a number", "--trials"),
         (("--try", "model.generator.channels=[8],[8,8,8]"), "--try model.generator.channels", ""),
         ((*RATES, "--best-by", "paired_l1"), "paired_l1", "best_by"),
         ((*RATES, "--resume", "gone"), "--resume continues", "--resume gone"),
@@ -150,4 +150,4 @@ def test_images_get_the_recipe_of_the_chosen_device(wgan, monkeypatch):
 
 def test_folder_of_no_search(wgan, tiny_run):
     result = wgan("tune", "--resume", tiny_run.path)
-    assert result.status == 2 and "no folder of a search" in result.error
+    assert result.status == 2 and "not a search folder" in result.error

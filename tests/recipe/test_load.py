@@ -44,7 +44,7 @@ def test_unknown_name(wrong):
         load_recipe(wrong)
     assert repr(wrong) in caught.value.message
     assert "did you mean `digits_dcgan`" in caught.value.hint
-    assert all(name in caught.value.hint for name in recipe_names())
+    assert "`wgan recipes`" in caught.value.hint and "cifar10" not in caught.value.hint
 
 
 @pytest.mark.parametrize("path", ["mine.yaml", "mine.yml", "./mine", "folder/mine.yaml", "x" * 300 + ".yaml"])

@@ -57,7 +57,7 @@ def evaluate(
     from wgan_cli.cli.arguments.training_target import data_to_compare
     from wgan_cli.cli.evaluating.measuring import evaluate_translation, measure, with_moved_folder
     from wgan_cli.cli.evaluating.subjects import FilesSubject, GeneratorSubject
-    from wgan_cli.cli.render.data_report import is_data
+    from wgan_cli.cli.render.data_report import check_no_images, is_data
     from wgan_cli.cli.sampling.translated import refuse_with_translate
     from wgan_cli.data import default_data_root
     from wgan_cli.evaluation.image_files import survey_generated
@@ -79,6 +79,7 @@ def evaluate(
     if against is not None:
         hint = "leave out --against; or write images with wgan sample --out images/, and evaluate those"
         raise WganError(f"--against is for images, and {source} is compared with its own training images", hint)
+    check_no_images(str(source))
     checkpoint = open_checkpoint(source, import_recipe, settings if import_recipe else None, entry)
     generator = generator_of(checkpoint, str(source), where)
     moved = [] if import_recipe else settings or []

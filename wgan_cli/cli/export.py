@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,8 +52,11 @@ def export(
     entry: ImportEntry = None,
 ) -> None:
     """Export a generator as ONNX, as safetensors, as a model folder, or to the Hugging Face Hub."""
-    if (out is None) == (push is None):
-        raise WganError("an export needs either --out or --push", f"for example: wgan export {ckpt} --out share/")
+    if out is not None and push is not None:
+        raise WganError("--out and --push cannot be combined", "leave out one of them, or export twice")
+    if out is None and push is None:
+        example = f"for example: wgan export {shlex.quote(str(ckpt))} --out share/"
+        raise WganError("an export needs either --out or --push", example)
     if private and push is None:
         raise WganError("--private needs --push", "add --push hf:OWNER/NAME, or remove --private")
     repository = None if push is None else _checked_repository(push)
@@ -84,7 +88,8 @@ def export(
     if form == "folder":
         models = export_folder(checkpoint, ckpt, path, critic)
         if critic is not None:
-            print_message(f"{EXPORTED_CRITIC}: the critic of step {critic.step:,}, for wgan train --init-from {out}")
+            again = shlex.quote(str(out))
+            print_message(f"{EXPORTED_CRITIC}: the critic of step {critic.step:,}, for wgan train --init-from {again}")
     elif form == ".onnx":
         models = {path.name: export_onnx(checkpoint, path, to or "b")}
     else:
@@ -113,7 +118,8 @@ def _form(out: str, to: str | None) -> str:
     else:
         raise WganError(
             f"--out {out}: cannot export to {suffix or 'a file without suffix'}",
-            f"use .onnx, .safetensors, or a trailing / for a folder with both: --out {path.stem or 'share'}/",
+            "use .onnx, .safetensors, or a trailing / for a folder with both: --out "
+            + shlex.quote(f"{path.stem or 'share'}/"),
         )
     return form
 

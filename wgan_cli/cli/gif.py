@@ -134,9 +134,9 @@ def _image_files(sources: list[Path], match: str | None) -> "list[FrameFile]":
     if not source.exists():
         raise missing_generator(source, "give a run folder, a folder of numbered images, or a checkpoint")
     if source.suffix.lower() in (".zip", ".tar", ".npz", ".npy"):
-        raise WganError(f"{source} is no folder of images", "unpack it into image files, and give their folder")
+        raise WganError(f"{source} isn't a folder of images", "unpack it into image files, and give their folder")
     if match is not None:
-        raise WganError(f"--match selects images, and {source} is no folder of images", "leave out --match")
+        raise WganError(f"--match selects images, and {source} isn't a folder of images", "leave out --match")
     return []
 
 

@@ -57,21 +57,23 @@ def inspect(
 ) -> None:
     """Show a run, checkpoint, recipe, or set of images."""
     check_overwrite(plot, force, "--plot")
-    from wgan_cli.cli.render.data_report import inspect_data, is_data
+    from wgan_cli.cli.render.data_report import check_no_images, inspect_data, is_data
 
     if len(whats) == 1 and is_remote(whats[0]):
         with suppress(Unavailable):  # then it is a data set, or neither
             whats = [str(locate(Path(whats[0])))]
     what = next((each for each in whats if not is_data(each)), whats[0])
     if len(whats) > 1 and not is_data(what):
-        raise WganError(f"{what} is none of several sets of images", f"wgan inspect {shlex.quote(what)}")
+        raise WganError(f"{what} is not a set of images", f"wgan inspect {shlex.quote(what)}")
     if settings and recipe is None and not _is_recipe(what):
         raise WganError(
-            f"--set changes a recipe, and {what} is none", f"leave out --set; `wgan inspect {what}` shows all of it"
+            f"--set needs a recipe, and {what} isn't one",
+            f"leave out --set; `wgan inspect {shlex.quote(what)}` shows all of it",
         )
     if is_data(what):
         inspect_data(whats, data_root, as_json, plot)
         return
+    check_no_images(what)
     facts: Any
     if recipe is not None:
         from wgan_cli.outputs.summary import inspect_checkpoint

@@ -89,7 +89,7 @@ def train(
     from wgan_cli.training.finetuning.initial_weights import open_initial_weights
     from wgan_cli.training.trainer import Trainer
 
-    resumes = resume is not None and str(resume) != "auto"
+    resumed = None if str(resume) == "auto" else resume
     names = list(dict.fromkeys(track or []))
     with in_process_group():
         trackers, progress = [Tracker(name) for name in names], make_progress(quiet, minutes)
@@ -98,7 +98,7 @@ def train(
             source = broadcast_from_main("the weights to start from", lambda: open_initial_weights(locate(init_from)))
         chosen, data_settings = broadcast_from_main(
             "the choice of a recipe",
-            lambda: resolve_target(targets or (), recipe, images or (), resumes, device, source is not None),
+            lambda: resolve_target(targets or (), recipe, images or (), resumed, device, source is not None),
         )
         changes = [*data_settings, *(settings or []), *option_settings(shortcuts)]
         try:

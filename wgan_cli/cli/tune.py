@@ -103,11 +103,13 @@ def _request(chosen: str | None, changes: list[str], tries: list[str] | None, **
 
 def _same_search(request: Request, out: Path | None) -> SearchDir | None:
     """Return the search in --out if it has the same request, None if there is no search yet."""
-    from wgan_cli.runs.run_dir import check_free
+    from wgan_cli.runs.run_dir import check_free, is_run
     from wgan_cli.tuning.plan import request_values
     from wgan_cli.tuning.search_dir import is_search, open_search
 
     if out is None or not is_search(out):
+        if out is not None and is_run(out):
+            raise WganError(f"{out} is a run, not a search", "choose another --out")
         if out is not None:
             check_free(out)
         return None

@@ -16,7 +16,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
-from wgan_cli.utils.format import Log
+from wgan_cli.utils.format import Log, count_of
 
 MIN_IMAGES = 50  # in a folder; a fifth of fewer is too few to measure
 HELD_OUT = 0.2  # share of a folder without test images
@@ -91,7 +91,7 @@ def real_images(settings: DataSettings, data_root: Path, log: Log, dataset: Imag
 def _split_folder(dataset: ImageSet) -> RealImages:
     if len(dataset) < MIN_IMAGES:
         raise WganError(
-            f"{dataset.origin} holds {len(dataset)} images, too few for an evaluation",
+            f"{dataset.origin} holds {count_of(len(dataset), 'image')}, too few for an evaluation",
             f"use a folder of {MIN_IMAGES} or more; `wgan sample` shows what the generator makes",
         )
     order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))

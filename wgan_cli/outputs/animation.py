@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -98,7 +99,8 @@ def check_format(path: Path, colors: int | None, quality: int | None) -> None:
     for option, value, needed in (("--colors", colors, ".gif"), ("--quality", quality, ".webp")):
         if value is not None and suffix != needed:
             raise WganError(
-                f"{option} applies to {needed}, and {path} is none", f"leave it out, or use --out {path.stem}{needed}"
+                f"{option} works only for {needed}, not {path}",
+                f"leave it out, or use --out {shlex.quote(str(path.with_suffix(needed)))}",
             )
 
 

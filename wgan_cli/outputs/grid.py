@@ -50,12 +50,12 @@ def as_picture(image: Tensor) -> Image.Image:
     return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
 
 
-def picture_format(path: Path) -> str:
-    """Return Pillow's name for the format of a path's suffix. Raises: WganError for an unknown suffix."""
+def picture_format(path: Path, hint: str = "use .png, .jpg or .webp") -> str:
+    """Return Pillow's name for the format of a path's suffix. Raises: WganError with the hint for an unknown suffix."""
     if path.suffix.lower() not in WRITABLE:
         raise WganError(
             f"{path}: {path.suffix} is not a supported image format" if path.suffix else f"{path} has no suffix",
-            "use .png, .jpg or .webp for a grid, a trailing / for single images, or .npy or .npz for an array",
+            hint,
         )
     return WRITABLE[path.suffix.lower()]
 

@@ -20,6 +20,7 @@ from wgan_cli.utils.files import make_parent, write_atomically, writing
 ARRAYS = (".npy", ".npz")
 EIGHT_BITS = PixelFormat()
 MAX_IN_GRID = 10_000
+_FORMS = "use .png, .jpg or .webp for a grid, a trailing / for single images, or .npy or .npz for an array"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def save_images(
             )
             write_atomically(path, lambda file: np.savez_compressed(file, images=array, **more))
     else:
-        picture_format(path)
+        picture_format(path, _FORMS)
         form.check(path)
         if count > MAX_IN_GRID:
             raise WganError(f"{count:,} images do not fit into a grid", "use single images or an array: --out images/")

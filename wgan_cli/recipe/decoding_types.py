@@ -15,7 +15,7 @@ def _one_or_several(value: Any) -> Any:
         return None
     paths = list(value) if isinstance(value, list | tuple) else [value]
     if not paths or not all(isinstance(path, str) and path for path in paths):
-        message = f"a path of images is {value!r:.60}"
+        message = "an image path is empty" if value in ("", [], ()) else f"{value!r:.60} is not an image path"
         raise invalid(message, "write a path, or several: [photos, more_photos]")
     return paths[0] if len(paths) == 1 else tuple(paths)
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.overrides import with_overrides
-from wgan_cli.recipe.recipe_files import read_recipe_text, recipe_path
+from wgan_cli.recipe.recipe_files import read_recipe_text, recipe_path, recipe_title
 from wgan_cli.recipe.renamed import is_written_by_run, with_current_names, with_former_defaults
 from wgan_cli.recipe.schema import Recipe
 from wgan_cli.recipe.validation_errors import explain_invalid
@@ -31,12 +31,13 @@ def load_recipe(name: str, settings: Sequence[str] = (), log: Log | None = None)
 
 def read_recipe_file(path: Path, settings: Sequence[str] = (), log: Log | None = None) -> Recipe:
     """Read a recipe file and apply `key=value` settings, as `load_recipe`."""
-    values = parse_yaml(read_recipe_text(path), path.name)
+    title = recipe_title(path)
+    values = parse_yaml(read_recipe_text(path), title)
     if not isinstance(values, dict):
         hint = "a recipe is `key: value` lines; `wgan recipes` lists working examples"
-        raise WganError(f"{path.name} contains no settings", hint)
+        raise WganError(f"{title} contains no settings", hint)
     values.setdefault("name", path.stem)
-    return apply_settings(values, settings, path.name, log)
+    return apply_settings(values, settings, title, log)
 
 
 def recipe_from_dict(values: Any, origin: str) -> Recipe:

@@ -41,10 +41,6 @@ def recipe_path(name: str) -> Path:
     path = Path(name)
     if name not in recipe_names() and os.path.isfile(path / "recipe.yaml"):  # a run folder
         return path / "recipe.yaml"
-    if path.suffix.lower() in (".yaml", ".yml") or os.path.dirname(name):
-        if os.path.exists(path):  # False if the path itself is invalid
-            return path
-        raise WganError(f"recipe file {name} not found", "check the path, or choose one of `wgan recipes`")
     if name in recipe_names():
         return _FOLDER / f"{name}.yaml"
     if os.path.isdir(path):
@@ -52,10 +48,19 @@ def recipe_path(name: str) -> Path:
             f"{name} is a folder, not a recipe",
             f"to train on the images in it: --recipe folder_dcgan --set {shlex.quote(f'data.path={name}')}",
         )
+    if path.suffix.lower() in (".yaml", ".yml") or os.path.dirname(name):
+        if os.path.exists(path):  # False if the path itself is invalid
+            return path
+        raise WganError(f"recipe file {name} not found", "check the path, or choose one of `wgan recipes`")
     if usual := DATA_RECIPES.get(name.lower()):
         raise WganError(f"{name} is a data set, not a recipe", f"its recipe is {usual}; `wgan recipes` lists others")
-    hint = did_you_mean(name, recipe_names()) or "choose a recipe below, or give the path of a .yaml file. "
-    raise WganError(f"unknown recipe {name!r}", f"{hint}Recipes: {', '.join(recipe_names())}")
+    hint = did_you_mean(name, recipe_names()) or "give the path of a .yaml file, or choose a recipe: "
+    raise WganError(f"unknown recipe {name!r}", f"{hint}`wgan recipes` lists all")
+
+
+def recipe_title(path: Path) -> str:
+    """Return a recipe file as errors call it: its path, or the file name of a packaged recipe."""
+    return path.name if path.parent == _FOLDER else str(path)
 
 
 def read_recipe_text(path: Path) -> str:

@@ -13,7 +13,7 @@ from wgan_cli.report.comparison import Comparison, compare
 from wgan_cli.report.pictures import Frame, RealComparison, read_frames
 from wgan_cli.runs.metrics_log import scores_of
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.utils.format import clock
+from wgan_cli.utils.format import clock, count_of
 
 _ANY_SHAPE = ImageShape(32, 32, 3)  # meanings of loss terms don't depend on it
 
@@ -42,8 +42,9 @@ class RunReport:
     def state(self) -> str:
         """The run's progress, such as "finished: 2,500 steps in 1:11"."""
         run = self.facts
-        steps = f"{run.step:,}" if run.state == "finished" else f"{run.step:,} of {run.steps:,}"
-        return f"{run.state}: {steps} steps in {clock(run.seconds)}"
+        steps = count_of(run.step if run.state == "finished" else run.steps, "step")
+        of_all = "" if run.state == "finished" else f"{run.step:,} of "
+        return f"{run.state}: {of_all}{steps} in {clock(run.seconds)}"
 
     @property
     def verdict(self) -> str:

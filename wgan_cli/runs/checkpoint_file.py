@@ -14,6 +14,7 @@ from wgan_cli.runs.checkpoint_zip import Damaged, NotOnlyTensors, Refused, read_
 from wgan_cli.runs.migration import FORMAT
 from wgan_cli.runs.pickle_check import check_pickle, check_values
 from wgan_cli.runs.pretrained import missing_generator
+from wgan_cli.runs.run_dir import run_around
 from wgan_cli.runs.safetensors_file import CHECKSUM, SUFFIX, by_role, read_tensors
 from wgan_cli.utils.files import open_plain
 from wgan_cli.utils.machine import free_memory
@@ -33,7 +34,10 @@ def refusals_of(path: Path) -> Iterator[None]:
     try:
         yield
     except (Damaged, Refused) as reason:
-        raise WganError(f"{path} {reason.problem}{': ' if str(reason) else ''}{reason}", reason.hint) from reason
+        hint = reason.hint
+        if isinstance(reason, Damaged) and path.parent.name == "checkpoints" and run_around(path) is not None:
+            hint += "; if this one is removed, the run resumes from the checkpoint before it"
+        raise WganError(f"{path} {reason.problem}{': ' if str(reason) else ''}{reason}", hint) from reason
 
 
 def read_content(path: Path) -> tuple[Any, str | None]:

@@ -22,7 +22,7 @@ class Damaged(Exception):
     """The file differs from what was written; the text says how, or is empty."""
 
     problem = "is cut off or damaged"
-    hint = "use another file; if this one is removed, the run resumes from the checkpoint before it"
+    hint = "use another file"
 
 
 class Refused(Exception):

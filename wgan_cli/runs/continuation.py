@@ -50,7 +50,7 @@ def continued_recipe(saved: Recipe, wanted: Recipe, allowed: Collection[str] = (
                 f"the run was started with {key}={before.get(key)} and cannot resume exactly with {after.get(key)}",
                 f"leave `{key}` unchanged"
                 + (f", or accept a run that isn't exact: --allow {names[0]}" if names else "")
-                + f"; a resumed run may change {', '.join(sorted(FREE_ON_RESUME))}",
+                + "; a resumed run may change its length, and what it logs, saves and evaluates",
             )
     return wanted
 

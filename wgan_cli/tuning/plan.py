@@ -149,7 +149,7 @@ def _most_candidates(request: Request, every: Sequence[Sequence[str]] | None) ->
         raise WganError("--try leaves one candidate to compare", "try two values or more: --try optim.lr=0.001,0.003")
     if most == MOST_DRAWN and request.trials is None and request.budget is None:
         raise WganError(
-            "a range has any number of candidates", "limit them with --trials 8, or the time with --budget MINUTES"
+            "a range needs a number of candidates", "set it with --trials 8, or the time with --budget MINUTES"
         )
     return most
 

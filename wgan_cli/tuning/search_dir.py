@@ -85,9 +85,7 @@ def is_search(path: Path) -> bool:
 def open_search(path: Path) -> SearchDir:
     """Open the folder of a search. Raises: WganError."""
     if not is_search(path):
-        raise WganError(
-            f"{path} is no folder of a search: it holds no {_PLAN}", "give a folder that `wgan tune` created"
-        )
+        raise WganError(f"{path} is not a search folder: it holds no {_PLAN}", "give a folder that `wgan tune` created")
     try:
         with open_plain(path / _PLAN) as file:
             return SearchDir(path, Plan.from_dict(json.load(file), _PLAN))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ from wgan_cli.cli.render.data_report import is_shards
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import load_recipe, read_recipe_text, recipe_path
-from wgan_cli.recipe.data_settings import NAMED, USER_SOURCES
+from wgan_cli.recipe.data_settings import NAMED, USER_SOURCES, DataSettings
+from wgan_cli.recipe.recipe_files import recipe_title
 from wgan_cli.recipe.yaml import parse_yaml
+from wgan_cli.utils.format import count_of
 
 if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
@@ -23,6 +26,26 @@ def location_settings(images: Sequence[str]) -> list[str]:
     """Return the settings that train a recipe for a user's images on these."""
     path = f"data.path={json.dumps(_one_or_all(images), ensure_ascii=False)}"
     return ["data.source=shards", path] if is_shards(images[0]) else [path]
+
+
+def moved_images(resumed: Path, images: Sequence[str]) -> list[str]:
+    """Return the settings for the place where the images of a resumed run are now.
+
+    Raises: WganError if it was trained on a data set by name, or one is given.
+    """
+    from wgan_cli.runs.resume import run_to_resume
+
+    data = run_to_resume(resumed).read_recipe().data
+    named = data.source if isinstance(data, DataSettings) and data.source not in USER_SOURCES else None
+    if list(images) == [named]:
+        return []
+    if named is not None or images[0] in NAMED:
+        new_run = shlex.join(["wgan", "train", *images, "--init-from", str(resumed)])
+        raise WganError(
+            f"{resumed} was trained on {data.title}, and a resumed run keeps its images",
+            f"leave out --data, or start a new run from its weights: {new_run}",
+        )
+    return two_sides(images) or location_settings(images)
 
 
 def instead_of_its_images(images: Sequence[str]) -> list[str]:
@@ -63,7 +86,8 @@ def other_images(recipe: str, images: Sequence[str]) -> list[str]:
 
 def own_data(recipe: str) -> dict[str, Any]:
     """Return the `data` of a recipe as written, perhaps without the path that it needs."""
-    data = parse_yaml(read_recipe_text(recipe_path(recipe)), recipe).get("data", {})
+    path = recipe_path(recipe)
+    data = parse_yaml(read_recipe_text(path), recipe_title(path)).get("data", {})
     return data if isinstance(data, dict) else {}
 
 
@@ -98,5 +122,5 @@ def facts_of(images: Sequence[str]) -> DataFacts:
 
 def described(images: Sequence[str], facts: DataFacts | None = None) -> str:
     """Return the names of images, with their number and size if facts are given."""
-    counts = f": {facts.count:,} images, mostly {next(iter(facts.sizes))}" if facts else ""
+    counts = f": {count_of(facts.count, 'image')}, mostly {next(iter(facts.sizes))}" if facts else ""
     return " and ".join(images) + counts

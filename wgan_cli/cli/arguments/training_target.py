@@ -13,6 +13,7 @@ from wgan_cli.cli.arguments.image_arguments import (
     facts_of,
     instead_of_its_images,
     location_settings,
+    moved_images,
     other_images,
     own_data,
     two_sides,
@@ -40,7 +41,7 @@ def resolve_target(
     targets: Sequence[str],
     recipe: str | None,
     images: Sequence[str],
-    resumes: bool = False,
+    resumed: Path | None = None,
     device: str = "auto",
     initialized: bool = False,
 ) -> tuple[str | None, list[str]]:
@@ -48,7 +49,7 @@ def resolve_target(
 
     Args:
         targets: a recipe, or sets of images to train on together, or both.
-        resumes: a run is continued, whose recipe stays; --data is where its images are now.
+        resumed: a run to continue, whose recipe stays; --data is where its images are now.
         initialized: the run starts from weights, which come with a recipe.
     Raises: WganError for a name that is both a recipe and a path, or for two recipes.
     """
@@ -73,8 +74,8 @@ def resolve_target(
     check_together(images)
     if not images:
         return recipe, []
-    if resumes and recipe is None:
-        return None, two_sides(images) or location_settings(images)
+    if resumed is not None and recipe is None:
+        return None, moved_images(resumed, images)
     if initialized and recipe is None:
         return None, instead_of_its_images(images)
     return _recipe_for(images, device) if recipe is None else (recipe, other_images(recipe, images))
@@ -121,7 +122,7 @@ def _check_recipe(target: str) -> None:
         raise WganError(
             f"{target} is one image", f"train on all in its folder: wgan train {shlex.quote(f'{path.parent}/')}"
         )
-    if not os.path.dirname(target):
+    if path.suffix or not os.path.dirname(target):  # a recipe may be ./mine
         raise WganError(
             f"{target} is neither a recipe nor images",
             "a recipe ends in .yaml; images are a folder, an archive, or a file such as .npz, .h5 or .parquet",

@@ -68,7 +68,9 @@ def given_generator(
     path = locate(ckpt)
     checkpoint = open_checkpoint(path, None)
     if not checkpoint.recipe.model.conditional:
-        raise WganError(f"{ckpt} does not know classes", f"leave out --ckpt, or train it with --set {CONDITIONAL}")
+        raise WganError(
+            f"{ckpt} is not a conditional generator", f"leave out --ckpt, or train it with --set {CONDITIONAL}"
+        )
     data, image = data_to_compare(images), checkpoint.image
     like: dict[str, Any] = {"image_size": image.size}
     if data.source in USER_SOURCES:

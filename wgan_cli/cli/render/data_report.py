@@ -17,6 +17,7 @@ from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import NAMED
 from wgan_cli.utils.hub import REMOTE
+from wgan_cli.utils.image_formats import READABLE_SUFFIXES
 
 if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
@@ -59,6 +60,15 @@ def _holds_images(file: Path) -> bool:
         return True  # a damaged archive
     except OSError:
         return False
+
+
+def check_no_images(what: str) -> None:
+    """Raise a WganError for an empty folder or a single image, given in place of a run, a checkpoint or images."""
+    path = Path(what)
+    if os.path.isdir(what) and not _names(path):
+        raise WganError(f"{what} contains no images", "give a run, a checkpoint, or a folder of images")
+    if os.path.isfile(what) and path.suffix.lower().removeprefix(".") in READABLE_SUFFIXES:
+        raise WganError(f"{what} is one image", f"give its folder: {shlex.quote(f'{path.parent}/')}")
 
 
 def check_together(images: Sequence[str]) -> None:

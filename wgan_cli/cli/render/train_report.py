@@ -12,7 +12,7 @@ from wgan_cli.console import end_activity, messages
 from wgan_cli.errors import ExitStatus
 from wgan_cli.recipe.data_settings import PairSettings
 from wgan_cli.recipe.decoding_types import SMALL_DATASET
-from wgan_cli.utils.format import Log, clock
+from wgan_cli.utils.format import Log, clock, count_of
 
 if TYPE_CHECKING:
     from wgan_cli.networks.transfer import Transfer
@@ -40,10 +40,10 @@ def plan(
     epochs = (recipe.steps or 0) * state.images_per_step / len(state.loader)
     precision = "float32" if recipe.amp == "off" else recipe.amp
     lines = [
-        f"{recipe.name}: {len(state.loader):,} images of {state.image} ({origin}; {state.loader.placement})",
+        f"{recipe.name}: {count_of(len(state.loader), 'image')} of {state.image} ({origin}; {state.loader.placement})",
         _classes(state, counts or {}),
-        f"{recipe.objective.name} on {state.device} in {precision}, {recipe.steps:,} steps of "
-        f"{state.images_per_step:,} images ({epochs:,.1f} epochs), {sizes} parameters",
+        f"{recipe.objective.name} on {state.device} in {precision}, {count_of(recipe.steps or 0, 'step')} of "
+        f"{count_of(state.images_per_step, 'image')} ({epochs:,.1f} epochs), {sizes} parameters",
         f"benchmark: {state.autotune_summary}" if state.autotune_summary else "",
         _duration(state, minutes),
         _advice(state),
@@ -122,7 +122,7 @@ def log_end(trainer: Trainer, trackers: Sequence[str] = ()) -> None:
     assert run is not None
     best, path = state.best, shlex.quote(str(run.path))
     if state.step == trainer.steps:
-        log(f"done: {state.step:,} steps in {clock(state.seconds)}; samples: {run.sample_file(state.step)}")
+        log(f"done: {count_of(state.step, 'step')} in {clock(state.seconds)}; samples: {run.sample_file(state.step)}")
     elif best is not None and out_of_patience(best, state.recipe.patience):
         log(
             f"stopped at step {state.step:,}: {best.score.by} has not improved for {best.since} evaluations; "

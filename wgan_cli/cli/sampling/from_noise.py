@@ -17,7 +17,7 @@ from wgan_cli.outputs.latent_space.styles import Drawing, Truncated, draw_mix, d
 from wgan_cli.outputs.sampling import check_memory_for, cycled_labels, generate
 from wgan_cli.outputs.save_images import Labels, save_images
 from wgan_cli.runs.checkpoint import Checkpoint
-from wgan_cli.utils.format import log_progress
+from wgan_cli.utils.format import count_of, log_progress
 
 
 def sample_noise(
@@ -53,7 +53,7 @@ def sample_noise(
     )  # fmt: skip
     columns = output.columns(number, drawing.columns)
     written = save_images(images, number, output.path, columns=columns, labels=labels, scale=output.scale, form=form)
-    what = f"{number:,} images of {checkpoint.image}{form.describe()}"
+    what = f"{count_of(number, 'image')} of {checkpoint.image}{form.describe()}"
     print_message(f"{what} from {checkpoint.source}: {written}")
     return written
 
@@ -65,6 +65,11 @@ def _draw(
     several = classes is not None and len(classes) > 1
     latents = choice.draw(checkpoint, default=10 if several else 64)
     rows, count = latents.rows, len(latents.rows)
+    if interpolate is not None and count < 2:
+        hint = f"use a file of more than one: {choice.file} contains one" if choice.file else "use -n 2 or more"
+        raise WganError(
+            "--interpolate needs two or more images", hint if not choice.seeds else "add seeds: --seeds 0-3"
+        )
     check_memory_for(count * (interpolate or 1) * len(classes or [0]), rows[0].size)
     if latents.generator is not None and latents.generator != checkpoint.checksum:
         print_message(f"note: {choice.file} was projected with another generator; images may differ")

@@ -15,6 +15,7 @@ from wgan_cli.data.files.formats.npy import channel_axis
 from wgan_cli.data.files.label_file import in_order, whole_numbers
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.decoding_types import MAX_CHANNELS
+from wgan_cli.utils.format import count_of
 
 SUFFIXES = (".npz", ".npy")
 IMAGES = ("images", "x_train", "train_images", "x", "data", "arr_0")  # wgan's own, Keras', MedMNIST's, np.savez's
@@ -103,7 +104,7 @@ class ArrayContainer(Container):
         labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
         if labels.shape != (count,):
             raise WganError(
-                f"{self.path}: {name} has the shape {labels.shape}, and there are {count:,} images",
+                f"{self.path}: {name} has the shape {labels.shape}, for {count_of(count, 'image')}",
                 "save one label per image",
             )
         if labels.dtype.kind == "f" and np.array_equal(labels, np.trunc(labels)):
@@ -150,7 +151,10 @@ def _channel_axis(images: Any, what: str) -> int | None:
     if images.dtype == object and images.ndim == 1:  # image files, of different lengths
         return None
     if images.dtype.kind not in "uifb":
-        raise WganError(f"{what} is {images.dtype}", "save integers or floats, such as values from 0 to 255 as uint8")
+        raise WganError(
+            f"{what} has dtype {images.dtype}, not numbers",
+            "save integers or floats, such as values from 0 to 255 as uint8",
+        )
     if images.ndim == 3:
         return None
     if images.ndim == 4 and (axis := channel_axis(images.shape[1:])) is not None:

@@ -100,6 +100,8 @@ def kind_of(file: Path) -> type[Container] | None:
         return ZipContainer
     if start.startswith(_ARCHIVE):
         raise WganError(f"{file} is not an archive of files, or is damaged", "create or copy it again")
+    if file.suffix.lower() in (".h5", ".hdf5"):
+        raise WganError(f"{file} is not an HDF5 file, or is damaged", "create or copy it again")
     return None
 
 

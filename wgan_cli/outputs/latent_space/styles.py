@@ -98,7 +98,6 @@ def draw_walks(
     generator: nn.Module, ends: np.ndarray, frames: int, labels: np.ndarray | None, classes: Sequence[int] | None
 ) -> Drawing:
     """Interpolate from each latent vector to the next, in the class `labels` of the first, or in each of `classes`."""
-    _check_ends(ends)
     legs = len(ends) - 1
     own = None if labels is None else labels[:legs]
     leg_labels = [own] if classes is None else [np.full(legs, each, np.int64) for each in classes]
@@ -118,14 +117,8 @@ def draw_styles(generator: StyleSpace, w: np.ndarray, labels: np.ndarray | None,
         w = np.concatenate([part.cpu().numpy() for part in in_batches(generator.truncated, device, 64, w, labels)])
     if frames is None:
         return Drawing(FromStyles(generator), w, labels, columns=None)
-    _check_ends(w)
     all_labels = None if labels is None else np.repeat(labels[:-1], frames)
     return Drawing(FromStyles(generator), _lines(w[:-1], w[1:], frames), all_labels, columns=frames)
-
-
-def _check_ends(ends: np.ndarray) -> None:
-    if len(ends) < 2:
-        raise WganError("--interpolate needs two or more images", "use -n 2 or more")
 
 
 def shifted(drawing: Drawing, offset: np.ndarray) -> Drawing:
