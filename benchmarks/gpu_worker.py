@@ -180,7 +180,7 @@ def smoke(name: str) -> None:
         step = stepper(state)
         for _ in range(24):
             step()
-        means = state.training_step.metrics.pop_means()
+        means = state.training_step.metrics.read()[0]
         graphs = len(getattr(state.engine, "captured", {}))
         trouble = state.autotune_summary or state.engine.notice
         nonfinite = [term for term, value in means.items() if value != value or abs(value) == float("inf")]

@@ -133,7 +133,7 @@ def test_resume_needs_nothing_of_the_source(wgan, tiny_run, tmp_path):
         (("--freeze", 3), "`freeze` is 3, and the critic has 2 layers"),
         (("--freeze", 1, "--set", "model.critic.kernel=3"), "body.down.0"),
         (("--set", "model=mlp"), "no layer"),
-        (("--resume", "RUN"), "`init_from`"),
+        (("--resume", "RUN"), "keeps its images"),
     ],
 )
 def test_errors_are_two_lines(wgan, tiny_run, words, named):
@@ -142,6 +142,11 @@ def test_errors_are_two_lines(wgan, tiny_run, words, named):
     result = wgan("train", "photos", "--init-from", tiny_run.path, *words, "--device", "cpu")
     assert result.status == 2 and named in result.error and result.hint
     assert not Path("runs").exists()
+
+
+def test_a_resumed_run_has_its_weights(wgan, tiny_run):
+    result = wgan("train", "--init-from", tiny_run.path, "--resume", tiny_run.path)
+    assert result.status == 2 and "`init_from`" in result.error and result.hint
 
 
 def test_frozen_layers_need_weights(wgan, tiny_run, tune):

@@ -20,6 +20,7 @@ from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_p
 from wgan_cli.cli.arguments.sampling_options import Scale, Show
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
+from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 from wgan_cli.runs.pretrained import pretrained_names
 from wgan_cli.runs.run_dir import is_run
 
@@ -102,7 +103,7 @@ def _missing_checkpoint(photos: Sequence[Path]) -> NoReturn:
     """Raise a WganError with the command that is meant, if the generator is among the images."""
     bundled = pretrained_names()
     generators = [each for each in photos if str(each) in bundled or is_run(each) or each.suffix == ".pth"]
-    generator = generators[0] if generators else Path(bundled[0])
+    generator = generators[0] if generators else Path(DEFAULT_RECIPE)
     images = [str(each) for each in photos if each != generator] or ["photo.png"]
     example = f"wgan project {shlex.join(images)} --ckpt {shlex.quote(str(generator))}"
     raise WganError("--ckpt is missing: a run, checkpoint or name of a bundled generator", f"for example: {example}")

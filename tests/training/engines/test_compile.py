@@ -183,9 +183,9 @@ def test_wrong_compiled_gradient_is_refused(small, traced, which, when):
         make_engine("compile", step.with_phases(phases), verify=True)
 
 
-def test_losses_with_a_memory_are_refused(small):
+def test_losses_with_state_are_refused(small):
     state = small.state("style", objective={"name": "gan", "path_length_weight": 2.0})
-    with pytest.raises(EngineUnavailable, match="memory"):
+    with pytest.raises(EngineUnavailable, match="state in place"):
         make_engine("compile", state.training_step)
 
 
