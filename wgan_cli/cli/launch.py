@@ -61,10 +61,10 @@ def launch(count: int, device: str) -> int:
     if device == "cpu":
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
     names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1")
-    heeded = [name for name in names if signal.getsignal(getattr(signal, name)) != signal.SIG_IGN]  # nohup ignores one
+    handled = [name for name in names if signal.getsignal(getattr(signal, name)) != signal.SIG_IGN]  # nohup ignores one
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=count, run_id="wgan", rdzv_backend="c10d", rdzv_endpoint="localhost:0",
-        max_restarts=0, signals_to_handle=",".join(heeded),
+        max_restarts=0, signals_to_handle=",".join(handled),
     )  # fmt: skip
     try:
         launch_agent(config, sys.executable, ["-m", "wgan_cli", *sys.argv[1:]])

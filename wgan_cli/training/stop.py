@@ -66,8 +66,8 @@ class StopRequest:
                 os._exit(ExitStatus.INTERRUPTED)
             self.status = statuses[signal.Signals(number)]
 
-        heeded = [number for number in statuses if signal.getsignal(number) != signal.SIG_IGN]
-        before = {number: signal.signal(number, handle) for number in heeded}
+        handled = [number for number in statuses if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, handle) for number in handled}
         try:
             yield
         finally:
