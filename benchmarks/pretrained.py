@@ -6,8 +6,8 @@
 
 Each seed is one complete `wgan train` process, whose best generator is scored as in `wgan evaluate`. Runs stay in
 --work, so that a seed that was measured isn't trained again. A generator of the package is replaced by a better seed;
-seeds on its card aren't trained again without --again. Weights are rounded to half precision unless a pixel of an image
-then changes by more than two gray levels.
+seeds on its card aren't trained again without --again. Weights are rounded to half precision, except that only the
+critic's are if a pixel of an image would otherwise change by more than two gray levels.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import argparse
 import json
 import shlex
 import shutil
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,10 @@ def add_to_package(
     critic = load_with_critic(run)[0].networks["critic"]
     shared = checkpoint.to_share()
     whole = replace(shared, networks={**shared.networks, "critic": critic})
-    rounded = in_half_precision(whole)
+    rounded = in_half_precision(whole, whole.networks)
     levels = gray_levels(whole, rounded, arguments.data_root)
+    if levels > MOST_GRAY_LEVELS:
+        rounded, levels = in_half_precision(whole, ("critic",)), 0
     card = pretrained.Card(
         command=shlex.join(["wgan", *training_words(name, kept["seed"], arguments)]),
         data=checkpoint.recipe.data.title,
@@ -116,11 +119,11 @@ def add_to_package(
         scores={each: value for each, value in kept["scores"].items() if isinstance(value, float)},
         processor_minutes=round(kept["processor_seconds"] / 60, 1),
         machine=where(kept).rstrip("."),
-        gray_levels=levels if levels <= MOST_GRAY_LEVELS else 0,
+        gray_levels=levels,
         images=kept["scores"].get("images"),
     )
     pretrained.FOLDER.mkdir(exist_ok=True)
-    (rounded if levels <= MOST_GRAY_LEVELS else whole).save(pretrained.pretrained_file(name))
+    rounded.save(pretrained.pretrained_file(name))
     draw_strip(run, checkpoint, arguments.data_root.resolve(), PICTURES / f"{name}.png")
     write_card(name, card)  # last: a generator with a card is complete
     return card
@@ -131,13 +134,14 @@ def write_card(name: str, card: pretrained.Card) -> None:
     pretrained.card_file(name).write_text(json.dumps(asdict(card), indent=1) + "\n", encoding="utf-8")
 
 
-def in_half_precision(checkpoint: Checkpoint) -> Checkpoint:
-    """Return a checkpoint whose weights are rounded to float16."""
+def in_half_precision(checkpoint: Checkpoint, roles: Collection[str]) -> Checkpoint:
+    """Return a checkpoint in which the weights of some networks are rounded to float16."""
     networks = {
         role: {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
         for role, weights in checkpoint.networks.items()
+        if role in roles
     }
-    return replace(checkpoint, networks=networks)
+    return replace(checkpoint, networks={**checkpoint.networks, **networks})
 
 
 def gray_levels(checkpoint: Checkpoint, rounded: Checkpoint, data_root: Path) -> int:
