@@ -54,6 +54,17 @@ def test_a_name_is_a_generator(wgan, bundled, tiny_run):
     assert torch.equal((images + 1).mul(127.5).round().int(), torch.from_numpy(named).permute(0, 3, 1, 2).int())
 
 
+def test_loading_imports_no_compiler(wgan_process):
+    """Torch's compiler and sympy would double the time to a first image."""
+    code = (
+        "import sys, torch, wgan_cli\n"
+        f"for name in {sorted(pretrained_names())}: wgan_cli.load_generator(name)\n"
+        "print(name, {'torch._dynamo', 'sympy'} & set(sys.modules))"
+    )
+    result = wgan_process(python=("-c", code))
+    assert result.stdout.split()[1:] == ["set()"], result.stdout + result.stderr
+
+
 def test_a_run_of_that_name_takes_precedence(wgan, bundled, tiny_run, trainer):
     run = copy_run(tiny_run)
     result = wgan("sample", NAME, "-n", 4, "--out", "named.npy", "--device", "cpu")

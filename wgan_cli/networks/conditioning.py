@@ -9,6 +9,14 @@ from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import ConditionalLatentSettings, FamilySettings, Norm
 
 
+class Embedding(nn.Embedding):
+    """Embedding that doesn't draw meta tensors, for which torch would import its compiler."""
+
+    def reset_parameters(self) -> None:
+        if not self.weight.is_meta:
+            super().reset_parameters()
+
+
 class ConditionalLatent(nn.Module):
     """Concatenation of z and the class, embedded (Mirza and Osindero 2014) or one-hot; or z without classes."""
 
@@ -20,7 +28,7 @@ class ConditionalLatent(nn.Module):
             self.one_hot = image.num_classes
             self.width += image.num_classes
         elif settings.conditional:
-            self.embedding = nn.Embedding(image.num_classes, settings.label_dim)
+            self.embedding = Embedding(image.num_classes, settings.label_dim)
             self.width += settings.label_dim
 
     def forward(self, z: Tensor, labels: Tensor | None) -> Tensor:
@@ -45,8 +53,8 @@ class ConditionalNorm2d(nn.Module):
     def __init__(self, name: Norm, features: int, num_classes: int) -> None:
         super().__init__()
         self.normalise = (norm(name, features, spatial=True, affine=False) or [nn.Identity()])[0]
-        self.gain = nn.Embedding(num_classes, features)
-        self.bias = nn.Embedding(num_classes, features)
+        self.gain = Embedding(num_classes, features)
+        self.bias = Embedding(num_classes, features)
         nn.init.ones_(self.gain.weight)
         nn.init.zeros_(self.bias.weight)
 
@@ -64,7 +72,7 @@ class LabelChannel(nn.Module):
         self.channels, self.size = image.channels, image.size
         self.embedding = None
         if shown:
-            self.embedding = nn.Embedding(image.num_classes, image.height * image.width)
+            self.embedding = Embedding(image.num_classes, image.height * image.width)
             self.channels += 1
 
     def forward(self, images: Tensor, labels: Tensor | None) -> Tensor:

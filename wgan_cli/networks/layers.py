@@ -132,6 +132,12 @@ def _fan_in(module: WeightLayer) -> float:
     return module.weight[0].numel()
 
 
+def normal_values(*size: int) -> Tensor:
+    """Draw values of N(0, 1), but not on the meta device, where torch would import its compiler."""
+    values = torch.empty(size)
+    return values if values.is_meta else values.normal_()
+
+
 def set_init_gain(layer: nn.Module, gain: float) -> None:
     """Set the gain with which `initialize` draws a layer's weights for `glorot` and `equalised`."""
     vars(layer)["init_gain"] = gain
@@ -182,12 +188,17 @@ def equalize(network: nn.Module) -> nn.Module:
                 if isinstance(module, SmoothUpConvTranspose2d):
                     module.smooth_weight_()
             gain = getattr(module, "init_gain", math.sqrt(2))
-            register_parametrization(module, "weight", Scaled(factor * gain / math.sqrt(_fan_in(module))))
+            _scale(module, "weight", factor * gain / math.sqrt(_fan_in(module)))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
                 if factor != 1:
-                    register_parametrization(module, "bias", Scaled(factor))
+                    _scale(module, "bias", factor)
     return network
+
+
+def _scale(module: nn.Module, name: str, factor: float) -> None:
+    # unsafe: skip a trial pass, for which torch imports its compiler where tensors are meta tensors
+    register_parametrization(module, name, Scaled(factor), unsafe=True)
 
 
 class Scaled(nn.Module):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan_cli.distributed import rng
-from wgan_cli.networks.layers import activation_and_dropout, norm
+from wgan_cli.networks.layers import activation_and_dropout, norm, normal_values
 from wgan_cli.networks.resampling import BlurUpConv2d, DerivedWeight
 from wgan_cli.recipe.decoding_types import Size
 from wgan_cli.recipe.model_settings import StyleGeneratorSettings
@@ -52,7 +52,7 @@ class Noise(nn.Module):
     def __init__(self, size: Size) -> None:
         super().__init__()
         self.strength = nn.Parameter(torch.zeros(()))
-        self.register_buffer("fixed", torch.randn(1, 1, *size))
+        self.register_buffer("fixed", normal_values(1, 1, *size))
 
     def forward(self, x: Tensor) -> Tensor:
         noise = rng.randn(len(x), 1, *x.shape[2:], device=x.device) if self.training else self.fixed
