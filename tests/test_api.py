@@ -47,7 +47,7 @@ def test_recipe_object(tmp_path):
     assert isinstance(run.read_recipe(), Recipe) and run.read_recipe().batch_size == 4 and recipe.batch_size == 8
 
 
-@pytest.mark.parametrize("setting", ["data.split=test", "data.channels=3", "data.fit=pad"])
+@pytest.mark.parametrize("setting", ["data.split=test", "data.channels=3", "data.background=gray"])
 def test_settings_of_files_and_images_in_memory(setting):
     with pytest.raises(WganError, match=setting.partition("=")[0]):
         train_tiny(None, setting, images=image_set(squares()))

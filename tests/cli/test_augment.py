@@ -90,12 +90,15 @@ def test_a_fifth_is_held_out_of_a_folder_without_test_images(wgan, photos):
     for name in COUNTS:
         for file in list((photos / "test" / name).iterdir())[:6]:
             file.with_stem(f"{file.stem}-again").write_bytes(file.read_bytes())
+    chosen = ("data.classes=[0,1,2]", "data.transform=invert", "data.labels=folders")
+    words = (*words, *(word for setting in chosen for word in ("--set", setting)))
     result = wgan("augment", "photos/test", "--out", "filled", *words, "--per-class", 20)
     assert result.status == 0, result.stderr
     facts = json.loads(result.stdout)
     assert facts["held_out"]["count"] == 11 and facts["held_out"]["seen_by_generator"] is False
     (run,) = Path("runs").iterdir()
     assert RunDir(run).read_environment()["images"]["count"] == 43
+    assert RunDir(run).read_recipe().data.transform is None, "the images in memory are inverted already"
     assert all(counts["real"] == 18 for counts in contents(Path("filled")).values())
 
 

@@ -66,7 +66,7 @@ IN_MEMORY = "given"  # arrays passed by a Python program
 SOURCES = (*NAMED, *USER_SOURCES, IN_MEMORY)
 _PATHS = ("path", "test_path")
 _NO_PATH = "`data.path` is not set"
-_USER_SETTINGS = (*_PATHS, "channels", "labels")  # only for USER_SOURCES
+USER_SETTINGS = (*_PATHS, "channels", "labels")  # only for USER_SOURCES
 
 
 _DECODING = ("image_size", "frames", "background", "range", "labels", "preview_channels")
@@ -140,7 +140,7 @@ class DataSettings(Settings):
         if user and self.path is None and None in (self.image_size, self.channels):
             instead = "weights without images need `data.image_size` and `data.channels` instead"
             raise invalid(_NO_PATH, f"{user.example}; {instead}")
-        for name in user.without if user else _USER_SETTINGS:
+        for name in user.without if user else USER_SETTINGS:
             if getattr(self, name) == type(self).model_fields[name].default:
                 continue
             if user:

@@ -13,7 +13,7 @@ from wgan_cli.evaluation.evaluate import QUICK_TRAINING, AnyReference, make_refe
 from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.evaluation.translation import held_out_images, make_translation_reference
 from wgan_cli.recipe import Recipe, apply_settings, load_recipe
-from wgan_cli.recipe.data_settings import IN_MEMORY, DataSettings, PairSettings
+from wgan_cli.recipe.data_settings import IN_MEMORY, USER_SETTINGS, DataSettings, PairSettings
 from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 from wgan_cli.runs.continuation import continued_recipe
 from wgan_cli.runs.lock import refuse_second_trainer
@@ -25,7 +25,7 @@ from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.format import Log
 
 #: Settings without effect on images in memory, which have no parts and are decoded already.
-_OF_FILES = {"split", "labels", "channels", "fit", "frames", "background", "range", "on_bad_file", "memory_limit"}
+_OF_FILES = {"split", "labels", "channels", "frames", "background", "range", "on_bad_file", "memory_limit"}
 
 
 class Start(NamedTuple):
@@ -152,8 +152,8 @@ def with_data_location(recipe: Recipe, in_memory: bool = False) -> Recipe:
     if isinstance(data, PairSettings):
         message = "`images` is a single set, and this recipe needs two domains"
         raise WganError(message, "name both in the recipe's `data`, and leave out `images`")
-    no_location = {"path": None, "test_path": None, "channels": None, "split": "train", "source": IN_MEMORY}
-    return recipe.replaced(data=DataSettings.model_validate({**data.model_dump(), **no_location}))
+    of_files = {name: DataSettings.model_fields[name].default for name in (*USER_SETTINGS, "split")}
+    return recipe.replaced(data=DataSettings.model_validate({**data.model_dump(), **of_files, "source": IN_MEMORY}))
 
 
 def load_dataset(

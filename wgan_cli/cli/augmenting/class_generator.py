@@ -109,6 +109,9 @@ def trained_generator(
     dataset, wanted = _load(data, root, per_class)
     real = real_images(data, root, print_message, dataset)
     part = _only(real.training) if real.seen else None
+    if part is not None:  # its images are selected and transformed already
+        done = {"classes": None, "limit": None, "transform": None}
+        chosen = chosen.replaced(data=data.model_copy(update=done))
     trainer = Trainer(chosen, images=part, data_root=root, device=device, callbacks=[make_progress(False, minutes)])
     trainer.log(plan(trainer.state, trainer.dataset.origin, trainer.dataset.class_counts, minutes))
     run = trainer.fit(minutes, command=shlex.join(["wgan", *sys.argv[1:]]))
