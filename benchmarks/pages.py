@@ -37,6 +37,7 @@ PAGES = {
     "tutorial_settings": ROOT / "docs" / "recipes.md",
     "speed": ROOT / "docs" / "performance.md",
     "pretrained": ROOT / "docs" / "pictures.md",
+    "finetuning": ROOT / "docs" / "own_images.md",
     "gpu": ROOT / "docs" / "performance.md",
 }
 #: The marks around a part.
@@ -284,6 +285,32 @@ def bundled(cards: Mapping[str, Card]) -> str:
     return table(headings, rows, words=2) + "\n\n" + paragraph(told)
 
 
+def finetuning(file: Path) -> str:
+    """Return the table of finetuning.py, or ""."""
+    if not file.exists():
+        return ""
+    result = json.loads(file.read_text(encoding="utf-8"))
+    rows = [
+        (
+            f"`{start}`" if start.startswith("-") else start,
+            f"{own['processor_seconds'] / 60:.1f}",
+            f"{own['fd']:.3g}",
+            f"{own['recognized']:.0%}",
+            f"![samples](own_images/{own['picture']})",
+        )
+        for start, own in result["runs"].items()
+    ]
+    settings, real = result["settings"], result["real"]
+    told = (
+        f"{settings['steps']:,} steps each with {settings['images']} of CIFAR-10's horses, networks and settings of "
+        f"`{settings['recipe']}`, `diff_augment` and flips. FD is against 1,000 test images of horses, in the features "
+        "of a classifier of CIFAR-10's ten classes; the last number is how many of 1,000 samples it takes for a horse. "
+        f"For 1,000 other real horses they are {real['fd']:.3g} and {real['recognized']:.0%}. On {where(result)}"
+    )
+    headings = "start, minutes of processor time, FD, recognized as horses, samples"
+    return table(headings, rows) + "\n\n" + paragraph(told)
+
+
 def _scores(result: dict[str, Any]) -> str:
     """Summarize the scores of a result."""
     parts = []
@@ -374,6 +401,7 @@ def sections(folder: Path) -> dict[str, str]:
         "tutorial_settings": tutorial_settings(folder / "tutorial_settings.json"),
         "speed": section(folder),
         "pretrained": bundled({name: read_card(name) for name in pretrained_names()}),
+        "finetuning": finetuning(folder / "finetuning.json"),
         "gpu": gpu_page.section(folder / "gpu-h100.jsonl"),
     }
 
