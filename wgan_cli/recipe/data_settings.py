@@ -93,7 +93,7 @@ class DataSettings(Settings):
     test_path: Paths = Field(None, description="Held-out images; default: a fifth of `path`.")
     split: Literal["train", "test", "all"] = Field("train", description="Part of a data set that has parts.")
     labels: str = Field(
-        "auto", min_length=1, description="Where your images' classes are: auto, folders, or a file such as labels.csv."
+        "auto", min_length=1, description="Source of your images' classes: auto, folders, or a file such as labels.csv."
     )
     classes: tuple[ClassName, ...] | None = Field(
         None, min_length=1, description="Classes to keep, by name or number, as [3, 8]; renumbered from 0."

@@ -22,7 +22,7 @@ Activation = Annotated[
     Literal["relu", "leaky_relu", "elu", "silu", "gelu", "tanh"], Field(description="Activation of the hidden layers.")
 ]
 UPSAMPLE = (
-    "Doubling of the size: transpose (transposed convolution); icnr, the same, started as interpolation (Aitken et al. "
+    "Upsampling: transpose (transposed convolution); icnr, the same, started as interpolation (Aitken et al. "
     "2017); nearest or bilinear interpolation before a convolution (Odena et al. 2016)."
 )
 Upsample = Annotated[Literal["transpose", "icnr", "nearest", "bilinear"], Field(description=UPSAMPLE)]

@@ -164,7 +164,7 @@ class StyleGeneratorSettings(layers.LayerSettings):
         0.01, gt=0.0, le=1.0, description="Mapping's learning rate multiplier (`init: equalised`)."
     )
     styling: Literal["demodulate", "adain"] = Field(
-        "demodulate", description="Styled part: demodulate (weights, Karras et al. 2020) or adain (outputs, 2019)."
+        "demodulate", description="Styles modulate weights (demodulate, Karras et al. 2020) or outputs (adain, 2019)."
     )
     noise: bool = Field(True, description="Noise of learned strength after each convolution.")
     style_mixing: float = Field(0.9, ge=0.0, le=1.0, description="Probability of a second w for the last layers.")

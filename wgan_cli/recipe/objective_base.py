@@ -165,5 +165,5 @@ class TargetSettings(CriticGameSettings):
     """Objective whose critic is trained towards 1 for real and 0 for fake images."""
 
     label_smoothing: Smoothing = Field(0.0, description="Real targets are 1 minus this (Salimans et al. 2016).")
-    fake_smoothing: Smoothing = Field(0.0, description="Targets of fake images.")
+    fake_smoothing: Smoothing = Field(0.0, description="Target of fake images, instead of 0.")
     label_flip: Smoothing = Field(0.0, description="Probability that an image gets the wrong target.")

@@ -45,7 +45,7 @@ class ImageShape:
 
     height: int  # in pixels
     width: int
-    channels: int  # 1, 3 or 4
+    channels: int  # 1 to 16
     num_classes: int = 0  # 0 if there are no labels
 
     @property
@@ -94,14 +94,16 @@ class Recipe(Settings):
     sync_batch_norm: bool = Field(True, description="Batch norm statistics over all processes, not each one's shard.")
     steps: int | None = Field(None, ge=1, le=MOST_STEPS, description="Number of generator updates.")
     epochs: float | None = Field(None, gt=0.0, le=1e6, description="Passes over the data, instead of `steps`.")
-    ema_decay: float = Field(0.999, ge=0.0, lt=1.0, description="Decay of the generator's EMA, which samples; 0: none.")
+    ema_decay: float = Field(
+        0.999, ge=0.0, lt=1.0, description="Decay of the EMA, which generates the samples; 0 disables it."
+    )
     freeze: int = Field(
         0, ge=0, le=1000, description="First layers of the critic that keep their weights (FreezeD, Mo et al. 2020)."
     )
     seed: int = Field(0, ge=0, lt=2**63, description="Random seed of weights, data order and noise.")
     amp: Literal["auto", "off", "bf16", "fp16"] = Field("auto", description="Automatic mixed precision.")
     tf32: bool = Field(False, description="TF32 matrix products and convolutions on NVIDIA GPUs.")
-    deterministic: bool = Field(False, description="Deterministic GPU kernels only; CPU threads stay.")
+    deterministic: bool = Field(False, description="Deterministic GPU kernels, and a fixed number of CPU threads.")
     engine: Literal["auto", "eager", "graph", "compile"] = Field(
         "auto", description="Execution of an iteration: eager, graph (CUDA graph), compile (torch.compile) or auto."
     )
@@ -116,7 +118,7 @@ class Recipe(Settings):
     keep: Annotated[int, Field(ge=1)] | Literal["all"] = Field(
         2, description="Number of full checkpoints kept, 1 or more, or all."
     )
-    report: bool = Field(False, description="Writing of report.html into the run folder at the end.")
+    report: bool = Field(False, description="HTML report in the run folder at the end.")
 
     eval_every: Interval | None = Field(None, description="Steps between evaluations, or e.g. 5 epochs or 1 minute.")
     eval_count: int = Field(2000, ge=10, le=50_000, description="Number of images generated for each evaluation.")

@@ -61,9 +61,9 @@ class AdaptiveThreads:
     """An engine that runs another one with as many CPU threads as are fastest next to other processes.
 
     Threads wait for each other after every kernel. If another process takes the core of one of them, all are as slow as
-    that one: a step on two threads can then take a hundred times as long as on one thread, which simply shares its
-    core. So if steps take longer than usual while others use the cores, a few steps with fewer threads are timed, and
-    the faster number is kept. When cores are free again, more threads are tried in the same way. The more time an
+    that one: a step on two threads can then take up to seventy times as long as on one thread, which simply shares
+    its core. So if steps take longer than usual while others use the cores, a few steps with fewer threads are timed,
+    and the faster number is kept. When cores are free again, more threads are tried in the same way. The more time an
     unsuccessful trial has cost, the later the next one.
 
     If the use of the cores is unknown, steps that take longer than usual are reason enough to try fewer threads, and
