@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from markdown_text import table
+from markdown_text import earlier_networks, paragraph, table
 from traffic import Traffic, Wires, efficiency, fitted_wires
 
 DOC = Path(__file__).parents[1] / "docs" / "scaling.md"
@@ -54,7 +55,7 @@ def measured(result: dict[str, Any]) -> str:
         for row in predictions(result)
     ]  # fmt: skip
     heads = ["recipe", "processes", "alone, ms", "apart, ms", "together, ms", "predicted, ms", "efficiency"]
-    return table(heads, rows)
+    return _with_note(table(heads, rows), result, result["steps"])
 
 
 def predicted(result: dict[str, Any]) -> str:
@@ -71,4 +72,9 @@ def predicted(result: dict[str, Any]) -> str:
             + [f"{100 * share:.0f}%" for share in shares]
         )
     heads = ["recipe", "GFLOP a step", "MB a step", "messages", "on 8 GPUs", "on 1,024"]
-    return table(heads, rows)
+    return _with_note(table(heads, rows), result, result["traffic"])
+
+
+def _with_note(rows: str, result: dict[str, Any], names: Iterable[str]) -> str:
+    note = earlier_networks(result, names)
+    return f"{rows}\n\n{paragraph(note)}" if note else rows

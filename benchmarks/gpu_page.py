@@ -59,8 +59,10 @@ def captured(found: dict[str, Lines]) -> str:
     """Name the recipes whose iteration could be captured, and those that fell back."""
     smoke = found.get("smoke", [])
     back = [f"`{line['recipe']}`: {line['trouble']}" for line in smoke if line["trouble"] or line["nonfinite"]]
-    told = f"{len(smoke) - len(back)} of {len(smoke)} recipes were trained for 24 steps as a CUDA graph"
-    return f"{told}; not {'; '.join(back)}." if back else f"{told}."
+    trained = "were trained for 24 steps as a CUDA graph"
+    if not back:
+        return f"All {len(smoke)} recipes that were tried {trained}."
+    return f"{len(smoke) - len(back)} of {len(smoke)} recipes {trained}; not {'; '.join(back)}."
 
 
 def section(file: Path) -> str:

@@ -8,6 +8,9 @@ from typing import Any
 
 import common
 
+#: Recipes whose networks have changed: until when results are of the earlier ones, and what those had.
+CHANGED = {"cifar10_dcgan": ("2026-11-27T16:51", "transposed convolutions")}
+
 
 def table(headings: str | Sequence[str], rows: Iterable[Iterable[str]], words: int = 1) -> str:
     """Return a Markdown table. headings: comma-separated; the first `words` columns are left-aligned."""
@@ -39,6 +42,12 @@ def where_each(results: dict[str, dict[str, Any]]) -> str:
     usual, *others = sorted(places, key=lambda place: -len(places[place]))
     text = "; ".join([usual, *(f"{', '.join(places[place])} on {place}" for place in others)])
     return f"{text}{'; some under other load' if any(map(common.was_busy, results.values())) else ''}."
+
+
+def earlier_networks(result: dict[str, Any], names: Iterable[str]) -> str:
+    """Return sentences about those of the recipes whose networks have changed since a result, or ""."""
+    earlier = [name for name in names if name in CHANGED and result["date"] < CHANGED[name][0]]
+    return " ".join(f"`{name}` still had {CHANGED[name][1]}; its networks have changed since." for name in earlier)
 
 
 def times(spread: dict[str, float], form: str = ",.2f") -> str:

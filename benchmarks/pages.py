@@ -18,7 +18,7 @@ import gpu_page
 import scaling
 from common import FORMATS
 from family import EVERY, MEMBERS, SYSTEMS, TUTORIALS, is_current
-from markdown_text import paragraph, table, times, where, where_each
+from markdown_text import earlier_networks, paragraph, table, times, where, where_each
 from time_to_quality_page import by_budget, distance
 
 from wgan_cli.cli.render.recipe_benchmarks import FILE as MEASURED
@@ -54,6 +54,7 @@ CHOSEN = (
     "mnist_cyclegan",
 )
 MOST_GROUPS = 3  # of an anatomy, in a table's row
+PROMPT_SECONDS, HARDLY_SLOWER = 10, 1.4  # a slower change of threads is explained, if it hardly mattered
 
 
 def train_speed(result: dict[str, Any]) -> str:
@@ -72,11 +73,10 @@ def train_speed(result: dict[str, Any]) -> str:
         f"Critic iterations per second at batch {batch}, generator steps included; median and range of {rounds} rounds"
     )
     headings = "recipe, baseline, precision, baseline/s, wgan/s, speedup"
-    loops = (
-        "The textbook loop is Algorithm 1 as scripts write it, including the DataLoader; the script baseline doesn't "
-        "detach the fakes in the critic's loss, as many public scripts don't."
-    )
-    return table(headings, rows, words=3) + "\n\n" + paragraph(f"{told} in turns on {where(result)} {loops}")
+    label = result["settings"].get("label")
+    above = f"{label}:\n\n" if label else ""
+    below = f"{told} in turns on {where(result)} {earlier_networks(result, (case['case'] for case in result['cases']))}"
+    return above + table(headings, rows, words=3) + "\n\n" + paragraph(below)
 
 
 def step_anatomy(result: dict[str, Any]) -> str:
@@ -149,10 +149,17 @@ def busy_machine(result: dict[str, Any]) -> str:
         f"{recipe} at batch {batch} next to other processes, in the order of the rows. Step times are relative to the "
         "best fixed number of threads next to the same processes: with the number that is best on an idle machine, and "
         "with the one that training chooses, from ten seconds after the change. The last column is the time until a "
-        "step takes at most 1.3 times as long as with the best number. On"
+        "step takes at most 1.3 times as long as with the best number."
     )
+    late = (
+        f"Next to {phase['load']} that took {phase['recovery_seconds']:.0f} s, because the number for an idle machine "
+        f"was only {phase['ratio_fixed']:.2f} times slower."
+        for phase in result["phases"]
+        if phase["recovery_seconds"] > PROMPT_SECONDS and phase["ratio_fixed"] < HARDLY_SLOWER
+    )
+    below = " ".join([told, *late, f"On {where(result)}"])
     headings = "next to, ms/step by threads, fixed, adapting, seconds to adapt"
-    return table(headings.split(", "), rows, words=2) + "\n\n" + paragraph(f"{told} {where(result)}")
+    return table(headings.split(", "), rows, words=2) + "\n\n" + paragraph(below)
 
 
 #: Heading and formatter of each benchmark.
@@ -186,9 +193,9 @@ def chosen(file: Path) -> str:
         picture = f"![images of {name}](docs/family/{name}.png)"
         rows.append((f"`{name}`", recipe_header(name)[1], f"{result['seconds'] / 60:.1f}", _scores(result), picture))
     told = (
-        "Minutes are wall time of the whole `wgan train`. FD is the Frechet distance in the features of a "
-        "classifier, as in `wgan evaluate`, next to that of held-out real images; FDs of different datasets are not "
-        "comparable. On"
+        "Minutes are wall time of the whole `wgan train` without evaluation. FD is the Frechet distance in the "
+        "features of a classifier, as in `wgan evaluate`, next to that of held-out real images; FDs of different "
+        "datasets are not comparable. On"
     )
     headings = "recipe, description, minutes, scores, images"
     return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where_each(found)}")
@@ -276,10 +283,12 @@ def bundled(cards: Mapping[str, Card]) -> str:
         for machine in dict.fromkeys(card.machine for card in cards.values())
     )
     rounding = max(card.gray_levels for card in cards.values())
+    whole = ", ".join(f"`{name}`" for name, card in cards.items() if card.gray_levels == 0)
+    spared = f", except those of {whole}" if whole else ""
     told = (
         "Each is the best of its seeds by the first score. Minutes are processor time of its training, all threads "
         f"together. Weights are stored in half precision, which changes pixels by at most {rounding} of 255 gray "
-        f"levels. Trained: {machines}."
+        f"levels{spared}. Trained: {machines}."
     )
     headings = "name, images and their license, MB, scores, each seed, minutes, samples"
     return table(headings, rows, words=2) + "\n\n" + paragraph(told)

@@ -172,6 +172,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each side in each round")
+    parser.add_argument("--label", help="words above the table, such as 'Without AMX'")
     return common.parse(parser, "train_speed")
 
 
@@ -184,6 +185,8 @@ def main() -> None:
     found = {name: (recipe, images_of(recipe, arguments.data_root, console.print)) for name, recipe in chosen.items()}
     cases = {name: case for name, case in found.items() if case[1] is not None}
     result = benchmark(cases, arguments.device, arguments.rounds, arguments.seconds)
+    if arguments.label:
+        result["settings"]["label"] = arguments.label
     show(result, console)
     common.finish(result, arguments.out, console)
 

@@ -207,6 +207,12 @@ def test_gpu_table_compares_with_the_textbook_loop_of_the_same_precision(benchma
     assert page.captured(found).startswith("1 of 2 ") and "`b`: waits" in page.captured(found)
 
 
+def test_results_of_earlier_networks_are_named(benchmark):
+    told, names = benchmark("markdown_text").earlier_networks, ["mnist_mlp", "cifar10_dcgan"]
+    assert "cifar10_dcgan" in told({"date": "2026-11-26T23:25:43+00:00"}, names)
+    assert told({"date": "2026-11-28T00:00:00+00:00"}, names) == told({"date": "2026-11-26"}, names[:1]) == ""
+
+
 def test_time_to_quality_of_seeds(benchmark, tmp_path):
     page = benchmark("time_to_quality").page
     facts = {"machine": {"device_name": "a"}, "settings": {"instructions": "AVX2"}, "cores_used_by_others": []}
