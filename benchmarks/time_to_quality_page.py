@@ -14,7 +14,10 @@ from markdown_text import paragraph, table, where
 from wgan_cli.errors import WganError
 
 DOC = Path(__file__).parents[1] / "docs" / "time_to_quality.md"
-TOP = "# Time to quality\n\nWritten by `python benchmarks/time_to_quality.py --page`."
+TOP = (
+    "# Time to quality\n\nQuality of the samples after some minutes of training: our recipes, and loops as tutorials "
+    "write them.\nWritten by `python benchmarks/time_to_quality.py --page`."
+)
 COUNTED = (
     "FD is the Frechet distance in the features of `wgan evaluate`: the median of the seeds, and with several the "
     "lowest and the highest. Class entropy is 1 if all ten classes are equally frequent, and the share of the rarest "

@@ -91,7 +91,7 @@ class DataSettings(Settings):
     )
     path: Paths = Field(None, description="Folder, archive or file of images, or shards; or a list of them.")
     test_path: Paths = Field(None, description="Held-out images; default: a fifth of `path`.")
-    split: Literal["train", "test", "all"] = Field("train", description="Part of a data set that has parts.")
+    split: Literal["train", "test", "all"] = Field("train", description="Part of the data set, if it has parts.")
     labels: str = Field(
         "auto", min_length=1, description="Source of your images' classes: auto, folders, or a file such as labels.csv."
     )

@@ -70,7 +70,7 @@ class CriticLayerSettings(LayerSettings):
     weight_norm: WeightNorm = False
     minibatch_std: bool = Field(False, description="Minibatch standard deviation as an input (Karras et al. 2018).")
     minibatch_features: int = Field(
-        0, ge=0, le=1024, description="Features that compare images (Salimans et al. 2016)."
+        0, ge=0, le=1024, description="Minibatch discrimination features, which compare images (Salimans et al. 2016)."
     )
 
 
@@ -188,7 +188,7 @@ class LatentSettings(FamilySettings):
 class ConditionalLatentSettings(LatentSettings):
     """Family whose generator concatenates a class embedding to z."""
 
-    label_encoding: Literal["embedding", "one_hot"] = Field("embedding", description="Class next to z.")
+    label_encoding: Literal["embedding", "one_hot"] = Field("embedding", description="Form of the class next to z.")
     label_dim: int = Field(32, ge=1, le=4096, description="Length of the class embedding, if conditional.")
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ _Widths = tuple[Width, ...]
 _Hidden = Annotated[_Widths, Field(min_length=1, max_length=32, description="Widths of the hidden layers.")]
 _Levels = Annotated[_Widths, Field(min_length=2, max_length=8, description="Channels at each size, in order.")]
 _Kernel = Annotated[int, Field(ge=2, le=9, description="Kernel size of the convolutions.")]
-_Dense = Annotated[_Widths, Field(max_length=8, description="Widths of the fully connected layers after them.")]
+_Dense = Annotated[_Widths, Field(max_length=8, description="Widths of fully connected layers after the convolutions.")]
 _Unused = Annotated[Literal["none"], Field(description="Always none: styles or equalized weights control the scale.")]
 
 

@@ -105,7 +105,7 @@ class CriticGameSettings(AnyObjective):
 
     n_critic: CriticSteps = 1
     gp_weight: GpWeight = 0.0
-    gp_every: Interval = Field(1, description="Critic steps between penalties, which are scaled up by it.")
+    gp_every: Interval = Field(1, description="Critic steps between penalties; each is scaled by this number.")
     gp_sided: Literal["two", "one"] = Field(
         "two", description="Penalized norms: two (all but 1) or one (above 1; WGAN-LP, Petzka et al. 2018)."
     )
@@ -117,7 +117,7 @@ class CriticGameSettings(AnyObjective):
     instance_noise: float = Field(
         0.0, ge=0.0, le=10.0, description="Standard deviation of noise on the critic's inputs."
     )
-    instance_noise_steps: int = Field(2000, ge=1, description="Steps over which that noise fades to zero.")
+    instance_noise_steps: int = Field(2000, ge=1, description="Steps over which instance noise fades to zero.")
 
     @model_validator(mode="after")
     def _reject_settings_without_effect(self) -> CriticGameSettings:
@@ -141,7 +141,7 @@ class AdversarialSettings(CriticGameSettings):
     """Objective of one critic and one generator."""
 
     path_length_weight: Weight = Field(0.0, description="Path length regularization weight (Karras et al. 2020).")
-    path_length_every: Interval = Field(4, description="Steps between path length regularizations, scaled up by it.")
+    path_length_every: Interval = Field(4, description="Steps between path length regularizations, scaled by it.")
     ac_weight: Weight = Field(1.0, description="Critic's classification loss weight (`model.condition: classifier`).")
     generator_ac_weight: Weight = Field(0.1, description="Generator's classification loss weight.")
 

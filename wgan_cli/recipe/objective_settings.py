@@ -127,7 +127,7 @@ class CvaeGanSettings(TargetSettings):
     )
     critic_pair_weight: Weight = Field(1.0, description="Reconstruction loss weight in the critic's features.")
     class_pair_weight: Weight = Field(1.0, description="Reconstruction loss weight in the classifier's features.")
-    critic_mean_weight: Weight = Field(1e-3, description="Mean feature matching weight in the critic (lambda 3).")
+    critic_mean_weight: Weight = Field(1e-3, description="Mean feature matching weight (lambda 3 in Bao et al. 2017).")
     class_mean_weight: Weight = Field(1e-3, description="Mean feature matching weight per class (lambda 4).")
     adversarial_weight: Weight = Field(0.0, description="Weight of -log D of generated images.")
     classifier_weight: Weight = Field(0.0, description="Weight of the classifier's cross-entropy on generated images.")
@@ -159,7 +159,7 @@ class CycleganSettings(base.AnyObjective):
 
     name: Literal["cyclegan"] = "cyclegan"
     cycle_weight: Weight = Field(10.0, description="Cycle consistency weight (lambda in Zhu et al. 2017).")
-    identity_weight: Weight = Field(5.0, description="Identity loss weight (lambda / 2 in the paper).")
+    identity_weight: Weight = Field(5.0, description="Identity loss weight (lambda / 2 in Zhu et al. 2017).")
     pool_size: int = Field(50, ge=0, le=10_000, description="Earlier translations kept for each side's critic.")
 
 

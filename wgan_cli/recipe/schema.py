@@ -90,7 +90,7 @@ class Recipe(Settings):
     optim: OptimSettings = OptimSettings.default()
 
     batch_size: int = Field(64, ge=1, le=65536, description="Real images per critic step, over all devices.")
-    micro_batch_size: int | None = Field(None, ge=1, le=65536, description="Images per pass on a device.")
+    micro_batch_size: int | None = Field(None, ge=1, le=65536, description="Images per pass; default: all on a device.")
     sync_batch_norm: bool = Field(True, description="Batch norm statistics over all processes, not each one's shard.")
     steps: int | None = Field(None, ge=1, le=MOST_STEPS, description="Number of generator updates.")
     epochs: float | None = Field(None, gt=0.0, le=1e6, description="Passes over the data, instead of `steps`.")

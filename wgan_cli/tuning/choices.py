@@ -42,7 +42,7 @@ class Choice:
 
 
 def parse_choice(text: str) -> Choice:
-    """Parse `KEY=V1,V2,...` or `KEY=low..high`. Values are YAML, so that lists stand in brackets.
+    """Parse `KEY=V1,V2,...` or `KEY=low..high`. Values are YAML, so lists are written in brackets.
 
     Raises: WganError naming the --try.
     """
