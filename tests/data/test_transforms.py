@@ -11,6 +11,7 @@ from PIL import Image
 from wgan_cli.data import load_data, native_shape
 from wgan_cli.data.transforms import color, gray, invert, thicken
 from wgan_cli.errors import WganError
+from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils.format import no_log
 from wgan_cli.utils.pixels import as_uint8, to_16_bits
@@ -63,3 +64,16 @@ def test_color_images_cannot_be_colored(tmp_path):
     for read in (lambda: load_data(settings, tmp_path, no_log), lambda: native_shape(settings)):
         with pytest.raises(WganError, match="`data.transform` is colour.* 3 channels"):
             read()
+
+
+def test_held_out_images_are_transformed_as_well(tmp_path):
+    for part in ("train", "test"):
+        (tmp_path / "photos" / part).mkdir(parents=True)
+        for shade in (0, 255):
+            Image.new("L", (8, 8), shade).save(tmp_path / "photos" / part / f"{shade}.png")
+    settings = DataSettings(source="folder", path=str(tmp_path / "photos"), transform="colour")
+    held_out = real_images(settings, tmp_path / "root", no_log).held_out
+    assert held_out.dataset.images.index_select(0, held_out.indices)[:, :, 0, 0].tolist() == [
+        [24, 16, 96],
+        [255, 232, 120],
+    ]

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import ImageShape
-from wgan_cli.recipe.decoding_types import Transform
+from wgan_cli.recipe.decoding_types import TO_COLOR, Transform
 from wgan_cli.utils.pixels import as_uint8, num_colors
 
 CHUNK = 4096  # images transformed at once
@@ -59,7 +59,7 @@ def transformed(images: ImageSet, name: Transform | None) -> ImageSet:
 
 def output_shape(shape: ImageShape, name: Transform | None) -> ImageShape:
     """Return the shape of transformed images. Raises: WganError if the transform needs grayscale images."""
-    if name not in ("grey", "colour"):
+    if name not in TO_COLOR:
         return shape
     if shape.channels != 1:
         raise WganError(
@@ -67,3 +67,8 @@ def output_shape(shape: ImageShape, name: Transform | None) -> ImageShape:
             "leave out `data.transform`, or set it to invert or thicken",
         )
     return replace(shape, channels=3)
+
+
+def input_channels(channels: int, name: Transform | None) -> int:
+    """Return the channels that images of `channels` had before a transform."""
+    return 1 if name in TO_COLOR else channels

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.loading import class_names, has_test_images, load_images, select_images
+from wgan_cli.data.transforms import input_channels
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import DataSettings
@@ -105,7 +106,8 @@ def _with_test_images(settings: DataSettings, data_root: Path, log: Log, dataset
     shape = dataset.shape
 
     def like_training(**changes: Any) -> DataSettings:
-        alike = {"test_path": None, "limit": None, "image_size": shape.size, "channels": shape.channels, **changes}
+        channels = input_channels(shape.channels, settings.transform)
+        alike = {"test_path": None, "limit": None, "image_size": shape.size, "channels": channels, **changes}
         return settings.model_copy(update=alike)
 
     whole = dataset if settings.limit is None else load_images(like_training(), data_root, log)

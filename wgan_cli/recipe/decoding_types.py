@@ -119,6 +119,7 @@ Range = Annotated[
 ]
 
 Transform = Literal["invert", "thicken", "grey", "colour"]
+TO_COLOR = ("grey", "colour")  # transforms of one channel to three
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 

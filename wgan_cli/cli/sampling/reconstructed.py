@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wgan_cli.cli.sampling.given_images import like_training
 from wgan_cli.cli.sampling.output import Output
 from wgan_cli.console import print_message
-from wgan_cli.data import default_data_root
-from wgan_cli.data.sources import image_folder
+from wgan_cli.data import default_data_root, load_images
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.outputs.reconstruct import Autoencoder, interpolations, open_autoencoder, reconstructions
@@ -33,7 +33,7 @@ def reconstruct_images(
     networks, checkpoint = open_autoencoder(ckpt, resolve_device(device), output.batch)
     classes = None if class_ is None else parse_classes(class_, checkpoint.class_names)
     root = data_root or default_data_root()
-    if not source.isdecimal() or os.path.isdir(source):
+    if not is_number(source):
         images, labels, origin = _from_folder(networks, checkpoint, source, count, root)
     elif count is None:
         images, labels, origin = _held_out(checkpoint, int(source[:9]), seed, root)
@@ -54,6 +54,11 @@ def reconstruct_images(
         how += f", as {', '.join(checkpoint.class_names[number] for number in classes)}"
     print_message(f"{len(images):,} images of {origin} {how}, from {checkpoint.source}: {written}")
     return written
+
+
+def is_number(source: str) -> bool:
+    """Return True for a number of held-out images, and False for the path of a folder or archive."""
+    return source.isdecimal() and not os.path.isdir(source)
 
 
 def _held_out(checkpoint: Checkpoint, count: int, seed: int, root: Path) -> tuple[Tensor, np.ndarray, str]:
@@ -80,12 +85,9 @@ def _from_folder(
             f"--reconstruct {path[:200]} is neither a number nor an existing folder or archive",
             "use for example --reconstruct 8, for held-out images, or the path of a folder",
         )
-    image, names = checkpoint.image, checkpoint.class_names
-    assert isinstance(checkpoint.recipe.data, DataSettings)
+    names = checkpoint.class_names
     settings = {"source": "folder", "path": path, "limit": count, "on_bad_file": "skip"}
-    settings |= {"image_size": image.size, "channels": image.channels}
-    settings |= checkpoint.recipe.data.model_dump(include={"fit", "frames", "background", "range"})
-    found = image_folder.load(DataSettings.model_validate(settings), root, print_message)
+    found = load_images(like_training(DataSettings.model_validate(settings), checkpoint), root, print_message)
     images = found.images.index_select(0, torch.arange(len(found)))
     if found.class_names and set(found.class_names) <= set(names):
         numbers = np.array([names.index(name) for name in found.class_names], np.int64)
