@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
+from wgan_cli.errors import ExitStatus
 from wgan_cli.evaluation import classifier
 from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.training import trainer
+from wgan_cli.training.stop import StopRequest
 
 COUNTS = {"0": 14, "1": 4, "cat": 9}
 TINY = ("steps=1", "batch_size=4", "eval_every=null", "sample_grid=2", "model.generator.channels=[4]",
@@ -66,13 +69,16 @@ def test_classes_are_filled(wgan, photos):
 
 def test_a_given_generator(wgan, photos):
     words = ("--device", "cpu", "--data-root", "root")
-    train = wgan("train", photos, "--out", "run", "--set", "model.conditional=true", *SETTINGS, *words, "--quiet")
+    chosen = ("--set", "model.conditional=true", "--set", "data.transform=invert")
+    train = wgan("train", photos, "--out", "run", *chosen, *SETTINGS, *words, "--quiet")
     assert train.status == 0, train.stderr
     result = wgan("augment", photos, "--out", "filled", "--ckpt", "run", "--per-class", 10, "--json", *words)
     assert result.status == 0, result.stderr
     facts = json.loads(result.stdout)
     assert facts["real"] == COUNTS and facts["generated"] == {"1": 6, "cat": 1}
     assert contents(Path("filled"))["1"] == {"real": 4, "generated": 6}
+    inverted = {ImageOps.invert(Image.open(file)).tobytes() for file in photos.glob("train/*/*.png")}
+    assert {Image.open(file).tobytes() for file in Path("filled").glob("*/real_*.png")} == inverted
     assert facts["held_out"]["count"] == 36 and len(facts["trials"]) == 4
     full = wgan("augment", photos, "--out", "more", "--ckpt", "run", "--per-class", 2, *words)
     assert full.status == 2 and "--per-class" in full.hint
@@ -102,12 +108,27 @@ def test_a_fifth_is_held_out_of_a_folder_without_test_images(wgan, photos):
     assert all(counts["real"] == 18 for counts in contents(Path("filled")).values())
 
 
+def test_an_interrupted_training_tells_how_to_go_on(wgan, photos, monkeypatch):
+    class Interrupted(StopRequest):
+        def due(self) -> bool:
+            self.status = ExitStatus.INTERRUPTED
+            return True
+
+    monkeypatch.setattr(trainer, "StopRequest", Interrupted)
+    result = wgan("augment", photos, "--out", "my filled", "--seed", 5, *SETTINGS, "--device", "cpu")
+    (run,) = Path("runs").iterdir()
+    assert result.status == 130 and f"wgan augment photos --out 'my filled' --ckpt {run}\n" in result.stderr
+    assert RunDir(run).read_recipe().seed == 5
+
+
 def test_errors_are_two_lines(wgan, photos, tiny_run):
     words = ("--device", "cpu")
     plain = wgan("augment", photos, "--out", "filled", "--ckpt", tiny_run.path, *words)
     assert plain.status == 2 and "is not a conditional generator" in plain.error
     bundled = wgan("augment", photos, "--out", "filled", "--ckpt", "digits_dcgan", *words)
     assert bundled.error.startswith("digits_dcgan is not a cond"), "not the file inside the package"
+    without = wgan("augment", photos, "--out", "filled", "--set", "model.conditional=false", *words)
+    assert without.status == 2 and "model.conditional" in without.error and "--set" in without.hint
     full = wgan("augment", photos, "--out", "filled", "--per-class", 4, *words)
     assert full.status == 2 and "full" in full.error and "--per-class" in full.hint
     for options in ([], ["--ckpt", tiny_run.path]):

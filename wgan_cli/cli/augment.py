@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from wgan_cli.cli.arguments.completion import complete_checkpoint, complete_recipe
-from wgan_cli.cli.arguments.options import DataRoot, Device, Json, Seed, Settings, examples
+from wgan_cli.cli.arguments.options import DataRoot, Device, Json, Seed, Settings, examples, is_given
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.runs.run_dir import check_free
@@ -23,6 +23,7 @@ from wgan_cli.runs.run_dir import check_free
     "wgan train filled/",
 )
 def augment(
+    context: typer.Context,
     images: Annotated[str, typer.Argument(metavar="DATA", help="Images with classes: a folder, archive or file.")],
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="New folder, with a subfolder per class.")],
     ckpt: Annotated[
@@ -81,7 +82,8 @@ def augment(
     if ckpt is not None:
         source = given_generator(ckpt, images, per_class, seed, root, where)
     else:
-        source = trained_generator(images, per_class, recipe, settings or [], minutes, seed, root, device)
+        changes = [*(settings or []), *([f"seed={seed}"] if is_given(context, "seed") else [])]
+        source = trained_generator(images, out, per_class, recipe, changes, minutes, seed, root, device)
     reference = Reference(source.real, make_features(source.real, source.data.source, root, where, print_message))
     filling = fill(source, source.wanted, reference)
     write_filled(source, filling, out)

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from wgan_cli.cli.arguments.open_checkpoint import open_checkpoint
 from wgan_cli.cli.arguments.training_target import CONDITIONAL, data_to_compare, suggested_recipe
 from wgan_cli.cli.render.progress import make_progress
 from wgan_cli.cli.render.train_report import plan
+from wgan_cli.cli.sampling.given_images import like_training
 from wgan_cli.console import print_message
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.loading import load_images
@@ -26,7 +26,7 @@ from wgan_cli.evaluation.balancing import missing_images
 from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
 from wgan_cli.outputs.sampling import generate, generator_of, images_at_once, open_generator
 from wgan_cli.recipe import load_recipe
-from wgan_cli.recipe.data_settings import NAMED, USER_SOURCES, DataSettings
+from wgan_cli.recipe.data_settings import NAMED, DataSettings
 from wgan_cli.recipe.recipe_files import DATA_RECIPES
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.training.trainer import Trainer
@@ -61,7 +61,7 @@ class ClassGenerator:
 def given_generator(
     ckpt: Path, images: str, per_class: int | None, seed: int, root: Path, device: torch.device
 ) -> ClassGenerator:
-    """Load a generator, and images in its size.
+    """Load a generator, and images as it makes them.
 
     Raises: WganError if it doesn't know their classes, or none of these lacks images.
     """
@@ -71,11 +71,7 @@ def given_generator(
         raise WganError(
             f"{ckpt} is not a conditional generator", f"leave out --ckpt, or train it with --set {CONDITIONAL}"
         )
-    data, image = data_to_compare(images), checkpoint.image
-    like: dict[str, Any] = {"image_size": image.size}
-    if data.source in USER_SOURCES:
-        like["channels"] = image.channels
-    data = data.model_copy(update=like)
+    data = like_training(data_to_compare(images), checkpoint)
     dataset, wanted = _load(data, root, per_class)
     if unknown := [name for name in dataset.class_names if name not in checkpoint.class_names]:
         raise WganError(
@@ -88,6 +84,7 @@ def given_generator(
 
 def trained_generator(
     images: str,
+    out: Path,
     per_class: int | None,
     recipe: str | None,
     settings: Sequence[str],
@@ -98,14 +95,19 @@ def trained_generator(
 ) -> ClassGenerator:
     """Train a generator on images without the held-out ones, into a run folder of its own.
 
-    Raises: WganError, before training, for images without classes and if no class lacks any. Stopped if a signal ends
-        the training.
+    Args:
+        out: folder to fill, for the command that is printed if a signal ends the training.
+
+    Raises: WganError, before training, for images without classes and if no class lacks any. Stopped after a signal.
     """
     name, location = _recipe_for(images, recipe, device)
     chosen = load_recipe(name, [*location, CONDITIONAL, *settings])
     data = chosen.data
     if not isinstance(data, DataSettings):
         raise WganError(f"{name} translates images", "choose a recipe that learns classes, such as folder_dcgan")
+    if not chosen.model.conditional:
+        problem = f"{name} doesn't learn classes with these settings (`model.conditional` is false)"
+        raise WganError(problem, f"make --set {CONDITIONAL} the last setting, or leave out `model` settings")
     dataset, wanted = _load(data, root, per_class)
     real = real_images(data, root, print_message, dataset)
     part = _only(real.training) if real.seen else None
@@ -116,6 +118,10 @@ def trained_generator(
     trainer.log(plan(trainer.state, trainer.dataset.origin, trainer.dataset.class_counts, minutes))
     run = trainer.fit(minutes, command=shlex.join(["wgan", *sys.argv[1:]]))
     if trainer.status:
+        trainer.log(f"stopped at step {trainer.state.step:,} of {trainer.steps:,}; everything is saved")
+        if data.transform is None:  # the run doesn't know it, since its images are transformed already
+            again = shlex.join(["wgan", "augment", images, "--out", str(out), "--ckpt", str(run.path)])
+            trainer.log(f"fill the classes with this generator: {again}")
         raise Stopped(trainer.status)
     generator, checkpoint = open_generator(run.path, trainer.state.device)
     return ClassGenerator(generator, checkpoint, data, dataset, wanted, replace(real, seen=False), seed)

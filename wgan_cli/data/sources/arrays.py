@@ -66,8 +66,10 @@ def image_set(
 def load(settings: DataSettings, data_root: Path, log: Log) -> NoReturn:
     """Raise WganError: no file contains these images."""
     raise WganError(
-        f"`data.source` is {settings.source}: the images were passed by a Python program, and no file contains them",
-        "use Python: wgan_cli.train and wgan_cli.evaluate accept them as `images`",
+        f"`data.source` is {settings.source}: the images were passed by a Python program or by `wgan augment`, and no "
+        "file contains them",
+        "in Python, wgan_cli.train and wgan_cli.evaluate accept them as `images`; or write some with wgan sample --out "
+        "images/, and compare them: wgan evaluate images/ --against FOLDER",
     )
 
 
