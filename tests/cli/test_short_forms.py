@@ -45,6 +45,13 @@ def test_what_to_train(wgan, words, said):
     assert result.status == 0 and said in result.stderr, result.stderr
 
 
+def test_quiet_is_silent_about_images(wgan):
+    photos("photos")
+    for words in (("photos",), ("photos", "--init-from", "digits_dcgan", "--set", "data.channels=1")):
+        result = wgan("train", *words, "--quiet", "--dry-run", "--device", "cpu")
+        assert (result.status, result.stdout, result.stderr) == (0, "", "")
+
+
 @pytest.mark.parametrize("folder", ["null", "photos \N{CAT FACE}", "it's [here]: #1"])
 def test_any_folder_name(wgan, folder):
     photos(folder)

@@ -93,12 +93,14 @@ def train(
     names = list(dict.fromkeys(track or []))
     with in_process_group():
         trackers, progress = [Tracker(name) for name in names], make_progress(quiet, minutes)
-        source = None
+        source, log = None, progress.on_message
         if init_from is not None:
-            source = broadcast_from_main("the weights to start from", lambda: open_initial_weights(locate(init_from)))
+            source = broadcast_from_main(
+                "the weights to start from", lambda: open_initial_weights(locate(init_from, log))
+            )
         chosen, data_settings = broadcast_from_main(
             "the choice of a recipe",
-            lambda: resolve_target(targets or (), recipe, images or (), resumed, device, source is not None),
+            lambda: resolve_target(targets or (), recipe, images or (), resumed, device, source is not None, log),
         )
         changes = [*data_settings, *(settings or []), *option_settings(shortcuts)]
         try:

@@ -16,7 +16,7 @@ from wgan_cli.recipe import load_recipe, read_recipe_text, recipe_path
 from wgan_cli.recipe.data_settings import NAMED, USER_SOURCES, DataSettings
 from wgan_cli.recipe.recipe_files import recipe_title
 from wgan_cli.recipe.yaml import parse_yaml
-from wgan_cli.utils.format import count_of
+from wgan_cli.utils.format import Log, count_of
 
 if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
@@ -48,11 +48,11 @@ def moved_images(resumed: Path, images: Sequence[str]) -> list[str]:
     return two_sides(images) or location_settings(images)
 
 
-def instead_of_its_images(images: Sequence[str]) -> list[str]:
-    """Return the settings that train the recipe of --init-from on other images, and say that it is used."""
+def instead_of_its_images(images: Sequence[str], log: Log) -> list[str]:
+    """Return the settings that train the recipe of --init-from on other images; `log` receives that it is used."""
     sides = two_sides(images)
-    facts = None if sides or images[0] in NAMED else facts_of(images)
-    print_message(f"{described(images, facts)}: training the recipe of --init-from; another one: --recipe NAME")
+    facts = None if sides or images[0] in NAMED else facts_of(images, log)
+    log(f"{described(images, facts)}: training the recipe of --init-from; another one: --recipe NAME")
     if sides:
         return ['data={"a": {"source": "folder"}, "b": {"source": "folder"}}', *sides]
     if facts is None:
@@ -109,11 +109,11 @@ def _one_or_all(images: Sequence[str]) -> str | list[str]:
     return images[0] if len(images) == 1 else list(images)
 
 
-def facts_of(images: Sequence[str]) -> DataFacts:
+def facts_of(images: Sequence[str], log: Log = print_message) -> DataFacts:
     """Inspect a user's images. Raises: WganError if there are none."""
     from wgan_cli.data.inspection import inspect_folder, inspect_shards
 
-    found = inspect_shards(*images) if is_shards(images[0]) else inspect_folder(*map(Path, images), log=print_message)
+    found = inspect_shards(*images) if is_shards(images[0]) else inspect_folder(*map(Path, images), log=log)
     if not found.facts.count:
         message = f"{described(images)} contains no images"
         raise WganError(message, "give a folder of images, or an archive or file of them")

@@ -26,6 +26,7 @@ from wgan_cli.recipe.data_settings import NAMED, DataSettings, PairSettings
 from wgan_cli.recipe.decoding_types import size_text
 from wgan_cli.recipe.recipe_files import DATA_RECIPES, DEFAULT_RECIPE
 from wgan_cli.runs.run_dir import is_run, run_around, similar_run_hint
+from wgan_cli.utils.format import Log
 from wgan_cli.utils.image_formats import READABLE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def resolve_target(
     resumed: Path | None = None,
     device: str = "auto",
     initialized: bool = False,
+    log: Log = print_message,
 ) -> tuple[str | None, list[str]]:
     """Return the recipe and the settings that the positional arguments, --recipe and --data ask for.
 
@@ -51,6 +53,7 @@ def resolve_target(
         targets: a recipe, or sets of images to train on together, or both.
         resumed: a run to continue, whose recipe stays; --data is where its images are now.
         initialized: the run starts from weights, which come with a recipe.
+        log: receives which recipe is chosen for images.
     Raises: WganError for a name that is both a recipe and a path, or for two recipes.
     """
     named = []
@@ -77,8 +80,8 @@ def resolve_target(
     if resumed is not None and recipe is None:
         return None, moved_images(resumed, images)
     if initialized and recipe is None:
-        return None, instead_of_its_images(images)
-    return _recipe_for(images, device) if recipe is None else (recipe, other_images(recipe, images))
+        return None, instead_of_its_images(images, log)
+    return _recipe_for(images, device, log) if recipe is None else (recipe, other_images(recipe, images))
 
 
 def data_to_compare(target: str, settings: Sequence[str] = ()) -> DataSettings:
@@ -129,23 +132,23 @@ def _check_recipe(target: str) -> None:
         )
 
 
-def _recipe_for(images: Sequence[str], device: str) -> tuple[str, list[str]]:
+def _recipe_for(images: Sequence[str], device: str, log: Log) -> tuple[str, list[str]]:
     """Choose a recipe by the images' size, channels and classes and the device, and say which."""
     if recipe := DATA_RECIPES.get(images[0]):
         if own_data(recipe).get("source") == images[0]:
             return recipe, []
-        print_message(f"{images[0]}: training {recipe}; another one: --recipe NAME --data {images[0]}")
+        log(f"{images[0]}: training {recipe}; another one: --recipe NAME --data {images[0]}")
         return recipe, other_images(recipe, images)
     from wgan_cli.runs.environment import resolve_device
 
     again = " ".join(f"--data {shlex.quote(each)}" for each in images)
     if sides := two_sides(images):
-        print_message(
+        log(
             f"{described(images)}: two sides to translate between, trainA and trainB: training {TRANSLATION}; another "
             f"recipe: --recipe NAME {again}"
         )
         return TRANSLATION, sides
-    facts = facts_of(images)
+    facts = facts_of(images, log)
     recipe, settings = suggested_recipe(images, facts, resolve_device(device).type == "cuda")
     counts = {name: count for name, count in facts.classes.items() if count}
     classes = f", {len(counts)} {'classes' if len(counts) > 1 else 'class'}" if counts else ""
@@ -155,7 +158,7 @@ def _recipe_for(images: Sequence[str], device: str) -> tuple[str, list[str]]:
         fewest = min(counts, key=counts.__getitem__)
         classes += f", not learned since {fewest} has {counts[fewest]} (--set {CONDITIONAL} learns them)"
     at = "".join(f" with {setting}" for setting in settings if setting.startswith(f"{IMAGE_SIZE}="))
-    print_message(f"{described(images, facts)}{classes}: training {recipe}{at}; another one: --recipe NAME {again}")
+    log(f"{described(images, facts)}{classes}: training {recipe}{at}; another one: --recipe NAME {again}")
     return recipe, settings
 
 
