@@ -66,6 +66,20 @@ def test_saved_latent_vectors_repeat_images(sample, words):
     np.testing.assert_array_equal(arrays("reversed.npz")[0][::-1], arrays("forward.npz")[0])
 
 
+@pytest.mark.parametrize("words", [("--seeds", "3,42,13"), ("-n", 3, "--class", 4)])
+def test_saved_classes_repeat_images_in_any_selection(sample, words):
+    assert sample(*words, "--save-z", "z.npz", "--out", "new.npz").status == 0
+    with np.load("z.npz") as saved:
+        labels = [3, 2, 3] if words[0] == "--seeds" else [4] * 3
+        assert saved["labels"].tolist() == labels
+        np.savez("last.npz", z=saved["z"][1:], labels=saved["labels"][1:])
+    assert sample("--from", "last.npz", "--out", "again.npz").status == 0
+    for first, second in zip(arrays("new.npz")[:2], arrays("again.npz")[:2], strict=True):
+        np.testing.assert_array_equal(first[1:], second)
+    assert sample("--class", "1,2", "-n", 2, "--save-z", "several.npz", "--out", "several.npy").status == 0
+    assert np.load("several.npz").files == ["z"], "each is drawn in both classes"
+
+
 def test_grid_row_per_class(sample):
     assert sample("--class", "0-3").status == 0
     assert size("samples.png") == (10 * 30 + 2, 4 * 30 + 2)

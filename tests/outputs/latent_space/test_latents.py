@@ -102,6 +102,13 @@ def test_of_another_generator(tmp_path, arrays, message):
         read_latents(tmp_path / "w.npz", STYLED)
 
 
+def test_classes_of_seeds():
+    labels = LatentChoice(seeds="4,13,4").draw(STYLED, 3).labels
+    assert labels.dtype == np.int64 and labels.tolist() == [4, 3, 4]
+    assert LatentChoice(seed=4).draw(STYLED, 12).labels.tolist() == [*range(10), 0, 1]
+    assert LatentChoice(seeds="4").draw(PLAIN, 3).labels is None
+
+
 def test_one_choice():
     np.testing.assert_array_equal(LatentChoice(seed=4).draw(PLAIN, 3).rows, latent_vectors(4, range(3), 7))
     np.testing.assert_array_equal(LatentChoice(seeds="4,9").draw(PLAIN, 3).rows[1:], latent_vectors(9, [0], 7))

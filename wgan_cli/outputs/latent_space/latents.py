@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wgan_cli.errors import WganError, describe_os_error
-from wgan_cli.outputs.sampling import check_memory_for, parse_seeds, sample_latents
+from wgan_cli.outputs.sampling import check_memory_for, cycled_labels, parse_seeds, sample_latents
 from wgan_cli.outputs.save_images import write_npy
 from wgan_cli.recipe.model_settings import StyleSettings
 from wgan_cli.runs.checkpoint import Checkpoint
@@ -40,7 +40,11 @@ class LatentChoice:
     file: Path | None = None
 
     def draw(self, checkpoint: Checkpoint, default: int) -> Latents:
-        """Return the vectors for `default` images unless their number is chosen. Raises: WganError."""
+        """Return the vectors for `default` images unless their number is chosen. Raises: WganError.
+
+        Of a conditional generator, image i of a seed has class i % classes, and that of each of several seeds has
+        class seed % classes; those of a file have the classes in it, or None.
+        """
         numbers = {"-n": self.count, "--seeds": self.seeds, "--from": self.file}
         given = [option for option, value in numbers.items() if value is not None]
         if len(given) > 1:
@@ -50,7 +54,10 @@ class LatentChoice:
         chosen = None if self.seeds is None else parse_seeds(self.seeds)
         count, latent_dim = len(chosen) if chosen else self.count or default, checkpoint.recipe.model.latent_dim
         check_memory_for(count, latent_dim)
-        return Latents(sample_latents(latent_dim, count, self.seed, chosen))
+        labels = cycled_labels(checkpoint.recipe, checkpoint.image, count)
+        if chosen is not None and labels is not None:  # so that an image doesn't depend on the other seeds
+            labels = np.array(chosen, np.int64) % checkpoint.image.num_classes
+        return Latents(sample_latents(latent_dim, count, self.seed, chosen), labels=labels)
 
 
 def read_latents(path: Path, checkpoint: Checkpoint) -> Latents:
@@ -114,15 +121,19 @@ def write_latents(latents: Latents, path: Path, **more: np.ndarray) -> None:
     Args:
         more: arrays to add to a .npz file.
     """
-    suffix = path.suffix.lower()
-    if suffix == ".npy" and latents.space == "z":
+    check_latents_path(path, latents.space)
+    if path.suffix.lower() == ".npy":
         write_npy(latents.rows, path)
-    elif suffix == ".npz":
+    else:
         facts = {"labels": latents.labels, "generator": latents.generator and np.array(latents.generator)}
         arrays: dict[str, Any] = {name: value for name, value in facts.items() if value is not None}
         arrays |= {latents.space: latents.rows, **more}
         make_parent(path)
         write_atomically(path, lambda file: np.savez(file, **arrays))
-    else:
-        wanted = ".npy or .npz" if latents.space == "z" else ".npz"
-        raise WganError(f"{path} does not end in {wanted}", f"use {path.stem or 'z'}{wanted[-4:]}")
+
+
+def check_latents_path(path: Path, space: str) -> None:
+    """Raise a WganError for a suffix that `write_latents` doesn't write for a space, "z" or "w"."""
+    suffixes = (".npy", ".npz") if space == "z" else (".npz",)
+    if path.suffix.lower() not in suffixes:
+        raise WganError(f"{path} does not end in {' or '.join(suffixes)}", f"use {path.stem or 'z'}.npz")
