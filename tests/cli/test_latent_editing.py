@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from helpers.pictures import size
 from PIL import Image
 
 from wgan_cli.outputs.latent_space.directions import directions_of
+from wgan_cli.outputs.latent_space.projection import Projection, Projector
 from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe import load_recipe
 from wgan_cli.runs.run_dir import RunDir
@@ -74,6 +76,20 @@ def test_files_keep_their_order_and_names(wgan, draw, tiny_run):
         np.testing.assert_array_equal(np.asarray(pairs.convert("L"))[2:30, 2 + 2 * 30 : 30 + 2 * 30], first)
     assert "such as broken.png (" in done.stderr and "such as sub/../sub/z.png (56x28)" in done.stderr
     assert "--set" not in done.stderr and " and " not in done.stderr.split("root mean")[0]
+
+
+def test_finished_projections_are_written_after_ctrl_c(wgan, draw, tiny_run, monkeypatch):
+    for name, pixels in zip("abc", draw(tiny_run, "-n", 3).astype(np.uint8), strict=True):
+        Image.fromarray(pixels).save(f"{name}.png")
+    found = Projection(np.zeros(16, np.float32), None)
+    outcomes = Mock(side_effect=[found, found, KeyboardInterrupt, KeyboardInterrupt])
+    monkeypatch.setattr(Projector, "project", outcomes)
+    words = ("--ckpt", tiny_run.path, "--device", "cpu", "--steps", 10, "--starts", 1)
+    done = wgan("project", "a.png", "b.png", "c.png", *words)
+    assert done.status == 130 and "2 of 3 images" in done.stderr
+    assert np.load("projected.npz")["names"].tolist() == ["a.png", "b.png"]
+    assert size("projected.png") == (4 * 30 + 2, 30 + 2)
+    assert wgan("project", "a.png", *words, "--out", "none.npz").status == 130 and not Path("none.npz").exists()
 
 
 def test_far_images_are_named(wgan, draw, tiny_run):

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from wgan_cli.cli.sampling.given_images import report_given
 from wgan_cli.console import print_message
 from wgan_cli.data.files.named_images import named_images
+from wgan_cli.errors import ExitStatus, Stopped
 from wgan_cli.outputs.latent_space.latents import Latents, write_latents
-from wgan_cli.outputs.latent_space.projection import Projector, are_far
+from wgan_cli.outputs.latent_space.projection import Projection, Projector, are_far
 from wgan_cli.outputs.pixel_format import pixel_format
 from wgan_cli.outputs.sampling import generate, images_at_once
 from wgan_cli.outputs.save_images import save_images
@@ -27,10 +29,11 @@ MOST_SHOWN = 60  # images in the picture
 def project_files(
     projector: Projector, checkpoint: Checkpoint, paths: Sequence[Path], out: Path, picture: Path, scale: int
 ) -> None:
-    """Project images, write their latent vectors and a picture, and print the error of each. Raises: WganError.
+    """Project images, write their latent vectors and a picture, and print the error of each.
 
     Args:
         paths: image files or patterns of them, or one folder or archive.
+    Raises: WganError. Stopped after Ctrl-C, once the images that are finished by then are written.
     """
     data, image = checkpoint.recipe.data, checkpoint.image
     assert isinstance(data, DataSettings)
@@ -38,13 +41,9 @@ def project_files(
     batch = images_at_once(image)
     with found.container:
         report_given(found, paths, image, image.size, "projected")
-        names, total = found.given_names(), projector.steps * len(found)
-        ticks = log_progress(repeat(None, total), total, "projected", print_message, unit="steps")
-        originals, projections = [], []
-        for photos in found.batches(image, batch):
-            projections += [projector.project(photo, ticks) for photo in photos]
-            originals.append(photos)
-    real = torch.cat(originals)  # (N, C, H, W)
+        names, photos = found.given_names(), torch.cat(list(found.batches(image, batch)))
+    projections = _project(projector, photos)
+    real, names = photos[: len(projections)], names[: len(projections)]  # (N, C, H, W)
     rows = np.stack([each.point for each in projections])
     labels = None if projections[0].label is None else np.array([each.label for each in projections], np.int64)
     made = torch.cat(list(generate(projector.network, rows, batch, labels, real.dtype)))
@@ -65,3 +64,19 @@ def project_files(
         f"{count_of(len(real), 'image')} projected into {latents.space} of {checkpoint.source}, mean error "
         f"{errors.mean():.4f}: {out}, {picture}"
     )
+    if len(real) < len(photos):
+        print_message(f"interrupted: {len(real):,} of {count_of(len(photos), 'image')} are projected")
+        raise Stopped(ExitStatus.INTERRUPTED)
+
+
+def _project(projector: Projector, photos: Tensor) -> list[Projection]:
+    """Project images (N, C, H, W). Ctrl-C returns those that are finished, if there are any."""
+    total, projections = projector.steps * len(photos), list[Projection]()
+    ticks = log_progress(repeat(None, total), total, "projected", print_message, unit="steps")
+    try:
+        for photo in photos:
+            projections.append(projector.project(photo, ticks))
+    except KeyboardInterrupt:
+        if not projections:
+            raise
+    return projections
