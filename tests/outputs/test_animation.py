@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.animation import Frame, load_frames, render_frames, save_animation
+from wgan_cli.outputs.animation import Frame, check_format, load_frames, render_frames, save_animation
 from wgan_cli.outputs.frame_files import folder_files
 from wgan_cli.utils.format import no_log
 
@@ -186,6 +186,8 @@ def test_video(tmp_path, size):
 )
 def test_unsupported_formats(tmp_path, monkeypatch, name, message):
     monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(WganError, match=message):
+        check_format(tmp_path / name, None, None)
     with pytest.raises(WganError, match=message):
         save_animation(different(2), tmp_path / name, 8, 0, 1)
     assert os.listdir(tmp_path) == []

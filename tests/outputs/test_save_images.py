@@ -78,6 +78,13 @@ def test_array_holds_every_pixel(where, channels):
     np.testing.assert_array_equal(array, images.permute(0, 2, 3, 1))
 
 
+def test_array_must_fit_into_memory(here, monkeypatch):
+    monkeypatch.setattr("wgan_cli.utils.machine.free_memory", lambda device: 2000)
+    with pytest.raises(WganError, match="6 images in images.npy need") as caught:
+        save_images(iter([noise(4)]), 6, "images.npy")
+    assert "--out images/" in caught.value.hint and os.listdir(here) == []
+
+
 @pytest.mark.parametrize(("columns", "used"), [(None, 3), (2, 2), (6, 6)])
 def test_image_file_is_a_grid(columns, used):
     images = noise(6)

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
 
-from wgan_cli.outputs import animation
 from wgan_cli.runs.metrics_log import MAX_RECORD, read_metrics
 from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.utils import machine
 
 pytestmark = pytest.mark.usefixtures("guarded")  # waiting for a pipe is a failure
 
@@ -152,7 +152,7 @@ def test_decompression_bomb(wgan, tmp_path):
 
 
 def test_frames_must_fit_the_memory(wgan, tmp_path, monkeypatch):
-    monkeypatch.setattr(animation, "free_memory", lambda device: 1000)
+    monkeypatch.setattr(machine, "free_memory", lambda device: 1000)
     folder = picture(tmp_path / "pictures")
     result = wgan("gif", folder, "--scale", 3)
     assert result.status == 2

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from wgan_cli.errors import ExitStatus, WganError
@@ -18,7 +17,7 @@ from wgan_cli.outputs.frame_files import FrameFile
 from wgan_cli.outputs.grid import open_picture, picture_facts, scaled
 from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.format import Log, count_of, no_log, thinned
-from wgan_cli.utils.machine import free_memory
+from wgan_cli.utils.machine import check_memory
 
 FORMATS = (".gif", ".webp", ".mp4")
 _PALETTE_FRAMES, _PALETTE_SIDE = 16, 512  # evenly spaced frames, and pixels of each side, that a palette is chosen from
@@ -92,7 +91,7 @@ def save_animation(
 
 
 def check_format(path: Path, colors: int | None, quality: int | None) -> None:
-    """Raise a WganError for a suffix that is no animation, or an option that its format doesn't have."""
+    """Raise a WganError for a suffix that is no animation, a missing package, or an option of another format."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise WganError(f"{path} does not end in {', '.join(FORMATS)}", f"use --out {path.stem or 'animation'}.gif")
@@ -102,6 +101,11 @@ def check_format(path: Path, colors: int | None, quality: int | None) -> None:
                 f"{option} works only for {needed}, not {path}",
                 f"leave it out, or use --out {shlex.quote(str(path.with_suffix(needed)))}",
             )
+    if suffix == ".mp4" and importlib.util.find_spec("av") is None:
+        raise WganError(
+            "an .mp4 needs the package av, which is not installed", "pip install 'wgan[video]', or use .gif",
+            ExitStatus.FAILED,
+        )  # fmt: skip
 
 
 def _with_shared_palette(pictures: list[Image.Image], colors: int) -> list[Image.Image]:
@@ -115,22 +119,12 @@ def _with_shared_palette(pictures: list[Image.Image], colors: int) -> list[Image
 
 def _check_memory(sizes: Sequence[tuple[int, int]], scale: float = 1) -> None:
     needed = sum(3 * width * height * scale**2 for width, height in sizes)
-    free = free_memory(torch.device("cpu"))
-    if free is not None and needed > free:
-        raise WganError(
-            f"{len(sizes)} frames need {needed / 1e9:,.1f} GB of memory, but {free / 1e9:,.1f} GB are free",
-            "use a smaller --max-frames or --scale",
-        )
+    check_memory(f"{len(sizes)} frames", needed, "use a smaller --max-frames or --scale")
 
 
 def _video(frames: list[np.ndarray], fps: float, hold: float) -> bytes:
     import imageio.v3 as imageio
 
-    if importlib.util.find_spec("av") is None:
-        raise WganError(
-            "an .mp4 needs the package av, which is not installed", "pip install 'wgan[video]', or use .gif",
-            ExitStatus.FAILED,
-        )  # fmt: skip
     # The codec halves the resolution of colors, so it needs even sizes.
     height, width = (-(-side // 2) * 2 for side in frames[0].shape[:2])
     color = [np.asarray(Image.fromarray(frame).convert("RGB")) for frame in frames]

@@ -15,7 +15,7 @@ from wgan_cli.networks.weights import check_roles, network_with
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
 from wgan_cli.utils.class_names import class_indices
-from wgan_cli.utils.machine import free_memory
+from wgan_cli.utils.machine import check_memory
 from wgan_cli.utils.matmul_precision import float32_matmul
 from wgan_cli.utils.pixels import from_unit_range
 from wgan_cli.utils.seeds import latent_vectors
@@ -136,25 +136,19 @@ def cycled_labels(recipe: Recipe, image: ImageShape, count: int) -> np.ndarray |
 def check_memory_for(count: int, latent_dim: int) -> None:
     """Check that the latent vectors fit into memory, before any is drawn. Raises: WganError."""
     hint = "sample fewer at a time, with a different --seed each time"
-    _check_memory(count, _latent_bytes(latent_dim), " for their latent vectors", hint)
+    check_memory(f"the latent vectors of {count:,} images", count * _latent_bytes(latent_dim), hint)
 
 
 def check_memory_to_evaluate(count: int, latent_dim: int, image: ImageShape) -> None:
     """Check that images fit into memory together with their latent vectors. Raises: WganError."""
     pixels = 2 * image.channels * image.height * image.width  # batches, and all of them concatenated
-    _check_memory(count, _latent_bytes(latent_dim) + pixels, "", "leave out -n to evaluate as many as are held out")
+    needed = count * (_latent_bytes(latent_dim) + pixels)
+    check_memory(f"{count:,} images", needed, "leave out -n to evaluate as many as are held out")
 
 
 def _latent_bytes(latent_dim: int) -> int:
     """Return the memory for a latent vector, of which there are several copies at once."""
     return 16 * latent_dim + 200
-
-
-def _check_memory(count: int, bytes_each: int, purpose: str, hint: str) -> None:
-    needed, free = count * bytes_each, free_memory(torch.device("cpu"))
-    if free is not None and needed > free:
-        message = f"{count:,} images need {needed / 1e9:,.1f} GB{purpose}, but {free / 1e9:,.1f} GB are free"
-        raise WganError(message, hint)
 
 
 def sample_latents(latent_dim: int, count: int, seed: int, seeds: list[int] | None = None) -> np.ndarray:

@@ -16,6 +16,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.outputs.grid import grid_tensor, near_square, picture_format, save_picture
 from wgan_cli.outputs.pixel_format import PixelFormat, save_values
 from wgan_cli.utils.files import make_parent, write_atomically, writing
+from wgan_cli.utils.machine import check_memory
 
 ARRAYS = (".npy", ".npz")
 EIGHT_BITS = PixelFormat()
@@ -57,7 +58,7 @@ def save_images(
         names: of single files, relative to the folder; numbers if None.
         scale: whole factor that enlarges grids and single files.
         form: type and range of the written values.
-    Raises: WganError for an unsupported suffix, too many images for a grid, or an enlarged array.
+    Raises: WganError for an unsupported suffix, too many images for a grid or for memory, or an enlarged array.
     """
     if not where:
         raise WganError("--out is empty", "give an image file, a folder with a trailing /, or a .npy or .npz file")
@@ -69,7 +70,7 @@ def save_images(
         if scale != 1:
             raise WganError(f"--scale enlarges pictures, and {path} is an array", "leave it out, or write a picture")
         make_parent(path)
-        array = np.concatenate([form.array(batch) for batch in batches])  # (N, H, W, C)
+        array = _in_memory(batches, count, path, form)
         if path.suffix.lower() == ".npy":
             write_npy(array, path)
         else:
@@ -86,6 +87,17 @@ def save_images(
         images = torch.cat([form.shown(batch, path) for batch in batches])
         _save_image(grid_tensor(images, columns or near_square(count), black=form.low), path, scale, form)
     return path
+
+
+def _in_memory(batches: Iterator[Tensor], count: int, path: Path, form: PixelFormat) -> np.ndarray:
+    """Return all images as an array (N, H, W, C). Raises: WganError, after the first batch, for too many."""
+    parts: list[np.ndarray] = []
+    for batch in batches:
+        parts.append(form.array(batch))
+        if len(parts) == 1:  # parts and the array are in memory together
+            needed = 2 * count * parts[0][0].nbytes
+            check_memory(f"{count:,} images in {path}", needed, f"write single files: --out {path.stem}/")
+    return np.concatenate(parts)
 
 
 def _save_image(image: Tensor, path: Path, scale: int, form: PixelFormat) -> None:

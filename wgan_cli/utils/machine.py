@@ -10,6 +10,8 @@ from pathlib import Path
 
 import torch
 
+from wgan_cli.errors import WganError
+
 CPUINFO, MEMINFO, CGROUP = Path("/proc/cpuinfo"), Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 CPU_TIMES = Path("/proc/stat")
 
@@ -110,6 +112,14 @@ def free_memory(device: torch.device) -> int | None:
         anonymous = next(line for line in _cgroup("memory.stat").splitlines() if line.startswith("anon "))
         found.append(max(0, limit - int(anonymous.split()[1])))
     return min((amount for amount in found if amount is not None), default=None)
+
+
+def check_memory(what: str, needed: float, hint: str) -> None:
+    """Raise a WganError with the hint if this number of bytes, which `what` needs, isn't free."""
+    free = free_memory(torch.device("cpu"))
+    if free is not None and needed > free:
+        problem = f"{what} need {needed / 1e9:,.1f} GB of memory, but {free / 1e9:,.1f} GB are free"
+        raise WganError(problem, hint)
 
 
 def release_memory() -> None:
