@@ -90,7 +90,7 @@ def test_truncation(wgan, tmp_path):
     assert torch.equal(mean[0], mean[1])
 
 
-def test_translation(tmp_path):
+def test_translation(tmp_path, monkeypatch):
     from wgan_cli.outputs.translate import translator_to
 
     path = made(tmp_path / "T.pth", "mnist_cyclegan", "model.generator.channels=4", "model.generator.blocks=1")
@@ -98,6 +98,9 @@ def test_translation(tmp_path):
     for side in ("a", "b"):
         assert torch.equal(generator.translate(images, to=side), translator_to(generator.network, side)(images))
         assert generator.translate(images[..., :13, :9], to=side).shape == (2, 1, 13, 9)
+    whole = generator.translate(images)
+    monkeypatch.setattr("wgan_cli.generator.images_at_once", lambda image: 1)
+    torch.testing.assert_close(generator.translate(images), whole)
     with pytest.raises(WganError, match="translates images"):
         generator.sample(3)
     with pytest.raises(WganError, match="unknown side 'c'"):

@@ -1,6 +1,7 @@
 """Trained generators in Python: `from wgan_cli import load_generator`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,13 +93,17 @@ class LoadedGenerator(nn.Module):
     def translate(self, images: Tensor, to: str = "b") -> Tensor:
         """Translate images (N, C, H, W) of any size in [-1, 1] to a side, "a" or "b"; they keep their size.
 
+        As many are computed at once as `sample` computes by default.
+
         Raises: WganError if the generator does not translate, or there is no such side.
         """
         check_translates(self.recipe, wanted=True)
         if to not in ("a", "b"):
             raise WganError(f"unknown side {to!r:.40}", 'use "a" or "b"')
+        translator, (height, width) = translator_to(self.network, to), images.shape[2:]
+        parts = images.split(images_at_once(replace(self.image, height=height, width=width)))
         with float32_matmul(self.device, tf32=False):
-            return translate_whole(translator_to(self.network, to), images.to(self.device))
+            return torch.cat([translate_whole(translator, part.to(self.device)) for part in parts])
 
     def _checked_labels(self, n: int, labels: int | Sequence[int] | Tensor | None) -> np.ndarray | None:
         if labels is None:

@@ -108,6 +108,13 @@ def test_a_new_export_removes_the_critic_of_the_last_one(wgan, shared, tiny_run,
     assert "has no critic" in wgan("train", "--init-from", "again", "--set", "freeze=1").error
 
 
+def test_the_current_folder(wgan, tiny_run, monkeypatch):
+    monkeypatch.setattr(folder_module, "export_onnx", lambda *args: folder_module.OnnxFacts({}, 0.0))
+    result = wgan("export", tiny_run.path, "--out", ".")
+    assert result.status == 0 and is_exported(Path()), result.stderr
+    assert not list(Path().glob(".*"))
+
+
 def test_nothing_is_left_half_done(wgan, tiny_run, tmp_path, monkeypatch):
     def fail(*args):
         raise OSError(28, "No space left on device")

@@ -50,7 +50,8 @@ def export_folder(
     Raises: WganError if the folder can't be written.
     """
     make_parent(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+    beside = path if path.is_dir() else path.parent  # a mount point is another disk than its parent
+    temporary = beside / f".{path.name}.{os.getpid()}{UNFINISHED}"
     try:
         with writing(path):
             temporary.mkdir()
