@@ -30,6 +30,7 @@ def recipe_of(generator: Any = TANH, critic: Any = ({"Linear": 1},), **more: Any
         ["Flatten", {"Flatten": 1}, {"Flatten": {"start_dim": 1}}],
         [{"BatchNorm2d": 0.8}, {"BatchNorm2d": {"eps": 0.8}}],
         ["ReLU", {"ReLU": True}],
+        [{"Dropout2d": 0.2}, {"Dropout2d": [0.2, True]}, {"Dropout2d": {"p": 0.2, "inplace": True}}],
         ["BatchNorm2d", {"BatchNorm2d": None}, {"BatchNorm2d": {}}, {"BatchNorm2d": []}],
         [{"Unflatten": [128, 7, 7]}, {"Unflatten": [1, [128, 7, 7]]}, {"Unflatten": {"unflattened_size": [128, 7, 7]}},
          {"Unflatten": {"dim": 1, "unflattened_size": [128, 7, 7]}}],

@@ -14,7 +14,7 @@ from wgan_cli.recipe.yaml import parse_yaml
 
 MAX_LAYERS = 200
 _MOST_LISTED_KERNEL = 11  # larger in a list: torch's arguments were copied with the number of inputs
-_MAY_BE_INPLACE = ("ReLU", "LeakyReLU", "ELU", "SiLU")
+_MAY_BE_INPLACE = ("ReLU", "LeakyReLU", "ELU", "SiLU", "Dropout", "Dropout2d")
 _INPUTS = ("in_features", "in_channels", "num_features", "num_channels", "normalized_shape")
 _MORE = "more arguments"
 
