@@ -19,6 +19,7 @@ from wgan_cli.cli.arguments.options import DataRoot, Json, Settings, examples
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError, did_you_mean
+from wgan_cli.utils.files import make_parent
 from wgan_cli.utils.hub import Unavailable, is_remote
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def inspect(
             raise WganError(f"--plot needs curves, and this {facts.kind} has none", hint)
         if plot.suffix.lower() != ".png":
             raise WganError(f"--plot {plot} does not end in .png", f"use --plot {plot.stem}.png")
+        make_parent(plot)
         draw_curves(facts.history, plot, title=facts.recipe["name"])
         print_message(f"curves: {plot}")
     if as_json:

@@ -20,6 +20,7 @@ from wgan_cli.recipe import Recipe, apply_settings
 from wgan_cli.recipe.data_settings import PairSettings
 from wgan_cli.recipe.schema import FREE_ON_RESUME
 from wgan_cli.runs.pretrained import source_title
+from wgan_cli.utils.files import make_parent
 from wgan_cli.utils.format import Activity
 
 FEW = 200  # scores of fewer images are noisy
@@ -42,6 +43,7 @@ def measure(
         picture_format(pairs)
         if not own:
             raise WganError("--pairs needs wgan's own features", "add memorization to --metrics")
+        make_parent(pairs)
     if inception:
         check_inception(weights)
     result: dict[str, Any] = {}

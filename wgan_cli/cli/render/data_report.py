@@ -16,6 +16,7 @@ from wgan_cli.cli.render.tables import print_rows
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import NAMED
+from wgan_cli.utils.files import make_parent
 from wgan_cli.utils.hub import REMOTE
 from wgan_cli.utils.image_formats import READABLE_SUFFIXES
 
@@ -87,8 +88,11 @@ def inspect_data(what: Sequence[str], data_root: Path | None, as_json: bool, she
 
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise WganError(f"--plot {sheet} does not end in .png", f"use --plot {sheet.stem}.png")
-    num_pictures = 0 if sheet is None else SHEET_IMAGES
     check_together(what)
+    num_pictures = 0
+    if sheet is not None:
+        make_parent(sheet)
+        num_pictures = SHEET_IMAGES
     if is_shards(what[0]):
         found = inspect_shards(*what, pictures=num_pictures)
     elif Path(what[0]).exists() or what[0] not in NAMED:
