@@ -76,15 +76,15 @@ def test_more_generated_than_real_images(evaluate):
 def test_more_images_than_fit_into_memory(evaluate, tiny_run):
     result = evaluate("-n", 999_999_999)
     assert (result.status, result.stdout) == (2, "")
-    assert re.match(r"999,999,999 images need [\d,.]+ GB, but [\d,.]+ GB are free", result.error)
+    assert re.match(r"999,999,999 images need [\d,.]+ GB of memory, but [\d,.]+ GB are free", result.error)
     with pytest.raises(WganError, match="999,999,999 images need"):
         api.evaluate(tiny_run.path, count=999_999_999, device="cpu")
 
 
 def test_pairs(evaluate, tmp_path):
-    result = evaluate("-n", 20, "--pairs", "pairs.png")
-    assert result.stderr == "20 samples nearest to training images, each left of its neighbor: pairs.png\n"
-    with Image.open(tmp_path / "pairs.png") as picture:
+    result = evaluate("-n", 20, "--pairs", "new/pairs.png")
+    assert result.stderr == "20 samples nearest to training images, each left of its neighbor: new/pairs.png\n"
+    with Image.open(tmp_path / "new/pairs.png") as picture:
         assert picture.size == (8 * 60 + 2, 3 * 32 + 2)
 
 

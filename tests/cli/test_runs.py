@@ -116,6 +116,9 @@ def test_prune_caches(wgan, tmp_path):
         (("--caches",), "needs prune"),
         (("--sort", "age"), "'age'"),
         (("runs", "more"), "more"),
+        (("prune", "--json"), "--json is for the list"),
+        (("prune", "--caches", "mine"), "mine"),
+        (("prune", "--data-root", "cache"), "--data-root holds caches"),
     ],
 )
 def test_errors(wgan, words, message):

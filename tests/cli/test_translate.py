@@ -137,6 +137,7 @@ def test_each_page_is_translated(wgan, translators, tmp_path):
         ("", "tiny translates images", "--translate PATH --to b"),
         ("--translate photos -n 5", "-n does not apply", "remove -n"),
         ("--translate photos --class 3", "--class does not apply", "remove --class"),
+        ("--translate photos --seed 3", "--seed does not apply", "remove --seed"),
         ("--translate photos --truncation 0.5", "--truncation does not apply", "remove"),
         ("--translate photos --from z.npy", "--from does not apply", "remove --from"),
         ("--translate photos --save-z z.npy", "--save-z does not apply", "remove --save-z"),
@@ -217,6 +218,8 @@ def test_broken_image(wgan, translators, photos):
 def test_all_commands(wgan, translators):
     refused = wgan("gif", translators.generator_file)
     assert refused.status == 2 and "translates images, so there is no latent space" in refused.error
+    assert refused.hint.endswith(f"wgan gif {translators.path}")
+    assert "wgan sample mnist_cyclegan --translate PATH" in wgan("gif", "mnist_cyclegan").hint
     planned = train(wgan, "--dry-run")
     assert planned.status == 0, planned.stderr
     assert "40 images of 28x28x1 (a: 20 of MNIST digits" in planned.stderr
@@ -246,8 +249,9 @@ def test_evaluate(wgan, translators):
     assert found["a_to_b"]["count"] == 20
     assert found["a_to_b"].keys() == {"count", "cycle_l1", "spectrum", "paired_l1", "identity_l1"}
     assert found["seen_by_generator"] is False
-    refused = wgan("evaluate", translators.path, "--metrics", "fid", *WORDS)
-    assert refused.status == 2 and "--metrics does not apply" in refused.error
+    for option, value in {"--metrics": "fid", "--seed": 3, "--batch": 8}.items():
+        refused = wgan("evaluate", translators.path, option, value, *WORDS)
+        assert refused.status == 2 and f"{option} does not apply" in refused.error
 
 
 def test_absolute_paths_in_the_recipe(wgan, tmp_path):

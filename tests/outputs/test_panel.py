@@ -27,6 +27,12 @@ def test_panel_holds_the_nearest_grids(tiny_run, tmp_path):
         np.testing.assert_array_equal(panel[:height, left : left + width], grid)
 
 
+def test_one_grid_for_several_steps_is_told(tiny_run):
+    told = []
+    (frame,) = panel_frames(tiny_run, "steps:5,7", told.append)
+    assert frame.label == "step 6" and len(told) == 1 and "steps 5, 7" in told[0]
+
+
 @pytest.mark.parametrize("wanted", ["", "five", "5,,6", "-1", "steps:"])
 def test_other_lists_are_refused(tiny_run, wanted):
     with pytest.raises(WganError, match="list of epochs"):

@@ -16,7 +16,7 @@ from wgan_cli.cli.arguments.evaluation_options import (
 )
 from wgan_cli.cli.arguments.named_generator import locate
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
-from wgan_cli.cli.arguments.options import DataRoot, Device, Json, Seed, examples, is_given
+from wgan_cli.cli.arguments.options import DataRoot, Device, Json, Seed, examples, refuse_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 from wgan_cli.cli.arguments.sampling_options import Batch
 from wgan_cli.console import print_message
@@ -58,7 +58,6 @@ def evaluate(
     from wgan_cli.cli.evaluating.measuring import evaluate_translation, measure, with_moved_folder
     from wgan_cli.cli.evaluating.subjects import FilesSubject, GeneratorSubject
     from wgan_cli.cli.render.data_report import check_no_images, is_data
-    from wgan_cli.cli.sampling.translated import refuse_with_translate
     from wgan_cli.data import default_data_root
     from wgan_cli.evaluation.image_files import survey_generated
     from wgan_cli.outputs.sampling import check_memory_to_evaluate, generator_of
@@ -71,7 +70,10 @@ def evaluate(
         if against is None:
             hint = f"name the real ones: wgan evaluate {shlex.quote(str(source))} --against mnist, a folder or a run"
             raise WganError(f"{source} holds images, which are compared with real ones", hint)
-        _refuse_options_of_generators(context)
+        refuse_given(
+            context, ("seed", "subset", "batch", "import_recipe", "entry"),
+            "is for generators, and files of images have none",
+        )  # fmt: skip
         files = survey_generated(source, data_to_compare(against, settings or []), count, print_message)
         images = FilesSubject(source, root, where, count, as_json, files, against)
         measure(images, metrics, pairs=pairs, subset=None, weights=feature_weights)
@@ -86,17 +88,11 @@ def evaluate(
     recipe = with_moved_folder(checkpoint.recipe, moved)
     subject = GeneratorSubject(source, root, where, count, as_json, generator, checkpoint, recipe, seed, batch)
     if checkpoint.recipe.translates:
-        refuse_with_translate(
-            {"--metrics": metrics, "--pairs": pairs, "--subset": subset, "--feature-weights": feature_weights}
-        )
+        refuse_given(
+            context, ("metrics", "pairs", "subset", "feature_weights", "seed", "batch"),
+            "does not apply to a model that translates images",
+        )  # fmt: skip
         evaluate_translation(subject)
     else:
         check_memory_to_evaluate(count or 0, recipe.model.latent_dim, checkpoint.image)
         measure(subject, metrics, pairs=pairs, subset=subset, weights=feature_weights)
-
-
-def _refuse_options_of_generators(context: typer.Context) -> None:
-    for name in ("seed", "subset", "batch", "import_recipe", "entry"):
-        if is_given(context, name):
-            option = f"--{name.removeprefix('import_')}"
-            raise WganError(f"{option} is for generators, and files of images have none", f"remove {option}")

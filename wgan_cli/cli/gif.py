@@ -27,7 +27,7 @@ from wgan_cli.cli.arguments.animation_options import (
 )
 from wgan_cli.cli.arguments.named_generator import locate
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
-from wgan_cli.cli.arguments.options import Device, Seed, examples, is_given
+from wgan_cli.cli.arguments.options import Device, Seed, examples, is_given, refuse_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from wgan_cli.outputs.frame_files import FrameFile
 
 LARGE = 20_000_000  # bytes of a .gif that many sites refuse
+_OF_FRAMES = ("match", "fps", "hold", "colors", "quality", "label", "max_frames")
+_OF_WALKS = ("seeds", "class_", "truncation", "grid", "seconds")
 
 
 @examples(
@@ -87,23 +89,25 @@ def gif(
     given, sources = sources[0], [locate(each) for each in sources]
     source = sources[0]
     if panel is not None:
-        frames = panel_frames(open_run(source), panel)
+        refuse_given(context, (*_OF_FRAMES, "seed", *_OF_WALKS), "does not apply to --panel")
+        _check_one(sources, "--panel")
+        frames = panel_frames(open_run(source), panel, print_message)
         path = out or default_path(context, _default(source, [], ".png"), force)
         save_panel(frames, path, scale)
         print_message(f"{', '.join(frame.label for frame in frames)}: {path}")
         return
     suffix = ".gif" if quality is None else ".webp"
     check_format(out or Path(f"animation{suffix}"), colors, quality)
-    of_walks = {"--seeds": seeds, "--class": class_, "--truncation": truncation, "--grid": grid, "--seconds": seconds}
-    asks_for_walk = [option for option, value in of_walks.items() if value is not None]
+    asks_for_walk = any(is_given(context, name) for name in _OF_WALKS)
     files = [] if asks_for_walk and is_run(source) else _image_files(sources, match)
     if files:
-        if asks_for_walk:
-            option = asks_for_walk[0]
-            raise WganError(f"{option} is for walks, and {source} holds images", f"remove {option}, or give a run")
+        names = ("seed", *_OF_WALKS)
+        refuse_given(context, names, f"is for walks, and {source} holds images", ", or give a checkpoint")
         files = files if label else [file._replace(label="") for file in files]
         frames = load_frames(files, max_frames, print_message)
     else:
+        refuse_given(context, ("match", "hold"), "is for images, and a walk is computed")
+        _check_one(sources, "a walk")
         for name, other in (("seed", seeds), ("max_frames", seconds)):
             if other is not None and is_given(context, name):
                 option, both = f"--{name.replace('_', '-')}", "--seeds" if name == "seed" else "--seconds"
@@ -138,6 +142,13 @@ def _image_files(sources: list[Path], match: str | None) -> "list[FrameFile]":
     if match is not None:
         raise WganError(f"--match selects images, and {source} isn't a folder of images", "leave out --match")
     return []
+
+
+def _check_one(sources: list[Path], what: str) -> None:
+    """Raise a WganError for several runs or checkpoints."""
+    if len(sources) > 1:
+        names = " and ".join(map(str, sources[:2]))
+        raise WganError(f"{what} shows one run, and there are {names}", f"give one of them: wgan gif {sources[0]}")
 
 
 def _report(frames: "list[Frame]", path: Path) -> None:

@@ -45,8 +45,13 @@ def in_process_group() -> Iterator[None]:
 def launch(count: int, device: str) -> int:
     """Run this command line in `count` processes through torchrun's launcher, and return their exit status.
 
-    Raises: WganError if there are fewer devices, or a process was killed.
+    Raises: WganError if there are fewer devices or `device` is one of them, or a process was killed.
     """
+    if device.startswith("cuda:"):
+        raise WganError(
+            f"--gpus {count} uses the first {count} of the visible GPUs, and --device {device} is one GPU",
+            "remove one of them; CUDA_VISIBLE_DEVICES=2,3 makes --gpus 2 use these two",
+        )
     import torch
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from wgan_cli.cli.arguments.completion import complete_run
-from wgan_cli.cli.arguments.options import DataRoot, Device, examples
+from wgan_cli.cli.arguments.options import DataRoot, Device, examples, refuse_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.console import print_message
 from wgan_cli.runs.run_dir import open_run
@@ -41,7 +41,9 @@ def report(
     if out is not None:
         check_page_path(out)
     real = []
-    if nearest:
+    if not nearest:
+        refuse_given(context, ("data_root", "device"), "is for --nearest", ", or add --nearest")
+    else:
         from wgan_cli.data import default_data_root
         from wgan_cli.report.real_comparison import compare_with_real_images
         from wgan_cli.runs.environment import resolve_device

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.arguments.options import DataRoot, Json, examples
+from wgan_cli.cli.arguments.options import DataRoot, Json, examples, is_given, refuse_given
 from wgan_cli.cli.render.tables import print_table
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
@@ -30,8 +30,12 @@ PRUNE = "prune"
     "wgan runs prune --caches",
 )
 def runs(
+    context: typer.Context,
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER|prune", help="Folder of runs; prune: delete old checkpoints.")
+        Path,
+        typer.Argument(
+            metavar="FOLDER|prune", help="Folder of runs; prune: lists old checkpoints, and deletes them with --yes."
+        ),
     ] = RUNS,
     pruned: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of runs to prune.")] = RUNS,
     sort: Annotated[str, typer.Option("--sort", help=f"Order: {', '.join(SORTS)}.")] = "name",
@@ -44,10 +48,14 @@ def runs(
 ) -> None:
     """List runs, or prune their old checkpoints."""
     if str(folder) == PRUNE and not folder.is_dir():
+        refuse_given(context, ("as_json", "sort"), "is for the list of runs, and prune deletes files")
         if caches:
+            if is_given(context, "pruned"):
+                raise WganError(f"--caches are those of all runs, and {pruned} has none", f"remove {pruned}")
             where = () if data_root is None else ("--data-root", str(data_root))
             _prune(_caches(data_root), yes, "--caches", *where)
         else:
+            refuse_given(context, ("data_root",), "holds caches, and prune deletes checkpoints", ", or add --caches")
             where = () if pruned == RUNS else (str(pruned),)
             _prune([file for run in _runs_of(pruned) for file in superfluous_checkpoints(run)], yes, *where)
         return
@@ -55,6 +63,7 @@ def runs(
         raise WganError(f"two folders: {folder} and {pruned}", f"list one of them: wgan runs {quote(str(folder))}")
     if yes or caches:
         raise WganError(f"{'--yes' if yes else '--caches'} needs prune", "wgan runs prune --yes")
+    refuse_given(context, ("data_root",), "is for `wgan runs prune --caches`")
     if sort not in SORTS:
         raise WganError(f"unknown --sort {sort[:40]!r}", f"choose {', '.join(SORTS)}")
     summaries = sorted(map(summarize, _runs_of(folder)), key=lambda run: _key(run, sort))

@@ -13,7 +13,7 @@ from wgan_cli.cli.arguments.open_checkpoint import (
     chosen_checkpoint,
     open_checkpoint,
 )
-from wgan_cli.cli.arguments.options import DataRoot, Device, Seed, examples, is_given
+from wgan_cli.cli.arguments.options import DataRoot, Device, Seed, examples, is_given, refuse_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.cli.arguments.sampling_options import (
     Batch,
@@ -39,6 +39,8 @@ from wgan_cli.cli.arguments.sampling_options import (
 )
 from wgan_cli.cli.render.terminal_image import show_written
 from wgan_cli.errors import WganError
+
+_OF_NOISE = ("seeds", "z", "save_z", "truncation", "mix", "move")
 
 
 @examples(
@@ -94,10 +96,11 @@ def sample(
     check_overwrite(save_z, force, "--save-z")
     from wgan_cli.cli.sampling.from_noise import sample_noise
     from wgan_cli.cli.sampling.output import Output
-    from wgan_cli.cli.sampling.reconstructed import reconstruct_images
-    from wgan_cli.cli.sampling.translated import refuse_with_translate, translate_files
+    from wgan_cli.cli.sampling.reconstructed import is_number, reconstruct_images
+    from wgan_cli.cli.sampling.translated import translate_files
     from wgan_cli.outputs.latent_space.latents import LatentChoice
     from wgan_cli.outputs.sampling import generator_of
+    from wgan_cli.outputs.save_images import is_grid
     from wgan_cli.outputs.translate import check_translates
     from wgan_cli.runs.environment import resolve_device
 
@@ -110,18 +113,17 @@ def sample(
     if save_z is not None and os.path.abspath(save_z) == os.path.abspath(path):
         raise WganError(f"--save-z and --out are both {path}", "choose another --save-z, such as z.npy")
     output = Output(path, rows, batch, scale, depth)
-    noise_only = {
-        "--seeds": seeds, "--from": z, "--save-z": save_z, "--truncation": truncation, "--mix": mix,
-        "--move": move,
-    }  # fmt: skip
+    if not is_grid(path):
+        refuse_given(context, ("rows",), f"arranges a grid, and {path} is none")
     if z is not None and is_given(context, "seed"):
         raise WganError("--seed draws latent vectors, and --from reads them", "remove one of them")
     if seeds is not None and is_given(context, "seed"):
         raise WganError("--seed and --seeds both choose the images", "remove one of them")
     if reconstruct is not None:
-        for option, value in {"--translate": photos, **noise_only, "--recipe": recipe, "--set": settings}.items():
-            if value is not None:
-                raise WganError(f"{option} cannot be combined with --reconstruct", f"remove {option}")
+        others = ("photos", *_OF_NOISE, "recipe", "settings", "entry")
+        refuse_given(context, others, "cannot be combined with --reconstruct")
+        if not is_number(reconstruct):
+            refuse_given(context, ("seed",), f"chooses held-out images, and {reconstruct} holds others")
         written = reconstruct_images(
             ckpt, reconstruct, output, count=count, seed=seed, interpolate=interpolate, class_=class_,
             data_root=data_root, device=device,
@@ -132,7 +134,8 @@ def sample(
     generator = generator_of(checkpoint, str(ckpt), where)
     check_translates(checkpoint.recipe, photos is not None)
     if photos is not None:
-        refuse_with_translate({"-n": count, "--interpolate": interpolate, "--class": class_, **noise_only})
+        others = ("count", "interpolate", "class_", "seed", *_OF_NOISE)
+        refuse_given(context, others, "does not apply to a model that translates images")
         written = translate_files(generator, checkpoint, photos, to or "b", output)
     else:
         written = sample_noise(

@@ -1,6 +1,7 @@
 """A run's sample grids of some epochs or steps, side by side with captions."""
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,12 +15,15 @@ from wgan_cli.outputs.grid import open_picture, save_picture
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir, step_of
 from wgan_cli.utils.files import make_parent
+from wgan_cli.utils.format import Log, no_log
 
 GAP = 6  # pixels between grids
 
 
-def panel_frames(run: RunDir, wanted: str) -> list[Frame]:
+def panel_frames(run: RunDir, wanted: str, log: Log = no_log) -> list[Frame]:
     """Return the grids nearest to epochs such as `5,25,50`, or to steps such as `steps:200,400`; captions are exact.
+
+    `log` receives a line about each grid that is the nearest to several of them, and is returned once.
 
     Raises: WganError for other text, or a run without grids or, for epochs, without records.
     """
@@ -31,9 +35,13 @@ def panel_frames(run: RunDir, wanted: str) -> list[Frame]:
     if not found[1] and not records:
         raise WganError(f"{run.path} has no record of its epochs", "use steps: --panel steps:200,400")
     per_epoch = records[-1]["step"] / records[-1]["epoch"] if records else 1.0
-    chosen = [min(files, key=lambda file: abs(step_of(file) - float(mark) * per_epoch)) for mark in found[2].split(",")]
-    unit = "epoch" if records else "step"
-    return [Frame(open_picture(file), f"{unit} {step_of(file) / per_epoch:.3g}") for file in dict.fromkeys(chosen)]
+    unit, chosen = "epoch" if records else "step", defaultdict[Path, list[str]](list)
+    for mark in found[2].split(","):
+        chosen[min(files, key=lambda file: abs(step_of(file) - float(mark) * per_epoch))].append(mark)
+    for file, marks in chosen.items():
+        if len(marks) > 1:
+            log(f"note: {unit}s {', '.join(marks)} have the same nearest grid, that of step {step_of(file):,}")
+    return [Frame(open_picture(file), f"{unit} {step_of(file) / per_epoch:.3g}") for file in chosen]
 
 
 def save_panel(frames: Sequence[Frame], path: Path, scale: float) -> None:

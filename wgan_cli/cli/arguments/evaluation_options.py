@@ -50,6 +50,6 @@ EvaluationSettings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Where the training images are now (data.path=PATH), or a setting of --recipe or --against.",
+        help="New location of the training images (data.path=PATH), or a setting of --recipe or --against.",
     ),
 ]

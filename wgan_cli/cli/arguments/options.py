@@ -1,12 +1,13 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from wgan_cli.cli.arguments.completion import complete_checkpoint, complete_recipe
+from wgan_cli.errors import WganError
 from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 
 MAX_SEED = 2**63 - 1
@@ -54,6 +55,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def is_given(context: typer.Context, name: str) -> bool:
     """Return True if the option of a parameter was typed, also with its default value."""
     return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+
+
+def refuse_given(context: typer.Context, names: Iterable[str], reason: str, instead: str = "") -> None:
+    """Raise a WganError for the first of some parameters whose option was typed.
+
+    Args:
+        reason: why it has no effect; follows the option's name. instead: end of the hint.
+    """
+    options = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    for name in names:
+        if is_given(context, name):
+            raise WganError(f"{options[name]} {reason}", f"remove {options[name]}{instead}")
 
 
 def examples(*lines: str) -> Callable[[Command], Command]:

@@ -26,7 +26,10 @@ Ckpt = Annotated[
 Count = Annotated[
     int | None,
     typer.Option(
-        "-n", "--count", min=1, help=r"Number of images, per class with --class. \[default: 64; 10 per class]"
+        "-n",
+        "--count",
+        min=1,
+        help=r"Number of images, per class with --class. \[default: 64; 10 each of several classes]",
     ),
 ]
 Out = Annotated[
@@ -44,7 +47,7 @@ LatentFile = Annotated[
 ]
 SaveLatents = Annotated[
     Path | None,
-    typer.Option("--save-z", metavar="FILE.npy", help="File for the latent vectors, for --from."),
+    typer.Option("--save-z", metavar="FILE.npz", help="File for the latent vectors, for --from; .npz or .npy."),
 ]
 Move = Annotated[
     list[str] | None,
@@ -88,7 +91,7 @@ Reconstruct = Annotated[
     _real(
         "--reconstruct",
         metavar="N|FOLDER",
-        help="Images to reconstruct: N training images, or a folder's; --class changes their class.",
+        help="Images to reconstruct: N held-out images, or a folder's; --class changes their class.",
     ),
 ]
 Photos = Annotated[

@@ -34,7 +34,7 @@ InitFrom = Annotated[
 ]
 Freeze = Annotated[
     int | None,
-    _setting("--freeze", min=0, metavar="N", help="First layers of the critic to keep as in --init-from (freeze)."),
+    _setting("--freeze", min=0, metavar="N", help="Number of the critic's first layers to freeze; needs --init-from."),
 ]
 Allow = Annotated[
     list[str] | None,

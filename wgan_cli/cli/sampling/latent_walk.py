@@ -1,6 +1,7 @@
 """`wgan gif` of a checkpoint: a walk through latent space, by its options."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from wgan_cli.outputs.sampling import generator_of, parse_seeds
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import resolve_device
 from wgan_cli.runs.pretrained import source_title
+from wgan_cli.runs.run_dir import RunDir, is_run, run_around
 
 GRID = "4x4"
 MOST_CELLS = 400
@@ -36,9 +38,13 @@ def walk_of(checkpoint: Checkpoint, source: Path, options: LatentWalk, device: s
     """Render the walk of a checkpoint's generator. Raises: WganError."""
     generator = generator_of(checkpoint, str(source), resolve_device(device))
     if checkpoint.recipe.translates:
+        run = RunDir(source) if is_run(source) else run_around(source)
+        name = shlex.quote(source_title(source) if run is None else str(run.path))
         raise WganError(
             f"{source_title(source)} translates images, so there is no latent space to walk through",
-            "give the run folder instead: its grids show the same images, translated during training",
+            f"translate images with it: wgan sample {name} --translate PATH"
+            if run is None
+            else f"its grids show the same images, translated during training: wgan gif {name}",
         )
     check_style_options({"--truncation": options.truncation}, checkpoint)
     classes = chosen_classes(options.classes, checkpoint)

@@ -1,6 +1,6 @@
 """`wgan sample --translate`: images of files, a folder or an archive, translated."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from wgan_cli.cli.sampling.given_images import report_given
 from wgan_cli.cli.sampling.output import Output
 from wgan_cli.console import print_message
 from wgan_cli.data.files.named_images import named_images
-from wgan_cli.errors import WganError
 from wgan_cli.networks.translator import Translator
 from wgan_cli.outputs.save_images import is_folder, is_grid, save_images
 from wgan_cli.outputs.tiling import translate_each
@@ -67,10 +66,3 @@ def _pairs(translator: Translator, pictures: Iterator[Tensor]) -> Iterator[Tenso
     for picture in pictures:
         for made in translate_each(translator, [picture], log=print_message):
             yield torch.cat([picture[None], made])
-
-
-def refuse_with_translate(options: Mapping[str, object]) -> None:
-    """Refuse options of generators that sample from noise. Raises: WganError naming the first that is given."""
-    for option, value in options.items():
-        if value is not None:
-            raise WganError(f"{option} does not apply to a model that translates images", f"remove {option}")
