@@ -272,8 +272,17 @@ def test_undecodable_image(load, loader_of, tmp_path, messages):
         loader.next()
     assert caught.value.status == ExitStatus.FAILED and "on_bad_file=skip" in caught.value.hint
     loader = loader_of(load(path, image_size=8, channels=1, on_bad_file="skip"))
-    assert sorted(values(loader.next()[0])) == [0, 0, 1, 2], "the next image, here the first, replaces it"
+    images, labels = loader.next()
+    pairs = sorted(zip(values(images), labels.tolist(), strict=True))
+    assert pairs == [(0, 0), (1, 1), (1, 1), (2, 2)], "the next image of its class replaces it"
     assert "bad.png of" in messages[-1]
+
+
+def test_a_class_without_usable_images(load, tmp_path, messages):
+    path = write_shard(tmp_path / "one.tar", [*numbered(0, 3), ("bad.png", b"none"), ("bad.cls", b"9")])
+    dataset = load(path, image_size=8, channels=1, on_bad_file="skip")
+    assert decoded(dataset).images[:, 0, 0, 0].tolist() == [0, 1, 2, 0]
+    assert "images of another class replace them" in messages[-1]
 
 
 def test_without_webdataset(load, shards, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ from wgan_cli.recipe.decoding_types import Size
 from wgan_cli.utils.format import Log, no_log
 
 SURVEYED = 256  # images that determine size and channels if the settings don't
-MAX_BAD = 100  # consecutive unusable images before giving up
+MAX_BAD = 100  # unusable images in a row before giving up
 
 
 class ShardImages:
@@ -71,9 +73,12 @@ class ShardImages:
 
     def _decode(self, position: int) -> np.ndarray:
         _, channels, height, width = self.shape
-        sample = attempt = 0
-        for attempt in range(min(MAX_BAD, len(self._samples))):
-            sample = int(self._samples[(position + attempt) % len(self._samples)])
+        first = sample = int(self._samples[position])
+        attempt = 0
+        for attempt, sample in enumerate(islice(self._candidates(position), MAX_BAD)):
+            if attempt and self._shards.labels[sample] != self._shards.labels[first]:
+                line = "and others of its class cannot be used: images of another class replace them"
+                self._log_once("class", f"{self._shards.name(first)} {line}")
             try:
                 return self._to_pixels(sample, (height, width), channels)
             except NotAnImage as reason:
@@ -83,6 +88,17 @@ class ShardImages:
             "repair the shards, or create them again",
             ExitStatus.FAILED,
         )
+
+    def _candidates(self, position: int) -> Iterator[int]:
+        """Yield the image at a position and its replacements: those of its class after it, then any other."""
+        first = int(self._samples[position])
+        yield first
+        alike = torch.from_numpy(self._shards.labels == self._shards.labels[first])[self._samples]
+        for group in (alike, ~alike):
+            positions = group.nonzero()[:, 0]
+            later = int((positions <= position).sum())
+            nearest = self._samples[positions.roll(-later)[:MAX_BAD]]
+            yield from (sample for sample in nearest.tolist() if sample != first)
 
     def _to_pixels(self, sample: int, size: Size, channels: int) -> np.ndarray:
         content, key = self._shards.read(sample), self._shards.key(sample)
