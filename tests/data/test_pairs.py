@@ -55,6 +55,26 @@ def test_sides_with_the_same_images_share_none():
     assert "21 of MNIST digits" in pair.origin and "invert" in pair.origin
 
 
+def test_sides_have_half_of_each_class(tmp_path):
+    for name, count in (("cat", 9), ("dog", 13)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            Image.new("L", (8, 8), number + 100 * (name == "dog")).save(tmp_path / f"{name}/{number}.png")
+    folder = {"source": "folder", "path": str(tmp_path)}
+    pair = load(sides(folder, {**folder, "transform": "invert"}), tmp_path / "root")
+    a, b = pair.a.images[:, 0, 0, 0].tolist(), (255 - pair.b.images)[:, 0, 0, 0].tolist()
+    assert sorted(a + b) == [*range(9), *range(100, 113)]
+    assert [(len(s), sum(level >= 100 for level in s)) for s in (a, b)] == [(11, 6), (11, 7)]
+
+
+def test_held_out_images_of_one_side_alone_are_refused():
+    folder = {"source": "folder", "path": "photos"}
+    held_out = {**folder, "test_path": "others"}
+    with pytest.raises(ValueError, match="`data.a.test_path` and `data.b.test_path` differ"):
+        sides(held_out, {**folder, "transform": "invert"})
+    assert sides(held_out, {**held_out, "transform": "invert"}).same_images
+
+
 def test_sides_with_other_images_keep_all_of_them():
     pair = load(sides({"source": "digits", "classes": [3]}, {"source": "digits", "classes": [8]}))
     labels = load(DataSettings(source="digits")).labels

@@ -218,7 +218,7 @@ _READING = {"transform", "augment", "memory_limit", "on_bad_file", "test_path"}
 class PairSettings(Settings):
     """Two sides of images to translate between.
 
-    If the sides differ in `transform` alone, each takes every second image: the exact answer to each translation is
+    If the sides differ in `transform` alone, each takes half of the images: the exact answer to each translation is
     known, but not shown in training.
     """
 
@@ -241,6 +241,11 @@ class PairSettings(Settings):
             raise invalid(
                 "`data.a` and `data.b` are the same images, so there is nothing to translate",
                 "give them different `classes`, `path` or `transform`",
+            )
+        if self.same_images and self.a.test_path != self.b.test_path:
+            raise invalid(
+                "`data.a.test_path` and `data.b.test_path` differ, but both sides show the same images",
+                "give both the same path, or leave out both",
             )
         return self
 
