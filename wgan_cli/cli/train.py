@@ -98,9 +98,10 @@ def train(
             source = broadcast_from_main(
                 "the weights to start from", lambda: open_initial_weights(locate(init_from, log))
             )
+        initial = None if source is None else source.checkpoint.recipe
         chosen, data_settings = broadcast_from_main(
             "the choice of a recipe",
-            lambda: resolve_target(targets or (), recipe, images or (), resumed, device, source is not None, log),
+            lambda: resolve_target(targets or (), recipe, images or (), resumed, device, initial, settings or (), log),
         )
         changes = [*data_settings, *(settings or []), *option_settings(shortcuts)]
         try:

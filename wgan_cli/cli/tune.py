@@ -77,7 +77,7 @@ def tune(
         folder: SearchDir | None = open_search(resume)
         plan = folder.plan
     else:
-        chosen, changes = resolve_target(targets or (), recipe, images or (), device=device)
+        chosen, changes = resolve_target(targets or (), recipe, images or (), device=device, settings=settings or ())
         changes += [*(settings or []), *option_settings({"best_by": best_by, "seed": seed})]
         request = _request(
             chosen, changes, tries, minutes=minutes or MINUTES, budget=budget, rungs=rungs or RUNGS, trials=trials,

@@ -11,16 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wgan_cli.data.containers.container import NotAnImage
+from wgan_cli.data.containers.container import Container, NotAnImage
 from wgan_cli.data.containers.folders import open_containers
 from wgan_cli.data.files.decoding import MODES, quiet_pillow, to_pixels
+from wgan_cli.data.files.labelling import AUTO, Labelled
 from wgan_cli.data.files.merged_labels import label_all
 from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, Survey, survey_container, survey_values
 from wgan_cli.data.loading import load_images
-from wgan_cli.data.sources.image_folder import LOOSE, about_loose
+from wgan_cli.data.sources.image_folder import LOOSE, about_loose, select_files
 from wgan_cli.data.sources.shard_index import build_index, shard_paths
-from wgan_cli.data.sources.shards import ShardImages, survey_shards
+from wgan_cli.data.sources.shards import SURVEYED, ShardImages, survey_shards
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.utils.class_names import class_indices
 from wgan_cli.utils.format import Log, no_log, printable, thinned
 
 PICTURE_SIZE = (64, 64)  # of user images on a contact sheet
@@ -70,10 +72,16 @@ def inspect_named_set(name: str, data_root: Path, log: Log, pictures: int = 0) -
     return DataInspection(facts, images.images.index_select(0, chosen))
 
 
-def inspect_folder(*paths: Path, pictures: int = 0, decoded: bool = False, log: Log = no_log) -> DataInspection:
-    """Inspect a folder, archive or file of images, or several, by headers; `decoded` finds damaged files too."""
-    with open_containers(paths, log=log) as container:
-        labelled = label_all(container)
+def inspect_folder(
+    *paths: Path, pictures: int = 0, decoded: bool = False, chosen: DataSettings | None = None, log: Log = no_log
+) -> DataInspection:
+    """Inspect a folder, archive or file of images, or several, by headers; `decoded` finds damaged files too.
+
+    Args:
+        chosen: inspect the images that these settings choose, with the classes that they give them.
+    """
+    with open_containers(paths, AUTO if chosen is None else chosen.labels, log) as container:
+        labelled = label_all(container) if chosen is None else _chosen(container, chosen)
         found = survey_container(container, labelled.entries, log, decoded)
         class_of = {entry.name: name for entry, name in zip(labelled.entries, labelled.classes, strict=True)}
         counts: Counter[str | None] = Counter()
@@ -97,10 +105,16 @@ def inspect_folder(*paths: Path, pictures: int = 0, decoded: bool = False, log: 
         return DataInspection(facts, torch.from_numpy(np.concatenate(rows)))
 
 
-def inspect_shards(*paths: str, pictures: int = 0) -> DataInspection:
-    """Inspect WebDataset shards by reading the images' headers; decodes `pictures` images only."""
-    shards = build_index(shard_paths(paths), no_log)
-    found = survey_shards(shards)
+def inspect_shards(
+    *paths: str, pictures: int = 0, chosen: DataSettings | None = None, log: Log = no_log
+) -> DataInspection:
+    """Inspect WebDataset shards by reading the images' headers; decodes `pictures` images only.
+
+    Args:
+        chosen: read as few headers as training does, and count the images that these settings choose.
+    """
+    shards = build_index(shard_paths(paths), log, AUTO if chosen is None else chosen.labels)
+    found = survey_shards(shards, None if chosen is None else SURVEYED)
     counts = np.bincount(shards.labels, minlength=len(shards.class_names)).tolist()
     classes = dict(zip(shards.class_names, counts, strict=False))
     found = replace(found, frames=(1,) * len(found.good))  # training uses the first page or frame
@@ -108,10 +122,31 @@ def inspect_shards(*paths: str, pictures: int = 0) -> DataInspection:
         " and ".join(paths), f"{len(shards.paths):,} shards", classes, found, (*shards.bad, *found.bad)
     )
     facts = replace(facts, notes=(shards.note,) if shards.note else ())
-    chosen = torch.tensor(thinned(range(len(shards)), pictures), dtype=torch.int64)
-    settings = _for_pictures(chosen.tolist() if found.is_deep else (), shards.read)
-    images = ShardImages(shards, chosen, PICTURE_SIZE, found.channels, settings, no_log)
-    return DataInspection(facts, images.index_select(0, torch.arange(len(chosen))))
+    if chosen is not None and found.good:
+        facts = _counted(facts, len(shards), chosen)
+    shown = torch.tensor(thinned(range(len(shards)), pictures), dtype=torch.int64)
+    settings = _for_pictures(shown.tolist() if found.is_deep else (), shards.read)
+    images = ShardImages(shards, shown, PICTURE_SIZE, found.channels, settings, no_log)
+    return DataInspection(facts, images.index_select(0, torch.arange(len(shown))))
+
+
+def _counted(facts: DataFacts, count: int, settings: DataSettings) -> DataFacts:
+    """Return facts about a sample of `count` images with the number of all that settings choose."""
+    if settings.classes is None:
+        return replace(facts, count=count)
+    names = tuple(facts.classes)
+    chosen = [names[index] for index in class_indices(settings.classes, names, "`data.classes`")]
+    classes = {name: facts.classes[name] for name in chosen}
+    return replace(facts, classes=classes, count=sum(classes.values()))
+
+
+def _chosen(container: Container, settings: DataSettings) -> Labelled:
+    """Return the files that settings choose, sorted by name."""
+    found = select_files(container, settings)
+    classes = [found.class_names[label] for label in found.labels] if found.class_names else [None] * len(found.labels)
+    files = sorted(zip(found.entries, classes, strict=True), key=lambda file: file[0].name)
+    entries, own = zip(*files, strict=True)
+    return Labelled(entries, own, found.class_names, found.notes)
 
 
 def _for_pictures(deep: Sequence[T], read: Callable[[T], bytes]) -> DataSettings:

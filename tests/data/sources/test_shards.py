@@ -314,6 +314,13 @@ def test_inspection(shards):
     assert found.pictures.shape == (4, 1, 64, 64)
 
 
+def test_few_headers_are_read_to_choose_a_recipe(shards, monkeypatch):
+    monkeypatch.setattr("wgan_cli.data.inspection.SURVEYED", 4)
+    facts = inspect_shards(shards, chosen=DataSettings(source="shards", path=shards, classes=(2, 0))).facts
+    assert sum(facts.sizes.values()) <= 4
+    assert facts.count == 15 and facts.classes == {"2": 7, "0": 8}
+
+
 def test_parts_that_are_not_used_are_reported(tmp_path, load, messages):
     pages, clear = io.BytesIO(), io.BytesIO()
     Image.new("L", (16, 8), 5).save(pages, "TIFF", save_all=True, append_images=[Image.new("L", (16, 8), 9)])

@@ -12,14 +12,19 @@ from typing import TYPE_CHECKING, Any
 from wgan_cli.cli.render.data_report import is_shards
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import load_recipe, read_recipe_text, recipe_path
-from wgan_cli.recipe.data_settings import NAMED, USER_SOURCES, DataSettings
+from wgan_cli.recipe import Recipe, load_recipe, read_recipe_text, recipe_path
+from wgan_cli.recipe.data_settings import NAMED, SIDES, USER_SOURCES, DataSettings
 from wgan_cli.recipe.recipe_files import recipe_title
+from wgan_cli.recipe.renamed import is_written_by_run
 from wgan_cli.recipe.yaml import parse_yaml
 from wgan_cli.utils.format import Log, count_of
 
 if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
+
+_CHOICE = ("data.labels", "data.classes", "data.split")  # settings that choose images and their classes
+#: Settings that a run has resolved for its images, open again.
+_OPEN = {"range": "auto", "preview_channels": "null"}
 
 
 def location_settings(images: Sequence[str]) -> list[str]:
@@ -48,17 +53,23 @@ def moved_images(resumed: Path, images: Sequence[str]) -> list[str]:
     return two_sides(images) or location_settings(images)
 
 
-def instead_of_its_images(images: Sequence[str], log: Log) -> list[str]:
-    """Return the settings that train the recipe of --init-from on other images; `log` receives that it is used."""
+def instead_of_its_images(images: Sequence[str], initial: Recipe, settings: Sequence[str], log: Log) -> list[str]:
+    """Return the settings that train the recipe of --init-from on other images.
+
+    Args:
+        initial: the recipe.
+        settings: changes that --set makes to it.
+        log: receives that it is used.
+    """
     sides = two_sides(images)
-    facts = None if sides or images[0] in NAMED else facts_of(images, log)
+    facts = None if sides or images[0] in NAMED else facts_of(images, settings, log)
     log(f"{described(images, facts)}: training the recipe of --init-from; another one: --recipe NAME")
     if sides:
-        return ['data={"a": {"source": "folder"}, "b": {"source": "folder"}}', *sides]
+        return _as_sides({"source": "folder"}, sides, initial.best_by)
     if facts is None:
         return [f"data={images[0]}"]
-    section = {"source": "shards" if is_shards(images[0]) else "folder", "path": _one_or_all(images)}
-    section |= {"diff_augment": "auto", "on_bad_file": "skip" if facts.bad_count else "stop"}
+    section = {"source": _source_of(images), "path": _one_or_all(images)}
+    section |= {"diff_augment": "auto", "on_bad_file": on_bad_file(images, facts)}
     return [f"data={json.dumps(section, ensure_ascii=False)}"]
 
 
@@ -69,26 +80,59 @@ def other_images(recipe: str, images: Sequence[str]) -> list[str]:
     if images[0] in NAMED:
         return [f"data={images[0]}"]
     own = own_data(recipe)
-    if {"a", "b"} & own.keys():
-        if sides := two_sides(images):
-            return sides
+    if own.keys() & set(SIDES):
+        return _other_sides(recipe, images)
+    if own.get("source") in USER_SOURCES:
+        opened = [*_opened("data"), "data.diff_augment=auto"] if is_written_by_run({"data": own}) else []
+        source = ["data.source=folder"] if (own["source"], _source_of(images)) == ("shards", "folder") else []
+        return [*source, *location_settings(images), *opened]
+    size = native_shape(load_recipe(recipe).data).size
+    section = {"source": _source_of(images), "path": _one_or_all(images), "image_size": size, "diff_augment": "auto"}
+    return [f"data={json.dumps(section, ensure_ascii=False)}"]
+
+
+def _other_sides(recipe: str, images: Sequence[str]) -> list[str]:
+    """Return the settings that train a recipe for two sides on others. Raises: WganError if there is one set."""
+    from wgan_cli.data import native_shape
+
+    paths, own = two_sides(images), own_data(recipe)
+    if not paths:
         raise WganError(
             f"--data is one set of images, and {recipe} needs two",
             "set data.a.path and data.b.path, or give one folder with trainA and trainB in it",
         )
-    if own.get("source") in USER_SOURCES:
-        return location_settings(images)
-    size = native_shape(load_recipe(recipe).data).size
-    source = "shards" if is_shards(images[0]) else "folder"
-    section = {"source": source, "path": _one_or_all(images), "image_size": size, "diff_augment": "auto"}
-    return [f"data={json.dumps(section, ensure_ascii=False)}"]
+    best_by = _written(recipe).get("best_by")
+    if any(not isinstance(own.get(side), dict) or own[side].get("source") != "folder" for side in SIDES):
+        size = native_shape(load_recipe(recipe).data).size
+        return _as_sides({"source": "folder", "image_size": size}, paths, best_by)
+    opened = [line for side in SIDES for line in _opened(f"data.{side}")] if is_written_by_run({"data": own}) else []
+    return [*paths, *_measurable(best_by), *opened]
+
+
+def _as_sides(section: dict[str, Any], paths: list[str], best_by: str | None) -> list[str]:
+    """Return the settings of two sides that are folders."""
+    return [f"data={json.dumps(dict.fromkeys(SIDES, section))}", *paths, *_measurable(best_by)]
+
+
+def _measurable(best_by: str | None) -> list[str]:
+    """Return the setting of a score that doesn't need known translations, if a recipe has one that does."""
+    return ["best_by=fd"] if best_by == "paired_l1" else []
+
+
+def _opened(section: str) -> list[str]:
+    return [f"{section}.{key}={value}" for key, value in _OPEN.items()]
 
 
 def own_data(recipe: str) -> dict[str, Any]:
     """Return the `data` of a recipe as written, perhaps without the path that it needs."""
-    path = recipe_path(recipe)
-    data = parse_yaml(read_recipe_text(path), recipe_title(path)).get("data", {})
+    data = _written(recipe).get("data", {})
     return data if isinstance(data, dict) else {}
+
+
+def _written(recipe: str) -> dict[str, Any]:
+    path = recipe_path(recipe)
+    values = parse_yaml(read_recipe_text(path), recipe_title(path))
+    return values if isinstance(values, dict) else {}
 
 
 def two_sides(images: Sequence[str]) -> list[str]:
@@ -109,15 +153,33 @@ def _one_or_all(images: Sequence[str]) -> str | list[str]:
     return images[0] if len(images) == 1 else list(images)
 
 
-def facts_of(images: Sequence[str], log: Log = print_message) -> DataFacts:
-    """Inspect a user's images. Raises: WganError if there are none."""
+def _source_of(images: Sequence[str]) -> str:
+    return "shards" if is_shards(images[0]) else "folder"
+
+
+def facts_of(images: Sequence[str], settings: Sequence[str] = (), log: Log = print_message) -> DataFacts:
+    """Inspect a user's images, those that the settings choose, by a sample of shards.
+
+    Raises: WganError if there are none, or for an invalid setting.
+    """
     from wgan_cli.data.inspection import inspect_folder, inspect_shards
 
-    found = inspect_shards(*images) if is_shards(images[0]) else inspect_folder(*map(Path, images), log=log)
+    choice = [setting for setting in settings if setting.partition("=")[0].strip() in _CHOICE]
+    chosen = load_recipe("folder_dcgan", [*location_settings(images), *choice]).data
+    assert isinstance(chosen, DataSettings)
+    if is_shards(images[0]):
+        found = inspect_shards(*images, chosen=chosen, log=log)
+    else:
+        found = inspect_folder(*map(Path, images), chosen=chosen, log=log)
     if not found.facts.count:
         message = f"{described(images)} contains no images"
         raise WganError(message, "give a folder of images, or an archive or file of them")
     return found.facts
+
+
+def on_bad_file(images: Sequence[str], facts: DataFacts) -> str:
+    """Return the reaction to files that can't be decoded: skip if there are any, or may be, outside of a sample."""
+    return "skip" if facts.bad_count or is_shards(images[0]) else "stop"
 
 
 def described(images: Sequence[str], facts: DataFacts | None = None) -> str:

@@ -14,11 +14,12 @@ from wgan_cli.cli.arguments.image_arguments import (
     instead_of_its_images,
     location_settings,
     moved_images,
+    on_bad_file,
     other_images,
     own_data,
     two_sides,
 )
-from wgan_cli.cli.render.data_report import SMALL, check_together, is_data
+from wgan_cli.cli.render.data_report import SMALL, check_together, is_data, note_namesakes
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe import Recipe, load_recipe, recipe_names
@@ -44,7 +45,8 @@ def resolve_target(
     images: Sequence[str],
     resumed: Path | None = None,
     device: str = "auto",
-    initialized: bool = False,
+    initial: Recipe | None = None,
+    settings: Sequence[str] = (),
     log: Log = print_message,
 ) -> tuple[str | None, list[str]]:
     """Return the recipe and the settings that the positional arguments, --recipe and --data ask for.
@@ -52,7 +54,8 @@ def resolve_target(
     Args:
         targets: a recipe, or sets of images to train on together, or both.
         resumed: a run to continue, whose recipe stays; --data is where its images are now.
-        initialized: the run starts from weights, which come with a recipe.
+        initial: the recipe of the weights that the run starts from.
+        settings: changes that --set makes afterwards.
         log: receives which recipe is chosen for images.
     Raises: WganError for a name that is both a recipe and a path, or for two recipes.
     """
@@ -75,13 +78,14 @@ def resolve_target(
         raise WganError(f"{named[0]} and --data {images[0]} both name images", "leave out one of them")
     images = named or images
     check_together(images)
+    note_namesakes(images, log)
     if not images:
         return recipe, []
     if resumed is not None and recipe is None:
         return None, moved_images(resumed, images)
-    if initialized and recipe is None:
-        return None, instead_of_its_images(images, log)
-    return _recipe_for(images, device, log) if recipe is None else (recipe, other_images(recipe, images))
+    if initial is not None and recipe is None:
+        return None, instead_of_its_images(images, initial, settings, log)
+    return _recipe_for(images, device, settings, log) if recipe is None else (recipe, other_images(recipe, images))
 
 
 def data_to_compare(target: str, settings: Sequence[str] = ()) -> DataSettings:
@@ -132,7 +136,7 @@ def _check_recipe(target: str) -> None:
         )
 
 
-def _recipe_for(images: Sequence[str], device: str, log: Log) -> tuple[str, list[str]]:
+def _recipe_for(images: Sequence[str], device: str, changes: Sequence[str], log: Log) -> tuple[str, list[str]]:
     """Choose a recipe by the images' size, channels and classes and the device, and say which."""
     if recipe := DATA_RECIPES.get(images[0]):
         if own_data(recipe).get("source") == images[0]:
@@ -148,7 +152,7 @@ def _recipe_for(images: Sequence[str], device: str, log: Log) -> tuple[str, list
             f"recipe: --recipe NAME {again}"
         )
         return TRANSLATION, sides
-    facts = facts_of(images, log)
+    facts = facts_of(images, changes, log)
     recipe, settings = suggested_recipe(images, facts, resolve_device(device).type == "cuda")
     counts = {name: count for name, count in facts.classes.items() if count}
     classes = f", {len(counts)} {'classes' if len(counts) > 1 else 'class'}" if counts else ""
@@ -174,7 +178,7 @@ def suggested_recipe(images: Sequence[str], facts: DataFacts, on_gpu: bool) -> t
         recipe = "folder32_dcgan" if is_small else "folder_dcgan_wide" if on_gpu else "folder_dcgan"
         settings = location_settings(images)
         settings += _rectangle(load_recipe(recipe, settings), facts)
-    if facts.bad_count:
+    if on_bad_file(images, facts) == "skip":
         settings.append("data.on_bad_file=skip")
     counts = [count for count in facts.classes.values() if count]
     if len(counts) > 1 and min(counts) >= MIN_PER_CLASS:

@@ -100,7 +100,7 @@ def trained_generator(
 
     Raises: WganError, before training, for images without classes and if no class lacks any. Stopped after a signal.
     """
-    name, location = _recipe_for(images, recipe, device)
+    name, location = _recipe_for(images, recipe, device, settings)
     chosen = load_recipe(name, [*location, CONDITIONAL, *settings])
     data = chosen.data
     if not isinstance(data, DataSettings):
@@ -132,7 +132,7 @@ def _only(chosen: Selection) -> ImageSet:
     return replace(chosen.dataset, images=images, labels=chosen.labels, origin=chosen.name)
 
 
-def _recipe_for(images: str, recipe: str | None, device: str) -> tuple[str, list[str]]:
+def _recipe_for(images: str, recipe: str | None, device: str, changes: Sequence[str]) -> tuple[str, list[str]]:
     """Return the recipe to train, and the settings that train it on these images; say which one is chosen for them."""
     if recipe is not None:
         return recipe, other_images(recipe, [images])
@@ -143,7 +143,7 @@ def _recipe_for(images: str, recipe: str | None, device: str) -> tuple[str, list
     else:
         from wgan_cli.runs.environment import resolve_device
 
-        facts = facts_of([images])
+        facts = facts_of([images], changes)
         chosen, settings = suggested_recipe([images], facts, resolve_device(device).type == "cuda")
     print_message(f"{described([images], facts)}: the recipe is {chosen}; another one: --recipe NAME")
     return chosen, settings

@@ -17,6 +17,7 @@ from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import NAMED
 from wgan_cli.utils.files import make_parent
+from wgan_cli.utils.format import Log
 from wgan_cli.utils.hub import REMOTE
 from wgan_cli.utils.image_formats import READABLE_SUFFIXES
 
@@ -35,7 +36,7 @@ def is_data(what: str) -> bool:
     if os.path.isdir(what):
         from wgan_cli.runs.run_dir import is_exported, is_run, runs_inside
 
-        return not (is_run(path) or is_exported(path) or runs_inside(path)) and _names(path) != []
+        return not (is_run(path) or is_exported(path) or runs_inside(path)) and (what in NAMED or _names(path) != [])
     if not os.path.isfile(what):
         names_set = what in NAMED or what.startswith(REMOTE) or is_shards(what)
         return names_set or any(map(_holds_images, filter(os.path.isfile, path.parents)))
@@ -79,6 +80,14 @@ def check_together(images: Sequence[str]) -> None:
         raise WganError(f"{' and '.join(images)} can't be combined", "give folders, archives and files, or only shards")
 
 
+def note_namesakes(images: Sequence[str], log: Log) -> None:
+    """Say which is used of a data set and a folder or file of the same name."""
+    for name in images:
+        if name in NAMED and os.path.exists(name):
+            kind = "folder" if os.path.isdir(name) else "file"
+            log(f"{name}: the data set of that name; the {kind} is ./{name}")
+
+
 def inspect_data(what: Sequence[str], data_root: Path | None, as_json: bool, sheet: Path | None) -> None:
     """Print the facts of a set of images, or of several together, and optionally draw a contact sheet."""
     from wgan_cli.data import default_data_root
@@ -89,16 +98,17 @@ def inspect_data(what: Sequence[str], data_root: Path | None, as_json: bool, she
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise WganError(f"--plot {sheet} does not end in .png", f"use --plot {sheet.stem}.png")
     check_together(what)
+    note_namesakes(what, print_message)
     num_pictures = 0
     if sheet is not None:
         make_parent(sheet)
         num_pictures = SHEET_IMAGES
-    if is_shards(what[0]):
-        found = inspect_shards(*what, pictures=num_pictures)
-    elif Path(what[0]).exists() or what[0] not in NAMED:
-        found = inspect_folder(*map(Path, what), pictures=num_pictures, decoded=True, log=print_message)
-    else:
+    if what[0] in NAMED:
         found = inspect_named_set(what[0], data_root or default_data_root(), print_message, num_pictures)
+    elif is_shards(what[0]):
+        found = inspect_shards(*what, pictures=num_pictures)
+    else:
+        found = inspect_folder(*map(Path, what), pictures=num_pictures, decoded=True, log=print_message)
     if sheet is not None:
         if not len(found.pictures):
             raise WganError(f"--plot needs images, and {found.facts.name} has none", "leave out --plot")
