@@ -46,6 +46,15 @@ def test_shape_type_and_range_are_kept(channels):
     assert not torch.equal(changed, images) and torch.equal(images, before)
 
 
+def test_four_bands_have_no_transparency():
+    settings, image = DataSettings.model_validate({"augment": {"color_jitter": 0.4}}), ImageShape(8, 8, 4)
+    kept = [
+        torch.equal(make_augment(settings, image, bands)(noise(channels=4))[:, 3], noise(channels=4)[:, 3])
+        for bands in (False, True)
+    ]
+    assert kept == [True, False]
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import torch
 from PIL import Image
 
 from wgan_cli.data import load_data, native_shape
-from wgan_cli.data.transforms import color, gray, invert, thicken
+from wgan_cli.data.sources.arrays import image_set
+from wgan_cli.data.transforms import color, gray, invert, thicken, transformed
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.recipe.data_settings import DataSettings
@@ -23,6 +25,14 @@ def test_invert():
     assert torch.equal(invert(IMAGES), 255 - IMAGES) and torch.equal(invert(invert(IMAGES)), IMAGES)
     opaque = torch.cat([IMAGES.expand(-1, 3, -1, -1), torch.full((3, 1, 6, 6), 9, dtype=torch.uint8)], 1)
     assert (invert(opaque)[:, 3] == 9).all(), "transparency stays"
+
+
+def test_four_bands_have_no_transparency():
+    images = image_set(torch.full((2, 4, 8, 8), 9, dtype=torch.uint8))
+    levels = [
+        transformed(replace(images, bands=bands), "invert").images[0, :, 0, 0].tolist() for bands in (False, True)
+    ]
+    assert levels == [[246, 246, 246, 9], [246] * 4]
 
 
 def test_thicken_is_the_maximum_of_3x3_pixels():

@@ -46,6 +46,14 @@ def test_policies_keep_the_shape(policy, channels):
     assert torch.equal(images, before)
 
 
+def test_four_bands_have_no_transparency():
+    images = noise(channels=4)
+    assert torch.equal(diff_augment(images, ("color",))[:, 3], images[:, 3])
+    critic = with_diff_augment({"critic": nn.Identity()}, ("color",), bands=True)["critic"]
+    critic.critic.forward = lambda images, labels: images
+    assert not torch.equal(critic(images)[:, 3], images[:, 3])
+
+
 def test_order_of_names_does_not_matter():
     torch.manual_seed(1)
     forwards = diff_augment(noise(), ALL)

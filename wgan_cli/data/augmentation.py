@@ -20,14 +20,18 @@ from wgan_cli.utils.pixels import num_colors
 Augment = Callable[[Tensor], Tensor]
 
 
-def make_augment(settings: DataSettings | PairSettings, image: ImageShape) -> Augment | None:
+def make_augment(settings: DataSettings | PairSettings, image: ImageShape, bands: bool = False) -> Augment | None:
     """Combine a recipe's augmentations into one function of a batch (N, C, H, W) in [-1, 1]; None if there are none.
 
-    For pairs (N, 2, C, H, W), each side has its own. Raises: WganError if random_crop is as large as the image.
+    For pairs (N, 2, C, H, W), each side has its own.
+
+    Args:
+        bands: four channels are bands of their own, not RGBA.
+    Raises: WganError if random_crop is as large as the image.
     """
     if isinstance(settings, DataSettings):
-        return _make_augment(settings.augment, image)
-    sides = for_both(settings, lambda side, _: _make_augment(side.augment, image))
+        return _make_augment(settings.augment, image, bands)
+    sides = for_both(settings, lambda side, _: _make_augment(side.augment, image, bands))
     if not any(sides):
         return None
 
@@ -38,7 +42,7 @@ def make_augment(settings: DataSettings | PairSettings, image: ImageShape) -> Au
     return augment
 
 
-def _make_augment(settings: AugmentSettings, image: ImageShape) -> Augment | None:
+def _make_augment(settings: AugmentSettings, image: ImageShape, bands: bool) -> Augment | None:
     smallest = min(image.size)
     if settings.random_crop >= smallest:
         raise WganError(
@@ -49,7 +53,7 @@ def _make_augment(settings: AugmentSettings, image: ImageShape) -> Augment | Non
     if settings.random_crop:
         steps.append(partial(random_crop, max_shift=settings.random_crop))
     if settings.color_jitter:
-        steps.append(partial(color_jitter, strength=settings.color_jitter))
+        steps.append(partial(color_jitter, strength=settings.color_jitter, bands=bands))
     return (lambda images: reduce(lambda changed, step: step(changed), steps, images)) if steps else None
 
 
@@ -74,13 +78,13 @@ def shift(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
     return images.gather(3, columns[:, None, None, :].expand(count, channels, height, width))
 
 
-def color_jitter(images: Tensor, strength: float) -> Tensor:
+def color_jitter(images: Tensor, strength: float, bands: bool = False) -> Tensor:
     """Scale brightness, contrast and saturation of each image, in this order, by random factors in 1 +- strength.
 
     The formulas are torchvision's `adjust_brightness`, `adjust_contrast` and `adjust_saturation`. Only RGB has
-    saturation; the transparency of RGBA stays unchanged.
+    saturation; the transparency of RGBA (four channels that aren't `bands`) stays unchanged.
     """
-    count = num_colors(images.shape[1])
+    count = num_colors(images.shape[1], bands)
     color = images[:, :count]
     low, high = max(0.0, 1.0 - strength), 1.0 + strength
     color = _blend(torch.full_like(color, -1.0), color, uniform(images, low, high))

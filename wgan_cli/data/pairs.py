@@ -48,6 +48,11 @@ class ImagePair:
         return self.a.value_range, self.b.value_range
 
     @property
+    def bands(self) -> bool:
+        """True if the channels are bands of their own, not gray, RGB and alpha."""
+        return self.a.bands
+
+    @property
     def preview_channels(self) -> tuple[int, ...] | None:
         """Bands that pictures show."""
         return self.a.preview_channels

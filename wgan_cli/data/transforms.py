@@ -53,7 +53,8 @@ def transformed(images: ImageSet, name: Transform | None) -> ImageSet:
         return images
     output_shape(images.shape, name)
     assert isinstance(images.images, Tensor), "lazy images have no transform"
-    parts = [_TRANSFORMS[name](part) for part in images.images.split(CHUNK)]
+    change = torch.bitwise_not if images.bands and name == "invert" else _TRANSFORMS[name]  # no band is transparency
+    parts = [change(part) for part in images.images.split(CHUNK)]
     return replace(images, images=torch.cat(parts), origin=f"{images.origin}, {name}")
 
 

@@ -1,6 +1,7 @@
 """Differentiable augmentation of everything the critic sees, against overfitting to small datasets."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ CUTOUT_SIZE = 1 / 2  # of the side
 
 
 def with_diff_augment(
-    networks: NetworksByRole, policy: Sequence[str], noise: InstanceNoise | None = None
+    networks: NetworksByRole, policy: Sequence[str], noise: InstanceNoise | None = None, bands: bool = False
 ) -> NetworksByRole:
     """Return networks whose critic sees augmented images (Zhao et al. 2020, eqs. 4 to 6).
 
@@ -27,41 +28,45 @@ def with_diff_augment(
     Args:
         policy: names from POLICIES, in any order.
         noise: added after the augmentation. Without policy and noise, the networks are returned as they are.
+        bands: four channels are bands of their own, not RGBA.
     """
     if not policy and noise is None:
         return networks
-    return {**networks, "critic": AugmentedCritic(networks["critic"], policy, noise)}
+    return {**networks, "critic": AugmentedCritic(networks["critic"], policy, noise, bands)}
 
 
 class AugmentedCritic(nn.Module):
     """Critic behind random changes of its images."""
 
-    def __init__(self, critic: nn.Module, policy: Sequence[str], noise: InstanceNoise | None = None) -> None:
+    def __init__(
+        self, critic: nn.Module, policy: Sequence[str], noise: InstanceNoise | None = None, bands: bool = False
+    ) -> None:
         super().__init__()
         self.critic = critic
         self.policy = tuple(policy)
         self.noise = noise
+        self.bands = bands
 
     def forward(self, images: Tensor, labels: Tensor | None = None, **flags: bool) -> Tensor | tuple[Tensor, ...]:
         # float32 also under autocast, because means over whole images need it
-        images = diff_augment(images.float(), self.policy)
+        images = diff_augment(images.float(), self.policy, self.bands)
         return self.critic(images if self.noise is None else self.noise(images), labels, **flags)
 
 
-def diff_augment(images: Tensor, policy: Sequence[str]) -> Tensor:
+def diff_augment(images: Tensor, policy: Sequence[str], bands: bool = False) -> Tensor:
     """Change each image (N, C, H, W) in [-1, 1] at random; twice differentiable with respect to the images.
 
     Policies are applied in the order of POLICIES, whatever the order of the names.
     """
-    for name, change in POLICIES.items():
+    for name, change in {**POLICIES, "color": partial(color, bands=bands)}.items():
         if name in policy:
             images = change(images)
     return images
 
 
-def color(images: Tensor) -> Tensor:
+def color(images: Tensor, bands: bool = False) -> Tensor:
     """Shift brightness by -0.5 to 0.5, scale saturation by 0 to 2 and contrast by 0.5 to 1.5; keep transparency."""
-    count = num_colors(images.shape[1])
+    count = num_colors(images.shape[1], bands)
     rgb = images[:, :count]
     rgb = rgb + uniform(images, -0.5, 0.5)
     rgb = _scale_around(rgb, rgb.mean(1, keepdim=True), uniform(images, 0.0, 2.0))

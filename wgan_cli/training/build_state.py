@@ -20,7 +20,7 @@ from wgan_cli.networks.transfer import ImageKind, transfer
 from wgan_cli.objectives import Objective, build_objective
 from wgan_cli.objectives.diff_augment import with_diff_augment
 from wgan_cli.objectives.instance_noise import make_noise
-from wgan_cli.recipe import ImageShape, Recipe
+from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engines.autotune import autotune
@@ -71,7 +71,7 @@ def build_state(
     transfers = initialize(networks, kind, source) if source else ()
     objective_state = (objective.state or nn.Module()).to(device)
     loader = make_loader(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
-    make_step = partial(_make_step, objective, loader, image, device, micro_batches)
+    make_step = partial(_make_step, objective, loader, dataset, device, micro_batches)
 
     def disposable_engine(recipe: Recipe) -> Engine:
         return make_engine(recipe.engine, make_step(recipe, copy.deepcopy(networks)), verify=True)
@@ -124,12 +124,13 @@ def _resolved(recipe: Recipe, dataset: ImageSet | ImagePair, objective: Objectiv
 def _make_step(
     objective: Objective,
     loader: Loader,
-    image: ImageShape,
+    dataset: ImageSet | ImagePair,
     device: torch.device,
     micro_batches: int,
     recipe: Recipe,
     networks: dict[str, nn.Module],
 ) -> TrainingStep:
+    image, bands, noise = dataset.shape, dataset.bands, make_noise(recipe.objective, device)
     return TrainingStep(
         objective=objective,
         networks=networks,
@@ -139,8 +140,8 @@ def _make_step(
         precision=Precision(recipe.amp, device, recipe.tf32),
         latent_dim=recipe.model.latent_dim,
         num_classes=image.num_classes if recipe.model.conditional else 0,
-        augment=make_augment(recipe.data, image),
-        loss_networks=with_diff_augment(networks, recipe.data.diff_augment, make_noise(recipe.objective, device)),
+        augment=make_augment(recipe.data, image, bands),
+        loss_networks=with_diff_augment(networks, recipe.data.diff_augment, noise, bands),
         clip=clip_functions(recipe, networks),
         accumulation_steps=micro_batches,
     )

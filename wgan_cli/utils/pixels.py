@@ -69,6 +69,10 @@ def default_preview(channels: int, bands: bool = False) -> tuple[int, ...] | Non
     return (1, 2, 3) if channels > 2 else (1,)
 
 
-def num_colors(channels: int) -> int:
-    """Return the number of channels without the transparency of RGBA."""
-    return 3 if channels == 4 else channels
+def num_colors(channels: int, bands: bool = False) -> int:
+    """Return the number of channels without the transparency of RGBA.
+
+    Args:
+        bands: four channels are bands of their own, not RGBA.
+    """
+    return 3 if channels == 4 and not bands else channels
