@@ -90,6 +90,19 @@ def test_test_part_is_held_out(tmp_path, names):
 
 
 @pytest.mark.parametrize(
+    "arrays",
+    [
+        {"labels": np.arange(24) % 2, "class_names": np.array(["chat", "\xe2ne"])},
+        {"labels": np.array(["chat", "\xe2ne"] * 12)},
+    ],
+)
+def test_bytes_are_text(tmp_path, arrays):
+    as_bytes = {name: np.char.encode(values) if values.dtype.kind == "U" else values for name, values in arrays.items()}
+    np.savez(tmp_path / "some.npz", images=IMAGES, **as_bytes)
+    assert loaded(tmp_path / "some.npz", tmp_path).class_names == ("chat", "\xe2ne")
+
+
+@pytest.mark.parametrize(
     ("arrays", "named"),
     [
         ({"pictures": IMAGES}, "pictures"),

@@ -71,7 +71,7 @@ class ArrayContainer(Container):
             if name is not None:
                 parts[part] = Stack(images, _channel_axis(images, f"{self.path}: {name}"))
                 labels[part] = self._labels(arrays, label_names, len(images))
-        class_names = [str(each) for each in arrays.get(CLASS_NAMES, ())]
+        class_names = _texts(arrays.get(CLASS_NAMES, ()))
         classes = {part: _words(found, class_names, labels.values()) for part, found in labels.items()}
         in_use = in_order(name for found in classes.values() for name in found)
         self.class_order = tuple(map(as_folder, class_names)) if in_use and class_names else in_use
@@ -133,7 +133,12 @@ def _words(labels: np.ndarray, class_names: Sequence[str], every: Iterable[np.nd
             max(len(str(each.max())) for each in every if each.size and each.dtype.kind in "iu") if labels.size else 0
         )
         return [f"{label:0{width}d}" for label in labels.tolist()]
-    return [as_folder(name) for name in whole_numbers(map(str, labels.tolist()))]
+    return [as_folder(name) for name in whole_numbers(_texts(labels.tolist()))]
+
+
+def _texts(values: Iterable[Any]) -> list[str]:
+    """Return values as text; bytes are UTF-8."""
+    return [each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in values]
 
 
 def as_folder(name: str) -> str:
