@@ -6,15 +6,17 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from wgan_cli.recipe import load_recipe
+from wgan_cli.recipe import ImageShape, load_recipe
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.training.finetuning.initialize import initial_recipe
 
 SIZE = ["--set", "data.limit=40", "--steps", 2, "--device", "cpu"]
 
@@ -39,6 +41,13 @@ def tune(wgan, tiny_run):
         return result
 
     return call
+
+
+def test_gray_images_that_get_colors_are_decoded_in_gray(tiny_run):
+    checkpoint = replace(load_checkpoint(tiny_run.generator_file), image=ImageShape(28, 28, 3, 0))
+    source = SimpleNamespace(checkpoint=checkpoint, title="weights")
+    recipe = initial_recipe(source, ["data={source: folder, path: photos, transform: colour}"])
+    assert (recipe.data.image_size, recipe.data.channels) == ((28, 28), 1)
 
 
 def test_new_images_in_the_shape_of_the_source(tune, tiny_run):

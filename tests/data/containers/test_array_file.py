@@ -102,6 +102,15 @@ def test_bytes_are_text(tmp_path, arrays):
     assert loaded(tmp_path / "some.npz", tmp_path).class_names == ("chat", "\xe2ne")
 
 
+@pytest.mark.parametrize("transform", ["grey", "colour"])
+def test_test_images_are_transformed_too(tmp_path, transform):
+    np.savez(tmp_path / "some.npz", x_train=IMAGES[:20, ..., 0], x_test=IMAGES[20:, ..., 0])
+    settings = {"source": "folder", "path": str(tmp_path / "some.npz"), "transform": transform}
+    real = real_images(DataSettings.model_validate(settings), tmp_path, lambda text: None)
+    (pixels,) = real.held_out.batches(9)
+    assert pixels.shape == (4, 3, 8, 8)
+
+
 @pytest.mark.parametrize(
     ("arrays", "named"),
     [

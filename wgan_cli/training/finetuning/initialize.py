@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import nn
 
+from wgan_cli.data.transforms import input_channels
 from wgan_cli.errors import WganError
 from wgan_cli.networks.critic import parameters_after
 from wgan_cli.networks.transfer import ImageKind, Transfer, transfer
@@ -33,7 +34,7 @@ def initial_recipe(source: InitialWeights, settings: Sequence[str], log: Log | N
     def shaped(data: DataSettings) -> DataSettings:
         defaults: dict[str, Any] = {"image_size": image.size}
         if data.source in USER_SOURCES:
-            defaults["channels"] = image.channels
+            defaults["channels"] = input_channels(image.channels, data.transform)
         return data.model_copy(update={key: value for key, value in defaults.items() if getattr(data, key) is None})
 
     data = changed.data
