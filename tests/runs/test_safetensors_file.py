@@ -43,9 +43,11 @@ def test_round_trip(checkpoint, written):
 
 
 def test_shared_files_do_not_name_image_folders(checkpoint):
-    settings = ["data={source: folder, path: /home/somebody/photos/}", "eval_every=null"]
+    data = "data={source: folder, path: /home/somebody/photos/, labels: wards/somebody/labels.csv}"
+    settings = [data, "eval_every=null"]
     folder = replace(checkpoint, recipe=load_recipe("folder_dcgan", settings))
-    assert folder.to_share().recipe.data.path == "photos"
+    shared = folder.to_share().recipe.data
+    assert (shared.path, shared.labels) == ("photos", "labels.csv")
     assert checkpoint.to_share().recipe == checkpoint.recipe
 
 

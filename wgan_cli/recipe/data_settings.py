@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -208,6 +209,11 @@ class DataSettings(Settings):
         """Return a copy with `change` applied to every path."""
         return self.model_copy(update={name: changed_paths(getattr(self, name), change) for name in _PATHS})
 
+    def to_share(self) -> DataSettings:
+        """Return a copy for others: without the folders of paths, also of a file of labels."""
+        shared = self.with_paths(lambda path: Path(path).name or "images")
+        return shared.model_copy(update={"labels": Path(self.labels).name or "auto"})
+
 
 SIDES = ("a", "b")
 Side = Annotated[DataSettings, named_by("source", DataSettings, SOURCES)]
@@ -288,6 +294,10 @@ class PairSettings(Settings):
     def with_paths(self, change: Callable[[str], str]) -> PairSettings:
         """Return a copy with `change` applied to every path."""
         return self.model_copy(update={name: getattr(self, name).with_paths(change) for name in SIDES})
+
+    def to_share(self) -> PairSettings:
+        """Return a copy for others, without the folders of paths."""
+        return self.model_copy(update={name: getattr(self, name).to_share() for name in SIDES})
 
 
 _SETTING = re.compile(rf"(?<![\w./])data\.(?=(?:{'|'.join(DataSettings.model_fields)})\b)")

@@ -105,8 +105,7 @@ class Checkpoint:
         return None if critic is None else self._shared({"critic": critic})
 
     def _shared(self, networks: dict[str, dict[str, torch.Tensor]]) -> Checkpoint:
-        data = self.recipe.data.with_paths(lambda path: Path(path).name or "images")
-        recipe = self.recipe.model_copy(update={"data": data})
+        recipe = self.recipe.model_copy(update={"data": self.recipe.data.to_share()})
         return replace(self, recipe=recipe, networks=networks, training=None)
 
 
