@@ -323,6 +323,23 @@ def test_undecodable_names_are_escaped(tmp_path, load, messages):
     assert all(text.isprintable() and text.encode() for text in (name, *messages))
 
 
+def test_random_crops_of_several_folders_stay_when_they_are_moved(tmp_path, load):
+    for name in ("a", "b"):
+        (tmp_path / f"here/{name}").mkdir(parents=True)
+        for number in range(4):
+            pixels = np.tile(np.arange(200, dtype=np.uint8), (40, 1))
+            Image.fromarray(pixels).save(tmp_path / f"here/{name}/{number}.png")
+    settings = {"fit": "random_crop", "image_size": 32, "labels": "folders"}
+
+    def both(place: str) -> torch.Tensor:
+        paths = tuple(str(tmp_path / place / name) for name in ("a", "b"))
+        return load_images(DataSettings(source="folder", path=paths, **settings), tmp_path / "root", print).images
+
+    before = both("here").clone()
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert torch.equal(both("there"), before) and not torch.equal(before[0], before[1])
+
+
 # Nothing is dropped without a line
 
 

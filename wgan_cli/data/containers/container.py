@@ -74,6 +74,10 @@ class Container(AbstractContextManager["Container"]):
         """Return the name of an entry, printable on one line."""
         return printable(entry.name)
 
+    def inner_name(self, entry: Entry) -> str:
+        """Return the name of an entry that doesn't depend on where the container is."""
+        return entry.name
+
     def location(self) -> object:
         """Return what identifies the container in the cache."""
         return os.path.realpath(self.path)

@@ -29,6 +29,10 @@ class Several(Container):
         """Return the entry here for a file of one of the containers."""
         return replace(entry, name=f"{container.path}/{entry.name}", handle=(container, entry))
 
+    def inner_name(self, entry: Entry) -> str:
+        container, inner = entry.handle
+        return container.inner_name(inner)
+
     def _list(self) -> tuple[list[Entry], list[str]]:
         entries = [self.own(container, entry) for container in self.containers for entry in container.entries()]
         return entries, list({folder for container in self.containers for folder in container.folders()})

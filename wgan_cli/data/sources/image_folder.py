@@ -182,7 +182,7 @@ def _decode(
         content = container.read(entry)
         if required_size and (found := read_header(content).size) != required_size[::-1]:
             raise NotAnImage(f"{found[0]}x{found[1]} pixels, not {required_size[1]}x{required_size[0]}")
-        return decode(content, size, channels, settings, entry.name, deep)
+        return decode(content, size, channels, settings, container.inner_name(entry), deep)
 
     def write(
         file: BinaryIO, ranged: DataSettings, deep: bool = False, values: Values | None = None
