@@ -21,6 +21,19 @@ def test_sixteen_bits_and_bands_are_kept(given):
     assert np.array_equal(to_16_bits(images.images).numpy(), VALUES)
 
 
+class Elsewhere(torch.Tensor):
+    """Tensor that says it is on another device until it is moved."""
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+
+def test_images_are_moved_to_the_cpu():
+    pixels, labels = torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.tensor([0, 1])
+    images = image_set(pixels.as_subclass(Elsewhere), labels.as_subclass(Elsewhere))
+    assert type(images.images) is type(images.labels) is torch.Tensor
+
+
 @pytest.mark.parametrize(
     "images", [VALUES.astype(float), VALUES.astype(np.int32), VALUES[0], np.zeros((2, 17, 8, 8), "u1"), VALUES[..., :3]]
 )

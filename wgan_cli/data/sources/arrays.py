@@ -30,7 +30,7 @@ def image_set(
         origin: Description of the source, for messages.
     Raises: WganError if an argument has the wrong shape, type or range.
     """
-    images = torch.as_tensor(images)
+    images = torch.as_tensor(images).cpu()
     shape = tuple(images.shape)
     if images.dtype == torch.uint16:
         images = (images.to(torch.int32) - 32768).to(torch.int16)
@@ -46,7 +46,7 @@ def image_set(
         if class_names:
             raise WganError("class_names were given without labels", "give both or neither")
         return ImageSet(images, torch.zeros(len(images), dtype=torch.int64), (), origin)
-    numbers = torch.as_tensor(labels)
+    numbers = torch.as_tensor(labels).cpu()
     if numbers.is_floating_point() or numbers.is_complex() or numbers.shape != (len(images),):
         raise WganError(
             f"labels must be {len(images):,} integers, not {numbers.dtype} of shape {tuple(numbers.shape)}",
