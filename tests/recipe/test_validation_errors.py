@@ -99,6 +99,12 @@ def test_message_and_hint(values, message, hint):
 CVAE = {"model": {"name": "dcgan", "conditional": True}, "objective": "cvae_gan"}
 
 
+def test_a_setting_of_each_side_is_not_one_of_both():
+    error = problem(PAIR, "data.limit=3")
+    assert "unknown setting `data.limit`" in error.message
+    assert "did you mean `data.a.limit` or `data.b.limit`?" in error.hint
+
+
 @pytest.mark.parametrize(
     ("setting", "message", "hint"),
     [

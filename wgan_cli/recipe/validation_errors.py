@@ -101,7 +101,8 @@ def _meant(keys: list[str], section: type[Settings]) -> str:
         return f"`{name}` is a setting of {', '.join(others)}. "
     if near := did_you_mean(name, section.accepts()):
         return near
-    found = [path for path in _paths(Recipe) if path[-1] == name and list(path[: len(above)]) == above]
+    alike = [path for path in _paths(Recipe) if path[-1] == name and list(path[: len(above)]) == above]
+    found = [path for path in alike if list(path) != keys]  # it exists in another form of its section
     found = [path for path in found if {"generator", "critic"} & {*path}] or found
     found = [("optim", name) if path[0] == "optim" else path for path in found]  # of both networks
     dotted = list(dict.fromkeys(f"`{'.'.join(path)}`" for path in found))
