@@ -87,6 +87,19 @@ def test_thumbnails_and_masks_of_a_tiff_are_no_pages(pages, used):
             writer.newFrame()
     found = decode(file.getvalue(), (SIZE, SIZE), 1, DataSettings(), "x")
     assert found.pixels[:, 0, 0, 0].tolist() == used and found.frames == len(used)
+    first = decode(file.getvalue(), (SIZE, SIZE), 1, DataSettings(frames="first"), "x")
+    assert first.pixels[:, 0, 0, 0].tolist() == used[:1]
+
+
+def test_the_size_of_a_tiff_is_not_that_of_its_thumbnail():
+    file = io.BytesIO()
+    with TiffImagePlugin.AppendingTiffWriter(file, new=True) as writer:
+        for size, kind in ((4, 1), (SIZE, 0)):
+            tags = TiffImagePlugin.ImageFileDirectory_v2()
+            tags[254] = kind
+            gray(9).resize((size, size)).save(writer, "TIFF", tiffinfo=tags)
+            writer.newFrame()
+    assert read_header(file.getvalue()).size == (SIZE, SIZE)
 
 
 def test_second_image_of_a_camera_file_is_not_used():

@@ -131,7 +131,9 @@ def _frames(content: bytes, settings: DataSettings) -> tuple[Iterable[Image.Imag
     if isinstance(opened, RasterFile):
         return islice(opened.rasters(), None if every else 1), opened.header.frames
     numbers = frame_numbers(opened)
-    return seek_each(opened, numbers) if every and numbers[-1] > 0 else [opened], len(numbers)
+    first = numbers[:1] if opened.format == "TIFF" else [0]  # an animated PNG shows its still picture
+    used = numbers if every else first
+    return seek_each(opened, used) if used[-1] > 0 else [opened], len(numbers)
 
 
 def _decoded(

@@ -47,9 +47,13 @@ def header_of(opened: Image.Image | RasterFile) -> Header:
     """Return the header of an open image file."""
     if isinstance(opened, RasterFile):
         return opened.header
+    pages = frame_numbers(opened) if opened.format == "TIFF" else [0]
+    if pages[0] > 0:  # after a thumbnail or a mask
+        opened.seek(pages[0])
     # Before the first frame is left: its EXIF data and mode count.
     size, mode, alpha = upright_size(opened.size, _orientation(opened)), opened.mode, has_alpha(opened)
-    frames, channels = frame_numbers(opened), _natural_channels(opened)
+    frames = pages if opened.format == "TIFF" else frame_numbers(opened)
+    channels = _natural_channels(opened)
     if channels == 1 and len(frames) > 1:  # others may have color
         channels = max(map(_natural_channels, seek_each(opened, frames)))
     return Header(size, mode, channels, len(frames), alpha, is_deep(mode))
