@@ -314,7 +314,8 @@ def finetuning(file: Path) -> str:
         f"{settings['steps']:,} steps each with {settings['images']} of CIFAR-10's horses, networks and settings of "
         f"`{settings['recipe']}`, `diff_augment` and flips. FD is against 1,000 test images of horses, in the features "
         "of a classifier of CIFAR-10's ten classes; the last number is how many of 1,000 samples it takes for a horse. "
-        f"For 1,000 other real horses they are {real['fd']:.3g} and {real['recognized']:.0%}. One run each. On {where(result)}"
+        f"For 1,000 other real horses they are {real['fd']:.3g} and {real['recognized']:.0%}. One run each. "
+        f"On {where(result)}"
     )
     headings = "start, minutes of processor time, FD, recognized as horses, samples"
     return table(headings, rows) + "\n\n" + paragraph(told)
