@@ -230,7 +230,12 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def is_current(result: dict[str, Any], recipe: Recipe) -> bool:
-    """Return True if a result has a recipe's present settings, apart from the decoding of unusual files."""
+    """Return True if a result has a recipe's present settings, apart from the decoding of unusual files.
+
+    Earlier results have no recipe, and count as current.
+    """
+    if "recipe" not in result:
+        return True
     try:
         saved = recipe_from_dict(result["recipe"], "a result")
     except WganError:

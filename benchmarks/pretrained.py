@@ -6,7 +6,8 @@
 
 Each seed is one complete `wgan train` process, whose best generator is scored as in `wgan evaluate`. Runs stay in
 --work, so that a seed that was measured isn't trained again. A generator of the package is replaced by a better seed;
-seeds on its card aren't trained again without --again. Weights are rounded to half precision, except that only the
+seeds on its card aren't trained again. With other settings than those of the run or the card, and with --again, all
+seeds are trained. Weights are rounded to half precision, except that only the
 critic's are if a pixel of an image would otherwise change by more than two gray levels.
 """
 
@@ -23,17 +24,19 @@ from typing import Any
 
 import common
 import torch
-from family import IMAGES, draw_strip, scores, wgan
+from family import IMAGES, draw_strip, is_current, scores, wgan
 from pages import where
 
 from wgan_cli.data import load_images
 from wgan_cli.data.loading import license_of
+from wgan_cli.errors import WganError
 from wgan_cli.generator import LoadedGenerator
 from wgan_cli.outputs.sampling import generator_of, open_generator
+from wgan_cli.recipe import load_recipe
 from wgan_cli.recipe.data_settings import PairSettings
 from wgan_cli.recipe.scores import SCORES, SELECTABLE
 from wgan_cli.runs import pretrained
-from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.with_critic import load_with_critic
 from wgan_cli.utils.format import Log, no_log
 from wgan_cli.utils.pixels import to_uint8, to_unit_range
@@ -59,11 +62,13 @@ def training_words(name: str, seed: int, arguments: argparse.Namespace) -> list[
 
 
 def trained(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return cost and scores of a recipe trained with a seed; train it if that wasn't done yet."""
-    run = _run(name, seed, arguments)
+    """Return cost and scores of a recipe trained with a seed; train it if that wasn't done with its settings yet."""
+    run, recipe = _run(name, seed, arguments), load_recipe(name, arguments.settings)
     file = run.with_suffix(".json")
-    if file.exists():
-        return json.loads(file.read_text(encoding="utf-8"))
+    if file.exists() and not arguments.again:
+        result = json.loads(file.read_text(encoding="utf-8"))
+        if is_current(result, recipe) and ("recipe" in result or not arguments.settings):
+            return result
     shutil.rmtree(run, ignore_errors=True)  # of a process that was stopped; its time would be missing
     device, root = arguments.device, arguments.data_root.resolve()
     where_to = ("--out", run, "--data-root", root, "--device", device, "--quiet")
@@ -72,6 +77,7 @@ def trained(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, An
     result = {
         **common.facts(device),
         "settings": {"device": str(device)},
+        "recipe": recipe.as_dict(),
         "seed": seed,
         "seconds": common.four_digits(spent.seconds),
         "processor_seconds": common.four_digits(spent.processor_seconds),
@@ -129,6 +135,16 @@ def add_to_package(
     return card
 
 
+def current_card(name: str, settings: Collection[str] = ()) -> pretrained.Card | None:
+    """Return the card of a bundled generator if its recipe has the present settings, whatever seed and machine."""
+    if not pretrained.card_file(name).exists():
+        return None
+    saved = load_checkpoint(pretrained.pretrained_file(name)).recipe
+    wanted = load_recipe(name, settings)
+    saved = saved.replaced(seed=wanted.seed, threads=wanted.threads, amp=wanted.amp, engine=wanted.engine)
+    return pretrained.read_card(name) if is_current({"recipe": saved.as_dict()}, wanted) else None
+
+
 def write_card(name: str, card: pretrained.Card) -> None:
     """Write the card of a bundled generator."""
     pretrained.card_file(name).write_text(json.dumps(asdict(card), indent=1) + "\n", encoding="utf-8")
@@ -174,13 +190,16 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=IMAGES, help=f"generated for each evaluation (default {IMAGES})")
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"per generator (default {SEEDS})")
     parser.add_argument("--work", type=Path, default=Path("runs/pretrained"), help="folder of the runs")
-    parser.add_argument("--again", action="store_true", help="also generators that the package has")
-    return common.parse(parser, "pretrained")
+    parser.add_argument("--again", action="store_true", help="also seeds that were trained")
+    arguments = common.parse(parser, "pretrained")
+    if arguments.quick:
+        raise WganError("--quick would put a poor generator into the package", "choose few with --only and --seeds 1")
+    return arguments
 
 
 def update(name: str, arguments: argparse.Namespace, say: Log) -> None:
     """Train the seeds that a generator's card lacks, and put the best of all into the package."""
-    known = pretrained.read_card(name) if pretrained.card_file(name).exists() and not arguments.again else None
+    known = None if arguments.again else current_card(name, arguments.settings)
     by_seed, results = dict(known.by_seed) if known else {}, {}
     for seed in range(arguments.seeds):
         if str(seed) not in by_seed:

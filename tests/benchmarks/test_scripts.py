@@ -135,11 +135,31 @@ def test_a_better_seed_replaces_a_bundled_generator(benchmark, monkeypatch, tmp_
     added = []
 
     def add(name, result, by_seed, arguments):
+    for more in (["--set", "ema_decay=0.5"], ["--again"]):
+        with pytest.raises(pytest.fail.Exception, match="all seeds are trained"):
+            run(benchmark, monkeypatch, "pretrained", *words, *more)
+    with pytest.raises(WganError, match="--quick"):
+        run(benchmark, monkeypatch, "pretrained", *words, "--quick")
+
+
+def test_earlier_results_of_seeds_are_those_of_the_recipe_alone(benchmark, monkeypatch, tmp_path):
+    script = benchmark("pretrained")
+    monkeypatch.setattr(script, "wgan", lambda *_: pytest.fail("trained"))
+    (tmp_path / "digits_dcgan").mkdir()
+    file = tmp_path / "digits_dcgan" / "seed-0.json"
+    arguments = Namespace(work=tmp_path, settings=[], again=False, device="cpu", data_root=tmp_path)
+    file.write_text('{"seed": 0}')
+    assert script.trained("digits_dcgan", 0, arguments) == {"seed": 0}
+    other = {"recipe": load_recipe("digits_dcgan", ["batch_size=3"]).as_dict()}
+    for result, settings in (({}, ["batch_size=3"]), (other, [])):
+        file.write_text(json.dumps(result))
+        with pytest.raises(pytest.fail.Exception, match="trained"):
+            script.trained("digits_dcgan", 0, Namespace(**{**vars(arguments), "settings": settings}))
         added.append(result["seed"])
         return card
 
     monkeypatch.setattr(script, "add_to_package", add)
-    script.update("x", Namespace(seeds=2, again=False), [].append)
+    script.update("x", Namespace(seeds=2, again=False, settings=[]), [].append)
     assert added == [1] * kept
     assert kept or script.pretrained.read_card("x") == replace(card, by_seed={"0": 1.0, "1": 1.5})
 
@@ -151,6 +171,7 @@ def test_busy_machine(benchmark, monkeypatch, tmp_path):
     result = json.loads(out.read_text())
     assert [phase["load"] for phase in result["phases"]] == ["idle", "1 busy loop", "idle again"]
     assert all(phase["ratio"] > 0 and phase["ratio_fixed"] == 1 for phase in result["phases"])
+    monkeypatch.setattr(script, "current_card", lambda name, settings: card)
     assert "1 busy loop" in benchmark("pages").busy_machine(result)
     with pytest.raises(WganError, match="too early"), script.running(script.Load("nothing", [("-c", "")])) as processes:
         processes[0].wait()
