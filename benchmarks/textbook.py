@@ -16,11 +16,14 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from wgan_cli.data import ImageSet
-from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout
+from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout, Dropout2d
 from wgan_cli.networks.layers import PiecewiseLinear
 from wgan_cli.networks.resampling import (
+    BlurConv2d,
+    BlurPoolConv2d,
     DownConv2d,
     ImageToVector,
+    NearestUpsample,
     SmoothUpConvTranspose2d,
     UpConvTranspose2d,
     VectorToImage,
@@ -76,6 +79,8 @@ PLAIN = {
     BatchNorm1d: nn.BatchNorm1d,
     BatchNorm2d: nn.BatchNorm2d,
     Dropout: nn.Dropout,
+    Dropout2d: nn.Dropout2d,
+    NearestUpsample: nn.Upsample,
 }
 
 
@@ -85,8 +90,20 @@ def plain_copy(network: nn.Module) -> nn.Module:
     for name, module in list(network.named_modules()):
         if isinstance(module, PiecewiseLinear):
             network.set_submodule(name, nn.ReLU() if module.slope == 0 else nn.LeakyReLU(module.slope))
+        elif isinstance(module, BlurConv2d):
+            network.set_submodule(name, two_layers(module))
         module.__class__ = PLAIN.get(type(module), type(module))  # what it does, not what it holds
     return network
+
+
+def two_layers(layer: BlurConv2d) -> nn.Sequential:
+    """Return the convolution and the change of size that a layer computes at once, with its weights."""
+    assert layer.blurs == 1, "the framework has no layer with a wider blur"
+    convolution = nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size, padding="same")
+    convolution.weight, convolution.bias = layer.weight, layer.bias
+    if isinstance(layer, BlurPoolConv2d):
+        return nn.Sequential(convolution, nn.AvgPool2d(2))
+    return nn.Sequential(nn.Upsample(scale_factor=2), convolution)
 
 
 def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, device: torch.device) -> Tensor:

@@ -16,7 +16,9 @@ from PIL import Image
 from safetensors import safe_open
 
 from wgan_cli.cli import app
+from wgan_cli.data import native_shape
 from wgan_cli.errors import WganError
+from wgan_cli.networks import build_network
 from wgan_cli.recipe import load_recipe
 from wgan_cli.runs.checkpoint import load_checkpoint
 
@@ -50,6 +52,24 @@ def test_train_speed(benchmark, monkeypatch, tmp_path):
         rates = [side[name]["median"] for name in ("critic_iterations_per_second", "generator_steps_per_second")]
         assert rates[0] == pytest.approx(2 * rates[1], rel=1e-2)
     assert all(0 < ratio["min"] <= ratio["median"] <= ratio["max"] for ratio in case["ratios"])
+
+
+def test_the_textbook_has_the_layers_of_the_framework(benchmark):
+    textbook, recipes = benchmark("textbook"), benchmark("train_speed").recipes()
+    torch.manual_seed(0)
+    for name, recipe in {**recipes, "cifar10_resnet": load_recipe("cifar10_resnet")}.items():
+        shape = native_shape(recipe.data)
+        inputs = {
+            "generator": torch.randn(2, recipe.model.latent_dim),
+            "critic": torch.randn(2, shape.channels, *shape.size),
+        }
+        for role, x in inputs.items():
+            network = build_network(role, recipe, shape)
+            copy = textbook.plain_copy(network)
+            torch.testing.assert_close(copy(x), network(x), rtol=1e-4, atol=1e-5, msg=f"the {role} of {name}")
+            places = {type(module).__module__ for module in copy.modules() if not list(module.children())}
+            ours = {place for place in places if place.startswith("wgan_cli")}
+            assert ours <= {"wgan_cli.networks.conditioning"}, f"the {role} of {name}"  # which passes labels on
 
 
 def test_step_anatomy(benchmark, monkeypatch, tmp_path):
