@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Check the whole project on a CUDA device in under fifteen minutes: tests, training as a user would run it, every recipe
 # under the graph engine, speed by engine and precision, and comparisons with the textbook loop. Each figure is written to
-# $OUT as soon as it is known, every phase has a time limit, and a table of all figures is printed at the end.
+# $OUT as soon as it is known, every phase has a time limit, and a table of all figures is printed at the end. The exit
+# status is 1 if a command of a phase failed; one that is out of time has not failed.
 #
 #   make gpu-check                       on a machine with a GPU: all phases. Without one: download wheels into .whl/ and
 #                                        print the commands for a GPU machine without network access
@@ -53,11 +54,12 @@ export OUT=${OUT:-/tmp/gpu_out} WORK=${WORK:-/tmp/gpu_work} PYTHONUNBUFFERED=1 X
 export MPLBACKEND=Agg TORCHINDUCTOR_CACHE_DIR=/tmp/gpu_inductor KINETO_LOG_LEVEL=99 GPU_DEVICE=${GPU_DEVICE:-cuda:0}
 mkdir -p "$OUT" "$WORK" "$XDG_CACHE_HOME"
 W=$PWD/benchmarks/gpu_worker.py
-SECONDS=0
+SECONDS=0 FAILED=0
 
 say() { echo "[$SECONDS s] $*" | tee -a "$OUT/summary.txt"; }
 
-# run NAME LIMIT COMMAND...: run a command within its limit and the rest of TOTAL; output goes to log.txt, status 124 is a timeout.
+# run NAME LIMIT COMMAND...: run a command within its limit and the rest of TOTAL; output goes to log.txt. Status 124 is a
+# timeout; any other than 0 fails the whole check.
 run() {
   local name=$1 limit=$2 left=$((TOTAL - SECONDS - 8)) began=$SECONDS status
   shift 2
@@ -66,19 +68,24 @@ run() {
   echo "=== $name, at most $limit s: $*" >>"$OUT/log.txt"
   timeout -k 3 "$limit" "$@" >>"$OUT/log.txt" 2>&1
   status=$?
+  [ $status -eq 137 ] && [ $((SECONDS - began)) -ge "$limit" ] && status=124 # it had to be killed
   say "$name: status $status in $((SECONDS - began)) s"
-  [ $status -ne 0 ] && [ $status -ne 124 ] && tail -n 4 "$OUT/log.txt" | cut -c1-300 | tee -a "$OUT/summary.txt"
-  return 0
+  [ $status -eq 0 ] || [ $status -eq 124 ] && return 0
+  FAILED=1
+  tail -n 4 "$OUT/log.txt" | cut -c1-300 | tee -a "$OUT/summary.txt"
 }
 
 finish() {
+  local status=$?
   trap - EXIT TERM INT
   [ -n "${WATCHER:-}" ] && kill "$WATCHER" 2>/dev/null
   "$PY" "$W" table 2>&1 | tee -a "$OUT/summary.txt" | tail -c 9000
   ls -l "$OUT"
-  exit 0
+  exit "$status"
 }
-trap finish EXIT TERM INT
+trap finish EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
 
 if [ "$PHASES" != q ] && ls .whl/*.whl >/dev/null 2>&1; then
   "$PY" -m pip install -q --no-index --no-deps --no-compile --no-cache-dir --upgrade --target /tmp/site .whl/*.whl
@@ -89,7 +96,7 @@ import platform, pydantic, torch, torchvision, typer, rich, yaml, safetensors, t
 print("python", platform.python_version(), "torch", torch.__version__, "cudnn", torch.backends.cudnn.version(),
       "typer", typer.__version__, "pydantic", pydantic.VERSION, torch.cuda.get_device_name() if torch.cuda.is_available() else "NO GPU")
 PY
-"$PY" -c "import pydantic" || { say "pydantic is missing: run 'make gpu-check' where packages can be downloaded, and copy .whl/"; exit; }
+"$PY" -c "import pydantic" || { say "pydantic is missing: run 'make gpu-check' where packages can be downloaded, and copy .whl/"; exit 1; }
 "$PY" "$W" facts >>"$OUT/log.txt" 2>&1
 say "ready"
 [ "$PHASES" = q ] || { "$PY" "$W" watch >/dev/null 2>&1 & WATCHER=$!; }
@@ -132,7 +139,7 @@ evaluate $WORK/default
 gif $WORK/default --out $WORK/s.gif
 train --resume $WORK/default --steps 13000 -q
 RUNS
-  run "b commands after it" 45 sh -c "xargs -P 6 -I{} sh -c 'timeout -k 2 40 $PY -m wgan_cli {} >$WORK/after.\$\$ 2>&1; echo \"exit \$? of wgan {}\" >>$WORK/exits' <'$WORK/after'; cat $WORK/after.*"
+  run "b commands after it" 45 sh -c "xargs -P 6 -I{} sh -c 'timeout -k 2 40 $PY -m wgan_cli {} >$WORK/after.\$\$ 2>&1; code=\$?; echo \"exit \$code of wgan {}\" >>$WORK/exits; [ \$code = 124 ] || exit \$code' <'$WORK/after'; code=\$?; cat $WORK/after.*; exit \$code"
   cat "$WORK/exits" 2>/dev/null | cut -c1-200 | tee -a "$OUT/summary.txt"
   for engine in graph eager; do
     engine_run $engine $((ENGINE_SECONDS + 30))
@@ -148,7 +155,7 @@ smoke() {
   printf '%s\n' cifar10_resnet mnist_style cifar10_style mnist_hinge mnist_cvae_gan mnist_r3gan mnist_wgan mnist_cyclegan \
     mnist_mlp mnist_cgan cifar10_resnet_ac mnist_cdcgan_gp cifar10_dcgan mnist_r1 mnist_conv mnist_lsgan folder_dcgan \
     folder128_resnet mnist_gan fashion_style cifar10_cyclegan >"$WORK/recipes"
-  run "s recipes" 75 sh -c "xargs -P 6 -n 1 timeout -k 2 45 $PY '$W' smoke <'$WORK/recipes'"
+  run "s recipes" 75 sh -c "xargs -P 6 -I{} sh -c 'timeout -k 2 45 $PY $W smoke {} || [ \$? = 124 ]' <'$WORK/recipes'"
 }
 
 for phase in $PHASES; do
@@ -192,3 +199,4 @@ for phase in $PHASES; do
     l) run "l resnet compile" 110 "$PY" "$W" speed cifar10_resnet compile 3 bf16 ;;
   esac
 done
+exit $FAILED

@@ -13,10 +13,13 @@ import torch
 OUT = Path(os.environ.get("OUT", "/tmp/gpu_out"))
 WORK = Path(os.environ.get("WORK", "/tmp/gpu_work"))
 DEVICE = os.environ.get("GPU_DEVICE", "cuda:0")
+failures: list[str] = []  # kinds of the figures that could not be taken
 
 
 def keep(kind: str, **facts) -> None:
-    """Append a figure to results.jsonl and sync it to disk."""
+    """Append a figure to results.jsonl and sync it to disk; one that `failed` counts as a failure."""
+    if "failed" in facts:
+        failures.append(kind)
     OUT.mkdir(parents=True, exist_ok=True)
     line = json.dumps({"kind": kind, **facts}, default=str)
     with open(OUT / "results.jsonl", "a", encoding="utf-8") as file:

@@ -31,7 +31,7 @@ import torch
 import yaml
 from anatomy import busy_seconds, group_rows, kernel_rows, kernels_of
 from gpu_probes import capture_fail, double_backward, sampling, threads
-from gpu_results import OUT, WORK, describe, device, event_ms, four, keep, synchronize, utilization
+from gpu_results import OUT, WORK, describe, device, event_ms, failures, four, keep, synchronize, utilization
 from torch.profiler import ProfilerActivity, profile
 
 from wgan_cli.data import ImagePair, native_shape
@@ -370,4 +370,4 @@ if __name__ == "__main__":
     except Exception as error:
         keep(sys.argv[1], arguments=sys.argv[2:], failed=describe(error))
         traceback.print_exc()
-        sys.exit(1)
+    sys.exit(1 if failures else 0)

@@ -135,26 +135,6 @@ def test_pretrained(benchmark, monkeypatch, features_root, tmp_path):
     (package / "digits_dcgan.json").unlink()
     script.main()
     assert script.pretrained.read_card("digits_dcgan") == card
-
-
-def test_translators_are_compared_by_their_own_score(benchmark):
-    script = benchmark("pretrained")
-    assert script.main_score({"scores": {"spectrum": 1.2, "cycle_l1": 3.0, "paired_l1": 9.0}}) == "paired_l1"
-    assert script.main_score({"scores": {"precision": 0.5, "fd": 9.0}}) == "fd"
-
-
-@pytest.mark.parametrize(("new", "kept"), [(1.5, 0), (0.5, 1)])
-def test_a_better_seed_replaces_a_bundled_generator(benchmark, monkeypatch, tmp_path, new, kept):
-    script = benchmark("pretrained")
-    monkeypatch.setattr(script.pretrained, "FOLDER", tmp_path)
-    card = script.pretrained.Card("wgan train x --seed 0", "x", "CC0.", "fd", {"0": 1.0}, {"fd": 1.0}, 1, "here", 1)
-    script.write_card("x", card)
-    (tmp_path / "x.safetensors").write_bytes(b"")
-    result = {"seed": 1, "scores": {"fd": new}, "processor_seconds": 60}
-    monkeypatch.setattr(script, "trained", lambda name, seed, arguments: result if seed == 1 else pytest.fail("again"))
-    added = []
-
-    def add(name, result, by_seed, arguments):
     for more in (["--set", "ema_decay=0.5"], ["--again"]):
         with pytest.raises(pytest.fail.Exception, match="all seeds are trained"):
             run(benchmark, monkeypatch, "pretrained", *words, *more)
@@ -175,6 +155,27 @@ def test_earlier_results_of_seeds_are_those_of_the_recipe_alone(benchmark, monke
         file.write_text(json.dumps(result))
         with pytest.raises(pytest.fail.Exception, match="trained"):
             script.trained("digits_dcgan", 0, Namespace(**{**vars(arguments), "settings": settings}))
+
+
+def test_translators_are_compared_by_their_own_score(benchmark):
+    script = benchmark("pretrained")
+    assert script.main_score({"scores": {"spectrum": 1.2, "cycle_l1": 3.0, "paired_l1": 9.0}}) == "paired_l1"
+    assert script.main_score({"scores": {"precision": 0.5, "fd": 9.0}}) == "fd"
+
+
+@pytest.mark.parametrize(("new", "kept"), [(1.5, 0), (0.5, 1)])
+def test_a_better_seed_replaces_a_bundled_generator(benchmark, monkeypatch, tmp_path, new, kept):
+    script = benchmark("pretrained")
+    monkeypatch.setattr(script.pretrained, "FOLDER", tmp_path)
+    card = script.pretrained.Card("wgan train x --seed 0", "x", "CC0.", "fd", {"0": 1.0}, {"fd": 1.0}, 1, "here", 1)
+    script.write_card("x", card)
+    (tmp_path / "x.safetensors").write_bytes(b"")
+    result = {"seed": 1, "scores": {"fd": new}, "processor_seconds": 60}
+    monkeypatch.setattr(script, "current_card", lambda name, settings: card)
+    monkeypatch.setattr(script, "trained", lambda name, seed, arguments: result if seed == 1 else pytest.fail("again"))
+    added = []
+
+    def add(name, result, by_seed, arguments):
         added.append(result["seed"])
         return card
 
@@ -191,7 +192,6 @@ def test_busy_machine(benchmark, monkeypatch, tmp_path):
     result = json.loads(out.read_text())
     assert [phase["load"] for phase in result["phases"]] == ["idle", "1 busy loop", "idle again"]
     assert all(phase["ratio"] > 0 and phase["ratio_fixed"] == 1 for phase in result["phases"])
-    monkeypatch.setattr(script, "current_card", lambda name, settings: card)
     assert "1 busy loop" in benchmark("pages").busy_machine(result)
     with pytest.raises(WganError, match="too early"), script.running(script.Load("nothing", [("-c", "")])) as processes:
         processes[0].wait()
@@ -246,4 +246,17 @@ def test_gpu_check_script_on_the_cpu(tmp_path):
     done = subprocess.run(["bash", str(script), "quick"], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     figures = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
-    assert figures and not [figure for figure in figures if "failed" in figure], done.stdout
+    wanted = {"facts", "smoke", "speed", "around", "beside", "sampling", "threads"}
+    assert {figure["kind"] for figure in figures} == wanted, done.stdout
+    assert not [figure for figure in figures if "failed" in figure], done.stdout
+
+
+@pytest.mark.parametrize(("status", "of_all"), [(0, 0), (124, 0), (3, 1)])
+def test_gpu_check_fails_with_a_phase_that_is_not_out_of_time(tmp_path, status, of_all):
+    script, python = Path(__file__).parents[2] / "benchmarks" / "gpu_check.sh", tmp_path / "python"
+    python.write_text(f'#!/bin/sh\n[ "$2" != speed ] || exit {status}\n')
+    python.chmod(0o755)
+    environment = {**os.environ, "OUT": str(tmp_path / "out"), "WORK": str(tmp_path / "work"), "PYTHON": str(python)}
+    done = subprocess.run(["bash", str(script), "quick"], env=environment, capture_output=True, text=True)
+    assert done.returncode == of_all, done.stdout + done.stderr
+    assert f"q speed: status {status}" in done.stdout and "q threads" in done.stdout
