@@ -14,6 +14,8 @@ DEMO := demo
 
 # Made once, and again when dependencies change. torch and torchvision are installed together, so that versions fit.
 $(BIN)/.installed: pyproject.toml
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "error: there is no command $(PYTHON)"; echo "hint: make PYTHON=python3.12"; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "error: $(PYTHON) is older than Python 3.10"; echo "hint: make PYTHON=python3.12"; exit 2; }
 	@echo "installing torch and the other dependencies into $(VENV): one or two minutes without output"
@@ -23,9 +25,9 @@ $(BIN)/.installed: pyproject.toml
 
 demo: $(BIN)/.installed
 	@mkdir -p $(DEMO) && rm -rf $(DEMO)/runs/digits_dcgan  # other runs stay
-	cd $(DEMO) && ../$(BIN)/wgan train
-	cd $(DEMO) && ../$(BIN)/wgan sample --ckpt runs/digits_dcgan -n 64 --force  # a new picture of the new run
-	cd $(DEMO) && ../$(BIN)/wgan gif runs/digits_dcgan --scale 2
+	cd $(DEMO) && "$(abspath $(BIN))/wgan" train
+	cd $(DEMO) && "$(abspath $(BIN))/wgan" sample --ckpt runs/digits_dcgan -n 64 --force  # a new picture of the new run
+	cd $(DEMO) && "$(abspath $(BIN))/wgan" gif runs/digits_dcgan --scale 2
 	@echo
 	@echo "Pictures:  $(DEMO)/samples.png and $(DEMO)/runs/digits_dcgan/digits_dcgan.gif"
 	@echo "Continue:  . $(BIN)/activate; cd $(DEMO); wgan inspect runs/digits_dcgan"
