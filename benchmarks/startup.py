@@ -1,9 +1,9 @@
 """Time whole commands, from the shell's prompt back to it.
 
-    python benchmarks/startup.py                three minutes; --quick for two rounds
+    python benchmarks/startup.py                five minutes; --quick for two rounds
 
-Every round runs all commands once, every second round in reverse, next to Python alone and Python with torch; our share
-is the difference within a round.
+Every round runs all commands once, every second round in reverse, next to Python alone and Python with the packages
+that a command can't do without; our share is the difference within a round.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from wgan_cli.errors import ExitStatus, WganError
 
 ROOT = Path(__file__).parents[1]
 RECIPE = "digits_dcgan"
-PYTHON, TORCH = "Python alone", "Python with torch"
+BUNDLED = "mnist_style"  # generator of the package
+PYTHON, TYPER, TORCH = "Python alone", "Python with typer and rich", "Python with torch"
 
 
 class Command(NamedTuple):
@@ -46,15 +47,19 @@ def commands(run: str, device: str) -> list[Command]:
         return lambda number: ("-m", "wgan_cli", *(word.format(number) for word in words))
 
     train = ("train", "--recipe", RECIPE, "--device", device, "--steps", "1", "--out", "first-step-{}")
-    sample = ("sample", "--ckpt", run, "--device", device, "-n", "64", "--out", "samples.png", "--force")
+    images = ("--device", device, "-n", "64", "--out", "samples.png", "--force")
+    film = ("gif", BUNDLED, "--device", device, "--out", "film-{}.gif")
     return [
         Command(PYTHON, lambda number: ("-c", "pass")),
+        Command(TYPER, lambda number: ("-c", "import typer, rich.console")),
         Command(TORCH, lambda number: ("-c", "import torch")),
-        Command("wgan --help", wgan("--help"), beyond=PYTHON),
+        Command("wgan --help", wgan("--help"), beyond=TYPER),
         Command("wgan inspect, a recipe", wgan("inspect", RECIPE), beyond=TORCH),
         Command("wgan inspect, a run", wgan("inspect", run), beyond=TORCH),
         Command("wgan train, one step", wgan(*train), beyond=TORCH),
-        Command("wgan sample, 64 images", wgan(*sample), beyond=TORCH),
+        Command("wgan sample, 64 images", wgan("sample", "--ckpt", run, *images), beyond=TORCH),
+        Command(f"wgan sample {BUNDLED} -n 64", wgan("sample", BUNDLED, *images), beyond=TORCH),
+        Command(f"wgan gif {BUNDLED}", wgan(*film), beyond=TORCH),
     ]
 
 
