@@ -16,10 +16,12 @@ from typing import Any
 import common
 import gpu_page
 import scaling
+import tutorial_settings as tutorials
 from common import FORMATS
 from family import EVERY, MEMBERS, SYSTEMS, TUTORIALS, is_current
 from markdown_text import earlier_networks, paragraph, table, times, where, where_each
 from time_to_quality_page import by_budget, distance
+from train_speed import recipes
 
 from wgan_cli.cli.render.recipe_benchmarks import FILE as MEASURED
 from wgan_cli.errors import WganError
@@ -58,8 +60,10 @@ PROMPT_SECONDS, HARDLY_SLOWER = 10, 1.4  # a slower change of threads is explain
 
 
 def train_speed(result: dict[str, Any]) -> str:
-    rows = []
+    rows, wanted = [], recipes()
     for case in result["cases"]:
+        if case["case"] not in wanted or not is_current(case, wanted[case["case"]]):
+            continue
         for ratio in case["ratios"]:
             ours, theirs = ratio["ours"], ratio["theirs"]
             formats = list(dict.fromkeys(FORMATS[side.split()[1]] for side in (theirs, ours)))
@@ -249,7 +253,8 @@ def systems(file: Path, names: Iterable[str] = SYSTEMS) -> str:
 
 def tutorial_settings(file: Path) -> str:
     """Return the table of tutorial_settings.py, or ""."""
-    found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    every = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    found = {name: result for name, result in every.items() if tutorials.is_current(name, result)}
     if not found:
         return ""
     rows = []

@@ -8,7 +8,7 @@ For recipes, every budget and seed is one complete `wgan train` process timed by
 training, grids, checkpoints, curves. The number of steps comes from a short run, corrected if it took too long. The
 textbook loops train in this process on the same images and are scored along one run per seed; only the loop and its
 DataLoader are timed. All are scored with the same number of images and the same classifier. Results are written one by
-one; those measured on another processor aren't continued.
+one; those measured on another processor or with other settings aren't continued.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import common
 import textbook
 import time_to_quality_page as page
 import torch
-from family import reference_for
+from family import is_current, reference_for
 from rich.console import Console
 
 from wgan_cli.data import ImageSet, load_images
@@ -181,11 +181,15 @@ def wgan_train(
 def measure(name: str, contestant: Contestant, arguments: argparse.Namespace, results: page.Results) -> None:
     """Run a contestant and store its points as they arrive."""
     console, device = common.make_console(), arguments.device
-    data = load_recipe(contestant.recipe).data
+    recipe = load_recipe(contestant.recipe, contestant.settings)
+    if not arguments.again and not is_current(results.contestants.get(name, {}), recipe):
+        raise WganError(f"the results of {name} are of other settings", "measure all anew with --again")
+    data = recipe.data
     reference = reference_for(data, arguments.data_root, device, arguments.images)
     facts = {
         **common.facts(device),
         "settings": {"device": str(device), "instructions": torch.backends.cpu.get_cpu_capability()},
+        "recipe": recipe.as_dict(),
         "what": in_words(contestant),
         "data": data.title,
     }

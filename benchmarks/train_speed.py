@@ -32,12 +32,18 @@ from wgan_cli.training.numerics.amp import resolve_amp
 from wgan_cli.training.optim import set_learning_rates
 
 ENDLESS = 10**9  # steps, so that no learning rate falls while the clock runs
-CASES = ("mnist_mlp", "mnist_dcgan", "mnist_conv", "cifar10_dcgan", "digits_dcgan")
+#: The recipe of each case, and settings.
+CASES: dict[str, tuple[str, ...]] = {
+    "mnist_mlp": ("mnist_mlp",),
+    "mnist_mlp, n_critic 5": ("mnist_mlp", "objective.n_critic=5"),
+    **{name: (name,) for name in ("mnist_dcgan", "mnist_conv", "cifar10_dcgan", "digits_dcgan")},
+}
 
 
 def recipes() -> dict[str, Recipe]:
     """Return the recipes of the cases, by name."""
-    return {name: load_recipe(name, ["epochs=null", f"steps={ENDLESS}"]) for name in CASES}
+    endless = ("epochs=null", f"steps={ENDLESS}")
+    return {case: load_recipe(name, [*endless, *settings]) for case, (name, *settings) in CASES.items()}
 
 
 def images_of(recipe: Recipe, data_root: Path | None, say: Callable[[str], None]) -> ImageSet | None:
@@ -117,6 +123,7 @@ def compare(name: str, recipe: Recipe, rates: dict[str, list[float]]) -> dict[st
         pairs += [("wgan bf16", "textbook bf16"), ("wgan bf16", "textbook off"), ("wgan bf16", "script off")]
     return {
         "case": name,
+        "recipe": recipe.as_dict(),
         "n_critic": n_critic,
         "batch_size": recipe.batch_size,
         "sides": {

@@ -5,7 +5,7 @@
 
 Ours are those of a recipe for similar networks: objective, optimizers, schedule, EMA. Each training's steps come from
 a short trial, so that a learning rate schedule ends with the time. Results are written one by one; pairs that have one
-are not trained again.
+with the present settings are not trained again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import common
 import family
 
 from wgan_cli.outputs.sampling import open_generator
-from wgan_cli.recipe import load_recipe
+from wgan_cli.recipe import load_recipe, recipe_from_dict
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
 
@@ -83,7 +83,14 @@ def measure(contestant: Contestant, arguments: argparse.Namespace) -> dict[str, 
         picture = arguments.pictures / f"{contestant.name}-{arguments.minutes:g}min.png"
         family.draw_strip(run, checkpoint, arguments.data_root.resolve(), picture)
         scores = family.scores(run, generator, checkpoint, arguments)
-    return {"seconds": common.four_digits(spent.seconds), "steps": steps, "picture": picture.name, **scores}
+    spent_on = {"seconds": common.four_digits(spent.seconds), "steps": steps}
+    return {"recipe": contestant.recipe, **spent_on, "picture": picture.name, **scores}
+
+
+def is_current(tutorial: str, result: dict[str, Any]) -> bool:
+    """Return True if both trainings of a result have the present settings."""
+    sides = contestants(tutorial).items()
+    return all(family.is_current(result[side], recipe_from_dict(each.recipe, tutorial)) for side, each in sides)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -104,7 +111,8 @@ def main() -> None:
     arguments, console = parse_arguments(), common.make_console()
     found = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.exists() else {}
     for tutorial in arguments.only:
-        if found.get(tutorial, {}).get("minutes") == arguments.minutes:
+        known = found.get(tutorial)
+        if known and known["minutes"] == arguments.minutes and is_current(tutorial, known):
             continue
         result = {**common.facts(arguments.device), "settings": {"device": str(arguments.device)}}
         result |= {"minutes": arguments.minutes, "our_recipe": OURS[tutorial]}

@@ -189,6 +189,27 @@ def test_tutorial_networks_with_our_settings(benchmark):
         assert mixed.objective == load_recipe(our_recipe).objective
 
 
+def test_results_outlive_no_settings(benchmark):
+    script, (tutorial, *_) = benchmark("tutorial_settings"), benchmark("tutorial_settings").OURS
+    result = {side: {"recipe": each.recipe} for side, each in script.contestants(tutorial).items()}
+    assert script.is_current(tutorial, result) and script.is_current(tutorial, {"theirs": {}, "ours": {}})
+    other = {"recipe": {**result["ours"]["recipe"], "batch_size": 3}}
+    assert not script.is_current(tutorial, {**result, "ours": other})
+
+    case = {"case": "mnist_mlp", **other, "batch_size": 64, "ratios": None, "sides": {}}
+    speed = {
+        "cases": [case],
+        "settings": {"rounds": 1, "device": "cpu"},
+        **benchmark("common").facts(torch.device("cpu")),
+    }
+    assert "mnist_mlp" not in benchmark("pages").train_speed(speed)
+
+    quality = benchmark("time_to_quality")
+    known = SimpleNamespace(contestants={"mnist_mlp": other})
+    with pytest.raises(WganError, match="mnist_mlp are of other settings"):
+        quality.measure("mnist_mlp", quality.CONTESTANTS["mnist_mlp"], SimpleNamespace(device=None, again=False), known)
+
+
 def test_gpu_table_compares_with_the_textbook_loop_of_the_same_precision(benchmark, tmp_path):
     page = benchmark("gpu_page")
     speed = {"kind": "speed", "recipe": "a", "got": "graph", "format": "bf16", "ms": 2.0, "steps_per_second": 500.0}
