@@ -6,6 +6,7 @@ python shared_steps.py FILE     on each rank, with torchrun's environment variab
 from __future__ import annotations
 
 import copy
+import math
 import sys
 from pathlib import Path
 from unittest.mock import patch
@@ -17,7 +18,9 @@ from wgan_cli.data import ImageSet
 from wgan_cli.data.pairs import ImagePair
 from wgan_cli.errors import AlreadyReported, EngineUnavailable
 from wgan_cli.recipe import Recipe, recipe_from_dict
+from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.training.build_state import build_state
+from wgan_cli.training.divergence import checked_means
 from wgan_cli.training.engines.autotune import autotune
 from wgan_cli.training.optim import set_learning_rates
 from wgan_cli.training.state import TrainingState
@@ -87,24 +90,33 @@ def data_of(recipe: Recipe) -> ImageSet | ImagePair:
     return ImagePair(images(1), images(2)) if recipe.translates else images()
 
 
-def trained(recipe: Recipe, steps: int = STEPS, resume_at: int | None = None) -> TrainingState:
-    """Return the state after `steps`; if asked to, through a checkpoint of an earlier step."""
+def in_parts(name: str) -> dict:
+    """Return changes of a recipe with which its batches may be split: other norms than batch norm."""
+    model = {**CASES[name]["model"]}
+    generator = model["generator"]
+    if name == "layer list":
+        model["generator"] = ["LayerNorm" if layer == "BatchNorm2d" else layer for layer in generator]
+    elif generator.get("norm") == "batch":
+        model["generator"] = {**generator, "norm": "layer"}
+    return {"model": model}
+
+
+def trained(recipe: Recipe, steps: int = STEPS, start: Checkpoint | None = None) -> TrainingState:
+    """Return the state after `steps`, those before a checkpoint included."""
     state = build_state(recipe, data_of(recipe), torch.device("cpu"), tune=False)
     torch.manual_seed(derived_seed(7, "test"))
-    for step in range(steps):
-        if step == resume_at:
-            checkpoint = copy.deepcopy(state.full_checkpoint())
-            state = build_state(recipe, data_of(recipe), torch.device("cpu"), tune=False)
-            state.restore(checkpoint)
+    if start is not None:
+        state.restore(start)
+    for step in range(state.step, steps):
         set_learning_rates(recipe, state.optimizers, step)
         state.engine(step)
         state.step += 1
-    state.training_step.metrics.all_reduce()
     return state
 
 
 def everything(state: TrainingState) -> dict:
     """Return weights by role, objective state, terms, random state and data position."""
+    state.training_step.metrics.all_reduce()
     training = state.full_checkpoint().training
     return {
         "networks": {role: network.state_dict() for role, network in state.networks.items()},
@@ -114,6 +126,24 @@ def everything(state: TrainingState) -> dict:
         "random": training["random"],
         "feed": training["feed"],
     }
+
+
+def resumed(recipe: Recipe, file: Path) -> TrainingState:
+    """Return the state after STEPS, through a checkpoint of the second one, which the main process also saves."""
+    halfway = trained(recipe, steps=2)
+    checkpoint = copy.deepcopy(halfway.full_checkpoint())
+    halfway.training_step.metrics.all_reduce()  # as before each checkpoint of a run
+    if torch.distributed.get_rank() == 0:
+        halfway.full_checkpoint().save(file)
+    return trained(recipe, start=checkpoint)
+
+
+def diverged() -> str | None:
+    """Return the problem that a rank finds after a weight of the last rank has become NaN."""
+    state = trained(recipe_of("wgan_gp"), steps=1)
+    if torch.distributed.get_rank() == torch.distributed.get_world_size() - 1:
+        next(state.networks["critic"].parameters()).data.fill_(math.nan)
+    return checked_means(state)[1]
 
 
 def autotuned(failing: int | None) -> tuple[str, str, int, float | None]:
@@ -147,7 +177,9 @@ if __name__ == "__main__":
         assert process_group.is_main_process() is not left_behind.exists()
         left_behind.touch()
     results: dict[str, object] = {name: everything(trained(recipe_of(name))) for name in CASES}
-    results["resumed"] = everything(trained(recipe_of("wgan_gp"), resume_at=2))
+    results["resumed"] = everything(resumed(recipe_of("wgan_gp"), Path(f"{sys.argv[1]}.pth")))
+    results["in parts"] = everything(trained(recipe_of("wgan_gp", **in_parts("wgan_gp"), micro_batch_size=2)))
+    results["diverged"] = diverged()
     results["autotuned"] = [autotuned(failing) for failing in (None, 1)]
     results["claimed"] = process_group.claim_message("an error of both ranks")
     try:

@@ -23,6 +23,7 @@ from wgan_cli.cli.launch import launch
 from wgan_cli.distributed import process_group
 from wgan_cli.errors import WganError
 from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir, step_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find the processes")
@@ -110,11 +111,13 @@ def errors(said: str) -> list[str]:
 def test_restart_after_a_kill(runs):
     """`test_ten_random_kills` also compares the result with a run that wasn't killed."""
     killed = RunDir(runs.folder / "killed")
-    run = runs.train("--out", "killed", "--resume", "auto", restarts=1)
+    scored = ("--set", "eval_every=12", "--set", "eval_count=30", "--data-root", runs.folder)
+    run = runs.train("--out", "killed", "--resume", "auto", *scored, restarts=1)
     until(lambda: 6 in saved(killed))
     os.kill(runs.rank(run, 1), signal.SIGKILL)
     status, said = runs.end(run)
     assert (status, saved(killed), said.count("step 24/24")) == (0, [18, 24], 1), said  # one process speaks
+    assert [record["step"] for record in read_metrics(killed.metrics_file) if "fd" in record] == [12, 24]
 
 
 @pytest.mark.slow

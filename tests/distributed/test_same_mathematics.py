@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from shared_steps import CASES, STEPS, everything, recipe_of, trained
+from shared_steps import CASES, STEPS, everything, in_parts, recipe_of, trained
 
 from wgan_cli import objectives
 from wgan_cli.errors import WganError
+from wgan_cli.runs.checkpoint import load_checkpoint
 
 FOLDER = Path(__file__).parent
 TOLERANCE = 2e-3  # relative to the distance that the weights moved; summation order changes them by about 1e-5
@@ -18,11 +19,17 @@ CANCELED = {"cyclegan": (".bias",), "r3gan": ("to_score.bias",)}
 
 
 @pytest.fixture(scope="module")
-def of_two(tmp_path_factory, start_ranks) -> list[dict]:
-    """The results of both ranks for every case."""
+def file_of_two(tmp_path_factory, start_ranks) -> Path:
+    """Start of the names of the files that two ranks wrote."""
     file = tmp_path_factory.mktemp("two") / "results"
     assert [rank.wait(timeout=300) for rank in start_ranks(FOLDER / "shared_steps.py", file)] == [0, 0]
-    return [torch.load(f"{file}.{rank}") for rank in range(2)]
+    return file
+
+
+@pytest.fixture(scope="module")
+def of_two(file_of_two) -> list[dict]:
+    """The results of both ranks for every case."""
+    return [torch.load(f"{file_of_two}.{rank}") for rank in range(2)]
 
 
 def distance(one: dict, other: dict, start: dict) -> float:
@@ -55,6 +62,31 @@ def test_two_ranks_resume_exactly(of_two):
         torch.testing.assert_close(ours["resumed"], ours["wgan_gp"], rtol=0, atol=0)
 
 
+def test_one_process_resumes_two_ranks(of_two, file_of_two):
+    halfway = load_checkpoint(f"{file_of_two}.pth")
+    ours, recipe = of_two[0]["wgan_gp"], recipe_of("wgan_gp")
+    start, alone = everything(trained(recipe, steps=0)), everything(trained(recipe, start=halfway))
+    assert halfway.step == 2 and ours["feed"] == alone["feed"]
+    assert torch.equal(ours["random"]["cpu"], alone["random"]["cpu"])
+    assert ours["terms"] == pytest.approx(alone["terms"], rel=5e-3, abs=5e-3)
+    for role, weights in alone["networks"].items():
+        assert distance(weights, ours["networks"][role], start["networks"][role]) < TOLERANCE, role
+
+
+def test_two_ranks_split_their_shards_into_micro_batches(of_two):
+    recipe = recipe_of("wgan_gp", **in_parts("wgan_gp"))
+    start, alone = everything(trained(recipe, steps=0)), everything(trained(recipe))
+    for ours in (results["in parts"] for results in of_two):
+        assert ours["terms"] == pytest.approx(alone["terms"], rel=5e-3, abs=5e-3)
+        for role, weights in alone["networks"].items():
+            assert distance(weights, ours["networks"][role], start["networks"][role]) < TOLERANCE, role
+
+
+def test_all_ranks_know_of_one_that_diverged(of_two):
+    first, last = (results["diverged"] for results in of_two)
+    assert "another rank" in first and "weight of the critic" in last
+
+
 def test_one_rank_reports_an_error(of_two):
     assert [ours["raised"] for ours in of_two] == ["ZeroDivisionError", "AlreadyReported"]
     assert sorted(ours["claimed"] for ours in of_two) == [False, True]
@@ -80,13 +112,7 @@ FAST = {"wgan_gp", "r3gan", "classes", "flipped labels, noise", "augmented", "sp
 )
 def test_micro_batches_equal_the_whole_batch(name):
     # At most 3 of 8 images at once: four micro-batches of two.
-    normed = {"model": {**CASES[name]["model"]}}
-    generator = normed["model"]["generator"]
-    if name == "layer list":
-        normed["model"]["generator"] = ["LayerNorm" if layer == "BatchNorm2d" else layer for layer in generator]
-    elif generator.get("norm") == "batch":
-        normed["model"]["generator"] = {**generator, "norm": "layer"}
-    whole, parts = recipe_of(name, **normed), recipe_of(name, **normed, micro_batch_size=3)
+    whole, parts = (recipe_of(name, **in_parts(name), micro_batch_size=size) for size in (None, 3))
     if name in WHOLE:
         with pytest.raises(WganError, match="`micro_batch_size`"):
             trained(parts)
