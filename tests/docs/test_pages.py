@@ -164,31 +164,38 @@ def small_recipes(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def own_files(tmp_path_factory, tiny_run) -> Path:
+    """A folder with a run of digits_dcgan, small data sets, two folders of images and a foreign state_dict."""
+    own = tmp_path_factory.mktemp("own")
+    shutil.copytree(tiny_run.path, own / "runs" / "digits_dcgan")
+    for name in ("MNIST", "FashionMNIST"):
+        write_files(own / "data" / name / "raw", small_set(seed=len(name)))
+    random = np.random.default_rng(0)
+    folders = [f"data/cifar10/{part}/{name}" for part in ("train", "test") for name in CIFAR10]
+    for folder in (*folders, "photos/cat", "photos/dog", "paintings"):
+        (own / folder).mkdir(parents=True)
+        for number in range(3 if "cifar10" in folder else 12):
+            pixels = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(own / folder / f"{number:04d}.jpg")
+    widths = (100, 128, 256, 512, 1024)
+    layers = [layer for a, b in zip(widths, widths[1:], strict=False) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2))]
+    torch.save(nn.Sequential(*layers, nn.Linear(1024, 784), nn.Tanh()).state_dict(), own / "theirs.pth")
+    return own
+
+
 @pytest.fixture
-def reader(wgan, wgan_process, tiny_run, features_root, small_recipes, tmp_path, monkeypatch) -> Reader:
-    """In a folder with a run of digits_dcgan, small data sets, two folders of images and a foreign state_dict."""
+def reader(wgan, wgan_process, own_files, features_root, small_recipes, tmp_path, monkeypatch) -> Reader:
+    """In a copy of `own_files`."""
     monkeypatch.setattr("wgan_cli.recipe.recipe_files._FOLDER", small_recipes)
     monkeypatch.setattr("wgan_cli.evaluation.classifier.MAX_IMAGES", 640)
     monkeypatch.setattr("wgan_cli.evaluation.evaluate.MAX_IMAGES", 100)
     monkeypatch.setattr("wgan_cli.evaluation.evaluate.MAX_TRAINING", 500)
     monkeypatch.setattr("matplotlib.use", lambda *_: None)
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    shutil.copytree(tiny_run.path, tmp_path / "runs" / "digits_dcgan")
-    data = tmp_path / "data"
-    shutil.copytree(features_root, data)
-    monkeypatch.setenv("WGAN_DATA", str(data))
-    for name in ("MNIST", "FashionMNIST"):
-        write_files(data / name / "raw", small_set(seed=len(name)))
-    random = np.random.default_rng(0)
-    folders = [f"data/cifar10/{part}/{name}" for part in ("train", "test") for name in CIFAR10]
-    for folder in (*folders, "photos/cat", "photos/dog", "paintings"):
-        (tmp_path / folder).mkdir(parents=True)
-        for number in range(3 if "cifar10" in folder else 12):
-            pixels = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / folder / f"{number:04d}.jpg")
-    widths = (100, 128, 256, 512, 1024)
-    layers = [layer for a, b in zip(widths, widths[1:], strict=False) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2))]
-    torch.save(nn.Sequential(*layers, nn.Linear(1024, 784), nn.Tanh()).state_dict(), tmp_path / "theirs.pth")
+    shutil.copytree(own_files, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(features_root, tmp_path / "data", dirs_exist_ok=True)
+    monkeypatch.setenv("WGAN_DATA", str(tmp_path / "data"))
     return Reader(tmp_path, wgan, wgan_process)
 
 
