@@ -112,20 +112,21 @@ def test_the_card_is_shown_with_the_recipe(wgan, bundled):
     assert [row["name"] for row in json.loads(wgan("recipes", "--json").stdout) if row["pretrained"]] == [NAME]
 
 
-@pytest.mark.parametrize("words", [["sample"], ["gif"], ["evaluate"], ["project", "x.png", "--ckpt"]])
 @pytest.mark.parametrize(
-    ("name", "hint"),
+    ("words", "hint"),
     [
-        ("mnist_dcgan", f"wgan train mnist_dcgan; wgan comes with {NAME}"),
-        ("digit_dcgan", f"did you mean `{NAME}`? "),
-        ("Digits_DCGAN", f"did you mean `{NAME}`? "),
-        (f"runs/{NAME}", f"did you mean `{NAME}`? "),
-        ("mnist_dcgn", "did you mean `mnist_dcgan`"),
+        ("sample mnist_dcgan", f"wgan train mnist_dcgan; wgan comes with {NAME}"),
+        ("sample Digits_DCGAN", f"did you mean `{NAME}`? "),
+        (f"sample runs/{NAME}", f"did you mean `{NAME}`? "),
+        ("sample mnist_dcgn", "did you mean `mnist_dcgan`"),
+        ("gif digit_dcgan", f"did you mean `{NAME}`? "),
+        ("evaluate digit_dcgan", f"did you mean `{NAME}`? "),
+        ("project x.png --ckpt digit_dcgan", f"did you mean `{NAME}`? "),
     ],
 )
-def test_names_without_a_generator(wgan, bundled, words, name, hint):
+def test_names_without_a_generator(wgan, bundled, words, hint):
     Image.new("L", (28, 28)).save("x.png")
-    result = wgan(*words, name)
+    result = wgan(*words.split())
     assert result.status == 2 and hint in result.stderr
 
 

@@ -20,7 +20,7 @@ from wgan_cli.networks.resampling import (
     doubling,
 )
 
-KERNELS = range(2, 10)
+KERNELS = range(2, 6)  # odd and even, and one or several blocks of 2x2 entries
 
 
 def plain(layer: nn.Module) -> nn.Module:

@@ -19,12 +19,9 @@ def test_schema_is_valid():
     Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("name", recipe_names())
-def test_packaged_recipes_fit(name):
-    assert VALIDATOR.is_valid(parse_yaml(recipe_path(name).read_text(encoding="utf-8"), name))
-
-
-def test_resolved_recipe_fits():
+def test_packaged_and_resolved_recipes_fit():
+    packaged = {name: parse_yaml(recipe_path(name).read_text(encoding="utf-8"), name) for name in recipe_names()}
+    assert not [name for name, values in packaged.items() if not VALIDATOR.is_valid(values)]
     assert VALIDATOR.is_valid(load_recipe("digits_dcgan", ["patience=2"]).as_dict())
 
 

@@ -24,8 +24,10 @@ def by_first_pixels(images: np.ndarray) -> np.ndarray:
     return images[np.lexsort(images.reshape(len(images), -1)[:, :4].T)]
 
 
-@pytest.mark.parametrize("name", ["images", "x_train", "arr_0"])
-@pytest.mark.parametrize("layout", ["channels last", "channels first", "gray", "one channel"])
+@pytest.mark.parametrize(
+    ("name", "layout"),
+    [("images", "channels last"), ("x_train", "channels first"), ("arr_0", "gray"), ("images", "one channel")],
+)
 def test_pixels_are_kept(tmp_path, name, layout):
     wanted = IMAGES.transpose(0, 3, 1, 2) if layout.startswith("channels") else IMAGES[..., 0][:, None]
     saved = {"channels last": IMAGES, "channels first": wanted, "gray": IMAGES[..., 0], "one channel": IMAGES[..., :1]}
@@ -131,7 +133,7 @@ def test_unusable_arrays(tmp_path, arrays, named):
 
 
 @pytest.mark.parametrize("kind", ["u1", "u2", "f4"])
-@pytest.mark.parametrize("channels", [1, 2, 3, 5, 16])
+@pytest.mark.parametrize("channels", [1, 2, 3, 16])
 @pytest.mark.parametrize("first", [False, True])
 def test_every_value_of_every_band_is_used(tmp_path, kind, channels, first):
     greatest = 65535 if kind == "u2" else 255
