@@ -7,8 +7,10 @@ import torch
 from PIL import Image
 
 from wgan_cli.data import load_images
+from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import PAIRS, Reference, make_reference, nearest_pairs, pairs_grid
+from wgan_cli.evaluation.real_images import RealImages, Selection
 from wgan_cli.outputs import sampling
 from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe.data_settings import DataSettings
@@ -66,6 +68,19 @@ def test_copies_are_noticed(reference):
     found = scores(reference, torch.cat([copies, torch.full_like(copies, 255)]))
     assert found.memorization == pytest.approx(0.5)
     assert found.duplicates == pytest.approx(0.5, abs=0.03)  # the white ones
+
+
+@pytest.mark.parametrize("twins", [10, 60])
+def test_copies_are_noticed_next_to_duplicates_in_the_real_images(reference, twins):
+    real = reference.real
+    images = torch.cat([next(real.training.batches(240)), next(real.held_out.batches(60))])
+    images[240 : 240 + twins] = images[:twins]
+    dataset = ImageSet(images, torch.zeros(300, dtype=torch.int64), (), "with duplicates")
+    training, held_out = (Selection(dataset, torch.arange(*ends), "") for ends in ((0, 240), (240, 300)))
+    with_twins = Reference(RealImages(training, held_out, training, held_out, seen=True), reference.features)
+    copied = with_twins.evaluate_images(images[:60], None, 7).generated
+    assert copied.memorization == 1 and with_twins.real_baseline.memorization == pytest.approx(twins / 60)
+    assert with_twins.evaluate_images(images[:1].expand(60, -1, -1, -1), None, 7).generated.duplicates == 1
 
 
 def test_pairs_show_the_copies_first(reference):

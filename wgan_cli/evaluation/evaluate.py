@@ -212,8 +212,12 @@ class Reference:
 
 
 def _closest(distances: Tensor) -> float:
-    """Return the limit below which the smallest CLOSEST_SHARE of distances (N,) are."""
-    return distances.sort().values[int(CLOSEST_SHARE * len(distances))].item()
+    """Return the limit below which the smallest CLOSEST_SHARE of distances (N,) are, not counting exact copies.
+
+    It is always positive, so that copies are below it.
+    """
+    apart = distances[distances > 0].sort().values
+    return apart[int(CLOSEST_SHARE * len(apart))].item() if len(apart) else torch.finfo(distances.dtype).tiny
 
 
 def make_reference(
