@@ -25,7 +25,7 @@ from wgan_cli.evaluation.evaluate import BATCH
 from wgan_cli.evaluation.features import Features, make_features
 from wgan_cli.evaluation.frechet import frechet_distance, moments
 from wgan_cli.evaluation.real_images import Selection, real_images
-from wgan_cli.outputs.sampling import images_from, open_generator, sample_latents
+from wgan_cli.outputs.sampling import generate, images_at_once, open_generator, sample_latents
 from wgan_cli.recipe.data_settings import DataSettings
 
 RECIPE, CLASS, IMAGES = "cifar10_dcgan", "horse", 200
@@ -75,7 +75,7 @@ def measure(words: tuple[str, ...], picture: Path, horses: Horses, arguments: ar
         spent = train(RECIPE, run, arguments, "--steps", arguments.steps, *words)
         generator, checkpoint = open_generator(run, arguments.device)
         z = sample_latents(checkpoint.recipe.model.latent_dim, COUNT, 0)
-        images, _ = images_from(generator, checkpoint.recipe, checkpoint.image, z)
+        images = torch.cat(list(generate(generator, z, images_at_once(checkpoint.image))))
         wgan("sample", "--ckpt", run, "-n", 20, "--rows", 2, "--scale", 2, "--out", picture, "--force")
     return {
         "seconds": common.four_digits(spent.seconds),

@@ -13,11 +13,12 @@ from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.features import BATCH, Features, make_features
 from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
+from wgan_cli.evaluation.generated_images import images_to_evaluate
 from wgan_cli.evaluation.manifold import Agreement, Classes, Manifold, agreement, classes, fit, manifold, nearest
 from wgan_cli.evaluation.real_images import RealImages, real_images
 from wgan_cli.evaluation.spectrum import MeanSpectrum, Peak, peak
 from wgan_cli.outputs.grid import grid_tensor
-from wgan_cli.outputs.sampling import images_from, sample_latents
+from wgan_cli.outputs.sampling import sample_latents
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.scores import BASELINE
@@ -168,10 +169,8 @@ class Reference:
 
     def evaluate(self, generator: nn.Module, recipe: Recipe, step: int, seed: int = 0) -> Evaluation:
         """Evaluate a generator in evaluation mode on images 0, 1... of a seed; torch's random state is unchanged."""
-        real = self.real.training.dataset
         z = self._latents(recipe.model.latent_dim, self.count, seed)
-        made = images_from(generator, recipe, real.shape, z, dtype=real.images.dtype)
-        return self.evaluate_images(*made, step)
+        return self.evaluate_images(*images_to_evaluate(generator, recipe, self.real.training, z), step)
 
     def evaluate_images(self, images: Tensor, labels: Tensor | None, step: int | None) -> Evaluation:
         """Evaluate images (N, C, H, W), generated at a step for labels (N,) or None."""

@@ -95,39 +95,6 @@ def in_batches(
         yield outputs[:count]  # (n, ...)
 
 
-def sample_images(
-    generator: nn.Module,
-    recipe: Recipe,
-    image: ImageShape,
-    count: int,
-    seed: int = 0,
-    batch_size: int | None = None,
-    dtype: torch.dtype = torch.uint8,
-) -> tuple[Tensor, Tensor | None]:
-    """Generate images 0..count-1 of a seed; see `images_from`."""
-    return images_from(
-        generator, recipe, image, sample_latents(recipe.model.latent_dim, count, seed), batch_size, dtype
-    )
-
-
-def images_from(
-    generator: nn.Module,
-    recipe: Recipe,
-    image: ImageShape,
-    z: np.ndarray,
-    batch_size: int | None = None,
-    dtype: torch.dtype = torch.uint8,
-) -> tuple[Tensor, Tensor | None]:
-    """Generate an image from each latent vector, cycling through the classes, on the CPU.
-
-    Returns: (N, C, H, W) of `dtype`, as from `generate`, and labels (N,) of a conditional generator.
-    """
-    labels = cycled_labels(recipe, image, len(z))
-    batches = generate(generator, z, batch_size or images_at_once(image), labels, dtype)
-    images = torch.cat(list(batches))
-    return images, None if labels is None else torch.from_numpy(labels)
-
-
 def cycled_labels(recipe: Recipe, image: ImageShape, count: int) -> np.ndarray | None:
     """Return the default labels: all classes in turn, (count,) int64; None without classes."""
     return np.arange(count, dtype=np.int64) % image.num_classes if recipe.model.conditional else None

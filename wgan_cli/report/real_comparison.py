@@ -7,10 +7,12 @@ from torch import Tensor
 
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import Reference, make_reference, pairs_grid
+from wgan_cli.evaluation.generated_images import images_to_evaluate
+from wgan_cli.evaluation.real_images import training_images
 from wgan_cli.evaluation.spectrum import Peak, frequency_radius, mean_power, peak, radial_mean
 from wgan_cli.outputs.curves import Curve, Panel
 from wgan_cli.outputs.grid import as_picture
-from wgan_cli.outputs.sampling import open_generator, sample_images
+from wgan_cli.outputs.sampling import open_generator, sample_latents
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.report.pictures import RealComparison, encode_picture
 from wgan_cli.utils.format import Log
@@ -33,9 +35,10 @@ def compare_with_real_images(
         raise WganError(f"--nearest does not apply to {run}: it translates images", "leave out --nearest")
     assert isinstance(recipe.data, DataSettings)
     if reference is None:
-        reference = make_reference(recipe.data, data_root, device, log, count=NUM_SAMPLES)
-    dtype = reference.training.dataset.images.dtype
-    images, _ = sample_images(generator, recipe, checkpoint.image, NUM_SAMPLES, dtype=dtype)
+        dataset = training_images(recipe, checkpoint, str(run), data_root, log)
+        reference = make_reference(recipe.data, data_root, device, log, count=NUM_SAMPLES, dataset=dataset)
+    z = sample_latents(recipe.model.latent_dim, NUM_SAMPLES, 0)
+    images, _ = images_to_evaluate(generator, recipe, reference.real.training, z)
     power = mean_power([images])
     highest = peak(power, reference.power)
     return RealComparison(

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from wgan_cli.console import data, print_message
 from wgan_cli.evaluation.evaluate import MAX_IMAGES
 from wgan_cli.evaluation.features import Features, make_features
+from wgan_cli.evaluation.generated_images import images_to_evaluate
 from wgan_cli.evaluation.image_files import GeneratedFiles, labels_among
 from wgan_cli.evaluation.metrics import NOT_OF_FILES, Missing, not_of_generator
 from wgan_cli.evaluation.real_images import RealImages, real_images, training_images
 from wgan_cli.outputs.reconstruct import has_encoder
-from wgan_cli.outputs.sampling import generate, images_at_once, sample_images, sample_latents
+from wgan_cli.outputs.sampling import generate, images_at_once, sample_latents
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
@@ -124,8 +125,8 @@ class GeneratorSubject(Subject):
         return real_images(self.data, self.data_root, print_message, dataset)
 
     def sample(self, count: int) -> tuple[Tensor, Tensor | None]:
-        image, dtype = self.checkpoint.image, self.real.training.dataset.images.dtype
-        return sample_images(self.generator, self.recipe, image, count, self.seed, self.batch, dtype)
+        z = sample_latents(self.recipe.model.latent_dim, count, self.seed)
+        return images_to_evaluate(self.generator, self.recipe, self.real.training, z, self.batch)
 
     def sample_of(self, labels: Tensor) -> Tensor:
         """Generate images of classes."""
