@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from helpers.pictures import size
 from PIL import Image
 
 from wgan_cli.cli.evaluating import subjects
+from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.run_dir import RunDir
 
 CELL = 30  # pixels of an image and its padding
@@ -65,6 +68,17 @@ def test_classes_and_interpolation(sample):
     assert [size(f"walk/0000{n}.png") for n in range(2)] == 2 * [(7 * 28, 28)] and len(os.listdir("walk")) == 2
     done = sample("--reconstruct", 3, "--interpolate", 5, "--class", "4", "--out", "walk.png")
     assert "interpolated in 5 steps, as 4, from step 4" in done.stderr
+
+
+def test_classes_that_have_changed(wgan, run, tmp_path, features_root):
+    """Labels would mean other classes than in training."""
+    copy = RunDir(Path(shutil.copytree(run.path, tmp_path / "copy")))
+    names = (*"1234567890",)
+    replace(load_checkpoint(copy.generator_file), class_names=names).save(copy.generator_file)
+    for words in (("sample", "copy", "--reconstruct", 3), ("report", "copy", "--nearest")):
+        refused = wgan(*words, "--device", "cpu", "--data-root", features_root)
+        assert refused.status == 2 and "copy" in refused.error
+        assert refused.error.endswith("was trained on 1, 2, 3, 4, 5, 6, 7, 8, 9, 0")
 
 
 def test_folder_without_classes(sample, photos):

@@ -13,7 +13,7 @@ from wgan_cli.cli.sampling.output import Output
 from wgan_cli.console import print_message
 from wgan_cli.data import default_data_root, load_images
 from wgan_cli.errors import WganError
-from wgan_cli.evaluation.real_images import real_images
+from wgan_cli.evaluation.real_images import real_images, training_images
 from wgan_cli.outputs.reconstruct import Autoencoder, interpolations, open_autoencoder, reconstructions
 from wgan_cli.outputs.sampling import parse_classes
 from wgan_cli.outputs.save_images import save_images
@@ -36,7 +36,7 @@ def reconstruct_images(
     if not is_number(source):
         images, labels, origin = _from_folder(networks, checkpoint, source, count, root)
     elif count is None:
-        images, labels, origin = _held_out(checkpoint, int(source[:9]), seed, root)
+        images, labels, origin = _held_out(checkpoint, str(ckpt), int(source[:9]), seed, root)
     else:
         raise WganError("-n and --reconstruct both set the number of images", "remove -n")
     if interpolate is None:
@@ -61,10 +61,11 @@ def is_number(source: str) -> bool:
     return source.isdecimal() and not os.path.isdir(source)
 
 
-def _held_out(checkpoint: Checkpoint, count: int, seed: int, root: Path) -> tuple[Tensor, np.ndarray, str]:
+def _held_out(checkpoint: Checkpoint, origin: str, count: int, seed: int, root: Path) -> tuple[Tensor, np.ndarray, str]:
     """Draw held-out images (N, C, H, W) uint8, and return them with their classes (N,) and their origin."""
     assert isinstance(checkpoint.recipe.data, DataSettings)
-    held_out = real_images(checkpoint.recipe.data, root, print_message).held_out
+    training = training_images(checkpoint.recipe, checkpoint, origin, root, print_message)
+    held_out = real_images(checkpoint.recipe.data, root, print_message, training).held_out
     if not 1 <= count <= len(held_out):
         raise WganError(
             f"--reconstruct {count} is out of range: {held_out.name} has {len(held_out):,} images",
