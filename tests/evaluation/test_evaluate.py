@@ -127,6 +127,8 @@ def test_the_line_and_the_record(reference, unseen):
     record = found.record()
     assert (record["fd"], record["real_baseline"]) == (found.generated.fd, found.real_baseline.fd)
     assert record["class_entropy"] == found.generated.classes.entropy
+    assert f" images; 500 real images: {found.real_baseline.fd:.3g})" in found.line(), "not as many"
+    assert f"; real images: {found.real_baseline.fd:.3g})" in reference.evaluate_images(unseen, None, 4000).line()
     assert all(isinstance(value, float) for value in record.values())
 
 

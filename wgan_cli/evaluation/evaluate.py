@@ -104,7 +104,8 @@ class Evaluation(AnyEvaluation):
 
     def line(self) -> str:
         ours, real = self.generated, self.real_baseline
-        about = f"{self.features.kind}, {ours.count:,} images; real images: {real.fd:.3g}"
+        fewer = "" if real.count == ours.count else f"{real.count:,} "
+        about = f"{self.features.kind}, {ours.count:,} images; {fewer}real images: {real.fd:.3g}"
         start = f"{'' if self.step is None else f'step {self.step:,}: '}FD {ours.fd:.3g} ({about})"
         if ours.classes is None:
             return f"{start}, recall {ours.recall:.0%}"

@@ -131,9 +131,12 @@ def format_score(name: str, value: float) -> str:
 
 
 def compare_with_real(fd: float, baseline: float) -> str:
-    """Return how a Frechet distance relates to that of held-out real images, as a sentence without a period."""
+    """Return how a Frechet distance relates to that of held-out real images, as a sentence without a period.
+
+    Records don't tell whether as many images were held out.
+    """
     ratio = f", so this is {fd / baseline:.3g} times their distance" if baseline else ""
-    return f"held-out real images have {baseline:.3g}{ratio}"
+    return f"as many held-out real images, or all if they are fewer, have {baseline:.3g}{ratio}"
 
 
 def chart_name(name: str) -> str:
