@@ -88,6 +88,17 @@ def test_fd_without_known_answers(features_root):
     assert "FD" in found.line() and "real images" in found.line()
 
 
+def test_equal_numbers_of_images_on_both_sides(features_root):
+    sides = {"a": {"source": "digits", "classes": [3]}, "b": {"source": "digits", "classes": [8]}}
+    whole = referred(sides, 1000, features_root)
+    fewer, more = sorted(len(selection.dataset) for selection in whole.held_out.values())
+    assert fewer < more and {len(selection) for selection in whole.held_out.values()} == {fewer}
+    exact = referred(sides, fewer, features_root)
+    assert {side: target.real_baseline for side, target in whole.targets.items()} == {
+        side: target.real_baseline for side, target in exact.targets.items()
+    }
+
+
 def test_a_checkerboard_in_translations(negatives):
     signs = (-1) ** (torch.arange(28)[:, None] + torch.arange(28)) * 0.1
     found = negatives.evaluate(known(torch.neg, lambda images: -images * 0.8 + signs), RECIPE, 1)

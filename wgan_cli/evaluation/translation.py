@@ -143,11 +143,13 @@ def make_translation_reference(
 ) -> TranslationReference:
     """Load the real images of both sides and, without known correct outputs, features to compare them in.
 
+    Of each side, `count` held-out images are used, or as many as the side with fewer has.
+
     Raises: WganError if images cannot be loaded or are too few.
     """
     log = once(log)
     real = held_out_images(settings, data_root, log)
-    count = count or MAX_IMAGES
+    count = min(count or MAX_IMAGES, *(len(found.held_out) for found in real.values()))  # FDs of equal numbers compare
     targets = {}
     for side in () if settings.same_images else SIDES:
         own, whole = getattr(settings, side), real[side]
