@@ -58,7 +58,8 @@ def test_classes_are_filled(wgan, photos):
     }
     chosen, planned = (result.stderr.index(text) for text in ("mnist_dcgan; another", "mnist_dcgan: 27 images"))
     assert chosen < planned < result.stderr.index("run folder: ") and "classes: 0 14, " in result.stderr
-    assert "held-out" in result.stdout and "against the best without generated images" in result.stdout
+    assert "held-out images: 0 12, 1 12, cat 12" in result.stdout
+    assert "against the best without generated images" in result.stdout
     originals = {Image.open(file).tobytes() for file in photos.glob("train/*/*.png")}
     assert {Image.open(file).tobytes() for file in Path("filled").glob("*/real_*.png")} == originals
     (run,) = Path("runs").iterdir()
@@ -101,9 +102,11 @@ def test_a_fifth_is_held_out_of_a_folder_without_test_images(wgan, photos):
     result = wgan("augment", "photos/test", "--out", "filled", *words, "--per-class", 20)
     assert result.status == 0, result.stderr
     facts = json.loads(result.stdout)
-    assert facts["held_out"]["count"] == 11 and facts["held_out"]["seen_by_generator"] is False
+    assert facts["held_out"]["by_class"] == dict.fromkeys(COUNTS, 4), "a fifth of each"
+    assert facts["held_out"]["count"] == 12 and facts["held_out"]["seen_by_generator"] is False
+    assert "accuracy of these classes says little: 0 4, 1 4, cat 4" in result.stderr
     (run,) = Path("runs").iterdir()
-    assert RunDir(run).read_environment()["images"]["count"] == 43
+    assert RunDir(run).read_environment()["images"]["count"] == 42
     assert RunDir(run).read_recipe().data.transform is None, "the images in memory are inverted already"
     assert all(counts["real"] == 18 for counts in contents(Path("filled")).values())
 

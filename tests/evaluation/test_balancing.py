@@ -24,15 +24,16 @@ def dataset() -> ImageSet:
     return ImageSet(pixels, labels, ("a", "b", "c"), "made up")
 
 
-def reference(dataset: ImageSet, limit: float) -> SimpleNamespace:
-    """A reference whose features are the pixels."""
+def reference(dataset: ImageSet, limit: float, held_out: Selection | None = None) -> SimpleNamespace:
+    """A reference whose features are the pixels; a generator has seen the held-out images, if there are any."""
 
     def of(batches):
         return torch.cat([batch.flatten(1).float() for batch in batches]), None
 
     training = of([dataset.images])[0]
     return SimpleNamespace(
-        real=SimpleNamespace(training=SimpleNamespace(dataset=dataset)),
+        real=SimpleNamespace(seen=held_out is not None, held_out=held_out),
+        device=CPU,
         features=SimpleNamespace(of=of),
         nearest=lambda features: nearest(features, training),
         memorization_limit=limit,
@@ -69,6 +70,15 @@ def test_a_generator_of_copies_ends(dataset):
     filling = fill(lambda labels, _: dataset.images[labels], torch.tensor([0, 4, 2]), reference(dataset, limit=1.0))
     assert filling.images.shape == (0, 1, 8, 8) and filling.missing.tolist() == [0, 4, 2]
     assert filling.copies.tolist() == [0, 4 * balancing.ROUNDS, 2 * balancing.ROUNDS]
+
+
+def test_copies_of_held_out_images_are_left_out_if_the_generator_has_seen_them(dataset):
+    others = ImageSet(255 - dataset.images, dataset.labels, dataset.class_names, "negatives")
+    held_out = Selection(others, torch.arange(len(others)), "held out")
+    wanted = torch.tensor([0, 4, 2])
+    for seen, missing in ((None, 0), (held_out, 6)):
+        filling = fill(lambda labels, _: others.images[labels], wanted, reference(dataset, 1.0, seen))
+        assert filling.missing.sum() == missing
 
 
 def test_the_variety_of_a_collapsed_generator(dataset):

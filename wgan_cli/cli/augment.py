@@ -66,7 +66,7 @@ def augment(
         )
     from wgan_cli.cli.augmenting.class_generator import given_generator, trained_generator
     from wgan_cli.cli.augmenting.filled_folder import write_filled
-    from wgan_cli.cli.render.augment_report import as_dict, show_filling, show_trials
+    from wgan_cli.cli.render.augment_report import as_dict, show_filling, show_trials, warn_of_few
     from wgan_cli.cli.render.data_report import is_data
     from wgan_cli.data import default_data_root
     from wgan_cli.evaluation.balancing import fill, trials
@@ -84,10 +84,12 @@ def augment(
     else:
         changes = [*(settings or []), *([f"seed={seed}"] if is_given(context, "seed") else [])]
         source = trained_generator(images, out, per_class, recipe, changes, minutes, seed, root, device)
-    reference = Reference(source.real, make_features(source.real, source.data.source, root, where, print_message))
+    features = make_features(source.real, source.data.source, root, where, print_message)
+    reference = Reference(source.real, features, max_training=len(source.real.training))
     filling = fill(source, source.wanted, reference)
     write_filled(source, filling, out)
     show_filling(source.dataset, filling, out)
+    warn_of_few(source.real, filling)
     print_message("training classifiers to compare; each takes up to a minute")
     found = trials(source.real, filling, where)
     if as_json:

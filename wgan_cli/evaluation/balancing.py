@@ -13,7 +13,7 @@ from wgan_cli.data.dataset import ImageSet
 from wgan_cli.evaluation import classifier
 from wgan_cli.evaluation.evaluate import Reference
 from wgan_cli.evaluation.features import BATCH, Features
-from wgan_cli.evaluation.manifold import agreement
+from wgan_cli.evaluation.manifold import agreement, nearest
 from wgan_cli.evaluation.real_images import RealImages, Selection
 
 ROUNDS = 10  # of generating what is still missing
@@ -72,7 +72,9 @@ def fill(generate: Generate, wanted: Tensor, reference: Reference) -> Filling:
     """Generate `wanted` (K,) images of each class, not all 0, that are no copies of training images.
 
     A copy is an image closer to a training image than 99% of held-out real images, as in the score `memorization`.
+    Held-out images count as training images here if the generator may have been trained on them.
     """
+    distance = _distance_to_seen(reference)
     images, labels, kept = list[Tensor](), list[Tensor](), list[Tensor]()
     missing, copies, first = wanted.clone(), torch.zeros_like(wanted), 0
     for _ in range(ROUNDS):
@@ -81,7 +83,7 @@ def fill(generate: Generate, wanted: Tensor, reference: Reference) -> Filling:
         asked = torch.arange(len(wanted)).repeat_interleave(missing)
         made = generate(asked, first)
         features, _ = reference.features.of(made.split(BATCH))
-        is_new = reference.nearest(features)[0] >= reference.memorization_limit
+        is_new = distance(features) >= reference.memorization_limit
         kept.append(features[is_new])
         images.append(made[is_new])
         labels.append(asked[is_new])
@@ -94,11 +96,25 @@ def fill(generate: Generate, wanted: Tensor, reference: Reference) -> Filling:
     return Filling(torch.cat(images), numbers, copies, missing, tuple(variety))
 
 
+def _distance_to_seen(reference: Reference) -> Callable[[Tensor], Tensor]:
+    """Return the function from features (N, D) to squared distances (N,) from images that a generator may have seen."""
+    if not reference.real.seen:
+        return lambda features: reference.nearest(features)[0]
+    held_out, _ = reference.features.of(reference.real.held_out.batches(BATCH))
+    seen = torch.cat([reference.training_features, held_out])
+    return lambda features: nearest(features, seen, reference.device)[0]
+
+
 def _variety(ours: Tensor, real: Tensor) -> float | None:
     """Return the total variance of features (n, D) in relation to that of real ones (m, D)."""
     if min(len(ours), len(real)) < 2 or not real.var(0).any():
         return None
     return float(ours.var(0).sum() / real.var(0).sum())
+
+
+def tested_images(real: RealImages) -> Selection:
+    """Return the held-out images that classifiers are tested on."""
+    return real.held_out.subset(MAX_TEST)
 
 
 def trials(real: RealImages, filling: Filling, device: torch.device) -> dict[str, Trial]:
@@ -146,7 +162,7 @@ def _with(training: Selection, filling: Filling) -> Selection:
 
 
 def _trial(source: Selection, augment: Augment | None, real: RealImages, device: torch.device, length: int) -> Trial:
-    test, draws, shares = real.held_out.subset(MAX_TEST), [], []
+    test, draws, shares = tested_images(real), [], []
     for seed in range(DRAWS):
         network = classifier.trained_network(source, device, seed, length, augment=augment)
         logits = Features(network, "", "").of(test.batches(BATCH))[1]

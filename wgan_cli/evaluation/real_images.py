@@ -64,17 +64,19 @@ class RealImages:
     seen: bool | None  # the generator was trained on `held_out` too; None if that isn't known
 
 
-def real_images(settings: DataSettings, data_root: Path, log: Log, dataset: ImageSet | None = None) -> RealImages:
+def real_images(
+    settings: DataSettings, data_root: Path, log: Log, dataset: ImageSet | None = None, *, by_class: bool = False
+) -> RealImages:
     """Load the real images for a recipe's `data`; `dataset` is the result of `load_images`, if already loaded.
 
     Held-out images are the other split of a named data set; of the user's own images `test_path`, the folder of test
-    images next to the one of training images, or else a fifth.
+    images next to the one of training images, or else a fifth: of all together, or `by_class`.
     """
     dataset = dataset or load_images(settings, data_root, log)
     if settings.test_path is not None or (not settings.has_splits and has_test_images(settings)):
         return _with_test_images(settings, data_root, log, dataset)
     if not settings.has_splits:
-        return _split_folder(dataset)
+        return _split_folder(dataset, by_class)
 
     def split(name: str) -> Selection:
         wanted = settings.model_copy(update={"split": name, "limit": None})
@@ -89,16 +91,18 @@ def real_images(settings: DataSettings, data_root: Path, log: Log, dataset: Imag
     return RealImages(training, held_out, labeled, test, seen=False)
 
 
-def _split_folder(dataset: ImageSet) -> RealImages:
+def _split_folder(dataset: ImageSet, by_class: bool) -> RealImages:
     if len(dataset) < MIN_IMAGES:
         raise WganError(
             f"{dataset.origin} holds {count_of(len(dataset), 'image')}, too few for an evaluation",
             f"use a folder of {MIN_IMAGES} or more; `wgan sample` shows what the generator makes",
         )
     order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))
-    last = round(HELD_OUT * len(dataset))
-    held_out = Selection(dataset, order[:last].sort().values, f"{last / len(dataset):.0%} of {dataset.origin}")
-    kept = Selection(dataset, order[last:].sort().values, f"the rest of {dataset.origin}")
+    groups = [order[dataset.labels[order] == label] for label in dataset.labels.unique()] if by_class else [order]
+    parts = zip(*(group.tensor_split([round(HELD_OUT * len(group))]) for group in groups), strict=True)
+    first, last = (torch.cat(part).sort().values for part in parts)
+    held_out = Selection(dataset, first, f"{len(first) / len(dataset):.0%} of {dataset.origin}")
+    kept = Selection(dataset, last, f"the rest of {dataset.origin}")
     return RealImages(kept, held_out, kept, held_out, seen=True)
 
 

@@ -78,7 +78,7 @@ def given_generator(
             f"{ckpt} does not know the class {unknown[0]} of {images}", "leave out --ckpt to train one that does"
         )
     generator = generator_of(checkpoint, str(path), device)
-    real = real_images(data, root, print_message, dataset)
+    real = real_images(data, root, print_message, dataset, by_class=True)
     return ClassGenerator(generator, checkpoint, data, dataset, wanted, real, seed)
 
 
@@ -109,7 +109,7 @@ def trained_generator(
         problem = f"{name} doesn't learn classes with these settings (`model.conditional` is false)"
         raise WganError(problem, f"make --set {CONDITIONAL} the last setting, or leave out `model` settings")
     dataset, wanted = _load(data, root, per_class)
-    real = real_images(data, root, print_message, dataset)
+    real = real_images(data, root, print_message, dataset, by_class=True)
     part = _only(real.training) if real.seen else None
     if part is not None:  # its images are selected and transformed already
         done = {"classes": None, "limit": None, "transform": None}

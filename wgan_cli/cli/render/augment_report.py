@@ -10,12 +10,13 @@ from wgan_cli.cli.render.class_counts import list_counts
 from wgan_cli.cli.render.tables import print_table
 from wgan_cli.console import data, print_message
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.evaluation.balancing import Filling, Trial, verdict
+from wgan_cli.evaluation.balancing import Filling, Trial, tested_images, verdict
 from wgan_cli.evaluation.manifold import Agreement
 from wgan_cli.evaluation.real_images import RealImages
 from wgan_cli.utils.format import thinned
 
 MAX_NAMED = 20  # classes in a line
+FEW = 20  # held-out images, of which one is 5 points of a class's accuracy
 
 
 def show_filling(dataset: ImageSet, filling: Filling, out: Path) -> None:
@@ -34,6 +35,17 @@ def show_filling(dataset: ImageSet, filling: Filling, out: Path) -> None:
         print_message(f"variety, where 100% is that of the real images of the class: {shares}")
 
 
+def warn_of_few(real: RealImages, filling: Filling) -> None:
+    """Print a warning about filled classes with few held-out images."""
+    counts, filled = _held_out(real), filling.labels.unique().tolist()
+    names = [real.held_out.dataset.class_names[label] for label in filled]
+    if few := {name: counts[name] for name in names if counts[name] < FEW}:
+        print_message(
+            f"warning: fewer than {FEW} held-out images, so the accuracy of these classes says little: "
+            f"{list_counts(few, MAX_NAMED)}"
+        )
+
+
 def show_trials(real: RealImages, found: Mapping[str, Trial]) -> None:
     """Print the accuracy of the classifiers, and the verdict."""
     names, rows = real.held_out.dataset.class_names, []
@@ -42,7 +54,8 @@ def show_trials(real: RealImages, found: Mapping[str, Trial]) -> None:
         shown = f"{names[worst]} ({trial.by_class[worst]:.1%})"
         rows.append((trained_on, f"{trial.accuracy:.1%}", f"{trial.spread:.1%}", shown))
     print_table(("training images", "accuracy", "spread", "worst class"), rows)
-    lines = [f"Accuracy is the mean over the classes, on {len(real.held_out):,} held-out images.", verdict(found)]
+    tested = f"{len(tested_images(real)):,} held-out images: {list_counts(_held_out(real), MAX_NAMED)}"
+    lines = [f"Accuracy is the mean over the classes, on {tested}.", verdict(found)]
     if real.seen:
         lines.append("The generator may have been trained on the held-out images too, which favors it.")
     data().print("\n".join(lines), soft_wrap=True)
@@ -58,7 +71,12 @@ def as_dict(dataset: ImageSet, real: RealImages, filling: Filling, found: Mappin
         "copies": _by_class(dataset, filling.copies),
         "variety": _variety(dataset, filling),
         "missing": _by_class(dataset, filling.missing),
-        "held_out": {"name": real.held_out.name, "count": len(real.held_out), "seen_by_generator": real.seen},
+        "held_out": {
+            "name": real.held_out.name,
+            "count": len(tested_images(real)),
+            "by_class": _held_out(real),
+            "seen_by_generator": real.seen,
+        },
         "trials": {
             name: {
                 "accuracy": trial.accuracy,
@@ -73,6 +91,12 @@ def as_dict(dataset: ImageSet, real: RealImages, filling: Filling, found: Mappin
 
 def _variety(dataset: ImageSet, filling: Filling) -> dict[str, float]:
     return {name: share for name, share in zip(dataset.class_names, filling.variety, strict=True) if share is not None}
+
+
+def _held_out(real: RealImages) -> dict[str, int]:
+    """Return the number of images of each class that classifiers are tested on."""
+    names, labels = real.held_out.dataset.class_names, tested_images(real).labels
+    return dict(zip(names, labels.bincount(minlength=len(names)).tolist(), strict=True))
 
 
 def _by_class(dataset: ImageSet, counts: Tensor) -> dict[str, int]:
