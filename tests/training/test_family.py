@@ -69,6 +69,8 @@ def refused_networks(objective: str, family: str, condition: str) -> str | None:
     """A word of the message where an objective cannot do with these networks, or with their way to learn of classes."""
     if not set(OBJECTIVE_SETTINGS[objective].roles) <= set(MODEL_SETTINGS[family].roles):
         return f"`model.name` {family} has no encoder"
+    if objective in CLIPPED and MODEL_SETTINGS[family].model_fields["init"].default == "equalised":
+        return "`model.init: equalised`, which rescales"
     if objective != "cvae_gan":
         return None
     return {"none": "`model.conditional` is false", "classifier": "does not support"}.get(condition)

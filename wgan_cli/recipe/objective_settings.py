@@ -70,6 +70,11 @@ class WganSettings(AdversarialSettings):
                 f"`objective.clip_value` has no effect with the norm of `{setting}`, which rescales the weights",
                 f"leave out `{setting}`, or set `objective.name` to hinge",
             )
+        if model.init == "equalised":
+            raise invalid(
+                "`objective.clip_value` does not work with `model.init: equalised`, which rescales the clipped weights",
+                "set `model.init` to he, or `objective.name` to wgan_gp",
+            )
 
 
 class WganGpSettings(AdversarialSettings):
