@@ -139,6 +139,17 @@ def test_every_trick(trick, objective):
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("layer", ["Dropout", "BatchNorm2d", "MinibatchStdDev"])
+def test_features_of_a_classifier_do_not_depend_on_its_batch(layer):
+    own = [{"Conv2d": [8, 4, 2, 1]}, layer, {"Linear": 3}]
+    values = {**recipe_of("sequential", "projection").as_dict(), "objective": "cvae_gan"}
+    values["model"]["classifier"] = own
+    with pytest.raises(WganError, match=r"`model\.classifier\[1\]` makes features .* depend on chance or its batch"):
+        recipe_from_dict(values, "a test")
+    own.remove(layer)
+    assert recipe_from_dict(values, "a test").model.classifier is not None
+
+
 @pytest.mark.parametrize("name", [name for name in recipe_names() if not name.endswith("cyclegan")])
 def test_any_objective_in_any_recipe(name):
     values = parse_yaml(recipe_path(name).read_text(encoding="utf-8"), name)

@@ -117,6 +117,10 @@ class FamilySettings(Settings):
             return "model.critic.norm" if self.critic.has_batch_norm else None
         return f"model.critic.{trait}" if getattr(self.critic, trait, None) else None
 
+    def classifier_setting(self, trait: CriticTrait) -> str | None:
+        """Return the setting that gives a trait to a classifier with layers of its own, or None."""
+        return None
+
     @property
     def generator_batch_norm(self) -> str | None:
         """Setting that gives the generator batch norm, or None."""

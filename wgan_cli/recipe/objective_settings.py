@@ -6,9 +6,11 @@ from pydantic import Field
 
 from wgan_cli.recipe import objective_base as base
 from wgan_cli.recipe.data_settings import DataSettings, PairSettings
-from wgan_cli.recipe.layer_settings import ALL_ROLES, Condition, FamilySettings
+from wgan_cli.recipe.layer_settings import ALL_ROLES, Condition, CriticTrait, FamilySettings
 from wgan_cli.recipe.objective_base import AdversarialSettings, TargetSettings, Weight
 from wgan_cli.recipe.settings import invalid
+
+_COUPLED_OR_RANDOM: tuple[CriticTrait, ...] = ("batch_norm", "minibatch_features", "minibatch_std", "dropout")
 
 
 class GanSettings(TargetSettings, AdversarialSettings):
@@ -142,11 +144,12 @@ class CvaeGanSettings(TargetSettings):
         variable = (
             model.batch_coupling,
             model.critic_setting("dropout"),
+            *(model.classifier_setting(trait) for trait in _COUPLED_OR_RANDOM),
             "data.diff_augment" if data.diff_augment not in ((), "auto") else None,
             "objective.instance_noise" if self.instance_noise else None,
         )
         if setting := next(filter(None, variable), None):
-            problem = f"`{setting}` makes the critic's features of an image depend on chance or its batch"
+            problem = f"`{setting}` makes features of an image depend on chance or its batch"
             purpose = f"{self.name} compares them with those of its reconstruction"
             raise invalid(f"{problem}, and {purpose}", base.uncouple_hint(setting))
 

@@ -66,8 +66,15 @@ class SequentialSettings(ConditionalLatentSettings):
 
     def critic_setting(self, trait: CriticTrait) -> str | None:
         """Return the layer that gives the critic a trait, or None."""
-        for i, layer in enumerate(self.critic):
+        return self._layer_with(trait, "critic")
+
+    def classifier_setting(self, trait: CriticTrait) -> str | None:
+        """Return the layer that gives the classifier's own list a trait, or None."""
+        return self._layer_with(trait, "classifier")
+
+    def _layer_with(self, trait: CriticTrait, role: str) -> str | None:
+        for i, layer in enumerate(getattr(self, role) or ()):
             normalized = trait == "spectral_norm" and getattr(layer, trait, False)
             if normalized or isinstance(layer, self.traits.get(trait, ())):
-                return f"model.critic[{i}]"
+                return f"model.{role}[{i}]"
         return None
