@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from wgan_cli.networks import build_network
 from wgan_cli.objectives import Batch, Loss, build_objective
-from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
+from wgan_cli.objectives.label_smoothing import guessing_loss
+from wgan_cli.recipe import ImageShape, Recipe, load_recipe, recipe_from_dict
+from wgan_cli.recipe.objective_settings import GanSettings
 
 SHAPE = ImageShape(8, 8, 1)
 REAL = np.array([2.0, -0.5, 0.3, 4.0, -3.0])  # scores
@@ -145,6 +147,23 @@ def test_label_flip(name, expected):
     first, second = (critic.loss(networks, Batch(torch.randn(4000, 1), torch.ones(4000, 1, 1, 1))) for _ in range(2))
     assert first.total != second.total
     assert first.total.item() == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize("fakes", [1, 2])
+@pytest.mark.parametrize("settings", [{}, {"label_smoothing": 0.1}, {"label_smoothing": 0.2, "fake_smoothing": 0.3}])
+def test_loss_of_a_critic_that_only_guesses(settings, fakes):
+    own = GanSettings(**settings)
+    targets = (1 - own.label_smoothing, *[own.fake_smoothing] * fakes)
+    every = [sum(cross_entropy(np.array([score]), target) for target in targets) for score in np.linspace(-3, 3, 2001)]
+    assert guessing_loss(own, fakes) == pytest.approx(min(every), rel=1e-5)
+
+
+def test_the_logged_loss_is_explained():
+    cvae_gan = load_recipe("mnist_cvae_gan", ["objective=cvae_gan"])
+    said = [build_objective(recipe, ImageShape(28, 28, 1, 10)).meanings for recipe in (recipe_of("gan"), cvae_gan)]
+    assert "1.39" in said[0]["critic_loss"] and "1.91" in said[1]["critic_loss"]
+    flipped = build_objective(recipe_of("gan", label_flip=0.1), SHAPE).meanings["critic_loss"]
+    assert "guesses" not in flipped
 
 
 @pytest.mark.parametrize("clip_value", [0.01, 0.3])

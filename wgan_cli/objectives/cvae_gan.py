@@ -17,7 +17,7 @@ from wgan_cli.distributed import rng
 from wgan_cli.distributed.collectives import all_reduce_mean
 from wgan_cli.networks.encoder import Classifier
 from wgan_cli.objectives.adversarial import advice, with_addends
-from wgan_cli.objectives.label_smoothing import fake_targets, real_targets
+from wgan_cli.objectives.label_smoothing import cross_entropy_meaning, fake_targets, real_targets
 from wgan_cli.objectives.objective import Batch, Loss, NetworksByRole, Objective, Phase, given, settings_of
 from wgan_cli.objectives.penalties import make_penalty, penalty_terms
 from wgan_cli.objectives.terms import Term, critic_loss_term, probability_terms
@@ -121,7 +121,7 @@ def _encoder_phase(settings: CvaeGanSettings) -> Phase:
 
 def _terms(settings: CvaeGanSettings) -> Sequence[Term]:
     return (
-        critic_loss_term("binary cross-entropy of the critic; 2.08 if it only guesses"),
+        critic_loss_term(cross_entropy_meaning(settings, fakes_per_real=2)),
         *probability_terms(settings),
         Term("copy_probability", "the same for reconstructions"),
         Term("classifier_loss", "cross-entropy of the classifier on real images; falls towards 0"),

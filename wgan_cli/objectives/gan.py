@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wgan_cli.objectives.adversarial import AdversarialLoss, adversarial_objective
-from wgan_cli.objectives.label_smoothing import fake_targets, real_targets
+from wgan_cli.objectives.label_smoothing import cross_entropy_meaning, fake_targets, real_targets
 from wgan_cli.objectives.objective import Loss, Objective, settings_of
 from wgan_cli.objectives.terms import Term, critic_loss_term, probability_terms
 from wgan_cli.recipe import ImageShape, Recipe
@@ -24,7 +24,7 @@ def gan(recipe: Recipe, image: ImageShape) -> Objective:
 
     terms = (
         *probability_terms(settings),
-        critic_loss_term("binary cross-entropy of the critic; 1.39 if it only guesses"),
+        critic_loss_term(cross_entropy_meaning(settings)),
         Term("generator_loss", "the critic's confidence that samples are fake; its level alone means little"),
     )
     generator_loss = saturating_loss if settings.saturating else non_saturating_loss
