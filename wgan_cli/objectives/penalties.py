@@ -26,7 +26,7 @@ def make_penalty(settings: CriticGameSettings, extra: Penalty | None = None) -> 
     """Return the weighted sum of the penalties that the settings ask for, or None without any.
 
     gp_every * (gp_weight * gradient_penalty + r1_weight/2 * r1 + r2_weight/2 * r2 + extra): lazy regularization scales
-    the penalty by the interval at which it is applied (Karras et al. 2020, section 3.2).
+    the penalty by the interval at which it is applied (Karras et al. 2020, section 3.1).
 
     Args:
         extra: penalty of the objective itself, already weighted; it may log any number of terms.
