@@ -26,7 +26,7 @@ from wgan_cli.utils.machine import OtherProcesses
 FORMATS = {"off": "float32", "bf16": "bf16", "fp16": "fp16"}  # what --amp means in words
 RESULTS = Path(__file__).parent / "results"
 MANY_CORES = 0.3  # in use by others, and figures are doubtful
-KEPT = ("fd", "real_baseline", "precision", "recall", "coverage", "class_entropy", "agreement")
+KEPT = ("fd", "real_baseline", "precision", "recall", "coverage", "spectrum", "class_entropy", "agreement")
 T = TypeVar("T")
 
 
