@@ -16,13 +16,14 @@ from helpers.families import OBJECTIVE_SETTINGS, OBJECTIVES, small_model
 
 from wgan_cli.data import ImageSet
 from wgan_cli.data.pairs import ImagePair
-from wgan_cli.errors import AlreadyReported, EngineUnavailable
+from wgan_cli.errors import AlreadyReported, EngineUnavailable, WganError
 from wgan_cli.recipe import Recipe, recipe_from_dict
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.divergence import checked_means
 from wgan_cli.training.engines.autotune import autotune
 from wgan_cli.training.optim import set_learning_rates
+from wgan_cli.training.setup import check_same_on_all_ranks
 from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.seeds import derived_seed
 
@@ -186,5 +187,10 @@ if __name__ == "__main__":
         process_group.broadcast_from_main("a failure", lambda: 1 / 0)
     except (ZeroDivisionError, AlreadyReported) as error:
         results["raised"] = type(error).__name__
+    check_same_on_all_ranks(images())
+    try:
+        check_same_on_all_ranks(images(seed=torch.distributed.get_rank()))
+    except WganError as error:
+        results["refused"] = error.message
     torch.save(results, f"{sys.argv[1]}.{torch.distributed.get_rank()}")
     process_group.destroy()

@@ -92,6 +92,10 @@ def test_one_rank_reports_an_error(of_two):
     assert sorted(ours["claimed"] for ours in of_two) == [False, True]
 
 
+def test_different_images_are_refused(of_two):
+    assert ["different images" in ours["refused"] for ours in of_two] == [True, True]
+
+
 def test_cases_cover_every_objective():
     assert {recipe_of(name).objective.name for name in CASES} == set(objectives.OBJECTIVES)
 

@@ -193,6 +193,12 @@ def all_reduce_max(name: str, *numbers: int) -> list[int]:
     return maxima.tolist()
 
 
+def all_equal(name: str, number: int) -> bool:
+    """Return True if all ranks call this with the same number."""
+    most, least = all_reduce_max(name, number, -number)
+    return most == -least
+
+
 def claim_message(text: str) -> bool:
     """Return True on the first rank that calls this with `text`, which then prints it for all."""
     if world_size() == 1 or _Waiting.store is None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.loading import load_data, select_images
 from wgan_cli.data.pairs import ImagePair
+from wgan_cli.distributed.process_group import MAIN_PROCESS_TIMEOUT, all_equal, collective
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import QUICK_TRAINING, AnyReference, make_reference
 from wgan_cli.evaluation.real_images import real_images
@@ -163,6 +164,15 @@ def load_dataset(
     if images is None or isinstance(data, PairSettings):
         return load_data(data, data_root, log)
     return select_images(images, data, log)
+
+
+def check_same_on_all_ranks(dataset: ImageSet | ImagePair) -> None:
+    """Wait until all processes have loaded their images. Raises: WganError if these differ."""
+    name = "the images of all processes"
+    with collective(name, MAIN_PROCESS_TIMEOUT):  # a machine may decode for hours
+        same = all_equal(name, dataset.fingerprint)
+    if not same:
+        raise WganError("the processes found different images", "give every machine the same images")
 
 
 def load_reference(

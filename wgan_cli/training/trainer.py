@@ -8,8 +8,10 @@ from pathlib import Path
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.loading import default_data_root
 from wgan_cli.distributed.process_group import (
+    MAIN_PROCESS_TIMEOUT,
     all_reduce_max,
     broadcast_from_main,
+    collective,
     is_main_process,
     local_device,
     main_process_first,
@@ -34,7 +36,7 @@ from wgan_cli.training.finetuning.initial_weights import InitialWeights
 from wgan_cli.training.finetuning.initialize import missing_critic_warning, with_conditional
 from wgan_cli.training.loop import training_loop
 from wgan_cli.training.memory_estimate import out_of_memory_hint
-from wgan_cli.training.setup import load_dataset, load_reference, resolve_start
+from wgan_cli.training.setup import check_same_on_all_ranks, load_dataset, load_reference, resolve_start
 from wgan_cli.training.stop import StopRequest
 from wgan_cli.utils.format import once
 from wgan_cli.utils.machine import OtherProcesses
@@ -93,6 +95,7 @@ class Trainer:
         local = local_device(resolve_device(device))
         with main_process_first("the data"):
             self.dataset = load_dataset(start.recipe.data, images, root, self.data_log)
+        check_same_on_all_ranks(self.dataset)
         wanted = start.recipe
         if source and recipe is None and wanted.model.conditional and len(self.dataset.class_names) < 2:
             wanted = with_conditional(wanted, False)
@@ -162,7 +165,8 @@ class Trainer:
             finally:
                 with stop.on_signals():
                     callback.on_train_end()
-        self.status = ExitStatus(all_reduce_max("the end", stop.status or ExitStatus.DONE)[0])
+        with collective("the end", MAIN_PROCESS_TIMEOUT):  # a tracker may upload for long
+            self.status = ExitStatus(all_reduce_max("the end", stop.status or ExitStatus.DONE)[0])
         if self.status == ExitStatus.DONE and state.recipe.report:
             broadcast_from_main("the report", lambda: write_final_report(run, state.device, self.reference, self.log))
         return run
