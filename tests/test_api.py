@@ -75,6 +75,16 @@ def test_images_in_memory(tmp_path, monkeypatch):
         train(resume=run.path, images=fewer, settings=["steps=6"], **CPU)
 
 
+def test_fine_tuning_leaves_the_settings_of_the_first_images(tmp_path):
+    source = train_tiny(tmp_path / "source", "data.limit=20", "data.transform=invert", "steps=1")
+    start = {"images": image_set(squares()), "init_from": source.path, "settings": ["steps=1", "data.augment.mirror=true"]}
+    run = train(None, tmp_path / "mine", **start, **CPU)
+    data = run.read_recipe().data
+    assert (data.source, data.limit, data.transform, data.image_size) == ("given", None, None, (28, 28))
+    assert data.augment.mirror and "cutout" in data.diff_augment
+    assert train(None, run.path, resume="auto", **start, **CPU).path == run.path
+
+
 def test_images_for_other_runs_are_refused(tiny_run):
     with pytest.raises(WganError, match="was trained on digits, not on images in memory"):
         evaluate(tiny_run.path, images=image_set(squares()))

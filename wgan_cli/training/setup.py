@@ -68,7 +68,7 @@ def resolve_start(
     if in_memory:
         _refuse_settings_of_files(settings)
     if str(resume) == "auto":
-        folder = out or RUNS / _wanted(recipe, settings, source).name
+        folder = out or RUNS / _wanted(recipe, settings, in_memory, source).name
         remove_unstarted_run(folder)
         resume = folder if is_run(folder) else None
     elif resume is not None and out is not None:
@@ -78,7 +78,7 @@ def resolve_start(
             "`init_from` starts a new run, and `resume` continues one", "leave out --init-from, or leave out --resume"
         )
     if resume is None:
-        wanted = with_data_location(_wanted(recipe, settings, source, log), in_memory)
+        wanted = with_data_location(_wanted(recipe, settings, in_memory, source, log), in_memory)
         if wanted.freeze and source is None:
             raise WganError(
                 f"`freeze` is {wanted.freeze}, and the critic's weights are random",
@@ -114,7 +114,7 @@ def _resumed(
     wanted = (
         apply_settings(latest.as_dict(), settings, "the run's recipe", log)
         if recipe is None and source is None
-        else _wanted(recipe, settings, source, log)
+        else _wanted(recipe, settings, in_memory, source, log)
     )
     if source is not None and recipe is None and wanted.model.conditional != latest.model.conditional:
         wanted = with_conditional(wanted, latest.model.conditional)  # the images may have no classes
@@ -135,11 +135,12 @@ def _refuse_settings_of_files(settings: tuple[str, ...]) -> None:
 def _wanted(
     recipe: Recipe | str | Path | None,
     settings: tuple[str, ...],
+    in_memory: bool,
     source: InitialWeights | None = None,
     log: Log | None = None,
 ) -> Recipe:
     if recipe is None and source is not None:
-        return initial_recipe(source, settings, log)
+        return initial_recipe(source, settings, log, in_memory)
     if isinstance(recipe, Recipe):
         return apply_settings(recipe.as_dict(), settings, recipe.name, log) if settings else recipe
     return load_recipe(str(recipe or DEFAULT_RECIPE), settings, log)

@@ -10,7 +10,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks.critic import parameters_after
 from wgan_cli.networks.transfer import ImageKind, Transfer, transfer
 from wgan_cli.recipe import Recipe, apply_settings
-from wgan_cli.recipe.data_settings import SIDES, USER_SOURCES, DataSettings, PairSettings
+from wgan_cli.recipe.data_settings import IN_MEMORY, SIDES, USER_SOURCES, DataSettings, PairSettings
 from wgan_cli.training.finetuning.initial_weights import InitialWeights
 from wgan_cli.utils.format import Log
 
@@ -18,16 +18,21 @@ SUFFIX = "_finetuned"  # of the name of a recipe that comes with its weights
 WITH_CRITIC = "a run, a file of its checkpoints/, or a folder exported from either"
 
 
-def initial_recipe(source: InitialWeights, settings: Sequence[str], log: Log | None = None) -> Recipe:
+def initial_recipe(
+    source: InitialWeights, settings: Sequence[str], log: Log | None = None, in_memory: bool = False
+) -> Recipe:
     """Return the recipe that comes with weights, changed by `key=value` settings, under a name of its own.
 
     New images get the size and channels that the networks were trained on unless the settings say otherwise. What was
-    measured on the machine of the first run (precision, engine, threads) is open again.
+    measured on the machine of the first run (precision, engine, threads) is open again, and so are the settings of its
+    images if others are passed `in_memory`.
     """
     recipe = source.checkpoint.recipe
     name = recipe.name if recipe.name.endswith(SUFFIX) else recipe.name[: 100 - len(SUFFIX)] + SUFFIX
     values = {**recipe.as_dict(), "name": name, "amp": "auto", "engine": "auto"}
     values.pop("threads", None)
+    if in_memory and not recipe.translates:
+        values["data"] = {"source": IN_MEMORY, "diff_augment": "auto"}
     changed = apply_settings(values, settings, f"the recipe of {source.title}", log)
     image = source.checkpoint.image
 
