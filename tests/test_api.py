@@ -77,7 +77,11 @@ def test_images_in_memory(tmp_path, monkeypatch):
 
 def test_fine_tuning_leaves_the_settings_of_the_first_images(tmp_path):
     source = train_tiny(tmp_path / "source", "data.limit=20", "data.transform=invert", "steps=1")
-    start = {"images": image_set(squares()), "init_from": source.path, "settings": ["steps=1", "data.augment.mirror=true"]}
+    start = {
+        "images": image_set(squares()),
+        "init_from": source.path,
+        "settings": ["steps=1", "data.augment.mirror=true"],
+    }
     run = train(None, tmp_path / "mine", **start, **CPU)
     data = run.read_recipe().data
     assert (data.source, data.limit, data.transform, data.image_size) == ("given", None, None, (28, 28))

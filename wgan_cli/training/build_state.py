@@ -16,7 +16,7 @@ from wgan_cli.data.pairs import ImagePair
 from wgan_cli.distributed.batch_shard import current_shard, set_shard
 from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
-from wgan_cli.networks.transfer import ImageKind, transfer
+from wgan_cli.networks.transfer import ImageKind
 from wgan_cli.objectives import Objective, build_objective
 from wgan_cli.objectives.diff_augment import with_diff_augment
 from wgan_cli.objectives.instance_noise import make_noise
@@ -26,7 +26,7 @@ from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engines.autotune import autotune
 from wgan_cli.training.engines.select import Engine, make_engine
 from wgan_cli.training.finetuning.initial_weights import InitialWeights
-from wgan_cli.training.finetuning.initialize import initialize
+from wgan_cli.training.finetuning.initialize import initialize, start_average
 from wgan_cli.training.grad_accumulation import accumulation_steps
 from wgan_cli.training.memory_estimate import check_memory, out_of_memory_hint
 from wgan_cli.training.numerics.amp import Precision, set_deterministic
@@ -87,7 +87,7 @@ def build_state(
     torch.manual_seed(derived_seed(recipe.seed, "noise"))
     training_step = make_step(tuned.recipe, networks)
     if source:
-        transfer("generator", source.network("generator", averaged=True), source.kind, training_step.ema.network, kind)
+        start_average(training_step.ema, kind, source)
     grid = TranslationGrid(recipe, dataset) if isinstance(dataset, ImagePair) else LatentGrid(recipe, image)
     return TrainingState(
         recipe=tuned.recipe,

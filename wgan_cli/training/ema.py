@@ -11,13 +11,17 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 class ExponentialMovingAverage:
     """w_ema <- d*w_ema + (1-d)*w after each step, with d = min(decay, (1+step)/(10+step)): early steps fade fast.
 
-    Averages batch norm's running statistics like weights. A decay of 0 copies the network. `network` is a frozen copy
-    in eval mode that holds the averages.
+    Averages batch norm's running statistics like weights. A decay of 0 copies the network.
+
+    Attributes:
+        network: a frozen copy in eval mode that holds the averages.
+        earlier_steps: steps of another run whose average this one continues; d counts them too.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.network = copy.deepcopy(network).requires_grad_(False).eval()
         self.decay = decay
+        self.earlier_steps = 0
         self._averages, self._counters = _tensors(self.network)
         self._sources, self._source_counters = _tensors(network)
         device = self._averages[0].device
@@ -27,7 +31,8 @@ class ExponentialMovingAverage:
 
     def set_decay(self, step: int) -> None:
         """Set the decay of the next update, after step number `step` from 0."""
-        decay = min(self.decay, (1 + step) / (10 + step))
+        count = self.earlier_steps + step
+        decay = min(self.decay, (1 + count) / (10 + count))
         if self._weight is None:
             self._step_decay = decay
         else:

@@ -141,6 +141,8 @@ class TrainingState:
         }
         if self.adaptive_threads:
             training["threads"] = self.adaptive_threads.state_dict()
+        if self.ema.earlier_steps:
+            training["earlier_ema_steps"] = self.ema.earlier_steps
         networks["generator"] = self.ema.network.state_dict()
         return Checkpoint(self.recipe, self.image, self.class_names, self.step, networks, training, versions())
 
@@ -171,7 +173,7 @@ class TrainingState:
                 network.load_state_dict(training["generator"] if role == "generator" else checkpoint.networks[role])
             self.ema.network.load_state_dict(checkpoint.networks["generator"])
             load_optimizer_states(self.optimizers, training["optimizers"])
-            counts = training.get("rollbacks", 0), training.get("anchor", 0)
+            counts = [training.get(name, 0) for name in ("rollbacks", "anchor", "earlier_ema_steps")]
             if any(type(count) is not int or not 0 <= count <= MOST_STEPS for count in counts):
                 raise ValueError("invalid counts")
             expected = checkpoint.step * self.images_per_step
@@ -202,6 +204,7 @@ class TrainingState:
         self.rollbacks = training.get("rollbacks", 0)
         self.anchor = training.get("anchor", checkpoint.step)
         self.images_before = shown - expected
+        self.ema.earlier_steps = training.get("earlier_ema_steps", 0)
 
     def _restore_position(self, checkpoint: Checkpoint) -> None:
         """Continue in the epoch of a checkpoint; other images or another batch size start a new one."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from wgan_cli.errors import WganError
 from wgan_cli.networks.transfer import ImageKind
 from wgan_cli.networks.weights import check_roles, network_with
+from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.pretrained import source_title
 from wgan_cli.runs.with_critic import load_with_critic
@@ -42,6 +43,12 @@ class InitialWeights:
             "step": found.step,
             "checksum": found.checksum,
         }
+
+    @property
+    def averaged_steps(self) -> int:
+        """Steps in the generator's EMA, including those of earlier runs that a full checkpoint knows of."""
+        earlier = (self.checkpoint.training or {}).get("earlier_ema_steps", 0)
+        return self.checkpoint.step + (earlier if type(earlier) is int and 0 <= earlier <= MOST_STEPS else 0)
 
     def network(self, role: str, averaged: bool = False) -> nn.Module:
         """Return a network with its weights of the last step, or the `averaged` generator (EMA), which every file has.

@@ -11,6 +11,7 @@ from wgan_cli.networks.critic import parameters_after
 from wgan_cli.networks.transfer import ImageKind, Transfer, transfer
 from wgan_cli.recipe import Recipe, apply_settings
 from wgan_cli.recipe.data_settings import IN_MEMORY, SIDES, USER_SOURCES, DataSettings, PairSettings
+from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.finetuning.initial_weights import InitialWeights
 from wgan_cli.utils.format import Log
 
@@ -74,6 +75,13 @@ def initialize(networks: Mapping[str, nn.Module], wanted: ImageKind, source: Ini
         )
     _check_frozen(networks["critic"], transfers, wanted.recipe.freeze, source.title)
     return transfers
+
+
+def start_average(ema: ExponentialMovingAverage, wanted: ImageKind, source: InitialWeights) -> None:
+    """Start the EMA from that of the source. It continues without a warm-up, unless layers have random weights."""
+    got = transfer("generator", source.network("generator", averaged=True), source.kind, ema.network, wanted)
+    if not got.skipped:
+        ema.earlier_steps = source.averaged_steps
 
 
 def _check_frozen(critic: nn.Module, transfers: Sequence[Transfer], count: int, title: str) -> None:
