@@ -11,6 +11,7 @@ from wgan_cli.data.sources.arrays import image_set
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import load_recipe
 from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.continuation import continued_recipe
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.trainer import Trainer
@@ -88,6 +89,20 @@ def test_counted_images_and_the_checkpoint_to_roll_back_to_follow_a_change(resum
     assert kimg == sorted(kimg) and kimg[-1] - kimg[-2] == pytest.approx((kimg[-1] - kimg[-4]) / 3)
     (changed,) = (file for file in run.checkpoint_files() if file.stem.endswith("4"))
     assert load_checkpoint(changed).recipe.batch_size == 2
+
+
+def test_micro_batches_that_batch_norm_depends_on(trainer):
+    def continued(*settings: str, before: str = "null", after: str = "4"):
+        saved, wanted = (trainer.recipe(*settings, f"micro_batch_size={size}") for size in (before, after))
+        return continued_recipe(saved, wanted)
+
+    alone = ("sync_batch_norm=false", "model.generator.norm=batch")
+    with pytest.raises(WganError, match="`sync_batch_norm`") as refused:
+        continued(*alone)
+    assert "micro_batch_size=None" in refused.value.message and "micro_batch_size=null" in refused.value.hint
+    assert continued(*alone, after="8").batch_size == 8  # the whole batch, as before
+    for free in (("sync_batch_norm=false", "model.generator.norm=layer"), ("model.generator.norm=batch",)):
+        assert continued(*free).micro_batch_size == 4
 
 
 def test_translation_continues_with_another_batch_size(trainer, tmp_path):

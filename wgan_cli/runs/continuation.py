@@ -52,7 +52,21 @@ def continued_recipe(saved: Recipe, wanted: Recipe, allowed: Collection[str] = (
                 + (f", or accept a run that isn't exact: --allow {names[0]}" if names else "")
                 + "; a resumed run may change its length, and what it logs, saves and evaluates",
             )
+    _check_micro_batches(saved, wanted)
     return wanted
+
+
+def _check_micro_batches(saved: Recipe, wanted: Recipe) -> None:
+    """Raise a WganError if another size of micro-batches changes the statistics of batch norm."""
+    if wanted.sync_batch_norm or not (wanted.model.generator_batch_norm or wanted.model.critic_setting("batch_norm")):
+        return
+    whole, before, after = wanted.batch_size, saved.micro_batch_size, wanted.micro_batch_size
+    if min(before or whole, whole) != min(after or whole, whole):
+        raise WganError(
+            f"the run was started with micro_batch_size={before} and cannot resume exactly with {after}: batch norm is "
+            "computed for each micro-batch, as `sync_batch_norm` is false",
+            f"leave it unchanged: --set micro_batch_size={before or 'null'}",
+        )
 
 
 def _may_change(key: str, allowed: Collection[str]) -> bool:
