@@ -56,7 +56,7 @@ def train(
         data_root: folder of named datasets and cached features; by default $WGAN_DATA, else wgan's cache folder.
         device: auto, cpu, cuda, cuda:N or mps.
         callbacks: called after each step, with each record, sample grid and message; `Tracker("wandb")` is one.
-        allow: changes that a resumed run may make: data, batch_size, optim, n_critic. It isn't one exact run then.
+        allow: changes that a resumed run may make: data, batch_size, optim, n_critic, amp. It isn't one exact run then.
         init_from: a run or checkpoint whose weights a new run starts from, adapted to other classes and channels.
 
     Returns:

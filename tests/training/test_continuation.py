@@ -1,6 +1,7 @@
 """Resuming with other images or settings: refused, or allowed and recorded."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 
 from wgan_cli.data.sources.arrays import image_set
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import load_recipe
+from wgan_cli.recipe import flat_settings, load_recipe
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.continuation import continued_recipe
 from wgan_cli.runs.metrics_log import read_metrics
@@ -55,17 +56,46 @@ def test_the_same_images_elsewhere_are_the_same(resumed, wgan):
 
 
 @pytest.mark.parametrize(
-    ("words", "change"),
+    ("words", "change", "setting"),
     [
-        (("--batch-size", 5), "batch_size"),
-        (("--lr", 0.01), "optim"),
-        (("--n-critic", 3), "n_critic"),
+        (("--batch-size", 5), "batch_size", "batch_size"),
+        (("--lr", 0.01), "optim", "optim.critic.lr"),
+        (("--n-critic", 3), "n_critic", "objective.n_critic"),
     ],
 )
-def test_other_settings_must_be_allowed(resumed, words, change):
+def test_other_settings_must_be_allowed(resumed, wgan, words, change, setting):
+    def value() -> object:
+        return flat_settings(RunDir(Path("mine")).read_recipe().as_dict())[setting]
+
+    before = value()
     refused = resumed(*words)
     assert refused.status == 2 and f"--allow {change}" in refused.hint
-    assert resumed(*words, "--allow", change).status == 0
+    assert resumed(*words, "--allow", change, "--set", "keep=all").status == 0
+    assert value() == words[1] != before
+    assert json.loads(wgan("inspect", "mine", "--json").stdout)["changed"] == [f"{change} at step 4"]
+    assert wgan("train", "--resume", "mine", "--steps", 9).status == 0 and value() == words[1]
+    earlier = wgan("train", "--resume", "mine/checkpoints/step_00000000.pth", "--stop-after", 1)
+    assert earlier.status == 0 and f"{setting} is {before}" in earlier.stderr
+    assert value() == before and RunDir(Path("mine")).read_recipe().steps == 9
+
+
+def test_fp16_continues_without_a_gpu(resumed):
+    file = RunDir(Path("mine")).checkpoint_files()[-1]
+    saved = load_checkpoint(file)
+    scale = {
+        "scale": 65536.0,
+        "growth_factor": 2.0,
+        "backoff_factor": 0.5,
+        "growth_interval": 2000,
+        "_growth_tracker": 3,
+    }
+    training = {**(saved.training or {}), "precision": scale}
+    replace(saved, recipe=saved.recipe.replaced(amp="fp16"), training=training).save(file)
+    refused = resumed("--device", "cpu")
+    assert refused.status == 2 and "fp16" in refused.error and "--allow amp" in refused.hint
+    assert resumed("--device", "cpu", "--amp", "off").status == 2
+    assert resumed("--device", "cpu", "--amp", "off", "--allow", "amp").status == 0
+    assert load_checkpoint(RunDir(Path("mine")).checkpoint_files()[-1]).recipe.amp == "off"
 
 
 def test_what_cannot_be_allowed(resumed, wgan):

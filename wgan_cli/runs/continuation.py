@@ -5,7 +5,9 @@ from typing import Any
 
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe import Recipe, flat_settings
+from wgan_cli.recipe.data_settings import SIDES, AnyDataSettings, DataSettings, PairSettings
 from wgan_cli.recipe.schema import FREE_ON_RESUME
+from wgan_cli.utils.format import Log
 
 #: Changes that `--allow` allows, by the start of the settings' names. The run then isn't one exact run any more.
 ALLOWABLE = {
@@ -13,6 +15,7 @@ ALLOWABLE = {
     "batch_size": ("batch_size",),
     "optim": ("optim.",),
     "n_critic": ("objective.n_critic",),
+    "amp": ("amp",),
 }
 #: Last parts of settings that the shapes of weights and moments depend on.
 _FIXED = ("image_size", "channels", "name")
@@ -24,6 +27,29 @@ def check_allowed(allowed: Collection[str]) -> None:
         if name not in ALLOWABLE:
             hint = did_you_mean(name, ALLOWABLE)
             raise WganError(f"unknown --allow {name[:40]!r}", f"{hint}choose {', '.join(ALLOWABLE)}")
+
+
+def recipe_at(saved: Recipe, latest: Recipe, log: Log) -> Recipe:
+    """Return the recipe of a run at a checkpoint: the free settings of the latest one, and the others as saved.
+
+    The latest recipe has changes that were allowed after an earlier checkpoint.
+    """
+    free = {name: getattr(latest, name) for name in Recipe.model_fields if name in FREE_ON_RESUME}
+    recipe = saved.replaced(**free, data=_data_at(saved.data, latest.data))
+    before, after = flat_settings(recipe.as_dict()), flat_settings(latest.as_dict())
+    for key in sorted(before.keys() & after.keys()):
+        if after[key] not in (before[key], "auto"):
+            log(f"{key} is {before[key]}, as in the checkpoint (in recipe.yaml: {after[key]})")
+    return recipe
+
+
+def _data_at(saved: AnyDataSettings, latest: AnyDataSettings) -> AnyDataSettings:
+    if isinstance(saved, PairSettings) and isinstance(latest, PairSettings):
+        return saved.model_copy(update={side: _data_at(getattr(saved, side), getattr(latest, side)) for side in SIDES})
+    if isinstance(saved, PairSettings) or isinstance(latest, PairSettings) or saved.source != latest.source:
+        return saved
+    free = [name for name in DataSettings.model_fields if f"data.{name}" in FREE_ON_RESUME]
+    return saved.model_copy(update={name: getattr(latest, name) for name in free})
 
 
 def continued_recipe(saved: Recipe, wanted: Recipe, allowed: Collection[str] = ()) -> Recipe:

@@ -16,7 +16,7 @@ from wgan_cli.evaluation.translation import held_out_images, make_translation_re
 from wgan_cli.recipe import Recipe, apply_settings, load_recipe
 from wgan_cli.recipe.data_settings import IN_MEMORY, USER_SETTINGS, DataSettings, PairSettings
 from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
-from wgan_cli.runs.continuation import continued_recipe
+from wgan_cli.runs.continuation import continued_recipe, recipe_at
 from wgan_cli.runs.lock import refuse_second_trainer
 from wgan_cli.runs.resume import Finished, ResumePoint, remove_unstarted_run, resume_point, run_to_resume
 from wgan_cli.runs.run_dir import RUNS, RunDir, is_run
@@ -108,7 +108,7 @@ def _resumed(
         )
     latest = run.read_recipe()  # may have more steps than the checkpoint if an extended run was killed early
     saved = point.checkpoint.recipe if point.checkpoint else latest
-    latest = latest.replaced(data=latest.data.decoding_like(saved.data))
+    latest = recipe_at(saved, latest.replaced(data=latest.data.decoding_like(saved.data)), log)
     if adapts := point.checkpoint is not None and "threads" in (point.checkpoint.training or {}):
         latest = latest.replaced(threads=None)  # the run chose it, unless a setting does now
     wanted = (

@@ -183,7 +183,8 @@ class TrainingState:
             if not all(math.isfinite(training.get(name, 0.0)) for name in ("seconds", "overhead")):
                 raise ValueError("invalid times")
             self._restore_position(checkpoint)
-            self.training_step.precision.scaler.load_state_dict(training["precision"])
+            if self.recipe.amp == checkpoint.recipe.amp:  # another precision starts with its own loss scale
+                self.training_step.precision.scaler.load_state_dict(training["precision"])
             self.training_step.metrics.load_state_dict(training["terms"], self.device)
             if (state := self.objective.state) is not None:  # ignores buffers that only earlier versions saved
                 state.load_state_dict({name: training["memory"][name] for name in state.state_dict()})

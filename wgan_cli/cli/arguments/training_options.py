@@ -41,7 +41,7 @@ Allow = Annotated[
     typer.Option(
         "--allow",
         metavar="CHANGE",
-        help="Change to accept in a resumed run: data, batch_size, optim or n_critic; repeatable.",
+        help="Change to accept in a resumed run: data, batch_size, optim, n_critic or amp; repeatable.",
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, but don't train.")]

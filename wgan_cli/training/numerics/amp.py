@@ -32,7 +32,10 @@ def resolve_amp(amp: str, device: torch.device) -> str:
             fast = torch.cpu._is_amx_tile_supported()
         return "bf16" if fast else "off"
     if amp == "fp16" and device.type != "cuda":
-        raise WganError(f"--amp fp16 needs a CUDA device, and this run is on {device}", "use --amp bf16 or --amp off")
+        raise WganError(
+            f"--amp fp16 needs a CUDA device, and this run is on {device}",
+            "use --amp bf16 or --amp off; a run that has started needs --allow amp too",
+        )
     return amp
 
 
