@@ -11,10 +11,11 @@ from PIL import Image
 from wgan_cli.data.sources.arrays import image_set
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import flat_settings, load_recipe
-from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.checkpoint import BestScore, load_checkpoint
 from wgan_cli.runs.continuation import continued_recipe
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.training.best_generator import Best
 from wgan_cli.training.trainer import Trainer
 
 
@@ -48,6 +49,16 @@ def test_other_images_must_be_allowed(resumed, wgan, folder):
     assert facts["step"] == 8 and facts["changed"] == ["data at step 4"]
     assert "not one exact run" in wgan("inspect", "mine").stdout
     assert wgan("train", "--resume", "mine", "--steps", 10).status == 0  # the new images are the run's own now
+
+
+@pytest.mark.parametrize(("images", "is_kept"), [(40, True), (30, False)])
+def test_the_best_of_other_images_starts_over(small, images, is_kept):
+    state = small.state()
+    state.best = Best(0, BestScore("fd", 1.0, "these"), state.exported_weights())
+    resumed = small.state(images=images)
+    resumed.allowed = frozenset({"data"})
+    resumed.restore(small.checkpoint(state))
+    assert (resumed.best is not None) == is_kept
 
 
 def test_the_same_images_elsewhere_are_the_same(resumed, wgan):

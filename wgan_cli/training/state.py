@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -190,7 +191,8 @@ class TrainingState:
                 state.load_state_dict({name: training["memory"][name] for name in state.state_dict()})
             if self.adaptive_threads and "threads" in training:
                 self.adaptive_threads.load_state_dict(training["threads"])
-            self.best = Best.from_dict(training.get("best"), self.exported_weights())
+            best = training.get("best") if self._has_images_of(training) else None  # it was compared with others
+            self.best = Best.from_dict(best, self.exported_weights())
             rng.set_states(training["random"], self.device)
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
             raise WganError(
@@ -211,12 +213,12 @@ class TrainingState:
         """Continue in the epoch of a checkpoint; other images or another batch size start a new one."""
         training = checkpoint.training
         assert training is not None
-        same = (
-            training.get("images"),
-            training.get("fingerprint", self.data_fingerprint),
-            checkpoint.recipe.batch_size,
-        )
-        if same == (len(self.loader), self.data_fingerprint, self.recipe.batch_size):
+        if self._has_images_of(training) and checkpoint.recipe.batch_size == self.recipe.batch_size:
             self.loader.load_state_dict(training["feed"])
         else:
             self.loader.start_epoch_after(training["feed"])
+
+    def _has_images_of(self, training: Mapping[str, Any]) -> bool:
+        """Return True if a checkpoint was trained on this run's images; early versions saved their number only."""
+        found = training.get("images"), training.get("fingerprint", self.data_fingerprint)
+        return found == (len(self.loader), self.data_fingerprint)

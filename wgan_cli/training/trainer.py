@@ -137,6 +137,8 @@ class Trainer:
             raise Finished(self.run, state.step, steps)  # of a number of epochs
         if state.recipe.optim.lr_schedule != "none" and steps != saved_steps:
             self.log(f"the lr schedule now ends at step {steps:,} (was {saved_steps:,})")
+        if state.best is None and (checkpoint.training or {}).get("best"):
+            self.log("the best generator was compared with other images; the best starts over")
 
     @on_main_process("the images to evaluate against")
     def _load_reference(self, data_root: Path, dry_run: bool) -> None:
