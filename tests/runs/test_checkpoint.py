@@ -53,6 +53,13 @@ def test_round_trip(tmp_path, changes):
     assert_same(after.training, before.training)
 
 
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_hundred_thousand_classes(tmp_path, suffix):
+    names = tuple(f"a species with a long name, number {number}" for number in range(100_000))
+    example(class_names=names).save(tmp_path / f"G{suffix}")
+    assert load_checkpoint(tmp_path / f"G{suffix}").class_names == names
+
+
 def test_same_content_gives_same_bytes(tmp_path):
     example(score=BestScore("fd", 1.0, "these")).save(tmp_path / "a.pth")
     # Equal strings that are different objects

@@ -31,6 +31,7 @@ from helpers.hostile_checkpoints import (
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.outputs.summary import inspect_checkpoint
+from wgan_cli.runs import pickle_check
 from wgan_cli.runs.checkpoint import VERSION, load_checkpoint
 
 pytestmark = pytest.mark.usefixtures("guarded", "limited_memory")
@@ -125,7 +126,7 @@ GREEDY: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "late start": (lambda: b"PK" + archive_of(b"."), "does not start at the first byte"),
     "nested tuples": (lambda: archive_of(pickled(b")\x85q\x00", b"h\x00h\x00\x86q\x00" * 40)), "more than values"),
-    "long pickle": (lambda: archive_of(b"]" * 2_999_999 + b"."), "data.pkl takes 3,000,000 bytes"),
+    "long pickle": (lambda: archive_of(bytes(64_000_001)), "data.pkl takes 64,000,001 bytes"),
     "a billion laughs": (lambda: laughs(100), "too many values"),
     "list in itself": (lambda: archive_of(pickled(b"]q\x00h\x00a")), "nested too deeply"),
     "deep list": (lambda: archive_of(pickled(b"]" * 5000, b"a" * 4999)), "nested too deeply"),
@@ -151,6 +152,11 @@ def test_greedy_file_is_refused(written, name):
     data = make()
     assert words in refusal(written(data))
     assert words in refusal(written(summed(data)))  # a correct checksum is no reason to trust it
+
+
+def test_number_of_opcodes_is_limited(written, monkeypatch):
+    monkeypatch.setattr(pickle_check, "MAX_OPCODES", 1000)
+    assert "too many values" in refusal(written(archive_of(b"]" * 1001 + b".")))
 
 
 WIDE = {"name": "mlp", "latent_dim": 4096, "generator": {"widths": [8192] * 32}}

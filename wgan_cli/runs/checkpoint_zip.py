@@ -15,7 +15,7 @@ _MARK = b"wgan sha256:"
 _COMMENT = len(_MARK) + 64
 _CHUNK = 1 << 20
 MAX_DIRECTORY = 8_000_000  # bytes of the zip directory, about a hundred thousand records
-MAX_PICKLE = 2_000_000  # bytes of data.pkl; a checkpoint of a hundred tensors has ten thousand
+MAX_PICKLE = 64_000_000  # bytes of data.pkl: ten thousand for a hundred tensors, and the names of all classes
 
 
 class Damaged(Exception):

@@ -13,7 +13,8 @@ import torch
 
 from wgan_cli.runs.checkpoint_zip import NotOnlyTensors, Refused
 
-MAX_VALUES, MAX_LETTERS, MAX_DEPTH = 1_000_000, 4_000_000, 40
+MAX_VALUES, MAX_LETTERS, MAX_DEPTH = 1_000_000, 64_000_000, 40
+MAX_OPCODES = 2 * MAX_VALUES  # a name and its place in the memo
 _ITEM_BYTES = {
     "torch BoolStorage": 1, "torch ByteStorage": 1, "torch CharStorage": 1, "torch ShortStorage": 2,
     "torch HalfStorage": 2, "torch BFloat16Storage": 2, "torch IntStorage": 4, "torch FloatStorage": 4,
@@ -40,8 +41,10 @@ def check_pickle(data: bytes, records: Mapping[str, int]) -> None:
     since_mark: list[Any] = []
     value: Any = None
     try:
-        for opcode, argument, _ in pickletools.genops(data):
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
             name = opcode.name
+            if count > MAX_OPCODES:
+                raise Refused("it holds too many values")
             if name in _MEMO_WRITES:
                 memo[argument] = value
                 continue

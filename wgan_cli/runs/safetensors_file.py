@@ -16,7 +16,7 @@ from wgan_cli.runs.checkpoint_zip import Damaged, Refused
 
 SUFFIX = ".safetensors"
 ENTRY, CHECKSUM = "wgan", "checksum"
-MAX_HEADER = 2_000_000  # bytes of names, shapes and metadata; a generator of a hundred tensors has ten thousand
+MAX_HEADER = 16_000_000  # bytes of metadata: ten thousand for a hundred tensors, and the names of all classes
 
 
 def write_tensors(file: BinaryIO, networks: Mapping[str, Mapping[str, Tensor]], facts: dict[str, Any]) -> None:
