@@ -94,6 +94,15 @@ def test_failed_runs(wgan, tiny_options, tiny_run):
     assert json.loads(wgan("runs", "mine", "--json").stdout)[0]["state"] == "finished"
 
 
+def test_a_last_step_that_was_not_saved(wgan, two):
+    done, _ = two
+    done.checkpoint_files()[-1].unlink()
+    with pytest.raises(KeyError), only_trainer(done):
+        raise KeyError
+    assert json.loads(wgan("runs", done.path, "--json").stdout)[0]["state"] == "failed"
+    assert "nothing to delete" in wgan("runs", "prune").stderr
+
+
 def test_prune_caches(wgan, tmp_path):
     Path("photos").mkdir()
     for number in range(3):

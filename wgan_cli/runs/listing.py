@@ -75,9 +75,10 @@ def state_of(run: RunDir, step: int, steps: int) -> State:
     """Return the state of a run that has logged `step` of `steps`; failed: ended by an error, or killed."""
     if trainer_of(run) is not None:
         return "running"
-    if 0 < steps <= step:
+    ended_early = run.pid_file.is_file()
+    if 0 < steps <= step and not (ended_early and run.newest_step() < steps):  # logged, and not saved
         return "finished"
-    if run.pid_file.is_file():
+    if ended_early:
         return "failed"
     return "stopped" if step else "new"
 
