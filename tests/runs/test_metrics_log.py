@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wgan_cli.errors import WganError
-from wgan_cli.runs.metrics_log import MAX_NAMES, MetricsLog, read_metrics
+from wgan_cli.runs.metrics_log import MAX_NAMES, MAX_RECORD, MetricsLog, read_metrics
 
 
 @pytest.fixture
@@ -76,6 +76,15 @@ def test_rewind_keeps_every_number(log):
     log.rewind(10, aside(log))
     assert [json.loads(line) for line in log.path.read_text().splitlines()] == records[:2]
     assert [json.loads(line) for line in aside(log).read_text().splitlines()] == records[2:]
+
+
+def test_rewind_keeps_long_records(log):
+    long = {"step": 5, **{f"a number of a callback, {number}": 1.0 for number in range(3000)}}
+    log.append(long)
+    log.append({"step": 10})
+    assert len(log.path.read_bytes()) > MAX_RECORD and steps(read_metrics(log.path)) == [10]
+    log.rewind(10, aside(log))
+    assert [json.loads(line) for line in log.path.read_text().splitlines()] == [long, {"step": 10}]
 
 
 def test_surplus_names_are_not_read(log):

@@ -15,7 +15,7 @@ from wgan_cli.utils.files import append_whole, open_plain, write_atomically, wri
 #: Keys of a record that describe the progress of training. All others are loss terms or scores.
 PROGRESS = ("step", "epoch", "kimg", "seconds", "overhead_seconds", "images_per_second", "rollbacks")
 PROGRESS += ("threads", "thread_changes")
-MAX_RECORD = 65_536  # bytes; a record has a few hundred
+MAX_RECORD = 65_536  # bytes that readers take; a record has a few hundred
 MAX_NAMES = 100  # distinct keys that readers keep; each is drawn in a panel of its own
 
 
@@ -61,7 +61,7 @@ class MetricsLog:
 
     def rewind(self, step: int, aside: Path) -> None:
         """Move the records after `step` to the file `aside`, so that a resumed run logs no step twice."""
-        records = _read(self.path)
+        records = _read(self.path, limit=-1)  # whole lines: a callback may log thousands of numbers
         late = b"".join(line for line, record in records if record["step"] > step)
         if late:
             with writing(aside):
@@ -81,7 +81,7 @@ def read_metrics(path: str | Path) -> list[dict[str, Any]]:
     """
     records: list[dict[str, Any]] = []
     names: set[str] = set()
-    for _, record in _read(path):
+    for _, record in _read(path, MAX_RECORD):
         for name in record:
             if len(names) < MAX_NAMES:
                 names.add(name)
@@ -89,12 +89,16 @@ def read_metrics(path: str | Path) -> list[dict[str, Any]]:
     return records
 
 
-def _read(path: str | Path) -> list[tuple[bytes, dict[str, Any]]]:
-    """Return all complete records of a file, each as it is in the file and as finite numbers by name."""
+def _read(path: str | Path, limit: int) -> list[tuple[bytes, dict[str, Any]]]:
+    """Return all complete records of a file, each as it is in the file and as finite numbers by name.
+
+    Args:
+        limit: bytes of a line; longer ones are left out. -1: no limit.
+    """
     records: list[tuple[bytes, dict[str, Any]]] = []
     try:
         with open_plain(Path(path)) as file:
-            while line := file.readline(MAX_RECORD):
+            while line := file.readline(limit):
                 record = _parse(line)
                 if record is not None:
                     records.append((line.rstrip(b"\n") + b"\n", record))
