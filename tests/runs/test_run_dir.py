@@ -86,6 +86,14 @@ def test_resumed_environments_are_listed():
     assert [each["threads"] for each in environment["resumed"]] == [1, 2]
 
 
+def test_equal_images_are_listed_once():
+    run = create_run(None, "x")
+    for count in (3, 3, 4, 4, 3):
+        run.write_description(load_recipe("digits_dcgan"), {"command": "wgan train", "images": {"count": count}})
+    first = run.read_environment()
+    assert [each.get("images", {}).get("count") for each in (first, *first["resumed"])] == [3, None, 4, None, 3]
+
+
 @pytest.mark.parametrize("damaged", ["null", "[]", "{", '{"resumed": 5}'])
 def test_damaged_environment_does_not_stop_a_resume(damaged):
     run = create_run(None, "x")

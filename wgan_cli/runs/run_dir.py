@@ -103,13 +103,18 @@ class RunDir:
     def write_description(self, recipe: Recipe, environment: dict[str, Any]) -> None:
         """Write recipe.yaml, which can be trained again as it is, and environment.json.
 
-        A resumed run keeps its first environment and lists the later ones under `resumed`.
+        A resumed run keeps its first environment and lists the later ones under `resumed`, with their images if these
+        have changed.
         """
         from wgan_cli.recipe.yaml import dump_yaml
 
         if first := self.read_environment():
-            resumed = first.get("resumed")
-            environment = {**first, "resumed": [*(resumed if isinstance(resumed, list) else []), environment]}
+            listed = first.get("resumed")
+            resumed = listed if isinstance(listed, list) else []
+            known = [each["images"] for each in (first, *resumed) if isinstance(each, dict) and "images" in each]
+            if known and environment.get("images") == known[-1]:  # thousands of classes fill the file
+                environment = {name: value for name, value in environment.items() if name != "images"}
+            environment = {**first, "resumed": [*resumed, environment]}
         command = str(environment.get("command", ""))
         command = " ".join(command.encode("utf-8", "replace").decode().split())  # paths may hold undecodable bytes
         header = f"# {command}\n# Every setting of this run; `wgan train --recipe` takes this file.\n"
