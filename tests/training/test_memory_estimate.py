@@ -17,6 +17,7 @@ from wgan_cli.recipe import ImageShape, Recipe, load_recipe, recipe_from_dict
 from wgan_cli.training import memory_estimate
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.memory_estimate import check_memory, estimate_memory
+from wgan_cli.training.step import TrainingStep
 
 CPU = torch.device("cpu")
 SHAPES = {
@@ -118,3 +119,12 @@ def test_inspect_shows_the_estimate(wgan, name):
     facts = json.loads(wgan("inspect", name, "--json").stdout)
     recipe = load_recipe(name)
     assert facts["memory"] == estimate(recipe, ImageShape(28, 28, 1, 10))
+
+
+def test_trial_of_micro_batches_suggests_smaller_ones(small, monkeypatch):
+    def fail(self, step):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(TrainingStep, "__call__", fail)
+    with pytest.raises(WganError, match="not enough memory"):
+        small.state(micro_batch_size=2)

@@ -79,8 +79,8 @@ def build_state(
     loader_start, objective_start = loader.state_dict(), copy.deepcopy(objective_state.state_dict())
     with out_of_memory_hint(recipe, device):
         tuned = autotune(recipe, device, disposable_engine, timed=tune, log=log)
-    if micro_batches > 1:  # fails now if a loss needs the whole batch
-        make_step(tuned.recipe, copy.deepcopy(networks))(0)
+        if micro_batches > 1:  # fails now if a loss needs the whole batch
+            make_step(tuned.recipe, copy.deepcopy(networks))(0)
     loader.load_state_dict(loader_start)
     objective_state.load_state_dict(objective_start)
 
