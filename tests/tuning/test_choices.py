@@ -7,7 +7,7 @@ import math
 import pytest
 
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import load_recipe
+from wgan_cli.recipe import flat_settings, load_recipe
 from wgan_cli.tuning.choices import drawn, grid, parse_choice, parse_choices
 from wgan_cli.tuning.measure import _cost
 
@@ -62,6 +62,14 @@ def test_range_is_uniform_in_its_logarithm():
     found = [float(lr.partition("=")[2]) for lr, _ in drawn(choices, 400, seed=0)]
     assert min(found) >= 1e-4 and max(found) <= 1e-2 and len(found) == 400
     assert sum(map(math.log10, found)) / 400 == pytest.approx(-3, abs=0.1)
+
+
+def test_ranges_of_whole_numbers():
+    base = load_recipe("digits_dcgan")
+    choices = parse_choices(["batch_size=32..256", "objective.gp_weight=1..10"], flat_settings(base.as_dict()))
+    recipes = [load_recipe("digits_dcgan", each) for each in drawn(choices, 50, seed=0)]
+    assert all(32 <= recipe.batch_size <= 256 for recipe in recipes) and len({r.batch_size for r in recipes}) > 10
+    assert any(recipe.objective.gp_weight % 1 for recipe in recipes)
 
 
 def test_cost_of_a_step_depends_on_sizes_and_counts():

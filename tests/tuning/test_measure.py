@@ -60,3 +60,11 @@ def test_out_of_memory_names_the_candidate(time_candidates, monkeypatch, where):
         time_candidates()
     assert error.value.message.startswith("--try batch_size=6: not enough memory on cpu")
     assert error.value.status == ExitStatus.FAILED and "batch_size=3" in error.value.hint
+
+
+def test_candidates_that_resolve_to_the_same_recipe(trainer):
+    augments = ("data.diff_augment=auto", "data.diff_augment=[color, translation, cutout]")
+    recipes = [trainer.recipe("data.limit=50", setting) for setting in augments]
+    dataset = load_images(recipes[0].data, default_data_root(), lambda text: None)
+    timed = with_step_times(recipes, augments, Rehearsal(dataset, torch.device("cpu"), 1.0))
+    assert [each.recipe.data.diff_augment for each in timed] == [recipe.data.diff_augment for recipe in recipes]

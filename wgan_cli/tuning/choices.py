@@ -4,8 +4,8 @@ import json
 import math
 import random
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -22,18 +22,23 @@ _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Choice:
-    """The values to try for a setting: those listed, or any between two bounds, drawn uniformly in their logarithm."""
+    """The values to try for a setting: those listed, or any between two bounds, drawn uniformly in their logarithm.
+
+    whole: only whole numbers between the bounds.
+    """
 
     key: str
     values: tuple[Any, ...] = ()
     bounds: tuple[float, float] | None = None
+    whole: bool = False
 
     def draw(self, numbers: random.Random) -> str:
         """Return a random `key=value`; numbers in a range get three digits."""
         if self.bounds is None:
             return self.listed[numbers.randrange(len(self.values))]
         low, high = self.bounds
-        return f"{self.key}={low * (high / low) ** numbers.random():.3g}"
+        number = low * (high / low) ** numbers.random()
+        return f"{self.key}={round(number) if self.whole else format(number, '.3g')}"
 
     @property
     def listed(self) -> tuple[str, ...]:
@@ -71,9 +76,15 @@ def parse_choice(text: str) -> Choice:
     return Choice(key, unique)
 
 
-def parse_choices(texts: Sequence[str]) -> list[Choice]:
-    """Parse every --try. Raises: WganError if one can't be read, or two name the same setting."""
+def parse_choices(texts: Sequence[str], settings: Mapping[str, Any] | None = None) -> list[Choice]:
+    """Parse every --try.
+
+    Args:
+        settings: values of a recipe by dotted name; where one is a whole number, a range means whole numbers.
+    Raises: WganError if one can't be read, or two name the same setting.
+    """
     choices = [parse_choice(text) for text in texts]
+    choices = [replace(choice, whole=type((settings or {}).get(choice.key)) is int) for choice in choices]
     keys = [choice.key for choice in choices]
     if twice := next((key for key in keys if keys.count(key) > 1), None):
         raise WganError(f"--try {twice} is given twice", f"list all its values in one: --try {twice}=VALUE,VALUE")

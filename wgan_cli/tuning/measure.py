@@ -101,6 +101,7 @@ def with_step_times(recipes: Sequence[Recipe], names: Sequence[str], rehearsal: 
 def _time_in_turns(candidates: Sequence[tuple[str, Recipe]], rehearsal: Rehearsal) -> list[Timed]:
     """Autotune named recipes, and time their steps; the minimum over all rounds counts, since other load only adds."""
     engines: dict[Recipe, Engine] = {}
+    resolved: list[Recipe] = []  # those of two candidates may be equal
     timer = StepTimer(rehearsal.device, engines.__getitem__)
     with ExitStack() as loaders:
         for name, recipe in candidates:
@@ -109,11 +110,12 @@ def _time_in_turns(candidates: Sequence[tuple[str, Recipe]], rehearsal: Rehearsa
                 state = build_state(timed, rehearsal.dataset, rehearsal.device)
                 loaders.enter_context(closing(state.loader))
             engines[state.recipe] = state.engine
+            resolved.append(state.recipe)
         for _ in range(ROUNDS):
-            for (name, recipe), tuned in zip(candidates, engines, strict=True):
+            for (name, recipe), tuned in zip(candidates, resolved, strict=True):
                 with _named(name, recipe, rehearsal.device):
                     timer.time(tuned)
-    return [Timed(tuned, timer.seconds[tuned]) for tuned in engines]
+    return [Timed(tuned, timer.seconds[tuned]) for tuned in resolved]
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from wgan_cli.errors import WganError
-from wgan_cli.recipe import Recipe, apply_settings, recipe_from_dict
+from wgan_cli.recipe import Recipe, apply_settings, flat_settings, recipe_from_dict
 from wgan_cli.training.setup import with_data_location
-from wgan_cli.tuning.choices import Combination, drawn, grid, parse_choices
+from wgan_cli.tuning.choices import Choice, Combination, drawn, grid, parse_choices
 from wgan_cli.tuning.halving import Rung, cost, make_rungs, most_candidates
 from wgan_cli.tuning.measure import rehearse, with_step_times
 from wgan_cli.utils.format import Log
@@ -124,17 +124,21 @@ def make_plan(request: Request, data_root: Path | None, device: str, log: Log) -
         log: receives messages while the data is loaded and steps are timed.
     Raises: WganError for a candidate that makes no valid recipe, or a budget that is too small for two.
     """
-    choices = parse_choices(request.tries)
-    base, every = with_data_location(request.recipe), grid(choices)
-    for combination in drawn(choices, 1, request.seed) if every is None else every:
+    base = with_data_location(request.recipe)
+    choices = parse_choices(request.tries, flat_settings(base.as_dict()))
+    every = grid(choices)
+    possible = _random_candidates(request, choices) if every is None else every
+    for combination in possible:
         _recipe_of(base, combination)
     apply_settings(base.as_dict(), ["eval_every=1"], base.name)  # fails if `best_by` is not measured
-    most = _most_candidates(request, every)
+    most = min(request.trials or len(possible), len(possible))
+    if most < 2:
+        raise WganError("--try leaves one candidate to compare", "try two values or more: --try optim.lr=0.001,0.003")
     log("rehearsing: two trainings of one step, with their evaluation")
     rehearsal = rehearse(base, data_root, device, log)
     overhead = rehearsal.seconds / 60
     count = _affordable(request, most, overhead)
-    combinations = drawn(choices, count, request.seed)
+    combinations = possible[:count] if every is None else drawn(choices, count, request.seed)
     recipes = [_recipe_of(base, combination) for combination in combinations]
     log(f"timing the steps of {count} candidates")
     timed = with_step_times(recipes, [" ".join(each) for each in combinations], rehearsal)
@@ -143,15 +147,12 @@ def make_plan(request: Request, data_root: Path | None, device: str, log: Log) -
     return Plan(request, None if every is None else len(every), overhead, rungs, candidates)
 
 
-def _most_candidates(request: Request, every: Sequence[Sequence[str]] | None) -> int:
-    most = min(request.trials or MOST_DRAWN, MOST_DRAWN if every is None else len(every))
-    if most < 2:
-        raise WganError("--try leaves one candidate to compare", "try two values or more: --try optim.lr=0.001,0.003")
-    if most == MOST_DRAWN and request.trials is None and request.budget is None:
+def _random_candidates(request: Request, choices: Sequence[Choice]) -> list[Combination]:
+    if request.trials is None and request.budget is None:
         raise WganError(
             "a range needs a number of candidates", "set it with --trials 8, or the time with --budget MINUTES"
         )
-    return most
+    return drawn(choices, min(request.trials or MOST_DRAWN, MOST_DRAWN), request.seed)
 
 
 def _affordable(request: Request, most: int, overhead: float) -> int:
