@@ -15,7 +15,9 @@ from wgan_cli.runs.checkpoint import BestScore, load_checkpoint
 from wgan_cli.runs.continuation import continued_recipe
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.training import setup
 from wgan_cli.training.best_generator import Best
+from wgan_cli.training.setup import Start, resolve_start
 from wgan_cli.training.trainer import Trainer
 
 
@@ -144,6 +146,16 @@ def test_micro_batches_that_batch_norm_depends_on(trainer):
     assert continued(*alone, after="8").batch_size == 8  # the whole batch, as before
     for free in (("sync_batch_norm=false", "model.generator.norm=layer"), ("model.generator.norm=batch",)):
         assert continued(*free).micro_batch_size == 4
+
+
+def test_another_number_of_processes_chooses_threads_anew(tiny_run, monkeypatch):
+    def resumed(*settings: str) -> Start:
+        return resolve_start(None, ("steps=20", *settings), tiny_run.path, None, False, lambda text: None)
+
+    assert (resumed().recipe.threads, resumed().open_threads) == (1, False)
+    monkeypatch.setattr(setup, "world_size", lambda: 2)
+    assert (resumed().recipe.threads, resumed().open_threads) == (None, True)
+    assert resumed("threads=3").recipe.threads == 3
 
 
 def test_translation_continues_with_another_batch_size(trainer, tmp_path):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.loading import load_data, select_images
 from wgan_cli.data.pairs import ImagePair
-from wgan_cli.distributed.process_group import MAIN_PROCESS_TIMEOUT, all_equal, collective
+from wgan_cli.distributed.process_group import MAIN_PROCESS_TIMEOUT, all_equal, collective, world_size
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import QUICK_TRAINING, AnyReference, make_reference
 from wgan_cli.evaluation.real_images import real_images
@@ -109,6 +109,8 @@ def _resumed(
     latest = run.read_recipe()  # may have more steps than the checkpoint if an extended run was killed early
     saved = point.checkpoint.recipe if point.checkpoint else latest
     latest = recipe_at(saved, latest.replaced(data=latest.data.decoding_like(saved.data)), log)
+    if point.checkpoint is not None and (point.checkpoint.training or {}).get("processes", 1) != world_size():
+        saved, latest = (each.replaced(threads=None) for each in (saved, latest))  # measured for each of another number
     if adapts := point.checkpoint is not None and "threads" in (point.checkpoint.training or {}):
         latest = latest.replaced(threads=None)  # the run chose it, unless a setting does now
     wanted = (

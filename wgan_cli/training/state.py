@@ -10,6 +10,7 @@ from torch import nn
 
 from wgan_cli.data.loaders.loader import Loader
 from wgan_cli.distributed import rng
+from wgan_cli.distributed.process_group import world_size
 from wgan_cli.errors import WganError
 from wgan_cli.networks.transfer import Transfer
 from wgan_cli.objectives import Objective
@@ -142,6 +143,8 @@ class TrainingState:
         }
         if self.adaptive_threads:
             training["threads"] = self.adaptive_threads.state_dict()
+        if world_size() > 1:
+            training["processes"] = world_size()
         if self.ema.earlier_steps:
             training["earlier_ema_steps"] = self.ema.earlier_steps
         networks["generator"] = self.ema.network.state_dict()
