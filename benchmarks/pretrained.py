@@ -37,6 +37,7 @@ from wgan_cli.recipe.data_settings import PairSettings
 from wgan_cli.recipe.scores import SCORES, SELECTABLE
 from wgan_cli.runs import pretrained
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
+from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.runs.with_critic import load_with_critic
 from wgan_cli.utils.format import Log, no_log
 from wgan_cli.utils.pixels import to_uint8, to_unit_range
@@ -118,7 +119,7 @@ def add_to_package(
         rounded, levels = in_half_precision(whole, ("critic",)), 0
     card = pretrained.Card(
         command=shlex.join(["wgan", *training_words(name, kept["seed"], arguments)]),
-        data=checkpoint.recipe.data.title,
+        data=f"{checkpoint.recipe.data.title}, {RunDir(run).read_environment()['images']['count']:,} images",
         license=license_of(checkpoint.recipe.data),
         score=main_score(kept),
         by_seed=by_seed,
