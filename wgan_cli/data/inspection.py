@@ -93,10 +93,10 @@ def inspect_folder(
             notes += (about_loose(counts[None]),)
             classes = {LOOSE: counts[None], **classes}
         rows = [np.zeros((0, found.channels, *PICTURE_SIZE), np.uint8)]
-        chosen = thinned(found.good, pictures)
-        settings = _for_pictures(chosen if found.is_deep else (), container.read)
+        shown = thinned(found.good, pictures)
+        settings = _for_pictures(shown if found.is_deep else (), container.read)
         with quiet_pillow():
-            for entry in chosen:
+            for entry in shown:
                 with suppress(NotAnImage):  # truncated, or of another number of bands
                     pixels = to_pixels(container.read(entry), PICTURE_SIZE, found.channels, settings, entry.name)
                     rows.append(pixels[None])
