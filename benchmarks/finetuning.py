@@ -45,7 +45,7 @@ class Horses:
 
     def __init__(self, data_root: Path, device: torch.device) -> None:
         self.device, log = device, common.make_console().print
-        everything = DataSettings(source="cifar10")
+        everything = DataSettings.model_validate({"source": "cifar10"})
         real = real_images(everything, data_root, log, load_images(everything, data_root, log))
         self.features: Features = make_features(real, everything.source, data_root, device, log)
         self.number = real.test.dataset.class_names.index(CLASS)
