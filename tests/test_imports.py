@@ -32,7 +32,7 @@ BELOW = {
     "__main__": {"cli"},
 }
 NOT_FOR_HELP = {"torch", "torchvision", "matplotlib", "imageio", "numpy", "PIL", "tensorboard", "scipy", "gradio"}
-NOT_FOR_HELP |= {"wandb", "mlflow", "trackio"}
+NOT_FOR_HELP |= {"wandb", "mlflow", "trackio", "filelock"}
 
 
 def layers_below(layer: str) -> set[str]:

@@ -5,7 +5,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 from shlex import join, quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,9 +14,11 @@ from wgan_cli.cli.render.tables import print_table
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.scores import format_score, title_of
-from wgan_cli.runs.listing import RunSummary, find_runs, summarize, superfluous_checkpoints
 from wgan_cli.runs.run_dir import RUNS, RunDir
 from wgan_cli.utils.format import count_of, format_bytes
+
+if TYPE_CHECKING:
+    from wgan_cli.runs.listing import RunSummary
 
 SORTS = ("name", "state", "step", "minutes", "score", "size")
 PRUNE = "prune"
@@ -47,6 +49,8 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List runs, or prune their old checkpoints."""
+    from wgan_cli.runs.listing import summarize, superfluous_checkpoints
+
     if str(folder) == PRUNE and not folder.is_dir():
         refuse_given(context, ("as_json", "sort"), "is for the list of runs, and prune deletes files")
         if caches:
@@ -75,6 +79,8 @@ def runs(
 
 
 def _runs_of(folder: Path) -> list[RunDir]:
+    from wgan_cli.runs.listing import find_runs
+
     found = list(find_runs(folder))
     if not folder.is_dir() and folder != RUNS:
         raise WganError(
@@ -85,7 +91,7 @@ def _runs_of(folder: Path) -> list[RunDir]:
     return found
 
 
-def _key(run: RunSummary, sort: str) -> tuple[object, ...]:
+def _key(run: "RunSummary", sort: str) -> tuple[object, ...]:
     best_first = (run.score is None, run.score or ())  # comparable for runs with the same score
     keys: dict[str, tuple[object, ...]] = {
         "state": (run.state,),
@@ -97,7 +103,7 @@ def _key(run: RunSummary, sort: str) -> tuple[object, ...]:
     return (*keys.get(sort, ()), run.path)
 
 
-def _row(run: RunSummary) -> tuple[str, ...]:
+def _row(run: "RunSummary") -> tuple[str, ...]:
     name, value = run.score or ("", 0.0)
     return (
         Path(run.path).name,
