@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,15 @@ class _QuietConsole(Console):
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
+class _PipeConsole(_QuietConsole):
+    """A console without a terminal: prints whole lines, without the spaces that pad a table's last column."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        super().print(re.sub(r" +(?=\n)", "", captured.get()), end="", soft_wrap=True)
+
+
 @cache
 def messages() -> Console:
     """Return the console on stderr. Lines wrap only on a terminal, so that a pipe gets whole lines."""
@@ -45,7 +55,7 @@ def _data() -> Console:
 def _console(stderr: bool) -> Console:
     options: dict[str, Any] = {"stderr": stderr, "highlight": False, "markup": False, "emoji": False}
     console = _QuietConsole(**options)
-    return console if console.is_terminal else _QuietConsole(**options, width=10_000, soft_wrap=True)
+    return console if console.is_terminal else _PipeConsole(**options, width=10_000, soft_wrap=True)
 
 
 def print_message(text: str) -> None:

@@ -39,6 +39,7 @@ def test_list(wgan, two):
     assert done["bytes"] == sum(file.stat().st_size for file in two[0].path.rglob("*") if file.is_file())
     table = wgan("runs", "--sort", "step").stdout
     assert "FD 12.5" in table and table.index("done") < table.index("half")
+    assert not any(line.endswith(" ") for line in table.splitlines()), "in a pipe, nothing pads the last column"
     assert wgan("runs", "--sort", "score").stdout.index("half") < wgan("runs", "--sort", "score").stdout.index("done")
     with only_trainer(two[1]):
         assert json.loads(wgan("runs", "runs/half", "--json").stdout)[0]["state"] == "running"
