@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
 
 _CHOICE = ("data.labels", "data.classes", "data.split")  # settings that choose images and their classes
-#: Settings that a run has resolved for its images, open again.
-_OPEN = {"range": "auto", "preview_channels": "null"}
+#: Values of settings before a run resolves them for its images.
+_UNRESOLVED = {"range": "auto", "preview_channels": "null"}
 
 
 def location_settings(images: Sequence[str]) -> list[str]:
@@ -59,7 +59,7 @@ def instead_of_its_images(images: Sequence[str], initial: Recipe, settings: Sequ
     Args:
         initial: the recipe.
         settings: changes that --set makes to it.
-        log: receives that it is used.
+        log: receives a line that says which recipe is trained.
     """
     sides = two_sides(images)
     facts = None if sides or images[0] in NAMED else facts_of(images, settings, log)
@@ -83,9 +83,9 @@ def other_images(recipe: str, images: Sequence[str]) -> list[str]:
     if own.keys() & set(SIDES):
         return _other_sides(recipe, images)
     if own.get("source") in USER_SOURCES:
-        opened = [*_opened("data"), "data.diff_augment=auto"] if is_written_by_run({"data": own}) else []
+        anew = [*_unresolved("data"), "data.diff_augment=auto"] if is_written_by_run({"data": own}) else []
         source = ["data.source=folder"] if (own["source"], _source_of(images)) == ("shards", "folder") else []
-        return [*source, *location_settings(images), *opened]
+        return [*source, *location_settings(images), *anew]
     size = native_shape(load_recipe(recipe).data).size
     section = {"source": _source_of(images), "path": _one_or_all(images), "image_size": size, "diff_augment": "auto"}
     return [f"data={json.dumps(section, ensure_ascii=False)}"]
@@ -105,8 +105,8 @@ def _other_sides(recipe: str, images: Sequence[str]) -> list[str]:
     if any(not isinstance(own.get(side), dict) or own[side].get("source") != "folder" for side in SIDES):
         size = native_shape(load_recipe(recipe).data).size
         return _as_sides({"source": "folder", "image_size": size}, paths, best_by)
-    opened = [line for side in SIDES for line in _opened(f"data.{side}")] if is_written_by_run({"data": own}) else []
-    return [*paths, *_measurable(best_by), *opened]
+    anew = [line for side in SIDES for line in _unresolved(f"data.{side}")] if is_written_by_run({"data": own}) else []
+    return [*paths, *_measurable(best_by), *anew]
 
 
 def _as_sides(section: dict[str, Any], paths: list[str], best_by: str | None) -> list[str]:
@@ -119,8 +119,9 @@ def _measurable(best_by: str | None) -> list[str]:
     return ["best_by=fd"] if best_by == "paired_l1" else []
 
 
-def _opened(section: str) -> list[str]:
-    return [f"{section}.{key}={value}" for key, value in _OPEN.items()]
+def _unresolved(section: str) -> list[str]:
+    """Return the settings that let a section resolve its settings anew, for other images."""
+    return [f"{section}.{key}={value}" for key, value in _UNRESOLVED.items()]
 
 
 def own_data(recipe: str) -> dict[str, Any]:
