@@ -21,18 +21,23 @@ BLOCKS = [match.groups() for match in re.finditer(r"^```(\w+)[^\n]*\n(.*?)^```$"
 WRITTEN = re.findall(r"^# (tests/\S+\.py)$", PAGE, re.MULTILINE)
 COMMANDS = [line for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
 COVERING = [shlex.split(line)[3:] for line in COMMANDS if line.startswith("python -m pytest")]
+NAMED = {word for words in COVERING for word in words if word.startswith("tests/")}
 
 
 def apply(diff: str, root: Path) -> None:
     """Apply a patch strictly: each hunk's lines must occur exactly once and match its counts."""
     for name, hunks in re.findall(r"^--- a/.*\n\+\+\+ b/(.*)\n((?:[@ +-].*\n)+?)(?=--- a/|\Z)", diff, re.MULTILINE):
         text = (root / name).read_text(encoding="utf-8")
-        for before, after, lines in re.findall(
-            r"^@@ -\d+,(\d+) \+\d+,(\d+) @@.*\n((?:[ +-].*\n?)+)", hunks, re.MULTILINE
+        added = 0
+        for start, before, start_after, after, lines in re.findall(
+            r"^@@ -(\d+),(\d+) \+(\d+),(\d+) @@.*\n((?:[ +-].*\n?)+)", hunks, re.MULTILINE
         ):
             old, new = ([line[1:] for line in lines.splitlines() if line[0] in kinds] for kinds in (" -", " +"))
             assert (len(old), len(new)) == (int(before), int(after)), f"{name}: {lines}"
             assert text.count("\n".join(old) + "\n") == 1, f"{name} contains these lines not exactly once: {old}"
+            at = text[: text.index("\n".join(old) + "\n")].count("\n") + 1
+            assert (int(start), int(start_after)) == (at - added, at), f"{name}: {old[0]!r} is line {at - added}"
+            added += len(new) - len(old)
             text = text.replace("\n".join(old) + "\n", "\n".join(new) + "\n")
         (root / name).write_text(text, encoding="utf-8")
 
@@ -69,10 +74,13 @@ def test_examples_work(checkout):
     run_pytest(checkout, *files, "-k", "extended or resmlp or csv or wgan_div")
 
 
+def test_named_tests_exist():
+    assert NAMED and all((ROOT / path).exists() for path in NAMED - set(WRITTEN))
+
+
 @pytest.mark.slow
 def test_existing_tests_cover_the_examples(checkout):
-    files = {word for words in COVERING for word in words if word.startswith("tests/")}
-    collected = run_pytest(checkout, *sorted(files), "--collect-only")
+    collected = run_pytest(checkout, *sorted(NAMED), "--collect-only")
     for name in ("resmlp", "wgan_div"):
         assert len(re.findall(rf"::.*{name}", collected)) > 10, name
 
