@@ -92,6 +92,13 @@ def test_other_settings_must_be_allowed(resumed, wgan, words, change, setting):
     assert value() == before and RunDir(Path("mine")).read_recipe().steps == 9
 
 
+def test_a_recipe_that_has_changed_since(resumed, wgan):
+    refused = wgan("train", "folder32_dcgan", "--data", "photos", "--resume", "auto", "--out", "mine")
+    assert refused.status == 2 and "wgan train --resume mine, without a recipe" in refused.hint
+    assert "without a recipe" not in resumed("--batch-size", 5).hint  # the run's own recipe
+    assert resumed().status == 0
+
+
 def test_fp16_continues_without_a_gpu(resumed):
     file = RunDir(Path("mine")).checkpoint_files()[-1]
     saved = load_checkpoint(file)

@@ -1,6 +1,8 @@
 """Changes that a resumed run may make: settings without effect on a step, and others if the user allows them."""
 
+import shlex
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from wgan_cli.errors import WganError, did_you_mean
@@ -52,11 +54,14 @@ def _data_at(saved: AnyDataSettings, latest: AnyDataSettings) -> AnyDataSettings
     return saved.model_copy(update={name: getattr(latest, name) for name in free})
 
 
-def continued_recipe(saved: Recipe, wanted: Recipe, allowed: Collection[str] = ()) -> Recipe:
+def continued_recipe(
+    saved: Recipe, wanted: Recipe, allowed: Collection[str] = (), without_recipe: Path | None = None
+) -> Recipe:
     """Return the recipe to resume a run with: the wanted one, with its open settings as the run resolved them.
 
     Args:
         allowed: changes that the user allows, of ALLOWABLE.
+        without_recipe: the run or checkpoint, if the user named a recipe; a hint is to resume it without one.
     Raises: WganError if a setting differs that changes what is computed.
     """
     resolved = {name: getattr(saved, name) for name in ("amp", "engine") if getattr(wanted, name) == "auto"}
@@ -72,11 +77,13 @@ def continued_recipe(saved: Recipe, wanted: Recipe, allowed: Collection[str] = (
     for key in sorted(before.keys() | after.keys()):
         if not _may_change(key, allowed) and before.get(key) != after.get(key):
             names = [name for name in ALLOWABLE if _may_change(key, (name,))]
+            resume = f"wgan train --resume {shlex.quote(str(without_recipe))}"
             raise WganError(
                 f"the run was started with {key}={before.get(key)} and cannot resume exactly with {after.get(key)}",
                 f"leave `{key}` unchanged"
                 + (f", or accept a run that isn't exact: --allow {names[0]}" if names else "")
-                + "; a resumed run may change its length, and what it logs, saves and evaluates",
+                + "; a resumed run may change its length, and what it logs, saves and evaluates"
+                + (f"; {resume}, without a recipe, keeps the run's own settings" if without_recipe else ""),
             )
     _check_micro_batches(saved, wanted)
     return wanted
