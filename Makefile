@@ -32,9 +32,10 @@ demo: $(BIN)/.installed
 	@echo "Pictures:  $(DEMO)/samples.png and $(DEMO)/runs/digits_dcgan/digits_dcgan.gif"
 	@echo "Continue:  . $(BIN)/activate; cd $(DEMO); wgan inspect runs/digits_dcgan"
 
-# One process per core; tests of a file stay together, because they share trained runs.
+# One process per core; tests of a file stay together, because they share trained runs. Files start in their order, not
+# those with most tests first: the longest have few.
 test: $(BIN)/.installed
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Only the slow tests: many kills, long runs, all hostile files.
 soak: $(BIN)/.installed
