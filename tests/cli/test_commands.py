@@ -113,18 +113,18 @@ def test_seeds(alone):
 
 def test_latent_vectors_of_a_file(alone):
     np.save("short.npy", np.zeros((2, 15), np.float32))
-    for words, message in (
-        (("--z", "short.npy"), "short.npy has z of shape (2, 15), but those of this generator have (N, 16)"),
-        (("--z", "short.npy", "-n", 2), "-n and --from each set the number of images"),
-        (("--z", "short.npy", "--seed", 0), "--seed draws latent vectors, and --from reads them"),
-        (("--z", "gone.npy"), "cannot read gone.npy: No such file or directory"),
-        (("--save-z", "short.npy"), "short.npy already exists"),
-        (("--save-z", "z.txt"), "z.txt does not end in .npy or .npz"),
-        (("--save-z", "./new.npy"), "--save-z and --out are both new.npy"),
-        (("--seed", 3, "--seeds", "0-3"), "--seed and --seeds both choose the images"),
+    for words, *named in (
+        (("--z", "short.npy"), "short.npy", "(2, 15)", "(N, 16)"),
+        (("--z", "short.npy", "-n", 2), "-n", "--from"),
+        (("--z", "short.npy", "--seed", 0), "--seed", "--from"),
+        (("--z", "gone.npy"), "gone.npy", "No such file"),
+        (("--save-z", "short.npy"), "short.npy", "exists"),
+        (("--save-z", "z.txt"), "z.txt", ".npy", ".npz"),
+        (("--save-z", "./new.npy"), "--save-z", "--out", "new.npy"),
+        (("--seed", 3, "--seeds", "0-3"), "--seed ", "--seeds"),
     ):
         result = alone(*words, "--out", "new.npy")
-        assert (result.status, result.error) == (2, message)
+        assert result.status == 2 and all(name in result.error for name in named), result.error
     assert alone("--save-z", "z.npy", "--out", "new.xyz").status == 2
     assert sorted(os.listdir()) == ["G.pth", "short.npy"]
 

@@ -50,7 +50,7 @@ def content(folder: Path) -> dict[Path, bytes]:
 
 #: Command line, what the error names, the command or value in the hint, exit status.
 CASES = [
-    ("trian", "trian", "wgan --help", 2),
+    ("trian", "trian", "`train`", 2),
     ("train --stps 5", "--stps", "wgan train --help", 2),
     ("sample run --ckpt run", "both name a checkpoint", "leave out one", 2),
     ("export G.pth", "--out or --push", "wgan export G.pth --out share/", 2),
@@ -58,7 +58,7 @@ CASES = [
     ("sample --ckpt G.pth -n 0", "-n", "wgan sample --help", 2),
     # Recipes
     ("train --recipe digits_dcgn", "digits_dcgn", "digits_dcgan", 2),
-    ("train --recipe images", "images", "--recipe folder_dcgan --set data.path=images", 2),
+    ("train --recipe images", "images is a folder, not a recipe", "--recipe folder_dcgan --set data.path=images", 2),
     ("train --set data.path=images", "data.path", "--recipe folder_dcgan", 2),
     ("train --recipe gone.yaml", "gone.yaml", "wgan recipes", 2),
     ("train --recipe broken.yaml", "broken.yaml line 3", "line", 2),
