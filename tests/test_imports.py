@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import wgan_cli
@@ -64,6 +65,15 @@ def test_imports_point_down():
         allowed = layers_below(layer_of(path)) | {"__version__"}
         used = {name.split(".")[1] for name in imported(path) if name.startswith("wgan_cli.")}
         assert used <= allowed, f"{path} imports {used - allowed}"
+
+
+def test_code_map_lists_packages_below_those_they_import():
+    page = (Path(__file__).parents[1] / "docs/code_map.md").read_text(encoding="utf-8")
+    rows = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in page.splitlines() if line.startswith("| `")]
+    place = {package: number for number, row in enumerate(rows) for package in row}
+    assert place.keys() == BELOW.keys() - {"__main__"} and sum(map(len, rows)) == len(place)
+    for package in place:
+        assert max(place[used] for used in layers_below(package)) == place[package], package
 
 
 def test_only_the_command_line_knows_typer_and_the_console():
