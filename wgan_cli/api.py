@@ -20,7 +20,7 @@ from wgan_cli.training.callback import Callback
 from wgan_cli.training.finetuning.initial_weights import open_initial_weights
 from wgan_cli.training.process_state import restored_process_state
 from wgan_cli.training.trainer import Trainer
-from wgan_cli.utils.format import Log
+from wgan_cli.utils.format import Log, no_log
 
 
 def train(
@@ -100,7 +100,7 @@ def evaluate(
     images: ImageSet | None = None,
     data_root: str | Path | None = None,
     device: str = "auto",
-    log: Log = lambda text: None,
+    log: Log = no_log,
 ) -> Evaluation | TranslationEvaluation:
     """Score a generator against held-out real images; does what `wgan evaluate` does.
 
