@@ -116,6 +116,14 @@ def test_augmentation_schedule(real, lessons):
     assert not torch.equal(alone[0][0].indices, alone[1][0].indices)
 
 
+def test_augmentation_with_fewer_generated_than_real_images(real, lessons):
+    augmentation(copying(real), real, CPU, subset=40, count=10)
+    assert {len(source) for source, _, _ in lessons} == {80}
+    for (few, _, _), (mixed, _, _) in zip(lessons[:3], lessons[3:], strict=True):
+        assert len(few.indices.unique()) == 40 and len(mixed.indices.unique()) == 50
+        assert (mixed.indices < 40).sum() == 40, "half are real"
+
+
 @pytest.mark.parametrize(
     ("after", "said"),
     [

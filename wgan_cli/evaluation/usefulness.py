@@ -87,13 +87,14 @@ def augmentation(
     subsets = [_balanced_subset(real.training, subset, seed) for seed in range(DRAWS)]
     labels = _repeat(subsets[0].labels, count or max(subset, min(MAX_TRAINING, 10 * subset)))
     images = generate(labels)
+    half = max(subset, len(images))  # as many real images as generated ones, at least all of both
+    repeated, added = _repeat(torch.arange(subset), half), subset + _repeat(torch.arange(len(images)), half)
     alone, both = [], []
     for few in subsets:
-        repeated = _repeat(torch.arange(subset), len(images))  # one real image per generated image
         pixels, classes = few.dataset.images.index_select(0, few.indices), few.labels
         mixed = _selection(torch.cat([pixels, images]), torch.cat([classes, labels]), few.dataset)
-        both.append(replace(mixed, indices=torch.cat([repeated, subset + torch.arange(len(images))])))
-        alone.append(replace(few, indices=_repeat(few.indices, 2 * len(images))))
+        both.append(replace(mixed, indices=torch.cat([repeated, added])))
+        alone.append(replace(few, indices=_repeat(few.indices, 2 * half)))
     length, name = classifier.num_training_images(subset), f"{subset:,} real images"
     return (
         _train_and_test(alone, real, device, name, length),
