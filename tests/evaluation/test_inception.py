@@ -174,6 +174,8 @@ def test_command(wgan, stand_in, tiny_run, features_root, weights):
     assert "fd" not in str(alone)
     assert list(alone["inception"]["generated"]) == ["fid"]
     assert alone["inception"]["training_count"] == 6000
+    more = wgan(*common, "-n", 1010, "--feature-weights", weights, "--metrics", "fid")
+    assert "1,010 generated images next to 1,000 real ones" in more.stderr and "-n 1000" in more.stderr
     for line, message in (
         ("distance --feature-weights gone.pth", "--feature-weights is only for fid, is and kid"),
         ("fid --pairs pairs.png", "--pairs needs wgan's own features"),

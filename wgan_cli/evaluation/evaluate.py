@@ -163,10 +163,7 @@ class Reference:
         """Log a line if fewer real images are held out than are generated."""
         real = self.real_baseline.count
         if real < self.count:
-            log(
-                f"note: {self.count:,} generated images next to {real:,} real ones, all that are held out: their "
-                f"scores don't compare; use at most {real:,} images"
-            )
+            log(f"{unequal(self.count, real)}; use at most {real:,} images")
 
     def evaluate(self, generator: nn.Module, recipe: Recipe, step: int, seed: int = 0) -> Evaluation:
         """Evaluate a generator in evaluation mode on images 0, 1... of a seed; torch's random state is unchanged."""
@@ -209,6 +206,12 @@ class Reference:
             classes=None if logits is None else classes(logits),
             agreement=None if logits is None or labels is None else agreement(logits, labels),
         )
+
+
+def unequal(generated: int, real: int) -> str:
+    """Return a note that fewer real images are held out than are generated."""
+    note = f"note: {generated:,} generated images next to {real:,} real ones, all that are held out"
+    return f"{note}: their scores don't compare"
 
 
 def _closest(distances: Tensor) -> float:

@@ -8,7 +8,7 @@ from wgan_cli.cli.evaluating.subjects import FilesSubject, GeneratorSubject, Sub
 from wgan_cli.cli.render import evaluate_report as report
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
-from wgan_cli.evaluation.evaluate import PAIRS, Reference, pairs_grid
+from wgan_cli.evaluation.evaluate import PAIRS, Reference, pairs_grid, unequal
 from wgan_cli.evaluation.inception import COUNT, check_inception, measure_inception
 from wgan_cli.evaluation.metrics import INCEPTION, OWN, RECONSTRUCTION, USEFULNESS, chosen_metrics
 from wgan_cli.evaluation.reconstruction import measure_reconstruction
@@ -63,6 +63,8 @@ def measure(
     if inception:
         print_message(Activity("computing Inception features"))
         images, _ = subject.sample(subject.count or COUNT)
+        if (held_out := len(real.held_out)) < len(images):
+            print_message(f"{unequal(len(images), held_out)}; -n {held_out} makes as many")
         if images.shape[1] == 4:
             print_message(f"note: Inception sees transparent images on {subject.data.background_name}")
         scores = measure_inception(
