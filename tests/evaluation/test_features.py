@@ -82,6 +82,18 @@ def test_trained_once(tmp_path, few):
         assert torch.equal(one, other)
 
 
+def test_accuracy_is_of_the_present_test_images(tmp_path, few):
+    first = make_features(few, "digits", tmp_path, CPU, lambda text: None)
+    wrong = replace(few.test, dataset=replace(few.test.dataset, labels=(few.test.dataset.labels + 1) % 10))
+    other = make_features(replace(few, test=wrong), "digits", tmp_path, CPU, never)
+    assert other.name == first.name and other.accuracy != first.accuracy
+    (file,) = (tmp_path / CACHE).iterdir()
+    content = torch.load(file, weights_only=True)
+    del content["tested"]  # as in earlier versions
+    torch.save({**content, "accuracy": 2.0}, file)
+    assert make_features(few, "digits", tmp_path, CPU, never).accuracy == first.accuracy
+
+
 def test_training_is_reproducible_and_isolated(tmp_path, few, monkeypatch):
     deterministic, cross_entropy = set(), functional.cross_entropy
 

@@ -59,6 +59,15 @@ class Features:
         return torch.cat([part[0] for part in found]).cpu(), logits
 
 
+@dataclass(frozen=True)
+class _Cached:
+    """A trained classifier. tested: fingerprint of the images of its accuracy; None in files of earlier versions."""
+
+    network: FeatureNetwork
+    accuracy: float
+    tested: str | None
+
+
 def make_features(real: RealImages, source: str, data_root: Path, device: torch.device, log: Log) -> Features:
     """Return the features for a set of real images: of a classifier if it has classes, else of fixed random weights.
 
@@ -75,18 +84,24 @@ def make_features(real: RealImages, source: str, data_root: Path, device: torch.
     description = f"a classifier trained on {real.labeled.name}"
     fresh = fixed_network(image, len(class_names))
     found = _load(BUNDLED / file.name, fresh) or _load(file, fresh)
+    tested = _fingerprint(real.test)
     if found is None:
         log(f"training the feature classifier for evaluation on {real.labeled.name} (once, up to 2 minutes)")
         network = trained_network(real.labeled, device, log=log)
         _set_scale(network, real.labeled)
-        _, logits = Features(network, name, description).of(real.test.batches(BATCH))
-        assert logits is not None
-        accuracy = agreement(logits, real.test.labels).share
+        accuracy = _accuracy(network, real.test)
         log(f"classifier accuracy: {accuracy:.1%} on {len(real.test):,} held-out images")
-        _save(file, network, accuracy, log)
-        found = network, accuracy
-    network, accuracy = found
+        _save(file, _Cached(network, accuracy, tested), log)
+    else:
+        network = found.network
+        accuracy = found.accuracy if found.tested == tested else _accuracy(network.to(device), real.test)
     return Features(network.requires_grad_(False).to(device), name, description, class_names, accuracy)
+
+
+def _accuracy(network: FeatureNetwork, test: Selection) -> float:
+    _, logits = Features(network, "", "").of(test.batches(BATCH))
+    assert logits is not None
+    return agreement(logits, test.labels).share
 
 
 def _set_scale(network: FeatureNetwork, images: Selection) -> None:
@@ -110,9 +125,10 @@ def _checksum(weights: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _save(file: Path, network: FeatureNetwork, accuracy: float, log: Log) -> None:
-    weights = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
-    content = {"format": FORMAT, "accuracy": accuracy, "weights": weights, "checksum": _checksum(weights)}
+def _save(file: Path, cached: _Cached, log: Log) -> None:
+    weights = {name: tensor.cpu() for name, tensor in cached.network.state_dict().items()}
+    content = {"format": FORMAT, "accuracy": cached.accuracy, "tested": cached.tested, "weights": weights}
+    content["checksum"] = _checksum(weights)
     try:
         make_parent(file)
         write_atomically(file, lambda opened: torch.save(content, opened))
@@ -120,11 +136,11 @@ def _save(file: Path, network: FeatureNetwork, accuracy: float, log: Log) -> Non
         log(f"{error.message}; each evaluation will train the classifier again")
 
 
-def _load(file: Path, network: FeatureNetwork) -> tuple[FeatureNetwork, float] | None:
-    """Load a cached network and its accuracy without executing code, or return None if it is missing or damaged."""
+def _load(file: Path, network: FeatureNetwork) -> _Cached | None:
+    """Load a cached network without executing code, or return None if it is missing or damaged."""
     with suppress(Exception):  # a damaged file fails in a dozen ways
         content = torch.load(file, map_location="cpu", weights_only=True)
         if content["format"] == FORMAT and content["checksum"] == _checksum(content["weights"]):
             network.load_state_dict(content["weights"])
-            return network, float(content["accuracy"])
+            return _Cached(network, float(content["accuracy"]), content.get("tested"))
     return None
