@@ -11,13 +11,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
+from wgan_cli.evaluation.evaluate import make_reference
+from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe import load_recipe
+from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.report import pictures
 from wgan_cli.report.facts import gather
 from wgan_cli.report.html_page import render_page
 from wgan_cli.report.pictures import MAX_FRAMES, read_frames
+from wgan_cli.report.real_comparison import compare_with_real_images
 from wgan_cli.report.recipe_table import changes, shipped_settings, yaml_lines
 from wgan_cli.runs.checkpoint import BestScore, load_checkpoint
 from wgan_cli.runs.run_dir import RunDir
@@ -241,3 +246,12 @@ def test_nearest_training_images(wgan, tiny_run, features_root, tmp_path):
     assert "--nearest" not in outline.text.partition("Environment")[0] and len(outline.all("img")) == 2
     chart = next(each for each in outline.all("svg") if each["aria-label"].startswith("power spectra, cycles 1 to 20:"))
     assert "samples at (" in chart["aria-label"] and "real images from " in chart["aria-label"]
+
+
+def test_spectrum_is_that_of_the_evaluation(tiny_run, features_root):
+    cpu = torch.device("cpu")
+    reference = make_reference(DataSettings(), features_root, cpu, no_log, count=60, max_training=500)
+    generator, checkpoint = open_generator(tiny_run.path, cpu)
+    peak = reference.evaluate(generator, checkpoint.recipe, 12).generated.peak
+    found = compare_with_real_images(tiny_run.path, features_root, cpu, no_log, reference)
+    assert f"{peak.text} " in found.spectra_caption and " 60 samples " in found.spectra_caption

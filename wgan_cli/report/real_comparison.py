@@ -27,7 +27,8 @@ def compare_with_real_images(
 ) -> RealComparison:
     """Find the samples of a run's (best) generator that are nearest to a training image, and measure power spectra.
 
-    Without a reference, the features of the real images are computed, which takes a minute or two the first time.
+    As many samples as the reference is for. Without one, 1,000, and the features of the real images are computed, which
+    takes a minute or two the first time.
     """
     generator, checkpoint = open_generator(run, device)
     recipe = checkpoint.recipe
@@ -37,18 +38,18 @@ def compare_with_real_images(
     if reference is None:
         dataset = training_images(recipe, checkpoint, str(run), data_root, log)
         reference = make_reference(recipe.data, data_root, device, log, count=NUM_SAMPLES, dataset=dataset)
-    z = sample_latents(recipe.model.latent_dim, NUM_SAMPLES, 0)
+    z = sample_latents(recipe.model.latent_dim, reference.count, 0)
     images, _ = images_to_evaluate(generator, recipe, reference.real.training, z)
     power = mean_power([images])
     highest = peak(power, reference.power)
     return RealComparison(
         pairs=encode_picture(as_picture(pairs_grid(images, reference, NUM_PAIRS, PAIRS_PER_ROW)), QUALITY),
-        pairs_caption=f"The {NUM_PAIRS} of {NUM_SAMPLES:,} samples of {checkpoint.source} that are nearest to a "
+        pairs_caption=f"The {NUM_PAIRS} of {reference.count:,} samples of {checkpoint.source} that are nearest to a "
         f"training image, each left of that image; among {len(reference.training):,} images of "
         f"{reference.real.training.name}, in the features of {reference.features.description}.",
         spectra=spectra_panel(power, reference.power, checkpoint.image.width, highest),
-        spectra_caption="Mean power in squared gray levels, over the frequency in cycles per shorter side. Dots: "
-        f"samples have {highest.text} per image, the largest ratio.",
+        spectra_caption=f"Mean power of {reference.count:,} samples in squared gray levels, over the frequency in "
+        f"cycles per shorter side. Dots: samples have {highest.text} per image, the largest ratio.",
     )
 
 
