@@ -229,7 +229,7 @@ def beside(name: str, seconds: str) -> None:
                 batches = textbook.make_loader(images, plain.batch_size)
                 batches = batches if label == "loader" else Resident(images, plain.batch_size)
                 steps = textbook.train(generator, critic, batches, plain, device(), form, True)
-                sides[f"textbook {label} {form}"] = lambda steps=steps: next(steps)
+                sides[f"textbook {label} {form}"] = textbook.stepper(steps, plain, device())
             except Exception as error:
                 keep("beside", recipe=name, side=f"textbook {label} {form}", failed=describe(error))
     rates: dict[str, list[float]] = {side: [] for side in sides}
@@ -245,7 +245,7 @@ def beside(name: str, seconds: str) -> None:
                 rates[side].append(rate)
     for side, found in rates.items():
         if found:
-            keep("beside", recipe=name, side=side, steps_per_second=four(max(found)))
+            keep("beside", recipe=name, side=side, steps_per_second=four(max(found)), same_tf32=True)
 
 
 def profiled(name: str, engine: str, form: str) -> None:

@@ -7,7 +7,8 @@ interpolated images, nn.LeakyReLU, torch.optim's default Adam, and losses read w
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import torch
 from PIL import Image
@@ -29,6 +30,7 @@ from wgan_cli.networks.resampling import (
     VectorToImage,
 )
 from wgan_cli.recipe import Recipe
+from wgan_cli.utils.matmul_precision import float32_matmul
 
 
 class MnistLike(Dataset):
@@ -120,6 +122,19 @@ def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor, device: torc
     )[0]
     gradients = gradients.view(gradients.size(0), -1)
     return ((gradients.norm(2, dim=1) - 1) ** 2).mean()
+
+
+def stepper(steps: Iterator[None], recipe: Recipe, device: torch.device) -> Callable[[], None]:
+    """Return a function that takes a step of `train`, on a GPU with TF32 only if the recipe allows it, as our loop.
+
+    By default PyTorch rounds convolutions in float32 to TF32. A CPU computes products with PyTorch's default library.
+    """
+
+    def step() -> None:
+        with float32_matmul(device, recipe.tf32) if device.type == "cuda" else nullcontext():
+            next(steps)
+
+    return step
 
 
 def train(

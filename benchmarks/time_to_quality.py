@@ -122,11 +122,12 @@ def textbook_points(
     generator, critic = (textbook.plain_copy(networks[role]) for role in ("generator", "critic"))
     loader = textbook.make_loader(dataset, recipe.batch_size)
     loop = textbook.train(generator, critic, loader, recipe, device, "off", detach=True)
+    step = textbook.stepper(loop, recipe, device)
     seconds, steps = 0.0, 0
     for minutes in keep.budgets:
         start = time.perf_counter()
         while seconds + time.perf_counter() - start < 60 * minutes:
-            next(loop)
+            step()
             steps += 1
         common.wait(device)
         seconds += time.perf_counter() - start

@@ -102,7 +102,7 @@ def textbook_loop(recipe: Recipe, images: ImageSet, device: torch.device, amp: s
     generator, critic = (textbook.plain_copy(networks[role]) for role in ("generator", "critic"))
     loader = textbook.make_loader(images, recipe.batch_size)
     steps = textbook.train(generator, critic, loader, recipe, device, amp, detach)
-    return lambda: next(steps)
+    return textbook.stepper(steps, recipe, device)
 
 
 def measure(sides: list[Side], rounds: int, seconds: float, device: torch.device) -> dict[str, list[float]]:
@@ -148,7 +148,7 @@ def benchmark(
     cases: dict[str, tuple[Recipe, ImageSet]], device: torch.device, rounds: int, seconds: float
 ) -> dict[str, Any]:
     """Measure every case."""
-    settings = {"device": str(device), "rounds": rounds, "seconds": seconds}
+    settings = {"device": str(device), "rounds": rounds, "seconds": seconds, "same_tf32": True}
     result = {**common.facts(device), "settings": settings, "cases": []}
     for name, (recipe, images) in cases.items():
         rates = measure(make_sides(recipe, images, device), rounds, seconds, device)
