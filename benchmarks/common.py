@@ -176,13 +176,14 @@ def made_up_images(shape: ImageShape, count: int = 4096) -> ImageSet:
 
 
 def figures(generator: nn.Module, recipe: Recipe, step: int, reference: Reference) -> dict[str, Any]:
-    """Return the scores that results keep, to four digits, and their features.
+    """Return the scores that results keep, to four digits, their features and numbers of images.
 
-    rarest: the share of the least frequent class.
+    rarest: the share of the least frequent class. seen: the generator was trained on the real images too.
     """
     evaluation = reference.evaluate(generator, recipe, step)
     record, classes = evaluation.record(), evaluation.generated.classes
     measured = {name: four_digits(record[name]) for name in KEPT if name in record}
     if classes:
         measured["rarest"] = four_digits(min(classes.shares))
-    return {**measured, "images": reference.count, "features": evaluation.features.name}
+    counts = {"images": reference.count, "real_images": reference.real_baseline.count, "seen": reference.real.seen}
+    return {**measured, **counts, "features": evaluation.features.name}

@@ -155,6 +155,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
         recipe = checkpoint.recipe
         draw_strip(run, checkpoint, arguments.data_root.resolve(), arguments.pictures / f"{name}.png")
         measured = scores(run, generator, checkpoint, arguments)
+        training_images = RunDir(run).read_environment()["images"]["count"]
     return {
         **common.facts(device),
         "settings": {"device": str(device)},
@@ -163,6 +164,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
         "seconds": common.four_digits(spent.seconds),
         "memory": spent.memory,
         "steps": checkpoint.step,
+        "training_images": training_images,
         "parameters": sum(parameter.numel() for parameter in generator.parameters()),
         **measured,
     }

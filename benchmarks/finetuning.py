@@ -41,7 +41,11 @@ COUNT = 1000  # images of each side of a comparison
 
 
 class Horses:
-    """Features of the images of one class that no run is trained on."""
+    """Features of the images of one class that no run is trained on.
+
+    real: scores of other training images of the class, which the classifier has learned; recognized_test: the share of
+    test images that it recognizes.
+    """
 
     def __init__(self, data_root: Path, device: torch.device) -> None:
         self.device, log = device, common.make_console().print
@@ -50,17 +54,21 @@ class Horses:
         self.features: Features = make_features(real, everything.source, data_root, device, log)
         self.number = real.test.dataset.class_names.index(CLASS)
         test = of_class(real.test, self.number)[:COUNT]
-        unseen = of_class(real.labeled, self.number)[IMAGES : IMAGES + COUNT]
-        self.moments = moments(self.features.of(test.split(BATCH))[0])
-        self.real = self.scores(unseen)
+        others = of_class(real.labeled, self.number)[IMAGES : IMAGES + COUNT]
+        found, logits = self.features.of(test.split(BATCH))
+        self.moments = moments(found)
+        self.real = {**self.scores(others), "recognized_test": self.recognized(logits)}
 
     def scores(self, images: Tensor) -> dict[str, float]:
         """Return the FD of images (N, C, H, W) uint8, and the share that the classifier takes for the class."""
         found, logits = self.features.of(images.split(BATCH))
-        assert logits is not None
-        share = (logits.argmax(1) == self.number).double().mean().item()
         fd = frechet_distance(self.moments, moments(found))
-        return {"fd": common.four_digits(fd), "recognized": common.four_digits(share)}
+        return {"fd": common.four_digits(fd), "recognized": self.recognized(logits)}
+
+    def recognized(self, logits: Tensor | None) -> float:
+        """Return the share of logits (N, K) that stand for the class."""
+        assert logits is not None
+        return common.four_digits((logits.argmax(1) == self.number).double().mean().item())
 
 
 def of_class(part: Selection, number: int) -> Tensor:

@@ -127,7 +127,7 @@ def add_to_package(
         processor_minutes=round(kept["processor_seconds"] / 60, 1),
         machine=where(kept).rstrip("."),
         gray_levels=levels,
-        images=kept["scores"].get("images"),
+        **{name: kept["scores"].get(name) for name in ("images", "real_images", "seen")},
     )
     pretrained.FOLDER.mkdir(exist_ok=True)
     rounded.save(pretrained.pretrained_file(name))

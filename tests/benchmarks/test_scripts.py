@@ -96,6 +96,7 @@ def test_family(benchmark, monkeypatch, features_root, tmp_path):
     words = ("--data-root", features_root, "--images", 40, "--out", out, *small, "--only", "mnist_cgan")
     run(benchmark, monkeypatch, "family", *words)
     result = json.loads(out.read_text())["mnist_cgan"]
+    assert (result["training_images"], result["real_images"], result["seen"]) == (6000, 40, False)
     assert (result["steps"], result["images"]) == (2, 40) and 0 <= result["agreement"] <= 1
     with Image.open(tmp_path / "family" / "mnist_cgan.png") as picture:
         assert picture.size == (2 * (10 * 30 + 2), 2 * (30 + 2))
@@ -120,7 +121,7 @@ def test_pretrained(benchmark, monkeypatch, features_root, tmp_path):
     run(benchmark, monkeypatch, "pretrained", *words, 1)
     file = package / "digits_dcgan.safetensors"
     card, checkpoint = script.pretrained.read_card("digits_dcgan"), load_checkpoint(file)
-    assert card.processor_minutes == 0.5 and card.images == 40
+    assert card.processor_minutes == 0.5 and (card.images, card.real_images, card.seen) == (40, 40, True)
     assert "--seed 0 " in card.command and checkpoint.recipe.seed == 0
     assert {"generator", "critic"} == checkpoint.networks.keys() and card.gray_levels <= 2
     with safe_open(file, "pt") as tensors:

@@ -26,7 +26,8 @@ class Card:
         score: name of the score that chose the seed. by_seed: its values. scores: all scores of the kept generator.
         processor_minutes: time of the training on all threads together. machine: processor, versions and date.
         gray_levels: largest difference of a pixel (0-255) from the images of the weights before rounding.
-        images: number generated for the scores, if they depend on it.
+        images: number generated for the scores, if they depend on it. real_images: number held out; None if unknown.
+        seen: the generator was trained on those too; None if unknown.
     """
 
     command: str
@@ -39,6 +40,8 @@ class Card:
     machine: str
     gray_levels: int
     images: int | None = None
+    real_images: int | None = None
+    seen: bool | None = None
 
     @property
     def value(self) -> float:
@@ -47,10 +50,11 @@ class Card:
 
     @property
     def quality(self) -> str:
-        """The score that chose the seed, such as "FD 1.27 (10,000 images; real images: 1.62)"."""
+        """The score that chose the seed, such as "FD 1.27 (10,000 images; 1,000 real images: 1.62)"."""
         about = [f"{self.images:,} images"] if self.images else []
         if BASELINE in self.scores:
-            about.append(f"real images: {self.scores[BASELINE]:.3g}")
+            fewer = f"{self.real_images:,} " if self.real_images not in (None, self.images) else ""
+            about.append(f"{fewer}real images: {self.scores[BASELINE]:.3g}")
         score = f"{title_of(self.score)} {format_score(self.score, self.value)}"
         return f"{score} ({'; '.join(about)})" if about else score
 
