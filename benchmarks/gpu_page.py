@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common import FORMATS
-from markdown_text import paragraph, table, where
+from markdown_text import about_tf32, paragraph, table, where
 
 PRECISIONS = {**FORMATS, "tf32": "TF32"}
 Lines = list[dict[str, Any]]
@@ -70,9 +70,10 @@ def section(file: Path) -> str:
     found = read(file)
     engines = "recipe, engine, precision, ms/step, textbook with DataLoader, textbook with images on the GPU, GB"
     trainings = "run, engine, precision, steps, seconds, steps/s, overhead, GPU utilization"
+    same_tf32 = all(line.get("same_tf32") for line in found.get("beside", []))
     told = (
-        "Ratios are to the textbook loop in the same precision and run. GB is the peak that PyTorch allocated, random "
-        "images included."
+        f"Ratios are to the textbook loop in the same precision and run.{about_tf32(same_tf32)} GB is the peak that "
+        "PyTorch allocated, random images included."
     )
     train = (
         "`wgan train mnist_dcgan` on the bundled digits: as it comes, then for 40 seconds under each engine. The rate "

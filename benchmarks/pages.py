@@ -19,8 +19,19 @@ import scaling
 import tutorial_settings as tutorials
 from common import FORMATS
 from family import EVERY, MEMBERS, SYSTEMS, TUTORIALS, is_current
-from markdown_text import earlier_networks, paragraph, table, times, where, where_each
-from time_to_quality_page import by_budget, distance
+from markdown_text import (
+    about_tf32,
+    earlier_networks,
+    fewer_real,
+    has_fewer_real,
+    paragraph,
+    reduced_sets,
+    table,
+    times,
+    where,
+    where_each,
+)
+from time_to_quality_page import by_budget, distance, spent
 from train_speed import recipes
 
 from wgan_cli.cli.render.recipe_benchmarks import FILE as MEASURED
@@ -76,10 +87,13 @@ def train_speed(result: dict[str, Any]) -> str:
     told = (
         f"Critic iterations per second at batch {batch}, generator steps included; median and range of {rounds} rounds"
     )
+    on_gpu = result["settings"]["device"].startswith("cuda")
+    tf32 = about_tf32(result["settings"].get("same_tf32", not on_gpu))
     headings = "recipe, baseline, precision, baseline/s, wgan/s, speedup"
     label = result["settings"].get("label")
     above = f"{label}:\n\n" if label else ""
-    below = f"{told} in turns on {where(result)} {earlier_networks(result, (case['case'] for case in result['cases']))}"
+    changed = earlier_networks(result, (case["case"] for case in result["cases"]))
+    below = f"{told} in turns on {where(result)}{tf32} {changed}"
     return above + table(headings, rows, words=3) + "\n\n" + paragraph(below)
 
 
@@ -117,10 +131,15 @@ def startup(result: dict[str, Any]) -> str:
     rows = []
     for row in result["commands"]:
         ours = row.get("ours")
-        beyond = (f"{ours['median']:.2f}", ours["beyond"]) if ours else ("", "")
+        beyond = (_beyond(ours), ours["beyond"]) if ours else ("", "")
         rows.append((row["command"], times(row["seconds"]), *beyond))
     told = f"Seconds from prompt to prompt; median and range of {result['settings']['rounds']} rounds on"
     return table("command, seconds, ours, beyond", rows) + "\n\n" + paragraph(f"{told} {where(result)}")
+
+
+def _beyond(ours: dict[str, Any]) -> str:
+    """Return our share of a command's seconds with its range; no median if it isn't above 0 in every round."""
+    return times(ours) if ours["min"] > 0 else f"not measurable ({ours['min']:.2f} to {ours['max']:.2f})"
 
 
 def scaling_cost(result: dict[str, Any]) -> str:
@@ -137,7 +156,11 @@ def feeds(result: dict[str, Any]) -> str:
     for name, row in result["feeds"].items():
         rate, *ratios = (row[column] for column in columns)
         rows.append((name, times(rate, ",.0f"), *(times(ratio, ",.1f") for ratio in ratios)))
-    told = f"{settings['images']:,} JPEG files in batches of {settings['batch_size']}, {settings['rounds']} rounds on"
+    told = (
+        "`resident` and `streamed`, ours, read a cache of decoded images, made once in "
+        f"{result['pack_seconds']:.0f} s; DataLoader decodes every image every time. {settings['images']:,} JPEG files "
+        f"in batches of {settings['batch_size']}, {settings['rounds']} rounds on"
+    )
     headings = "loader, images/s, relative to 2 workers, relative to 0 workers"
     return table(headings, rows) + "\n\n" + paragraph(f"{told} {where(result)}")
 
@@ -199,10 +222,10 @@ def chosen(file: Path) -> str:
     told = (
         "Minutes are wall time of the whole `wgan train` without evaluation. FD is the Frechet distance in the "
         "features of a classifier, as in `wgan evaluate`, next to that of held-out real images; FDs of different "
-        "datasets are not comparable. On"
+        "datasets are not comparable."
     )
     headings = "recipe, description, minutes, scores, images"
-    return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where_each(found)}")
+    return table(headings, rows, words=2) + "\n\n" + _caption(told, found)
 
 
 def family(file: Path) -> str:
@@ -225,10 +248,15 @@ def family(file: Path) -> str:
         "Minutes are wall time of the whole `wgan train` without evaluation; memory is in GB. FD is the Frechet "
         f"distance in the features of `wgan evaluate`, of {first['images']:,} samples; that of as many held-out real "
         f"images is {first['real_baseline']:.3g}. Class entropy is 1 if all classes are equally frequent; conditional "
-        "recipes show how often a classifier recognizes the requested class instead. On"
+        "recipes show how often a classifier recognizes the requested class instead."
     )
     headings = "recipe, paper, objective, networks, minutes, memory, FD, class entropy, samples"
-    return table(headings, rows, words=4) + "\n\n" + paragraph(f"{told} {where_each(found)}")
+    return table(headings, rows, words=4) + "\n\n" + _caption(told, found)
+
+
+def _caption(told: str, found: dict[str, dict[str, Any]]) -> str:
+    """Return what is said below a table of recipes: about its columns, unusual numbers of images, and machines."""
+    return paragraph(" ".join(filter(None, [told, reduced_sets(found), fewer_real(found), f"On {where_each(found)}"])))
 
 
 def systems(file: Path, names: Iterable[str] = SYSTEMS) -> str:
@@ -245,10 +273,10 @@ def systems(file: Path, names: Iterable[str] = SYSTEMS) -> str:
         "Minutes are wall time of the whole `wgan train` without evaluation; memory is the peak of the process in "
         "GB, nearly all of it torch. FD is next to that of held-out real images. Reconstruction RMSE is on a scale "
         "from 0 to 1; L1 of translations is in gray levels of 255, paired with the known answer, or from image to "
-        "reconstruction (cycle). On"
+        "reconstruction (cycle)."
     )
     headings = "recipe, paper, minutes, memory, scores, images"
-    return table(headings, rows, words=2) + "\n\n" + paragraph(f"{told} {where_each(found)}")
+    return table(headings, rows, words=2) + "\n\n" + _caption(told, found)
 
 
 def tutorial_settings(file: Path) -> str:
@@ -278,10 +306,13 @@ def bundled(cards: Mapping[str, Card]) -> str:
     if not cards:
         return ""
     rows = []
+    counts = {
+        name: {key: getattr(card, key) for key in ("images", "real_images", "seen")} for name, card in cards.items()
+    }
     for name, card in cards.items():
         size = pretrained_file(name).stat().st_size / 1e6
         seeds = " / ".join(f"{value:.3g}" for value in card.by_seed.values())
-        cells = (f"{size:.2f}", _scores(card.scores), seeds, f"{card.processor_minutes:.1f}")
+        cells = (f"{size:.2f}", _scores(card.scores | counts[name]), seeds, f"{card.processor_minutes:.1f}")
         rows.append((f"`{name}`", f"{card.data}: {card.license}", *cells, f"![{name}](pretrained/{name}.png)"))
     machines = "; ".join(
         f"{', '.join(f'`{name}`' for name, card in cards.items() if card.machine == machine)} on {machine}"
@@ -293,10 +324,11 @@ def bundled(cards: Mapping[str, Card]) -> str:
     told = (
         "Each is the best of its seeds by the first score. Minutes are processor time of its training, all threads "
         f"together. Weights are stored in half precision, which changes pixels by at most {rounding} of 255 gray "
-        f"levels{spared}. Trained: {machines}."
+        f"levels{spared}."
     )
     headings = "name, images and their license, MB, scores, each seed, minutes, samples"
-    return table(headings, rows, words=2) + "\n\n" + paragraph(told)
+    below = " ".join(filter(None, [told, fewer_real(counts), f"Trained: {machines}."]))
+    return table(headings, rows, words=2) + "\n\n" + paragraph(below)
 
 
 def finetuning(file: Path) -> str:
@@ -315,12 +347,13 @@ def finetuning(file: Path) -> str:
         for start, own in result["runs"].items()
     ]
     settings, real = result["settings"], result["real"]
+    unseen = f" It recognizes {real['recognized_test']:.0%} of the test images." if "recognized_test" in real else ""
     told = (
         f"{settings['steps']:,} steps each with {settings['images']} of CIFAR-10's horses, networks and settings of "
         f"`{settings['recipe']}`, `diff_augment` and flips. FD is against 1,000 test images of horses, in the features "
         "of a classifier of CIFAR-10's ten classes; the last number is how many of 1,000 samples it takes for a horse. "
-        f"For 1,000 other real horses they are {real['fd']:.3g} and {real['recognized']:.0%}. One run each. "
-        f"On {where(result)}"
+        f"For 1,000 other training horses, which the classifier has learned, they are {real['fd']:.3g} and "
+        f"{real['recognized']:.0%}.{unseen} One run each. On {where(result)}"
     )
     headings = "start, minutes of processor time, FD, recognized as horses, samples"
     return table(headings, rows) + "\n\n" + paragraph(told)
@@ -330,7 +363,8 @@ def _scores(result: dict[str, Any]) -> str:
     """Summarize the scores of a result."""
     parts = []
     if "fd" in result:
-        parts.append(f"FD {result['fd']:.3g} (real {result['real_baseline']:.3g})")
+        real = f"{result['real_images']:,} real images:" if has_fewer_real(result) else "real"
+        parts.append(f"FD {result['fd']:.3g} ({real} {result['real_baseline']:.3g})")
     if "agreement" in result:
         parts.append(f"{result['agreement']:.1%} as requested")
     if "copy_error" in result:
@@ -355,7 +389,7 @@ def measured(file: Path) -> dict[str, Any]:
             "score": score,
             "value": common.four_digits(result[score]),
         }
-    places = [where(result).partition(", under")[0].rstrip(".").rpartition(", ") for result in found.values()]
+    places = [where({**each, "cores_used_by_others": []}).rstrip(".").rpartition(", ") for each in found.values()]
     days = sorted({day for _, _, day in places})
     machines = "; ".join(dict.fromkeys(machine for machine, _, _ in places))
     return {"where": f"{machines}, {' to '.join(dict.fromkeys((days[0], days[-1])))}" if days else "", "recipes": rows}
@@ -386,7 +420,7 @@ def _quality_on(contestants: dict[str, Any]) -> str:
     ]
     first = next(iter(contestants.values()))
     floor = first["points"][0]["real_baseline"]
-    told = f"FD after the given wall time; held-out real images: {floor:.3g}. On {where(first)}"
+    told = f"FD after the given wall time; held-out real images: {floor:.3g}.{spent(contestants)} On {where(first)}"
     return table(["minutes", *budgets], rows) + "\n\n" + paragraph(told)
 
 

@@ -29,6 +29,7 @@ COUNTED = (
 )
 # Distinguishable without color: marker, line style and brightness.
 STYLES = (("o", "-", "0.0"), ("s", "--", "0.0"), ("^", "-", "0.5"), ("D", "--", "0.5"), ("v", ":", "0.2"))
+MENTIONED = 0.01  # share of a budget that a contestant took longer
 Contestants = dict[str, dict[str, Any]]
 
 
@@ -117,6 +118,20 @@ def distance(points: list[dict[str, Any]]) -> str:
     values = [point["fd"] for point in points]
     spread = f" ({min(values):.3g} to {max(values):.3g})" if len(values) > 1 else ""
     return f"{median(values):.3g}{spread}"
+
+
+def spent(contestants: Contestants) -> str:
+    """Return sentences about single seeds, and about contestants that took longer than the given time, or ""."""
+    text = (
+        " One seed each."
+        if len({point["seed"] for own in contestants.values() for point in own["points"]}) == 1
+        else ""
+    )
+    for name, own in contestants.items():
+        over = max(point["seconds"] / (60 * point["minutes"]) for point in own["points"]) - 1
+        if over >= MENTIONED:
+            text += f" {name} took up to {over:.0%} longer."
+    return text
 
 
 def document(contestants: Contestants) -> str:

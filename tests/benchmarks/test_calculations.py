@@ -234,6 +234,51 @@ def test_results_of_earlier_networks_are_named(benchmark):
     assert told({"date": "2026-11-28T00:00:00+00:00"}, names) == told({"date": "2026-11-26"}, names[:1]) == ""
 
 
+def test_captions_name_unusual_numbers_of_images(benchmark):
+    text = benchmark("markdown_text")
+    count = text.STANDARD_COUNTS["fashion_mnist"]
+    data = {"source": "fashion_mnist", "split": "train"}
+    for changes, training_images, reduced in (({}, 2000, True), ({}, count, False), ({"limit": 9}, 9, False)):
+        results = {"a": {"recipe": {"data": {**data, **changes}}, "training_images": training_images}}
+        assert ("`a`" in text.reduced_sets(results)) == reduced
+    assert text.reduced_sets({"earlier": {}, "pair": {"recipe": {"data": {"a": data}}, "training_images": 3}}) == ""
+    few = {"images": 100, "real_images": 20, "seen": True}
+    told = text.fewer_real({"a": few, "b": {**few, "real_images": 100}, "earlier": {"images": 100}})
+    assert "20 for `a`" in told and "`b`" not in told and "earlier" not in told
+    assert "1,000 real images: 1.62" in benchmark("pages")._scores(
+        {**few, "fd": 1, "real_baseline": 1.62, "images": 2000, "real_images": 1000}
+    )
+
+
+def test_time_below_the_baseline_is_not_measurable(benchmark):
+    pages = benchmark("pages")
+    assert pages._beyond({"median": 0.5, "min": 0.25, "max": 1}) == "0.50 (0.25 to 1.00)"
+    assert pages._beyond({"median": -0.5, "min": -1, "max": 0.25}) == "not measurable (-1.00 to 0.25)"
+
+
+def test_unknown_load_is_told(benchmark):
+    common, text = benchmark("common"), benchmark("markdown_text")
+    result = {**common.facts(torch.device("cpu")), "settings": {"device": "cpu"}}
+    for cores, told in (([None, None], True), ([0.0, None], False), ([], False)):
+        result["cores_used_by_others"] = cores
+        assert ("unknown" in text.where(result)) == ("unknown" in text.where_each({"a": result})) == told
+
+
+def test_textbook_has_our_tf32_setting_on_a_gpu(benchmark):
+    textbook, recipe, seen = benchmark("textbook"), load_recipe("mnist_mlp"), []
+    before = torch.backends.cudnn.allow_tf32
+
+    def steps():
+        while True:
+            seen.append(torch.backends.cudnn.allow_tf32)
+            yield
+
+    for tf32 in (False, True):
+        textbook.stepper(steps(), recipe.replaced(tf32=tf32), torch.device("cuda"))()
+    textbook.stepper(steps(), recipe, torch.device("cpu"))()
+    assert seen == [False, True, before] and torch.backends.cudnn.allow_tf32 == before
+
+
 def test_time_to_quality_of_seeds(benchmark, tmp_path):
     page = benchmark("time_to_quality").page
     facts = {"machine": {"device_name": "a"}, "settings": {"instructions": "AVX2"}, "cores_used_by_others": []}
@@ -249,6 +294,8 @@ def test_time_to_quality_of_seeds(benchmark, tmp_path):
     ((minutes, points),) = page.by_budget(results.contestants["x"])
     assert minutes == 1 and [point["seed"] for point in points] == [0, 1, 2]
     assert page.distance(points) == "2 (1 to 5)" and page.distance(points[:1]) == "5"
+    assert page.spent(results.contestants) == ""
+    assert page.spent({"x": {"points": [{"minutes": 1, "seconds": 63, "seed": 0}]}}).endswith("x took up to 5% longer.")
     assert not keep("AVX2").complete([0]) and keep("AVX2").points == {(1, 0), (1, 1), (1, 2)}
     with pytest.raises(WganError, match="another processor"):
         keep("AVX512")
