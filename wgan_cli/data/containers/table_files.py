@@ -30,11 +30,13 @@ def read_columns(files: Sequence[Path], columns: list[str]) -> Any:
 
     Raises: WganError if a file can't be read, or its columns aren't those of the first one.
     """
-    arrow = import_extra("pyarrow", "data", str(files[0]))
+    arrow, whole = import_extra("pyarrow", "data", str(files[0])), schema_of(files[0])
+    with _reading(files[0]):
+        schema = arrow.schema([whole.field(name) for name in columns])
     if not any(map(_is_parquet, files)):
-        return arrow.Table.from_batches(batch for file in files for batch in _batches(file, columns))
+        return arrow.Table.from_batches((batch for file in files for batch in _batches(file, columns)), schema)
     with temporary_copy(files[0]) as copy:
-        with arrow.ipc.new_stream(copy, next(_batches(files[0], columns)).schema) as writer:
+        with arrow.ipc.new_stream(copy, schema) as writer:
             for file in files:
                 for batch in _batches(file, columns):
                     with _reading(file):
@@ -53,7 +55,7 @@ def _batches(file: Path, columns: list[str]) -> Iterator[Any]:
         else:
             batches = reader.read_all().select(columns).to_batches()  # nothing is read yet
         for batch in batches:
-            yield batch.replace_schema_metadata(None)
+            yield batch.select(columns).replace_schema_metadata(None)
 
 
 def _open(file: Path) -> Any:
