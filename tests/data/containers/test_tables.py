@@ -128,6 +128,36 @@ def test_parts(tmp_path, saved):
         assert pairs(load(path / "test", tmp_path)) == expected(slice(18, 24))
 
 
+@pytest.mark.parametrize("saved", [True, False], ids=["save_to_disk", "parquet"])
+def test_parts_without_rows(tmp_path, saved):
+    train, empty, path = rows(slice(0, 18)), rows(slice(0, 0)), tmp_path / "set"
+    if saved:
+        DatasetDict(train=train, test=empty, valid=rows(slice(18, 24))).save_to_disk(path)
+    else:
+        path.mkdir()
+        empty.to_parquet(path / "train-00000-of-00002.parquet")
+        train.to_parquet(path / "train-00001-of-00002.parquet")
+        empty.to_parquet(path / "test-00000-of-00001.parquet")
+        rows(slice(18, 24)).to_parquet(path / "valid-00000-of-00001.parquet")
+    real = real_images(settings_for(path), tmp_path, lambda text: None)
+    assert pairs(real.training.dataset) == expected(slice(0, 18)) and not real.seen
+    assert pairs(real.held_out.dataset) == expected(slice(18, 24))
+
+
+def test_parts_without_classes(tmp_path):
+    """In tables, `labels: folders` means no classes; parts are used as ever."""
+    for name, first in (("a", 0), ("b", 12)):
+        part = {"train": rows(slice(first, first + 8)), "test": rows(slice(first + 8, first + 12))}
+        DatasetDict(**part).save_to_disk(tmp_path / name)
+    settings = settings_for(tmp_path / "a", labels="folders")
+    real = real_images(settings, tmp_path, lambda text: None)
+    assert (len(real.training), len(real.held_out), real.seen) == (8, 4, False)
+    assert len(load(tmp_path / "a", tmp_path, labels="folders", split="all")) == 12
+    both = settings.model_copy(update={"path": (str(tmp_path / "a"), str(tmp_path / "b"))})
+    for split, count in (("train", 16), ("test", 8), ("all", 24)):
+        assert len(load_images(both.model_copy(update={"split": split}), tmp_path, lambda text: None)) == count
+
+
 def test_several_tables_are_not_mixed(tmp_path):
     for name in ("small", "large"):
         (tmp_path / "set" / name).mkdir(parents=True)

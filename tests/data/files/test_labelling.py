@@ -13,7 +13,7 @@ from PIL import Image
 from wgan_cli.data import load_images, native_shape
 from wgan_cli.data.containers.folders import open_container
 from wgan_cli.data.files.label_file import NoLabels, class_of, read_labels
-from wgan_cli.data.files.labelling import find_parts, label_files, translation_sides
+from wgan_cli.data.files.labelling import label_files, parts_of, translation_sides
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.real_images import real_images
 from wgan_cli.recipe.data_settings import DataSettings
@@ -259,11 +259,15 @@ def test_held_out_part(tmp_path, load, messages):
         (["train/a.png", "plane/a.png"], None),
         (["train/a.png", "test/a.png", "loose.png"], None),
         (["test/a.png", "valid/a.png"], None),
+        (["train/a.png", "test/", "valid/a.png"], ("train", "valid", None)),
+        (["train/a.png", "test/"], ("train", None, None)),
     ],
 )
 def test_which_folders_are_parts(tmp_path, names, expected):
-    make(tmp_path / "set", dict.fromkeys(names, 1))
-    assert find_parts(open_container(tmp_path / "set")) == expected
+    make(tmp_path / "set", {name: 1 for name in names if name[-1] != "/"})
+    for name in names:
+        (tmp_path / "set" / name.rpartition("/")[0]).mkdir(exist_ok=True)
+    assert parts_of(open_container(tmp_path / "set"), "auto") == expected
 
 
 def test_missing_test_part(tmp_path, load):

@@ -59,9 +59,8 @@ def label_files(container: Container, labels: str = AUTO, split: Split = "train"
         split: which of the folders train, valid and test to use, if the container has them.
     Raises: WganError if there is no such file of labels, or no class in it.
     """
-    entries = container.entries()
+    entries, parts = container.entries(), parts_of(container, labels)
     notes, labels = list(container.notes), AUTO if container.has_columns else labels
-    parts = None if labels == FOLDERS else find_parts(container)
     used = ("",)
     if parts is None and split != "train":
         raise WganError(
@@ -99,15 +98,24 @@ def label_files(container: Container, labels: str = AUTO, split: Split = "train"
     return Labelled(tuple(kept), classes, names, tuple(notes))
 
 
-def find_parts(container: Container) -> Parts | None:
-    """Return the folders train, valid and test, or None if there are other folders or images next to them."""
+def parts_of(container: Container, labels: str) -> Parts | None:
+    """Return the parts of a container; with `labels: folders`, which makes folders classes, only those of tables."""
+    return None if labels == FOLDERS and not container.has_columns else _find_parts(container)
+
+
+def _find_parts(container: Container) -> Parts | None:
+    """Return the folders train, valid and test, or None if there are other folders or images next to them.
+
+    Empty folders of held-out images count as missing.
+    """
     by_lower = {folder.lower(): folder for folder in container.folders()}
     found = [next((by_lower[name] for name in names if name in by_lower), None) for names in (TRAIN, TEST, VALID)]
-    train, test, valid = found
-    loose = any("/" not in entry.name and not is_document(entry.name) for entry in container.entries())
-    if train is None or loose or len(by_lower) != sum(name is not None for name in found):
+    files = [entry for entry in container.entries() if not is_document(entry.name)]
+    folders = {entry.class_name for entry in files}
+    if found[0] is None or None in folders or len(by_lower) != sum(name is not None for name in found):
         return None
-    return Parts(train, test or valid, valid if test else None)
+    test, valid = (name if name in folders else None for name in found[1:])
+    return Parts(found[0], test or valid, valid if test else None)
 
 
 def translation_sides(folders: Iterable[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from wgan_cli.data.containers.container import Container
 from wgan_cli.data.containers.several import Several
 from wgan_cli.data.files.label_file import in_order
-from wgan_cli.data.files.labelling import AUTO, FOLDERS, Labelled, Split, find_parts, label_files
+from wgan_cli.data.files.labelling import AUTO, Labelled, Split, label_files, parts_of
 
 
 def label_all(container: Container, labels: str = AUTO, split: Split = "train") -> Labelled:
@@ -14,7 +14,7 @@ def label_all(container: Container, labels: str = AUTO, split: Split = "train") 
     """
     if not isinstance(container, Several):
         return label_files(container, labels, split)
-    parts = [None if labels == FOLDERS else find_parts(each) for each in container.containers]
+    parts = [parts_of(each, labels) for each in container.containers]
     used: list[tuple[Container, Split]] = [
         (each, split if own else "train")
         for each, own in zip(container.containers, parts, strict=True)
@@ -32,7 +32,7 @@ def label_all(container: Container, labels: str = AUTO, split: Split = "train") 
     )
 
 
-def has_held_out(container: Container) -> bool:
+def has_held_out(container: Container, labels: str) -> bool:
     """Return True if a container, or one of several, has a part of images for testing."""
     each = container.containers if isinstance(container, Several) else [container]
-    return any(parts is not None and parts.held_out is not None for parts in map(find_parts, each))
+    return any(parts is not None and parts.held_out is not None for parts in (parts_of(one, labels) for one in each))

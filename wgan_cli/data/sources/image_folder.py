@@ -70,7 +70,7 @@ def load_container(
     location: list[object] = [container.location(), settings.classes, settings.limit]
     location += [settings.image_size, settings.channels, settings.fit, settings.frames, settings.background]
     location += [required_size] if required_size else []
-    location += [settings.labels, settings.split] if settings.labels != FOLDERS else []
+    location += [settings.labels, settings.split] if (settings.labels, settings.split) != (FOLDERS, "train") else []
     folders = container.folders() if isinstance(container, FolderContainer) else []
     content, cache = [container.fingerprint(), folders], cache_folder(data_root)
     key = cache_key([*location, settings.range], content)
@@ -105,10 +105,10 @@ def class_names(settings: DataSettings) -> tuple[str, ...]:
 
 def has_test_images(settings: DataSettings) -> bool:
     """Return True if a folder for training has another one of test images next to it."""
-    if settings.labels == FOLDERS or settings.split != "train":
+    if settings.split != "train":
         return False
     with _open(settings) as container:
-        return has_held_out(container)
+        return has_held_out(container, settings.labels)
 
 
 def select_files(container: Container, settings: DataSettings) -> Selection:
