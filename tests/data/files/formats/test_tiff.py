@@ -107,6 +107,12 @@ def test_white_is_zero():
     values = RANDOM.integers(0, 65536, (8, 8, 2)).astype(np.uint16)
     content = encoded(values, "miniswhite", extrasamples=["unspecified"], planarconfig="contig")
     assert np.array_equal(decoded(content, 2)[0], 65535 - values.astype(int).transpose(2, 0, 1))
+    gray = values[..., 0].astype(int)
+    for order in "<>":
+        content = encoded(values[..., 0], "miniswhite", byteorder=order)
+        assert np.array_equal(decoded(content, 1)[0, 0], 65535 - gray)
+        content = encoded((gray / 65535).astype(np.float32), "miniswhite", byteorder=order)
+        assert np.array_equal(decoded(content, 1, range=(0, 1))[0, 0], gray), "floats have no greatest value"
 
 
 def test_pillow_reads_what_it_keeps(monkeypatch):

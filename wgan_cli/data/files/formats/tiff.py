@@ -13,8 +13,9 @@ from wgan_cli.recipe.decoding_types import MAX_CHANNELS
 from wgan_cli.utils.extras import import_extra
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_PHOTOMETRIC, _BITS, _SAMPLES, _EXTRA, _ORIENTATION = 262, 258, 277, 338, 274  # tags
-_INVERTED = 0  # photometric interpretation: black is the greatest value
+_PHOTOMETRIC, _BITS, _SAMPLES, _EXTRA, _ORIENTATION, _TYPE = 262, 258, 277, 338, 274, 339  # tags
+_INVERTED = 0  # photometric interpretation: black is the greatest value of unsigned integers; other types have none
+_UNSIGNED = 1  # type of values
 _PLAIN = (_INVERTED, 1, 2)  # others, such as CMYK, are converted by Pillow
 _PREMULTIPLIED, _ALPHA = 1, (1, 2)  # meanings of an extra sample
 _NO_IMAGE = 1 | 4  # bits of a page's type: a smaller copy of another page, a transparency mask
@@ -26,15 +27,16 @@ def is_installed() -> bool:
 
 
 def loses_values(image: Image.Image) -> bool:
-    """Return True for a TIFF of which Pillow leaves out bits or bands."""
+    """Return True for a TIFF of which Pillow leaves out bits or bands, or perhaps that black is the greatest value."""
     if image.format != "TIFF":
         return False
     tags: Any = image.tag_v2  # type: ignore[attr-defined]
     samples, extra = tags.get(_SAMPLES, 1), tags.get(_EXTRA, ())
-    if samples == 1 or tags.get(_PHOTOMETRIC) not in _PLAIN:
-        return False
+    photometric, is_deep = tags.get(_PHOTOMETRIC), max(tags.get(_BITS, (1,))) > 8
+    if samples == 1:
+        return is_deep and photometric == _INVERTED and tags.get(_TYPE, (_UNSIGNED,))[0] == _UNSIGNED
     is_alpha = not extra or extra[0] in _ALPHA
-    return max(tags.get(_BITS, (1,))) > 8 or len(image.getbands()) != samples or not is_alpha
+    return photometric in _PLAIN and (is_deep or len(image.getbands()) != samples or not is_alpha)
 
 
 def open_tiff(file: BinaryIO) -> RasterFile:
@@ -70,7 +72,7 @@ def _raster(page: Any) -> Raster:
     values: np.ndarray = page.asarray()
     values = values.transpose(1, 2, 0) if page.axes == "SYX" else values.reshape(*values.shape[:2], -1)  # (H, W, C)
     if page.photometric == _INVERTED and values.dtype.kind == "u":
-        values = np.iinfo(values.dtype).max - values
+        values = (1 << page.bitspersample) - 1 - values
     values, alpha = upright(values, _orientation(page)), _has_alpha(page)
     if alpha and page.extrasamples[0] == _PREMULTIPLIED:
         most = 1 if values.dtype.kind == "f" else np.iinfo(values.dtype).max
