@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import imagecodecs
 import numpy as np
 import pytest
 import torch
@@ -11,10 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from wgan_cli.data import ImageSet, load_images
-from wgan_cli.data.files.decoding import to_pixels
+from wgan_cli.data.files.decoding import decode, to_pixels
+from wgan_cli.data.files.formats.raster import deepened
 from wgan_cli.data.fit import contained_size, crop_box, cropped_size, fitted
 from wgan_cli.data.loading import load_data, select_images
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.utils.pixels import as_uint8
 
 FITS = ("crop", "random_crop", "pad", "stretch")
 
@@ -79,6 +82,27 @@ def test_files_and_tensors_agree(fit):
     from_file = to_pixels(file.getvalue(), (36, 24), 3, DataSettings(fit=fit), "7")
     from_tensor = fitted(image, (36, 24), fit, first=7)[0].numpy()
     assert np.abs(from_file.astype(int) - from_tensor).mean() < 4  # the filters differ
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16])
+def test_invisible_colors_stay_invisible(fit, dtype):
+    """Red pixels next to transparent green ones: no color in between shows green."""
+    image = torch.zeros(1, 4, 32, 48, dtype=torch.uint8)
+    image[:, 0, :, ::2] = image[:, 3, :, ::2] = 255
+    image[:, 1, :, 1::2] = 255
+    stored = image if dtype == torch.uint8 else torch.from_numpy(deepened(image.numpy()))
+    given = ImageSet(stored, torch.zeros(1, dtype=torch.int64), (), "given").resized((8, 8), fit)
+    file = io.BytesIO()
+    file.write(imagecodecs.png_encode(np.ascontiguousarray(image[0].permute(1, 2, 0).numpy() * np.uint16(257))))
+    settings = DataSettings(fit=fit, range=(0, 65535))
+    from_file = decode(file.getvalue(), (8, 8), 4, settings, "0", deep=True).pixels
+    for found in (as_uint8(given.images), as_uint8(torch.from_numpy(from_file))):
+        visible = found[0, :, found[0, 3] > 0]
+        assert visible.shape[1] > 20 and visible[0].min() >= 254 and visible[1].max() <= 1
+        assert found[0, 3].max() < 255
+    bands = ImageSet(stored, torch.zeros(1, dtype=torch.int64), (), "given", bands=True).resized((8, 8), fit)
+    assert as_uint8(bands.images)[:, 1].max() > 50
 
 
 def test_sets_in_memory(messages, tmp_path):

@@ -103,5 +103,6 @@ class ImageSet:
         if size is None or size == self.shape.size:
             return self
         assert isinstance(self.images, Tensor), "lazy images are decoded at the right size"
-        parts = [fitted(part, size, fit, chunk * number) for number, part in enumerate(self.images.split(chunk))]
+        rgba = self.images.shape[1] == 4 and not self.bands
+        parts = [fitted(part, size, fit, chunk * number, rgba) for number, part in enumerate(self.images.split(chunk))]
         return replace(self, images=torch.cat(parts))

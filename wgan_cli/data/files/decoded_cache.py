@@ -24,7 +24,7 @@ from wgan_cli.data.files.value_range import Values
 from wgan_cli.errors import ExitStatus, WganError, describe_os_error
 from wgan_cli.utils.format import Log
 
-VERSION = 5  # increased when decoding changes, so that older entries are ignored
+VERSION = 6  # increased when decoding changes, so that older entries are ignored
 PIXELS = "images.bin"
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # from some network drives

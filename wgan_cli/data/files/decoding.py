@@ -1,7 +1,7 @@
 """Decoding of one image file of any mode, orientation and shape into arrays of pixels of one size."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
@@ -146,10 +146,24 @@ def _decoded(
         return _Image(deepened(pixels) if deep else pixels, full_size, transparent)
     planes, background = to_planes(raster, channels, settings)
     fill = background.tolist() or [0.0] * channels
-    levels = zip(planes, fill, strict=True)
-    bands = [_fit(Image.fromarray(plane), size, settings.fit, name, level) for plane, level in levels]
-    pixels = quantized(np.stack([np.asarray(band) for band in bands]), deep)
+    is_rgba = channels == 4 and raster.bands in COLOR
+    fitted = _fit_planes(planes, size, settings.fit, name, fill, is_rgba)
+    pixels = quantized(fitted, deep)
     return _Image(pixels, full_size, len(background) > 0, raster.bands not in COLOR, raster.deep, raster.non_finite)
+
+
+def _fit_planes(
+    planes: np.ndarray, size: Size, fit: Fit, name: str, fill: Sequence[float], is_rgba: bool
+) -> np.ndarray:
+    """Bring planes (C, H, W) to a size as `_fit` does, which weights the colors of RGBA by their opacity."""
+    weighted = is_rgba and planes.shape[1:] != size and planes[3].min() < 1
+    if weighted:
+        planes = np.concatenate([planes[:3] * planes[3], planes[3:]])
+    levels = zip(planes, fill, strict=True)
+    fitted = np.stack([np.asarray(_fit(Image.fromarray(plane), size, fit, name, level)) for plane, level in levels])
+    if weighted:
+        fitted[:3] = np.divide(fitted[:3], fitted[3], out=np.zeros_like(fitted[:3]), where=fitted[3] > 0)
+    return fitted
 
 
 def _loaded(frame: Image.Image | Raster, min_size: int) -> tuple[Image.Image | Raster, tuple[int, int]]:
