@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
+import torch
 from PIL import Image, ImageOps
 
+from wgan_cli.cli.augmenting.filled_folder import write_filled
+from wgan_cli.data import ImageSet
+from wgan_cli.data.files.decoding import read_header
 from wgan_cli.errors import ExitStatus
 from wgan_cli.evaluation import classifier
+from wgan_cli.evaluation.balancing import Filling
+from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training import trainer
 from wgan_cli.training.stop import StopRequest
@@ -122,6 +130,19 @@ def test_an_interrupted_training_tells_how_to_go_on(wgan, photos, monkeypatch):
     (run,) = Path("runs").iterdir()
     assert result.status == 130 and f"wgan augment photos --out 'my filled' --ckpt {run}\n" in result.stderr
     assert RunDir(run).read_recipe().seed == 5
+
+
+@pytest.mark.parametrize("channels", [4, 5])
+def test_bands_are_not_transparency(tmp_path, channels):
+    pixels = torch.randint(0, 256, (2, channels, 8, 8), dtype=torch.uint8)
+    dataset = ImageSet(pixels, torch.tensor([0, 1]), ("a", "b"), "bands", bands=True, preview_channels=(1, 2, 3))
+    source = SimpleNamespace(dataset=dataset, data=DataSettings(source="folder", path="bands"))
+    none = torch.zeros(2, dtype=torch.int64)
+    write_filled(source, Filling(pixels[:1], torch.tensor([1]), none, none, (None, None)), tmp_path / "filled")
+    for name, expected in {"a/real_00000": 0, "b/real_00000": 1, "b/generated_00000": 0}.items():
+        found = tifffile.imread(tmp_path / f"filled/{name}.tif")
+        assert np.array_equal(found, pixels[expected].permute(1, 2, 0).numpy())
+        assert read_header((tmp_path / f"filled/{name}.tif").read_bytes()).channels == channels
 
 
 def test_errors_are_two_lines(wgan, photos, tiny_run):

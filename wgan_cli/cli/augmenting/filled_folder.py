@@ -20,7 +20,8 @@ def write_filled(source: ClassGenerator, filling: Filling, out: Path) -> None:
     """Write CLASS/real_00000.png... and CLASS/generated_00000.png... in the generator's size, with all their bits."""
     dataset = source.dataset
     depth = "8" if dataset.images.dtype == torch.uint8 else "16"
-    form = Output(f"{out}/", None, None, 1, depth).pixel_format(source.data, dataset.shape.channels)
+    data = source.data.with_preview(dataset.preview_channels)
+    form = Output(f"{out}/", None, None, 1, depth).pixel_format(data, dataset.shape.channels)
     folders, used, names = folder_names(dataset.class_names), Counter[str](), []
     for kind, labels in (("real", dataset.labels), ("generated", filling.labels)):
         for label in labels.tolist():
