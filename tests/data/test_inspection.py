@@ -147,6 +147,16 @@ def test_named_set(messages, wgan):
     assert "28x28 6,000" in result.stdout and size("sheet.png") == (10 * 30 + 2, 10 * 30 + 2)
 
 
+@pytest.mark.parametrize("bands", [2, 4, 5])
+def test_bands_on_a_contact_sheet(tmp_path, wgan, bands):
+    Path("bands").mkdir()
+    np.save("bands/a.npy", np.full((64, 64, bands), 100, np.uint8) * np.arange(bands, dtype=np.uint8))
+    assert wgan("inspect", "bands", "--plot", "sheet.png").status == 0
+    with Image.open("sheet.png") as sheet:
+        expected = (0, 100, 200) if bands > 2 else (0, 0, 0)
+        assert "A" not in sheet.mode and sheet.convert("RGB").getpixel((32, 32)) == expected
+
+
 def test_contact_sheet(photos, wgan):
     result = wgan("inspect", "photos", "--plot", "sheet.png")
     assert result.status == 0

@@ -54,6 +54,7 @@ class DataInspection:
 
     facts: DataFacts
     pictures: Tensor
+    bands: bool = False  # the channels are bands of their own, not gray, RGB and alpha
 
 
 def inspect_named_set(name: str, data_root: Path, log: Log, pictures: int = 0) -> DataInspection:
@@ -102,7 +103,7 @@ def inspect_folder(
                     rows.append(pixels[None])
         facts = _surveyed_facts(str(container.path), str(container.path), classes, found, found.bad)
         facts = replace(facts, notes=notes)
-        return DataInspection(facts, torch.from_numpy(np.concatenate(rows)))
+        return DataInspection(facts, torch.from_numpy(np.concatenate(rows)), found.bands)
 
 
 def inspect_shards(
@@ -127,7 +128,7 @@ def inspect_shards(
     shown = torch.tensor(thinned(range(len(shards)), pictures), dtype=torch.int64)
     settings = _for_pictures(shown.tolist() if found.is_deep else (), shards.read)
     images = ShardImages(shards, shown, PICTURE_SIZE, found.channels, settings, no_log)
-    return DataInspection(facts, images.index_select(0, torch.arange(len(shown))))
+    return DataInspection(facts, images.index_select(0, torch.arange(len(shown))), found.bands)
 
 
 def _counted(facts: DataFacts, count: int, settings: DataSettings) -> DataFacts:

@@ -93,7 +93,7 @@ def inspect_data(what: Sequence[str], data_root: Path | None, as_json: bool, she
     from wgan_cli.data import default_data_root
     from wgan_cli.data.inspection import inspect_folder, inspect_named_set, inspect_shards
     from wgan_cli.outputs.grid import grid_tensor, near_square, save_picture
-    from wgan_cli.utils.pixels import preview
+    from wgan_cli.utils.pixels import default_preview, preview
 
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise WganError(f"--plot {sheet} does not end in .png", f"use --plot {sheet.stem}.png")
@@ -112,7 +112,8 @@ def inspect_data(what: Sequence[str], data_root: Path | None, as_json: bool, she
     if sheet is not None:
         if not len(found.pictures):
             raise WganError(f"--plot needs images, and {found.facts.name} has none", "leave out --plot")
-        save_picture(grid_tensor(preview(found.pictures), columns=near_square(len(found.pictures))), sheet)
+        pictures = preview(found.pictures, default_preview(found.pictures.shape[1], found.bands))
+        save_picture(grid_tensor(pictures, columns=near_square(len(pictures))), sheet)
         print_message(f"contact sheet: {sheet}")
     if as_json:
         data().print(json.dumps(asdict(found.facts)), soft_wrap=True)
