@@ -11,6 +11,7 @@ import torch
 from helpers.pictures import size
 from PIL import Image
 
+from wgan_cli.data.transforms import color
 from wgan_cli.outputs.latent_space.directions import directions_of
 from wgan_cli.outputs.latent_space.projection import Projection, Projector
 from wgan_cli.outputs.sampling import open_generator
@@ -60,6 +61,17 @@ def test_project_and_sample_again(wgan, draw, tiny_run):
     assert wgan("project", "photos/a.png", "photos/[bc].png", *words).status == 0
     np.testing.assert_array_equal(np.load("projected-2.npz")["z"], found["z"])
     assert wgan("project", "photos/a.png", *words, "--out", "projected.npz").status == 2
+
+
+def test_images_are_transformed_as_for_training(wgan, trainer):
+    run = trainer.run(trainer.recipe("steps=1", "data.transform=colour", "data.limit=64"), Path("run"))
+    gray = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+    Image.fromarray(gray).save("a.png")
+    done = wgan("project", "a.png", "--ckpt", run.path, "--device", "cpu", "--steps", 10, "--starts", 1)
+    assert done.status == 0, done.stderr
+    with Image.open("projected.png") as pair:
+        shown = np.asarray(pair.convert("RGB"))[2:30, 2:30]
+    np.testing.assert_array_equal(shown, color(torch.from_numpy(gray)[None, None])[0].permute(1, 2, 0).numpy())
 
 
 def test_files_keep_their_order_and_names(wgan, draw, tiny_run):

@@ -47,14 +47,21 @@ _TRANSFORMS: dict[Transform, Callable[[Tensor], Tensor]]
 _TRANSFORMS = {"invert": invert, "thicken": thicken, "grey": gray, "colour": color}
 
 
+def transformed_pixels(images: Tensor, name: Transform | None, bands: bool = False) -> Tensor:
+    """Return stored images (N, C, H, W) transformed, or unchanged if name is None; `bands` have no transparency."""
+    if name is None:
+        return images
+    change = torch.bitwise_not if bands and name == "invert" else _TRANSFORMS[name]
+    return change(images)
+
+
 def transformed(images: ImageSet, name: Transform | None) -> ImageSet:
     """Return a set with all images transformed, or unchanged if name is None."""
     if name is None:
         return images
     output_shape(images.shape, name)
     assert isinstance(images.images, Tensor), "lazy images have no transform"
-    change = torch.bitwise_not if images.bands and name == "invert" else _TRANSFORMS[name]  # no band is transparency
-    parts = [change(part) for part in images.images.split(CHUNK)]
+    parts = [transformed_pixels(part, name, images.bands) for part in images.images.split(CHUNK)]
     return replace(images, images=torch.cat(parts), origin=f"{images.origin}, {name}")
 
 

@@ -1,6 +1,7 @@
 """`wgan project`: latent vectors of images, and a picture of the images next to their projections."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from wgan_cli.cli.sampling.given_images import report_given
 from wgan_cli.console import print_message
 from wgan_cli.data.files.named_images import named_images
+from wgan_cli.data.transforms import input_channels, transformed_pixels
 from wgan_cli.errors import ExitStatus, Stopped
 from wgan_cli.outputs.latent_space.latents import Latents, write_latents
 from wgan_cli.outputs.latent_space.projection import Projection, Projector, are_far
@@ -32,16 +34,17 @@ def project_files(
     """Project images, write their latent vectors and a picture, and print the error of each.
 
     Args:
-        paths: image files or patterns of them, or one folder or archive.
+        paths: image files or patterns of them, or one folder or archive; `data.transform` is applied to them.
     Raises: WganError. Stopped after Ctrl-C, once the images that are finished by then are written.
     """
     data, image = checkpoint.recipe.data, checkpoint.image
     assert isinstance(data, DataSettings)
     found = named_images(paths, data)
-    batch = images_at_once(image)
+    batch, in_files = images_at_once(image), replace(image, channels=input_channels(image.channels, data.transform))
     with found.container:
-        report_given(found, paths, image, image.size, "projected")
-        names, photos = found.given_names(), torch.cat(list(found.batches(image, batch)))
+        report_given(found, paths, in_files, image.size, "projected")
+        read = (transformed_pixels(part, data.transform, found.found.bands) for part in found.batches(in_files, batch))
+        names, photos = found.given_names(), torch.cat(list(read))
     projections = _project(projector, photos)
     real, names = photos[: len(projections)], names[: len(projections)]  # (N, C, H, W)
     rows = np.stack([each.point for each in projections])
