@@ -207,6 +207,12 @@ def test_tables_without_classes(tmp_path, load, messages, table, reason):
         load(folder, labels="labels.csv")
 
 
+def test_numbers_may_be_classes_among_words(tmp_path, load):
+    table = "file,label\na.png,1.5\nb.png,2.0\nc.png,unknown\n"
+    folder = make(tmp_path / "set", {"a.png": 10, "b.png": 20, "c.png": 30}, labels__csv=table)
+    assert classes_by_value(load(folder)) == {10: "1.5", 20: "2.0", 30: "unknown"}
+
+
 @pytest.mark.parametrize("content", [b"{", b"[" * 100_000, b'{"labels": [[1, 2, 3]]}', b"\xff\xfe\x00", b"[1]", b"0"])
 @pytest.mark.parametrize("name", ["dataset.json", "metadata.jsonl", "labels.csv"])
 def test_damaged_label_files(name, content):

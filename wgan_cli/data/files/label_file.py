@@ -170,7 +170,8 @@ def label_file_of(pairs: Iterable[tuple[Any, Any]], column: str = "", unused: tu
 def _are_measurements(known: Sequence[str]) -> bool:
     """Return True for numbers that aren't all whole."""
     try:
-        return not all(float(name).is_integer() for name in known)
+        numbers = [float(name) for name in known]
+        return not all(number.is_integer() for number in numbers)
     except (ValueError, OverflowError):
         return False
 
