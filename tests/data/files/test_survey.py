@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from wgan_cli.data.containers.folders import open_container
+from wgan_cli.data.files import survey
 from wgan_cli.data.files.parallel import parallel_map
-from wgan_cli.data.files.survey import survey_container
+from wgan_cli.data.files.survey import survey_container, survey_values
+from wgan_cli.recipe.data_settings import DataSettings
 
 
 def test_survey(tmp_path):
@@ -19,6 +22,16 @@ def test_survey(tmp_path):
     found = survey_container(open_container(tmp_path))
     assert found.sizes == {(16, 16): 9, (8, 20): 1} and found.modes == {"RGB": 9, "L": 1} and found.channels == 3
     assert len(found.good) == 10 and [name for name, _ in found.bad] == ["bad00.jpg", "bad01.jpg"]
+
+
+def test_pages_share_the_sample_of_values(tmp_path, monkeypatch):
+    kept = []
+    monkeypatch.setattr(survey, "choose_range", kept.extend)
+    monkeypatch.setattr(survey, "SAMPLED", 6000)
+    first, *others = [Image.fromarray(np.full((32, 32), page, np.uint16)) for page in range(30)]
+    first.save(tmp_path / "stack.tif", save_all=True, append_images=others)
+    survey_values([tmp_path / "stack.tif"], lambda path: path.read_bytes(), DataSettings())
+    assert len(kept) == 30 and 3000 < sum(len(page.sample) for page in kept) < 9000
 
 
 def test_parallel_map_keeps_the_order_and_works_a_little_ahead():

@@ -111,7 +111,8 @@ def survey_values(
     sampled = max(16, SAMPLED // max(1, len(items)))
 
     def summaries(item: T) -> list[Summary]:
-        return [summarize(image, sampled) for image in deep_values(read(item), settings)]
+        pages = deep_values(read(item), settings)
+        return [summarize(page, max(16, sampled // len(pages))) for page in pages]
 
     results = attempt_all(summaries, items, title, log)
     return choose_range(each for found in results if not isinstance(found, NotAnImage) for each in found)
