@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from wgan_cli.cli.arguments.image_arguments import two_sides
 from wgan_cli.cli.arguments.training_target import resolve_target
+from wgan_cli.data.containers.hdf5_file import HDF5
+from wgan_cli.data.containers.table_files import PARQUET
 from wgan_cli.recipe import Recipe, load_recipe, recipe_path
 from wgan_cli.recipe.recipe_files import recipe_names
 from wgan_cli.runs.run_dir import RunDir
@@ -82,6 +85,12 @@ def test_two_folders_for_weights_of_known_translations():
     initial = load_recipe("mnist_cyclegan")
     name, settings = resolve_target(["set"], None, [], initial=initial)
     assert name is None and load_recipe("mnist_cyclegan", settings).best_by == "fd"
+
+
+@pytest.mark.parametrize("name", ["some.npz", "some.parquet", "some.h5"])
+def test_files_of_arrays_and_tables_are_not_read_for_two_sides(name):
+    Path(name).write_bytes({"some.npz": b"", "some.parquet": PARQUET, "some.h5": HDF5}[name] + b"damaged")
+    assert two_sides([name]) == two_sides(["hf:me/missing"]) == []
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,10 @@ def test_what_cannot_be_used(hub_server, tmp_path, path, message, hint):
 def test_command_line(hub_server, tmp_path, wgan):
     hub_server.datasets["me/set"] = {"main": {"train.parquet": parquet(*range(60))}}
     assert json.loads(wgan("inspect", "hf:me/set", "--json").stdout)["count"] == 60
+    hub._folders.clear()
     result = wgan("train", "hf:me/set", "--dry-run")
-    assert result.status == 0 and "hf:me/set" in result.stderr and str(tmp_path / "hub") not in result.stderr
+    assert result.status == 0 and "hf:me/set: 1 file on the Hub" in result.stderr
+    assert str(tmp_path / "hub") not in result.stderr
 
 
 def test_missing_package(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from wgan_cli.recipe.recipe_files import recipe_title
 from wgan_cli.recipe.renamed import is_written_by_run
 from wgan_cli.recipe.yaml import parse_yaml
 from wgan_cli.utils.format import Log, count_of
+from wgan_cli.utils.hub import is_remote
 
 if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
@@ -139,13 +140,16 @@ def _written(recipe: str) -> dict[str, Any]:
 def two_sides(images: Sequence[str]) -> list[str]:
     """Return the settings for a folder or archive with trainA, trainB and perhaps testA, testB; empty for others."""
     from wgan_cli.data.containers.folders import open_container
+    from wgan_cli.data.containers.array_file import ArrayContainer
     from wgan_cli.data.files.labelling import translation_sides
 
     path = images[0]
-    if len(images) > 1 or path in NAMED or is_shards(path):
+    if len(images) > 1 or path in NAMED or is_shards(path) or is_remote(path):
         return []
     with open_container(Path(path)) as container:
         folders = translation_sides(container.folders())
+        if container.has_columns or isinstance(container, ArrayContainer):  # these would be read as a whole
+            return []
     settings = {"trainA": "a.path", "trainB": "b.path", "testA": "a.test_path", "testB": "b.test_path"}
     return [f"data.{settings[name]}={json.dumps(os.path.join(path, folder))}" for name, folder in folders.items()]
 
