@@ -81,12 +81,13 @@ def test_a_given_generator(wgan, photos):
     chosen = ("--set", "model.conditional=true", "--set", "data.transform=invert")
     train = wgan("train", photos, "--out", "run", *chosen, *SETTINGS, *words, "--quiet")
     assert train.status == 0, train.stderr
+    (photos / "train/cat/broken.png").write_text("no image")
     result = wgan("augment", photos, "--out", "filled", "--ckpt", "run", "--per-class", 10, "--json", *words)
-    assert result.status == 0, result.stderr
+    assert result.status == 0 and "skipped 1 file that cannot be used, such as train/cat/broken" in result.stderr
     facts = json.loads(result.stdout)
     assert facts["real"] == COUNTS and facts["generated"] == {"1": 6, "cat": 1}
     assert contents(Path("filled"))["1"] == {"real": 4, "generated": 6}
-    inverted = {ImageOps.invert(Image.open(file)).tobytes() for file in photos.glob("train/*/*.png")}
+    inverted = {ImageOps.invert(Image.open(file)).tobytes() for file in photos.glob("train/*/[0-9]*.png")}
     assert {Image.open(file).tobytes() for file in Path("filled").glob("*/real_*.png")} == inverted
     assert facts["held_out"]["count"] == 36 and len(facts["trials"]) == 4
     full = wgan("augment", photos, "--out", "more", "--ckpt", "run", "--per-class", 2, *words)

@@ -34,6 +34,7 @@ def test_two_sides_are_translated(wgan):
         recipe, settings = resolve_target(*words)
         data = load_recipe(recipe or "", settings).data
         assert {side: (getattr(data, side).path, getattr(data, side).test_path) for side in "ab"} == expected
+        assert data.a.on_bad_file == data.b.on_bad_file == ("stop" if words[1] else "skip")
     result = wgan("train", "set", "--recipe", "folder32_dcgan", "--dry-run")
     assert result.status == 0 and "trainA and trainB are used as classes" in result.stderr
 

@@ -196,7 +196,8 @@ def test_recipe_for_images(size, mode, counts, on_gpu, expected):
     facts = DataFacts(name="", origin="", count=40, classes=counts, sizes={size: 40, "9x9": 1}, modes={mode: 40})
     recipe, settings = suggested_recipe(["photos"], facts, on_gpu)
     assert (recipe, "model.conditional=true" in settings) == expected
-    assert load_recipe(recipe, settings).data.path == "photos"
+    data = load_recipe(recipe, settings).data
+    assert (data.path, data.on_bad_file) == ("photos", "skip"), "headers don't show all damage"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
 
 _CHOICE = ("data.labels", "data.classes", "data.split")  # settings that choose images and their classes
+SKIP = "on_bad_file=skip"  # for images that are named: a recipe that is named stops at files that can't be decoded
 #: Values of settings before a run resolves them for its images.
 _UNRESOLVED = {"range": "auto", "preview_channels": "null"}
 
@@ -66,11 +67,11 @@ def instead_of_its_images(images: Sequence[str], initial: Recipe, settings: Sequ
     facts = None if sides or images[0] in NAMED else facts_of(images, settings, log)
     log(f"{described(images, facts)}: training the recipe of --init-from; another one: --recipe NAME")
     if sides:
-        return _as_sides({"source": "folder"}, sides, initial.best_by)
+        return _as_sides({"source": "folder", "on_bad_file": "skip"}, sides, initial.best_by)
     if facts is None:
         return [f"data={images[0]}"]
     section = {"source": _source_of(images), "path": _one_or_all(images)}
-    section |= {"diff_augment": "auto", "on_bad_file": on_bad_file(images, facts)}
+    section |= {"diff_augment": "auto", "on_bad_file": "skip"}
     return [f"data={json.dumps(section, ensure_ascii=False)}"]
 
 
@@ -139,17 +140,17 @@ def _written(recipe: str) -> dict[str, Any]:
 
 def two_sides(images: Sequence[str]) -> list[str]:
     """Return the settings for a folder or archive with trainA, trainB and perhaps testA, testB; empty for others."""
-    from wgan_cli.data.containers.folders import open_container
     from wgan_cli.data.containers.array_file import ArrayContainer
+    from wgan_cli.data.containers.folders import open_container
     from wgan_cli.data.files.labelling import translation_sides
 
     path = images[0]
     if len(images) > 1 or path in NAMED or is_shards(path) or is_remote(path):
         return []
     with open_container(Path(path)) as container:
-        folders = translation_sides(container.folders())
         if container.has_columns or isinstance(container, ArrayContainer):  # these would be read as a whole
             return []
+        folders = translation_sides(container.folders())
     settings = {"trainA": "a.path", "trainB": "b.path", "testA": "a.test_path", "testB": "b.test_path"}
     return [f"data.{settings[name]}={json.dumps(os.path.join(path, folder))}" for name, folder in folders.items()]
 
@@ -180,11 +181,6 @@ def facts_of(images: Sequence[str], settings: Sequence[str] = (), log: Log = pri
         message = f"{described(images)} contains no images"
         raise WganError(message, "give a folder of images, or an archive or file of them")
     return found.facts
-
-
-def on_bad_file(images: Sequence[str], facts: DataFacts) -> str:
-    """Return the reaction to files that can't be decoded: skip if there are any, or may be, outside of a sample."""
-    return "skip" if facts.bad_count or is_shards(images[0]) else "stop"
 
 
 def described(images: Sequence[str], facts: DataFacts | None = None) -> str:

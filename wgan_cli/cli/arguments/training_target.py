@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgan_cli.cli.arguments.image_arguments import (
+    SKIP,
     described,
     facts_of,
     instead_of_its_images,
     location_settings,
     moved_images,
-    on_bad_file,
     other_images,
     own_data,
     two_sides,
@@ -23,7 +23,7 @@ from wgan_cli.cli.render.data_report import SMALL, check_together, is_data, note
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe import Recipe, load_recipe, recipe_names
-from wgan_cli.recipe.data_settings import NAMED, DataSettings, PairSettings
+from wgan_cli.recipe.data_settings import NAMED, SIDES, DataSettings, PairSettings
 from wgan_cli.recipe.decoding_types import size_text
 from wgan_cli.recipe.recipe_files import DATA_RECIPES, DEFAULT_RECIPE
 from wgan_cli.runs.run_dir import is_run, run_around, similar_run_hint
@@ -151,7 +151,7 @@ def _recipe_for(images: Sequence[str], device: str, changes: Sequence[str], log:
             f"{described(images)}: two sides to translate between, trainA and trainB: training {TRANSLATION}; another "
             f"recipe: --recipe NAME {again}"
         )
-        return TRANSLATION, sides
+        return TRANSLATION, [*sides, *(f"data.{side}.{SKIP}" for side in SIDES)]
     facts = facts_of(images, changes, log)
     recipe, settings = suggested_recipe(images, facts, resolve_device(device).type == "cuda")
     counts = {name: count for name, count in facts.classes.items() if count}
@@ -178,8 +178,7 @@ def suggested_recipe(images: Sequence[str], facts: DataFacts, on_gpu: bool) -> t
         recipe = "folder32_dcgan" if is_small else "folder_dcgan_wide" if on_gpu else "folder_dcgan"
         settings = location_settings(images)
         settings += _rectangle(load_recipe(recipe, settings), facts)
-    if on_bad_file(images, facts) == "skip":
-        settings.append("data.on_bad_file=skip")
+    settings.append(f"data.{SKIP}")
     counts = [count for count in facts.classes.values() if count]
     if len(counts) > 1 and min(counts) >= MIN_PER_CLASS:
         settings.append(CONDITIONAL)

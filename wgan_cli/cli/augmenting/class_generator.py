@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.cli.arguments.image_arguments import described, facts_of, other_images
+from wgan_cli.cli.arguments.image_arguments import SKIP, described, facts_of, other_images
 from wgan_cli.cli.arguments.named_generator import locate
 from wgan_cli.cli.arguments.open_checkpoint import open_checkpoint
 from wgan_cli.cli.arguments.training_target import CONDITIONAL, data_to_compare, suggested_recipe
@@ -71,7 +71,7 @@ def given_generator(
         raise WganError(
             f"{ckpt} is not a conditional generator", f"leave out --ckpt, or train it with --set {CONDITIONAL}"
         )
-    data = like_training(data_to_compare(images), checkpoint)
+    data = like_training(data_to_compare(images, [] if images in NAMED else [f"data.{SKIP}"]), checkpoint)
     dataset, wanted = _load(data, root, per_class)
     if unknown := [name for name in dataset.class_names if name not in checkpoint.class_names]:
         raise WganError(
