@@ -127,10 +127,14 @@ def test_an_interrupted_training_tells_how_to_go_on(wgan, photos, monkeypatch):
             return True
 
     monkeypatch.setattr(trainer, "StopRequest", Interrupted)
-    result = wgan("augment", photos, "--out", "my filled", "--seed", 5, *SETTINGS, "--device", "cpu")
+    words = (*SETTINGS, "--device", "cpu", "--per-class", 20)
+    result = wgan("augment", photos, "--out", "my filled", "--seed", 5, *words)
     (run,) = Path("runs").iterdir()
-    assert result.status == 130 and f"wgan augment photos --out 'my filled' --ckpt {run}\n" in result.stderr
+    again = f"wgan augment photos --out 'my filled' --per-class 20 --seed 5 --device cpu --ckpt {run}\n"
+    assert result.status == 130 and again in result.stderr
     assert RunDir(run).read_recipe().seed == 5
+    chosen = wgan("augment", photos, "--out", "filled", "--set", "data.classes=[0,1]", *words)
+    assert chosen.status == 130 and "--ckpt" not in chosen.stderr, "--set can't be given with it"
 
 
 @pytest.mark.parametrize("channels", [4, 5])

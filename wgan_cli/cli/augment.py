@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 
 from wgan_cli.cli.arguments.completion import complete_checkpoint, complete_recipe
-from wgan_cli.cli.arguments.options import DataRoot, Device, Json, Seed, Settings, examples, is_given
+from wgan_cli.cli.arguments.options import DataRoot, Device, Json, Seed, Settings, examples, given_options, is_given
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.runs.run_dir import check_free
+
+_WITH_CKPT = ("per_class", "seed", "device", "data_root")  # options that don't concern the training only
 
 
 @examples(
@@ -83,7 +85,8 @@ def augment(
         source = given_generator(ckpt, images, per_class, seed, root, where)
     else:
         changes = [*(settings or []), *([f"seed={seed}"] if is_given(context, "seed") else [])]
-        source = trained_generator(images, out, per_class, recipe, changes, minutes, seed, root, device)
+        again = ["wgan", "augment", images, "--out", str(out), *given_options(context, _WITH_CKPT)]
+        source = trained_generator(images, again, per_class, recipe, changes, minutes, seed, root, device)
     features = make_features(source.real, source.data.source, root, where, print_message)
     reference = Reference(source.real, features, max_training=len(source.real.training))
     filling = fill(source, source.wanted, reference)

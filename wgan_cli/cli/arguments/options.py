@@ -57,6 +57,12 @@ def is_given(context: typer.Context, name: str) -> bool:
     return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
 
 
+def given_options(context: typer.Context, names: Iterable[str]) -> list[str]:
+    """Return the words that give some parameters again, for a command to type next."""
+    options = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    return [word for name in names if is_given(context, name) for word in (options[name], str(context.params[name]))]
+
+
 def refuse_given(context: typer.Context, names: Iterable[str], reason: str, instead: str = "") -> None:
     """Raise a WganError for the first of some parameters whose option was typed.
 

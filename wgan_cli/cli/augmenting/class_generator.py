@@ -33,6 +33,9 @@ from wgan_cli.training.trainer import Trainer
 from wgan_cli.utils.seeds import latent_vectors
 
 
+#: Settings that --set can't change with --ckpt. A run doesn't know `transform`: its images are transformed already.
+_CHOICE = ("classes", "labels", "split", "limit", "test_path", "transform")
+
 @dataclass(frozen=True)
 class ClassGenerator:
     """A conditional generator, and images of its classes.
@@ -84,7 +87,7 @@ def given_generator(
 
 def trained_generator(
     images: str,
-    out: Path,
+    again: Sequence[str],
     per_class: int | None,
     recipe: str | None,
     settings: Sequence[str],
@@ -96,7 +99,7 @@ def trained_generator(
     """Train a generator on images without the held-out ones, into a run folder of its own.
 
     Args:
-        out: folder to fill, for the command that is printed if a signal ends the training.
+        again: command that only lacks the generator, printed if a signal ends the training.
 
     Raises: WganError, before training, for images without classes and if no class lacks any. Stopped after a signal.
     """
@@ -119,9 +122,9 @@ def trained_generator(
     run = trainer.fit(minutes, command=shlex.join(["wgan", *sys.argv[1:]]))
     if trainer.status:
         trainer.log(f"stopped at step {trainer.state.step:,} of {trainer.steps:,}; everything is saved")
-        if data.transform is None:  # the run doesn't know it, since its images are transformed already
-            again = shlex.join(["wgan", "augment", images, "--out", str(out), "--ckpt", str(run.path)])
-            trainer.log(f"fill the classes with this generator: {again}")
+        if all(getattr(data, name) == DataSettings.model_fields[name].default for name in _CHOICE):
+            command = shlex.join([*again, "--ckpt", str(run.path)])
+            trainer.log(f"fill the classes with this generator: {command}")
         raise Stopped(trainer.status)
     generator, checkpoint = open_generator(run.path, trainer.state.device)
     return ClassGenerator(generator, checkpoint, data, dataset, wanted, replace(real, seen=False), seed)
