@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
+from wgan_cli.utils.class_names import spelled_like
 from wgan_cli.utils.format import Log, count_of
 
 MIN_IMAGES = 50  # in a folder; a fifth of fewer is too few to measure
@@ -118,10 +119,12 @@ def _with_test_images(settings: DataSettings, data_root: Path, log: Log, dataset
     part = {"split": "test"} if settings.test_path is None else {"path": settings.test_path, "split": "train"}
     for_testing = like_training(**part)
     if settings.classes is not None:  # by name: test images may lack a class, so that others have another number there
-        found = class_names(for_testing, data_root)
-        chosen = [name for name in whole.class_names if name in found] or whole.class_names
+        names = class_names(for_testing, data_root)
+        found = dict(zip(spelled_like(names, whole.class_names), names, strict=True))
+        chosen = [found[name] for name in whole.class_names if name in found] or whole.class_names
         for_testing = for_testing.model_copy(update={"classes": chosen})
     test = load_images(for_testing, data_root, log)
+    test = replace(test, class_names=spelled_like(test.class_names, whole.class_names))
     name = f"{test.origin} (`data.test_path`)" if settings.test_path else f"the test part of {test.origin}"
     others = sorted(set(test.class_names) - set(whole.class_names))
     if others or (whole.class_names and not test.class_names):

@@ -7,6 +7,20 @@ from wgan_cli.errors import WganError, did_you_mean
 MAX_LISTED = 20  # names in a hint
 
 
+def spelled_like(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Return names of classes, each spelled as the known one of the same number if all of them are numbers.
+
+    >>> spelled_like(["7", "10"], ["00", "07"])
+    ('07', '10')
+    """
+    if not all(name.isascii() and name.isdigit() for name in (*names, *known)):
+        return tuple(names)
+    by_number = {int(name): name for name in known}
+    if len(by_number) < len(known) or len(set(map(int, names))) < len(names):  # 7 and 07 are two classes here
+        return tuple(names)
+    return tuple(by_number.get(int(name), name) for name in names)
+
+
 def class_indices(words: Iterable[int | str], class_names: Sequence[str], option: str, hint: str = "") -> list[int]:
     """Return the indices of classes given by name or, if no class has that name, by number.
 

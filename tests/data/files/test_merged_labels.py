@@ -81,6 +81,22 @@ def test_common_order_of_classes_is_kept(tmp_path):
     assert load(tmp_path / "a.npz", tmp_path / "b.npz").class_names == ("zebra", "ant")
 
 
+def test_numbers_of_arrays_are_classes_whatever_their_width(tmp_path):
+    for name, count in (("few", 10), ("many", 11)):
+        np.savez(tmp_path / f"{name}.npz", images=np.zeros((count, 8, 8), np.uint8), labels=np.arange(count))
+    write(tmp_path / "folder", **{"7": 10})
+    paths = [tmp_path / name for name in ("few.npz", "many.npz", "folder")]
+    assert load(*paths).class_names == tuple(f"{number:02d}" for number in range(11))
+    assert load(*paths).labels.bincount().tolist() == [2] * 7 + [4] + [2] * 2 + [1]
+    for classes in (None, [3, 7]):
+        settings = settings_for(tmp_path / "many.npz", test_path=str(tmp_path / "few.npz"), classes=classes)
+        real = real_images(settings, tmp_path, lambda text: None)
+        assert real.held_out.dataset.class_names == real.training.dataset.class_names
+        assert real.held_out.labels.tolist() == list(range(len(classes or range(10))))
+    write(tmp_path / "both", **{"7": 10, "07": 20})
+    assert load(tmp_path / "both", tmp_path / "folder").class_names == ("07", "7")
+
+
 def test_parts_of_one(photos, tmp_path):
     parted = write(tmp_path / "parted", train__cat=30, test__cat=40, test__dog=50)
     settings = settings_for(photos, parted)

@@ -30,11 +30,12 @@ from wgan_cli.recipe.data_settings import NAMED, DataSettings
 from wgan_cli.recipe.recipe_files import DATA_RECIPES
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.training.trainer import Trainer
+from wgan_cli.utils.class_names import spelled_like
 from wgan_cli.utils.seeds import latent_vectors
-
 
 #: Settings that --set can't change with --ckpt. A run doesn't know `transform`: its images are transformed already.
 _CHOICE = ("classes", "labels", "split", "limit", "test_path", "transform")
+
 
 @dataclass(frozen=True)
 class ClassGenerator:
@@ -76,6 +77,7 @@ def given_generator(
         )
     data = like_training(data_to_compare(images, [] if images in NAMED else [f"data.{SKIP}"]), checkpoint)
     dataset, wanted = _load(data, root, per_class)
+    dataset = replace(dataset, class_names=spelled_like(dataset.class_names, checkpoint.class_names))
     if unknown := [name for name in dataset.class_names if name not in checkpoint.class_names]:
         raise WganError(
             f"{ckpt} does not know the class {unknown[0]} of {images}", "leave out --ckpt to train one that does"

@@ -20,6 +20,7 @@ from wgan_cli.outputs.save_images import save_images
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import resolve_device
+from wgan_cli.utils.class_names import spelled_like
 
 COLUMNS = 12  # images in a row of a grid
 MAX_LISTED = 20  # classes in a hint
@@ -90,8 +91,9 @@ def _from_folder(
     settings = {"source": "folder", "path": path, "limit": count, "on_bad_file": "skip"}
     found = load_images(like_training(DataSettings.model_validate(settings), checkpoint), root, print_message)
     images = found.images.index_select(0, torch.arange(len(found)))
-    if found.class_names and set(found.class_names) <= set(names):
-        numbers = np.array([names.index(name) for name in found.class_names], np.int64)
+    own = spelled_like(found.class_names, names)
+    if own and set(own) <= set(names):
+        numbers = np.array([names.index(name) for name in own], np.int64)
         return images, numbers[found.labels.numpy()], path
     if networks.classifier is None:
         raise WganError(
