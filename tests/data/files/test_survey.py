@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from wgan_cli.data.containers.folders import open_container
-from wgan_cli.data.files import survey
+from wgan_cli.data.files import parallel, survey
 from wgan_cli.data.files.parallel import parallel_map
 from wgan_cli.data.files.survey import survey_container, survey_values
 from wgan_cli.recipe.data_settings import DataSettings
@@ -47,3 +47,14 @@ def test_parallel_map_keeps_the_order_and_works_a_little_ahead():
     assert list(results) == [number * number for number in range(1, 1000)]
     with pytest.raises(ZeroDivisionError):
         list(parallel_map(lambda number: 1 // number, [3, 2, 1, 0]))
+
+
+def test_large_results_are_not_computed_far_ahead(monkeypatch):
+    """Files with many images: some of them are more than everything that should be in memory."""
+    monkeypatch.setattr(parallel, "MAX_AHEAD", 100)
+    sizes, done = [10] * 100 + [1000] * 20 + [0] * 20, []
+    results = parallel_map(lambda number: done.append(number) or number, range(140), 2, size_of=sizes.__getitem__)
+    for number in results:
+        ahead = sum(sizes[other] for other in done if other > number)
+        assert ahead <= (200 if number < 60 else 2000)
+    assert sorted(done) == list(range(140))

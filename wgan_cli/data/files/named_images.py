@@ -66,7 +66,10 @@ class NamedImages:
         def read(entry: Entry) -> Tensor:
             return torch.from_numpy(self._decode(entry, image.size, image.channels).pixels.copy())  # read-only
 
-        decoded = (each for file in parallel_map(read, self.found.good, chunk=size) for each in file)
+        one = (1 + self.found.is_deep) * image.channels * image.height * image.width
+        bytes_of = {entry.name: one * count for entry, count in zip(self.found.good, self.frames, strict=True)}
+        files = parallel_map(read, self.found.good, chunk=size, size_of=lambda entry: bytes_of[entry.name])
+        decoded = (each for file in files for each in file)
         while batch := list(islice(decoded, size)):
             yield torch.stack(batch)  # (n, C, H, W)
 

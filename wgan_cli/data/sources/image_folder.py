@@ -25,6 +25,7 @@ from wgan_cli.data.files.parallel import attempt_all
 from wgan_cli.data.files.survey import (
     MAX_LISTED,
     BadFiles,
+    Survey,
     summarize_bad,
     survey_container,
     survey_values,
@@ -93,7 +94,9 @@ def shape(settings: DataSettings) -> ImageShape:
     """Return the shape of the images that `load` returns, without decoding them."""
     with _open(settings) as container:
         selection = select_files(container, settings)
-        size, channels, _ = _target_shape(container, selection, settings)
+        size, channels = settings.image_size, settings.channels
+        if size is None or channels is None:
+            size, channels = _surveyed(container, selection, settings).target_shape(settings)
         return ImageShape(*size, channels, len(selection.class_names))
 
 
@@ -176,7 +179,10 @@ def _decode(
     container: Container, settings: DataSettings, required_size: Size | None, cache: Path, key: str, log: Log
 ) -> DecodedImages:
     selection = select_files(container, settings)
-    size, channels, count = _target_shape(container, selection, settings, log)
+    headers = _surveyed(container, selection, settings, log)
+    size, channels = headers.target_shape(settings)
+    counts = headers.frames if settings.frames == "all" else (1,) * len(headers.good)
+    bytes_of = {entry.name: channels * math.prod(size) * n for entry, n in zip(headers.good, counts, strict=True)}
 
     def read(entry: Entry, settings: DataSettings, deep: bool) -> Decoded:
         content = container.read(entry)
@@ -188,7 +194,10 @@ def _decode(
         file: BinaryIO, ranged: DataSettings, deep: bool = False, values: Values | None = None
     ) -> tuple[list[int], DecodedInfo]:
         writer, bad, title = EntryWriter(file, size, deep), [], f"{container.path}: decoded"
-        results = attempt_all(lambda entry: read(entry, ranged, deep), selection.entries, title, log)
+        results = attempt_all(
+            lambda entry: read(entry, ranged, deep), selection.entries, title, log,
+            size_of=lambda entry: (1 + deep) * bytes_of.get(entry.name, 0),
+        )  # fmt: skip
         for entry, label, found in zip(selection.entries, selection.labels, results, strict=True):
             if isinstance(found, NotAnImage):
                 bad.append((printable(entry.name), str(found)))
@@ -209,7 +218,7 @@ def _decode(
             values=values,
         )
 
-    max_bytes = count * channels * math.prod(size)
+    max_bytes = sum(bytes_of.values())
     try:
         return add_entry(cache, key, lambda file: write(file, settings), max_bytes, log)
     except RangeUnknown:  # a second pass, only for images with more than 8 bits
@@ -221,18 +230,14 @@ def _decode(
         return add_entry(cache, key, lambda file: write(file, ranged, deep, values), (1 + deep) * max_bytes, log)
 
 
-def _target_shape(
-    container: Container, selection: Selection, settings: DataSettings, log: Log = no_log
-) -> tuple[Size, int, int]:
-    """Return size and channels to decode to, and the number of images; of files if no header needs to be read."""
-    if settings.image_size is not None and settings.channels is not None:
-        return settings.image_size, settings.channels, len(selection.entries)
+def _surveyed(container: Container, selection: Selection, settings: DataSettings, log: Log = no_log) -> Survey[Entry]:
+    """Read the headers of the selected files. Raises: WganError if no file, or too few of them, can be used."""
     found = survey_container(container, selection.entries, log)
     if not found.good:
         raise _no_image(container.path, found.bad)
     if settings.on_bad_file == "stop" and len(found.bad) >= MAX_LISTED:  # before hours of decoding
         raise unusable_files(container.path, sorted(found.bad))
-    return *found.target_shape(settings), sum(found.frames) if settings.frames == "all" else len(found.good)
+    return found
 
 
 def _no_image(path: Path, bad: BadFiles) -> WganError:
