@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 from helpers.families import small_model
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks.critic import parameters_after
+from wgan_cli.training.build_state import build_state
+from wgan_cli.training.finetuning.initial_weights import InitialWeights
 
 DCGAN = {"name": "dcgan", "latent_dim": 6, "generator": {"channels": [8]}}
 FIRST = "body.down.0"
@@ -73,3 +78,28 @@ def test_layers_are_counted_to_the_head(small, family, layers):
     }
     with pytest.raises(WganError, match=f"{layers} layers"):
         small.state(model=small_model(family, 8, latent_dim=6), freeze=layers + 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "refused"),
+    [((1, False), (3, False), True), ((3, False), (4, False), True), ((3, False), (1, False), False),
+     ((1, False), (1, True), True), ((3, False), (1, True), True), ((1, True), (1, False), False)],
+)  # fmt: skip
+def test_frozen_layers_have_seen_every_channel(small, given, wanted, refused):
+    """Colors, alpha and labels that are new would stay one to a first layer that doesn't learn."""
+
+    def built(channels: int, labels: bool, **more):
+        conditional = {"conditional": labels, "condition": "embedding"}
+        recipe = small.recipe(model={**model(), **conditional}, objective="gan", **more.pop("recipe", {}))
+        images = small.images(4)
+        images = replace(images, images=images.images.expand(-1, channels, -1, -1), class_names=("noise", "others"))
+        return build_state(recipe, images, torch.device("cpu"), **more)
+
+    source = InitialWeights(small.checkpoint(built(*given)), Path("source.pth"))
+    built(*wanted, source=source)
+    if not refused:
+        built(*wanted, source=source, recipe={"freeze": 1})
+        return
+    with pytest.raises(WganError, match=f"{FIRST} of the critic was adapted to other channels") as caught:
+        built(*wanted, source=source, recipe={"freeze": 1})
+    assert "leave out `freeze`" in caught.value.hint

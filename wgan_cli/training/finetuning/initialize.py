@@ -1,6 +1,6 @@
 """Recipe and networks of a run that starts from the weights of another one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -59,7 +59,7 @@ def with_conditional(recipe: Recipe, conditional: bool) -> Recipe:
 def initialize(networks: Mapping[str, nn.Module], wanted: ImageKind, source: InitialWeights) -> tuple[Transfer, ...]:
     """Give networks the weights of the same roles, and return what each layer got.
 
-    Raises: WganError if no layer fits, or a layer that `freeze` keeps doesn't.
+    Raises: WganError if no layer fits, or a layer that `freeze` keeps doesn't, or can't learn new channels.
     """
     given, roles = source.kind, source.checkpoint.networks
     transfers = tuple(
@@ -73,7 +73,8 @@ def initialize(networks: Mapping[str, nn.Module], wanted: ImageKind, source: Ini
             f"no layer of {source.title} ({models[0]}) fits the networks of {wanted.recipe.name} ({models[1]})",
             "leave out the recipe to use that of the weights, or choose one with the same `model`",
         )
-    _check_frozen(networks["critic"], transfers, wanted.recipe.freeze, source.title)
+    if wanted.recipe.freeze:
+        _check_frozen(networks["critic"], transfers, wanted, source)
     return transfers
 
 
@@ -84,21 +85,36 @@ def start_average(ema: ExponentialMovingAverage, wanted: ImageKind, source: Init
         ema.earlier_steps = source.averaged_steps
 
 
-def _check_frozen(critic: nn.Module, transfers: Sequence[Transfer], count: int, title: str) -> None:
-    """Raise a WganError if random weights would be frozen."""
-    if not count:
-        return
+def _check_frozen(critic: nn.Module, transfers: Sequence[Transfer], wanted: ImageKind, source: InitialWeights) -> None:
+    """Raise a WganError if random weights would be frozen, or adapted ones that can't tell new channels apart."""
+    count = wanted.recipe.freeze
     found = next((each for each in transfers if each.role == "critic"), None)
     if found is None:
-        raise WganError(f"`freeze` is {count}, and {title} has no critic", f"give {WITH_CRITIC}")
+        raise WganError(f"`freeze` is {count}, and {source.title} has no critic", f"give {WITH_CRITIC}")
     learns = {id(parameter) for parameter in parameters_after(critic, count)}
     fixed = {name for name, parameter in critic.named_parameters() if id(parameter) not in learns}
-    for layer in found.skipped:
-        if any(name == layer or name.startswith(f"{layer}.") for name in fixed):
-            raise WganError(
-                f"`freeze` is {count}, but {layer} of the critic doesn't fit and would keep random weights",
-                "lower `freeze`, or use the layers and the image size of the weights",
-            )
+
+    def frozen(layers: Iterable[str]) -> str | None:
+        return next((each for each in layers if any(f"{name}.".startswith(f"{each}.") for name in fixed)), None)
+
+    if layer := frozen(found.skipped):
+        raise WganError(
+            f"`freeze` is {count}, but {layer} of the critic doesn't fit and would keep random weights",
+            "lower `freeze`, or use the layers and the image size of the weights",
+        )
+    adapted = found.adapted if _shows_more_channels(wanted, source.kind) else ()
+    if layer := frozen(each.partition(" (")[0] for each in adapted):
+        raise WganError(
+            f"`freeze` is {count}, but {layer} of the critic was adapted to other channels, and frozen it could not "
+            "tell them apart",
+            "leave out `freeze`, or keep the channels and labels of the weights",
+        )
+
+
+def _shows_more_channels(wanted: ImageKind, given: ImageKind) -> bool:
+    """Return True if a critic sees colors, alpha or labels that the given one didn't."""
+    labels = [kind.recipe.model.shows_critic("embedding") for kind in (wanted, given)]
+    return wanted.image.channels > given.image.channels or labels[0] > labels[1]
 
 
 def missing_critic_warning(source: InitialWeights) -> str:
