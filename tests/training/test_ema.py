@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations, spectral_norm
 
 from wgan_cli.training.ema import ExponentialMovingAverage
 
@@ -80,3 +81,20 @@ def test_gpu_form_equals_cpu_form(decay):
         on_device.update()
         torch.testing.assert_close(floats(on_device.network), floats(on_host.network), rtol=0, atol=1e-6)
         assert on_device.network[1].num_batches_tracked == source[1].num_batches_tracked
+
+
+@pytest.mark.parametrize("norm", [parametrizations.spectral_norm, spectral_norm])
+def test_averaged_weights_have_spectral_norm_1(norm):
+    """The averages of singular vectors would be too short, and the layer too large."""
+    source = nn.Sequential(norm(nn.Linear(6, 5)))
+    ema = ExponentialMovingAverage(source, 0.9)
+    for step in range(30):
+        with torch.no_grad():
+            weights = next(value for name, value in source.named_parameters() if "bias" not in name)
+            weights.add_(0.2 * torch.randn_like(weights))
+        source(torch.randn(2, 6))  # one power iteration
+        update(ema, step)
+    for name, vector in ema.network.named_buffers():
+        assert vector.norm().item() == pytest.approx(1, abs=1e-5), name
+    ema.network(torch.randn(2, 6))
+    assert torch.linalg.matrix_norm(ema.network[0].weight, 2).item() == pytest.approx(1, abs=0.05)
