@@ -81,6 +81,8 @@ def test_written_recipe_is_read_back():
         ({"generator": [{"Linear": 784}]}, ("`model.generator` ends in Linear", "Tanh")),
         ({"generator": []}, ("`model.generator`",)),
         ({"generator": "Tanh"}, ("`model.generator`", "list")),
+        ({"generator": ["MinibatchStdDev", *TANH]}, ("`model.generator[0]` is MinibatchStdDev", "`model.critic`")),
+        ({"generator": [{"MinibatchDiscrimination": 4}, *TANH]}, ("`model.generator[0]` is MinibatchDiscrimination",)),
         ({"critic": [{"Linear": 1}, "Sigmoid"]}, ("`model.critic` ends in Sigmoid", "scores")),
         ({"critic": ["BatchNorm2d", {"Linear": 1}], "objective": "wgan_gp"}, ("`model.critic[0]`", "penalty")),
         ({"critic": [{"MinibatchDiscrimination": 4}, {"Linear": 1}], "objective": "wgan_gp"}, ("`model.critic[0]`",)),

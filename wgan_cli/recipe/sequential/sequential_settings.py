@@ -48,6 +48,16 @@ class SequentialSettings(ConditionalLatentSettings):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _check_independent_images(self) -> SequentialSettings:
+        for i, layer in enumerate(self.generator):
+            if isinstance(layer, layers.MinibatchDiscrimination | layers.MinibatchStdDev):
+                raise invalid(
+                    f"`model.generator[{i}]` is {type(layer).__name__}, which makes an image depend on its batch",
+                    "leave it out, or use it in `model.critic`",
+                )
+        return self
+
     @property
     def output_activation(self) -> Layer:
         """Last layer of the generator that isn't a change of shape."""
