@@ -141,6 +141,7 @@ def test_resume_needs_nothing_of_the_source(wgan, tiny_run, tmp_path):
     [
         (("--freeze", 3), "`freeze` is 3, and the critic has 2 layers"),
         (("--freeze", 1, "--set", "model.critic.kernel=3"), "body.down.0"),
+        (("--freeze", 1, "--set", "data.channels=3"), "body.down.0 of the critic was adapted"),
         (("--set", "model=mlp"), "no layer"),
         (("--resume", "RUN"), "keeps its images"),
     ],
