@@ -60,6 +60,19 @@ def test_range_and_types():
     assert torch.allclose(by_label[2], torch.tensor(-0.6))  # 51 is a fifth of 255
 
 
+def test_only_pinned_memory_is_copied_without_waiting(monkeypatch):
+    """Elsewhere the order of an epoch is freed before an MPS device has read it."""
+    waits, copy = [], torch.Tensor.copy_
+
+    def recorded(tensor: torch.Tensor, source: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
+        waits.append(not non_blocking or source.is_pinned())
+        return copy(tensor, source, non_blocking)
+
+    monkeypatch.setattr(torch.Tensor, "copy_", recorded)
+    loader_of(12, 4)
+    assert waits and all(waits)
+
+
 def test_batches_do_not_share_memory():
     loader = loader_of(4, 4)
     loader.next()[0].fill_(9.0)

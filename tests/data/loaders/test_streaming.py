@@ -174,3 +174,19 @@ def test_equal_on_a_gpu(tmp_path):
         assert streamed.next()[0].device.type == "cuda"
     finally:
         streamed.close()
+
+
+def test_only_pinned_memory_is_copied_without_waiting(stream, monkeypatch):
+    """A batch is freed when the next one is taken, perhaps before an MPS device has read it."""
+    waits, to, copy = [], torch.Tensor.to, torch.Tensor.copy_
+
+    def recorded(call, *words: object, non_blocking: bool = False, **options: object) -> torch.Tensor:
+        waits.append(not non_blocking)
+        return call(*words, non_blocking=non_blocking, **options)
+
+    loader = stream(noise())
+    monkeypatch.setattr(torch.Tensor, "to", lambda *words, **options: recorded(to, *words, **options))
+    monkeypatch.setattr(torch.Tensor, "copy_", lambda *words, **options: recorded(copy, *words, **options))
+    loader.next()
+    loader.stage(2)
+    assert len(waits) >= 6 and all(waits)

@@ -65,7 +65,7 @@ class DeviceLoader(Loader):
             orders = torch.stack([self._sampler.epoch_order(epoch)[: self.order.shape[2]] for epoch in epochs])
             if self.order.is_cuda:
                 orders = orders.pin_memory()  # copied without waiting for the batches in the device's queue
-            self.order[self._written // self._half % 2].copy_(orders, non_blocking=True)
+            self.order[self._written // self._half % 2].copy_(orders, non_blocking=self.order.is_cuda)
             self._written += self._half
 
     def state_dict(self) -> dict[str, int]:

@@ -36,7 +36,7 @@ class StreamingLoader(Loader):
         self._images = dataset.images  # (N, C, H, W) uint8 or int16
         self._labels = dataset.labels  # (N,) int64
         self._device = device
-        self._pin_memory = device.type == "cuda"  # only copies from pinned memory are asynchronous
+        self._pin_memory = device.type == "cuda"  # without it, a copy that isn't waited for may read freed memory (MPS)
         self._sampler = Sampler(len(dataset), batch_size, seed)
         self._epoch_order: tuple[int, Tensor] = (-1, torch.empty(0))  # used by the thread only
         self._prefetch = PREFETCH
@@ -51,8 +51,8 @@ class StreamingLoader(Loader):
 
     def next(self) -> tuple[Tensor, Tensor]:
         """Return the next batch, as `Loader.next`. Raises: WganError (status FAILED) if images can't be read."""
-        pixels, labels = self._take()
-        return to_unit_range(pixels.to(self._device, non_blocking=True)), labels.to(self._device, non_blocking=True)
+        pixels, labels = (part.to(self._device, non_blocking=self._pin_memory) for part in self._take())
+        return to_unit_range(pixels), labels
 
     def stage(self, count: int) -> None:
         """Copy the next batches into the buffers. Raises: as `next`."""
@@ -63,7 +63,7 @@ class StreamingLoader(Loader):
             self._staged.append((pixels, torch.empty(self.batch_size, dtype=torch.int64, device=self._device)))
         for buffers in self._staged[:count]:
             for buffer, values in zip(buffers, self._take(), strict=True):
-                buffer.copy_(values, non_blocking=True)
+                buffer.copy_(values, non_blocking=self._pin_memory)
         self._gathered = 0
 
     def gather(self) -> tuple[Tensor, Tensor]:
