@@ -24,7 +24,7 @@ from wgan_cli.outputs.translate import check_translates, translator_to
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import resolve_device
-from wgan_cli.utils.matmul_precision import float32_matmul
+from wgan_cli.utils.matmul_precision import repeatable_float32
 
 
 class LoadedGenerator(nn.Module):
@@ -102,7 +102,7 @@ class LoadedGenerator(nn.Module):
             raise WganError(f"unknown side {to!r:.40}", 'use "a" or "b"')
         translator, (height, width) = translator_to(self.network, to), images.shape[2:]
         parts = images.split(images_at_once(replace(self.image, height=height, width=width)))
-        with float32_matmul(self.device, tf32=False):
+        with repeatable_float32(self.device):
             return torch.cat([translate_whole(translator, part.to(self.device)) for part in parts])
 
     def _checked_labels(self, n: int, labels: int | Sequence[int] | Tensor | None) -> np.ndarray | None:

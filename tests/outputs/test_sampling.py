@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from wgan_cli.errors import WganError
+from wgan_cli.networks import build_network
 from wgan_cli.outputs import sampling
 from wgan_cli.outputs.sampling import (
     generate,
@@ -21,7 +22,7 @@ from wgan_cli.outputs.sampling import (
     sample_latents,
     slerp_path,
 )
-from wgan_cli.recipe import ImageShape
+from wgan_cli.recipe import ImageShape, load_recipe
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.utils.pixels import to_uint8
 
@@ -60,20 +61,33 @@ def test_batch_does_not_matter(generator, hundred, batch):
 
 def test_products_are_exact_inside_the_network(generator, monkeypatch):
     """Torch lets a GPU's convolutions round to TF32 by default."""
-    precision = []
+    entered = []
 
     @contextmanager
-    def recorded(device: torch.device, tf32: bool) -> Iterator[None]:
-        precision.append(tf32)
+    def recorded(device: torch.device) -> Iterator[None]:
+        entered.append(device)
         yield
-        precision.pop()
+        entered.pop()
 
     inside = []
-    monkeypatch.setattr(sampling, "float32_matmul", recorded)
-    hook = generator.register_forward_hook(lambda *_: inside.append(tuple(precision)))
+    monkeypatch.setattr(sampling, "repeatable_float32", recorded)
+    hook = generator.register_forward_hook(lambda *_: inside.append(tuple(entered)))
     images(generator, sample_latents(LATENT, 65, 3))
     hook.remove()
-    assert inside == [(False,), (False,)] and not precision
+    assert inside == [(CPU,), (CPU,)] and not entered
+
+
+def test_copies_of_memory_that_is_freed_are_waited_for(generator, monkeypatch):
+    """On MPS, others read what has replaced it."""
+    waits, to = [], torch.Tensor.to
+
+    def recorded(tensor: torch.Tensor, *words, non_blocking: bool = False, **options) -> torch.Tensor:
+        waits.append(not non_blocking)
+        return to(tensor, *words, non_blocking=non_blocking, **options)
+
+    monkeypatch.setattr(torch.Tensor, "to", recorded)
+    images(generator, sample_latents(LATENT, 2, 3))
+    assert waits and all(waits)
 
 
 @pytest.mark.gpu
@@ -84,6 +98,24 @@ def test_gpu_images_do_not_depend_on_tf32(tiny_run, monkeypatch):
     monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     assert torch.equal(images(network, z), exact)
+
+
+@pytest.mark.gpu
+def test_gpu_images_are_the_same_each_time():
+    """Of a network whose fastest convolutions sum in another order at each call."""
+    recipe = load_recipe("cifar10_resnet", [])
+    torch.manual_seed(0)
+    network = build_network("generator", recipe, ImageShape(32, 32, 3, 10)).eval().requires_grad_(False)
+    for weight in network.parameters():  # freshly initialized generators produce gray
+        if weight.ndim > 1:
+            weight.mul_(3.0)
+    network.cuda()
+    z = sample_latents(recipe.model.latent_dim, 100, 0)
+    first = images(network, z)
+    assert first.float().std() > 10
+    for _ in range(3):
+        assert torch.equal(images(network, z), first)
+        assert torch.equal(images(network, z[::-1].copy()).flip(0), first)
 
 
 def test_several_seeds():

@@ -66,3 +66,16 @@ def test_a_translation_does_not_depend_on_the_others():
     for image, made in zip(pictures, together, strict=True):
         (alone,) = translate_each(network, [image])
         assert torch.equal(alone[0], made)
+
+
+def test_statistics_are_summed_on_the_cpu(monkeypatch):
+    """MPS has no float64."""
+    calls = []
+    for name in ("cpu", "double"):
+        method = getattr(torch.Tensor, name)
+        monkeypatch.setattr(
+            torch.Tensor, name, lambda tensor, name=name, method=method: (calls.append(name), method(tensor))[1]
+        )
+    list(translate_each(translator(), [picture(70, 70)], 64 * 64))
+    before_double = [before for before, name in zip(["", *calls], calls, strict=False) if name == "double"]
+    assert set(before_double) == {"cpu"}

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from wgan_cli.utils import matmul_precision
-from wgan_cli.utils.matmul_precision import float32_matmul, onednn_is_exact_and_faster
+from wgan_cli.utils.matmul_precision import float32_matmul, onednn_is_exact_and_faster, repeatable_float32
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 pytestmark = pytest.mark.skipif(
@@ -48,6 +48,19 @@ def test_settings_are_restored(device, tf32):
 def test_gpu_rounds_to_tf32_on_request(tf32):
     with float32_matmul(CUDA, tf32):
         assert settings()[1:] == [tf32, tf32]
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_gpu_convolutions_are_repeatable_inside_the_block(monkeypatch, asked):
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "deterministic", asked)
+    for device in (CPU, CUDA):
+        with repeatable_float32(device):
+            assert cudnn.deterministic == (asked or device is CUDA)
+            assert device is CPU or settings()[1:] == [False, False]
+        assert cudnn.deterministic == asked
+    with float32_matmul(CUDA, tf32=False):
+        assert cudnn.deterministic == asked, "training keeps the fastest kernels"
 
 
 def test_products_are_float32():

@@ -19,7 +19,7 @@ from wgan_cli.evaluation.manifold import agreement
 from wgan_cli.evaluation.real_images import RealImages, Selection
 from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.format import Log
-from wgan_cli.utils.matmul_precision import float32_matmul
+from wgan_cli.utils.matmul_precision import repeatable_float32
 from wgan_cli.utils.pixels import to_unit_range
 
 VERSION = 1  # increase when the network or its training changes, because scores change with it
@@ -53,7 +53,7 @@ class Features:
         device = self.network.scale.device
         found = []
         for batch in batches:
-            with float32_matmul(device, tf32=False):  # scores don't depend on the device
+            with repeatable_float32(device):  # scores don't depend on the device
                 found.append(self.network(to_unit_range(batch.to(device))))
         logits = torch.cat([part[1] for part in found]).cpu() if self.network.head else None
         return torch.cat([part[0] for part in found]).cpu(), logits

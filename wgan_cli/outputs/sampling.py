@@ -16,7 +16,7 @@ from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file, load_checkpoint
 from wgan_cli.utils.class_names import class_indices
 from wgan_cli.utils.machine import check_memory
-from wgan_cli.utils.matmul_precision import float32_matmul
+from wgan_cli.utils.matmul_precision import repeatable_float32
 from wgan_cli.utils.pixels import from_unit_range
 from wgan_cli.utils.seeds import latent_vectors
 
@@ -90,8 +90,9 @@ def in_batches(
         full = [np.zeros((batch_size, *rows.shape[1:]), rows.dtype) for rows in given]
         for rows, padded in zip(given, full, strict=True):
             padded[:count] = rows[start : start + count]
-        with float32_matmul(device, tf32=False):  # otherwise a GPU's images would differ visibly from a CPU's
-            outputs = network(*(torch.from_numpy(rows).to(device, non_blocking=True) for rows in full))
+        on_device = [torch.from_numpy(rows).to(device, non_blocking=device.type == "cuda") for rows in full]
+        with repeatable_float32(device):  # TF32 would make a GPU's images differ visibly from a CPU's
+            outputs = network(*on_device)
         yield outputs[:count]  # (n, ...)
 
 

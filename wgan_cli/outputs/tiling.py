@@ -11,6 +11,7 @@ from wgan_cli.networks.translator import OUTER_KERNEL, Block, Translator
 from wgan_cli.outputs.sampling import in_batches
 from wgan_cli.utils.format import Log, log_progress, no_log
 from wgan_cli.utils.machine import free_memory
+from wgan_cli.utils.matmul_precision import repeatable_float32
 from wgan_cli.utils.pixels import from_unit_range, to_unit_range
 
 BATCH_PIXELS = 64 * 64 * 64  # in a batch of several images
@@ -65,7 +66,8 @@ def _batch_size(picture: Tensor, limit: int) -> int:
 def _translated(translator: Translator, images: Tensor, limit: int, dtype: torch.dtype, log: Log) -> Tensor:
     (height, width), device = images.shape[2:], next(translator.parameters()).device
     if height * width > limit:
-        return _in_tiles(translator, images, limit, dtype, log)[..., :height, :width]
+        with repeatable_float32(device):
+            return _in_tiles(translator, images, limit, dtype, log)[..., :height, :width]
 
     def translated(pixels: Tensor) -> Tensor:
         return translate_whole(translator, to_unit_range(pixels))
@@ -138,7 +140,8 @@ def _with_statistics(norm: nn.GroupNorm, parts: Iterable[Tensor]) -> Layer:
     sums = squares = torch.zeros(norm.num_groups, dtype=torch.float64)
     count = 0
     for part in parts:
-        grouped = part.double().unflatten(1, (norm.num_groups, -1)).flatten(2).cpu()[0]  # (groups, n)
+        doubles = part.cpu().double()  # MPS has no float64
+        grouped = doubles.unflatten(1, (norm.num_groups, -1)).flatten(2)[0]  # (groups, n)
         sums, squares, count = sums + grouped.sum(1), squares + grouped.square().sum(1), count + grouped.shape[1]
     mean = sums / count
     variance, each = (squares / count - mean.square()).clamp(min=0), norm.num_channels // norm.num_groups

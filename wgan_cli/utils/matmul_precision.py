@@ -1,4 +1,4 @@
-"""Precision of float32 matrix products: exact with the fastest library, or TF32 on request."""
+"""Precision of float32 matrix products: exact with the fastest library, TF32 on request, or the same at each call."""
 
 import functools
 import warnings
@@ -30,6 +30,22 @@ def float32_matmul(device: torch.device, tf32: bool) -> Iterator[None]:
             yield
     else:
         yield
+
+
+@contextmanager
+def repeatable_float32(device: torch.device) -> Iterator[None]:
+    """Compute float32 products exactly, and on a GPU also with the same roundings each time.
+
+    cuDNN's fastest convolutions may add numbers in another order at each call. Training keeps them.
+    """
+    cudnn: Any = torch.backends.cudnn
+    before = cudnn.deterministic
+    try:
+        cudnn.deterministic = before or device.type == "cuda"
+        with float32_matmul(device, tf32=False):
+            yield
+    finally:
+        cudnn.deterministic = before
 
 
 @functools.cache
