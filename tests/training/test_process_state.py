@@ -16,7 +16,7 @@ from conftest import TINY
 
 from wgan_cli import Callback, train
 from wgan_cli.distributed.batch_shard import BatchShard, current_shard, set_shard
-from wgan_cli.training.process_state import SILENCED_LOGGERS
+from wgan_cli.training.process_state import SILENCED_LOGGERS, restored_process_state
 
 
 def process_state() -> dict[str, Any]:
@@ -69,3 +69,13 @@ def test_process_state_is_restored(tmp_path, monkeypatch, end, raised):
         train("digits_dcgan", tmp_path / "run", settings=settings, callbacks=[callback], device="cpu")
     assert callback.threads == 2 != before["threads"]
     assert process_state() == before
+
+
+def test_random_state_of_mps_is_restored(monkeypatch):
+    state = ["before"]
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.mps, "get_rng_state", lambda: state[0])
+    monkeypatch.setattr(torch.mps, "set_rng_state", lambda new: state.__setitem__(0, new))
+    with restored_process_state():
+        state[0] = "trained"
+    assert state == ["before"]

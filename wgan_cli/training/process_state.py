@@ -31,6 +31,8 @@ def restored_process_state() -> Iterator[None]:
         stack.callback(torch.set_rng_state, torch.get_rng_state())
         if torch.cuda.is_available():
             stack.callback(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
+        if torch.backends.mps.is_available():
+            stack.callback(torch.mps.set_rng_state, torch.mps.get_rng_state())
         stack.callback(
             torch.use_deterministic_algorithms,
             torch.are_deterministic_algorithms_enabled(),

@@ -344,3 +344,26 @@ def test_resumed_run_keeps_what_was_chosen(small, real_trials):
     assert settings(saved) == (2, "bf16", "eager")
     resumed = continued_recipe(saved, open_recipe)
     assert settings(resumed) == settings(saved)
+
+
+def test_note_names_the_precision_that_fails(machine, small):
+    build = machine.build
+
+    def build_bf16(recipe: Recipe):
+        if recipe.amp == "off":
+            raise EngineUnavailable("no such kernel")
+        return build(recipe)
+
+    machine.build = build_bf16
+    tuned = machine.autotune(small.recipe(**{**OPEN, "engine": "graph"}), CUDA)
+    assert settings(tuned.recipe) == (None, "bf16", "graph")
+    assert tuned.summary == "float32 does not work here: no such kernel"
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
+def test_a_round_ends_when_the_device_is_done(machine, monkeypatch, device):
+    waited = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: waited.append("cuda"))
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: waited.append("mps"))
+    module.StepTimer(torch.device(device), machine.build)._synchronize()
+    assert waited == [device] * (device != "cpu")

@@ -176,7 +176,8 @@ class StepTimer:
         (failed,) = all_reduce_max("the test of an engine", bool(reason))
         if failed:
             self.engines.pop(candidate, None)
-            self.notes.append(f"{candidate.engine} does not work here: {reason[:200] or 'it failed on another rank'}")
+            what = _difference(candidate, default)
+            self.notes.append(f"{what} does not work here: {reason[:200] or 'it failed on another rank'}")
         return default if failed else candidate
 
     def _start(self, candidate: Recipe) -> None:
@@ -221,6 +222,8 @@ class StepTimer:
     def _synchronize(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
 
 
 def _difference(one: Recipe, other: Recipe) -> str:
