@@ -14,6 +14,7 @@ from wgan_cli import Callback, train
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.training.callback import CallbackList, overrides
+from wgan_cli.training.trainer import Trainer
 
 SMALL = [*TINY, "steps=8", "log_every=4"]
 
@@ -105,3 +106,25 @@ def test_errors_end_the_run(tmp_path):
     with pytest.raises(RuntimeError, match="step 1"):
         run_with([calls, Failing()], tmp_path / "run")
     assert calls.calls[-1] == ("end",)
+
+
+@pytest.mark.parametrize(("size", "released"), [(1, []), (2, ["reset"])])
+def test_graphs_are_released_at_the_end_of_distributed_training(tmp_path, monkeypatch, size, released):
+    """NCCL waits for them when the process group is destroyed."""
+    trainer, calls = Trainer("digits_dcgan", tmp_path / "run", settings=SMALL, device="cpu"), []
+    step = trainer.state.engine
+
+    class Engine:
+        notice = ""
+
+        def __call__(self, number: int) -> None:
+            calls.append(number)
+            step(number)
+
+        def reset(self) -> None:
+            calls.append("reset")
+
+    trainer.state.engine = Engine()
+    monkeypatch.setattr("wgan_cli.training.trainer.world_size", lambda: size)
+    trainer.fit()
+    assert calls == [*range(8), *released]

@@ -1,5 +1,6 @@
 """The trainer: from a recipe to a finished run."""
 
+import gc
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from itertools import islice
@@ -167,6 +168,9 @@ class Trainer:
             finally:
                 with stop.on_signals():
                     callback.on_train_end()
+                if world_size() > 1:  # NCCL waits at the end for all graphs with its collectives (pytorch#115388)
+                    state.engine.reset()
+                    gc.collect()
         with collective("the end", MAIN_PROCESS_TIMEOUT):  # a tracker may upload for long
             self.status = ExitStatus(all_reduce_max("the end", stop.status or ExitStatus.DONE)[0])
         if self.status == ExitStatus.DONE and state.recipe.report:
