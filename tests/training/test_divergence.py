@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import nn
 
+from wgan_cli.distributed import process_group
 from wgan_cli.errors import ExitStatus
 from wgan_cli.objectives import build_objective
 from wgan_cli.recipe import ImageShape, load_recipe
+from wgan_cli.training import divergence
 from wgan_cli.training.divergence import diverged_error, nonfinite
 from wgan_cli.training.running_means import RunningMeans
 
@@ -111,3 +113,16 @@ def test_hints_are_ordered(changes, hints):
     lower = re.findall(r"optim\.\w+\.lr=([\d.e-]+)", error.hint)
     assert len(lower) == 2
     assert all(0 < float(lr) < recipe.optim.critic.lr for lr in lower)
+
+
+def test_a_missing_rank_is_noticed_while_the_check_waits_for_the_gpu(small, monkeypatch):
+    state, waiting = small.state(), []
+
+    def wait(*arguments: object) -> tuple[dict[str, float], None]:
+        waiting.append((process_group._Waiting.collective, process_group._Waiting.deadline < float("inf")))
+        return {}, None
+
+    monkeypatch.setattr(divergence, "nonfinite", wait)
+    assert divergence.checked_means(state) == ({}, None)
+    assert waiting == [("the check for NaN", True)]
+    assert (process_group._Waiting.collective, process_group._Waiting.deadline) == ("", float("inf"))

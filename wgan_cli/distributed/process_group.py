@@ -115,15 +115,26 @@ def collective(name: str, timeout: float | None = None) -> Iterator[None]:
 
     Raises: WganError (status FAILED) if another process ended.
     """
+    with in_time(name, timeout):
+        try:
+            yield
+        except RuntimeError as error:  # gloo has no exception of its own
+            if is_out_of_memory(error):
+                raise
+            raise _missing_rank(name) from error
+
+
+@contextmanager
+def in_time(name: str, timeout: float | None = None) -> Iterator[None]:
+    """Run a block that waits for other ranks; if it takes too long, report its name and the missing ranks.
+
+    NCCL only queues a collective on the GPU, so a missing rank holds up what later waits for the GPU.
+    """
     outer = _Waiting.collective, _Waiting.deadline
-    if not _Waiting.collective:  # nested collectives count as the outer one
+    if not _Waiting.collective:  # nested blocks count as the outer one
         _Waiting.collective, _Waiting.deadline = name, time.monotonic() + (timeout or _Waiting.timeout)
     try:
         yield
-    except RuntimeError as error:  # gloo has no exception of its own
-        if is_out_of_memory(error):
-            raise
-        raise _missing_rank(name) from error
     finally:
         _Waiting.collective, _Waiting.deadline = outer
 

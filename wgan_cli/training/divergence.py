@@ -7,7 +7,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.distributed.process_group import all_reduce_max
+from wgan_cli.distributed.process_group import all_reduce_max, in_time
 from wgan_cli.errors import ExitStatus, TrainingError
 from wgan_cli.objectives import Objective
 from wgan_cli.recipe import Recipe
@@ -23,11 +23,12 @@ def checked_means(state: TrainingState) -> tuple[dict[str, float], str | None]:
     Synchronizes with the device once, and with all ranks. All-reduces the running means, so that every rank then logs
     those of the whole batch.
     """
-    metrics = state.training_step.metrics
-    metrics.all_reduce()
+    metrics, name = state.training_step.metrics, "the check for NaN"
     networks = {**state.networks, "averaged generator": state.ema.network}
-    means, problem = nonfinite(metrics, networks, state.optimizers)
-    (diverged,) = all_reduce_max("the check for NaN", problem is not None)
+    with in_time(name):
+        metrics.all_reduce()
+        means, problem = nonfinite(metrics, networks, state.optimizers)
+        (diverged,) = all_reduce_max(name, problem is not None)
     return means, (problem or "a value on another rank is not finite") if diverged else None
 
 

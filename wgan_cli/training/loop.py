@@ -1,7 +1,8 @@
 """The training loop."""
 
-from contextlib import closing
+from contextlib import closing, nullcontext
 
+from wgan_cli.distributed.process_group import in_time
 from wgan_cli.evaluation.evaluate import AnyReference
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.callback import Callback
@@ -32,7 +33,8 @@ def training_loop(
         while state.step < recipe.steps and not stop.due() and not recorder.out_of_patience:
             # 2. One iteration: n_critic critic updates and one generator update, as the objective's phases define.
             set_learning_rates(recipe, state.optimizers, state.step)
-            state.engine(state.step)
+            with in_time("a training step") if state.device.type == "cuda" else nullcontext():  # its queue may be full
+                state.engine(state.step)
             state.step += 1
             callback.on_step(state.step, recorder.networks)
 
