@@ -14,6 +14,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.objectives import Phase
 from wgan_cli.outputs.summary import inspect_networks
 from wgan_cli.recipe import ImageShape, Recipe, load_recipe, recipe_from_dict
+from wgan_cli.training import build_state as module
 from wgan_cli.training import memory_estimate
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.memory_estimate import check_memory, estimate_memory
@@ -112,6 +113,21 @@ def test_training_checks_memory_first(wgan, monkeypatch, tiny_options):
     assert not Path("mine").exists()
     monkeypatch.setattr(memory_estimate, "free_memory", lambda device: None)  # an unknown system
     assert wgan(*options).status == 0
+
+
+def test_memory_of_an_earlier_training_is_released_first(small, monkeypatch):
+    calls = []
+    monkeypatch.setattr(module, "release_memory", lambda: calls.append("release"))
+
+    def check(*arguments: object) -> None:
+        calls.append("check")
+        raise WganError("too large", "smaller")
+
+    monkeypatch.setattr(module, "check_memory", check)
+    for device in ("cuda", "cpu"):
+        with pytest.raises(WganError, match="too large"):
+            small.state(device=torch.device(device))
+    assert calls == ["release", "check", "check"]
 
 
 @pytest.mark.parametrize("name", ["digits_dcgan", "mnist_cyclegan"])

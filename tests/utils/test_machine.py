@@ -57,6 +57,13 @@ def test_memory_without_container_limit(cgroup, tmp_path, monkeypatch):
     assert free_memory(CPU) > 5120  # half of the installed memory
 
 
+def test_memory_that_torch_caches_on_a_gpu_is_free(monkeypatch):
+    amounts = {"mem_get_info": (700, 1000), "memory_reserved": 200, "memory_allocated": 150}
+    for name, amount in amounts.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, amount=amount: amount)
+    assert free_memory(torch.device("cuda")) == 750
+
+
 def test_cpu_name(tmp_path, monkeypatch):
     (tmp_path / "cpuinfo").write_text("vendor_id : A\nmodel name\t: Fast 9000\nflags : avx2\n")
     monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")

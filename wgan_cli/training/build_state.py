@@ -35,6 +35,7 @@ from wgan_cli.training.sample_grid import LatentGrid, TranslationGrid
 from wgan_cli.training.state import TrainingState
 from wgan_cli.training.step import TrainingStep
 from wgan_cli.utils.format import Log, no_log
+from wgan_cli.utils.machine import release_memory
 from wgan_cli.utils.seeds import derived_seed
 
 
@@ -62,6 +63,8 @@ def build_state(
     objective = build_objective(recipe, image)
     micro_batches = accumulation_steps(recipe, objective)
     recipe = _resolved(recipe, dataset, objective)
+    if device.type == "cuda":
+        release_memory()  # of an earlier training in this process
     check_memory(recipe, image, device)
     set_deterministic(recipe.deterministic, device)
 

@@ -104,7 +104,8 @@ def _core_time(names: Collection[str]) -> float:
 def free_memory(device: torch.device) -> int | None:
     """Return the free bytes of memory on a device, within the container's limit; None if the system does not say."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by PyTorch, for reuse
+        return torch.cuda.mem_get_info(device)[0] + cached
     found = [_free_on_machine()]
     with suppress(OSError, ValueError, StopIteration):  # no limit: the word max
         limit = int(_cgroup("memory.max"))
@@ -125,7 +126,7 @@ def check_memory(what: str, needed: float, hint: str) -> None:
 def release_memory() -> None:
     """Return the memory of objects that are no longer used to the devices."""
     gc.collect()  # CUDA graphs keep their memory until then
-    torch.cuda.empty_cache()  # `free_memory` counts what PyTorch caches as used
+    torch.cuda.empty_cache()  # other processes can't use what PyTorch caches, and large tensors not its small pieces
 
 
 def _free_on_machine() -> int | None:
