@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
 
 from wgan_cli.errors import WganError
+from wgan_cli.training.numerics import amp as amp_module
 from wgan_cli.training.numerics.amp import Precision, resolve_amp, set_deterministic
 from wgan_cli.utils import matmul_precision
 
@@ -81,6 +84,7 @@ def test_bf16_steps_are_close_to_float32(small):
 def test_only_gpus_need_deterministic_algorithms(monkeypatch):
     asked = []
     monkeypatch.setattr(torch, "use_deterministic_algorithms", asked.append)
+    monkeypatch.setattr(amp_module, "_multiply", lambda device: None)
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     set_deterministic(True, CPU)
     assert asked == [] and "CUBLAS_WORKSPACE_CONFIG" not in os.environ
@@ -89,6 +93,46 @@ def test_only_gpus_need_deterministic_algorithms(monkeypatch):
     set_deterministic(True, torch.device("cuda", 0))
     assert asked == [True]
     assert os.environ.pop("CUBLAS_WORKSPACE_CONFIG") == ":4096:8"
+
+
+@pytest.mark.parametrize("warn_only", [False, True])
+def test_too_late_for_deterministic_products(monkeypatch, warn_only):
+    """Torch reads cuBLAS's configuration once, when it first multiplies on a GPU."""
+
+    def refuse(device: torch.device) -> None:
+        assert torch.are_deterministic_algorithms_enabled()
+        raise RuntimeError("not deterministic: set CUBLAS_WORKSPACE_CONFIG=:4096:8")
+
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":0:0")
+    monkeypatch.setattr(amp_module, "_multiply", refuse)
+    torch.use_deterministic_algorithms(warn_only, warn_only=warn_only)
+    try:
+        with pytest.raises(WganError, match="`deterministic` needs CUBLAS_WORKSPACE_CONFIG"):
+            set_deterministic(True, torch.device("cuda", 0))
+        assert torch.are_deterministic_algorithms_enabled() == warn_only
+        assert torch.is_deterministic_algorithms_warn_only_enabled() == warn_only
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def test_auto_asks_the_gpu_of_the_run(monkeypatch):
+    """Not the current one, which may be older."""
+    current, asked = [0], []
+
+    @contextmanager
+    def made_current(device: torch.device) -> Iterator[None]:
+        before, current[0] = current[0], device.index
+        yield
+        current[0] = before
+
+    def is_supported(including_emulation: bool) -> bool:
+        asked.append(current[0])
+        return current[0] == 1
+
+    monkeypatch.setattr(torch.cuda, "device", made_current)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_supported)
+    assert [resolve_amp("auto", torch.device("cuda", index)) for index in (0, 1)] == ["off", "bf16"]
+    assert asked == [0, 1] and current == [0]
 
 
 def test_gradients_are_unscaled_before_clipping():

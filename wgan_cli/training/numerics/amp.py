@@ -21,7 +21,8 @@ def resolve_amp(amp: str, device: torch.device) -> str:
     """
     if amp == "auto":
         if device.type == "cuda":
-            fast = torch.cuda.is_bf16_supported(including_emulation=False)
+            with torch.cuda.device(device):
+                fast = torch.cuda.is_bf16_supported(including_emulation=False)
         elif device.type != "cpu":
             fast = False
         elif hasattr(torch.cpu, "get_capabilities"):
@@ -40,10 +41,31 @@ def resolve_amp(amp: str, device: torch.device) -> str:
 
 
 def set_deterministic(deterministic: bool, device: torch.device) -> None:
-    """Allow only deterministic kernels on a GPU if asked to; CPU kernels are always deterministic."""
-    if deterministic and device.type == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required by cuBLAS
-        torch.use_deterministic_algorithms(True)
+    """Allow only deterministic kernels on a GPU if asked to; CPU kernels are always deterministic.
+
+    Raises: WganError if it is too late for that in this process.
+    """
+    if not deterministic or device.type != "cuda":
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required by cuBLAS
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        _multiply(device)
+    except RuntimeError as error:
+        if "CUBLAS_WORKSPACE_CONFIG" not in str(error):
+            raise
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        raise WganError(
+            "`deterministic` needs CUBLAS_WORKSPACE_CONFIG=:4096:8, without which this process has used the GPU",
+            "set it before Python starts: export CUBLAS_WORKSPACE_CONFIG=:4096:8",
+        ) from error
+
+
+def _multiply(device: torch.device) -> None:
+    """Compute a product, in which torch reads cuBLAS's configuration: once per process."""
+    factor = torch.ones(2, 2, device=device)
+    torch.mm(factor, factor)
 
 
 class Precision:
