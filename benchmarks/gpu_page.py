@@ -20,11 +20,11 @@ def name_of(precision: str) -> str:
 
 
 def read(file: Path) -> dict[str, Lines]:
-    """Return the figures of a check by kind, without failed ones."""
+    """Return the figures of a check by kind, without failed ones, but with recipes that could not be trained."""
     found: dict[str, Lines] = {}
     for line in file.read_text(encoding="utf-8").splitlines():
         figure = json.loads(line)
-        if "failed" not in figure:
+        if "failed" not in figure or figure["kind"] == "smoke":
             found.setdefault(figure["kind"], []).append(figure)
     return found
 
@@ -48,8 +48,9 @@ def training_rows(found: dict[str, Lines]) -> list[list[str]]:
     for line in found.get("train", []):
         busy = line.get("busy_percent")
         busy_percent = "" if busy is None else f"{busy:.0f}%"
+        engine = line.get("got", line["engine"])
         rows.append(
-            [line["label"], line["engine"], PRECISIONS[line["amp"]], f"{line['steps']:,}", f"{line['seconds']:.1f}",
+            [line["label"], engine, PRECISIONS[line["amp"]], f"{line['steps']:,}", f"{line['seconds']:.1f}",
              f"{line['steps_per_second']:,.0f}", f"{line['overhead_share']:.0%}", busy_percent]
         )  # fmt: skip
     return rows
@@ -57,12 +58,19 @@ def training_rows(found: dict[str, Lines]) -> list[list[str]]:
 
 def captured(found: dict[str, Lines]) -> str:
     """Name the recipes whose iteration could be captured, and those that fell back."""
-    smoke = found.get("smoke", [])
-    back = [f"`{line['recipe']}`: {line['trouble']}" for line in smoke if line["trouble"] or line["nonfinite"]]
+    tried = {line["recipe"]: "out of time" for line in found.get("started", [])}
+    tried |= {line["recipe"]: reason(line) for line in found.get("smoke", [])}
+    back = [f"`{recipe}`: {why}" for recipe, why in tried.items() if why]
     trained = "were trained for 24 steps as a CUDA graph"
     if not back:
-        return f"All {len(smoke)} recipes that were tried {trained}."
-    return f"{len(smoke) - len(back)} of {len(smoke)} recipes {trained}; not {'; '.join(back)}."
+        return f"All {len(tried)} recipes that were tried {trained}."
+    return f"{len(tried) - len(back)} of {len(tried)} recipes {trained}; not {'; '.join(back)}."
+
+
+def reason(line: dict[str, Any]) -> str:
+    """Return why a recipe was not trained as a CUDA graph with finite terms, or nothing if it was."""
+    nonfinite = ", ".join(line.get("nonfinite", ()))
+    return line.get("failed") or line["trouble"] or (f"{nonfinite} not finite" if nonfinite else "")
 
 
 def section(file: Path) -> str:
@@ -76,8 +84,8 @@ def section(file: Path) -> str:
         "PyTorch allocated, random images included."
     )
     train = (
-        "`wgan train mnist_dcgan` on the bundled digits: as it comes, then for 40 seconds under each engine. The rate "
-        "and the utilization are of the second half, with logs, sample grids and checkpoints."
+        "`wgan train mnist_dcgan` on the bundled digits: as it comes, then for up to 40 seconds under each engine. The "
+        "rate and the utilization are of the second half, with logs, sample grids and checkpoints."
     )
     return "\n\n".join(
         [

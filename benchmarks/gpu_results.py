@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 OUT = Path(os.environ.get("OUT", "/tmp/gpu_out"))
 WORK = Path(os.environ.get("WORK", "/tmp/gpu_work"))
 DEVICE = os.environ.get("GPU_DEVICE", "cuda:0")
-failures: list[str] = []  # kinds of the figures that could not be taken
+failures: list[str] = []  # kinds of the figures that could not be taken, or are of something else than asked for
 
 
 def keep(kind: str, **facts) -> None:
-    """Append a figure to results.jsonl and sync it to disk; one that `failed` counts as a failure."""
-    if "failed" in facts:
+    """Append a figure to results.jsonl and sync it to disk."""
+    if has_failed(facts):
         failures.append(kind)
     OUT.mkdir(parents=True, exist_ok=True)
     line = json.dumps({"kind": kind, **facts}, default=str)
@@ -27,6 +28,12 @@ def keep(kind: str, **facts) -> None:
         file.flush()
         os.fsync(file.fileno())
     print(line[:1500], flush=True)
+
+
+def has_failed(figure: Mapping[str, Any]) -> bool:
+    """Return True for a figure that could not be taken, has NaN in it, or is of another engine than asked for."""
+    other_engine = "engine" in figure and figure.get("got", figure["engine"]) != figure["engine"]
+    return "failed" in figure or bool(figure.get("trouble") or figure.get("nonfinite")) or other_engine
 
 
 def four(value: float) -> float:

@@ -1,6 +1,6 @@
 """Measurements for gpu_check.sh: one process per command, and every figure becomes a line of $OUT/results.jsonl.
 
-    speed RECIPE ENGINE SECONDS PRECISION...   steps/s, host and device time per step, memory, queue
+    speed RECIPE ENGINE SECONDS PRECISION...   steps/s, host and device time per step, memory, queue; a process for each
     smoke RECIPE                               24 steps under $ENGINE (default graph): captured, or why not
     beside RECIPE SECONDS                      next to the textbook loop, with and without its DataLoader
     profile RECIPE ENGINE PRECISION            kernels, groups, busy share
@@ -23,6 +23,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import closing
+from multiprocessing import get_context
 from pathlib import Path
 
 import common
@@ -31,7 +32,19 @@ import torch
 import yaml
 from anatomy import busy_seconds, group_rows, kernel_rows, kernels_of
 from gpu_probes import capture_fail, double_backward, sampling, threads
-from gpu_results import OUT, WORK, describe, device, event_ms, failures, four, keep, synchronize, utilization
+from gpu_results import (
+    OUT,
+    WORK,
+    describe,
+    device,
+    event_ms,
+    failures,
+    four,
+    has_failed,
+    keep,
+    synchronize,
+    utilization,
+)
 from torch.profiler import ProfilerActivity, profile
 
 from wgan_cli.data import ImagePair, native_shape
@@ -43,6 +56,8 @@ from wgan_cli.training.divergence import checked_means
 from wgan_cli.training.optim import set_learning_rates
 from wgan_cli.training.recording.recorder import Recorder
 from wgan_cli.training.state import TrainingState
+
+ENGINES = ("eager", "graph", "compile")  # runs are labelled with the one asked for
 
 
 def random_images(recipe, count: int = 20_000):
@@ -85,56 +100,71 @@ def stepper(state: TrainingState) -> Callable[[], None]:
     return step
 
 
-def speed(name: str, engine: str, seconds: str, *forms: str) -> None:
-    on_gpu = device().type == "cuda"
-    images = None
+def speeds(name: str, engine: str, seconds: str, *forms: str) -> None:
+    """Measure each precision in a process of its own, so that none counts memory that another one left.
+
+    They are forked before the device is used, which saves importing everything again.
+    """
     for form in forms:
-        try:
-            recipe = recipe_of(name, form, engine)
-            images = images or random_images(recipe)
-            if on_gpu:
-                torch.cuda.reset_peak_memory_stats()
-            state, prepared = state_of(recipe, images)
-            step = stepper(state)
-            first = time.perf_counter()
-            for _ in range(8):
+        process = get_context("fork").Process(target=lambda form=form: in_process(speed, name, engine, seconds, form))
+        process.start()
+        process.join()
+        if process.exitcode:
+            failures.append("speed")
+
+
+def in_process(command: Callable[..., None], *words: str) -> None:
+    """Run a command in a process that ends with 1 after failures."""
+    command(*words)
+    sys.exit(1 if failures else 0)
+
+
+def speed(name: str, engine: str, seconds: str, form: str) -> None:
+    """Measure the steps of a recipe, and what happens between them."""
+    on_gpu = device().type == "cuda"
+    try:
+        recipe = recipe_of(name, form, engine)
+        images = random_images(recipe)
+        if on_gpu:
+            torch.cuda.reset_peak_memory_stats()
+        state, prepared = state_of(recipe, images)
+        step = stepper(state)
+        first = time.perf_counter()
+        for _ in range(8):
+            step()
+        synchronize()
+        first = time.perf_counter() - first
+        rate = common.steps_per_second(step, float(seconds), device())
+        facts = {
+            "recipe": name, "engine": engine, "got": state.recipe.engine, "format": form,
+            "why": state.autotune_summary, "steps_per_second": four(rate), "ms": four(1000 / rate),
+            "prepare_s": four(prepared), "first_8_s": four(first), "batch": recipe.batch_size,
+        }  # fmt: skip
+        synchronize()
+        start = time.perf_counter()
+        for _ in range(10):
+            step()
+        facts["host_ms"] = four(100 * (time.perf_counter() - start))
+        synchronize()
+        if on_gpu:
+            facts["device_ms"] = four(event_ms(step, 30))
+            facts["peak_GB"] = four(torch.cuda.max_memory_allocated() / 1e9)
+            facts["reserved_GB"] = four(torch.cuda.memory_reserved() / 1e9)
+        keep("speed", **facts)
+        if on_gpu and state.recipe.engine != "eager":
+            most = max(20, min(3000, int(6 * rate)))
+            start, count = time.perf_counter(), 0
+            while count < most and time.perf_counter() - start < 0.1:
                 step()
+                count += 1
+            asked = time.perf_counter() - start
             synchronize()
-            first = time.perf_counter() - first
-            rate = common.steps_per_second(step, float(seconds), device())
-            facts = {
-                "recipe": name, "engine": engine, "got": state.recipe.engine, "format": form,
-                "why": state.autotune_summary, "steps_per_second": four(rate), "ms": four(1000 / rate),
-                "prepare_s": four(prepared), "first_8_s": four(first), "batch": recipe.batch_size,
-            }  # fmt: skip
-            synchronize()
-            start = time.perf_counter()
-            for _ in range(10):
-                step()
-            facts["host_ms"] = four(100 * (time.perf_counter() - start))
-            synchronize()
-            if on_gpu:
-                facts["device_ms"] = four(event_ms(step, 30))
-                facts["peak_GB"] = four(torch.cuda.max_memory_allocated() / 1e9)
-                facts["reserved_GB"] = four(torch.cuda.memory_reserved() / 1e9)
-            keep("speed", **facts)
-            if on_gpu and state.recipe.engine != "eager":
-                most = max(20, min(3000, int(6 * rate)))
-                start, count = time.perf_counter(), 0
-                while count < most and time.perf_counter() - start < 0.1:
-                    step()
-                    count += 1
-                asked = time.perf_counter() - start
-                synchronize()
-                keep("queue", recipe=name, format=form, replays_in_a_tenth=count, of_at_most=most, asked_s=four(asked),
-                     drained_s=four(time.perf_counter() - start))  # fmt: skip
-            around(name, form, state)
-            del state, step
-            if on_gpu:
-                torch.cuda.empty_cache()
-        except Exception as error:
-            keep("speed", recipe=name, engine=engine, format=form, failed=describe(error))
-            traceback.print_exc()
+            keep("queue", recipe=name, format=form, replays_in_a_tenth=count, of_at_most=most, asked_s=four(asked),
+                 drained_s=four(time.perf_counter() - start))  # fmt: skip
+        around(name, form, state)
+    except Exception as error:
+        keep("speed", recipe=name, engine=engine, format=form, failed=describe(error))
+        traceback.print_exc()
 
 
 def around(name: str, form: str, state: TrainingState) -> None:
@@ -174,6 +204,7 @@ def around(name: str, form: str, state: TrainingState) -> None:
 def smoke(name: str) -> None:
     """Check that a recipe's iteration can be captured and that its terms are finite after 24 steps."""
     engine = os.environ.get("ENGINE", "graph")
+    keep("started", recipe=name)  # one that runs into its time limit has no other line
     try:
         recipe = recipe_of(name, "auto", engine)
         state, prepared = state_of(recipe, random_images(recipe, 4096))
@@ -187,6 +218,7 @@ def smoke(name: str) -> None:
         keep(
             "smoke",
             recipe=name,
+            engine=engine,
             got=state.recipe.engine,
             amp=state.recipe.amp,
             graphs=graphs,
@@ -297,7 +329,8 @@ def rate(label: str, run: str, start: str = "0") -> None:
         keep(
             "train",
             label=label,
-            engine=recipe["engine"],
+            engine=label if label in ENGINES else recipe["engine"],
+            got=recipe["engine"],
             amp=recipe["amp"],
             steps=last["step"],
             seconds=last["seconds"],
@@ -329,14 +362,7 @@ def table() -> None:
     """Print all figures in short lines, failures first."""
     lines = [json.loads(line) for line in (OUT / "results.jsonl").read_text().splitlines()]
     lines = [line for line in lines if line["kind"] != "facts"]
-    failed = [
-        line
-        for line in lines
-        if "failed" in line
-        or line.get("trouble")
-        or line.get("nonfinite")
-        or ("engine" in line and line.get("got", line["engine"]) != line["engine"])
-    ]
+    failed = [line for line in lines if has_failed(line)]
     print(f"-- {len(lines)} figures, {len(failed)} of them failures or fallbacks")
     for line in failed:
         print("FAILED", json.dumps(line)[:400])
@@ -351,7 +377,7 @@ def table() -> None:
 
 PROBES = {"capture_fail": capture_fail, "double_backward": double_backward, "sampling": sampling, "threads": threads}
 COMMANDS = {
-    "speed": speed,
+    "speed": speeds,
     "smoke": smoke,
     "beside": beside,
     "profile": profiled,

@@ -221,11 +221,48 @@ def test_gpu_table_compares_with_the_textbook_loop_of_the_same_precision(benchma
         {"kind": "smoke", "recipe": name, "trouble": trouble, "nonfinite": []}
         for name, trouble in (("a", ""), ("b", "waits"))
     ]
-    lines = [speed, {"kind": "speed", "failed": "no memory"}, *beside, *smoke]
+    smoke += [
+        {"kind": "smoke", "recipe": "c", "failed": "too large"},
+        {"kind": "smoke", "recipe": "d", "trouble": "", "nonfinite": ["critic_loss"]},
+    ]
+    started = [{"kind": "started", "recipe": name} for name in "abcde"]
+    lines = [speed, {"kind": "speed", "failed": "no memory"}, *beside, *started, *smoke]
     (tmp_path / "gpu.jsonl").write_text("\n".join(map(json.dumps, lines)))
     found = page.read(tmp_path / "gpu.jsonl")
     assert page.engine_rows(found) == [["a", "graph", "bf16", "2.00", "10.00", "5.00", ""]]
-    assert page.captured(found).startswith("1 of 2 ") and "`b`: waits" in page.captured(found)
+    told = page.captured(found)
+    assert told.startswith("1 of 5 ")
+    for part in ("`b`: waits", "`c`: too large", "`d`: critic_loss not finite", "`e`: out of time"):
+        assert part in told
+    assert page.captured({"smoke": smoke[:1]}).startswith("All 1 ")
+
+
+@pytest.mark.parametrize(
+    ("figure", "failed"),
+    [
+        ({"engine": "graph", "got": "graph", "trouble": "", "nonfinite": []}, False),
+        ({"engine": "graph"}, False),
+        ({"failed": "no memory"}, True),
+        ({"engine": "graph", "got": "eager"}, True),
+        ({"trouble": "the graph engine failed"}, True),
+        ({"nonfinite": ["critic_loss"]}, True),
+    ],
+)
+def test_gpu_check_counts_fallbacks_as_failures(benchmark, monkeypatch, tmp_path, figure, failed):
+    monkeypatch.setenv("OUT", str(tmp_path))
+    results = benchmark("gpu_results")
+    results.keep("smoke", **figure)
+    assert results.failures == ["smoke"] * failed
+
+
+def test_gpu_check_compares_the_engine_of_a_run_with_its_label(benchmark, monkeypatch, tmp_path, tiny_run):
+    monkeypatch.setenv("OUT", str(tmp_path))
+    worker, results = benchmark("gpu_worker"), benchmark("gpu_results")
+    for label in ("default", "eager", "graph"):
+        worker.rate(label, str(tiny_run.path))
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [(line["engine"], line["got"]) for line in lines] == [("eager", "eager")] * 2 + [("graph", "eager")]
+    assert results.failures == ["train"]
 
 
 def test_results_of_earlier_networks_are_named(benchmark):

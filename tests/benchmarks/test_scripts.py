@@ -236,7 +236,15 @@ def test_gpu_check_measurements_on_the_cpu(benchmark, monkeypatch, tmp_path):
     monkeypatch.setattr(probes, "SWEEP_SECONDS", 0.02)
     probes.threads("mnist_mlp")
     figures = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
-    assert {figure["kind"] for figure in figures} >= {"smoke", "speed", "around", "beside", "sampling", "threads"}
+    assert {figure["kind"] for figure in figures} >= {
+        "started",
+        "smoke",
+        "speed",
+        "around",
+        "beside",
+        "sampling",
+        "threads",
+    }
     assert not [figure for figure in figures if "failed" in figure or figure.get("nonfinite")], figures
 
 
@@ -247,7 +255,7 @@ def test_gpu_check_script_on_the_cpu(tmp_path):
     done = subprocess.run(["bash", str(script), "quick"], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     figures = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
-    wanted = {"facts", "smoke", "speed", "around", "beside", "sampling", "threads"}
+    wanted = {"facts", "started", "smoke", "speed", "around", "beside", "sampling", "threads"}
     assert {figure["kind"] for figure in figures} == wanted, done.stdout
     assert not [figure for figure in figures if "failed" in figure], done.stdout
 
