@@ -124,3 +124,12 @@ def test_animation_in_a_run_changes_nothing_else(wgan, place):
     assert "14 of 14" in wgan("runs", "run").stdout
     assert written.items() <= files(place / "run").items()
     assert "4 frames" in wgan("gif", "run").stderr, "only sample grids are animated"
+
+
+@pytest.mark.parametrize("command", ["sample", "export"])
+def test_empty_path_is_not_the_current_folder(wgan, place, command):
+    before = files(place)
+    for force in ((), ("--force",)):
+        refused = wgan(command, "run", "--out", "", *force)
+        assert refused.status == 2 and "--out is empty" in refused.error, refused.stderr
+    assert files(place) == before

@@ -40,7 +40,8 @@ def sha256_of(path: Path) -> str:
 
 
 def is_free(path: str | Path) -> bool:
-    """Return True if `path` does not exist or is an empty folder."""
+    """Return True if `path` does not exist or is an empty folder; "" is the current folder, as for pathlib."""
+    path = path or os.curdir
     return not os.path.lexists(path) or (os.path.isdir(path) and not os.listdir(path))
 
 
