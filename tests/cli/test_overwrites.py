@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,15 @@ def test_empty_path_is_not_the_current_folder(wgan, place, command):
         refused = wgan(command, "run", "--out", "", *force)
         assert refused.status == 2 and "--out is empty" in refused.error, refused.stderr
     assert files(place) == before
+
+
+def test_sigterm_removes_the_reserved_file(wgan_process, tiny_run, tmp_path):
+    words = ("sample", tiny_run.path, "-n", 10_000, "--batch", 1, "--device", "cpu")
+    process = wgan_process.start(*words)
+    end = time.monotonic() + 60
+    while not (tmp_path / "samples.png").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    for _ in range(2):  # as `timeout` does
+        process.terminate()
+    assert process.wait(timeout=60) == 143, process.stderr.read()
+    assert files(tmp_path) == {}

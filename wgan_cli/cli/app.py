@@ -4,6 +4,7 @@ import codecs
 import gc
 import io
 import os
+import signal
 import sys
 from typing import Annotated, NoReturn
 
@@ -19,6 +20,7 @@ from wgan_cli.cli.export import export
 from wgan_cli.cli.gif import gif
 from wgan_cli.cli.help_pages import Command, Group, SlowCommand
 from wgan_cli.cli.inspect import inspect
+from wgan_cli.cli.launch import is_launched
 from wgan_cli.cli.project import project
 from wgan_cli.cli.recipes import recipes
 from wgan_cli.cli.report import report
@@ -88,10 +90,15 @@ def main() -> NoReturn:
     """Run the `wgan` program."""
     gc.set_threshold(100_000)  # importing torch creates a million objects, and a training step no cycles
     keep_freed_memory()
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL and not is_launched():  # a rank may hang, and must end
+        signal.signal(signal.SIGTERM, _terminate)
     streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]  # None if closed
     for stream in streams:
         stream.reconfigure(errors="wgan_escape")
-    status = run(sys.argv[1:])
+    try:
+        status = run(sys.argv[1:])
+    except SystemExit as end:  # SIGTERM, or shell completion
+        status = end.code
     for stream in streams:
         try:
             stream.flush()
@@ -100,6 +107,12 @@ def main() -> NoReturn:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     gc.freeze()  # otherwise the interpreter searches torch's modules for cycles for seconds before it exits
     sys.exit(status)
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    """Unwind, so that unfinished files are removed; more signals, as `timeout` sends two, don't interrupt that."""
+    signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(ExitStatus.TERMINATED)
 
 
 def run(arguments: list[str]) -> int:
