@@ -143,6 +143,7 @@ def _read_written(path: Path) -> Image:
         loaded = np.load(path, mmap_mode="r")
         images = np.array((loaded if path.suffix.lower() == ".npy" else loaded["images"])[:MAX_IMAGES])
     if images.dtype != np.uint8:
+        images = images.astype(np.float32)  # 255 times a value doesn't fit into 16 bits
         images = (255 * (images - images.min()) / max(1e-6, np.ptp(images))).astype(np.uint8)
     shown = preview(torch.from_numpy(images).permute(0, 3, 1, 2))
     return as_picture(grid_tensor(shown, near_square(len(images))))
