@@ -180,3 +180,11 @@ def test_metrics_that_need_classes(wgan, tiny_run):
         refused = wgan("evaluate", tiny_run.path, "--device", "cpu", *words)
         assert refused.status == 2
         assert refused.error.startswith(error)
+
+
+def test_a_walk_shows_every_chosen_class(wgan, conditional):
+    words = ("gif", conditional.path, "--seeds", "0-1", "--class", "0-9", "--max-frames", 2, "--out", "walk.gif")
+    refused = wgan(*words, "--grid", "2x2")
+    assert refused.status == 2 and "10 classes for 4 cells" in refused.error, refused.stderr
+    larger = re.search(r"--grid (\w+)", refused.hint)
+    assert wgan(*words, *larger[0].split()).status == 0

@@ -10,6 +10,7 @@ from wgan_cli.cli.sampling.requirements import check_style_options, chosen_class
 from wgan_cli.errors import WganError
 from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.outputs.animation import Frame
+from wgan_cli.outputs.grid import near_square
 from wgan_cli.outputs.latent_space.styles import Truncated
 from wgan_cli.outputs.latent_space.walk import ends_of_seeds, random_ends, walk_frames
 from wgan_cli.outputs.sampling import generator_of, parse_seeds
@@ -17,6 +18,7 @@ from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import resolve_device
 from wgan_cli.runs.pretrained import source_title
 from wgan_cli.runs.run_dir import RunDir, is_run, run_around
+from wgan_cli.utils.format import count_of
 
 GRID = "4x4"
 MOST_CELLS = 400
@@ -50,6 +52,8 @@ def walk_of(checkpoint: Checkpoint, source: Path, options: LatentWalk, device: s
     classes = chosen_classes(options.classes, checkpoint)
     columns, rows = _grid(options.grid or GRID)
     latent_dim, cells = checkpoint.recipe.model.latent_dim, columns * rows
+    if classes is not None and len(classes) > cells:
+        raise _too_many(len(classes), cells)
     if options.seeds is None:
         ends = random_ends(latent_dim, options.seed, cells, options.count)
     elif len(seeds := parse_seeds(options.seeds)) > 1:
@@ -59,6 +63,13 @@ def walk_of(checkpoint: Checkpoint, source: Path, options: LatentWalk, device: s
     if options.truncation is not None and isinstance(generator, StyleSpace):
         generator = Truncated(generator, options.truncation)
     return walk_frames(generator, checkpoint, ends, options.count, columns, classes)
+
+
+def _too_many(classes: int, cells: int) -> WganError:
+    """Return the error for more classes than a grid has cells."""
+    columns = near_square(classes)
+    larger = f"use --grid {columns}x{-(-classes // columns)}, or " if classes <= MOST_CELLS else ""
+    return WganError(f"--class lists {classes} classes for {count_of(cells, 'cell')}", f"{larger}list fewer classes")
 
 
 def _grid(text: str) -> tuple[int, int]:
