@@ -119,3 +119,11 @@ def test_mean_l1():
     one = [torch.tensor([0, 255], dtype=torch.uint8), torch.tensor([7], dtype=torch.uint8)]
     other = [torch.tensor([255, 255], dtype=torch.uint8), torch.tensor([1], dtype=torch.uint8)]
     assert mean_l1(one, other) == (255 + 0 + 6) / 3
+
+
+def test_a_larger_number_than_is_held_out_is_noted(negatives):
+    said: list[str] = []
+    held_out = len(negatives.held_out["a"].dataset)
+    for count in (held_out, held_out + 1):
+        make_translation_reference(PairSettings.model_validate(NEGATIVES), Path("nowhere"), CPU, said.append, count)
+        assert [line for line in said if "no more are held out" in line] == said[: count - held_out]

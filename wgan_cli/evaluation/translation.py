@@ -149,7 +149,10 @@ def make_translation_reference(
     """
     log = once(log)
     real = held_out_images(settings, data_root, log)
-    count = min(count or MAX_IMAGES, *(len(found.held_out) for found in real.values()))  # FDs of equal numbers compare
+    most = min(len(found.held_out) for found in real.values())  # FDs of equal numbers compare
+    if count is not None and count > most:
+        log(f"note: evaluating {most:,} images of each side instead of {count:,}: no more are held out")
+    count = min(count or MAX_IMAGES, most)
     targets = {}
     for side in () if settings.same_images else SIDES:
         own, whole = getattr(settings, side), real[side]

@@ -154,6 +154,7 @@ def show_translation(title: str, found: TranslationEvaluation) -> None:
     print_rows(
         ("checkpoint", title),
         ("translated", f"a: {found.held_out['a']}; b: {found.held_out['b']}{_seen(found.seen)}"),
+        ("images", f"{found.to['b'].count:,} of each side"),
         ("features", found.features or ""),
     )
     directions = found.as_dict()
