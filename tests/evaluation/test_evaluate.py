@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
@@ -10,10 +13,12 @@ from wgan_cli.data import load_images
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation.evaluate import PAIRS, Reference, make_reference, nearest_pairs, pairs_grid
-from wgan_cli.evaluation.real_images import RealImages, Selection
+from wgan_cli.evaluation.real_images import RealImages, Selection, training_images
 from wgan_cli.outputs import sampling
 from wgan_cli.outputs.sampling import open_generator
+from wgan_cli.recipe import ImageShape, load_recipe
 from wgan_cli.recipe.data_settings import DataSettings
+from wgan_cli.runs.checkpoint import Checkpoint
 
 CPU = torch.device("cpu")
 
@@ -151,3 +156,13 @@ def test_number_of_images(features_root):
         make_reference(DataSettings(limit=9), features_root, CPU, lambda text: None)
     reference = make_reference(DataSettings(limit=99), features_root, CPU, lambda text: None, count=1200)
     assert (reference.count, reference.real_baseline.count) == (1200, 1000)
+
+
+def test_imported_weights_know_only_the_number_of_classes():
+    recipe = load_recipe("mnist_mlp", ["model.conditional=true"])
+    animals = ImageSet(torch.zeros(6, 1, 28, 28, dtype=torch.uint8), torch.arange(6) % 2, ("cat", "dog"), "made up")
+    for theirs, classes, fits in (("theirs.pth", "01", True), (None, "01", False), ("theirs.pth", "012", False)):
+        shape = ImageShape(28, 28, 1, len(classes))
+        checkpoint = Checkpoint(recipe, shape, tuple(classes), step=0, networks={}, taken_from=theirs)
+        with nullcontext() if fits else pytest.raises(WganError, match="has the classes cat, dog now"):
+            training_images(recipe, checkpoint, "theirs.pth", Path("nowhere"), lambda text: None, animals)

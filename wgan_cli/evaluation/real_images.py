@@ -152,7 +152,7 @@ def training_images(
     now = then = ""
     if str(dataset.shape) != str(checkpoint.image):
         now, then = f"images of {dataset.shape}", f"{checkpoint.image}"
-    elif recipe.model.conditional and dataset.class_names != checkpoint.class_names:
+    elif recipe.model.conditional and not _same_classes(dataset, checkpoint):
         now, then = (", ".join(names[:MAX_NAMED]) for names in (dataset.class_names, checkpoint.class_names))
         now = f"the classes {now}"
     if now:
@@ -161,3 +161,10 @@ def training_images(
             "restore the original images; `wgan inspect` shows the recipe",
         )
     return dataset
+
+
+def _same_classes(dataset: ImageSet, checkpoint: Checkpoint) -> bool:
+    """Return True if the classes are those of a checkpoint; imported weights have no names, so their number counts."""
+    if checkpoint.taken_from is not None:
+        return len(dataset.class_names) == len(checkpoint.class_names)
+    return dataset.class_names == checkpoint.class_names
