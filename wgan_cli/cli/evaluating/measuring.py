@@ -65,7 +65,7 @@ def measure(
         images, _ = subject.sample(subject.count or COUNT)
         if (held_out := len(real.held_out)) < len(images):
             print_message(f"{unequal(len(images), held_out)}; -n {held_out} makes as many")
-        if images.shape[1] == 4:
+        if images.shape[1] == 4 and real.training.dataset.preview_channels is None:
             print_message(f"note: Inception sees transparent images on {subject.data.background_name}")
         scores = measure_inception(
             images, real.training, real.held_out, inception, weights, subject.device, subject.data.background_rgb
