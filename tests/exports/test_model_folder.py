@@ -15,9 +15,10 @@ import yaml
 from PIL import Image
 
 from wgan_cli.exports import model_folder as folder_module
-from wgan_cli.recipe import recipe_from_dict
+from wgan_cli.networks import build_network
+from wgan_cli.recipe import ImageShape, load_recipe, recipe_from_dict
 from wgan_cli.recipe.yaml import parse_yaml
-from wgan_cli.runs.checkpoint import load_checkpoint
+from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.run_dir import is_exported
 
 for package in ("onnx", "onnxscript", "onnxruntime"):
@@ -145,3 +146,19 @@ def test_an_interrupted_folder_is_no_model(wgan, tiny_run, tmp_path, monkeypatch
     assert (result.status == 0) != existing
     assert is_exported(target) != existing and (target / "notes.txt").exists() == existing
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(("channels", "shown", "mode"), [(2, "null", "L"), (4, "[3,2,1]", "RGB"), (5, "null", "RGB")])
+def test_the_example_shows_bands(tmp_path, monkeypatch, channels, shown, mode):
+    data = ("source=folder", "image_size=16", f"channels={channels}", f"preview_channels={shown}")
+    recipe = load_recipe("mnist_mlp", [f"data.{each}" for each in data])
+    image = ImageShape(16, 16, channels)
+    weights = build_network("generator", recipe, image).state_dict()
+    monkeypatch.setattr(folder_module, "export_onnx", lambda *args: folder_module.OnnxFacts({}, 0.0))
+    monkeypatch.chdir(tmp_path)
+    Checkpoint(recipe, image, (), 5, {"generator": weights}).save(Path("G.pth"))
+    folder_module.export_folder(load_checkpoint("G.pth"), Path("G.pth"), Path("made"))
+    monkeypatch.chdir("made")
+    exec(blocks(Path("README.md"), "python")[0], {})
+    with Image.open("sampled.png") as picture:
+        assert (picture.size, picture.mode) == ((16 * 16, 16), mode)

@@ -14,15 +14,16 @@ from wgan_cli import __version__
 from wgan_cli.data.loading import license_of
 from wgan_cli.errors import one_line
 from wgan_cli.exports.onnx_model import OPSET, PSI, OnnxFacts, export_onnx
-from wgan_cli.outputs.sampling import cycled_labels, generate, generator_of, sample_latents
+from wgan_cli.outputs.sampling import cycled_labels, generate, generator_of, images_at_once, sample_latents
 from wgan_cli.outputs.save_images import save_images
+from wgan_cli.recipe.data_settings import PairSettings
 from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.recipe.yaml import dump_yaml
 from wgan_cli.runs.checkpoint import Checkpoint, generator_file
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import EXPORTED_CONFIG, EXPORTED_CRITIC, EXPORTED_TENSORS, PUSHED_RECIPE, RunDir, run_around
 from wgan_cli.utils.files import UNFINISHED, make_parent, write_text, writing
-from wgan_cli.utils.pixels import preview
+from wgan_cli.utils.pixels import default_preview, preview
 
 CARD, GRID = "README.md", "samples.png"
 MAX_GRID = 64  # images
@@ -108,6 +109,8 @@ def model_card(
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text(encoding="utf-8"))
     recipe, image = checkpoint.recipe, checkpoint.image
+    shown = recipe.data.b if isinstance(recipe.data, PairSettings) else recipe.data
+    bands = shown.preview_channels or default_preview(image.channels)
     card = template.render(
         recipe=recipe,
         image=image,
@@ -124,6 +127,7 @@ def model_card(
         models=models,
         critic=critic,
         repository=repository,
+        bands=f"[:, {[band - 1 for band in bands]}]  # bands to show" if bands else "",
         psi=PSI,
         reduction=_reduction(models),
         recipe_yaml=dump_yaml(recipe.as_dict()).rstrip(),
@@ -158,7 +162,8 @@ def _write_grid(checkpoint: Checkpoint, run: RunDir | None, path: Path) -> str |
     count = columns * (MAX_GRID // columns)
     labels = cycled_labels(checkpoint.recipe, checkpoint.image, count)
     generator = generator_of(checkpoint, str(path), torch.device("cpu"))
-    images = generate(generator, sample_latents(checkpoint.recipe.model.latent_dim, count, seed=0), labels=labels)
+    z, batch = sample_latents(checkpoint.recipe.model.latent_dim, count, seed=0), images_at_once(checkpoint.image)
+    images = generate(generator, z, batch, labels)
     shown = (preview(part, checkpoint.recipe.data.preview_channels) for part in images)
     save_images(shown, count, str(path), columns=columns)
     return path.name
