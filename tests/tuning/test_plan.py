@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
 from wgan_cli.errors import WganError
@@ -42,3 +46,18 @@ def test_a_grid_needs_no_number_of_candidates(monkeypatch):
         planned("optim.lr=0.001..0.01")
     with pytest.raises(WganError, match="one candidate"):
         planned("batch_size=8..8.2", trials=4)
+
+
+@pytest.mark.parametrize("minutes", [0.003, 1.0, 3.01, 61.7])
+def test_the_budget_of_the_hint_is_enough(monkeypatch, minutes):
+    def timed(*arguments):
+        raise Rehearsed
+
+    monkeypatch.setattr(plan, "rehearse", lambda *arguments: SimpleNamespace(seconds=1.0))
+    monkeypatch.setattr(plan, "with_step_times", timed)
+    request = Request(load_recipe("digits_dcgan"), ("batch_size=32,64",), minutes, budget=0.001)
+    with pytest.raises(WganError, match="a search of two candidates takes") as caught:
+        make_plan(request, None, "cpu", lambda text: None)
+    least = float(re.search(r"--budget ([\d.]+)", caught.value.hint)[1])
+    with pytest.raises(Rehearsed):
+        make_plan(replace(request, budget=least), None, "cpu", lambda text: None)

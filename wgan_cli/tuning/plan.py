@@ -1,5 +1,6 @@
 """The plan of a search: candidates, rungs and numbers of steps, fixed before the first training."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -165,8 +166,8 @@ def _affordable(request: Request, most: int, overhead: float) -> int:
         share = (request.budget - loading) / (least - loading)  # of the time to train, which the budget leaves
         shorter = f", or shorter trainings: --minutes {0.9 * share * request.minutes:.2g}" if share > 0 else ""
         raise WganError(
-            f"--budget {request.budget:g}: a search of two candidates takes {least:.2g} minutes",
-            f"--budget {least + 0.1:.2g}{shorter}",
+            f"--budget {request.budget:g}: a search of two candidates takes {least:.1f} minutes",
+            f"--budget {math.ceil(10 * least + 1) / 10:.1f}{shorter}",
         )
     return count
 
