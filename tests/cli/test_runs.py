@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 from pathlib import Path
@@ -134,3 +135,33 @@ def test_prune_caches(wgan, tmp_path):
 def test_errors(wgan, words, message):
     result = wgan("runs", *words)
     assert result.status == 2 and message in result.error and result.hint
+
+
+def test_folders_that_may_not_be_entered(wgan, two, monkeypatch):
+    Path("runs/lost+found").mkdir()
+    stat = os.stat
+
+    def refuse(path, **options):
+        if "lost+found/" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    listed = wgan("runs")
+    assert listed.status == 0 and "done" in listed.stdout and "half" in listed.stdout
+
+
+def test_caches_that_cannot_be_deleted(wgan, monkeypatch):
+    Path("cache/decoded").mkdir(parents=True)
+    monkeypatch.setattr("wgan_cli.data.files.decoded_cache.cache_folder", lambda root: Path("cache"))
+    words = ("runs", "prune", "--caches", "--yes", "--data-root", "cache")
+
+    def refuse(path, ignore_errors=False):
+        if not ignore_errors:
+            raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", refuse)
+        refused = wgan(*words)
+        assert refused.status == 2 and "cache/decoded: Permission denied" in refused.error
+    assert "1 file" in wgan(*words).stderr and not Path("cache/decoded").exists()

@@ -1,7 +1,9 @@
 """`wgan runs`."""
 
 import json
+import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from shlex import join, quote
@@ -123,10 +125,9 @@ def _prune(paths: list[Path], delete: bool, *words: str) -> None:
     for path in paths:
         size += sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) or path.stat().st_size
         print_message(str(path))
-        if delete and path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        elif delete:
-            path.unlink(missing_ok=True)
+        if delete:
+            with suppress(FileNotFoundError):  # another process has deleted it
+                (shutil.rmtree if path.is_dir() else os.unlink)(path)
     verb = "deleted" if delete else f"could be deleted: {join(['wgan', 'runs', PRUNE, *words, '--yes'])}"
     print_message(f"{count_of(len(paths))}, {format_bytes(size)} {verb}" if paths else "nothing to delete")
 

@@ -134,7 +134,7 @@ def _by_step(files: Iterable[Path]) -> list[Path]:
 
 def is_run(path: Path) -> bool:
     """Return True if `path` is a run folder."""
-    return (path / "recipe.yaml").is_file()
+    return os.path.isfile(path / "recipe.yaml")  # unlike Path, False for a folder that may not be entered
 
 
 def runs_inside(path: Path) -> list[Path]:
