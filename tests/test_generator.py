@@ -111,6 +111,8 @@ def test_translation(tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         ({"n": 0}, "n is 0"),
+        ({"n": 1, "seed": -1}, "seed is -1"),
+        ({"n": 1, "batch": -1}, "batch is -1"),
         ({"n": 2, "labels": 3}, "labels range from 3 to 3"),
         ({"n": 2, "labels": [0, 1, 2]}, r"labels have shape \(3,\)"),
         ({"n": 2, "truncation_psi": 0.5}, "needs a style space"),

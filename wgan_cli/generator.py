@@ -76,8 +76,10 @@ class LoadedGenerator(nn.Module):
         Raises: WganError for an argument that this generator does not support.
         """
         check_translates(self.recipe, wanted=False)
-        if n < 1:
-            raise WganError(f"n is {n}, but must be at least 1", "use n=1 or more")
+        for name, value, least in (("n", n, 1), ("seed", seed, 0), ("batch", batch, 1)):
+            if value is not None and not least <= value < 2**64:
+                problem = f"{name} is {value}, but must be from {least} to 2**64 - 1"
+                raise WganError(problem, f"use for example {name}={least}")
         network = self.network
         if truncation_psi is not None:
             if not isinstance(network, StyleSpace):
