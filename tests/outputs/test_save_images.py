@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -78,10 +79,11 @@ def test_array_holds_every_pixel(where, channels):
     np.testing.assert_array_equal(array, images.permute(0, 2, 3, 1))
 
 
-def test_array_must_fit_into_memory(here, monkeypatch):
+@pytest.mark.parametrize("where", ["images.npy", "images.png"])
+def test_arrays_and_grids_must_fit_into_memory(here, monkeypatch, where):
     monkeypatch.setattr("wgan_cli.utils.machine.free_memory", lambda device: 2000)
-    with pytest.raises(WganError, match="6 images in images.npy need") as caught:
-        save_images(iter([noise(4)]), 6, "images.npy")
+    with pytest.raises(WganError, match=f"6 images in {where} need") as caught:
+        save_images(chain([noise(4)], never()), 6, where)
     assert "--out images/" in caught.value.hint and os.listdir(here) == []
 
 

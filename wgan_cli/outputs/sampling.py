@@ -109,9 +109,22 @@ def check_memory_for(count: int, latent_dim: int) -> None:
 
 def check_memory_to_evaluate(count: int, latent_dim: int, image: ImageShape) -> None:
     """Check that images fit into memory together with their latent vectors. Raises: WganError."""
+    hint = "leave out -n to evaluate as many as are held out"
+    check_memory(f"{count:,} images", count * _image_bytes(latent_dim, image), hint)
+
+
+def check_memory_to_walk(frames: int, cells: int, latent_dim: int, image: ImageShape) -> None:
+    """Check that the images of all frames fit into memory with their latent vectors and pictures. Raises: WganError."""
+    picture = 3 * image.height * image.width  # RGB
+    needed = frames * cells * (_image_bytes(latent_dim, image) + picture)
+    hint = "use a smaller --max-frames, --seconds or --grid"
+    check_memory(f"{frames:,} frames of {cells} images", needed, hint)
+
+
+def _image_bytes(latent_dim: int, image: ImageShape) -> int:
+    """Return the memory for a generated image and its latent vector."""
     pixels = 2 * image.channels * image.height * image.width  # batches, and all of them concatenated
-    needed = count * (_latent_bytes(latent_dim) + pixels)
-    check_memory(f"{count:,} images", needed, "leave out -n to evaluate as many as are held out")
+    return _latent_bytes(latent_dim) + pixels
 
 
 def _latent_bytes(latent_dim: int) -> int:

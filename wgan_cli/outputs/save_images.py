@@ -2,11 +2,12 @@
 
 import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from wgan_cli.outputs.pixel_format import PixelFormat, save_values
 from wgan_cli.utils.files import make_parent, write_atomically, writing
 from wgan_cli.utils.machine import check_memory
 
+Images = TypeVar("Images", np.ndarray, Tensor)
 ARRAYS = (".npy", ".npz")
 EIGHT_BITS = PixelFormat()
 MAX_IN_GRID = 10_000
@@ -70,7 +72,7 @@ def save_images(
         if scale != 1:
             raise WganError(f"--scale enlarges pictures, and {path} is an array", "leave it out, or write a picture")
         make_parent(path)
-        array = _in_memory(batches, count, path, form)
+        array = np.concatenate(_collected(map(form.array, batches), count, path, copies=2))
         if path.suffix.lower() == ".npy":
             write_npy(array, path)
         else:
@@ -84,20 +86,27 @@ def save_images(
         if count > MAX_IN_GRID:
             raise WganError(f"{count:,} images do not fit into a grid", "use single images or an array: --out images/")
         make_parent(path)
-        images = torch.cat([form.shown(batch, path) for batch in batches])
+        shown = (form.shown(batch, path) for batch in batches)
+        # All images, their grid, its copy in the layout of a picture, and that enlarged.
+        images = torch.cat(_collected(shown, count, path, copies=3 + scale**2))
         _save_image(grid_tensor(images, columns or near_square(count), black=form.low), path, scale, form)
     return path
 
 
-def _in_memory(batches: Iterator[Tensor], count: int, path: Path, form: PixelFormat) -> np.ndarray:
-    """Return all images as an array (N, H, W, C). Raises: WganError, after the first batch, for too many."""
-    parts: list[np.ndarray] = []
-    for batch in batches:
-        parts.append(form.array(batch))
-        if len(parts) == 1:  # parts and the array are in memory together
-            needed = 2 * count * parts[0][0].nbytes
-            check_memory(f"{count:,} images in {path}", needed, f"write single files: --out {path.stem}/")
-    return np.concatenate(parts)
+def _collected(parts: Iterator[Images], count: int, path: Path, copies: int) -> list[Images]:
+    """Return all parts of `count` images. Raises: WganError, after the first, if there is no memory for the rest.
+
+    Args:
+        copies: number of times that all images are in memory at once.
+    """
+    collected: list[Images] = []
+    for part in parts:
+        collected.append(part)
+        if len(collected) == 1:
+            single = shlex.quote(f"{path.stem}/")
+            needed = copies * count * part[0].nbytes
+            check_memory(f"{count:,} images in {path}", needed, f"write single files: --out {single}")
+    return collected
 
 
 def _save_image(image: Tensor, path: Path, scale: int, form: PixelFormat) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from wgan_cli.errors import WganError
 from wgan_cli.outputs.grid import grid_tensor
 from wgan_cli.outputs.latent_space.walk import ends_of_seeds, random_ends, walk_frames
 from wgan_cli.outputs.sampling import open_generator
@@ -67,3 +68,10 @@ class ByClass(torch.nn.Module):
 
     def forward(self, z, labels=None):
         return self.inner(z) * 0.5 + 0.05 * labels[:, None, None, None]
+
+
+def test_frames_must_fit_into_memory(tiny_run, monkeypatch):
+    _, checkpoint = open_generator(tiny_run.path, torch.device("cpu"))
+    monkeypatch.setattr("wgan_cli.utils.machine.free_memory", lambda device: 150_000)  # enough for the latent vectors
+    with pytest.raises(WganError, match="40 frames of 4 images need"):
+        walk_frames(Clear(1, 1), checkpoint, random_ends(16, 0, 4, 40), 40, columns=2)

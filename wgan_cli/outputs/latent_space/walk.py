@@ -9,7 +9,13 @@ from torch import nn
 from wgan_cli.outputs.animation import Frame
 from wgan_cli.outputs.grid import as_picture, grid_tensor
 from wgan_cli.outputs.latent_space.styles import walk, walker
-from wgan_cli.outputs.sampling import check_memory_for, cycled_labels, generate, images_at_once
+from wgan_cli.outputs.sampling import (
+    check_memory_for,
+    check_memory_to_walk,
+    cycled_labels,
+    generate,
+    images_at_once,
+)
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.pixels import preview
 from wgan_cli.utils.seeds import latent_vectors
@@ -47,7 +53,7 @@ def walk_frames(
     """
     legs, cells, _ = ends.shape
     frames_per_leg = max(1, count // legs)
-    check_memory_for(frames_per_leg * legs * cells, ends.shape[2])
+    check_memory_to_walk(frames_per_leg * legs, cells, ends.shape[2], checkpoint.image)
     labels = cycled_labels(checkpoint.recipe, checkpoint.image, cells)
     if classes is not None:
         labels = np.resize(np.array(classes, np.int64), cells)
