@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import shlex
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from wgan_cli.data import native_shape
@@ -225,3 +227,19 @@ def test_every_command_takes_them(wgan):
     assert wgan("inspect", *words, "--json").status == 0
     assert wgan("gif", *words, "--max-frames", 2, "--out", "walk.gif").status == 0
     assert wgan("export", *words, "--out", "G.safetensors").status == 0
+
+
+def test_the_next_command_of_a_projection_works(wgan):
+    torch.manual_seed(0)
+    torch.save({"my net": Tutorial(6, (12, 20), norm=True).state_dict()}, "theirs.pth")
+    Image.new("L", (28, 28), 90).save("photo.png")
+    words = ("theirs.pth", "--recipe", "mnist_mlp", *SMALL, "--entry", "my net", "--device", "cpu")
+    projected = wgan("project", "photo.png", "--ckpt", *words, "--steps", 10, "--starts", 1)
+    assert projected.status == 0, projected.stderr
+    command = shlex.split(projected.stderr.partition("next: wgan ")[2])
+    assert wgan(*command).status == 0
+
+
+def test_an_entry_needs_a_recipe(wgan):
+    for words in (("inspect", "digits_dcgan"), ("sample", "digits_dcgan")):
+        assert "--entry needs --recipe" in wgan(*words, "--entry", "first").error

@@ -14,7 +14,7 @@ import typer
 
 from wgan_cli.cli.arguments.completion import complete_what
 from wgan_cli.cli.arguments.named_generator import locate
-from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
+from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, check_entry, open_checkpoint
 from wgan_cli.cli.arguments.options import DataRoot, Json, Settings, examples
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 from wgan_cli.console import data, print_message
@@ -58,6 +58,7 @@ def inspect(
 ) -> None:
     """Show a run, checkpoint, recipe, or set of images."""
     check_overwrite(plot, force, "--plot")
+    check_entry(recipe, entry)
     from wgan_cli.cli.render.data_report import check_no_images, inspect_data, is_data
 
     if len(whats) == 1 and is_remote(whats[0]):

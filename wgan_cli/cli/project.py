@@ -13,6 +13,7 @@ from wgan_cli.cli.arguments.open_checkpoint import (
     ImportEntry,
     ImportRecipe,
     ImportSettings,
+    import_options,
     open_checkpoint,
 )
 from wgan_cli.cli.arguments.options import Device, Seed, examples
@@ -70,7 +71,8 @@ def project(
     """Find the latent vectors of images, to sample from and edit."""
     given = ckpt or _missing_checkpoint(photos)
     if out is not None and out.suffix.lower() != ".npz":
-        raise WganError(f"--out {out} does not end in .npz", f"use --out {out.stem or 'projected'}.npz")
+        name = shlex.quote(f"{out.stem or 'projected'}.npz")
+        raise WganError(f"--out {out} does not end in .npz", f"use --out {name}")
     check_overwrite(out, force)
     check_overwrite(out and out.with_suffix(".png"), force)
 
@@ -93,8 +95,8 @@ def project(
     latents = out or default_path(context, Path("projected.npz"), force)
     picture = out.with_suffix(".png") if out else default_path(context, latents.with_suffix(".png"), force)
     project_files(projector, checkpoint, photos, latents, picture, scale)
-    command = f"wgan sample {shlex.quote(str(given))} --from {shlex.quote(str(latents))} --move 1:2.0"
-    print_message(f"next: {command}")
+    words = [str(given), "--from", str(latents), "--move", "1:2.0", *import_options(recipe, settings, entry)]
+    print_message(f"next: wgan sample {shlex.join(words)}")
     if show:
         show_written(picture, checkpoint.image.size, scale)
 

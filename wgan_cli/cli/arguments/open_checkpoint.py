@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,8 +40,20 @@ def chosen_checkpoint(source: Path | None, ckpt: Path | None, command: str) -> P
     if chosen is None:
         runs = sorted(Path("runs").glob("*/G.pth"), key=os.path.getmtime)
         example = runs[-1].parent if runs else DEFAULT_RECIPE
-        raise WganError("no run or checkpoint given", f"for example: {command} {example}")
+        raise WganError("no run or checkpoint given", f"for example: {command} {shlex.quote(str(example))}")
     return chosen
+
+
+def import_options(recipe: str | None, settings: list[str] | None, entry: str | None) -> list[str]:
+    """Return the options of weights of another program as words of a command line."""
+    options = {"--recipe": [recipe], "--set": settings or [], "--entry": [entry]}
+    return [word for option, values in options.items() for value in values if value for word in (option, value)]
+
+
+def check_entry(recipe: str | None, entry: str | None) -> None:
+    """Raise a WganError for an entry of a file that no recipe is given for."""
+    if recipe is None and entry is not None:
+        raise WganError("--entry needs --recipe", "add --recipe, or remove --entry")
 
 
 def open_checkpoint(
@@ -52,9 +65,8 @@ def open_checkpoint(
     from wgan_cli.recipe import load_recipe
     from wgan_cli.runs.checkpoint import generator_file, load_checkpoint
 
+    check_entry(recipe, entry)
     if recipe is None:
-        if entry is not None:
-            raise WganError("--entry needs --recipe", "add --recipe, or remove --entry")
         if settings:
             raise WganError(
                 "--set needs --recipe: a checkpoint's own recipe is fixed",
