@@ -62,7 +62,9 @@ def test_size_of_the_file(wgan, shaded, monkeypatch):
         assert animation.n_frames == 5
     assert "hint:" not in few.stderr
     monkeypatch.setattr(gif, "LARGE", 100)
-    assert "hint: smaller with --scale 0.5" in wgan("gif", "frames", "--force").stderr
+    Path("my clips").mkdir()
+    hint = wgan("gif", "frames", "--out", "my clips/a.gif").stderr.partition("hint: smaller with --scale 0.5")[2]
+    assert "--out 'my clips/a.webp' --quality 80" in hint
     assert "hint:" not in wgan("gif", "frames", "--quality", 50, "--force").stderr
 
 

@@ -17,6 +17,7 @@ from wgan_cli.recipe import recipe_path
 def place(tmp_path, tiny_run):
     """The working folder with a run, and recipes and images that are damaged or something else."""
     run = Path(shutil.copytree(tiny_run.path, tmp_path / "runs/x"))
+    (tmp_path / "my run").symlink_to("runs/x")
     for broken in ("y", "z"):
         shutil.copytree(run, tmp_path / "runs" / broken)
         (tmp_path / "runs" / broken / "recipe.yaml").write_text("steps: 5\nmodel: [mlp\n")
@@ -63,6 +64,13 @@ def place(tmp_path, tiny_run):
         (("gif", "runs/x", "runs/y", "--grid", "1x1"), "there are runs/x and runs/y", "wgan gif runs/x"),
         (("gif", "runs/x", "runs/y", "--panel", 1), "there are runs/x and runs/y", "wgan gif runs/x"),
         (("gif", "runs/x", "--panel", 1, "--fps", 3), "--fps does not apply to --panel", "remove --fps"),
+        (("gif", "my run", "runs/x", "--panel", 1), "there are my run and runs/x", "wgan gif 'my run'"),
+        (("gif", "runs/x", "--out", "my x.txt"), "does not end in .gif", "--out 'my x.gif'"),
+        (("project", "photos/1.png", "--ckpt", "runs/x", "--out", "my z.txt"), "not end in .npz", "--out 'my z.npz'"),
+        (("compare", "runs/x", "my run", "--out", "a.html"), "not end in .png", "report runs/x 'my run' --out a.html"),
+        (("train", "--out", "my run"), "my run already exists", "--resume 'my run'"),
+        (("augment", "photos", "--out", "runs/x"), "runs/x already exists", "existing paths are never overwritten"),
+        (("tune", "--resume", "my run", "--seed", 1), "without --seed", "wgan tune --resume 'my run'"),
         (("report", "runs/x", "--device", "cpu"), "--device is for --nearest", "add --nearest"),
         (("train", "--gpus", 2, "--device", "cuda:3"), "--device cuda:3 is one GPU", "CUDA_VISIBLE_DEVICES="),
         (("inspect", "runs/x", "photos"), "runs/x is not a set of images", "wgan inspect runs/x"),

@@ -273,3 +273,9 @@ def test_large_images_are_computed_a_few_at_once():
     sizes = {(28, 28): 64, (128, 128): 64, (128, 160): 51, (256, 256): 16, (512, 512): 4, (8, 512): 64}
     assert {size: images_at_once(ImageShape(*size, 3)) for size in sizes} == sizes
     assert images_at_once(ImageShape(4096, 4096, 3)) == 1
+
+
+def test_hint_for_names_with_spaces():
+    with pytest.raises(WganError) as caught:
+        parse_classes(["dog"], ("golden retriever", "poodle"))
+    assert "--class 'golden retriever'" in caught.value.hint

@@ -60,7 +60,7 @@ def augment(
     as_json: Json = False,
 ) -> None:
     """Fill small classes with generated images, and tell whether a classifier learns more from them."""
-    check_free(out)  # other images in it would become part of the set
+    check_free(out, resumes=False)  # other images in it would become part of the set
     training = {"--recipe": recipe, "--set": settings, "--minutes": minutes}
     if ckpt is not None and (given := [name for name, value in training.items() if value is not None]):
         raise WganError(

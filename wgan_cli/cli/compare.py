@@ -1,6 +1,7 @@
 """`wgan compare`."""
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -38,7 +39,7 @@ def compare(
     if len(runs) < 2:
         raise WganError("there is only one run to compare", "wgan compare runs/one runs/other")
     if out is not None and out.suffix.lower() != ".png":
-        page = f"wgan report {' '.join(map(str, runs))} --out {out}"
+        page = shlex.join(["wgan", "report", *map(str, runs), "--out", str(out)])
         hint = page if out.suffix.lower() in (".html", ".htm") else f"use --out {out.stem or 'compared'}.png"
         raise WganError(f"--out {out} does not end in .png", hint)
     check_overwrite(out, force)

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,8 +148,8 @@ def _image_files(sources: list[Path], match: str | None) -> "list[FrameFile]":
 def _check_one(sources: list[Path], what: str) -> None:
     """Raise a WganError for several runs or checkpoints."""
     if len(sources) > 1:
-        names = " and ".join(map(str, sources[:2]))
-        raise WganError(f"{what} shows one run, and there are {names}", f"give one of them: wgan gif {sources[0]}")
+        names, first = " and ".join(map(str, sources[:2])), shlex.quote(str(sources[0]))
+        raise WganError(f"{what} shows one run, and there are {names}", f"give one of them: wgan gif {first}")
 
 
 def _report(frames: "list[Frame]", path: Path) -> None:
@@ -159,7 +160,7 @@ def _report(frames: "list[Frame]", path: Path) -> None:
         print_message("note: there is only one image so far, so nothing moves")
     print_message(f"{count_of(len(frames), 'frame')}, {format_bytes(written)}: {path}")
     if written > LARGE and path.suffix.lower() == ".gif":
-        webp = path.with_suffix(".webp").name
+        webp = shlex.quote(str(path.with_suffix(".webp")))
         print_message(f"hint: smaller with --scale 0.5, --max-frames 60, --colors 64 or --out {webp} --quality 80")
 
 

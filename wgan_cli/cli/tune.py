@@ -72,7 +72,8 @@ def tune(
         }  # fmt: skip
         if given := [name for name, value in fixed.items() if value is not None]:
             raise WganError(
-                f"--resume continues a search as planned, without {given[0]}", f"wgan tune --resume {resume}"
+                f"--resume continues a search as planned, without {given[0]}",
+                f"wgan tune --resume {shlex.quote(str(resume))}",
             )
         folder: SearchDir | None = open_search(resume)
         plan = folder.plan
@@ -116,7 +117,8 @@ def _same_search(request: Request, out: Path | None) -> SearchDir | None:
     found = open_search(out)
     if request_values(found.plan.request) != request_values(request):
         raise WganError(
-            f"{out} is a search with other options", f"continue it with --resume {out}, or choose another --out"
+            f"{out} is a search with other options",
+            f"continue it with --resume {shlex.quote(str(out))}, or choose another --out",
         )
     return found
 

@@ -94,7 +94,8 @@ def check_format(path: Path, colors: int | None, quality: int | None) -> None:
     """Raise a WganError for a suffix that is no animation, a missing package, or an option of another format."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise WganError(f"{path} does not end in {', '.join(FORMATS)}", f"use --out {path.stem or 'animation'}.gif")
+        name = shlex.quote(f"{path.stem or 'animation'}.gif")
+        raise WganError(f"{path} does not end in {', '.join(FORMATS)}", f"use --out {name}")
     for option, value, needed in (("--colors", colors, ".gif"), ("--quality", quality, ".webp")):
         if value is not None and suffix != needed:
             raise WganError(

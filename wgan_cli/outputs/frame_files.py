@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -115,7 +116,7 @@ def _only_series(files: list[Path], origin: Path, match: str | None, log: Log) -
         log("note: the names share no numbering, so the images are in alphabetical order")
         return [FrameFile(file, file.stem) for file in sorted(files, key=lambda file: (str(file).casefold(), file))]
     if len(numbered) > 1:
-        patterns = [f"--match '{found}'" for names in numbered.values() if (found := _glob_of(names, files))]
+        patterns = [f"--match {shlex.quote(found)}" for names in numbered.values() if (found := _glob_of(names, files))]
         raise WganError(
             f"{origin} holds {len(numbered)} series of images: {_listed(numbered)}",
             f"choose one: {' or '.join(patterns[:_MAX_LISTED])}" if patterns else "list the files of one of them",

@@ -1,6 +1,7 @@
 """Facts of a run, a checkpoint or a recipe, which commands print."""
 
 import math
+import shlex
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -156,7 +157,7 @@ def inspect_run(path: Path) -> RunFacts:
     if recipe.steps is None:
         raise WganError(
             f"{run.recipe_file} sets `epochs`, but a run's own recipe has `steps`",
-            f"the file was edited; inspect a checkpoint instead: wgan inspect {run.generator_file}",
+            f"the file was edited; inspect a checkpoint instead: wgan inspect {shlex.quote(str(run.generator_file))}",
         )
     history = read_metrics(run.metrics_file)
     last = history[-1] if history else {}

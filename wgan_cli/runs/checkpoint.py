@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -209,6 +210,6 @@ def generator_file(path: Path) -> Path:
     if not run.generator_file.is_file():
         raise WganError(
             f"{path} has no G.pth yet",
-            f"it is written with the first checkpoint; see the progress with: wgan inspect {path}",
+            f"it is written with the first checkpoint; see the progress with: wgan inspect {shlex.quote(str(path))}",
         )
     return run.generator_file

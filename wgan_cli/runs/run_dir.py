@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -207,10 +208,15 @@ def create_folder(path: Path | None, name: str) -> Path:
     return next(each for each in candidates if _make(each) or path)
 
 
-def check_free(path: Path) -> None:
-    """Raise a WganError unless `path` is free or an empty folder, with a writable parent."""
+def check_free(path: Path, resumes: bool = True) -> None:
+    """Raise a WganError unless `path` is free or an empty folder, with a writable parent.
+
+    Args:
+        resumes: the command could continue a run there.
+    """
     if not is_free(path):
-        hint = f"continue it with --resume {path}, or" if is_run(path) else "existing paths are never overwritten;"
+        name, found = shlex.quote(str(path)), resumes and is_run(path)
+        hint = f"continue it with --resume {name}, or" if found else "existing paths are never overwritten;"
         raise WganError(f"{path} already exists", f"{hint} choose another --out")
     above = next(folder for folder in Path(os.path.abspath(path)).parents if os.path.lexists(folder))
     if not above.is_dir():

@@ -1,6 +1,7 @@
 """The networks in a file of another program, and the generator among them."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def generator_weights(content: Any, path: Path, entry: str | None, log: Log) -> 
     if not any(networks):
         raise WganError(f"{path} holds one state_dict, and none named {entry!r:.40}", "leave out --entry")
     problem = f"none named {entry!r:.40}" if entry else "none named as a generator"
-    hint = f"choose one, for example --entry {next(iter(networks))}"
+    hint = f"choose one, for example --entry {shlex.quote(next(iter(networks)))}"
     raise WganError(f"{path} holds state_dicts named {_listed(networks)}, but {problem}", hint)
 
 
