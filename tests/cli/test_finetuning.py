@@ -166,13 +166,16 @@ def test_frozen_layers_need_weights(wgan, tiny_run, tune):
     assert "has no critic" in tune("photos", "--freeze", 1, init=tiny_run.generator_file, status=2).error
 
 
-def test_a_run_that_never_got_its_weights(wgan, tune):
-    tune()
+@pytest.mark.parametrize("knows_its_source", [True, False])
+def test_a_run_that_never_got_its_weights(wgan, tune, knows_its_source):
+    tune("--freeze", 1)
     for file in Path("mine/checkpoints").iterdir():
         file.unlink()
+    if not knows_its_source:
+        Path("mine/environment.json").unlink()
     lost = wgan("train", "--resume", "mine")
     assert lost.status == 2 and "first checkpoint" in lost.error
-    assert tune("--resume", "auto").status == 0
+    assert tune("--freeze", 1, "--resume", "auto").status == 0
     assert load_recipe("mine").steps == 2
 
 

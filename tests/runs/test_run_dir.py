@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -134,6 +135,17 @@ def test_remove_unstarted_run(tmp_path):
     remove_unstarted_run(run.path)  # nothing there is nothing to do
 
 
+def test_a_run_killed_before_it_has_a_recipe(monkeypatch):
+    run = create_run(Path("mine"), "x")
+    run.lock_file.touch()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("wgan_cli.recipe.yaml.dump_yaml", Mock(side_effect=KeyboardInterrupt))
+        run.write_description(load_recipe("digits_dcgan"), {"initialized_from": {"step": 1}})
+    assert run.read_environment() and not is_run(run.path)  # otherwise it would resume from random weights
+    remove_unstarted_run(run.path)
+    assert not run.path.exists()
+
+
 def test_a_run_that_is_just_starting_is_kept(tmp_path):
     run = create_run(tmp_path / "run", "any")
     with only_trainer(run):
@@ -141,12 +153,14 @@ def test_a_run_that_is_just_starting_is_kept(tmp_path):
         assert run.lock_file.exists() and run.samples.is_dir()
 
 
-@pytest.mark.parametrize("kept", ["recipe.yaml", "photo.png", "albums/", "samples/grid.png", "samples"])
+@pytest.mark.parametrize(
+    "kept", ["recipe.yaml", "photo.png", "albums/", "samples/grid.png", "samples", "environment.json"]
+)
 def test_remove_unstarted_run_keeps_other_files(tmp_path, kept):
     run = create_run(tmp_path / "run", "any")
     path = run.path / kept
-    if kept == "samples":
-        path.rmdir()
+    if kept in ("samples", "environment.json"):  # the folders of a run are created before its files
+        run.samples.rmdir()
     path.mkdir() if kept.endswith("/") else path.touch()
     remove_unstarted_run(run.path)
     assert path.exists()

@@ -35,7 +35,7 @@ class Finished(Exception):
 
 
 def remove_unstarted_run(path: Path) -> None:
-    """Remove the empty folders of a run whose process was killed before it wrote recipe.yaml.
+    """Remove what a run left whose process was killed before it wrote recipe.yaml: empty folders, environment.json.
 
     A folder with any other content stays, and so does one that cannot be removed, such as a mount point, or whose
     process is still starting.
@@ -47,6 +47,8 @@ def remove_unstarted_run(path: Path) -> None:
     with suppress(OSError):
         found = set(path.iterdir())
         files |= {file for file in found if file.name.endswith(UNFINISHED)}
+        if folders <= found:  # they are created first; alone, environment.json may be another program's
+            files.add(run.environment_file)
         if not found <= folders | files or any(any(folder.iterdir()) for folder in found & folders):
             return
         for folder in found & folders:

@@ -102,10 +102,11 @@ class RunDir:
         return {name: count for name, count in known if type(count) is int}
 
     def write_description(self, recipe: Recipe, environment: dict[str, Any]) -> None:
-        """Write recipe.yaml, which can be trained again as it is, and environment.json.
+        """Write environment.json, then recipe.yaml, which can be trained again as it is.
 
-        A resumed run keeps its first environment and lists the later ones under `resumed`, with their images if these
-        have changed.
+        recipe.yaml makes the folder a run: one that is killed in between can't be resumed without the origin of its
+        weights. A resumed run keeps its first environment and lists the later ones under `resumed`, with their images
+        if these have changed.
         """
         from wgan_cli.recipe.yaml import dump_yaml
 
@@ -119,8 +120,8 @@ class RunDir:
         command = str(environment.get("command", ""))
         command = " ".join(command.encode("utf-8", "replace").decode().split())  # paths may hold undecodable bytes
         header = f"# {command}\n# Every setting of this run; `wgan train --recipe` takes this file.\n"
-        write_text(self.recipe_file, header + dump_yaml(recipe.as_dict()))
         write_text(self.environment_file, json.dumps(environment, indent=2) + "\n")
+        write_text(self.recipe_file, header + dump_yaml(recipe.as_dict()))
 
 
 def step_of(file: Path) -> int:

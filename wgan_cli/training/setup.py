@@ -101,15 +101,17 @@ def _resumed(
     run = run_to_resume(folder)
     refuse_second_trainer(run)
     point = resume_point(run, folder)
-    if point.checkpoint is None and source is None and "initialized_from" in run.read_environment():
+    latest = run.read_recipe()  # may have more steps than the checkpoint if an extended run was killed early
+    had_source = "initialized_from" in run.read_environment() or latest.freeze > 0
+    if point.checkpoint is None and source is None and had_source:
         raise WganError(
             f"{run.path} stopped before its first checkpoint, and does not have the weights it was to start from",
             f"start it again: wgan train --resume auto --out {run.path} --init-from RUN",
         )
-    latest = run.read_recipe()  # may have more steps than the checkpoint if an extended run was killed early
     saved = point.checkpoint.recipe if point.checkpoint else latest
     latest = recipe_at(saved, latest.replaced(data=latest.data.decoding_like(saved.data)), log)
-    if point.checkpoint is not None and (point.checkpoint.training or {}).get("processes", 1) != world_size():
+    processes = point.processes or world_size()
+    if processes != world_size():
         saved, latest = (each.replaced(threads=None) for each in (saved, latest))  # measured for each of another number
     if adapts := point.checkpoint is not None and "threads" in (point.checkpoint.training or {}):
         latest = latest.replaced(threads=None)  # the run chose it, unless a setting does now
