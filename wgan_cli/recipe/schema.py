@@ -193,19 +193,20 @@ class Recipe(Settings):
                 f"raise `batch_size`, or {uncouple_hint(setting)}",
             )
 
-    def in_steps(self, images: int, images_per_step: int) -> Recipe:
+    def in_steps(self, images: int, images_per_step: int, images_before: int = 0) -> Recipe:
         """Return the recipe with `epochs`, and intervals in epochs, as numbers of steps.
 
         Args:
             images: number of training images. images_per_step: real images shown in one iteration.
+            images_before: images that earlier steps showed beyond `images_per_step` each; `epochs` count them.
         """
 
-        def steps(epochs: float) -> int:
-            return max(1, round(epochs * images / images_per_step))
+        def steps(epochs: float, images_before: int = 0) -> int:
+            return max(1, round((epochs * images - images_before) / images_per_step))
 
         changes: dict[str, Any] = {name: steps(number) for name, number in self._intervals_in("epoch").items()}
         if self.epochs is not None:
-            changes |= {"steps": steps(self.epochs), "epochs": None}
+            changes |= {"steps": steps(self.epochs, images_before), "epochs": None}
         return self.replaced(**changes) if changes else self
 
     @property

@@ -22,6 +22,7 @@ from wgan_cli.objectives.diff_augment import with_diff_augment
 from wgan_cli.objectives.instance_noise import make_noise
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.schema import MOST_STEPS
+from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engines.autotune import autotune
 from wgan_cli.training.engines.select import Engine, make_engine
@@ -32,7 +33,7 @@ from wgan_cli.training.memory_estimate import check_memory, out_of_memory_hint
 from wgan_cli.training.numerics.amp import Precision, set_deterministic
 from wgan_cli.training.optim import clip_functions, make_optimizers
 from wgan_cli.training.sample_grid import LatentGrid, TranslationGrid
-from wgan_cli.training.state import TrainingState
+from wgan_cli.training.state import TrainingState, images_before
 from wgan_cli.training.step import TrainingStep
 from wgan_cli.utils.format import Log, no_log
 from wgan_cli.utils.machine import release_memory
@@ -47,6 +48,7 @@ def build_state(
     tune: bool = True,
     log: Log = no_log,
     source: InitialWeights | None = None,
+    resumed: Checkpoint | None = None,
 ) -> TrainingState:
     """Build a run at step 0, and resolve its recipe: number of steps, threads, precision and engine.
 
@@ -56,13 +58,14 @@ def build_state(
         tune: time the open settings of a long run; otherwise they get their defaults.
         log: receives messages about what takes long.
         source: weights to start from instead of random ones.
+        resumed: checkpoint that the caller restores; a number of epochs includes what it has trained.
     Raises: WganError if recipe, data and device don't fit together.
     """
     set_shard(replace(current_shard(), sync_batch_norm=recipe.sync_batch_norm))
     image = dataset.shape
     objective = build_objective(recipe, image)
     micro_batches = accumulation_steps(recipe, objective)
-    recipe = _resolved(recipe, dataset, objective)
+    recipe = _resolved(recipe, dataset, objective, resumed)
     if device.type == "cuda":
         release_memory()  # of an earlier training in this process
     check_memory(recipe, image, device)
@@ -106,7 +109,9 @@ def build_state(
     )
 
 
-def _resolved(recipe: Recipe, dataset: ImageSet | ImagePair, objective: Objective) -> Recipe:
+def _resolved(
+    recipe: Recipe, dataset: ImageSet | ImagePair, objective: Objective, resumed: Checkpoint | None
+) -> Recipe:
     """Return the recipe with what follows from the data, and steps instead of epochs.
 
     Raises: WganError for too many steps.
@@ -114,8 +119,9 @@ def _resolved(recipe: Recipe, dataset: ImageSet | ImagePair, objective: Objectiv
     recipe = recipe.with_diff_augment(len(dataset)).with_value_range(dataset.value_range)
     recipe = recipe.with_preview(dataset.preview_channels)
     images, images_per_step = len(dataset), objective.images_per_iteration(recipe.batch_size)
+    before = images_before(resumed, images_per_step) if resumed else 0
     try:
-        return recipe.in_steps(images, images_per_step)
+        return recipe.in_steps(images, images_per_step, before)
     except ValidationError:
         steps = round((recipe.epochs or 0.0) * images / images_per_step)
         raise WganError(

@@ -172,6 +172,7 @@ class TrainingState:
                 f"the run has the classes {', '.join(checkpoint.class_names)}, not {', '.join(self.class_names)}",
                 "provide images of the same classes",
             )
+        before = images_before(checkpoint, self.images_per_step)
         try:
             for role, network in self.networks.items():
                 network.load_state_dict(training["generator"] if role == "generator" else checkpoint.networks[role])
@@ -180,10 +181,6 @@ class TrainingState:
             counts = [training.get(name, 0) for name in ("rollbacks", "anchor", "earlier_ema_steps")]
             if any(type(count) is not int or not 0 <= count <= MOST_STEPS for count in counts):
                 raise ValueError("invalid counts")
-            expected = checkpoint.step * self.images_per_step
-            shown = training.get("images_shown", expected)
-            if type(shown) is not int or shown < 0:
-                raise ValueError("invalid number of images")
             if not all(math.isfinite(training.get(name, 0.0)) for name in ("seconds", "overhead")):
                 raise ValueError("invalid times")
             self._restore_position(checkpoint)
@@ -198,10 +195,7 @@ class TrainingState:
             self.best = Best.from_dict(best, self.exported_weights())
             rng.set_states(training["random"], self.device)
         except (RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
-            raise WganError(
-                f"the checkpoint of step {checkpoint.step} is damaged: its tensors don't fit its recipe",
-                "delete it to resume from the previous one",
-            ) from error
+            raise _damaged(checkpoint) from error
         self.engine.reset()
         self.step = checkpoint.step
         self.seconds = training.get("seconds", 0.0)
@@ -209,7 +203,7 @@ class TrainingState:
         self.overhead = training.get("overhead", 0.0)
         self.rollbacks = training.get("rollbacks", 0)
         self.anchor = training.get("anchor", checkpoint.step)
-        self.images_before = shown - expected
+        self.images_before = before
         self.ema.earlier_steps = training.get("earlier_ema_steps", 0)
 
     def _restore_position(self, checkpoint: Checkpoint) -> None:
@@ -225,3 +219,19 @@ class TrainingState:
         """Return True if a checkpoint was trained on this run's images; early versions saved their number only."""
         found = training.get("images"), training.get("fingerprint", self.data_fingerprint)
         return found == (len(self.loader), self.data_fingerprint)
+
+
+def images_before(checkpoint: Checkpoint, images_per_step: int) -> int:
+    """Return the number of images that a run showed so far minus `step * images_per_step`. Raises: WganError."""
+    expected = checkpoint.step * images_per_step
+    shown = (checkpoint.training or {}).get("images_shown", expected)  # early versions didn't save it
+    if type(shown) is not int or shown < 0:
+        raise _damaged(checkpoint)
+    return shown - expected
+
+
+def _damaged(checkpoint: Checkpoint) -> WganError:
+    return WganError(
+        f"the checkpoint of step {checkpoint.step} is damaged: its tensors don't fit its recipe",
+        "resume from an earlier one: wgan train --resume RUN/checkpoints/step_....pth",
+    )

@@ -103,13 +103,14 @@ class Trainer:
             self.log(f"{self.dataset.origin} has no classes: training without those of {source.title}")
         tune = not dry_run and (world_size() == 1 or local.type == "cuda")  # processes on one CPU share its cores
         most, others = available_threads(local), OtherProcesses()
-        self.state = build_state(wanted, self.dataset, local, tune=tune, log=self.log, source=source)
+        resumed = self.point.checkpoint if self.point else None
+        self.state = build_state(wanted, self.dataset, local, tune=tune, log=self.log, source=source, resumed=resumed)
         if tune and start.open_threads and may_adapt(self.state.recipe, local):
             self._adapt_threads(most or 1, others)
         self.steps = self.state.recipe.steps or 0  # a state's recipe always has steps
         self.state.allowed = frozenset(allow if self.point else ())
-        if self.point and self.point.checkpoint:
-            self._restore(self.point.checkpoint)
+        if resumed:
+            self._restore(resumed)
         if source:
             self.log(f"weights: {source.checkpoint.source}, from {source.title}")
             if warning := missing_critic_warning(source):
