@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from wgan_cli.data.sources.arrays import image_set
@@ -17,6 +18,7 @@ from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training import setup
 from wgan_cli.training.best_generator import Best
+from wgan_cli.training.build_state import build_state
 from wgan_cli.training.setup import Start, resolve_start
 from wgan_cli.training.trainer import Trainer
 
@@ -85,11 +87,12 @@ def test_other_settings_must_be_allowed(resumed, wgan, words, change, setting):
     assert refused.status == 2 and f"--allow {change}" in refused.hint
     assert resumed(*words, "--allow", change, "--set", "keep=all").status == 0
     assert value() == words[1] != before
-    assert json.loads(wgan("inspect", "mine", "--json").stdout)["changed"] == [f"{change} at step 4"]
     assert wgan("train", "--resume", "mine", "--steps", 9).status == 0 and value() == words[1]
+    assert json.loads(wgan("inspect", "mine", "--json").stdout)["changed"] == [f"{change} at step 4"]
     earlier = wgan("train", "--resume", "mine/checkpoints/step_00000000.pth", "--stop-after", 1)
     assert earlier.status == 0 and f"{setting} is {before}" in earlier.stderr
     assert value() == before and RunDir(Path("mine")).read_recipe().steps == 9
+    assert json.loads(wgan("inspect", "mine", "--json").stdout)["changed"] == []
 
 
 def test_a_recipe_that_has_changed_since(resumed, wgan):
@@ -141,18 +144,54 @@ def test_counted_images_and_the_checkpoint_to_roll_back_to_follow_a_change(resum
     assert load_checkpoint(changed).recipe.batch_size == 2
 
 
-def test_micro_batches_that_batch_norm_depends_on(trainer):
-    def continued(*settings: str, before: str = "null", after: str = "4"):
-        saved, wanted = (trainer.recipe(*settings, f"micro_batch_size={size}") for size in (before, after))
-        return continued_recipe(saved, wanted)
+@pytest.mark.parametrize("batch_size", [2, 4, 8])
+def test_epochs_include_those_of_another_batch_size(small, batch_size):
+    images = small.images()
+    half = small.checkpoint(small.run(small.state(), 10))  # two epochs: ten steps of two times 4 of 40 images
+    state = build_state(
+        small.recipe(batch_size=batch_size, epochs=6, steps=None), images, torch.device("cpu"), resumed=half
+    )
+    state.restore(half)
+    assert state.recipe.steps == 10 + 4 * 40 // (2 * batch_size)
+    state.step = state.recipe.steps
+    assert state.kimg == 6 * 40 / 1000
 
-    alone = ("sync_batch_norm=false", "model.generator.norm=batch")
+
+def test_epochs_that_another_batch_size_has_done(resumed, wgan):
+    words = ("--batch-size", 4, "--allow", "batch_size", "--epochs", 1)  # four steps of 8 of 20 images are more
+    assert "finished" in wgan("train", "--resume", "mine", *words).stderr
+    assert RunDir(Path("mine")).newest_step() == 4
+
+
+ALONE = ("batch_size=8", "sync_batch_norm=false", "model.generator.norm=batch")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "hint"),  # processes and micro_batch_size
+    [
+        ((1, "null"), (1, "8"), ""), ((1, "null"), (1, "4"), "micro_batch_size=8"),
+        ((2, "null"), (1, "4"), ""), ((2, "null"), (1, "null"), "micro_batch_size=4"),
+        ((1, "3"), (4, "null"), ""), ((1, "3"), (2, "2"), ""), ((1, "4"), (4, "null"), "--gpus 2"),
+        ((1, "null"), (3, "null"), ""),  # cannot share the batch equally
+    ],
+)  # fmt: skip
+def test_batch_norm_of_parts_of_a_batch(trainer, before, after, hint):
+    saved, wanted = (trainer.recipe(*ALONE, f"micro_batch_size={size}") for _, size in (before, after))
+    processes = before[0], after[0]
+    if not hint:
+        assert continued_recipe(saved, wanted, processes=processes) == wanted
+        return
     with pytest.raises(WganError, match="`sync_batch_norm`") as refused:
-        continued(*alone)
-    assert "micro_batch_size=None" in refused.value.message and "micro_batch_size=null" in refused.value.hint
-    assert continued(*alone, after="8").batch_size == 8  # the whole batch, as before
-    for free in (("sync_batch_norm=false", "model.generator.norm=layer"), ("model.generator.norm=batch",)):
-        assert continued(*free).micro_batch_size == 4
+        continued_recipe(saved, wanted, processes=processes)
+    assert hint in refused.value.hint
+
+
+def test_parts_of_a_batch_without_effect_on_batch_norm(trainer):
+    for free in ("model.generator.norm=layer", "sync_batch_norm=true"):
+        saved, wanted = (trainer.recipe(*ALONE, free, f"micro_batch_size={size}") for size in ("null", "4"))
+        assert continued_recipe(saved, wanted, processes=(1, 2)) == wanted
+    saved, wanted = (trainer.recipe(*ALONE, f"batch_size={size}") for size in (8, 4))
+    assert continued_recipe(saved, wanted, {"batch_size"}, processes=(1, 2)) == wanted
 
 
 def test_another_number_of_processes_chooses_threads_anew(tiny_run, monkeypatch):

@@ -55,13 +55,18 @@ def _data_at(saved: AnyDataSettings, latest: AnyDataSettings) -> AnyDataSettings
 
 
 def continued_recipe(
-    saved: Recipe, wanted: Recipe, allowed: Collection[str] = (), without_recipe: Path | None = None
+    saved: Recipe,
+    wanted: Recipe,
+    allowed: Collection[str] = (),
+    without_recipe: Path | None = None,
+    processes: tuple[int, int] = (1, 1),
 ) -> Recipe:
     """Return the recipe to resume a run with: the wanted one, with its open settings as the run resolved them.
 
     Args:
         allowed: changes that the user allows, of ALLOWABLE.
         without_recipe: the run or checkpoint, if the user named a recipe; a hint is to resume it without one.
+        processes: their number when the checkpoint was written, and now.
     Raises: WganError if a setting differs that changes what is computed.
     """
     resolved = {name: getattr(saved, name) for name in ("amp", "engine") if getattr(wanted, name) == "auto"}
@@ -85,20 +90,30 @@ def continued_recipe(
                 + "; a resumed run may change its length, and what it logs, saves and evaluates"
                 + (f"; {resume}, without a recipe, keeps the run's own settings" if without_recipe else ""),
             )
-    _check_micro_batches(saved, wanted)
+    if saved.batch_size == wanted.batch_size:
+        _check_batch_norm(saved, wanted, *processes)
     return wanted
 
 
-def _check_micro_batches(saved: Recipe, wanted: Recipe) -> None:
-    """Raise a WganError if another size of micro-batches changes the statistics of batch norm."""
+def _check_batch_norm(saved: Recipe, wanted: Recipe, processes_before: int, processes: int) -> None:
+    """Raise a WganError if batch norm would be computed over other numbers of images than before.
+
+    It sees the micro-batches of each process, unless `sync_batch_norm` is set.
+    """
     if wanted.sync_batch_norm or not (wanted.model.generator_batch_norm or wanted.model.critic_setting("batch_norm")):
         return
-    whole, before, after = wanted.batch_size, saved.micro_batch_size, wanted.micro_batch_size
-    if min(before or whole, whole) != min(after or whole, whole):
+    whole = wanted.batch_size
+    if whole % processes or whole % processes_before:
+        return
+    before, after = (
+        count * recipe.micro_batches(count) for recipe, count in ((saved, processes_before), (wanted, processes))
+    )
+    if before != after:
+        same = f"--set micro_batch_size={whole // before}" if before % processes == 0 else f"--gpus {before}"
         raise WganError(
-            f"the run was started with micro_batch_size={before} and cannot resume exactly with {after}: batch norm is "
-            "computed for each micro-batch, as `sync_batch_norm` is false",
-            f"leave it unchanged: --set micro_batch_size={before or 'null'}",
+            f"the run was started with batch norm over {whole // before} images and cannot resume exactly with "
+            f"{whole // after}: as `sync_batch_norm` is false, each process normalizes each micro-batch separately",
+            f"keep the number of images: {same}",
         )
 
 

@@ -23,6 +23,14 @@ class ResumePoint:
     files: tuple[Path, ...]  # all checkpoint files of the run
 
 
+    @property
+    def processes(self) -> int | None:
+        """The number of processes that wrote the checkpoint, if there is one."""
+        if self.checkpoint is None:
+            return None
+        saved = (self.checkpoint.training or {}).get("processes", 1)  # not saved for one
+        return saved if type(saved) is int and saved > 0 else 1
+
 class Finished(Exception):
     """Raised instead of resuming a run whose steps are all done; nothing of it has changed."""
 

@@ -46,15 +46,14 @@ def accumulation_steps(recipe: Recipe, objective: Objective) -> int:
 
 def _passes(recipe: Recipe, objective: Objective, local: int) -> int:
     """Return the number of micro-batches of a shard of `local` images. Raises: WganError."""
-    limit = recipe.micro_batch_size
-    if limit is None or limit >= local:
+    limit, steps = recipe.micro_batch_size, recipe.micro_batches(current_shard().world_size)
+    if limit is None or steps == 1:
         return 1
     if objective.state is not None:
         raise WganError(
             "the objective updates its state from whole batches, which `micro_batch_size` splits",
             "remove `micro_batch_size`, or use more devices",
         )
-    steps = next(n for n in range(-(-local // limit), local + 1) if local % n == 0)
     if recipe.engine == "graph":
         raise WganError(
             f"`engine: graph` captures whole batches, and `micro_batch_size` splits {local} images into {steps}",

@@ -122,8 +122,8 @@ def _resumed(
     )
     if source is not None and recipe is None and wanted.model.conditional != latest.model.conditional:
         wanted = with_conditional(wanted, latest.model.conditional)  # the images may have no classes
-    without_recipe = None if recipe is None else folder
-    continued = continued_recipe(saved, with_data_location(wanted, in_memory), allowed, without_recipe)
+    wanted_here, without_recipe = with_data_location(wanted, in_memory), None if recipe is None else folder
+    continued = continued_recipe(saved, wanted_here, allowed, without_recipe, processes=(processes, world_size()))
     if point.checkpoint and continued.steps is not None and point.checkpoint.step >= continued.steps:
         raise Finished(run, point.checkpoint.step, continued.steps)  # without its images, which may be gone
     open_threads = wanted.threads is None and (adapts or saved.threads is None)
