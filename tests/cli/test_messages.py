@@ -108,8 +108,8 @@ def test_hints_leave_out_what_does_not_apply(wgan, place, words, unwanted):
     assert len(result.hint) < 250
 
 
-def test_a_damaged_checkpoint_of_a_run_can_be_removed(wgan, place):
-    assert "resumes from the checkpoint before it" in wgan("inspect", "runs/x/checkpoints/step_00000001.pth").hint
+def test_a_damaged_checkpoint_of_a_run_costs_only_its_steps(wgan, place):
+    assert "wgan train --resume runs/x " in wgan("inspect", "runs/x/checkpoints/step_00000001.pth").hint
 
 
 def test_the_images_of_a_resumed_run_may_be_named_again(wgan, place):

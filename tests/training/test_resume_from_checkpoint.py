@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from conftest import MLP
 from helpers.same_run import assert_same_run
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
+from wgan_cli.runs import checkpoint, checkpoint_file
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.resume import rewind
 from wgan_cli.runs.run_dir import RunDir
+from wgan_cli.utils.files import open_plain
 
 RECIPE = (MLP, "steps=10", "log_every=3", "sample_every=3", "save_every=4")
 
@@ -82,6 +88,30 @@ def test_damaged_newest_checkpoint(wgan, whole, mine):
     assert "from step 8" in result.stderr
     assert_same_run(whole, mine)
     assert (mine.set_aside / "checkpoints/step_00000010.damaged.pth").read_bytes() == bad
+
+
+@pytest.mark.parametrize("problem", ["a newer format", "no permission", "too little memory"])
+def test_an_intact_checkpoint_is_not_given_up(wgan, mine, monkeypatch, problem):
+    """It can be read later or elsewhere; going back on purpose is possible."""
+    newest, stale = mine.checkpoint_file(10), OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+    if problem == "a newer format":
+        saved = load_checkpoint(newest)
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint, "VERSION", checkpoint.VERSION + 1)
+            saved.save(newest)
+    elif problem == "no permission":
+        monkeypatch.setattr(checkpoint_file, "open_plain", only_for(newest, open_plain, Mock(side_effect=stale)))
+    else:
+        monkeypatch.setattr(checkpoint_file, "free_memory", lambda device: newest.stat().st_size - 1)
+    refused = wgan("train", "--device", "cpu", "--resume", "mine")
+    assert refused.status == 2 and newest.name in refused.error and newest.exists() and not mine.set_aside.exists()
+    if problem != "too little memory":
+        resume(wgan, mine.checkpoint_file(8), "--minutes", 0)
+
+
+def only_for(file: Path, usual: Callable[[Path], object], instead: Callable[[Path], object]):
+    """Return a function that calls another one for `file`."""
+    return lambda path: (instead if path == file else usual)(path)
 
 
 def test_no_readable_checkpoint(wgan, mine):

@@ -1,6 +1,7 @@
 """Read checkpoint files from untrusted sources, without executing code and within the memory that the file takes."""
 
 import pickle
+import shlex
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,8 +36,9 @@ def refusals_of(path: Path) -> Iterator[None]:
         yield
     except (Damaged, Refused) as reason:
         hint = reason.hint
-        if isinstance(reason, Damaged) and path.parent.name == "checkpoints" and run_around(path) is not None:
-            hint += "; if this one is removed, the run resumes from the checkpoint before it"
+        run = run_around(path) if path.parent.name == "checkpoints" else None
+        if isinstance(reason, Damaged) and run is not None:
+            hint += f"; wgan train --resume {shlex.quote(str(run.path))} continues from the checkpoint before it"
         raise WganError(f"{path} {reason.problem}{': ' if str(reason) else ''}{reason}", hint) from reason
 
 

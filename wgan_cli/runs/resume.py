@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
+from wgan_cli.runs.checkpoint_zip import Damaged, Refused
 from wgan_cli.runs.lock import trainer_of
 from wgan_cli.runs.metrics_log import MetricsLog
 from wgan_cli.runs.run_dir import RunDir, is_run, numbered, open_run, step_of
@@ -22,7 +23,6 @@ class ResumePoint:
     damaged: dict[Path, str]  # newer files that could not be read, with the reason
     files: tuple[Path, ...]  # all checkpoint files of the run
 
-
     @property
     def processes(self) -> int | None:
         """The number of processes that wrote the checkpoint, if there is one."""
@@ -30,6 +30,7 @@ class ResumePoint:
             return None
         saved = (self.checkpoint.training or {}).get("processes", 1)  # not saved for one
         return saved if type(saved) is int and saved > 0 else 1
+
 
 class Finished(Exception):
     """Raised instead of resuming a run whose steps are all done; nothing of it has changed."""
@@ -85,9 +86,9 @@ def run_to_resume(path: Path) -> RunDir:
 
 
 def resume_point(run: RunDir, path: Path) -> ResumePoint:
-    """Return the checkpoint at `path` if that is a file, else the newest readable one of the run.
+    """Return the checkpoint at `path` if that is a file, else the newest of the run that isn't damaged.
 
-    Raises: WganError if there are checkpoints but none can be read.
+    Raises: WganError if all are damaged, or an intact one can't be read here and now.
     """
     files = tuple(run.checkpoint_files())
     if path.is_file():
@@ -97,6 +98,8 @@ def resume_point(run: RunDir, path: Path) -> ResumePoint:
         try:
             return ResumePoint(load_checkpoint(file), damaged, files)
         except WganError as error:
+            if not isinstance(error.__cause__, Damaged | Refused):  # the next attempt may read it
+                raise
             damaged[file] = error.message
     if damaged:
         raise WganError(
