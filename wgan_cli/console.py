@@ -19,7 +19,18 @@ PLAIN_SECONDS = 5.0  # between lines about one activity if there is no terminal
 
 
 class _QuietConsole(Console):
-    """A console that discards output after its pipe is closed, where rich ends the program."""
+    """A console that discards output after its pipe is closed, where rich ends the program.
+
+    A message that stderr cannot take is dropped: a full disk or a lost terminal doesn't end a training.
+    """
+
+    def _check_buffer(self) -> None:
+        try:
+            super()._check_buffer()
+        except OSError:
+            if not self.stderr:
+                raise
+            del self._buffer[:]
 
     def on_broken_pipe(self) -> None:
         self.quiet = True

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
+from conftest import MLP
 from helpers.terminal import on_terminal
+
+from wgan_cli.runs.run_dir import RunDir
 
 ASCII_ONLY = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 ENVIRONMENTS = {
@@ -65,3 +68,12 @@ def test_full_output(wgan_process):
     assert "No space left on device" in done.error
     assert "bug in wgan" not in done.stderr and "Traceback" not in done.stderr
     assert done.status != 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_messages_that_cannot_be_printed_end_nothing(wgan_process, tmp_path, tiny_options):
+    words = ("train", "--device", "cpu", *tiny_options, "--set", MLP, "--steps", 12, "--out", "run")
+    with open("/dev/full", "w") as full:
+        assert wgan_process(*words, stderr=full).status == 0
+        assert wgan_process("trian", stderr=full).status == 2
+    assert RunDir(tmp_path / "run").newest_step() == 12

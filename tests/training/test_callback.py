@@ -128,3 +128,14 @@ def test_graphs_are_released_at_the_end_of_distributed_training(tmp_path, monkey
     monkeypatch.setattr("wgan_cli.training.trainer.world_size", lambda: size)
     trainer.fit()
     assert calls == [*range(8), *released]
+
+
+def test_an_error_at_the_end_is_no_reason_to_leave_out_others(tmp_path):
+    class Failing(Callback):
+        def on_train_end(self):
+            raise RuntimeError("at the end")
+
+    first, last = Calls(), Calls()
+    with pytest.raises(RuntimeError, match="at the end"):
+        run_with([first, Failing(), last], tmp_path / "run")
+    assert first.calls[-1] == last.calls[-1] == ("end",)

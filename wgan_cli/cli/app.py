@@ -103,7 +103,8 @@ def main() -> NoReturn:
         try:
             stream.flush()
         except OSError:  # the reader left, or the disk is full; the interpreter must not flush again
-            status = status or ExitStatus.FAILED
+            if stream is sys.stdout:
+                status = status or ExitStatus.FAILED
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     gc.freeze()  # otherwise the interpreter searches torch's modules for cycles for seconds before it exits
     sys.exit(status)

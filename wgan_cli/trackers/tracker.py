@@ -87,8 +87,10 @@ class Tracker(Callback):
         if not self._started:
             return
         self._retry_at = 0.0
-        self._send(self._log_generator)
-        self._try(partial(self._client.finish, self._failed))
+        try:
+            self._send(self._log_generator)
+        finally:
+            self._try(partial(self._client.finish, self._failed))
         if self._unsent:
             self._log(f"warning: {len(self._unsent)} entries were not sent to {self.name}; the run folder has them")
 

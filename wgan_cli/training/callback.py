@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -78,12 +79,13 @@ class Callback:
 
 
 class CallbackList(Callback):
-    """Calls several callbacks in order."""
+    """Calls several callbacks in order; each learns that the run ends, also if one before it raises."""
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
         for name in [name for name in vars(Callback) if name.startswith("on_")]:
             if methods := [getattr(callback, name) for callback in callbacks if overrides(callback, name)]:
-                setattr(self, name, partial(_call_all, methods))
+                call = _call_each if name in ("on_error", "on_train_end") else _call_all
+                setattr(self, name, partial(call, methods))
         self.reads_files = any(callback.reads_files for callback in callbacks)
 
 
@@ -96,3 +98,10 @@ def overrides(callback: Callback, name: str) -> bool:
 def _call_all(methods: Sequence[Callable[..., None]], *args: Any) -> None:
     for method in methods:
         method(*args)
+
+
+def _call_each(methods: Sequence[Callable[..., None]], *args: Any) -> None:
+    """Call all methods, and then raise what one of them has raised."""
+    with ExitStack() as calls:
+        for method in reversed(methods):  # the last one is called first
+            calls.callback(method, *args)
