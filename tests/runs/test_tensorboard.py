@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.grid import encoded_picture
-from wgan_cli.runs.tensorboard import TensorBoardLog
+from wgan_cli.runs.tensorboard import TensorBoardLog, rewind_events
 
 
 def record(step: int) -> dict[str, float]:
@@ -45,3 +46,23 @@ def test_full_disk_leaves_a_readable_file(tmp_path, size):
             log.scalars(record(step))
     log.scalars(record(9))
     assert (9, "critic_loss", 9.0) in events(tmp_path)
+
+
+def test_going_back_reads_one_entry_at_a_time(tmp_path):
+    """Grids may make a file larger than the memory."""
+    folder, aside, png = tmp_path / "events", tmp_path / "aside", b"0" * 100_000
+    logs = TensorBoardLog(folder), TensorBoardLog(folder)
+    for step in range(20):
+        logs[step // 10].grid(png, (1, 4, 4), step)
+    early, late = (log.path for log in logs)
+    before = early.stat().st_ino
+    late.write_bytes(late.read_bytes()[:-1])  # by a killed process
+    rewind_events(folder, 30, aside)  # imports what the next call needs
+    tracemalloc.start()
+    rewind_events(folder, 16, aside)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 6 * len(png)
+    assert early.stat().st_ino == before and [file.name for file in aside.iterdir()] == [late.name]
+    assert [step for step, _, _ in events(folder)] == list(range(17))
+    assert [step for step, _, _ in events(aside)] == [17, 18]

@@ -1,10 +1,12 @@
 """Metrics and sample grids for TensorBoard."""
 
 import io
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from wgan_cli.recipe.scores import chart_name
 from wgan_cli.utils.files import append_whole, write_atomically, writing
@@ -58,18 +60,43 @@ class TensorBoardLog:
 
 def rewind_events(folder: Path, step: int, aside: Path) -> None:
     """Move the entries after `step` of all event files in `folder` to files of the same name in `aside`."""
-    from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
-
     for path in filter(Path.is_file, folder.glob("events.out.tfevents.*")):
-        events = list(LegacyEventFileLoader(str(path)).Load())
-        if any(event.step > step for event in events):
+        if any(event.step > step for event, _ in _entries(path)):
+            write_atomically(path, partial(_split, path, step, aside / path.name))
+
+
+def _split(path: Path, step: int, aside: Path, kept: BinaryIO) -> None:
+    """Copy the entries of an event file up to `step` to `kept`, and append the others to `aside`."""
+    for event, data in _entries(path):
+        if event.step <= step or event.file_version:
+            kept.write(data)
+        if event.step > step or event.file_version:
             with writing(aside):
-                aside.mkdir(parents=True, exist_ok=True)
-                append_whole(
-                    aside / path.name, _encoded([each for each in events if each.step > step or each.file_version])
-                )
-            kept = _encoded([event for event in events if event.step <= step or event.file_version])
-            write_atomically(path, lambda file, kept=kept: file.write(kept))
+                aside.parent.mkdir(parents=True, exist_ok=True)
+                append_whole(aside, data)
+
+
+def _entries(path: Path) -> Iterator[tuple[Any, bytes]]:
+    """Yield each event of a file with its bytes, up to one that was cut off.
+
+    Grids may fill the memory, so one event is read at a time: its length in 8 bytes and their checksum in 4, itself,
+    and its checksum in 4. tensorboard's reader computes checksums, which takes half a second per MB.
+    """
+    from google.protobuf.message import DecodeError
+    from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[attr-defined]
+
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        while len(head := file.read(12)) == 12:
+            length = int.from_bytes(head[:8], "little") + 4
+            if length > size - file.tell():
+                return
+            body = file.read(length)
+            try:
+                event = Event.FromString(body[:-4])
+            except DecodeError:
+                return
+            yield event, head + body
 
 
 def _encoded(events: list[Any]) -> bytes:
