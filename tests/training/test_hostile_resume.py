@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+import torch
 
+from wgan_cli.distributed import rng
 from wgan_cli.errors import WganError
 from wgan_cli.runs.checkpoint import load_checkpoint
 
@@ -34,7 +37,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
         f"{name} {value}": lambda training, name=name, value=value: training.update({name: value})
         for name, value in (
             ("seconds", float("inf")), ("seconds", "long"), ("random", {"cpu": "dice"}),
-            ("generator", {"weight": "much"}), ("rollbacks", "none"),
+            ("generator", {"weight": "much"}), ("rollbacks", "none"), ("images_shown", -1),
         )
     },
 }  # fmt: skip
@@ -44,8 +47,19 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
 def test_impossible_training_state_is_refused(tiny_run, trainer, what):
     checkpoint = load_checkpoint(tiny_run.checkpoint_file(6))
     CHANGES[what](checkpoint.training)
-    with pytest.raises(WganError, match="the checkpoint of step 6 is damaged"):
+    with pytest.raises(WganError, match="the checkpoint of step 6 is damaged") as refused:
         trainer.prepared(tiny_run.read_recipe()).restore(checkpoint)
+    assert "--resume RUN/checkpoints/" in refused.value.hint
+
+
+@pytest.mark.parametrize(("size", "fits"), [(16, False), (44, True)])  # of CUDA and of MPS
+def test_random_state_of_another_kind_of_device(monkeypatch, size, fits):
+    restored = Mock()
+    monkeypatch.setattr(torch.mps, "get_rng_state", lambda: torch.zeros(44, dtype=torch.uint8))
+    monkeypatch.setattr(torch.mps, "set_rng_state", restored)
+    saved = {"cpu": torch.get_rng_state(), "device": torch.ones(size, dtype=torch.uint8)}
+    rng.set_states(saved, torch.device("mps"))
+    assert restored.called == fits
 
 
 def test_optimizer_settings_come_from_the_recipe(tiny_run, trainer):

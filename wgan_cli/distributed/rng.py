@@ -57,9 +57,10 @@ def get_states(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_states(states: Mapping[str, Tensor], device: torch.device) -> None:
-    """Restore RNG states returned by `get_states`."""
+    """Restore RNG states returned by `get_states`; a device keeps its own if they are of another kind of device."""
     torch.set_rng_state(states["cpu"])
-    if "device" not in states:
+    own = get_states(device).get("device")
+    if own is None or "device" not in states or states["device"].shape != own.shape:
         return
     if device.type == "cuda":
         torch.cuda.set_rng_state(states["device"], device)
