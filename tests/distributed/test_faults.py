@@ -30,6 +30,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to 
 
 SHORT = [word for setting in (*TINY, "steps=24") for word in ("--set", setting)]
 LAUNCHED = ("train", *SHORT, "--steps", 10**6, "--device", "cpu", "--gpus", 2, "--out", "run")
+TIME = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT"
 PATIENCE = 90  # seconds; on an idle machine one or two are enough
 
 
@@ -144,6 +145,22 @@ def test_launcher_names_the_killed_rank(monkeypatch):
     monkeypatch.setattr("torch.distributed.launcher.api.launch_agent", fail)
     with pytest.raises(WganError, match="rank 1 was killed by SIGKILL"):
         launch(2, "cpu")
+
+
+@pytest.mark.parametrize("given", [None, "110"])
+def test_launcher_leaves_time_to_save(monkeypatch, given):
+    for name, value in ((TIME, given or ""), ("OMP_NUM_THREADS", "1")):  # restored after the test
+        monkeypatch.setenv(name, value)
+    if given is None:
+        monkeypatch.delenv(TIME)
+    monkeypatch.delattr(signal, "SIGHUP")  # as on Windows
+    seen = []
+    monkeypatch.setattr(
+        "torch.distributed.launcher.api.launch_agent",
+        lambda config, *rest: seen.append((os.environ[TIME], config.signals_to_handle)),
+    )
+    assert launch(2, "cpu") == 0
+    assert seen == [(given or "600", "SIGTERM,SIGINT,SIGUSR1")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])

@@ -10,6 +10,8 @@ from typing import NoReturn
 from wgan_cli.console import print_error
 from wgan_cli.errors import AlreadyReported, ExitStatus, WganError
 
+SAVING_SECONDS = "600"  # after a signal, before the launcher kills processes that still run; torch waits for 30
+
 
 def is_launched() -> bool:
     """Return True if `launch` or torchrun started this process, also as the only one."""
@@ -65,7 +67,8 @@ def launch(count: int, device: str) -> int:
         )
     if device == "cpu":
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
-    names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1")
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", SAVING_SECONDS)
+    names = [name for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1") if hasattr(signal, name)]  # two on Windows
     handled = [name for name in names if signal.getsignal(getattr(signal, name)) != signal.SIG_IGN]  # nohup ignores one
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=count, run_id="wgan", rdzv_backend="c10d", rdzv_endpoint="localhost:0",
