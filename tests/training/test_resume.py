@@ -168,6 +168,15 @@ def test_fewer_steps_than_a_run_has(wgan, tiny_run):
     assert result.status == 0 and "12 steps are more than 10" in result.stderr
 
 
+def test_auto_finds_only_the_run_of_its_name(wgan, tiny_options):
+    Path("runs/tiny").mkdir(parents=True)
+    words = ("train", *tiny_options, "--resume", "auto", "--device", "cpu", "--dry-run")
+    Path("runs/tiny/notes.txt").touch()  # runs/tiny-2 would not be found again
+    refused = wgan(*words)
+    assert refused.status == 2 and "runs/tiny is not a run" in refused.error and "--out runs/tiny-2" in refused.hint
+    assert wgan(*words, "--out", "runs/tiny-2").status == 0
+
+
 def test_lost_folders_are_created_again(wgan, tiny_options):
     options = ("--device", "cpu", "--quiet")
     assert wgan("train", *tiny_options, "--steps", 4, "--out", "mine", *options).status == 0

@@ -71,6 +71,12 @@ def resolve_start(
         folder = out or RUNS / _wanted(recipe, settings, in_memory, source).name
         remove_unstarted_run(folder)
         resume = folder if is_run(folder) else None
+        if resume is None and out is None and os.path.lexists(folder):  # a run beside it isn't found by the next call
+            refuse_second_trainer(RunDir(folder))
+            raise WganError(
+                f"{folder} is not a run, so --resume auto cannot continue there",
+                f"move it away, or choose another folder: --out {folder}-2",
+            )
     elif resume is not None and out is not None:
         raise WganError("`resume` continues a run in its own folder, so `out` cannot be set", "leave out --out")
     elif resume is not None and source is not None:
