@@ -7,7 +7,7 @@ import torch
 
 from wgan_cli import __version__
 from wgan_cli.data import default_data_root
-from wgan_cli.errors import WganError
+from wgan_cli.errors import WganError, one_line
 from wgan_cli.evaluation.evaluate import AnyReference, Reference
 from wgan_cli.recipe.scores import BASELINE, LOGGED, format_score, title_of
 from wgan_cli.report.comparison import table_rows
@@ -53,8 +53,8 @@ def write_final_report(run: RunDir, device: torch.device, reference: AnyReferenc
         if isinstance(reference, Reference):
             real = [compare_with_real_images(run.path, default_data_root(), device, log, reference)]
         write_page(gather([run.path], real), run.report_file)
-    except WganError as error:
-        log(f"warning: no report: {error.message}")
+    except Exception as error:
+        log(f"warning: no report: {one_line(str(error)) or type(error).__name__}")
     else:
         log(f"report: {run.report_file}")
 
