@@ -148,3 +148,15 @@ def test_interrupt_saves(tmp_path):
 def test_train_in_another_thread(tmp_path):
     with ThreadPoolExecutor() as pool:
         assert pool.submit(train_tiny, tmp_path / "run", "steps=2").result().generator_file.is_file()
+
+
+def test_one_training_at_a_time(tmp_path):
+    class Second(Callback):
+        def on_train_start(self, step, steps):
+            with ThreadPoolExecutor() as pool:
+                self.error = pool.submit(train_tiny, tmp_path / "second", "steps=1").exception()
+
+    second = Second()
+    train_tiny(tmp_path / "first", "steps=1", callbacks=[second])
+    assert isinstance(second.error, WganError) and not (tmp_path / "second").exists()
+    assert train_tiny(tmp_path / "second", "steps=1").generator_file.is_file()

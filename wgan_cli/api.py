@@ -1,7 +1,9 @@
 """Train and evaluate from Python: `from wgan_cli import train, evaluate`."""
 
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from wgan_cli.data.dataset import ImageSet
@@ -21,6 +23,19 @@ from wgan_cli.training.finetuning.initial_weights import open_initial_weights
 from wgan_cli.training.process_state import restored_process_state
 from wgan_cli.training.trainer import Trainer
 from wgan_cli.utils.format import Log, no_log
+
+_trains = threading.RLock()
+
+
+@contextmanager
+def _only_training() -> Iterator[None]:
+    """Raise a WganError if another thread trains: all threads share torch's random state and number of threads."""
+    if not _trains.acquire(blocking=False):
+        raise WganError("another thread of this process is training", "train in a process of its own: multiprocessing")
+    try:
+        yield
+    finally:
+        _trains.release()
 
 
 def train(
@@ -63,12 +78,12 @@ def train(
         The run folder, unchanged if all steps of the run to resume are done.
 
     Raises:
-        WganError: for an invalid recipe, dataset, device or folder, before anything is written; or if training diverges
-            repeatedly or a disk is full.
+        WganError: for an invalid recipe, dataset, device or folder, or if another thread is training, before anything
+            is written; or if training diverges repeatedly or a disk is full.
         KeyboardInterrupt: on Ctrl-C, after saving.
         SystemExit: on SIGTERM, after saving.
     """
-    with restored_process_state():
+    with _only_training(), restored_process_state():
         try:
             trainer = Trainer(
                 recipe,
