@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.machinery
 import json
+import os
+import shutil
 
 import pytest
 from conftest import TINY
@@ -135,7 +137,7 @@ def test_a_tracker_that_does_not_start(tracked, tmp_path):
     assert "plug it in" in error.value.hint and f"--resume {tmp_path / 'run'}" in error.value.hint
     run, client, _ = tracked(resume=tmp_path / "run", settings=())
     assert [entry[:2] for entry in client.entries] == EVERYTHING and client.saved == {}
-    assert json.loads(run.trackers_file.read_text()) == {"loopback": {"run_id": "17"}}
+    assert json.loads(run.trackers_file.read_text()) == {"loopback": {"run_id": "17", "folder": str(run.path)}}
 
 
 def test_the_others_end_if_one_does_not_start(tracked, monkeypatch):
@@ -160,6 +162,17 @@ def test_resuming_with_any_trackers_json(tracked, content):
     assert [entry[:2] for entry in client.entries] == EVERYTHING[4:]
     assert client.saved == ({"run_id": "17"} if "17" in content else {})
     assert ("other" in json.loads(run.trackers_file.read_text())) == ("other" in content)
+
+
+@pytest.mark.parametrize("move", [shutil.copytree, shutil.move, os.symlink])
+def test_only_a_copied_run_starts_a_new_one(tracked, tmp_path, move):
+    run, _, _ = tracked(settings=[*SMALL, "steps=4"])
+    move(run.path, tmp_path / "there")
+    _, client, messages = tracked(resume=tmp_path / "there", settings=["steps=6"])
+    is_copy = move is shutil.copytree
+    assert client.saved == ({} if is_copy else {"run_id": "17"}) and len(messages) == 1 + is_copy
+    _, client, _ = tracked(resume=tmp_path / "there", settings=["steps=8"])  # which is its own now
+    assert client.saved == {"run_id": "17"}
 
 
 def test_errors_end_the_run_as_failed(tracked, monkeypatch):

@@ -24,6 +24,7 @@ from wgan_cli.utils.format import Log
 if TYPE_CHECKING:
     from torch import Tensor
 
+_FOLDER = "folder"  # of the run, beside what continues it, in trackers.json
 RETRY_AFTER = 60.0  # seconds until a failed tracker is tried again
 MAX_REASON = 160  # characters; HTTP libraries quote whole requests
 MAX_SHARE = 0.1  # of the training time that a failed tracker may take
@@ -53,8 +54,13 @@ class Tracker(Callback):
         self._run, self._log, self._best_effort = run, log, BestEffort(run, log)
         saved = _read_saved(run)
         folder, recipe = Path(os.path.abspath(run.path)), run.read_recipe().as_dict()
+        earlier = saved.get(self.name, {})
+        original = earlier.pop(_FOLDER, None)
+        if isinstance(original, str) and _is_copy(run, RunDir(Path(original)), self.name, earlier):
+            log(f"{self.name}: a new run, because {run.path} is a copy of {original}")
+            earlier = {}
         try:
-            started = self._client.start(folder, recipe, saved.get(self.name, {}))
+            started = self._client.start(folder, recipe, earlier)
         except Exception as error:
             raise WganError(
                 f"{self.name} cannot start: {_reason(error)}",
@@ -64,7 +70,8 @@ class Tracker(Callback):
         self._started = True
         log(f"{self.name}: {started.place}")
         with self._best_effort.optional("continuing the same run in the tracker later"):
-            write_text(run.trackers_file, json.dumps(saved | {self.name: started.saved}, indent=2) + "\n")
+            entry = started.saved | {_FOLDER: str(folder)}
+            write_text(run.trackers_file, json.dumps(saved | {self.name: entry}, indent=2) + "\n")
 
     def on_train_start(self, step: int, steps: int) -> None:
         self._step = step
@@ -129,6 +136,14 @@ class Tracker(Callback):
 def _reason(error: Exception) -> str:
     text = one_line(str(error)) or type(error).__name__
     return text if len(text) <= MAX_REASON else f"{text[:MAX_REASON]}..."
+
+
+def _is_copy(run: RunDir, original: RunDir, name: str, entry: dict[str, str]) -> bool:
+    """Return True if another folder still has the same run of a tracker; a moved run has left its former place."""
+    with suppress(OSError, ValueError):
+        theirs = _read_saved(original).get(name, {})
+        return {**theirs, _FOLDER: ""} == {**entry, _FOLDER: ""} and not os.path.samefile(original.path, run.path)
+    return False
 
 
 def _read_saved(run: RunDir) -> dict[str, dict[str, str]]:
