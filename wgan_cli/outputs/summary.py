@@ -197,8 +197,13 @@ def inspect_run(path: Path) -> RunFacts:
 
 
 def _changes(run: RunDir) -> tuple[str, ...]:
+    """Return the changes that were allowed, without those that the run went back before."""
+    changed: list[dict[str, Any]] = []
     with suppress(ValueError, AttributeError, KeyError, TypeError):
-        changed = [each["changed"] for each in run.read_environment().get("resumed", []) if "changed" in each]
+        for each in run.read_environment().get("resumed", []):
+            start = each.get("step", math.inf)  # earlier versions didn't write it
+            changed = [change for change in changed if change["step"] <= start]
+            changed += [each["changed"]] if "changed" in each else []
         return tuple(f"{', '.join(each['allowed'])} at step {each['step']:,}" for each in changed)
     return ()
 

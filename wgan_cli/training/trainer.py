@@ -202,6 +202,8 @@ class Trainer:
         environment["images"] = {"count": len(self.dataset), "classes": classes}
         if self.initialized_from:
             environment["initialized_from"] = self.initialized_from
+        if self.point is not None:
+            environment["step"] = self.state.step
         if self.state.allowed:
             environment["changed"] = {"step": self.state.step, "allowed": sorted(self.state.allowed)}
         run.write_description(self.state.recipe, environment)
