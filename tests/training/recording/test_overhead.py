@@ -12,12 +12,12 @@ from wgan_cli.runs.metrics_log import MetricsLog, read_metrics
 from wgan_cli.training.recording import recorder, run_files
 from wgan_cli.training.step import TrainingStep
 
-COST = {"step": 2.0, "record": 100.0, "grid": 1000.0, "file": 10_000.0}
+COST = {"step": 2.0, "record": 100.0, "grid": 1000.0, "file": 10_000.0, "rewind": 100_000.0}
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A fake clock that only steps, records, grids and checkpoint files advance."""
+    """A fake clock that only steps, records, grids, checkpoint files and the start advance."""
     now = [0.0]
 
     class Clock:
@@ -37,13 +37,14 @@ def clock(monkeypatch):
     slow(MetricsLog, "append", "record")
     slow(run_files, "encoded_picture", "grid")
     slow(Checkpoint, "save", "file")
+    slow(run_files, "rewind", "rewind")
 
 
 def test_overhead_over_resumes(wgan, tiny_options, clock):
     every = ("--set", "log_every=2", "--set", "sample_every=3", "--set", "save_every=6")
     words = ("train", "--quiet", "--device", "cpu", *tiny_options, *every)
     assert wgan(*words, "--steps", 6, "--out", "mine").status == 0
-    start = COST["grid"] + 2 * COST["file"]  # before the first step: a grid, a checkpoint and G.pth
+    start = COST["rewind"] + COST["grid"] + 2 * COST["file"]  # before the first step: a grid, a checkpoint and G.pth
     records = read_metrics(Path("mine/metrics.jsonl"))
     assert [record["overhead_seconds"] for record in records] == [
         start,
@@ -53,7 +54,9 @@ def test_overhead_over_resumes(wgan, tiny_options, clock):
     # A checkpoint contains the time before it was written.
     assert wgan("train", "--quiet", "--device", "cpu", "--resume", "mine", "--steps", 8).status == 0
     last = read_metrics(Path("mine/metrics.jsonl"))[-1]
-    assert last["overhead_seconds"] == start + 3 * COST["record"] + 2 * COST["grid"]
+    assert last["overhead_seconds"] == start + 3 * COST["record"] + 2 * COST["grid"] + COST["rewind"]
+    rate = 1000 * last["kimg"] / 8 / COST["step"]
+    assert records[0]["images_per_second"] == last["images_per_second"] == rate  # without the start
     assert last["seconds"] == last["overhead_seconds"] + 8 * COST["step"]
 
     facts = json.loads(wgan("inspect", "mine", "--json").stdout)

@@ -72,20 +72,22 @@ class Recorder:
             self.state.anchor = self.state.step
             self._write_checkpoint()
         self._wait_for_files()
+        self.last_seconds = time.perf_counter() - self.started  # the speed is that of steps
 
     @on_main_process("opening the run folder")
     def _open(self) -> bool:
         """Return True for a new run, or one that was killed before its first checkpoint."""
         state, run = self.state, self.run
-        run.remove_leftovers()
-        new = not run.checkpoint_files()
-        rewound = self._rewind(-1 if new else state.step)
-        if not new:
-            saved_step = None
-            with suppress(WganError):  # killed between writing the checkpoint and G.pth
-                saved_step = load_checkpoint(run.generator_file).step
-            if rewound or saved_step != state.step:
-                state.generator_checkpoint().save(run.generator_file)
+        with self._overhead():
+            run.remove_leftovers()
+            new = not run.checkpoint_files()
+            rewound = self._rewind(-1 if new else state.step)
+            if not new:
+                saved_step = None
+                with suppress(WganError):  # killed between writing the checkpoint and G.pth
+                    saved_step = load_checkpoint(run.generator_file).step
+                if rewound or saved_step != state.step:
+                    state.generator_checkpoint().save(run.generator_file)
         return new
 
     def _rewind(self, step: int) -> bool:
