@@ -10,7 +10,7 @@ from helpers.tracked_runs import sha256, stored_by_wandb
 
 from wgan_cli import Callback, Tracker, train
 from wgan_cli.runs.metrics_log import read_metrics
-from wgan_cli.trackers.registry import make_client
+from wgan_cli.trackers.known import make_client
 
 SMALL = [*TINY, "log_every=2", "sample_every=3", "save_every=2"]
 

@@ -14,7 +14,7 @@ from wgan_cli import Callback, Tracker, WganError, train
 from wgan_cli.cli.render.progress import LiveProgress
 from wgan_cli.errors import ExitStatus
 from wgan_cli.runs.metrics_log import read_metrics
-from wgan_cli.trackers import registry, tracker
+from wgan_cli.trackers import known, tracker
 from wgan_cli.trackers.client import Started, TrackerClient
 
 SMALL = [*TINY, "steps=8", "log_every=2", "sample_every=4", "save_every=4"]
@@ -70,7 +70,7 @@ class Clock(Callback):
 @pytest.fixture
 def tracked(monkeypatch, tmp_path):
     """Train with the client below; return run, tracker, and the messages with its name."""
-    monkeypatch.setitem(registry.CLIENTS, "loopback", Loopback)
+    monkeypatch.setitem(known.CLIENTS, "loopback", Loopback)
     monkeypatch.setattr(tracker, "RETRY_AFTER", 0.0)
     monkeypatch.setattr(tracker, "MAX_SHARE", 1e9)
 
@@ -145,7 +145,7 @@ def test_the_others_end_if_one_does_not_start(tracked, monkeypatch):
         down = frozenset()
 
     ends = []
-    monkeypatch.setitem(registry.CLIENTS, "works", Works)
+    monkeypatch.setitem(known.CLIENTS, "works", Works)
     monkeypatch.setattr(Loopback, "finish", lambda self, failed: ends.append((type(self), failed)))
     with pytest.raises(WganError, match="loopback cannot start"):
         tracked(0, others=[LiveProgress(), Tracker("works")])
@@ -189,9 +189,9 @@ def test_errors_end_the_run_as_failed(tracked, monkeypatch):
 
 def test_missing_package(wgan, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(registry.CLIENTS, "loopback", Loopback)
+    monkeypatch.setitem(known.CLIENTS, "loopback", Loopback)
     for found in (None, importlib.machinery.ModuleSpec("json", None)):  # the latter for a folder of that name
-        monkeypatch.setattr(registry, "find_spec", lambda name, found=found: found)
+        monkeypatch.setattr(known, "find_spec", lambda name, found=found: found)
         result = wgan("train", "--dry-run", "--track", "loopback")
         assert result.status == ExitStatus.USAGE and "json" in result.error and "wgan[json]" in result.hint
     assert not list(tmp_path.iterdir())

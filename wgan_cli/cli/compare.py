@@ -11,7 +11,7 @@ import typer
 from wgan_cli.cli.arguments.completion import complete_run
 from wgan_cli.cli.arguments.options import Json, examples
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
-from wgan_cli.cli.render.tables import print_table
+from wgan_cli.cli.render.text_table import print_table
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 

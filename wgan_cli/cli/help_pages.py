@@ -5,7 +5,7 @@ from typing import Any
 import typer
 import typer.core
 
-from wgan_cli.cli.arguments.synonyms import ALIASES
+from wgan_cli.cli.arguments.foreign_names import ALIASES
 from wgan_cli.cli.arguments.usage_errors import check_command
 from wgan_cli.cli.launch import is_launched
 from wgan_cli.console import print_message

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wgan_cli.cli.arguments.options import DataRoot, Json, examples, is_given, refuse_given
-from wgan_cli.cli.render.tables import print_table
+from wgan_cli.cli.render.text_table import print_table
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.scores import format_score, title_of

@@ -15,7 +15,7 @@ from wgan_cli.recipe.scores import chart_name
 from wgan_cli.runs.checkpoint import generator_file
 from wgan_cli.runs.metrics_log import finite_numbers
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.trackers.registry import make_client
+from wgan_cli.trackers.known import make_client
 from wgan_cli.training.callback import Callback, Networks
 from wgan_cli.training.recording.best_effort import BestEffort
 from wgan_cli.utils.files import write_text

@@ -48,7 +48,7 @@ def complete_checkpoint(incomplete: str) -> list[tuple[str, str]]:
 
 def complete_tracker(incomplete: str) -> list[str]:
     """Return the names of experiment trackers."""
-    from wgan_cli.trackers.registry import CLIENTS
+    from wgan_cli.trackers.known import CLIENTS
 
     return [name for name in CLIENTS if name.startswith(incomplete)]
 

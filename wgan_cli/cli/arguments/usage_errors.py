@@ -7,7 +7,7 @@ from itertools import pairwise
 import typer
 import typer.core
 
-from wgan_cli.cli.arguments.synonyms import ALIASES, COMMANDS, OPTIONS
+from wgan_cli.cli.arguments.foreign_names import ALIASES, COMMANDS, OPTIONS
 from wgan_cli.errors import WganError, did_you_mean
 
 

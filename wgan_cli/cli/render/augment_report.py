@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from wgan_cli.cli.render.class_counts import list_counts
-from wgan_cli.cli.render.tables import print_table
+from wgan_cli.cli.render.text_table import print_table
 from wgan_cli.console import data, print_message
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.evaluation.balancing import Filling, Trial, tested_images, verdict

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgan_cli.cli.render.class_counts import few_images, list_counts
-from wgan_cli.cli.render.tables import print_rows
+from wgan_cli.cli.render.text_table import print_rows
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import NAMED

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from wgan_cli.cli.render.tables import print_rows, print_table
+from wgan_cli.cli.render.text_table import print_rows, print_table
 from wgan_cli.console import data
 from wgan_cli.evaluation.evaluate import Evaluation, Scores
 from wgan_cli.evaluation.inception import InceptionScores

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgan_cli.cli.render.class_counts import list_counts
-from wgan_cli.cli.render.tables import print_rows, print_table
 from wgan_cli.cli.render.terminal_curves import print_curves, wants_curves
+from wgan_cli.cli.render.text_table import print_rows, print_table
 from wgan_cli.console import data
 from wgan_cli.outputs.curves import score_names, series, term_names
 from wgan_cli.recipe import recipe_from_dict

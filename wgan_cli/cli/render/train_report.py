@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wgan_cli.cli.render.class_counts import few_images, list_counts
-from wgan_cli.cli.render.tables import make_table
+from wgan_cli.cli.render.text_table import make_table
 from wgan_cli.console import end_activity, messages
 from wgan_cli.errors import ExitStatus
 from wgan_cli.recipe.data_settings import PairSettings

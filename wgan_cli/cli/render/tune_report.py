@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from wgan_cli.cli.render.tables import make_table
+from wgan_cli.cli.render.text_table import make_table
 from wgan_cli.cli.render.train_report import sample_options
 from wgan_cli.console import messages, print_message
 from wgan_cli.errors import one_line

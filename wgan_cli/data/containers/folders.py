@@ -14,7 +14,7 @@ from wgan_cli.data.containers.array_file import SUFFIXES as ARRAY_SUFFIXES
 from wgan_cli.data.containers.array_file import ArrayContainer
 from wgan_cli.data.containers.container import MAX_BYTES, Container, Entry, NotAnImage, is_hidden
 from wgan_cli.data.containers.hdf5_file import HDF5, Hdf5Container
-from wgan_cli.data.containers.hub import hub_folder
+from wgan_cli.data.containers.hub_tables import hub_folder
 from wgan_cli.data.containers.several import Several
 from wgan_cli.data.containers.table_files import ARROW, PARQUET
 from wgan_cli.data.containers.table_files import SUFFIXES as TABLE_SUFFIXES
