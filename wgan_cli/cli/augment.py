@@ -66,10 +66,10 @@ def augment(
         raise WganError(
             f"{given[0]} is for a generator to train, and --ckpt is trained", f"remove {given[0]} or --ckpt"
         )
+    from wgan_cli.cli.arguments.data_arguments import is_data
     from wgan_cli.cli.augmenting.class_generator import given_generator, trained_generator
     from wgan_cli.cli.augmenting.filled_folder import write_filled
     from wgan_cli.cli.render.augment_report import as_dict, show_filling, show_trials, warn_of_few
-    from wgan_cli.cli.render.data_report import is_data
     from wgan_cli.data import default_data_root
     from wgan_cli.evaluation.balancing import fill, trials
     from wgan_cli.evaluation.evaluate import Reference

@@ -54,10 +54,10 @@ def evaluate(
 ) -> None:
     """Measure the quality and diversity of generated images."""
     check_overwrite(pairs, force, "--pairs")
+    from wgan_cli.cli.arguments.data_arguments import check_no_images, is_data
     from wgan_cli.cli.arguments.training_target import data_to_compare
     from wgan_cli.cli.evaluating.measuring import evaluate_translation, measure, with_moved_folder
     from wgan_cli.cli.evaluating.subjects import FilesSubject, GeneratorSubject
-    from wgan_cli.cli.render.data_report import check_no_images, is_data
     from wgan_cli.data import default_data_root
     from wgan_cli.evaluation.image_files import survey_generated
     from wgan_cli.outputs.sampling import check_memory_to_evaluate, generator_of

@@ -59,7 +59,8 @@ def inspect(
     """Show a run, checkpoint, recipe, or set of images."""
     check_overwrite(plot, force, "--plot")
     check_entry(recipe, entry)
-    from wgan_cli.cli.render.data_report import check_no_images, inspect_data, is_data
+    from wgan_cli.cli.arguments.data_arguments import check_no_images, is_data
+    from wgan_cli.cli.render.data_report import inspect_data
 
     if len(whats) == 1 and is_remote(whats[0]):
         with suppress(Unavailable):  # then it is a data set, or neither

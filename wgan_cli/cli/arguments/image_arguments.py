@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wgan_cli.cli.render.data_report import is_shards
+from wgan_cli.cli.arguments.data_arguments import is_shards
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe, load_recipe, read_recipe_text, recipe_path

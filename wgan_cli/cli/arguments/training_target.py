@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wgan_cli.cli.arguments.data_arguments import check_together, is_data, note_namesakes
 from wgan_cli.cli.arguments.image_arguments import (
     SKIP,
     described,
@@ -19,7 +20,6 @@ from wgan_cli.cli.arguments.image_arguments import (
     own_data,
     two_sides,
 )
-from wgan_cli.cli.render.data_report import SMALL, check_together, is_data, note_namesakes
 from wgan_cli.console import print_message
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.recipe import Recipe, load_recipe, recipe_names
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
 
 CONDITIONAL = "model.conditional=true"
+SMALL = 40  # pixels; larger images lose most of their detail at 32
 IMAGE_SIZE = "data.image_size"
 TRANSLATION = "folder_cyclegan"
 GRAY_MODES = {"1", "L", "LA", "I", "I;16", "F"}  # of Pillow
