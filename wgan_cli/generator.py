@@ -20,7 +20,7 @@ from wgan_cli.outputs.sampling import (
     sample_latents,
 )
 from wgan_cli.outputs.tiling import translate_whole
-from wgan_cli.outputs.translate import check_translates, translator_to
+from wgan_cli.outputs.translate import check_side, check_translates, translator_to
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.runs.environment import resolve_device
@@ -100,8 +100,7 @@ class LoadedGenerator(nn.Module):
         Raises: WganError if the generator does not translate, or there is no such side.
         """
         check_translates(self.recipe, wanted=True)
-        if to not in ("a", "b"):
-            raise WganError(f"unknown side {to!r:.40}", 'use "a" or "b"')
+        check_side(to)
         translator, (height, width) = translator_to(self.network, to), images.shape[2:]
         parts = images.split(images_at_once(replace(self.image, height=height, width=width)))
         with repeatable_float32(self.device):

@@ -1,16 +1,27 @@
-"""Atomic writes."""
+"""Suffixes, and atomic writes."""
 
 from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 import torch
 from helpers.disk import largest_file
 
 from wgan_cli.errors import ExitStatus, WganError
-from wgan_cli.utils.files import append_whole, write_atomically, write_text
+from wgan_cli.utils.files import append_whole, check_suffix, write_atomically, write_text
+
+
+@pytest.mark.parametrize(
+    ("path", "better"), [("grid.jpg", "grid.png"), ("my files/grid", "'my files/grid.png'"), (".", "images.png")]
+)
+def test_suffix(path, better):
+    check_suffix(Path("GRID.PNG"), (".webp", ".png"), "images.png")
+    with pytest.raises(WganError) as refused:
+        check_suffix(Path(path), (".webp", ".png"), "images.png", "--out")
+    assert f"--out {path}" in refused.value.message and refused.value.hint.endswith(f" --out {better}")
 
 
 def test_write_and_replace(tmp_path):

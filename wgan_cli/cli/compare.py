@@ -14,6 +14,7 @@ from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 from wgan_cli.cli.render.text_table import print_table
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
+from wgan_cli.utils.files import check_suffix
 
 
 @examples(
@@ -38,10 +39,11 @@ def compare(
     runs = folders if len(folders) > 1 else runs
     if len(runs) < 2:
         raise WganError("there is only one run to compare", "wgan compare runs/one runs/other")
-    if out is not None and out.suffix.lower() != ".png":
+    if out is not None and out.suffix.lower() in (".html", ".htm"):
         page = shlex.join(["wgan", "report", *map(str, runs), "--out", str(out)])
-        hint = page if out.suffix.lower() in (".html", ".htm") else f"use --out {out.stem or 'compared'}.png"
-        raise WganError(f"--out {out} does not end in .png", hint)
+        raise WganError(f"--out {out} does not end in .png", page)
+    if out is not None:
+        check_suffix(out, (".png",), "compared.png", "--out")
     check_overwrite(out, force)
     compared = comparison.compare(runs)
     if out is not None:

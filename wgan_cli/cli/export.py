@@ -108,8 +108,10 @@ def export(
 
 def _form(out: str, to: str | None) -> str:
     """Return ".onnx", ".safetensors" or "folder". Raises: WganError."""
-    if to not in (None, "a", "b"):
-        raise WganError(f"--to: unknown side {to[:40]!r}", "use --to a or --to b")
+    if to is not None:
+        from wgan_cli.outputs.translate import check_side
+
+        check_side(to, "--to")
     path, suffix = Path(out), Path(out).suffix.lower()
     if out.endswith("/") or path.is_dir():
         form = "folder"

@@ -19,7 +19,7 @@ from wgan_cli.cli.arguments.options import DataRoot, Json, Settings, examples
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError, did_you_mean
-from wgan_cli.utils.files import make_parent
+from wgan_cli.utils.files import check_suffix, make_parent
 from wgan_cli.utils.hub import Unavailable, is_remote
 
 if TYPE_CHECKING:
@@ -85,22 +85,26 @@ def inspect(
     else:
         facts = _facts(what, settings or [])
     if plot is not None:
-        from wgan_cli.outputs.curves import draw_curves
-
-        if facts.kind != "run" or not facts.history:
-            hint = "give a run that has logged a step"
-            raise WganError(f"--plot needs curves, and this {facts.kind} has none", hint)
-        if plot.suffix.lower() != ".png":
-            raise WganError(f"--plot {plot} does not end in .png", f"use --plot {plot.stem}.png")
-        make_parent(plot)
-        draw_curves(facts.history, plot, title=facts.recipe["name"])
-        print_message(f"curves: {plot}")
+        _plot(facts, plot)
     if as_json:
         data().print(json.dumps(asdict(facts)), soft_wrap=True)
     else:
         from wgan_cli.cli.render.facts_report import print_facts
 
         print_facts(facts, curves)
+
+
+def _plot(facts: Any, path: Path) -> None:
+    """Draw the curves of a run. Raises: WganError for other facts."""
+    from wgan_cli.outputs.curves import draw_curves
+
+    if facts.kind != "run" or not facts.history:
+        hint = "give a run that has logged a step"
+        raise WganError(f"--plot needs curves, and this {facts.kind} has none", hint)
+    check_suffix(path, (".png",), "curves.png", "--plot")
+    make_parent(path)
+    draw_curves(facts.history, path, title=facts.recipe["name"])
+    print_message(f"curves: {path}")
 
 
 def _is_recipe(what: str) -> bool:

@@ -24,6 +24,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 from wgan_cli.runs.pretrained import pretrained_names
 from wgan_cli.runs.run_dir import is_run
+from wgan_cli.utils.files import check_suffix
 
 
 @examples(
@@ -70,9 +71,8 @@ def project(
 ) -> None:
     """Find the latent vectors of images, to sample from and edit."""
     given = ckpt or _missing_checkpoint(photos)
-    if out is not None and out.suffix.lower() != ".npz":
-        name = shlex.quote(f"{out.stem or 'projected'}.npz")
-        raise WganError(f"--out {out} does not end in .npz", f"use --out {name}")
+    if out is not None:
+        check_suffix(out, (".npz",), "projected.npz", "--out")
     check_overwrite(out, force)
     check_overwrite(out and out.with_suffix(".png"), force)
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.outputs.frame_files import FrameFile
 from wgan_cli.outputs.grid import open_picture, picture_facts, scaled
-from wgan_cli.utils.files import make_parent, write_atomically
+from wgan_cli.utils.files import check_suffix, make_parent, write_atomically
 from wgan_cli.utils.format import Log, count_of, no_log, thinned
 from wgan_cli.utils.machine import check_memory
 
@@ -92,10 +92,8 @@ def save_animation(
 
 def check_format(path: Path, colors: int | None, quality: int | None) -> None:
     """Raise a WganError for a suffix that is no animation, a missing package, or an option of another format."""
+    check_suffix(path, FORMATS, "animation.gif", "--out")
     suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        name = shlex.quote(f"{path.stem or 'animation'}.gif")
-        raise WganError(f"{path} does not end in {', '.join(FORMATS)}", f"use --out {name}")
     for option, value, needed in (("--colors", colors, ".gif"), ("--quality", quality, ".webp")):
         if value is not None and suffix != needed:
             raise WganError(

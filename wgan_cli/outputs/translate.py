@@ -9,12 +9,21 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks.translator import Translator
 from wgan_cli.outputs.sampling import in_batches
 from wgan_cli.recipe import Recipe
+from wgan_cli.recipe.data_settings import SIDES
 from wgan_cli.utils.pixels import from_unit_range, to_unit_range
 
 
 def translator_to(generator: nn.Module, side: str) -> Translator:
     """Return the network that translates to a side, "a" or "b"."""
     return getattr(generator, f"to_{side}")
+
+
+def check_side(side: str, option: str = "") -> None:
+    """Raise a WganError unless a side is "a" or "b"; `option` is what it was given with, such as --to."""
+    if side not in SIDES:
+        named = f"{option}: " if option else ""
+        choices = " or ".join(f"{option} {each}" if option else repr(each) for each in SIDES)
+        raise WganError(f"{named}unknown side {side!r:.40}", f"use {choices}")
 
 
 def check_translates(recipe: Recipe, wanted: bool) -> None:

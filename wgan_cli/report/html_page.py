@@ -7,7 +7,7 @@ import torch
 
 from wgan_cli import __version__
 from wgan_cli.data import default_data_root
-from wgan_cli.errors import WganError, one_line
+from wgan_cli.errors import one_line
 from wgan_cli.evaluation.evaluate import AnyReference, Reference
 from wgan_cli.recipe.scores import BASELINE, LOGGED, format_score, title_of
 from wgan_cli.report.comparison import table_rows
@@ -18,7 +18,7 @@ from wgan_cli.report.real_comparison import compare_with_real_images
 from wgan_cli.report.recipe_table import NOT_SET, changes, shipped_settings, yaml_lines
 from wgan_cli.report.templating import TEMPLATES
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.utils.files import make_parent, write_atomically
+from wgan_cli.utils.files import check_suffix, make_parent, write_atomically
 from wgan_cli.utils.format import Log, clock, format_rate
 
 _TILE_SCORES = (
@@ -31,8 +31,7 @@ _FIRST_FACTS = ("command", "started", "resumed", "device_name", "device", "threa
 
 def check_page_path(path: Path) -> None:
     """Raise WganError unless a path ends in .html."""
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise WganError(f"--out {path} does not end in .html", f"use --out {path.stem or 'report'}.html")
+    check_suffix(path, (".html", ".htm"), "report.html", "--out")
 
 
 def write_page(report: Report, path: Path) -> int:

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import os
+import shlex
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +33,21 @@ def open_plain(path: Path) -> BinaryIO:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     raise OSError(errno.EINVAL, "it is a pipe or a device, not a file")
+
+
+def check_suffix(path: Path, suffixes: tuple[str, ...], default: str, option: str = "") -> None:
+    """Raise a WganError unless a path ends in one of the suffixes, in any case.
+
+    Args:
+        default: file name to suggest, such as curves.png; keeps the path's own stem if it has one.
+        option: option that the path was given with, such as --out.
+    """
+    if path.suffix.lower() not in suffixes:
+        better = path.parent / f"{path.stem or Path(default).stem}{Path(default).suffix}"
+        start = f"{option} " if option else ""
+        raise WganError(
+            f"{start}{path} does not end in {' or '.join(suffixes)}", f"use {start}{shlex.quote(str(better))}"
+        )
 
 
 def sha256_of(path: Path) -> str:

@@ -15,7 +15,7 @@ from wgan_cli.cli.render.text_table import print_rows
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import NAMED
-from wgan_cli.utils.files import make_parent
+from wgan_cli.utils.files import check_suffix, make_parent
 
 if TYPE_CHECKING:
     from wgan_cli.data.inspection import DataFacts
@@ -32,8 +32,8 @@ def inspect_data(what: Sequence[str], data_root: Path | None, as_json: bool, she
     from wgan_cli.outputs.grid import grid_tensor, near_square, save_picture
     from wgan_cli.utils.pixels import default_preview, preview
 
-    if sheet is not None and sheet.suffix.lower() != ".png":
-        raise WganError(f"--plot {sheet} does not end in .png", f"use --plot {sheet.stem}.png")
+    if sheet is not None:
+        check_suffix(sheet, (".png",), "images.png", "--plot")
     check_together(what)
     note_namesakes(what, print_message)
     num_pictures = 0

@@ -11,7 +11,7 @@ from wgan_cli.outputs.sampling import check_memory_for, cycled_labels, parse_see
 from wgan_cli.outputs.save_images import write_npy
 from wgan_cli.recipe.model_settings import StyleSettings
 from wgan_cli.runs.checkpoint import Checkpoint
-from wgan_cli.utils.files import make_parent, open_plain, write_atomically
+from wgan_cli.utils.files import check_suffix, make_parent, open_plain, write_atomically
 
 
 class Latents(NamedTuple):
@@ -134,6 +134,4 @@ def write_latents(latents: Latents, path: Path, **more: np.ndarray) -> None:
 
 def check_latents_path(path: Path, space: str) -> None:
     """Raise a WganError for a suffix that `write_latents` doesn't write for a space, "z" or "w"."""
-    suffixes = (".npy", ".npz") if space == "z" else (".npz",)
-    if path.suffix.lower() not in suffixes:
-        raise WganError(f"{path} does not end in {' or '.join(suffixes)}", f"use {path.stem or 'z'}.npz")
+    check_suffix(path, (".npy", ".npz") if space == "z" else (".npz",), "z.npz")
