@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from wgan_cli.cli.arguments.completion import complete_checkpoint, complete_recipe
+from wgan_cli.cli.arguments.augment_options import Ckpt, GeneratorRecipe, Images, Minutes, Out, PerClass
 from wgan_cli.cli.arguments.options import DataRoot, Device, Json, Seed, Settings, examples, given_options, is_given
 from wgan_cli.console import data, print_message
 from wgan_cli.errors import WganError, did_you_mean
@@ -26,34 +24,13 @@ _WITH_CKPT = ("per_class", "seed", "device", "data_root")  # options that don't 
 )
 def augment(
     context: typer.Context,
-    images: Annotated[str, typer.Argument(metavar="DATA", help="Images with classes: a folder, archive or file.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="New folder, with a subfolder per class.")],
-    ckpt: Annotated[
-        Path | None,
-        typer.Option(
-            "--ckpt",
-            metavar="RUN|CKPT|NAME",
-            help=r"Conditional generator of these classes. \[default: one is trained]",
-            autocompletion=complete_checkpoint,
-        ),
-    ] = None,
-    per_class: Annotated[
-        int | None, typer.Option("--per-class", min=1, help=r"Images of each class. \[default: those of the largest]")
-    ] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            "--recipe",
-            metavar="NAME|FILE",
-            help=r"Recipe of the generator. \[default: the one that `wgan train DATA` chooses]",
-            autocompletion=complete_recipe,
-        ),
-    ] = None,
+    images: Images,
+    out: Out,
+    ckpt: Ckpt = None,
+    per_class: PerClass = None,
+    recipe: GeneratorRecipe = None,
     settings: Settings = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option("--minutes", metavar="M", min=0.0, help="Time limit of the generator's training, in minutes."),
-    ] = None,
+    minutes: Minutes = None,
     seed: Seed = 0,
     device: Device = "auto",
     data_root: DataRoot = None,

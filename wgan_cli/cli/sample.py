@@ -13,7 +13,7 @@ from wgan_cli.cli.arguments.open_checkpoint import (
     chosen_checkpoint,
     open_checkpoint,
 )
-from wgan_cli.cli.arguments.options import DataRoot, Device, Seed, examples, is_given, refuse_given
+from wgan_cli.cli.arguments.options import DataRoot, Device, OptionalRunOrCkpt, Seed, examples, is_given, refuse_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.cli.arguments.sampling_options import (
     Batch,
@@ -33,7 +33,6 @@ from wgan_cli.cli.arguments.sampling_options import (
     Scale,
     Seeds,
     Show,
-    Source,
     To,
     Truncation,
 )
@@ -63,7 +62,7 @@ _OF_NOISE = ("seeds", "z", "save_z", "truncation", "mix", "move")
 )
 def sample(
     context: typer.Context,
-    source: Source = None,
+    source: OptionalRunOrCkpt = None,
     ckpt: Ckpt = None,
     count: Count = None,
     out: Out = None,
@@ -101,14 +100,14 @@ def sample(
     from wgan_cli.outputs.latent_space.latents import LatentChoice
     from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.outputs.save_images import is_grid
-    from wgan_cli.outputs.translate import check_translates
+    from wgan_cli.outputs.translate import check_side, check_translates
     from wgan_cli.runs.environment import resolve_device
 
     ckpt = locate(chosen_checkpoint(source, ckpt, "wgan sample"))
     if to is not None and photos is None:
         raise WganError("--to needs --translate", "add --translate PATH")
-    if to not in (None, "a", "b"):
-        raise WganError(f"--to: unknown side {to[:40]!r}", "use --to a or --to b")
+    if to is not None:
+        check_side(to, "--to")
     path = str(default_path(context, Path("samples.png"), force)) if out is None else out
     if save_z is not None and os.path.abspath(save_z) == os.path.abspath(path):
         raise WganError(f"--save-z and --out are both {path}", "choose another --save-z, such as z.npy")

@@ -8,7 +8,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wgan_cli.cli.arguments.options import DataRoot, Device, Images, Json, RecipeOption, Settings, Targets, examples
+from wgan_cli.cli.arguments.options import (
+    DataRoot,
+    Device,
+    Images,
+    Json,
+    OptionalSeed,
+    RecipeOption,
+    Settings,
+    Targets,
+    examples,
+)
 from wgan_cli.cli.arguments.tuning_options import (
     MINUTES,
     RUNGS,
@@ -19,7 +29,6 @@ from wgan_cli.cli.arguments.tuning_options import (
     Out,
     Resume,
     Rungs,
-    Seed,
     Trials,
     Tries,
 )
@@ -50,7 +59,7 @@ def tune(
     trials: Trials = None,
     best_by: BestBy = None,
     dry_run: DryRun = False,
-    seed: Seed = None,
+    seed: OptionalSeed = None,
     device: Device = "auto",
     out: Out = None,
     resume: Resume = None,

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -13,14 +14,15 @@ from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
 MAX_SEED = 2**63 - 1
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-RunOrCkpt = Annotated[
-    Path,
-    typer.Argument(
-        metavar="RUN|CKPT|NAME",
-        help="Run folder, checkpoint, bundled generator, or hf:OWNER/NAME.",
-        autocompletion=complete_checkpoint,
-    ),
-]
+_run_or_ckpt = typer.Argument(
+    metavar="RUN|CKPT|NAME",
+    help="Run folder, checkpoint, bundled generator, or hf:OWNER/NAME.",
+    autocompletion=complete_checkpoint,
+)
+seed_option = partial(typer.Option, "--seed", min=0, max=MAX_SEED, help="Random seed.")
+
+RunOrCkpt = Annotated[Path, _run_or_ckpt]
+OptionalRunOrCkpt = Annotated[Path | None, _run_or_ckpt]
 Targets = Annotated[
     list[str] | None,
     typer.Argument(
@@ -42,7 +44,8 @@ Images = Annotated[
     list[str] | None, typer.Option("--data", metavar="PATH", help="Images to train the recipe on; repeatable.")
 ]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="Device: auto, cpu, cuda, cuda:N or mps.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")]
+Seed = Annotated[int, seed_option()]
+OptionalSeed = Annotated[int | None, seed_option()]
 DataRoot = Annotated[
     Path | None, typer.Option("--data-root", help=r"Folder of datasets. \[default: $WGAN_DATA, else a cache folder]")
 ]

@@ -12,14 +12,6 @@ _styles = partial(typer.Option, rich_help_panel="Style-based generators")
 _real = partial(typer.Option, rich_help_panel="Models that take images")
 
 
-Source = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="RUN|CKPT|NAME",
-        help="Run folder, checkpoint, bundled generator, or hf:OWNER/NAME.",
-        autocompletion=complete_checkpoint,
-    ),
-]
 Ckpt = Annotated[
     Path | None, typer.Option("--ckpt", help="Run or checkpoint, as an option.", autocompletion=complete_checkpoint)
 ]

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from wgan_cli.cli.arguments.completion import complete_checkpoint, complete_tracker
-from wgan_cli.cli.arguments.options import MAX_SEED
+from wgan_cli.cli.arguments.options import seed_option
 
-_setting = partial(typer.Option, rich_help_panel="Common settings, by default the recipe's")
+_SETTINGS = "Common settings, by default the recipe's"
+_setting = partial(typer.Option, rich_help_panel=_SETTINGS)
 _execution = partial(typer.Option, rich_help_panel="Duration and execution")
 _output = partial(typer.Option, rich_help_panel="Output")
 
@@ -60,7 +61,7 @@ ImageSize = Annotated[
 ]
 NCritic = Annotated[int | None, _setting("--n-critic", help="Critic steps per generator step (objective.n_critic).")]
 GpWeight = Annotated[float | None, _setting("--gp-weight", help="Gradient penalty weight (objective.gp_weight).")]
-Seed = Annotated[int | None, _setting("--seed", min=0, max=MAX_SEED, help="Random seed.")]
+Seed = Annotated[int | None, seed_option(rich_help_panel=_SETTINGS)]
 Amp = Annotated[str | None, _execution("--amp", metavar="MODE", help="Precision: auto, off, bf16 or fp16.")]
 Engine = Annotated[str | None, _execution("--engine", help="Engine: auto, eager, graph or compile.")]
 Gpus = Annotated[int | None, _execution("--gpus", min=1, help="Number of GPUs, with one process each.")]

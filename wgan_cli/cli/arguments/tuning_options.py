@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from wgan_cli.cli.arguments.completion import complete_search
-from wgan_cli.cli.arguments.options import MAX_SEED
 
 _search = partial(typer.Option, rich_help_panel="Search")
 _files = partial(typer.Option, rich_help_panel="Output")
@@ -43,7 +42,6 @@ Rungs = Annotated[
 Trials = Annotated[int | None, _search("--trials", min=2, help="Maximum number of candidates, drawn at random.")]
 BestBy = Annotated[str | None, _search("--best-by", help=r"Score to compare (best_by). \[default: the recipe's]")]
 DryRun = Annotated[bool, _search("--dry-run", help="Show the plan, but don't start.")]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")]
 Out = Annotated[Path | None, _files("--out", help=r"Folder of the search. \[default: runs/RECIPE-tune]")]
 Resume = Annotated[
     Path | None,
