@@ -290,7 +290,7 @@ def tutorial_settings(file: Path) -> str:
         cells = [f"`{name}`", f"`{result['our_recipe']}`"]
         for side in ("theirs", "ours"):
             own = result[side]
-            cells += [f"{own['steps']:,}", f"{own['fd']:.3g}", f"![samples](family/{own['picture']})"]
+            cells += [f"{own['steps']:,}", f"{own['fd']:.3g}", f"![samples](tutorial_settings/{own['picture']})"]
         rows.append(cells)
     first = next(iter(found.values()))
     told = (

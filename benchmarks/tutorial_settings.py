@@ -103,7 +103,8 @@ def parse_arguments() -> argparse.Namespace:
     arguments.settings = []
     if arguments.quick:
         arguments.minutes, arguments.images = 0.1, 500
-    arguments.pictures = family.PICTURES if arguments.out.parent == common.RESULTS else arguments.out.parent / "family"
+    folder = family.PICTURES.parent if arguments.out.parent == common.RESULTS else arguments.out.parent
+    arguments.pictures = folder / "tutorial_settings"
     return arguments
 
 

@@ -36,6 +36,7 @@ def test_every_recipe_is_in_the_wheel(wheel):
 def test_the_pictures_of_measured_recipes_are_in_the_wheel(wheel):
     names = {name.rpartition("/")[2] for name in wheel.namelist() if name.startswith("wgan_cli/thumbnails/")}
     assert names == {path.name for path in (ROOT / "docs" / "family").iterdir()}
+    assert {name.removesuffix(".png") for name in names} <= {path.stem for path in (ROOT / "recipes").iterdir()}
 
 
 def test_every_module_and_data_file_is_in_the_wheel(wheel):
