@@ -67,6 +67,12 @@ def test_imports_point_down():
         assert used <= allowed, f"{path} imports {used - allowed}"
 
 
+def test_names_of_files_occur_once():
+    """Only a command may have the name of the module that it calls."""
+    names = [path.name for path in FILES if path.name != "__init__.py" and path.parent != PACKAGE / "cli"]
+    assert not [name for name in names if names.count(name) > 1]
+
+
 def test_code_map_lists_packages_below_those_they_import():
     page = (Path(__file__).parents[1] / "docs/code_map.md").read_text(encoding="utf-8")
     rows = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in page.splitlines() if line.startswith("| `")]
