@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,10 +36,15 @@ def stored_by_wandb(folder: Path) -> Stored:
     """Read the transaction logs in the run folder; an offline run that was resumed has two with the same id."""
     from wandb.proto import wandb_internal_pb2
 
+    def records_of(file: Path) -> list[Any]:
+        return [wandb_internal_pb2.Record.FromString(data) for data in _leveldb_records(file.read_bytes())]
+
     stored = Stored()
     for file in sorted((folder / "wandb").glob("offline-run-*/*.wandb")):
-        for data in _leveldb_records(file.read_bytes()):
-            record = wandb_internal_pb2.Record.FromString(data)
+        deadline = time.monotonic() + 20  # wandb's own process writes the file, the exit last, maybe after finish()
+        while not any(record.HasField("exit") for record in records_of(file)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for record in records_of(file):
             if record.HasField("run"):
                 stored.name, stored.config = record.run.display_name, _items(record.run.config.update)
                 stored.ids.add(record.run.run_id)
