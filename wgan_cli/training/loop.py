@@ -33,7 +33,8 @@ def training_loop(
         while state.step < recipe.steps and not stop.due() and not recorder.out_of_patience:
             # 2. One iteration: n_critic critic updates and one generator update, as the objective's phases define.
             set_learning_rates(recipe, state.optimizers, state.step)
-            with in_time("a training step") if state.device.type == "cuda" else nullcontext():  # its queue may be full
+            # On a GPU, the call blocks here if another rank hangs and the launch queue is full.
+            with in_time("a training step") if state.device.type == "cuda" else nullcontext():
                 state.engine(state.step)
             state.step += 1
             callback.on_step(state.step, recorder.networks)

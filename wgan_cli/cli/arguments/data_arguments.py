@@ -1,4 +1,4 @@
-"""What an argument names: images, shards of them, or something else."""
+"""Recognize arguments that name images, and check those that don't."""
 
 import os
 import shlex
