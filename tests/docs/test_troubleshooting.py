@@ -38,7 +38,7 @@ def texts() -> frozenset[str]:
 
 
 def is_in_the_code(message: str) -> bool:
-    """Whether the program has a text like a message of the page, where `...` may be anything."""
+    """Return True if the program has a text like a message of the page, where `...` may be anything."""
     said = message.removeprefix("warning: ")
     forms = (said, re.sub(r"^\.\.\.:? ", "", said))
     pattern = re.compile("|".join(".*".join(map(re.escape, form.split(MISSING))) for form in forms), re.DOTALL)

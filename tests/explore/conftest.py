@@ -28,7 +28,7 @@ TRANSLATING = (
 
 @pytest.fixture(scope="session")
 def styled_run(tmp_path_factory, trainer) -> RunDir:
-    """Of a generator with styles and classes."""
+    """A run of a generator with styles and classes."""
     recipe = load_recipe("digits_dcgan", [*STYLED, "steps=4"])
     return trainer.run(recipe, tmp_path_factory.mktemp("styled") / "run")
 

@@ -1,4 +1,4 @@
-"""What a critic sees of the batch around an image, against its formulas."""
+"""Layers that show a critic the batch around an image, against their formulas."""
 
 from __future__ import annotations
 

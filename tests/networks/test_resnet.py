@@ -137,7 +137,7 @@ def test_critic_equals_the_authors(size, channels):
     images = torch.randn(3, channels, size, size, dtype=torch.float64).requires_grad_()
 
     def derivatives(scores: Tensor) -> list[Tensor]:
-        """Of scores, and of their slope, as the penalty takes them."""
+        """Return the gradients of scores, and of their slope, as the penalty takes them."""
         (slope,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
         # Biases do not reach the slope of a piecewise linear critic.
         return [slope, *torch.autograd.grad(scores.sum() + slope.square().sum(), network.parameters())]

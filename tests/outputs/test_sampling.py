@@ -102,7 +102,7 @@ def test_gpu_images_do_not_depend_on_tf32(tiny_run, monkeypatch):
 
 @pytest.mark.gpu
 def test_gpu_images_are_the_same_each_time():
-    """Of a network whose fastest convolutions sum in another order at each call."""
+    """Sample a network whose fastest convolutions sum in another order at each call."""
     recipe = load_recipe("cifar10_resnet", [])
     torch.manual_seed(0)
     network = build_network("generator", recipe, ImageShape(32, 32, 3, 10)).eval().requires_grad_(False)

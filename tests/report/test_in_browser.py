@@ -83,7 +83,7 @@ def test_page_fits_its_window(show, name, width):
 
 
 def luminance(color: str) -> float:
-    """Of "rgb(r, g, b)", by the W3C's definition."""
+    """Return the relative luminance of "rgb(r, g, b)", by the W3C's definition."""
     channels = [int(part) / 255 for part in color[4:-1].split(",")[:3]]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

@@ -1,4 +1,4 @@
-"""Which candidates train in which rung, and in what order they stand."""
+"""The candidates of each rung of a search, and their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where classes come from: files of labels, folders, and folders that aren't classes."""
+"""Sources of classes: files of labels, folders, and folders that aren't classes."""
 
 from __future__ import annotations
 

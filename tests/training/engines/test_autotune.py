@@ -270,7 +270,7 @@ def test_times_become_steps(machine, small, timed):
 
 @pytest.mark.parametrize("engine", ["auto", "graph"])
 def test_precision_is_timed_under_the_engine(machine, small, engine):
-    """Where launching kernels takes longest, the casts of bf16 cost more than its products save."""
+    """The casts of bf16 cost more than its products save if launching kernels takes longest."""
     costs = {("bf16", "eager"): 6.0, ("off", "eager"): 5.0, ("bf16", "graph"): 1.0, ("off", "graph"): 3.0}
     machine.cost = lambda recipe: 1e-3 * costs[recipe.amp, recipe.engine]
     tuned = machine.autotune(small.recipe(**{**OPEN, "engine": engine}), CUDA)
