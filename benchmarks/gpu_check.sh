@@ -49,7 +49,7 @@ case "${1:-}" in
   quick) PHASES=q TOTAL=${TOTAL:-550} GPU_DEVICE=cpu ;;
   *) PHASES=${PHASES:-a b s d l c k t e p} TOTAL=${TOTAL:-760} ;;
 esac
-ENGINE_SECONDS=${ENGINE_SECONDS:-40} # of training for each engine in b
+ENGINE_SECONDS=${ENGINE_SECONDS:-40} ENGINES=${ENGINES:-graph eager} # of training for each of these engines in b
 export OUT=${OUT:-/tmp/gpu_out} WORK=${WORK:-/tmp/gpu_work} PYTHONUNBUFFERED=1 XDG_CACHE_HOME=${WORK:-/tmp/gpu_work}/cache
 export MPLBACKEND=Agg TORCHINDUCTOR_CACHE_DIR=/tmp/gpu_inductor KINETO_LOG_LEVEL=99 GPU_DEVICE=${GPU_DEVICE:-cuda:0}
 mkdir -p "$OUT" "$WORK" "$XDG_CACHE_HOME"
@@ -142,7 +142,7 @@ train --resume $WORK/default --steps 13000 -q
 RUNS
   run "b commands after it" 45 sh -c "xargs -P 6 -I{} sh -c 'timeout -k 2 40 $PY -m wgan_cli {} >$WORK/after.\$\$ 2>&1; code=\$?; echo \"exit \$code of wgan {}\" >>$WORK/exits; [ \$code = 124 ] || exit \$code' <'$WORK/after'; code=\$?; cat $WORK/after.*; exit \$code"
   cat "$WORK/exits" 2>/dev/null | cut -c1-200 | tee -a "$OUT/summary.txt"
-  for engine in graph eager; do
+  for engine in $ENGINES; do
     engine_run $engine $((ENGINE_SECONDS + 30))
   done
 }

@@ -312,7 +312,7 @@ def profiled(name: str, engine: str, form: str) -> None:
         wall_ms_while_profiled=four(1000 * beneath), busy_ms=four(1000 * busy_seconds(events, kind) / steps),
         kernels_a_step=four(sum(kernel.calls for kernel in kernels)),
         groups={row["name"]: [four(1000 * row["seconds"]), row["calls"]] for row in group_rows(kernels)},
-        kernels=[[row["name"][:90], four(1000 * row["seconds"]), row["calls"]] for row in kernel_rows(kernels, 14)],
+        kernels=[[row["name"][:200], four(1000 * row["seconds"]), row["calls"]] for row in kernel_rows(kernels, 40)],
     )  # fmt: skip
 
 
