@@ -16,6 +16,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "gpu": ("--device", "--gpus"),
     "cuda": ("--device",),
     "cpu": ("--device",),
+    "data": ("--against", "--set data.path=PATH"),
     "dataset": ("--data",),
     "dataroot": ("--data-root", "--data"),
     "config": ("--recipe",),
@@ -27,6 +28,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "resume-from": ("--resume",),
     "load": ("--resume", "--ckpt"),
     "network": ("--ckpt",),
+    "run": ("--ckpt",),
     "model": ("--ckpt", "--recipe"),
     "weights": ("--ckpt",),
     "name": ("--out",),
@@ -54,6 +56,13 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "mlflow": ("--track mlflow",),
     "fp16": ("--amp",),
     "verbose": ("--quiet",),
+}
+#: Words in usage lines for what other programs take as an option.
+POSITIONAL: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("ckpt", "checkpoint", "network", "weights", "load"), ("CKPT", "RUN")),
+    **dict.fromkeys(("run", "logdir"), ("RUN",)),
+    "recipe": ("RECIPE",),
+    "data": ("DATA",),
 }
 #: Commands by other names.
 COMMANDS = {

@@ -1,13 +1,14 @@
 """Usage errors, with a hint about what was typed."""
 
 import difflib
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 import typer
 import typer.core
 
-from wgan_cli.cli.arguments.foreign_names import ALIASES, COMMANDS, OPTIONS
+from wgan_cli.cli.arguments.foreign_names import ALIASES, COMMANDS, OPTIONS, POSITIONAL
 from wgan_cli.errors import WganError, did_you_mean
 
 
@@ -44,6 +45,8 @@ def check_command(name: str, group: typer.core.TyperGroup) -> None:
 def _about_option(option: str, context: typer.Context) -> str:
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     name = option.lstrip("-").replace("_", "-")
+    if metavar := _positional(name, context):
+        return f"name it without an option: `{context.command_path} {metavar}`"
     similar = _elsewhere(name, options) or difflib.get_close_matches(option, options, n=1, cutoff=0.8)
     if not similar and (near := difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.9)):  # a typo in such a name
         similar = _elsewhere(near[0], options)
@@ -53,6 +56,13 @@ def _about_option(option: str, context: typer.Context) -> str:
     similar = similar or difflib.get_close_matches(option, options, n=2, cutoff=0.65)
     meant = f"did you mean {' or '.join(f'`{name}`' for name in similar)}? " if similar else ""
     return f"{meant}see `{context.command_path} --help`"
+
+
+def _positional(name: str, context: typer.Context) -> str | None:
+    """Return the argument of a command that stands for what `name` would name as an option."""
+    arguments = [each for each in context.command.params if each.param_type_name == "argument"]
+    metavars = [word for each in arguments for word in re.findall(r"\w+", each.metavar or "")]
+    return next((metavar for metavar in POSITIONAL.get(name, ()) if metavar in metavars), None)
 
 
 def _elsewhere(name: str, options: list[str]) -> list[str]:
