@@ -33,7 +33,7 @@ from wgan_cli.training.build_state import build_state
 from wgan_cli.training.engines.adaptive_threads import AdaptiveThreads
 from wgan_cli.training.engines.autotune import available_threads, thread_counts
 from wgan_cli.training.state import TrainingState
-from wgan_cli.utils.machine import OtherProcesses
+from wgan_cli.utils.cores import OtherProcesses
 
 ROOT = Path(__file__).parents[1]
 ENDLESS = 10**9  # steps

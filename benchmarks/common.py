@@ -21,7 +21,7 @@ from wgan_cli.evaluation.evaluate import Reference
 from wgan_cli.recipe import ImageShape, Recipe
 from wgan_cli.runs.environment import describe_environment, resolve_device
 from wgan_cli.training.state import TrainingState
-from wgan_cli.utils.machine import OtherProcesses
+from wgan_cli.utils.cores import OtherProcesses
 
 FORMATS = {"off": "float32", "bf16": "bf16", "fp16": "fp16"}  # what --amp means in words
 RESULTS = Path(__file__).parent / "results"

@@ -84,9 +84,9 @@ def section(file: Path) -> str:
         "PyTorch allocated, random images included."
     )
     train = (
-        "`default` is `wgan train mnist_dcgan` on the bundled digits as it comes; runs with the name of an engine are the "
-        "same under that engine until a time limit. Rate and utilization are of the second half, with logs, sample grids "
-        "and checkpoints."
+        "`default` is `wgan train mnist_dcgan` on the bundled digits as it comes; runs with the name of an engine are "
+        "the same under that engine until a time limit. Rate and utilization are of the second half, with logs, sample "
+        "grids and checkpoints."
     )
     return "\n\n".join(
         [

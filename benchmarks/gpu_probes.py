@@ -16,7 +16,7 @@ from wgan_cli.networks import build_network
 from wgan_cli.outputs.sampling import generate, sample_latents
 from wgan_cli.recipe import load_recipe
 from wgan_cli.training.build_state import build_state
-from wgan_cli.utils.machine import usable_cores
+from wgan_cli.utils.cores import usable_cores
 
 
 def capture_fail() -> None:

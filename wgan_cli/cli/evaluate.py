@@ -16,7 +16,7 @@ from wgan_cli.cli.arguments.evaluation_options import (
 )
 from wgan_cli.cli.arguments.named_generator import locate
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, open_checkpoint
-from wgan_cli.cli.arguments.options import DataRoot, Device, Json, Seed, examples, refuse_given
+from wgan_cli.cli.arguments.options import DataRoot, Device, Json, Seed, command_device, examples, refuse_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite
 from wgan_cli.cli.arguments.sampling_options import Batch
 from wgan_cli.console import print_message
@@ -61,9 +61,8 @@ def evaluate(
     from wgan_cli.data import default_data_root
     from wgan_cli.evaluation.image_files import survey_generated
     from wgan_cli.outputs.sampling import check_memory_to_evaluate, generator_of
-    from wgan_cli.runs.environment import resolve_device
 
-    where, root = resolve_device(device), data_root or default_data_root()
+    where, root = command_device(device), data_root or default_data_root()
     if against is None:
         source = locate(source)
     if is_data(str(source)):

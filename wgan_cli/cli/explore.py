@@ -11,7 +11,7 @@ import typer
 
 from wgan_cli.cli.arguments.named_generator import locate
 from wgan_cli.cli.arguments.open_checkpoint import ImportEntry, ImportRecipe, ImportSettings, open_checkpoint
-from wgan_cli.cli.arguments.options import Device, RunOrCkpt, examples
+from wgan_cli.cli.arguments.options import Device, RunOrCkpt, command_device, examples
 from wgan_cli.console import print_message
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.runs.run_dir import RunDir, is_run
@@ -45,13 +45,12 @@ def explore(
     from wgan_cli.explore.live import has_generator
     from wgan_cli.explore.source import Source
     from wgan_cli.explore.temp_folder import gradio_temp_folder
-    from wgan_cli.runs.environment import resolve_device
 
     source = locate(source)
     run = source if is_run(source) else None
     waiting = run is not None and not has_generator(RunDir(run))
     load = partial(open_checkpoint, recipe=recipe, settings=settings, entry=entry)
-    generator = None if waiting else Source(source, resolve_device(device), load)
+    generator = None if waiting else Source(source, command_device(device), load)
     listener = listen(host, port)
 
     def on_ready() -> None:

@@ -9,6 +9,7 @@ from wgan_cli.cli.arguments.foreign_names import ALIASES
 from wgan_cli.cli.arguments.usage_errors import check_command
 from wgan_cli.cli.launch import is_launched
 from wgan_cli.console import print_message
+from wgan_cli.utils.cores import others_since_start
 from wgan_cli.utils.format import Activity
 
 _METAVARS = {"<int>": "N", "<int range>": "N", "<float>": "X", "<float range>": "X", "<path>": "PATH", "<str>": "NAME"}
@@ -41,6 +42,7 @@ class SlowCommand(Command):
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
+        others_since_start()
         if not ctx.params.get("quiet") and not is_launched():  # by torchrun, for one of several GPUs
             print_message(Activity("importing torch"))
         return rest

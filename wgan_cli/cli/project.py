@@ -16,7 +16,7 @@ from wgan_cli.cli.arguments.open_checkpoint import (
     import_options,
     open_checkpoint,
 )
-from wgan_cli.cli.arguments.options import Device, Seed, examples
+from wgan_cli.cli.arguments.options import Device, Seed, command_device, examples
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.cli.arguments.sampling_options import Scale, Show
 from wgan_cli.console import print_message
@@ -81,11 +81,10 @@ def project(
     from wgan_cli.cli.sampling.requirements import chosen_classes
     from wgan_cli.outputs.latent_space.projection import Projector
     from wgan_cli.outputs.sampling import generator_of
-    from wgan_cli.runs.environment import resolve_device
 
     source = locate(given)
     checkpoint = open_checkpoint(source, recipe, settings, entry)
-    generator = generator_of(checkpoint, str(source), resolve_device(device))
+    generator = generator_of(checkpoint, str(source), command_device(device))
     if checkpoint.recipe.translates:
         raise WganError(f"{source} translates images: it has no latent space", "use wgan sample --translate")
     classes = chosen_classes(class_, checkpoint)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from wgan_cli.cli.arguments.completion import complete_run
-from wgan_cli.cli.arguments.options import DataRoot, Device, examples, refuse_given
+from wgan_cli.cli.arguments.options import DataRoot, Device, command_device, examples, refuse_given
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.console import print_message
 from wgan_cli.runs.run_dir import open_run
@@ -46,9 +46,8 @@ def report(
     else:
         from wgan_cli.data import default_data_root
         from wgan_cli.report.real_comparison import compare_with_real_images
-        from wgan_cli.runs.environment import resolve_device
 
-        root, device_ = data_root or default_data_root(), resolve_device(device)
+        root, device_ = data_root or default_data_root(), command_device(device)
         real = [compare_with_real_images(open_run(run).path, root, device_, print_message) for run in runs]
     gathered = gather(runs, real)
     path = out or default_path(context, Path("report.html"), force)

@@ -13,7 +13,16 @@ from wgan_cli.cli.arguments.open_checkpoint import (
     chosen_checkpoint,
     open_checkpoint,
 )
-from wgan_cli.cli.arguments.options import DataRoot, Device, OptionalRunOrCkpt, Seed, examples, is_given, refuse_given
+from wgan_cli.cli.arguments.options import (
+    DataRoot,
+    Device,
+    OptionalRunOrCkpt,
+    Seed,
+    command_device,
+    examples,
+    is_given,
+    refuse_given,
+)
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.cli.arguments.sampling_options import (
     Batch,
@@ -101,7 +110,6 @@ def sample(
     from wgan_cli.outputs.sampling import generator_of
     from wgan_cli.outputs.save_images import is_grid
     from wgan_cli.outputs.translate import check_side, check_translates
-    from wgan_cli.runs.environment import resolve_device
 
     ckpt = locate(chosen_checkpoint(source, ckpt, "wgan sample"))
     if to is not None and photos is None:
@@ -129,7 +137,7 @@ def sample(
         )  # fmt: skip
         return show_written(written) if show else None
 
-    where, checkpoint = resolve_device(device), open_checkpoint(ckpt, recipe, settings, entry)
+    where, checkpoint = command_device(device), open_checkpoint(ckpt, recipe, settings, entry)
     generator = generator_of(checkpoint, str(ckpt), where)
     check_translates(checkpoint.recipe, photos is not None)
     if photos is not None:

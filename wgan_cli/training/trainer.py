@@ -39,8 +39,8 @@ from wgan_cli.training.loop import training_loop
 from wgan_cli.training.memory_estimate import out_of_memory_hint
 from wgan_cli.training.setup import check_same_on_all_ranks, load_dataset, load_reference, resolve_start
 from wgan_cli.training.stop import StopRequest
+from wgan_cli.utils.cores import OtherProcesses
 from wgan_cli.utils.format import once
-from wgan_cli.utils.machine import OtherProcesses
 
 BUSY = 0.3  # cores used by other processes; above this, autotuning may have chosen too few threads
 MAX_CLASSES = 10_000  # recorded in environment.json

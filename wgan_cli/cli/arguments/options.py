@@ -3,13 +3,17 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from wgan_cli.cli.arguments.completion import complete_checkpoint, complete_recipe
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE
+from wgan_cli.utils.cores import leave_busy_cores
+
+if TYPE_CHECKING:
+    import torch
 
 MAX_SEED = 2**63 - 1
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -86,3 +90,13 @@ def examples(*lines: str) -> Callable[[Command], Command]:
         return command
 
     return add_examples
+
+
+def command_device(name: str) -> "torch.device":
+    """Return the device of `--device`; on a CPU, use only the cores that other processes leave. Raises: WganError."""
+    from wgan_cli.runs.environment import resolve_device
+
+    device = resolve_device(name)
+    if device.type == "cpu":
+        leave_busy_cores()
+    return device

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wgan_cli.cli.arguments.options import command_device
 from wgan_cli.cli.sampling.requirements import check_style_options, chosen_classes
 from wgan_cli.errors import WganError
 from wgan_cli.networks.style_space import StyleSpace
@@ -15,7 +16,6 @@ from wgan_cli.outputs.latent_space.styles import Truncated
 from wgan_cli.outputs.latent_space.walk import ends_of_seeds, random_ends, walk_frames
 from wgan_cli.outputs.sampling import generator_of, parse_seeds
 from wgan_cli.runs.checkpoint import Checkpoint
-from wgan_cli.runs.environment import resolve_device
 from wgan_cli.runs.pretrained import source_title
 from wgan_cli.runs.run_dir import RunDir, is_run, run_around
 from wgan_cli.utils.format import count_of
@@ -38,7 +38,7 @@ class LatentWalk:
 
 def walk_of(checkpoint: Checkpoint, source: Path, options: LatentWalk, device: str) -> list[Frame]:
     """Render the walk of a checkpoint's generator. Raises: WganError."""
-    generator = generator_of(checkpoint, str(source), resolve_device(device))
+    generator = generator_of(checkpoint, str(source), command_device(device))
     if checkpoint.recipe.translates:
         run = RunDir(source) if is_run(source) else run_around(source)
         name = shlex.quote(source_title(source) if run is None else str(run.path))

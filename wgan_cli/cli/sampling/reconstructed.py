@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wgan_cli.cli.arguments.options import command_device
 from wgan_cli.cli.sampling.given_images import like_training
 from wgan_cli.cli.sampling.output import Output
 from wgan_cli.console import print_message
@@ -19,7 +20,6 @@ from wgan_cli.outputs.sampling import parse_classes
 from wgan_cli.outputs.save_images import save_images
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.runs.checkpoint import Checkpoint
-from wgan_cli.runs.environment import resolve_device
 from wgan_cli.utils.class_names import spelled_like
 
 COLUMNS = 12  # images in a row of a grid
@@ -31,7 +31,7 @@ def reconstruct_images(
     class_: Sequence[str] | None, data_root: Path | None, device: str,
 ) -> Path:  # fmt: skip
     """Write real images next to their reconstructions, or interpolate between them; return the path."""
-    networks, checkpoint = open_autoencoder(ckpt, resolve_device(device), output.batch)
+    networks, checkpoint = open_autoencoder(ckpt, command_device(device), output.batch)
     classes = None if class_ is None else parse_classes(class_, checkpoint.class_names)
     root = data_root or default_data_root()
     if not is_number(source):

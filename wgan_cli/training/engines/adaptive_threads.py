@@ -13,11 +13,11 @@ from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.schema import MOST_STEPS
 from wgan_cli.training.engines.autotune import MIN_STEPS
 from wgan_cli.training.engines.select import Engine
+from wgan_cli.utils.cores import SHARE
 from wgan_cli.utils.format import Log, count_of, no_log
 
 WINDOW = 1.0  # seconds of steps that are judged together
 LASTING = 2.0  # seconds for which windows must agree before anything is tried
-SHARE = 0.25  # of a core that other processes may use before it counts as theirs
 SLOW = 1.2  # times as long as without other processes
 MARGIN = 1.1  # speedup that a change needs
 TRIAL_SECONDS, TRIAL_STEPS = 0.5, 2  # a trial lasts at least this long

@@ -12,8 +12,8 @@ from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe
 from wgan_cli.training.engines.select import Engine
 from wgan_cli.training.numerics.amp import resolve_amp
+from wgan_cli.utils.cores import cpu_quota, usable_cores
 from wgan_cli.utils.format import Activity, Log, count_of, no_log
-from wgan_cli.utils.machine import cpu_quota, usable_cores
 
 MIN_STEPS = 500  # shorter runs end before autotuning pays off
 MIN_SECONDS_TO_COMPILE = 1800.0  # of training; the compiler takes about a minute, and often gains nothing
