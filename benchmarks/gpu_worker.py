@@ -89,13 +89,16 @@ def state_of(recipe: Recipe, images) -> tuple[TrainingState, float]:
     return state, time.perf_counter() - start
 
 
-def stepper(state: TrainingState) -> Callable[[], None]:
-    """Return a function that runs one step."""
+def stepper(state: TrainingState, logs: bool = False) -> Callable[[], None]:
+    """Return a function that runs one step. logs: also read the loss terms as often as training does."""
 
     def step() -> None:
         set_learning_rates(state.recipe, state.optimizers, state.step)
         state.engine(state.step)
         state.step += 1
+        if logs and state.step % state.recipe.log_every == 0:
+            checked_means(state)
+            state.training_step.metrics.reset()
 
     return step
 
@@ -250,7 +253,7 @@ def beside(name: str, seconds: str) -> None:
             recipe = recipe_of(name, form, "graph" if device().type == "cuda" else "eager")
             images = images or random_images(recipe)
             state, _ = state_of(recipe, images)
-            sides[f"wgan {state.recipe.engine} {form}"] = stepper(state)
+            sides[f"wgan {state.recipe.engine} {form}"] = stepper(state, logs=True)
         except Exception as error:
             keep("beside", recipe=name, side=f"wgan {form}", failed=describe(error))
         for label in ("loader", "resident"):

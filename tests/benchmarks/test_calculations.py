@@ -217,6 +217,7 @@ def test_gpu_table_compares_with_the_textbook_loop_of_the_same_precision(benchma
         {"kind": "beside", "recipe": "a", "side": f"textbook {kind}", "steps_per_second": rate}
         for kind, rate in (("loader bf16", 50.0), ("resident bf16", 100.0), ("loader off", 1.0))
     ]
+    beside += [{"kind": "beside", "recipe": "a", "side": "wgan graph bf16", "steps_per_second": 400.0}]
     smoke = [
         {"kind": "smoke", "recipe": name, "trouble": trouble, "nonfinite": []}
         for name, trouble in (("a", ""), ("b", "waits"))
@@ -229,7 +230,7 @@ def test_gpu_table_compares_with_the_textbook_loop_of_the_same_precision(benchma
     lines = [speed, {"kind": "speed", "failed": "no memory"}, *beside, *started, *smoke]
     (tmp_path / "gpu.jsonl").write_text("\n".join(map(json.dumps, lines)))
     found = page.read(tmp_path / "gpu.jsonl")
-    assert page.engine_rows(found) == [["a", "graph", "bf16", "2.00", "10.00", "5.00", ""]]
+    assert page.engine_rows(found) == [["a", "graph", "bf16", "2.00", "8.00", "4.00", ""]]
     told = page.captured(found)
     assert told.startswith("1 of 5 ")
     for part in ("`b`: waits", "`c`: too large", "`d`: critic_loss not finite", "`e`: out of time"):

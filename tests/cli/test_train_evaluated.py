@@ -77,13 +77,13 @@ def test_inspect_shows_scores(train, wgan):
     assert json.loads(wgan("inspect", "mine", "--json").stdout)["best"] is None
 
 
-def test_patience(train, wgan):
+def test_patience(train, wgan, features_root):
     # The recall of noise stays 0.
     options = ("--set", "best_by=recall", "--set", "patience=2")
     result = train(*options, "--steps", 60, "--out", "mine")
     assert result.status == 0, result.stderr
     assert "stopped at step 6: recall has not improved for 2 evaluations; best 0 at step 2" in result.stderr
-    assert "continue: wgan train --resume mine" in result.stderr
+    assert f"continue: wgan train --resume mine --data-root {features_root}\n" in result.stderr
     assert "next: wgan sample" in result.stderr
     assert RunDir(Path("mine")).checkpoint_files()[-1] == RunDir(Path("mine")).checkpoint_file(6)
     assert json.loads(wgan("inspect", "mine", "--json").stdout)["state"] == "stopped early"

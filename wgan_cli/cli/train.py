@@ -111,7 +111,7 @@ def train(
             )  # fmt: skip
         except Finished as found:
             if is_main_process():
-                log_finished(found, progress.on_message)
+                log_finished(found, progress.on_message, data_root)
             return ExitStatus.DONE
         trainer.log(plan(trainer.state, trainer.dataset.origin, trainer.dataset.class_counts, minutes))
         if not quiet and is_main_process():
@@ -120,5 +120,5 @@ def train(
             trainer.log("dry run: everything is valid, nothing was written")
             return ExitStatus.DONE
         trainer.fit(minutes, stop_after, command=shlex.join(["wgan", *sys.argv[1:]]))
-        log_end(trainer, names)
+        log_end(trainer, names, data_root)
     return trainer.status

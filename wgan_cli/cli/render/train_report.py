@@ -15,6 +15,8 @@ from wgan_cli.recipe.decoding_types import SMALL_DATASET
 from wgan_cli.utils.format import Log, clock, count_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wgan_cli.networks.transfer import Transfer
     from wgan_cli.recipe import Recipe
     from wgan_cli.runs.resume import Finished
@@ -114,8 +116,12 @@ def sample_options(recipe: Recipe) -> str:
     return "--translate PATH --to b" if recipe.translates else "-n 64"
 
 
-def log_end(trainer: Trainer, trackers: Sequence[str] = ()) -> None:
-    """Log what was trained, the best generator, and the commands to try next."""
+def log_end(trainer: Trainer, trackers: Sequence[str] = (), data_root: Path | None = None) -> None:
+    """Log what was trained, the best generator, and the commands to try next.
+
+    Args:
+        trackers, data_root: those of this command, which a run doesn't store.
+    """
     from wgan_cli.training.best_generator import out_of_patience
 
     state, run, log = trainer.state, trainer.run, trainer.log
@@ -133,16 +139,22 @@ def log_end(trainer: Trainer, trackers: Sequence[str] = ()) -> None:
     if best is not None:
         log(f"best generator: {run.best_file}, step {best.step:,}, {best.score}")
     if state.step < trainer.steps:
-        log(f"continue: wgan train --resume {path}" + "".join(f" --track {name}" for name in trackers))
+        tracked = "".join(f" --track {name}" for name in trackers)
+        log(f"continue: wgan train --resume {path}{_data_root_option(data_root)}{tracked}")
     if trainer.status == ExitStatus.DONE:
         log(_next_commands(path, state.recipe))
 
 
-def log_finished(found: Finished, log: Log) -> None:
+def log_finished(found: Finished, log: Log, data_root: Path | None = None) -> None:
     """Log that a run has no steps left, how to train it further, and the commands to try next."""
     path = shlex.quote(str(found.run.path))
-    log(f"{found}; --steps is the total, so this trains further: wgan train --resume {path} --steps {2 * found.step}")
+    further = f"wgan train --resume {path}{_data_root_option(data_root)} --steps {2 * found.step}"
+    log(f"{found}; --steps is the total, so this trains further: {further}")
     log(_next_commands(path, found.run.read_recipe()))
+
+
+def _data_root_option(data_root: Path | None) -> str:
+    return "" if data_root is None else f" --data-root {shlex.quote(str(data_root))}"
 
 
 def _next_commands(path: str, recipe: Recipe) -> str:
