@@ -29,6 +29,8 @@ ROOT = Path(__file__).parents[1]
 RECIPE = "digits_dcgan"
 BUNDLED = "mnist_style"  # generator of the package
 PYTHON, TYPER, TORCH = "Python alone", "Python with typer and rich", "Python with torch"
+EMPTY = "help page of an empty typer app"  # typer imports more of rich to print one
+EMPTY_APP = "import typer; app = typer.Typer(); app.command()(lambda: None); app(['--help'])"
 
 
 class Command(NamedTuple):
@@ -52,8 +54,9 @@ def commands(run: str, device: str) -> list[Command]:
     return [
         Command(PYTHON, lambda number: ("-c", "pass")),
         Command(TYPER, lambda number: ("-c", "import typer, rich.console")),
+        Command(EMPTY, lambda number: ("-c", EMPTY_APP)),
         Command(TORCH, lambda number: ("-c", "import torch")),
-        Command("wgan --help", wgan("--help"), beyond=TYPER),
+        Command("wgan --help", wgan("--help"), beyond=EMPTY),
         Command("wgan inspect, a recipe", wgan("inspect", RECIPE), beyond=TORCH),
         Command("wgan inspect, a run", wgan("inspect", run), beyond=TORCH),
         Command("wgan train, one step", wgan(*train), beyond=TORCH),
