@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from markdown_text import earlier_networks, paragraph, table
+import gpu_page
+from common import FORMATS, RESULTS
+from markdown_text import earlier_networks, paragraph, table, where
 from traffic import Traffic, Wires, efficiency, fitted_wires
 
 DOC = Path(__file__).parents[1] / "docs" / "scaling.md"
@@ -55,11 +56,16 @@ def measured(result: dict[str, Any]) -> str:
         for row in predictions(result)
     ]  # fmt: skip
     heads = ["recipe", "processes", "alone, ms", "apart, ms", "together, ms", "predicted, ms", "efficiency"]
-    return _with_note(table(heads, rows), result, result["steps"])
+    rounds, cores = result["settings"]["rounds"], result["machine"]["cores"]
+    told = (
+        f"The faster of {rounds} rounds, one thread per process; four processes share the {cores} cores. On "
+        f"{where({**result, 'settings': {'device': ''}})} {earlier_networks(result, result['steps'])}"
+    )
+    return table(heads, rows) + "\n\n" + paragraph(told)
 
 
-def predicted(result: dict[str, Any]) -> str:
-    """Return the table of arithmetic, traffic and predicted efficiency."""
+def predicted(result: dict[str, Any], on_gpu: Path = RESULTS / "gpu-h100.jsonl") -> str:
+    """Return the table of arithmetic, traffic and predicted efficiency, and what it is with the steps of a real GPU."""
     rows = []
     for name, counted in result["traffic"].items():
         traffic = Traffic(**counted)
@@ -72,9 +78,22 @@ def predicted(result: dict[str, Any]) -> str:
             + [f"{100 * share:.0f}%" for share in shares]
         )
     heads = ["recipe", "GFLOP a step", "MB a step", "messages", "on 8 GPUs", "on 1,024"]
-    return _with_note(table(heads, rows), result, result["traffic"])
+    told = f"{_with_gpu_steps(result, on_gpu)} {earlier_networks(result, result['traffic'])}"
+    return table(heads, rows) + "\n\n" + paragraph(told)
 
 
-def _with_note(rows: str, result: dict[str, Any], names: Iterable[str]) -> str:
-    note = earlier_networks(result, names)
-    return f"{rows}\n\n{paragraph(note)}" if note else rows
+def _with_gpu_steps(result: dict[str, Any], file: Path) -> str:
+    """Return the predictions for steps as long as one GPU's, instead of those of an assumed rate."""
+    name, told = "cifar10_resnet", []
+    traffic = Traffic(**result["traffic"][name])
+    for line in gpu_page.read(file)["speed"]:
+        if line["recipe"] == name and line["got"] == "graph" and line["format"] in FORMATS:
+            shares = []
+            for count, wires in PREDICTED:
+                sending = wires.seconds(traffic.messages, traffic.bytes, count)
+                shares.append(f"{efficiency(line['ms'] / 1000, sending):.0%} on {count:,}")
+            told.append(f"{line['ms']:.2f} ms in {FORMATS[line['format']]} ({', '.join(shares)})")
+    return (
+        f"For `{name}`, {GPU_FLOPS / 1e12:.0f} TFLOP/s is a step of {1000 * traffic.flops / GPU_FLOPS:.0f} ms; an H100 "
+        f"[takes](performance.md#on-a-gpu) {' or '.join(told)}."
+    )
