@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import common
+import distributed_page
 import gpu_page
 import scaling
 import tutorial_settings as tutorials
@@ -275,6 +276,8 @@ def systems(file: Path, names: Iterable[str] = SYSTEMS) -> str:
         "from 0 to 1; L1 of translations is in gray levels of 255, paired with the known answer, or from image to "
         "reconstruction (cycle)."
     )
+    if missing := [f"`{name}`" for name in names if name not in found]:
+        told += f" Not trained to the end yet: {', '.join(missing)}."
     headings = "recipe, paper, minutes, memory, scores, images"
     return table(headings, rows, words=2) + "\n\n" + _caption(told, found)
 
@@ -460,6 +463,7 @@ def main() -> None:
         page = PAGES[name].read_text(encoding="utf-8")
         PAGES[name].write_text(written(page, name, text), encoding="utf-8")
     MEASURED.write_text(json.dumps(measured(common.RESULTS / "family.json"), indent=1) + "\n", encoding="utf-8")
+    distributed_page.write(json.loads((common.RESULTS / "distributed.json").read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":
