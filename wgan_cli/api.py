@@ -66,12 +66,13 @@ def train(
             doesn't contain them: pass them again to resume or evaluate the run.
         resume: a run folder or a file of its checkpoints/ to continue from; "auto" continues the run in `out` if there
             is one.
-        minutes, stop_after: limits on time and steps, after which the run is saved and ends normally; `resume` then
-            continues as if it had never stopped.
+        minutes, stop_after: limits on the time and steps of this call, after which the run is saved and ends normally;
+            `resume` then continues as if it had never stopped.
         data_root: folder of named datasets and cached features; by default $WGAN_DATA, else wgan's cache folder.
         device: auto, cpu, cuda, cuda:N or mps.
         callbacks: called after each step, with each record, sample grid and message; `Tracker("wandb")` is one.
-        allow: changes that a resumed run may make: data, batch_size, optim, n_critic, amp. It isn't one exact run then.
+        allow: changes that a resumed run may make: data, batch_size, optim, n_critic, amp. The run is then no longer
+            exact.
         init_from: a run or checkpoint whose weights a new run starts from, adapted to other classes and channels.
 
     Returns:
@@ -120,7 +121,8 @@ def evaluate(
     """Score a generator against held-out real images; does what `wgan evaluate` does.
 
     Args:
-        path: a run folder, whose best generator is used, or a checkpoint.
+        path: a run folder, whose best generator is used, a checkpoint, the name of a bundled generator, or
+            hf:OWNER/NAME.
         count: number of images to generate, at least 10; by default as many as are held out, at most 10,000.
         seed: seed of the latent vectors.
         images: the images that were passed to `train`, if any.

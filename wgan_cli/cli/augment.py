@@ -36,7 +36,7 @@ def augment(
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Fill small classes with generated images, and tell whether a classifier learns more from them."""
+    """Fill small classes with generated images, and measure whether a classifier improves."""
     check_free(out, resumes=False)  # other images in it would become part of the set
     training = {"--recipe": recipe, "--set": settings, "--minutes": minutes}
     if ckpt is not None and (given := [name for name, value in training.items() if value is not None]):

@@ -69,7 +69,7 @@ def train(
     track: Track = None,
     quiet: Quiet = False,
 ) -> int:
-    """Train a GAN; without arguments, on digits in about a minute."""
+    """Train a GAN; without arguments, on bundled digits in one to three minutes."""
     if gpus is not None and not is_launched():
         return launch(gpus, device)
     shortcuts = {

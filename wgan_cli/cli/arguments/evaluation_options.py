@@ -20,7 +20,7 @@ Against = Annotated[
     typer.Option(
         "--against",
         metavar="DATA",
-        help="Real images for generated ones in files: a dataset, a folder, an archive, or a run's.",
+        help="Real images to compare image files with: a dataset, folder, archive, recipe or run.",
     ),
 ]
 Metrics = Annotated[

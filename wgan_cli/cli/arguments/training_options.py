@@ -51,7 +51,7 @@ Epochs = Annotated[float | None, _setting("--epochs", help="Passes over the imag
 Minutes = Annotated[float | None, _execution("--minutes", metavar="M", min=0.0, help="Time limit in minutes.")]
 StopAfter = Annotated[
     int | None,
-    _execution("--stop-after", min=1, metavar="STEPS", help="Steps after which to stop; --resume continues."),
+    _execution("--stop-after", min=1, metavar="STEPS", help="Steps to train now; --resume continues."),
 ]
 Lr = Annotated[float | None, _setting("--lr", help="Learning rate of both networks (optim.lr).")]
 BatchSize = Annotated[int | None, _setting("--batch-size", help="Images per critic step (batch_size).")]
