@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from wgan_cli.trackers.tracker import Tracker
     from wgan_cli.training.callback import Callback
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __all__ = [
     "Callback",
     "LoadedGenerator",

@@ -133,7 +133,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         if version > VERSION:
             raise WganError(
                 f"{path} has checkpoint format {version}, and this wgan reads up to {VERSION}",
-                "upgrade wgan: pip install --upgrade wgan",
+                "upgrade wgan: `git pull` and `pip install .` in its checkout",
             )
         if version > 1 and checksum is None:
             raise Damaged("its checksum is missing")
