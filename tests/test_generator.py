@@ -67,6 +67,13 @@ def test_it_says_what_it_is(tiny_run):
     assert generator(torch.randn(2, 16)).shape == (2, 1, 28, 28)
 
 
+def test_module_that_trains_does_not_change_the_samples(conditional):
+    generator = load_generator(conditional)
+    images = generator.sample(3)
+    torch.nn.Sequential(generator).train()
+    assert torch.equal(generator.sample(3), images)
+
+
 @pytest.mark.parametrize(("labels", "words"), [(2, ("--class", "2")), ([0, 2, 1, 1], ()), (None, ())])
 def test_labels(wgan, conditional, labels, words):
     generator = load_generator(conditional)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from typing_extensions import Self
 
 from wgan_cli.errors import WganError
 from wgan_cli.networks.style_space import StyleSpace
@@ -28,7 +29,7 @@ from wgan_cli.utils.matmul_precision import repeatable_float32
 
 
 class LoadedGenerator(nn.Module):
-    """Trained generator in evaluation mode, without gradients.
+    """Trained generator with frozen weights, always in evaluation mode; `forward` is differentiable in z.
 
     Attributes:
         network: the bare generator.
@@ -46,6 +47,10 @@ class LoadedGenerator(nn.Module):
         self.class_names: tuple[str, ...] = checkpoint.class_names
         self.latent_dim: int = checkpoint.recipe.model.latent_dim
         self.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in evaluation mode, also inside a module that trains: `sample` must not depend on its batch."""
+        return super().train(False)
 
     @property
     def device(self) -> torch.device:
