@@ -236,6 +236,14 @@ def test_norm_of_each_layer(family, generator, critic, own, others):
             recipe(lists[0], ["none"] * (others - 1) + ["batch"])
 
 
+@pytest.mark.parametrize("groups", [1, 4])
+def test_he_variance_of_transposed_convolutions(groups):
+    torch.manual_seed(0)
+    layer = initialize(nn.ConvTranspose2d(64, 64, 4, 2, 1, groups=groups), "he")
+    inside = layer(torch.randn(8, 64, 12, 12))[:, :, 4:-4, 4:-4]
+    assert inside.var().item() == pytest.approx(2, rel=0.1)  # halved by a rectifier
+
+
 @pytest.mark.parametrize("init", get_args(get_args(Init)[0]))
 @pytest.mark.parametrize("kernel", [3, 4, 5])
 def test_icnr_starts_without_a_pattern_and_with_the_same_variance(init, kernel):

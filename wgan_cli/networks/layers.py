@@ -128,7 +128,7 @@ def dense_layers(settings: LayerSettings, widths: Sequence[int], number: int = 0
 def _fan_in(module: WeightLayer) -> float:
     """Count the inputs of an output; a transposed convolution spreads its kernel over stride^2 outputs."""
     if isinstance(module, nn.ConvTranspose2d):
-        return module.in_channels * math.prod(module.kernel_size) / math.prod(module.stride)
+        return module.in_channels // module.groups * math.prod(module.kernel_size) / math.prod(module.stride)
     return module.weight[0].numel()
 
 
