@@ -80,6 +80,7 @@ def test_gpu_form_equals_cpu_form(decay):
         assert on_device._weight.item() == pytest.approx(share) and on_device._weight.data_ptr() == place
         on_device.update()
         torch.testing.assert_close(floats(on_device.network), floats(on_host.network), rtol=0, atol=1e-6)
+        assert decay or torch.equal(floats(on_device.network), floats(source))
         assert on_device.network[1].num_batches_tracked == source[1].num_batches_tracked
 
 

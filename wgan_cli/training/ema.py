@@ -45,10 +45,12 @@ class ExponentialMovingAverage:
     @torch.no_grad()
     def update(self) -> None:
         """Move the averages towards the network's weights."""
-        if self._weight is None:
+        foreach: Any = torch  # whose functions for lists are not in its type stubs
+        if not self.decay:
+            foreach._foreach_copy_(self._averages, self._sources)
+        elif self._weight is None:
             get_ema_multi_avg_fn(self._step_decay)(self._averages, self._sources, None)
         else:  # torch's function takes the decay as a Python number, which a graph would capture
-            foreach: Any = torch  # whose functions for lists are not in its type stubs
             differences = foreach._foreach_sub(self._sources, self._averages)
             foreach._foreach_add_(self._averages, foreach._foreach_mul(differences, self._weight))
         for mine, theirs in zip(self._copies, self._originals, strict=True):
