@@ -76,11 +76,12 @@ def num_training_images(count: int) -> int:
 def _nondeterministic() -> Iterator[None]:
     """Allow nondeterministic kernels: average pooling has no deterministic backward pass on GPUs."""
     before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(False)
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.use_deterministic_algorithms(before, warn_only=warn_only)
 
 
 @_nondeterministic()
