@@ -143,6 +143,14 @@ def test_settings_without_effect_are_rejected(settings, needed):
     assert f"`{needed}`" in error.hint
 
 
+def test_learning_rate_of_the_mapping_needs_equalised_weights():
+    error = problem({"model": {"name": "style", "init": "he"}}, "model.generator.mapping_lr=0.1")
+    assert "`model.generator.mapping_lr` has no effect" in error.message and "`model.init`" in error.hint
+    for init, factor in (("he", 0.01), ("equalised", 0.1)):
+        settings = [f"model.init={init}", f"model.generator.mapping_lr={factor}"]
+        assert apply_settings({**MLP, "model": "style"}, settings, "mine.yaml").model.generator.mapping_lr == factor
+
+
 def test_cvae_gan_accepts_augmentation_and_own_optimizers():
     recipe = apply_settings({**MLP, **CVAE}, ["data.augment={mirror: true}", "optim.encoder.lr=0.1"], "mine.yaml")
     assert (recipe.optim.of("encoder").lr, recipe.optim.of("classifier")) == (0.1, recipe.optim.critic)

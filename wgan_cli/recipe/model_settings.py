@@ -191,6 +191,16 @@ class StyleSettings(layers.ConditionalLatentSettings):
     generator: StyleGeneratorSettings = StyleGeneratorSettings.default()
     critic: StyleCriticSettings = StyleCriticSettings.default()
 
+    @model_validator(mode="after")
+    def _check_mapping_lr(self) -> StyleSettings:
+        default = StyleGeneratorSettings.model_fields["mapping_lr"].default
+        if self.init != "equalised" and self.generator.mapping_lr != default:
+            raise invalid(
+                "`model.generator.mapping_lr` has no effect without `model.init: equalised`",
+                "leave out `model.generator.mapping_lr`, or set `model.init` to equalised",
+            )
+        return self
+
     @property
     def style_layers(self) -> int:
         """Number of layers that take a style each."""
