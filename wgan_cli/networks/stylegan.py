@@ -130,7 +130,10 @@ class StyleBody(Body):
 
 
 class DownBlock(nn.Module):
-    """(branch(x) + shortcut(x)) / sqrt(2), both at half the size; the division is part of their last layers' gains."""
+    """(branch(x) + shortcut(x)) / sqrt(2), both at half the size, for `init: equalised` and a (leaky) ReLU.
+
+    The division is part of the gains of their last layers; other initializations don't divide the branch.
+    """
 
     def __init__(self, own: LayerSettings, fan_in: int, fan_out: int) -> None:
         super().__init__()
