@@ -64,6 +64,14 @@ class ConditionalNorm2d(nn.Module):
         return torch.addcmul(bias, x, gain)  # (N, features, H, W)
 
 
+def class_sums(rows: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+    """Return the sum of the rows (N, F) of each class, (num_classes, F) float32, and their numbers (num_classes, 1)."""
+    of_class = torch.arange(num_classes, device=labels.device)[:, None] == labels  # (num_classes, N)
+    # A matrix product, because index_add_ isn't deterministic on GPUs; half precision is too coarse for the sums.
+    with torch.autocast(rows.device.type, enabled=False):
+        return of_class.float() @ rows.float(), of_class.sum(1, keepdim=True)
+
+
 class LabelChannel(nn.Module):
     """Image with one more channel, a learned embedding of its class, if `shown`; otherwise the image alone."""
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.distributed.collectives import all_reduce_sum
-from wgan_cli.networks.conditioning import LabelChannel
+from wgan_cli.networks.conditioning import LabelChannel, class_sums
 from wgan_cli.networks.critic import BodyFactory
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import LatentSettings
@@ -66,10 +66,8 @@ class ClassCenters(nn.Module):
         The values are the new centers, the gradients those of the batch means, so that the gradient of an image does
         not depend on the decay.
         """
-        of_class = torch.arange(len(self.centers), device=labels.device)[:, None] == labels  # (num_classes, N)
-        counts = all_reduce_sum(of_class.sum(1, keepdim=True))  # (num_classes, 1)
-        with torch.autocast(features.device.type, enabled=False):  # half precision is too coarse for the sums
-            means = all_reduce_sum(of_class.float() @ features) / counts.clamp(min=1)  # (num_classes, F)
+        sums, counts = map(all_reduce_sum, class_sums(features, labels, len(self.centers)))
+        means = sums / counts.clamp(min=1)  # (num_classes, F)
         with torch.no_grad():
             present = counts.squeeze(1) > 0  # (num_classes,)
             self.batches += present

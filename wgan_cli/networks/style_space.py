@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.distributed.collectives import all_gather
+from wgan_cli.networks.conditioning import class_sums
 from wgan_cli.networks.layers import LatentGenerator
 
 MEAN_DECAY = 0.995  # of the running mean w, as in the authors' code
@@ -64,10 +65,7 @@ class MeanStyle(nn.Module):
         if labels is None or not self.num_classes:
             self.w.lerp_(w.mean(0, keepdim=True), 1 - MEAN_DECAY)
             return
-        # A matrix product instead of index_add_, which is not deterministic on GPUs.
-        member = (labels[:, None] == torch.arange(self.num_classes, device=w.device)).to(w.dtype)  # (N, classes)
-        counts = member.sum(0)[:, None]  # (classes, 1)
-        sums = (member[:, :, None] * w[:, None]).sum(0)  # (classes, style_dim)
+        sums, counts = class_sums(w, labels, self.num_classes)  # (num_classes, style_dim), (num_classes, 1)
         rate = (1 - MEAN_DECAY) * (counts > 0)  # classes that are not in the batch keep their mean
         self.w.add_(rate * (sums / counts.clamp(min=1) - self.w))
 
