@@ -123,14 +123,16 @@ def evaluate(
     Args:
         path: a run folder, whose best generator is used, a checkpoint, the name of a bundled generator, or
             hf:OWNER/NAME.
-        count: number of images to generate, at least 10; by default as many as are held out, at most 10,000.
+        count: number of images to generate, or of held-out images per side to translate; at least 10; by default as
+            many as are held out, at most 10,000.
         seed: seed of the latent vectors.
         images: the images that were passed to `train`, if any.
         data_root, device: as for `train`.
         log: called with progress messages, such as training a classifier for its features.
 
     Returns:
-        The scores of the generated images, and of as many real images as a baseline. Distances are in percent of the
+        The scores of the generated images, and of as many real images as a baseline, or of all that are held out if
+        these are fewer: their scores then don't compare (see `real_baseline.count`). Distances are in percent of the
         real images' variance, rates are in [0, 1]. For translation, the errors of both directions.
 
     Raises:

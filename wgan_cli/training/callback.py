@@ -55,11 +55,14 @@ class Callback:
         """Called after each step (generator update), counted from 1."""
 
     def on_log(self, record: dict[str, Any], networks: Networks) -> None:
-        """Called every `log_every` steps, before `record` is written to metrics.jsonl and TensorBoard.
+        """Called with each record before it is written to metrics.jsonl and TensorBoard.
+
+        There is one every `log_every` steps, after each evaluation and at the last step.
 
         Args:
-            record: `step`, `kimg`, `seconds`, each loss term by name, and scores after an evaluation. Numbers added to
-                it are logged, plotted and shown by `wgan inspect` like loss terms.
+            record: `step`, `epoch`, `kimg`, `seconds`, `overhead_seconds`, `images_per_second`, each loss term by name
+                (means since the last record), and scores after an evaluation. Numbers added to it are logged, plotted
+                and shown by `wgan inspect` like loss terms.
         """
 
     def on_samples(self, images: Tensor, columns: int) -> None:

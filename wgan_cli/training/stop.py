@@ -23,7 +23,10 @@ class StopRequest:
         self._interval, self._steps, self._last_time = 1, 0, time.monotonic()
 
     def due(self) -> bool:
-        """Return True to stop now, before another step; all ranks stop after the same one."""
+        """Return True to stop instead of another step; call it once before each, because it counts them.
+
+        All ranks stop after the same step.
+        """
         if self._steps_left is not None:
             self._steps_left -= 1
             if self._steps_left < 0:  # on all ranks at once

@@ -53,8 +53,8 @@ class Trainer:
     raises a WganError for any invalid input, and Finished for a run without steps left, before anything is written.
     `fit` creates the run folder and trains.
 
-    The arguments are those of `wgan_cli.train`; `dry_run` skips autotuning and the features for
-    evaluations; don't call `fit` after it.
+    The arguments are those of `wgan_cli.train`; `dry_run` doesn't compare threads, precision and engines, and computes
+    no features for evaluations; don't call `fit` after it.
 
     Attributes:
         state: networks, optimizers and whatever else a checkpoint holds.

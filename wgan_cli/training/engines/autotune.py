@@ -50,7 +50,7 @@ def autotune(
 
     Args:
         build: returns a verified engine on disposable copies of the networks; may raise anything.
-        timed: whether to time anything at all.
+        timed: compare open settings. Without it, a recipe with intervals in seconds or minutes is still timed once.
         log: receives a message before a trial that takes minutes.
         clock: seconds, from any origin.
     Raises: WganError if the device doesn't support the precision that the recipe specifies.
