@@ -20,8 +20,9 @@ class Batch:
     Attributes:
         z: (N, latent_dim), standard normal.
         real: (N, C, H, W) in [-1, 1], or (N, 2, C, H, W) for two domains; None in a phase without real images.
-        labels: (N,) int64 or None.
-        apply_penalty: False in the batches that a lazily applied penalty skips.
+        labels: (N,) int64: the classes of `real`, or drawn uniformly from all classes if the phase uses no real images;
+            None for unconditional networks.
+        apply_penalty: False in runs of the phase that skip a lazy penalty (gp_every, path_length_every).
     """
 
     z: Tensor
@@ -49,6 +50,8 @@ class Phase:
 
     Attributes:
         trains: role of the trained network.
+        loss: (networks by role, batch) -> Loss; every network but the trained one is frozen.
+        uses_real: take the next batch of real images from the loader; they count for `kimg` and epochs.
         after_step: called with the networks after each optimizer step.
         penalty_interval: `batch.apply_penalty` is true in every N-th run of the phase, starting with the first.
     """
