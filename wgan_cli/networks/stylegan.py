@@ -1,8 +1,9 @@
 """Style-based generator and residual critic (Karras et al. 2019 and 2020).
 
-Differences from the papers: the image goes through tanh, as in every family here; the image layer of a size takes the
-style of that size's last layer, not of the next one; the critic's shortcut averages 2x2 pixels, and only its branch
-uses the wider filter; and classes are concatenated to z and have a mean w each.
+Differences from the papers: the image goes through tanh, as in every family here; the factor sqrt(2) of an activation
+is part of the product before it, so bias and noise don't have it; the image layer of a size takes the style of that
+size's last layer, not of the next one; the critic's shortcut averages 2x2 pixels, and only its branch uses the wider
+filter; and classes are concatenated to z and have a mean w each.
 """
 
 import math

@@ -83,8 +83,9 @@ class StyledLayer(nn.Module):
 class ModulatedLayer(StyledLayer):
     """Convolution with weights modulated by the style and demodulated to unit variance (Karras et al. 2020).
 
-    w'_oik = s_i w_oik, w''_oik = w'_oik / sqrt(sum_ik w'_oik^2 + eps): eqs. 1 to 3. Instead of one convolution per
-    image, scale the inputs by s and the outputs by the inverse root, which is equal.
+    y = activation(sqrt(2) * conv(x, w'') + bias + noise) with w'_oik = s_i w_oik and
+    w''_oik = w'_oik / sqrt(sum_ik w'_oik^2 + eps): eqs. 1 to 3. Instead of one convolution per image, scale the inputs
+    by s and the outputs by the inverse root, which is equal.
     """
 
     def add_style(self, style_dim: int) -> None:

@@ -115,7 +115,7 @@ def gradient_norms(
 ) -> Tensor:
     """Return ||grad critic(x_n)||_2 for a random point x_n per sample: (N,) float32, differentiable.
 
-    Build a new penalty from it: `F.huber_loss(gradient_norms(critic, real, fake), torch.ones(len(real)))`.
+    Build a new penalty from these norms, such as `F.huber_loss(norms, torch.ones_like(norms))`.
 
     Args: see `gradient_penalty`.
     """
