@@ -179,10 +179,12 @@ def main_process_first(name: str) -> Iterator[None]:
     """Run the block in the main process first, so that the other ranks find the files that it caches."""
     if not is_main_process():
         broadcast_from_main(name, lambda: None)
-    message: list[Any] = [None, ExitStatus.FAILED]
+    message: list[Any] = [None, None]  # as in `broadcast_from_main`
     try:
         yield
-        message[1] = None
+    except BaseException as error:
+        message[1] = getattr(error, "status", ExitStatus.FAILED)
+        raise
     finally:
         if is_main_process() and world_size() > 1:
             _broadcast(name, message)
