@@ -16,7 +16,9 @@ from helpers.families import OBJECTIVE_SETTINGS, OBJECTIVES, small_model
 
 from wgan_cli.data import ImageSet
 from wgan_cli.data.pairs import ImagePair
+from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.errors import AlreadyReported, EngineUnavailable, WganError
+from wgan_cli.networks.batch_norm import BatchNorm1d
 from wgan_cli.recipe import Recipe, recipe_from_dict
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.training.build_state import build_state
@@ -139,6 +141,11 @@ def resumed(recipe: Recipe, file: Path) -> TrainingState:
     return trained(recipe, start=checkpoint)
 
 
+def far_from_zero() -> torch.Tensor:
+    """A batch whose spread is far smaller than its mean."""
+    return 100 + 0.01 * torch.randn(16, 3, generator=torch.Generator().manual_seed(0))
+
+
 def diverged() -> str | None:
     """Return the problem that a rank finds after a weight of the last rank has become NaN."""
     state = trained(recipe_of("wgan_gp"), steps=1)
@@ -180,6 +187,7 @@ if __name__ == "__main__":
     results: dict[str, object] = {name: everything(trained(recipe_of(name))) for name in CASES}
     results["resumed"] = everything(resumed(recipe_of("wgan_gp"), Path(f"{sys.argv[1]}.pth")))
     results["in parts"] = everything(trained(recipe_of("wgan_gp", **in_parts("wgan_gp"), micro_batch_size=2)))
+    results["normalized"] = BatchNorm1d(3)(current_shard().local(far_from_zero())).detach()
     results["diverged"] = diverged()
     results["autotuned"] = [autotuned(failing) for failing in (None, 1)]
     results["claimed"] = process_group.claim_message("an error of both ranks")
@@ -187,6 +195,11 @@ if __name__ == "__main__":
         process_group.broadcast_from_main("a failure", lambda: 1 / 0)
     except (ZeroDivisionError, AlreadyReported) as error:
         results["raised"] = type(error).__name__
+    try:
+        with process_group.main_process_first("bad data"):
+            raise WganError("only the main process gets here", "")
+    except (WganError, AlreadyReported) as error:
+        results["first"] = type(error).__name__, int(error.status)
     check_same_on_all_ranks(images())
     try:
         check_same_on_all_ranks(images(seed=torch.distributed.get_rank()))

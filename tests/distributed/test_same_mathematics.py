@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from shared_steps import CASES, STEPS, everything, in_parts, recipe_of, trained
+from shared_steps import CASES, STEPS, everything, far_from_zero, in_parts, recipe_of, trained
 
 from wgan_cli import objectives
 from wgan_cli.errors import WganError
@@ -86,6 +86,12 @@ def test_two_ranks_split_their_shards_into_micro_batches(of_two):
             assert distance(weights, ours["networks"][role], start["networks"][role]) < TOLERANCE, role
 
 
+def test_batch_norm_far_from_zero(of_two):
+    expected = torch.nn.BatchNorm1d(3)(far_from_zero())
+    for rank, ours in enumerate(of_two):
+        torch.testing.assert_close(ours["normalized"], expected[rank::2], rtol=0, atol=0.01)
+
+
 def test_all_ranks_know_of_one_that_diverged(of_two):
     first, last = (results["diverged"] for results in of_two)
     assert "another rank" in first and "weight of the critic" in last
@@ -94,6 +100,7 @@ def test_all_ranks_know_of_one_that_diverged(of_two):
 def test_one_rank_reports_an_error(of_two):
     assert [ours["raised"] for ours in of_two] == ["ZeroDivisionError", "AlreadyReported"]
     assert sorted(ours["claimed"] for ours in of_two) == [False, True]
+    assert [ours["first"] for ours in of_two] == [("WganError", 2), ("AlreadyReported", 2)]
 
 
 def test_different_images_are_refused(of_two):

@@ -6,7 +6,7 @@ from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPriva
 
 from wgan_cli.distributed import rng
 from wgan_cli.distributed.batch_shard import current_shard
-from wgan_cli.distributed.collectives import all_reduce_mean
+from wgan_cli.distributed.collectives import all_gather
 from wgan_cli.errors import WganError
 
 
@@ -27,8 +27,9 @@ class _SyncBatchNorm(_BatchNorm):
             )
         axes = [axis for axis in range(input.ndim) if axis != 1]
         x = input.float()
-        mean, square = all_reduce_mean(torch.stack([x.mean(axes), x.square().mean(axes)])).unbind(0)  # (C,), (C,)
-        variance = (square - mean.square()).clamp(min=0)  # (C,)
+        moments = torch.stack([x.mean(axes), x.var(axes, correction=0)])[None]  # (1, 2, C)
+        means, variances = all_gather(moments).unbind(1)  # (shards, C), (shards, C)
+        mean, variance = means.mean(0), variances.mean(0) + means.var(0, correction=0)  # (C,), (C,)
         assert self.num_batches_tracked is not None and self.momentum is not None
         assert self.running_mean is not None and self.running_var is not None
         count = x.numel() // x.shape[1] * shard.world_size
