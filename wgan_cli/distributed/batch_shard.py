@@ -9,9 +9,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class BatchShard:
-    """Samples `rank`, `rank + world_size`, `rank + 2 * world_size`... of each batch.
+    """Samples `index`, `index + count`, `index + 2 * count`... of each batch.
 
-    Interleaving makes the shard of two concatenated batches the concatenation of their shards.
+    `count` processes, or micro-batches of processes, compute one each. Interleaving makes the shard of two concatenated
+    batches the concatenation of their shards.
 
     Attributes:
         sync_batch_norm: compute batch statistics over all shards instead of this one.
@@ -19,23 +20,26 @@ class BatchShard:
             for micro-batches, which run one after the other.
     """
 
-    rank: int = 0
-    world_size: int = 1
+    index: int = 0
+    count: int = 1
     sync_batch_norm: bool = True
     connected: bool = True
 
     def local(self, batch: Tensor, dim: int = 0) -> Tensor:
         """Return this shard's samples of a tensor made for the whole batch."""
-        if self.world_size == 1:
+        if self.count == 1:
             return batch
-        return batch[(slice(None),) * dim + (slice(self.rank, None, self.world_size),)]
+        return batch[(slice(None),) * dim + (slice(self.index, None, self.count),)]
 
 
 _current = BatchShard()
 
 
 def current_shard() -> BatchShard:
-    """Return the shard that this process computes now."""
+    """Return the shard computed now: this process's, one of its micro-batches', or all inside `broadcast_from_main`.
+
+    For the number of processes see `process_group.world_size`.
+    """
     return _current
 
 

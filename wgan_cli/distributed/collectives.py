@@ -23,8 +23,8 @@ def all_reduce_gradients(network: nn.Module, role: str) -> None:
     DistributedDataParallel starts its all-reduce when a parameter's gradient is accumulated, which a penalty's double
     backward does twice or never (pytorch/pytorch#47562, #63812). Here the complete gradients are averaged in buckets.
     """
-    world_size = current_shard().world_size
-    if world_size == 1:
+    processes = current_shard().count
+    if processes == 1:
         return
     pending = []
     with collective(f"the gradients of the {role}"):
@@ -33,7 +33,7 @@ def all_reduce_gradients(network: nn.Module, role: str) -> None:
             pending.append((bucket, flat, torch.distributed.all_reduce(flat, async_op=True)))
         for bucket, flat, work in pending:
             work.wait()
-            means = flat.div_(world_size).split([gradient.numel() for gradient in bucket])
+            means = flat.div_(processes).split([gradient.numel() for gradient in bucket])
             shaped = [mean.view_as(gradient) for mean, gradient in zip(means, bucket, strict=True)]
             torch._foreach_copy_(bucket, shaped)  # pyright: ignore[reportPrivateImportUsage]
 
@@ -54,23 +54,23 @@ def _buckets(gradients: Iterable[Tensor]) -> Iterator[list[Tensor]]:
 
 def all_reduce_mean(value: Tensor) -> Tensor:
     """Return the mean over all shards of a tensor that each computes from its own samples."""
-    world_size = current_shard().world_size
-    return value if world_size == 1 else _AllReduceSum.apply(value) / world_size
+    shards = current_shard().count
+    return value if shards == 1 else _AllReduceSum.apply(value) / shards
 
 
 def all_reduce_sum(value: Tensor) -> Tensor:
     """Return the sum over all shards of a tensor that each computes from its own samples."""
-    return value if current_shard().world_size == 1 else _AllReduceSum.apply(value)
+    return value if current_shard().count == 1 else _AllReduceSum.apply(value)
 
 
 def all_gather(rows: Tensor) -> Tensor:
-    """Return the rows (N, ...) of all shards in the order of the whole batch: (N * world_size, ...)."""
+    """Return the rows (N, ...) of all shards in the order of the whole batch: (N * shards, ...)."""
     shard = current_shard()
-    if shard.world_size == 1:
+    if shard.count == 1:
         return rows
-    spread = torch.zeros(len(rows), shard.world_size, *rows.shape[1:], dtype=rows.dtype, device=rows.device)
-    spread[:, shard.rank] = rows
-    return _AllReduceSum.apply(spread).flatten(0, 1)  # (N * world_size, ...)
+    spread = torch.zeros(len(rows), shard.count, *rows.shape[1:], dtype=rows.dtype, device=rows.device)
+    spread[:, shard.index] = rows
+    return _AllReduceSum.apply(spread).flatten(0, 1)  # (N * shards, ...)
 
 
 class _AllReduceSum(torch.autograd.Function):

@@ -62,7 +62,7 @@ def init(on_hang: Callable[[WganError], None]) -> None:
         ) from error
     _Waiting.store = dist.PrefixStore("calls", store)
     _Waiting.timeout = _timeout()
-    set_shard(replace(current_shard(), rank=rank, world_size=size))
+    set_shard(replace(current_shard(), index=rank, count=size))
     threading.Thread(target=_watch, args=(on_hang,), daemon=True, name="wgan-watchdog").start()
 
 

@@ -15,7 +15,7 @@ from wgan_cli.distributed.batch_shard import current_shard
 
 def _local(draw: Callable[..., Tensor], count: int, *shape: int, **options: Any) -> Tensor:
     shard = current_shard()
-    return shard.local(draw(count * shard.world_size, *shape, **options))
+    return shard.local(draw(count * shard.count, *shape, **options))
 
 
 def randn(count: int, *shape: int, device: torch.device) -> Tensor:
@@ -31,7 +31,7 @@ def rand(count: int, *shape: int, device: torch.device) -> Tensor:
 def randint(low: int, high: int, shape: tuple[int, ...], device: torch.device, dim: int = 0) -> Tensor:
     """Return int64 numbers in [low, high) of `shape`, in which `dim` counts this shard's samples."""
     shard = current_shard()
-    whole = [size * shard.world_size if axis == dim else size for axis, size in enumerate(shape)]
+    whole = [size * shard.count if axis == dim else size for axis, size in enumerate(shape)]
     return shard.local(torch.randint(low, high, whole, device=device), dim)
 
 

@@ -18,7 +18,7 @@ class _SyncBatchNorm(_BatchNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         shard = current_shard()
-        if not self.training or shard.world_size == 1 or not shard.sync_batch_norm:
+        if not self.training or shard.count == 1 or not shard.sync_batch_norm:
             return super().forward(input)
         if not shard.connected:
             raise WganError(
@@ -32,7 +32,7 @@ class _SyncBatchNorm(_BatchNorm):
         mean, variance = means.mean(0), variances.mean(0) + means.var(0, correction=0)  # (C,), (C,)
         assert self.num_batches_tracked is not None and self.momentum is not None
         assert self.running_mean is not None and self.running_var is not None
-        count = x.numel() // x.shape[1] * shard.world_size
+        count = x.numel() // x.shape[1] * shard.count
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)

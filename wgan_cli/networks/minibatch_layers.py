@@ -55,7 +55,7 @@ def append_minibatch_std(x: Tensor) -> Tensor:
 
 def minibatch_std(x: Tensor) -> Tensor:
     """Return the standard deviation over the batch, averaged over features (Karras et al. 2018, section 3): scalar."""
-    if current_shard().world_size == 1:
+    if current_shard().count == 1:
         variance = x.var(0, correction=0)
     else:
         variance = all_reduce_mean((x - all_reduce_mean(x.mean(0))).square().mean(0))

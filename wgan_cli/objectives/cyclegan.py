@@ -52,7 +52,7 @@ def cyclegan(recipe: Recipe, image: ImageShape) -> Objective:
     a pool exchanges some translations for older ones.
     """
     settings = settings_of(recipe, CycleganSettings)
-    state = CycleState(recipe.batch_size // current_shard().world_size, settings.pool_size, image)
+    state = CycleState(recipe.batch_size // current_shard().count, settings.pool_size, image)
 
     def generator_loss(networks: NetworksByRole, batch: Batch) -> Loss:
         generator = cast(Generator, networks["generator"])

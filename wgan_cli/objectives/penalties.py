@@ -170,7 +170,7 @@ def dragan_perturb(real: Tensor) -> Tensor:
 
 def _batch_std(images: Tensor) -> Tensor:
     """Return the standard deviation over all values of the global batch, as Tensor.std() does."""
-    shards = current_shard().world_size
+    shards = current_shard().count
     if shards == 1:
         return images.std()
     mean = all_reduce_mean(images.mean())

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from wgan_cli.distributed import rng
-from wgan_cli.distributed.batch_shard import BatchShard, current_shard, use_shard
+from wgan_cli.distributed.batch_shard import current_shard, use_shard
 from wgan_cli.errors import WganError
 from wgan_cli.objectives import Batch, Objective
 from wgan_cli.recipe import Recipe
@@ -17,7 +17,7 @@ def accumulation_steps(recipe: Recipe, objective: Objective) -> int:
     Raises: WganError if processes can't share the batch equally, the engine or objective needs whole batches, or
         micro-batches would be much smaller than allowed, or too small for batch norm.
     """
-    size, processes = recipe.batch_size, current_shard().world_size
+    size, processes = recipe.batch_size, current_shard().count
     if size % processes:
         raise WganError(
             f"`batch_size` is {size}, which {processes} processes cannot share equally",
@@ -46,7 +46,7 @@ def accumulation_steps(recipe: Recipe, objective: Objective) -> int:
 
 def _passes(recipe: Recipe, objective: Objective, local: int) -> int:
     """Return the number of micro-batches of a shard of `local` images. Raises: WganError."""
-    limit, steps = recipe.micro_batch_size, recipe.micro_batches(current_shard().world_size)
+    limit, steps = recipe.micro_batch_size, recipe.micro_batches(current_shard().count)
     if limit is None or steps == 1:
         return 1
     if objective.state is not None:
@@ -61,7 +61,7 @@ def _passes(recipe: Recipe, objective: Objective, local: int) -> int:
         )
     if 2 * (part := local // steps) < limit:
         passes = -(-local // limit)
-        whole = passes * (local // passes) * current_shard().world_size
+        whole = passes * (local // passes) * current_shard().count
         raise WganError(
             f"`micro_batch_size` is {limit}, but {local} images split equally only into {steps} passes of {part}",
             f"use --set batch_size={whole}, or --set micro_batch_size={part} to accept smaller passes",
@@ -82,12 +82,11 @@ def micro_batches(batch: Batch, count: int) -> Iterator[Batch]:
         return
     shard, device = current_shard(), batch.z.device
     state = rng.get_states(device)
-    for index in range(count):
+    for number in range(count):
         rng.set_states(state, device)
-        rows = slice(index, None, count)
-        part = BatchShard(
-            shard.rank + shard.world_size * index, shard.world_size * count, shard.sync_batch_norm, connected=False
-        )
+        rows = slice(number, None, count)
+        index = shard.index + shard.count * number
+        part = replace(shard, index=index, count=shard.count * count, connected=False)
         with use_shard(part):
             real, labels = (None if tensor is None else tensor[rows] for tensor in (batch.real, batch.labels))
             yield replace(batch, z=batch.z[rows], real=real, labels=labels)

@@ -25,7 +25,7 @@ def estimate_memory(recipe: Recipe, networks: Sequence[NetworkFacts]) -> dict[st
         sum(count * by_role[role].activations for role, count in counts.items())
         for counts in recipe.objective.activation_counts
     )
-    local = recipe.batch_size // current_shard().world_size
+    local = recipe.batch_size // current_shard().count
     images = min(local, recipe.micro_batch_size or local)
     return {
         WEIGHTS: 4 * (4 * sum(network.parameters for network in networks) + by_role["generator"].parameters),
@@ -64,7 +64,7 @@ def check_memory(recipe: Recipe, image: ImageShape, device: torch.device) -> Non
 
 def batch_setting(recipe: Recipe) -> tuple[str, int]:
     """Return the setting that limits the images in memory at a time, and its value."""
-    if recipe.micro_batch_size and recipe.micro_batch_size < recipe.batch_size // current_shard().world_size:
+    if recipe.micro_batch_size and recipe.micro_batch_size < recipe.batch_size // current_shard().count:
         return "micro_batch_size", recipe.micro_batch_size
     return "batch_size", recipe.batch_size
 

@@ -47,7 +47,7 @@ class RunningMeans:
 
     def all_reduce(self) -> None:
         """Replace the sums by their means over all ranks."""
-        if current_shard().world_size > 1 and self.sums:
+        if current_shard().count > 1 and self.sums:
             names = sorted(self.sums)
             means = all_reduce_mean(torch.stack([self.sums[name] for name in names]))
             for name, value in zip(names, means, strict=True):

@@ -28,7 +28,7 @@ class DeviceLoader(Loader):
         self.images = dataset.images.to(device)  # (N, C, H, W) uint8 or int16
         self.labels = dataset.labels.to(device)  # (N,) int64
         self.global_batch_size = batch_size
-        self.batch_size = batch_size // shard.world_size
+        self.batch_size = batch_size // shard.count
         self.placement = placement
         self._sampler = Sampler(len(dataset), batch_size, seed)
         per_epoch = self._sampler.batches_per_epoch

@@ -31,7 +31,7 @@ class StreamingLoader(Loader):
     ) -> None:
         self.global_batch_size = batch_size
         self._shard = current_shard()
-        self.batch_size = batch_size // self._shard.world_size
+        self.batch_size = batch_size // self._shard.count
         self.placement = placement
         self._images = dataset.images  # (N, C, H, W) uint8 or int16
         self._labels = dataset.labels  # (N,) int64

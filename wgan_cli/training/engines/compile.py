@@ -28,7 +28,7 @@ def with_compiled_losses(step: TrainingStep) -> TrainingStep:
     """
     if step.objective.state is not None:
         raise EngineUnavailable("its losses update state in place, which compiled losses would not")
-    if current_shard().world_size > 1:
+    if current_shard().count > 1:
         raise EngineUnavailable("its losses communicate between processes, which the compiler does not support")
     for name in ("torch.utils.cpp_extension", "torch._inductor", "torch._dynamo"):
         logging.getLogger(name).setLevel(logging.ERROR)  # no notes about optional packages
