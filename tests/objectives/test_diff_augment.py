@@ -188,8 +188,8 @@ def test_recipe_augments_only_in_losses(trainer):
         trainer.recipe("steps=2", "data.limit=40", "data.diff_augment=[color, translation, cutout]")
     )
     plain = trainer.prepared(trainer.recipe("steps=2", "data.limit=40"))
-    assert plain.training_step.loss_networks == plain.networks
-    seen = state.training_step.loss_networks["critic"]
+    assert plain.training_step.networks_in_losses == plain.networks
+    seen = state.training_step.networks_in_losses["critic"]
     assert seen.critic is state.networks["critic"]
     counts = []
     seen.register_forward_hook(lambda module, inputs, output: counts.append(len(output)))

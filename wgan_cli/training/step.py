@@ -30,9 +30,10 @@ class TrainingStep:
     Attributes:
         num_classes: classes that the networks are conditioned on, 0 for none.
         augment: changes real images, (N, C, H, W) to the same shape, before a loss sees them.
-        loss_networks: the networks as losses see them, where they differ from `networks`: a critic behind augmentation.
+        loss_networks: the networks that losses see instead, by role: a critic behind augmentation.
         clip: by role, a function that clips the gradients of its network.
         accumulation_steps: number of micro-batches that this rank's shard of a batch is split into.
+        networks_in_losses: the networks as losses see them: behind augmentation, or with half-precision weights.
     """
 
     objective: Objective
@@ -51,14 +52,16 @@ class TrainingStep:
     notice = ""  # nothing can go wrong with the eager engine
 
     def __post_init__(self) -> None:
-        self.loss_networks = {**self.networks, **self.loss_networks}
-        modules = (module for network in self.loss_networks.values() for module in network.modules())
-        self._instance_noise = {module for module in modules if isinstance(module, InstanceNoise)}
         self._parameters = [parameter for network in self.networks.values() for parameter in network.parameters()]
         self.half_weights: dict[str, HalfWeights] = {}
-        for role, network in self.networks.items():  # augmented networks keep to autocast
-            augmented = self.loss_networks[role] is not network
-            self.half_weights[role] = HalfWeights(network, None if augmented else self.precision.half_dtype)
+        self.networks_in_losses: dict[str, nn.Module] = {}
+        for role, network in self.networks.items():
+            seen = self.loss_networks.get(role, network)  # augmented networks keep to autocast
+            half = HalfWeights(network, self.precision.half_dtype if seen is network else None)
+            self.half_weights[role] = half
+            self.networks_in_losses[role] = half.network if seen is network else seen
+        modules = (module for network in self.networks_in_losses.values() for module in network.modules())
+        self._instance_noise = {module for module in modules if isinstance(module, InstanceNoise)}
 
     def __call__(self, step: int, *, capturing: bool = False) -> None:
         """Run iteration `step`, counted from 0.
@@ -71,7 +74,7 @@ class TrainingStep:
             self.set_schedules(step)
         with self.precision.matmul():
             for phase in self.objective.phases:  # the critic n_critic times, then the generator
-                networks = self.freeze_all_but(phase)
+                self.freeze_all_but(phase)
                 optimizer, half_weights = self.optimizers[phase.trains], self.half_weights[phase.trains]
                 for repeat in range(phase.repeats):
                     batch = self.next_batch(phase, step * phase.repeats + repeat, capturing)
@@ -79,7 +82,7 @@ class TrainingStep:
                     terms: list[Mapping[str, Tensor]] = []
                     for micro_batch in micro_batches(batch, self.accumulation_steps):
                         with self.precision.autocast():
-                            loss = phase.loss(networks, micro_batch)
+                            loss = phase.loss(self.networks_in_losses, micro_batch)
                         self.precision.backward(loss.total / self.accumulation_steps)
                         half_weights.collect_gradients()
                         terms.append(loss.terms)
@@ -100,8 +103,8 @@ class TrainingStep:
         for noise in self._instance_noise:
             noise.schedule(step)
 
-    def freeze_all_but(self, phase: Phase) -> Mapping[str, nn.Module]:
-        """Freeze all but the parameters of the phase's optimizer, and return the networks as its loss sees them."""
+    def freeze_all_but(self, phase: Phase) -> None:
+        """Freeze all but the parameters of the phase's optimizer, also in half-precision copies."""
         for parameter in self._parameters:
             parameter.requires_grad_(False)
         for group in self.optimizers[phase.trains].param_groups:
@@ -109,8 +112,6 @@ class TrainingStep:
                 parameter.requires_grad_(True)
         for half_weights in self.half_weights.values():
             half_weights.refresh()
-        half_networks = {role: half.network for role, half in self.half_weights.items() if half}
-        return {**self.loss_networks, **half_networks}
 
     def next_batch(self, phase: Phase, count: int, capturing: bool = False) -> Batch:
         """Return the batch of a phase's repeat number `count`, from 0: real images if it uses any, and new noise."""

@@ -49,11 +49,12 @@ def traced(monkeypatch) -> None:
 def gradients(step: TrainingStep, phase: Phase, apply_penalty: bool) -> tuple[dict[str, Tensor], Loss, Tensor]:
     """Return the gradients of a phase's network by name, the loss, and the RNG state afterwards."""
     torch.manual_seed(3)
-    networks, network = step.freeze_all_but(phase), step.networks[phase.trains]
+    network = step.networks[phase.trains]
+    step.freeze_all_but(phase)
     real = torch.rand(4, 1, 8, 8) * 2 - 1 if phase.uses_real else None
     network.zero_grad()
     with step.precision.autocast():
-        loss = phase.loss(networks, Batch(torch.randn(4, 6), real, None, apply_penalty))
+        loss = phase.loss(step.networks_in_losses, Batch(torch.randn(4, 6), real, None, apply_penalty))
     step.precision.backward(loss.total)
     return {name: p.grad.clone() for name, p in network.named_parameters()}, loss, torch.get_rng_state()
 

@@ -1,12 +1,11 @@
 """The `compile` engine: losses through torch.compile, used only if their gradients equal those of the plain losses."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.errors import EngineUnavailable
@@ -51,14 +50,15 @@ def check_gradients(compiled: TrainingStep, plain: TrainingStep) -> None:
     with plain.precision.matmul():  # as in training
         for ours, phase in zip(compiled.objective.phases, plain.objective.phases, strict=True):
             for count in range(min(phase.penalty_interval, 2)):  # a lazy penalty makes two losses of one
-                networks, batch = plain.freeze_all_but(phase), plain.next_batch(phase, count)
-                ours_gradient, gradient = (phase_gradient(plain, p, networks, batch) for p in (ours, phase))
+                plain.freeze_all_but(phase)
+                batch = plain.next_batch(phase, count)
+                ours_gradient, gradient = (phase_gradient(plain, p, batch) for p in (ours, phase))
                 error = ((ours_gradient - gradient).norm() / gradient.norm()).item()
                 if not error <= TOLERANCES[plain.precision.amp]:
                     raise EngineUnavailable(f"the compiled gradients of the {phase.name} phase are off by {error:.1%}")
 
 
-def phase_gradient(step: TrainingStep, phase: Phase, networks: Mapping[str, nn.Module], batch: Batch) -> Tensor:
+def phase_gradient(step: TrainingStep, phase: Phase, batch: Batch) -> Tensor:
     """Return the gradient of a phase's network as one vector, from a fixed seed and without changing any buffer."""
     network = step.networks[phase.trains]
     buffers = [buffer for each in step.networks.values() for buffer in each.buffers()]
@@ -67,7 +67,7 @@ def phase_gradient(step: TrainingStep, phase: Phase, networks: Mapping[str, nn.M
     network.zero_grad(set_to_none=True)
     for micro_batch in micro_batches(batch, step.accumulation_steps):
         with step.precision.autocast():
-            loss = phase.loss(networks, micro_batch)
+            loss = phase.loss(step.networks_in_losses, micro_batch)
         step.precision.backward(loss.total)
         step.half_weights[phase.trains].collect_gradients()
     for buffer, old in zip(buffers, before, strict=True):  # every forward pass updates spectral norm's vectors
