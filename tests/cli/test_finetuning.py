@@ -16,7 +16,7 @@ from PIL import Image
 from wgan_cli.recipe import ImageShape, load_recipe
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.training.finetuning.initialize import initial_recipe
+from wgan_cli.training.finetuning.start import initial_recipe
 
 SIZE = ["--set", "data.limit=40", "--steps", 2, "--device", "cpu"]
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from wgan_cli.objectives import Batch, build_objective
 from wgan_cli.objectives import diff_augment as module
-from wgan_cli.objectives.diff_augment import POLICIES, color, cutout, diff_augment, translation, with_diff_augment
+from wgan_cli.objectives.diff_augment import POLICIES, augment_critic, color, cutout, diff_augment, translation
 from wgan_cli.objectives.instance_noise import InstanceNoise, make_noise
 from wgan_cli.recipe import ImageShape, recipe_from_dict
 
@@ -28,7 +28,7 @@ def seed():
 
 def test_no_policy_is_the_identity():
     networks = {"generator": nn.Identity(), "critic": nn.Identity()}
-    assert with_diff_augment(networks, ()) is networks
+    assert augment_critic(networks, ()) is networks
     images = noise()
     state = torch.get_rng_state()
     assert diff_augment(images, ()) is images
@@ -49,7 +49,7 @@ def test_policies_keep_the_shape(policy, channels):
 def test_four_bands_have_no_transparency():
     images = noise(channels=4)
     assert torch.equal(diff_augment(images, ("color",))[:, 3], images[:, 3])
-    critic = with_diff_augment({"critic": nn.Identity()}, ("color",), bands=True)["critic"]
+    critic = augment_critic({"critic": nn.Identity()}, ("color",), bands=True)["critic"]
     critic.critic.forward = lambda images, labels: images
     assert not torch.equal(critic(images)[:, 3], images[:, 3])
 
@@ -161,7 +161,7 @@ def settings(**objective):
 
 def test_all_critic_inputs_are_augmented():
     networks = {"generator": Uniform(), "critic": Sum()}
-    seen = with_diff_augment(networks, ("cutout",))
+    seen = augment_critic(networks, ("cutout",))
     critic, generator = build_objective(settings(), ImageShape(8, 8, 1)).phases
     batch = Batch(torch.randn(500, 6), torch.full((500, 1, 8, 8), 0.3))
     critic.loss(seen, batch)
@@ -206,7 +206,7 @@ def test_float32_under_bf16():
     critic = Sum()
     for policy in (ALL, ("cutout",)):
         with torch.autocast("cpu", torch.bfloat16):
-            with_diff_augment({"critic": critic}, policy)["critic"](noise().bfloat16())
+            augment_critic({"critic": critic}, policy)["critic"](noise().bfloat16())
     assert [shown.dtype for shown in critic.shown] == [torch.float32] * 2
 
 
@@ -225,7 +225,7 @@ def test_instance_noise_falls_linearly(step, sigma):
 
 def test_instance_noise_reaches_the_critic_and_passes_gradients():
     networks = {"critic": Sum(), "generator": nn.Identity()}
-    noisy = with_diff_augment(networks, (), InstanceNoise(1.0, 10, CPU))
+    noisy = augment_critic(networks, (), InstanceNoise(1.0, 10, CPU))
     images = torch.zeros(4, 1, 8, 8, requires_grad=True)
     noisy["critic"](images).sum().backward()
     assert networks["critic"].shown[0].std() > 0.8 and noisy["generator"] is networks["generator"]

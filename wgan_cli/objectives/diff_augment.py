@@ -17,7 +17,7 @@ MAX_SHIFT = 1 / 8  # of the side, in each direction
 CUTOUT_SIZE = 1 / 2  # of the side
 
 
-def with_diff_augment(
+def augment_critic(
     networks: NetworksByRole, policy: Sequence[str], noise: InstanceNoise | None = None, bands: bool = False
 ) -> NetworksByRole:
     """Return networks whose critic sees augmented images (Zhao et al. 2020, eqs. 4 to 6).

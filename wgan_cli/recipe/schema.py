@@ -209,7 +209,7 @@ class Recipe(Settings):
             changes |= {"steps": steps(self.epochs, images_before), "epochs": None}
         return self.replaced(**changes) if changes else self
 
-    def micro_batches(self, processes: int) -> int:
+    def num_micro_batches(self, processes: int) -> int:
         """Return into how many parts each of some processes splits its share of the batch: few, and of equal size."""
         local, limit = self.batch_size // processes, self.micro_batch_size
         if limit is None or limit >= local:

@@ -106,7 +106,7 @@ def _check_batch_norm(saved: Recipe, wanted: Recipe, processes_before: int, proc
     if whole % processes or whole % processes_before:
         return
     before, after = (
-        count * recipe.micro_batches(count) for recipe, count in ((saved, processes_before), (wanted, processes))
+        count * recipe.num_micro_batches(count) for recipe, count in ((saved, processes_before), (wanted, processes))
     )
     if before != after:
         same = f"--set micro_batch_size={whole // before}" if before % processes == 0 else f"--gpus {before}"

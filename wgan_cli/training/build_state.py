@@ -18,7 +18,7 @@ from wgan_cli.errors import WganError
 from wgan_cli.networks import build_network
 from wgan_cli.networks.transfer import ImageKind
 from wgan_cli.objectives import Objective, build_objective
-from wgan_cli.objectives.diff_augment import with_diff_augment
+from wgan_cli.objectives.diff_augment import augment_critic
 from wgan_cli.objectives.instance_noise import make_noise
 from wgan_cli.recipe import Recipe
 from wgan_cli.recipe.schema import MOST_STEPS
@@ -27,7 +27,7 @@ from wgan_cli.training.ema import ExponentialMovingAverage
 from wgan_cli.training.engines.autotune import autotune
 from wgan_cli.training.engines.select import Engine, make_engine
 from wgan_cli.training.finetuning.initial_weights import InitialWeights
-from wgan_cli.training.finetuning.initialize import initialize, start_average
+from wgan_cli.training.finetuning.start import load_weights, start_average
 from wgan_cli.training.grad_accumulation import accumulation_steps
 from wgan_cli.training.memory_estimate import check_memory, out_of_memory_hint
 from wgan_cli.training.numerics.amp import Precision, set_deterministic
@@ -64,7 +64,7 @@ def build_state(
     set_shard(replace(current_shard(), sync_batch_norm=recipe.sync_batch_norm))
     image = dataset.shape
     objective = build_objective(recipe, image)
-    micro_batches = accumulation_steps(recipe, objective)
+    accumulation = accumulation_steps(recipe, objective)
     recipe = _resolved(recipe, dataset, objective, resumed)
     if device.type == "cuda":
         release_memory()  # of an earlier training in this process
@@ -74,10 +74,10 @@ def build_state(
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
     networks = {role: build_network(role, recipe, image).to(device) for role in objective.roles}
     kind = ImageKind(recipe, image, dataset.class_names)
-    transfers = initialize(networks, kind, source) if source else ()
+    transfers = load_weights(networks, kind, source) if source else ()
     objective_state = (objective.state or nn.Module()).to(device)
     loader = make_loader(dataset, recipe.data, recipe.batch_size, recipe.seed, device)
-    make_step = partial(_make_step, objective, loader, dataset, device, micro_batches)
+    make_step = partial(_make_step, objective, loader, dataset, device, accumulation)
 
     def disposable_engine(recipe: Recipe) -> Engine:
         return make_engine(recipe.engine, make_step(recipe, copy.deepcopy(networks)), verify=True)
@@ -85,7 +85,7 @@ def build_state(
     loader_start, objective_start = loader.state_dict(), copy.deepcopy(objective_state.state_dict())
     with out_of_memory_hint(recipe, device):
         tuned = autotune(recipe, device, disposable_engine, timed=tune, log=log)
-        if micro_batches > 1:  # fails now if a loss needs the whole batch
+        if accumulation > 1:  # fails now if a loss needs the whole batch
             make_step(tuned.recipe, copy.deepcopy(networks))(0)
     loader.load_state_dict(loader_start)
     objective_state.load_state_dict(objective_start)
@@ -135,7 +135,7 @@ def _make_step(
     loader: Loader,
     dataset: ImageSet | ImagePair,
     device: torch.device,
-    micro_batches: int,
+    accumulation: int,
     recipe: Recipe,
     networks: dict[str, nn.Module],
 ) -> TrainingStep:
@@ -150,7 +150,7 @@ def _make_step(
         latent_dim=recipe.model.latent_dim,
         num_classes=image.num_classes if recipe.model.conditional else 0,
         augment=make_augment(recipe.data, image, bands),
-        loss_networks=with_diff_augment(networks, recipe.data.diff_augment, noise, bands),
+        loss_networks=augment_critic(networks, recipe.data.diff_augment, noise, bands),
         clip=clip_functions(recipe, networks),
-        accumulation_steps=micro_batches,
+        accumulation_steps=accumulation,
     )

@@ -46,7 +46,7 @@ def accumulation_steps(recipe: Recipe, objective: Objective) -> int:
 
 def _passes(recipe: Recipe, objective: Objective, local: int) -> int:
     """Return the number of micro-batches of a shard of `local` images. Raises: WganError."""
-    limit, steps = recipe.micro_batch_size, recipe.micro_batches(current_shard().count)
+    limit, steps = recipe.micro_batch_size, recipe.num_micro_batches(current_shard().count)
     if limit is None or steps == 1:
         return 1
     if objective.state is not None:

@@ -21,7 +21,7 @@ from wgan_cli.runs.lock import refuse_second_trainer
 from wgan_cli.runs.resume import Finished, ResumePoint, remove_unstarted_run, resume_point, run_to_resume
 from wgan_cli.runs.run_dir import RUNS, RunDir, is_run
 from wgan_cli.training.finetuning.initial_weights import InitialWeights
-from wgan_cli.training.finetuning.initialize import initial_recipe, with_conditional
+from wgan_cli.training.finetuning.start import initial_recipe, with_conditional
 from wgan_cli.training.state import TrainingState
 from wgan_cli.utils.format import Log
 

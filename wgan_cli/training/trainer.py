@@ -34,7 +34,7 @@ from wgan_cli.training.callback import Callback, CallbackList
 from wgan_cli.training.engines.adaptive_threads import AdaptiveThreads, may_adapt
 from wgan_cli.training.engines.autotune import available_threads
 from wgan_cli.training.finetuning.initial_weights import InitialWeights
-from wgan_cli.training.finetuning.initialize import missing_critic_warning, with_conditional
+from wgan_cli.training.finetuning.start import missing_critic_warning, with_conditional
 from wgan_cli.training.loop import training_loop
 from wgan_cli.training.memory_estimate import out_of_memory_hint
 from wgan_cli.training.setup import check_same_on_all_ranks, load_dataset, load_reference, resolve_start

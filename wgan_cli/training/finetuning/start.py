@@ -56,7 +56,7 @@ def with_conditional(recipe: Recipe, conditional: bool) -> Recipe:
     return apply_settings(recipe.as_dict(), [f"model.conditional={str(conditional).lower()}"], recipe.name)
 
 
-def initialize(networks: Mapping[str, nn.Module], wanted: ImageKind, source: InitialWeights) -> tuple[Transfer, ...]:
+def load_weights(networks: Mapping[str, nn.Module], wanted: ImageKind, source: InitialWeights) -> tuple[Transfer, ...]:
     """Give networks the weights of the same roles, and return what each layer got.
 
     Raises: WganError if no layer fits, or a layer that `freeze` keeps doesn't, or can't learn new channels.
