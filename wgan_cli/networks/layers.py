@@ -32,10 +32,10 @@ class _LeakyReLUGradient(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        (grad,), (output,) = grads, ctx.saved_tensors
-        second = None if grad is None else torch.ops.aten.leaky_relu_backward(grad, output, ctx.slope, True)
-        return second, None, None
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (grad,), (output,) = grad_outputs, ctx.saved_tensors
+        grad_grad = None if grad is None else torch.ops.aten.leaky_relu_backward(grad, output, ctx.slope, True)
+        return grad_grad, None, None
 
 
 class _LeakyReLU(torch.autograd.Function):
@@ -49,8 +49,8 @@ class _LeakyReLU(torch.autograd.Function):
         return output
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        (grad,) = grads
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        (grad,) = grad_outputs
         if grad is None:
             return None, None
         (output,) = ctx.saved_tensors

@@ -132,13 +132,14 @@ class _InputGradient(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *seconds: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        (second,), (gradient, weight) = seconds, ctx.saved_tensors
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return the derivatives of <v, conv^T(g, w)> = <conv(v, w), g> in g and w, with v the result's gradient."""
+        (v,), (gradient, weight) = grad_outputs, ctx.saved_tensors
         of_gradient, of_weight = None, None
         if ctx.needs_input_grad[0]:
-            of_gradient = torch.ops.aten.convolution(second, weight, None, *ctx.geometry)
+            of_gradient = torch.ops.aten.convolution(v, weight, None, *ctx.geometry)
         if ctx.needs_input_grad[1]:
-            of_weight = _gradients(gradient, second, weight, [False, True, False], ctx.geometry)[1]
+            of_weight = _gradients(gradient, v, weight, [False, True, False], ctx.geometry)[1]
         return of_gradient, of_weight, None, None
 
 
@@ -165,5 +166,5 @@ class _AveragePoolGradient(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *seconds: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return torch.ops.aten.avg_pool2d(seconds[0], *ctx.window), None, None
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return torch.ops.aten.avg_pool2d(grad_outputs[0], *ctx.window), None, None
