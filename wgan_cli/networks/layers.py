@@ -1,4 +1,10 @@
-"""Activations, normalization, initialization and spectral norm."""
+"""Activations, normalization, initialization and spectral norm.
+
+Optional attributes of layers, read by this package:
+    init_gain, lr_factor: see `initialize` and `equalize`.
+    spectral_norm: True for a layer that `normalize_weights` divides by its largest singular value.
+    torch_name: the torch.nn layers that it stands for, in tables of layers.
+"""
 
 import math
 from collections.abc import Sequence
@@ -141,6 +147,11 @@ def normal_values(*size: int) -> Tensor:
 def set_init_gain(layer: nn.Module, gain: float) -> None:
     """Set the gain with which `initialize` draws a layer's weights for `glorot` and `equalised`."""
     vars(layer)["init_gain"] = gain
+
+
+def set_lr_factor(layer: nn.Module, factor: float) -> None:
+    """Let a layer learn as with a learning rate multiplied by `factor`, if its weights are drawn by `equalised`."""
+    vars(layer)["lr_factor"] = factor
 
 
 def initialize(network: nn.Module, init: Init) -> nn.Module:

@@ -141,7 +141,7 @@ class BlurPoolConv2d(BlurConv2d):
 
     @property
     def torch_name(self) -> str:
-        """See `layer_name`; BlurPool is Zhang's (2019), who named the wider filter's layer."""
+        """Name in tables of layers; BlurPool is Zhang's (2019) term for the wider filter."""
         return "Conv2d, AvgPool2d" if self.blurs == 1 else "Conv2d, BlurPool"
 
     def forward(self, input: Tensor) -> Tensor:

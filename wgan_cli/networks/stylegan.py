@@ -15,7 +15,14 @@ from torch import Tensor, nn
 from wgan_cli.distributed import rng
 from wgan_cli.networks.conditioning import ConditionalLatent
 from wgan_cli.networks.critic import Body
-from wgan_cli.networks.layers import activation_and_dropout, dense_layers, hidden_layer, normal_values, set_init_gain
+from wgan_cli.networks.layers import (
+    activation_and_dropout,
+    dense_layers,
+    hidden_layer,
+    normal_values,
+    set_init_gain,
+    set_lr_factor,
+)
 from wgan_cli.networks.minibatch_layers import append_minibatch_std
 from wgan_cli.networks.resampling import BlurPoolConv2d, ImageToVector
 from wgan_cli.networks.style_space import MeanStyle, StyleSpace
@@ -43,7 +50,7 @@ class Generator(StyleSpace):
         self.to_style = dense_layers(own, (self.enter.width, *[style_dim] * own.mapping_layers))
         for dense in self.to_style:
             if isinstance(dense, nn.Linear):
-                vars(dense)["lr_factor"] = own.mapping_lr
+                set_lr_factor(dense, own.mapping_lr)
         self.mean = MeanStyle(style_dim, image.num_classes if settings.conditional else 0)
         self.start = nn.Parameter(normal_values(1, channels[0], *image.divided(2**stages)))
         layer = STYLE_LAYERS[own.styling]
