@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from wgan_cli.networks import build_network
-from wgan_cli.networks.minibatch_layers import ROW, MinibatchDiscrimination, minibatch_std
+from wgan_cli.networks.minibatch_layers import KERNEL_DIM, MinibatchDiscrimination, minibatch_std
 from wgan_cli.recipe import ImageShape, recipe_from_dict
 
 
 def test_minibatch_discrimination():
     torch.manual_seed(0)
     layer, x = MinibatchDiscrimination(4, 3), torch.randn(5, 4)
-    rows = (x.numpy() @ layer.to_rows.weight.detach().numpy().T).reshape(5, 3, ROW)
+    rows = (x.numpy() @ layer.to_rows.weight.detach().numpy().T).reshape(5, 3, KERNEL_DIM)
     expected = np.array(
         [[sum(np.exp(-np.abs(rows[i, b] - rows[j, b]).sum()) for j in range(5)) for b in range(3)] for i in range(5)]
     )

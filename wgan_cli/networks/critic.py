@@ -21,7 +21,7 @@ class Body(nn.Module):
     """
 
     width: int  # number of features
-    scores_minibatch_std = False  # True for a body with a minibatch standard deviation layer of its own
+    has_minibatch_std = False  # True for a body with a minibatch standard deviation layer of its own
 
     def output_layer(self, outputs: int) -> nn.Linear:
         """Return a new layer from the features to a number of outputs."""
@@ -38,7 +38,7 @@ class Critic(nn.Module):
         super().__init__()
         self.stem = LabelChannel(settings, image, shown=settings.shows_critic("embedding"))
         self.body = body(settings, image, self.stem.channels)
-        minibatch_std = settings.critic_options.minibatch_std and not self.body.scores_minibatch_std
+        minibatch_std = settings.critic_options.minibatch_std and not self.body.has_minibatch_std
         self.head = CriticHead(settings, image, self.body.output_layer, minibatch_std)
 
     @property
@@ -76,8 +76,8 @@ class CriticHead(nn.Module):
         self.to_score = layer(1)
         learns_classes = self.projects or settings.shows_critic("classifier")
         self.to_classes = layer(image.num_classes) if learns_classes else None
-        features, similarities = self.to_score.in_features, settings.critic_options.minibatch_features
-        self.batch_score = BatchScore(features, similarities, minibatch_std) if minibatch_std or similarities else None
+        inputs, num_features = self.to_score.in_features, settings.critic_options.minibatch_features
+        self.batch_score = BatchScore(inputs, num_features, minibatch_std) if minibatch_std or num_features else None
 
     def forward(self, x: Tensor, labels: Tensor | None, classify: bool) -> Tensor | tuple[Tensor, Tensor]:
         scores = self.to_score(x).squeeze(1)  # (N,)

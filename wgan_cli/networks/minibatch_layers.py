@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.distributed.collectives import all_gather, all_reduce_mean
 
-ROW = 5  # numbers per feature in which two images are compared, as in the authors' code
+KERNEL_DIM = 5  # C in the paper, as in the authors' code: the length of each row of M
 
 
 class BatchScore(nn.Module):
@@ -15,36 +15,40 @@ class BatchScore(nn.Module):
     A linear layer over two concatenated inputs is the sum of one layer over each, so the last layer keeps its size.
 
     Args:
-        count: number of minibatch discrimination features.
-        varies: add the batch's standard deviation.
+        inputs: length of an image's features.
+        num_features: number of minibatch discrimination features.
+        with_std: add the batch's standard deviation.
     """
 
-    def __init__(self, features: int, count: int, varies: bool) -> None:
+    def __init__(self, inputs: int, num_features: int, with_std: bool) -> None:
         super().__init__()
-        self.varies = varies
-        self.likeness = MinibatchDiscrimination(features, count) if count else None
-        self.to_score = nn.Linear(count + self.varies, 1, bias=False)
+        self.with_std = with_std
+        self.likeness = MinibatchDiscrimination(inputs, num_features) if num_features else None
+        self.to_score = nn.Linear(num_features + with_std, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.flatten(1).float()  # (N, F)
         inputs = [] if self.likeness is None else [self.likeness(x)]
-        if self.varies:
+        if self.with_std:
             inputs.append(minibatch_std(x).expand(len(x), 1))
         return self.to_score(torch.cat(inputs, 1)).squeeze(1)  # (N,)
 
 
 class MinibatchDiscrimination(nn.Module):
-    """Minibatch discrimination (Salimans et al. 2016, section 3.2): o_b(x_i) = sum over j of exp(-|M_ib - M_jb|_1)."""
+    """Minibatch discrimination (Salimans et al. 2016, section 3.2): o_b(x_i) = sum over j of exp(-|M_ib - M_jb|_1).
 
-    def __init__(self, features: int, count: int) -> None:
+    M_i = T(x_i), (num_features, KERNEL_DIM), is linear in x_i.
+    """
+
+    def __init__(self, inputs: int, num_features: int) -> None:
         super().__init__()
-        self.to_rows = nn.Linear(features, count * ROW, bias=False)
+        self.to_rows = nn.Linear(inputs, num_features * KERNEL_DIM, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, features) -> (N, count), from 1 (unlike all other images) to N (equal to all of them)."""
-        rows = self.to_rows(x).float().unflatten(1, (-1, ROW))  # (N, count, ROW)
-        distances = (rows[:, None] - all_gather(rows)[None]).abs().sum(3)  # (N, global N, count)
-        return torch.exp(-distances).sum(1)  # (N, count)
+        """(N, inputs) -> (N, num_features), from 1 (unlike all other images) to N (equal to all of them)."""
+        rows = self.to_rows(x).float().unflatten(1, (-1, KERNEL_DIM))  # (N, num_features, KERNEL_DIM)
+        distances = (rows[:, None] - all_gather(rows)[None]).abs().sum(3)  # (N, global N, num_features)
+        return torch.exp(-distances).sum(1)  # (N, num_features)
 
 
 def append_minibatch_std(x: Tensor) -> Tensor:

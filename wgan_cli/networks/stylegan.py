@@ -110,7 +110,7 @@ class StyleBody(Body):
     With `minibatch_std` the last convolution sees the batch's standard deviation as a channel.
     """
 
-    scores_minibatch_std = True
+    has_minibatch_std = True
 
     def __init__(self, settings: StyleSettings, image: ImageShape, channels: int) -> None:
         super().__init__()
