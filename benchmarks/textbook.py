@@ -17,7 +17,6 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from wgan_cli.data import ImageSet
-from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout, Dropout2d
 from wgan_cli.networks.layers import PiecewiseLinear
 from wgan_cli.networks.resampling import (
     BlurConv2d,
@@ -29,6 +28,7 @@ from wgan_cli.networks.resampling import (
     UpConvTranspose2d,
     VectorToImage,
 )
+from wgan_cli.networks.sharded_layers import BatchNorm1d, BatchNorm2d, Dropout, Dropout2d
 from wgan_cli.recipe import Recipe
 from wgan_cli.utils.matmul_precision import float32_matmul
 

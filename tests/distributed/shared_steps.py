@@ -18,7 +18,7 @@ from wgan_cli.data import ImageSet
 from wgan_cli.data.pairs import ImagePair
 from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.errors import AlreadyReported, EngineUnavailable, WganError
-from wgan_cli.networks.batch_norm import BatchNorm1d
+from wgan_cli.networks.sharded_layers import BatchNorm1d
 from wgan_cli.recipe import Recipe, recipe_from_dict
 from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.training.build_state import build_state

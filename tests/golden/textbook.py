@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d
 from wgan_cli.networks.layers import PiecewiseLinear
 from wgan_cli.networks.resampling import DownConv2d, ImageToVector, UpConvTranspose2d, VectorToImage
+from wgan_cli.networks.sharded_layers import BatchNorm1d, BatchNorm2d
 from wgan_cli.recipe import Recipe
 
 

@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 from torch.nn.utils.parametrize import register_parametrization
 
-from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout
 from wgan_cli.networks.resampling import SmoothUpConvTranspose2d
+from wgan_cli.networks.sharded_layers import BatchNorm1d, BatchNorm2d, Dropout
 from wgan_cli.recipe.layer_settings import Activation, Init, LayerSettings, Norm
 
 WEIGHT_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)

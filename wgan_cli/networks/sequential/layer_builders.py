@@ -7,7 +7,6 @@ from typing import Any
 from torch import nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks.batch_norm import BatchNorm1d, BatchNorm2d, Dropout, Dropout2d
 from wgan_cli.networks.layers import PiecewiseLinear, mark_for_spectral_norm
 from wgan_cli.networks.resampling import DownConv2d, ImageToVector, UpConvTranspose2d
 from wgan_cli.networks.sequential.own_layers import AppendDiscrimination, AppendStd, Crop, Unflatten
@@ -22,6 +21,7 @@ from wgan_cli.networks.sequential.shapes import (
     per_direction,
     shape_text,
 )
+from wgan_cli.networks.sharded_layers import BatchNorm1d, BatchNorm2d, Dropout, Dropout2d
 from wgan_cli.recipe.sequential import layer_types as settings
 from wgan_cli.recipe.sequential.layer_types import Layer
 

@@ -1,4 +1,4 @@
-"""Batch norm and dropout that don't depend on how a batch is distributed over processes."""
+"""Batch norm and dropout with results that don't depend on how a batch is sharded."""
 
 import torch
 from torch import Tensor, nn
