@@ -51,13 +51,11 @@ class Critic(nn.Module):
     ) -> Tensor | tuple[Tensor, ...]:
         """Images (N, C, H, W) -> scores (N,).
 
-        With `classify` also class logits (N, num_classes); with `features` also the features (N, F).
+        With `classify` also class logits (N, num_classes), or with `features` the features (N, F).
         """
         x = self.body(self.stem(images, labels))  # (N, ...)
         outputs = self.head(x, labels, classify)
-        if not features:
-            return outputs
-        return (*outputs, x.flatten(1)) if classify else (outputs, x.flatten(1))
+        return (outputs, x.flatten(1)) if features else outputs
 
 
 class CriticHead(nn.Module):
