@@ -88,6 +88,11 @@ class PiecewiseLinear(nn.Module):
         return _LeakyReLU.apply(x, self.slope)
 
 
+def same_conv(fan_in: int, fan_out: int, kernel: int) -> nn.Conv2d:
+    """Return a convolution of odd kernel size that keeps height and width."""
+    return nn.Conv2d(fan_in, fan_out, kernel, padding=kernel // 2)
+
+
 def activation(name: Activation, slope: float) -> nn.Module:
     """Return the activation of a hidden layer."""
     smooth = {"elu": nn.ELU, "silu": nn.SiLU, "gelu": nn.GELU, "tanh": nn.Tanh}

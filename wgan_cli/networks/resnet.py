@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from wgan_cli.networks.conditioning import ConditionalNorm2d
 from wgan_cli.networks.critic import Body
-from wgan_cli.networks.layers import LatentGenerator, activation, activation_and_dropout, norm, set_init_gain
+from wgan_cli.networks.layers import LatentGenerator, activation, activation_and_dropout, norm, same_conv, set_init_gain
 from wgan_cli.networks.resampling import BlurPoolConv2d, BlurUpConv2d, NearestUpsample, VectorToImage
 from wgan_cli.recipe import ImageShape
 from wgan_cli.recipe.layer_settings import LayerSettings
@@ -57,7 +57,7 @@ class Generator(LatentGenerator):
         blocks = enumerate(pairwise(own.channels))
         self.up = nn.ModuleList(_block(own, "double", a, b, 2 * i, classes) for i, (a, b) in blocks)
         self.finish = nn.Sequential(*_preactivation(own, last, own.layers_with_norm - 1))
-        self.to_image = _conv(last, image.channels)
+        self.to_image = same_conv(last, image.channels, KERNEL)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -93,7 +93,11 @@ class ResnetBody(Body):
 
 
 def _first_block(own: LayerSettings, fan_in: int, fan_out: int) -> ResidualBlock:
-    branch = [_conv(fan_in, fan_out), *activation_and_dropout(own), BlurPoolConv2d(fan_out, fan_out, KERNEL)]
+    branch = [
+        same_conv(fan_in, fan_out, KERNEL),
+        *activation_and_dropout(own),
+        BlurPoolConv2d(fan_out, fan_out, KERNEL),
+    ]
     return ResidualBlock(branch, [nn.AvgPool2d(2), nn.Conv2d(fan_in, fan_out, 1)])
 
 
@@ -104,9 +108,9 @@ def _block(
     middle = fan_in if size == "half" else fan_out
     branch = [
         *_preactivation(own, fan_in, number, num_classes),
-        BlurUpConv2d(fan_in, middle, KERNEL) if size == "double" else _conv(fan_in, middle),
+        BlurUpConv2d(fan_in, middle, KERNEL) if size == "double" else same_conv(fan_in, middle, KERNEL),
         *_preactivation(own, middle, number + 1, num_classes),
-        BlurPoolConv2d(middle, fan_out, KERNEL) if size == "half" else _conv(middle, fan_out),
+        BlurPoolConv2d(middle, fan_out, KERNEL) if size == "half" else same_conv(middle, fan_out, KERNEL),
     ]
     shortcut: list[nn.Module] = [] if size == "same" and fan_in == fan_out else [nn.Conv2d(fan_in, fan_out, 1)]
     if size == "half":
@@ -120,7 +124,3 @@ def _preactivation(own: LayerSettings, features: int, number: int, num_classes: 
     name = own.norm_of(number)
     conditional = [ConditionalNorm2d(name, features, num_classes)] if num_classes else None
     return [*(conditional or norm(name, features, spatial=True)), *activation_and_dropout(own)]
-
-
-def _conv(fan_in: int, fan_out: int) -> nn.Conv2d:
-    return nn.Conv2d(fan_in, fan_out, KERNEL, padding=KERNEL // 2)

@@ -20,6 +20,7 @@ from wgan_cli.networks.layers import (
     dense_layers,
     hidden_layer,
     normal_values,
+    same_conv,
     set_init_gain,
     set_lr_factor,
 )
@@ -119,7 +120,7 @@ class StyleBody(Body):
         self.minibatch_std = own.minibatch_std
         self.from_image = nn.Sequential(FromRGB(channels, own.channels[0]), *activation_and_dropout(own))
         self.down = nn.Sequential(*(DownBlock(own, a, b) for a, b in pairwise(own.channels)))
-        self.finish = nn.Sequential(_conv(last + self.minibatch_std, last), *activation_and_dropout(own))
+        self.finish = nn.Sequential(same_conv(last + self.minibatch_std, last, KERNEL), *activation_and_dropout(own))
         smallest = image.divided(2 ** (len(own.channels) - 1))
         self.dense = nn.Sequential(*hidden_layer(own, ImageToVector((last, *smallest), own.dense[0])))
         self.dense.extend(dense_layers(own, own.dense))
@@ -149,12 +150,8 @@ class DownBlock(nn.Module):
         self.shortcut = BlurPoolConv2d(fan_in, fan_out, kernel=1, bias=False)
         set_init_gain(pooled, 1.0)
         set_init_gain(self.shortcut, math.sqrt(0.5))
-        self.branch = nn.Sequential(_conv(fan_in, fan_in), *activation_and_dropout(own))
+        self.branch = nn.Sequential(same_conv(fan_in, fan_in, KERNEL), *activation_and_dropout(own))
         self.branch.extend([pooled, *activation_and_dropout(own)])
 
     def forward(self, x: Tensor) -> Tensor:
         return self.branch(x) + self.shortcut(x)  # (N, fan_out, H/2, W/2)
-
-
-def _conv(fan_in: int, fan_out: int) -> nn.Conv2d:
-    return nn.Conv2d(fan_in, fan_out, KERNEL, padding=KERNEL // 2)
