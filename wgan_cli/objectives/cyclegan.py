@@ -5,6 +5,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from wgan_cli.distributed.batch_shard import current_shard
 from wgan_cli.networks.translator import Critic, Generator
@@ -65,11 +66,11 @@ def cyclegan(recipe: Recipe, image: ImageShape) -> Objective:
         state.store(a=a, b=b, as_a=as_a, as_b=as_b)
 
         adversarial = real_loss(critic.of_b(as_b).float()) + real_loss(critic.of_a(as_a).float())
-        cycle = l1_distance(generator.to_a(as_b), a) + l1_distance(generator.to_b(as_a), b)
+        cycle = F.l1_loss(generator.to_a(as_b).float(), a) + F.l1_loss(generator.to_b(as_a).float(), b)
         total = adversarial + settings.cycle_weight * cycle
         terms = {"adversarial_loss": adversarial, "cycle_loss": cycle}
         if same_a is not None and same_b is not None:
-            terms["identity_loss"] = l1_distance(same_b, b) + l1_distance(same_a, a)
+            terms["identity_loss"] = F.l1_loss(same_b, b) + F.l1_loss(same_a, a)
             total = total + settings.identity_weight * terms["identity_loss"]
         return Loss(total, {"generator_loss": total, **terms})
 
@@ -114,11 +115,6 @@ def real_loss(scores: Tensor) -> Tensor:
 def fake_loss(scores: Tensor) -> Tensor:
     """Return mean score^2 over all patches: the critics' loss on translations."""
     return scores.square().mean()
-
-
-def l1_distance(one: Tensor, other: Tensor) -> Tensor:
-    """Return mean |one - other| in float32."""
-    return (one.float() - other).abs().mean()
 
 
 def _translate(translator: Translate, images: Tensor, target_images: Tensor | None) -> tuple[Tensor, Tensor | None]:
