@@ -14,12 +14,7 @@ GENERATOR_LOSS = Term("generator_loss", "negative mean score of the samples; its
 
 def wgan_gp(recipe: Recipe, image: ImageShape) -> Objective:
     """WGAN with gradient penalty (Gulrajani et al. 2017, Algorithm 1). The critic returns scores without a sigmoid."""
-    terms = (
-        Term("wasserstein", "the critic's estimate of the distance from samples to data; grows with a sharper critic"),
-        critic_loss_term("-wasserstein"),
-        GENERATOR_LOSS,
-    )
-    return adversarial_objective(recipe, AdversarialLoss(critic_loss, generator_loss, terms=terms))
+    return adversarial_objective(recipe, AdversarialLoss(critic_loss, generator_loss, terms=_terms()))
 
 
 def wgan(recipe: Recipe, image: ImageShape) -> Objective:
@@ -32,17 +27,14 @@ def wgan(recipe: Recipe, image: ImageShape) -> Objective:
         torch._foreach_clamp_min_(weights, -bound)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
         torch._foreach_clamp_max_(weights, bound)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
 
-    terms = (
-        Term(
-            "wasserstein",
-            "the critic's estimate of the distance from samples to data, times an unknown factor; "
-            "grows with a sharper critic",
-        ),
-        critic_loss_term("-wasserstein"),
-        GENERATOR_LOSS,
-    )
+    terms = _terms(", times an unknown factor")
     loss = AdversarialLoss(critic_loss, generator_loss, after_step=clip_weights, terms=terms)
     return adversarial_objective(recipe, loss)
+
+
+def _terms(scale: str = "") -> tuple[Term, ...]:
+    estimate = f"the critic's estimate of the distance from samples to data{scale}; grows with a sharper critic"
+    return Term("wasserstein", estimate), critic_loss_term("-wasserstein"), GENERATOR_LOSS
 
 
 def critic_loss(real_scores: Tensor, fake_scores: Tensor) -> Loss:
