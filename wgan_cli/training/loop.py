@@ -24,13 +24,12 @@ def training_loop(
         checkpoints stay good.
     """
     recipe = state.recipe
-    assert recipe.steps is not None
 
     # 1. Clean up after a killed process and open the logs at the state's step.
     with closing(Recorder(state, run, callback, reference)) as recorder:
         recorder.start()
 
-        while state.step < recipe.steps and not stop.due() and not recorder.out_of_patience:
+        while state.step < state.steps and not stop.due() and not recorder.out_of_patience:
             # 2. One iteration: n_critic critic updates and one generator update, as the objective's phases define.
             set_learning_rates(recipe, state.optimizers, state.step)
             # On a GPU, the call blocks here if another rank hangs and the launch queue is full.
@@ -41,7 +40,7 @@ def training_loop(
 
             # 3. Wait for the device: read the means of the loss terms since the last record, and check for NaN and Inf.
             # On divergence, return to the last checkpoint.
-            last = state.step == recipe.steps
+            last = state.step == state.steps
             log, draw, save, evaluate = (
                 every is not None and (last or state.step % every == 0)
                 for every in (recipe.log_every, recipe.sample_every, recipe.save_every, recorder.eval_every)

@@ -101,6 +101,12 @@ class TrainingState:
         return self.training_step.precision.device
 
     @property
+    def steps(self) -> int:
+        """Number of steps; a state's recipe always has one."""
+        assert self.recipe.steps is not None
+        return self.recipe.steps
+
+    @property
     def images_per_step(self) -> int:
         """Real images shown in one iteration."""
         return self.objective.images_per_iteration(self.recipe.batch_size)

@@ -107,7 +107,7 @@ class Trainer:
         self.state = build_state(wanted, self.dataset, local, tune=tune, log=self.log, source=source, resumed=resumed)
         if tune and start.open_threads and may_adapt(self.state.recipe, local):
             self._adapt_threads(most or 1, others)
-        self.steps = self.state.recipe.steps or 0  # a state's recipe always has steps
+        self.steps = self.state.steps
         self.state.allowed = frozenset(allow if self.point else ())
         if resumed:
             self._restore(resumed)
@@ -133,7 +133,7 @@ class Trainer:
             state.engine = state.adaptive_threads
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        state, steps, saved_steps = self.state, self.steps, checkpoint.recipe.steps
+        state, steps, saved_steps = self.state, self.state.steps, checkpoint.recipe.steps
         state.restore(checkpoint)
         if self.run is not None and state.step >= steps:
             raise Finished(self.run, state.step, steps)  # of a number of epochs
@@ -184,7 +184,7 @@ class Trainer:
         for term, meaning in state.objective.meanings.items():
             self.log(f"  {term}: {meaning}")
         with out_of_memory_hint(state.recipe, state.device), closing(state.loader), stop.on_signals():
-            self.callback.on_train_start(state.step, self.steps)
+            self.callback.on_train_start(state.step, state.steps)
             training_loop(state, run, stop, self.callback, self.reference)
 
     @on_main_process("the run folder")

@@ -123,7 +123,7 @@ def trained_generator(
     trainer.log(plan(trainer.state, trainer.dataset.origin, trainer.dataset.class_counts, minutes))
     run = trainer.fit(minutes, command=shlex.join(["wgan", *sys.argv[1:]]))
     if trainer.status:
-        trainer.log(f"stopped at step {trainer.state.step:,} of {trainer.steps:,}; everything is saved")
+        trainer.log(f"stopped at step {trainer.state.step:,} of {trainer.state.steps:,}; everything is saved")
         if all(getattr(data, name) == DataSettings.model_fields[name].default for name in _CHOICE):
             command = shlex.join([*again, "--ckpt", str(run.path)])
             trainer.log(f"fill the classes with this generator: {command}")
