@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -46,10 +45,10 @@ def nonfinite(
     for role, network in networks.items():  # bad batch norm statistics spoil samples too
         tensors += [(f"a weight of the {role}", tensor) for tensor in (*network.parameters(), *network.buffers())]
     for role, optimizer in optimizers.items():
-        moments = chain.from_iterable(state.items() for state in optimizer.state.values())
         tensors += [
             (f"an optimizer moment of the {role}", value)
-            for name, value in moments
+            for moments in optimizer.state.values()
+            for name, value in moments.items()
             if isinstance(value, Tensor) and name != "step"  # may be on the CPU
         ]
     checked = [tensor.detach() for _, tensor in tensors if tensor.is_floating_point() and tensor.numel()]
