@@ -131,6 +131,14 @@ def test_fourth_divergence_fails(wgan, tiny_options, role, log_every):
     assert wgan("train", "--resume", "mine", "--device", "cpu").status == 0  # without what spoiled it
 
 
+def test_a_stop_before_the_check_saves_no_nan(trainer, tmp_path):
+    recipe = trainer.recipe(*RECIPE, "log_every=100", "sample_every=100")
+    with diverge_at(5):
+        run = trainer.run(recipe, tmp_path / "mine", stop_after=6)
+    assert run.checkpoint_files()[-1] == run.checkpoint_file(4)
+    assert load_checkpoint(run.generator_file).step == 4
+
+
 def test_rollback_count_survives_resume(wgan, tiny_options):
     options = ("--device", "cpu", *tiny_options, "--set", "save_every=4")
     with diverge_at(5, times=2):
