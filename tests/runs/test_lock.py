@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wgan_cli.errors import WganError
+from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.runs.lock import only_trainer, refuse_second_trainer, trainer_of
 from wgan_cli.runs.run_dir import RunDir
 
@@ -108,5 +108,6 @@ def test_live_run_can_be_read(wgan, live_run):
     assert last > 4
 
     live_run.send_signal(signal.SIGTERM)
-    live_run.communicate(timeout=60)
+    _, said = live_run.communicate(timeout=60)
+    assert (live_run.returncode, "continue: wgan train --resume mine\n" in said) == (ExitStatus.TERMINATED, True), said
     assert json.loads(wgan("inspect", "mine", "--json").stdout)["state"] == "stopped"

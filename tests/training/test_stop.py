@@ -16,10 +16,15 @@ from wgan_cli.training.stop import StopRequest
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, ExitStatus.INTERRUPTED), (signal.SIGTERM, ExitStatus.TERMINATED)]
+    ("name", "status"),
+    [
+        ("SIGINT", ExitStatus.INTERRUPTED),
+        ("SIGTERM", ExitStatus.TERMINATED),
+        ("SIGHUP", ExitStatus.TERMINATED),
+    ],
 )
-def test_signals_save_and_name_the_next_command(wgan, tiny_options, during_step, number, status):
-    with during_step(5, lambda step: signal.raise_signal(number)):
+def test_signals_save_and_name_the_next_command(wgan, tiny_options, during_step, name, status):
+    with during_step(5, lambda step: signal.raise_signal(getattr(signal, name))):
         result = wgan("train", "--device", "cpu", *tiny_options, "--steps", 1000, "--out", "mine")
     assert result.status == status
     assert "stopped at step 6 of 1,000; everything is saved" in result.stderr
@@ -104,6 +109,16 @@ def test_a_signal_during_the_all_reduce_is_kept(monkeypatch):
     monkeypatch.setattr("wgan_cli.training.stop.all_reduce_max", all_reduce_max)
     assert [stop.due(), stop.due()] == [False, True]
     assert stop.status == ExitStatus.TERMINATED
+
+
+def test_minutes_are_of_sixty_seconds(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("wgan_cli.training.stop.time.monotonic", lambda: now[0])
+    stop = StopRequest(minutes=2)
+    now[0] += 119
+    assert not stop.due() and stop.status is None
+    now[0] += 1
+    assert stop.due() and stop.status == ExitStatus.DONE
 
 
 def test_minutes_end_normally(wgan, tiny_options):
