@@ -73,6 +73,7 @@ def hidden_gpu(request, monkeypatch) -> None:
     if torch.cuda.is_available() and not request.node.get_closest_marker("gpu"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # of processes
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)  # after a gpu test, the variable changes nothing
 
 
 @dataclass(frozen=True)
