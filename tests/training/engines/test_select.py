@@ -154,6 +154,21 @@ def test_gpu_graph_resume_is_exact(small, in_order, family, amp):
 
 
 @pytest.mark.gpu
+def test_gpu_fp16_resume_is_exact(small, in_order):
+    """The loss scale, and the steps since it last changed, are part of the state."""
+    state, other = (on_gpu(small, "dcgan", "eager", amp="fp16") for _ in range(2))
+    torch.manual_seed(5)
+    small.run(state, 17)
+    checkpoint = small.checkpoint(state)
+    assert checkpoint.training["precision"]["scale"] > 0
+    whole = small.content(small.run(state, 20))
+    torch.manual_seed(99)
+    other.restore(checkpoint)
+    torch.testing.assert_close(small.content(small.run(other, 20)), whole, rtol=0, atol=0)
+    assert all(value.isfinite().all() for value in whole["networks"]["generator"].values())
+
+
+@pytest.mark.gpu
 def test_gpu_graph_reads_streamed_images(small, in_order):
     """While a thread gathers the next batches, also during the capture."""
     states = [
@@ -199,9 +214,10 @@ def test_gpu_steps_never_synchronize(small, in_order, engine, amp):
 
 
 @pytest.mark.gpu
-def test_gpu_graph_reads_the_learning_rate(small, in_order):
+@pytest.mark.parametrize("settings", [{"name": "adam"}, {"name": "rmsprop"}, {"name": "sgd", "momentum": 0.9}])
+def test_gpu_graph_reads_the_learning_rate(small, in_order, settings):
     """A rate of zero stops the weights, though the graph was captured with another."""
-    state = replaying(small, "mlp")
+    state = replaying(small, "mlp", optim={"lr": 1e-3, "generator": settings, "critic": settings})
     for optimizer in state.optimizers.values():
         optimizer.param_groups[0]["lr"].fill_(0.0)
     before = {name: value.clone() for name, value in state.networks["critic"].state_dict().items()}

@@ -144,6 +144,17 @@ def test_gradients_are_unscaled_before_clipping():
     assert seen[0].tolist() == [2.0, 2.0, 2.0] and weight.tolist() == [0.0, 0.0, 0.0]
 
 
+def test_loss_scale_is_restored(small):
+    """With the scale of a GPU's fp16 on a CPU."""
+    states = [small.state(), small.state()]
+    for state in states:
+        state.training_step.precision.scaler = torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=2)
+    small.run(states[0], 3)
+    states[1].restore(small.checkpoint(states[0]))
+    scale, restored = (state.training_step.precision.scaler.state_dict() for state in states)
+    assert restored == scale and scale["scale"] > 8
+
+
 @pytest.mark.skipif(not hasattr(torch.backends.mkldnn, "matmul"), reason="torch before 2.9 has no such setting")
 @pytest.mark.parametrize(("exact", "expected"), [(True, "bf16"), (False, "none")])
 def test_iteration_uses_onednn_only_if_it_is_exact(small, monkeypatch, exact, expected):
