@@ -90,27 +90,31 @@ def test_copies_of_memory_that_is_freed_are_waited_for(generator, monkeypatch):
     assert waits and all(waits)
 
 
-@pytest.mark.gpu
-def test_gpu_images_do_not_depend_on_tf32(tiny_run, monkeypatch):
-    network, _ = open_generator(tiny_run.path, torch.device("cuda"))
-    z = sample_latents(LATENT, 100, 3)
-    exact = images(network, z)
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    assert torch.equal(images(network, z), exact)
-
-
-@pytest.mark.gpu
-def test_gpu_images_are_the_same_each_time():
-    """Sample a network whose fastest convolutions sum in another order at each call."""
+@pytest.fixture
+def resnet() -> tuple[nn.Module, np.ndarray]:
+    """A network on the GPU whose fastest convolutions sum in another order at each call, and 100 latent vectors."""
     recipe = load_recipe("cifar10_resnet", [])
     torch.manual_seed(0)
     network = build_network("generator", recipe, ImageShape(32, 32, 3, 10)).eval().requires_grad_(False)
     for weight in network.parameters():  # freshly initialized generators produce gray
         if weight.ndim > 1:
             weight.mul_(3.0)
-    network.cuda()
-    z = sample_latents(recipe.model.latent_dim, 100, 0)
+    return network.cuda(), sample_latents(recipe.model.latent_dim, 100, 0)
+
+
+@pytest.mark.gpu
+def test_gpu_images_do_not_depend_on_tf32(resnet, monkeypatch):
+    made = []
+    for allowed in (False, True):
+        monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", allowed)
+        monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
+        made.append(images(*resnet))
+    assert made[0].float().std() > 10 and torch.equal(*made)
+
+
+@pytest.mark.gpu
+def test_gpu_images_are_the_same_each_time(resnet):
+    network, z = resnet
     first = images(network, z)
     assert first.float().std() > 10
     for _ in range(3):

@@ -64,16 +64,18 @@ def test_gpu_copy_is_of_its_step(small, engine):
 @pytest.mark.gpu
 def test_gpu_host_goes_on():
     weights = torch.ones(1 << 20, device=GPU)
+    weights.add_(1.0)  # loads the kernel, for which the host may wait
     host_copy(weights)()  # pins the memory that the next copy uses again
     torch.cuda.synchronize()
     torch.cuda._sleep(HALF_A_SECOND)
+    weights.add_(1.0)
     finished = host_copy(weights)
     weights.fill_(7.0)
     reached = torch.cuda.Event()
     reached.record()
     assert not reached.query(), "the host waited for the device"
     copy = finished()
-    assert copy.is_pinned() and copy.eq(1.0).all()
+    assert copy.is_pinned() and copy.eq(3.0).all()
     assert weights.eq(7.0).all()
 
 
