@@ -90,13 +90,16 @@ def test_patience(train, wgan, features_root):
 
 
 def test_extended_run_equals_uninterrupted(train, wgan, features_root):
-    # By recall, which noise has none of, the first evaluation stays the best: its file is of the shorter run's recipe.
+    # The last step of the shorter run is one at which the longer run logs and samples, too. By recall, which noise has
+    # none of, the first evaluation stays the best: its file is of the shorter run's recipe.
     every = ("--set", "log_every=2", "--set", "sample_every=2", "--set", "best_by=recall")
     assert train(*every, "--steps", 8, "--out", "whole").status == 0
     assert train(*every, "--steps", 4, "--out", "halves").status == 0
     result = wgan("train", "--resume", "halves", "--device", "cpu", "--steps", 8, "--data-root", features_root)
-    assert result.status == 0, result.stderr
-    assert_same_run(RunDir(Path("whole")), RunDir(Path("halves")))
+    assert result.status == 0 and "from step 4" in result.stderr, result.stderr
+    whole, halves = RunDir(Path("whole")), RunDir(Path("halves"))
+    assert_same_run(whole, halves)
+    assert halves.read_recipe() == whole.read_recipe()
     assert load_checkpoint(Path("halves/G_best.pth")).step == 2
 
 
