@@ -18,12 +18,12 @@ def training_images(counts) -> Selection:
     return Selection(ImageSet(images, labels, tuple("abcd"[: len(counts)]), "made up"), torch.arange(len(labels)), "")
 
 
-@pytest.mark.parametrize("counts", [(7, 7, 7), (797, 601, 700)])
+@pytest.mark.parametrize("counts", [(7, 7, 7), (797, 601, 700), (9, 6, 8)])
 def test_nearly_equal_classes_are_in_turn(counts):
     assert labels_like(training_images(counts), 8).tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
 
 
-@pytest.mark.parametrize("counts", [(6, 2, 4), (1, 400, 30, 569), (5, 0, 5), (10, 0, 0)])
+@pytest.mark.parametrize("counts", [(6, 2, 4), (10, 6, 8), (1, 400, 30, 569), (5, 0, 5), (10, 0, 0)])
 def test_other_classes_have_their_share(counts):
     training, total = training_images(counts), sum(counts)
     labels = labels_like(training, 3 * total)

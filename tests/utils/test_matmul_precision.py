@@ -9,15 +9,15 @@ from wgan_cli.utils import matmul_precision
 from wgan_cli.utils.matmul_precision import float32_matmul, onednn_is_exact_and_faster, repeatable_float32
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-pytestmark = pytest.mark.skipif(
-    not hasattr(torch.backends.mkldnn, "matmul"), reason="torch before 2.9 has no such setting"
-)
+ONEDNN = getattr(torch.backends.mkldnn, "matmul", None)
+needs_onednn = pytest.mark.skipif(ONEDNN is None, reason="torch before 2.9 has no such setting")
 
 
 def settings() -> list[object]:
     """Return the settings of CPU matmuls, GPU matmuls and GPU convolutions."""
     backends = torch.backends
-    return [backends.mkldnn.matmul.fp32_precision, backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32]
+    onednn = getattr(ONEDNN, "fp32_precision", None)
+    return [onednn, backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32]
 
 
 @pytest.fixture
@@ -81,9 +81,13 @@ def test_test_detects_rounding_to_bf16():
         assert not matmul_precision._keeps_float32(64)
 
 
-@pytest.mark.parametrize(("vendor", "limit"), [("AuthenticAMD", 1024), ("GenuineIntel", 1)])
-def test_onednn_is_refused(monkeypatch, cpu_vendor, vendor, limit):
-    """On AMD if a size is rounded, elsewhere without a test."""
+@needs_onednn
+@pytest.mark.parametrize(
+    ("vendor", "limit", "used"),
+    [("AuthenticAMD", 2048, True), ("AuthenticAMD", 1024, False), ("GenuineIntel", 2048, False)],
+)
+def test_onednn_is_used_on_amd_if_no_size_is_rounded(monkeypatch, cpu_vendor, vendor, limit, used):
     cpu_vendor(vendor)
     monkeypatch.setattr(matmul_precision, "_keeps_float32", lambda size: size < limit)
-    assert not onednn_is_exact_and_faster()
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    assert onednn_is_exact_and_faster() == used
