@@ -1,6 +1,7 @@
 """Resuming with other images or settings: refused, or allowed and recorded."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from wgan_cli.cli import app
 from wgan_cli.data.sources.arrays import image_set
 from wgan_cli.errors import WganError
 from wgan_cli.recipe import flat_settings, load_recipe
@@ -31,16 +33,25 @@ def photos(folder: str, seed: int, count: int = 20) -> None:
         Image.fromarray(image).save(path)
 
 
-@pytest.fixture
-def resumed(wgan, tiny_options):
-    """Run photos/ for 4 steps; the function resumes it for 4 more."""
-    photos("photos", seed=0)
-    photos("same", seed=0)
-    photos("others", seed=1)
-    photos("more", seed=0, count=30)
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, tiny_options) -> Path:
+    """A folder with a run of 4 steps on photos/, and other images. Read-only."""
     words = ("--recipe", "folder32_dcgan", "--data", "photos", *tiny_options, "--set", "data.image_size=8")
     small = ("--set", "model.generator.channels=[4]", "--set", "model.critic.channels=[4]")
-    assert wgan("train", *words, *small, "--steps", 4, "--out", "mine").status == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("trained"))
+        photos("photos", seed=0)
+        photos("same", seed=0)
+        photos("others", seed=1)
+        photos("more", seed=0, count=30)
+        assert app.run(["train", *words, *small, "--quiet", "--steps", "4", "--out", "mine"]) == 0
+        return Path.cwd()
+
+
+@pytest.fixture
+def resumed(wgan, trained):
+    """A copy of `trained` to work in; the function resumes the run for 4 more steps."""
+    shutil.copytree(trained, ".", dirs_exist_ok=True)
     return lambda *words: wgan("train", "--resume", "mine", "--steps", 8, *words)
 
 
