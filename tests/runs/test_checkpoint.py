@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -58,6 +59,15 @@ def test_a_hundred_thousand_classes(tmp_path, suffix):
     names = tuple(f"a species with a long name, number {number}" for number in range(100_000))
     example(class_names=names).save(tmp_path / f"G{suffix}")
     assert load_checkpoint(tmp_path / f"G{suffix}").class_names == names
+
+
+@pytest.mark.parametrize("name", ["G.pth", "G.safetensors"])
+def test_files_are_moved_into_place(tmp_path, monkeypatch, name):
+    """A reader finds the old file or the new one."""
+    moved, move = [], os.replace
+    monkeypatch.setattr(os, "replace", lambda source, target: (moved.append(target), move(source, target)))
+    example().save(tmp_path / name)
+    assert tmp_path / name in moved
 
 
 def test_same_content_gives_same_bytes(tmp_path):
