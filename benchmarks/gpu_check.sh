@@ -12,7 +12,7 @@
 #   PHASES="d e" TOTAL=200 bash benchmarks/gpu_check.sh
 #
 # Phases, most valuable first:
-#   a  tests marked gpu, then each failed test in its own process
+#   a  tests marked gpu but not slow, then each failed test in its own process
 #   b  `wgan train mnist_dcgan`, then sample, inspect, evaluate, gif and resume; then under the graph and eager engines
 #   s  24 steps of every recipe under the graph engine: captured, or why not
 #   k  `wgan train mnist_dcgan --engine compile`
@@ -106,7 +106,7 @@ tests() {
   files=$(grep -rlE 'mark\.gpu' tests --include='*.py' | tr '\n' ' ')
   "$PY" -c "import xdist, pytest_timeout" 2>/dev/null && workers="-n ${WORKERS:-6} --dist load --timeout 90"
   # shellcheck disable=SC2086
-  run "a tests" "${TESTS_LIMIT:-120}" sh -c "$PY -m pytest -m gpu $files $workers -q -p no:cacheprovider --tb short --durations 5 >'$OUT/tests.txt' 2>&1"
+  run "a tests" "${TESTS_LIMIT:-120}" sh -c "$PY -m pytest -m 'gpu and not slow' $files $workers -q -p no:cacheprovider --tb short --durations 5 >'$OUT/tests.txt' 2>&1"
   grep -E '^(FAILED|ERROR)|passed|failed' "$OUT/tests.txt" | cut -c1-260 | tee -a "$OUT/summary.txt"
   failing=$(grep -oE '^(FAILED|ERROR) [^ ]+::[^ ]+' "$OUT/tests.txt" | awk '{print $2}' | sort -u | head -n 8)
   [ -z "$failing" ] && return 0
