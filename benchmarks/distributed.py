@@ -28,6 +28,7 @@ import torch
 from traffic import Traffic, count_traffic, made_up_images, pretended
 
 from wgan_cli.distributed import process_group
+from wgan_cli.errors import WganError
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.optim import set_learning_rates
@@ -46,6 +47,8 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="write docs/scaling.md from the results, and stop")
     parser.add_argument("--worker", help=argparse.SUPPRESS)  # one of the processes, and what it is to time
     arguments = common.parse(parser, "distributed")
+    if arguments.device.type != "cpu":
+        raise WganError(f"this times processes on a CPU, not on {arguments.device}", "leave out --device")
     if arguments.worker:
         worker(json.loads(arguments.worker))
         return

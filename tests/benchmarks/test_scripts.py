@@ -83,7 +83,7 @@ def test_step_anatomy(benchmark, monkeypatch, tmp_path):
     for case in (two, three):
         assert sum(group["share"] for group in case["groups"]) == pytest.approx(1, abs=0.01)
         assert case["products_seconds"]["min"] < case["seconds_per_step"]["max"]
-        assert case["times_textbook"]["step"]["max"] < case["times_textbook"]["products"]["max"]
+        assert case["times_textbook"]["step"]["min"] < case["times_textbook"]["products"]["max"]
     page = benchmark("pages").step_anatomy(json.loads(out.read_text()))
     assert f"{three['times_textbook']['products']['median']:.2f} |" in page
 
@@ -206,8 +206,23 @@ def test_scaling(benchmark, monkeypatch, tmp_path):
     words = ("--quick", "--amp", "off", "--seconds", 0.01, "--threads", 1, "--out", out)
     run(benchmark, monkeypatch, "scaling", *words)
     large, small = json.loads(out.read_text())["points"]
+    assert large["engine"] == small["engine"] == "eager"
     assert large["peak_bytes"] > small["peak_bytes"] > 0
     assert out.with_suffix(".png").is_file()
+
+
+@pytest.mark.gpu
+def test_gpu_scaling_replays_a_graph(benchmark):
+    scaling = benchmark("scaling")
+    point = scaling.measure(scaling.Point("mlp", batch_size=4, width=0.25), "off", 0.05, torch.device("cuda"))
+    assert point["engine"] == "graph" and point["seconds_per_step"]["min"] > 0
+
+
+@pytest.mark.parametrize("name", ["busy_machine", "distributed"])
+def test_benchmarks_of_processors_refuse_a_gpu(benchmark, monkeypatch, name):
+    monkeypatch.setattr(benchmark("common"), "resolve_device", torch.device)
+    with pytest.raises(WganError, match="CPU.*, not (on )?cuda"):
+        run(benchmark, monkeypatch, name, "--device", "cuda")
 
 
 @pytest.mark.slow
