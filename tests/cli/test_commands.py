@@ -248,7 +248,7 @@ def test_help(wgan, command):
 def test_help_and_version(wgan):
     assert "Usage: wgan" in wgan().stdout
     assert wgan() == wgan("--help") == wgan("-h")
-    assert re.fullmatch(r"wgan \d+\.\d+\.\d+\n", wgan("--version").stdout)
+    assert re.fullmatch(r"wgan \d+\.\d+\.\d+(\.dev\d+)?\n", wgan("--version").stdout)
 
 
 def test_another_process_and_its_output(train, wgan_process, tiny_options, tmp_path):

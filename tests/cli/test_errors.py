@@ -29,6 +29,8 @@ def place(wgan, tmp_path, tiny_run, monkeypatch) -> Path:
     monkeypatch.setenv("WGAN_DATA", "no_data")
 
     (tmp_path / "run").symlink_to(tiny_run.path)
+    (tmp_path / "folder_of_runs").mkdir()
+    (tmp_path / "folder_of_runs/run").symlink_to(tiny_run.path)
     (tmp_path / "G.pth").symlink_to(tiny_run.generator_file)
     (tmp_path / "file").write_text("precious")
     (tmp_path / "text.pth").write_text("no checkpoint")
@@ -66,9 +68,17 @@ CASES = [
     ("train --set epochs=1000000 --set batch_size=2", "steps", "epochs", 2),
     ("inspect digits_dcgn", "digits_dcgn", "digits_dcgan", 2),
     ("train --track wanb", "wanb", "did you mean `wandb`", 2),
+    ("train wgan-gp", "wgan-gp", "digits_dcgan", 2),
+    ("train stylegan2", "stylegan2", "mnist_style", 2),
+    ("train --set batch_size 32", "--set batch_size", "--set batch_size=32", 2),
+    ("train --recipe ", "--recipe is empty", "wgan recipes", 2),
+    ("train --set optim.betas=0.5,0.9", "optim.generator.betas", "--set 'optim.betas=[0.5,0.9]'", 2),
+    ("train --set data.augment=flip", "data.augment", "data.augment.mirror", 2),
+    ("evaluate images one", "one", "wgan evaluate FAKE --against REAL", 2),
+    ("inspect folder_of_runs", "is a folder of 1 run", "folder_of_runs/run", 2),
     # Data
     ("train --recipe mnist_dcgan", "mnist", "no_data/MNIST/raw", 2),
-    ("train --recipe cifar10_dcgan", "cifar10", "--recipe digits_dcgan", 2),
+    ("train --recipe cifar10_dcgan", "cifar10", "wgan train digits_dcgan", 2),
     ("train --recipe mnist_dcgan --data-root file/deeper", "file/deeper: Not a directory", "--data-root", 1),
     ("train --set data.image_size=30", "30x30 pixels", "data.image_size", 2),
     # Devices

@@ -50,7 +50,7 @@ def problem(values: dict, *settings: str) -> WganError:
          "`model.generator.kernel` is 4", "set `model.generator.kernel` to 3"),
         ({"amp": "bf32"}, "unknown `amp` 'bf32'", "choose auto, off, bf16 or fp16"),
         ({"data": "imagenet"}, "unknown `data.source` 'imagenet'", "choose digits, mnist"),
-        ({"data": 5}, "invalid `data` 5", "`wgan recipes --schema`"),
+        ({"data": 5}, "invalid `data` 5", "data.source"),
         ({"model": "mpl"}, "unknown `model.name` 'mpl'", "choose mlp, dcgan, resnet"),
         ({"model": {"latent_dim": 5}}, "`model.name` is not set", "choose mlp, dcgan, resnet"),
         ({"model": {"name": "mlp", "generator": {"widths": [8, "a"]}}}, "`model.generator.widths[1]` 'a'", "Widths"),

@@ -129,6 +129,8 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return ExitStatus.INTERRUPTED
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # within an import: Python 3.11 wraps it
+            return ExitStatus.INTERRUPTED
         if is_out_of_memory(error):
             hint = "use a smaller batch: `sample --batch 16`, `project --starts 1`, or `train --set batch_size=32`"
             return _fail(f"out of memory: {error}", hint, ExitStatus.FAILED)

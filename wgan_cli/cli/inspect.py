@@ -37,8 +37,8 @@ def inspect(
     whats: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN|CKPT|RECIPE|DATA...",
-            help="Run, checkpoint, recipe, or images: folders, archives, files such as .npz, or a dataset.",
+            metavar="RUN|CKPT|NAME|RECIPE|DATA...",
+            help="Run, checkpoint, bundled generator, recipe, or images: folders, archives, .npz files or a dataset.",
             autocompletion=complete_what,
         ),
     ],

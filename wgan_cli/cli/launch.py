@@ -63,7 +63,9 @@ def launch(count: int, device: str) -> int:
     if device != "cpu" and count > available:
         raise WganError(
             f"--gpus is {count}, but this machine has {available}",
-            f"use --gpus {available}" if available else "to run on the CPU: --device cpu --gpus 2",
+            f"use --gpus {available}"
+            if available
+            else "leave out --gpus to train on the CPU; in two processes: --device cpu --gpus 2",
         )
     if device == "cpu":
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))

@@ -86,7 +86,8 @@ def project(
     checkpoint = open_checkpoint(source, recipe, settings, entry)
     generator = generator_of(checkpoint, str(source), command_device(device))
     if checkpoint.recipe.translates:
-        raise WganError(f"{source} translates images: it has no latent space", "use wgan sample --translate")
+        hint = f"translate with it: wgan sample {shlex.quote(str(given))} --translate PATH"
+        raise WganError(f"{given} translates images: it has no latent space", hint)
     classes = chosen_classes(class_, checkpoint)
     projector = Projector(
         generator, checkpoint, steps=steps, starts=starts, classes=classes, per_layer=per_layer, seed=seed

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from wgan_cli.errors import WganError
-from wgan_cli.runs.pretrained import folder_first
+from wgan_cli.runs.pretrained import folder_first, source_title
 from wgan_cli.runs.run_dir import RunDir, step_of
 from wgan_cli.utils.format import Log, count_of
 from wgan_cli.utils.image_formats import readable_formats
@@ -93,7 +93,7 @@ def listed_files(paths: Sequence[Path], match: str | None, log: Log) -> list[Fra
     for path in paths:
         if not is_image_file(path):
             problem = "is not an image" if path.exists() else "does not exist"
-            raise WganError(f"{path} {problem}", "give one run, folder or checkpoint, or several images")
+            raise WganError(f"{source_title(path)} {problem}", "give one run, folder or checkpoint, or several images")
     files = _matching(paths, "the list", match)
     series = _series_of(files)
     numbered = [names for names in series.values() if names[0].numbers]

@@ -32,7 +32,7 @@ def check_translates(recipe: Recipe, wanted: bool) -> None:
     if translates and not wanted:
         raise WganError(
             f"{recipe.name} translates images and cannot sample from noise",
-            "give it images: wgan sample NAME|RUN|CKPT --translate PATH --to b --out translated/",
+            "give it images: wgan sample ... --translate PATH --to b --out translated/",
         )
     if wanted and not translates:
         raise WganError(

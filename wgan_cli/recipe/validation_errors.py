@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import shlex
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -58,11 +59,34 @@ def explain_invalid(error: ValidationError, origin: str, changed: Mapping[str, s
         if "," not in choices and " or " not in choices:  # nothing to choose: the description says why
             hint = f"leave out {_describe(section.model_fields.get(keys[-1]), dotted)}"
     else:
-        message = f"invalid `{dotted}` {shown}: {first['msg'][0].lower()}{first['msg'][1:]}"
+        message = f"invalid `{dotted}` {shown}: {_in_plain_words(kind, first['msg'])}"
         hint = _describe(section.model_fields.get(keys[-1].partition("[")[0]) if keys else None, dotted)
+        if kind in ("tuple_type", "list_type") and isinstance(value, str) and "," in value:
+            both = f"optim.{keys[-1]}"  # of all networks, as `optim.betas` sets them
+            name = both if {f"optim.{role}.{keys[-1]}" for role in ("generator", "critic")} <= {*changed} else dotted
+            hint = f"write --set {shlex.quote(f'{name}=[{value}]')}"
+        elif kind in ("model_type", "model_attributes_type") and (inner := _inner_settings(section, keys)):
+            hint = f"`{dotted}` has settings of its own, such as {dotted}.{inner[0]}: {', '.join(inner)}"
     if set_by and origin != "--set" and f"`{dotted}`" in message:
         return WganError(message.replace(f"`{dotted}`", origin), hint)
     return WganError(f"{origin}: {message}", hint)
+
+
+def _in_plain_words(kind: str, message: str) -> str:
+    """Return pydantic's description of a wrong value without the terms of Python: `must be at least 10`."""
+    if kind in ("tuple_type", "list_type"):
+        return "it is not a list"
+    if kind in ("model_type", "model_attributes_type"):
+        return "it is a section, not a value"
+    message = message.partition(", unable to parse")[0].replace("Input should be", "must be")
+    return message[0].lower() + message[1:]
+
+
+def _inner_settings(section: type[Settings], keys: list[str]) -> list[str]:
+    """Return the settings of a section that is a key of another section."""
+    field = section.model_fields.get(keys[-1]) if keys else None
+    models = _models(field.annotation) if field else []
+    return models[0].accepts() if models else []
 
 
 def _choose(choices: str, dotted: str, value: Any) -> str:
@@ -110,12 +134,17 @@ def _meant(keys: list[str], section: type[Settings]) -> str:
 
 
 def setting_named(name: str) -> str | None:
-    """Return the dotted setting of a name in any section, the critic's of several, or the one with the nearest name."""
+    """Return the dotted setting of a name in any section, or the one with the nearest name.
+
+    Of several, it is the critic's; of optimizers, that of both networks.
+    """
     paths = [*_paths(Recipe)]
-    near = difflib.get_close_matches(name, {path[-1] for path in paths}, n=1, cutoff=0.75)
+    near = difflib.get_close_matches(name, {path[-1] for path in paths}, n=1, cutoff=0.85)
     found = [path for path in paths if path[-1] == name] or [path for path in paths if path[-1] in near]
     chosen = next((path for path in found if "critic" in path), found[0] if found else None)
-    return None if chosen is None else ".".join(chosen)
+    if chosen and chosen[0] == "optim":
+        chosen = ("optim", chosen[-1])
+    return ".".join(chosen) if chosen else None
 
 
 def _paths(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

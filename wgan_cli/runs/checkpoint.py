@@ -20,7 +20,7 @@ from wgan_cli.runs.checkpoint_file import is_safetensors, read_content, refusals
 from wgan_cli.runs.checkpoint_zip import Damaged, Refused, write_with_checksum
 from wgan_cli.runs.migration import FORMAT, VERSION, migrated
 from wgan_cli.runs.pretrained import folder_first, located
-from wgan_cli.runs.run_dir import EXPORTED_TENSORS, RunDir, is_exported, is_run, similar_run_hint
+from wgan_cli.runs.run_dir import EXPORTED_TENSORS, RunDir, is_exported, is_run, not_a_run, similar_run_hint
 from wgan_cli.runs.safetensors_file import write_tensors
 from wgan_cli.utils.files import write_atomically
 
@@ -203,8 +203,7 @@ def generator_file(path: Path) -> Path:
     if is_exported(path):
         return path / EXPORTED_TENSORS
     if not is_run(path):
-        hint = f"{folder_first(path)}{similar_run_hint(path)}give a run folder or a G.pth file"
-        raise WganError(f"{path} is not a run folder: it holds no recipe.yaml", hint)
+        raise not_a_run(path, f"{folder_first(path)}{similar_run_hint(path)}give a run folder or a G.pth file")
     if run.best_file.is_file():
         return run.best_file
     if not run.generator_file.is_file():

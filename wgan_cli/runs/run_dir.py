@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgan_cli.errors import WganError, describe_os_error, did_you_mean
 from wgan_cli.utils.files import UNFINISHED, is_free, open_plain, write_text
+from wgan_cli.utils.format import count_of
 
 if TYPE_CHECKING:
     from wgan_cli.recipe import Recipe
@@ -181,9 +182,17 @@ def open_run(path: str | Path) -> RunDir:
             f"{similar_run_hint(path) or 'check the path; '}`wgan runs` lists the runs in runs/",
         )
     if not is_run(path):
-        hint = f"{similar_run_hint(path)}give a folder created by `wgan train`"
-        raise WganError(f"{path} is not a run folder: it holds no recipe.yaml", hint)
+        raise not_a_run(path, f"{similar_run_hint(path)}give a folder created by `wgan train`")
     return RunDir(path)
+
+
+def not_a_run(path: Path, hint: str) -> WganError:
+    """Return the error for a path that is no run folder, but perhaps a folder of runs."""
+    if inside := runs_inside(path):
+        message = f"{path} is a folder of {count_of(len(inside), 'run')}"
+        example, folder = shlex.quote(str(inside[0])), shlex.quote(str(path))
+        return WganError(message, f"name one of them, such as {example}; `wgan runs {folder}` lists them")
+    return WganError(f"{path} is not a run folder: it holds no recipe.yaml", hint)
 
 
 def numbered() -> Iterator[str]:

@@ -107,7 +107,6 @@ class Trainer:
         self.state = build_state(wanted, self.dataset, local, tune=tune, log=self.log, source=source, resumed=resumed)
         if tune and start.open_threads and may_adapt(self.state.recipe, local):
             self._adapt_threads(most or 1, others)
-        self.steps = self.state.steps
         self.state.allowed = frozenset(allow if self.point else ())
         if resumed:
             self._restore(resumed)

@@ -39,9 +39,10 @@ def class_indices(words: Iterable[int | str], class_names: Sequence[str], option
         else:
             names = ", ".join(class_names[:MAX_LISTED]) + (", ..." if len(class_names) > MAX_LISTED else "")
             known = f"classes: {names}" if class_names else f"leave out {option}; there are no classes"
-            raise WganError(
-                f"{option}: unknown class {text[:40]!r}", f"{did_you_mean(text[:40], class_names)}{known}{hint}"
-            )
+            near = "" if text.isdecimal() else did_you_mean(text[:40], class_names)
+            if text.lower() == "all" and class_names and option == "--class":
+                near = f"all of them: --class 0-{len(class_names) - 1}; "
+            raise WganError(f"{option}: unknown class {text[:40]!r}", f"{near}{known}{hint}")
         if index in indices:
             raise WganError(f"{option} lists {class_names[index]} twice", "list each class once")
         indices.append(index)

@@ -13,8 +13,8 @@ _walk = partial(typer.Option, rich_help_panel="Walk through latent space")
 Sources = Annotated[
     list[Path],
     typer.Argument(
-        metavar="RUN|FOLDER|CKPT|IMAGES",
-        help="Run folder, folder of images, checkpoint, or images by name or pattern.",
+        metavar="RUN|CKPT|NAME|FOLDER|IMAGES...",
+        help="Run, checkpoint, bundled generator, folder of images, or images by name or pattern.",
         autocompletion=complete_checkpoint,
     ),
 ]

@@ -10,8 +10,8 @@ from wgan_cli.cli.arguments.completion import complete_what
 Subject = Annotated[
     Path,
     typer.Argument(
-        metavar="RUN|CKPT|IMAGES",
-        help="Run folder, checkpoint, or generated images: a folder, .zip or .npz.",
+        metavar="RUN|CKPT|NAME|IMAGES",
+        help="Run, checkpoint, bundled generator, or generated images: a folder, .zip or .npz.",
         autocompletion=complete_what,
     ),
 ]
@@ -25,7 +25,11 @@ Against = Annotated[
 ]
 Metrics = Annotated[
     str | None,
-    typer.Option("--metrics", metavar="LIST", help=r"Metrics, such as recall or fid,is. \[default: wgan's own]"),
+    typer.Option(
+        "--metrics",
+        metavar="LIST",
+        help=r"Metrics: fd, precision, recall, coverage, fid, is, kid, cas... \[default: wgan's own]",
+    ),
 ]
 EvaluationCount = Annotated[
     int | None,

@@ -45,7 +45,7 @@ Allow = Annotated[
         help="Change to accept in a resumed run: data, batch_size, optim, n_critic or amp; repeatable.",
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, but don't train.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything (downloads missing data), but don't train.")]
 Steps = Annotated[int | None, _setting("--steps", min=1, help="Number of generator updates.")]
 Epochs = Annotated[float | None, _setting("--epochs", help="Passes over the images, instead of --steps.")]
 Minutes = Annotated[float | None, _execution("--minutes", metavar="M", min=0.0, help="Time limit in minutes.")]

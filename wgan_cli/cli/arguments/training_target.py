@@ -26,6 +26,8 @@ from wgan_cli.recipe import Recipe, load_recipe, recipe_names
 from wgan_cli.recipe.data_settings import NAMED, SIDES, DataSettings, PairSettings
 from wgan_cli.recipe.decoding_types import size_text
 from wgan_cli.recipe.recipe_files import DATA_RECIPES, DEFAULT_RECIPE
+from wgan_cli.recipe.schema import MEMBERS
+from wgan_cli.recipe.synonyms import SYNONYMS, plain
 from wgan_cli.runs.run_dir import is_run, run_around, similar_run_hint
 from wgan_cli.utils.format import Log
 from wgan_cli.utils.image_formats import READABLE_SUFFIXES
@@ -60,6 +62,11 @@ def resolve_target(
         log: receives which recipe is chosen for images.
     Raises: WganError for a name that is both a recipe and a path, or for two recipes.
     """
+    for option, value in (("--recipe", recipe), *(("--data", each) for each in images)):
+        if value == "":  # as of an unset variable of the shell
+            raise WganError(f"{option} is empty", "`wgan recipes` lists recipes; images are given by their path")
+    if targets and (without := next((each for each in settings if "=" not in each), None)):
+        raise WganError(f"--set {without} has no value", f"write --set {shlex.quote(f'{without}={targets[-1]}')}")
     named = []
     for target in targets:
         is_recipe = target in recipe_names()
@@ -114,7 +121,7 @@ def _check_recipe(target: str) -> None:
     if not os.path.exists(target):
         if "=" in target:
             raise WganError(f"{target} is a setting, not a recipe or images", f"write --set {shlex.quote(target)}")
-        hint = did_you_mean(target, [*recipe_names(), *NAMED, *os.listdir()])
+        hint = _recipes_of(target) or did_you_mean(target, [*recipe_names(), *NAMED, *os.listdir()])
         raise WganError(
             f"unknown recipe {target!r}, and there are no images of that name",
             hint or "`wgan recipes` lists the recipes; images are given by their path",
@@ -135,6 +142,26 @@ def _check_recipe(target: str) -> None:
             f"{target} is neither a recipe nor images",
             "a recipe ends in .yaml; images are a folder, an archive, or a file such as .npz, .h5 or .parquet",
         )
+
+
+def _recipes_of(word: str) -> str:
+    """Return "`wgan_gp`: mnist_dcgan, mnist_mlp, ..." for an objective or network, also by another name, else ""."""
+    for setting in ("model.name", "objective.name"):
+        section = setting.partition(".")[0]
+        ours = next((name for name in MEMBERS[section] if plain(name) == plain(word)), None)
+        ours = ours or SYNONYMS[setting].get(plain(word), "`").split("`")[1]
+        found = [name for name in recipe_names() if getattr(_loaded(name), section).name == ours]
+        if found:
+            return f"recipes of {ours}: {', '.join(found[:5])}{', ...' if found[5:] else ''}"
+    return ""
+
+
+def _loaded(recipe: str) -> Recipe:
+    """Return a recipe, also one of images that aren't named yet."""
+    try:
+        return load_recipe(recipe)
+    except WganError:
+        return load_recipe(recipe, other_images(recipe, ["."]))
 
 
 def _recipe_for(images: Sequence[str], device: str, changes: Sequence[str], log: Log) -> tuple[str, list[str]]:

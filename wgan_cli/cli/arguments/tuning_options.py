@@ -41,7 +41,7 @@ Rungs = Annotated[
 ]
 Trials = Annotated[int | None, _search("--trials", min=2, help="Maximum number of candidates, drawn at random.")]
 BestBy = Annotated[str | None, _search("--best-by", help=r"Score to compare (best_by). \[default: the recipe's]")]
-DryRun = Annotated[bool, _search("--dry-run", help="Show the plan, but don't start.")]
+DryRun = Annotated[bool, _search("--dry-run", help="Show the plan after a rehearsal of one step.")]
 Out = Annotated[Path | None, _files("--out", help=r"Folder of the search. \[default: runs/RECIPE-tune]")]
 Resume = Annotated[
     Path | None,

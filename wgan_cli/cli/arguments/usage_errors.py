@@ -8,7 +8,7 @@ from itertools import pairwise
 import typer
 import typer.core
 
-from wgan_cli.cli.arguments.foreign_names import ALIASES, COMMANDS, OPTIONS, POSITIONAL
+from wgan_cli.cli.arguments.foreign_names import ALIASES, COMMANDS, OPTIONS, POSITIONAL, SETTINGS
 from wgan_cli.errors import WganError, did_you_mean
 
 
@@ -23,6 +23,8 @@ def explain_usage(error: typer.TyperException, arguments: Sequence[str]) -> tupl
         return error.format_message(), f"see `wgan{command} --help`"
     if option := getattr(error, "option_name", None):
         return f"no such option: {option}", _about_option(option, context)
+    if context.command.name == "evaluate" and "unexpected extra argument" in error.format_message():
+        return error.format_message(), "compare generated images with real ones: wgan evaluate FAKE --against REAL"
     names = getattr(getattr(error, "param", None), "opts", [])
     examples = [line for line in (context.command.help or "").splitlines() if line.startswith(context.command_path)]
     examples.sort(key=lambda line: not set(names) & set(line.split()))  # those with the option first
@@ -44,18 +46,28 @@ def check_command(name: str, group: typer.core.TyperGroup) -> None:
 
 def _about_option(option: str, context: typer.Context) -> str:
     options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
-    name = option.lstrip("-").replace("_", "-")
+    name = option.lstrip("-").replace("_", "-").lower()
+    trains = context.command.name in ("train", "tune")
+    if name in ("tensorboard", "logger") and trains:
+        return "every run writes RUN/tensorboard/; other trackers: --track wandb"
     if metavar := _positional(name, context):
         return f"name it without an option: `{context.command_path} {metavar}`"
-    similar = _elsewhere(name, options) or difflib.get_close_matches(option, options, n=1, cutoff=0.8)
+    if trains and name in SETTINGS:
+        return f"it is a setting: --set {SETTINGS[name]}"
+    similar = _elsewhere(name, options, context) or _near(name, options, 0.8)
     if not similar and (near := difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.9)):  # a typo in such a name
-        similar = _elsewhere(near[0], options)
-    takes_settings = context.command.name in ("train", "tune") and not similar
-    if takes_settings and (setting := _setting(option.lstrip("-").replace("-", "_"))):
+        similar = _elsewhere(near[0], options, context)
+    if trains and not similar and (setting := _setting(name.replace("-", "_"))):
         return f"it is a setting: --set {setting}=VALUE"
-    similar = similar or difflib.get_close_matches(option, options, n=2, cutoff=0.65)
+    similar = similar or _near(name, options, 0.7)
     meant = f"did you mean {' or '.join(f'`{name}`' for name in similar)}? " if similar else ""
     return f"{meant}see `{context.command_path} --help`"
+
+
+def _near(name: str, options: list[str], cutoff: float) -> list[str]:
+    """Return the options of a similar name, apart from the dashes."""
+    bare = {option[2:]: option for option in options}
+    return [bare[near] for near in difflib.get_close_matches(name, bare, n=1 if cutoff > 0.75 else 2, cutoff=cutoff)]
 
 
 def _positional(name: str, context: typer.Context) -> str | None:
@@ -65,9 +77,11 @@ def _positional(name: str, context: typer.Context) -> str | None:
     return next((metavar for metavar in POSITIONAL.get(name, ()) if metavar in metavars), None)
 
 
-def _elsewhere(name: str, options: list[str]) -> list[str]:
-    """Return the options that other programs call `name`."""
-    return [meant for meant in OPTIONS.get(name, ()) if meant.split()[0] in options]
+def _elsewhere(name: str, options: list[str], context: typer.Context) -> list[str]:
+    """Return the options that other programs call `name`; --set only where it changes settings."""
+    changes = context.command.name in ("train", "tune", "evaluate")
+    found = (meant for meant in OPTIONS.get(name, ()) if changes or not meant.startswith("--set"))
+    return [meant for meant in found if meant.split()[0] in options]
 
 
 def _setting(name: str) -> str | None:

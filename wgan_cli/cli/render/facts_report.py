@@ -46,7 +46,7 @@ def _print_run(facts: RunFacts, curves: bool | None) -> None:
         ("step", f"{facts.step:,} of {facts.steps:,} ({facts.step / facts.steps:.0%}), {facts.kimg:,.1f} kimg"),
         ("time", f"{clock(facts.seconds)}, {overhead} of it for logs, grids{evaluations}"),
         ("speed", f"{format_rate(facts.images_per_second)} images/s" if facts.images_per_second else "none yet"),
-        ("samples", f"{facts.samples} grids"),
+        ("samples", count_of(facts.samples, "grid")),
         ("checkpoints", ", ".join(Path(file).name for file in facts.checkpoints) or "none yet"),
         ("best", f"{Path(best.path).name}, step {best.step:,}: {best.score} of {best.score.measured}" if best else ""),
         ("changed", f"{'; '.join(facts.changed)}: not one exact run" if facts.changed else ""),

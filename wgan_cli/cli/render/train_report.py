@@ -92,7 +92,8 @@ def _advice(state: TrainingState) -> str:
         augmented = f"diff_augment changes what it sees ({', '.join(data.diff_augment)})"
     else:
         augmented = "add --set data.diff_augment=auto"
-    return f"{count:,} images are few, and a critic memorizes few images: {augmented}{flips}"
+    few = f"{count:,} images are few" if count > 1 else "one image is little"
+    return f"{few}, and a critic memorizes few images: {augmented}{flips}"
 
 
 def print_transfers(transfers: Sequence[Transfer]) -> None:
@@ -127,7 +128,7 @@ def log_end(trainer: Trainer, trackers: Sequence[str] = (), data_root: Path | No
     state, run, log = trainer.state, trainer.run, trainer.log
     assert run is not None
     best, path = state.best, shlex.quote(str(run.path))
-    if state.step == trainer.steps:
+    if state.step == trainer.state.steps:
         log(f"done: {count_of(state.step, 'step')} in {clock(state.seconds)}; samples: {run.sample_file(state.step)}")
     elif best is not None and out_of_patience(best, state.recipe.patience):
         log(
@@ -135,10 +136,10 @@ def log_end(trainer: Trainer, trackers: Sequence[str] = (), data_root: Path | No
             f"best {best.score.value:.3g} at step {best.step:,}"
         )
     else:
-        log(f"stopped at step {state.step:,} of {trainer.steps:,}; everything is saved")
+        log(f"stopped at step {state.step:,} of {trainer.state.steps:,}; everything is saved")
     if best is not None:
         log(f"best generator: {run.best_file}, step {best.step:,}, {best.score}")
-    if state.step < trainer.steps:
+    if state.step < trainer.state.steps:
         tracked = "".join(f" --track {name}" for name in trackers)
         log(f"continue: wgan train --resume {path}{_data_root_option(data_root)}{tracked}")
     if trainer.status == ExitStatus.DONE:

@@ -108,7 +108,7 @@ def kind_of(file: Path) -> type[Container] | None:
 def _missing(path: Path) -> WganError:
     return WganError(
         f"there is no file or folder {path}",
-        "use --set data.path=FOLDER; relative paths start at the current directory",
+        "check the path; relative ones start at the current directory",
     )
 
 

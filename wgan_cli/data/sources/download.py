@@ -65,14 +65,14 @@ def download_set(
     except (RuntimeError, URLError, ConnectionError, TimeoutError, ssl.SSLError, HTTPException) as error:
         raise WganError(
             f"cannot download {source}: {error or type(error).__name__}",
-            f"{manually}, or train the bundled digits with `--recipe digits_dcgan`; "
-            "--data-root names another folder to look in",
+            f"{manually}; --data-root names another folder to look in; "
+            "or train the bundled digits: wgan train digits_dcgan",
         ) from error
     except OSError as error:
         raise WganError(
             f"cannot write {source} to {data_root}: {describe_os_error(error)}",
             "choose a writable folder with enough space with --data-root, "
-            "or train the bundled digits with `--recipe digits_dcgan`",
+            "or train the bundled digits: wgan train digits_dcgan",
             ExitStatus.FAILED,
         ) from error
 
