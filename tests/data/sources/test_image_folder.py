@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from helpers.cifar_files import make_images
 from PIL import Image
 
 from wgan_cli.data import load_images, native_shape
 from wgan_cli.data.containers.archives import TarContainer, ZipContainer
+from wgan_cli.data.containers.folders import FolderContainer
 from wgan_cli.data.loaders.device import DeviceLoader
 from wgan_cli.data.loaders.streaming import StreamingLoader
 from wgan_cli.data.sources import image_folder
@@ -298,6 +302,62 @@ def test_no_usable_image(tmp_path, load, settings):
     (tmp_path / "photos/notes.txt").write_text("x")
     with pytest.raises(WganError, match=r"contains no usable image: 1 file .*notes.txt"):
         load(tmp_path / "photos", **settings)
+
+
+@pytest.fixture
+def locked(monkeypatch) -> set[str]:
+    """Names of files that can't be opened, because of their permissions."""
+    names, opened = set(), FolderContainer._open
+
+    def open_file(container, entry):
+        if entry.name in names:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(container, entry)
+
+    monkeypatch.setattr(FolderContainer, "_open", open_file)
+    return names
+
+
+@pytest.mark.parametrize("settings", [{}, {"image_size": 16, "channels": 3}])
+def test_files_that_become_readable_are_used(photos, load, locked, messages, monkeypatch, settings):
+    locked |= {"red/0.png", "blue/1.png"}
+    assert len(load(photos, on_bad_file="skip", **settings)) == 7
+    with monkeypatch.context() as patch, pytest.raises(WganError, match="Permission denied"):
+        patch.setattr(image_folder, "decode", None)  # from the cache
+        load(photos, **settings)
+    locked.discard("red/0.png")
+    assert len(load(photos, on_bad_file="skip", **settings)) == 8
+    locked.clear()
+    assert len(load(photos, **settings)) == 9
+    assert [message.partition(":")[2][:9] for message in messages] == [" skipped "] * 2
+
+
+def test_tiffs_are_used_once_tifffile_is_installed(tmp_path, load, monkeypatch):
+    file, five = save(tmp_path / "photos/0.png", mode="L", color=9).with_name("1.tif"), np.zeros((16, 16, 5), np.uint8)
+    tifffile.imwrite(file, five, photometric="minisblack", planarconfig="contig")
+    with monkeypatch.context() as patch, pytest.raises(WganError, match=r"pip install 'wgan\[tiff\]'"):
+        patch.setitem(sys.modules, "tifffile", None)
+        load(tmp_path / "photos")
+    with pytest.raises(WganError, match="bands, not data.channels"):
+        load(tmp_path / "photos")
+
+
+def test_unreadable_label_file(photos, load, locked):
+    (photos / "labels.csv").write_text("file,label\nred/0.png,a\n")
+    locked.add("labels.csv")
+    with pytest.raises(WganError, match=r"labels.csv of .* is unreadable: Permission denied"):
+        load(photos)
+    locked.clear()
+    assert load(photos).class_names == (".", "a")
+
+
+def test_too_little_memory_is_no_damaged_file(photos, load, monkeypatch):
+    def full(*args, **options):
+        raise MemoryError
+
+    monkeypatch.setattr(Image, "open", full)
+    with pytest.raises(MemoryError):
+        load(photos, on_bad_file="skip")
 
 
 def test_repaired_and_new_files_are_seen(photos, load):

@@ -1,5 +1,6 @@
 """Common interface of image folders and archives: files with names, sizes and contents."""
 
+import errno
 import io
 import os
 from abc import abstractmethod
@@ -19,6 +20,10 @@ SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})  # hidden by 
 
 class NotAnImage(ValueError):
     """Raised for a file that can't be used as an image; the text is the reason."""
+
+
+class NotNow(NotAnImage):
+    """Raised if the reason isn't the file, so that it may pass: permissions, a failing drive, a missing package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +106,10 @@ class Container(AbstractContextManager["Container"]):
     def _guarded(read: Callable[[Entry], Any], entry: Entry) -> Any:
         try:
             return read(entry)
-        except NotAnImage:
+        except (NotAnImage, MemoryError):
             raise
         except Exception as error:  # for broken archives, zipfile and tarfile raise a dozen types
-            reason = describe_os_error(error) if isinstance(error, OSError) else error or type(error).__name__
-            raise NotAnImage(f"unreadable: {reason}") from None
+            raise unreadable(error) from None
 
     @cached_property
     def _sorted(self) -> tuple[list[Entry], list[str]]:
@@ -121,6 +125,15 @@ class Container(AbstractContextManager["Container"]):
 
     def _open(self, entry: Entry) -> BinaryIO:
         return io.BytesIO(self.read(entry))
+
+
+def unreadable(error: Exception) -> NotAnImage:
+    """Return what to raise for an error in reading a file: NotNow if it is the system's, not the file's."""
+    if not isinstance(error, OSError):
+        return NotAnImage(f"unreadable: {error or type(error).__name__}")
+    # Pillow's and gzip's errors have no number, and a damaged file may point to before its beginning.
+    kind = NotAnImage if error.errno in (None, errno.EINVAL) else NotNow
+    return kind(f"unreadable: {describe_os_error(error)}")
 
 
 def is_hidden(name: str) -> bool:

@@ -37,6 +37,7 @@ class DecodedInfo:
     shape: tuple[int, int, int, int]  # (N, C, H, W)
     class_names: tuple[str, ...] = ()
     bad: tuple[tuple[str, str], ...] = ()  # (name, reason) of the files left out
+    not_now: tuple[str, ...] = ()  # names of those files among them that may be usable later
     empty_classes: tuple[str, ...] = ()  # classes left out because they have no usable image
     loose: int = 0  # number of images without a class next to others with one
     alike: bool = False  # all images are identical
@@ -101,6 +102,11 @@ def open_entry(cache: Path, key: str) -> DecodedImages | None:
         return DecodedImages(images, torch.from_numpy(labels), info)
     except (OSError, ValueError, EOFError):
         return None
+
+
+def remove_entry(cache: Path, key: str) -> None:
+    """Remove an entry; processes that have it mapped keep it until they end."""
+    _remove(cache / key)
 
 
 def add_entry(cache: Path, key: str, decode: Decode, max_bytes: int, log: Log) -> DecodedImages:

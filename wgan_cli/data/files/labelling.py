@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from wgan_cli.data.containers.container import Container, Entry, NotAnImage
+from wgan_cli.data.containers.container import Container, Entry, NotAnImage, NotNow
 from wgan_cli.data.files.label_file import NAMES, LabelFile, NoLabels, describe, in_order, read_labels
 from wgan_cli.errors import WganError, did_you_mean
 from wgan_cli.utils.format import count_of, printable
@@ -156,6 +156,10 @@ def _label_files(container: Container, labels: str, used: Sequence[str], notes: 
     for name in names:
         try:
             found[name] = read_labels(name, container.read(by_name[name]))
+        except NotNow as reason:  # without classes, the images would be decoded and cached as others
+            raise WganError(
+                f"{name} of {container.path} is {reason}", "make it readable, or --set data.labels=folders"
+            ) from None
         except (NoLabels, NotAnImage) as reason:
             if labels != AUTO:
                 raise WganError(

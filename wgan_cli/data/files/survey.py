@@ -1,11 +1,11 @@
 """Survey of image files: sizes, modes and unusable files, by their headers or decoded."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from wgan_cli.data.containers.container import Container, Entry, NotAnImage
+from wgan_cli.data.containers.container import Container, Entry, NotAnImage, NotNow
 from wgan_cli.data.files.decoding import check_image, deep_values, read_header
 from wgan_cli.data.files.formats.raster import Header
 from wgan_cli.data.files.parallel import attempt_all
@@ -14,7 +14,7 @@ from wgan_cli.data.fit import cropped_size
 from wgan_cli.errors import WganError
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.decoding_types import Size, is_supported
-from wgan_cli.utils.format import Log, count_of, no_log
+from wgan_cli.utils.format import Log, count_of, no_log, printable
 
 DEFAULT_SIZE = (64, 64)  # if images differ in size, or the networks don't take it
 LARGEST_KEPT = 128  # pixels of a side; larger images need `data.image_size`, because training takes so long
@@ -102,6 +102,19 @@ def survey_container(
     entries = container.entries() if entries is None else entries
     title = f"{container.path}: {'decoded' if decoded else 'read headers of'}"
     return survey(entries, header, container.name_for_messages, title, log)
+
+
+def any_usable_now(container: Container, names: Collection[str]) -> bool:
+    """Return True if any of the files with these printable names, which raised NotNow before, doesn't any more."""
+
+    def attempt(entry: Entry) -> None:
+        with container.open(entry) as file:
+            read_header(file)
+        container.read(entry)  # later parts may be those that can't be read
+
+    entries = [entry for entry in container.entries() if printable(entry.name) in names] if names else []
+    results = attempt_all(attempt, entries, "", no_log)
+    return any(not isinstance(found, NotNow) for found in results)
 
 
 def survey_values(

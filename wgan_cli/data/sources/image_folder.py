@@ -12,11 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wgan_cli.data.containers.container import Container, Entry, NotAnImage
+from wgan_cli.data.containers.container import Container, Entry, NotAnImage, NotNow
 from wgan_cli.data.containers.folders import FolderContainer, open_containers
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.data.files import notices
-from wgan_cli.data.files.decoded_cache import DecodedImages, DecodedInfo, add_entry, cache_folder, cache_key, open_entry
+from wgan_cli.data.files.decoded_cache import (
+    DecodedImages,
+    DecodedInfo,
+    add_entry,
+    cache_folder,
+    cache_key,
+    open_entry,
+    remove_entry,
+)
 from wgan_cli.data.files.decoding import Decoded, decode, read_header
 from wgan_cli.data.files.entry_writer import EntryWriter
 from wgan_cli.data.files.labelling import FOLDERS, is_document
@@ -26,6 +34,7 @@ from wgan_cli.data.files.survey import (
     MAX_LISTED,
     BadFiles,
     Survey,
+    any_usable_now,
     summarize_bad,
     survey_container,
     survey_values,
@@ -75,7 +84,8 @@ def load_container(
     folders = container.folders() if isinstance(container, FolderContainer) else []
     content, cache = [container.fingerprint(), folders], cache_folder(data_root)
     key = cache_key([*location, settings.range], content)
-    decoded = open_entry(cache, key) or _decoded_before(cache, cache_key([*location, "auto"], content), settings)
+    keys = key, cache_key([*location, "auto"], content)
+    decoded = _decoded_before(container, cache, keys, settings)
     decoded = decoded or _decode(container, settings, required_size, cache, key, log)
     if decoded.info.bad and settings.on_bad_file == "stop":
         raise unusable_files(container.path, decoded.info.bad)
@@ -168,11 +178,18 @@ def _open(settings: DataSettings, log: Log = no_log) -> Container:
     return open_containers([Path(os.path.expanduser(path)) for path in settings.paths], settings.labels, log)
 
 
-def _decoded_before(cache: Path, key: str, settings: DataSettings) -> DecodedImages | None:
-    """Open the entry written for `range: auto`, if the settings ask for the range that was found then."""
-    found = open_entry(cache, key)
-    same = found is not None and (found.info.values is None or found.info.values.range == settings.range)
-    return found if same else None
+def _decoded_before(
+    container: Container, cache: Path, keys: Sequence[str], settings: DataSettings
+) -> DecodedImages | None:
+    """Open the first entry with the range of the settings; remove one without a file that can be used by now."""
+    for key in keys:
+        if (found := open_entry(cache, key)) is None:
+            continue
+        if any_usable_now(container, found.info.not_now):
+            remove_entry(cache, key)
+        elif found.info.values is None or settings.range in ("auto", found.info.values.range):
+            return found
+    return None
 
 
 def _decode(
@@ -194,6 +211,7 @@ def _decode(
         file: BinaryIO, ranged: DataSettings, deep: bool = False, values: Values | None = None
     ) -> tuple[list[int], DecodedInfo]:
         writer, bad, title = EntryWriter(file, size, deep), [], f"{container.path}: decoded"
+        not_now = list[str]()
         results = attempt_all(
             lambda entry: read(entry, ranged, deep), selection.entries, title, log,
             size_of=lambda entry: (1 + deep) * bytes_of.get(entry.name, 0),
@@ -201,6 +219,7 @@ def _decode(
         for entry, label, found in zip(selection.entries, selection.labels, results, strict=True):
             if isinstance(found, NotAnImage):
                 bad.append((printable(entry.name), str(found)))
+                not_now += [printable(entry.name)] if isinstance(found, NotNow) else []
             else:
                 writer.add(found, label)
         if not writer.labels:
@@ -212,6 +231,7 @@ def _decode(
             writer.info(channels),
             class_names=names,
             bad=tuple(sorted(bad)),
+            not_now=tuple(not_now),
             empty_classes=(*selection.empty_classes, *unusable),
             loose=int((labels == names.index(LOOSE)).sum()) if LOOSE in names else 0,
             notes=selection.notes,

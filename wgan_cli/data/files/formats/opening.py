@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from wgan_cli.data.containers.container import NotAnImage
+from wgan_cli.data.containers.container import NotAnImage, NotNow, unreadable
 from wgan_cli.data.files.formats import npy, tiff
 from wgan_cli.data.files.formats.png import open_deep_png
 from wgan_cli.data.files.formats.raster import Header, RasterFile, upright_size
@@ -35,7 +35,7 @@ def open_image(source: bytes | BinaryIO) -> Image.Image | RasterFile:
         if not start.startswith(tiff.MAGIC):
             raise
         if not tiff.is_installed():
-            raise NotAnImage("a TIFF that Pillow doesn't read; `pip install 'wgan[tiff]'` may help") from None
+            raise NotNow("a TIFF that Pillow doesn't read; `pip install 'wgan[tiff]'` may help") from None
         return _checked(tiff.open_tiff(file))
     check_size(image.size)
     if tiff.loses_values(image):
@@ -75,13 +75,15 @@ def as_not_an_image() -> Iterator[None]:
     """Turn everything that decoders raise into NotAnImage."""
     try:
         yield
-    except (NotAnImage, RangeUnknown, WganError):
+    except (NotAnImage, RangeUnknown, WganError, MemoryError):
         raise
     except Image.DecompressionBombError:
         raise NotAnImage(f"more pixels than Pillow's limit of {Image.MAX_IMAGE_PIXELS:,}") from None
     except Image.UnidentifiedImageError:
         raise NotAnImage("not an image") from None
     except Exception as error:  # for broken bytes Pillow's decoders raise a dozen types, SyntaxError among them
+        if isinstance(found := unreadable(error), NotNow):
+            raise found from None
         raise NotAnImage(f"damaged: {error or type(error).__name__}") from None
 
 
