@@ -109,6 +109,30 @@ def test_sizes_and_channels(tmp_path, monkeypatch):
     assert survey_generated(Path("made"), fixed, None, said.append).data.image_size == (28, 28)
 
 
+@pytest.mark.parametrize(
+    ("chosen", "brightest", "white"),
+    [
+        ((0.0, 1.0), 65535, 65535),
+        ((-1.0, 1.0), 60000, 60000),
+        ((0.0, 4095.0), 4095, 65535),
+        ((0.0, 4095.0), 4200, 65535),
+    ],
+)
+def test_16_bits_next_to_real_images_in_another_range(tmp_path, chosen, brightest, white):
+    (tmp_path / "made").mkdir()
+    values = np.linspace(0, brightest, 144).astype(np.uint16).reshape(12, 12)
+    for number in range(12):
+        Image.fromarray(values).save(tmp_path / f"made/{number}.png")
+    data = DataSettings(source="folder", path=str(tmp_path / "made"), range=chosen)
+    said: list[str] = []
+    found = survey_generated(tmp_path / "made", data, None, said.append)
+    like = ImageSet(torch.zeros(2, 1, 12, 12, dtype=torch.int16), torch.zeros(2), (), "real")
+    images = found.load(12, like, tmp_path / "root", said.append).images.int() + 32768
+    assert (int(images.min()), int(images.max())) == (0, white)
+    assert (images == 65535).float().mean() < 0.1
+    assert any("65535 become black to white" in line for line in said) == (chosen[1] == 1), said
+
+
 def test_labels_by_name():
     classes = ("T-shirt/top", "Bag", "Bag ")
     images = ImageSet(torch.zeros(4, 1, 8, 8), torch.tensor([0, 1, 1, 2]), ("Bag", "T-shirt-top", "Bag 2"), "made")

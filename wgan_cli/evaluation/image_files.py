@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wgan_cli.data.containers.folders import open_container
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.data.files.survey import survey_container
+from wgan_cli.data.files.survey import deep_summaries, survey_container
 from wgan_cli.data.loading import native_shape
 from wgan_cli.data.sources import image_folder
 from wgan_cli.errors import WganError
@@ -20,6 +20,8 @@ from wgan_cli.utils.pixels import from_unit_range, to_unit_range
 
 #: Settings of the real images that also say how files of generated ones are decoded.
 _DECODING = ("image_size", "fit", "frames", "background", "range")
+_SURVEYED = 1000  # files whose values are read
+_MOST = 65535.0  # of 16 bits
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,14 @@ class GeneratedFiles:
     """A folder, archive or array file of `count` generated images.
 
     data: settings of the real images, with the size to compare in. is_clean: no other file is among them.
+    greatest: the greatest value, if all of those with more than 8 bits have integers, else 0.
     """
 
     path: Path
     count: int
     data: DataSettings
     is_clean: bool
+    greatest: float = 0.0
 
     def load(self, limit: int, like: ImageSet, data_root: Path, log: Log) -> ImageSet:
         """Load the first `limit` images, from each class in turn, with the channels and pixels of real ones.
@@ -40,6 +44,11 @@ class GeneratedFiles:
         Raises: WganError.
         """
         data = self.data.with_range(like.value_range)
+        if isinstance(data.range, tuple) and not self._fits(*data.range):
+            low, high = data.range
+            fits = f"16-bit values up to {self.greatest:g} don't fit [{low:g}, {high:g}]"
+            log(f"{self.path}: {fits}: 0 to {_MOST:g} become black to white")
+            data = data.model_copy(update={"range": "dtype"})
         given = {"source": "folder", "path": str(self.path), "on_bad_file": "skip"}
         alike = {name: getattr(data, name) for name in _DECODING} | {"channels": like.shape.channels}
         files = {"limit": limit if self.is_clean else None}  # which counts files, also unusable ones
@@ -49,6 +58,10 @@ class GeneratedFiles:
         if pixels.dtype != like.images.dtype:
             pixels = from_unit_range(to_unit_range(pixels), like.images.dtype)
         return replace(found, images=pixels)
+
+    def _fits(self, low: float, high: float) -> bool:
+        """Return False for 16-bit integers that are far outside of a range, such as those of floats as 0 to 65535."""
+        return self.greatest > _MOST or self.greatest <= (max(1.0, high) * _MOST) ** 0.5  # nearer to high than to _MOST
 
 
 def survey_generated(path: Path, data: DataSettings, wanted: int | None, log: Log) -> GeneratedFiles:
@@ -61,6 +74,8 @@ def survey_generated(path: Path, data: DataSettings, wanted: int | None, log: Lo
     """
     with open_container(path) as container:
         found = survey_container(container)
+        part = found.good[:: max(1, len(found.good) // _SURVEYED)] if found.is_deep else ()
+        values = deep_summaries(part, container.read, data)
     count = sum(found.frames) if data.frames == "all" else len(found.good)
     if count < MIN_IMAGES:
         hint = f"{MIN_IMAGES} or more are needed, and thousands for reliable scores"
@@ -75,7 +90,8 @@ def survey_generated(path: Path, data: DataSettings, wanted: int | None, log: Lo
         log(f"{path}: {resized:,} of {found.sizes.total():,} images are resized to {width}x{height}")
     if found.channels > real.channels:
         log(f"{path}: compared with {real.channels} of {found.channels} channels, as the real images have")
-    return GeneratedFiles(path, count, data.model_copy(update={"image_size": (height, width)}), not found.bad)
+    greatest = max((each.greatest for each in values), default=0.0) if all(each.integers for each in values) else 0.0
+    return GeneratedFiles(path, count, data.model_copy(update={"image_size": (height, width)}), not found.bad, greatest)
 
 
 def labels_among(images: ImageSet, class_names: tuple[str, ...]) -> Tensor | None:

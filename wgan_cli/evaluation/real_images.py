@@ -108,7 +108,7 @@ def _split_folder(dataset: ImageSet, by_class: bool) -> RealImages:
 
 
 def _with_test_images(settings: DataSettings, data_root: Path, log: Log, dataset: ImageSet) -> RealImages:
-    shape = dataset.shape
+    shape, settings = dataset.shape, settings.with_range(dataset.value_range)
 
     def like_training(**changes: Any) -> DataSettings:
         channels = input_channels(shape.channels, settings.transform)

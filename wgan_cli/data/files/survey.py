@@ -121,6 +121,13 @@ def survey_values(
     items: Sequence[T], read: Callable[[T], bytes], settings: DataSettings, title: str = "", log: Log = no_log
 ) -> Values | None:
     """Choose a range for the values of all images with more than 8 bits, decoding them; None if there are none."""
+    return choose_range(deep_summaries(items, read, settings, title, log))
+
+
+def deep_summaries(
+    items: Sequence[T], read: Callable[[T], bytes], settings: DataSettings, title: str = "", log: Log = no_log
+) -> list[Summary]:
+    """Summarize the values of all images with more than 8 bits, decoding them; unusable files are left out."""
     sampled = max(16, SAMPLED // max(1, len(items)))
 
     def summaries(item: T) -> list[Summary]:
@@ -128,7 +135,7 @@ def survey_values(
         return [summarize(page, max(16, sampled // len(pages))) for page in pages]
 
     results = attempt_all(summaries, items, title, log)
-    return choose_range(each for found in results if not isinstance(found, NotAnImage) for each in found)
+    return [each for found in results if not isinstance(found, NotAnImage) for each in found]
 
 
 def summarize_bad(bad: BadFiles, noun: str = "file") -> str:
