@@ -46,6 +46,16 @@ def test_list(wgan, two):
         assert json.loads(wgan("runs", "runs/half", "--json").stdout)[0]["state"] == "running"
 
 
+def test_scores(wgan, two):
+    """Of translators with known outputs the L1 distance counts, and of frequent logs also scores long ago."""
+    _, half = two
+    scored = {"step": 1, "spectrum": 2.5, "paired_l1": 9.5, "cycle_l1": 3.5}
+    later = "".join(json.dumps({"step": step, "loss": 0.5}) + "\n" for step in range(2, 5000))
+    write_text(half.metrics_file, json.dumps({"step": 0, "fd": 1.5}) + "\n" + json.dumps(scored) + "\n" + later)
+    found = json.loads(wgan("runs", half.path, "--json").stdout)[0]
+    assert (found["step"], found["score"]) == (4999, ["paired_l1", 9.5])
+
+
 def test_prune_keeps_what_is_needed(wgan, two):
     done, half = two
     kept = done.checkpoint_files()[-1:]

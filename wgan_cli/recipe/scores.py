@@ -1,6 +1,6 @@
 """Table of all scores, read by logs, tables, curves, reports and `best_by`: adding a score is one entry here."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -109,6 +109,11 @@ RENAMED = {
     "distance": "fd", "real_distance": BASELINE, "copies": "memorization", "answer_error": "paired_l1",
     "unchanged_error": "identity_l1", "cycle_error": "cycle_l1",
 }  # fmt: skip
+
+
+def main_score(names: Collection[str]) -> str | None:
+    """Return the score that stands for a generator's quality, or else the first one in the order of the table."""
+    return next((name for name in ("fd", "paired_l1", *SCORES) if name in names), None)
 
 
 def panels(names: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from typing import Any
 from wgan_cli.objectives import build_objective
 from wgan_cli.outputs.summary import RunFacts
 from wgan_cli.recipe import ImageShape, recipe_from_dict
-from wgan_cli.recipe.scores import BASELINE, compare_with_real, format_score, title_of
+from wgan_cli.recipe.scores import BASELINE, compare_with_real, format_score, main_score, title_of
 from wgan_cli.report.comparison import Comparison, compare
 from wgan_cli.report.pictures import Frame, RealComparison, read_frames
 from wgan_cli.runs.metrics_log import scores_of
@@ -53,9 +53,8 @@ class RunReport:
         if best is not None:
             subject, name, value = f"Best generator (step {best.step:,})", best.score.by, best.score.value
             features = " (random features)" if " in random-" in best.score.measured else " (classifier features)"
-        elif self.scores:
-            name = "fd" if "fd" in self.scores else next(iter(self.scores))
-            subject, value = "Generator", self.scores[name]
+        elif main := main_score(self.scores):
+            subject, name, value = "Generator", main, self.scores[main]
         else:
             return "Sample quality was not measured, and losses do not show it; run `wgan evaluate`."
         text = f"{subject}: {title_of(name)} {format_score(name, value)}"

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from wgan_cli.recipe.scores import LOGGED, SCORES
+from wgan_cli.recipe.scores import LOGGED, main_score
 from wgan_cli.runs.lock import trainer_of
 from wgan_cli.runs.run_dir import RunDir, is_run
 
 State = Literal["running", "finished", "failed", "stopped", "new"]
 _TAIL = 65_536  # bytes of metrics.jsonl that hold the last records
+_SEARCHED = 4 << 20  # bytes of it that are searched for scores, if those have none
 DEFAULT_KEEP = 2  # that of a recipe, whose schema takes long to import
+_SCORED = re.compile(rf'"(?:{"|".join(LOGGED)})":'.encode())
 _SETTING = re.compile(rb"^(name|steps|keep): '?([^'\n]*)'?$", re.MULTILINE)
 
 
@@ -24,7 +26,7 @@ class RunSummary:
     """A run: where it is and how far it got.
 
     Attributes:
-        score: the first score of its last evaluation, by name, if any.
+        score: the main score of its last evaluation, by name, if any.
         bytes: size of all its files.
         sample: its latest sample grid.
     """
@@ -51,11 +53,11 @@ def find_runs(folder: Path) -> Iterator[RunDir]:
 def summarize(run: RunDir) -> RunSummary:
     """Read the summary of a run; unreadable files count as empty."""
     settings = _settings(run)
-    records = _last_records(run.metrics_file)
+    records = _last_records(run.metrics_file, _TAIL)
     last = records[-1] if records else {}
     step, steps = max(_whole(last.get("step")), run.newest_step()), _whole(settings.get("steps"))
-    scored = next((record for record in reversed(records) if record.keys() & set(LOGGED)), {})
-    score = next(((name, float(scored[name])) for name in SCORES if isinstance(scored.get(name), float)), None)
+    scores = _last_scores(records) or _last_scores(_last_records(run.metrics_file, _SEARCHED, _SCORED))
+    main = main_score(scores)
     samples = run.sample_files()
     seconds = last.get("seconds")
     return RunSummary(
@@ -65,7 +67,7 @@ def summarize(run: RunDir) -> RunSummary:
         step=step,
         steps=steps,
         minutes=seconds / 60 if isinstance(seconds, int | float) else 0.0,
-        score=score,
+        score=None if main is None else (main, scores[main]),
         bytes=sum(map(_size, _files(run.path))),
         sample=str(samples[-1]) if samples else None,
     )
@@ -108,11 +110,19 @@ def _settings(run: RunDir) -> dict[str, str]:
     return {}
 
 
-def _last_records(file: Path) -> list[dict[str, Any]]:
+def _last_scores(records: list[dict[str, Any]]) -> dict[str, float]:
+    scored = next((record for record in reversed(records) if record.keys() & set(LOGGED)), {})
+    return {name: value for name, value in scored.items() if name in LOGGED and isinstance(value, float)}
+
+
+def _last_records(file: Path, size: int, pattern: re.Pattern[bytes] | None = None) -> list[dict[str, Any]]:
+    """Return the records in the last bytes of a file, of which the lines match a pattern."""
     with suppress(OSError), open(file, "rb") as content:
-        content.seek(max(0, content.seek(0, os.SEEK_END) - _TAIL))
+        content.seek(max(0, content.seek(0, os.SEEK_END) - size))
         found = []
         for line in content.read().splitlines():
+            if pattern is not None and not pattern.search(line):
+                continue
             with suppress(ValueError):
                 if isinstance(record := json.loads(line), dict):
                     found.append(record)
