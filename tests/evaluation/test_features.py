@@ -82,6 +82,33 @@ def test_trained_once(tmp_path, few):
         assert torch.equal(one, other)
 
 
+def test_other_weights_have_another_name(tmp_path, few, monkeypatch):
+    def make(folder: str) -> features.Features:
+        return make_features(few, "digits", tmp_path / folder, CPU, lambda text: None)
+
+    first = make("one")
+    (file,) = (tmp_path / "one" / CACHE).iterdir()
+    assert first.name.startswith(f"{file.stem}-")
+    monkeypatch.setattr(classifier, "MAX_IMAGES", 150)
+    assert make("one").name == first.name
+    other = make("other").name
+    assert other != first.name and other.startswith(f"{file.stem}-")
+
+
+def test_another_process_has_trained_it(tmp_path, few, monkeypatch):
+    make_features(few, "digits", tmp_path, CPU, lambda text: None)
+    (file,) = (tmp_path / CACHE).iterdir()
+    hidden, acquire = file.rename(tmp_path / "hidden"), features.acquire
+
+    def while_waiting(*args):
+        hidden.rename(file)
+        return acquire(*args)
+
+    monkeypatch.setattr(features, "acquire", while_waiting)
+    make_features(few, "digits", tmp_path, CPU, never)
+    assert list(file.parent.iterdir()) == [file]
+
+
 def test_accuracy_is_of_the_present_test_images(tmp_path, few):
     first = make_features(few, "digits", tmp_path, CPU, lambda text: None)
     wrong = replace(few.test, dataset=replace(few.test.dataset, labels=(few.test.dataset.labels + 1) % 10))

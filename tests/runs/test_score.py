@@ -25,6 +25,13 @@ def test_comparable_scores():
     assert not score.compares_with(BestScore("recall", 1.0, "these"))
 
 
+def test_comparable_feature_classifiers():
+    names = [f"50 images in cifar10-32x32x3-v1-0123456789ab{end}" for end in ("", "-00ff11", "-00ff22")]
+    earlier, one, other = (BestScore("fd", 1.0, name) for name in names)
+    assert one.compares_with(earlier) and earlier.compares_with(other)
+    assert one.compares_with(one) and not one.compares_with(other)
+
+
 def test_score_in_a_checkpoint(tiny_run, tmp_path):
     plain = load_checkpoint(tiny_run.generator_file)
     assert (plain.score, plain.source) == (None, "step 12 of tiny")

@@ -21,6 +21,7 @@ from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.format import Log
 from wgan_cli.utils.matmul_precision import repeatable_float32
 from wgan_cli.utils.pixels import to_unit_range
+from wgan_cli.utils.waiting_lock import acquire, release
 
 VERSION = 1  # increase when the network or its training changes, because scores change with it
 FORMAT = "wgan features"
@@ -83,19 +84,37 @@ def make_features(real: RealImages, source: str, data_root: Path, device: torch.
     file = data_root / CACHE / f"{name}.pth"
     description = f"a classifier trained on {real.labeled.name}"
     fresh = fixed_network(image, len(class_names))
-    found = _load(BUNDLED / file.name, fresh) or _load(file, fresh)
-    tested = _fingerprint(real.test)
-    if found is None:
+    bundled, tested = _load(BUNDLED / file.name, fresh), _fingerprint(real.test)
+    found = bundled or _load(file, fresh) or _trained(file, fresh, real, tested, device, log)
+    network = found.network
+    if bundled is None:  # training differs between machines
+        name += f"-{_checksum(network.state_dict())[:6]}"
+    accuracy = found.accuracy if found.tested == tested else _accuracy(network.to(device), real.test)
+    return Features(network.requires_grad_(False).to(device), name, description, class_names, accuracy)
+
+
+def _trained(
+    file: Path, fresh: FeatureNetwork, real: RealImages, tested: str, device: torch.device, log: Log
+) -> _Cached:
+    """Train a classifier and write it to a file, unless another process has just done so."""
+    lock = None
+    with suppress(OSError):  # the folder may be read-only
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = acquire(file.with_name(f".{file.name}.lock"), "training the same feature classifier", log)
+    try:
+        if (found := _load(file, fresh)) is not None:
+            return found
         log(f"training the feature classifier for evaluation on {real.labeled.name} (once, up to 2 minutes)")
         network = trained_network(real.labeled, device, log=log)
         _set_scale(network, real.labeled)
         accuracy = _accuracy(network, real.test)
         log(f"classifier accuracy: {accuracy:.1%} on {len(real.test):,} held-out images")
-        _save(file, _Cached(network, accuracy, tested), log)
-    else:
-        network = found.network
-        accuracy = found.accuracy if found.tested == tested else _accuracy(network.to(device), real.test)
-    return Features(network.requires_grad_(False).to(device), name, description, class_names, accuracy)
+        cached = _Cached(network, accuracy, tested)
+        _save(file, cached, log)
+        return cached
+    finally:
+        if lock is not None:
+            release(lock)
 
 
 def _accuracy(network: FeatureNetwork, test: Selection) -> float:

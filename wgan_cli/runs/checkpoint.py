@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 import sys
 from dataclasses import asdict, dataclass, field, replace
@@ -24,6 +25,8 @@ from wgan_cli.runs.run_dir import EXPORTED_TENSORS, RunDir, is_exported, is_run,
 from wgan_cli.runs.safetensors_file import write_tensors
 from wgan_cli.utils.files import write_atomically
 
+_WEIGHTS = re.compile(r"(?<=-[0-9a-f]{12})-[0-9a-f]{6}\b")  # end of a feature set's name (`evaluation.features`)
+
 
 @dataclass(frozen=True)
 class BestScore:
@@ -37,13 +40,20 @@ class BestScore:
         return f"{title_of(self.by)} {format_score(self.by, self.value)}"
 
     def compares_with(self, other: BestScore) -> bool:
-        """Return True if both have the same name and were measured in the same way."""
-        return (self.by, self.measured) == (other.by, other.measured)
+        """Return True if both have the same name and were measured in the same way, as far as is known."""
+        one, two = self.measured, other.measured
+        same = one == two or _without_weights(one) == two or one == _without_weights(two)
+        return same and self.by == other.by
 
     def beats(self, other: BestScore) -> bool:
         """Return True if this score is better than `other`."""
         lower_is_better = self.by in SCORES and SCORES[self.by].lower_is_better
         return self.value < other.value if lower_is_better else self.value > other.value
+
+
+def _without_weights(measured: str) -> str:
+    """Remove the checksums of feature classifiers, which earlier versions didn't write."""
+    return _WEIGHTS.sub("", measured)
 
 
 @dataclass(frozen=True)

@@ -16,18 +16,18 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
-from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
+from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
 from torch import Tensor
 
 from wgan_cli.data.files.value_range import Values
 from wgan_cli.errors import ExitStatus, WganError, describe_os_error
 from wgan_cli.utils.format import Log
+from wgan_cli.utils.waiting_lock import acquire, release
 
 VERSION = 6  # increased when decoding changes, so that older entries are ignored
 PIXELS = "images.bin"
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
-_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # from some network drives
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def add_entry(cache: Path, key: str, decode: Decode, max_bytes: int, log: Log) -
     lock = None
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        lock = _acquire_lock(cache / f".{key}.lock", log)
+        lock = acquire(cache / f".{key}.lock", "decoding the same images", log)
         return open_entry(cache, key) or _write_entry(cache, key, decode, max_bytes)
     except OSError as error:
         if lock is None and error.errno in _READ_ONLY:
@@ -138,29 +138,7 @@ def add_entry(cache: Path, key: str, decode: Decode, max_bytes: int, log: Log) -
         ) from error
     finally:
         if lock is not None:
-            _release(lock)
-
-
-def _acquire_lock(path: Path, log: Log) -> BaseFileLock:
-    try:
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            log("another process is decoding the same images; waiting for it")
-            lock.acquire()
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-        lock = SoftFileLock(path)
-        lock.acquire()
-    return lock
-
-
-def _release(lock: BaseFileLock) -> None:
-    with suppress(OSError):
-        os.unlink(lock.lock_file)  # while it is held: a process that waits for it notices
-    lock.release()
+            release(lock)
 
 
 def _write_entry(cache: Path, key: str, decode: Decode, max_bytes: int) -> DecodedImages:
@@ -170,7 +148,7 @@ def _write_entry(cache: Path, key: str, decode: Decode, max_bytes: int) -> Decod
         with suppress(OSError, Timeout):
             lock.acquire(timeout=0)
             shutil.rmtree(unfinished, ignore_errors=True)
-            _release(lock)
+            release(lock)
     free = shutil.disk_usage(cache).free
     if free < max_bytes:
         raise OSError(errno.ENOSPC, f"{max_bytes / 1e6:,.0f} MB are needed and {free / 1e6:,.0f} MB are free")
