@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,6 +13,7 @@ from PIL import Image
 from wgan_cli.errors import WganError
 from wgan_cli.outputs.panel import GAP, panel_frames, save_panel
 from wgan_cli.runs.metrics_log import read_metrics
+from wgan_cli.runs.run_dir import RunDir
 
 
 def test_panel_holds_the_nearest_grids(tiny_run, tmp_path):
@@ -25,6 +30,17 @@ def test_panel_holds_the_nearest_grids(tiny_run, tmp_path):
     for i, grid in enumerate(grids):
         left = i * (width + GAP)
         np.testing.assert_array_equal(panel[:height, left : left + width], grid)
+
+
+def test_epochs_of_changing_length(tiny_run, tmp_path):
+    """Steps of another batch size after step 6; grids of steps 0, 6 and 12."""
+    run = RunDir(Path(shutil.copytree(tiny_run.path, tmp_path / "run")))
+    records = [{"step": 6, "epoch": 1.0}, {"step": 8, "epoch": 5.0}, {"step": 10, "epoch": 9.0}]
+    run.metrics_file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    frames = panel_frames(run, "1,6,13")
+    assert [frame.label for frame in frames] == ["epoch 1", "epoch 13"]
+    run.metrics_file.write_text("".join(json.dumps(record) + "\n" for record in records[1:]))
+    assert [frame.label for frame in panel_frames(run, "4")] == ["epoch 3.75"]
 
 
 def test_one_grid_for_several_steps_is_told(tiny_run):

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,14 +35,22 @@ def panel_frames(run: RunDir, wanted: str, log: Log = no_log) -> list[Frame]:
     records = [] if found[1] else [record for record in read_metrics(run.metrics_file) if record.get("epoch")]
     if not found[1] and not records:
         raise WganError(f"{run.path} has no record of its epochs", "use steps: --panel steps:200,400")
-    per_epoch = records[-1]["step"] / records[-1]["epoch"] if records else 1.0
+    place_of = {file: _epoch(step_of(file), records) if records else step_of(file) for file in files}
     unit, chosen = "epoch" if records else "step", defaultdict[Path, list[str]](list)
     for mark in found[2].split(","):
-        chosen[min(files, key=lambda file: abs(step_of(file) - float(mark) * per_epoch))].append(mark)
+        chosen[min(files, key=lambda file: abs(place_of[file] - float(mark)))].append(mark)
     for file, marks in chosen.items():
         if len(marks) > 1:
             log(f"note: {unit}s {', '.join(marks)} have the same nearest grid, that of step {step_of(file):,}")
-    return [Frame(open_picture(file), f"{unit} {step_of(file) / per_epoch:.3g}") for file in chosen]
+    return [Frame(open_picture(file), f"{unit} {place_of[file]:.3g}") for file in chosen]
+
+
+def _epoch(step: int, records: Sequence[dict[str, Any]]) -> float:
+    """Interpolate the epoch of a step; an epoch's steps may change, with the batch size or the number of images."""
+    steps, epochs = ([0, *(record[name] for record in records)] for name in ("step", "epoch"))
+    if step > steps[-1]:  # not logged yet
+        return epochs[-1] + (step - steps[-1]) * (epochs[-1] - epochs[-2]) / max(1, steps[-1] - steps[-2])
+    return float(np.interp(step, steps, epochs))
 
 
 def save_panel(frames: Sequence[Frame], path: Path, scale: float) -> None:
