@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wgan_cli.evaluation.spectrum import MeanSpectrum, peak, radial_mean
+from wgan_cli.evaluation.spectrum import MeanSpectrum, mean_power, peak, radial_mean
 
 SHAPES = [(1, 28, 28), (3, 32, 32), (4, 16, 24), (5, 36, 20), (1, 17, 21)]
 
@@ -25,6 +25,13 @@ def test_white_noise_has_its_variance_everywhere(shape):
     assert power.shape == (shape[1], shape[2] // 2 + 1) and power.dtype == torch.float64
     colors = 3 if shape[0] == 4 else shape[0]  # independent ones, averaged; transparency isn't part of them
     assert power[3:-2, 3:-3].mean() == pytest.approx((400 + 1 / 12) / colors, rel=0.03)
+
+
+def test_the_fourth_of_four_bands_counts():
+    flat = images(1, (4, 16, 16)).expand(50, -1, -1, -1)
+    noisy = torch.cat([flat[:, :3], images(50, (1, 16, 16))], 1)
+    powers = [mean_power([noisy], bands) - mean_power([flat], bands) for bands in (False, True)]
+    assert powers[0].abs().max() == 0 and powers[1][3:-2, 3:-3].mean() > 10
 
 
 def test_identical_images_have_the_ratio_1():

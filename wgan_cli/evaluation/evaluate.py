@@ -150,7 +150,8 @@ class Reference:
                 )
         self.training_features, _ = features.of(self.training.batches(BATCH))
         self.moments: Moments = moments(self.training_features)
-        spectrum, held_out_spectrum = MeanSpectrum(), MeanSpectrum()
+        self.bands = real.training.dataset.bands
+        spectrum, held_out_spectrum = MeanSpectrum(self.bands), MeanSpectrum(self.bands)
         as_many = self.training.subset(self.count).batches(BATCH)
         self.manifold: Manifold = manifold(features.of(spectrum.of(as_many))[0], self.device)
         self.power = spectrum.power()
@@ -187,7 +188,7 @@ class Reference:
 
     def scores(self, images: Tensor, labels: Tensor | None = None) -> Scores:
         """Score images (N, C, H, W), generated for labels (N,) or None."""
-        spectrum = MeanSpectrum()
+        spectrum = MeanSpectrum(self.bands)
         return self._scores(spectrum, *self.features.of(spectrum.of(images.split(BATCH))), labels)
 
     def nearest(self, features: Tensor) -> tuple[Tensor, Tensor]:

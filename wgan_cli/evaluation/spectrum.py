@@ -34,10 +34,13 @@ class MeanSpectrum:
     P(f) = mean_n |FFT(w * (g_n - mean(g_n)))(f)|^2 / sum(w^2): white noise of standard deviation s has s^2 everywhere.
     A Hann window w keeps the jump from one edge to the opposite one from covering the axes with power, ten times that
     of CIFAR-10 at the highest horizontal frequency.
+
+    Args:
+        bands: four channels are bands of their own, not RGBA, whose transparency is left out.
     """
 
-    def __init__(self) -> None:
-        self._sum, self._count = torch.zeros(()), 0
+    def __init__(self, bands: bool = False) -> None:
+        self._sum, self._count, self._bands = torch.zeros(()), 0, bands
 
     def of(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
         """Pass stored batches (n, C, H, W) through, and add their images."""
@@ -47,7 +50,7 @@ class MeanSpectrum:
 
     def add(self, batch: Tensor) -> None:
         """Add stored images (n, C, H, W)."""
-        gray = to_unit_range(batch[:, : num_colors(batch.shape[1])]).mean(1) * 127.5  # (n, H, W)
+        gray = to_unit_range(batch[:, : num_colors(batch.shape[1], self._bands)]).mean(1) * 127.5  # (n, H, W)
         rows, columns = (torch.hann_window(side) for side in gray.shape[1:])
         window = rows[:, None] * columns  # (H, W)
         waves = torch.fft.rfft2((gray - gray.mean((1, 2), keepdim=True)) * window)  # (n, H, W//2+1)
@@ -59,9 +62,9 @@ class MeanSpectrum:
         return self._sum / self._count
 
 
-def mean_power(batches: Iterable[Tensor]) -> Tensor:
+def mean_power(batches: Iterable[Tensor], bands: bool = False) -> Tensor:
     """Return the mean power spectrum (H, W//2+1) of stored batches (n, C, H, W); see `MeanSpectrum`."""
-    mean = MeanSpectrum()
+    mean = MeanSpectrum(bands)
     for batch in batches:
         mean.add(batch)
     return mean.power()

@@ -102,7 +102,7 @@ class TranslationReference:
         self.held_out: dict[str, Selection] = {side: found.held_out.subset(count) for side, found in real.items()}
         self.seen = any(found.seen for found in real.values())
         self.targets = targets
-        self.power = {side: mean_power(images.batches(BATCH_SIZE)) for side, images in self.held_out.items()}
+        self.power = {side: self._power(side, images.batches(BATCH_SIZE)) for side, images in self.held_out.items()}
 
     def evaluate(self, generator: nn.Module, recipe: Recipe, step: int) -> TranslationEvaluation:
         """Evaluate translators in evaluation mode, without changing torch's random state."""
@@ -115,12 +115,15 @@ class TranslationReference:
             to={side: self._scores(generator, side) for side in reversed(SIDES)},
         )
 
+    def _power(self, side: str, images: Iterable[Tensor]) -> Tensor:
+        return mean_power(images, self.held_out[side].dataset.bands)
+
     def _scores(self, generator: nn.Module, to: str) -> TranslationScores:
         forward, backward = translator_to(generator, to), translator_to(generator, OTHER[to])
         images = list(self.held_out[OTHER[to]].batches(BATCH_SIZE))
         translated = list(translate(forward, images, BATCH_SIZE))
         count, cycle_l1 = len(self.held_out[OTHER[to]]), mean_l1(translate(backward, translated, BATCH_SIZE), images)
-        spectrum = peak(mean_power(translated), self.power[to]).ratio
+        spectrum = peak(self._power(to, translated), self.power[to]).ratio
         if (target := self.targets.get(to)) is not None:
             features, _ = target.features.of(translated)
             fd = frechet_distance(target.training, moments(features))

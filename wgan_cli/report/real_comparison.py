@@ -40,7 +40,7 @@ def compare_with_real_images(
         reference = make_reference(recipe.data, data_root, device, log, count=NUM_SAMPLES, dataset=dataset)
     z = sample_latents(recipe.model.latent_dim, reference.count, 0)
     images, _ = images_to_evaluate(generator, recipe, reference.real.training, z)
-    power = mean_power([images])
+    power = mean_power([images], reference.bands)
     highest = peak(power, reference.power)
     return RealComparison(
         pairs=encode_picture(as_picture(pairs_grid(images, reference, NUM_PAIRS, PAIRS_PER_ROW)), QUALITY),
