@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
+from wgan_cli.outputs.summary import BestFacts, inspect_run
+from wgan_cli.report import comparison
 from wgan_cli.report.comparison import compare
 from wgan_cli.report.comparison_image import draw_comparison
+from wgan_cli.runs.checkpoint import BestScore
 from wgan_cli.runs.run_dir import RunDir
 
 
@@ -62,6 +66,20 @@ def test_table_and_image(wgan, tiny_run, other):
         assert len(picture.convert("RGB").getcolors(1 << 24)) > 10
     facts = json.loads(wgan("compare", tiny_run.path, other.path, "--json").stdout)
     assert facts["settings"]["objective.gp_weight"] == [10.0, 3.0]
+
+
+@pytest.mark.parametrize("counts", [(50, 60), (50, 50)])
+def test_best_scores(wgan, tiny_run, other, monkeypatch, counts):
+    facts = {}
+    for run, count in zip((tiny_run, other), counts, strict=True):
+        best = BestFacts("", 4, BestScore("fd", 2.5, f"{count} images in these"))
+        facts[run.path] = replace(inspect_run(run.path), best=best, kimg=0.5, seconds=4.0, overhead_seconds=3.0)
+    monkeypatch.setattr(comparison, "inspect_run", facts.__getitem__)
+    shown = wgan("compare", tiny_run.path, other.path)
+    rows = {line.split()[0]: " ".join(line.split()[1:]) for line in shown.stdout.splitlines()}
+    assert rows["best"] == "FD 2.5 at step 4 FD 2.5 at step 4"
+    assert rows["images/s"] == "500 500"
+    assert ("don't compare" in shown.stderr) == ("60 images in these" in rows.get("measured", "")) == (counts[1] == 60)
 
 
 def test_refused_arguments(wgan, tiny_run, other, tmp_path):

@@ -46,6 +46,8 @@ def compare(
         check_suffix(out, (".png",), "compared.png", "--out")
     check_overwrite(out, force)
     compared = comparison.compare(runs)
+    if not comparison.scores_compare(compared):
+        print_message("note: scores of different features or numbers of images don't compare")
     if out is not None:
         save_comparison(compared, out)
         print_message(f"comparison: {out}")

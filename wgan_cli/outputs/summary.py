@@ -118,6 +118,12 @@ class RunFacts:
     changed: tuple[str, ...]  # changes that were allowed when it was resumed: "data at step 500"
     history: tuple[dict[str, Any], ...] = field(repr=False)
 
+    @property
+    def rate(self) -> float | None:
+        """Images/s over the whole run, without logs, grids, checkpoints and evaluations."""
+        seconds = self.seconds - self.overhead_seconds
+        return 1000 * self.kimg / seconds if seconds > 0 and self.kimg else None
+
 
 def inspect_recipe(recipe: Recipe, image: ImageShape) -> RecipeFacts:
     """Return facts of a recipe on images of a shape, without an estimate of memory."""

@@ -63,6 +63,12 @@ def compare(paths: Sequence[Path]) -> Comparison:
     )
 
 
+def scores_compare(comparison: Comparison) -> bool:
+    """Return True unless the best scores were measured in different ways."""
+    scores = [run.best.score for run in comparison.runs if run.best]
+    return all(score.measured_like(scores[0]) for score in scores)
+
+
 def table_rows(comparison: Comparison) -> list[Row]:
     """Return rows of a heading and a text for each run: facts, differing settings, losses and scores."""
     runs = comparison.runs
@@ -71,9 +77,12 @@ def table_rows(comparison: Comparison) -> list[Row]:
         ("state", [run.state for run in runs]),
         ("step", [f"{run.step:,} of {run.steps:,}" for run in runs]),
         ("time", [clock(run.seconds) for run in runs]),
-        ("images/s", [format_rate(1000 * run.kimg / run.seconds) if run.seconds else "" for run in runs]),
+        ("images/s", [format_rate(run.rate) if run.rate else "" for run in runs]),
         ("rollbacks", [str(run.rollbacks or "") for run in runs]),
+        ("best", [f"{run.best.score} at step {run.best.step:,}" if run.best else "" for run in runs]),
     ]
+    if not scores_compare(comparison):
+        facts.append(("measured with", [run.best.score.measured if run.best else "" for run in runs]))
     numbers = {**comparison.settings, **comparison.losses, **comparison.scores}
     return [(name, values) for name, values in facts if any(values)] + [
         (name, [_text(value) for value in values]) for name, values in numbers.items()

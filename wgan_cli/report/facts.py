@@ -63,12 +63,6 @@ class RunReport:
             text += f"; {compare_with_real(value, self.scores[BASELINE])}" if self.scores.get(BASELINE) else ""
         return f"{text}."
 
-    @property
-    def rate(self) -> float | None:
-        """Images/s over the whole run, without logs, grids, checkpoints and evaluations."""
-        seconds = self.facts.seconds - self.facts.overhead_seconds
-        return 1000 * self.facts.kimg / seconds if seconds > 0 and self.facts.kimg else None
-
 
 @dataclass(frozen=True)
 class Report:

@@ -96,7 +96,7 @@ def _view(run: RunReport) -> dict[str, Any]:
     tiles = [
         *((title, format_score(name, scores[name])) for name, title in _TILES.items() if name in scores),
         ("time", facts.seconds and clock(facts.seconds)),
-        ("images/s", run.rate and format_rate(run.rate)),
+        ("images/s", run.facts.rate and format_rate(run.facts.rate)),
         ("rollbacks", facts.rollbacks),
     ]
     return {

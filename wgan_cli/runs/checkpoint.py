@@ -40,20 +40,18 @@ class BestScore:
         return f"{title_of(self.by)} {format_score(self.by, self.value)}"
 
     def compares_with(self, other: BestScore) -> bool:
-        """Return True if both have the same name and were measured in the same way, as far as is known."""
+        """Return True if both have the same name and were measured in the same way."""
+        return self.by == other.by and self.measured_like(other)
+
+    def measured_like(self, other: BestScore) -> bool:
+        """Return True if both were measured in the same way; earlier versions didn't write a classifier's checksum."""
         one, two = self.measured, other.measured
-        same = one == two or _without_weights(one) == two or one == _without_weights(two)
-        return same and self.by == other.by
+        return one == two or _WEIGHTS.sub("", one) == two or one == _WEIGHTS.sub("", two)
 
     def beats(self, other: BestScore) -> bool:
         """Return True if this score is better than `other`."""
         lower_is_better = self.by in SCORES and SCORES[self.by].lower_is_better
         return self.value < other.value if lower_is_better else self.value > other.value
-
-
-def _without_weights(measured: str) -> str:
-    """Remove the checksums of feature classifiers, which earlier versions didn't write."""
-    return _WEIGHTS.sub("", measured)
 
 
 @dataclass(frozen=True)
