@@ -72,6 +72,23 @@ def test_any_mode_of_image(tmp_path, mode):
         assert abs(shades(frames)[0] - 120) <= 4  # of 65,536 greys 30,000 is the same brightness
 
 
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        (np.array([512, 2048, 4095], np.uint16), [32, 128, 255]),
+        (np.array([0.25, 0.5, 1], np.float32), [64, 128, 255]),
+        (np.array([-1000, 0, 1000], np.float32), [0, 128, 255]),
+        (np.array([100, 300, 40000], np.uint16), [0, 1, 156]),
+    ],
+)
+def test_frames_with_more_than_8_bits_share_a_range(tmp_path, levels, expected):
+    for number, level in enumerate(levels):
+        Image.fromarray(np.full((8, 8), level)).save(tmp_path / f"{number}.tif")
+    assert shades(load_frames(folder_files(tmp_path, None, no_log))) == expected
+    Image.fromarray(np.full((8, 8), 70, np.uint8)).save(tmp_path / "3.tif")
+    assert shades(load_frames(folder_files(tmp_path, None, no_log))) == [*expected, 70]
+
+
 @pytest.mark.parametrize("form", [".gif", ".webp", ".GIF"])
 @pytest.mark.parametrize(("fps", "hold"), [(8, 2.0), (10, 0.0), (20, 0.35), (25, 1.0)])
 def test_every_frame_and_its_time(tmp_path, form, fps, hold):

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from wgan_cli.errors import ExitStatus, WganError
 from wgan_cli.outputs.frame_files import FrameFile
-from wgan_cli.outputs.grid import open_picture, picture_facts, scaled
+from wgan_cli.outputs.grid import deep_limits, open_picture, picture_facts, scaled
 from wgan_cli.utils.files import check_suffix, make_parent, write_atomically
 from wgan_cli.utils.format import Log, count_of, no_log, thinned
 from wgan_cli.utils.machine import check_memory
@@ -43,7 +43,8 @@ def load_frames(files: Sequence[FrameFile], limit: int | None = None, log: Log =
     if animated := sum(count > 1 for count in counts):
         log(f"note: the first frame of {count_of(animated, 'animated image')}")
     _check_memory(sizes)
-    return [Frame(open_picture(file.path), file.label) for file in chosen]
+    limits = deep_limits([file.path for file in chosen])  # common ones: brightness doesn't flicker
+    return [Frame(open_picture(file.path, limits), file.label) for file in chosen]
 
 
 def save_animation(

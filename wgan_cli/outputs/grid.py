@@ -3,10 +3,11 @@
 import io
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
@@ -15,6 +16,11 @@ from wgan_cli.errors import WganError
 from wgan_cli.utils.files import write_atomically
 from wgan_cli.utils.image_formats import WRITABLE, readable_formats
 from wgan_cli.utils.transparency import composited
+
+Limits = tuple[float, float]
+#: Ranges that values are usually meant in, smallest first: 8, 10, 12, 14 or 16 bits; floats.
+_INTEGERS: tuple[Limits, ...] = tuple((0.0, 2.0**bits - 1) for bits in (8, 10, 12, 14, 16))
+_FLOATS: tuple[Limits, ...] = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 
 
 def grid_tensor(images: Tensor, columns: int, padding: int = 2, black: float = 0) -> Tensor:
@@ -93,14 +99,51 @@ def save_picture(image: Tensor, path: Path, scale: float = 1) -> None:
     write_atomically(path, lambda file: file.write(encoded))
 
 
-def open_picture(path: Path) -> Image.Image:
-    """Read an image file of any origin as grayscale or RGB, on white. Raises: WganError if it is unreadable."""
+def open_picture(path: Path, limits: Limits | None = None) -> Image.Image:
+    """Read an image file of any origin as grayscale or RGB, on white. Raises: WganError if it is unreadable.
+
+    Args:
+        limits: values that become black and white, of a picture with more than 8 bits; by default `deep_limits` of it.
+    """
     with _as_wgan_error(path), Image.open(path, formats=readable_formats()) as picture:
-        if picture.mode.startswith("I"):  # 16 bits
-            return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+        if _is_deep(picture):
+            values = _values(picture)
+            low, high = limits or _usual_limits([values])
+            return Image.fromarray(np.rint(((values - low) / (high - low)).clip(0, 1) * 255).astype(np.uint8))
         if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
             return composited(picture.convert("RGBA"))
         return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+
+
+def deep_limits(paths: Sequence[Path]) -> Limits | None:
+    """Return a usual range that holds the values of all pictures with more than 8 bits, else their own; None for none.
+
+    Raises: WganError if a file is unreadable.
+    """
+    ends = []  # the least and greatest values of each
+    for path in paths:
+        with _as_wgan_error(path), Image.open(path, formats=readable_formats()) as picture:
+            if _is_deep(picture):
+                values = _values(picture)
+                ends.append(np.array([values.min(), values.max()], values.dtype))
+    return _usual_limits(ends) if ends else None
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    return picture.mode.startswith("I") or picture.mode == "F"
+
+
+def _values(picture: Image.Image) -> np.ndarray:
+    """Return values (H, W) float32 of floats, without NaN, and int64 of integers."""
+    values = np.asarray(picture)
+    return np.nan_to_num(values, posinf=0.0, neginf=0.0) if values.dtype.kind == "f" else values.astype(np.int64)
+
+
+def _usual_limits(pictures: Sequence[np.ndarray]) -> Limits:
+    least, greatest = min(float(each.min()) for each in pictures), max(float(each.max()) for each in pictures)
+    usual = _FLOATS if any(each.dtype.kind == "f" for each in pictures) else _INTEGERS
+    own = (least, greatest if least < greatest else least + max(1.0, abs(least)))
+    return next((limits for limits in usual if limits[0] <= least and greatest <= limits[1]), own)
 
 
 def picture_facts(path: Path) -> tuple[tuple[int, int], int]:
