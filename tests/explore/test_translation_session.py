@@ -35,11 +35,21 @@ def test_translations_equal_wgan_sample(wgan, source, translating_run, photos):
     assert made.names == ("a.png", "b.jpg", "c.webp") and made.skipped == ()
 
 
+def test_deep_images_have_the_same_range(wgan, source, translating_run, tmp_path):
+    scan = np.linspace(0, 4000, 784).astype(np.uint16).reshape(28, 28)
+    Image.fromarray(scan).save(tmp_path / "scan.png")
+    made = TranslationSession(source(translating_run.path)).translate([tmp_path / "scan.png"], "b")
+    words = ("--translate", tmp_path / "scan.png", "--to", "b", "--out", "b.npy", "--device", "cpu")
+    assert wgan("sample", "--ckpt", translating_run.path, *words).status == 0
+    np.testing.assert_array_equal(np.load("b.npy")[..., 0], made.images[1::2, 0].numpy())
+    assert made.images[0].max() > 200
+
+
 def test_unreadable_files_are_skipped(source, translating_run, photos):
     made = TranslationSession(source(translating_run.path)).translate(
         sorted(photos.iterdir()) + [photos / "gone.png"], "b"
     )
-    assert len(made.images) == 6 and [words.partition(":")[0] for words in made.skipped] == ["d.png", "gone.png"]
+    assert len(made.images) == 6 and {words.partition(":")[0] for words in made.skipped} == {"d.png", "gone.png"}
     assert "d.png: not an image" in html_parts.translations(made)
 
 

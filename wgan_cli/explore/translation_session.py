@@ -3,12 +3,15 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from wgan_cli.data.files.decoding import NotAnImage, quiet_pillow, to_pixels
+from wgan_cli.data.files.survey import deep_summaries
+from wgan_cli.data.files.value_range import choose_range
 from wgan_cli.errors import WganError, describe_os_error
 from wgan_cli.explore.source import Source
 from wgan_cli.outputs.translate import check_translates, translated_pairs, translator_to
@@ -52,18 +55,23 @@ class TranslationSession:
         if to not in SIDES or not 1 <= len(files) <= MAX_FILES:
             raise WganError(f"{len(files)} files to side {to!r:.20}", f"give 1 to {MAX_FILES} images, and side a or b")
         settings = getattr(generator.recipe.data, "a" if to == "b" else "b")
-        if settings.range == "auto":  # the training images had 8 bits
-            settings = settings.model_copy(update={"range": "dtype"})
+        contents = list[tuple[str, bytes]]()
+        for file in files:
+            try:
+                contents.append((file.name, file.read_bytes()))
+            except OSError as error:
+                skipped.append(f"{file.name}: {describe_os_error(error)}")
+        summaries = deep_summaries(contents, itemgetter(1), settings)
+        values = choose_range(summaries)
+        settings = settings.with_range("dtype" if values is None else values.range)  # auto: trained on 8 bits
         with quiet_pillow():
-            for file in files:
+            for name, content in contents:
                 try:
                     image = generator.image
-                    pixels.append(to_pixels(file.read_bytes(), image.size, image.channels, settings, file.name))
-                    names.append(file.name)
+                    pixels.append(to_pixels(content, image.size, image.channels, settings, name, bool(summaries)))
+                    names.append(name)
                 except NotAnImage as reason:
-                    skipped.append(f"{file.name}: {reason}")
-                except OSError as error:
-                    skipped.append(f"{file.name}: {describe_os_error(error)}")
+                    skipped.append(f"{name}: {reason}")
         if not names:
             raise WganError(f"no readable image: {skipped[0]}", "give a PNG, JPEG or WebP file")
         batches = torch.stack([torch.from_numpy(each.copy()) for each in pixels]).split(_BATCH)
