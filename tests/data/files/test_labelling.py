@@ -220,6 +220,12 @@ def test_damaged_label_files(name, content):
         read_labels(name, content)
 
 
+def test_separators_of_lines_in_text():
+    rows = [{"file_name": f"{n}.png", "label": n, "text": f"one{mark}two"} for n, mark in enumerate("\u2028\u2029\x85")]
+    content = "\r\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
+    assert read_labels("metadata.jsonl", content).classes == {"0.png": "0", "1.png": "1", "2.png": "2"}
+
+
 def test_kinds_of_labels():
     values = [3, 3.0, "3 ", [0, 0, 0, 1], [0.0, 1.0], None, "", True]
     assert [class_of(value) for value in values] == ["3", "3", "3", "3", "1", None, None, "True"]

@@ -40,7 +40,7 @@ def read_labels(name: str, content: bytes) -> LabelFile:
     suffix = name.rpartition(".")[2].lower()
     try:
         if suffix == "jsonl":
-            return _from_rows([json.loads(line) for line in text.splitlines() if line.strip()])
+            return _from_rows([json.loads(line) for line in text.split("\n") if line.strip()])
         return _from_json(json.loads(text)) if suffix == "json" else _from_table(text)
     except (ValueError, RecursionError, csv.Error) as error:
         if isinstance(error, NoLabels):
