@@ -531,6 +531,18 @@ def test_damaged_stack_of_deep_images_is_skipped(tmp_path, load):
         load(tmp_path / "photos")
 
 
+@pytest.mark.parametrize(("chosen", "shares"), [("auto", []), ((0, 65535), []), ((0, 4095), ["75%"])])
+def test_values_beyond_a_given_range_are_reported(tmp_path, load, messages, chosen, shares):
+    (tmp_path / "photos").mkdir()
+    for number in range(2):
+        values = np.repeat([0, 20_000, 40_000, 65_535], 64).reshape(16, 16) - number
+        Image.fromarray(values.clip(0).astype(np.uint16)).save(tmp_path / f"photos/{number}.png")
+    for _ in range(2):
+        load(tmp_path / "photos", range=chosen)
+        assert [message.split()[1] for message in messages if "outside of" in message] == shares
+        messages.clear()
+
+
 def test_each_page_needs_space(tmp_path, load, monkeypatch):
     planned = []
     add_entry = image_folder.add_entry

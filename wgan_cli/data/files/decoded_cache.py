@@ -44,6 +44,7 @@ class DecodedInfo:
     stacks: tuple[int, int] = (0, 0)  # number of files with several images, and of the images in them
     transparent: int = 0  # number of images composited onto the background
     non_finite: int = 0  # number of images with NaN or infinite values
+    clipped: float = 0.0  # share of the values of all images outside of a range that the settings gave
     other_aspect: int = 0  # number of images whose aspect ratio isn't that of `shape`
     other_aspect_size: tuple[int, int] = (0, 0)  # the most frequent (width, height) among them
     values: Values | None = None  # of images with more than 8 bits, if their range was found automatically

@@ -13,7 +13,7 @@ from wgan_cli.data.containers.container import NotAnImage
 from wgan_cli.data.files.formats.opening import as_not_an_image, check_size, has_alpha, header_of, open_image
 from wgan_cli.data.files.formats.raster import COLOR, Header, Raster, RasterFile, deepened, quantized, to_planes
 from wgan_cli.data.files.frames import frame_numbers, seek_each
-from wgan_cli.data.files.value_range import is_deep
+from wgan_cli.data.files.value_range import clipped_share, is_deep
 from wgan_cli.data.fit import contained_size, crop_box
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.decoding_types import Fit, Size
@@ -32,6 +32,7 @@ class Decoded(NamedTuple):
     bands: bool  # the channels are bands of their own, not gray, RGB and alpha
     deep: bool  # the file has more than 8 bits
     non_finite: int  # number with NaN or infinite values
+    clipped: float  # sum of the shares of their values outside of a range that the settings give
 
 
 class _Image(NamedTuple):
@@ -43,6 +44,7 @@ class _Image(NamedTuple):
     bands: bool = False
     deep: bool = False
     non_finite: bool = False
+    clipped: float = 0.0
 
 
 @contextmanager
@@ -96,6 +98,7 @@ def decode(content: bytes, size: Size, channels: int, settings: DataSettings, na
             bands=any(image.bands for image in images),
             deep=any(image.deep for image in images),
             non_finite=sum(image.non_finite for image in images),
+            clipped=sum(image.clipped for image in images),
         )
 
 
@@ -149,7 +152,9 @@ def _decoded(
     is_rgba = channels == 4 and raster.bands in COLOR
     fitted = _fit_planes(planes, size, settings.fit, name, fill, is_rgba)
     pixels = quantized(fitted, deep)
-    return _Image(pixels, full_size, len(background) > 0, raster.bands not in COLOR, raster.deep, raster.non_finite)
+    clipped = clipped_share(raster.colors, settings.range)
+    facts = len(background) > 0, raster.bands not in COLOR, raster.deep, raster.non_finite, clipped
+    return _Image(pixels, full_size, *facts)
 
 
 def _fit_planes(

@@ -20,6 +20,7 @@ class EntryWriter:
         self._other_aspect: Counter[tuple[int, int]] = Counter()
         self._stacks: list[int] = []
         self._transparent = self._non_finite = 0
+        self._clipped = 0.0
 
     def add(self, found: Decoded, label: int) -> None:
         """Write the images of a file. Raises: RangeUnknown if it has more bits than the writer."""
@@ -35,6 +36,7 @@ class EntryWriter:
         self._stacks += [found.frames] if found.frames > 1 else []
         self._transparent += found.transparent
         self._non_finite += found.non_finite
+        self._clipped += found.clipped
         self._bands = self._bands or found.bands
 
     def info(self, channels: int) -> DecodedInfo:
@@ -47,6 +49,7 @@ class EntryWriter:
             stacks=(len(self._stacks), sum(self._stacks)),
             transparent=self._transparent,
             non_finite=self._non_finite,
+            clipped=self._clipped / max(1, len(self.labels)),
             other_aspect=self._other_aspect.total(),
             other_aspect_size=self._other_aspect.most_common(1)[0][0] if self._other_aspect else (0, 0),
         )

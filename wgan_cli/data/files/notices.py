@@ -7,6 +7,8 @@ from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.recipe.decoding_types import Size, size_text
 from wgan_cli.utils.format import count_of
 
+_MOST_CLIPPED = 0.01  # share of values, of which a range of percentiles leaves out some on purpose
+
 
 def cropping(
     count: int, total: int, example: tuple[int, int], settings: DataSettings, size: Size, name: str = "",
@@ -65,6 +67,15 @@ def value_range(values: Values | None, settable: bool = True) -> list[str]:
         return [f"{line}; --set data.range=[LOW,HIGH] changes it"]
     low, high = values.suggested
     return [f"{line}; 99.8% are from {low:g} to {high:g}, which --set 'data.range=[{low:g}, {high:g}]' spreads"]
+
+
+def clipping(share: float, settings: DataSettings) -> list[str]:
+    """Report values outside of the range of the settings, if they are more than a percent of all."""
+    if share < _MOST_CLIPPED or not isinstance(settings.range, tuple):
+        return []
+    low, high = settings.range
+    become = f"outside of {low:g} to {high:g} and become black or white"
+    return [f"{share:.0%} of the values are {become}; --set data.range=auto chooses another range"]
 
 
 def non_finite(count: int, total: int) -> list[str]:

@@ -85,6 +85,14 @@ def _choose(least: float, greatest: float, usual: tuple[tuple[float, float], ...
     return (low, greatest) if low < greatest else (low, low + 1)
 
 
+def clipped_share(values: np.ndarray, chosen: Range) -> float:
+    """Return the share of values outside of a range that is given; uint8 has its own."""
+    if values.dtype == np.uint8 or not isinstance(chosen, tuple):
+        return 0.0
+    low, high = chosen
+    return float(((values < low) | (values > high)).mean())
+
+
 def scaled(values: np.ndarray, chosen: Range) -> np.ndarray:
     """Scale values so that a range becomes [0, 1], float32; values outside are clipped. uint8 ranges from 0 to 255.
 

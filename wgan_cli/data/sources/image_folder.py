@@ -283,6 +283,7 @@ def _log_oddities(path: Path, info: DecodedInfo, settings: DataSettings, log: Lo
         *notices.frames(*info.stacks, settings),
         *notices.transparency(info.transparent, count, settings),
         *notices.value_range(info.values),
+        *notices.clipping(info.clipped, settings),
         *notices.non_finite(info.non_finite, count),
         *notices.cropping(info.other_aspect, count, info.other_aspect_size, settings, info.shape[2:]),
     ):
