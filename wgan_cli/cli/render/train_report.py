@@ -92,8 +92,7 @@ def _advice(state: TrainingState) -> str:
         augmented = f"diff_augment changes what it sees ({', '.join(data.diff_augment)})"
     else:
         augmented = "add --set data.diff_augment=auto"
-    few = f"{count:,} images are few" if count > 1 else "one image is little"
-    return f"{few}, and a critic memorizes few images: {augmented}{flips}"
+    return f"{count:,} images are few, and a critic memorizes few images: {augmented}{flips}"
 
 
 def print_transfers(transfers: Sequence[Transfer]) -> None:
