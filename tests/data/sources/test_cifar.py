@@ -191,7 +191,7 @@ def test_corrupt_download_leaves_nothing(tmp_path, messages, batches, server, mo
 def test_offline_error_says_what_to_do(tmp_path, messages):
     with pytest.raises(WganError, match="Connection refused") as caught:
         load(tmp_path, messages.append, "test")
-    for fix in ("cifar-10-python.tar.gz", str(tmp_path / "cifar10/test"), "--recipe digits_dcgan", "--data-root"):
+    for fix in ("cifar-10-python.tar.gz", str(tmp_path / "cifar10/test"), "wgan train digits_dcgan", "--data-root"):
         assert fix in caught.value.hint
 
 

@@ -129,7 +129,7 @@ def test_progress_on_a_terminal(tmp_path, served, messages, capsys, monkeypatch)
 def test_offline_error_says_what_to_do(source, tmp_path, messages):
     with pytest.raises(WganError, match=f"cannot download {source}: (?s:.)*127.0.0.1") as caught:
         load(tmp_path / "root", messages.append, source)
-    for fix in (str(raw(tmp_path / "root", source)), "--recipe digits_dcgan", "--data-root"):
+    for fix in (str(raw(tmp_path / "root", source)), "wgan train digits_dcgan", "--data-root"):
         assert fix in caught.value.hint
     assert files_in(tmp_path) == []
 

@@ -108,7 +108,8 @@ def kind_of(file: Path) -> type[Container] | None:
 def _missing(path: Path) -> WganError:
     return WganError(
         f"there is no file or folder {path}",
-        "check the path; relative ones start at the current directory",
+        "check the path; relative ones start at the current directory; if a run's images have moved: "
+        "--set data.path=FOLDER",
     )
 
 
