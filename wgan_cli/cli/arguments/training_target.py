@@ -145,7 +145,7 @@ def _check_recipe(target: str) -> None:
 
 
 def _recipes_of(word: str) -> str:
-    """Return "`wgan_gp`: mnist_dcgan, mnist_mlp, ..." for an objective or network, also by another name, else ""."""
+    """Return "recipes of hinge: mnist_hinge" for an objective or network, also by another name, else ""."""
     for setting in ("model.name", "objective.name"):
         section = setting.partition(".")[0]
         ours = next((name for name in MEMBERS[section] if plain(name) == plain(word)), None)
