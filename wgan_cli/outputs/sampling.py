@@ -172,7 +172,7 @@ def parse_classes(texts: Iterable[str], class_names: Sequence[str]) -> list[int]
                 words += map(str, range(int(first), int(last) + 1))
             else:
                 words.append(word)
-    hint = f"; for example, --class {shlex.quote(class_names[0])}"
+    hint = f"; for example, --class {shlex.quote(class_names[0])}, or --class 0-{len(class_names) - 1} for all"
     if with_comma := next((name for name in class_names if "," in name), None):
         hint = f"; repeat --class for names with commas: --class {shlex.quote(with_comma)} --class ..."
     return class_indices(words, class_names, "--class", hint)

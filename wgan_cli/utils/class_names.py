@@ -40,8 +40,6 @@ def class_indices(words: Iterable[int | str], class_names: Sequence[str], option
             names = ", ".join(class_names[:MAX_LISTED]) + (", ..." if len(class_names) > MAX_LISTED else "")
             known = f"classes: {names}" if class_names else f"leave out {option}; there are no classes"
             near = "" if text.isdecimal() else did_you_mean(text[:40], class_names)
-            if text.lower() == "all" and class_names and option == "--class":
-                near = f"all of them: --class 0-{len(class_names) - 1}; "
             raise WganError(f"{option}: unknown class {text[:40]!r}", f"{near}{known}{hint}")
         if index in indices:
             raise WganError(f"{option} lists {class_names[index]} twice", "list each class once")
