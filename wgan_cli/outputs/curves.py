@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Records = Sequence[dict[str, Any]]
+PANEL_WIDTH, PANEL_HEIGHT, TITLE_HEIGHT = 5.5, 2.8, 0.4  # inches
+LEFT, RIGHT, ABOVE, BELOW = 0.75, 0.15, 0.3, 0.45  # margins of a panel, for its labels
 REACH = 100  # neighbors on each side that smoothing includes; 0.8^100 is 2e-10
 
 
@@ -84,8 +86,18 @@ def draw_curves(records: Records, path: Path, title: str) -> None:
 
     columns = 2 if len(drawn) > 1 else 1
     rows = -(-len(drawn) // columns)
-    figure = Figure(figsize=(5.5 * columns, 2.8 * rows), layout="constrained")
-    figure.suptitle(title)
+    width, height = PANEL_WIDTH * columns, PANEL_HEIGHT * rows + TITLE_HEIGHT
+    figure = Figure(figsize=(width, height))
+    figure.suptitle(title, y=1 - TITLE_HEIGHT / 2 / height, verticalalignment="center")
+    # Fixed margins, in inches: a computed layout would draw everything twice.
+    figure.subplots_adjust(
+        left=LEFT / width,
+        right=1 - RIGHT / width,
+        bottom=BELOW / height,
+        top=1 - (TITLE_HEIGHT + ABOVE) / height,
+        wspace=(LEFT + RIGHT) / (PANEL_WIDTH - LEFT - RIGHT),
+        hspace=(ABOVE + BELOW) / (PANEL_HEIGHT - ABOVE - BELOW),
+    )
     for index, panel in enumerate(drawn, 1):
         draw_panel(figure.add_subplot(rows, columns, index), panel)
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=100))
@@ -103,13 +115,18 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     if panel.log_scale:
         axes.set_yscale("log")
         for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            set_formatter(lambda value, _: f"{value:,g}")
+            set_formatter(_log_tick)
     if len(panel.curves) > 1:
         axes.legend(fontsize=7)
     axes.set_title(panel.title, fontsize=10)
     axes.set_xlabel("step", fontsize=8)
-    axes.tick_params(labelsize=8)
+    axes.tick_params(which="both", labelsize=8)
     axes.grid(alpha=0.3)
+
+
+def _log_tick(value: float, _: int) -> str:
+    """Return the label of a tick on a log scale; others than 1, 2, 3 and 5 times a power of ten would overlap."""
+    return f"{value:,g}" if f"{value:e}"[0] in "1235" else ""
 
 
 def smoothed(values: Sequence[float], weight: float = 0.8) -> list[float]:
