@@ -105,7 +105,8 @@ def step_anatomy(result: dict[str, Any]) -> str:
         rate, milliseconds = case["flop_per_second"] / 1e9, 1e3 * case["seconds_per_step"]["median"]
         busy = "" if case["busy_share"] is None else f"{case['busy_share']:.0%}"
         cells = (f"{milliseconds:,.2f}", f"{rate:,.0f}", f"{case['share_of_peak']:.0%}", busy)
-        rows.append((case["recipe"], FORMATS[case["amp"]], ", ".join(groups), str(case["batch_size"]), *cells))
+        name = case.get("case", case["recipe"])  # earlier results have no cases
+        rows.append((name, FORMATS[case["amp"]], ", ".join(groups), str(case["batch_size"]), *cells))
     headings = "recipe, precision, most of the time, batch, ms/step, GFLOP/s, of the peak, GPU busy"
     if all(case["busy_share"] is None for case in result["cases"]):
         headings, rows = headings.removesuffix(", GPU busy"), [row[:-1] for row in rows]
@@ -180,8 +181,8 @@ def busy_machine(result: dict[str, Any]) -> str:
         "step takes at most 1.3 times as long as with the best number."
     )
     late = (
-        f"Next to {phase['load']} that took {phase['recovery_seconds']:.0f} s, because the number for an idle machine "
-        f"was only {phase['ratio_fixed']:.2f} times slower."
+        f"Next to {phase['load']} that took {phase['recovery_seconds']:.0f} s, where steps with the number for an "
+        f"idle machine take only {phase['ratio_fixed']:.2f} times as long."
         for phase in result["phases"]
         if phase["recovery_seconds"] > PROMPT_SECONDS and phase["ratio_fixed"] < HARDLY_SLOWER
     )

@@ -38,6 +38,7 @@ from wgan_cli.training.numerics.amp import resolve_amp
 DTYPES = {"off": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 SIZES = {"cpu": (512, 1024, 2048), "cuda": (2048, 4096, 8192)}
 WARM_UP, BLOCKS = 5, 5
+TEXTBOOK_FITS = {recipe for recipe, *_ in CASES.values()}
 
 
 def images_for(recipe: Recipe) -> ImageSet:
@@ -61,7 +62,9 @@ def step_of(recipe: Recipe, device: torch.device) -> Callable[[], None]:
 
 def products_of_step(recipe: Recipe, device: torch.device) -> Products:
     """Return the products of one step with every penalty, in eager mode."""
-    return products_of(step_of(recipe.replaced(engine="eager"), device))
+    eager = recipe.replaced(engine="eager")
+    step_of(eager, device)()  # the first of a process also compares libraries for products
+    return products_of(step_of(eager, device))
 
 
 def sides_of(recipe: Recipe, products: Products, device: torch.device) -> dict[str, Callable[[], Any]]:
@@ -72,7 +75,7 @@ def sides_of(recipe: Recipe, products: Products, device: torch.device) -> dict[s
     sides = {"step": step_of(recipe, device)}
     if device.type == "cpu":
         sides["products"] = products.run
-    if device.type == "cpu" and recipe.name in CASES:
+    if device.type == "cpu" and recipe.name in TEXTBOOK_FITS:
         plain = recipe.replaced(engine="eager", amp="off", epochs=None, steps=ENDLESS)
         sides["textbook"] = textbook_loop(plain, images_for(recipe), device, "off", detach=True)
     return sides
@@ -147,13 +150,15 @@ def anatomy(recipe: Recipe, peak: float, seconds: float, device: torch.device) -
     }
 
 
-def benchmark(recipes: list[Recipe], seconds: float, device: torch.device) -> dict[str, Any]:
-    """Measure the rooflines and every case."""
+def benchmark(cases: list[tuple[str, Recipe]], seconds: float, device: torch.device) -> dict[str, Any]:
+    """Measure the rooflines and every case, a name and its recipe."""
     result = {**common.facts(device), "settings": {"device": str(device), "seconds": seconds}}
-    formats = dict.fromkeys(recipe.amp for recipe in recipes)
+    formats = dict.fromkeys(recipe.amp for _, recipe in cases)
     result["roofline"] = {amp: roofline(DTYPES[amp], seconds / 4, device) for amp in formats}
     peaks = {amp: found["flop_per_second"] for amp, found in result["roofline"].items()}
-    result["cases"] = [anatomy(recipe, peaks[recipe.amp], seconds, device) for recipe in recipes]
+    result["cases"] = [
+        {"case": name, **anatomy(recipe, peaks[recipe.amp], seconds, device)} for name, recipe in cases
+    ]
     return result
 
 
@@ -163,7 +168,7 @@ def show(result: dict[str, Any], console: Console, most: int = 12) -> None:
         rates = ", ".join(f"{name} {rate / 1e9:,.0f}" for name, rate in found["calls"].items())
         console.print(f"GFLOP/s in {amp}: {rates}", soft_wrap=True)
     for case in result["cases"]:
-        title = f"{case['recipe']} {case['amp']}, batch {case['batch_size']}"
+        title = f"{case['case']}, {case['amp']}, batch {case['batch_size']}"
         for name, rows in (("groups", case["groups"]), ("kernels", case["kernels"][:most])):
             table = Table(name, title=title, title_justify="left", min_width=len(title))
             for heading in ("ms per step", "calls", "share"):
@@ -191,7 +196,12 @@ def in_words(case: dict[str, Any], peak: float) -> str:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", nargs="+", default=["mnist_mlp", "mnist_dcgan"], help="names or files")
+    parser.add_argument(
+        "--recipe",
+        nargs="+",
+        default=["mnist_mlp", "mnist_mlp, n_critic 5", "mnist_dcgan", "cifar10_dcgan"],
+        help="names or files, or cases of train_speed.py",
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of all recipes")
     parser.add_argument("--amp", nargs="+", choices=list(DTYPES), help="default off, and bf16 where the device has it")
     parser.add_argument("--batch", nargs="+", type=int, default=[64], help="batch sizes (default 64)")
@@ -204,13 +214,14 @@ def main() -> None:
     arguments = parse_arguments()
     device = arguments.device
     formats = arguments.amp or ["off"] + ["bf16"] * (resolve_amp("auto", device) == "bf16")
-    recipes = [
-        load_recipe(name, [*arguments.set, f"batch_size={batch}", f"amp={amp}"])
-        for name in arguments.recipe
+    cases = [
+        (case, load_recipe(recipe, [*settings, *arguments.set, f"batch_size={batch}", f"amp={amp}"]))
+        for case in arguments.recipe
+        for recipe, *settings in [CASES.get(case, (case,))]
         for amp in formats
         for batch in arguments.batch
     ]
-    result = benchmark(recipes, 0.5 if arguments.quick else arguments.seconds, device)
+    result = benchmark(cases, 0.5 if arguments.quick else arguments.seconds, device)
     result["settings"]["set"] = arguments.set
     console = common.make_console()
     show(result, console)
