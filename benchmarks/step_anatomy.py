@@ -156,9 +156,7 @@ def benchmark(cases: list[tuple[str, Recipe]], seconds: float, device: torch.dev
     formats = dict.fromkeys(recipe.amp for _, recipe in cases)
     result["roofline"] = {amp: roofline(DTYPES[amp], seconds / 4, device) for amp in formats}
     peaks = {amp: found["flop_per_second"] for amp, found in result["roofline"].items()}
-    result["cases"] = [
-        {"case": name, **anatomy(recipe, peaks[recipe.amp], seconds, device)} for name, recipe in cases
-    ]
+    result["cases"] = [{"case": name, **anatomy(recipe, peaks[recipe.amp], seconds, device)} for name, recipe in cases]
     return result
 
 
