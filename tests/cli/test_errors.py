@@ -71,7 +71,9 @@ CASES = [
     ("train wgan-gp", "wgan-gp", "digits_dcgan", 2),
     ("train stylegan2", "stylegan2", "mnist_style", 2),
     ("train --set batch_size 32", "--set batch_size", "--set batch_size=32", 2),
-    ("train --recipe ", "--recipe is empty", "wgan recipes", 2),
+    ("train --recipe ", "--recipe is empty", "variable", 2),
+    ("train --resume=", "--resume is empty", "variable", 2),
+    ("train ", "an argument is empty", "variable", 2),
     ("train --set optim.betas=0.5,0.9", "optim.generator.betas", "--set 'optim.betas=[0.5,0.9]'", 2),
     ("train --set data.augment=flip", "data.augment", "data.augment.mirror", 2),
     ("evaluate images one", "one", "wgan evaluate FAKE --against REAL", 2),
@@ -134,7 +136,6 @@ CASES = [
     ("sample --ckpt G.pth --class 3", "--class", "--class", 2),
     ("sample --ckpt G.pth -n 1 --interpolate 5", "--interpolate", "-n 2", 2),
     ("evaluate run --metrics recal", "recal", "recall", 2),
-    ("evaluate run --metrics ", "--metrics", "fd", 2),
     # Resuming
     ("train --resume gone", "gone", "path", 2),
     ("train --resume empty", "empty", "wgan train", 2),

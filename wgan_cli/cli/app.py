@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from wgan_cli import __version__
-from wgan_cli.cli.arguments.usage_errors import explain_usage
+from wgan_cli.cli.arguments.usage_errors import explain_usage, refuse_empty
 from wgan_cli.cli.augment import augment
 from wgan_cli.cli.compare import compare
 from wgan_cli.cli.evaluate import evaluate
@@ -119,6 +119,7 @@ def _terminate(number: int, frame: object) -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit status; errors are printed as two lines, never as a traceback."""
     try:
+        refuse_empty(arguments)
         return app(arguments or ["--help"], prog_name="wgan", standalone_mode=False) or ExitStatus.DONE
     except WganError as error:
         return _fail(error.message, error.hint, error.status)

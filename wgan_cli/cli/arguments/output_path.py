@@ -17,10 +17,8 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files."
 def check_overwrite(path: str | Path | None, force: bool, option: str = "--out") -> None:
     """Raise a WganError if a path is given and exists, unless it is an empty folder or may be overwritten.
 
-    Call it before any work. An empty path is an error too: it would mean the current folder.
+    Call it before any work.
     """
-    if path == "":
-        raise WganError(f"{option} is empty", "name a file, or a folder with a trailing /")
     if path is not None and not force and not is_free(path):
         raise WganError(
             f"{path} already exists", f"--force overwrites files of the same name; or choose another {option}"

@@ -62,9 +62,6 @@ def resolve_target(
         log: receives which recipe is chosen for images.
     Raises: WganError for a name that is both a recipe and a path, or for two recipes.
     """
-    for option, value in (("--recipe", recipe), *(("--data", each) for each in images)):
-        if value == "":  # as of an unset variable of the shell
-            raise WganError(f"{option} is empty", "`wgan recipes` lists recipes; images are given by their path")
     if targets and (without := next((each for each in settings if "=" not in each), None)):
         raise WganError(f"--set {without} has no value", f"write --set {shlex.quote(f'{without}={targets[-1]}')}")
     named = []

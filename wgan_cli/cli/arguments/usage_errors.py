@@ -35,6 +35,18 @@ def explain_usage(error: typer.TyperException, arguments: Sequence[str]) -> tupl
     return error.format_message(), hint
 
 
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """Raise a WganError for an empty argument, such as an unset variable of the shell: as a path, it is this folder."""
+    for before, word in pairwise(["", *arguments]):
+        if word.startswith("--") and word.find("=") == len(word) - 1:
+            empty = word.removesuffix("=")
+        elif word:
+            continue
+        else:
+            empty = before if before.startswith("-") else "an argument"
+        raise WganError(f"{empty} is empty", "give a value, or leave it out; a variable of the shell may be unset")
+
+
 def check_command(name: str, group: typer.core.TyperGroup) -> None:
     """Raise a WganError with the command that is meant, if there is no command of a name."""
     if name in group.commands or name in ALIASES or name.startswith("-"):
