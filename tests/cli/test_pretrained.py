@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import TINY
 from PIL import Image
 
 from wgan_cli import load_generator
@@ -54,11 +55,13 @@ def test_a_name_is_a_generator(wgan, bundled, tiny_run):
     assert torch.equal((images + 1).mul(127.5).round().int(), torch.from_numpy(named).permute(0, 3, 1, 2).int())
 
 
-def test_loading_imports_no_compiler(wgan_process):
-    """Torch's compiler and sympy would double the time to a first image."""
+def test_first_images_and_steps_import_no_compiler(wgan_process):
+    """Torch's compiler and sympy would add the time of importing torch once more."""
+    optimizers = (f"optim.critic.name={name}" for name in ("adam", "rmsprop", "sgd"))
     code = (
         "import sys, torch, wgan_cli\n"
         f"for name in {sorted(pretrained_names())}: wgan_cli.load_generator(name)\n"
+        f"for setting in {list(optimizers)}: wgan_cli.train(settings=[*{TINY}, 'steps=1', setting])\n"
         "print(name, {'torch._dynamo', 'sympy'} & set(sys.modules))"
     )
     result = wgan_process(python=("-c", code))

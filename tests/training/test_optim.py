@@ -84,7 +84,7 @@ def recipe_with(**generator: object) -> Recipe:
 def test_optimizers_get_their_settings(name, settings, kind):
     optimizer = make_optimizers(recipe_with(name=name, **settings), networks())["generator"]
     (group,) = optimizer.param_groups
-    assert type(optimizer) is kind and settings.items() <= group.items()
+    assert isinstance(optimizer, kind) and settings.items() <= group.items()
     group["params"][0].grad = torch.ones(3, 4)
     optimizer.step()
 

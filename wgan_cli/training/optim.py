@@ -1,8 +1,9 @@
 """Optimizers, gradient clipping and learning rate schedules."""
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -39,11 +40,24 @@ def _make_optimizer(settings: OptimizerSettings, parameters: list[nn.Parameter])
     capturable = device.type == "cuda"  # in a CUDA graph, which reads the lr from memory
     lr = torch.tensor(settings.lr, device=device) if capturable else settings.lr
     if isinstance(settings, RmspropSettings):
-        return torch.optim.RMSprop(parameters, lr, settings.alpha, foreach=True, capturable=capturable)
+        rmsprop = _without_compiler(torch.optim.RMSprop)
+        return rmsprop(parameters, lr, settings.alpha, foreach=True, capturable=capturable)
     if isinstance(settings, SgdSettings):
-        return torch.optim.SGD(parameters, lr, settings.momentum, nesterov=settings.nesterov, fused=True)
-    decay = settings.weight_decay  # without it, AdamW is Adam
-    return torch.optim.AdamW(parameters, lr, settings.betas, weight_decay=decay, fused=True, capturable=capturable)
+        sgd = _without_compiler(torch.optim.SGD)
+        return sgd(parameters, lr, settings.momentum, nesterov=settings.nesterov, fused=True)
+    adamw, decay = _without_compiler(torch.optim.AdamW), settings.weight_decay  # without decay, AdamW is Adam
+    return adamw(parameters, lr, settings.betas, weight_decay=decay, fused=True, capturable=capturable)
+
+
+@cache
+def _without_compiler(kind: type[torch.optim.Optimizer]) -> Any:
+    """Return a class of optimizers that doesn't import torch's compiler, which takes a second or two of every start.
+
+    PyTorch decorates these methods for the case that the compiler sees them. Here it only ever sees losses.
+    """
+    names = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
+    methods: dict[str, Any] = {name: inspect.unwrap(getattr(kind, name)) for name in names}
+    return type(kind.__name__, (kind,), {**methods, "step": torch.no_grad()(inspect.unwrap(kind.step))})
 
 
 def clip_functions(recipe: Recipe, networks: Mapping[str, nn.Module]) -> dict[str, Callable[[], None]]:

@@ -33,11 +33,7 @@ def restored_process_state() -> Iterator[None]:
             stack.callback(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
         if torch.backends.mps.is_available():
             stack.callback(torch.mps.set_rng_state, torch.mps.get_rng_state())
-        stack.callback(
-            torch.use_deterministic_algorithms,
-            torch.are_deterministic_algorithms_enabled(),
-            warn_only=torch.is_deterministic_algorithms_warn_only_enabled(),
-        )
+        stack.callback(_restore_determinism, *_determinism())
         try:
             yield
         finally:
@@ -46,3 +42,12 @@ def restored_process_state() -> Iterator[None]:
             os.environ.update(environment)
             for name, level in levels.items():
                 logging.getLogger(name).setLevel(level)
+
+
+def _determinism() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def _restore_determinism(enabled: bool, warn_only: bool) -> None:
+    if _determinism() != (enabled, warn_only):  # setting it imports torch's compiler, for a second or two
+        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
