@@ -15,9 +15,9 @@ SHAPE = ImageShape(8, 8, 1)
 BATCH = 3
 
 
-def setup(**objective: object):
+def setup(norm: str = "instance", **objective: object):
     """Return an objective, its networks, and a batch; the same numbers each time."""
-    narrow = {"channels": 3, "halvings": 1, "blocks": 1}
+    narrow = {"channels": 3, "halvings": 1, "blocks": 1, "norm": norm}
     values = {
         "data": {"a": "digits", "b": {"source": "digits", "transform": "invert"}},
         "model": {"name": "translation", "generator": narrow, "critic": {"channels": [4, 5]}},
@@ -55,6 +55,16 @@ def test_translator_loss(cycle, identity):
     if identity:
         torch.testing.assert_close(loss.terms["identity_loss"], kept)
     assert (phase.trains, phase.repeats) == ("generator", 1)
+
+
+def test_batch_norm_does_not_mix_domains():
+    """Translations don't depend on the images of the identity loss."""
+    translations = []
+    for weight in (0.0, 5.0):
+        objective, networks, batch = setup("batch", identity_weight=weight)
+        objective.phases[0].loss(networks, batch)
+        translations.append((objective.state.as_a, objective.state.as_b))
+    torch.testing.assert_close(*translations)
 
 
 def test_critic_loss():

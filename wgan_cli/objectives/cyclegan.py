@@ -53,6 +53,7 @@ def cyclegan(recipe: Recipe, image: ImageShape) -> Objective:
     a pool exchanges some translations for older ones.
     """
     settings = settings_of(recipe, CycleganSettings)
+    apart = recipe.model.generator_batch_norm is not None
     state = CycleState(recipe.batch_size // current_shard().count, settings.pool_size, image)
 
     def generator_loss(networks: NetworksByRole, batch: Batch) -> Loss:
@@ -60,9 +61,8 @@ def cyclegan(recipe: Recipe, image: ImageShape) -> Objective:
         critic = cast(Critic, networks["critic"])
         a, b = given(batch.real).unbind(1)  # (N, C, H, W) each
         identity = settings.identity_weight > 0
-        # Images of the target domain go through in the same batch, because one pass is faster than two.
-        as_b, same_b = _translate(generator.to_b, a, b if identity else None)
-        as_a, same_a = _translate(generator.to_a, b, a if identity else None)
+        as_b, same_b = _translate(generator.to_b, a, b if identity else None, apart)
+        as_a, same_a = _translate(generator.to_a, b, a if identity else None, apart)
         state.store(a=a, b=b, as_a=as_a, as_b=as_b)
 
         adversarial = real_loss(critic.of_b(as_b).float()) + real_loss(critic.of_a(as_a).float())
@@ -117,10 +117,17 @@ def fake_loss(scores: Tensor) -> Tensor:
     return scores.square().mean()
 
 
-def _translate(translator: Translate, images: Tensor, target_images: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Translate images and, if given, images of the target domain: (N, C, H, W) float32 each."""
+def _translate(
+    translator: Translate, images: Tensor, target_images: Tensor | None, apart: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Translate images and, if given, images of the target domain: (N, C, H, W) float32 each.
+
+    One pass is faster than two; `apart` takes two, because batch norm would mix both domains in one.
+    """
     if target_images is None:
         return translator(images).float(), None
+    if apart:
+        return translator(images).float(), translator(target_images).float()
     translations, unchanged = translator(torch.cat([images, target_images])).float().chunk(2)
     return translations, unchanged
 
