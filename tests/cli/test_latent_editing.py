@@ -150,6 +150,8 @@ def test_project_into_w(wgan, draw, styled, tiny_run):
     drawn = draw(styled, "--from", "w.npz")
     np.testing.assert_allclose(np.sqrt(np.square((drawn[0] - first) / 255).mean()), found["errors"][0], atol=1e-4)
     assert draw(styled, "--from", "layers.npz", "--truncation", 0.5, "--move", "1:1").shape == (1, 8, 8)
+    np.savez("unlabelled.npz", w=found["w"])
+    assert draw(styled, "--from", "unlabelled.npz", "--truncation", 0.5).shape == (1, 8, 8)
     refused = wgan("sample", styled.path, "--from", "w.npz", "--class", 4)
     assert refused.status == 2 and "--class" in refused.error
     refused = wgan("sample", tiny_run.path, "--from", "w.npz")

@@ -186,6 +186,7 @@ def test_mean_style_of_classes():
     share = 1 - MEAN_DECAY
     torch.testing.assert_close(mean.w[:, 0], torch.tensor([1 + share * 4, 1.0, 1 + share * 1]))
     torch.testing.assert_close(mean(labels), mean.w[[0, 2, 2]])
+    torch.testing.assert_close(mean(), mean.w.mean(0, keepdim=True))
 
 
 @pytest.mark.parametrize("conditional", [False, True])

@@ -28,7 +28,7 @@ class StyleSpace(LatentGenerator):
         raise NotImplementedError
 
     def truncate(self, w: Tensor, psi: float | Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return mean + psi * (w - mean), with the mean w of each image's class.
+        """Return mean + psi * (w - mean), with the mean w of each image's class, or of all classes without labels.
 
         w: (N, style_dim), or (N, style_layers, style_dim) with one per layer.
         """
@@ -70,5 +70,7 @@ class MeanStyle(nn.Module):
         self.w.add_(rate * (sums / counts.clamp(min=1) - self.w))
 
     def forward(self, labels: Tensor | None = None) -> Tensor:
-        """Return the mean (1, style_dim), or the means of labels (N,): (N, style_dim)."""
-        return self.w[labels] if self.num_classes else self.w
+        """Return the means of labels (N,), (N, style_dim), or without them the mean of all classes, (1, style_dim)."""
+        if not self.num_classes:
+            return self.w
+        return self.w.mean(0, keepdim=True) if labels is None else self.w[labels]
