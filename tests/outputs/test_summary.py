@@ -72,6 +72,14 @@ def test_layers_are_those_of_the_list(name):
         assert [kind for kind in kinds(network) if kind not in left_out] == [x for x in listed if x not in left_out]
 
 
+def test_self_attention_with_spectral_norm_lists_its_convolutions():
+    model = small_model("sequential", 16)
+    model["critic"].insert(2, {"spectral_norm": "SelfAttention"})
+    critic = inspect_recipe(recipe_from_dict({"model": model, "steps": 1}, "a test"), ImageShape(16, 16, 1)).networks[1]
+    assert kinds(critic) == ["Conv2d", "LeakyReLU", *["Conv2d"] * 4, "Flatten", "Linear"]
+    assert sum(layer.parameters for layer in critic.layers) == critic.parameters - 1  # the gain
+
+
 def test_activations_have_their_slopes():
     generator, critic = inspect_recipe(load_recipe("digits_dcgan"), ImageShape(28, 28, 1)).networks
     assert "ReLU" in [layer.kind for layer in generator.layers]

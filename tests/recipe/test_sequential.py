@@ -36,6 +36,7 @@ def recipe_of(generator: Any = TANH, critic: Any = ({"Linear": 1},), **more: Any
          {"Unflatten": {"dim": 1, "unflattened_size": [128, 7, 7]}}],
         [{"Conv2d": {"out_channels": 8, "kernel_size": 3, "spectral_norm": True}},
          {"spectral_norm": {"Conv2d": [8, 3]}}],
+        [{"SelfAttention": {"spectral_norm": True}}, {"spectral_norm": "SelfAttention"}],
     ],
 )  # fmt: skip
 def test_equal_forms(forms):

@@ -29,6 +29,9 @@ STYLE = (
     "objective.path_length_weight=2",
     "objective.path_length_every=3",
 )
+#: A layer list with spectral norm inside a layer.
+ATTENTIVE = small_model("sequential", 28)
+ATTENTIVE["generator"].insert(4, {"spectral_norm": "SelfAttention"})
 #: Two critic steps of 8 images out of 20, so that epochs end in the middle; a record that spans the stop; a penalty
 #: every second critic step.
 HARD = ("steps=10", "data.limit=20", "objective.n_critic=2", "objective.gp_every=3", "log_every=3", "save_every=4")
@@ -53,7 +56,7 @@ def resume(trainer, run: RunDir, recipe: Recipe) -> None:
         ((), "bf16", "linear"),
         ((MLP,), "off", "cosine"),
         (STYLE, "bf16", "linear"),
-        ((f"model={json.dumps(small_model('sequential', 28))}",), "off", "none"),
+        ((f"model={json.dumps(ATTENTIVE)}",), "off", "none"),
         ((MLP, "data.memory_limit=1KB"), "off", "none"),  # streamed
         ((MLP, "data.augment={mirror: true, random_crop: 2}", "data.diff_augment=[color, cutout]"), "off", "none"),
     ],

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.errors import WganError
+from wgan_cli.networks.layers import normalize_weights
 from wgan_cli.networks.sequential.layer_builders import build_layers
 from wgan_cli.networks.sequential.self_attention import SelfAttention
 from wgan_cli.recipe import recipe_from_dict
@@ -101,6 +102,17 @@ def test_dropout2d_drops_whole_channels():
     assert (y == y[:, :, :1]).all() and y.unique().tolist() == pytest.approx([0, 4 / 3])
     assert (y == 0).float().mean().item() == pytest.approx(0.25, abs=0.03)
     assert torch.equal(ours.eval()(torch.ones(1, 50, 2, 2)), torch.ones(1, 50, 2, 2))
+
+
+def test_self_attention_with_spectral_norm():
+    torch.manual_seed(0)
+    layers, _ = build_layers(parsed({"spectral_norm": "SelfAttention"}), (16, 2, 2), "generator")
+    normalize_weights(layers)
+    for _ in range(50):
+        layers(torch.randn(1, 16, 2, 2))
+    weights = [layer.weight.flatten(1) for layer in layers.modules() if isinstance(layer, nn.Conv2d)]
+    norms = [torch.linalg.matrix_norm(weight, 2).item() for weight in weights]
+    assert norms == pytest.approx([1] * 4, abs=1e-3)
 
 
 def test_self_attention():

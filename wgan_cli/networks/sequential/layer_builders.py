@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks.layers import PiecewiseLinear, mark_for_spectral_norm
+from wgan_cli.networks.layers import WEIGHT_LAYERS, PiecewiseLinear, mark_for_spectral_norm
 from wgan_cli.networks.resampling import DownConv2d, ImageToVector, UpConvTranspose2d
 from wgan_cli.networks.sequential.own_layers import AppendDiscrimination, AppendStd, Crop, Unflatten
 from wgan_cli.networks.sequential.self_attention import SelfAttention
@@ -52,7 +52,9 @@ def build_one(layer: Layer, shape: Shape, place: str) -> Built:
         message, hint = error.args
         raise WganError(f"{place}, {layer}: {message}", hint) from None
     if getattr(layer, "spectral_norm", False):
-        mark_for_spectral_norm(module)
+        for part in module.modules():
+            if isinstance(part, WEIGHT_LAYERS):
+                mark_for_spectral_norm(part)
     return module, shape
 
 

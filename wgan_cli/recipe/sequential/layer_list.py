@@ -120,8 +120,10 @@ def _shape_of_unflatten(given: Any) -> Any:
 
 def _with_spectral_norm(layer: Layer, place: str) -> Layer:
     if "spectral_norm" not in type(layer).model_fields:
-        wrapped = type(layer).__name__
-        raise invalid(f"{place}: spectral_norm does not apply to {wrapped}", "wrap Linear, Conv2d or ConvTranspose2d")
+        raise invalid(
+            f"{place}: spectral_norm does not apply to {type(layer).__name__}",
+            "wrap Linear, Conv2d, ConvTranspose2d or SelfAttention",
+        )
     return layer.model_copy(update={"spectral_norm": True})
 
 

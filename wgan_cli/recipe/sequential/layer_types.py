@@ -223,6 +223,8 @@ class Dropout2d(Layer):
 class SelfAttention(Layer):
     """Self-attention between pixels (Zhang et al. 2019, section 3)."""
 
+    spectral_norm: StrictBool = False
+
 
 class MinibatchDiscrimination(Layer):
     """Appended features that compare the images of a batch (Salimans et al. 2016, section 3.2)."""
