@@ -30,9 +30,10 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.branch = nn.ModuleList(branch)
         self.shortcut = nn.Sequential(*shortcut) if shortcut else nn.Identity()
-        for layer in branch:
-            if isinstance(layer, nn.Conv2d):
-                set_init_gain(layer, BRANCH_GAIN)
+        for layers, gain in ((branch, BRANCH_GAIN), (shortcut, 1.0)):
+            for layer in layers:
+                if isinstance(layer, nn.Conv2d):
+                    set_init_gain(layer, gain)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         residual = x
@@ -58,6 +59,8 @@ class Generator(LatentGenerator):
         self.up = nn.ModuleList(_block(own, "double", a, b, 2 * i, classes) for i, (a, b) in blocks)
         self.finish = nn.Sequential(*_preactivation(own, last, own.layers_with_norm - 1))
         self.to_image = same_conv(last, image.channels, KERNEL)
+        for layer in (self.project, self.to_image):
+            set_init_gain(layer, 1.0)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -90,6 +93,11 @@ class ResnetBody(Body):
     def forward(self, x: Tensor) -> Tensor:
         x = self.blocks(self.first(x))  # (N, channels[-1], H/2^k, W/2^k) for k halvings
         return self.finish(x).mean((2, 3))  # (N, channels[-1])
+
+    def output_layer(self, outputs: int) -> nn.Linear:
+        layer = super().output_layer(outputs)
+        set_init_gain(layer, 1.0)
+        return layer
 
 
 def _first_block(own: LayerSettings, fan_in: int, fan_out: int) -> ResidualBlock:
