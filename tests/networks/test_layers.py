@@ -20,6 +20,7 @@ from wgan_cli.networks.layers import (
     normalize_weights,
 )
 from wgan_cli.networks.resampling import doubling
+from wgan_cli.networks.sharded_layers import Dropout, Dropout2d
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict
 from wgan_cli.recipe.layer_settings import Init
 from wgan_cli.recipe.model_settings import MlpCriticSettings
@@ -188,6 +189,14 @@ def test_dropout(spatial):
     assert (y == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
     torch.testing.assert_close(y[y != 0], torch.ones_like(y[y != 0]) / 0.75)
     assert torch.equal(network.eval()(x), x)
+
+
+@pytest.mark.parametrize("layer", [Dropout, Dropout2d])
+def test_dropout_in_half_precision(layer):
+    torch.manual_seed(0)
+    y = layer(0.001)(torch.ones(1000, 500, 1, 1, dtype=torch.bfloat16))
+    assert y.dtype == torch.bfloat16
+    assert (y == 0).float().mean().item() == pytest.approx(0.001, rel=0.2)
 
 
 PAIR = {"data": {"a": "digits", "b": {"source": "digits", "transform": "invert"}}, "objective": "cyclegan"}

@@ -1,5 +1,7 @@
 """Batch norm and dropout with results that don't depend on how a batch is sharded."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
@@ -57,11 +59,17 @@ class Dropout(nn.Dropout):
     """Dropout with the same mask for an image however its batch is distributed."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return input * (rng.rand_like(input) >= self.p) / (1 - self.p) if self.training else input
+        return _drop(input, self.p, input.shape) if self.training else input
 
 
 class Dropout2d(nn.Dropout2d):
     """Dropout of whole channels, with the same mask for an image however its batch is distributed."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return input * (rng.rand_like(input[:, :, :1, :1]) >= self.p) / (1 - self.p) if self.training else input
+        return _drop(input, self.p, (*input.shape[:2], 1, 1)) if self.training else input
+
+
+def _drop(input: Tensor, p: float, mask: Sequence[int]) -> Tensor:
+    """Set entries to 0 with probability p, drawn in the shape `mask`, and divide the others by 1 - p."""
+    # Drawn in float32: in half precision torch.rand rounds the highest numbers (1/512 in bfloat16) to 1, and returns 0.
+    return input * (rng.rand(*mask, device=input.device) >= p) / (1 - p)
