@@ -3,7 +3,9 @@
 Differences from the papers: the image goes through tanh, as in every family here; the factor sqrt(2) of an activation
 is part of the product before it, so bias and noise don't have it; the image layer of a size takes the style of that
 size's last layer, not of the next one; the critic's shortcut averages 2x2 pixels, and only its branch uses the wider
-filter; and classes are concatenated to z and have a mean w each.
+filter; noise has one strength per layer, also with adain, where 2019 has one per channel; the minibatch standard
+deviation is that of the whole batch, not of groups of four images; and classes are concatenated to z and have a mean w
+each.
 """
 
 import math
