@@ -72,7 +72,8 @@ class Objective:
     Attributes:
         state: buffers that losses change in place, such as a pool of images. They move to the device with the networks
             and are saved in checkpoints. Losses with state cannot be compiled.
-        exported_roles: networks saved next to the generator in files to sample from.
+        exported_roles: networks saved with their latest weights, next to the averaged generator, in files to sample
+            from.
         domains: images at each position of a batch; 2 for image-to-image translation.
         collapse_advice: settings to try when all samples look the same.
         divergence_advice: settings to try when training diverges, after lower learning rates.
