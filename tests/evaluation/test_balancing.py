@@ -9,9 +9,10 @@ import torch
 
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.evaluation import balancing, classifier
-from wgan_cli.evaluation.balancing import FILLED, Filling, Trial, fill, missing_images, trials, verdict
+from wgan_cli.evaluation.balancing import FILLED, Filling, fill, missing_images, trials, verdict
 from wgan_cli.evaluation.manifold import nearest
 from wgan_cli.evaluation.real_images import RealImages, Selection
+from wgan_cli.evaluation.usefulness import ClassifierResult
 
 CPU = torch.device("cpu")
 COUNTS = (6, 2, 4)
@@ -140,6 +141,6 @@ def test_augmentation_in_training_is_reproducible_and_leaves_the_random_state(re
     [((0.91, 0.92, 0.93), "they help: +"), ((0.71, 0.72, 0.73), "they do harm: -"), ((0.7, 0.9, 0.8), "no clear")],
 )
 def test_the_verdict_is_against_the_best_of_the_others(draws, said):
-    others = {"poor": Trial((0.5, 0.5, 0.5), ()), "best": Trial((0.81, 0.82, 0.83), ())}
-    text = verdict({**others, FILLED: Trial(draws, ())})
+    known = {"poor": (0.5, 0.5, 0.5), "best": (0.81, 0.82, 0.83), FILLED: draws}
+    text = verdict({name: ClassifierResult("", accuracies, ()) for name, accuracies in known.items()})
     assert text.startswith(said) and "(best)" in text

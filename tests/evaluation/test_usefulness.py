@@ -53,7 +53,7 @@ def lessons(monkeypatch) -> list[tuple[Selection, int, int | None]]:
     """Record the source, seed and training length of each classifier instead of training it."""
     given = []
 
-    def note(source: Selection, device: torch.device, seed: int, shown: int | None):
+    def note(source: Selection, device: torch.device, seed: int, shown: int | None, augment: None):
         given.append((source, seed, shown))
         return classifier.fixed_network(source.dataset.shape, 10)
 

@@ -12,13 +12,12 @@ from wgan_cli.data.augmentation import Augment, horizontal_flip, random_crop
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.evaluation import classifier
 from wgan_cli.evaluation.evaluate import Reference
-from wgan_cli.evaluation.features import BATCH, Features
-from wgan_cli.evaluation.manifold import agreement, nearest
+from wgan_cli.evaluation.features import BATCH
+from wgan_cli.evaluation.manifold import nearest
 from wgan_cli.evaluation.real_images import RealImages, Selection
+from wgan_cli.evaluation.usefulness import DRAWS, ClassifierResult, train_and_test
 
 ROUNDS = 10  # of generating what is still missing
-DRAWS = 3  # classifiers, each with its own initial weights and order
-MAX_TEST = 10_000
 CROP = 8  # a random crop shifts by up to an eighth of the shorter side
 FILLED = "filled with generated images"
 Generate = Callable[[Tensor, int], Tensor]  # labels (N,) and the number of the first -> images (N, C, H, W) as stored
@@ -38,28 +37,6 @@ class Filling:
     copies: Tensor
     missing: Tensor
     variety: tuple[float | None, ...]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Classifiers trained on the same images, tested on held-out ones.
-
-    draws: mean accuracy over the classes, of each classifier. by_class: mean over the classifiers; None for a class
-    without held-out images.
-    """
-
-    draws: tuple[float, ...]
-    by_class: tuple[float | None, ...]
-
-    @property
-    def accuracy(self) -> float:
-        """Mean over the classifiers."""
-        return fmean(self.draws)
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation over the classifiers."""
-        return stdev(self.draws)
 
 
 def missing_images(images: ImageSet, per_class: int | None = None) -> Tensor:
@@ -112,12 +89,7 @@ def _variety(ours: Tensor, real: Tensor) -> float | None:
     return float(ours.var(0).sum() / real.var(0).sum())
 
 
-def tested_images(real: RealImages) -> Selection:
-    """Return the held-out images that classifiers are tested on."""
-    return real.held_out.subset(MAX_TEST)
-
-
-def trials(real: RealImages, filling: Filling, device: torch.device) -> dict[str, Trial]:
+def trials(real: RealImages, filling: Filling, device: torch.device) -> dict[str, ClassifierResult]:
     """Train classifiers on the training images as they are, repeated with augmentation, and filled.
 
     All train for the same number of steps. Repeated means that each class counts as often as the largest one.
@@ -132,10 +104,13 @@ def trials(real: RealImages, filling: Filling, device: torch.device) -> dict[str
         FILLED: (_with(training, filling), None),
     }
     length = classifier.num_training_images(len(sources[FILLED][0]))
-    return {name: _trial(*source, real, device, length) for name, source in sources.items()}
+    return {
+        name: train_and_test([source] * DRAWS, real, device, name, length, augment, by_class=True)
+        for name, (source, augment) in sources.items()
+    }
 
 
-def verdict(found: Mapping[str, Trial]) -> str:
+def verdict(found: Mapping[str, ClassifierResult]) -> str:
     """Compare filling with the best of the others; a gain counts if its mean exceeds two standard deviations."""
     rivals = {name: trial for name, trial in found.items() if name != FILLED}
     rival = max(rivals, key=lambda name: rivals[name].accuracy)
@@ -159,16 +134,3 @@ def _with(training: Selection, filling: Filling) -> Selection:
     images, labels = torch.cat([real, filling.images]), torch.cat([training.labels, filling.labels])
     whole = ImageSet(images, labels, training.dataset.class_names, FILLED)
     return Selection(whole, torch.arange(len(images)), FILLED)
-
-
-def _trial(source: Selection, augment: Augment | None, real: RealImages, device: torch.device, length: int) -> Trial:
-    test, draws, shares = tested_images(real), [], []
-    for seed in range(DRAWS):
-        network = classifier.trained_network(source, device, seed, length, augment=augment)
-        logits = Features(network, "", "").of(test.batches(BATCH))[1]
-        assert logits is not None
-        by_class = agreement(logits, test.labels).by_class
-        shares.append(by_class)
-        draws.append(fmean(share for share in by_class if share is not None))
-    means = [None if None in of_class else fmean(of_class) for of_class in zip(*shares, strict=True)]
-    return Trial(tuple(draws), tuple(means))

@@ -1,12 +1,13 @@
 """Usefulness of generated images as training data: a classifier trained on them, tested on real images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 import torch
 from torch import Tensor
 
+from wgan_cli.data.augmentation import Augment
 from wgan_cli.data.dataset import ImageSet
 from wgan_cli.errors import WganError
 from wgan_cli.evaluation import classifier
@@ -18,7 +19,7 @@ MAX_TRAINING = 10_000  # images; a classifier takes a minute for them
 MAX_TEST = 10_000
 SUBSET = 500  # real images of a small data set, which augmentation is meant for
 MIN_IMAGES = 10
-DRAWS = 3  # subsets, each with its own classifier
+DRAWS = 3  # classifiers, each with its own initial weights
 Generate = Callable[[Tensor], Tensor]  # labels (N,) int64 -> images (N, C, H, W) as the real ones
 
 
@@ -60,8 +61,8 @@ def classification_accuracy(
     training = real.training.subset(count or MAX_TRAINING)
     generated = _selection(generate(training.labels), training.labels, training.dataset)
     return (
-        _train_and_test([generated], real, device, f"{len(generated):,} generated images"),
-        _train_and_test([training], real, device, f"{len(training):,} real images"),
+        train_and_test([generated], real, device, f"{len(generated):,} generated images"),
+        train_and_test([training], real, device, f"{len(training):,} real images"),
     )
 
 
@@ -97,8 +98,8 @@ def augmentation(
         alone.append(replace(few, indices=_repeat(few.indices, 2 * half)))
     length, name = classifier.num_training_images(subset), f"{subset:,} real images"
     return (
-        _train_and_test(alone, real, device, name, length),
-        _train_and_test(both, real, device, f"{name} and {len(images):,} generated", length),
+        train_and_test(alone, real, device, name, length),
+        train_and_test(both, real, device, f"{name} and {len(images):,} generated", length),
     )
 
 
@@ -120,6 +121,34 @@ def caveat(subset: int, real: RealImages) -> str:
         f"the generator was trained on all {len(real.training):,} training images, more than these {subset:,}; "
         f"for a fair test train it with --set data.limit={subset}"
     )
+
+
+def tested_images(real: RealImages) -> Selection:
+    """Return the held-out images that classifiers are tested on."""
+    return real.held_out.subset(MAX_TEST)
+
+
+def train_and_test(
+    sources: Sequence[Selection], real: RealImages, device: torch.device, name: str, num_images: int | None = None,
+    augment: Augment | None = None, by_class: bool = False,
+) -> ClassifierResult:  # fmt: skip
+    """Train a classifier on each source, with initial weights and an order of its own, and test it on real images.
+
+    Args:
+        name: of the training images.
+        num_images, augment: as for `classifier.trained_network`.
+        by_class: average over the classes instead of the images, so that small classes count as much as large ones.
+    """
+    test, found = tested_images(real), []
+    for seed, source in enumerate(sources):
+        network = classifier.trained_network(source, device, seed, num_images, augment=augment)
+        _, logits = Features(network, "", "").of(test.batches(BATCH))
+        assert logits is not None
+        found.append(agreement(logits, test.labels))
+    columns = ([s for s in shares if s is not None] for shares in zip(*(each.by_class for each in found), strict=True))
+    means = tuple(fmean(shares) if shares else None for shares in columns)
+    draws = (fmean(s for s in each.by_class if s is not None) if by_class else each.share for each in found)
+    return ClassifierResult(name, tuple(draws), means)
 
 
 def _check(real: RealImages) -> None:
@@ -156,17 +185,3 @@ def _balanced_subset(images: Selection, count: int, seed: int) -> Selection:
         of_class = labels == label
         rank[of_class] = torch.arange(int(of_class.sum()))
     return Selection(images.dataset, shuffled[rank.argsort(stable=True)[:count]], images.name)
-
-
-def _train_and_test(
-    sources: list[Selection], real: RealImages, device: torch.device, name: str, num_images: int | None = None
-) -> ClassifierResult:
-    test, found = real.held_out.subset(MAX_TEST), []
-    for seed, source in enumerate(sources):
-        network = classifier.trained_network(source, device, seed, num_images)
-        _, logits = Features(network, "", "").of(test.batches(BATCH))
-        assert logits is not None
-        found.append(agreement(logits, test.labels))
-    columns = ([s for s in shares if s is not None] for shares in zip(*(each.by_class for each in found), strict=True))
-    by_class = tuple(fmean(shares) if shares else None for shares in columns)
-    return ClassifierResult(name, tuple(each.share for each in found), by_class)

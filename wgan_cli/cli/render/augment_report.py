@@ -10,9 +10,9 @@ from wgan_cli.cli.render.class_counts import list_counts
 from wgan_cli.cli.render.text_table import print_table
 from wgan_cli.console import data, print_message
 from wgan_cli.data.dataset import ImageSet
-from wgan_cli.evaluation.balancing import Filling, Trial, tested_images, verdict
-from wgan_cli.evaluation.manifold import Agreement
+from wgan_cli.evaluation.balancing import Filling, verdict
 from wgan_cli.evaluation.real_images import RealImages
+from wgan_cli.evaluation.usefulness import ClassifierResult, tested_images
 from wgan_cli.utils.format import thinned
 
 MAX_NAMED = 20  # classes in a line
@@ -46,11 +46,11 @@ def warn_of_few(real: RealImages, filling: Filling) -> None:
         )
 
 
-def show_trials(real: RealImages, found: Mapping[str, Trial]) -> None:
+def show_trials(real: RealImages, found: Mapping[str, ClassifierResult]) -> None:
     """Print the accuracy of the classifiers, and the verdict."""
     names, rows = real.held_out.dataset.class_names, []
     for trained_on, trial in found.items():
-        worst = Agreement(trial.accuracy, trial.by_class).worst()
+        worst = trial.worst()
         shown = f"{names[worst]} ({trial.by_class[worst]:.1%})"
         rows.append((trained_on, f"{trial.accuracy:.1%}", f"{trial.spread:.1%}", shown))
     print_table(("training images", "accuracy", "spread", "worst class"), rows)
@@ -61,7 +61,9 @@ def show_trials(real: RealImages, found: Mapping[str, Trial]) -> None:
     data().print("\n".join(lines), soft_wrap=True)
 
 
-def as_dict(dataset: ImageSet, real: RealImages, filling: Filling, found: Mapping[str, Trial]) -> dict[str, Any]:
+def as_dict(
+    dataset: ImageSet, real: RealImages, filling: Filling, found: Mapping[str, ClassifierResult]
+) -> dict[str, Any]:
     """Return the same for `--json`."""
     added = filling.labels.bincount(minlength=len(dataset.class_names))
     names = real.held_out.dataset.class_names
