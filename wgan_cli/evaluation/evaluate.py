@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -34,30 +33,6 @@ PAIRS, PAIR_COLUMNS = 40, 8  # samples next to training images, in a grid
 CLOSEST_SHARE = 0.01  # of held-out images that count as closer than normal, to a training image or to one another
 
 
-class AnyEvaluation(Protocol):
-    """Outcome of an evaluation, as training uses it."""
-
-    def line(self) -> str:
-        """Summarize the scores in one line."""
-        ...
-
-    def score(self, name: str) -> BestScore:
-        """Return a score as a checkpoint stores it."""
-        ...
-
-    def record(self) -> dict[str, float]:
-        """Return the scores by name, for the log."""
-        ...
-
-
-class AnyReference(Protocol):
-    """Anything that evaluates generators during training."""
-
-    def evaluate(self, generator: nn.Module, recipe: Recipe, step: int) -> AnyEvaluation:
-        """Evaluate a generator in evaluation mode, without changing torch's random state."""
-        ...
-
-
 @dataclass(frozen=True)
 class Scores:
     """Scores of one set of images, generated or real; `wgan_cli.recipe.scores` explains each."""
@@ -86,7 +61,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Evaluation(AnyEvaluation):
+class Evaluation:
     """A generator's scores, and those of held-out real images (`seen`: it was trained on them too, None if unknown).
 
     step: of the generator, None if unknown. training, held_out, test: names of the sets of real images.
@@ -103,6 +78,7 @@ class Evaluation(AnyEvaluation):
     real_baseline: Scores
 
     def line(self) -> str:
+        """Summarize the scores in one line."""
         ours, real = self.generated, self.real_baseline
         fewer = "" if real.count == ours.count else f"{real.count:,} "
         about = f"{self.features.kind}, {ours.count:,} images; {fewer}real images: {real.fd:.3g}"
@@ -117,10 +93,12 @@ class Evaluation(AnyEvaluation):
         return f"{start}, {present}/{len(shares)} classes, rarest: {rarest} ({share:.0%})"
 
     def score(self, name: str) -> BestScore:
+        """Return a score as a checkpoint stores it."""
         measured = f"{self.generated.count:,} images in {self.features.name}"
         return BestScore(name, self.generated.numbers()[name], measured)
 
     def record(self) -> dict[str, float]:
+        """Return the scores by name, for the log."""
         return {**self.generated.numbers(), BASELINE: self.real_baseline.fd}
 
 

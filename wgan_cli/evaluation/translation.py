@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.data.pairs import for_both, naming_side
-from wgan_cli.evaluation.evaluate import QUICK_TRAINING, AnyEvaluation
+from wgan_cli.evaluation.evaluate import QUICK_TRAINING, Evaluation, Reference
 from wgan_cli.evaluation.features import BATCH, Features, make_features
 from wgan_cli.evaluation.frechet import Moments, frechet_distance, moments
 from wgan_cli.evaluation.real_images import RealImages, Selection, real_images
@@ -46,7 +46,7 @@ class TranslationScores:
 
 
 @dataclass(frozen=True)
-class TranslationEvaluation(AnyEvaluation):
+class TranslationEvaluation:
     """Scores of both directions, keyed by target side. held_out: names of the translated images by their side."""
 
     step: int
@@ -61,6 +61,7 @@ class TranslationEvaluation(AnyEvaluation):
         return None if None in values else sum(values) / len(values)
 
     def line(self) -> str:
+        """Summarize the scores in one line."""
         cycle = f"cycle L1 {self.mean('cycle_l1'):.3g} gray levels"
         if (paired := self.mean("paired_l1")) is not None:
             return f"step {self.step:,}: paired L1 {paired:.3g} (untranslated: {self.mean('identity_l1'):.3g}), {cycle}"
@@ -69,12 +70,14 @@ class TranslationEvaluation(AnyEvaluation):
         return f"step {self.step:,}: FD {fd:.3g} ({kind}; real images: {real:.3g}), {cycle}"
 
     def score(self, name: str) -> BestScore:
+        """Return a score as a checkpoint stores it."""
         value = self.mean(name)
         assert value is not None, name
         count = sum(scores.count for scores in self.to.values())
         return BestScore(name, value, f"{count:,} translations" + (f" in {self.features}" if self.features else ""))
 
     def record(self) -> dict[str, float]:
+        """Return the scores by name, for the log."""
         names = [name for name in LOGGED if hasattr(next(iter(self.to.values())), name)]
         return {name: value for name in names if (value := self.mean(name)) is not None}
 
@@ -130,6 +133,10 @@ class TranslationReference:
             return TranslationScores(count, cycle_l1, spectrum, fd=fd, real_baseline=target.real_baseline)
         answers = list(self.held_out[to].batches(BATCH_SIZE))
         return TranslationScores(count, cycle_l1, spectrum, mean_l1(translated, answers), mean_l1(images, answers))
+
+
+AnyEvaluation = Evaluation | TranslationEvaluation
+AnyReference = Reference | TranslationReference
 
 
 def mean_l1(images: Iterable[Tensor], targets: Iterable[Tensor]) -> float:

@@ -8,7 +8,8 @@ import torch
 from wgan_cli import __version__
 from wgan_cli.data import default_data_root
 from wgan_cli.errors import one_line
-from wgan_cli.evaluation.evaluate import AnyReference, Reference
+from wgan_cli.evaluation.evaluate import Reference
+from wgan_cli.evaluation.translation import AnyReference
 from wgan_cli.recipe.scores import BASELINE, LOGGED, format_score, title_of
 from wgan_cli.report.comparison import table_rows
 from wgan_cli.report.facts import Report, RunReport, gather

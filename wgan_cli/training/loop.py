@@ -3,7 +3,7 @@
 from contextlib import closing, nullcontext
 
 from wgan_cli.distributed.process_group import in_time
-from wgan_cli.evaluation.evaluate import AnyReference
+from wgan_cli.evaluation.translation import AnyReference
 from wgan_cli.runs.run_dir import RunDir
 from wgan_cli.training.callback import Callback
 from wgan_cli.training.divergence import checked_means

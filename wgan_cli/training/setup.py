@@ -10,9 +10,9 @@ from wgan_cli.data.loading import load_data, select_images
 from wgan_cli.data.pairs import ImagePair
 from wgan_cli.distributed.process_group import MAIN_PROCESS_TIMEOUT, all_equal, collective, world_size
 from wgan_cli.errors import WganError
-from wgan_cli.evaluation.evaluate import QUICK_TRAINING, AnyReference, make_reference
+from wgan_cli.evaluation.evaluate import QUICK_TRAINING, make_reference
 from wgan_cli.evaluation.real_images import real_images
-from wgan_cli.evaluation.translation import held_out_images, make_translation_reference
+from wgan_cli.evaluation.translation import AnyReference, held_out_images, make_translation_reference
 from wgan_cli.recipe import Recipe, apply_settings, load_recipe
 from wgan_cli.recipe.data_settings import IN_MEMORY, USER_SETTINGS, DataSettings, PairSettings
 from wgan_cli.recipe.recipe_files import DEFAULT_RECIPE

@@ -20,7 +20,7 @@ from wgan_cli.distributed.process_group import (
     world_size,
 )
 from wgan_cli.errors import ExitStatus, WganError
-from wgan_cli.evaluation.evaluate import AnyReference
+from wgan_cli.evaluation.translation import AnyReference
 from wgan_cli.recipe import Recipe
 from wgan_cli.report.html_page import write_final_report
 from wgan_cli.runs.checkpoint import Checkpoint

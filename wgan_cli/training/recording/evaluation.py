@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from wgan_cli.errors import WganError, is_out_of_memory, one_line
-from wgan_cli.evaluation.evaluate import AnyEvaluation, AnyReference
+from wgan_cli.evaluation.translation import AnyEvaluation, AnyReference
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.environment import versions
 from wgan_cli.runs.resume import set_aside

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from wgan_cli.distributed.process_group import broadcast_from_main, on_main_process
 from wgan_cli.errors import ExitStatus, TrainingError, WganError
-from wgan_cli.evaluation.evaluate import AnyReference
+from wgan_cli.evaluation.translation import AnyReference
 from wgan_cli.outputs.curves import draw_curves
 from wgan_cli.recipe.scores import RENAMED
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
