@@ -9,6 +9,7 @@ from wgan_cli.recipe.model_settings import ModelSettings
 from wgan_cli.recipe.objective_settings import ObjectiveSettings
 from wgan_cli.recipe.settings import Settings, classes_of
 
+ROLES = ("generator", "critic")  # roles that every family has
 MODEL_SETTINGS = classes_of(ModelSettings)
 OBJECTIVE_SETTINGS = classes_of(ObjectiveSettings)
 

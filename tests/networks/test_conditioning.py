@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.families import FAMILIES, layer_lists, small_model
+from helpers.families import FAMILIES, ROLES, layer_lists, small_model
 from torch import nn
 from torch.nn import functional as F
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks import ROLES, build_network
+from wgan_cli.networks import build_network
 from wgan_cli.networks.conditioning import ConditionalNorm2d
 from wgan_cli.networks.layers import norm
 from wgan_cli.objectives import Batch, build_objective

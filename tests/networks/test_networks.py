@@ -6,12 +6,12 @@ from itertools import product
 
 import pytest
 import torch
-from helpers.families import FAMILIES, SIZED, layer_lists, narrow
+from helpers.families import FAMILIES, ROLES, SIZED, layer_lists, narrow
 from torch import nn
 
 from wgan_cli import networks
 from wgan_cli.errors import WganError
-from wgan_cli.networks import ROLES, build_network
+from wgan_cli.networks import build_network
 from wgan_cli.networks.resampling import MAX_DIRECT
 from wgan_cli.objectives import Batch, build_objective
 from wgan_cli.recipe import ImageShape, Recipe, recipe_from_dict

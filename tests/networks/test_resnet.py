@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers.families import ROLES
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan_cli.errors import WganError
-from wgan_cli.networks import ROLES, build_network
+from wgan_cli.networks import build_network
 from wgan_cli.recipe import ImageShape, Recipe, load_recipe, recipe_from_dict
 
 CIFAR = ImageShape(32, 32, 3, 10)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers.families import ROLES
 from torch import Tensor, nn
 
-from wgan_cli.networks import ROLES, build_network
+from wgan_cli.networks import build_network
 from wgan_cli.networks.style_space import StyleSpace
 from wgan_cli.objectives import Batch, build_objective
 from wgan_cli.objectives.path_length import DECAY, PathLength, path_lengths

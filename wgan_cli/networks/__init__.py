@@ -1,5 +1,5 @@
 """Networks: one module per family."""
 
-from wgan_cli.networks.build import FAMILIES, ROLES, build_network, check_fits
+from wgan_cli.networks.build import FAMILIES, build_network
 
-__all__ = ["FAMILIES", "ROLES", "build_network", "check_fits"]
+__all__ = ["FAMILIES", "build_network"]

@@ -17,7 +17,6 @@ from wgan_cli.recipe.decoding_types import DIVISOR, LARGEST, SMALLEST, is_suppor
 from wgan_cli.recipe.layer_settings import CriticLayerSettings
 from wgan_cli.recipe.settings import registered
 
-ROLES = ("generator", "critic")  # roles that every family has
 Builder = Callable[[Any, ImageShape], nn.Module]  # from the family's settings and the image shape
 
 
@@ -51,7 +50,7 @@ def build_network(role: str, recipe: Recipe, image: ImageShape) -> nn.Module:
 
     Raises: WganError if the settings do not fit the image size.
     """
-    check_fits(recipe, image)
+    _check_fits(recipe, image)
     builders = registered(FAMILIES, "model.name", recipe.model.name, "wgan_cli.networks.build.FAMILIES")
     build = registered(builders, "role", role, f"wgan_cli.networks.build.FAMILIES[{recipe.model.name!r}]")
     network = initialize(build(recipe.model, image), recipe.model.init)
@@ -59,7 +58,7 @@ def build_network(role: str, recipe: Recipe, image: ImageShape) -> nn.Module:
     return normalize_weights(network, options.spectral_norm, options.weight_norm)
 
 
-def check_fits(recipe: Recipe, image: ImageShape) -> None:
+def _check_fits(recipe: Recipe, image: ImageShape) -> None:
     """Refuse images that the networks cannot process. Raises: WganError naming the setting to change."""
     nearest = size_text(recipe.model.nearest_size(image.size))
     sides = [f"data.{side}" for side in SIDES] if recipe.translates else ["data"]
