@@ -70,16 +70,10 @@ def _conv(layer: settings.Conv2d, shape: Shape) -> Built:
     channels, *sides = check_image(shape)
     check_inputs("in_channels", layer.in_channels, channels)
     check_groups(layer.groups, channels, layer.out_channels)
+    given = map(per_direction, (layer.kernel_size, layer.stride, layer.padding, layer.dilation))
     out = [
         (side + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-        for side, kernel, stride, padding, dilation in zip(
-            sides,
-            per_direction(layer.kernel_size),
-            per_direction(layer.stride),
-            per_direction(layer.padding),
-            per_direction(layer.dilation),
-            strict=True,
-        )
+        for side, kernel, stride, padding, dilation in zip(sides, *given, strict=True)
     ]
     check_sides(out, shape)
     kernel = _kernel_of_plain(layer)
@@ -95,15 +89,8 @@ def _conv_transpose(layer: settings.ConvTranspose2d, shape: Shape) -> Built:
     check_inputs("in_channels", layer.in_channels, channels)
     check_groups(layer.groups, channels, layer.out_channels)
     padding, extra, out = per_direction(layer.padding), per_direction(layer.output_padding), list[int]()
-    for i, (side, kernel, stride, dilation) in enumerate(
-        zip(
-            sides,
-            per_direction(layer.kernel_size),
-            per_direction(layer.stride),
-            per_direction(layer.dilation),
-            strict=True,
-        )
-    ):
+    given = map(per_direction, (layer.kernel_size, layer.stride, layer.dilation))
+    for i, (side, kernel, stride, dilation) in enumerate(zip(sides, *given, strict=True)):
         if extra[i] >= max(stride, dilation):
             raise ShapeError("output_padding must be smaller than stride or dilation", "lower output_padding")
         out.append((side - 1) * stride - 2 * padding[i] + dilation * (kernel - 1) + extra[i] + 1)
