@@ -57,22 +57,9 @@ def generate(
     z (N, latent_dim) float32, labels (N,) int64 for a conditional generator -> (n, C, H, W) of `dtype` on the CPU:
     uint8 or int16 pixels, as image sets store them.
     """
-    for images in generate_on_device(generator, z, batch_size, labels, dtype):
-        yield images.cpu()
-
-
-@torch.inference_mode()
-def generate_on_device(
-    generator: nn.Module,
-    z: np.ndarray,
-    batch_size: int = BATCH_SIZE,
-    labels: np.ndarray | None = None,
-    dtype: torch.dtype = torch.uint8,
-) -> Iterator[Tensor]:
-    """Run a generator as `generate` does; images stay on its device, and nothing waits for them."""
     device = next(generator.parameters()).device
     for images in in_batches(generator, device, batch_size, z, labels):
-        yield from_unit_range(images, dtype)
+        yield from_unit_range(images, dtype).cpu()
 
 
 @torch.inference_mode()

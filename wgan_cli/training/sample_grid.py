@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from wgan_cli.data.pairs import ImagePair
-from wgan_cli.outputs.sampling import cycled_labels, generate_on_device, images_at_once
+from wgan_cli.outputs.sampling import cycled_labels, images_at_once, in_batches
 from wgan_cli.outputs.translate import translate, translator_to
 from wgan_cli.recipe import ImageShape, Recipe
-from wgan_cli.utils.pixels import preview
+from wgan_cli.utils.pixels import preview, to_uint8
 from wgan_cli.utils.seeds import derived_seed, latent_vectors
 
 
@@ -25,8 +25,9 @@ class LatentGrid:
 
         They are on the generator's device, and nothing waits for it.
         """
-        batches = generate_on_device(generator, self.latents, self.batch, self.labels)
-        images = torch.cat(list(batches))  # (grid*grid, C, H, W)
+        device = next(generator.parameters()).device
+        batches = in_batches(generator, device, self.batch, self.latents, self.labels)
+        images = torch.cat(list(map(to_uint8, batches)))  # (grid*grid, C, H, W)
         return (shown := preview(images, self.preview_channels)), shown
 
 
