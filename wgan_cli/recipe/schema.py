@@ -241,16 +241,6 @@ class Recipe(Settings):
         chosen = DIFF_AUGMENTS if images < SMALL_DATASET and not self.objective.compares_features else ()
         return self.replaced(data=self.data.model_copy(update={"diff_augment": chosen}))
 
-    def with_value_range(self, chosen: Any) -> Recipe:
-        """Return the recipe with `data.range: auto` resolved to the range of the images, or of each side."""
-        data = self.data.with_range(chosen)
-        return self if data == self.data else self.replaced(data=data)
-
-    def with_preview(self, bands: tuple[int, ...] | None) -> Recipe:
-        """Return the recipe with `data.preview_channels` resolved to the bands that pictures of the images show."""
-        data = self.data.with_preview(bands)
-        return self if data == self.data else self.replaced(data=data)
-
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts, numbers and strings; `recipe_from_dict` reads them back."""
         return self.model_dump(mode="json", exclude_none=True)

@@ -3,6 +3,7 @@
 import copy
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -116,8 +117,10 @@ def _resolved(
 
     Raises: WganError for too many steps.
     """
-    recipe = recipe.with_diff_augment(len(dataset)).with_value_range(dataset.value_range)
-    recipe = recipe.with_preview(dataset.preview_channels)
+    recipe = recipe.with_diff_augment(len(dataset))
+    value_range: Any = dataset.value_range  # a pair has one for each side
+    data = recipe.data.with_range(value_range).with_preview(dataset.preview_channels)
+    recipe = recipe if data == recipe.data else recipe.replaced(data=data)
     images, images_per_step = len(dataset), objective.images_per_iteration(recipe.batch_size)
     before = images_before(resumed, images_per_step) if resumed else 0
     try:
