@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from wgan_cli.data.files.label_file import NoLabels, class_in, class_of, in_orde
 from wgan_cli.data.files.labelling import AUTO
 from wgan_cli.data.files.parallel import parallel_map
 from wgan_cli.errors import WganError, describe_os_error
+from wgan_cli.utils.extras import import_extra
 from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.format import Log, log_progress, printable
 from wgan_cli.utils.image_formats import READABLE_SUFFIXES
@@ -34,6 +36,7 @@ MAX_LABEL_BYTES, MAX_CLASS_BYTES = 1_000_000, 1000  # of a .json and a .cls
 LABEL_SUFFIXES = ("cls", "json")  # members with a sample's class: the class itself, or an object with a label
 _METADATA = re.compile(r"__[^/]*__($|/)")  # member names reserved by webdataset
 _COLUMNS = ("shards", "offsets", "sizes", "labels")
+_webdataset = partial(import_extra, "webdataset", "shards", "`data.source: shards`")
 
 
 class Sample(NamedTuple):
@@ -182,16 +185,6 @@ def cached_index(paths: Sequence[Path], cache: Path, log: Log, labels: str = AUT
     return index
 
 
-def _webdataset() -> Any:
-    try:
-        from webdataset import tariterators
-    except ImportError:
-        raise WganError(
-            "`data.source: shards` needs webdataset, which is not installed", "pip install 'wgan[shards]'"
-        ) from None
-    return tariterators
-
-
 class _Part(NamedTuple):
     """Samples of one shard; see `Shards`."""
 
@@ -219,7 +212,7 @@ def _read_samples(path: Path, archive: tarfile.TarFile, label_suffixes: Sequence
     found, bad, note = [], [], ""
     files = (info for info in tar_members(archive) if info.isfile() and not _METADATA.match(info.name))
     members = ({"fname": info.name, "data": info, "__url__": str(path)} for info in files)
-    for sample in _webdataset().group_by_keys(members):
+    for sample in _webdataset().tariterators.group_by_keys(members):
         name = printable(sample["__key__"])
         suffixes = sorted(suffix for suffix in sample if suffix in READABLE_SUFFIXES)
         suffixes = [suffix for suffix in suffixes if suffix != "npy"] or suffixes  # next to an image, data about it
