@@ -16,14 +16,6 @@ from wgan_cli.utils.extras import import_extra
 from wgan_cli.utils.format import Log
 
 
-class Download(NamedTuple):
-    """Arguments of `download_set`."""
-
-    files: Sequence[str]
-    archives: Mapping[str, str]
-    download: Callable[[Path], object]
-
-
 class ArraySet(NamedTuple):
     """Set of arrays in files, one part after the other."""
 
@@ -31,7 +23,7 @@ class ArraySet(NamedTuple):
     counts: Mapping[str, int]  # of the standard images
     class_names: tuple[str, ...]
     read: Callable[..., tuple[np.ndarray, np.ndarray]]  # the files of a part -> (N, C, H, W) uint8, labels (N,)
-    download: Callable[[Sequence[str]], Download]  # of these parts
+    download: Callable[[Sequence[str]], dict[str, Any]]  # parts -> arguments of `download_set`
 
 
 def _read_svhn(file: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -39,12 +31,16 @@ def _read_svhn(file: Path) -> tuple[np.ndarray, np.ndarray]:
     return content["X"].transpose(3, 2, 0, 1), content["y"].reshape(-1) % 10  # 10 is the digit 0
 
 
-def _download_svhn(parts: Sequence[str]) -> Download:
+def _download_svhn(parts: Sequence[str]) -> dict[str, Any]:
     from torchvision.datasets import SVHN
 
     import_extra("scipy.io", "data", "svhn")  # torchvision reads what it downloads
     archives = {name: md5 for _, name, md5 in (SVHN.split_list[part] for part in parts)}
-    return Download(list(archives), archives, lambda root: [SVHN(root, part, download=True) for part in parts])
+    return {
+        "files": list(archives),
+        "archives": archives,
+        "download": lambda root: [SVHN(root, part, download=True) for part in parts],
+    }
 
 
 def _read_stl10(images: Path, labels: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -52,15 +48,15 @@ def _read_stl10(images: Path, labels: Path | None = None) -> tuple[np.ndarray, n
     return pixels, np.zeros(len(pixels)) if labels is None else np.fromfile(labels, np.uint8) - 1.0
 
 
-def _download_stl10(parts: Sequence[str]) -> Download:
+def _download_stl10(parts: Sequence[str]) -> dict[str, Any]:
     from torchvision.datasets import STL10
 
     files: Any = (*STL10.train_list, *STL10.test_list)
-    return Download(
-        [f"{STL10.base_folder}/{name}" for name, _ in files],
-        {STL10.filename: STL10.tgz_md5},
-        lambda root: STL10(root, download=True),
-    )
+    return {
+        "files": [f"{STL10.base_folder}/{name}" for name, _ in files],
+        "archives": {STL10.filename: STL10.tgz_md5},
+        "download": lambda root: STL10(root, download=True),
+    }
 
 
 _STL10 = {part: (f"stl10_binary/{part}_X.bin", f"stl10_binary/{part}_y.bin") for part in ("train", "test")}
@@ -94,8 +90,8 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
     own, parts = SETS[settings.source], parts_of(settings.split)
     if not all(os.path.isfile(data_root / file) for part in parts for file in own.files[part]):
         wanted = own.download(parts)
-        manually = f"put {' and '.join(wanted.archives)} into {data_root}"
-        download_set(settings.source, data_root, **wanted._asdict(), manually=manually, log=log)
+        manually = f"put {' and '.join(wanted['archives'])} into {data_root}"
+        download_set(settings.source, data_root, **wanted, manually=manually, log=log)
     read = [_read(own, [data_root / file for file in own.files[part]]) for part in parts]
     for part, (_, labels) in zip(parts, read, strict=True):
         log_unusual_count(f"{settings.source}'s {part} files", len(labels), own.counts[part], log)
