@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from wgan_cli.data import ImageSet, load_images
-from wgan_cli.data.files.decoding import decode, to_pixels
+from wgan_cli.data.files.decoding import decode, decode_first
 from wgan_cli.data.files.formats.raster import deepened
 from wgan_cli.data.fit import contained_size, crop_box, cropped_size, fitted
 from wgan_cli.data.loading import load_data, select_images
@@ -79,7 +79,7 @@ def test_files_and_tensors_agree(fit):
     image = pixels.repeat_interleave(10, 2).repeat_interleave(10, 3)  # (1, 3, 30, 40)
     file = io.BytesIO()
     Image.fromarray(image[0].permute(1, 2, 0).numpy()).save(file, "PNG")
-    from_file = to_pixels(file.getvalue(), (36, 24), 3, DataSettings(fit=fit), "7")
+    from_file = decode_first(file.getvalue(), (36, 24), 3, DataSettings(fit=fit), "7").pixels[0]
     from_tensor = fitted(image, (36, 24), fit, first=7)[0].numpy()
     assert np.abs(from_file.astype(int) - from_tensor).mean() < 4  # the filters differ
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from wgan_cli.data.containers.container import Container, NotAnImage
 from wgan_cli.data.containers.folders import open_containers
-from wgan_cli.data.files.decoding import MODES, quiet_pillow, to_pixels
+from wgan_cli.data.files.decoding import MODES, decode_first, quiet_pillow
 from wgan_cli.data.files.labelling import AUTO, Labelled
 from wgan_cli.data.files.merged_labels import label_all
 from wgan_cli.data.files.survey import MAX_LISTED, BadFiles, Survey, survey_container, survey_values
@@ -99,8 +99,8 @@ def inspect_folder(
         with quiet_pillow():
             for entry in shown:
                 with suppress(NotAnImage):  # truncated, or of another number of bands
-                    pixels = to_pixels(container.read(entry), PICTURE_SIZE, found.channels, settings, entry.name)
-                    rows.append(pixels[None])
+                    content = container.read(entry)
+                    rows.append(decode_first(content, PICTURE_SIZE, found.channels, settings, entry.name).pixels)
         facts = _surveyed_facts(str(container.path), str(container.path), classes, found, found.bad)
         facts = replace(facts, notes=notes)
         return DataInspection(facts, torch.from_numpy(np.concatenate(rows)), found.bands)

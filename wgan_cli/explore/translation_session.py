@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from wgan_cli.data.files.decoding import NotAnImage, quiet_pillow, to_pixels
+from wgan_cli.data.files.decoding import NotAnImage, decode_first, quiet_pillow
 from wgan_cli.data.files.survey import deep_summaries
 from wgan_cli.data.files.value_range import choose_range
 from wgan_cli.errors import WganError, describe_os_error
@@ -68,7 +68,8 @@ class TranslationSession:
             for name, content in contents:
                 try:
                     image = generator.image
-                    pixels.append(to_pixels(content, image.size, image.channels, settings, name, bool(summaries)))
+                    decoded = decode_first(content, image.size, image.channels, settings, name, bool(summaries))
+                    pixels.append(decoded.pixels[0])
                     names.append(name)
                 except NotAnImage as reason:
                     skipped.append(f"{name}: {reason}")

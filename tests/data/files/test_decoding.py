@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from wgan_cli.data.containers.container import NotAnImage
-from wgan_cli.data.files.decoding import decode, quiet_pillow, read_header, to_pixels
+from wgan_cli.data.files.decoding import decode, decode_first, quiet_pillow, read_header
 from wgan_cli.data.fit import contained_size, crop_box
 from wgan_cli.recipe.data_settings import DataSettings
 from wgan_cli.utils import image_formats
@@ -29,7 +29,8 @@ def encoded(image: Image.Image, form: str = "PNG", **options) -> bytes:
 
 
 def pixels(content: bytes, channels: int, size: int = SIZE, name: str = "x.png", **settings) -> np.ndarray:
-    found = to_pixels(content, (size, size), channels, DataSettings(**{"range": "dtype", **settings}), name)
+    chosen = DataSettings(**{"range": "dtype", **settings})
+    found = decode_first(content, (size, size), channels, chosen, name).pixels[0]
     assert found.shape == (channels, size, size) and found.dtype == np.uint8
     return found
 

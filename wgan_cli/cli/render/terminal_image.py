@@ -106,7 +106,7 @@ def _open(path: Path) -> Image:
     """Open a picture of any depth and bands; values of more than 8 bits are spread from black to white."""
     import torch
 
-    from wgan_cli.data.files.decoding import deep_values, read_header, to_pixels
+    from wgan_cli.data.files.decoding import decode_first, deep_values, read_header
     from wgan_cli.outputs.grid import as_picture, open_picture
     from wgan_cli.recipe.data_settings import DataSettings
     from wgan_cli.utils.pixels import preview
@@ -120,8 +120,8 @@ def _open(path: Path) -> Image:
         low = float(values.min())
         settings = settings.with_range((low, max(low + 1e-6, float(values.max()))))
     width, height = header.size
-    pixels = to_pixels(content, (height, width), header.channels, settings, path.name)
-    return as_picture(preview(torch.from_numpy(pixels)))
+    decoded = decode_first(content, (height, width), header.channels, settings, path.name)
+    return as_picture(preview(torch.from_numpy(decoded.pixels[0])))
 
 
 def _read_written(path: Path) -> Image:

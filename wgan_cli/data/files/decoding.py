@@ -114,13 +114,6 @@ def deep_values(content: bytes, settings: DataSettings) -> list[np.ndarray]:
         return [raster.colors for raster in rasters if raster.deep]
 
 
-def to_pixels(
-    content: bytes, size: Size, channels: int, settings: DataSettings, name: str, deep: bool = False
-) -> np.ndarray:
-    """Decode the first image of a file to (channels, *size), as `decode` does."""
-    return decode_first(content, size, channels, settings, name, deep).pixels[0]
-
-
 def decode_first(
     content: bytes, size: Size, channels: int, settings: DataSettings, name: str, deep: bool = False
 ) -> Decoded:
