@@ -10,6 +10,7 @@ from wgan_cli.cli.arguments.options import DataRoot, Device, command_device, exa
 from wgan_cli.cli.arguments.output_path import Force, check_overwrite, default_path
 from wgan_cli.console import print_message
 from wgan_cli.runs.run_dir import open_run
+from wgan_cli.utils.files import check_suffix
 from wgan_cli.utils.format import format_bytes
 
 
@@ -35,11 +36,11 @@ def report(
     check_overwrite(out, force)
     from wgan_cli.cli.arguments.several_runs import refuse_folder_of_runs
     from wgan_cli.report.facts import gather
-    from wgan_cli.report.html_page import check_page_path, write_page
+    from wgan_cli.report.html_page import write_page
 
     refuse_folder_of_runs(runs, "report")
     if out is not None:
-        check_page_path(out)
+        check_suffix(out, (".html", ".htm"), "report.html", "--out")
     real = []
     if not nearest:
         refuse_given(context, ("data_root", "device"), "is for --nearest", ", or add --nearest")

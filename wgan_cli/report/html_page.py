@@ -19,7 +19,7 @@ from wgan_cli.report.real_comparison import compare_with_real_images
 from wgan_cli.report.recipe_table import NOT_SET, changes, shipped_settings, yaml_lines
 from wgan_cli.report.templating import TEMPLATES
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.utils.files import check_suffix, make_parent, write_atomically
+from wgan_cli.utils.files import make_parent, write_atomically
 from wgan_cli.utils.format import Log, clock, format_rate
 
 _TILE_SCORES = (
@@ -28,11 +28,6 @@ _TILE_SCORES = (
 )
 _TILES = {name: title_of(name) for name in _TILE_SCORES} | {BASELINE: "real images"}
 _FIRST_FACTS = ("command", "started", "resumed", "device_name", "device", "threads", "cores", "versions", "platform")
-
-
-def check_page_path(path: Path) -> None:
-    """Raise WganError unless a path ends in .html."""
-    check_suffix(path, (".html", ".htm"), "report.html", "--out")
 
 
 def write_page(report: Report, path: Path) -> int:
