@@ -99,15 +99,12 @@ def label_files(container: Container, labels: str = AUTO, split: Split = "train"
 
 
 def parts_of(container: Container, labels: str) -> Parts | None:
-    """Return the parts of a container; with `labels: folders`, which makes folders classes, only those of tables."""
-    return None if labels == FOLDERS and not container.has_columns else _find_parts(container)
-
-
-def _find_parts(container: Container) -> Parts | None:
     """Return the folders train, valid and test, or None if there are other folders or images next to them.
 
-    Empty folders of held-out images count as missing.
+    Empty folders of held-out images count as missing. With `labels: folders`, only tables have parts.
     """
+    if labels == FOLDERS and not container.has_columns:
+        return None
     by_lower = {folder.lower(): folder for folder in container.folders()}
     found = [next((by_lower[name] for name in names if name in by_lower), None) for names in (TRAIN, TEST, VALID)]
     files = [entry for entry in container.entries() if not is_document(entry.name)]
