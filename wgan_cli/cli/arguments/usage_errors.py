@@ -69,8 +69,11 @@ def _about_option(option: str, context: typer.Context) -> str:
     similar = _elsewhere(name, options, context) or _near(name, options, 0.8)
     if not similar and (near := difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.9)):  # a typo in such a name
         similar = _elsewhere(near[0], options, context)
-    if trains and not similar and (setting := _setting(name.replace("-", "_"))):
-        return f"it is a setting: --set {setting}=VALUE"
+    if trains and not similar:
+        from wgan_cli.recipe.validation_errors import setting_named
+
+        if setting := setting_named(name.replace("-", "_")):
+            return f"it is a setting: --set {setting}=VALUE"
     similar = similar or _near(name, options, 0.7)
     meant = f"did you mean {' or '.join(f'`{name}`' for name in similar)}? " if similar else ""
     return f"{meant}see `{context.command_path} --help`"
@@ -94,13 +97,6 @@ def _elsewhere(name: str, options: list[str], context: typer.Context) -> list[st
     changes = context.command.name in ("train", "tune", "evaluate")
     found = (meant for meant in OPTIONS.get(name, ()) if changes or not meant.startswith("--set"))
     return [meant for meant in found if meant.split()[0] in options]
-
-
-def _setting(name: str) -> str | None:
-    """Return the dotted name of the setting with a name, or nearly so."""
-    from wgan_cli.recipe.validation_errors import setting_named
-
-    return setting_named(name)
 
 
 def _plain(problem: str) -> str:
