@@ -64,7 +64,7 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
     folder = data_root / own.torchvision / "raw"
     parts = parts_of(settings.split)
     if not all(os.path.isfile(folder / file) for part in parts for file in own.files(part)):
-        _download(settings.source, data_root, log)
+        _download(settings.source, own, dataset, data_root, log)
     class_names = own.class_names(dataset)
     images, labels = [], []
     for part in parts:
@@ -77,11 +77,8 @@ def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
     return ImageSet(torch.cat(images).unsqueeze(1), torch.cat(labels), class_names, origin)  # (N, 1, 28, 28)
 
 
-def _download(source: str, data_root: Path, log: Log) -> None:
-    from torchvision import datasets
-
-    own = SETS[source]
-    dataset = getattr(datasets, own.torchvision)
+def _download(source: str, own: IdxSet, dataset: Any, data_root: Path, log: Log) -> None:
+    """Download a set with torchvision's class for it."""
     if own.emnist:  # one archive of all
         sets = [each for each in SETS.values() if each.emnist]
         files = [file for each in sets for part in each.counts for file in each.files(part)]
