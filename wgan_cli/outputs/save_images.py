@@ -62,8 +62,6 @@ def save_images(
         form: type and range of the written values.
     Raises: WganError for an unsupported suffix, too many images for a grid or for memory, or an enlarged array.
     """
-    if not where:
-        raise WganError("--out is empty", "give an image file, a folder with a trailing /, or a .npy or .npz file")
     path = Path(where)
     if is_folder(where):
         form.check(path / f"0{form.suffix}")

@@ -56,8 +56,7 @@ def sha256_of(path: Path) -> str:
 
 
 def is_free(path: str | Path) -> bool:
-    """Return True if `path` does not exist or is an empty folder; "" is the current folder, as for pathlib."""
-    path = path or os.curdir
+    """Return True if `path` does not exist or is an empty folder."""
     return not os.path.lexists(path) or (os.path.isdir(path) and not os.listdir(path))
 
 
