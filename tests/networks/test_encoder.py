@@ -89,8 +89,9 @@ def test_critic_features(case, condition):
     torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_class_centers():
-    centers, noise = ClassCenters(3, 2, decay=0.75), np.random.default_rng(0)
+def test_class_centers(monkeypatch):
+    monkeypatch.setattr("wgan_cli.networks.encoder.CENTER_DECAY", 0.75)
+    centers, noise = ClassCenters(3, 2), np.random.default_rng(0)
     batches = [(noise.normal(size=(6, 2)), np.array([0, 0, 1, 1, 1, 0])) for _ in range(7)]
     expected = np.zeros((3, 2))
     for number, (features, labels) in enumerate(batches, start=1):

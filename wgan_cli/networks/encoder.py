@@ -47,16 +47,15 @@ class Classifier(nn.Module):
 class ClassCenters(nn.Module):
     """Running mean feature of each class, because a single batch has too few images per class.
 
-    center <- center + rate * (batch mean - center) with rate = max(1 - decay, 1 / batches so far), so that a new
+    center <- center + rate * (batch mean - center) with rate = max(1 - CENTER_DECAY, 1 / batches so far), so that a new
     center is the plain mean of its batches.
     """
 
     centers: Tensor
     batches: Tensor
 
-    def __init__(self, num_classes: int, features: int, decay: float = CENTER_DECAY) -> None:
+    def __init__(self, num_classes: int, features: int) -> None:
         super().__init__()
-        self.decay = decay
         self.register_buffer("centers", torch.zeros(num_classes, features))
         self.register_buffer("batches", torch.zeros(num_classes))
 
@@ -71,6 +70,6 @@ class ClassCenters(nn.Module):
         with torch.no_grad():
             present = counts.squeeze(1) > 0  # (num_classes,)
             self.batches += present
-            rate = (1 / self.batches.clamp(min=1)).clamp(min=1 - self.decay) * present
+            rate = (1 / self.batches.clamp(min=1)).clamp(min=1 - CENTER_DECAY) * present
             self.centers.lerp_(means, rate[:, None])
         return self.centers.clone() + means - means.detach()

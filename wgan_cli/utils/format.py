@@ -74,13 +74,11 @@ def once(log: Log) -> Log:
     return log_once
 
 
-def log_progress(
-    items: Iterable[T], total: int, title: str, log: Log, seconds: float = 1.0, unit: str = "images"
-) -> Iterator[T]:
+def log_progress(items: Iterable[T], total: int, title: str, log: Log, unit: str = "images") -> Iterator[T]:
     """Yield the items, logging every second how many there were so far, and the time left."""
     started = logged = time.monotonic()
     for done, item in enumerate(items):
-        if time.monotonic() - logged >= seconds:
+        if time.monotonic() - logged >= 1:
             logged = time.monotonic()
             left = (logged - started) / max(done, 1) * (total - done)
             log(Activity(f"{title} {done:,} of {total:,} {unit}, {clock(left)} left", done, total))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wgan_cli.runs.pretrained import Card
 
 MAX_CLASSES = 100
+SPARKLINE = 40  # most bars
 
 
 def print_facts(facts: RunFacts | CheckpointFacts | RecipeFacts, curves: bool | None) -> None:
@@ -76,11 +77,11 @@ def _origin(weights: dict[str, Any] | None) -> str:
     return f"from step {weights['step']} of {weights['recipe']}: {weights['path']}{checksum}"
 
 
-def _sparkline(values: Sequence[float], encoding: str, width: int = 40) -> str:
+def _sparkline(values: Sequence[float], encoding: str) -> str:
     """Return values as a row of bars, scaled from their minimum to their maximum, with the first and last value."""
     bars = "▁▂▃▄▅▆▇█" if encoding.lower().startswith("utf") else "_.-=*#"
     low, high = min(values), max(values)
-    count = min(width, len(values))
+    count = min(SPARKLINE, len(values))
     places = [int(i * len(values) / count) for i in range(count)]
     line = "".join(bars[round((values[p] - low) / ((high - low) or 1.0) * (len(bars) - 1))] for p in places)
     return f"{line}  {values[0]:.4g} -> {values[-1]:.4g}"
