@@ -166,13 +166,11 @@ def _walk(location: tuple[int | str, ...]) -> tuple[type[Settings], list[str]]:
         if isinstance(part, int):  # an index, or a key that isn't a word
             keys[-1:] = [f"{keys[-1]}[{part}]"] if keys else [str(part)]
             continue
-        if keys and not members:  # pydantic adds the kind of a value, such as a list
+        if keys and not members:  # pydantic adds the kind of a value, or the member of a union
             continue
         chosen = [each for each in members if part in (_tag(each), each.__name__)]
         if len(members) > 1 and chosen:  # pydantic adds the member of a union, which the user did not write
             members = chosen
-            continue
-        if keys and not members:  # the same for a union of values
             continue
         section = members[0] if members else section
         keys.append(part)
