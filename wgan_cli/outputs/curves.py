@@ -124,7 +124,7 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     axes.grid(alpha=0.3)
 
 
-def _log_tick(value: float, _: int) -> str:
+def _log_tick(value: float, _: float) -> str:
     """Return the label of a tick on a log scale; others than 1, 2, 3 and 5 times a power of ten would overlap."""
     return f"{value:,g}" if f"{value:e}"[0] in "1235" else ""
 
