@@ -1,5 +1,6 @@
 """7,000 MNIST digits bundled with the package, so that a first run needs no network and no files."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,12 @@ SLICES = {"train": slice(None, TRAIN_COUNT), "test": slice(TRAIN_COUNT, None), "
 
 def load(settings: DataSettings, data_root: Path, log: Log) -> ImageSet:
     """Load the bundled digits, 28x28x1: 6,000 for split `train`, 1,000 for `test`."""
-    chosen = SLICES[settings.split]
+    images, labels = (torch.from_numpy(array[SLICES[settings.split]]) for array in _arrays())
+    return ImageSet(images.unsqueeze(1).clone(), labels.long(), tuple("0123456789"), "MNIST digits bundled with wgan")
+
+
+@cache
+def _arrays() -> tuple[np.ndarray, np.ndarray]:
+    """Decompress the file once: a training with evaluations loads three splits."""
     with np.load(FILE, allow_pickle=False) as file:
-        images = torch.from_numpy(file["images"][chosen]).unsqueeze(1)  # (N, 1, 28, 28)
-        labels = torch.from_numpy(file["labels"][chosen]).long()
-    return ImageSet(images, labels, tuple("0123456789"), "MNIST digits bundled with wgan")
+        return file["images"], file["labels"]  # (7000, 28, 28) and (7000,) uint8
