@@ -4,7 +4,9 @@ ruamel.yaml reads, because PyYAML follows YAML 1.1: `off` is false, `2e-4` is te
 it quotes what a YAML 1.1 reader would misunderstand.
 """
 
+import copy
 import re
+from functools import lru_cache
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -71,16 +73,22 @@ def parse_yaml(text: str, origin: str) -> Any:
     """Return the plain values of one YAML document; WganErrors name its `origin`, a file or option, and the line."""
     if len(text) > MAX_LENGTH:
         raise WganError(f"{origin} is longer than {MAX_LENGTH:,} characters", "give the path of a recipe")
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Composer, yaml.Constructor = _Composer, _Constructor
     try:
-        return yaml.load(text)
+        return copy.deepcopy(_values(text))
     except MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
         problem = str(error.problem or error.context)[:300]
         raise WganError(f"{origin}{line}: {problem}", "fix that line; `wgan recipes` lists working examples") from None
     except (YAMLError, ValueError, RecursionError) as error:
         raise WganError(f"{origin} is not YAML: {error}", "`wgan recipes` lists working examples") from None
+
+
+@lru_cache
+def _values(text: str) -> Any:
+    """Parse once: settings recur, and a parser takes a millisecond to build."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer, yaml.Constructor = _Composer, _Constructor
+    return yaml.load(text)
 
 
 def dump_yaml(value: Any) -> str:
