@@ -17,10 +17,12 @@ import wgan_cli
 from wgan_cli import console
 from wgan_cli.cli import app
 from wgan_cli.data import default_data_root, load_images
+from wgan_cli.evaluation import evaluate
 from wgan_cli.evaluation.evaluate import Reference
 from wgan_cli.recipe import Recipe, load_recipe
 from wgan_cli.runs.environment import describe_environment
 from wgan_cli.runs.run_dir import RunDir, create_run
+from wgan_cli.training import setup
 from wgan_cli.training.build_state import build_state
 from wgan_cli.training.callback import Callback
 from wgan_cli.training.loop import training_loop
@@ -222,6 +224,15 @@ def blank_curves() -> Iterator[None]:
     """Leave the run's curves.png empty: drawing takes longer than the training of a small run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recorder, "draw_curves", lambda records, path, title: path.touch())
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_training_images() -> Iterator[None]:
+    """Compare generators with 500 training images: embedding all digits takes longer than a small run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "MAX_TRAINING", 500)
+        patch.setattr(setup, "QUICK_TRAINING", 500)
         yield
 
 

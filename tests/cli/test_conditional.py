@@ -21,11 +21,6 @@ def conditional(tmp_path_factory, trainer) -> RunDir:
     return trainer.run(recipe, tmp_path_factory.mktemp("conditional") / "run")
 
 
-@pytest.fixture(autouse=True)
-def few_training_images(monkeypatch) -> None:
-    monkeypatch.setattr("wgan_cli.evaluation.evaluate.MAX_TRAINING", 500)
-
-
 @pytest.fixture
 def sample(wgan, conditional):
     return lambda *words: wgan("sample", "--ckpt", conditional.path, "--device", "cpu", *words)

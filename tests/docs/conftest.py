@@ -65,7 +65,6 @@ def reader(wgan, wgan_process, own_files, features_root, small_recipes, tmp_path
     monkeypatch.setattr("wgan_cli.recipe.recipe_files._FOLDER", small_recipes)
     monkeypatch.setattr("wgan_cli.evaluation.classifier.MAX_IMAGES", 640)
     monkeypatch.setattr("wgan_cli.evaluation.evaluate.MAX_IMAGES", 100)
-    monkeypatch.setattr("wgan_cli.evaluation.evaluate.MAX_TRAINING", 500)
     monkeypatch.setattr("matplotlib.use", lambda *_: None)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     shutil.copytree(own_files, tmp_path, dirs_exist_ok=True)

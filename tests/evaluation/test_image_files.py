@@ -21,11 +21,6 @@ from wgan_cli.runs.run_dir import RunDir
 FOLDER = ("--device", "cpu", "--data-root", "root")
 
 
-@pytest.fixture(autouse=True)
-def few_training_images(monkeypatch) -> None:
-    monkeypatch.setattr("wgan_cli.evaluation.evaluate.MAX_TRAINING", 500)
-
-
 def write_images(folder: str, count: int, size: tuple[int, int] = (12, 12), mode: str = "L") -> None:
     random = np.random.default_rng(len(folder))
     Path(folder).mkdir(parents=True, exist_ok=True)
