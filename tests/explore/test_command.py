@@ -19,7 +19,9 @@ from wgan_cli.errors import WganError
 from wgan_cli.explore import address
 from wgan_cli.explore.address import is_local, listen, url_of
 
-pytest.importorskip("gradio", reason="gradio is not installed: pip install 'wgan[web]'")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("gradio") is None, reason="gradio is not installed: pip install 'wgan[web]'"
+)
 PACKAGE = str(Path(wgan_cli.__file__).parents[1])
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,10 @@ from wgan_cli.runs.lock import only_trainer
 from wgan_cli.runs.run_dir import is_run
 from wgan_cli.utils.pixels import to_uint8
 
-pytest.importorskip("gradio", reason="gradio is not installed: pip install 'wgan[web]'")
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio")  # of packages that it is not up to
+pytestmark = [
+    pytest.mark.skipif(find_spec("gradio") is None, reason="gradio is not installed: pip install 'wgan[web]'"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio"),  # of packages that it is not up to
+]
 HERE = {"127.0.0.1", "::1", "localhost"}
 SRCS = "[...document.querySelectorAll('#grid img')].map(image => image.src)"
 

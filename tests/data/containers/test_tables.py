@@ -4,12 +4,10 @@ import io
 import json
 import sys
 
-import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from PIL import Image
 
 from wgan_cli.data import load_images, native_shape
@@ -21,17 +19,12 @@ from wgan_cli.recipe.data_settings import DataSettings
 IMAGES = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 3), np.uint8)
 LABELS = np.arange(24) % 3
 NAMES = ("zebra", "apple/pear", "yak")
-FEATURES = Features(
-    caption=Value("string"),
-    mask=datasets.Image(),
-    image=datasets.Image(),
-    coarse=ClassLabel(names=["plant", "animal"]),
-    label=ClassLabel(names=list(NAMES)),
-)
 
 
 @pytest.fixture(autouse=True)
 def no_progress_bars():
+    import datasets  # in functions only: it takes seconds
+
     datasets.disable_progress_bars()
 
 
@@ -41,12 +34,23 @@ def png(pixels: np.ndarray) -> bytes:
     return content.getvalue()
 
 
-def rows(part: slice = slice(None)) -> Dataset:
+def rows(part: slice = slice(None)):
+    """A `Dataset` with two columns of images and two of labels."""
+    from datasets import ClassLabel, Dataset, Features, Value
+    from datasets import Image as Images
+
+    features = Features(
+        caption=Value("string"),
+        mask=Images(),
+        image=Images(),
+        coarse=ClassLabel(names=["plant", "animal"]),
+        label=ClassLabel(names=list(NAMES)),
+    )
     images = [Image.fromarray(pixels) for pixels in IMAGES[part]]
     columns = {"image": images, "mask": [Image.new("L", (8, 8), 9)] * len(images), "caption": ["a"] * len(images)}
     labels = LABELS[part].tolist()
     columns |= {"label": labels, "coarse": [int(label != 1) for label in labels]}
-    return Dataset.from_dict(columns, features=FEATURES)
+    return Dataset.from_dict(columns, features=features)
 
 
 def settings_for(path, **more) -> DataSettings:
@@ -109,6 +113,8 @@ def test_other_columns(tmp_path):
 
 @pytest.mark.parametrize("saved", [True, False], ids=["save_to_disk", "parquet"])
 def test_parts(tmp_path, saved):
+    from datasets import DatasetDict
+
     train, test, path = rows(slice(0, 18)), rows(slice(18, 24)), tmp_path / "set"
     if saved:
         DatasetDict(train=train, test=test, extra=test).save_to_disk(path)
@@ -130,6 +136,8 @@ def test_parts(tmp_path, saved):
 
 @pytest.mark.parametrize("saved", [True, False], ids=["save_to_disk", "parquet"])
 def test_parts_without_rows(tmp_path, saved):
+    from datasets import DatasetDict
+
     train, empty, path = rows(slice(0, 18)), rows(slice(0, 0)), tmp_path / "set"
     if saved:
         DatasetDict(train=train, test=empty, valid=rows(slice(18, 24))).save_to_disk(path)
@@ -146,6 +154,8 @@ def test_parts_without_rows(tmp_path, saved):
 
 def test_parts_without_classes(tmp_path):
     """In tables, `labels: folders` means no classes; parts are used as ever."""
+    from datasets import DatasetDict
+
     for name, first in (("a", 0), ("b", 12)):
         part = {"train": rows(slice(first, first + 8)), "test": rows(slice(first + 8, first + 12))}
         DatasetDict(**part).save_to_disk(tmp_path / name)
@@ -169,8 +179,10 @@ def test_several_tables_are_not_mixed(tmp_path):
 
 
 def test_derived_files_are_not_rows(tmp_path):
+    from datasets import load_from_disk
+
     rows().save_to_disk(tmp_path / "set")
-    changed = datasets.load_from_disk(tmp_path / "set").map(lambda row: {"caption": "b"})
+    changed = load_from_disk(tmp_path / "set").map(lambda row: {"caption": "b"})
     assert "cache" in changed.cache_files[0]["filename"] and len(list((tmp_path / "set").glob("*.arrow"))) == 2
     assert pairs(load(tmp_path / "set", tmp_path)) == expected() and len(load(tmp_path / "set", tmp_path)) == 24
 
@@ -194,7 +206,10 @@ def test_labels_without_a_schema(tmp_path, labels, names):
 
 
 def test_unlabeled_rows_are_no_class(tmp_path):
-    features = Features(image=datasets.Image(), label=ClassLabel(names=["a", "b"]))
+    from datasets import ClassLabel, Dataset, Features
+    from datasets import Image as Images
+
+    features = Features(image=Images(), label=ClassLabel(names=["a", "b"]))
     columns = {"image": [Image.fromarray(pixels) for pixels in IMAGES[:3]], "label": [0, 1, -1]}
     Dataset.from_dict(columns, features=features).to_parquet(tmp_path / "some.parquet")
     assert pairs(load(tmp_path / "some.parquet", tmp_path)) == expected(slice(0, 3), (*"ab", "."))
