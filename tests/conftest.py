@@ -57,7 +57,7 @@ TINY = (
 )
 #: Faster than TINY's convolutions.
 MLP = "model={name: mlp, latent_dim: 16, generator: {widths: [16]}, critic: {widths: [16]}}"
-pytest_plugins = ["helpers.fuzzing", "helpers.browser", "helpers.hub_server"]
+pytest_plugins = ["helpers.fuzzing", "helpers.browser", "helpers.hub_server", "helpers.onnx_stand_in"]
 #: Environment variables that change the program's output.
 _PERSONAL = ("COLORTERM", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "TTY_COMPATIBLE", "WGAN_DEBUG", "WGAN_DATA")
 

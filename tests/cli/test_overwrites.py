@@ -78,9 +78,11 @@ def test_default_name_is_numbered(wgan, place, line, name):
 
 
 @pytest.mark.parametrize(("line", "name"), EXPLICIT)
-def test_explicit_path_is_refused(wgan, place, line, name, monkeypatch):
+def test_explicit_path_is_refused(request, wgan, place, line, name, monkeypatch):
     if name.endswith((".onnx", ".json")):
         pytest.importorskip("onnxscript")
+    if name.endswith(".json"):
+        request.getfixturevalue("quick_onnx")
     monkeypatch.setattr("wgan_cli.evaluation.evaluate.MAX_TRAINING", 200)
     target = f"{Path(name).parent}/" if "/" in name else name
     (place / name).parent.mkdir(exist_ok=True)

@@ -22,7 +22,7 @@ def photos(tmp_path):
     return "photos"
 
 
-def test_from_files_to_samples(photos, wgan, tiny_options):
+def test_from_files_to_samples(photos, wgan, tiny_options, quick_onnx):
     """16 rows and 24 columns everywhere."""
     tiny = (
         "--recipe",

@@ -3,5 +3,5 @@
 from helpers.doc_pages import README
 
 
-def test_code_runs(reader):
+def test_code_runs(reader, quick_onnx):
     reader.read_page(README)

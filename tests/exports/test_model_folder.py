@@ -21,9 +21,6 @@ from wgan_cli.recipe.yaml import parse_yaml
 from wgan_cli.runs.checkpoint import Checkpoint, load_checkpoint
 from wgan_cli.runs.run_dir import is_exported
 
-for package in ("onnx", "onnxscript", "onnxruntime"):
-    pytest.importorskip(package)
-
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory, trainer):
@@ -101,16 +98,14 @@ def test_another_training_starts_from_generator_and_critic(wgan, shared):
         assert all(torch.equal(first.networks[role][name], tensor) for name, tensor in weights.items()), role
 
 
-def test_a_new_export_removes_the_critic_of_the_last_one(wgan, shared, tiny_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(folder_module, "export_onnx", lambda *args: folder_module.OnnxFacts({}, 0.0))
+def test_a_new_export_removes_the_critic_of_the_last_one(wgan, shared, tiny_run, quick_onnx):
     shutil.copytree(shared, "again")
     assert wgan("export", tiny_run.generator_file, "--out", "again/", "--force").status == 0
     assert is_exported(Path("again")) and not Path("again/critic.safetensors").exists()
     assert "has no critic" in wgan("train", "--init-from", "again", "--set", "freeze=1").error
 
 
-def test_the_current_folder(wgan, tiny_run, monkeypatch):
-    monkeypatch.setattr(folder_module, "export_onnx", lambda *args: folder_module.OnnxFacts({}, 0.0))
+def test_the_current_folder(wgan, tiny_run, quick_onnx):
     result = wgan("export", tiny_run.path, "--out", ".")
     assert result.status == 0 and is_exported(Path()), result.stderr
     assert not list(Path().glob(".*"))
@@ -127,7 +122,7 @@ def test_nothing_is_left_half_done(wgan, tiny_run, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("existing", [False, True])
-def test_an_interrupted_folder_is_no_model(wgan, tiny_run, tmp_path, monkeypatch, existing):
+def test_an_interrupted_folder_is_no_model(wgan, tiny_run, tmp_path, monkeypatch, quick_onnx, existing):
     """A new folder appears in one move; in an existing one, config.json is last."""
     target, replace, moves = tmp_path / "new", os.replace, []
     if existing:
@@ -149,12 +144,11 @@ def test_an_interrupted_folder_is_no_model(wgan, tiny_run, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize(("channels", "shown", "mode"), [(2, "null", "L"), (4, "[3,2,1]", "RGB"), (5, "null", "RGB")])
-def test_the_example_shows_bands(tmp_path, monkeypatch, channels, shown, mode):
+def test_the_example_shows_bands(tmp_path, monkeypatch, quick_onnx, channels, shown, mode):
     data = ("source=folder", "image_size=16", f"channels={channels}", f"preview_channels={shown}")
     recipe = load_recipe("mnist_mlp", [f"data.{each}" for each in data])
     image = ImageShape(16, 16, channels)
     weights = build_network("generator", recipe, image).state_dict()
-    monkeypatch.setattr(folder_module, "export_onnx", lambda *args: folder_module.OnnxFacts({}, 0.0))
     monkeypatch.chdir(tmp_path)
     Checkpoint(recipe, image, (), 5, {"generator": weights}).save(Path("G.pth"))
     folder_module.export_folder(load_checkpoint("G.pth"), Path("G.pth"), Path("made"))

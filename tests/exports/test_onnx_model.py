@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,17 +21,13 @@ from wgan_cli.runs.checkpoint import Checkpoint
 from wgan_cli.utils.pixels import preview, to_uint8
 from wgan_cli.utils.transparency import composited
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxscript")
-pytest.importorskip("onnxruntime")
-
 CPU = torch.device("cpu")
 SMALL = "model.generator.channels=[4,4]"
 #: By what each shows: recipe, image, settings.
 CASES = {
     "mlp": ("mnist_mlp", ImageShape(8, 8, 1), "model.generator.widths=[8]"),
     "dcgan with classes": ("mnist_cdcgan_gp", ImageShape(16, 24, 4, 3), SMALL, "model.critic.channels=[4]"),
-    "alpha": ("mnist_mlp", ImageShape(8, 8, 4), "model.generator.widths=[8]", "data.background=[0, 50, 255]"),
+    "alpha": ("mnist_mlp", ImageShape(8, 12, 4), "model.generator.widths=[8]", "data.background=[0, 50, 255]"),
     "bands": ("mnist_mlp", ImageShape(8, 8, 5), "model.generator.widths=[8]", "data.preview_channels=[5, 1, 2]"),
     "resnet with classes": ("cifar10_resnet_ac", ImageShape(16, 16, 3, 10), SMALL),
     "style with classes": ("mnist_style", ImageShape(16, 16, 1, 3), SMALL, "model.conditional=true"),
@@ -52,16 +51,28 @@ def made(case: str) -> Checkpoint:
     return Checkpoint(recipe, image, names, 7, {"generator": network.state_dict()})
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> Callable[[str], tuple[Checkpoint, Path, onnx_model.OnnxFacts]]:
+    """A case's generator and its ONNX file, made once."""
+
+    @cache
+    def export(case: str) -> tuple[Checkpoint, Path, onnx_model.OnnxFacts]:
+        checkpoint, path = made(case), tmp_path_factory.mktemp("exported") / "deeper" / "G.onnx"
+        return checkpoint, path, onnx_model.export_onnx(checkpoint, path)
+
+    return export
+
+
 #: Cases that take long; `wgan export` of a dcgan is in test_model_folder.py.
 SLOW = ("dcgan with classes", "resnet with classes")
 
 
 @pytest.mark.parametrize("case", [pytest.param(c, marks=pytest.mark.slow) if c in SLOW else c for c in CASES])
-def test_every_family_gives_the_same_images(case, tmp_path):
-    path = tmp_path / "deeper" / "G.onnx"
-    checkpoint = made(case)
+def test_every_family_gives_the_same_images(exported, case):
+    import onnx
+
+    checkpoint, path, facts = exported(case)
     generator = generator_of(checkpoint, case, CPU)
-    facts = onnx_model.export_onnx(checkpoint, path)
     assert facts.difference < 1e-4
     session, model = onnx_model.open_session(path.read_bytes()), onnx.load(path)
     assert model.opset_import[0].version == onnx_model.OPSET
@@ -123,12 +134,11 @@ def test_a_model_that_differs_is_not_written(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_torch_fidelity_reads_it(tmp_path):
+def test_torch_fidelity_reads_it(exported):
     fidelity = pytest.importorskip("torch_fidelity")
-    checkpoint = made("mlp")
-    onnx_model.export_onnx(checkpoint, tmp_path / "G.onnx")
+    checkpoint, path, _ = exported("mlp")
     asked = {"z_size": checkpoint.recipe.model.latent_dim, "z_type": "normal", "num_classes": 0}
-    model = fidelity.generative_model_onnx.GenerativeModelONNX(str(tmp_path / "G.onnx"), **asked)
+    model = fidelity.generative_model_onnx.GenerativeModelONNX(str(path), **asked)
     images = model(torch.randn(6, checkpoint.recipe.model.latent_dim))
     assert (images.dtype, tuple(images.shape)) == (torch.uint8, (6, 3, 8, 8))
 
