@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
 from PIL import Image
 
 from wgan_cli import load_generator
 from wgan_cli.runs import pretrained
 from wgan_cli.runs.checkpoint import load_checkpoint
-from wgan_cli.runs.pretrained import Card, pretrained_file, pretrained_names
+from wgan_cli.runs.pretrained import Card, pretrained_file
 from wgan_cli.runs.run_dir import RUNS
 
 NAME = "digits_dcgan"
@@ -53,19 +52,6 @@ def test_a_name_is_a_generator(wgan, bundled, tiny_run):
     assert np.abs(named - exact).max() <= 2
     images = load_generator(NAME).sample(4)
     assert torch.equal((images + 1).mul(127.5).round().int(), torch.from_numpy(named).permute(0, 3, 1, 2).int())
-
-
-def test_first_images_and_steps_import_no_compiler(wgan_process):
-    """Torch's compiler and sympy would add the time of importing torch once more."""
-    optimizers = (f"optim.critic.name={name}" for name in ("adam", "rmsprop", "sgd"))
-    code = (
-        "import sys, torch, wgan_cli\n"
-        f"for name in {sorted(pretrained_names())}: wgan_cli.load_generator(name)\n"
-        f"for setting in {list(optimizers)}: wgan_cli.train(settings=[*{TINY}, 'steps=1', setting])\n"
-        "print(name, {'torch._dynamo', 'sympy'} & set(sys.modules))"
-    )
-    result = wgan_process(python=("-c", code))
-    assert result.stdout.split()[1:] == ["set()"], result.stdout + result.stderr
 
 
 def test_a_run_of_that_name_takes_precedence(wgan, bundled, tiny_run, trainer):

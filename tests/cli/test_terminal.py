@@ -74,10 +74,12 @@ def test_images_need_colors_and_a_terminal():
     assert not can_show(Console(file=io.StringIO(), color_system="truecolor"))  # a pipe
 
 
-def test_training_shows_samples(wgan_process, tiny_options):
-    words = ("train", "--device", "cpu", *tiny_options, "--set", "sample_every=2", "--steps", 2)
-    status, shown = on_terminal(wgan_process, *words, columns=40, lines=40, colors="truecolor")
-    assert (status, "Traceback" in shown) == (0, False), shown
+def test_training_shows_samples(wgan, tiny_options, monkeypatch):
+    screen = terminal(width=40, height=40, highlight=False)
+    monkeypatch.setattr(console, "_console", lambda stderr: screen)
+    result = wgan("train", "--device", "cpu", *tiny_options, "--set", "sample_every=2", "--steps", 2)
+    shown = screen.file.getvalue()
+    assert (result.status, "Traceback" in shown) == (0, False), shown
     assert HALF in shown and "done: 2 steps" in " ".join(shown.split())
 
 
