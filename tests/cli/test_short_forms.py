@@ -15,11 +15,11 @@ from wgan_cli.recipe import load_recipe, recipe_path
 from wgan_cli.runs.run_dir import RunDir
 
 
-def photos(folder: str, size: int = 32) -> None:
-    for i in range(60):
+def photos(folder: str, count: int = 60) -> None:
+    for i in range(count):
         path = Path(folder, "ab"[i % 2], f"{i}.png")
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.full((size, size, 3), 4 * i, np.uint8)).save(path)
+        Image.fromarray(np.full((32, 32, 3), 4 * i, np.uint8)).save(path)
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_a_recipe_file_needs_no_suffix_after_a_slash(wgan, tiny_options):
     ],
 )
 def test_hints_are_about_what_was_typed(wgan, run_x, words, message, hint):
-    photos("photos")
-    photos("mnist_mlp")
+    photos("photos", 4)
+    photos("mnist_mlp", 4)
     Path("nothing").mkdir()
     Path("notes.txt").write_text("nothing")
     np.savez("images.npz", images=np.zeros((2, 8, 8), np.uint8))

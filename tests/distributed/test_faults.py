@@ -115,7 +115,7 @@ def errors(said: str) -> list[str]:
 def test_restart_after_a_kill(runs):
     """`test_ten_random_kills` also compares the result with a run that wasn't killed."""
     killed = RunDir(runs.folder / "killed")
-    scored = ("--set", "eval_every=60", "--set", "eval_count=30", "--data-root", runs.folder)
+    scored = ("--set", "data.limit=100", "--set", "eval_every=60", "--set", "eval_count=30", "--data-root", runs.folder)
     run = runs.train("--out", "killed", "--resume", "auto", "--steps", 120, *scored, restarts=1)
     wait_for_step_6(killed)
     os.kill(runs.rank(run, 1), signal.SIGKILL)

@@ -47,7 +47,7 @@ def checkout(tmp_path_factory) -> Path:
     """Copy the repository, write the page's files into it and apply its diffs."""
     root = tmp_path_factory.mktemp("checkout")
     for name in ("wgan_cli", "recipes", "tests"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, root / name)
     shutil.copy(ROOT / "pyproject.toml", root)
     for language, code in BLOCKS:
         named = re.match(r"# (?:wgan train --recipe )?([\w./]+\.(?:py|yaml))\n", code)
