@@ -68,7 +68,7 @@ def test_inspect_shows_scores(train, wgan):
     assert f"by FD {best.score.value:.3g} of 30 images" in wgan("inspect", "mine/G_best.pth").stdout
     assert wgan("inspect", "mine", "--plot", "curves.png").status == 0
     with Image.open("curves.png") as picture:
-        assert picture.size == (1100, 280 * 4)  # four losses, and scores in three panels
+        assert picture.size == (1100, 280 * 4 + 40)  # four losses, scores in three panels, and a title
     shutil.copytree("mine", "twin")
     compared = wgan("compare", "mine", "twin", "--out", "both.png").stdout.splitlines()
     (row,) = [line.split() for line in compared if line.lstrip().startswith("fd")]
