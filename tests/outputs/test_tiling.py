@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from wgan_cli.networks.translator import Translator
-from wgan_cli.outputs.tiling import translate_each, translate_whole
+from wgan_cli.outputs.tiling import BATCH_PIXELS, translate_each, translate_whole
 from wgan_cli.recipe.model_settings import TranslatorSettings
 from wgan_cli.utils.pixels import to_uint8, to_unit_range
 
@@ -47,9 +47,10 @@ def test_tiles_equal_the_whole(norm, halvings, limit):
 
 @pytest.mark.parametrize(("height", "width"), [(12, 12), (13, 10), (8, 30), (1, 1), (3, 2), (1, 40)])
 def test_any_size(height, width):
-    network, image = translator(), picture(height, width)
-    (made,) = translate_each(network, [image])
-    assert made.shape == (1, 3, height, width)
+    network, image, pixels = translator(), picture(height, width), []
+    with network.register_forward_pre_hook(lambda _, inputs: pixels.append(inputs[0][:, 0].numel())):
+        (made,) = translate_each(network, [image])
+    assert made.shape == (1, 3, height, width) and pixels[0] <= BATCH_PIXELS  # those of its padding too
     multiples = -(-max(8, height) // 4) * 4, -(-max(8, width) // 4) * 4
     if min(height, width) > 4:  # reflection, as PyTorch has it
         padded = F.pad(to_unit_range(image[None]), (0, multiples[1] - width, 0, multiples[0] - height), "reflect")

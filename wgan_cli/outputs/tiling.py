@@ -45,7 +45,7 @@ def translate_each(
     limit = most_pixels(translator) if limit is None else limit
     batch: list[Tensor] = []
     for picture in pictures:
-        if batch and (picture.shape != batch[0].shape or len(batch) == _batch_size(batch[0], limit)):
+        if batch and (picture.shape != batch[0].shape or len(batch) == _batch_size(translator, batch[0], limit)):
             yield _translated(translator, torch.stack(batch), limit, dtype or batch[0].dtype, log)
             batch = []
         batch.append(picture)
@@ -58,9 +58,10 @@ def translate_whole(translator: Translator, images: Tensor) -> Tensor:
     return translator(_padded(images, translator.multiple))[..., : images.shape[2], : images.shape[3]]
 
 
-def _batch_size(picture: Tensor, limit: int) -> int:
+def _batch_size(translator: Translator, picture: Tensor, limit: int) -> int:
     """Return the number of pictures of a size in a batch. It is constant, so that a kernel rounds in the same way."""
-    return max(1, min(BATCH_PIXELS, limit) // (picture.shape[1] * picture.shape[2]))
+    height, width = (_padded_side(side, translator.multiple) for side in picture.shape[1:])
+    return max(1, min(BATCH_PIXELS, limit) // (height * width))
 
 
 def _translated(translator: Translator, images: Tensor, limit: int, dtype: torch.dtype, log: Log) -> Tensor:
@@ -72,7 +73,7 @@ def _translated(translator: Translator, images: Tensor, limit: int, dtype: torch
     def translated(pixels: Tensor) -> Tensor:
         return translate_whole(translator, to_unit_range(pixels))
 
-    found = in_batches(translated, device, _batch_size(images[0], limit), images.numpy())
+    found = in_batches(translated, device, _batch_size(translator, images[0], limit), images.numpy())
     return torch.cat([from_unit_range(part, dtype).cpu() for part in found])
 
 
@@ -154,11 +155,15 @@ def _with_statistics(norm: nn.GroupNorm, parts: Iterable[Tensor]) -> Layer:
     return normalized
 
 
+def _padded_side(side: int, multiple: int) -> int:
+    return multiple * max(2, -(-side // multiple))
+
+
 def _padded(images: Tensor, multiple: int) -> Tensor:
     """Extend images (N, C, H, W) downwards and to the right by reflection."""
     for dim in (2, 3):
         side = images.shape[dim]
-        whole = multiple * max(2, -(-side // multiple))
+        whole = _padded_side(side, multiple)
         if whole != side:
             places = np.pad(np.arange(side), (0, whole - side), "reflect" if side > 1 else "edge")
             images = images.index_select(dim, torch.from_numpy(places).to(images.device))
