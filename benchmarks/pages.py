@@ -181,8 +181,8 @@ def busy_machine(result: dict[str, Any]) -> str:
         "step takes at most 1.3 times as long as with the best number."
     )
     late = (
-        f"Next to {phase['load']} that took {phase['recovery_seconds']:.0f} s, where steps with the number for an "
-        f"idle machine take only {phase['ratio_fixed']:.2f} times as long."
+        f"Next to {phase['load']}, adapting took {phase['recovery_seconds']:.0f} s, but steps with the number for an "
+        f"idle machine took only {phase['ratio_fixed']:.2f} times as long as the fastest."
         for phase in result["phases"]
         if phase["recovery_seconds"] > PROMPT_SECONDS and phase["ratio_fixed"] < HARDLY_SLOWER
     )

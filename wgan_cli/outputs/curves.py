@@ -125,7 +125,7 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
 
 
 def _log_tick(value: float, _: float) -> str:
-    """Return the label of a tick on a log scale; others than 1, 2, 3 and 5 times a power of ten would overlap."""
+    """Return the label of a tick on a log scale: only 1, 2, 3 and 5 times a power of ten, so that none overlap."""
     return f"{value:,g}" if f"{value:e}"[0] in "1235" else ""
 
 

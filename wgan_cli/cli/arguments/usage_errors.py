@@ -36,7 +36,7 @@ def explain_usage(error: typer.TyperException, arguments: Sequence[str]) -> tupl
 
 
 def refuse_empty(arguments: Sequence[str]) -> None:
-    """Raise a WganError for an empty argument, such as an unset variable of the shell: as a path, it is this folder."""
+    """Raise a WganError for an empty argument, which an unset shell variable leaves; as a path, it is this folder."""
     for before, word in pairwise(["", *arguments]):
         if word.startswith("--") and word.find("=") == len(word) - 1:
             empty = word.removesuffix("=")
@@ -44,7 +44,7 @@ def refuse_empty(arguments: Sequence[str]) -> None:
             continue
         else:
             empty = before if before.startswith("-") else "an argument"
-        raise WganError(f"{empty} is empty", "give a value, or leave it out; a variable of the shell may be unset")
+        raise WganError(f"{empty} is empty", "give a value or leave it out; a shell variable may be unset")
 
 
 def check_command(name: str, group: typer.core.TyperGroup) -> None:
