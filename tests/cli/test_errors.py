@@ -136,6 +136,7 @@ CASES = [
     ("sample --ckpt G.pth --class 3", "--class", "--class", 2),
     ("sample --ckpt G.pth -n 1 --interpolate 5", "--interpolate", "-n 2", 2),
     ("evaluate run --metrics recal", "recal", "recall", 2),
+    ("evaluate run --metrics ", "--metrics is empty", "variable", 2),
     # Resuming
     ("train --resume gone", "gone", "path", 2),
     ("train --resume empty", "empty", "wgan train", 2),

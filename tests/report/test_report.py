@@ -148,10 +148,10 @@ def test_hostile_text_is_escaped(copy):
     assert "\x1b" not in page
 
 
-@pytest.mark.parametrize(("value", "counts"), [(1e299, (1, 2)), (1e-310, (2,)), (0.0, (2,))])
-def test_any_number_can_be_drawn(copy, value, counts):
+@pytest.mark.parametrize("value", [1e299, 1e-310, 0.0])
+def test_any_number_can_be_drawn(copy, value):
     lines = [{"step": step, "loss": number, "fd": abs(number)} for step, number in ((1, value), (2, -value))]
-    for count in counts:
+    for count in (1, 2):
         copy.metrics_file.write_text("".join(json.dumps(line) + "\n" for line in lines[:count]))
         assert "nan" not in re.sub(r"base64,[^\"]*", "", render_page(gather([copy.path])))
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
+import subprocess
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
@@ -13,7 +12,6 @@ from wgan_cli.errors import ExitStatus
 from wgan_cli.runs.checkpoint import load_checkpoint
 from wgan_cli.runs.metrics_log import read_metrics
 from wgan_cli.runs.run_dir import RunDir
-from wgan_cli.training.state import TrainingState
 from wgan_cli.training.stop import StopRequest
 
 
@@ -40,25 +38,36 @@ def test_signals_save_and_name_the_next_command(wgan, tiny_options, during_step,
     assert [record["step"] for record in read_metrics(Path("mine/metrics.jsonl"))] == [4, 8]
 
 
-class Exited(BaseException):
-    """The process has ended."""
+#: A save that lasts until stdin is closed, so that the second Ctrl-C arrives during it.
+SLOW_SAVE = """
+import select
+import sys
+from wgan_cli.cli.app import main
+from wgan_cli.training.state import TrainingState
+
+whole = TrainingState.full_checkpoint
+
+def waiting(state):
+    if state.step:
+        print("saving", flush=True)
+        while not select.select([sys.stdin], [], [], 0.05)[0]:
+            pass  # a blocking read would delay a signal that arrives just before it
+    return whole(state)
+
+TrainingState.full_checkpoint = waiting
+main()
+"""
 
 
-def test_second_ctrl_c_exits_immediately(wgan, tiny_options, during_step, monkeypatch):
-    """Also during the save that the first one asks for."""
-    whole = TrainingState.full_checkpoint
-
-    def interrupted(state):
-        if state.step:
-            signal.raise_signal(signal.SIGINT)
-        return whole(state)
-
-    monkeypatch.setattr(TrainingState, "full_checkpoint", interrupted)
-    monkeypatch.setattr(os, "_exit", Mock(side_effect=Exited))
-    with during_step(5, lambda step: signal.raise_signal(signal.SIGINT)), pytest.raises(Exited):
-        wgan("train", "--device", "cpu", *tiny_options, "--set", "save_every=1000", "--steps", 1000, "--out", "mine")
-    os._exit.assert_called_once_with(ExitStatus.INTERRUPTED)
-    run = RunDir(Path("mine"))
+def test_second_ctrl_c_exits_immediately(wgan_process, tiny_options, tmp_path):
+    options = ("--device", "cpu", *tiny_options, "--set", "save_every=1000000", "--steps", 10**6, "--out", "mine")
+    process = wgan_process.start("train", *options, python=("-c", SLOW_SAVE), stdin=subprocess.PIPE)
+    next(line for line in process.stderr if line.startswith("step "))
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "saving\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == ExitStatus.INTERRUPTED  # stdin is still open
+    run = RunDir(tmp_path / "mine")
     assert run.checkpoint_files() == [run.checkpoint_file(0)] and load_checkpoint(run.checkpoint_file(0)).step == 0
 
 

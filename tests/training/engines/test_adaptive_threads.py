@@ -113,7 +113,7 @@ def test_ten_seconds_after_a_change_no_other_number_is_much_faster(cost, cores, 
     machine = Machine(cost, cores, noise=0.15)
     engine = machine.start(best)
     for busy in (0, 1, 0, 2, 1, 0, 3, 0, 6, 0):
-        assert machine.run(engine, 30, busy) < WORST, (busy, engine.count, machine.messages)
+        assert machine.run(engine, 60, busy) < WORST, (busy, engine.count, machine.messages)
     assert len(machine.messages) <= 20
 
 
@@ -137,8 +137,7 @@ def test_nothing_changes_on_an_idle_machine(cost):
     """Not even by pauses and noise, so that a run on an idle machine stays exact."""
     machine = Machine(cost, noise=0.4)
     engine = machine.start(2)
-    for _ in range(30_000):
-        engine(0)
+    machine.run(engine, 900, busy=0)
     assert engine.changes == 0
 
 

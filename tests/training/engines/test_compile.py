@@ -99,9 +99,10 @@ def test_check_passes_with_spectral_norm(small, traced):
     check(small.state(model=model, objective="hinge"))
 
 
-def test_check_passes(small, traced):
+@pytest.mark.parametrize("changes", [{"amp": "bf16"}, {"micro_batch_size": 2}])
+def test_check_passes(small, traced, changes):
     model = {**small.recipe("mlp").model.model_dump(), "generator": {"widths": [16], "norm": "none"}}
-    check(small.state(model=model, objective="hinge", amp="bf16", micro_batch_size=2))
+    check(small.state(model=model, objective="hinge", **changes))
 
 
 @pytest.fixture(scope="module")

@@ -107,7 +107,7 @@ def test_warm_up_is_eager_and_counts(small, cuda):
 @pytest.mark.parametrize("images", [5, 8, 20])
 def test_epochs_end_inside_replays(small, cuda, images):
     """With 1, 2 or 5 batches per epoch, of which an iteration takes 2."""
-    check_equal_to_eager(small, cuda, "mlp", images, 80)
+    check_equal_to_eager(small, cuda, "dcgan", images, 80)
     assert replays(cuda) == 80 - WARM_UP
     assert cuda.step.loader.epoch >= 31
 

@@ -11,7 +11,7 @@ from helpers.same_run import assert_same, assert_same_run, events, untimed
 from PIL import Image
 
 from wgan_cli.errors import WganError
-from wgan_cli.outputs.curves import PANEL_HEIGHT, TITLE_HEIGHT, draw_curves
+from wgan_cli.outputs.curves import draw_curves
 from wgan_cli.outputs.sampling import open_generator
 from wgan_cli.recipe.scores import LOGGED
 from wgan_cli.runs.checkpoint import load_checkpoint
@@ -78,9 +78,7 @@ def test_scores_are_logged(recipe, reference, listened, monkeypatch):
     assert all(names <= record.keys() for record in scored)
     assert records == listener.records
     with Image.open(run.curves_file) as curves:
-        assert curves.height == round(
-            100 * (4 * PANEL_HEIGHT + TITLE_HEIGHT)
-        )  # four losses, and scores in three panels
+        assert curves.size == (1100, 280 * 4 + 40)  # four losses, scores in three panels, and a title
     shown = {tag for _, tag, _ in events(run.tensorboard)}
     assert {f"scores/{name}" for name in names} < shown
     assert not shown & set(LOGGED)
